@@ -1,0 +1,199 @@
+"""The values that every floor speaks of: frozen, comparable, without behaviour beyond their own sums.
+
+Bytes are integers, times are whole seconds since the epoch (UTC), an absent text is "".  0 means "no limit".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["root", "admin", "viewer", "customer"]
+
+GB = 10**9
+"""A gigabyte, in bytes, wherever a document, a form or a command says GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account holder; a sub-account is an Account with a parent."""
+
+    id: int
+    username: str
+    parent_id: int | None
+    role: Role
+    plan: str
+    active: bool
+    first_name: str
+    last_name: str
+    email: str
+    monthly_limit: int
+    total_limit: int
+    billing_day: int
+    """1 to 31; a day that a month lacks means its last.  A sub-account's periods follow its parent's."""
+    created_at: int
+    password_hash: str = field(repr=False)
+    """argon2id in its encoded form; "" for an account that cannot sign in by password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token.  Its secret is known to its holder alone; the store has the SHA-256."""
+
+    id: int
+    account_id: int
+    label: str
+    active: bool
+    expires_on: str
+    """An ISO date, the token valid through that day (UTC); "" for never."""
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedIP:
+    """An address whose connections are an account's without any credential."""
+
+    account_id: int
+    address: str
+    """As ipaddress prints it, never IPv4-mapped."""
+    label: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedHostname:
+    """A name whose present addresses are an account's without any credential."""
+
+    account_id: int
+    hostname: str
+    """Lower case, no final dot."""
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account and its sub-accounts have used, as the store knows it."""
+
+    account_id: int
+    total_bytes: int
+    period_bytes: int
+    period_start: int
+    """The first second of the billing period that period_bytes belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """All that a decision about one account needs, read in one unit."""
+
+    account: Account
+    parent: Account | None
+    proxies: frozenset[str]
+    """Names of the proxies it is authorised for; a sub-account's are its parent's."""
+    usage: Usage
+    parent_usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account's limits and usage after a flush: what the ledger judges by."""
+
+    account_id: int
+    parent_id: int | None
+    monthly_limit: int
+    total_limit: int
+    billing_day: int
+    """The effective one: the parent's for a sub-account."""
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEntry:
+    """What one account moved in one journal batch."""
+
+    account_id: int
+    parent_id: int
+    """0 for none.  Kept here since the account may be deleted before its last bytes are billed."""
+    token_id: int
+    """0 where no token was used."""
+    up: int
+    """Bytes from the client."""
+    down: int
+    """Bytes to the client."""
+    exchanges: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Four wrong credentials: this name is refused from this address until then."""
+
+    address: str
+    """IPv4, or the /64 of an IPv6 address, as text."""
+    username: str
+    """Lower case; "*" bans every name from the address."""
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change feed: drop what you remember of this account."""
+
+    seq: int
+    account_id: int
+    """0 means everything."""
+
+
+Source = Literal["password", "token", "address", "hostname"]
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who is asking, decided: the outcome of authentication and of what depends on the account alone."""
+
+    identity: Identity
+    source: Source
+    subject: str
+    """What it was admitted by, never secret: the token's id, the address, the hostname, or the username."""
+    token_id: int
+    """0 where no token was used."""
+    session: str
+    """The sticky key of the credential's three-part form; "" for none."""
+    consumed: Literal["proxy-authorization", "authorization", ""]
+    """The request field that carried the credential."""
+
+    @property
+    def account(self) -> Account:
+        return self.identity.account
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A "no" as a value.  The reason is a key of `proxy.replies`; the detail is for people and holds nothing internal."""
+
+    reason: str
+    detail: str = ""
+    retry_after: int = 0
+    """Seconds; 0 for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its answer, or one tunnel: a line of the exchange log."""
+
+    id: str
+    at: float
+    seconds: float
+    account_id: int
+    """0 where nobody was admitted."""
+    username: str
+    token_id: int
+    proxy: str
+    client: str
+    method: str
+    host: str
+    port: int
+    exit: str
+    status: int
+    reason: str
+    """"" where all went well, else the reason of the refusal or of the end."""
+    up: int
+    down: int

@@ -1,0 +1,3 @@
+from twisted.application.service import ServiceMaker
+
+meshd = ServiceMaker("meshd", "meshd.tap", "A proxy service: accounts, metered proxies and their API", "meshd")
