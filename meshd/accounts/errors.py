@@ -1,0 +1,65 @@
+"""Why a change was refused: each class says whose rule it was and what an HTTP edge answers with.
+
+The texts are for the account holder; they hold nothing internal and nothing about accounts that are not the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class AccountError(Exception):
+    """A change that a rule forbids; nothing of it was kept."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class PlanLimitReached(AccountError):
+    """The plan has no room for one more, or lacks the thing altogether."""
+
+    status = 402
+
+
+class NotYours(AccountError):
+    """Not the caller's, or not there: one answer for both, so that nobody learns which names exist."""
+
+    status = 403
+
+    def __init__(self, detail: str = "not a sub-account of yours") -> None:
+        super().__init__(detail)
+
+
+class NotFound(AccountError):
+    """No such thing among those that the caller may know of."""
+
+    status = 404
+
+
+class PlanUnknown(AccountError):
+    """The account's plan is not in the settings: the operator's fault, and curable by them alone."""
+
+    status = 503
+
+
+class Invalid(AccountError):
+    """Values that cannot be accepted, by field: `{"field": ["message", …]}`."""
+
+    status = 400
+
+    def __init__(self, messages: Mapping[str, Sequence[str]]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, texts in messages.items() for text in texts))
+        self.messages = {name: list(texts) for name, texts in messages.items()}
+
+    @property
+    def field(self) -> str:
+        """The first field at fault."""
+        return next(iter(self.messages))
+
+
+class Taken(Invalid):
+    """A value that must be unique and is not."""

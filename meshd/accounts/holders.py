@@ -1,0 +1,222 @@
+"""Accounts as the operator makes them: the root, top-level accounts, and the terms that sub-accounts have from them.
+
+There is one root account, made once; it can neither be replaced nor lose its role.  A plan without bearer tokens takes
+those of the whole family out of use; a smaller plan keeps the proxies that were authorised first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from meshd.accounts import entitlement, validate
+from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
+from meshd.accounts.ownership import ActorId, Operator, Subject, acting, subaccount
+from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.trail import concluded
+from meshd.model import Account, Role
+from meshd.store.statements import accounts, proxies, tokens
+from meshd.store.unit import Unit
+from meshd.topology import Plan
+
+ROOT_NAME = "admin"
+ROOT_PLAN = "100"
+DEFAULT_PLAN = "10"
+"""Of an account whose maker names none: the smallest that has tokens and sub-accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the operator alone decides of a top-level account; None leaves one as it is."""
+
+    plan: str | None = None
+    role: Role | None = None
+    billing_day: int | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Those that are given."""
+        given = {"plan": self.plan, "role": self.role, "billing_day": self.billing_day}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """An account after a change, and what its new plan took away."""
+
+    account: Account
+    deactivated: tuple[int, ...] = ()
+    """Ids of the tokens that were active before."""
+    revoked: tuple[str, ...] = ()
+    """Names of the proxies that it may not use any more."""
+
+
+def bootstrap(
+    password_hash: str, *, plans: Mapping[str, Plan], proxies: Sequence[str], now: int
+) -> Unit[Account | None]:
+    """Make the root account `admin`; None where there is a root account already."""
+    if (yield from accounts.root()) is not None:
+        return None
+    new = NewAccount(username=ROOT_NAME, password_hash=password_hash)
+    account = yield from added(new, parent=None, plan=ROOT_PLAN, role="root", billing_day=day_of(now), now=now)
+    plan = plans.get(ROOT_PLAN)
+    names = list(proxies) if plan is None else entitlement.first_proxies(plan, proxies)
+    yield from authorize_first(account.id, names, now)
+    yield from concluded("meshd", "account.create", account.id, "the root account", now)
+    return account
+
+
+def create(
+    actor_id: ActorId,
+    new: NewAccount,
+    *,
+    terms: Terms,
+    plans: Mapping[str, Plan],
+    proxies: Sequence[str],
+    now: int,
+) -> Unit[Account]:
+    """Add a top-level account.  Invalid, Taken (field `username`); NotYours for a customer.
+
+    It bills from today's day of the month unless the terms name one, and is authorised for the first of the proxies.
+    """
+    actor = yield from acting(actor_id)
+    refuse_below_admin(actor, terms.role or "customer")
+    account = yield from added_on_top(new, terms=terms, plans=plans, proxies=proxies, now=now)
+    by = actor.name if isinstance(actor, Operator) else actor.username
+    yield from concluded(by, "account.create", account.id, account.username, now)
+    return account
+
+
+def added_on_top(
+    new: NewAccount, *, terms: Terms, plans: Mapping[str, Plan], proxies: Sequence[str], now: int
+) -> Unit[Account]:
+    """The new top-level account with its first proxies; nothing is announced yet."""
+    new.require_valid()
+    require_terms(terms, plans)
+    if terms.plan is None:
+        raise Invalid({"plan": ["This field is required."]})
+    account = yield from added(
+        new,
+        parent=None,
+        plan=terms.plan,
+        role=terms.role or "customer",
+        billing_day=terms.billing_day or day_of(now),
+        now=now,
+    )
+    yield from authorize_first(account.id, entitlement.first_proxies(plans[terms.plan], proxies), now)
+    return account
+
+
+def edit(
+    actor_id: ActorId, username: str, profile: Profile, terms: Terms, *, plans: Mapping[str, Plan], now: int
+) -> Unit[Edited]:
+    """Change what profile and terms name.  Invalid, NotYours, NotFound (to the operator)."""
+    profile.require_valid()
+    require_terms(terms, plans)
+    subject = yield from subaccount(actor_id, username)
+    _refuse_terms(subject, terms)
+    yield from accounts.lock(subject.account.id)
+    columns = profile.columns() | terms.columns()
+    account = yield from accounts.edit(subject.account.id, **columns)
+    if account is None:
+        raise NotFound("the account was deleted meanwhile")
+    edited = (yield from _replanned(account, plans[terms.plan])) if terms.plan else Edited(account)
+    yield from concluded(subject.by, "account.edit", account.id, _told(columns, edited), now)
+    return edited
+
+
+def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: int) -> Unit[None]:
+    """Replace the password; "" takes the account's sign-in by password away."""
+    subject = yield from subaccount(actor_id, username)
+    yield from accounts.edit(subject.account.id, password_hash=password_hash)
+    yield from concluded(subject.by, "account.password", subject.account.id, "", now)
+
+
+def added(
+    new: NewAccount, *, parent: Account | None, plan: str, role: Role, billing_day: int, now: int
+) -> Unit[Account]:
+    """The account's row.  Taken (field `username`), also for the root's name before there is a root."""
+    if role != "root" or new.username != ROOT_NAME:
+        yield from require_free(new.username)
+    return (
+        yield from accounts.create(
+            new.username,
+            parent_id=None if parent is None else parent.id,
+            role=role,
+            plan=plan,
+            password_hash=new.password_hash,
+            billing_day=billing_day,
+            now=now,
+            **new.profile.columns(),
+        )
+    )
+
+
+def require_free(username: str) -> Unit[None]:
+    """Invalid for what is no username; Taken for one that exists, and always for the root's."""
+    validate.require(username=validate.username(username))
+    if username.lower() == ROOT_NAME or (yield from accounts.by_username(username)) is not None:
+        raise Taken({"username": ["This username is taken."]})
+
+
+def authorize_first(account_id: int, names: Sequence[str], now: int) -> Unit[None]:
+    """Authorise the account for the proxies of these names, in their order."""
+    for name in names:
+        yield from proxies.authorize(account_id, name, now)
+
+
+def day_of(now: int) -> int:
+    """The day of the month, UTC."""
+    return datetime.fromtimestamp(now, UTC).day
+
+
+def require_terms(terms: Terms, plans: Mapping[str, Plan]) -> None:
+    """Invalid for a plan or a day that there is not, and for a second root."""
+    validate.require(
+        plan=None if terms.plan is None else validate.plan(terms.plan, plans),
+        billing_day=None if terms.billing_day is None else validate.billing_day(terms.billing_day),
+        role="There is one root account only." if terms.role == "root" else None,
+    )
+
+
+def refuse_below_admin(actor: Account | Operator, role: Role) -> None:
+    """NotYours for those who may not make an account of that role on top: an admin makes customers, the root anyone."""
+    if isinstance(actor, Operator) or actor.role == "root":
+        return
+    if actor.role != "admin" or role != "customer":
+        raise NotYours("only the operator can do this")
+
+
+def _refuse_terms(subject: Subject, terms: Terms) -> None:
+    """A sub-account's terms are its parent's; the root keeps its role; a customer does not set its own terms."""
+    given = terms.columns()
+    if not given:
+        return
+    refuse_below_admin(subject.actor, terms.role or "customer")
+    if subject.account.parent_id is not None:
+        raise Invalid({name: ["A sub-account has its parent's."] for name in given})
+    if subject.account.role == "root" and terms.role is not None:
+        raise Invalid({"role": ["The root account keeps its role."]})
+
+
+def _replanned(account: Account, plan: Plan) -> Unit[Edited]:
+    """Bring the family to a new plan: sub-accounts follow, tokens and proxies that it lacks go."""
+    for child in (yield from accounts.children(account.id)):
+        yield from accounts.edit(child.id, plan=plan.name)
+    gone = [] if plan.bearer_tokens else (yield from tokens.deactivate_all(account.id))
+    held = yield from proxies.of_account(account.id)
+    kept = entitlement.first_proxies(plan, held)
+    revoked = [name for name in held if name not in kept]
+    for name in revoked:
+        yield from proxies.revoke(account.id, name)
+    return Edited(account, tuple(gone), tuple(revoked))
+
+
+def _told(columns: Mapping[str, Any], edited: Edited) -> str:
+    """The audit's line: values of terms and limits, of personal fields only that they changed."""
+    shown = ("plan", "role", "billing_day", "monthly_limit", "total_limit")
+    facts = [f"{name}={columns[name]}" if name in shown else name for name in sorted(columns)]
+    facts += [f"{len(edited.deactivated)} tokens deactivated"] if edited.deactivated else []
+    facts += [f"proxies revoked: {', '.join(edited.revoked)}"] if edited.revoked else []
+    return "; ".join(facts)

@@ -1,0 +1,107 @@
+"""Many new accounts at once, as a file lists them: checked whole first, then added in batches.
+
+A batch is one transaction.  Nobody remembers an account that did not exist, so one published change a batch is enough:
+it makes the processes forget the names they have refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from meshd.accounts.errors import AccountError, Invalid, NotFound
+from meshd.accounts.holders import ROOT_NAME, Terms, added_on_top, require_terms
+from meshd.accounts.ownership import Operator
+from meshd.accounts.profile import NewAccount
+from meshd.accounts.subaccounts import added_below
+from meshd.accounts.trail import concluded
+from meshd.model import Account
+from meshd.store.statements import accounts
+from meshd.store.unit import Unit
+from meshd.topology import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedAccount:
+    """One row of the file, read."""
+
+    line: int
+    new: NewAccount
+    parent: str = ""
+    """A username, of this file (further up) or of the store; "" for a top-level account."""
+    terms: Terms = field(default_factory=Terms)
+    active: bool = True
+
+
+class RowRefused(AccountError):
+    """The row of this line breaks a rule; the batch was not kept."""
+
+    def __init__(self, line: int, reason: AccountError) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
+def problem(row: ImportedAccount, plans: Mapping[str, Plan]) -> str | None:
+    """What is wrong with the row by itself."""
+    try:
+        row.new.require_valid()
+        require_terms(row.terms, plans)
+        _refuse_mixed(row)
+    except Invalid as refused:
+        return str(refused)
+    return None
+
+
+def standing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
+    """Those of these names that exist, by lower-case name, with the number of their sub-accounts."""
+    found = {}
+    for username in usernames:
+        account = yield from accounts.by_username(username)
+        if account is not None:
+            found[username.lower()] = (account, (yield from accounts.count_children(account.id)))
+    return found
+
+
+def add_batch(
+    operator: Operator,
+    rows: Sequence[ImportedAccount],
+    *,
+    plans: Mapping[str, Plan],
+    proxies: Sequence[str],
+    now: int,
+) -> Unit[None]:
+    """Add all of them or none.  RowRefused."""
+    account_id = 0
+    for row in rows:
+        try:
+            account_id = (yield from _added(row, plans, proxies, now)).id
+        except AccountError as refused:
+            raise RowRefused(row.line, refused) from refused
+    if rows:
+        yield from concluded(operator.name, "account.import", account_id, f"{len(rows)} accounts, this one last", now)
+
+
+def _added(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], now: int) -> Unit[Account]:
+    account = yield from (_below(row, plans, now) if row.parent else _on_top(row, plans, proxies, now))
+    if not row.active:
+        yield from accounts.edit(account.id, active=False)
+    return account
+
+
+def _on_top(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], now: int) -> Unit[Account]:
+    return (yield from added_on_top(row.new, terms=row.terms, plans=plans, proxies=proxies, now=now))
+
+
+def _below(row: ImportedAccount, plans: Mapping[str, Plan], now: int) -> Unit[Account]:
+    parent = yield from accounts.by_username(row.parent)
+    if parent is None:
+        raise NotFound(f"there is no account named {row.parent!r}")
+    return (yield from added_below(parent, row.new, plans=plans, now=now))
+
+
+def _refuse_mixed(row: ImportedAccount) -> None:
+    if row.new.username.lower() == ROOT_NAME:
+        raise Invalid({"username": ["This username is the root account's."]})
+    if row.parent and row.terms.role not in (None, "customer"):
+        raise Invalid({"role": ["A sub-account is a customer."]})

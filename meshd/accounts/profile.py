@@ -1,0 +1,58 @@
+"""What an account is created from, and what of it may be changed afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from meshd.accounts import validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """The fields that a parent may change; None leaves one as it is.  Limits are in bytes, 0 for none."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    monthly_limit: int | None = None
+    total_limit: int | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """Those that are given."""
+        given = {
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "email": self.email,
+            "monthly_limit": self.monthly_limit,
+            "total_limit": self.total_limit,
+        }
+        return {name: value for name, value in given.items() if value is not None}
+
+    def problems(self) -> dict[str, str | None]:
+        """What is wrong with each field, None where nothing is."""
+        return {
+            "first_name": validate.short_text(self.first_name or "", 20),
+            "last_name": validate.short_text(self.last_name or "", 20),
+            "email": validate.email(self.email or ""),
+            "monthly_limit": validate.limit(self.monthly_limit or 0),
+            "total_limit": validate.limit(self.total_limit or 0),
+        }
+
+    def require_valid(self) -> None:
+        """Invalid, with every field at fault."""
+        validate.require(**self.problems())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """An account to be; its password arrives hashed."""
+
+    username: str
+    password_hash: str = field(default="", repr=False)
+    """"" for an account that cannot sign in by password."""
+    profile: Profile = Profile()
+
+    def require_valid(self) -> None:
+        """Invalid, with every field at fault."""
+        validate.require(username=validate.username(self.username), **self.profile.problems())

@@ -1,0 +1,92 @@
+"""Which proxies an account may use: a list in the order of authorisation; a sub-account has its parent's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meshd.accounts import entitlement
+from meshd.accounts.errors import Invalid, PlanLimitReached
+from meshd.accounts.ownership import ActorId, Subject, managed, own
+from meshd.accounts.trail import concluded
+from meshd.store.statements import proxies as stored
+from meshd.store.unit import Unit
+from meshd.topology import Plan, ProxyHost
+
+
+def authorized(actor_id: ActorId, username: str | None = None) -> Unit[list[str]]:
+    """The names of its proxies, in order; those of the parent for a sub-account."""
+    subject = yield from own(actor_id, username, change=False)
+    return (yield from stored.of_account(subject.account.parent_id or subject.account.id))
+
+
+def recognised(text: str, known: Mapping[str, ProxyHost]) -> ProxyHost | None:
+    """The proxy that text means: its name, its host, its whole domain, or `domain:port`."""
+    asked = text.strip().lower().removesuffix(".")
+    by_name = {proxy.name.lower(): proxy for proxy in known.values()}
+    if asked in by_name:
+        return by_name[asked]
+    return next((proxy for proxy in known.values() if asked in _spellings(proxy.domain.lower())), None)
+
+
+def authorize(
+    actor_id: ActorId,
+    username: str | None,
+    proxy: str,
+    *,
+    known: Mapping[str, ProxyHost],
+    plans: Mapping[str, Plan],
+    now: int,
+) -> Unit[ProxyHost]:
+    """Add one; nothing changes where it is there already.  Invalid (field `proxy`), PlanLimitReached, NotYours."""
+    host = recognised(proxy, known)
+    if host is None:
+        raise _unknown(proxy)
+    subject = yield from _holder(actor_id, username)
+    plan = yield from entitlement.held(subject.account, plans)
+    names = yield from stored.of_account(subject.account.id)
+    if host.name in names:
+        return host
+    _refuse_beyond(plan, host.name, len(names))
+    yield from stored.authorize(subject.account.id, host.name, now)
+    yield from concluded(subject.by, "proxy.authorize", subject.account.id, host.name, now)
+    return host
+
+
+def revoke(
+    actor_id: ActorId, username: str | None, proxy: str, *, known: Mapping[str, ProxyHost], now: int
+) -> Unit[None]:
+    """Remove one; nothing changes where it is not there.  Invalid (field `proxy`), NotYours.
+
+    A name that the settings no longer have can still be revoked where the account holds it.
+    """
+    subject = yield from _holder(actor_id, username)
+    host = recognised(proxy, known)
+    name = host.name if host is not None else proxy
+    gone = yield from stored.revoke(subject.account.id, name)
+    if gone:
+        yield from concluded(subject.by, "proxy.revoke", subject.account.id, name, now)
+    elif host is None:
+        raise _unknown(proxy)
+
+
+def _holder(actor_id: ActorId, username: str | None) -> Unit[Subject]:
+    subject = yield from managed(actor_id, username)
+    if subject.account.parent_id is not None:
+        raise Invalid({"username": ["A sub-account has its parent's proxies."]})
+    return subject
+
+
+def _refuse_beyond(plan: Plan, name: str, count: int) -> None:
+    if name == entitlement.WORLD and not plan.world:
+        raise PlanLimitReached(f"plan {plan.name} does not include the proxy {name}")
+    if count >= plan.proxies:
+        raise PlanLimitReached(f"plan {plan.name} allows {plan.proxies} {'proxy' if plan.proxies == 1 else 'proxies'}")
+
+
+def _spellings(domain: str) -> tuple[str, ...]:
+    host = domain.rpartition(":")[0] or domain
+    return domain, host, host.partition(".")[0]
+
+
+def _unknown(proxy: str) -> Invalid:
+    return Invalid({"proxy": [f"There is no proxy {proxy[:100]!r}."]})

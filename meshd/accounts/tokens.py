@@ -1,0 +1,105 @@
+"""Bearer tokens: at most so many an account, as the plan says; managed by the account or by its parent.
+
+The secret itself never comes here: a token is created from its digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meshd.accounts import entitlement, validate
+from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached
+from meshd.accounts.ownership import ActorId, Subject, acting, below, managed, refuse_subaccount
+from meshd.accounts.trail import concluded
+from meshd.model import Account, Token
+from meshd.store.statements import accounts
+from meshd.store.statements import tokens as stored
+from meshd.store.unit import Unit
+from meshd.topology import Plan
+
+
+def listing(actor_id: ActorId, username: str | None) -> Unit[list[Token]]:
+    """The account's tokens, oldest first."""
+    subject = yield from managed(actor_id, username, change=False)
+    return (yield from stored.of_account(subject.account.id))
+
+
+def create(
+    actor_id: ActorId,
+    username: str | None,
+    *,
+    digest: bytes,
+    label: str,
+    expires_on: str,
+    plans: Mapping[str, Plan],
+    now: int,
+) -> Unit[Token]:
+    """Add a token.  PlanLimitReached, Invalid (fields `label`, `expires_at`), NotYours."""
+    validate.require(label=validate.label(label), expires_at=validate.expiry(expires_on, now))
+    subject = yield from managed(actor_id, username)
+    plan = yield from entitlement.held(subject.account, plans)
+    refuse_without_tokens(plan)
+    if (yield from stored.count(subject.account.id)) >= plan.bearer_tokens:
+        raise PlanLimitReached(f"plan {plan.name} allows {plan.bearer_tokens} bearer tokens an account")
+    token = yield from stored.create(subject.account.id, digest, label, expires_on, now)
+    yield from concluded(subject.by, "token.create", subject.account.id, f"token {token.id}", now)
+    return token
+
+
+def activate(actor_id: ActorId, token_id: int, *, plans: Mapping[str, Plan], now: int) -> Unit[Token]:
+    """Let it be used again.  NotFound, Invalid for an expired one, PlanLimitReached after a downgrade."""
+    subject, token = yield from _found(actor_id, token_id)
+    if token.expires_on and token.expires_on < validate.today(now):
+        raise Invalid({"id": ["An expired token cannot be activated."]})
+    plan = yield from entitlement.held(subject.account, plans)
+    refuse_without_tokens(plan)
+    others = [each for each in (yield from stored.of_account(subject.account.id)) if each.id != token_id]
+    if sum(each.active for each in others) >= plan.bearer_tokens:
+        raise PlanLimitReached(f"plan {plan.name} allows {plan.bearer_tokens} bearer tokens an account")
+    return (yield from _switched(subject, token_id, True, now))
+
+
+def deactivate(actor_id: ActorId, token_id: int, *, now: int) -> Unit[Token]:
+    """Stop it from being used.  NotFound."""
+    subject, _ = yield from _found(actor_id, token_id)
+    return (yield from _switched(subject, token_id, False, now))
+
+
+def delete(actor_id: ActorId, token_id: int, *, now: int) -> Unit[None]:
+    """Remove it for good.  NotFound."""
+    subject, _ = yield from _found(actor_id, token_id)
+    if not (yield from stored.delete(token_id)):
+        raise _absent()
+    yield from concluded(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
+
+
+def refuse_without_tokens(plan: Plan) -> None:
+    """PlanLimitReached where the plan has no tokens at all."""
+    if plan.bearer_tokens == 0:
+        raise PlanLimitReached(f"plan {plan.name} does not support bearer tokens")
+
+
+def _found(actor_id: ActorId, token_id: int) -> Unit[tuple[Subject, Token]]:
+    """The token, if the actor or one of its sub-accounts holds it; one NotFound for foreign and absent alike."""
+    actor = yield from acting(actor_id)
+    refuse_subaccount(actor)
+    token = yield from stored.by_id(token_id)
+    holder = (yield from accounts.by_id(token.account_id)) if token is not None else None
+    if token is None or holder is None:
+        raise _absent()
+    if not (below(actor, holder, change=True) or (isinstance(actor, Account) and actor.id == holder.id)):
+        raise _absent()
+    return Subject(actor, holder), token
+
+
+def _switched(subject: Subject, token_id: int, active: bool, now: int) -> Unit[Token]:
+    token = yield from stored.set_active(token_id, active)
+    if token is None:
+        raise _absent()
+    action = "token.activate" if active else "token.deactivate"
+    yield from concluded(subject.by, action, subject.account.id, f"token {token_id}", now)
+    return token
+
+
+def _absent() -> NotFound:
+    return NotFound("there is no such token")

@@ -1,0 +1,134 @@
+"""What the fields of an account may hold.  Pure.
+
+Each function answers None, or the message that is shown beside the field; `require` gathers them, so that a form
+with three mistakes is told all three at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from ipaddress import ip_address
+
+from meshd.accounts.errors import Invalid
+from meshd.auth.secrets import normal_address
+from meshd.topology import Plan
+
+# An explicit set, since str.isalnum() lets in look-alikes of other scripts.
+_USERNAME = re.compile(r"[A-Za-z0-9.@+_-]{1,30}\Z")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
+_LABEL_OF_HOSTNAME = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+MAX_LIMIT = 10**18
+"""An exabyte: larger limits are typing errors, and BIGINT has room for sums of them."""
+
+
+def require(**problems: str | None) -> None:
+    """Raise Invalid with every problem that is not None, by field."""
+    found = {name: [text] for name, text in problems.items() if text is not None}
+    if found:
+        raise Invalid(found)
+
+
+def username(text: str) -> str | None:
+    if not text:
+        return "This field is required."
+    if len(text) > 30:
+        return "Use at most 30 characters."
+    return None if _USERNAME.match(text) else "Use letters, digits and .@+-_ only."
+
+
+def password(text: str) -> str | None:
+    if not text:
+        return "A password cannot be empty."
+    return None if len(text) <= 128 else "Use at most 128 characters."
+
+
+def short_text(text: str, longest: int) -> str | None:
+    if len(text) > longest:
+        return f"Use at most {longest} characters."
+    return "Control characters are not allowed." if _CONTROL.search(text) else None
+
+
+def label(text: str) -> str | None:
+    return short_text(text, 100)
+
+
+def email(text: str) -> str | None:
+    """Only its shape: whether mail arrives there is for whoever sends some."""
+    if not text:
+        return None
+    problem = short_text(text, 255)
+    return problem or (None if _EMAIL.match(text) else "Enter an e-mail address.")
+
+
+def limit(size: int) -> str | None:
+    """size is in bytes, 0 for none."""
+    return None if 0 <= size <= MAX_LIMIT else "Enter a number of GB from 0 (no limit) to 1000000000."
+
+
+def billing_day(day: int) -> str | None:
+    return None if 1 <= day <= 31 else "Enter a day of the month, 1 to 31."
+
+
+def plan(name: str, plans: Mapping[str, Plan]) -> str | None:
+    return None if name in plans else f"There is no plan {name!r}; there are {', '.join(plans)}."
+
+
+def today(now: int) -> str:
+    """The ISO date of now, UTC."""
+    return datetime.fromtimestamp(now, UTC).date().isoformat()
+
+
+def expiry(text: str, now: int) -> str | None:
+    """text is "" (never) or the last day on which the token is valid."""
+    if not text:
+        return None
+    if not _is_date(text):
+        return "Enter a date as YYYY-MM-DD."
+    return None if text >= today(now) else "This day is in the past."
+
+
+def _is_date(text: str) -> bool:
+    if not _DATE.match(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def address(text: str, *, private: bool) -> str | None:
+    """One address, no range.  Where private is false it must be one that the whole Internet agrees on.
+
+    An "any" or multicast address is no client's, and neither is the broadcast address.
+    """
+    normal = normal_address(text)
+    if normal is None:
+        return "Enter one IPv4 or IPv6 address."
+    parsed = ip_address(normal)
+    if parsed.is_multicast or parsed.is_unspecified or normal == "255.255.255.255":
+        return "No client connects from this address."
+    return None if private or parsed.is_global else "This is not a public address."
+
+
+def normal_hostname(text: str) -> str:
+    """Lower case, no final dot: the form that is stored and compared."""
+    return text.strip().lower().removesuffix(".")
+
+
+def hostname(text: str, *, private: bool) -> str | None:
+    """A name of the DNS, in its ASCII form.  Where private is false it needs a dot: `localhost` is everybody's."""
+    name = normal_hostname(text)
+    if not name or len(name) > 253:
+        return "Enter a hostname."
+    if not name.isascii():
+        return "Enter the hostname in its ASCII form (xn--…)."
+    labels = name.split(".")
+    if labels[-1].isdigit() or not all(_LABEL_OF_HOSTNAME.match(part) for part in labels):
+        return "Enter a hostname."
+    return None if private or len(labels) > 1 else "Enter a full hostname, with its domain."

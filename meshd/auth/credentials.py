@@ -1,0 +1,116 @@
+"""What a credential field says: Basic (RFC 7617) or Bearer (RFC 6750), never who that is.
+
+A Basic user-id ends at the first colon.  The rest is read in two ways: as the password, and as `key:password`, whose
+key is sticky.  A token of ours may stand in a Basic field too, since most clients cannot send Bearer to a proxy:
+
+- as the password, whatever the user-id (a token names its account by itself, and clients fill in anything),
+- as the password of the sticky form (`anything:key:pm_…`),
+- as the user-id, with an empty or ignored password; `pm_…:key:` gives a sticky key.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from meshd.auth.secrets import looks_like_token
+
+_TOKEN68 = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+
+
+class Reading(NamedTuple):
+    """One way to understand what follows the user-id, or a token."""
+
+    session: str
+    """The sticky key; "" for none."""
+    secret: str
+
+    def __repr__(self) -> str:
+        return "Reading(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class BasicCredentials:
+    username: str
+    rest: str = field(repr=False)
+    """All after the first colon."""
+
+    @property
+    def passwords(self) -> tuple[Reading, ...]:
+        """In the order in which they are to be tried."""
+        whole = Reading("", self.rest)
+        key, colon, password = self.rest.partition(":")
+        return (whole, Reading(key, password)) if colon else (whole,)
+
+    @property
+    def token(self) -> Reading | None:
+        """The token that the field carries, where it carries one."""
+        if looks_like_token(self.username):
+            key, colon, _ = self.rest.partition(":")
+            return Reading(key if colon else "", self.username)
+        return next((reading for reading in self.passwords if looks_like_token(reading.secret)), None)
+
+    def __repr__(self) -> str:
+        # The user-id may be a token.
+        return "BasicCredentials(…)"
+
+
+@dataclass(frozen=True, slots=True)
+class BearerCredentials:
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Another scheme, or one of ours that cannot be read."""
+
+
+Credentials = BasicCredentials | BearerCredentials | Malformed
+
+
+def read(field: bytes) -> Credentials:
+    """What a `Proxy-Authorization` or `Authorization` value says."""
+    scheme, _, rest = field.strip(b" \t").partition(b" ")
+    match scheme.lower():
+        case b"basic":
+            return _basic(rest.strip(b" \t"))
+        case b"bearer":
+            return _bearer(rest.strip(b" \t"))
+    return Malformed()
+
+
+def own_token(field: bytes) -> bool:
+    """Whether an `Authorization` value is ours to take: a well-formed token.  Any other belongs to the origin."""
+    if not bearer(field):
+        return False
+    credentials = read(field)
+    return isinstance(credentials, BearerCredentials) and looks_like_token(credentials.token)
+
+
+def bearer(field: bytes) -> bool:
+    """Whether it is in the Bearer scheme: a quick question, asked before own_token."""
+    return field[:7].lower() == b"bearer "
+
+
+def _basic(encoded: bytes) -> BasicCredentials | Malformed:
+    try:
+        # Padding is left out by some clients; it carries nothing.
+        decoded = binascii.a2b_base64(encoded + b"=" * (-len(encoded) % 4), strict_mode=True)
+    except binascii.Error:
+        return Malformed()
+    username, colon, rest = _text(decoded).partition(":")
+    return BasicCredentials(username, rest) if colon else Malformed()
+
+
+def _text(raw: bytes) -> str:
+    """UTF-8, as our challenge asks for; else what older clients send."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _bearer(token: bytes) -> BearerCredentials | Malformed:
+    return BearerCredentials(token.decode("ascii")) if _TOKEN68.fullmatch(token) else Malformed()

@@ -1,0 +1,117 @@
+"""Wrong credentials and bans, between the store, which counts for all nodes, and this process's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure as Trouble
+
+from meshd.auth.asked import Asked
+from meshd.auth.bans import BanTable, Failure
+from meshd.auth.policy import INVALID, banned
+from meshd.model import Refusal
+from meshd.store.interface import Store, StoreError
+from meshd.store.statements import bans
+from meshd.topology import Limits
+
+EVERY = 1.0
+"""Seconds between two readings of the bans; as the change feed."""
+MOST = 10_000
+"""Bans held in memory.  The store is asked besides, wherever a credential is not remembered."""
+
+_log = Logger()
+
+
+class Failures:
+    """Counts wrong credentials, and knows who is banned."""
+
+    def __init__(
+        self, store: Store, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._limits = limits
+        self._away = False
+        self._reading: Deferred[None] | None = None
+        self.table = BanTable()
+
+    def banned(self, address: str, name: str) -> Refusal | None:
+        seconds = self.table.left(address, name, int(self._now()))
+        return banned(seconds) if seconds else None
+
+    async def failed(self, asked: Asked) -> Refusal:
+        """Count a wrong credential.  The store counts for all; while it is away, this process counts for itself."""
+        at = self._clock.seconds()
+        if self._limits().failures and (not asked.once or self.table.counts(asked.key, asked.address, at)):
+            await self._record(Failure(asked.address, asked.name, int(self._now())))
+        return INVALID
+
+    def counted(self, asked: Asked) -> bool:
+        return self.table.counted(asked.key, asked.address, self._clock.seconds())
+
+    async def start(self) -> None:
+        """Read the bans, now and once a second.  A store that is away is no reason not to start."""
+        await self._read()
+        self._reading = Deferred.fromCoroutine(self._keep_reading()).addErrback(_mishap)
+
+    async def stop(self) -> None:
+        if self._reading is not None:
+            reading, self._reading = self._reading, None
+            reading.cancel()
+
+    async def _keep_reading(self) -> None:
+        while True:
+            # A thousand bans take some milliseconds to read: they make the readings rarer by as much.
+            await deferLater(self._clock, EVERY * (1 + len(self.table.by_address) // 1000))
+            await self._read()
+
+    async def _read(self) -> None:
+        try:
+            await self._settle()
+            self.table.reading()
+            self.table.replace(await self._store.run(bans.active, int(self._now()), MOST))
+        except StoreError:
+            if not self._away:
+                _log.warn("the store is away: remembered identities serve, unknown ones are refused")
+            self._away = True
+        else:
+            if self._away:
+                _log.info("the store is back")
+            self._away = False
+
+    async def _settle(self) -> None:
+        """Tell the store of the failures that it has missed."""
+        while (failure := self.table.unsaved()) is not None:
+            await self._tell(failure)
+            self.table.saved(failure)
+
+    async def _record(self, failure: Failure) -> None:
+        try:
+            await self._tell(failure)
+        except StoreError:
+            self.table.failed(failure, **self._bounds())
+
+    async def _tell(self, failure: Failure) -> None:
+        ban = await self._store.run(bans.failed, failure.address, failure.name, failure.at, **self._bounds())
+        if ban is not None:
+            self.table.add(ban)
+
+    def _bounds(self) -> dict[str, int]:
+        limits = self._limits()
+        return {
+            "limit": limits.failures,
+            "window": limits.failure_window,
+            "seconds": limits.ban_seconds,
+            # 0 means that no number of names bans an address.
+            "names_limit": limits.names_per_address or 2**31,
+        }
+
+
+def _mishap(failure: Trouble) -> None:
+    if not failure.check(CancelledError):
+        _log.failure("the reading of bans has ended", failure=failure)

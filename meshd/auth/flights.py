@@ -1,0 +1,104 @@
+"""Work that many ask for at once, done once; and work that must be done one after the other."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from twisted.internet.defer import Deferred
+
+T = TypeVar("T")
+
+
+class Crowded(Exception):  # noqa: N818 (a refusal, not an error)
+    """More different things are under way than are allowed to."""
+
+
+class Landed(NamedTuple, Generic[T]):
+    result: T
+    led: bool
+    """Whether the work was begun for this caller."""
+
+
+class Flights(Generic[T]):
+    """Single flight: callers with one key share one piece of work, and outlive each other."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._waiting: dict[Hashable, list[Deferred[T]]] = {}
+
+    async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Landed[T]:
+        """The result of the work under way for this key, else of this.  Crowded."""
+        waiting = self._waiting.get(key)
+        led = waiting is None
+        waiter: Deferred[T] = Deferred()
+        if waiting is not None:
+            waiting.append(waiter)
+        elif len(self._waiting) >= self._bound:
+            raise Crowded
+        else:
+            self._waiting[key] = [waiter]
+            # Owned by all who wait, so that the first may go away.
+            Deferred.fromCoroutine(_run(work)).addBoth(self._land, key)
+        return Landed(await waiter, led)
+
+    def _land(self, result: Any, key: Hashable) -> None:
+        for waiter in self._waiting.pop(key):
+            if not waiter.called:
+                waiter.callback(result)
+
+
+async def _run(work: Callable[[], Awaitable[T]]) -> T:
+    return await work()
+
+
+class Lines:
+    """One at a time for each key, in the order of coming."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Hashable, _Line] = {}
+
+    @asynccontextmanager
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        line = self._lines.setdefault(key, _Line())
+        await line.enter()
+        try:
+            yield
+        finally:
+            if line.leave():
+                del self._lines[key]
+
+
+class _Line:
+    __slots__ = ("_busy", "_passing", "_waiting")
+
+    def __init__(self) -> None:
+        self._busy = False
+        self._passing = False
+        self._waiting: deque[Deferred[None]] = deque()
+
+    async def enter(self) -> None:
+        if not self._busy:
+            self._busy = True
+            return
+        turn: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(turn)
+        await turn
+
+    def leave(self) -> bool:
+        """Let the next one in; whether the line is over.
+
+        Who is let in may leave before callback() returns, so the outermost call passes the turn on in a loop: nested,
+        a thousand who are refused at once would exhaust the stack.
+        """
+        self._busy = False
+        if self._passing:
+            return False
+        self._passing = True
+        while self._waiting and not self._busy:
+            self._busy = True
+            self._waiting.popleft().callback(None)
+        self._passing = False
+        return not self._busy

@@ -1,0 +1,162 @@
+"""Remembered answers: which credential, or address, is whose.
+
+Nothing secret is kept: a field is remembered by a digest keyed with a random key of this process.  Everything is
+bounded, in all and for each account, so that one account's many sticky keys push out its own entries and nobody else's.
+Times are the monotonic clock's.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from meshd.model import Admission
+
+Key = bytes | str
+"""A field's keyed digest, or an address as the socket said it."""
+
+PER_ACCOUNT = 1024
+_DROPPED = 4096
+
+
+@dataclass(slots=True, eq=False)
+class Verdict:
+    """A "yes" that is remembered."""
+
+    admission: Admission
+    name: str
+    """What bans call the credential; "" for an address, which no ban concerns."""
+    until: float
+    """Fresh before this."""
+    last: float
+    """Before this it may still serve while the store is away."""
+    open_to: frozenset[str]
+    """The proxies that it may use without another thought."""
+
+
+class IdentityCache:
+    """Verdicts by key, least recently used first out; and by account, to be dropped with it."""
+
+    def __init__(self, bound: Callable[[], int]) -> None:
+        self._bound = bound
+        self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
+        self._keys: dict[int, dict[Key, None]] = {}
+        self._children: dict[int, set[int]] = {}
+        self._dropped: OrderedDict[int, int] = OrderedDict()
+        self._floor = 0
+        self.epoch = 0
+        """How often something was dropped.  Whoever reads the store notes it before."""
+
+    def __len__(self) -> int:
+        return len(self._verdicts)
+
+    def fresh(self, key: Key, at: float) -> Verdict | None:
+        verdict = self._verdicts.get(key)
+        if verdict is None or at >= verdict.until:
+            return None
+        self._verdicts.move_to_end(key)
+        return verdict
+
+    def stale(self, key: Key, at: float) -> Verdict | None:
+        """One past its time that may serve while the store is away."""
+        verdict = self._verdicts.get(key)
+        return verdict if verdict is not None and at < verdict.last else None
+
+    def of_account(self, account_id: int, at: float, *, away: bool = False) -> Verdict | None:
+        """Any of the account that is fresh, or (away) may serve without the store: who it is, how long that holds."""
+        for key in self._keys.get(account_id, ()):
+            verdict = self._verdicts[key]
+            if at < (verdict.last if away else verdict.until):
+                return verdict
+        return None
+
+    def current(self, admission: Admission, epoch: int) -> bool:
+        """Whether nothing was dropped, since that epoch, that what was read then could be out of date by."""
+        account = admission.account
+        newest = max(self._floor, self._dropped.get(account.id, 0), self._dropped.get(account.parent_id or 0, 0))
+        return newest <= epoch
+
+    def put(self, key: Key, verdict: Verdict) -> None:
+        if key in self._verdicts:
+            self._remove(key)
+        account = verdict.admission.account
+        keys = self._keys.setdefault(account.id, {})
+        if account.parent_id is not None:
+            self._children.setdefault(account.parent_id, set()).add(account.id)
+        self._verdicts[key] = verdict
+        keys[key] = None
+        if len(keys) > PER_ACCOUNT:
+            self._remove(next(iter(keys)))
+        while len(self._verdicts) > max(self._bound(), 1):
+            self._remove(next(iter(self._verdicts)))
+
+    def drop(self, account_id: int) -> None:
+        """Forget an account and its sub-accounts; 0 forgets all."""
+        self.epoch += 1
+        if account_id == 0:
+            self._clear()
+            return
+        for family in (account_id, *self._children.get(account_id, ())):
+            for key in list(self._keys.get(family, ())):
+                self._remove(key)
+        self._note(account_id)
+
+    def _clear(self) -> None:
+        self._floor = self.epoch
+        for table in (self._verdicts, self._keys, self._children, self._dropped):
+            table.clear()
+
+    def _note(self, account_id: int) -> None:
+        self._dropped[account_id] = self.epoch
+        self._dropped.move_to_end(account_id)
+        if len(self._dropped) > _DROPPED:
+            _, self._floor = self._dropped.popitem(last=False)
+
+    def _remove(self, key: Key) -> None:
+        account = self._verdicts.pop(key).admission.account
+        keys = self._keys[account.id]
+        del keys[key]
+        if keys:
+            return
+        del self._keys[account.id]
+        if account.parent_id is not None and (siblings := self._children.get(account.parent_id)) is not None:
+            siblings.discard(account.id)
+            if not siblings:
+                del self._children[account.parent_id]
+
+
+class Proof(NamedTuple):
+    """That a password, known by its keyed digest, is the one behind an encoded hash."""
+
+    account_id: int
+    encoded: str
+    until: float
+
+    def __repr__(self) -> str:
+        return f"Proof(account_id={self.account_id})"
+
+
+class Proofs:
+    """Passwords that were verified: the slow hash is not run again for one that is in use.
+
+    A proof is of one encoded hash, so a changed password ends it without anybody's doing; unused, it ends by its time.
+    """
+
+    def __init__(self, bound: Callable[[], int]) -> None:
+        self._bound = bound
+        self._proofs: OrderedDict[bytes, Proof] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._proofs)
+
+    def get(self, key: bytes, at: float) -> Proof | None:
+        proof = self._proofs.get(key)
+        return proof if proof is not None and at < proof.until else None
+
+    def put(self, key: bytes, proof: Proof) -> None:
+        self._proofs[key] = proof
+        self._proofs.move_to_end(key)
+        while len(self._proofs) > max(self._bound(), 1):
+            self._proofs.popitem(last=False)

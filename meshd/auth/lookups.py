@@ -1,0 +1,74 @@
+"""What the store is asked about a credential or an address, one unit for each question."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from meshd.model import Admission, Ban, Identity, Token
+from meshd.store.statements import addresses, bans, hostnames, identities, tokens
+from meshd.store.unit import Unit
+
+
+class Found(NamedTuple):
+    """Who a credential names; nobody while a ban holds."""
+
+    ban: Ban | None = None
+    identity: Identity | None = None
+    token: Token | None = None
+
+
+class Listed(NamedTuple):
+    """Whose an address is, and by which hostname; "" where it is listed itself."""
+
+    identity: Identity
+    hostname: str
+
+
+def by_name(name: str, address: str, at: int) -> Unit[Found]:
+    """By what bans call a username: `K` and the Kelvin sign are one letter to lower(), but not to us."""
+    if ban := (yield from bans.find(address, name, at)):
+        return Found(ban)
+    return Found(identity=(yield from identities.by_username(name, at)))
+
+
+def by_token(digest: bytes, name: str, address: str, at: int) -> Unit[Found]:
+    if ban := (yield from bans.find(address, name, at)):
+        return Found(ban)
+    found = yield from identities.by_token(digest, at)
+    return Found() if found is None else Found(identity=found[0], token=found[1])
+
+
+def by_peer(address: str, hostname: str, at: int) -> Unit[Listed | None]:
+    """The address list comes first; the hostname ("" for none) is what the address was resolved from."""
+    if identity := (yield from identities.by_address(address, at)):
+        return Listed(identity, "")
+    if hostname and (identity := (yield from identities.by_hostname(hostname, at))):
+        return Listed(identity, hostname)
+    return None
+
+
+class Present(NamedTuple):
+    """An admitted account as it is now; the token only where one was used."""
+
+    identity: Identity | None
+    token: Token | None
+
+
+def present(admission: Admission, at: int) -> Unit[Present]:
+    """Nobody where what it was admitted by is its no more.  A password is for the caller to compare."""
+    token = None
+    match admission.source:
+        case "token":
+            token = yield from tokens.by_id(admission.token_id)
+            owner = None if token is None else token.account_id
+        case "address":
+            listed = yield from addresses.by_address(admission.subject)
+            owner = None if listed is None else listed.account_id
+        case "hostname":
+            named = yield from hostnames.by_hostname(admission.subject)
+            owner = None if named is None else named.account_id
+        case "password":
+            owner = admission.account.id
+    if owner != admission.account.id:
+        return Present(None, token)
+    return Present((yield from identities.load(owner, at)), token)

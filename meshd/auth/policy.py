@@ -1,0 +1,50 @@
+"""May an admitted account pass: what depends on the account and the proxy alone.  Byte limits are the ledger's."""
+
+from __future__ import annotations
+
+from calendar import timegm
+from datetime import date, timedelta
+
+from meshd.model import Identity, Refusal, Token
+
+REQUIRED = Refusal("auth-required")
+INVALID = Refusal("auth-invalid")
+"""One for wrong, unknown, expired and deactivated: an answer that tells them apart tells too much."""
+UNAVAILABLE = Refusal("auth-unavailable", retry_after=1)
+INACTIVE = Refusal("account-inactive")
+NOT_AUTHORIZED = Refusal("proxy-not-authorized")
+
+
+def inactive(identity: Identity) -> Refusal | None:
+    """A sub-account needs its parent to be active too."""
+    parent = identity.parent
+    active = identity.account.active and (parent is None or parent.active)
+    return None if active else INACTIVE
+
+
+def may_pass(identity: Identity, proxy: str) -> Refusal | None:
+    """None where it may."""
+    if refusal := inactive(identity):
+        return refusal
+    return None if proxy in identity.proxies else NOT_AUTHORIZED
+
+
+def open_to(identity: Identity) -> frozenset[str]:
+    """The proxies that may_pass lets it use."""
+    return frozenset() if inactive(identity) else identity.proxies
+
+
+def banned(seconds: int) -> Refusal:
+    return Refusal("auth-banned", retry_after=seconds)
+
+
+def token_valid(token: Token, today: str) -> bool:
+    """Whether it is active and, on this ISO date (UTC), not past its last day."""
+    return token.active and (not token.expires_on or today <= token.expires_on)
+
+
+def token_end(token: Token) -> float:
+    """The first second (UTC) at which it is no longer valid."""
+    if not token.expires_on:
+        return float("inf")
+    return float(timegm((date.fromisoformat(token.expires_on) + timedelta(days=1)).timetuple()))

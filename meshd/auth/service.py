@@ -1,0 +1,278 @@
+"""Who is asking, answered for the proxy and the account API by one set of rules.
+
+The first that applies decides, and a wrong credential never falls through to the next: `Proxy-Authorization`; a token
+of ours in `Authorization`; the peer's address on a list; a hostname that resolves to it; nobody.
+
+`recall` answers what is remembered, without I/O; `admit` asks the store, runs the slow hash and counts failures.  While
+the store is away, what is remembered serves for one more lifetime, and all else is refused: nobody is let in unknown.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IReactorTime
+
+from meshd.auth import lookups
+from meshd.auth.asked import Asked, Consumed, asked
+from meshd.auth.credentials import bearer, own_token
+from meshd.auth.failures import Failures
+from meshd.auth.flights import Crowded, Flights
+from meshd.auth.identity import IdentityCache, Key, Verdict
+from meshd.auth.passwords import Busy, Hasher
+from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, open_to
+from meshd.auth.presence import Presence
+from meshd.auth.recent import Recent
+from meshd.auth.secrets import ban_address, normal_address
+from meshd.auth.verify import Verifier
+from meshd.model import Admission, Change, Refusal
+from meshd.store.interface import Store, StoreError
+from meshd.topology import Limits
+
+NO_LIFE = 10.0
+"""Seconds for which a "no" is remembered; a change of any account ends it before."""
+MOST_AT_ONCE = 1024
+"""Different credentials and addresses that may be asked about at once."""
+MOST_NO = 10_000
+PROBE = 2.0
+"""Seconds that an outdated "yes" serves for when the store was found away; then it is asked again."""
+
+
+class Hostnames(Protocol):
+    """What is asked of HostnameWatch."""
+
+    def find(self, address: str) -> str: ...
+
+    def forget(self, change: Change) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class AuthService:
+    """One for the process; it starts and stops the hostnames, and stops the hasher."""
+
+    def __init__(  # noqa: PLR0917 (those who work together)
+        self,
+        store: Store,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        limits: Callable[[], Limits],
+        hasher: Hasher,
+        hostnames: Hostnames,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._store = store
+        self._seconds = clock.seconds
+        self._now = now
+        self._limits = limits
+        self._hasher = hasher
+        self._hostnames = hostnames
+        self._cache = IdentityCache(lambda: limits().identities)
+        self._failures = Failures(store, clock, now, limits)
+        self._bans = self._failures.table
+        self._verifier = Verifier(store, clock, now, limits, hasher, self._failures, random(32))
+        self._presence = Presence(store, clock, now, limits)
+        self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
+        self._wrong: Recent[Key] = Recent(MOST_NO, NO_LIFE)
+        self._strangers: Recent[str] = Recent(MOST_NO, NO_LIFE)
+        # What one field says is not what the same bytes say in another, so each has a key of its own.
+        self._proxy_field, self._origin_field, self._api_field = (
+            blake2b(key=random(32), digest_size=16) for _ in range(3)
+        )
+
+    def recall(
+        self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
+    ) -> Admission | Refusal | None:
+        """What is known at once; None where admit() must be awaited.  Once a request, so its first lines are few."""
+        if proxy_authorization is not None:
+            key = _key(self._proxy_field, proxy_authorization)
+            verdict = self._cache.fresh(key, self._seconds())
+            if verdict is None:
+                return self._recall_unseen(key, proxy_authorization, "proxy-authorization", proxy, peer)
+            if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
+                return refusal
+            return verdict.admission if proxy in verdict.open_to else _answer(verdict, proxy)
+        if authorization is not None and bearer(authorization):
+            return self._recall_origin(authorization, proxy, peer)
+        return self._recall_peer(proxy, peer)
+
+    async def admit(
+        self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
+    ) -> Admission | Refusal:
+        """The same, decided anew where it is not remembered."""
+        known = self.recall(proxy, peer, proxy_authorization, authorization)
+        if known is not None:
+            return known
+        question = self._question(peer, proxy_authorization, authorization)
+        outcome, _ = await self._decide(question.key if question else peer, question, peer)
+        return outcome if isinstance(outcome, Refusal) else _answer(outcome, proxy)
+
+    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal:
+        """For the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
+        if authorization is None:
+            return REQUIRED
+        question = asked(_key(self._api_field, authorization), authorization, peer, "authorization", once=False)
+        if question is None:
+            return INVALID
+        outcome = self._remembered(question)
+        if outcome is None and self._wrong.fresh(question.key, self._seconds()):
+            return await self._failures.failed(question)
+        if outcome is None:
+            outcome, led = await self._decide(question.key, question, peer)
+            if outcome is INVALID and not led:
+                await self._failures.failed(question)
+        if isinstance(outcome, Refusal):
+            return outcome
+        return inactive(outcome.admission.identity) or outcome.admission
+
+    async def still(self, admission: Admission, proxy: str) -> Refusal | None:
+        """Why an open tunnel's admission no longer holds, asked of the store; None where it does."""
+        return await self._presence.still(admission, proxy)
+
+    def forget(self, change: Change) -> None:
+        """An account has changed: it and its sub-accounts are asked for anew, and every "no" is in doubt."""
+        self._cache.drop(change.account_id)
+        self._wrong.doubt()
+        self._strangers.doubt()
+        self._hostnames.forget(change)
+
+    async def start(self) -> None:
+        """Read the bans, and go on reading; watch the hostnames.  A store that is away does not hinder it."""
+        await self._failures.start()
+        await self._hostnames.start()
+
+    async def stop(self) -> None:
+        await self._failures.stop()
+        await self._hostnames.stop()
+        await self._hasher.stop()
+
+    def _recall_origin(self, authorization: bytes, proxy: str, peer: str) -> Admission | Refusal | None:
+        key = _key(self._origin_field, authorization)
+        verdict = self._cache.fresh(key, self._seconds())
+        if verdict is not None:
+            return self._failures.banned(ban_address(peer), verdict.name) or _answer(verdict, proxy)
+        if own_token(authorization):
+            return self._recall_unseen(key, authorization, "authorization", proxy, peer)
+        return self._recall_peer(proxy, peer)
+
+    def _recall_unseen(
+        self, key: bytes, field: bytes, consumed: Consumed, proxy: str, peer: str
+    ) -> Admission | Refusal | None:
+        question = asked(key, field, peer, consumed, once=True)
+        if question is None:
+            return INVALID
+        outcome = self._remembered(question)
+        if isinstance(outcome, Verdict):
+            return _answer(outcome, proxy)
+        if outcome is None and self._wrong.fresh(key, self._seconds()) and self._failures.counted(question):
+            return INVALID
+        return outcome
+
+    def _remembered(self, question: Asked) -> Verdict | Refusal | None:
+        """A ban, a verdict, or one that follows from the same password with another sticky key."""
+        at = self._seconds()
+        if refusal := self._failures.banned(question.address, question.name):
+            return refusal
+        verdict = self._cache.fresh(question.key, at)
+        if verdict is None and (verdict := self._verifier.derive(question, self._cache, at)) is not None:
+            self._cache.put(question.key, verdict)
+        return verdict
+
+    def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | None:
+        at = self._seconds()
+        verdict = self._cache.fresh(peer, at)
+        if verdict is None:
+            known_stranger = self._strangers.fresh(peer, at) and not self._hostname(peer)
+            return REQUIRED if known_stranger else None
+        return _answer(verdict, proxy) if self._resolves(verdict, peer) else None
+
+    def _resolves(self, verdict: Verdict, key: Key) -> bool:
+        """Whether a hostname still stands for the address; true for whoever was admitted by something else."""
+        admission = verdict.admission
+        return admission.source != "hostname" or self._hostname(str(key)) == admission.subject
+
+    def _hostname(self, peer: str) -> str:
+        address = normal_address(peer)
+        return self._hostnames.find(address) if address else ""
+
+    def _question(self, peer: str, proxy_authorization: bytes | None, authorization: bytes | None) -> Asked | None:
+        """The credential that decides; None where the address does."""
+        if proxy_authorization is not None:
+            key = _key(self._proxy_field, proxy_authorization)
+            return asked(key, proxy_authorization, peer, "proxy-authorization", once=True)
+        if authorization is not None and own_token(authorization):
+            return asked(_key(self._origin_field, authorization), authorization, peer, "authorization", once=True)
+        return None
+
+    async def _decide(self, key: Key, question: Asked | None, peer: str) -> tuple[Verdict | Refusal, bool]:
+        """The outcome, and whether this call was the one that brought it about."""
+        try:
+            # By the address too: each counts its own failures.
+            landed = await self._flights.join((key, ban_address(peer)), lambda: self._anew(key, question, peer))
+        except StoreError:
+            return self._while_away(key, question), False
+        except (Busy, Crowded):
+            return UNAVAILABLE, False
+        return landed.result, landed.led
+
+    async def _anew(self, key: Key, question: Asked | None, peer: str) -> Verdict | Refusal:
+        while True:
+            epoch = self._cache.epoch
+            outcome = await (self._verifier.check(question) if question else self._whose(peer))
+            if isinstance(outcome, Refusal):
+                if self._cache.epoch == epoch:
+                    self._remember_no(key, outcome)
+                return outcome
+            # What was read before a change of this account is not good enough to remember: a tunnel opened by it would
+            # have missed that change.
+            if self._cache.current(outcome.admission, epoch):
+                self._cache.put(key, outcome)
+                return outcome
+
+    def _remember_no(self, key: Key, refusal: Refusal) -> None:
+        if refusal is INVALID:
+            self._wrong.add(key, self._seconds())
+        elif refusal is REQUIRED and isinstance(key, str):
+            self._strangers.add(key, self._seconds())
+
+    async def _whose(self, peer: str) -> Verdict | Refusal:
+        """By the address alone."""
+        address = normal_address(peer)
+        if address is None:
+            return REQUIRED
+        listed = await self._store.run(lookups.by_peer, address, self._hostnames.find(address), int(self._now()))
+        if listed is None:
+            return REQUIRED
+        source, subject = ("hostname", listed.hostname) if listed.hostname else ("address", address)
+        admission = Admission(listed.identity, source, subject, 0, "", "")  # type: ignore[arg-type]
+        return Verdict(admission, "", *self._verifier.life(), open_to(listed.identity))
+
+    def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
+        """What serves without the store: a "yes" past its time, and a stranger that was one."""
+        at = self._seconds()
+        verdict = self._cache.stale(key, at)
+        if verdict is None and question is not None:
+            verdict = self._verifier.derive(question, self._cache, at, away=True)
+        if verdict is not None and self._resolves(verdict, key):
+            verdict.until = min(at + PROBE, verdict.last)
+            self._cache.put(key, verdict)
+            return verdict
+        if isinstance(key, str) and self._strangers.stale(key, at, self._limits().credential_cache):
+            return REQUIRED
+        return UNAVAILABLE
+
+
+def _key(keyed: Any, field: bytes) -> bytes:
+    """The digest of a field; copying a keyed state is quicker than keying another."""
+    digest = keyed.copy()
+    digest.update(field)
+    return digest.digest()  # type: ignore[no-any-return]
+
+
+def _answer(verdict: Verdict, proxy: str) -> Admission | Refusal:
+    return may_pass(verdict.admission.identity, proxy) or verdict.admission

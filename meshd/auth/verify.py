@@ -1,0 +1,134 @@
+"""Credentials that are not remembered: the store and the slow hash.
+
+Every way to a "no" costs the same: one question to the store and as many slow hashes as the field has readings, whether
+or not there is such an account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from time import gmtime, strftime
+
+from twisted.internet.interfaces import IReactorTime
+
+from meshd.auth import lookups
+from meshd.auth.asked import Asked, PasswordAsked, TokenAsked
+from meshd.auth.credentials import Reading
+from meshd.auth.failures import Failures
+from meshd.auth.flights import Lines
+from meshd.auth.identity import IdentityCache, Proof, Proofs, Verdict
+from meshd.auth.passwords import Hasher
+from meshd.auth.policy import INVALID, open_to, token_end, token_valid
+from meshd.model import Admission, Ban, Identity, Refusal
+from meshd.store.interface import Store
+from meshd.topology import Limits
+
+
+class Verifier:
+    """Decides about a credential anew.  What it has verified once it does not hash again while it is in use."""
+
+    def __init__(  # noqa: PLR0917 (those who work together)
+        self,
+        store: Store,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        limits: Callable[[], Limits],
+        hasher: Hasher,
+        failures: Failures,
+        key: bytes,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._limits = limits
+        self._hasher = hasher
+        self._failures = failures
+        self._proofs = Proofs(lambda: limits().identities)
+        self._lines = Lines()
+        self._password_digest = blake2b(key=key, digest_size=16)
+
+    async def check(self, asked: Asked) -> Verdict | Refusal:
+        """StoreError, Busy."""
+        if refusal := self._failures.banned(asked.address, asked.name):
+            return refusal
+        if isinstance(asked, TokenAsked):
+            return await self._token(asked)
+        # One guess after the other: of many at once, all but the first few are to meet the ban, not the hash.
+        async with self._lines.hold((asked.address, asked.name)):
+            return self._failures.banned(asked.address, asked.name) or await self._password(asked)
+
+    def derive(self, asked: Asked, cache: IdentityCache, at: float, *, away: bool = False) -> Verdict | None:
+        """From what is remembered of the same password under another sticky key; no I/O."""
+        if isinstance(asked, TokenAsked):
+            return None
+        for reading in asked.readings:
+            proof = self._proofs.get(self._password_key(asked, reading), at)
+            known = proof and cache.of_account(proof.account_id, at, away=away)
+            if proof and known and known.admission.account.password_hash == proof.encoded:
+                return self._by_password(asked, reading, known.admission.identity, (known.until, known.last))
+        return None
+
+    def life(self, end: float = float("inf")) -> tuple[float, float]:
+        """Until when a verdict is fresh, and until when it may serve while the store is away; never past its end."""
+        at, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
+        return at + min(span, left), at + min(2 * span, left)
+
+    async def _token(self, asked: TokenAsked) -> Verdict | Refusal:
+        now = int(self._now())
+        found = await self._store.run(lookups.by_token, asked.digest, asked.name, asked.address, now)
+        if found.ban:
+            return self._banned(found.ban, asked)
+        identity, token = found.identity, found.token
+        if identity is None or token is None or not token_valid(token, today(now)):
+            return await self._failures.failed(asked)
+        admission = Admission(identity, "token", str(token.id), token.id, asked.session, asked.consumed)
+        return Verdict(admission, asked.name, *self.life(token_end(token)), open_to(identity))
+
+    async def _password(self, asked: PasswordAsked) -> Verdict | Refusal:
+        found = await self._store.run(lookups.by_name, asked.name, asked.address, int(self._now()))
+        if found.ban:
+            return self._banned(found.ban, asked)
+        encoded = found.identity.account.password_hash if found.identity else ""
+        reading = await self._matching(asked, encoded)
+        if reading is None or found.identity is None:
+            return await self._failures.failed(asked)
+        self._prove(asked, reading, found.identity)
+        return self._by_password(asked, reading, found.identity, self.life())
+
+    async def _matching(self, asked: PasswordAsked, encoded: str) -> Reading | None:
+        at = self._clock.seconds()
+        for reading in asked.readings:
+            proof = self._proofs.get(self._password_key(asked, reading), at)
+            if proof is not None and proof.encoded == encoded:
+                return reading
+        for reading in asked.readings:
+            if await self._hasher.verify(encoded, reading.secret):
+                return reading
+        return None
+
+    def _prove(self, asked: PasswordAsked, reading: Reading, identity: Identity) -> None:
+        # Twice the time of a verdict: one that is asked for again when it has run out finds its proof.
+        until = self._clock.seconds() + 2 * self._limits().credential_cache
+        proof = Proof(identity.account.id, identity.account.password_hash, until)
+        self._proofs.put(self._password_key(asked, reading), proof)
+
+    def _password_key(self, asked: PasswordAsked, reading: Reading) -> bytes:
+        digest = self._password_digest.copy()
+        digest.update(f"{asked.name}:{reading.secret}".encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    def _by_password(
+        self, asked: PasswordAsked, reading: Reading, identity: Identity, life: tuple[float, float]
+    ) -> Verdict:
+        admission = Admission(identity, "password", identity.account.username, 0, reading.session, asked.consumed)
+        return Verdict(admission, asked.name, *life, open_to(identity))
+
+    def _banned(self, ban: Ban, asked: Asked) -> Refusal:
+        """By a ban that the store has and this process had not read yet."""
+        self._failures.table.add(ban)
+        return self._failures.banned(asked.address, asked.name) or INVALID
+
+
+def today(now: float) -> str:
+    return strftime("%Y-%m-%d", gmtime(now))

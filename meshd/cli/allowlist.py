@@ -1,0 +1,88 @@
+"""`meshd ip` and `meshd hostname`: who needs no credential."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from ipaddress import ip_address
+from typing import Any
+
+from meshd.accounts import allowlists
+from meshd.cli.context import Context
+from meshd.cli.parser import Verbs
+from meshd.cli.values import moment
+from meshd.model import AuthorizedHostname, AuthorizedIP
+
+
+def add_to(top: Verbs) -> None:
+    verbs = top.noun("ip", "addresses whose connections need no credential")
+    parser = verbs.verb("add", add_ip, "add an address")
+    parser.add_argument("name", help="the account")
+    parser.add_argument("ip", help="one IPv4 or IPv6 address")
+    parser.add_argument("--label", default="", help="up to 100 characters")
+    verbs.verb("list", list_ips, "an account's addresses").add_argument("name", help="the account")
+    parser = verbs.verb("delete", delete_ip, "remove an address")
+    parser.add_argument("name", help="the account")
+    parser.add_argument("ip")
+
+    verbs = top.noun("hostname", "names whose present addresses need no credential")
+    parser = verbs.verb("add", add_hostname, "add a hostname")
+    parser.add_argument("name", help="the account")
+    parser.add_argument("hostname")
+    verbs.verb("list", list_hostnames, "an account's hostnames").add_argument("name", help="the account")
+    parser = verbs.verb("delete", delete_hostname, "remove a hostname")
+    parser.add_argument("name", help="the account")
+    parser.add_argument("hostname")
+
+
+def add_ip(context: Context, args: Namespace) -> None:
+    added = context.run(
+        allowlists.add_ip, context.operator, args.name, args.ip, args.label, plans=context.plans, now=context.now()
+    )
+    if not ip_address(added.address).is_global:
+        context.note(f"{added.address} is no public address: whatever reaches the proxy from there is {args.name}'s.")
+    context.show(_ip(added), {"ip": added.address, "label": added.label or "none"})
+
+
+def list_ips(context: Context, args: Namespace) -> None:
+    found = context.run(allowlists.ips, context.operator, args.name)
+    context.show_rows(
+        map(_ip, found),
+        {
+            "IP": lambda row: row["ip"],
+            "LABEL": lambda row: row["label"],
+            "ADDED": lambda row: row["created_at"],
+        },
+    )
+
+
+def delete_ip(context: Context, args: Namespace) -> None:
+    context.run(allowlists.delete_ip, context.operator, args.name, args.ip, now=context.now())
+    context.show({"deleted": args.ip}, {"deleted": args.ip})
+
+
+def add_hostname(context: Context, args: Namespace) -> None:
+    added = context.run(
+        allowlists.add_hostname, context.operator, args.name, args.hostname, plans=context.plans, now=context.now()
+    )
+    context.show(_hostname(added), {"hostname": added.hostname})
+
+
+def list_hostnames(context: Context, args: Namespace) -> None:
+    found = context.run(allowlists.hosts, context.operator, args.name)
+    context.show_rows(
+        map(_hostname, found),
+        {"HOSTNAME": lambda row: row["hostname"], "ADDED": lambda row: row["created_at"]},
+    )
+
+
+def delete_hostname(context: Context, args: Namespace) -> None:
+    context.run(allowlists.delete_hostname, context.operator, args.name, args.hostname, now=context.now())
+    context.show({"deleted": args.hostname}, {"deleted": args.hostname})
+
+
+def _ip(added: AuthorizedIP) -> dict[str, Any]:
+    return {"ip": added.address, "label": added.label, "created_at": moment(added.created_at)}
+
+
+def _hostname(added: AuthorizedHostname) -> dict[str, Any]:
+    return {"hostname": added.hostname, "created_at": moment(added.created_at)}

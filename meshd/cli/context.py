@@ -1,0 +1,118 @@
+"""What a command works with: the settings, the store, the operator, and where to print."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ParamSpec, TextIO, TypeVar
+
+from meshd.accounts.attempt import performed
+from meshd.accounts.ownership import Operator
+from meshd.cli import output
+from meshd.cli.errors import Refused
+from meshd.cli.progress import Progress
+from meshd.config import Config, load
+from meshd.store import url as urls
+from meshd.store.open import BlockingStore
+from meshd.store.unit import Unit
+from meshd.topology import Plan
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Context:
+    """One run of the command; settings and store are read when they are first asked for."""
+
+    def __init__(self, args: Namespace) -> None:
+        self.json: bool = getattr(args, "json", False)
+        self._args = args
+        self._store: BlockingStore | None = None
+
+    @property
+    def out(self) -> TextIO:
+        return sys.stdout
+
+    @property
+    def err(self) -> TextIO:
+        return sys.stderr
+
+    @property
+    def input(self) -> TextIO:
+        return sys.stdin
+
+    @cached_property
+    def config(self) -> Config:
+        """ConfigError."""
+        flags = {name: getattr(self._args, name, None) for name in ("data_dir", "config")}
+        return load(flags, os.environ, cwd=Path.cwd())
+
+    @cached_property
+    def operator(self) -> Operator:
+        """Named for the audit by the login name of whoever runs the command."""
+        try:
+            return Operator(f"operator:{getpass.getuser()}")
+        except (KeyError, OSError, ImportError):
+            return Operator()
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        return self.config.topology.plans
+
+    @property
+    def proxies(self) -> Sequence[str]:
+        """The names of the proxies, in the file's order."""
+        return list(self.config.topology.proxies)
+
+    @property
+    def store(self) -> BlockingStore:
+        """StoreError for an impossible URL; the database itself is opened by the first unit."""
+        if self._store is None:
+            self._store = BlockingStore(self.config.store_url)
+        return self._store
+
+    def now(self) -> int:
+        return int(time.time())
+
+    def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """One unit, one transaction.  AccountError, StoreError, Refused."""
+        self._require_store()
+        return performed(self.store.run, unit, *args, **kwargs)
+
+    def _require_store(self) -> None:
+        target = urls.read(self.config.store_url)
+        if self._store is None and isinstance(target, urls.SQLiteURL) and not os.path.exists(target.path):
+            raise Refused(f"there is no store at {target.path} yet: start the daemon, or run `meshd migrate`")
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+    def progress(self, doing: str, total: int = 0) -> Progress:
+        """On stderr: where it is a terminal, or where `--progress` asks for it."""
+        wanted = self.err.isatty() or getattr(self._args, "progress", False)
+        return Progress(self.err, doing, total, wanted=wanted, clock=time.monotonic)
+
+    def note(self, text: str) -> None:
+        """For people, beside what a script reads."""
+        self.err.write(text + "\n")
+
+    def show_rows(self, rows: Iterable[Mapping[str, Any]], table: Mapping[str, Callable[[Any], object]]) -> None:
+        """The rows as JSON, or as a table: for each header, what it shows of a row."""
+        if self.json:
+            output.show_json_rows(self.out, rows)
+        else:
+            output.show_table(self.out, list(table), ([cell(row) for cell in table.values()] for row in rows))
+
+    def show(self, value: Mapping[str, Any], facts: Mapping[str, object]) -> None:
+        """The value as JSON, or the facts, a line each."""
+        if self.json:
+            output.show_json(self.out, value)
+        else:
+            output.show_facts(self.out, facts)

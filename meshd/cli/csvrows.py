@@ -1,0 +1,184 @@
+"""The rows of an import, read and judged one by one; nothing here knows the store.
+
+The first line names the columns; only `username` must be there.  `export` writes the same columns, so what it wrote can
+be imported elsewhere; `created_at` is then a new one, and the root's row is left out, since every store has its own.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from argon2 import extract_parameters
+from argon2.exceptions import InvalidHashError
+
+from meshd.accounts import validate
+from meshd.accounts.errors import Invalid
+from meshd.accounts.holders import Terms
+from meshd.accounts.importing import ImportedAccount, problem
+from meshd.accounts.profile import NewAccount, Profile
+from meshd.cli.errors import Refused
+from meshd.cli.values import limit_bytes
+from meshd.model import Role
+from meshd.topology import Plan
+
+COLUMNS = (
+    "username",
+    "parent",
+    "role",
+    "plan",
+    "active",
+    "email",
+    "first_name",
+    "last_name",
+    "monthly_limit",
+    "total_limit",
+    "billing_day",
+    "created_at",
+)
+"""What an export writes; limits in GB."""
+
+SECRETS = ("password", "password_hash")
+
+_TRUTH = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+_ROLES = ("customer", "admin", "viewer")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRow:
+    """A row that is right by itself."""
+
+    account: ImportedAccount
+    password: str = field(default="", repr=False)
+    """Still to be hashed; "" for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be imported, and why."""
+
+    line: int
+    username: str
+    reason: str
+
+
+class RootRow(Exception):
+    """The root account's row of an export."""
+
+
+def read(lines: Iterable[str], plans: Mapping[str, Plan], default_plan: str) -> Iterator[ReadRow | BadRow | RootRow]:
+    """Every row but blank ones.  Refused where it is no CSV, or its first line names unknown columns."""
+    reader = csv.reader(lines, strict=True)
+    try:
+        columns = _columns(next(reader, []))
+        for cells in reader:
+            if cells:
+                yield _row(reader.line_num, columns, cells, plans, default_plan)
+    except csv.Error as error:
+        raise Refused(f"line {reader.line_num}: not CSV: {error}") from error
+    except UnicodeDecodeError as error:
+        raise Refused(f"after line {reader.line_num}: not UTF-8") from error
+
+
+def _columns(cells: list[str]) -> list[str]:
+    columns = [cell.strip().lower() for cell in cells]
+    known = COLUMNS + SECRETS
+    unknown = [name for name in columns if name not in known]
+    if unknown:
+        raise Refused(f"line 1: unknown column {unknown[0][:40]!r}; there are {', '.join(known)}")
+    if "username" not in columns:
+        raise Refused("line 1: it must name the columns, username among them")
+    if len(set(columns)) < len(columns):
+        raise Refused("line 1: a column is named twice")
+    return columns
+
+
+def _row(
+    line: int, columns: list[str], cells: list[str], plans: Mapping[str, Plan], default_plan: str
+) -> ReadRow | BadRow | RootRow:
+    values = dict(zip(columns, cells, strict=False))
+    username = values.get("username", "")[:40]
+    if len(cells) != len(columns):
+        return BadRow(line, username, f"{len(cells)} values under {len(columns)} columns")
+    if values.get("role", "").strip() == "root":
+        return RootRow()
+    try:
+        row = _read(line, values, plans, default_plan)
+    except (Invalid, ValueError) as error:
+        return BadRow(line, username, str(error))
+    found = problem(row.account, plans)
+    return row if found is None else BadRow(line, username, found)
+
+
+def _read(line: int, values: Mapping[str, str], plans: Mapping[str, Plan], default_plan: str) -> ReadRow:
+    """ValueError, Invalid."""
+
+    def value(name: str) -> str:
+        return values.get(name, "").strip()
+
+    password, password_hash = values.get("password", ""), value("password_hash")
+    _check_secrets(password, password_hash)
+    new = NewAccount(
+        username=value("username"),
+        password_hash=password_hash,
+        profile=Profile(
+            first_name=value("first_name"),
+            last_name=value("last_name"),
+            email=value("email"),
+            monthly_limit=_limit("monthly_limit", value("monthly_limit")),
+            total_limit=_limit("total_limit", value("total_limit")),
+        ),
+    )
+    parent = value("parent")
+    # What an export says of a sub-account's plan, role and day is its parent's, and will be again.
+    terms = Terms(role=_role(value("role"))) if parent else _terms(value("plan") or default_plan, value)
+    account = ImportedAccount(line, new, parent, terms, _active(value("active")))
+    return ReadRow(account, password)
+
+
+def _terms(plan: str, value: Callable[[str], str]) -> Terms:
+    return Terms(plan, _role(value("role")), _day(value("billing_day")))
+
+
+def _limit(name: str, text: str) -> int:
+    try:
+        return limit_bytes(text) if text else 0
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def _role(text: str) -> Role | None:
+    if text and text not in _ROLES:
+        raise ValueError(f"role: {text[:40]!r} is none of {', '.join(_ROLES)}")
+    return cast(Role, text) if text else None
+
+
+def _day(text: str) -> int | None:
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 2):
+        raise ValueError(f"billing_day: {text[:40]!r} is not a day of the month")
+    return int(text) if text else None
+
+
+def _active(text: str) -> bool:
+    if text.lower() not in _TRUTH:
+        raise ValueError(f"active: {text[:40]!r} is neither yes nor no")
+    return _TRUTH[text.lower()]
+
+
+def _check_secrets(password: str, password_hash: str) -> None:
+    """ValueError; its text holds nothing of either."""
+    if password and password_hash:
+        raise ValueError("password: give it or its hash, not both")
+    if password and (wrong := validate.password(password)) is not None:
+        raise ValueError(f"password: {wrong}")
+    if password_hash and not _is_argon2id(password_hash):
+        raise ValueError("password_hash: not an argon2id hash in its encoded form")
+
+
+def _is_argon2id(text: str) -> bool:
+    try:
+        return text.startswith("$argon2id$") and len(text) < 512 and bool(extract_parameters(text))
+    except InvalidHashError:
+        return False

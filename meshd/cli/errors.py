@@ -1,0 +1,7 @@
+"""A command that cannot be carried out."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """The reason, one line for whoever typed the command."""

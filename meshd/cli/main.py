@@ -1,0 +1,94 @@
+"""The `meshd` command: the same rules on the same store as the daemon, whether or not it runs.
+
+Exit codes: 0 done, 1 refused with one line of reason on stderr, 2 wrong usage; as shells have it, 130 after Ctrl-C and
+141 where whoever read the output went away.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import TextIOWrapper
+
+from meshd.accounts.errors import AccountError
+from meshd.cli import account, allowlist, config, daemon, proxy, reports, token
+from meshd.cli.context import Context
+from meshd.cli.errors import Refused
+from meshd.cli.parser import Verbs, common
+from meshd.config import ConfigError
+from meshd.store.interface import StoreError
+
+DONE, REFUSED, INTERRUPTED, UNREAD = 0, 1, 130, 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command; argv without the program's name."""
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as end:  # --help, --version and wrong usage
+        return end.code if isinstance(end.code, int) else REFUSED
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a label need not be of this terminal's alphabet
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _carried_out(args)
+    except BrokenPipeError:
+        _drop_output()
+        return UNREAD
+    except OSError as error:  # of writing: the disk is full, the terminal is gone
+        _drop_output()
+        return _said(error.strerror or str(error), REFUSED)
+    except KeyboardInterrupt:
+        return _said("interrupted", INTERRUPTED)
+
+
+def parser() -> ArgumentParser:
+    """The whole command line."""
+    shared = common()
+    top = ArgumentParser(prog="meshd", description=__doc__, parents=[shared], allow_abbrev=False)
+    top.add_argument("--version", action="version", version=f"meshd {_version()}")
+    nouns = Verbs(top, shared, "COMMAND")
+    for module in (account, token, allowlist, proxy, reports, config, daemon):
+        module.add_to(nouns)
+    return top
+
+
+def _carried_out(args: Namespace) -> int:
+    context = Context(args)
+    try:
+        args.act(context, args)
+        context.out.flush()
+    except (AccountError, ConfigError, Refused, StoreError) as error:
+        context.out.flush()
+        return _said(str(error), REFUSED)
+    except SystemExit as end:  # a command that finds its own usage wrong
+        return end.code if isinstance(end.code, int) else REFUSED
+    finally:
+        context.close()
+    return DONE
+
+
+def _said(text: str, code: int) -> int:
+    """One line, whatever an argument or a file put into it."""
+    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    print(f"meshd: {line}", file=sys.stderr)
+    return code
+
+
+def _drop_output() -> None:
+    """Nobody reads: keep the interpreter from writing what is left at its end, and from complaining that it cannot."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _version() -> str:
+    try:
+        return version("meshd")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

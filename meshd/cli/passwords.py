@@ -1,0 +1,74 @@
+"""Passwords for the command line: from a prompt, from standard input, or made and shown once.  Never from an argument,
+which every user of the machine could read.
+"""
+
+from __future__ import annotations
+
+import getpass
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from meshd.accounts import validate
+from meshd.auth.passwords import hash_now
+from meshd.auth.secrets import new_password
+from meshd.cli.errors import Refused
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPassword:
+    """What is stored, and the clear text where it was made here and nobody else knows it."""
+
+    password_hash: str = field(repr=False)
+    generated: str = field(default="", repr=False)
+
+
+def add_to(parser: ArgumentParser) -> None:
+    """The options of a command that takes a password."""
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--password-stdin", action="store_true", help="read the password from the first line of stdin")
+    ways.add_argument("--generate", action="store_true", help="make a password and print it once")
+    ways.add_argument("--no-password", action="store_true", help="no sign-in by password at all")
+
+
+def chosen(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpass.getpass) -> ChosenPassword:
+    """The password by the way that args name, else a prompt, else, without a terminal, a generated one.  Refused."""
+    if args.no_password:
+        return ChosenPassword("")
+    if args.password_stdin:
+        return ChosenPassword(hashed(_first_line(stdin)))
+    text = "" if args.generate or not stdin.isatty() else _prompted(prompt)
+    if text:
+        return ChosenPassword(hashed(text))
+    text = new_password()
+    return ChosenPassword(hash_now(text), text)
+
+
+def hashed(text: str) -> str:
+    """Refused for one that is empty or too long."""
+    problem = validate.password(text)
+    if problem is not None:
+        raise Refused(f"password: {problem}")
+    return hash_now(text)
+
+
+def _first_line(stdin: TextIO) -> str:
+    try:
+        return stdin.readline().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise Refused("password: it is not UTF-8") from None
+
+
+def _prompted(prompt: Callable[[str], str]) -> str:
+    """Typed twice alike; "" to have one made."""
+    for _ in range(ATTEMPTS):
+        try:
+            text = prompt("Password (empty: make one): ")
+            if not text or text == prompt("Again: "):
+                return text
+        except EOFError:
+            raise Refused("no password was typed") from None
+    raise Refused(f"the two passwords differed {ATTEMPTS} times")

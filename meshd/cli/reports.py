@@ -1,0 +1,97 @@
+"""`meshd usage`, `meshd ban` and `meshd audit`: what was used, who is refused, who changed what."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+
+from meshd.accounts import bans, subaccounts
+from meshd.accounts.errors import NotFound
+from meshd.accounts.ownership import Operator
+from meshd.cli.context import Context
+from meshd.cli.parser import Verbs
+from meshd.cli.values import human_bytes, human_limit, human_moment, moment
+from meshd.store.statements import accounts, audit
+from meshd.store.statements.audit import AuditEntry
+from meshd.store.unit import Unit
+
+MANY = 10_000
+"""Bans that are listed at most."""
+
+
+def add_to(top: Verbs) -> None:
+    top.verb("usage", usage, "what an account and its sub-accounts have used").add_argument("name", help="the account")
+    verbs = top.noun("ban", "who is refused after too many wrong credentials")
+    verbs.verb("list", list_bans, "the bans in force")
+    parser = verbs.verb("lift", lift_ban, "let them try again")
+    parser.add_argument("address", help="as `ban list` shows it, or any address of the network it shows")
+    parser.add_argument("name", nargs="?", default="", help="only this name's ban from there")
+    parser = top.verb("audit", show_audit, "who changed what of an account, the newest first")
+    parser.add_argument("name", help="the account")
+    parser.add_argument("--limit", type=_count, default=100, help="how many entries (default: 100)")
+
+
+def usage(context: Context, args: Namespace) -> None:
+    identity = context.run(subaccounts.details, context.operator, args.name, at=context.now())
+    account, used = identity.account, identity.usage
+    context.show(
+        {
+            "account": account.username,
+            "total_bytes": used.total_bytes,
+            "period_bytes": used.period_bytes,
+            "period_start": moment(used.period_start),
+            "total_limit": account.total_limit,
+            "monthly_limit": account.monthly_limit,
+        },
+        {
+            "account": account.username,
+            "total": f"{human_bytes(used.total_bytes)}, limit {human_limit(account.total_limit)}",
+            "this period": f"{human_bytes(used.period_bytes)}, limit {human_limit(account.monthly_limit)}",
+            "since": human_moment(used.period_start),
+        },
+    )
+
+
+def list_bans(context: Context, args: Namespace) -> None:
+    found = context.run(bans.listing, limit=MANY, now=context.now())
+    context.show_rows(
+        ({"address": ban.address, "username": ban.username, "until": moment(ban.until)} for ban in found),
+        {
+            "ADDRESS": lambda row: row["address"],
+            "NAME": lambda row: "every name" if row["username"] == "*" else row["username"],
+            "UNTIL": lambda row: row["until"],
+        },
+    )
+
+
+def lift_ban(context: Context, args: Namespace) -> None:
+    lifted = context.run(bans.lift, context.operator, args.address, args.name, now=context.now())
+    context.show({"lifted": lifted}, {"lifted": lifted})
+
+
+def show_audit(context: Context, args: Namespace) -> None:
+    entries = context.run(_audit, context.operator, args.name, args.limit)
+    context.show_rows(
+        (
+            {"at": moment(entry.at), "actor": entry.actor, "action": entry.action, "detail": entry.detail}
+            for entry in entries
+        ),
+        {
+            "AT": lambda row: row["at"],
+            "BY": lambda row: row["actor"],
+            "DID": lambda row: row["action"],
+            "DETAIL": lambda row: row["detail"],
+        },
+    )
+
+
+def _audit(operator: Operator, name: str, limit: int) -> Unit[list[AuditEntry]]:
+    account = yield from accounts.by_username(name)
+    if account is None:
+        raise NotFound(f"there is no account named {name!r}")
+    return (yield from audit.of_account(account.id, limit))
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000):
+        raise ArgumentTypeError(f"{text[:20]!r} is not a number from 1 to 1000000")
+    return int(text)

@@ -1,0 +1,113 @@
+"""`meshd token`: bearer tokens; the secret of a new one is printed once."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import Any
+
+from meshd.accounts import tokens
+from meshd.accounts.errors import NotFound
+from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
+from meshd.cli.context import Context
+from meshd.cli.parser import Verbs
+from meshd.cli.values import human_moment, moment
+from meshd.model import Token
+from meshd.store.unit import Unit
+
+
+def add_to(top: Verbs) -> None:
+    verbs = top.noun("token", "bearer tokens")
+    parser = verbs.verb("create", create, "make a token and print it, this once")
+    parser.add_argument("name", help="the account")
+    parser.add_argument("--label", default="", help="up to 100 characters")
+    parser.add_argument("--expires", default="", metavar="YYYY-MM-DD", help="the last day on which it is valid (UTC)")
+    verbs.verb("list", listing, "an account's tokens").add_argument("name", help="the account")
+    _add_id(verbs.verb("activate", activate, "let a token be used again"))
+    _add_id(verbs.verb("deactivate", deactivate, "put a token out of use"))
+    _add_id(verbs.verb("delete", delete, "remove a token for good"))
+
+
+def _add_id(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", help="the account; refuses another's token")
+    parser.add_argument("id", type=int, help="as `token list` shows it")
+
+
+def create(context: Context, args: Namespace) -> None:
+    secret = new_token(os.urandom(TOKEN_BYTES))
+    token = context.run(
+        tokens.create,
+        context.operator,
+        args.name,
+        digest=token_digest(secret),
+        label=args.label,
+        expires_on=args.expires,
+        plans=context.plans,
+        now=context.now(),
+    )
+    context.note("The token is shown this once.")
+    context.show(_brief(token) | {"token": secret}, {"token": secret, **_facts(token)})
+
+
+def listing(context: Context, args: Namespace) -> None:
+    found = context.run(tokens.listing, context.operator, args.name)
+    context.show_rows(
+        (_brief(token) for token in found),
+        {
+            "ID": lambda row: row["id"],
+            "LABEL": lambda row: row["label"],
+            "ACTIVE": lambda row: "yes" if row["is_active"] else "no",
+            "EXPIRES": lambda row: row["expires_at"] or "never",
+            "CREATED": lambda row: row["created_at"].replace("T", " ").rstrip("Z"),
+        },
+    )
+
+
+def activate(context: Context, args: Namespace) -> None:
+    _switch(context, args, tokens.activate, plans=context.plans)
+
+
+def deactivate(context: Context, args: Namespace) -> None:
+    _switch(context, args, tokens.deactivate)
+
+
+def delete(context: Context, args: Namespace) -> None:
+    context.run(_as_named, args.name, tokens.delete, context.operator, args.id, now=context.now())
+    context.show({"deleted": args.id}, {"deleted": f"token {args.id}"})
+
+
+def _switch(context: Context, args: Namespace, unit: Callable[..., Unit[Token]], **known: Any) -> None:
+    token = context.run(_as_named, args.name, unit, context.operator, args.id, now=context.now(), **known)
+    context.show(_brief(token), _facts(token))
+
+
+def _as_named(
+    name: str | None, unit: Callable[..., Unit[Any]], operator: Any, token_id: int, **known: Any
+) -> Unit[Any]:
+    """The unit, if the token is of the account that was named; a wrong number then does no harm to another's."""
+    if name is not None:
+        held = yield from tokens.listing(operator, name)
+        if token_id not in [token.id for token in held]:
+            raise NotFound(f"{name} has no token {token_id}")
+    return (yield from unit(operator, token_id, **known))
+
+
+def _brief(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "label": token.label,
+        "is_active": token.active,
+        "expires_at": token.expires_on or None,
+        "created_at": moment(token.created_at),
+    }
+
+
+def _facts(token: Token) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "label": token.label or "none",
+        "active": "yes" if token.active else "no",
+        "expires": token.expires_on or "never",
+        "created": human_moment(token.created_at),
+    }

@@ -1,0 +1,233 @@
+"""`meshd account export` and `account import`: all accounts as CSV or JSON, and many new ones from CSV.
+
+An import is checked whole before its first row is added: where a row is bad, nothing is, unless bad rows are to be
+skipped.  It is added in batches; one that is interrupted says how far it came.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, TextIO
+
+from meshd.accounts.holders import DEFAULT_PLAN
+from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch
+from meshd.auth.passwords import hash_now
+from meshd.auth.secrets import new_password
+from meshd.cli import csvrows
+from meshd.cli.context import Context
+from meshd.cli.csvrows import BadRow, ReadRow, RootRow
+from meshd.cli.errors import Refused
+from meshd.cli.intake import batches, sifted
+from meshd.cli.output import show_json, show_json_rows
+from meshd.cli.parser import Verbs, add_progress
+from meshd.cli.roster import brief, roster
+from meshd.cli.values import gigabytes
+from meshd.model import Account
+
+TOLD = 100
+"""Bad rows that are told one by one; a file of the wrong kind has nothing else."""
+
+
+def add_to(verbs: Verbs) -> None:
+    parser = verbs.verb("import", take_in, "make accounts from a CSV file; its first line names the columns")
+    parser.add_argument(
+        "file",
+        help=f"the CSV file, - for stdin; columns: {', '.join(csvrows.COLUMNS)}, "
+        "password or password_hash; limits in GB",
+    )
+    parser.add_argument("--skip-bad", action="store_true", help="import the good rows where there are bad ones")
+    parser.add_argument(
+        "--generate-passwords",
+        action="store_true",
+        help="make passwords for rows without one and print them, this once (some 30 ms each)",
+    )
+    add_progress(parser)
+    parser = verbs.verb("export", give_out, "all accounts as CSV, with --json as JSON; never with a secret")
+    parser.add_argument("--with-hashes", action="store_true", help="with the hashes of the passwords")
+    add_progress(parser)
+
+
+def give_out(context: Context, args: Namespace) -> None:
+    rows = roster(context, "exported")
+    if context.json:
+        show_json_rows(context.out, (_as_json(account, parent, args.with_hashes) for account, parent in rows))
+        return
+    writer = csv.writer(context.out, lineterminator="\n")
+    writer.writerow(csvrows.COLUMNS + (("password_hash",) if args.with_hashes else ()))
+    for account, parent in rows:
+        writer.writerow(_as_csv(account, parent, args.with_hashes))
+
+
+def _as_json(account: Account, parent: str | None, with_hash: bool) -> dict[str, Any]:
+    return brief(account, parent) | ({"password_hash": account.password_hash} if with_hash else {})
+
+
+def _as_csv(account: Account, parent: str | None, with_hash: bool) -> list[str]:
+    known = brief(account, parent) | {
+        "parent": parent or "",
+        "active": "yes" if account.active else "no",
+        "monthly_limit": gigabytes(account.monthly_limit),
+        "total_limit": gigabytes(account.total_limit),
+    }
+    return [str(known[name]) for name in csvrows.COLUMNS] + ([account.password_hash] if with_hash else [])
+
+
+@dataclass
+class _Outcome:
+    """What became of an import so far."""
+
+    bad: list[BadRow] = field(default_factory=list)
+    imported: int = 0
+    roots: int = 0
+    passwords: list[tuple[str, str]] = field(default_factory=list, repr=False)
+
+
+def take_in(context: Context, args: Namespace) -> None:
+    outcome = _Outcome()
+    good, wrong = sifted(context, _read(context, args.file, outcome))
+    outcome.bad = sorted(outcome.bad + wrong, key=lambda row: row.line)
+    _tell_bad(context, outcome.bad)
+    done = False
+    try:
+        if outcome.bad and not args.skip_bad:
+            raise Refused(f"{_rows(len(outcome.bad))} cannot be imported, so nothing was; --skip-bad leaves them out")
+        _add(context, good, outcome, generate=args.generate_passwords, skip_bad=args.skip_bad)
+        done = True
+    finally:
+        _report(context, outcome, done=done)
+
+
+def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
+    rows = []
+    progress = context.progress("read")
+    try:
+        with _opened(name) as lines:
+            for row in csvrows.read(lines, context.plans, DEFAULT_PLAN):
+                progress.step()
+                match row:
+                    case ReadRow():
+                        rows.append(row)
+                    case BadRow():
+                        outcome.bad.append(row)
+                    case RootRow():
+                        outcome.roots += 1
+    finally:
+        progress.close()
+    return rows
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[TextIO]:
+    """The file's text, a byte order mark left out.  Refused."""
+    try:
+        source: Any = sys.stdin.fileno() if name == "-" else name
+        with open(source, encoding="utf-8-sig", newline="", closefd=name != "-") as lines:
+            yield lines
+    except OSError as error:
+        raise Refused(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _tell_bad(context: Context, bad: Sequence[BadRow]) -> None:
+    for row in bad[:TOLD]:
+        context.note(
+            f"line {row.line}: {row.username}: {row.reason}" if row.username else f"line {row.line}: {row.reason}"
+        )
+    if len(bad) > TOLD:
+        context.note(f"… and {_rows(len(bad) - TOLD)} more")
+
+
+def _add(context: Context, rows: Sequence[ReadRow], outcome: _Outcome, *, generate: bool, skip_bad: bool) -> None:
+    progress = context.progress("imported", len(rows))
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        try:
+            for batch in batches(rows):
+                _add_batch(context, _secured(batch, threads, generate), outcome, skip_bad=skip_bad)
+                progress.step(len(batch))
+        finally:
+            threads.shutdown(cancel_futures=True)
+            progress.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Secured:
+    """A row with its password hashed; the clear one where it was made here."""
+
+    account: ImportedAccount
+    generated: str = field(default="", repr=False)
+
+
+def _secured(batch: Sequence[ReadRow], threads: ThreadPoolExecutor, generate: bool) -> list[_Secured]:
+    """argon2 lets go of the interpreter, so threads use all cores."""
+    return list(threads.map(lambda row: _hashed(row, generate), batch))
+
+
+def _hashed(row: ReadRow, generate: bool) -> _Secured:
+    account, password, generated = row.account, row.password, ""
+    if generate and not password and not account.new.password_hash:
+        password = generated = new_password()
+    if password:
+        account = replace(account, new=replace(account.new, password_hash=hash_now(password)))
+    return _Secured(account, generated)
+
+
+def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *, skip_bad: bool) -> None:
+    """In one transaction.  Where a rule has come to forbid a row since the check, the others are tried without it."""
+    while batch:
+        try:
+            context.run(
+                add_batch,
+                context.operator,
+                [row.account for row in batch],
+                plans=context.plans,
+                proxies=context.proxies,
+                now=context.now(),
+            )
+        except RowRefused as refused:
+            if not skip_bad:
+                raise
+            username = next(row.account.new.username for row in batch if row.account.line == refused.line)
+            outcome.bad.append(BadRow(refused.line, username, str(refused.reason)))
+            _tell_bad(context, outcome.bad[-1:])
+            batch = [row for row in batch if row.account.line != refused.line]
+        else:
+            break
+    outcome.imported += len(batch)
+    outcome.passwords += [(row.account.new.username, row.generated) for row in batch if row.generated]
+
+
+def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
+    """Passwords that were made are printed whatever happened: nobody else knows them."""
+    if outcome.imported and not done:
+        context.note(f"{outcome.imported:,} accounts had been imported by then; --skip-bad goes on after them.")
+    if outcome.roots:
+        context.note("The root account's row was left out: every store has its own.")
+    if context.json:
+        show_json(context.out, _as_report(outcome))
+        return
+    if outcome.passwords:
+        csv.writer(context.out, lineterminator="\n").writerows([("username", "password"), *outcome.passwords])
+    if done:
+        left_out = f", {_rows(len(outcome.bad))} left out" if outcome.bad else ""
+        text = f"{outcome.imported:,} accounts imported{left_out}"
+        print(text, file=context.err if outcome.passwords else context.out)
+
+
+def _as_report(outcome: _Outcome) -> dict[str, Any]:
+    report: dict[str, Any] = {
+        "imported": outcome.imported,
+        "bad": [{"line": row.line, "username": row.username, "reason": row.reason} for row in outcome.bad],
+    }
+    if outcome.passwords:
+        report["passwords"] = [{"username": name, "password": text} for name, text in outcome.passwords]
+    return report
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} {'row' if count == 1 else 'rows'}"

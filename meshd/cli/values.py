@@ -1,0 +1,59 @@
+"""Sizes and times as people type and read them."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from meshd.model import GB
+
+_DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?\Z", re.ASCII)
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def limit_bytes(text: str) -> int:
+    """GB, fractions allowed, as bytes; 0 is no limit.  ValueError."""
+    if not _DECIMAL.match(text):
+        raise ValueError(f"{text[:40]!r} is not a number of GB")
+    size = Decimal(text) * GB
+    if size and size < 1:
+        raise ValueError(f"{text[:40]!r} GB is less than a byte")
+    return int(size)
+
+
+def limit_argument(text: str) -> int:
+    """As limit_bytes, for argparse."""
+    try:
+        return limit_bytes(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def gigabytes(size: int) -> str:
+    """Bytes as GB, exactly; the reverse of limit_bytes."""
+    return format((Decimal(size) / GB).normalize(), "f")
+
+
+def human_bytes(size: int) -> str:
+    """Bytes to three digits, in steps of a thousand."""
+    value = Decimal(size)
+    for unit in _UNITS:
+        if value < Decimal("999.5") or unit == _UNITS[-1]:
+            break
+        value /= 1000
+    return f"{value.quantize(Decimal(1)) if value >= 100 or unit == 'B' else format(value, '.3g')} {unit}"
+
+
+def human_limit(size: int) -> str:
+    return human_bytes(size) if size else "none"
+
+
+def moment(at: int) -> str:
+    """A time in ISO 8601, UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def human_moment(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,10 @@
+"""The operator's settings: flags, environment, a TOML file and defaults become one frozen Config.
+
+Or one line that says why not.  Only text is read here; nothing is made, opened for good or connected to.
+"""
+
+from meshd.config.build import Config, load, needs_restart
+from meshd.config.errors import ConfigError
+from meshd.config.show import settings
+
+__all__ = ["Config", "ConfigError", "load", "needs_restart", "settings"]

@@ -1,0 +1,70 @@
+"""Files that settings name: whether they can be read, and whether others can read what they must not.
+
+The rule for a key, and for a settings file that holds a password, is "0640 at most": a service often reads them by its
+group, nobody else has to.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from meshd.config.errors import ConfigError, place
+from meshd.config.network import password_of, sqlite_file
+
+if TYPE_CHECKING:
+    from meshd.config.build import Config
+
+
+def check_files(config: Config) -> None:
+    """ConfigError for the first that will not do.  What meshd makes by itself may still be missing."""
+    try:
+        _check(config)
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror}") from error
+
+
+def _check(config: Config) -> None:
+    if config.data_dir.exists() and not config.data_dir.is_dir():
+        raise _wrong(config, "data_dir", config.data_dir, "is not a folder")
+    if config.api_tls:
+        _check_pair(config)
+    if config.file is not None and config.origins["store.url"].startswith("file ") and _has_password(config):
+        _check_private(config, "store.url", config.file, "holds a password and")
+
+
+def _check_pair(config: Config) -> None:
+    given = {key for key in ("api.certificate", "api.key") if config.origins[key] != "default"}
+    if len(given) == 1:
+        raise ConfigError(
+            f"{place(config.origins[given.pop()])}: api.certificate and api.key belong together: give both"
+        )
+    if given or config.certificate.exists():
+        _check_readable(config, "api.certificate", config.certificate)
+    if given or config.key.exists():
+        _check_readable(config, "api.key", config.key)
+        _check_private(config, "api.key", config.key)
+
+
+def _check_readable(config: Config, key: str, path: Path) -> None:
+    try:
+        if not path.is_file():  # opening a pipe would wait for its other end
+            raise FileNotFoundError(2, "there is no such file")
+        path.open("rb").close()
+    except OSError as error:
+        raise _wrong(config, key, path, f"cannot be read: {error.strerror}") from error
+
+
+def _check_private(config: Config, key: str, path: Path, what: str = "") -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o027:
+        raise _wrong(config, key, path, f"{what} is open to others (mode {mode:04o}): chmod 640 or 600".lstrip())
+
+
+def _has_password(config: Config) -> bool:
+    return sqlite_file(config.store_url) is None and bool(password_of(config.store_url))
+
+
+def _wrong(config: Config, key: str, path: Path, text: str) -> ConfigError:
+    return ConfigError(f"{place(config.origins[key])}: {key}: {path} {text}")

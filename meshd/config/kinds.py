@@ -1,0 +1,166 @@
+"""What a value may be: each kind says it in words, reads it from TOML and from an environment's text, or refuses it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Reader = Callable[[Any, Path], Any]
+
+
+class KindError(ValueError):
+    """A value is none of its kind."""
+
+    def __init__(self, words: str, raw: object, detail: str = "", item: int | None = None) -> None:
+        super().__init__(words)
+        self.words = words
+        self.raw = raw
+        self.detail = detail
+        self.item = item
+        """Its position, where it stands in a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`read` gets a raw value and the folder that relative paths start from; a ValueError's text is the reason."""
+
+    words: str
+    """What follows "must be"."""
+    read: Reader
+    from_text: Callable[[str], object] = str
+    """The raw value that an environment variable or a flag means; ValueError where it means none."""
+    secret: bool = False
+    """Whether a wrong value must not be quoted."""
+
+    def __call__(self, raw: object, base: Path) -> Any:
+        try:
+            return self.read(raw, base)
+        except KindError:
+            raise
+        except ValueError as error:
+            raise KindError(self.words, "***" if self.secret else raw, str(error)) from error
+
+
+def number(low: int, high: int) -> Kind:
+    """A whole number; TOML's true is none."""
+
+    def read(raw: Any, _: Path) -> int:
+        if type(raw) is not int or not low <= raw <= high:
+            raise ValueError
+        return raw
+
+    return Kind(f"a whole number from {low} to {high}", read, _number_from_text)
+
+
+def seconds(low: float, high: float) -> Kind:
+    def read(raw: Any, _: Path) -> float:
+        if type(raw) not in (int, float) or not low <= raw <= high:
+            raise ValueError  # NaN is within nothing
+        return raw  # type: ignore[no-any-return]
+
+    return Kind(f"a number of seconds from {low:g} to {high:g}", read, _number_from_text)
+
+
+def choice(*words: str) -> Kind:
+    def read(raw: Any, _: Path) -> str:
+        if not isinstance(raw, str) or raw not in words:
+            raise ValueError
+        return raw
+
+    return Kind(" or ".join(f'"{word}"' for word in words), read)
+
+
+def pattern(words: str, expression: str, convert: Callable[[str], str] = str) -> Kind:
+    """Text that a regular expression matches whole."""
+    compiled = re.compile(expression)
+
+    def read(raw: Any, _: Path) -> str:
+        if not isinstance(raw, str) or not compiled.fullmatch(raw):
+            raise ValueError
+        return convert(raw)
+
+    return Kind(words, read)
+
+
+def text_kind(words: str, convert: Callable[[str], Any]) -> Kind:
+    """Text that `convert` takes without a ValueError."""
+
+    def read(raw: Any, _: Path) -> Any:
+        if not isinstance(raw, str):
+            raise ValueError
+        return convert(raw)
+
+    return Kind(words, read)
+
+
+def list_of(kind: Kind, *, empty: bool = True, into: Callable[[Any], Any] = tuple) -> Kind:
+    """Each item is of the kind, and none stands there twice."""
+    words = f"a list, each item {kind.words}"
+
+    def read(raw: Any, base: Path) -> Any:
+        if not isinstance(raw, list):
+            raise KindError(words, raw)
+        if not raw and not empty:
+            raise KindError(f"{words}, and not empty", raw)
+        values: dict[Any, None] = {}
+        for position, item in enumerate(raw):
+            value = _item(kind, item, base, position)
+            if value in values:
+                raise KindError(kind.words, item, "it stands there twice", position)
+            values[value] = None
+        return into(values)
+
+    return Kind(words, read, _items_from_text)
+
+
+def _item(kind: Kind, raw: object, base: Path, position: int) -> Any:
+    try:
+        return kind(raw, base)
+    except KindError as wrong:
+        raise KindError(wrong.words, wrong.raw, wrong.detail, position) from wrong
+
+
+def _items_from_text(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _number_from_text(text: str) -> int | float:
+    if not re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,9})?", text, re.ASCII):
+        raise ValueError
+    return float(text) if "." in text else int(text)
+
+
+def _truth_from_text(text: str) -> bool:
+    """Also as containers' environments write it."""
+    truths = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if text.lower() not in truths:
+        raise ValueError
+    return truths[text.lower()]
+
+
+def _truth(raw: Any, _: Path) -> bool:
+    if not isinstance(raw, bool):
+        raise ValueError
+    return raw
+
+
+def _path(raw: Any, base: Path) -> Path:
+    if not isinstance(raw, str) or not raw or not raw.isprintable():
+        raise ValueError
+    return under(base, raw)
+
+
+def under(base: Path, text: str) -> Path:
+    """A path that may be relative to base, or to somebody's home."""
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("there is no such home folder") from error
+
+
+TRUTH = Kind("true or false", _truth, _truth_from_text)
+PATH = Kind("a path", _path)
+NAME = pattern("a name of up to 64 letters, digits and .-_", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")

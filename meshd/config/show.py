@@ -1,0 +1,69 @@
+"""Settings as people read them: `meshd config show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from meshd.config.build import Config
+from meshd.config.network import masked, opening_text
+from meshd.config.sections import PLAN
+from meshd.config.sources import DEFAULT
+from meshd.config.table import SETTINGS
+from meshd.topology import ExitRule, Opening
+
+Row = tuple[str, str, str]
+"""Key, value, origin."""
+
+
+def settings(config: Config) -> Iterator[Row]:
+    """Each value and where it came from, secrets masked."""
+    for key, value in _values(config):
+        yield key, masked(value) if key == "store.url" else value_text(value), config.origins.get(key, DEFAULT)
+
+
+def value_text(value: Any) -> str:
+    """As the file would have it, without quotes and brackets; "-" for nothing."""
+    return _text(value) or "-"
+
+
+def _text(value: Any) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case float():
+            return f"{value:g}"
+        case (int() as low, int() as high):
+            return str(low) if low == high else f"{low}-{high}"
+        case tuple() | list() | frozenset():
+            return ", ".join(sorted(value) if isinstance(value, frozenset) else map(_text, value))
+        case _:
+            return _of_topology(value)
+
+
+def _of_topology(value: Any) -> str:
+    if isinstance(value, Opening):
+        return opening_text(value)
+    return _rule_text(value) if isinstance(value, ExitRule) else str(value)
+
+
+def _values(config: Config) -> Iterator[tuple[str, Any]]:
+    for setting in SETTINGS:
+        if setting.attribute:
+            yield setting.key, attrgetter(setting.attribute)(config)
+    for proxy in config.topology.proxies.values():
+        yield f"proxies.{proxy.name}.listen", proxy.listen
+        yield f"proxies.{proxy.name}.domain", proxy.domain
+        yield f"proxies.{proxy.name}.exits", proxy.rule
+    for exit_ in config.topology.exits:
+        for key in ("kind", "address", "country", "tags"):
+            yield f"exits.{exit_.name}.{key}", getattr(exit_, key)
+    for plan in config.topology.plans.values():
+        yield from ((f"plans.{plan.name}.{key}", getattr(plan, key)) for key in PLAN)
+
+
+def _rule_text(rule: ExitRule) -> str:
+    given = [(item.name, getattr(rule, item.name)) for item in fields(rule)]
+    return "; ".join(f"{name}: {value_text(value)}" for name, value in given if value) or "all"

@@ -1,0 +1,117 @@
+"""Where a value comes from: flags, then environment, then file, then default.  The first that says decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meshd.config.errors import ConfigError, suggestion
+from meshd.config.file import File, complaint, read
+from meshd.config.kinds import KindError
+from meshd.config.table import SECTIONS, SETTINGS, Setting
+
+DEFAULT = "default"
+MANY = frozenset({"proxies", "exits", "plans"})
+"""Sections of the file that hold things rather than settings."""
+
+_CONFIG = "MESHD_CONFIG"
+_KUBERNETES = re.compile(r"MESHD_(?:SERVICE_|PORT(?:_|$))")
+"""What Kubernetes adds by itself to the environment beside a service named meshd."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The three places besides the defaults, with all their names checked."""
+
+    flags: Mapping[str, object]
+    """Those that were given, None and empty ones left out."""
+    environ: Mapping[str, str]
+    file: File | None
+    cwd: Path
+    """What relative paths in flags, environment and defaults start from."""
+
+    def settle(self) -> Iterator[tuple[str, Any, str]]:
+        """Key, value and origin of each setting, those that are not given and have no default left out."""
+        data_dir = ""
+        for setting in SETTINGS:
+            given = self._given(setting) or self._default(setting, data_dir)
+            if given is not None:
+                value, origin = given
+                data_dir = str(value) if setting.key == "data_dir" else data_dir
+                yield setting.key, value, origin
+
+    def _given(self, setting: Setting) -> tuple[Any, str] | None:
+        if setting.flag in self.flags:
+            origin = f"flag --{setting.flag.replace('_', '-')}"
+            return self._read(setting, self.flags[setting.flag], origin), origin
+        if text := self.environ.get(setting.environment):
+            origin = f"environment {setting.environment}"
+            return self._read(setting, text, origin), origin
+        if self.file is None:
+            return None
+        path = tuple(setting.key.split("."))
+        raw = self.file.get(path)
+        return None if raw is None else (self.file.value(path, raw, setting.kind), self.file.origin(path))
+
+    def _read(self, setting: Setting, raw: object, origin: str) -> Any:
+        """A flag or a variable; text is read as its kind reads text."""
+        try:
+            return setting.kind(_raw(setting, raw), self.cwd)
+        except KindError as wrong:
+            raise ConfigError(f"{origin}: {complaint(wrong)}") from wrong
+
+    def _default(self, setting: Setting, data_dir: str) -> tuple[Any, str] | None:
+        if setting.default is None:
+            return None
+        raw = setting.default
+        if isinstance(raw, str):
+            raw = raw.replace("{data_dir}", data_dir)
+        return setting.kind(raw, self.cwd), DEFAULT
+
+
+def sources(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> Sources:
+    """Find and read the file, and refuse every name that no setting has."""
+    given = {name: value for name, value in flags.items() if value not in (None, "", [], ())}
+    _check_flags(given)
+    _check_environment(environ)
+    name = given.pop("config", None) or environ.get(_CONFIG)
+    file = read(str(name), cwd) if name else None
+    if file is not None:
+        _check_file(file)
+    return Sources(given, environ, file, cwd)
+
+
+def _check_flags(flags: Mapping[str, object]) -> None:
+    known = {setting.flag for setting in SETTINGS if setting.flag} | {"config"}
+    for name in flags:
+        if name not in known:
+            raise ConfigError(f"flag --{name.replace('_', '-')}: no such flag")
+
+
+def _check_environment(environ: Mapping[str, str]) -> None:
+    known = {setting.environment for setting in SETTINGS} | {_CONFIG}
+    for name in environ:
+        if name.startswith("MESHD_") and name not in known and not _KUBERNETES.match(name):
+            raise ConfigError(f"environment {name}: no such setting{suggestion(name, known)}")
+
+
+def _check_file(file: File) -> None:
+    """Unknown sections and keys; the sections that hold things are read elsewhere."""
+    top = {setting.key for setting in SETTINGS if "." not in setting.key}
+    file.known((), file.data, SECTIONS | MANY | top)
+    for section in SECTIONS:
+        if section in file.data:
+            names = [setting.key.partition(".")[2] for setting in SETTINGS if setting.key.startswith(f"{section}.")]
+            file.known((section,), file.data[section], frozenset(names))
+
+
+def _raw(setting: Setting, given: object) -> object:
+    if isinstance(given, list | tuple):
+        return [str(item) for item in given]
+    try:
+        return setting.kind.from_text(str(given))
+    except ValueError as error:
+        raise KindError(setting.kind.words, given) from error

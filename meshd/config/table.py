@@ -1,0 +1,179 @@
+"""Every setting that has one value: its key, what it may be, its default, and what it does.
+
+The manual's table and the environment's names are made from these rows, and `build.py` reads nothing that has none.
+Proxies, exits and plans, of which there are many, are described in `sections.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, seconds
+from meshd.config.network import AUTHORITY, ENDPOINT, HOSTNAME, NAMESERVER, OPENING, PORTS, STORE_URL
+from meshd.topology import Limits, Timeouts
+
+DAY = 86_400
+WEEK = 7 * DAY
+YEAR = 365 * DAY
+MiB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row: in the file under `[section]`, in the environment as `MESHD_SECTION_NAME`."""
+
+    key: str
+    kind: Kind
+    default: object
+    """As the file would say it; `{data_dir}` stands for the data folder, None for "not given"."""
+    about: str
+    attribute: str
+    """Where a Config has it; "" for what shows under `proxies.NAME`."""
+    live: bool = True
+    """Whether a reload changes it; else it needs a restart."""
+    flag: str = ""
+    """Its name among the flags."""
+
+    @property
+    def environment(self) -> str:
+        return "MESHD_" + self.key.upper().replace(".", "_")
+
+
+_TIMEOUTS = {
+    "head": (seconds(0.1, DAY), "for a request's whole head, however it drips"),
+    "connect": (seconds(0.1, DAY), "for connecting to one destination, all its addresses together"),
+    "first_byte": (seconds(0.1, DAY), "for the first byte of an origin's answer"),
+    "idle": (seconds(0.1, WEEK), "until a tunnel or a body that moves nothing is ended"),
+    "half_closed": (seconds(0.1, WEEK), "that a tunnel may stay idle once one side of it has ended"),
+    "keep_alive": (seconds(0.1, DAY), "that a connection is kept between two requests, a client's or an origin's"),
+    "dns": (seconds(0.1, 600), "for looking up one name"),
+    "drain": (seconds(0, WEEK), "that open exchanges have to end when meshd is stopped"),
+}
+
+_LIMITS = {
+    "head_bytes": (number(1024, MiB), "of a request's line and fields together; more is answered 431"),
+    "request_line_bytes": (number(512, MiB), "of a request's line; more is answered 414"),
+    "fields": (number(10, 10_000), "header fields in a request; more are answered 431"),
+    "response_head_bytes": (number(1024, 4 * MiB), "of the head of an origin's response; more is answered 502"),
+    "interim_responses": (number(0, 1000), "1xx responses passed on before the final one"),
+    "connections": (number(0, 10**7), "client connections in all; 0 derives it from the descriptor limit"),
+    "descriptor_reserve": (number(16, 100_000), "file descriptors kept free for the store and the API"),
+    "unauthenticated_per_address": (number(1, 10**6), "connections of one address before a credential was accepted"),
+    "unauthenticated": (number(1, 10**7), "connections in all before a credential was accepted"),
+    "tunnels_per_account": (number(0, 10**7), "exchanges of one account at a time; 0 for no limit"),
+    "new_tunnels_per_second": (number(0, 10**6), "tunnels opened by one account; 0 for no limit"),
+    "requests_per_second": (number(0, 10**6), "requests of one account; 0 for no limit"),
+    "on_limit": (choice("cut", "finish"), "what happens to open exchanges when a byte limit is reached"),
+    "failures": (number(1, 1000), "wrong credentials of one name from one address that cause a ban"),
+    "failure_window": (number(1, YEAR), "seconds within which they count together"),
+    "ban_seconds": (number(1, YEAR), "that a ban lasts"),
+    "names_per_address": (number(1, 10**6), "names tried wrongly from one address before it is banned for every name"),
+    "credential_cache": (number(0, 3600), "seconds that a verified credential is remembered"),
+    "identities": (number(100, 10**7), "accounts remembered by each process"),
+    "password_workers": (number(1, 64), "threads that verify passwords"),
+    "password_queue": (number(1, 10_000), "sign-ins that may wait for them; more are answered 503"),
+    "slice_bytes": (number(4096, 1024 * MiB), "that a process may move for an account before it asks for more"),
+    "flush_seconds": (seconds(0.05, 60), "between two writings of the counters to the store"),
+}
+
+_RESTART = frozenset({"limits.password_workers", "limits.password_queue", "limits.flush_seconds"})
+
+
+def _bounds(section: str, table: dict[str, tuple[Kind, str]], defaults: object) -> Iterator[Setting]:
+    for name, (kind, about) in table.items():
+        key = f"{section}.{name}"
+        yield Setting(key, kind, getattr(defaults, name), about, f"topology.{key}", live=key not in _RESTART)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "data_dir", PATH, "meshd-data", "the data folder, made with mode 0700", "data_dir", live=False, flag="data_dir"
+    ),
+    Setting(
+        "store.url",
+        STORE_URL,
+        "sqlite:///{data_dir}/meshd.sqlite3",
+        "where accounts and usage are kept",
+        "store_url",
+        live=False,
+        flag="store",
+    ),
+    Setting("log.exchanges", PATH, "{data_dir}/exchanges.log", "a line for each exchange", "exchange_log", live=False),
+    Setting(
+        "api.listen",
+        list_of(ENDPOINT, empty=False),
+        ["tcp:8443"],
+        "endpoints of the API and the dashboard",
+        "api_listen",
+        flag="api",
+    ),
+    Setting("api.tls", TRUTH, True, "false where a TLS front of your own stands before it", "api_tls", live=False),
+    Setting("api.certificate", PATH, "{data_dir}/cert.pem", "the API's certificate chain, PEM", "certificate"),
+    Setting("api.key", PATH, "{data_dir}/key.pem", "its key, PEM, of mode 0640 at most", "key"),
+    Setting("api.domain", AUTHORITY, None, "host:port at which people reach the API", "api_domain"),
+    Setting(
+        "proxy.listen",
+        list_of(ENDPOINT, empty=False),
+        None,
+        "endpoints of the first proxy, in place of those in its own section",
+        "",
+        flag="proxy",
+    ),
+    Setting("proxy.domain", AUTHORITY, None, "host:port of the first proxy, likewise", ""),
+    Setting(
+        "proxy.status_on_forwarded",
+        TRUTH,
+        False,
+        "whether origins' responses get a Proxy-Status field too",
+        "proxy_status_on_forwarded",
+    ),
+    Setting(
+        "dns.servers",
+        list_of(NAMESERVER),
+        [],
+        "name servers to ask; none means the system's resolver, with its hosts file and search list",
+        "dns_servers",
+        live=False,
+    ),
+    Setting(
+        "hostnames.allow_private",
+        TRUTH,
+        False,
+        "whether an allowlisted host name may mean a private address, as on a LAN",
+        "hostnames_allow_private",
+        live=False,
+    ),
+    Setting(
+        "destinations.allow",
+        list_of(OPENING),
+        [],
+        "ranges, or single addresses with a port, that are refused otherwise",
+        "topology.destinations.allow",
+    ),
+    Setting(
+        "destinations.ports",
+        list_of(PORTS, empty=False),
+        ["80", "443", "1024-65535"],
+        "ports that requests may go to",
+        "topology.destinations.ports",
+    ),
+    Setting(
+        "destinations.deny_ports",
+        list_of(PORTS),
+        ["6660-6669", "6697"],
+        "ports among those that are refused nevertheless",
+        "topology.destinations.deny_ports",
+    ),
+    Setting(
+        "destinations.deny_hosts",
+        list_of(HOSTNAME, into=frozenset),
+        [],
+        "names that are refused, with everything under them",
+        "topology.destinations.deny_hosts",
+    ),
+    *_bounds("timeouts", _TIMEOUTS, Timeouts()),
+    *_bounds("limits", _LIMITS, Limits()),
+)
+
+SECTIONS = frozenset(setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key)

@@ -1,0 +1,176 @@
+"""Bodies, read as they come: counted ones and chunked ones (RFC 9112 6 and 7).
+
+A reader is fed what arrives and gives back what of it is body, as pieces to be written on.  It holds back at most one
+unfinished chunk line or trailer section.  A body that the connection cut short is one whose reader is not done.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from meshd.http1.errors import BadMessage
+from meshd.http1.fault import Rules, refuse_faulty
+from meshd.http1.fields import Fields
+from meshd.http1.grammar import TCHAR, TEXT, read_fields
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""The end of a chunked body without trailers."""
+
+LONGEST_LINE = 256
+"""Bytes in a chunk line with its CRLF; extensions are dropped, so there is no use for long ones."""
+
+LONGEST_TRAILERS = 8192
+MOST_TRAILERS = 100
+
+# 15 hexadecimal digits stay below 2**60.  Blanks before the ';' are an error of old senders that RFC 9112 7.1.1 puts up
+# with; here they are refused, since a size is where no two readers may differ.
+_TOKEN = rb"[" + TCHAR + rb"]++"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
+_SIZE = rb"([0-9A-Fa-f]{1,15})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\r\n"
+_UNFINISHED_SIZE = rb"(?:[0-9A-Fa-f]{1,15}(?:;[" + TEXT + rb"]*+)?\r?)?"
+# RFC 9110 6.5.1: what frames, routes, authenticates, asks conditions or says what the content is comes too late in a
+# trailer, and dangerous where a later reader merges it into the head.
+_NOT_IN_TRAILERS = frozenset(
+    b"""
+    accept-ranges age authorization cache-control connection content-encoding content-length content-location
+    content-range content-type cookie date expect expires host if-match if-modified-since if-none-match if-range
+    if-unmodified-since keep-alive location max-forwards pragma proxy-authenticate proxy-authorization
+    proxy-authentication-info proxy-connection range retry-after set-cookie te trailer transfer-encoding upgrade vary
+    via warning www-authenticate
+    """.split()
+)
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk.  Never of nothing: that would be the last one."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class LengthReader:
+    """Reads a body of n bytes."""
+
+    __slots__ = ("_left", "done", "trailers", "unused")
+
+    def __init__(self, n: int) -> None:
+        self._left = n
+        self.done = n == 0
+        self.trailers = Fields([])
+        self.unused = b""
+        """What came after the end."""
+
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
+        """The body bytes in data, as none or one piece."""
+        data = bytes(data)
+        if self.done:
+            self.unused += data
+            return []
+        body, self.unused = data[: self._left], data[self._left :]
+        self._left -= len(body)
+        self.done = not self._left
+        return [body] if body else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is looked for before a chunk's data."""
+
+    whole: re.Pattern[bytes]
+    beginning: re.Pattern[bytes]
+    """Matches all that could still become a whole one."""
+
+
+_FIRST_LINE = _Line(re.compile(_SIZE), re.compile(_UNFINISHED_SIZE))
+# Any further one begins with the CRLF that ends the data before it.
+_NEXT_LINE = _Line(re.compile(rb"\r\n" + _SIZE), re.compile(rb"\r?|\r\n" + _UNFINISHED_SIZE))
+
+
+class ChunkReader:
+    """Reads a chunked body.  Sizes are understood, extensions dropped, trailers kept apart from the head's fields."""
+
+    __slots__ = ("_held", "_in_trailers", "_left", "_line", "_rules", "done", "trailers", "unused")
+
+    def __init__(self, bad: int = 400) -> None:
+        """`bad` is the status of a fault: 400 in a client's request, 502 in an origin's response."""
+        self._rules = (
+            _TRAILERS_OF_REQUEST if bad == 400 else replace(_TRAILERS_OF_REQUEST, bad=bad, fields_too_large=bad)
+        )
+        self._held = b""
+        """Bytes that await more: an unfinished line, or unfinished trailers."""
+        self._line = _FIRST_LINE
+        self._left = 0
+        """Bytes that the present chunk still has."""
+        self._in_trailers = False
+        self.done = False
+        self.trailers = Fields([])
+        """Without those that may not stand in trailers; empty until done."""
+        self.unused = b""
+        """What came after the end."""
+
+    def feed(self, data: bytes | bytearray) -> list[bytes]:
+        """The body bytes in data, a piece for each chunk or part of one.  BadMessage where a chunk is malformed."""
+        if self.done:
+            self.unused += data
+            return []
+        data, seen = self._held + data, len(self._held)
+        pieces: list[bytes] = []
+        if not self._in_trailers:
+            data, seen = self._read_chunks(data, pieces), 0
+        if self._in_trailers:
+            data = self._read_trailers(data, seen)
+        self._held = data
+        return pieces
+
+    def _read_chunks(self, data: bytes, pieces: list[bytes]) -> bytes:
+        """Move the chunks of data into pieces; what is left is an unfinished line, or begins the trailers."""
+        place = 0
+        while True:
+            if self._left:
+                piece = data[place : place + self._left]
+                if not piece:
+                    return b""
+                pieces.append(piece)
+                place += len(piece)
+                self._left -= len(piece)
+                if self._left:
+                    return b""
+            line = self._line.whole.match(data, place, place + LONGEST_LINE)
+            if line is None:
+                return self._unfinished(data[place:])
+            place = line.end()
+            self._line = _NEXT_LINE
+            self._left = int(line[1], 16)
+            if not self._left:
+                self._in_trailers = True
+                return data[place:]
+
+    def _unfinished(self, rest: bytes) -> bytes:
+        if len(rest) < LONGEST_LINE and self._line.beginning.fullmatch(rest):
+            return rest
+        raise BadMessage(self._rules.bad, "a malformed chunk")
+
+    def _read_trailers(self, data: bytes, seen: int) -> bytes:
+        """Finish with the blank line; what is returned is unfinished trailers."""
+        end = 0 if data[:2] == b"\r\n" else data.find(b"\r\n\r\n", 0, LONGEST_TRAILERS) + 2
+        if end == 1:
+            refuse_faulty(data, self._rules, seen)
+            return data
+        pairs = read_fields(data, 0, end)
+        if pairs is None or len(pairs) > MOST_TRAILERS:
+            refuse_faulty(data, self._rules)
+            raise BadMessage(self._rules.bad, "a malformed trailer")
+        self.trailers = Fields([pair for pair in pairs if pair[0].lower() not in _NOT_IN_TRAILERS])
+        self.unused = data[end + 2 :]
+        self.done = True
+        return b""
+
+
+_TRAILERS_OF_REQUEST = Rules(
+    start=None,
+    bad=400,
+    start_too_long=400,
+    fields_too_large=431,
+    line=LONGEST_TRAILERS,
+    total=LONGEST_TRAILERS,
+    fields=MOST_TRAILERS,
+)

@@ -1,0 +1,19 @@
+"""What is said when a message breaks a rule."""
+
+from __future__ import annotations
+
+
+class BadMessage(Exception):  # noqa: N818  a bad message is what it is about, not an error of ours
+    """The peer's fault: a message that is not, or not unambiguously, HTTP/1.1.  Nothing after it can be trusted.
+
+    `status` is the answer it calls for: 4xx or 5xx for a client's request, 502 for an origin's response.
+    `rule` is one short ASCII sentence that may be shown to a client; it quotes nothing of the message.
+    """
+
+    def __init__(self, status: int, rule: str) -> None:
+        super().__init__(status, rule)
+        self.status = status
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.rule}"

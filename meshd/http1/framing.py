@@ -1,0 +1,115 @@
+"""Where a body ends (RFC 9112 6): decided once, from the head, or refused.
+
+Stricter than the RFC where it lets a recipient guess: two framings, a repeated length, or a coding beside `chunked` are
+what requests are smuggled with, so they are never resolved in favour of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshd.http1.chunks import LAST_CHUNK, ChunkReader, LengthReader, chunk
+from meshd.http1.errors import BadMessage
+from meshd.http1.fields import Fields
+from meshd.http1.head import RequestHead, ResponseHead
+
+__all__ = [
+    "LAST_CHUNK",
+    "BodyFraming",
+    "ChunkReader",
+    "Chunked",
+    "Length",
+    "LengthReader",
+    "NoBody",
+    "UntilClose",
+    "chunk",
+    "request_framing",
+    "response_framing",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class NoBody:
+    """Nothing follows the head."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """So many bytes follow, perhaps none."""
+
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """Chunks follow, then trailers."""
+
+
+@dataclass(frozen=True, slots=True)
+class UntilClose:
+    """The body ends with the connection.  Responses only."""
+
+
+BodyFraming = NoBody | Length | Chunked | UntilClose
+
+LONGEST_LENGTH = 18
+"""Digits that fit into 63 bits whatever they are."""
+
+_NO_BODY = NoBody()
+_CHUNKED = Chunked()
+_UNTIL_CLOSE = UntilClose()
+
+
+def request_framing(head: RequestHead) -> NoBody | Length | Chunked:
+    """How the request's body is framed.  BadMessage: 400, or 501 for a transfer coding that is not implemented."""
+    return _framing(head.fields, head.minor, 400) or _NO_BODY
+
+
+def response_framing(method: bytes, head: ResponseHead) -> BodyFraming:
+    """How the body of the response to such a request is framed.  BadMessage(502) where that is not certain.
+
+    Fields are judged even where no body can follow (HEAD, 1xx, 204, 304), since whoever reads the answer next sees
+    them too.  An answer to CONNECT is not asked about here.
+    """
+    framing = _framing(head.fields, head.minor, 502)
+    status = head.status
+    if method == b"HEAD" or status in (204, 304) or 100 <= status < 200:
+        return _NO_BODY
+    return framing or _UNTIL_CLOSE
+
+
+def _framing(fields: Fields, minor: int, bad: int) -> Length | Chunked | None:
+    lengths = fields.all(b"content-length")
+    codings = fields.all(b"transfer-encoding")
+    if codings:
+        return _chunked(codings, bool(lengths), minor, bad)
+    if not lengths:
+        return None
+    if len(lengths) > 1:
+        raise BadMessage(bad, "two Content-Length fields")
+    # bytes.isdigit knows ASCII digits only: no sign, no blank, no list passes it.
+    if not lengths[0].isdigit() or len(lengths[0]) > LONGEST_LENGTH:
+        raise BadMessage(bad, "a malformed Content-Length")
+    return Length(int(lengths[0]))
+
+
+def _chunked(codings: list[bytes], with_length: bool, minor: int, bad: int) -> Chunked:
+    if with_length:
+        raise BadMessage(bad, "both Content-Length and Transfer-Encoding")
+    if minor == 0:
+        raise BadMessage(bad, "Transfer-Encoding in HTTP/1.0")
+    if len(codings) > 1:
+        raise BadMessage(bad, "two Transfer-Encoding fields")
+    coding = codings[0].lower()
+    if coding == b"chunked":
+        return _CHUNKED
+    members = [member.strip(b" \t") for member in coding.split(b",")]
+    if members[-1] != b"chunked":
+        # RFC 9112 6.3: the length of such a request cannot be known.
+        raise BadMessage(bad, "a Transfer-Encoding that does not end in chunked")
+    if b"chunked" in members[:-1]:
+        raise BadMessage(bad, "chunked more than once in Transfer-Encoding")
+    if b"" in members:
+        raise BadMessage(bad, "a malformed Transfer-Encoding")
+    # RFC 9112 6.1: 501 to a client that uses a coding which is not understood.
+    raise BadMessage(501 if bad == 400 else bad, "a Transfer-Encoding other than chunked")

@@ -1,0 +1,49 @@
+"""The grammar of lines (RFC 9110 5.6, RFC 9112 2 to 5), in the RFC's words.
+
+Every repeat is possessive: a hostile line costs one pass, never a pass for each of its bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
+"""tchar, as the inside of a character class."""
+
+TEXT = rb"\t\x20-\x7e\x80-\xff"
+"""HTAB, SP, VCHAR and obs-text: what a field value or a reason phrase may hold."""
+
+CONTROL = re.compile(rb"[^" + TEXT + rb"]")
+"""A byte that no line may hold before its own CRLF."""
+
+LONGEST_METHOD = 32
+"""RFC 9112 3 asks for 501 above the longest method one knows; the longest registered has 17 bytes."""
+
+METHOD = re.compile(rb"[" + TCHAR + rb"]++")
+VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
+
+# RFC 9112 2.2: a server should ignore at least one empty line before the request line.
+REQUEST_LINE = re.compile(rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) ([!-~]++) HTTP/1\.([01])\r\n" % LONGEST_METHOD)
+
+# The SP before an absent reason phrase is forgiven, since many origins leave it out and nobody can read it two ways.
+# Any three digits: 999 is in use.
+STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([" + TEXT + rb"]*+))?\r\n")
+
+FIELD_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)\r\n")
+
+_TRIMMED_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)(?<![ \t])\r\n")
+
+
+def read_fields(buffer: bytes | bytearray, start: int, end: int) -> list[tuple[bytes, bytes]] | None:
+    """The field lines between two places, the first just after an LF and the second too.  None: one is malformed.
+
+    As many matches as there are LFs means that every line matched, since a match begins a line and holds one LF.
+    """
+    lines = buffer.count(b"\n", start, end)
+    pairs: list[tuple[bytes, bytes]] = _TRIMMED_LINE.findall(buffer, start, end)
+    if len(pairs) == lines:
+        return pairs
+    pairs = FIELD_LINE.findall(buffer, start, end)
+    if len(pairs) != lines:
+        return None
+    return [(name, value.rstrip(b" \t")) for name, value in pairs]

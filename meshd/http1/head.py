@@ -1,0 +1,107 @@
+"""The head of a message: start line and fields, read from the beginning of a buffer.
+
+A reader is handed the buffer each time it has grown and answers with the head, with None for "more", or with
+BadMessage as soon as the head can no longer become a good one.  It keeps nothing between calls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from meshd.http1.errors import BadMessage
+from meshd.http1.fault import Rules, StartLine, refuse_faulty, request_line_fault, status_line_fault
+from meshd.http1.fields import Fields
+from meshd.http1.grammar import REQUEST_LINE, STATUS_LINE, read_fields
+
+_BLANK = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLimits:
+    """How much a request may say before its body."""
+
+    line: int = 16384
+    """Bytes in a line without its CRLF; 414 for the request line, 431 for a field line."""
+    total: int = 32768
+    """Bytes in the whole head, its blank line included; 431."""
+    fields: int = 200
+    """Field lines; 431."""
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """A request as far as its blank line.  Not frozen: that would double what making one costs."""
+
+    method: bytes
+    target: bytes
+    minor: int
+    """1 for HTTP/1.1, 0 for HTTP/1.0."""
+    fields: Fields
+    size: int
+    """Bytes that the head took from the buffer, an empty line before it and the blank line after it included."""
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    """A response as far as its blank line."""
+
+    status: int
+    reason: bytes
+    minor: int
+    fields: Fields
+    size: int
+
+
+def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -> RequestHead | None:
+    """The request head at the beginning of the buffer, or None while it is unfinished.
+
+    `seen` may say how many bytes of this buffer an earlier call answered with None: they are not gone through again,
+    and a head that comes byte by byte then costs no more than its size.
+    """
+    end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, limits.total)
+    # No line of a head that is shorter than the longest line is too long.
+    if not 0 <= end <= limits.line:
+        _refuse_faulty_request(buffer, limits, seen)
+        if end < 0:
+            return None
+    line = REQUEST_LINE.match(buffer)
+    pairs = read_fields(buffer, line.end(), end + 2) if line else None
+    if line is None or pairs is None or len(pairs) > limits.fields:
+        _refuse_faulty_request(buffer, limits, seen)
+        raise BadMessage(400, "a malformed head")
+    method, target, minor = line.groups()
+    return RequestHead(method, target, 1 if minor == b"1" else 0, Fields(pairs), end + 4)
+
+
+def read_response(
+    buffer: bytes | bytearray, max_bytes: int, max_fields: int = 1000, seen: int = 0
+) -> ResponseHead | None:
+    """The response head at the beginning of the buffer, or None while it is unfinished.  Every fault is a 502."""
+    end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, max_bytes)
+    if end < 0:
+        refuse_faulty(bytes(buffer[:max_bytes]), _response_rules(max_bytes, max_fields), seen)
+        return None
+    line = STATUS_LINE.match(buffer)
+    pairs = read_fields(buffer, line.end(), end + 2) if line else None
+    if line is None or pairs is None or len(pairs) > max_fields:
+        refuse_faulty(bytes(buffer[: end + 4]), _response_rules(max_bytes, max_fields), seen)
+        raise BadMessage(502, "a malformed head")
+    minor, status, reason = line.groups()
+    return ResponseHead(int(status), reason or b"", 1 if minor == b"1" else 0, Fields(pairs), end + 4)
+
+
+def _refuse_faulty_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int) -> None:
+    empty_line = 2 if buffer[:2] == b"\r\n" else 0
+    rules = _request_rules(limits.line, limits.total - empty_line, limits.fields)
+    refuse_faulty(bytes(buffer[empty_line : limits.total]), rules, max(0, seen - empty_line))
+
+
+@lru_cache(16)
+def _request_rules(line: int, total: int, fields: int) -> Rules:
+    return Rules(StartLine(REQUEST_LINE, request_line_fault), 400, 414, 431, line, total, fields)
+
+
+@lru_cache(16)
+def _response_rules(total: int, fields: int) -> Rules:
+    return Rules(StartLine(STATUS_LINE, status_line_fault), 502, 502, 502, total, total, fields)

@@ -1,0 +1,53 @@
+"""What of a message concerns this connection alone (RFC 9110 7.6.1, RFC 9112 9.3)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from meshd.http1.fields import Fields
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authentication-info",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"upgrade",
+    }
+)
+"""Never handed on, whether or not Connection names them."""
+
+# What frames or routes the message is read and written anew by the one who hands it on.  Could a sender take it away by
+# naming it in Connection, it would decide what the next reader takes for the end of the body, or for the host.
+_NOT_TO_BE_NAMED = frozenset({b"host", b"content-length", b"transfer-encoding"})
+
+
+def keeps_alive(minor: int, fields: Fields) -> bool:
+    """Whether the sender wants the connection kept: in HTTP/1.1 unless it says close, in HTTP/1.0 if it says so."""
+    if b"connection" not in fields:
+        return minor == 1
+    options = fields.tokens(b"connection")
+    return b"close" not in options and (minor == 1 or b"keep-alive" in options)
+
+
+def end_to_end(fields: Fields, drop: frozenset[bytes], prefixes: tuple[bytes, ...] = ()) -> list[tuple[bytes, bytes]]:
+    """The fields to hand on, in order and case: without hop-by-hop ones, those that Connection names, and `drop`.
+
+    `drop` and `prefixes`, which drops whatever begins so, are in lower case.
+    """
+    gone = _gone(drop)
+    if b"connection" in fields:
+        gone = gone.union(option for option in fields.tokens(b"connection") if option not in _NOT_TO_BE_NAMED)
+    return [
+        pair
+        for name, pair in zip(fields.names, fields.pairs, strict=True)
+        if name not in gone and not name.startswith(prefixes)
+    ]
+
+
+@lru_cache(64)
+def _gone(drop: frozenset[bytes]) -> frozenset[bytes]:
+    return HOP_BY_HOP | drop

@@ -1,0 +1,121 @@
+"""Endpoint strings to listening ports: `tcp:31280`, `systemd:domain=INET:index=0`, `haproxy:tcp:31280`, `unix:…`.
+
+A bare `tcp:PORT` listens on IPv6 and IPv4 alike.  Where the port is a plain socket the data plane accepts from it
+itself; what Twisted wraps comes through a bridge.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.tcp import Port
+from twisted.internet.unix import Port as UnixPort
+
+from meshd.proxy.bridge import BridgeFactory
+from meshd.proxy.destination import OwnListeners
+from meshd.proxy.factory import Acceptor
+from meshd.proxy.plane import DataPlane
+
+BACKLOG = 4096
+"""Connections that wait for their accept; Twisted's 50 are lost in the first burst."""
+
+_BARE = re.compile(r"tcp:([0-9]+)")
+
+
+class ListenError(Exception):
+    """A listener could not be opened; the text names it."""
+
+
+def expand(endpoint: str) -> str:
+    """A bare TCP port on every address, of both families where the host has both."""
+    bare = _BARE.fullmatch(endpoint)
+    return rf"tcp6:{bare[1]}:interface=\:\:" if bare and _has_ipv6() else endpoint
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+async def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
+    """ListenError with the endpoint's own text."""
+    try:
+        port: IListeningPort = await serverFromString(reactor, expand(endpoint)).listen(factory)
+    except CannotListenError as error:
+        raise ListenError(f"cannot listen on {endpoint}: {_reason(error.socketError)}") from error
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise ListenError(f"cannot listen on {endpoint}: {error}") from error
+    return port
+
+
+def probe(endpoints: Iterable[str]) -> None:
+    """ListenError if a plain TCP port is taken already: found before anything is made."""
+    for endpoint in endpoints:
+        bare = _BARE.fullmatch(endpoint)
+        if bare and int(bare[1]):
+            _probe(endpoint, int(bare[1]))
+
+
+def _probe(endpoint: str, port: int) -> None:
+    six = _has_ipv6()
+    try:
+        with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM) as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("::" if six else "0.0.0.0", port))
+            taken.listen(1)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
+
+
+def _reason(error: object) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+class ProxyListener:
+    """One endpoint of one named proxy."""
+
+    def __init__(self, proxy: str, endpoint: str, port: IListeningPort, acceptor: Acceptor | None) -> None:
+        self.proxy = proxy
+        self.endpoint = endpoint
+        self.port = port
+        self._acceptor = acceptor
+
+    @classmethod
+    async def open(cls, reactor: Any, plane: DataPlane, proxy: str, endpoint: str) -> ProxyListener:
+        """Listening and accepting.  ListenError."""
+        factory = BridgeFactory(reactor, plane, proxy)
+        port: Any = await listen(reactor, endpoint, factory)
+        acceptor = None
+        if isinstance(port, Port | UnixPort) and port.factory is factory:
+            port.stopReading()
+            port.socket.listen(BACKLOG)
+            acceptor = Acceptor(plane, reactor, port.socket, proxy)
+            acceptor.start()
+        return cls(proxy, endpoint, port, acceptor)
+
+    async def close(self) -> None:
+        """Accept no more."""
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        closing = self.port.stopListening()
+        if closing is not None:
+            await closing
+
+
+def own_listeners(ports: Iterable[IListeningPort]) -> OwnListeners:
+    """What customers must not reach through the proxy."""
+    hosts = [port.getHost() for port in ports]
+    return OwnListeners(
+        ports=frozenset(host.port for host in hosts if hasattr(host, "port")),
+        addresses=frozenset(host.host for host in hosts if hasattr(host, "host")),
+    )

@@ -1,0 +1,85 @@
+"""Before the reactor runs: everything that can be found wrong is found here, and said in one line.
+
+Ports and the operator's own files are tried before anything is made, so a start that fails leaves nothing half-made.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshd.accounts.holders import ROOT_NAME, bootstrap
+from meshd.auth.passwords import hash_now
+from meshd.auth.secrets import new_password
+from meshd.config import Config
+from meshd.listening import probe
+from meshd.pidfile import PidFile
+from meshd.store.open import BlockingStore
+from meshd.web.selfsigned import ensure_certificate
+from meshd.web.tls import ReloadableTLS
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a start found or made."""
+
+    pid_file: PidFile
+    root_password: str
+    """Of the root account that was just made; "" where there was one already.  It is shown once and kept nowhere."""
+
+    def __repr__(self) -> str:
+        return "Prepared()"
+
+
+def prepare(config: Config) -> Prepared:
+    """ListenError, CertificateError, FolderInUse, StoreError, OSError."""
+    topology = config.topology
+    probe([*config.api_listen, *(endpoint for proxy in topology.proxies.values() for endpoint in proxy.listen)])
+    if config.api_tls and not config.self_signed:
+        ReloadableTLS(config.certificate, config.key)
+    _make_folder(config.data_dir)
+    pid_file = PidFile(config.data_dir)
+    try:
+        if config.api_tls and config.self_signed:
+            ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
+            ReloadableTLS(config.certificate, config.key)
+        return Prepared(pid_file, _store(config))
+    except BaseException:
+        pid_file.release()
+        raise
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _store(config: Config) -> str:
+    """Bring the schema up to date and make the root account; its password, or ""."""
+    store = BlockingStore(config.store_url)
+    try:
+        store.migrate()
+        password = new_password()
+        made = store.run(
+            bootstrap,
+            hash_now(password),
+            plans=config.topology.plans,
+            proxies=list(config.topology.proxies),
+            now=int(time.time()),
+        )
+        return password if made is not None else ""
+    finally:
+        store.close()
+
+
+def announcement(config: Config, prepared: Prepared) -> str:
+    """What a start says to a person, with the line to try it by."""
+    proxy = config.first.domain
+    lines = [f"proxy {name}: http://{host.domain}" for name, host in config.topology.proxies.items()]
+    lines.append(f"API: {'https' if config.api_tls else 'http'}://{config.api_domain}/")
+    if prepared.root_password:
+        lines.append(f"root account: {ROOT_NAME}, password {prepared.root_password} (shown this once)")
+    credentials = f"{ROOT_NAME}:{prepared.root_password}" if prepared.root_password else ROOT_NAME
+    lines.append(f"try it: curl -x http://{proxy} -U {credentials} http://meshd.internal/")
+    return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""Bounds on what clients may hold open or start: in all, by address before they are known, by account after."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from meshd.model import Refusal
+from meshd.topology import Limits
+
+BUCKETS = 10_000
+"""Accounts whose rates are remembered; one that was forgotten starts with a full second."""
+
+GRACE = 1.0
+"""Seconds in which a new connection counts against no address: a browser opens many at once."""
+
+
+class Bucket:
+    """A second's worth of what an account may start, refilled as time passes."""
+
+    __slots__ = ("at", "requests", "tunnels")
+
+    def __init__(self, at: float, tunnels: float, requests: float) -> None:
+        self.at = at
+        self.tunnels = tunnels
+        self.requests = requests
+
+
+class Caps:
+    """Counts, and says no."""
+
+    def __init__(self, limits: Callable[[], Limits], ceiling: int) -> None:
+        """ceiling: descriptors that the data plane may have open."""
+        self._limits = limits
+        self.ceiling = ceiling
+        self.unauthenticated = 0
+        self._lingering: dict[str, int] = {}
+        self._buckets: OrderedDict[int, Bucket] = OrderedDict()
+
+    def crowded(self, descriptors: int) -> bool:
+        """Whether one more client has to be turned away; it needs a descriptor to its origin too."""
+        return descriptors + 2 > self.ceiling or self.unauthenticated >= self._limits().unauthenticated
+
+    def linger(self, address: str) -> bool:
+        """Whether one more unknown connection from address may go on waiting after its grace."""
+        waiting = self._lingering.get(address, 0)
+        if waiting >= self._limits().unauthenticated_per_address:
+            return False
+        self._lingering[address] = waiting + 1
+        return True
+
+    def linger_no_more(self, address: str) -> None:
+        waiting = self._lingering[address] - 1
+        if waiting:
+            self._lingering[address] = waiting
+        else:
+            del self._lingering[address]
+
+    def start(self, account_id: int, open_now: int, now: float, *, tunnel: bool) -> Refusal | None:
+        """Whether an account with so many exchanges open may start one more."""
+        limits = self._limits()
+        if limits.tunnels_per_account and open_now >= limits.tunnels_per_account:
+            return Refusal("rate-tunnels", retry_after=1)
+        rate = limits.new_tunnels_per_second if tunnel else limits.requests_per_second
+        if not rate:
+            return None
+        bucket = self._bucket(account_id, now, limits)
+        if tunnel:
+            if bucket.tunnels < 1:
+                return Refusal("rate-tunnels", retry_after=1)
+            bucket.tunnels -= 1
+        else:
+            if bucket.requests < 1:
+                return Refusal("rate-requests", retry_after=1)
+            bucket.requests -= 1
+        return None
+
+    def _bucket(self, account_id: int, now: float, limits: Limits) -> Bucket:
+        bucket = self._buckets.get(account_id)
+        if bucket is None:
+            bucket = self._buckets[account_id] = Bucket(now, limits.new_tunnels_per_second, limits.requests_per_second)
+            if len(self._buckets) > BUCKETS:
+                self._buckets.popitem(last=False)
+        elif now > bucket.at:
+            passed, bucket.at = now - bucket.at, now
+            bucket.tunnels = min(limits.new_tunnels_per_second, bucket.tunnels + passed * limits.new_tunnels_per_second)
+            bucket.requests = min(limits.requests_per_second, bucket.requests + passed * limits.requests_per_second)
+        return bucket

@@ -1,0 +1,437 @@
+"""A client's connection: the path of an exchange, read top to bottom.
+
+    head → request → who is asking → may it pass → which exit → tunnel, or forward → one log line
+
+A "no" is a `Refusal`, answered from the table in `replies`; what could not be done is an exception, turned into one at
+the end of the exchange, the only place here that catches everything.
+"""
+
+from __future__ import annotations
+
+import json
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from meshd.http1.errors import BadMessage
+from meshd.http1.head import HeadLimits, RequestHead, read_request
+from meshd.http1.target import AuthorityForm
+from meshd.model import Admission, Exchange, Refusal
+from meshd.proxy import replies
+from meshd.proxy.caps import GRACE
+from meshd.proxy.dial import DialError
+from meshd.proxy.exits import Choice, Wishes, choose
+from meshd.proxy.forward import ClientGone, Forwarding, Stopped
+from meshd.proxy.plane import DataPlane
+from meshd.proxy.relay import Tunnel
+from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
+from meshd.proxy.task import Task
+from meshd.proxy.wire import Watcher, Wire
+from meshd.usage.meter import Meter
+
+LINGER_BYTES = 256 * 1024
+"""What is read of a refused request's body so that the answer arrives before the reset."""
+
+LINGER_SECONDS = 2.0
+
+log = Logger()
+
+
+class ClientConnection(Watcher):
+    """Serves one client until either side has had enough."""
+
+    __slots__ = (
+        "_answering", "_began", "_cut", "_grace", "_head", "_meter", "_phase", "_plane", "_proxy", "_request_id",
+        "_seconds", "_status", "_username", "_known", "buffer", "deadline", "slot", "task", "wire",
+    )  # fmt: skip
+
+    def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
+        """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
+        self._plane = plane
+        self._proxy = proxy
+        self.wire = wire
+        self.buffer = b""
+        """Received and not yet understood; READ_SIZE and an unfinished head at most."""
+        self.deadline = 0.0
+        self.slot = 0
+        self._phase = "grace"
+        self._seconds = 0.0
+        self._known = False
+        self._grace = True
+        self._meter: Meter | None = None
+        self._cut: Refusal | None = None
+        self._answering = False
+        self._status = 0
+        self._request_id = ""
+        self._began = 0.0
+        self.task = Task(self._serve(), self._over)
+
+    def begin(self) -> None:
+        """Read what has come with the connection already."""
+        self._plane.connections.add(self)
+        self._plane.caps.unauthenticated += 1
+        self.phase("grace", GRACE)
+        self.wire.watcher = self
+        self.task.resume()
+
+    # The path
+
+    async def _serve(self) -> None:
+        while await self._exchange():
+            if self._plane.draining:
+                return
+
+    async def _exchange(self) -> bool:
+        """One request and its answer; whether the connection serves another."""
+        self._answering = False
+        self._cut = None
+        self._status = 0
+        head: RequestHead | None = None
+        request: ProxyRequest | None = None
+        admission: Admission | None = None
+        try:
+            head = await self._read_head()
+            if head is None:
+                return False
+            self._request_id = self._plane.request_id()
+            self._began = self._plane.wheel.now
+            request = ProxyRequest.from_head(head)
+            outcome = await self._admit(request)
+            if isinstance(outcome, Refusal):
+                return await self._refuse(outcome, request)
+            admission = outcome
+            return await self._pass(request, admission)
+        except ClientGone:
+            return self._log(request, admission, "client-gone", False)
+        except BadMessage as bad:
+            return await self._refuse(Refusal(replies.STATUS_REASONS[bad.status], bad.rule), request, admission, head)
+        except (DialError, Stopped) as stop:
+            return await self._refuse(stop.refusal, request, admission)
+        except Exception:
+            log.failure("exchange {id} failed", id=self._request_id)
+            return await self._refuse(Refusal("internal", f"id {self._request_id}"), request, admission)
+
+    async def _read_head(self) -> RequestHead | None:
+        """The next request's head; None where the client has left between two requests."""
+        limits = self._plane.topology.limits
+        bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
+        seen = 0
+        while True:
+            if self.buffer:
+                head = read_request(self.buffer, bounds, seen)
+                seen = len(self.buffer)
+                if head is not None:
+                    self.buffer = self.buffer[head.size :]
+                    return head
+            if self._known:
+                if self.buffer:
+                    if self._phase != "head-timeout":
+                        self.phase("head-timeout", self._plane.topology.timeouts.head)
+                else:
+                    self.phase("kept", self._plane.topology.timeouts.keep_alive)
+            try:
+                data = await self.wire.receive()
+            except OSError:
+                return None
+            if not data:
+                return None
+            self.buffer = self.buffer + data if self.buffer else data
+
+    async def _admit(self, request: ProxyRequest) -> Admission | Refusal:
+        """Who is asking, decided anew for every request of a kept connection."""
+        fields = request.fields
+        auth = self._plane.auth
+        asked = self._proxy, self.wire.peer, fields.get(b"proxy-authorization"), fields.get(b"authorization")
+        admission = auth.recall(*asked)
+        if admission is None:
+            self.phase("connection-timeout", self._plane.topology.timeouts.first_byte)
+            admission = await Deferred.fromCoroutine(auth.admit(*asked))
+        if isinstance(admission, Refusal):
+            return admission
+        if not self._known:
+            self._authenticated()
+        account_id = admission.account.id
+        tunnel = type(request.target) is AuthorityForm
+        plane = self._plane
+        refusal = plane.caps.start(account_id, plane.ledger.tunnels(account_id), plane.wheel.now, tunnel=tunnel)
+        return refusal or admission
+
+    async def _pass(self, request: ProxyRequest, admission: Admission) -> bool:
+        """An admitted request: metered, given an exit, and served."""
+        if request.target.host == INTERNAL_HOST and type(request.target) is not AuthorityForm:
+            return await self._answer_internal(request, admission)
+        meter = self._plane.ledger.open(admission, self._stopped)
+        if isinstance(meter, Refusal):
+            return await self._refuse(meter, request, admission)
+        meter.proxy = self._proxy
+        self._meter = meter
+        choice = self._choose(request, admission)
+        if choice is None:
+            return await self._refuse(Refusal("no-exit"), request, admission)
+        if type(request.target) is AuthorityForm:
+            return await self._tunnel(request, admission, choice, meter)
+        return await self._forward(request, admission, choice, meter)
+
+    async def _tunnel(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
+        """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
+        plane = self._plane
+        timeout = plane.topology.timeouts.connect
+        self.phase("connection-timeout", min(timeout, request.timeout) if request.timeout else timeout)
+        target = request.target
+        dialled = await plane.dialler.dial(target.host, target.port, choice.exit)
+        label = _label(request.wishes, choice, dialled.source)
+        origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
+        try:
+            meter.sent_up(request.size)
+            self.begin_answer(200)
+            await self.deliver(replies.established(label, choice.not_found, self._request_id))
+        except BaseException:
+            origin.close()
+            raise
+        return self._become_tunnel(request, admission, label, meter, origin, b"")
+
+    async def _forward(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
+        forwarding = Forwarding(self._plane, self, request, admission, meter, choice)
+        upstream = await forwarding.run()
+        if upstream is not None:
+            late = forwarding.late
+            return self._become_tunnel(request, admission, forwarding.source, meter, upstream.wire, late)
+        self._log(request, admission, "", True, exit_label=forwarding.source)
+        return request.keep and forwarding.body_read
+
+    def _become_tunnel(
+        self, request: ProxyRequest, admission: Admission, label: str, meter: Meter, origin: Wire, late: bytes
+    ) -> bool:
+        """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
+        plane = self._plane
+        early, self.buffer = self.buffer, b""
+        if early:
+            meter.sent_up(len(early))
+        if self._cut is not None:
+            origin.close()
+            raise Stopped(self._cut)
+        record = TunnelRecord(plane, self._facts(request, admission, label), meter, self._began)
+        self._meter = None
+        client = self.wire.release()
+        tunnel = Tunnel(plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.ended)
+        meter.stop = tunnel.stopped
+        tunnel.start()
+        return False
+
+    async def _answer_internal(self, request: ProxyRequest, admission: Admission) -> bool:
+        """What meshd would do, told by meshd itself; unbilled."""
+        choice = self._choose(request, admission)
+        facts = {
+            "account": admission.account.username,
+            "proxy": self._proxy,
+            "exit": choice.exit.label if choice else None,
+            "client": self.wire.peer,
+        }
+        keep = request.keep and not request.has_body
+        self.begin_answer(200)
+        body = json.dumps(facts).encode() + b"\n"
+        await self.wire.send(replies.internal(body, self._request_id, keep=keep))
+        self._log(request, admission, "", keep)
+        return keep
+
+    def _choose(self, request: ProxyRequest, admission: Admission) -> Choice | None:
+        """The exit, by the request's wishes and the credential's sticky key."""
+        wishes = request.wishes
+        if admission.session and not wishes.session:
+            request.wishes = wishes = Wishes(wishes.ip, wishes.prefer, wishes.avoid, wishes.country, admission.session)
+        proxy = self._plane.topology.proxies.get(self._proxy)
+        return choose(proxy.exits, wishes, self._plane.draw()) if proxy else None
+
+    # What forwarding asks of us
+
+    def phase(self, reason: str, seconds: float) -> None:
+        """Until the next call the exchange may take so long, or ends with that reason."""
+        self._phase = reason
+        self._seconds = seconds
+        self._plane.wheel.arm(self, seconds)
+
+    def alive(self) -> None:
+        """Something moved."""
+        self.deadline = self._plane.wheel.now + self._seconds
+
+    def begin_answer(self, status: int) -> None:
+        self._answering = True
+        self._status = status
+
+    async def deliver(self, data: bytes) -> None:
+        """Send and count bytes of the answer, never more than the account has room for.  ClientGone, Stopped."""
+        meter = self._meter
+        assert meter is not None
+        wire = self.wire
+        while data:
+            room = meter.room
+            if self._cut is not None:
+                raise Stopped(self._cut)
+            try:
+                sent = wire.try_send(data if len(data) <= room else data[:room])
+                if sent:
+                    meter.sent_down(sent)
+                    self.alive()
+                else:
+                    await wire.wait_writable()
+            except OSError:
+                raise ClientGone from None
+            if sent == len(data):
+                return
+            data = data[sent:]
+
+    # Endings
+
+    async def _refuse(
+        self,
+        refusal: Refusal,
+        request: ProxyRequest | None,
+        admission: Admission | None = None,
+        head: RequestHead | None = None,
+    ) -> bool:
+        """Answer no, if anything can still be answered; the connection goes on where the request had no body."""
+        if self._answering:
+            self.wire.reset()
+            return self._log(request, admission, refusal.reason, False)
+        keep = request is not None and request.keep and not request.has_body
+        if replies.REASONS[refusal.reason].status >= 500 or refusal.reason == "head-timeout":
+            keep = False
+        method = request.method if request else head.method if head else b""
+        if not self._request_id:
+            self._request_id = self._plane.request_id()
+        self._status = replies.REASONS[refusal.reason].status
+        answer = replies.refusal(refusal, self._request_id, keep=keep, with_body=method != b"HEAD")
+        self._log(request, admission, refusal.reason, keep)
+        try:
+            self.phase("kept", LINGER_SECONDS)
+            await self.wire.send(answer)
+            if not keep:
+                await self._linger()
+        except (OSError, Stopped):
+            return False
+        return keep
+
+    async def _linger(self) -> None:
+        """Read on for a moment: a close with unread bytes would reset the connection before the answer is read."""
+        if not (self.wire.readable or self.buffer):
+            return
+        self.wire.end()
+        left = LINGER_BYTES
+        while left > 0 and (data := await self.wire.receive()):
+            left -= len(data)
+
+    def drain(self) -> None:
+        """End at once where nothing is under way, else with the exchange that is."""
+        if self._phase in {"grace", "kept"} and not self.buffer:
+            self.task.throw(ClientGone())
+
+    def stop(self) -> None:
+        """End now; for a shutdown whose patience is over."""
+        self._stopped(Refusal("overloaded", "shutting down"))
+
+    def _stopped(self, refusal: Refusal) -> None:
+        """The ledger or an operator says stop, perhaps from within our own counting."""
+        self._cut = refusal
+        self.task.throw(Stopped(refusal))
+
+    def expired(self) -> None:
+        """The present phase took too long."""
+        if self._phase == "grace":
+            self._grace = False
+            if self._plane.caps.linger(self.wire.peer):
+                self.phase("head-timeout", max(self._plane.topology.timeouts.head - GRACE, 0.1))
+                return
+            self._grace = True
+            self._phase = "head-timeout"
+        if self._phase == "kept" or (self._phase == "head-timeout" and self._known and not self.buffer):
+            self.task.throw(ClientGone())
+        else:
+            self.task.throw(Stopped(Refusal(self._phase)))
+
+    def stirred(self, wire: Wire) -> None:
+        """The client did something while we waited for others; only its leaving matters now."""
+        if wire.gone:
+            self.task.throw(ClientGone())
+
+    def _authenticated(self) -> None:
+        """Known from now on: it counts no more among the unknown."""
+        self._known = True
+        self._plane.caps.unauthenticated -= 1
+        if not self._grace:
+            self._plane.caps.linger_no_more(self.wire.peer)
+            self._grace = True
+
+    def _over(self, error: BaseException | None) -> None:
+        """The task's end, whatever it was."""
+        plane = self._plane
+        if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
+            log.error("connection ended by {error}", error=type(error).__name__)
+        if not self._known:
+            self._authenticated()
+        plane.wheel.disarm(self)
+        plane.connections.discard(self)
+        self.wire.close()
+
+    def _log(
+        self, request: ProxyRequest | None, admission: Admission | None, reason: str, keep: bool, exit_label: str = ""
+    ) -> bool:
+        """The exchange's line, once; gives keep back."""
+        meter, self._meter = self._meter, None
+        exchange = self._facts(request, admission, exit_label)._replace(
+            status=self._status, reason=reason, seconds=self._plane.wheel.now - self._began
+        )
+        ledger = self._plane.ledger
+        if meter is None:
+            ledger.refused(exchange)
+        else:
+            ledger.close(meter, exchange._replace(up=meter.up, down=meter.down))
+        return keep
+
+    def _facts(self, request: ProxyRequest | None, admission: Admission | None, exit_label: str) -> Exchange:
+        """What is known of the exchange now."""
+        return Exchange(
+            self._request_id,
+            self._plane.now(),
+            0.0,
+            admission.account.id if admission else 0,
+            admission.account.username if admission else "",
+            admission.token_id if admission else 0,
+            self._proxy,
+            self.wire.peer,
+            request.method.decode("ascii") if request else "",
+            request.target.host if request else "",
+            request.target.port if request else 0,
+            exit_label,
+            self._status,
+            "",
+            0,
+            0,
+        )
+
+
+class TunnelRecord:
+    """A tunnel's log line, while it is open."""
+
+    __slots__ = ("_began", "_facts", "_meter", "_plane")
+
+    def __init__(self, plane: DataPlane, facts: Exchange, meter: Meter, began: float) -> None:
+        self._plane = plane
+        self._facts = facts
+        self._meter = meter
+        self._began = began
+
+    def ended(self, reason: str) -> None:
+        """Write it."""
+        meter = self._meter
+        seconds = self._plane.wheel.now - self._began
+        self._plane.ledger.close(
+            meter, self._facts._replace(seconds=seconds, reason=reason, up=meter.up, down=meter.down)
+        )
+
+
+def _label(wishes: Wishes, choice: Choice, source: str) -> str:
+    """What `X-ProxyMesh-IP` says: the very text that was asked for where that exit was taken."""
+    exit_ = choice.exit
+    if wishes.ip and wishes.ip in {exit_.address, exit_.name}:
+        return wishes.ip
+    return exit_.address or source

@@ -1,0 +1,113 @@
+"""Where a request may go: judged on the address that will be dialled, never on how it was spelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+from meshd.model import Refusal
+from meshd.topology import DestinationRules
+
+Address = IPv4Address | IPv6Address
+
+_REFUSED = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",  # private
+        "100.64.0.0/10",  # carrier-grade NAT; holds the metadata address of one cloud
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local; holds the metadata address of most clouds
+        "172.16.0.0/12",  # private
+        "192.0.0.0/24",  # protocol assignments; holds a metadata address
+        "192.0.2.0/24",  # documentation
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",  # private
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",  # documentation
+        "203.0.113.0/24",  # documentation
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+        "::/128",  # unspecified
+        "::1/128",  # loopback
+        "::/96",  # IPv4-compatible
+        "64:ff9b:1::/48",  # local NAT64
+        "100::/64",  # discard
+        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
+        "2001:db8::/32",  # documentation
+        "3fff::/20",  # documentation
+        "5f00::/16",  # segment routing
+        "fc00::/7",  # unique local; holds a metadata address
+        "fe80::/10",  # link-local
+        "fec0::/10",  # site-local
+        "ff00::/8",  # multicast
+    )
+)
+_MAPPED = IPv6Network("::ffff:0:0/96")
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
+_SIX_TO_FOUR = IPv6Network("2002::/16")
+
+OUTSIDE = "acl-private"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnListeners:
+    """meshd's own ports: no customer reaches them through the proxy."""
+
+    ports: frozenset[int] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    """Of this host; "0.0.0.0" or "::" among the listeners stand for all of them, which the dialler finds out."""
+
+
+def judge_name(host: str, port: int, rules: DestinationRules) -> Refusal | None:
+    """What can be said before a name is resolved: the port and the name itself."""
+    if not _port_allowed(port, rules) and not any(opening.port == port for opening in rules.allow):
+        return Refusal("acl-port", f"port {port}")
+    if rules.deny_hosts and _host_denied(host, rules.deny_hosts):
+        return Refusal("acl-host", host)
+    return None
+
+
+def judge_addresses(addresses: tuple[str, ...], port: int, rules: DestinationRules) -> Refusal | None:
+    """Every address of a name is judged: one that is forbidden forbids the name (DNS rebinding)."""
+    for text in addresses:
+        refusal = judge_address(text, port, rules)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+@lru_cache(maxsize=4096)
+def judge_address(text: str, port: int, rules: DestinationRules) -> Refusal | None:
+    """One numeric address, as the resolver gives it."""
+    address = unwrap(ip_address(text.partition("%")[0]))
+    for opening in rules.allow:
+        if opening.port in {0, port} and address in opening.network:
+            return None if opening.port or _port_allowed(port, rules) else Refusal("acl-port", f"port {port}")
+    if any(address in network for network in _REFUSED):
+        return Refusal(OUTSIDE)
+    return None if _port_allowed(port, rules) else Refusal("acl-port", f"port {port}")
+
+
+def unwrap(address: Address) -> Address:
+    """The IPv4 address inside an IPv4-mapped, NAT64 or 6to4 one: that is where the packets would go."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _MAPPED or any(address in network for network in _TRANSLATED):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _SIX_TO_FOUR:
+        return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
+    return address
+
+
+def _port_allowed(port: int, rules: DestinationRules) -> bool:
+    return any(low <= port <= high for low, high in rules.ports) and not any(
+        low <= port <= high for low, high in rules.deny_ports
+    )
+
+
+def _host_denied(host: str, denied: frozenset[str]) -> bool:
+    """The name itself or a domain above it."""
+    labels = host.split(".")
+    return any(".".join(labels[first:]) in denied for first in range(len(labels)))

@@ -1,0 +1,125 @@
+"""Accepting: many at a wake-up, within the descriptors that there are."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from meshd.model import Refusal
+from meshd.proxy import replies
+from meshd.proxy.connection import ClientConnection
+from meshd.proxy.dial import KEEP_ALIVE
+from meshd.proxy.plane import DataPlane
+from meshd.proxy.poll import IN
+from meshd.proxy.wire import Wire
+
+ACCEPTS = 64
+"""Connections taken at one wake-up, so that a burst costs one and established ones still get their turn."""
+
+PAUSE = 0.5
+"""Seconds without accepting after the process ran out of descriptors."""
+
+REPORT = 60.0
+"""Seconds between two lines about one shortage."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Acceptor:
+    """One listening socket of one named proxy."""
+
+    log = Logger()
+
+    def __init__(self, plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str) -> None:
+        """listener: listening already; it stays its owner's to close."""
+        self._plane = plane
+        self._clock = clock
+        self._listener = listener
+        self.proxy = proxy
+        self._pause: Any = None
+        self._reported = -REPORT
+        listener.setblocking(False)
+        if listener.family != socket.AF_UNIX:
+            for level, option, value in KEEP_ALIVE:
+                listener.setsockopt(level, option, value)  # accepted sockets inherit them
+
+    def start(self) -> None:
+        self._plane.poller.add(self._listener.fileno(), self, IN)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self._plane.poller.unregister(self._listener.fileno())
+
+    def ready(self, fd: int, events: int) -> None:
+        accept: Callable[[], tuple[socket.socket, Any]] = self._listener.accept
+        for _ in range(ACCEPTS):
+            try:
+                client, address = accept()
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._exhausted()
+                return
+            self._accepted(client, address)
+
+    def _accepted(self, client: socket.socket, address: Any) -> None:
+        client.setblocking(False)
+        peer = peer_address(address)
+        plane = self._plane
+        if plane.caps.crowded(len(plane.poller)):
+            self._turn_away(client)
+            return
+        ClientConnection(plane, self.proxy, Wire(plane.poller, client.detach(), peer)).begin()
+
+    def _turn_away(self, client: socket.socket) -> None:
+        """Full: say so in one write, and hold on to nothing."""
+        self._report("full: clients are turned away")
+        answer = replies.refusal(Refusal("overloaded", retry_after=1), self._plane.request_id(), keep=False)
+        try:
+            client.send(answer)
+            client.recv(4096)
+        except OSError:
+            pass
+        finally:
+            client.close()
+
+    def _exhausted(self) -> None:
+        """No descriptor to accept with: the listener would wake us for ever, so let it rest."""
+        self._report("out of descriptors: accepting is paused")
+        if self._pause is None:
+            self._plane.poller.pause(self._listener.fileno())
+            self._pause = self._clock.callLater(PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._plane.poller.resume(self._listener.fileno())
+
+    def _report(self, what: str) -> None:
+        now = self._clock.seconds()
+        if now - self._reported >= REPORT:
+            self._reported = now
+            self.log.warn("proxy {proxy} is {what}", proxy=self.proxy, what=what)
+
+
+def peer_address(address: Any) -> str:
+    """The client's address as text, IPv4 where it is mapped, without a zone; "" for a Unix socket."""
+    if not isinstance(address, tuple):
+        return ""
+    text: str = address[0]
+    if text.startswith("::ffff:") and "." in text:
+        return text[7:]
+    return text.partition("%")[0]
+
+
+def descriptor_ceiling(limit: int, reserve: int) -> int:
+    """Descriptors for the data plane: a part is kept for the store, the API and the log; a small limit keeps half."""
+    return max(limit - min(reserve, limit // 2), 8)

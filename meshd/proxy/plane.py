@@ -1,0 +1,57 @@
+"""The data plane: what every connection of one process shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Protocol
+
+from meshd.auth.service import AuthService
+from meshd.proxy.caps import Caps
+from meshd.proxy.dial import Dialler
+from meshd.proxy.poll import Poller
+from meshd.proxy.relay import Relay
+from meshd.proxy.upstream import UpstreamPool
+from meshd.proxy.wheel import Wheel
+from meshd.topology import Topology
+from meshd.usage.ledger import Ledger
+
+
+class Served(Protocol):
+    """A client's connection."""
+
+    def drain(self) -> None:
+        """End as soon as nothing is under way."""
+
+    def stop(self) -> None:
+        """End now."""
+
+
+@dataclass(slots=True, eq=False)
+class DataPlane:
+    """Built by the assembly; one reference swapped on a reload (`topology`)."""
+
+    poller: Poller
+    wheel: Wheel
+    relay: Relay
+    dialler: Dialler
+    upstreams: UpstreamPool
+    caps: Caps
+    auth: AuthService
+    ledger: Ledger
+    topology: Topology
+    now: Callable[[], float]
+    """Seconds since the epoch."""
+    draw: Callable[[], float]
+    """Uniform in [0, 1)."""
+    instance: str
+    """What request ids of this process begin with."""
+    connections: set[Served] = field(default_factory=set)
+    """Clients that are being served; tunnels leave it for the ledger's open meters."""
+    draining: bool = False
+    _numbers: count[int] = field(default_factory=lambda: count(1))
+
+    def request_id(self) -> str:
+        """Unique over processes and restarts."""
+        return f"{self.instance}{next(self._numbers):x}"

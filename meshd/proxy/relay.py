@@ -1,0 +1,260 @@
+"""A tunnel: two sockets, each byte of one to the other, counted, half-closed, with back-pressure.
+
+Small pieces are copied; a direction whose read comes back full changes to `splice` through a lent pipe, and the kernel
+moves its bytes without this process seeing them.  An idle tunnel holds no pipe, no buffer, no coroutine and no timer.
+No more is read than the meter has room for, so a limit is met to the byte.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from meshd.proxy.poll import OUT, Poller
+from meshd.proxy.wire import linger_none, shutdown
+
+if TYPE_CHECKING:
+    from meshd.model import Refusal
+    from meshd.proxy.pipes import Pipe, Pipes
+    from meshd.proxy.wheel import Wheel
+    from meshd.usage.meter import Meter
+
+SMALL = 16 * 1024
+"""A read that fills this much is followed by `splice`."""
+
+TURN = 4 * 1024 * 1024
+"""Bytes that one direction moves before others get their turn."""
+
+SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
+
+
+class Relay:
+    """What all tunnels share."""
+
+    __slots__ = ("again", "half_closed", "idle", "pipes", "poller", "wheel")
+
+    def __init__(
+        self,
+        poller: Poller,
+        wheel: Wheel,
+        pipes: Pipes,
+        again: Callable[[Callable[[], None]], None],
+        idle: float,
+        half_closed: float,
+    ) -> None:
+        self.poller = poller
+        self.wheel = wheel
+        self.pipes = pipes
+        self.again = again
+        """Calls back in a later turn of the reactor."""
+        self.idle = idle
+        self.half_closed = half_closed
+
+
+class Flow:
+    """One direction of a tunnel."""
+
+    __slots__ = ("blocked", "ended", "fast", "held", "pipe", "sink", "source", "upward")
+
+    def __init__(self, source: int, sink: int, upward: bool, held: bytes) -> None:
+        self.source = source
+        self.sink = sink
+        self.upward = upward
+        """From the client to the origin."""
+        self.held = held
+        """Read and not yet written, SMALL at most (but for what came with the head)."""
+        self.pipe: Pipe | None = None
+        self.blocked = False
+        """Whether the sink has to take bytes before more are read."""
+        self.fast = False
+        """Whether the last read was full, so that `splice` is worth a pipe."""
+        self.ended = False
+        """The source's end was passed on."""
+
+
+class Tunnel:
+    """Owns both descriptors until both directions have ended, or one of them failed."""
+
+    __slots__ = ("_down", "_ended", "_meter", "_relay", "_up", "deadline", "slot")
+
+    def __init__(
+        self,
+        relay: Relay,
+        client: int,
+        origin: int,
+        meter: Meter,
+        *,
+        early: bytes,
+        late: bytes,
+        ended: Callable[[str], None],
+    ) -> None:
+        """Take over two registered descriptors.
+
+        early: bytes of the client, already counted, that the origin has not got; late: likewise of the origin.
+        ended: called once with "" or with the reason it ended early.
+        """
+        self._relay = relay
+        self._meter = meter
+        self._ended: Callable[[str], None] | None = ended
+        self._up = Flow(client, origin, True, early)
+        self._down = Flow(origin, client, False, late)
+        self.deadline = 0.0
+        self.slot = 0
+        relay.poller.hand_over(client, self)
+        relay.poller.hand_over(origin, self)
+        relay.wheel.arm(self, relay.idle)
+
+    def start(self) -> None:
+        """Move what is there already."""
+        self._pump(self._down)
+        if self._ended is not None:
+            self._pump(self._up)
+
+    def ready(self, fd: int, events: int) -> None:
+        """Edge-triggered: whatever may move is tried until it does not."""
+        up, down = self._up, self._down
+        reads, writes = (up, down) if fd == up.source else (down, up)
+        if events & ~OUT and not reads.blocked:
+            self._pump(reads)
+        if events & OUT and writes.blocked and self._ended is not None:
+            self._pump(writes)
+
+    def expired(self) -> None:
+        self.close("idle-timeout")
+
+    def stopped(self, refusal: Refusal) -> None:
+        """The account may go no further; perhaps said from within our own counting."""
+        self.close(refusal.reason)
+
+    def close(self, reason: str) -> None:
+        """End both directions now.  Once is enough."""
+        ended = self._ended
+        if ended is None:
+            return
+        self._ended = None
+        relay = self._relay
+        relay.wheel.disarm(self)
+        for flow in (self._up, self._down):
+            self._return_pipe(flow)
+            source = flow.source
+            relay.poller.remove(source)
+            os.close(source)
+            flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
+        ended(reason)
+
+    def _pump(self, flow: Flow) -> None:
+        """Move what can be moved; a failure on either side ends the tunnel."""
+        try:
+            self._move(flow)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._fail(flow)
+            return
+        if self._ended is not None:
+            relay = self._relay
+            half = self._up.ended or self._down.ended
+            self.deadline = relay.wheel.now + (relay.half_closed if half else relay.idle)
+
+    def _move(self, flow: Flow) -> None:
+        """Until a side is not ready (BlockingIOError) or gone (OSError), or the source has ended, or it is others' turn."""
+        budget = TURN
+        while budget > 0 and self._ended is not None:
+            if flow.held:
+                self._write_held(flow)
+            if flow.pipe is not None and flow.pipe.fill:
+                self._drain(flow, flow.pipe)
+            if self._ended is None or flow.ended:
+                return
+            room = self._meter.room
+            if room <= 0:
+                return  # the ledger stops us in its next turn
+            moved = self._splice_in(flow, room) if flow.fast else self._read(flow, room)
+            if moved == 0:
+                self._pass_end(flow)
+                return
+            budget -= moved
+        if self._ended is not None:
+            self._relay.again(lambda: self._go_on(flow))
+
+    def _go_on(self, flow: Flow) -> None:
+        if self._ended is not None and not flow.blocked:
+            self._pump(flow)
+
+    def _read(self, flow: Flow, room: int) -> int:
+        data = os.read(flow.source, SMALL if room > SMALL else room)
+        count = len(data)
+        flow.held = data
+        flow.fast = count == SMALL
+        if flow.upward and count:
+            self._meter.sent_up(count)
+        return count
+
+    def _splice_in(self, flow: Flow, room: int) -> int:
+        """Fill a pipe from the source; where no pipe is to be had, copy."""
+        pipe = flow.pipe or self._relay.pipes.take()
+        if pipe is None:
+            return self._read(flow, room)
+        flow.pipe = pipe
+        size = self._relay.pipes.size
+        try:
+            count = os.splice(flow.source, pipe.write_end, size if room > size else room, flags=SPLICE_FLAGS)
+        except BlockingIOError:
+            self._return_pipe(flow)
+            raise
+        pipe.fill = count
+        flow.fast = count >= SMALL
+        if flow.upward and count:
+            self._meter.sent_up(count)
+        return count
+
+    def _write_held(self, flow: Flow) -> None:
+        """Write what was copied; BlockingIOError while any of it is left."""
+        held = flow.held
+        flow.blocked = True
+        sent = os.write(flow.sink, held)
+        flow.held = held[sent:]
+        if not flow.upward:
+            self._meter.sent_down(sent)
+        if flow.held:
+            raise BlockingIOError
+        flow.blocked = False
+
+    def _drain(self, flow: Flow, pipe: Pipe) -> None:
+        """Empty the pipe into the sink; BlockingIOError while anything is left in it."""
+        flow.blocked = True
+        while pipe.fill and self._ended is not None:
+            sent = os.splice(pipe.read_end, flow.sink, pipe.fill, flags=SPLICE_FLAGS)
+            pipe.fill -= sent
+            if not flow.upward:
+                self._meter.sent_down(sent)
+        flow.blocked = False
+        if not flow.fast:
+            self._return_pipe(flow)
+
+    def _pass_end(self, flow: Flow) -> None:
+        """The source has ended: so does the sink's input, and with the second of them the tunnel."""
+        flow.ended = True
+        self._return_pipe(flow)
+        if self._up.ended and self._down.ended:
+            self.close("")
+        else:
+            shutdown(flow.sink, socket.SHUT_WR)
+
+    def _return_pipe(self, flow: Flow) -> None:
+        if flow.pipe is not None:
+            self._relay.pipes.give_back(flow.pipe)
+            flow.pipe = None
+
+    def _fail(self, flow: Flow) -> None:
+        """One side was reset: the other learns that this was not the end, unless its input had ended before."""
+        if self._ended is None:
+            return
+        if self._up.ended or self._down.ended:
+            self.close("")
+            return
+        linger_none(flow.source)
+        linger_none(flow.sink)
+        self.close("reset")

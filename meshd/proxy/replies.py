@@ -1,0 +1,139 @@
+"""Every answer that the proxy writes itself: one table, a row for each reason.
+
+The same short ASCII text stands in the reason phrase, in `X-ProxyMesh-Error` and at the end of the body, because most
+clients show only one of the three.  `Proxy-Status` (RFC 9209) says the kind of error and the reason; nothing internal
+is ever in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from meshd.model import Refusal
+
+
+class Row(NamedTuple):
+    """How a reason is said."""
+
+    status: int
+    phrase: str
+    error: str
+    """A proxy error type of RFC 9209, section 2.3."""
+
+
+_DENIED = "http_request_denied"
+_MALFORMED = "http_request_error"
+
+REASONS: Mapping[str, Row] = MappingProxyType(
+    {
+        "auth-required": Row(407, "Proxy Authentication Required", _DENIED),
+        "auth-invalid": Row(407, "invalid credentials", _DENIED),
+        "auth-banned": Row(407, "too many failures", _DENIED),
+        "auth-unavailable": Row(503, "accounts unavailable", "proxy_internal_error"),
+        "account-inactive": Row(402, "account inactive", _DENIED),
+        "proxy-not-authorized": Row(402, "proxy not authorized", _DENIED),
+        "quota-monthly": Row(509, "bandwidth limit exceeded", _DENIED),
+        "quota-total": Row(509, "bandwidth limit exceeded", _DENIED),
+        "quota-parent": Row(509, "bandwidth limit exceeded", _DENIED),
+        "rate-tunnels": Row(429, "too many tunnels", _DENIED),
+        "rate-requests": Row(429, "too many requests", _DENIED),
+        "acl-host": Row(403, "destination not allowed", _DENIED),
+        "acl-port": Row(403, "destination not allowed", _DENIED),
+        "acl-private": Row(403, "destination not allowed", "destination_ip_prohibited"),
+        "no-exit": Row(503, "no exit available", "destination_unavailable"),
+        "overloaded": Row(503, "overloaded", "connection_limit_reached"),
+        "bad-request": Row(400, "Bad Request", _MALFORMED),
+        "not-a-proxy-request": Row(400, "this is a proxy port", _MALFORMED),
+        "uri-too-long": Row(414, "URI Too Long", _MALFORMED),
+        "fields-too-large": Row(431, "Request Header Fields Too Large", _MALFORMED),
+        "not-implemented": Row(501, "Not Implemented", _MALFORMED),
+        "http-version": Row(505, "HTTP Version Not Supported", _MALFORMED),
+        "head-timeout": Row(408, "Request Timeout", _MALFORMED),
+        "dns-error": Row(502, "name does not resolve", "dns_error"),
+        "dns-timeout": Row(504, "timed out", "dns_timeout"),
+        "connection-refused": Row(502, "connection refused", "connection_refused"),
+        "connection-reset": Row(502, "connection reset", "connection_terminated"),
+        "unreachable": Row(502, "destination unreachable", "destination_ip_unroutable"),
+        "connection-timeout": Row(504, "timed out", "connection_timeout"),
+        "first-byte-timeout": Row(504, "timed out", "connection_read_timeout"),
+        "bad-response": Row(502, "invalid response", "http_protocol_error"),
+        "response-head-too-large": Row(502, "response header too large", "http_response_header_section_size"),
+        "response-incomplete": Row(502, "response incomplete", "http_response_incomplete"),
+        "internal": Row(500, "internal error", "proxy_internal_error"),
+    }
+)
+
+STATUS_REASONS: Mapping[int, str] = MappingProxyType(
+    {
+        400: "bad-request",
+        414: "uri-too-long",
+        431: "fields-too-large",
+        501: "not-implemented",
+        502: "bad-response",
+        505: "http-version",
+    }
+)
+"""The reason for a message that broke a rule, by the status that its reader asks for."""
+
+CHALLENGES = b'Proxy-Authenticate: Basic realm="meshd", charset="UTF-8"\r\nProxy-Authenticate: Bearer realm="meshd"\r\n'
+
+
+def refusal(no: Refusal, request_id: str, *, keep: bool, with_body: bool = True) -> bytes:
+    """The whole answer to a refused request.
+
+    keep: whether the connection serves another request; with_body: False in answer to HEAD.
+    """
+    row = REASONS[no.reason]
+    detail = _ascii(no.detail)
+    body = f"{detail}\n{row.phrase}" if detail else row.phrase
+    head = (
+        f"HTTP/1.1 {row.status} {row.phrase}\r\n"
+        f"X-ProxyMesh-Error: {row.phrase}\r\n"
+        f"{proxy_status(request_id, row.error, no.reason, detail)}"
+        f"{f'Retry-After: {no.retry_after}' + CRLF if no.retry_after else ''}"
+        "Content-Type: text/plain; charset=us-ascii\r\nCache-Control: no-store\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"Connection: {'keep-alive' if keep else 'close'}\r\n"
+    ).encode("ascii")
+    challenges = CHALLENGES if row.status == 407 else b""
+    return head + challenges + b"\r\n" + (body.encode("ascii") if with_body else b"")
+
+
+CRLF = "\r\n"
+
+
+def proxy_status(request_id: str, error: str = "", reason: str = "", detail: str = "") -> str:
+    """The `Proxy-Status` line with its end: an error type, its details and the request's id in the log."""
+    parts = ["Proxy-Status: meshd"]
+    if error:
+        parts.append(f"error={error}")
+    if reason:
+        text = f"{reason}: {detail}" if detail else reason
+        parts.append('details="' + text.replace("\\", "\\\\").replace('"', '\\"') + '"')
+    parts.append(f'request-id="{request_id}"')
+    return "; ".join(parts) + CRLF
+
+
+def established(exit_label: str, not_found: str, request_id: str) -> bytes:
+    """The answer to a CONNECT whose tunnel stands: no body, no length, one write."""
+    missing = f"X-ProxyMesh-IP-Not-Found: {not_found}\r\n" if not_found else ""
+    return (
+        f"HTTP/1.1 200 Connection established\r\nX-ProxyMesh-IP: {exit_label}\r\n{missing}"
+        f'Proxy-Status: meshd; request-id="{request_id}"\r\n\r\n'
+    ).encode("ascii")
+
+
+def internal(body: bytes, request_id: str, *, keep: bool) -> bytes:
+    """The answer of `http://meshd.internal/`: JSON."""
+    return (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Cache-Control: no-store\r\n{proxy_status(request_id)}"
+        f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
+    ).encode("ascii") + body
+
+
+def _ascii(text: str) -> str:
+    """What a header can carry of text for people."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:200])

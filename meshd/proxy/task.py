@@ -1,0 +1,105 @@
+"""Runs one coroutine of the data plane.
+
+A coroutine parks by yielding what it waits for: a `Wire` (or anything with its two waiting places) or a Deferred.  To
+resume costs one `send`, where a Deferred for each wait would cost ten times that.  A task has one owner, who hears how
+it ended and may throw an exception in at any wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Generator
+from types import coroutine
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+READING = 0
+WRITING = 1
+
+
+class Waitable(Protocol):
+    """A place where at most one task waits for reading and one for writing."""
+
+    reader: Task | None
+    writer: Task | None
+
+
+@coroutine
+def parked(place: Waitable, direction: int) -> Generator[tuple[Waitable, int], None, None]:
+    """Wait here until the place's owner resumes us."""
+    yield place, direction
+
+
+class Task:
+    """A coroutine and where it waits."""
+
+    __slots__ = ("_coroutine", "_deferred", "_direction", "_ended", "_place", "over", "running")
+
+    def __init__(self, work: Coroutine[Any, Any, None], ended: Callable[[BaseException | None], None]) -> None:
+        self._coroutine = work
+        self._ended = ended
+        self._place: Waitable | None = None
+        self._direction = READING
+        self._deferred: Deferred[Any] | None = None
+        self.running = False
+        self.over = False
+
+    def resume(self) -> None:
+        """Go on from where it parked; its place has forgotten it already."""
+        self._place = None
+        self._step(self._coroutine.send, None)
+
+    def throw(self, error: BaseException) -> bool:
+        """Raise error where it waits.  False if it is running now or over: then it must notice for itself."""
+        if self.running or self.over:
+            return False
+        self._unpark()
+        self._step(self._coroutine.throw, error)
+        return True
+
+    def _unpark(self) -> None:
+        if self._place is not None:
+            if self._direction == READING:
+                self._place.reader = None
+            else:
+                self._place.writer = None
+            self._place = None
+        self._deferred = None
+
+    def _step(self, step: Callable[[Any], Any], value: object) -> None:
+        self.running = True
+        try:
+            waits_for = step(value)
+        except StopIteration:
+            self._finish(None)
+        except BaseException as error:
+            self._finish(error)
+        else:
+            self.running = False
+            if type(waits_for) is tuple:
+                place, direction = waits_for
+                self._place, self._direction = place, direction
+                if direction == READING:
+                    place.reader = self
+                else:
+                    place.writer = self
+            else:
+                self._await(waits_for)
+
+    def _finish(self, error: BaseException | None) -> None:
+        self.running = False
+        self.over = True
+        self._ended(error)
+
+    def _await(self, deferred: Deferred[Any]) -> None:
+        self._deferred = deferred
+        deferred.addBoth(self._answered, deferred)
+
+    def _answered(self, result: object, deferred: Deferred[Any]) -> None:
+        """Go on, unless we were thrown out of that wait: then the answer is nobody's.
+
+        The coroutine takes the result, or the failure, from the Deferred itself.
+        """
+        if self._deferred is deferred:
+            self._deferred = None
+            self._step(self._coroutine.send, None)

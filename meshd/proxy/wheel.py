@@ -1,0 +1,90 @@
+"""All timeouts of the data plane on one coarse wheel.
+
+Activity costs one attribute: it moves a deadline later, and the wheel looks again when the old one comes up.  Only a
+deadline that moves earlier touches the wheel.  Nothing here is exact to better than a tick.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+
+TICK = 0.25
+"""Seconds between two looks."""
+
+
+class Timed(Protocol):
+    """Something with a deadline."""
+
+    deadline: float
+    slot: int
+    """The wheel's own note; 0 while it is on no slot."""
+
+    def expired(self) -> None:
+        """The deadline has passed."""
+
+
+class Wheel:
+    """Calls `expired` of what it was given, at most two ticks late and never early."""
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self.now = clock.seconds()
+        self._clock = clock
+        self._slots: dict[int, set[Timed]] = {}
+        self._next = int(self.now / TICK)
+        self._ticking = LoopingCall(self.tick)
+        self._ticking.clock = clock
+
+    def start(self) -> None:
+        self._ticking.start(TICK, now=False)
+
+    def stop(self) -> None:
+        if self._ticking.running:
+            self._ticking.stop()
+
+    def arm(self, timed: Timed, seconds: float) -> None:
+        """Let timed expire so many seconds from now, whatever was asked before."""
+        timed.deadline = deadline = self.now + TICK + seconds
+        slot = int(deadline / TICK) + 1
+        if not timed.slot or slot < timed.slot:
+            self._move(timed, slot)
+
+    def disarm(self, timed: Timed) -> None:
+        if timed.slot:
+            self._leave(timed)
+            timed.slot = 0
+
+    def tick(self) -> None:
+        """Look at every slot that has come up since the last look."""
+        self.now = now = self._clock.seconds()
+        due = int(now / TICK)
+        while self._next <= due:
+            for timed in self._slots.pop(self._next, ()):
+                if timed.slot == self._next:
+                    self._look(timed, now)
+            self._next += 1
+
+    def _look(self, timed: Timed, now: float) -> None:
+        timed.slot = 0
+        if timed.deadline <= now:
+            timed.expired()
+        else:
+            self._move(timed, int(timed.deadline / TICK) + 1)
+
+    def _move(self, timed: Timed, slot: int) -> None:
+        if timed.slot:
+            self._leave(timed)
+        timed.slot = slot
+        members = self._slots.get(slot)
+        if members is None:
+            members = self._slots[slot] = set()
+        members.add(timed)
+
+    def _leave(self, timed: Timed) -> None:
+        members = self._slots.get(timed.slot)
+        if members is not None:
+            members.discard(timed)
+            if not members:
+                del self._slots[timed.slot]

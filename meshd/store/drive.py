@@ -1,0 +1,39 @@
+"""Driving a unit over a blocking connection: what SQLite's writer thread and the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn, TypeVar
+
+from meshd.store.interface import StoreError
+from meshd.store.unit import Row, Statement, Unit
+
+T = TypeVar("T")
+
+Execute = Callable[[Statement], list[Row]]
+"""Raises StoreError in place of what the driver raises."""
+
+
+def drive(unit: Unit[T], execute: Execute) -> T:
+    """Execute the unit's statements one after the other and return what it returns."""
+    try:
+        statement = next(unit)
+        while True:
+            try:
+                rows = execute(statement)
+            except StoreError as error:
+                give_up(unit, error)
+            statement = unit.send(rows)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    finally:
+        unit.close()
+
+
+def give_up(unit: Unit[T], error: StoreError) -> NoReturn:
+    """Throw the failure of a statement into the unit, which may raise what it means, but cannot go on."""
+    with suppress(StopIteration):
+        unit.throw(error)
+    raise StoreError("a unit went on after a statement that failed") from error

@@ -1,0 +1,113 @@
+"""The schema: numbered files, applied in one transaction under a lock, each remembered with its checksum.
+
+A schema that is newer than this program, or a file that was edited after it was applied, is refused.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from importlib import resources
+from typing import NamedTuple
+
+from meshd.store.dialect import IDENTITY, Dialect
+from meshd.store.interface import SchemaError
+from meshd.store.unit import Statement, Unit
+
+LEDGER = """
+create table if not exists schema_migrations (
+    number integer primary key,
+    name text not null,
+    sha256 text not null,
+    applied_at bigint not null
+)
+"""
+
+APPLIED = "select number, sha256 from schema_migrations order by number"
+
+RECORD = "insert into schema_migrations (number, name, sha256, applied_at) values (:number, :name, :sha256, :now)"
+
+_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+
+class Migration(NamedTuple):
+    """One file, as it is written."""
+
+    number: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+
+def shipped() -> list[Migration]:
+    """Those of this program, in their order."""
+    folder = resources.files("meshd.store.migrations")
+    return ordered((file.name, file.read_text("utf-8")) for file in folder.iterdir() if file.name.endswith(".sql"))
+
+
+def ordered(files: Iterable[tuple[str, str]]) -> list[Migration]:
+    """Files by number.  SchemaError for a name that is none, a gap or a number given twice."""
+    found = []
+    for name, text in sorted(files):
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise SchemaError(f"migration {name}: not named 0001_like_this.sql")
+        found.append(Migration(int(match[1]), name, text))
+    if [migration.number for migration in found] != list(range(1, len(found) + 1)):
+        raise SchemaError("migrations: a number is missing or given twice")
+    return found
+
+
+def pending(applied: Mapping[int, str], known: Sequence[Migration]) -> list[Migration]:
+    """Those that are still to be applied.  SchemaError where what was applied is not what this program knows."""
+    if applied and max(applied) > len(known):
+        raise SchemaError(
+            f"the store's schema ({max(applied)}) is newer than this program's ({len(known)}): run a newer meshd"
+        )
+    for migration in known:
+        if applied.get(migration.number, migration.sha256) != migration.sha256:
+            raise SchemaError(f"{migration.name} was changed after it was applied: put the file back as it was")
+    return [migration for migration in known if migration.number not in applied]
+
+
+def cut(script: str) -> Iterator[str]:
+    """The single statements of a script, whatever stands in its strings, comments and triggers."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        raise SchemaError("a migration ends inside a statement")
+
+
+def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list[str]]:
+    """Apply what is pending, in one transaction; the names of the files that were.  SchemaError."""
+    if dialect.lock:
+        yield Statement(dialect.lock, {})
+    yield Statement(LEDGER, {})
+    applied = yield Statement(APPLIED, {})
+    names = []
+    for migration in pending(dict(applied), known):
+        for statement in cut(migration.text.replace(IDENTITY, dialect.identity)):
+            yield Statement(statement, {})
+        yield Statement(
+            RECORD,
+            {"number": migration.number, "name": migration.name, "sha256": migration.sha256, "now": now},
+        )
+        names.append(migration.name)
+    return names
+
+
+def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
+    """SchemaError unless the schema is exactly the one that this program needs."""
+    tables = yield Statement(dialect.tables, {})
+    applied = (yield Statement(APPLIED, {})) if ("schema_migrations",) in tables else []
+    if missing := pending(dict(applied), known):
+        raise SchemaError(f"the store's schema lacks {missing[0].name}: run `meshd migrate`")

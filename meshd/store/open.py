@@ -1,0 +1,70 @@
+"""A store by its URL: for the daemon, on the reactor, and for the command line, without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
+
+from meshd.store import url as urls
+from meshd.store.interface import Store, StoreError
+from meshd.store.sqlite import SQLiteStore
+from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.unit import Unit
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def open_store(reactor: Any, url: str) -> Store:
+    """Not started yet.  StoreError for a URL that is wrong, or that needs what is not installed."""
+    match urls.read(url):
+        case urls.SQLiteURL(path):
+            return SQLiteStore(reactor, path)
+        case urls.PostgresURL():
+            return cast(Store, _postgres("postgres").PostgresStore(reactor, url))
+
+
+class _Blocking(Protocol):
+    def migrate(self) -> list[str]: ...
+
+    def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
+
+    def close(self) -> None: ...
+
+
+class BlockingStore:
+    """The same units on the same store, each call waiting for its end.
+
+    It is opened by the first call, not before, and it fails as Store does.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._opened = _blocking(url)
+
+    def migrate(self) -> list[str]:
+        """Make the database if there is none, bring its schema up to date; the names of the files that were applied."""
+        return self._opened.migrate()
+
+    def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._opened.run(unit, *args, **kwargs)
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+def _blocking(url: str) -> _Blocking:
+    match urls.read(url):
+        case urls.SQLiteURL(path):
+            return SQLiteFile(path)
+        case urls.PostgresURL() as target:
+            return cast(_Blocking, _postgres("postgres_blocking").BlockingPostgres(target))
+
+
+def _postgres(name: str) -> Any:
+    try:
+        return import_module(f"meshd.store.{name}")
+    except ImportError as error:
+        if (error.name or "").startswith("meshd"):
+            raise
+        raise StoreError("PostgreSQL needs packages that are missing: pip install 'meshd[postgres]'") from error

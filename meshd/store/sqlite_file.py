@@ -1,0 +1,245 @@
+"""A connection to an SQLite file that outlives a full disk and the file's replacement; for one thread at a time.
+
+WAL, so that readers and the one writer do not wait for each other; `synchronous=normal`, so that the loss of power may
+take the last moments but never the file's integrity.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import quote
+
+from meshd.store.conflict import taken
+from meshd.store.dialect import SQLITE, only_reads
+from meshd.store.drive import drive
+from meshd.store.interface import StoreError, StoreUnavailable
+from meshd.store.migrate import check, shipped, upgrade
+from meshd.store.statements.changes import PUBLISH
+from meshd.store.unit import Row, Statement, Unit
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+"""How long to wait for another process that writes."""
+
+PRAGMAS = ("synchronous = normal", "foreign_keys = on", "temp_store = memory")
+
+_UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
+
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+_BROKEN = {
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_READONLY,
+}
+
+
+class _Writes(Exception):  # noqa: N818 (a turn, not an error)
+    """A unit that was run as a reader wants to write."""
+
+
+def translate(error: Exception) -> StoreError:
+    """What a failure of the driver means, without the driver's words."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code in _UNIQUE:
+        return taken(str(error).rpartition(": ")[2].partition(".")[0])
+    match code & 0xFF:  # the primary code of an extended one
+        case passing if passing in _PASSING:
+            return StoreUnavailable("the database is locked by another process")
+        case sqlite3.SQLITE_FULL:
+            return StoreUnavailable("the disk of the database is full")
+        case broken if broken in _BROKEN:
+            return StoreUnavailable("the database file cannot be used")
+        case sqlite3.SQLITE_CONSTRAINT:
+            return StoreError("the store refuses a row that contradicts others")
+    return StoreError("the store refuses a statement or a value")
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether to open the file anew before the next unit."""
+    return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+
+
+class SQLiteFile:
+    """One database file.  `published` is called after the commit of a unit that published a change."""
+
+    def __init__(self, path: str, *, create: bool = True, published: Callable[[], None] = lambda: None) -> None:
+        self.path = path
+        self._create = create
+        self._published = published
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._checked = False
+
+    def migrate(self) -> list[str]:
+        """Bring the schema up to date; the names of the files that were applied.  SchemaError."""
+        with self._guarded():
+            if self._create:
+                self._make()
+            names = self._run(self._open(), upgrade, SQLITE, shipped(), int(time.time()))
+            self._checked = True
+        return names
+
+    def check(self) -> None:
+        """SchemaError when the schema is not this program's."""
+        with self._guarded():
+            self._present()
+
+    def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """One unit, one transaction.  SchemaError when the schema is not this program's."""
+        with self._guarded():
+            return self._run(self._present(), unit, *args, **kwargs)
+
+    def close(self) -> None:
+        """Without effect on a closed one; the next unit opens it again."""
+        connection, self._connection = self._connection, None
+        self._checked = False
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """What broke the connection closes it, so that the next unit finds the file as it is by then."""
+        try:
+            yield
+        except StoreError as error:
+            if is_broken(error):
+                self.close()
+            raise
+
+    def _present(self) -> sqlite3.Connection:
+        """The connection to what is at the path now, its schema checked."""
+        if self._connection is not None and self._inode != _inode(self.path):
+            self.close()
+        connection = self._open()
+        if not self._checked:
+            self._run(connection, check, SQLITE, shipped())
+            self._checked = True
+        return connection
+
+    def _make(self) -> None:
+        # O_EXCL: to open and close a file that is there would drop this process's locks on it.
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise StoreUnavailable(f"{self.path} cannot be made: {error.strerror}") from error
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._inode = _inode(self.path)
+            if self._inode is None:
+                raise StoreUnavailable(f"there is no database at {self.path}: `meshd migrate` makes one")
+            self._connection = _connect(self.path)
+        return self._connection
+
+    def _run(
+        self, connection: sqlite3.Connection, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """A unit runs as a reader, which waits for nobody, until it wants to write; then from its start as a writer."""
+        try:
+            with _transaction(connection, "begin"):
+                return drive(unit(*args, **kwargs), _reader(connection))
+        except _Writes:
+            pass
+        writer = _Writer(connection)
+        with _transaction(connection, "begin immediate"):
+            result = drive(unit(*args, **kwargs), writer)
+        if writer.published:
+            self._published()
+        return result
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Commit at the end, roll back on an exception."""
+    execute(connection, begin)
+    try:
+        yield
+        execute(connection, "commit")
+    finally:
+        if connection.in_transaction:
+            execute(connection, "rollback")
+
+
+def execute(connection: sqlite3.Connection, sql: str, params: Any = ()) -> list[Row]:
+    """All rows of one statement.  StoreError."""
+    try:
+        return connection.execute(sql, params).fetchall()
+    except (sqlite3.Error, OverflowError, ValueError) as error:
+        raise translate(error) from error
+
+
+def _reader(connection: sqlite3.Connection) -> Callable[[Statement], list[Row]]:
+    def read(statement: Statement) -> list[Row]:
+        if not only_reads(statement.sql):
+            raise _Writes
+        return execute(connection, *statement)
+
+    return read
+
+
+class _Writer:
+    """Executes statements and notices a published change."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.published = False
+
+    def __call__(self, statement: Statement) -> list[Row]:
+        self.published = self.published or statement.sql is PUBLISH
+        return execute(self._connection, *statement)
+
+
+def _inode(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    # mode=rw: a file that vanished meanwhile is not made again, empty.
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(path)}?mode=rw", uri=True, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512
+        )
+    except sqlite3.Error as error:
+        raise translate(error) from error
+    try:
+        _set_up(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    for pragma in PRAGMAS:
+        execute(connection, f"pragma {pragma}")
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            execute(connection, "pragma journal_mode = wal")
+        except StoreUnavailable:
+            # The change to WAL does not wait for other processes that open the same new file.
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -1,0 +1,170 @@
+"""Accounts: one row each, a sub-account's pointing at its parent."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshd.model import Account, Role
+from meshd.store.statements.texts import storable, username_key
+from meshd.store.unit import Row, Statement, Unit
+
+FIELDS = (
+    "id",
+    "username",
+    "parent_id",
+    "role",
+    "plan",
+    "active",
+    "first_name",
+    "last_name",
+    "email",
+    "monthly_limit",
+    "total_limit",
+    "billing_day",
+    "created_at",
+    "password_hash",
+)
+COLUMNS = ", ".join(FIELDS)
+
+EDITABLE = frozenset(
+    {
+        "password_hash",
+        "plan",
+        "active",
+        "first_name",
+        "last_name",
+        "email",
+        "monthly_limit",
+        "total_limit",
+        "billing_day",
+        "role",
+    }
+)
+
+
+def read(row: Row) -> Account:
+    """One row of COLUMNS."""
+    return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])
+
+
+def columns_of(alias: str) -> str:
+    """COLUMNS for a join."""
+    return ", ".join(f"{alias}.{name}" for name in FIELDS)
+
+
+def by_id(account_id: int) -> Unit[Account | None]:
+    if not storable(account_id):
+        return None
+    rows = yield Statement(f"select {COLUMNS} from accounts where id = :id", {"id": account_id})
+    return read(rows[0]) if rows else None
+
+
+def by_username(username: str) -> Unit[Account | None]:
+    """Whatever the case."""
+    rows = yield Statement(f"select {COLUMNS} from accounts where username_key = :key", {"key": username_key(username)})
+    return read(rows[0]) if rows else None
+
+
+def root() -> Unit[Account | None]:
+    rows = yield Statement(f"select {COLUMNS} from accounts where role = 'root'", {})
+    return read(rows[0]) if rows else None
+
+
+def children(parent_id: int) -> Unit[list[Account]]:
+    """The sub-accounts, by username."""
+    rows = yield Statement(
+        f"select {COLUMNS} from accounts where parent_id = :parent_id order by username_key", {"parent_id": parent_id}
+    )
+    return [read(row) for row in rows]
+
+
+def count_children(parent_id: int) -> Unit[int]:
+    rows = yield Statement("select count(*) from accounts where parent_id = :parent_id", {"parent_id": parent_id})
+    return int(rows[0][0])
+
+
+def page(after_id: int, limit: int) -> Unit[list[Account]]:
+    """The accounts that come after an id, by id; 0 for the first page."""
+    rows = yield Statement(
+        f"select {COLUMNS} from accounts where id > :after_id order by id limit :limit",
+        {"after_id": after_id, "limit": limit},
+    )
+    return [read(row) for row in rows]
+
+
+def lock(account_id: int) -> Unit[None]:
+    """Let no other unit pass its own lock of this account before this unit ends.
+
+    A rule over several rows begins with it, since what was read before the lock may have changed.
+    """
+    yield Statement("update accounts set active = active where id = :id", {"id": account_id})
+
+
+CREATE = f"""
+insert into accounts (
+    username, username_key, parent_id, role, plan, first_name, last_name, email,
+    monthly_limit, total_limit, billing_day, created_at, password_hash
+) values (
+    :username, :username_key, :parent_id, :role, :plan, :first_name, :last_name, :email,
+    :monthly_limit, :total_limit, :billing_day, :created_at, :password_hash
+) returning {COLUMNS}
+"""
+
+
+def create(
+    username: str,
+    *,
+    parent_id: int | None,
+    role: Role,
+    plan: str,
+    password_hash: str,
+    first_name: str = "",
+    last_name: str = "",
+    email: str = "",
+    monthly_limit: int = 0,
+    total_limit: int = 0,
+    billing_day: int,
+    now: int,
+) -> Unit[Account]:
+    """Conflict when the username is taken, or when it would be a second root."""
+    rows = yield Statement(
+        CREATE,
+        {
+            "username": username,
+            "username_key": username_key(username),
+            "parent_id": parent_id,
+            "role": role,
+            "plan": plan,
+            "first_name": first_name,
+            "last_name": last_name,
+            "email": email,
+            "monthly_limit": monthly_limit,
+            "total_limit": total_limit,
+            "billing_day": billing_day,
+            "created_at": now,
+            "password_hash": password_hash,
+        },
+    )
+    return read(rows[0])
+
+
+def edit(account_id: int, **columns: Any) -> Unit[Account | None]:
+    """Set the columns that are given (those of EDITABLE); None when the account is not there."""
+    if unknown := columns.keys() - EDITABLE:
+        raise TypeError(f"no such column: {', '.join(sorted(unknown))}")
+    if not columns:
+        return (yield from by_id(account_id))
+    if "active" in columns:
+        columns["active"] = int(columns["active"])
+    assignments = ", ".join(f"{name} = :{name}" for name in sorted(columns))
+    rows = yield Statement(
+        f"update accounts set {assignments} where id = :id returning {COLUMNS}", {"id": account_id, **columns}
+    )
+    return read(rows[0]) if rows else None
+
+
+def delete(account_id: int) -> Unit[None]:
+    """With its sub-accounts and all that was theirs.  What it cost its parent stays in the parent's usage."""
+    yield Statement("delete from accounts where id = :id", {"id": account_id})

@@ -1,0 +1,61 @@
+"""Addresses that stand for an account; each belongs to one account of the whole installation."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from meshd.model import AuthorizedIP
+from meshd.store.statements.texts import searchable
+from meshd.store.unit import Row, Statement, Unit
+
+COLUMNS = "account_id, address, label, created_at"
+
+
+def read(row: Row) -> AuthorizedIP:
+    """One row of COLUMNS."""
+    return AuthorizedIP(*row)
+
+
+def by_address(address: str) -> Unit[AuthorizedIP | None]:
+    rows = yield Statement(
+        f"select {COLUMNS} from authorized_ips where address = :address", {"address": searchable(address)}
+    )
+    return read(rows[0]) if rows else None
+
+
+def of_account(account_id: int) -> Unit[list[AuthorizedIP]]:
+    """The oldest first."""
+    rows = yield Statement(
+        f"select {COLUMNS} from authorized_ips where account_id = :account_id order by created_at, address",
+        {"account_id": account_id},
+    )
+    return [read(row) for row in rows]
+
+
+def count(account_id: int) -> Unit[int]:
+    rows = yield Statement(
+        "select count(*) from authorized_ips where account_id = :account_id", {"account_id": account_id}
+    )
+    return int(rows[0][0])
+
+
+CREATE = f"""
+insert into authorized_ips (account_id, address, label, created_at)
+values (:account_id, :address, :label, :created_at)
+returning {COLUMNS}
+"""
+
+
+def add(account_id: int, address: str, label: str, now: int) -> Unit[AuthorizedIP]:
+    """Conflict when any account has the address."""
+    rows = yield Statement(CREATE, {"account_id": account_id, "address": address, "label": label, "created_at": now})
+    return read(rows[0])
+
+
+def delete(account_id: int, address: str) -> Unit[bool]:
+    """Whether the account had it."""
+    rows = yield Statement(
+        "delete from authorized_ips where account_id = :account_id and address = :address returning address",
+        {"account_id": account_id, "address": searchable(address)},
+    )
+    return bool(rows)

@@ -1,0 +1,87 @@
+"""All that a decision about one account needs, by each way of being known."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshd.model import Account, Identity, Token
+from meshd.store.statements import accounts, tokens
+from meshd.store.statements.texts import searchable, storable, username_key
+from meshd.store.statements.usage import current
+from meshd.store.unit import Row, Statement, Unit
+
+WIDTH = len(accounts.FIELDS)
+
+SELECT = f"""
+select {accounts.columns_of("a")}, {accounts.columns_of("p")},
+    u.total_bytes, u.period_bytes, u.period_start,
+    pu.total_bytes, pu.period_bytes, pu.period_start
+from accounts as a
+left join accounts as p on p.id = a.parent_id
+left join usage as u on u.account_id = a.id
+left join usage as pu on pu.account_id = a.parent_id
+"""
+
+PROXIES = "select proxy from proxy_authorizations where account_id = :account_id"
+
+
+def load(account_id: int, at: int) -> Unit[Identity | None]:
+    """As it stands at that time, which decides the billing period; so it does for all that follow."""
+    if not storable(account_id):
+        return None
+    return (yield from _one(SELECT + "where a.id = :id", {"id": account_id}, at))
+
+
+def by_username(username: str, at: int) -> Unit[Identity | None]:
+    """Whatever the case."""
+    return (yield from _one(SELECT + "where a.username_key = :key", {"key": username_key(username)}, at))
+
+
+BY_ADDRESS = SELECT + "where a.id = (select account_id from authorized_ips where address = :address)"
+
+
+def by_address(address: str, at: int) -> Unit[Identity | None]:
+    return (yield from _one(BY_ADDRESS, {"address": searchable(address)}, at))
+
+
+BY_HOSTNAME = SELECT + "where a.id = (select account_id from authorized_hostnames where hostname = :hostname)"
+
+
+def by_hostname(hostname: str, at: int) -> Unit[Identity | None]:
+    return (yield from _one(BY_HOSTNAME, {"hostname": searchable(hostname)}, at))
+
+
+def by_token(digest: bytes, at: int) -> Unit[tuple[Identity, Token] | None]:
+    """Whether or not the token is active and unexpired."""
+    token = yield from tokens.by_digest(digest)
+    if token is None:
+        return None
+    identity = yield from load(token.account_id, at)
+    return (identity, token) if identity else None
+
+
+def _one(sql: str, params: dict[str, Any], at: int) -> Unit[Identity | None]:
+    rows = yield Statement(sql, params)
+    if not rows:
+        return None
+    account, parent = _accounts(rows[0])
+    proxies = yield Statement(PROXIES, {"account_id": (parent or account).id})
+    return _identity(account, parent, frozenset(proxy for (proxy,) in proxies), rows[0][2 * WIDTH :], at)
+
+
+def _accounts(row: Row) -> tuple[Account, Account | None]:
+    parent = row[WIDTH : 2 * WIDTH]
+    return accounts.read(row[:WIDTH]), accounts.read(parent) if parent[0] is not None else None
+
+
+def _identity(account: Account, parent: Account | None, proxies: frozenset[str], used: Row, at: int) -> Identity:
+    day = (parent or account).billing_day
+    return Identity(
+        account=account,
+        parent=parent,
+        proxies=proxies,
+        usage=current(account.id, day, at, used[:3]),
+        parent_usage=current(parent.id, day, at, used[3:]) if parent else None,
+    )

@@ -1,0 +1,37 @@
+"""Statements about many rows at once, with one text for each number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+CHUNK = 100
+"""Rows in one statement; 6 columns of them stay below 999 parameters, the bound of some SQLite builds."""
+
+
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    """The items in their order, at most CHUNK of them at a time."""
+    remaining = iter(items)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk
+
+
+@cache
+def placeholders(columns: tuple[str, ...], count: int) -> str:
+    """`(:a0, :b0), (:a1, :b1)` for `values`."""
+    return ", ".join("(" + ", ".join(f":{name}{i}" for name in columns) + ")" for i in range(count))
+
+
+@cache
+def listed(name: str, count: int) -> str:
+    """`(:id0, :id1)` for `in`."""
+    return "(" + ", ".join(f":{name}{i}" for i in range(count)) + ")"
+
+
+def numbered(columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """The parameters of `placeholders`, and of `listed` with one column."""
+    return {f"{name}{i}": value for i, row in enumerate(rows) for name, value in zip(columns, row, strict=True)}

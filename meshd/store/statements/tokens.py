@@ -1,0 +1,91 @@
+"""Bearer tokens, known by the SHA-256 of their secret."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from meshd.model import Token
+from meshd.store.statements.texts import storable
+from meshd.store.unit import Row, Statement, Unit
+
+FIELDS = ("id", "account_id", "label", "active", "expires_on", "created_at")
+COLUMNS = ", ".join(FIELDS)
+
+
+def read(row: Row) -> Token:
+    """One row of COLUMNS."""
+    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5])
+
+
+def by_digest(digest: bytes) -> Unit[Token | None]:
+    rows = yield Statement(f"select {COLUMNS} from tokens where digest = :digest", {"digest": digest})
+    return read(rows[0]) if rows else None
+
+
+def by_id(token_id: int) -> Unit[Token | None]:
+    if not storable(token_id):
+        return None
+    rows = yield Statement(f"select {COLUMNS} from tokens where id = :id", {"id": token_id})
+    return read(rows[0]) if rows else None
+
+
+def of_account(account_id: int) -> Unit[list[Token]]:
+    """In the order of their creation."""
+    rows = yield Statement(
+        f"select {COLUMNS} from tokens where account_id = :account_id order by id", {"account_id": account_id}
+    )
+    return [read(row) for row in rows]
+
+
+def count(account_id: int) -> Unit[int]:
+    """Active or not."""
+    rows = yield Statement("select count(*) from tokens where account_id = :account_id", {"account_id": account_id})
+    return int(rows[0][0])
+
+
+CREATE = f"""
+insert into tokens (account_id, digest, label, expires_on, created_at)
+values (:account_id, :digest, :label, :expires_on, :created_at)
+returning {COLUMNS}
+"""
+
+
+def create(account_id: int, digest: bytes, label: str, expires_on: str, now: int) -> Unit[Token]:
+    """An active one.  Conflict when the digest is there already."""
+    rows = yield Statement(
+        CREATE,
+        {"account_id": account_id, "digest": digest, "label": label, "expires_on": expires_on, "created_at": now},
+    )
+    return read(rows[0])
+
+
+def set_active(token_id: int, active: bool) -> Unit[Token | None]:
+    if not storable(token_id):
+        return None
+    rows = yield Statement(
+        f"update tokens set active = :active where id = :id returning {COLUMNS}",
+        {"id": token_id, "active": int(active)},
+    )
+    return read(rows[0]) if rows else None
+
+
+def delete(token_id: int) -> Unit[bool]:
+    """Whether it was there."""
+    if not storable(token_id):
+        return False
+    rows = yield Statement("delete from tokens where id = :id returning id", {"id": token_id})
+    return bool(rows)
+
+
+DEACTIVATE_ALL = """
+update tokens set active = 0
+where active = 1
+and (account_id = :account_id or account_id in (select id from accounts where parent_id = :account_id))
+returning id
+"""
+
+
+def deactivate_all(account_id: int) -> Unit[list[int]]:
+    """The account's own and its sub-accounts'; the ids of those that were active."""
+    rows = yield Statement(DEACTIVATE_ALL, {"account_id": account_id})
+    return sorted(row[0] for row in rows)

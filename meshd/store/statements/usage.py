@@ -1,0 +1,213 @@
+"""What was used: running totals that parents share in, hourly series, and each journal's batches, added once.
+
+All sums are additive and made by the database, so any number of writers agree.  Rows are written in the order of their
+account ids, so that two nodes that flush the same accounts wait for each other instead of deadlocking.
+"""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from meshd.model import Standing, Usage, UsageEntry
+from meshd.store.statements import changes
+from meshd.store.statements.rows import chunks, listed, numbered, placeholders
+from meshd.store.unit import Row, Statement, Unit
+from meshd.usage import period
+
+HOUR = 3600
+
+
+class UsageHour(NamedTuple):
+    """An account's own bytes within one hour, its sub-accounts' not among them."""
+
+    hour: int
+    """Its first second."""
+    token_id: int
+    """0 where no token was used."""
+    up: int
+    down: int
+    exchanges: int
+
+
+def current(account_id: int, billing_day: int, at: int, stored: Sequence[int | None]) -> Usage:
+    """The stored total_bytes, period_bytes and period_start (None: never used) as they count at that time.
+
+    A period that is over counts nothing any more; one that lies ahead, since a clock stood wrong, is not taken back.
+    """
+    total_bytes, period_bytes, period_start = stored
+    begun = period.start(billing_day, at)
+    if period_start is None or begun > period_start:
+        return Usage(account_id, total_bytes or 0, 0, begun)
+    return Usage(account_id, total_bytes or 0, period_bytes or 0, period_start)
+
+
+STANDINGS = """
+select a.id, a.parent_id, a.monthly_limit, a.total_limit, coalesce(p.billing_day, a.billing_day),
+    u.total_bytes, u.period_bytes, u.period_start
+from accounts as a
+left join accounts as p on p.id = a.parent_id
+left join usage as u on u.account_id = a.id
+where a.id in """
+
+
+def _standing(row: Row, at: int) -> Standing:
+    account_id, parent_id, monthly_limit, total_limit, billing_day = row[:5]
+    usage = current(account_id, billing_day, at, row[5:])
+    return Standing(account_id, parent_id, monthly_limit, total_limit, billing_day, usage)
+
+
+def standings(ids: Iterable[int], at: int) -> Unit[list[Standing]]:
+    """Of those that exist, by id."""
+    found: list[Standing] = []
+    for chunk in chunks(sorted(set(ids))):
+        sql = STANDINGS + listed("id", len(chunk))
+        rows = yield Statement(sql, numbered(("id",), [(account_id,) for account_id in chunk]))
+        found += (_standing(row, at) for row in rows)
+    return sorted(found, key=lambda standing: standing.account_id)
+
+
+def standing(account_id: int, at: int) -> Unit[Standing | None]:
+    found = yield from standings([account_id], at)
+    return found[0] if found else None
+
+
+def of_account(account_id: int, at: int) -> Unit[Usage]:
+    """Nothing used for an account that is not there."""
+    found = yield from standing(account_id, at)
+    return found.usage if found else Usage(account_id, 0, 0, 0)
+
+
+def series(account_id: int, since: int, until: int) -> Unit[list[UsageHour]]:
+    """The hours that begin within [since, until), oldest first, each by token."""
+    rows = yield Statement(
+        """
+        select hour, token_id, up, down, exchanges from usage_hours
+        where account_id = :account_id and hour >= :since and hour < :until
+        order by hour, token_id
+        """,
+        {"account_id": account_id, "since": since, "until": until},
+    )
+    return [UsageHour(*row) for row in rows]
+
+
+def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -> Unit[list[Standing] | None]:
+    """Add one sealed batch to its accounts and to their parents; None when it was added before.
+
+    Bytes of accounts that are gone are billed to the parent alone.  Returns the standing, by id, of every account and
+    parent touched that exists; a limit that this very batch reached is published as a change of its account.
+    """
+    if not (yield from _first_time(journal_id, batch, at)):
+        return None
+    added = _added(entries)
+    before = yield from standings(added, at)
+    after = yield from _add_totals(before, added, at)
+    yield from _add_hours({standing.account_id for standing in before}, entries, at - at % HOUR)
+    for standing in after:
+        if _reached_a_limit(standing, added[standing.account_id]):
+            yield from changes.publish(standing.account_id)
+    return after
+
+
+FIRST_TIME = """
+insert into journals (id, last_batch, applied_at) values (:id, :batch, :at)
+on conflict (id) do update set last_batch = excluded.last_batch, applied_at = excluded.applied_at
+where journals.last_batch < excluded.last_batch
+returning last_batch
+"""
+
+
+def _first_time(journal_id: str, batch: int, at: int) -> Unit[bool]:
+    rows = yield Statement(FIRST_TIME, {"id": journal_id, "batch": batch, "at": at})
+    return bool(rows)
+
+
+def _added(entries: Iterable[UsageEntry]) -> dict[int, int]:
+    """Bytes by account; a sub-account's count for its parent as well."""
+    added: dict[int, int] = defaultdict(int)
+    for entry in entries:
+        added[entry.account_id] += entry.up + entry.down
+        if entry.parent_id:
+            added[entry.parent_id] += entry.up + entry.down
+    return added
+
+
+TOTALS = ("account_id", "total_bytes", "period_bytes", "period_start")
+
+# A period_start never goes back: bytes of a clock that stood wrong, or of an old journal, count in the newer period.
+ADD_TOTALS = """
+on conflict (account_id) do update set
+    total_bytes = usage.total_bytes + excluded.total_bytes,
+    period_bytes = excluded.period_bytes
+        + case when excluded.period_start > usage.period_start then 0 else usage.period_bytes end,
+    period_start = case when excluded.period_start > usage.period_start
+        then excluded.period_start else usage.period_start end
+returning account_id, total_bytes, period_bytes, period_start
+"""
+
+
+def _add_totals(before: Sequence[Standing], added: dict[int, int], at: int) -> Unit[list[Standing]]:
+    """The standings again, with what the database made of them: other nodes may have written in between."""
+    after: list[Standing] = []
+    for chunk in chunks(before):
+        values = [_total(standing, added[standing.account_id], at) for standing in chunk]
+        sql = f"insert into usage ({', '.join(TOTALS)}) values {placeholders(TOTALS, len(values))} {ADD_TOTALS}"
+        rows = yield Statement(sql, numbered(TOTALS, values))
+        usages = {row[0]: Usage(*row) for row in rows}
+        after += (_with_usage(standing, usages[standing.account_id]) for standing in chunk)
+    return after
+
+
+def _total(standing: Standing, added: int, at: int) -> tuple[int, int, int, int]:
+    return standing.account_id, added, added, period.start(standing.billing_day, at)
+
+
+def _with_usage(standing: Standing, usage: Usage) -> Standing:
+    return Standing(
+        standing.account_id,
+        standing.parent_id,
+        standing.monthly_limit,
+        standing.total_limit,
+        standing.billing_day,
+        usage,
+    )
+
+
+HOURS = ("account_id", "hour", "token_id", "up", "down", "exchanges")
+
+ADD_HOURS = """
+on conflict (account_id, hour, token_id) do update set
+    up = usage_hours.up + excluded.up,
+    down = usage_hours.down + excluded.down,
+    exchanges = usage_hours.exchanges + excluded.exchanges
+"""
+
+
+def _add_hours(present: set[int], entries: Iterable[UsageEntry], hour: int) -> Unit[None]:
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for entry in entries:
+        if entry.account_id in present:
+            cell = sums[entry.account_id, entry.token_id]
+            cell[0] += entry.up
+            cell[1] += entry.down
+            cell[2] += entry.exchanges
+    for chunk in chunks(sorted(sums.items())):
+        values = [(account_id, hour, token_id, *cell) for (account_id, token_id), cell in chunk]
+        sql = f"insert into usage_hours ({', '.join(HOURS)}) values {placeholders(HOURS, len(values))} {ADD_HOURS}"
+        yield Statement(sql, numbered(HOURS, values))
+
+
+def _reached_a_limit(standing: Standing, added: int) -> bool:
+    """Whether these bytes were the ones that reached it: the total that came back counts them last."""
+    usage = standing.usage
+    return any(
+        used - added < limit <= used
+        for used, limit in (
+            (usage.total_bytes, standing.total_limit),
+            (usage.period_bytes, standing.monthly_limit),
+        )
+        if limit
+    )

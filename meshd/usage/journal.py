@@ -1,0 +1,276 @@
+"""Counts that survive the death of the process: sums in a mapped file, billed in numbered batches, each exactly once.
+
+The file is 64-bit words: a page of header, then six areas with three words a slot (one with one).
+
+    who        account, parent, token           written before the slot's first count
+    counts     up, down, exchanges              only ever grow; counting is `words[i] += n`
+    sealed 0   the counts when an even batch was sealed
+    sealed 1   the counts when an odd batch was sealed
+    logged     the part of the counts that stands in written lines of the exchange log
+    next       what `logged` is about to become
+    mark       the number of the line up to which `next` was computed
+
+Batch n is sealed[n] less sealed[n - 1]; the running batch, n + 1, is counts less sealed[n].  So a seal is one copy,
+nothing is ever cleared, and no count is ever part of two batches.  What the death of the process finds:
+
+* during the copy of a seal: the header still says n, whose copy is the other one, and the store has n;
+* after it: the store either knows the sealed batch's number, and drops it, or is given it now;
+* a running batch: it is sealed by whoever finds the file, under the number that it would have had.
+
+A slot changes hands only when its counts equal the newest billed copy and the logged ones, so that a half-written `who`
+owns nothing.  The lines of the log are settled the same way: `next` and `mark` are prepared, storing `COMMIT` makes
+them true at once, and what was written but not committed is found by its number in the log itself.
+
+SIGKILL takes nothing that was stored in mapped memory.  A loss of power can take what the kernel had not written yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import time
+
+from meshd.model import UsageEntry
+from meshd.usage.journalfile import HEADER, JournalFile, create, locked_orphans
+
+SLOTS = 16_384
+
+SLOTS_AT, ID_AT, SEALED, ACKED, OPENED, COMMIT, LINES, LOG_DEVICE, LOG_INODE, LOG_OFFSET = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    10,
+    11,
+)
+"""OPENED has two words: of even and of odd batches."""
+WIDTH = 3
+
+Sums = tuple[int, int, int]
+"""Up, down, exchanges."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedBatch:
+    """What was counted between two seals."""
+
+    number: int
+    at: int
+    """When counting into it began."""
+    entries: tuple[UsageEntry, ...]
+    slots: tuple[int, ...]
+    """Of the entries."""
+
+
+class Journal:
+    """One process's counts.  Owned through a lock on its file, which ends with the process."""
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        slots: int = SLOTS,
+        now: Callable[[], float] = time,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._adopt(create(Path(directory), slots, random))
+        self._top = 0
+        self.words[OPENED + 1] = int(now())
+
+    def _adopt(self, file: JournalFile) -> None:
+        self._file = file
+        self.words = file.words
+        self.slots = self.words[SLOTS_AT]
+        self.id = f"{self.words[ID_AT]:016x}"
+        self._free: list[int] = []
+        self._top = self.slots
+        """Slots from here on were never used."""
+        area = self.slots * WIDTH
+        self._who = HEADER
+        self._counts = self._who + area
+        self._copies = (self._counts + area, self._counts + 2 * area)
+        self._logged = self._counts + 3 * area
+        self._next = self._logged + area
+        self._mark = self._next + area
+
+    @classmethod
+    def of_orphan(cls, file: JournalFile) -> Journal:
+        """One whose process is dead."""
+        self = cls.__new__(cls)
+        self._adopt(file)
+        self._redo_commit()
+        return self
+
+    @property
+    def directory(self) -> Path:
+        return self._file.path.parent
+
+    # Slots
+
+    def take(self, account_id: int, parent_id: int, token_id: int) -> int | None:
+        """A slot with nothing uncounted in it; None when all are taken."""
+        if self._free:
+            slot = self._free.pop()
+        elif self._top < self.slots:
+            slot = self._top
+            self._top += 1
+        else:
+            return None
+        at = self._who + slot * WIDTH
+        self.words[at], self.words[at + 1], self.words[at + 2] = account_id, parent_id, token_id
+        return slot
+
+    def cell(self, slot: int) -> int:
+        """Where in `words` the slot counts `up`; `down` and `exchanges` follow."""
+        return self._counts + slot * WIDTH
+
+    def billed(self, slot: int) -> bool:
+        """Whether the store has all that the slot counted."""
+        return self.words[SEALED] == self.words[ACKED] and self._at(self._counts, slot) == self._at(self._copy(), slot)
+
+    def unlogged(self, slot: int) -> Sums:
+        """What the slot counted that stands in no written line."""
+        counts, logged = self._at(self._counts, slot), self._at(self._logged, slot)
+        return counts[0] - logged[0], counts[1] - logged[1], counts[2] - logged[2]
+
+    def free(self, slot: int) -> None:
+        """Give a billed slot back; what it had not logged is forgotten."""
+        at, logged = self.cell(slot), self._logged + slot * WIDTH
+        for k in range(WIDTH):
+            self.words[logged + k] = self.words[at + k]
+        self._free.append(slot)
+
+    @property
+    def scarce(self) -> bool:
+        """Whether fewer than an eighth of the slots are free."""
+        return len(self._free) + self.slots - self._top < self.slots // 8
+
+    def _at(self, area: int, slot: int) -> Sums:
+        at = area + slot * WIDTH
+        return self.words[at], self.words[at + 1], self.words[at + 2]
+
+    def _copy(self, back: int = 0) -> int:
+        """The counts as of the newest seal, or of the one before."""
+        return self._copies[(self.words[SEALED] - back) % 2]
+
+    # Batches
+
+    def sealed(self) -> SealedBatch | None:
+        """The batch that was sealed and not acknowledged."""
+        number = self.words[SEALED]
+        if number == self.words[ACKED]:
+            return None
+        return self._batch(number, self._values(self._copy(1)), self._values(self._copy()))
+
+    def seal(self, now: int) -> SealedBatch | None:
+        """End the running batch; None when nothing was counted.  Only when none is waiting: numbers arrive in order."""
+        number = self.words[SEALED] + 1
+        if number != self.words[ACKED] + 1:
+            raise RuntimeError("a sealed batch is waiting to be acknowledged")
+        now = max(now, self.words[OPENED + number % 2])
+        before, after = self._values(self._copy()), self._values(self._counts)
+        if before == after:
+            self.words[OPENED + number % 2] = now
+            return None
+        self._copy_counts(self._copies[number % 2])
+        self.words[OPENED + (number + 1) % 2] = now
+        self.words[SEALED] = number
+        return self._batch(number, before, after)
+
+    def acknowledge(self, number: int) -> None:
+        """The store has it."""
+        self.words[ACKED] = number
+
+    def _copy_counts(self, to: int) -> None:
+        n = self._top * WIDTH
+        self.words[to : to + n] = self.words[self._counts : self._counts + n]
+
+    def _values(self, area: int) -> list[int]:
+        return self.words[area : area + self._top * WIDTH].tolist()
+
+    def _batch(self, number: int, before: list[int], after: list[int]) -> SealedBatch:
+        slots = sorted({k // WIDTH for k, (old, new) in enumerate(zip(before, after, strict=True)) if old != new})
+        entries = tuple(self._entry(slot, before, after) for slot in slots)
+        return SealedBatch(number, self.words[OPENED + number % 2], entries, tuple(slots))
+
+    def _entry(self, slot: int, before: list[int], after: list[int]) -> UsageEntry:
+        at = slot * WIDTH
+        # Counts only grow; one that fell was torn by a loss of power.
+        up, down, exchanges = (max(0, after[at + k] - before[at + k]) for k in range(WIDTH))
+        return UsageEntry(*self._at(self._who, slot), up, down, exchanges)
+
+    # Lines of the exchange log
+
+    @property
+    def lines(self) -> int:
+        """How many lines were settled; the next has the number after."""
+        return self.words[LINES]
+
+    @property
+    def log_position(self) -> tuple[int, int, int]:
+        """Device, inode and offset from which lines may have been written that are not settled."""
+        return self.words[LOG_DEVICE], self.words[LOG_INODE], self.words[LOG_OFFSET]
+
+    def writing(self, device: int, inode: int, offset: int) -> None:
+        """Lines are about to be appended there."""
+        if (device, inode) != self.log_position[:2]:
+            # An offset of the old file must never be read as one of the new.
+            self.words[LOG_OFFSET] = 0
+            self.words[LOG_DEVICE], self.words[LOG_INODE] = device, inode
+        self.words[LOG_OFFSET] = offset
+
+    def written(self, lines: int, sums: Mapping[int, Sums]) -> None:
+        """So many more lines stand in the log, with these sums by slot: settled all at once, or not at all."""
+        last = self.words[LINES] + lines
+        for slot, sum_ in sums.items():
+            at, logged = self._next + slot * WIDTH, self._logged + slot * WIDTH
+            for k in range(WIDTH):
+                self.words[at + k] = self.words[logged + k] + sum_[k]
+            self.words[self._mark + slot] = last
+        self.words[COMMIT] = last
+        self._commit(sums)
+
+    def _redo_commit(self) -> None:
+        commit = self.words[COMMIT]
+        if commit:
+            self._commit(slot for slot in range(self.slots) if self.words[self._mark + slot] == commit)
+
+    def _commit(self, slots: Iterable[int]) -> None:
+        for slot in slots:
+            at, logged = self._next + slot * WIDTH, self._logged + slot * WIDTH
+            for k in range(WIDTH):
+                self.words[logged + k] = self.words[at + k]
+        self.words[LINES] = self.words[COMMIT]
+        self.words[COMMIT] = 0
+
+    def remainders(self) -> dict[int, tuple[int, int]]:
+        """Account and token of each slot that has counted something unlogged."""
+        used = (slot for slot in range(self._top) if self._at(self._counts, slot) != self._at(self._logged, slot))
+        return {slot: (self.words[self._who + slot * WIDTH], self.words[self._who + slot * WIDTH + 2]) for slot in used}
+
+    # The file
+
+    @property
+    def settled(self) -> bool:
+        """Whether all of it is billed and logged."""
+        counts = self._values(self._counts)
+        return self.sealed() is None and counts == self._values(self._copy()) and counts == self._values(self._logged)
+
+    def remove(self) -> None:
+        """It is settled."""
+        self._file.remove()
+
+    def release(self) -> None:
+        """Leave it to be replayed by whoever starts next."""
+        self._file.release()
+
+
+def orphans(directory: str | Path) -> list[Journal]:
+    """The journals whose process is dead, now locked by this one."""
+    return [Journal.of_orphan(file) for file in locked_orphans(Path(directory))]

@@ -1,0 +1,267 @@
+"""What is open and who pays: meters count into the journal, a flush brings the journal to the store, limits are judged
+by what the store then says.
+
+All of it runs in the reactor thread, so counting and sealing never meet; a flush's awaits are the only gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+
+from twisted.internet.defer import DeferredLock
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from meshd.model import Admission, Change, Exchange, Refusal
+from meshd.store.interface import Store, StoreError
+from meshd.store.statements import usage as statements
+from meshd.topology import Limits
+from meshd.usage.allowance import nobody
+from meshd.usage.exchanges import ExchangeLog
+from meshd.usage.journal import Journal, SealedBatch
+from meshd.usage.meter import Meter, Nowhere, Tally
+from meshd.usage.quotas import Quotas
+from meshd.usage.recovery import RecoveryReport, bill, recover
+from meshd.usage.rounds import Rounds
+
+OVERLOADED = Refusal("overloaded", "too many accounts at once", retry_after=1)
+
+SEARCH = 60.0
+"""Seconds between two looks for journals of processes that died meanwhile."""
+
+_log = Logger()
+
+
+class Ledger:
+    """One process's meters and its journal."""
+
+    def __init__(  # noqa: PLR0917 (its parts, and the way to each)
+        self,
+        store: Store,
+        journal: Journal,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        limits: Callable[[], Limits],
+        log: ExchangeLog,
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._clock = clock
+        self._exchanges = log
+        self._rounds = Rounds(clock, self._round, lambda: limits().flush_seconds)
+        self._quotas = Quotas(clock, now, limits, self._rounds)
+        self._tallies: dict[tuple[int, int], Tally] = {}
+        self._by_slot: dict[int, Tally] = {}
+        self._resting: set[Tally] = set()
+        """Those that had nothing open at some time since the last flush."""
+        self._doubtful: set[int] = set()
+        """Accounts whose standing must be read anew."""
+        self._one = DeferredLock()
+        self._closed = Tally((0, 0), 0, Nowhere(), own=nobody(), family=nobody(), renew=self._quotas.renew)
+        self._search_at = 0.0
+        log.bind(journal)
+
+    # Exchanges
+
+    def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
+        """Begin to count for who was admitted; stop is called, in a later turn, when the exchange must end."""
+        tally = self._tallies.get((admission.identity.account.id, admission.token_id))
+        if tally is None:
+            begun = self._begin(admission)
+            if isinstance(begun, Refusal):
+                return begun
+            tally = begun
+        own = tally.own
+        if own.refusal is not None or tally.family.refusal is not None:
+            refusal = self._quotas.refusal(own, tally.family)
+            if refusal is not None:
+                return refusal
+        meter = Meter(tally, admission, stop)
+        tally.open += 1
+        own.meters.add(meter)
+        return meter
+
+    def close(self, meter: Meter, exchange: Exchange) -> None:
+        """It has ended: count it, and write its line, with the bytes that the meter counted."""
+        if not meter.open:
+            return
+        meter.open = False
+        # The slot may soon be another account's: what is sent after this is counted nowhere.
+        tally, meter.tally = meter.tally, self._closed
+        tally.own.meters.remove(meter)
+        tally.cells[tally.exchanges_at] += 1
+        self._exchanges.add(exchange, tally.slot, meter.up, meter.down)
+        tally.open -= 1
+        if not tally.open:
+            self._resting.add(tally)
+
+    def refused(self, exchange: Exchange) -> None:
+        """A line for who was not let in."""
+        self._exchanges.add(exchange, -1, 0, 0)
+
+    def open_of(self, account_id: int) -> list[Meter]:
+        """Its own and its sub-accounts'; 0 for everybody's."""
+        if account_id == 0:
+            return [meter for allowance in self._quotas.at_work() for meter in allowance.meters]
+        allowance = self._quotas.find(account_id)
+        if allowance is None:
+            return []
+        return [*allowance.meters, *(meter for sub in allowance.subs for meter in sub.meters)]
+
+    def tunnels(self, account_id: int) -> int:
+        """How many meters the account itself has open."""
+        allowance = self._quotas.find(account_id)
+        return len(allowance.meters) if allowance is not None else 0
+
+    # Tallies
+
+    def _begin(self, admission: Admission) -> Tally | Refusal:
+        account = admission.identity.account
+        own, family = self._quotas.enter(admission)
+        refusal = self._quotas.refusal(own, family)
+        slot = self._journal.take(account.id, account.parent_id or 0, admission.token_id) if refusal is None else None
+        if slot is None:
+            self._quotas.leave(own, family)
+            return refusal or self._overloaded()
+        key = (account.id, admission.token_id)
+        tally = Tally(key, slot, self._journal, own=own, family=family, renew=self._quotas.renew)
+        self._tallies[key] = self._by_slot[slot] = tally
+        own.users += 1
+        family.users += 1
+        return tally
+
+    def _overloaded(self) -> Refusal:
+        self._rounds.hasten()
+        return OVERLOADED
+
+    def _free_resting(self) -> None:
+        """Give back the slots of those that have nothing open, unbilled or unlogged."""
+        self._exchanges.flush()
+        resting, self._resting = self._resting, set()
+        for tally in resting:
+            if tally.open == 0 and not self._free(tally):
+                self._resting.add(tally)
+
+    def _free(self, tally: Tally) -> bool:
+        journal = self._journal
+        if not journal.billed(tally.slot):
+            return False
+        unlogged = journal.unlogged(tally.slot)
+        if unlogged != (0, 0, 0):
+            if not self._exchanges.failing:
+                # Lines that were given up while the log failed, or bytes counted after the close.
+                self._exchanges.add_remainder(tally.slot, *tally.key, unlogged)
+                return False
+            if not journal.scarce:
+                return False
+            self._exchanges.forget(tally.slot)
+        journal.free(tally.slot)
+        del self._tallies[tally.key], self._by_slot[tally.slot]
+        tally.own.users -= 1
+        tally.family.users -= 1
+        self._quotas.leave(tally.own, tally.family)
+        return True
+
+    # Flushing
+
+    async def start(self) -> RecoveryReport:
+        """Bill what dead processes left behind, then flush regularly.  OSError when the log cannot be written."""
+        self._exchanges.open()
+        report = await self._recover()
+        self._rounds.start()
+        return report
+
+    async def _recover(self) -> RecoveryReport:
+        report = await recover(self._store, self._journal.directory, self._exchanges)
+        self._search_at = self._clock.seconds() + (0 if report.waiting else SEARCH)
+        return report
+
+    async def flush(self) -> None:
+        """Bring all that was counted until now to the store.  After a StoreError it waits in the journal."""
+        async with _held(self._one):
+            try:
+                late = self._journal.sealed()
+                if late is not None:
+                    await self._apply(late)
+                batch = self._seal()
+                if batch is not None:
+                    await self._apply(batch)
+                await self._read_doubtful()
+            finally:
+                self._free_resting()
+
+    def _seal(self) -> SealedBatch | None:
+        batch = self._journal.seal(self._quotas.now())
+        for slot in batch.slots if batch is not None else ():
+            tally = self._by_slot[slot]
+            tally.own.seal()
+            tally.family.seal()
+        return batch
+
+    async def _apply(self, batch: SealedBatch) -> None:
+        standings = await bill(self._store, self._journal, batch)
+        if standings is None:
+            # It was applied although the answer was lost.
+            self._doubtful |= {entry.account_id for entry in batch.entries}
+            self._doubtful |= {entry.parent_id for entry in batch.entries}
+        for standing in standings or ():
+            self._quotas.heard(standing)
+
+    async def _read_doubtful(self) -> None:
+        doubtful, self._doubtful = self._doubtful, set()
+        try:
+            await self._read(doubtful)
+        except StoreError:
+            self._doubtful |= doubtful
+            raise
+
+    async def _read(self, account_ids: Iterable[int]) -> None:
+        ids = sorted(account_ids)
+        if ids:
+            for standing in await self._store.run(statements.standings, ids, self._quotas.now()):
+                self._quotas.heard(standing)
+
+    async def changed(self, change: Change) -> None:
+        """Limits or totals may be others now: read the account's and its sub-accounts', and cut who is over.
+
+        Where the store is away, the next flush that succeeds does it.
+        """
+        concerned = self._quotas.doubt(change.account_id)
+        if concerned:
+            self._doubtful |= concerned
+            with suppress(StoreError):
+                await self.flush()
+
+    async def stop(self) -> None:
+        """The final flush.  What the store cannot take now stays in the journal for the next start."""
+        await self._rounds.stop()
+        try:
+            await self.flush()
+        except StoreError as error:
+            _log.warn("usage stays in journal {journal}: {error}", journal=self._journal.id, error=str(error))
+        self._exchanges.close()
+        if self.open_of(0):
+            return  # who still counts keeps the lock; the next start finds it all
+        if self._journal.settled:
+            self._journal.remove()
+        else:
+            self._journal.release()
+
+    async def _round(self) -> None:
+        try:
+            await self.flush()
+        except StoreError:
+            self._quotas.lend_to_waiting()
+            raise
+        if self._clock.seconds() >= self._search_at:
+            await self._recover()
+
+
+@asynccontextmanager
+async def _held(lock: DeferredLock) -> AsyncIterator[None]:
+    await lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,120 @@
+"""Lines of the exchange log: JSON, one an exchange, numbered by the journal that their bytes were counted in.
+
+`line` is that journal's id, the line's number and the slot of its bytes (from 1; 0 for a line without), by which it is
+told after a crash what was written.  A line with the reason `recovered` stands for exchanges whose own lines were lost,
+or that never ended.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from time import gmtime, strftime
+from typing import NamedTuple
+
+from meshd.model import Exchange
+
+CAP = 300
+"""Characters of any one text; names of hosts have at most 255."""
+
+RECOVERED = "recovered"
+
+# Most lines need no escaping at all: one search over all their texts says so.
+_PLAIN = re.compile(rf"[ !#-\[\]-~]{{0,{CAP}}}")
+
+_LINE = (
+    '{"at":"%s.%03dZ","line":"%s","id":%s,"seconds":%.3f,"account":%d,"username":%s,"token":%d,"proxy":%s,'
+    '"client":%s,"method":%s,"host":%s,"port":%d,"exit":%s,"status":%d,"reason":%s,"up":%d,"down":%d}\n'
+)
+_PLAIN_LINE = re.sub(r":%s([,}])", r':"%s"\1', _LINE)
+_RECOVERED = (
+    '{"at":"%s.%03dZ","line":"%s","account":%d,"token":%d,"reason":"recovered","exchanges":%d,"up":%d,"down":%d}\n'
+)
+
+
+class Written(NamedTuple):
+    """What recovery needs of a line that was found in the log."""
+
+    number: int
+    slot: int
+    """-1 where nothing was counted."""
+    up: int
+    down: int
+    exchanges: int
+
+
+def name_of(journal_id: str, number: int, slot: int) -> str:
+    return f"{journal_id}-{number}-{slot + 1}"
+
+
+def of_exchange(exchange: Exchange, name: str, up: int, down: int) -> str:
+    texts = (
+        exchange.id,
+        exchange.username,
+        exchange.proxy,
+        exchange.client,
+        exchange.method,
+        exchange.host,
+        exchange.exit,
+        exchange.reason,
+    )
+    plain = _PLAIN.fullmatch("".join(texts)) is not None
+    id_, username, proxy, client, method, host, exit_, reason = texts if plain else map(_quoted, texts)
+    seconds = int(exchange.at)
+    return (_PLAIN_LINE if plain else _LINE) % (
+        _stamp(seconds),
+        (exchange.at - seconds) * 1000,
+        name,
+        id_,
+        exchange.seconds,
+        exchange.account_id,
+        username,
+        exchange.token_id,
+        proxy,
+        client,
+        method,
+        host,
+        exchange.port,
+        exit_,
+        exchange.status,
+        reason,
+        up,
+        down,
+    )
+
+
+def of_remainder(at: float, name: str, account_id: int, token_id: int, sums: tuple[int, int, int]) -> str:
+    up, down, exchanges = sums
+    seconds = int(at)
+    return _RECOVERED % (_stamp(seconds), (at - seconds) * 1000, name, account_id, token_id, exchanges, up, down)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text[:CAP])
+
+
+@lru_cache(maxsize=64)
+def _stamp(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+
+
+def find(data: bytes, journal_id: str, after: int) -> Iterator[Written]:
+    """The whole lines of that journal with numbers beyond `after`."""
+    mark = f'"line":"{journal_id}-'.encode()
+    for line in data.splitlines():
+        if mark not in line:
+            continue
+        written = _read(line)
+        if written is not None and written.number > after:
+            yield written
+
+
+def _read(line: bytes) -> Written | None:
+    try:
+        facts = json.loads(line)
+    except ValueError:
+        return None  # torn: its process died while writing it
+    _, number, slot = facts["line"].split("-")
+    return Written(int(number), int(slot) - 1, facts["up"], facts["down"], facts.get("exchanges", 1))

@@ -1,0 +1,120 @@
+"""Counting: integers added in mapped memory, and one comparison with what the limits leave.
+
+For the proxy: `Ledger.open` gives a Meter; call `sent_up`/`sent_down` for every byte from and to the client, as soon as
+it was moved, and read no more than `room` at a time.  `room` is 0 when the account is over its limit (`stop` is then
+called in a later turn of the reactor, never from within these calls) and, only for a meter that set `resume`, while the
+store is asked how much is left: `resume()` is called once there is room again.  A meter without `resume` never waits.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from meshd.model import Admission, Refusal
+
+if TYPE_CHECKING:
+    from meshd.usage.allowance import Allowance
+
+
+class Cells(Protocol):
+    """What a tally needs of the journal."""
+
+    words: memoryview[int]
+
+    def cell(self, slot: int) -> int: ...
+
+
+class Nowhere:
+    """Counts that nobody reads."""
+
+    def __init__(self) -> None:
+        self.words = memoryview(array("Q", (0, 0, 0)))
+
+    def cell(self, slot: int) -> int:
+        return 0
+
+
+class Tally:
+    """The counters of one account and token in the journal, while anything of them is open, unbilled or unlogged."""
+
+    __slots__ = ("cells", "down_at", "exchanges_at", "family", "key", "open", "own", "renew", "slot", "up_at")
+
+    def __init__(
+        self,
+        key: tuple[int, int],
+        slot: int,
+        cells: Cells,
+        *,
+        own: Allowance,
+        family: Allowance,
+        renew: Callable[[Meter], None],
+    ) -> None:
+        self.key = key
+        self.slot = slot
+        self.cells = cells.words
+        self.up_at = at = cells.cell(slot)
+        self.down_at = at + 1
+        self.exchanges_at = at + 2
+        self.own = own
+        self.family = family
+        self.renew = renew
+        self.open = 0
+        """Meters."""
+
+
+class Meter:
+    """One exchange's or tunnel's bytes, until it is closed."""
+
+    __slots__ = ("admission", "down", "open", "proxy", "resume", "stop", "stopping", "tally", "up")
+
+    def __init__(self, tally: Tally, admission: Admission, stop: Callable[[Refusal], None]) -> None:
+        self.tally = tally
+        self.admission = admission
+        self.stop = stop
+        """End the exchange: a limit is reached, or it may no longer pass."""
+        self.open = True
+        self.stopping = False
+        """Whether the ledger asked for that already."""
+        self.resume: Callable[[], None] | None = None
+        """Set by who can wait: called when `room` was 0 and no longer is."""
+        self.proxy = ""
+        """The named proxy it came through: what it must still be allowed to use."""
+        self.up = 0
+        self.down = 0
+
+    def sent_up(self, n: int) -> None:
+        """n bytes from the client."""
+        tally = self.tally
+        tally.cells[tally.up_at] += n
+        self.up += n
+        own = tally.own
+        family = tally.family
+        own.room -= n
+        family.room -= n
+        if own.room <= 0 or family.room <= 0:
+            tally.renew(self)
+
+    def sent_down(self, n: int) -> None:
+        """n bytes to the client."""
+        tally = self.tally
+        tally.cells[tally.down_at] += n
+        self.down += n
+        own = tally.own
+        family = tally.family
+        own.room -= n
+        family.room -= n
+        if own.room <= 0 or family.room <= 0:
+            tally.renew(self)
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be moved now."""
+        tally = self.tally
+        own = tally.own.room
+        family = tally.family.room
+        if own > 0 and family > 0:
+            return own if own < family else family
+        tally.renew(self)
+        return max(0, min(tally.own.room, tally.family.room))

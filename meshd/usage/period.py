@@ -1,0 +1,41 @@
+"""Billing periods: from the billing day of one month to that of the next, at midnight UTC.
+
+A billing day that a month lacks means the month's last day, so every month has exactly one.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange, timegm
+from functools import lru_cache
+from time import gmtime
+
+_DAY = 86_400
+
+
+def start(billing_day: int, at: int) -> int:
+    """The first second of the period that `at` lies in."""
+    return _bounds(billing_day, at // _DAY)[0]
+
+
+def following(billing_day: int, at: int) -> int:
+    """The first second after the period that `at` lies in."""
+    return _bounds(billing_day, at // _DAY)[1]
+
+
+# A batch asks for at most 31 billing days of one and the same UTC day.
+@lru_cache(maxsize=128)
+def _bounds(billing_day: int, day: int) -> tuple[int, int]:
+    now = gmtime(day * _DAY)
+    if now.tm_mday >= _day_in(now.tm_year, now.tm_mon, billing_day):
+        return _opening(now.tm_year, now.tm_mon, billing_day), _opening(now.tm_year, now.tm_mon + 1, billing_day)
+    return _opening(now.tm_year, now.tm_mon - 1, billing_day), _opening(now.tm_year, now.tm_mon, billing_day)
+
+
+def _opening(year: int, month: int, billing_day: int) -> int:
+    """Midnight of the billing day; months 0 and 13 belong to the years beside."""
+    year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
+    return timegm((year, month, _day_in(year, month, billing_day), 0, 0, 0))
+
+
+def _day_in(year: int, month: int, billing_day: int) -> int:
+    return min(billing_day, monthrange(year, month)[1])

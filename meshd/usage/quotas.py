@@ -1,0 +1,191 @@
+"""Who may still move how much: the allowances of the accounts at work here, and what follows when one is used up."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from meshd.model import Account, Admission, Refusal, Standing, Usage
+from meshd.topology import Limits
+from meshd.usage.allowance import QUOTA_PARENT, Allowance, newer, nobody, period_over
+from meshd.usage.meter import Meter
+from meshd.usage.rounds import Rounds
+
+
+class Quotas:
+    """Judges by the newest standings; refuses, cuts, lets wait and resumes."""
+
+    def __init__(
+        self, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits], rounds: Rounds
+    ) -> None:
+        self._clock = clock
+        self._wall = now
+        self._limits = limits
+        self._rounds = rounds
+        self._latest = 0
+        self._nobody = nobody()
+        """The parent of those who have none."""
+        self._allowances: dict[int, Allowance] = {}
+        """Of the accounts at work, and of their parents."""
+        self._remembered: OrderedDict[int, Standing] = OrderedDict()
+        """Of accounts at work recently."""
+
+    def now(self) -> int:
+        """Wall time that never goes back: a period that is over stays over."""
+        self._latest = max(self._latest, int(self._wall()))
+        return self._latest
+
+    # Who is at work
+
+    def enter(self, admission: Admission) -> tuple[Allowance, Allowance]:
+        """The account's and its parent's allowance."""
+        identity = admission.identity
+        account, parent = identity.account, identity.parent
+        family = self._nobody
+        if parent is not None and identity.parent_usage is not None:
+            family = self._allowance(parent, identity.parent_usage, parent.billing_day, self._nobody)
+        return self._allowance(account, identity.usage, (parent or account).billing_day, family), family
+
+    def _allowance(self, account: Account, usage: Usage, billing_day: int, family: Allowance) -> Allowance:
+        known = self._allowances.get(account.id)
+        if known is not None:
+            return known
+        told = Standing(account.id, account.parent_id, account.monthly_limit, account.total_limit, billing_day, usage)
+        standing = newer(told, self._remembered.pop(account.id, None))
+        allowance = self._allowances[account.id] = Allowance(standing, family)
+        if family is not self._nobody:
+            family.subs.add(allowance)
+        self._judge(allowance, standing)
+        return allowance
+
+    def leave(self, own: Allowance, family: Allowance) -> None:
+        """Remember the standing alone of who counts nothing any more."""
+        for allowance in (own, family):
+            if allowance.users == 0 and not allowance.subs and allowance is not self._nobody:
+                self._forget(allowance)
+
+    def _forget(self, allowance: Allowance) -> None:
+        account_id = allowance.standing.account_id
+        del self._allowances[account_id]
+        if allowance.family is not None:
+            allowance.family.subs.discard(allowance)
+        self._remembered[account_id] = allowance.standing
+        if len(self._remembered) > self._limits().identities:
+            self._remembered.popitem(last=False)
+
+    def find(self, account_id: int) -> Allowance | None:
+        return self._allowances.get(account_id)
+
+    def at_work(self) -> list[Allowance]:
+        return list(self._allowances.values())
+
+    def doubt(self, account_id: int) -> set[int]:
+        """Drop what is only remembered of an account (0: of all); the accounts at work that it concerns."""
+        if account_id == 0:
+            self._remembered.clear()
+            return set(self._allowances)
+        self._remembered.pop(account_id, None)
+        allowance = self._allowances.get(account_id)
+        if allowance is None:
+            return set()
+        return {account_id, *(sub.standing.account_id for sub in allowance.subs)}
+
+    # Judging
+
+    def refusal(self, own: Allowance, family: Allowance) -> Refusal | None:
+        """Why the account may not begin anything now."""
+        for allowance in (own, family):
+            if allowance.refusal is not None:
+                self._reopen(allowance)
+        if own.refusal is not None:
+            return own.refusal
+        return QUOTA_PARENT if family.refusal is not None else None
+
+    def _reopen(self, allowance: Allowance) -> None:
+        if period_over(allowance.standing, self.now()):
+            allowance.judge_again(self.now(), self._limits().slice_bytes)
+            self._follow(allowance)
+
+    def heard(self, standing: Standing) -> None:
+        """The store's word as of the newest sealed batch."""
+        allowance = self._allowances.get(standing.account_id)
+        if allowance is not None:
+            self._judge(allowance, standing)
+        elif standing.account_id in self._remembered:
+            self._remembered[standing.account_id] = standing
+
+    def renew(self, meter: Meter) -> None:
+        """A lease was used up, or a limit is reached."""
+        for allowance in (meter.tally.own, meter.tally.family):
+            if allowance.room <= 0 and allowance.refusal is None:
+                self._renew(allowance, meter)
+
+    def _renew(self, allowance: Allowance, meter: Meter) -> None:
+        slice_bytes = self._limits().slice_bytes
+        if allowance.left <= 0:
+            allowance.judge_again(self.now(), slice_bytes)
+            self._follow(allowance)
+            return
+        self._rounds.hasten()
+        allowance.lend_held()
+        if allowance.room > 0:
+            return
+        if meter.resume is None or self._rounds.failing:
+            allowance.lend_rest(slice_bytes)
+        else:
+            allowance.waiting.add(meter)
+
+    def lend_to_waiting(self) -> None:
+        """The store is away: who is known goes on, within what the limits left when it last spoke."""
+        for allowance in self._allowances.values():
+            if allowance.waiting:
+                allowance.lend_rest(self._limits().slice_bytes)
+                self._resume(allowance)
+
+    def _judge(self, allowance: Allowance, standing: Standing) -> None:
+        allowance.judge(standing, self.now(), self._limits().slice_bytes)
+        self._follow(allowance)
+
+    def _follow(self, allowance: Allowance) -> None:
+        """Let it go on, or refuse and cut."""
+        if allowance.left > 0:
+            allowance.refusal = None
+            self._resume(allowance)
+            return
+        allowance.refusal = allowance.reason
+        if self._limits().on_limit == "finish":
+            allowance.ignore()
+            self._resume(allowance)
+        else:
+            allowance.waiting.clear()
+            self._cut(allowance, allowance.reason)
+
+    # Telling the meters; in a later turn of the reactor, since one of them may be asking
+
+    def _resume(self, allowance: Allowance) -> None:
+        if allowance.waiting:
+            waiting, allowance.waiting = allowance.waiting, set()
+            self._clock.callLater(0, _resume, waiting)
+
+    def _cut(self, allowance: Allowance, reason: Refusal) -> None:
+        due = [(meter, reason) for meter in allowance.meters]
+        due += [(meter, QUOTA_PARENT) for sub in allowance.subs for meter in sub.meters]
+        due = [(meter, why) for meter, why in due if not meter.stopping]
+        for meter, _ in due:
+            meter.stopping = True
+        if due:
+            self._clock.callLater(0, _stop, due)
+
+
+def _resume(meters: set[Meter]) -> None:
+    for meter in meters:
+        if meter.open and meter.resume is not None:
+            meter.resume()
+
+
+def _stop(due: list[tuple[Meter, Refusal]]) -> None:
+    for meter, reason in due:
+        if meter.open:
+            meter.stop(reason)

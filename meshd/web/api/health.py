@@ -1,0 +1,70 @@
+"""`GET /healthz` (alive) and `GET /readyz` (can serve), for load balancers: no credentials, nothing internal."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from meshd.web.replies import Reply
+from meshd.web.routing import Api
+
+log = Logger()
+
+PATIENCE = 5.0
+"""Seconds for the checks; a balancer has given up by then."""
+
+REMEMBERED = 1.0
+"""Seconds that an outcome is told again, since anybody may ask, and as often as they like."""
+
+
+class HealthRoutes:
+    """ready() names each check and whether it passed; it may raise, which fails them all."""
+
+    def __init__(self, clock: IReactorTime, ready: Callable[[], Awaitable[Mapping[str, bool]]]) -> None:
+        self._clock = clock
+        self._ready = ready
+        self._told: tuple[float, Reply] | None = None
+        self._waiting: list[Deferred[Reply]] | None = None
+
+    def mount(self, api: Api) -> None:
+        api.open("/healthz", self.alive)
+        api.open("/readyz", self.ready)
+
+    async def alive(self) -> Reply:
+        return _OK
+
+    async def ready(self) -> Reply:
+        """One run of the checks for all who ask while it lasts, and for a moment after."""
+        if self._told is not None and self._clock.seconds() - self._told[0] < REMEMBERED:
+            return self._told[1]
+        if self._waiting is not None:
+            turn: Deferred[Reply] = Deferred()
+            self._waiting.append(turn)
+            return await turn
+        self._waiting = []
+        reply = await self._checked()
+        self._told = self._clock.seconds(), reply
+        waiting, self._waiting = self._waiting, None
+        for turn in waiting:
+            turn.callback(reply)
+        return reply
+
+    async def _checked(self) -> Reply:
+        try:
+            checks = await ensureDeferred(self._asked()).addTimeout(PATIENCE, self._clock)
+        except Exception:
+            log.failure("the readiness checks failed", Failure())
+            return Reply({"status": "unavailable", "checks": {}}, 503)
+        if all(checks.values()):
+            return _OK
+        return Reply({"status": "unavailable", "checks": dict(checks)}, 503)
+
+    async def _asked(self) -> Mapping[str, bool]:
+        return await self._ready()
+
+
+_OK = Reply({"status": "ok"})

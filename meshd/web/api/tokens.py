@@ -1,0 +1,91 @@
+"""Bearer tokens: `/api/tokens/` and `/api/token/…`, for those who sign in with their password.
+
+The secret leaves in the answer to its creation and is kept nowhere; the store has its digest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from meshd.accounts import tokens
+from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
+from meshd.model import Token
+from meshd.web.forms import Form
+from meshd.web.replies import NO_CONTENT, Reply
+from meshd.web.routing import Api, Caller, Who
+from meshd.web.services import Services
+
+_USERNAME = 30
+_LABEL = 100
+_LARGEST_ID = 2**63 - 1
+
+
+class TokenRoutes:
+    def __init__(self, services: Services, random: Callable[[int], bytes] = os.urandom) -> None:
+        self._services = services
+        self._random = random
+
+    def mount(self, api: Api) -> None:
+        api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing)
+        api.route("POST", "/api/token/create/", Who.PASSWORD, self.create)
+        api.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate)
+        api.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate)
+        api.route("POST", "/api/token/delete/", Who.PASSWORD, self.delete)
+
+    async def listing(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = field.optional("username", _USERNAME)
+        found = await self._services.accounts.perform(tokens.listing, caller.id, username)
+        return Reply({"tokens": [described(token) for token in found]})
+
+    async def create(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = field.optional("username", _USERNAME)
+            label = field.text("label", _LABEL)
+            expires_on = field.date("expires_at")
+        secret = new_token(self._random(TOKEN_BYTES))
+        token = await self._services.accounts.perform(
+            tokens.create,
+            caller.id,
+            username,
+            digest=token_digest(secret),
+            label=label,
+            expires_on=expires_on,
+            plans=self._services.topology().plans,
+            now=self._services.now(),
+        )
+        return Reply(described(token, secret))
+
+    async def activate(self, caller: Caller, form: Form) -> Reply:
+        services, plans = self._services, self._services.topology().plans
+        token = await services.accounts.perform(tokens.activate, caller.id, _id(form), plans=plans, now=services.now())
+        return Reply(described(token))
+
+    async def deactivate(self, caller: Caller, form: Form) -> Reply:
+        services = self._services
+        token = await services.accounts.perform(tokens.deactivate, caller.id, _id(form), now=services.now())
+        return Reply(described(token))
+
+    async def delete(self, caller: Caller, form: Form) -> Reply:
+        services = self._services
+        await services.accounts.perform(tokens.delete, caller.id, _id(form), now=services.now())
+        return NO_CONTENT
+
+
+def described(token: Token, secret: str = "") -> dict[str, object]:
+    """A token as the document shows it; with its secret only at its creation."""
+    return {
+        "id": token.id,
+        "label": token.label,
+        **({"token": secret} if secret else {}),
+        "is_active": token.active,
+        "expires_at": token.expires_on or None,
+        "created_at": datetime.fromtimestamp(token.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+    }
+
+
+def _id(form: Form) -> int:
+    with form.reading() as field:
+        return field.whole_number("id", least=1, most=_LARGEST_ID)

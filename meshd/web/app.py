@@ -1,0 +1,68 @@
+"""The API as a whole: what the assembly builds, listens with, and reloads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from twisted.internet.interfaces import IReactorTime
+
+from meshd.topology import Topology
+from meshd.web.api.health import HealthRoutes
+from meshd.web.api.proxies import ProxyRoutes
+from meshd.web.api.subaccounts import SubAccountRoutes
+from meshd.web.api.tokens import TokenRoutes
+from meshd.web.front import TLSFront
+from meshd.web.gate import Gate
+from meshd.web.routing import Api, SignsIn
+from meshd.web.services import Performs, Services
+from meshd.web.site import ApiSite, Bounds
+from meshd.web.tls import ReloadableTLS
+
+Ready = Callable[[], Awaitable[Mapping[str, bool]]]
+
+
+def build_api(
+    reactor: IReactorTime,
+    *,
+    auth: SignsIn,
+    accounts: Performs,
+    topology: Callable[[], Topology],
+    now: Callable[[], float],
+    ready: Ready,
+    random: Callable[[int], bytes] = os.urandom,
+) -> Api:
+    """Every path, mounted."""
+    api = Api(auth, random=random)
+    services = Services(accounts, topology, now)
+    TokenRoutes(services, random).mount(api)
+    ProxyRoutes(services).mount(api)
+    SubAccountRoutes(services).mount(api)
+    HealthRoutes(reactor, ready).mount(api)
+    return api
+
+
+def build_site(
+    reactor: IReactorTime,
+    *,
+    auth: SignsIn,
+    accounts: Performs,
+    topology: Callable[[], Topology],
+    now: Callable[[], float],
+    ready: Ready,
+    random: Callable[[int], bytes] = os.urandom,
+) -> ApiSite:
+    """The API as a factory for plain connections: behind TLS of our own (`tls_factory`) or of the operator's.
+
+    ready() answers a check's name and whether it passed.  To stop: close the ports, then `await site.drain(seconds)`.
+    """
+    api = build_api(reactor, auth=auth, accounts=accounts, topology=topology, now=now, ready=ready, random=random)
+    limits = topology().limits
+    gate = Gate(limits.unauthenticated_per_address, limits.unauthenticated)
+    return ApiSite(api, reactor, bounds=lambda: Bounds.of(topology()), gate=gate)
+
+
+def tls_factory(reactor: IReactorTime, site: ApiSite, certificate: Path, key: Path) -> TLSFront:
+    """The site behind TLS, plain requests redirected.  CertificateError; so does its `reload()`."""
+    return TLSFront(reactor, site, ReloadableTLS(certificate, key))

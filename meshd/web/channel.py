@@ -1,0 +1,280 @@
+"""A client's connection to the API: Twisted's channel, with the bounds that it lacks.
+
+Twisted's has no limit on a body, an idle timer that every byte restarts, and answers to a bad head that a client cannot
+read.  Here each phase of a request has one absolute deadline (head, body, idle), and whatever is refused below the
+routes is refused in the API's own words, by the header alone where that is enough.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.error import ConnectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+from twisted.web.server import Request
+
+from meshd.web.deadline import Deadline
+from meshd.web.gate import Ticket
+from meshd.web.replies import closing_answer
+
+if TYPE_CHECKING:
+    from meshd.web.site import ApiSite
+
+log = Logger()
+
+LINGER = 2.0
+"""Seconds that a refused client may go on sending: closed at once, it would be told "reset" and never why."""
+GRACE = 5.0
+"""Seconds for the last bytes to leave, then the connection is cut."""
+
+_SINGLE = (b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding")
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
+_TARGET = re.compile(rb"[\x21-\x7e]+\Z")
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+
+
+class _Phase(Enum):
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    WORK = auto()
+    CLOSING = auto()
+    """Whatever comes now is not read."""
+
+
+class LimitedRequest(Request):
+    """A request whose body is bounded while it arrives, and kept in memory."""
+
+    channel: ApiChannel
+    content: BytesIO
+    account = ""
+    """The username of who signed in; for the access log."""
+    started = 0.0
+
+    def gotLength(self, length: int | None) -> None:
+        self.content = BytesIO()
+        self.started = self.channel.now()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self.content.tell() + len(data) > self.channel.bounds.body_bytes:
+            self.channel.refuse_body()
+        else:
+            self.content.write(data)
+
+    def getRequestHostname(self) -> bytes:
+        """Nothing here depends on the name that the client used, so nothing it wrote there can upset the routing."""
+        return b"localhost"
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """What broke outside of every route: Twisted would answer in HTML."""
+        log.failure("internal error below the routes", reason)
+        if not self.startedWriting and not self._disconnected:
+            self.channel.refuse(500, "internal error")
+        return reason
+
+
+class ApiChannel(HTTPChannel):
+    """The site makes it, and says its bounds when the connection is made."""
+
+    maxHeaders = totalHeadersSize = 2**31  # Twisted answers 400 to too much; lineReceived is first, and says 431
+    site: ApiSite
+    transport: Any
+    ticket: Ticket | None = None
+
+    def connectionMade(self) -> None:
+        self.bounds = self.site.bounds()
+        self.MAX_LENGTH = self.bounds.line_bytes
+        self._deadline = Deadline(self.site.reactor)
+        self._phase = _Phase.HEAD
+        self._received = self._head_bytes = self._head_lines = 0
+        self._moved = False
+        self.site.open_channels.add(self)
+        super().connectionMade()
+        if self.ticket is None:
+            self.ticket = self.site.gate.enter(self._host())
+        if self.ticket is None:
+            self._cut()
+        else:
+            self._enter(_Phase.HEAD)
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
+        self._deadline.stop()
+        self.signed_in()
+        self.site.closed(self)
+        super().connectionLost(reason)
+
+    def signed_in(self) -> None:
+        """A request on this connection was somebody's: it no longer counts at the gate."""
+        if self.ticket is not None:
+            self.ticket.leave()
+
+    def now(self) -> float:
+        return self.site.reactor.seconds()
+
+    def finish(self) -> None:
+        """Close when the request that is being answered is done; now, if there is none."""
+        if self._phase in (_Phase.IDLE, _Phase.HEAD):
+            self._close()
+        else:
+            self.persistent = False
+
+    # What Twisted calls, in the order of a request.
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._phase is _Phase.CLOSING:
+            return
+        if not self._placed():
+            self._cut()
+            return
+        self._received += len(data)
+        if self._phase is _Phase.IDLE:
+            self._enter(_Phase.HEAD)
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        if self._phase is _Phase.CLOSING:
+            return
+        if self._phase is _Phase.IDLE:
+            self._enter(_Phase.HEAD)
+        self._head_bytes += len(line) + 2
+        self._head_lines += 1
+        if self._head_bytes > self.bounds.head_bytes or self._head_lines > self.bounds.fields + 2:
+            self.refuse(431, "too many header fields")
+        elif line[:1] in (b" ", b"\t"):
+            self.refuse(400, "folded header field")
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        if self._head_lines:
+            self.refuse(431, "header field too long")
+        else:
+            self.refuse(414, "request line too long")
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._phase is not _Phase.CLOSING:
+            super().rawDataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        problem = self._problem()
+        if problem is not None:
+            self.refuse(*problem)
+            return
+        self._enter(_Phase.BODY)
+        super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        if self._phase is not _Phase.CLOSING:
+            self._enter(_Phase.WORK)
+            self._head_bytes = self._head_lines = 0
+            super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        self._received = 0
+        self._enter(_Phase.IDLE if self.persistent else _Phase.CLOSING)  # before super(), which may begin the next
+        super().requestDone(request)
+
+    # Refusals.
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Answer below the routes, read no more, and close when the client had time to see it."""
+        if self._phase is _Phase.CLOSING:
+            return
+        self._phase = _Phase.CLOSING
+        self.setRawMode()
+        self.transport.write(closing_answer(status, detail))
+        self.site.note_refusal(self._host(), status, detail)
+        self._deadline.start(LINGER, self._close)
+
+    def refuse_body(self) -> None:
+        self.refuse(413, f"request body over {self.bounds.body_bytes} bytes")
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Twisted's way of saying no; it has no body, no length and no Connection field."""
+        self.refuse(400, "malformed request")
+
+    def _problem(self) -> tuple[int, str] | None:
+        """What is wrong with a head that Twisted let through.  The path is normalised on the way."""
+        fields = self.requests[-1].requestHeaders
+        if any(len(fields.getRawHeaders(name, [])) > 1 for name in _SINGLE):
+            return 400, "repeated header field"
+        hosts = fields.getRawHeaders(b"host", [])
+        if (not hosts and self._version == b"HTTP/1.1") or not all(map(_HOST.match, hosts)):
+            return 400, "missing or malformed Host"
+        coding = fields.getRawHeaders(b"transfer-encoding", [])
+        if coding and (coding[0].lower() != b"chunked" or self._version != b"HTTP/1.1"):
+            return 501, "transfer coding not supported"
+        if self.length is not None and self.length > self.bounds.body_bytes:
+            return 413, f"request body over {self.bounds.body_bytes} bytes"
+        return self._target_problem()
+
+    def _target_problem(self) -> tuple[int, str] | None:
+        target = _ABSOLUTE.sub(b"", self._path, count=1) if _ABSOLUTE.match(self._path) else self._path
+        if not target.startswith(b"/") or not _TARGET.match(target):
+            return 400, "malformed request target; this is an API, and no proxy"
+        path = unquote_to_bytes(target.partition(b"?")[0])
+        if b"\0" in path or b"#" in target or not _is_utf8(path):
+            return 400, "malformed request target"
+        self._path = target
+        return None
+
+    # Deadlines.
+
+    def _enter(self, phase: _Phase) -> None:
+        self._phase = phase
+        match phase:
+            case _Phase.HEAD:
+                self._deadline.start(self.bounds.head, self._late)
+            case _Phase.BODY:
+                self._deadline.start(self.bounds.body, self._late)
+            case _Phase.IDLE:
+                self._deadline.start(self.bounds.idle, self._close)
+            case _Phase.CLOSING:
+                self._deadline.start(self.bounds.idle, self.transport.abortConnection)
+            case _Phase.WORK:
+                self._deadline.stop()
+
+    def _late(self) -> None:
+        if self._received:
+            self.refuse(408, "request too slow")
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Let go, and see to it that it goes."""
+        self._phase = _Phase.CLOSING
+        self._deadline.start(GRACE, self.transport.abortConnection)
+        self.loseConnection()
+
+    def _cut(self) -> None:
+        self._phase = _Phase.CLOSING
+        self.transport.abortConnection()
+
+    def _placed(self) -> bool:
+        """Whether there is room at the gate for where the first bytes say that they come from."""
+        if self._moved or self.ticket is None:
+            return True
+        self._moved = True
+        return self.ticket.move(self._host())
+
+    def _host(self) -> str:
+        return host_of(self.transport.getPeer())
+
+
+def host_of(address: object) -> str:
+    """The address as text; "" where there is none, as on a unix socket."""
+    return str(getattr(address, "host", ""))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,186 @@
+"""What a client sent, as named texts: strict where it could be read two ways, and every complaint named by its field.
+
+Bytes become a Form; a Form is read inside `with form.reading() as field:`, whose end raises everything that was wrong
+at once.  The messages are worded as Django words them, since the clients of the documented service know those.  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
+
+MAX_FIELDS = 100
+"""threats.md, part 3.  No form of ours has more than ten."""
+
+WHOLE = "__all__"
+"""The name under which a complaint stands that is about no single field, as in Django."""
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+
+
+class FormError(Exception):
+    """The form cannot be accepted: messages by field."""
+
+    def __init__(self, messages: Mapping[str, list[str]], status: int = 400) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, texts in messages.items() for text in texts))
+        self.messages = dict(messages)
+        self.status = status
+        """413 where there was too much, 415 where it was no form at all, else 400."""
+
+    @classmethod
+    def of(cls, text: str, *, field: str = WHOLE, status: int = 400) -> FormError:
+        """One complaint, about the whole form unless a field is named."""
+        return cls({field: [text]}, status)
+
+
+class Form(Mapping[str, str]):
+    """Named texts, each name once, each value valid UTF-8 without NUL.  Names that nobody reads do no harm."""
+
+    __slots__ = ("_texts",)
+
+    def __init__(self, texts: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._texts = texts
+
+    def __getitem__(self, name: str) -> str:
+        return self._texts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """A Reading of this form; leaving the block raises FormError with all that it found wrong."""
+        reading = Reading(self)
+        yield reading
+        if reading.errors:
+            raise FormError(reading.errors)
+
+
+class Reading:
+    """Typed values out of a form.  A wrong one gives a stand-in and is told when the block ends."""
+
+    __slots__ = ("_form", "errors")
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self.errors: dict[str, list[str]] = {}
+
+    def text(self, name: str, longest: int, *, required: bool = False) -> str:
+        """Without the blanks around it; "" where it was not sent."""
+        text = self._stripped(name)
+        if required and not text:
+            self._wrong(name, "This field is required.")
+        return self._bounded(name, text, longest)
+
+    def secret(self, name: str, longest: int) -> str:
+        """As it was sent, blanks included; "" where it was not sent."""
+        return self._bounded(name, self._form.get(name, ""), longest)
+
+    def optional(self, name: str, longest: int) -> str | None:
+        """None where it was not sent, or sent empty."""
+        return self.text(name, longest) or None
+
+    def date(self, name: str) -> str:
+        """An ISO date that exists; "" where it was not sent, or sent blank."""
+        text = self._stripped(name)
+        if text and not _is_date(text):
+            self._wrong(name, "Enter a valid date.")
+        return text
+
+    def whole_number(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
+        """Decimal digits; where it was not sent, the default, or a complaint if there is none."""
+        text = self._stripped(name)
+        if not text and default is not None:
+            return default
+        if not text:
+            self._wrong(name, "This field is required.")
+        if not _WHOLE_NUMBER.match(text):
+            self._wrong(name, "Enter a whole number.")
+            return least
+        number = int(text)
+        if number < least:
+            self._wrong(name, f"Ensure this value is greater than or equal to {least}.")
+        if number > most:
+            self._wrong(name, f"Ensure this value is less than or equal to {most}.")
+        return number
+
+    def _stripped(self, name: str) -> str:
+        return self._form.get(name, "").strip()
+
+    def _bounded(self, name: str, text: str, longest: int) -> str:
+        if len(text) > longest:
+            self._wrong(name, f"Ensure this value has at most {longest} characters (it has {len(text)}).")
+        return text
+
+    def _wrong(self, name: str, text: str) -> None:
+        told = self.errors.setdefault(name, [])
+        if not told:  # the first complaint says it; one that follows from it would only confuse
+            told.append(text)
+
+
+def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Form:
+    """A form of decoded but untrusted pairs.  FormError."""
+    texts: dict[str, str] = {}
+    errors: dict[str, list[str]] = {}
+    for raw_name, raw_value in pairs:
+        name, value = _text(raw_name, WHOLE), _text(raw_value, shown(raw_name))
+        if name in texts:
+            errors[shown(raw_name)] = ["This field was sent more than once."]
+        texts[name] = value
+    if errors:
+        raise FormError(errors)
+    return Form(MappingProxyType(texts))
+
+
+def from_urlencoded(data: bytes) -> Form:
+    """`application/x-www-form-urlencoded`, as a body or as a query.  FormError.
+
+    Only "&" separates: a reader that also splits at ";" sees other fields than the writer wrote.  A "%" that begins no
+    escape stands for itself, as the URL standard has it.
+    """
+    parts = [part for part in data.split(b"&") if part]
+    if len(parts) > MAX_FIELDS:
+        raise too_many()
+    split = (part.partition(b"=") for part in parts)
+    return from_pairs((_unquoted(name), _unquoted(value)) for name, _, value in split)
+
+
+def too_many() -> FormError:
+    """The complaint about more fields than MAX_FIELDS."""
+    return FormError.of(f"Too many fields: at most {MAX_FIELDS}.", status=413)
+
+
+def shown(name: bytes) -> str:
+    """A field's name as an error may repeat it: printable ASCII, short."""
+    return name[:100].decode("ascii", "replace").encode("ascii", "backslashreplace").decode("ascii") or WHOLE
+
+
+def _unquoted(part: bytes) -> bytes:
+    return unquote_to_bytes(part.replace(b"+", b" "))
+
+
+def _text(raw: bytes, field: str) -> str:
+    if b"\0" in raw:
+        raise FormError.of("Null characters are not allowed.", field=field)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise FormError.of("Enter valid UTF-8.", field=field) from None
+
+
+def _is_date(text: str) -> bool:
+    if not _DATE.match(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""How many connections may be open to the API: those of nobody yet, by address and in all.
+
+A connection counts as nobody's from its first moment until a request on it has signed in; after that it is bounded by
+its idle time and by the process's descriptors, and no office behind one address is shut out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from twisted.logger import Logger
+
+from meshd.auth.secrets import ban_address
+
+log = Logger()
+
+
+class Gate:
+    """per_address and in_all bound the connections that nobody has signed in on."""
+
+    def __init__(self, per_address: int, in_all: int) -> None:
+        self.per_address = per_address
+        self.in_all = in_all
+        self._counts: Counter[str] = Counter()
+        self._shut = False
+
+    def __len__(self) -> int:
+        return self._counts.total()
+
+    def enter(self, host: str) -> Ticket | None:
+        """None where there is no room.  host is "" for a peer without an address, which only the sum bounds."""
+        ticket = Ticket(self)
+        return ticket if ticket.move(host) else None
+
+    def admit(self, key: str) -> bool:
+        """Count one more under the key, if there is room."""
+        full = len(self) >= self.in_all or (key != "" and self._counts[key] >= self.per_address)
+        self._tell(full)
+        if not full:
+            self._counts[key] += 1
+        return not full
+
+    def release(self, key: str) -> None:
+        self._counts[key] -= 1
+        if self._counts[key] <= 0:
+            del self._counts[key]
+
+    def _tell(self, full: bool) -> None:
+        """Once when it shuts and once when it opens: a flood must not flood the log too."""
+        if full != self._shut:
+            self._shut = full
+            log.warn("API connections refused: too many unauthenticated ones") if full else log.info(
+                "API connections accepted again"
+            )
+
+
+class Ticket:
+    """One connection's place at the gate."""
+
+    __slots__ = ("_gate", "_key")
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._key: str | None = None
+
+    def move(self, host: str) -> bool:
+        """Count under this address from now on: behind a balancer the client's is known only with the first bytes.
+
+        False where there is no room; the place is given up then.
+        """
+        key = ban_address(host) if host else ""
+        if key == self._key:
+            return True
+        self.leave()
+        if not self._gate.admit(key):
+            return False
+        self._key = key
+        return True
+
+    def leave(self) -> None:
+        """Signed in, or gone; once more does no harm."""
+        if self._key is not None:
+            self._gate.release(self._key)
+            self._key = None

@@ -1,0 +1,107 @@
+"""What the API answers, as values, and the shapes that its errors have.
+
+400 is `{"field": ["message", …]}` (a complaint about no single field stands under `__all__`), every other error is
+`{"detail": "message"}`.  A reason of `auth.service` becomes a status here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from meshd.model import Refusal
+from meshd.web.forms import WHOLE
+
+CHALLENGES = ('Basic realm="meshd", charset="UTF-8"', 'Bearer realm="meshd"')
+"""One field each: clients that read only the first are the ones that know only Basic."""
+
+STORE_PAUSE = 5
+"""Seconds to wait when the store is away: it is asked again about as often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its JSON, or nothing at all where body is `EMPTY`."""
+
+    body: object
+    status: int = 200
+    fields: tuple[tuple[str, str], ...] = field(default=())
+    """Beyond those that every answer has; a name may come twice."""
+
+    def content(self) -> bytes:
+        """The bytes of the body.  Spaced as the documents print it, ASCII only."""
+        return b"" if self.body is EMPTY else json.dumps(self.body, allow_nan=False).encode("ascii")
+
+
+EMPTY = object()
+
+NO_CONTENT = Reply(EMPTY, 204)
+"""What a deletion answers, where the document says 204."""
+
+
+def wrong(messages: Mapping[str, list[str]], status: int = 400) -> Reply:
+    """A form that cannot be accepted.  Only 400 has the shape with fields."""
+    if status == 400:
+        return Reply(dict(messages), 400)
+    return refused(status, " ".join(text for texts in messages.values() for text in texts))
+
+
+def refused(status: int, detail: str, retry_after: int = 0, *fields: tuple[str, str]) -> Reply:
+    """Any error in the one shape that its status has; retry_after in seconds, 0 for none."""
+    pause = (("Retry-After", str(retry_after)),) if retry_after else ()
+    body: object = {WHOLE: [detail]} if status == 400 else {"detail": detail}
+    return Reply(body, status, (*pause, *fields))
+
+
+def unauthenticated(detail: str) -> Reply:
+    """401 with both challenges."""
+    return refused(401, detail, 0, *(("WWW-Authenticate", challenge) for challenge in CHALLENGES))
+
+
+def unavailable(retry_after: int = STORE_PAUSE) -> Reply:
+    return refused(503, "temporarily unavailable, try again", retry_after)
+
+
+def internal_error(id_: str) -> Reply:
+    """Our own fault.  The id stands in the log beside what happened."""
+    return refused(500, f"internal error, id {id_}")
+
+
+def not_admitted(refusal: Refusal) -> Reply | None:
+    """The answer to who was not let in; None for a reason that no sign-in can have.
+
+    An inactive account gets 402, the documents' status for an account that may not be used for now: its credentials
+    were right, and 401 would make its programs ask again and be banned.  A banned caller is not told whether its
+    password was right, since nobody looked.
+    """
+    match refusal.reason:
+        case "auth-required":
+            return unauthenticated("authentication required")
+        case "auth-invalid":
+            return unauthenticated("invalid credentials")
+        case "auth-banned":
+            return refused(429, "too many failures", max(refusal.retry_after, 1))
+        case "account-inactive":
+            return refused(402, "account inactive")
+        case "auth-unavailable":
+            return unavailable(refusal.retry_after or STORE_PAUSE)
+        case _:
+            return None
+
+
+def closing_answer(status: int, detail: str, *fields: tuple[str, str]) -> bytes:
+    """A whole answer, written below the routes; the connection ends with it."""
+    reply = refused(status, detail, 0, *fields)
+    content = reply.content()
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Server: meshd",
+        "Cache-Control: no-store",
+        *(f"{name}: {value}" for name, value in reply.fields),
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+        "Connection: close",
+    ]
+    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + content

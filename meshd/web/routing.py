@@ -1,0 +1,253 @@
+"""The path of an API request: credentials, then the form, then five lines of a route, then bytes.
+
+`Api.route()` is the only way to mount a path that acts on an account, and what it mounts has signed its caller in
+before the route is called; a route takes a Caller and a Form and returns a Reply, and never sees the request.  A client
+that hangs up ends nothing: what was begun is finished, for nobody could tell how far it had come.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, Protocol
+
+from klein import Klein
+from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from meshd.accounts.errors import AccountError, Invalid
+from meshd.model import Account, Admission, Refusal
+from meshd.store.interface import StoreUnavailable
+from meshd.web.bodies import read_body
+from meshd.web.channel import host_of
+from meshd.web.forms import Form, FormError, from_urlencoded
+from meshd.web.replies import (
+    EMPTY,
+    STORE_PAUSE,
+    Reply,
+    internal_error,
+    not_admitted,
+    refused,
+    unauthenticated,
+    unavailable,
+    wrong,
+)
+
+log = Logger()
+
+_EVERY_ANSWER = (
+    ("Server", "meshd"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""No Strict-Transport-Security: it would bind every port of the operator's host, and this is one of them."""
+
+
+class SignsIn(Protocol):
+    """What we ask of `auth.service`."""
+
+    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal: ...
+
+
+class Who(Enum):
+    """Whose credentials open a route."""
+
+    ANY = "a password or a bearer token"
+    PASSWORD = "a password"  # noqa: S105
+    """For what a stolen token must not be able to do: make itself permanent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, signed in."""
+
+    admission: Admission
+
+    @property
+    def account(self) -> Account:
+        return self.admission.account
+
+    @property
+    def id(self) -> int:
+        return self.admission.account.id
+
+
+@dataclass(slots=True)
+class Call:
+    """A request, as much of it as decides its answer."""
+
+    method: str
+    path: str
+    peer: str
+    """The address of the client; "" where it has none, as on a unix socket."""
+    authorization: bytes | None = None
+    query: bytes = b""
+    content_type: bytes | None = None
+    body: bytes = b""
+    account: str = ""
+    """The username, once it is known; for the access log."""
+
+
+Route = Callable[[Caller, Form], Awaitable[Reply]]
+OpenRoute = Callable[[], Awaitable[Reply]]
+Answer = Callable[[Call], Awaitable[Reply]]
+
+
+class Api:
+    """The paths of the API and how each is answered."""
+
+    def __init__(self, auth: SignsIn, *, random: Callable[[int], bytes] = os.urandom) -> None:
+        self._auth = auth
+        self._random = random
+        self._running: set[Deferred[None]] = set()
+        self._answers: dict[tuple[str, str], Answer] = {}
+        self._app = Klein()
+        self._app.url_map.merge_slashes = False  # `/api//ips/` is no path of ours, and a redirect would lose a form
+        self._app.handle_errors(HTTPException)(self._unrouted)
+        self._app.handle_errors(Exception)(self._broken)
+
+    def route(self, method: str, path: str, who: Who, route: Route) -> None:
+        """Mount a path for those who sign in.  With and without its trailing slash; HEAD comes with GET."""
+        self._mount(method, path, partial(self._signed, who, route))
+
+    def open(self, path: str, route: OpenRoute) -> None:
+        """Mount a GET for everyone.  It is told nothing of the request."""
+        self._mount("GET", path, lambda call: route())
+
+    @property
+    def mounted(self) -> frozenset[tuple[str, str]]:
+        """(method, path) of all that was mounted."""
+        return frozenset(self._answers)
+
+    def resource(self) -> Any:
+        """The root resource for a Site."""
+        return self._app.resource()
+
+    async def call(self, path: str, call: Call) -> Reply:
+        """The answer of the mounted path, whatever happens on the way: the one place where all is caught."""
+        try:
+            return await self._answers[call.method, path](call)
+        except FormError as error:
+            return wrong(error.messages, error.status)
+        except Invalid as error:
+            return wrong(error.messages)
+        except AccountError as error:
+            return refused(error.status, error.detail, STORE_PAUSE if error.status == 503 else 0)
+        except StoreUnavailable:
+            return unavailable()
+        except Exception:
+            return self._reported(call.method, call.path, Failure())
+
+    async def settled(self) -> None:
+        """Wait until everything that was begun is done, also for clients that have gone."""
+        while self._running:
+            await DeferredList(list(self._running))
+
+    async def _signed(self, who: Who, route: Route, call: Call) -> Reply:
+        outcome = await self._auth.sign_in(call.peer, call.authorization)
+        if isinstance(outcome, Refusal):
+            reply = not_admitted(outcome)
+            if reply is None:
+                raise AssertionError(f"a sign-in cannot end in {outcome.reason!r}")
+            return reply
+        call.account = outcome.account.username
+        if who is Who.PASSWORD and outcome.source != "password":
+            return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
+        return await route(Caller(outcome), _form(call))
+
+    def _mount(self, method: str, path: str, answer: Answer) -> None:
+        assert (method, path) not in self._answers
+        assert method in ("GET", "POST")
+        self._answers[method, path] = answer
+
+        def endpoint(request: Any) -> Deferred[bytes]:
+            return self._respond(path, request)
+
+        self._app.route(path, methods=[method], strict_slashes=False, endpoint=f"{method} {path}")(endpoint)
+
+    def _respond(self, path: str, request: Any) -> Deferred[bytes]:
+        """Klein cancels what it is given when the client goes; the work runs on behind it."""
+        call = _call(request)
+        client: Deferred[Reply] = Deferred(canceller=lambda _: None)
+
+        async def work() -> None:
+            reply = await self.call(path, call)
+            if not client.called:
+                client.callback(reply)
+
+        def written(reply: Reply) -> bytes:
+            request.account = call.account
+            return _written(reply, request)
+
+        running = ensureDeferred(work())
+        self._running.add(running)
+        running.addErrback(self._lost, call).addCallback(lambda _: self._running.discard(running))
+        return client.addCallback(written)
+
+    def _lost(self, failure: Failure, call: Call) -> None:
+        log.failure("the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
+
+    def _unrouted(self, request: Any, failure: Failure) -> bytes:
+        error = failure.value
+        if isinstance(error, MethodNotAllowed):
+            allow = ("Allow", ", ".join(sorted(error.valid_methods or ())))
+            return _written(refused(405, "method not allowed", 0, allow), request)
+        return _written(refused(404, "not found"), request)
+
+    def _broken(self, request: Any, failure: Failure) -> bytes:
+        path = request.path.decode("latin-1")
+        return _written(self._reported(request.method.decode("latin-1"), path, failure), request)
+
+    def _reported(self, method: str, path: str, failure: Failure) -> Reply:
+        id_ = self._random(8).hex()
+        log.failure("internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path)
+        return internal_error(id_)
+
+
+def _form(call: Call) -> Form:
+    """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
+
+    Dropped silently they would act on another account than the one that was meant.
+    """
+    query = from_urlencoded(call.query)
+    if call.method == "GET":
+        return query
+    if query:
+        raise FormError({name: ["Send this field in the body of the request."] for name in query})
+    return read_body(call.content_type, call.body)
+
+
+def _call(request: Any) -> Call:
+    method = request.method.decode("latin-1")
+    return Call(
+        method="GET" if method == "HEAD" else method,
+        path=request.path.decode("latin-1"),
+        peer=host_of(request.getClientAddress()),
+        authorization=request.getHeader(b"authorization"),
+        query=request.uri.partition(b"?")[2],
+        content_type=request.getHeader(b"content-type"),
+        body=request.content.read(),
+    )
+
+
+def _written(reply: Reply, request: Any) -> bytes:
+    """Set all but the body on the request, and return the body."""
+    content = reply.content()
+    request.setResponseCode(reply.status)
+    fields = request.responseHeaders
+    for name, value in _EVERY_ANSWER:
+        fields.setRawHeaders(name, [value])
+    for name, value in reply.fields:
+        fields.addRawHeader(name, value)
+    if reply.body is not EMPTY:
+        fields.setRawHeaders("Content-Type", ["application/json"])
+    if reply.status != 204:
+        fields.setRawHeaders("Content-Length", [str(len(content))])
+    return content

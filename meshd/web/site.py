@@ -1,0 +1,112 @@
+"""The API's Site: who may connect, how long things may take, and one line in the log for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.web.server import Site
+
+from meshd.topology import Topology
+from meshd.web.channel import ApiChannel, LimitedRequest, host_of
+from meshd.web.gate import Gate
+from meshd.web.routing import Api
+
+log = Logger()
+
+_PATH_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Seconds and bytes of one connection."""
+
+    head: float = 10
+    """From the connection, or from the first byte of a later request, to the blank line; the TLS handshake included."""
+    body: float = 30
+    """64 KiB in this time is slower than any modem that still works."""
+    idle: float = 60
+    line_bytes: int = 16 * 1024
+    head_bytes: int = 32 * 1024
+    fields: int = 100
+    body_bytes: int = 64 * 1024
+
+    @classmethod
+    def of(cls, topology: Topology) -> Bounds:
+        """Those that the operator sets; a connection keeps what held when it was made."""
+        return cls(
+            head=topology.timeouts.head,
+            idle=topology.timeouts.keep_alive,
+            line_bytes=topology.limits.request_line_bytes,
+            head_bytes=topology.limits.head_bytes,
+        )
+
+
+class ApiSite(Site):
+    """A factory of ApiChannels.  Its log goes through twisted.logger; a query or a credential is never in it."""
+
+    def __init__(self, api: Api, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate) -> None:
+        super().__init__(
+            api.resource(), requestFactory=LimitedRequest, timeout=0, reactor=reactor, parsePOSTFormSubmission=False
+        )
+        self.api = api
+        self.timeOut = None  # ApiChannel has deadlines of its own
+        self.bounds = bounds
+        self.gate = gate
+        self.open_channels: set[ApiChannel] = set()
+        self._emptied: Deferred[None] | None = None
+
+    def protocol(self) -> ApiChannel:  # type: ignore[override]
+        """HTTP/1.1 always: Twisted's own would turn to HTTP/2 where that is installed, and leave the limits behind."""
+        return ApiChannel()
+
+    def startFactory(self) -> None:
+        """No log file, and no timer for its dates."""
+
+    def stopFactory(self) -> None:
+        """Nothing was started."""
+
+    def log(self, request: LimitedRequest) -> None:  # type: ignore[override]
+        """Called when a request has been answered."""
+        if request.account:
+            request.channel.signed_in()
+        log.info(
+            "api {client} {method} {path} {status} {account} {sent} bytes {seconds:.3f} s",
+            client=host_of(request.getClientAddress()),
+            method=request.method.decode("latin-1"),
+            path=request.path[:_PATH_SHOWN].decode("latin-1"),
+            status=request.code,
+            account=request.account or "-",
+            sent=request.sentLength,
+            seconds=self.reactor.seconds() - request.started,
+        )
+
+    def note_refusal(self, client: str, status: int, detail: str) -> None:
+        """A request that never reached a route."""
+        log.info("api {client} refused {status} {detail}", client=client, status=status, detail=detail)
+
+    def closed(self, channel: ApiChannel) -> None:
+        """The channel's connection is gone."""
+        self.open_channels.discard(channel)
+        if not self.open_channels and self._emptied is not None:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    async def drain(self, seconds: float) -> None:
+        """Close what is idle, let requests be answered for so long, then cut the rest."""
+        for channel in list(self.open_channels):
+            channel.finish()
+        if self.open_channels:
+            late = self.reactor.callLater(seconds, self._cut)
+            self._emptied = Deferred()
+            await self._emptied
+            if late.active():
+                late.cancel()
+        await self.api.settled()
+
+    def _cut(self) -> None:
+        for channel in list(self.open_channels):
+            channel.transport.abortConnection()

@@ -1,0 +1,101 @@
+"""TLS of the API listener: Mozilla's "intermediate" profile (version 5.8), and a certificate that can be swapped.
+
+A new certificate is used from the next handshake on; where it cannot be used, the old one stays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from OpenSSL import SSL
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from zope.interface import implementer
+
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "ECDHE-ECDSA-CHACHA20-POLY1305",
+    "ECDHE-RSA-CHACHA20-POLY1305",
+)
+"""Of TLS 1.2.  The client's order decides, as the profile has it."""
+CIPHERS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
+
+_ALPN = b"http/1.1"
+
+
+class CertificateError(Exception):
+    """The certificate or its key cannot be used; one line that names the file and the reason."""
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class ReloadableTLS:
+    """Server connections with the certificate chain and the key of two PEM files."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self._certificate = certificate
+        self._key = key
+        self._context = server_context(certificate, key)
+
+    def reload(self) -> None:
+        """Read both files again.  CertificateError, and then nothing has changed."""
+        self._context = server_context(self._certificate, self._key)
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return SSL.Connection(self._context, None)
+
+
+def server_context(certificate: Path, key: Path) -> SSL.Context:
+    """A context of the profile with this chain and key.  CertificateError."""
+    _check_pair(certificate, key)
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(":".join(CIPHERS).encode("ascii"))
+    context.set_tls13_ciphersuites(":".join(CIPHERS_13).encode("ascii"))
+    context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_alpn_select_callback(lambda _, offered: _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS)
+    try:
+        context.use_certificate_chain_file(str(certificate))
+        context.use_privatekey_file(str(key))
+        context.check_privatekey()
+    except SSL.Error as error:
+        raise CertificateError(f"certificate {certificate} with key {key}: {_reason(error)}") from error
+    return context
+
+
+def _check_pair(certificate: Path, key: Path) -> None:
+    """Read both in Python first: OpenSSL's own errors name no file, and it would ask the terminal for a passphrase."""
+    chain, private = _read(certificate, "certificate"), _read(key, "key")
+    try:
+        leaf = x509.load_pem_x509_certificates(chain)[0]
+    except ValueError as error:
+        raise CertificateError(f"certificate file {certificate}: no certificate in PEM form") from error
+    try:
+        loaded = load_pem_private_key(private, password=None)
+    except TypeError as error:
+        raise CertificateError(f"key file {key}: the key is encrypted; meshd needs one without a passphrase") from error
+    except ValueError as error:
+        raise CertificateError(f"key file {key}: no private key in PEM form") from error
+    public = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if loaded.public_key().public_bytes(*public) != leaf.public_key().public_bytes(*public):
+        raise CertificateError(f"key file {key}: not the key of the certificate in {certificate}")
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{what} file {path}: {error.strerror or error}") from error
+
+
+def _reason(error: SSL.Error) -> str:
+    """The last of OpenSSL's (library, function, reason) triples."""
+    try:
+        return str(error.args[0][-1][-1])
+    except (IndexError, TypeError):
+        return "cannot be used"

@@ -1,0 +1,293 @@
+"""Wrong credentials: what counts, what it leads to, for whom and how long."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.auth.secrets import new_token
+from meshd.model import Admission, Ban, Refusal
+from meshd.store.statements import bans, tokens
+from tests.auth.world import OTHER, PEER, DirectStore, World, basic, bearer, said
+
+RIGHT = basic("alice:secret")
+
+
+class Installation(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = World(self)
+        self.alice = self.world.account("alice", "secret")
+        self.bob = self.world.account("bob", "secret")
+
+    def guess(self, number: int, name: str = "alice", peer: str = PEER) -> str:
+        return self.world.reason(basic(f"{name}:wrong{number}"), peer=peer)
+
+    def ban(self, name: str = "alice", peer: str = PEER) -> None:
+        for number in range(4):
+            self.assertEqual(self.guess(number, name, peer), "auth-invalid")
+
+
+class ProxyTests(Installation):
+    def test_the_fifth_is_refused_for_three_hours(self) -> None:
+        """Four wrong ones say no more than that they are wrong; then even the right one is refused, for three hours."""
+        self.ban()
+        self.assertEqual(self.world.ask(RIGHT), Refusal("auth-banned", retry_after=10_800))
+        self.world.clock.advance(10_799)
+        self.assertEqual(self.world.ask(RIGHT), Refusal("auth-banned", retry_after=1))
+        self.world.clock.advance(1)
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+
+    def test_whom_a_ban_concerns(self) -> None:
+        """That name, in any case, from that address; no other name, no token, no other address."""
+        secret, _ = self.world.token(self.alice)
+        self.ban()
+        table = {
+            "the name": (RIGHT, PEER, "auth-banned"),
+            "in capitals": (basic("ALICE:secret"), PEER, "auth-banned"),
+            "with a sticky key": (basic("alice:key:secret"), PEER, "auth-banned"),
+            "by the mapped address": (RIGHT, f"::ffff:{PEER}", "auth-banned"),
+            "another name": (basic("bob:secret"), PEER, "bob"),
+            "the account's token": (bearer(secret), PEER, "alice"),
+            "and in a Basic field": (basic(f"alice:{secret}"), PEER, "alice"),
+            "from elsewhere": (RIGHT, OTHER, "alice"),
+            "without a credential": (None, PEER, "auth-required"),
+        }
+        for sentence, (field, peer, expected) in table.items():
+            self.assertEqual(self.world.reason(field, peer=peer), expected, sentence)
+
+    def test_a_remembered_credential_is_banned_too(self) -> None:
+        """That the right password was seen before a neighbour guessed makes no difference."""
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+        self.ban()
+        self.assertEqual(said(self.world.service.recall("us", PEER, RIGHT, None)), "auth-banned")
+        self.assertEqual(said(self.world.service.recall("us", OTHER, RIGHT, None)), "")
+        self.assertEqual(self.world.reason(RIGHT, peer=OTHER), "alice")
+
+    def test_a_ban_costs_no_hash(self) -> None:
+        """Neither right nor wrong passwords are hashed while a ban holds."""
+        self.ban()
+        self.world.hasher.runs.clear()
+        self.world.store.asked.clear()
+        for field in (RIGHT, basic("alice:wrong9"), basic("alice:key:secret")):
+            self.assertEqual(self.world.reason(field), "auth-banned")
+        self.assertEqual((self.world.hasher.runs, self.world.store.asked), ([], []))
+
+    def test_ipv6_neighbours_in_a_64_are_one(self) -> None:
+        """Hopping through one's own /64 bypasses nothing; the next /64 is somebody else."""
+        for number in range(4):
+            self.guess(number, peer=f"2001:db8::{number + 1}")
+        self.assertEqual(self.world.reason(RIGHT, peer="2001:db8::ffff"), "auth-banned")
+        self.assertEqual(self.world.reason(RIGHT, peer="2001:db8:0:1::1"), "alice")
+
+    def test_the_window(self) -> None:
+        """Failures of more than ten minutes ago do not count."""
+        for number in range(3):
+            self.guess(number)
+        self.world.clock.advance(600)
+        self.guess(3)
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+
+    def test_the_same_wrong_credential_counts_once_in_ten_seconds(self) -> None:
+        """A client that tries four times at once is not banned for one typing error; one that goes on is."""
+        for _ in range(10):
+            self.assertEqual(self.guess(0), "auth-invalid")
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+        self.assertEqual(len(self.world.hasher.runs), 2)
+        for _ in range(3):
+            self.world.clock.advance(10)
+            self.assertEqual(self.guess(0), "auth-invalid")
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+
+    def test_the_same_credential_from_two_addresses(self) -> None:
+        """What is remembered as wrong still counts for each address, without another hash."""
+        for _ in range(4):
+            for peer in (PEER, OTHER):
+                self.guess(0, peer=peer)
+            self.world.clock.advance(10)
+        for peer in (PEER, OTHER):
+            self.assertEqual(self.world.reason(RIGHT, peer=peer), "auth-banned")
+
+    def test_what_is_no_guess(self) -> None:
+        """No credential, another scheme, an unreadable field, the origin's own: nothing was guessed."""
+        for field in (None, b"Digest abc", b"Basic ***", b"Basic", b"Bearer ", b""):
+            for _ in range(30):
+                self.world.clock.advance(11)
+                self.world.ask(field)
+        self.assertNotIn("failed", self.world.store.asked)
+        self.world.ask(None, b"Bearer not-ours")
+        self.assertNotIn("failed", self.world.store.asked)
+
+    def test_one_wrong_token_again_and_again(self) -> None:
+        """A program with a revoked token bans that token, not the one that replaces it, nor the password."""
+        old, token = self.world.token(self.alice)
+        self.world.store.now(tokens.set_active, token.id, False)
+        for _ in range(4):
+            self.assertEqual(self.world.reason(bearer(old)), "auth-invalid")
+            self.world.clock.advance(10)
+        self.assertEqual(self.world.reason(bearer(old)), "auth-banned")
+        new, _ = self.world.token(self.alice)
+        self.assertEqual(self.world.reason(bearer(new)), "alice")
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+
+    def test_many_names_ban_the_address(self) -> None:
+        """Twenty names or tokens tried from one address are refused whole; an address that is listed stays listed."""
+        self.world.list_address(self.bob, PEER)
+        for number in range(19):
+            self.guess(0, f"name{number}")
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+        self.world.ask(bearer(new_token()))
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+        self.assertEqual(self.world.reason(bearer(new_token())), "auth-banned")
+        self.assertEqual(self.world.reason(RIGHT, peer=OTHER), "alice")
+        self.assertEqual(self.world.reason(), "bob")
+
+    def test_names_that_cannot_be_are_one_name(self) -> None:
+        """Rubbish for user-ids neither fills the store nor bans the address."""
+        for number in range(30):
+            self.guess(number, f"no name {number}")
+        self.assertEqual(self.guess(0, "another rubbish"), "auth-banned")
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+
+    def test_limits(self) -> None:
+        """The numbers are settings; 0 failures means that nobody is ever banned, 0 names that no address is."""
+        for settings, tries, expected in (
+            ({"failures": 2, "ban_seconds": 60}, 2, "auth-banned"),
+            ({"failures": 0}, 30, "alice"),
+        ):
+            self.world = World(self, **settings)
+            self.world.account("alice", "secret")
+            for number in range(tries):
+                self.guess(number)
+            self.assertEqual(self.world.reason(RIGHT), expected)
+        self.world = World(self, names_per_address=0)
+        self.world.account("alice", "secret")
+        for number in range(30):
+            self.guess(0, f"name{number}")
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+
+    def test_guesses_at_once_meet_the_ban(self) -> None:
+        """Of many different guesses in one moment, four are hashed, the rest refused."""
+        gate = self.world.hasher.gate = Deferred()
+        begun = [self.world.begin(basic(f"alice:wrong{number}")) for number in range(200)]
+        self.assertEqual(len(self.world.hasher.runs), 1)
+        gate.callback(None)
+        answers = [said(self.successResultOf(one)) for one in begun]
+        self.assertEqual(answers, ["auth-invalid"] * 4 + ["auth-banned"] * 196)
+        self.assertEqual(len(self.world.hasher.runs), 4)
+
+
+class ApiTests(Installation):
+    def test_each_counts(self) -> None:
+        """The same wrong credential, four times in one moment, is four failures; a fifth is not hashed."""
+        for _ in range(4):
+            self.assertEqual(said(self.world.sign_in(basic("alice:wrong"))), "auth-invalid")
+        self.assertEqual(self.world.sign_in(RIGHT), Refusal("auth-banned", retry_after=10_800))
+        self.assertEqual(self.world.hasher.runs, ["wrong"])
+
+    def test_each_counts_though_they_come_at_once(self) -> None:
+        """Four that share one look-up are four failures all the same."""
+        gate = self.world.hasher.gate = Deferred()
+        begun = [
+            Deferred.fromCoroutine(self.world.service.sign_in(PEER, basic("alice:wrong"))) for _ in range(4)
+        ]
+        gate.callback(None)
+        self.assertEqual([said(self.successResultOf(one)) for one in begun], ["auth-invalid"] * 4)
+        self.assertEqual(said(self.world.sign_in(RIGHT)), "auth-banned")
+
+    def test_one_count_for_proxy_and_api(self) -> None:
+        """Two here and two there make four, and a ban holds in both."""
+        for number in range(2):
+            self.guess(number)
+            self.world.sign_in(basic(f"alice:wrong{number}"))
+        self.assertEqual(said(self.world.sign_in(RIGHT)), "auth-banned")
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+
+    def test_a_remembered_sign_in_is_banned_too(self) -> None:
+        """As at the proxy."""
+        self.assertIsInstance(self.world.sign_in(RIGHT), Admission)
+        self.ban()
+        self.assertEqual(said(self.world.sign_in(RIGHT)), "auth-banned")
+
+
+class NodesTests(Installation):
+    def setUp(self) -> None:
+        super().setUp()
+        self.second = World(self, self.world.store)
+
+    def test_failures_on_two_nodes_are_one_count(self) -> None:
+        """Two on each node make four."""
+        for number in range(2):
+            self.guess(number)
+            self.second.ask(basic(f"alice:other{number}"))
+        self.assertEqual(self.second.reason(RIGHT), "auth-banned")
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+
+    def test_a_ban_reaches_a_node_that_remembers(self) -> None:
+        """Within a second a remembered credential is refused on the other node, and let in when the ban is lifted."""
+        self.assertEqual(self.second.reason(RIGHT), "alice")
+        self.second.now(self.second.service.start())
+        self.ban()
+        self.second.clock.advance(1)
+        self.assertEqual(said(self.second.service.recall("us", PEER, RIGHT, None)), "auth-banned")
+        self.assertEqual(self.world.store.now(bans.lift, PEER, "alice"), 1)
+        self.second.clock.advance(1)
+        self.assertEqual(said(self.second.service.recall("us", PEER, RIGHT, None)), "alice")
+        self.second.now(self.second.service.stop())
+        self.assertEqual(self.second.clock.getDelayedCalls(), [])
+
+    def test_a_ban_survives_a_restart(self) -> None:
+        """Who starts reads the bans first."""
+        self.ban()
+        third = World(self, self.world.store)
+        third.now(third.service.start())
+        third.store.asked.clear()
+        self.assertEqual(third.reason(RIGHT), "auth-banned")
+        self.assertEqual(third.store.asked, [])
+        third.now(third.service.stop())
+
+    def test_an_unread_ban_is_found_before_the_hash(self) -> None:
+        """A node that has not read the bans yet finds one in the same question that it asks about the name."""
+        self.ban()
+        self.assertEqual(self.second.reason(RIGHT), "auth-banned")
+        self.assertEqual(self.second.hasher.runs, [])
+
+
+class OutageTests(Installation):
+    def test_failures_are_counted_while_the_store_is_away(self) -> None:
+        """A store that goes away between the question and the count loses no failure and lets nobody in."""
+        self.world.now(self.world.service.start())
+        for number in range(4):
+            self.world.hasher.gate = gate = Deferred()
+            begun = self.world.begin(basic(f"alice:wrong{number}"))
+            self.world.store.away = True
+            gate.callback(None)
+            self.assertEqual(said(self.successResultOf(begun)), "auth-invalid")
+            self.world.store.away = False
+        self.world.hasher.gate = None
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+        self.world.clock.advance(1)
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+        found = self.world.store.now(bans.find, PEER, "alice", int(self.world.wall()))
+        self.assertIsInstance(found, Ban)
+        self.world.now(self.world.service.stop())
+
+    def test_reading_goes_on_after_an_outage(self) -> None:
+        """Bans known before it hold throughout; the store is asked again each second."""
+        self.ban()
+        self.world.now(self.world.service.start())
+        self.world.store.away = True
+        self.world.clock.pump([1] * 5)
+        self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+        self.world.store.away = False
+        self.world.store.now(bans.lift, PEER, "alice")
+        self.world.clock.advance(1)
+        self.assertEqual(self.world.reason(RIGHT), "alice")
+        self.world.now(self.world.service.stop())
+
+
+class StoreDouble(SynchronousTestCase):
+    def test_the_double_is_a_real_store(self) -> None:
+        """What these tests run on carries out real statements."""
+        store = DirectStore(self)
+        store.now(bans.add, Ban(PEER, "alice", 2**40))
+        self.assertEqual(store.now(bans.active, 0, 10), [Ban(PEER, "alice", 2**40)])

@@ -1,0 +1,154 @@
+"""Bans in memory, and the counting while the store is away."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.auth.bans import BanTable, Failure, name_of_token, name_of_user
+from meshd.auth.recent import Recent
+from meshd.model import Ban
+
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+
+NAMES = {
+    "a username in lower case": ("Alice.B@example", "alice.b@example"),
+    "one that nobody can have": ("al ice", "(malformed)"),
+    "one that is too long": ("a" * 31, "(malformed)"),
+    "an empty one": ("", "(malformed)"),
+    "a look-alike letter is none of ours": ("\u212aate", "(malformed)"),
+    "nor is a NUL": ("alice\0", "(malformed)"),
+    "nor a line's end": ("alice\n", "(malformed)"),
+}
+
+LEFT = {
+    "the pair that is banned": (HERE, "alice", 100),
+    "another name from there": (HERE, "bob", 0),
+    "that name from elsewhere": (THERE, "alice", 0),
+    "any name from an address that is banned whole": ("192.0.2.3", "carol", 50),
+    "the longer of two bans": ("192.0.2.3", "alice", 70),
+    "one that is over": (HERE, "old", 0),
+}
+
+TRIES = {
+    "three of one name ban nobody": ([("alice", 0)] * 3, []),
+    "the fourth bans that name": ([("alice", 0)] * 4, ["alice"]),
+    "of two names each has its own count": ([("alice", 0), ("bob", 0)] * 3, []),
+    "what is older than the window does not count": ([("alice", -600)] * 3 + [("alice", 0)], []),
+    "what is younger does": ([("alice", -599)] * 3 + [("alice", 0)], ["alice"]),
+    "as many names as that ban all": ([(f"name{n}", 0) for n in range(5)], ["*"]),
+    "one fewer does not": ([(f"name{n}", 0) for n in range(4)], []),
+}
+
+
+class NameTests(SynchronousTestCase):
+    def test_name_of_user(self) -> None:
+        """A ban calls a username by its key, and all that cannot be one by one name."""
+        for sentence, (username, expected) in NAMES.items():
+            self.assertEqual(name_of_user(username), expected, sentence)
+
+    def test_name_of_token(self) -> None:
+        """A token's name tells tokens apart, is no username, and is not its whole digest."""
+        self.assertNotEqual(name_of_token(b"a" * 32), name_of_token(b"b" * 32))
+        self.assertEqual(name_of_token(b"\x01" * 32), "token:" + "01" * 8)
+
+
+class TableTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.table = BanTable()
+
+    def fail(self, name: str, at: int = 0) -> None:  # type: ignore[override]
+        self.table.failed(Failure(HERE, name, 1000 + at), limit=4, window=600, seconds=100, names_limit=5)
+
+    def banned(self) -> list[str]:
+        return sorted(self.table.by_address.get(HERE, {}))
+
+    def test_left(self) -> None:
+        """A ban concerns an address and a name, or a whole address."""
+        self.table.replace([Ban(HERE, "alice", 1100), Ban("192.0.2.3", "*", 1050), Ban("192.0.2.3", "alice", 1070)])
+        self.table.add(Ban(HERE, "old", 1000))
+        for sentence, (address, name, expected) in LEFT.items():
+            self.assertEqual(self.table.left(address, name, 1000), expected, sentence)
+
+    def test_counting_alone(self) -> None:
+        """While the store is away the same numbers ban in this process."""
+        for sentence, (tries, expected) in TRIES.items():
+            self.table = BanTable()
+            for name, at in tries:
+                self.fail(name, at)
+            self.assertEqual(self.banned(), expected, sentence)
+
+    def test_a_lifted_ban_goes(self) -> None:
+        """What the store no longer says is over."""
+        self.table.add(Ban(HERE, "alice", 1100))
+        self.table.reading()
+        self.table.replace([])
+        self.assertEqual(self.table.left(HERE, "alice", 1000), 0)
+        self.assertFalse(self.table.by_address)
+
+    def test_a_ban_made_during_a_reading_stays(self) -> None:
+        """The store was read before it knew."""
+        self.table.reading()
+        self.table.add(Ban(HERE, "alice", 1100))
+        self.table.replace([])
+        self.assertEqual(self.table.left(HERE, "alice", 1000), 100)
+
+    def test_adding_never_shortens(self) -> None:
+        """The longer end of one ban holds."""
+        self.table.add(Ban(HERE, "alice", 1100))
+        self.table.add(Ban(HERE, "alice", 1050))
+        self.assertEqual(self.table.left(HERE, "alice", 1000), 100)
+
+    def test_the_same_credential_counts_once_in_ten_seconds(self) -> None:
+        """Ten seconds from the one that counted, not from the last: who goes on trying is counted again."""
+        counts = [self.table.counts(b"key", HERE, at) for at in (0.0, 5.0, 9.9, 10.0, 15.0, 20.0)]
+        self.assertEqual(counts, [True, False, False, True, False, True])
+
+    def test_each_address_and_credential_counts(self) -> None:
+        """Once means once from one address, and of one credential."""
+        self.assertTrue(self.table.counts(b"key", HERE, 0))
+        self.assertTrue(self.table.counts(b"key", THERE, 0))
+        self.assertTrue(self.table.counts(b"other", HERE, 0))
+
+    def test_unsaved_failures_are_bounded_and_leave_in_order(self) -> None:
+        """The oldest are lost first, and what was told is told no more."""
+        for number in range(1100):
+            self.fail(f"name{number}")
+        first = self.table.unsaved()
+        assert first is not None
+        self.assertEqual(first.name, "name100")
+        self.table.saved(first)
+        self.table.saved(first)
+        following = self.table.unsaved()
+        assert following is not None
+        self.assertEqual(following.name, "name101")
+
+
+class RecentTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.recent: Recent[str] = Recent(2, 10)
+
+    def test_span(self) -> None:
+        """A member is fresh for its span, and a little stale for a longer one."""
+        self.recent.add("a", 100)
+        self.assertTrue(self.recent.fresh("a", 109.9))
+        self.assertFalse(self.recent.fresh("a", 110))
+        self.assertTrue(self.recent.stale("a", 110, 300))
+        self.assertFalse(self.recent.stale("a", 400, 300))
+        self.assertFalse(self.recent.fresh("b", 100))
+        self.assertFalse(self.recent.stale("b", 100, 300))
+
+    def test_doubt(self) -> None:
+        """Doubt ends freshness, not staleness; to be added again is to be fresh again."""
+        self.recent.add("a", 100)
+        self.recent.doubt()
+        self.assertFalse(self.recent.fresh("a", 101))
+        self.assertTrue(self.recent.stale("a", 101, 300))
+        self.recent.add("a", 102)
+        self.assertTrue(self.recent.fresh("a", 103))
+
+    def test_bound(self) -> None:
+        """The one added longest ago goes first."""
+        for key in ("a", "b", "a", "c"):
+            self.recent.add(key, 100)
+        self.assertEqual([self.recent.fresh(key, 100) for key in "abc"], [True, False, True])
+        self.assertEqual(len(self.recent), 2)

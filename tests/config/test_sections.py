@@ -1,0 +1,101 @@
+"""Proxies, exits and plans as a file describes them."""
+
+from __future__ import annotations
+
+from meshd.topology import PLANS, Exit, ExitRule, Plan
+from tests.config.support import ConfigTestCase
+
+EXITS = """
+[[exits]]
+name = "us-1"
+kind = "local"
+address = "192.0.2.1"
+country = "us"
+tags = ["fast", "rack"]
+[[exits]]
+name = "us-2"
+kind = "local"
+address = "2001:DB8:0::2"
+country = "US"
+[[exits]]
+name = "gb-1"
+kind = "direct"
+country = "UK"
+tags = ["fast"]
+"""
+
+
+class ExitTests(ConfigTestCase):
+    """[[exits]]."""
+
+    def test_exits_in_the_files_order(self) -> None:
+        """Countries in capitals, UK as GB, addresses as ipaddress prints them."""
+        self.assertEqual(
+            self.load(EXITS).topology.exits,
+            (
+                Exit("us-1", "local", "192.0.2.1", "US", frozenset({"fast", "rack"})),
+                Exit("us-2", "local", "2001:db8::2", "US"),
+                Exit("gb-1", "direct", "", "GB", frozenset({"fast"})),
+            ),
+        )
+
+    def test_without_a_proxy_all_exits_serve_local(self) -> None:
+        """A pool is enough to begin with."""
+        config = self.load(EXITS)
+        self.assertEqual(list(config.topology.proxies), ["local"])
+        self.assertEqual(config.first.exits, config.topology.exits)
+
+
+class ProxyTests(ConfigTestCase):
+    """[proxies.NAME]."""
+
+    def test_rules(self) -> None:
+        """Any of a list; each of the lists that are given; without any, all."""
+        cases = {
+            "{}": ["us-1", "us-2", "gb-1"],
+            "{ country = ['us'] }": ["us-1", "us-2"],
+            "{ country = ['US', 'UK'] }": ["us-1", "us-2", "gb-1"],
+            "{ tag = ['fast'] }": ["us-1", "gb-1"],
+            "{ tag = ['rack', 'fast'] }": ["us-1", "gb-1"],
+            "{ country = ['US'], tag = ['fast'] }": ["us-1"],
+            "{ name = ['gb-1', 'us-2'] }": ["us-2", "gb-1"],
+        }
+        for rule, names in cases.items():
+            config = self.load(f"{EXITS}\n[proxies.x]\nexits = {rule}\n")
+            self.assertEqual([exit_.name for exit_ in config.first.exits], names, rule)
+
+    def test_the_rule_is_kept(self) -> None:
+        """A later pool of exits is judged by it."""
+        config = self.load(f"{EXITS}\n[proxies.x]\nexits = {{ country = ['gb'], tag = ['fast'] }}\n")
+        self.assertEqual(config.first.rule, ExitRule(countries=frozenset({"GB"}), tags=frozenset({"fast"})))
+
+    def test_proxies_in_the_files_order(self) -> None:
+        """New accounts are authorised in it."""
+        text = "".join(
+            f'[proxies.{name}]\nlisten = ["tcp:{port}"]\n' for port, name in enumerate(["world", "us", "open"], 1)
+        )
+        proxies = self.load(text).topology.proxies
+        self.assertEqual(list(proxies), ["world", "us", "open"])
+        self.assertEqual([proxy.domain for proxy in proxies.values()], ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"])
+
+    def test_tcp_0_may_stand_twice(self) -> None:
+        """It is another port each time."""
+        text = '[proxies.a]\nlisten = ["tcp:0"]\n[proxies.b]\nlisten = ["tcp:0"]\n[api]\nlisten = ["tcp:0"]'
+        self.assertEqual(len(self.load(text).topology.proxies), 2)
+
+
+class PlanTests(ConfigTestCase):
+    """[plans.NAME]."""
+
+    def test_a_shipped_plan_keeps_what_is_not_given(self) -> None:
+        """Field by field."""
+        plans = self.load("[plans.20]\nbearer_tokens = 25\nworld = true").topology.plans
+        self.assertEqual(plans["20"], Plan("20", 25, 100, 100, 20, 20, True))
+        self.assertEqual(plans["50"], PLANS["50"])
+        self.assertEqual(PLANS["20"].bearer_tokens, 20)
+
+    def test_a_new_plan_begins_as_a_trial(self) -> None:
+        """And stands after the shipped ones."""
+        plans = self.load("[plans.huge]\nsub_accounts = 5000").topology.plans
+        self.assertEqual(plans["huge"], Plan("huge", 0, 100, 100, 1, 5000, False))
+        self.assertEqual(list(plans), ["trial", "10", "20", "50", "100", "huge"])

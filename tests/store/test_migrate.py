@@ -1,0 +1,89 @@
+"""The rules of migrations, without a database."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.store.dialect import IDENTITY, POSTGRES, SQLITE
+from meshd.store.interface import SchemaError
+from meshd.store.migrate import Migration, cut, ordered, pending, shipped, upgrade
+
+FIRST = Migration(1, "0001_a.sql", "create table a (id $IDENTITY);\n")
+SECOND = Migration(2, "0002_b.sql", "create table b (id bigint);\n")
+
+CUT = {
+    "two statements": ("a;\nb;\n", ["a;\n", "b;\n"]),
+    "a semicolon in quotes": ("a ';\n';\n", ["a ';\n';\n"]),
+    "a comment before and between": ("-- x;\na;\n-- y\nb;\n", ["-- x;\na;\n", "-- y\nb;\n"]),
+    "nothing": ("", []),
+    "a trigger": (
+        "create trigger t after insert on a begin\nselect 1;\nselect 2;\nend;\nb;\n",
+        ["create trigger t after insert on a begin\nselect 1;\nselect 2;\nend;\n", "b;\n"],
+    ),
+}
+
+MISORDERED = {
+    "a gap": ["0001_a.sql", "0003_c.sql"],
+    "a number twice": ["0001_a.sql", "0001_b.sql"],
+    "not from one": ["0002_a.sql"],
+    "another name": ["1.sql"],
+}
+
+
+class MigrateTests(SynchronousTestCase):
+    """What is applied, and what is refused."""
+
+    def test_cut(self) -> None:
+        """A script falls into its statements."""
+        for case, (script, statements) in CUT.items():
+            self.assertEqual(list(cut(script)), statements, case)
+
+    def test_unfinished(self) -> None:
+        """A script that ends inside a statement is refused."""
+        self.assertRaises(SchemaError, list, cut("select 1"))
+
+    def test_ordered(self) -> None:
+        """Files come by number."""
+        found = ordered([(SECOND.name, SECOND.text), (FIRST.name, FIRST.text)])
+        self.assertEqual(found, [FIRST, SECOND])
+
+    def test_misordered(self) -> None:
+        """A gap, a number given twice and an odd name are refused."""
+        for case, names in MISORDERED.items():
+            with self.assertRaises(SchemaError, msg=case):
+                ordered((name, "") for name in names)
+
+    def test_pending(self) -> None:
+        """What was applied is not applied again."""
+        self.assertEqual(pending({}, [FIRST, SECOND]), [FIRST, SECOND])
+        self.assertEqual(pending({1: FIRST.sha256}, [FIRST, SECOND]), [SECOND])
+
+    def test_newer(self) -> None:
+        """A schema of a newer program is refused."""
+        error = self.assertRaises(SchemaError, pending, {1: FIRST.sha256, 2: SECOND.sha256}, [FIRST])
+        self.assertIn("newer", str(error))
+
+    def test_edited(self) -> None:
+        """A file that was edited after it was applied is refused by its name."""
+        error = self.assertRaises(SchemaError, pending, {1: "another"}, [FIRST])
+        self.assertIn(FIRST.name, str(error))
+
+    def test_identity(self) -> None:
+        """The one token that differs is put in by the dialect; the checksum is the file's."""
+        for dialect in (SQLITE, POSTGRES):
+            sent = []
+            unit = upgrade(dialect, [FIRST], 7)
+            statement = next(unit)
+            with self.assertRaises(StopIteration):
+                while True:
+                    sent.append(statement)
+                    statement = unit.send([])
+            self.assertEqual(
+                [s.sql for s in sent if "create table a" in s.sql], [FIRST.text.replace(IDENTITY, dialect.identity)]
+            )
+            self.assertEqual(sent[-1].params["sha256"], FIRST.sha256)
+
+    def test_shipped(self) -> None:
+        """The files of this program are well numbered and can be cut."""
+        for migration in shipped():
+            self.assertTrue(list(cut(migration.text)), migration.name)

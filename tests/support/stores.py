@@ -1,0 +1,50 @@
+"""Fresh stores for tests: migrated, empty, and gone with the test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from meshd.store.postgres import PostgresStore
+from meshd.store.sqlite import SQLiteStore
+from tests.support import postgres
+
+
+def folder(test: TestCase) -> str:
+    """A folder that goes with the test."""
+    path = tempfile.mkdtemp(prefix="meshd-test-")
+    test.addCleanup(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+def sqlite_path(test: TestCase) -> str:
+    """Where no file is yet."""
+    return os.path.join(folder(test), "meshd.sqlite3")
+
+
+async def fresh_sqlite(test: TestCase) -> SQLiteStore:
+    store = SQLiteStore(reactor, sqlite_path(test))
+    await store.start()
+    test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
+    return store
+
+
+def postgres_url(test: TestCase) -> str:
+    """Of an empty database.  SkipTest where the machine has no PostgreSQL."""
+    server = postgres.server()
+    database = server.new_database()
+    test.addCleanup(server.drop, database)
+    return server.url(database)
+
+
+async def fresh_postgres(test: TestCase) -> PostgresStore:
+    """SkipTest where the machine has no PostgreSQL."""
+    store = PostgresStore(reactor, postgres_url(test))
+    await store.start()
+    test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
+    return store

@@ -1,0 +1,325 @@
+"""Limits: who is refused, who is cut, and how far a limit can be passed."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from meshd.model import Refusal
+from meshd.usage.meter import Meter
+from tests.usage.support import Desk, MemoryStore, account, now
+from tests.usage.test_ledger import LedgerCase as _LedgerCase
+
+MB = 10**6
+DAY = 86_400
+
+
+def pull(meters: list[Meter], chunk: int = 65_536) -> int:
+    """Each moves what its room lets it, in turn, until nobody may."""
+    moved = 0
+    while any(step := [min(chunk, meter.room) for meter in meters]):
+        for meter, n in zip(meters, step, strict=True):
+            # The room is shared: it may be less by now.
+            meter.sent_down(left := min(n, meter.room))
+            moved += left
+    return moved
+
+
+class Refusals(_LedgerCase):
+    def test_reasons(self) -> None:
+        """Which limit it was, and whose."""
+        table = [
+            ("the monthly one", [account(1, monthly=5)], 1, "quota-monthly"),
+            ("the total one", [account(1, total=5)], 1, "quota-total"),
+            ("both: the one that does not pass", [account(1, total=5, monthly=5)], 1, "quota-total"),
+            ("a parent's, for its sub-account", [account(1, monthly=5), account(2, parent=1)], 2, "quota-parent"),
+            (
+                "its own, although the parent's too",
+                [account(1, total=5), account(2, parent=1, total=5)],
+                2,
+                "quota-total",
+            ),
+        ]
+        for rule, accounts, who, reason in table:
+            desk = self.desk(*accounts)
+            for each in accounts:
+                desk.store.add(each.id, 5)
+            refusal = desk.open(who)
+            self.assertIsInstance(refusal, Refusal, rule)
+            self.assertEqual(refusal.reason, reason, rule)
+
+    def test_one_byte_below_is_let_in(self) -> None:
+        """At the limit it is over, below it is not."""
+        desk = self.desk(account(1, total=5))
+        desk.store.add(1, 4)
+        self.assertEqual(desk.meter(1).room, 1)
+
+    def test_who_is_refused_takes_no_slot(self) -> None:
+        """Nor does asking often fill the ledger."""
+        desk = self.desk(account(1, total=5), account(2), slots=1)
+        desk.store.add(1, 5)
+        for _ in range(10):
+            self.assertIsInstance(desk.open(1), Refusal)
+        self.assertIsInstance(desk.open(2), Meter)
+
+    def test_an_older_identity_does_not_let_in_again(self) -> None:
+        """What the flush said is remembered when nothing is open any more, whatever a cached identity says."""
+        desk = self.desk(account(1, total=10))
+        stale = desk.store.admission(1)
+        meter = desk.meter(1)
+        meter.sent_up(10)
+        desk.close(meter)
+        desk.flush()
+        refusal = desk.ledger.open(stale, lambda refusal: None)
+        self.assertIsInstance(refusal, Refusal)
+
+    def test_only_so_many_are_remembered(self) -> None:
+        """The oldest go."""
+        desk = self.desk(*(account(i, total=1) for i in range(1, 6)), identities=3)
+        stale = {i: desk.store.admission(i) for i in range(1, 6)}
+        for i in range(1, 6):
+            meter = desk.meter(i)
+            meter.sent_up(1)
+            desk.close(meter)
+            desk.flush()
+        let_in = [isinstance(desk.ledger.open(stale[i], lambda refusal: None), Meter) for i in range(1, 6)]
+        self.assertEqual(let_in, [True, True, False, False, False])
+
+
+class Cuts(_LedgerCase):
+    def test_the_account_ends_and_nobody_else(self) -> None:
+        """All its meters, in a later turn of the reactor, with the reason; each once."""
+        desk = self.desk(account(1, monthly=100), account(2))
+        one, two, other = desk.meter(1), desk.meter(1, token_id=3), desk.meter(2)
+        one.sent_down(100)
+        self.assertEqual((one.room, two.room, desk.stopped), (0, 0, {}))
+        desk.clock.advance(0)
+        self.assertEqual(
+            {meter: refusal.reason for meter, refusal in desk.stopped.items()},
+            dict.fromkeys((one, two), "quota-monthly"),
+        )
+        desk.stopped.clear()
+        one.sent_down(10)
+        desk.flush()
+        desk.clock.advance(0)
+        self.assertEqual(desk.stopped, {})
+        self.assertGreater(other.room, 0)
+
+    def test_a_parents_limit_ends_the_family(self) -> None:
+        """The parent's own by its reason, its sub-accounts' by theirs."""
+        desk = self.desk(account(1, total=100), account(2, parent=1), account(3, parent=1))
+        parent, sub, idle = desk.meter(1), desk.meter(2), desk.meter(3)
+        sub.sent_down(100)
+        desk.clock.advance(0)
+        reasons = {meter: refusal.reason for meter, refusal in desk.stopped.items()}
+        self.assertEqual(reasons, {parent: "quota-total", sub: "quota-parent", idle: "quota-parent"})
+        self.assertEqual(desk.open(3).reason, "quota-parent")
+
+    def test_a_sub_accounts_limit_is_its_own(self) -> None:
+        """Its siblings and its parent go on."""
+        desk = self.desk(account(1), account(2, parent=1, total=100), account(3, parent=1))
+        parent, sub, sibling = desk.meter(1), desk.meter(2), desk.meter(3)
+        sub.sent_down(100)
+        desk.clock.advance(0)
+        self.assertEqual(set(desk.stopped), {sub})
+        self.assertTrue(parent.room and sibling.room)
+
+    def test_one_that_closed_meanwhile_is_left_alone(self) -> None:
+        """Its stop is not called."""
+        desk = self.desk(account(1, total=100))
+        meter = desk.meter(1)
+        meter.sent_down(100)
+        desk.close(meter)
+        desk.clock.advance(0)
+        self.assertEqual(desk.stopped, {})
+
+    def test_what_others_used_is_found_by_the_flush(self) -> None:
+        """The store's total decides, all nodes included."""
+        desk = self.desk(account(1, total=1000))
+        meter = desk.meter(1)
+        desk.store.add(1, 999)
+        meter.sent_down(1)
+        desk.clock.advance(1)
+        desk.clock.advance(0)
+        self.assertIn(meter, desk.stopped)
+
+    def test_finish_lets_end_what_is_open(self) -> None:
+        """New ones are refused; what is open counts on without limit, and all of it is billed."""
+        desk = self.desk(account(1, total=100), on_limit="finish")
+        meter = desk.meter(1)
+        for _ in range(5):
+            meter.sent_down(100)
+            desk.clock.advance(1)
+            self.assertGreater(meter.room, 10**12)
+        self.assertEqual(desk.open(1).reason, "quota-total")
+        self.assertEqual((desk.stopped, desk.store.own[1, 0][1]), ({}, 500))
+
+
+class Periods(_LedgerCase):
+    def test_a_new_period_lets_in_again(self) -> None:
+        """By itself, at midnight of the billing day; a clock that steps back does not re-open the old one."""
+        desk = self.desk(account(1, monthly=100, day=23))
+        meter = desk.meter(1)
+        meter.sent_down(100)
+        desk.close(meter)
+        desk.flush()
+        self.assertEqual(desk.open(1).reason, "quota-monthly")
+        desk.wall += DAY / 2 - 1
+        self.assertEqual(desk.open(1).reason, "quota-monthly")
+        desk.wall += 1
+        desk.flush()
+        again = desk.meter(1)
+        again.sent_down(40)
+        desk.flush()
+        desk.wall -= DAY
+        self.assertEqual(again.room + desk.ledger._quotas.find(1).held, 60)
+        desk.flush()
+        self.assertEqual(desk.store.totals[1][1], 40)
+
+    def test_a_refused_account_at_work_is_let_in_again(self) -> None:
+        """Also where the standing did not come anew."""
+        desk = self.desk(account(1, monthly=100, day=23), on_limit="finish")
+        desk.meter(1).sent_down(100)
+        self.assertIsInstance(desk.open(1), Refusal)
+        desk.wall += DAY
+        self.assertIsInstance(desk.open(1), Meter)
+
+    def test_a_total_limit_knows_no_period(self) -> None:
+        """It stays reached."""
+        desk = self.desk(account(1, total=100, day=23))
+        desk.meter(1).sent_down(100)
+        desk.wall += 40 * DAY
+        desk.flush()
+        self.assertEqual(desk.open(1).reason, "quota-total")
+
+    def test_a_sub_accounts_period_is_its_parents(self) -> None:
+        """Its own billing day does not count."""
+        desk = self.desk(account(1, day=23), account(2, parent=1, monthly=100, day=1))
+        desk.store.add(2, 100)
+        self.assertEqual(desk.open(2).reason, "quota-monthly")
+        desk.wall += DAY
+        self.assertIsInstance(desk.open(2), Meter)
+
+
+class Leases(_LedgerCase):
+    def test_twenty_tunnels_stop_at_the_byte(self) -> None:
+        """One process does not pass a limit by one byte, however many pull at once, before any flush."""
+        desk = self.desk(account(1, total=10 * MB))
+        self.assertEqual(pull([desk.meter(1, token_id=i) for i in range(20)]), 10 * MB)
+        desk.clock.advance(0)
+        self.assertEqual(len(desk.stopped), 20)
+
+    def test_a_family_stops_at_the_byte(self) -> None:
+        """Sub-accounts share what is left of their parent's, whoever comes first; their own limits hold too."""
+        subs = [account(i, parent=1, total=MB) for i in range(2, 6)] + [account(6, parent=1)]
+        desk = self.desk(account(1, total=10 * MB), *subs)
+        moved = pull([desk.meter(each.id) for each in subs])
+        self.assertEqual(moved, 10 * MB)
+        desk.flush()
+        self.assertEqual([desk.store.totals[i][0] for i in (1, 2, 3)], [10 * MB, MB, MB])
+
+    def test_flushes_in_between_change_nothing(self) -> None:
+        """What was counted before the seal, after it, and while the store was asked is counted once."""
+        desk = self.desk(account(1, total=10 * MB))
+        meters = [desk.meter(1, token_id=i) for i in range(20)]
+        moved = 0
+        while moved < 9 * MB:
+            for meter in meters:
+                meter.sent_down(n := min(4096, meter.room))
+                moved += n
+            desk.flush()
+        self.assertEqual(moved + pull(meters), 10 * MB)
+
+    def test_many_processes_wait_for_the_store(self) -> None:
+        """Where the relays can wait, nodes together pass a limit by at most a lease each."""
+        store = MemoryStore(account(1, total=100 * MB))
+        desks = [self.desk(store=store) for _ in range(3)]
+        meters = [[desk.meter(1) for _ in range(5)] for desk in desks]
+        for meter in chain(*meters):
+            meter.resume = lambda: None
+        moved = 0
+        while not all(desk.stopped for desk in desks):
+            moved += sum(pull(each) for each in meters)
+            for desk in desks:
+                desk.clock.advance(0.1)
+        self.assertGreaterEqual(moved, 100 * MB)
+        self.assertLess(moved, 100 * MB + 3 * 4 * 1024 * 1024)
+        for desk in desks:
+            desk.clock.advance(1)
+        self.assertEqual(store.totals[1][0], moved)
+
+    def test_a_waiting_meter_is_resumed(self) -> None:
+        """Once the store has answered, and only if it was made to wait."""
+        desk = self.desk(account(1, total=100 * MB))
+        meter, resumed = desk.meter(1), []
+        meter.resume = lambda: resumed.append(meter.room)
+        first = pull([meter])
+        self.assertEqual((first, resumed), (4 * 1024 * 1024, []))
+        desk.clock.advance(0.1)
+        desk.clock.advance(0)
+        self.assertEqual(len(resumed), 1)
+        self.assertGreater(resumed[0], 0)
+
+    def test_nobody_waits_while_the_store_is_away(self) -> None:
+        """Who is known goes on within what the limits left."""
+        desk = self.desk(account(1, total=100 * MB))
+        desk.store.away = True
+        meter, resumed = desk.meter(1), []
+        meter.resume = lambda: resumed.append(meter.room)
+        moved = pull([meter])
+        desk.clock.advance(0.1)
+        desk.clock.advance(0)
+        self.assertEqual(len(resumed), 1)
+        self.assertEqual(moved + pull([meter]), 100 * MB)
+
+    def test_one_who_cannot_wait_never_does(self) -> None:
+        """Its room is 0 only when it is over."""
+        desk = self.desk(account(1, total=100 * MB))
+        self.assertEqual(pull([desk.meter(1)]), 100 * MB)
+
+    def test_nearing_a_limit_flushes_sooner(self) -> None:
+        """Ten times a second at most."""
+        desk = self.desk(account(1, total=1000 * MB))
+        meter = desk.meter(1)
+        meter.sent_down(min(meter.room, 8 * MB))
+        meter.sent_down(min(meter.room, 8 * MB))
+        runs = []
+        for _ in range(10):
+            desk.clock.advance(0.05)
+            meter.sent_down(min(meter.room, 8 * MB))
+            runs.append(desk.store.runs)
+        self.assertEqual(runs[:2], [0, 1])
+        self.assertLessEqual(runs[-1], 5)
+
+    def test_without_limits_nobody_asks(self) -> None:
+        """Any number of bytes fits until the next round."""
+        desk = self.desk(account(1), account(2, parent=1))
+        meter = desk.meter(2)
+        meter.sent_down(10**15)
+        self.assertGreater(meter.room, 10**15)
+        desk.clock.advance(0.5)
+        self.assertEqual(desk.store.runs, 0)
+
+    def test_a_limit_set_on_a_running_tunnel_counts_what_was_moved(self) -> None:
+        """Before it was set, and since the last flush."""
+        desk = self.desk(account(1))
+        meter = desk.meter(1)
+        meter.sent_down(MB)
+        desk.flush()
+        desk.store.accounts[1] = account(1, total=3 * MB)
+        meter.sent_down(MB // 2)
+        desk.flush()
+        meter.sent_down(MB // 2)
+        self.assertEqual(pull([meter]), MB)
+
+
+class Stopping(_LedgerCase):
+    def test_a_restart_goes_on_where_it_was(self) -> None:
+        """A limit holds over a restart."""
+        desk = self.desk(account(1, total=100))
+        meter = desk.meter(1)
+        meter.sent_up(60)
+        desk.close(meter)
+        now(desk.ledger.stop())
+        self.assertEqual(list((desk.folder / "journal").iterdir()), [])
+        again = Desk(desk.folder, desk.store)
+        self.assertEqual(pull([again.meter(1)]), 40)

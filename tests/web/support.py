@@ -1,0 +1,318 @@
+"""An API to ask: the real rules on a real SQLite file, with a sign-in that a test can read, and no socket."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlencode
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+
+from meshd.accounts import holders, subaccounts
+from meshd.accounts.holders import Terms
+from meshd.accounts.ownership import Operator
+from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.service import Accounts
+from meshd.auth.secrets import token_digest
+from meshd.model import Account, Admission, Identity, Refusal
+from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.statements import identities
+from meshd.store.unit import Unit
+from meshd.topology import PLANS, ExitRule, ProxyHost, Topology
+from meshd.web.app import build_site
+from meshd.web.channel import ApiChannel
+from meshd.web.site import ApiSite
+
+
+@contextmanager
+def named(sentence: object) -> Iterator[None]:
+    """A row of a table: what fails inside says which it was."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"the row: {sentence}")
+        raise
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+NOON = 1768478400
+"""2026-01-15T12:00:00 UTC, the moment of the document's example."""
+
+
+def result(waited: Awaitable[T]) -> T:
+    """What it comes to, without any reactor: a test that would wait fails here."""
+    ended: list[Any] = []
+    ensureDeferred(waited).addBoth(ended.append)  # type: ignore[arg-type]
+    assert ended, "it still waits"
+    if hasattr(ended[0], "raiseException"):
+        ended[0].raiseException()
+    return ended[0]
+
+
+def proxy(name: str, domain: str) -> ProxyHost:
+    return ProxyHost(name, (), domain, ExitRule(), ())
+
+
+TOPOLOGY = Topology(
+    proxies={
+        each.name: each for each in (proxy("us", "us.mesh.example:31280"), proxy("open", "open.mesh.example:31280"))
+    },
+    exits=(),
+    plans=PLANS,
+)
+
+
+class NowStore:
+    """A store that answers at once."""
+
+    def __init__(self, path: str) -> None:
+        self.file = SQLiteFile(path)
+        self.file.migrate()
+        self.away: Exception | None = None
+
+    async def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if self.away is not None:
+            raise self.away
+        return self.file.run(unit, *args, **kwargs)
+
+    async def start(self) -> None:
+        """Open already."""
+
+    async def stop(self) -> None:
+        self.file.close()
+
+    def on_change(self, wake: Callable[[], None]) -> None:
+        """Nobody else writes."""
+
+
+class Door:
+    """A sign-in without hashes: passwords in the clear, tokens as the store has them, refusals as a test sets them."""
+
+    def __init__(self, store: NowStore) -> None:
+        self._store = store
+        self.passwords: dict[str, str] = {}
+        self.refusal: Refusal | None = None
+        self.waiting: Deferred[None] | None = None
+        self.asked: list[tuple[str, bytes | None]] = []
+
+    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal:
+        self.asked.append((peer, authorization))
+        if self.waiting is not None:
+            await self.waiting
+        if self.refusal is not None:
+            return self.refusal
+        if authorization is None:
+            return Refusal("auth-required")
+        scheme, _, rest = authorization.decode().partition(" ")
+        if scheme == "Bearer":
+            return self._by_token(rest)
+        for name, password in self.passwords.items():
+            if basic(name, password) == authorization:
+                identity = self._store.file.run(identities.by_username, name, NOON)
+                assert identity is not None
+                return self._admitted(identity, "password", 0)
+        return Refusal("auth-invalid")
+
+    def _by_token(self, secret: str) -> Admission | Refusal:
+        found = self._store.file.run(identities.by_token, token_digest(secret), NOON)
+        if found is None or not found[1].active:
+            return Refusal("auth-invalid")
+        return self._admitted(found[0], "token", found[1].id)
+
+    def _admitted(self, identity: Identity, source: Any, token_id: int) -> Admission | Refusal:
+        if not identity.account.active:
+            return Refusal("account-inactive")
+        return Admission(identity, source, identity.account.username, token_id, "", "authorization")
+
+
+def basic(name: str, password: str) -> bytes:
+    return b"Basic " + b64encode(f"{name}:{password}".encode())
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    reason: str
+    fields: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.fields if key.lower() == name.lower()]
+
+    def one(self, name: str) -> str:
+        (value,) = self.all(name)
+        return value
+
+    @property
+    def seen(self) -> tuple[int, Any]:
+        """Status and JSON, None for no body."""
+        return self.status, self.json if self.body else None
+
+
+def read_answer(data: bytes) -> Answer:
+    """One answer that is all there is."""
+    (answer,) = read_answers(data)
+    return answer
+
+
+def read_answers(data: bytes, *, bodiless: bool = False) -> list[Answer]:
+    """Those in data, one after the other; a body's length is that of its Content-Length."""
+    answers = []
+    while data:
+        head, _, data = data.partition(b"\r\n\r\n")
+        start, *lines = head.decode("latin-1").split("\r\n")
+        version, code, reason = start.split(" ", 2)
+        assert version == "HTTP/1.1"
+        fields = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        length = sum(int(value) for name, value in fields if name.lower() == "content-length")
+        if bodiless:
+            length = 0
+        assert len(data) >= length
+        answers.append(Answer(int(code), reason, fields, data[:length]))
+        data = data[length:]
+    return answers
+
+
+class Line:
+    """A connection to a site, over a transport of memory."""
+
+    def __init__(self, site: ApiSite, address: str = "192.0.2.1") -> None:
+        self.transport = StringTransport(peerAddress=IPv4Address("TCP", address, 40000))
+        protocol = site.buildProtocol(self.transport.getPeer())
+        assert isinstance(protocol, ApiChannel)
+        self.protocol = protocol
+        protocol.makeConnection(self.transport)
+
+    def say(self, data: bytes) -> None:
+        self.protocol.dataReceived(data)
+
+    def heard(self) -> bytes:
+        data = self.transport.value()
+        self.transport.clear()
+        return data
+
+    @property
+    def closed(self) -> bool:
+        return self.transport.disconnecting or self.cut
+
+    @property
+    def cut(self) -> bool:
+        return bool(self.transport.disconnected)
+
+    def hang_up(self) -> None:
+        from twisted.internet.error import ConnectionLost
+        from twisted.python.failure import Failure
+
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+
+
+def request(
+    method: str,
+    target: str,
+    *fields: tuple[str, str | bytes],
+    body: bytes = b"",
+    host: str = "localhost:8443",
+) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1".encode(), b"Host: " + host.encode()]
+    lines += [name.encode() + b": " + (value if isinstance(value, bytes) else value.encode()) for name, value in fields]
+    if body:
+        lines.append(b"Content-Length: %d" % len(body))
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+async def all_well() -> Mapping[str, bool]:
+    return {"store": True, "listeners": True}
+
+
+class World:
+    """meshd's API with a parent `jo`, its sub-account `sub`, a stranger `eve`, and a trial account `tom`."""
+
+    def __init__(self, path: str) -> None:
+        self.clock = Clock()
+        self.now = float(NOON)
+        self.store = NowStore(path)
+        self.door = Door(self.store)
+        self.topology = TOPOLOGY
+        self.accounts = Accounts(self.store, lambda: self.now)
+        self.checks: Callable[[], Awaitable[Mapping[str, bool]]] = all_well
+        self.site = build_site(
+            self.clock,
+            auth=self.door,
+            accounts=self.accounts,
+            topology=lambda: self.topology,
+            now=lambda: self.now,
+            ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
+        )
+        self.jo = self.account("jo", plan="20")
+        self.eve = self.account("eve", plan="20")
+        self.tom = self.account("tom", plan="trial")
+        self.sub = self.sub_account(self.jo, "sub")
+        self.foreign = self.sub_account(self.eve, "eves")
+
+    def account(self, name: str, *, plan: str) -> Account:
+        self.door.passwords[name] = "secret"
+        return result(
+            self.accounts.perform(
+                holders.create,
+                Operator(),
+                NewAccount(username=name, password_hash="x"),
+                terms=Terms(plan=plan),
+                plans=PLANS,
+                proxies=tuple(TOPOLOGY.proxies),
+                now=NOON,
+            )
+        )
+
+    def sub_account(self, parent: Account, name: str, **profile: Any) -> Account:
+        self.door.passwords[name] = "secret"
+        new = NewAccount(username=name, password_hash="x", profile=Profile(**profile))
+        return result(self.accounts.perform(subaccounts.create, parent.id, new, plans=PLANS, now=NOON)).account
+
+    def set_topology(self, **changes: Any) -> None:
+        self.topology = replace(self.topology, **changes)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        *fields: tuple[str, str | bytes],
+        who: str | bytes | None = "jo",
+        form: Mapping[str, object] | None = None,
+        body: bytes = b"",
+    ) -> Answer:
+        """One request on a connection of its own; who is a username, a whole Authorization field, or None."""
+        sent = list(fields)
+        if who is not None:
+            sent.append(("Authorization", basic(who, "secret") if isinstance(who, str) else who))
+        if form is not None:
+            sent.append(("Content-Type", "application/x-www-form-urlencoded"))
+            body = urlencode(form).encode()
+        line = Line(self.site)
+        line.say(request(method, target, *sent, body=body))
+        (answer,) = read_answers(line.heard(), bodiless=method == "HEAD")
+        line.hang_up()
+        return answer
+
+    def get(self, target: str, **options: Any) -> Answer:
+        return self.ask("GET", target, **options)
+
+    def post(self, target: str, form: Mapping[str, object] | None = None, **options: Any) -> Answer:
+        return self.ask("POST", target, form=form or {}, **options)
+
+    def new_token(self, who: str = "jo", **form: object) -> dict[str, Any]:
+        answer = self.post("/api/token/create/", form, who=who)
+        assert answer.status == 200, answer
+        return dict(answer.json)
