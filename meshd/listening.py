@@ -71,7 +71,7 @@ def _probe(endpoint: str, port: int) -> None:
     try:
         with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM) as taken:
             taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind(("::" if six else "0.0.0.0", port))
+            taken.bind(("::" if six else "0.0.0.0", port))  # noqa: S104 (only to see whether it is free)
             taken.listen(1)
     except OSError as error:
         raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error

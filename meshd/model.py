@@ -167,7 +167,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A "no" as a value.  The reason is a key of `proxy.replies`; the detail is for people and holds nothing internal."""
+    """A "no" as a value.  The reason is a key of `proxy.replies`; the detail, for people, holds nothing internal."""
 
     reason: str
     detail: str = ""

@@ -14,7 +14,7 @@ class FolderInUse(Exception):
 
 
 class PidFile:
-    """Taken before anything in the folder is touched.  The lock survives the forks of a daemon that goes to the background."""
+    """Taken before anything in the folder is touched.  The lock survives going to the background."""
 
     def __init__(self, folder: Path) -> None:
         """FolderInUse, OSError."""

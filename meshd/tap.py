@@ -57,7 +57,7 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> Service:
-    """The daemon as twistd runs it; what is wrong with the settings ends the process here, in one line, with status 1."""
+    """The daemon as twistd runs it; what the operator has to mend ends the process here, in one line, status 1."""
     from twisted.internet import reactor  # noqa: PLC0415  (installed by twistd only now)
 
     # Wall time stands still or jumps when a clock is set, and every timer with it.

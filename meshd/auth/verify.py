@@ -49,9 +49,7 @@ class Verifier:
         self._password_digest = blake2b(key=key, digest_size=16)
 
     async def check(self, asked: Asked) -> Verdict | Refusal:
-        """StoreError, Busy."""
-        if refusal := self._failures.banned(asked.address, asked.name):
-            return refusal
+        """For one that no known ban concerns.  StoreError, Busy."""
         if isinstance(asked, TokenAsked):
             return await self._token(asked)
         # One guess after the other: of many at once, all but the first few are to meet the ban, not the hash.

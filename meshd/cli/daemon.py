@@ -11,9 +11,7 @@ from pathlib import Path
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
-
-PID_FILE = "meshd.pid"
-"""In the data folder.  The daemon holds an flock on it while it lives, so a stale one is told from a true one."""
+from meshd.pidfile import PID_FILE
 
 
 def add_to(top: Verbs) -> None:
@@ -46,7 +44,10 @@ def reload(context: Context, args: Namespace) -> None:
 
 
 def holder(path: Path) -> int | None:
-    """The daemon that holds the lock of this file; None where nobody does.  Refused."""
+    """The daemon that holds the lock of this file; None where nobody does.  Refused.
+
+    It holds the lock while it lives, so a number that was left behind is told from a true one.
+    """
     try:
         with path.open("rb") as file:
             try:
@@ -63,6 +64,8 @@ def holder(path: Path) -> int | None:
 def _pid(text: bytes, path: Path) -> int:
     """A number below 2 would signal init, or every process of a group."""
     text = text.strip()
+    if not text:
+        raise Refused("the daemon is just starting or stopping: try again")
     if not text.isdigit() or int(text) < 2:
         raise Refused(f"{path}: holds no process number")
     return int(text)

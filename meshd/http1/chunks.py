@@ -7,7 +7,8 @@ unfinished chunk line or trailer section.  A body that the connection cut short 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.fault import Rules, refuse_faulty
@@ -92,9 +93,7 @@ class ChunkReader:
 
     def __init__(self, bad: int = 400) -> None:
         """`bad` is the status of a fault: 400 in a client's request, 502 in an origin's response."""
-        self._rules = (
-            _TRAILERS_OF_REQUEST if bad == 400 else replace(_TRAILERS_OF_REQUEST, bad=bad, fields_too_large=bad)
-        )
+        self._rules = _trailer_rules(bad)
         self._held = b""
         """Bytes that await more: an unfinished line, or unfinished trailers."""
         self._line = _FIRST_LINE
@@ -165,12 +164,14 @@ class ChunkReader:
         return b""
 
 
-_TRAILERS_OF_REQUEST = Rules(
-    start=None,
-    bad=400,
-    start_too_long=400,
-    fields_too_large=431,
-    line=LONGEST_TRAILERS,
-    total=LONGEST_TRAILERS,
-    fields=MOST_TRAILERS,
-)
+@cache
+def _trailer_rules(bad: int) -> Rules:
+    return Rules(
+        start=None,
+        bad=bad,
+        start_too_long=bad,
+        fields_too_large=431 if bad == 400 else bad,
+        line=LONGEST_TRAILERS,
+        total=LONGEST_TRAILERS,
+        fields=MOST_TRAILERS,
+    )

@@ -62,7 +62,13 @@ _UNTIL_CLOSE = UntilClose()
 
 def request_framing(head: RequestHead) -> NoBody | Length | Chunked:
     """How the request's body is framed.  BadMessage: 400, or 501 for a transfer coding that is not implemented."""
-    return _framing(head.fields, head.minor, 400) or _NO_BODY
+    framing = _framing(head.fields, head.minor, 400) or _NO_BODY
+    if head.method == b"CONNECT" and framing != _NO_BODY:
+        if framing != Length(0):
+            # RFC 9110 9.3.6: it has no content; what follows is the tunnel's, or a reader before us thought otherwise.
+            raise BadMessage(400, "a body with CONNECT")
+        return _NO_BODY
+    return framing
 
 
 def response_framing(method: bytes, head: ResponseHead) -> BodyFraming:

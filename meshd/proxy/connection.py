@@ -14,8 +14,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from meshd.http1.errors import BadMessage
-from meshd.http1.head import HeadLimits, RequestHead, read_request
-from meshd.http1.target import AuthorityForm
+from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Admission, Exchange, Refusal
 from meshd.proxy import replies
 from meshd.proxy.caps import GRACE
@@ -41,9 +40,26 @@ class ClientConnection(Watcher):
     """Serves one client until either side has had enough."""
 
     __slots__ = (
-        "_answering", "_began", "_cut", "_grace", "_head", "_meter", "_phase", "_plane", "_proxy", "_request_id",
-        "_seconds", "_status", "_username", "_known", "buffer", "deadline", "slot", "task", "wire",
-    )  # fmt: skip
+        "_answering",
+        "_began",
+        "_cut",
+        "_grace",
+        "_known",
+        "_last",
+        "_meter",
+        "_method",
+        "_phase",
+        "_plane",
+        "_proxy",
+        "_request_id",
+        "_seconds",
+        "_status",
+        "buffer",
+        "deadline",
+        "slot",
+        "task",
+        "wire",
+    )
 
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
@@ -59,6 +75,8 @@ class ClientConnection(Watcher):
         self._known = False
         self._grace = True
         self._meter: Meter | None = None
+        self._last: ProxyRequest | None = None
+        self._method = b""
         self._cut: Refusal | None = None
         self._answering = False
         self._status = 0
@@ -86,16 +104,15 @@ class ClientConnection(Watcher):
         self._answering = False
         self._cut = None
         self._status = 0
-        head: RequestHead | None = None
+        self._method = b""
         request: ProxyRequest | None = None
         admission: Admission | None = None
         try:
-            head = await self._read_head()
-            if head is None:
+            request = await self._read_request()
+            if request is None:
                 return False
             self._request_id = self._plane.request_id()
             self._began = self._plane.wheel.now
-            request = ProxyRequest.from_head(head)
             outcome = await self._admit(request)
             if isinstance(outcome, Refusal):
                 return await self._refuse(outcome, request)
@@ -104,61 +121,69 @@ class ClientConnection(Watcher):
         except ClientGone:
             return self._log(request, admission, "client-gone", False)
         except BadMessage as bad:
-            return await self._refuse(Refusal(replies.STATUS_REASONS[bad.status], bad.rule), request, admission, head)
+            return await self._refuse(Refusal(replies.STATUS_REASONS[bad.status], bad.rule), request, admission)
         except (DialError, Stopped) as stop:
             return await self._refuse(stop.refusal, request, admission)
         except Exception:
             log.failure("exchange {id} failed", id=self._request_id)
             return await self._refuse(Refusal("internal", f"id {self._request_id}"), request, admission)
 
-    async def _read_head(self) -> RequestHead | None:
-        """The next request's head; None where the client has left between two requests."""
-        limits = self._plane.topology.limits
+    async def _read_request(self) -> ProxyRequest | None:
+        """The next request; None where the client has left between two.  BadMessage."""
+        plane = self._plane
+        limits = plane.topology.limits
+        if self._known and not self.buffer:
+            self.phase("kept", plane.topology.timeouts.keep_alive)
+            if not await self._receive():
+                return None
+            if self._last is not None:
+                again = self._last.repeated(self.buffer, limits.request_line_bytes)
+                if again is not None:
+                    self.buffer = b""
+                    self._last, self._method = again, again.method
+                    return again
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
         seen = 0
-        while True:
-            if self.buffer:
-                head = read_request(self.buffer, bounds, seen)
-                seen = len(self.buffer)
-                if head is not None:
-                    self.buffer = self.buffer[head.size :]
-                    return head
-            if self._known:
-                if self.buffer:
-                    if self._phase != "head-timeout":
-                        self.phase("head-timeout", self._plane.topology.timeouts.head)
-                else:
-                    self.phase("kept", self._plane.topology.timeouts.keep_alive)
-            try:
-                data = await self.wire.receive()
-            except OSError:
+        while (head := read_request(self.buffer, bounds, seen) if self.buffer else None) is None:
+            seen = len(self.buffer)
+            if self._known and self._phase != "head-timeout":
+                self.phase("head-timeout", plane.topology.timeouts.head)
+            if not await self._receive():
                 return None
-            if not data:
-                return None
-            self.buffer = self.buffer + data if self.buffer else data
+        received, self.buffer = self.buffer, self.buffer[head.size :]
+        self._method = head.method
+        self._last = request = ProxyRequest.from_head(head, received)
+        return request
+
+    async def _receive(self) -> bool:
+        """More bytes of the client; False where it has left."""
+        try:
+            data = await self.wire.receive()
+        except OSError:
+            return False
+        self.buffer = self.buffer + data if self.buffer else data
+        return bool(data)
 
     async def _admit(self, request: ProxyRequest) -> Admission | Refusal:
         """Who is asking, decided anew for every request of a kept connection."""
-        fields = request.fields
-        auth = self._plane.auth
-        asked = self._proxy, self.wire.peer, fields.get(b"proxy-authorization"), fields.get(b"authorization")
-        admission = auth.recall(*asked)
+        said = request.said
+        plane = self._plane
+        asked = self._proxy, self.wire.peer, said.proxy_authorization, said.authorization
+        admission = plane.auth.recall(*asked)
         if admission is None:
-            self.phase("connection-timeout", self._plane.topology.timeouts.first_byte)
-            admission = await Deferred.fromCoroutine(auth.admit(*asked))
+            self.phase("auth-unavailable", plane.topology.timeouts.first_byte)
+            admission = await Deferred.fromCoroutine(plane.auth.admit(*asked))
         if isinstance(admission, Refusal):
             return admission
         if not self._known:
             self._authenticated()
-        account_id = admission.account.id
-        tunnel = type(request.target) is AuthorityForm
-        plane = self._plane
-        refusal = plane.caps.start(account_id, plane.ledger.tunnels(account_id), plane.wheel.now, tunnel=tunnel)
-        return refusal or admission
+        account_id = admission.identity.account.id
+        open_now = plane.ledger.tunnels(account_id)
+        return plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel) or admission
 
     async def _pass(self, request: ProxyRequest, admission: Admission) -> bool:
         """An admitted request: metered, given an exit, and served."""
-        if request.target.host == INTERNAL_HOST and type(request.target) is not AuthorityForm:
+        if request.target.host == INTERNAL_HOST and not request.is_tunnel:
             return await self._answer_internal(request, admission)
         meter = self._plane.ledger.open(admission, self._stopped)
         if isinstance(meter, Refusal):
@@ -168,7 +193,7 @@ class ClientConnection(Watcher):
         choice = self._choose(request, admission)
         if choice is None:
             return await self._refuse(Refusal("no-exit"), request, admission)
-        if type(request.target) is AuthorityForm:
+        if request.is_tunnel:
             return await self._tunnel(request, admission, choice, meter)
         return await self._forward(request, admission, choice, meter)
 
@@ -191,13 +216,13 @@ class ClientConnection(Watcher):
         return self._become_tunnel(request, admission, label, meter, origin, b"")
 
     async def _forward(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
-        forwarding = Forwarding(self._plane, self, request, admission, meter, choice)
-        upstream = await forwarding.run()
+        forwarding = Forwarding(self._plane, self, request, admission)
+        upstream = await forwarding.run(meter, choice)
         if upstream is not None:
             late = forwarding.late
+            self._status = 101
             return self._become_tunnel(request, admission, forwarding.source, meter, upstream.wire, late)
-        self._log(request, admission, "", True, exit_label=forwarding.source)
-        return request.keep and forwarding.body_read
+        return self._log(request, admission, "", request.keep and forwarding.uploaded, exit_label=forwarding.source)
 
     def _become_tunnel(
         self, request: ProxyRequest, admission: Admission, label: str, meter: Meter, origin: Wire, late: bytes
@@ -287,7 +312,6 @@ class ClientConnection(Watcher):
         refusal: Refusal,
         request: ProxyRequest | None,
         admission: Admission | None = None,
-        head: RequestHead | None = None,
     ) -> bool:
         """Answer no, if anything can still be answered; the connection goes on where the request had no body."""
         if self._answering:
@@ -296,11 +320,10 @@ class ClientConnection(Watcher):
         keep = request is not None and request.keep and not request.has_body
         if replies.REASONS[refusal.reason].status >= 500 or refusal.reason == "head-timeout":
             keep = False
-        method = request.method if request else head.method if head else b""
         if not self._request_id:
             self._request_id = self._plane.request_id()
         self._status = replies.REASONS[refusal.reason].status
-        answer = replies.refusal(refusal, self._request_id, keep=keep, with_body=method != b"HEAD")
+        answer = replies.refusal(refusal, self._request_id, keep=keep, with_body=self._method != b"HEAD")
         self._log(request, admission, refusal.reason, keep)
         try:
             self.phase("kept", LINGER_SECONDS)
@@ -377,35 +400,46 @@ class ClientConnection(Watcher):
     ) -> bool:
         """The exchange's line, once; gives keep back."""
         meter, self._meter = self._meter, None
-        exchange = self._facts(request, admission, exit_label)._replace(
-            status=self._status, reason=reason, seconds=self._plane.wheel.now - self._began
-        )
+        seconds = self._plane.wheel.now - self._began
+        up, down = (meter.up, meter.down) if meter is not None else (0, 0)
+        exchange = self._facts(request, admission, exit_label, seconds, reason, up, down)
         ledger = self._plane.ledger
         if meter is None:
             ledger.refused(exchange)
         else:
-            ledger.close(meter, exchange._replace(up=meter.up, down=meter.down))
+            ledger.close(meter, exchange)
         return keep
 
-    def _facts(self, request: ProxyRequest | None, admission: Admission | None, exit_label: str) -> Exchange:
+    def _facts(
+        self,
+        request: ProxyRequest | None,
+        admission: Admission | None,
+        exit_label: str,
+        seconds: float = 0.0,
+        reason: str = "",
+        up: int = 0,
+        down: int = 0,
+    ) -> Exchange:
         """What is known of the exchange now."""
+        account = admission.identity.account if admission is not None else None
+        target = request.target if request is not None else None
         return Exchange(
             self._request_id,
             self._plane.now(),
-            0.0,
-            admission.account.id if admission else 0,
-            admission.account.username if admission else "",
-            admission.token_id if admission else 0,
+            seconds,
+            account.id if account is not None else 0,
+            account.username if account is not None else "",
+            admission.token_id if admission is not None else 0,
             self._proxy,
             self.wire.peer,
-            request.method.decode("ascii") if request else "",
-            request.target.host if request else "",
-            request.target.port if request else 0,
+            request.method.decode("ascii") if request is not None else "",
+            target.host if target is not None else "",
+            target.port if target is not None else 0,
             exit_label,
             self._status,
-            "",
-            0,
-            0,
+            reason,
+            up,
+            down,
         )
 
 

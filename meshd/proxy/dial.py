@@ -40,7 +40,7 @@ KEEP_ALIVE = (
 """A peer that vanished without a word is noticed after two minutes."""
 
 BIND_ADDRESS_NO_PORT = 24
-"""IP_BIND_ADDRESS_NO_PORT: let connect choose the port, so that one address serves 28,000 connections to each origin."""
+"""IP_BIND_ADDRESS_NO_PORT: connect chooses the port, so that an address serves 28,000 connections to each origin."""
 
 _NOT_REACHED = {
     errno.ECONNREFUSED: "connection-refused",

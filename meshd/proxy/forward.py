@@ -9,32 +9,21 @@ from __future__ import annotations
 from typing import Protocol
 
 from meshd.http1.errors import BadMessage
-from meshd.http1.framing import (
-    LAST_CHUNK,
-    Chunked,
-    ChunkReader,
-    Length,
-    LengthReader,
-    NoBody,
-    UntilClose,
-    chunk,
-    response_framing,
-)
+from meshd.http1.framing import Chunked, ChunkReader, Length, NoBody
 from meshd.http1.head import ResponseHead, read_response
-from meshd.http1.keep import end_to_end, keeps_alive
+from meshd.http1.keep import end_to_end
 from meshd.http1.render import render_request, render_response
 from meshd.http1.target import AbsoluteForm
 from meshd.model import Admission, Refusal
 from meshd.proxy.exits import Choice
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
+from meshd.proxy.response import DROPPED, OURS, ProxyResponse
 from meshd.proxy.task import Task
-from meshd.proxy.upstream import Upstream
+from meshd.proxy.upload import Upload, framed
+from meshd.proxy.upstream import Key, Upstream
 from meshd.proxy.wire import Wire
 from meshd.usage.meter import Meter
-
-_RESPONSE_DROP = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-status"})
-_OURS = (b"x-proxymesh-",)
 
 
 class Stopped(Exception):
@@ -47,6 +36,10 @@ class Stopped(Exception):
 
 class ClientGone(Exception):
     """The client has left; there is nobody to answer."""
+
+
+class Abandoned(Exception):
+    """The rest of a body is not wanted any more."""
 
 
 class Client(Protocol):
@@ -73,106 +66,86 @@ class Forwarding:
     """One request on its way to an origin and back."""
 
     __slots__ = (
-        "_admission",
-        "_choice",
-        "_client",
-        "_meter",
-        "_plane",
-        "_request",
-        "_upload",
-        "_uploaded",
-        "late",
-        "source",
-    )
+        "_admission", "_choice", "_client", "_meter", "_plane", "_request", "_sending", "late", "source", "uploaded",
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        plane: DataPlane,
-        client: Client,
-        request: ProxyRequest,
-        admission: Admission,
-        meter: Meter,
-        choice: Choice,
-    ) -> None:
+    def __init__(self, plane: DataPlane, client: Client, request: ProxyRequest, admission: Admission) -> None:
         self._plane = plane
         self._client = client
         self._request = request
         self._admission = admission
-        self._meter = meter
-        self._choice = choice
-        self._upload: Task | None = None
-        self._uploaded = True
-        self.source = choice.exit.label
+        self._sending: Task | None = None
+        self.uploaded = True
+        """Whether the client's whole body was taken: else its connection is of no further use."""
+        self.source = ""
         """The address it left by, as soon as it is known."""
         self.late = b""
         """What the origin sent after it switched protocols, not yet delivered."""
 
-    async def run(self) -> Upstream | None:
+    async def run(self, meter: Meter, choice: Choice) -> Upstream | None:
         """The whole exchange.
 
         An Upstream is returned where the origin switched protocols: its connection is a tunnel from now on.
         Stopped, ClientGone, DialError.
         """
+        self._meter = meter
+        self._choice = choice
+        upstream: Upstream | None = None
         try:
             upstream, response, rest = await self._ask()
-        except BaseException:
-            self._end_upload()
-            raise
-        try:
             if response.status == 101:
-                await self._client.deliver(self._response_head(response, NoBody()))
+                await self._client.deliver(response.render(1, True, self._label(), choice.not_found))
                 self.late = rest
                 return upstream
-            reusable = await self._answer(upstream, response, rest)
+            complete = await self._answer(upstream, response, rest)
         except BaseException:
-            upstream.wire.close()
+            if upstream is not None:
+                upstream.wire.close()
             raise
         finally:
-            self._end_upload()
-        if reusable and self._uploaded:
+            if self._sending is not None:
+                self._sending.throw(Abandoned())
+        if complete and response.reusable and self.uploaded:
             self._plane.upstreams.keep(upstream, self._plane.topology.timeouts.keep_alive)
         else:
             upstream.wire.close()
         return None
 
-    @property
-    def body_read(self) -> bool:
-        """Whether the client's whole body was taken: else its connection is of no further use."""
-        return self._uploaded
+    # To the origin
 
-    async def _ask(self) -> tuple[Upstream, ResponseHead, bytes]:
+    async def _ask(self) -> tuple[Upstream, ProxyResponse, bytes]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
+        request = self._request
         head = self._request_head()
-        counted = False
+        upstream = await self._connect()
+        self._meter.sent_up(request.size)
         while True:
-            upstream = await self._connect()
-            if not counted:
-                self._count_up(self._request.size)
-                counted = True
             try:
                 await self._send(upstream, head)
                 response, rest = await self._final_head(upstream)
             except OSError:
                 upstream.wire.close()
-                if not upstream.used or not self._request.safe_to_repeat:
+                if not upstream.used or not request.safe_to_repeat:
                     raise Stopped(Refusal("connection-reset")) from None
             except BaseException:
                 upstream.wire.close()
                 raise
             else:
                 return upstream, response, rest
+            upstream = await self._connect()
 
     async def _connect(self) -> Upstream:
+        """A kept connection, or a new one."""
         target = self._request.target
+        plane = self._plane
         exit_ = self._choice.exit
-        key = (self._admission.account.id, self._request.wishes.session, exit_.name, target.host, target.port)
-        pool = self._plane.upstreams
-        upstream = pool.take(key)
+        key: Key = (self._admission.account.id, self._request.wishes.session, exit_.name, target.host, target.port)
+        upstream = plane.upstreams.take(key)
         if upstream is None:
-            self._client.phase("connection-timeout", self._bound(self._plane.topology.timeouts.connect))
-            dialled = await self._plane.dialler.dial(target.host, target.port, exit_)
-            upstream = pool.new(key, dialled.fd, dialled.address, dialled.source)
-        self.source = self._choice.exit.address or upstream.source
+            self._client.phase("connection-timeout", self._bound(plane.topology.timeouts.connect))
+            dialled = await plane.dialler.dial(target.host, target.port, exit_)
+            upstream = plane.upstreams.new(key, dialled.fd, dialled.address, dialled.source)
+        self.source = exit_.address or upstream.source
         return upstream
 
     def _bound(self, seconds: float) -> float:
@@ -184,83 +157,75 @@ class Forwarding:
         request = self._request
         target = request.target
         assert isinstance(target, AbsoluteForm)
-        fields = request.origin_fields(self._admission.consumed)
+        fields = request.said.origin_fields(self._admission.consumed)
         match request.framing:
             case Length(size):
-                fields.append((b"Content-Length", b"%d" % size))
+                fields = [*fields, (b"Content-Length", b"%d" % size)]
             case Chunked():
-                fields.append((b"Transfer-Encoding", b"chunked"))
+                fields = [*fields, (b"Transfer-Encoding", b"chunked")]
             case _:
                 pass
         if request.websocket:
-            fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
+            fields = [*fields, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
         return render_request(request.method, target.path, target.authority, fields)
 
     async def _send(self, upstream: Upstream, head: bytes) -> None:
         """The head, and the body as far as it is here; the rest is sent by a task of its own while we listen."""
         client = self._client
-        request = self._request
         client.phase("first-byte-timeout", self._bound(self._plane.topology.timeouts.first_byte))
-        if not request.has_body:
-            await upstream.wire.send(head)
+        if not self._request.has_body:
+            sent = upstream.wire.try_send(head)
+            if sent < len(head):
+                await upstream.wire.send(head[sent:])
             return
-        self._uploaded = False
-        reader: ChunkReader | LengthReader
-        reader = LengthReader(request.framing.n) if isinstance(request.framing, Length) else ChunkReader()
-        body = self._take(reader, client.buffer)
-        await upstream.wire.send(head + body)
-        if reader.done:
-            self._all_taken(reader)
+        self.uploaded = False
+        upload = Upload(self._request.framing)
+        await upstream.wire.send(head + self._take(upload, client.buffer))
+        if upload.done:
+            self._all_taken(upload)
         else:
-            self._upload = Task(self._send_rest(upstream, reader), self._upload_ended)
-            self._upload.resume()
+            self._sending = Task(self._send_rest(upstream, upload), self._sending_ended)
+            self._sending.resume()
 
-    async def _send_rest(self, upstream: Upstream, reader: ChunkReader | LengthReader) -> None:
+    async def _send_rest(self, upstream: Upstream, upload: Upload) -> None:
         client = self._client
-        while not reader.done:
+        while not upload.done:
             try:
                 data = await client.wire.receive()
             except OSError:
                 raise ClientGone from None
             if not data:
                 raise ClientGone
-            body = self._take(reader, data)
+            body = self._take(upload, data)
             client.alive()
             if body:
                 await upstream.wire.send(body)
-        self._all_taken(reader)
+        self._all_taken(upload)
 
-    def _take(self, reader: ChunkReader | LengthReader, data: bytes) -> bytes:
-        """What of data belongs to the body, framed anew; counted as the client framed it."""
-        pieces = reader.feed(data)
-        self._count_up(len(data) - len(reader.unused))
-        if isinstance(reader, LengthReader):
-            return b"".join(pieces)
-        framed = b"".join(map(chunk, pieces))
-        return framed + _last_chunk(reader) if reader.done else framed
+    def _take(self, upload: Upload, data: bytes) -> bytes:
+        """What the origin gets for data; what belongs to the body is counted."""
+        body = upload.take(data)
+        size = len(data) - len(upload.unused)
+        if size:
+            self._meter.sent_up(size)
+        return body
 
-    def _all_taken(self, reader: ChunkReader | LengthReader) -> None:
-        self._client.buffer = bytes(reader.unused)
-        self._uploaded = True
+    def _all_taken(self, upload: Upload) -> None:
+        self._client.buffer = bytes(upload.unused)
+        self.uploaded = True
 
-    def _upload_ended(self, error: BaseException | None) -> None:
+    def _sending_ended(self, error: BaseException | None) -> None:
         """An origin that stopped listening may still answer; a client that left or erred ends the exchange."""
-        self._upload = None
-        if isinstance(error, OSError | Abandoned) or error is None:
+        self._sending = None
+        if error is None or isinstance(error, OSError | Abandoned):
             return
         task = self._client.task
         if not task.throw(error) and not task.over:
             raise error  # into the task itself, which is beginning the upload
 
-    def _end_upload(self) -> None:
-        if self._upload is not None:
-            self._upload.throw(Abandoned())
+    # From the origin
 
-    def _count_up(self, size: int) -> None:
-        if size:
-            self._meter.sent_up(size)
-
-    async def _final_head(self, upstream: Upstream) -> tuple[ResponseHead, bytes]:
+    async def _final_head(self, upstream: Upstream) -> tuple[ProxyResponse, bytes]:
         """The head of the final response and the bytes after it; interim ones are passed on.
 
         ConnectionResetError where a connection ended without a byte, which a kept one may.
@@ -274,126 +239,93 @@ class Forwarding:
                 if buffer or interim:
                     raise Stopped(Refusal("response-incomplete"))
                 raise ConnectionResetError
+            told = upstream.told
+            if told is not None and not buffer and told.method == self._request.method and data.startswith(told.raw):
+                return told, data[len(told.raw) :]
             buffer = buffer + data if buffer else data
-            while (response := self._read_head(buffer, limits.response_head_bytes)) is not None:
-                buffer = buffer[response.size :]
-                if response.status >= 200 or response.status == 101:
-                    return self._accepted(response), buffer
+            while buffer and (head := _read_head(buffer, limits.response_head_bytes)) is not None:
+                raw, buffer = buffer[: head.size], buffer[head.size :]
+                if head.status >= 200 or head.status == 101:
+                    return self._understood(upstream, head, raw), buffer
                 interim += 1
                 if interim > limits.interim_responses:
                     raise Stopped(Refusal("bad-response", "too many interim responses"))
-                await self._pass_interim(response)
-                if not buffer:
-                    break
+                await self._pass_interim(head)
 
-    def _read_head(self, buffer: bytes, limit: int) -> ResponseHead | None:
-        if not buffer:
-            return None
-        try:
-            return read_response(buffer, limit)
-        except BadMessage:
-            raise Stopped(Refusal("bad-response")) from None
-
-    def _accepted(self, response: ResponseHead) -> ResponseHead:
+    def _understood(self, upstream: Upstream, head: ResponseHead, raw: bytes) -> ProxyResponse:
         """Protocols are switched only for those who asked, and only as they asked."""
-        if response.status == 101 and not (
-            self._request.websocket and (response.fields.get(b"upgrade") or b"").lower() == b"websocket"
+        if head.status == 101 and not (
+            self._request.websocket and (head.fields.get(b"upgrade") or b"").lower() == b"websocket"
         ):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
-        return response
-
-    async def _pass_interim(self, response: ResponseHead) -> None:
-        """HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)."""
-        if self._request.minor == 1:
-            fields = end_to_end(response.fields, _RESPONSE_DROP, _OURS)
-            await self._client.deliver(render_response(response.status, response.reason, fields))
-
-    async def _answer(self, upstream: Upstream, response: ResponseHead, rest: bytes) -> bool:
-        """The response to the client; whether the origin's connection can serve another request."""
         try:
-            framing = response_framing(self._request.method, response)
+            upstream.told = response = ProxyResponse(self._request.method, head, raw)
         except BadMessage:
             raise Stopped(Refusal("bad-response")) from None
-        head = self._response_head(response, framing)
+        return response
+
+    async def _pass_interim(self, head: ResponseHead) -> None:
+        """HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)."""
+        if self._request.minor == 1:
+            fields = end_to_end(head.fields, DROPPED, OURS)
+            await self._client.deliver(render_response(head.status, head.reason, fields))
+
+    async def _answer(self, upstream: Upstream, response: ProxyResponse, rest: bytes) -> bool:
+        """The response to the client; whether it was complete and nothing came after it."""
+        request = self._request
+        if response.must_close(request.minor) or not self.uploaded:
+            request.keep = False
+        head = response.render(request.minor, request.keep, self._label(), self._choice.not_found)
         self._client.begin_answer(response.status)
+        framing = response.framing
+        if type(framing) is NoBody:
+            await self._client.deliver(head)
+            return not rest
+        if type(framing) is Length and len(rest) >= framing.n:
+            await self._client.deliver(head + rest[: framing.n])
+            return len(rest) == framing.n
         self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
         try:
-            match framing:
-                case NoBody():
-                    await self._client.deliver(head)
-                    complete = not rest
-                case Length(size):
-                    complete = await self._answer_length(upstream, head, rest, size)
-                case Chunked():
-                    complete = await self._answer_chunked(upstream, head, rest)
-                case UntilClose():
-                    complete = await self._answer_until_close(upstream, head, rest)
+            if type(framing) is Length:
+                return await self._answer_length(upstream, head + rest, framing.n - len(rest))
+            if type(framing) is Chunked:
+                return await self._answer_chunked(upstream, head, rest)
+            return await self._answer_until_close(upstream, head + rest)
         except OSError:
             raise Stopped(Refusal("response-incomplete")) from None
-        return complete and keeps_alive(response.minor, response.fields)
-
-    def _response_head(self, response: ResponseHead, framing: object) -> bytes:
-        """The origin's end-to-end fields in their order and case, framing of ours, and the exit."""
-        request = self._request
-        fields = [
-            field for field in end_to_end(response.fields, _RESPONSE_DROP) if field[0][:12].lower() != b"x-proxymesh-"
-        ]
-        if isinstance(framing, Chunked) and request.minor == 1:
-            fields.append((b"Transfer-Encoding", b"chunked"))
-        fields.append((b"X-ProxyMesh-IP", self._label().encode()))
-        if self._choice.not_found:
-            fields.append((b"X-ProxyMesh-IP-Not-Found", self._choice.not_found.encode()))
-        if response.status == 101:
-            fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-        elif isinstance(framing, UntilClose) or (isinstance(framing, Chunked) and request.minor == 0):
-            request.keep = False
-        if not request.keep and response.status != 101:
-            fields.append((b"Connection", b"close"))
-        elif request.minor == 0:
-            fields.append((b"Connection", b"keep-alive"))
-        return render_response(response.status, response.reason, fields)
 
     def _label(self) -> str:
         """The very text that was asked for where that exit was taken."""
-        wishes = self._request.wishes
+        asked = self._request.wishes.ip
         exit_ = self._choice.exit
-        return wishes.ip if wishes.ip and wishes.ip in {exit_.address, exit_.name} else self.source
+        return asked if asked and asked in {exit_.address, exit_.name} else self.source
 
-    async def _answer_length(self, upstream: Upstream, head: bytes, rest: bytes, size: int) -> bool:
-        here = len(rest)
-        if here >= size:
-            await self._client.deliver(head + (rest if here == size else rest[:size]))
-            return here == size
-        await self._client.deliver(head + rest)
-        left = size - here
+    async def _answer_length(self, upstream: Upstream, begun: bytes, left: int) -> bool:
+        await self._client.deliver(begun)
         while left > 0:
             data = await self._more(upstream)
             await self._client.deliver(data if len(data) <= left else data[:left])
             left -= len(data)
         return left == 0
 
-    async def _answer_chunked(self, upstream: Upstream, head: bytes, rest: bytes) -> bool:
+    async def _answer_chunked(self, upstream: Upstream, begun: bytes, data: bytes) -> bool:
         """Framed anew for HTTP/1.1, unframed for HTTP/1.0."""
         reader = ChunkReader(bad=502)
-        frames = self._request.minor == 1
-        data = rest
         while True:
             try:
-                pieces = reader.feed(data) if data else []
+                pieces = reader.feed(data)
             except BadMessage:
                 raise Stopped(Refusal("bad-response")) from None
-            body = b"".join(map(chunk, pieces)) if frames else b"".join(pieces)
-            if reader.done and frames:
-                body += _last_chunk(reader)
-            if head or body:
-                await self._client.deliver(head + body)
-                head = b""
+            begun += framed(reader, pieces) if self._request.minor == 1 else b"".join(pieces)
+            if begun:
+                await self._client.deliver(begun)
+                begun = b""
             if reader.done:
                 return not reader.unused
             data = await self._more(upstream)
 
-    async def _answer_until_close(self, upstream: Upstream, head: bytes, rest: bytes) -> bool:
-        await self._client.deliver(head + rest)
+    async def _answer_until_close(self, upstream: Upstream, begun: bytes) -> bool:
+        await self._client.deliver(begun)
         while data := await upstream.wire.receive():
             await self._client.deliver(data)
         return False
@@ -405,16 +337,8 @@ class Forwarding:
         return data
 
 
-class Abandoned(Exception):
-    """The rest of a body is not wanted any more."""
-
-
-def _last_chunk(reader: ChunkReader | LengthReader) -> bytes:
-    """The end of a chunked body, with those trailers that may be passed on."""
-    if not reader.trailers:
-        return LAST_CHUNK
-    return (
-        b"0\r\n"
-        + b"".join(b"%b: %b\r\n" % field for field in end_to_end(reader.trailers, frozenset(), _OURS))
-        + b"\r\n"
-    )
+def _read_head(buffer: bytes, limit: int) -> ResponseHead | None:
+    try:
+        return read_response(buffer, limit)
+    except BadMessage:
+        raise Stopped(Refusal("bad-response")) from None

@@ -159,7 +159,7 @@ class Tunnel:
             self.deadline = relay.wheel.now + (relay.half_closed if half else relay.idle)
 
     def _move(self, flow: Flow) -> None:
-        """Until a side is not ready (BlockingIOError) or gone (OSError), or the source has ended, or it is others' turn."""
+        """Until a side is not ready (BlockingIOError) or gone (OSError), the source has ended, or others are next."""
         budget = TURN
         while budget > 0 and self._ended is not None:
             if flow.held:

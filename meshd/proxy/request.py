@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
+from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
@@ -19,84 +19,129 @@ INTERNAL_HOST = "meshd.internal"
 _EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_STEERING = (
-    b"x-proxymesh-ip",
-    b"x-proxymesh-prefer-ip",
-    b"x-proxymesh-not-ip",
-    b"x-proxymesh-country",
-    b"x-proxymesh-session",
-    b"x-proxymesh-timeout",
-)
+NO_BODY = NoBody()
+_EMPTY = (NO_BODY, Length(0))
+_IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 _OURS = (b"proxy-", b"x-proxymesh-")
 _REGENERATED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 
 
-@dataclass(slots=True)
+class Said:
+    """What a client's fields say, whatever the request line above them.
+
+    Clients say the same again and again on one connection, so it is worked out once and kept for as long as they do.
+    """
+
+    __slots__ = (
+        "_origin_fields",
+        "authorization",
+        "block",
+        "fields",
+        "keep",
+        "proxy_authorization",
+        "timeout",
+        "websocket",
+        "wishes",
+    )
+
+    def __init__(self, minor: int, fields: Fields, block: bytes) -> None:
+        """block: the field lines with the blank line, as they came."""
+        self.block = block
+        self.fields = fields
+        self.keep = keeps_alive(minor, fields)
+        self.proxy_authorization = fields.get(b"proxy-authorization")
+        self.authorization = fields.get(b"authorization")
+        self.wishes = NO_WISHES
+        self.timeout = 0
+        if any(name.startswith(b"x-proxymesh-") for name in fields.names):
+            self.wishes = _wishes(fields)
+            self.timeout = _seconds(fields.get(b"x-proxymesh-timeout"))
+        self.websocket = minor == 1 and _wants_websocket(fields)
+        self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
+
+    def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
+        """The fields that the origin gets besides those that are written anew; not to be changed.
+
+        consumed: "authorization" where that field carried our credential.
+        """
+        known = self._origin_fields.get(consumed)
+        if known is None:
+            drop = _REGENERATED | {b"authorization"} if consumed == "authorization" else _REGENERATED
+            known = self._origin_fields[consumed] = end_to_end(self.fields, drop, _OURS)
+        return known
+
+
 class ProxyRequest:
     """One request as the proxy understands it."""
 
-    method: bytes
-    target: AuthorityForm | AbsoluteForm
-    minor: int
-    fields: Fields
-    framing: BodyFraming
-    keep: bool
-    """Whether the client wants to go on using its connection."""
-    size: int
-    """Bytes of the head."""
-    wishes: Wishes
-    timeout: int
-    """Seconds that the client wants to wait for connecting and for the first byte; 0 for no wish."""
-    websocket: bool
-    """An upgrade to WebSocket (RFC 6455), the only one that is forwarded."""
+    __slots__ = ("framing", "has_body", "keep", "method", "minor", "said", "size", "target", "timeout", "wishes")
+
+    def __init__(
+        self,
+        method: bytes,
+        target: AuthorityForm | AbsoluteForm,
+        minor: int,
+        size: int,
+        *,
+        framing: BodyFraming,
+        said: Said,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.minor = minor
+        self.size = size
+        """Bytes of the head."""
+        self.framing = framing
+        self.has_body = framing is not NO_BODY and framing not in _EMPTY
+        self.said = said
+        self.keep = said.keep
+        """Whether the client's connection will go on."""
+        self.wishes = said.wishes
+        self.timeout = said.timeout
+        """Seconds that the client wants to wait for connecting and for the first byte; 0 for no wish."""
 
     @classmethod
-    def from_head(cls, head: RequestHead) -> ProxyRequest:
-        """BadMessage for a target or a framing that is wrong or ambiguous."""
+    def from_head(cls, head: RequestHead, buffer: bytes) -> ProxyRequest:
+        """BadMessage for a target or a framing that is wrong or ambiguous.  buffer: what head was read from."""
         target = read_target(head.method, head.target)
         check_host(head, target)
-        fields = head.fields
-        steered = any(fields.get(name) is not None for name in _STEERING)
-        tunnel = type(target) is AuthorityForm
         framing = request_framing(head)
-        if tunnel and framing != NoBody():
+        if type(target) is AuthorityForm and framing != NO_BODY:
             raise BadMessage(400, "a CONNECT request has no body")
-        return cls(
-            head.method,
-            target,
-            head.minor,
-            fields,
-            framing,
-            keeps_alive(head.minor, fields),
-            head.size,
-            _wishes(fields) if steered else NO_WISHES,
-            _seconds(fields.get(b"x-proxymesh-timeout")) if steered else 0,
-            not tunnel and _wants_websocket(head),
-        )
+        line = REQUEST_LINE.match(buffer)
+        block = buffer[line.end() : head.size] if line else b""
+        said = Said(head.minor, head.fields, block)
+        return cls(head.method, target, head.minor, head.size, framing=framing, said=said)
+
+    def repeated(self, buffer: bytes, longest: int) -> ProxyRequest | None:
+        """The next request, where all of buffer is its head and its fields are this one's; else None.
+
+        Only what the general way has accepted is taken for granted: the fields.  The request line is read as ever.
+        """
+        if self.has_body or self.minor != 1 or type(self.target) is AuthorityForm or len(buffer) > longest:
+            return None
+        line = REQUEST_LINE.match(buffer)
+        if line is None or not buffer.endswith(self.said.block) or line.end() + len(self.said.block) != len(buffer):
+            return None
+        method, target, minor = line.groups()
+        if minor != b"1" or method == b"CONNECT":
+            return None
+        read = read_target(method, target)
+        return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=self.said)
 
     @property
-    def has_body(self) -> bool:
-        return self.framing != NoBody() and self.framing != Length(0)
+    def is_tunnel(self) -> bool:
+        return type(self.target) is AuthorityForm
+
+    @property
+    def websocket(self) -> bool:
+        """An upgrade to WebSocket (RFC 6455), the only one that is forwarded."""
+        return self.said.websocket and self.method == b"GET" and not self.is_tunnel
 
     @property
     def safe_to_repeat(self) -> bool:
         """Whether a kept connection that died may be replaced unnoticed: idempotent (RFC 9110, 9.2.2)."""
-        return not self.has_body and self.method in {
-            b"GET",
-            b"HEAD",
-            b"OPTIONS",
-            b"TRACE",
-            b"PUT",
-            b"DELETE",
-        }
-
-    def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
-        """The fields that the origin gets besides those that are written anew.
-
-        consumed: "authorization" where that field carried our credential.
-        """
-        drop = _REGENERATED | {b"authorization"} if consumed == "authorization" else _REGENERATED
-        return end_to_end(self.fields, drop, _OURS)
+        return not self.has_body and self.method in _IDEMPOTENT
 
 
 def _wishes(fields: Fields) -> Wishes:
@@ -129,10 +174,6 @@ def _seconds(value: bytes | None) -> int:
     return int(text) if _SECONDS.fullmatch(text) else 0
 
 
-def _wants_websocket(head: RequestHead) -> bool:
-    return (
-        head.method == b"GET"
-        and head.minor == 1
-        and (head.fields.get(b"upgrade") or b"").strip().lower() == b"websocket"
-        and b"upgrade" in head.fields.tokens(b"connection")
-    )
+def _wants_websocket(fields: Fields) -> bool:
+    upgrade = fields.get(b"upgrade")
+    return upgrade is not None and upgrade.lower() == b"websocket" and b"upgrade" in fields.tokens(b"connection")

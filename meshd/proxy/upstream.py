@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshd.proxy.poll import Poller
+from meshd.proxy.response import ProxyResponse
 from meshd.proxy.wheel import Wheel
 from meshd.proxy.wire import Watcher, Wire
 
@@ -19,7 +20,7 @@ Key = tuple[int, str, str, str, int]
 class Upstream(Watcher):
     """A connection to an origin."""
 
-    __slots__ = ("_pool", "deadline", "key", "slot", "source", "used", "wire")
+    __slots__ = ("_pool", "deadline", "key", "slot", "source", "told", "used", "wire")
 
     def __init__(self, pool: UpstreamPool, key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
@@ -29,6 +30,8 @@ class Upstream(Watcher):
         """The address it leaves by."""
         self.used = False
         """Whether it has served a request before: then it may have died unnoticed."""
+        self.told: ProxyResponse | None = None
+        """The last response's head and what was understood of it, for an origin that repeats itself."""
         self.deadline = 0.0
         self.slot = 0
 

@@ -54,7 +54,8 @@ class Keeper:
         """Close it.  Fires when that is done."""
         assert self._life is not None
         self._life.addErrback(_expect_cancellation)
-        self._life.cancel()
+        # In a turn of its own: whoever stops it may have been called by it.
+        self._reactor.callLater(0, self._life.cancel)
         return self._life
 
     async def _keep(self) -> None:
@@ -132,6 +133,7 @@ class Pool:
         """Close all connections.  Nobody should be using one."""
         self._closing = True
         self._dismiss("the store is closed")
+        self._tell(lambda news: news.errback(StoreUnavailable("the store is closed")))
         await DeferredList([keeper.stop() for keeper in self._keepers])
 
     def _refuse(self) -> None:

@@ -36,6 +36,11 @@ class _Job(Generic[T]):
     def _withdraw(self, result: Deferred[T]) -> None:
         self.claim()
 
+    def deliver(self, result: T | Failure) -> None:
+        """To whoever still waits."""
+        if not self.result.called:
+            self.result.callback(result)
+
     def claim(self) -> bool:
         """True for the first that asks: the thread that begins it, or the caller that withdraws it."""
         return self._claim.acquire(blocking=False)
@@ -105,9 +110,9 @@ class SQLiteStore:
         try:
             result = job.work()
         except BaseException:
-            self._reactor.callFromThread(job.result.errback, Failure())
+            self._reactor.callFromThread(job.deliver, Failure())
         else:
-            self._reactor.callFromThread(job.result.callback, result)
+            self._reactor.callFromThread(job.deliver, result)
 
     def _published(self) -> None:
         """In the thread."""

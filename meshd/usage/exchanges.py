@@ -125,9 +125,10 @@ class ExchangeLog:
     def flush(self) -> None:
         """Write what waits, as far as that is possible."""
         while self._waiting and self._journal is not None:
-            written = self._write(self._journal, self._waiting[:MANY])
+            many = self._waiting[:MANY]
+            written = self._write(self._journal, many)
             del self._waiting[:written]
-            if written == 0:
+            if written < len(many):
                 return
 
     # Writing

@@ -202,6 +202,8 @@ class ApiChannel(HTTPChannel):
     def _problem(self) -> tuple[int, str] | None:
         """What is wrong with a head that Twisted let through.  The path is normalised on the way."""
         fields = self.requests[-1].requestHeaders
+        if not self._command.isupper():  # methods have a case, and the routing below does not know it
+            return 501, "method not implemented"
         if any(len(fields.getRawHeaders(name, [])) > 1 for name in _SINGLE):
             return 400, "repeated header field"
         hosts = fields.getRawHeaders(b"host", [])

@@ -19,7 +19,7 @@ MAX_FIELDS = 100
 WHOLE = "__all__"
 """The name under which a complaint stands that is about no single field, as in Django."""
 
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 

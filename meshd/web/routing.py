@@ -168,13 +168,14 @@ class Api:
         self._answers[method, path] = answer
 
         def endpoint(request: Any) -> Deferred[bytes]:
-            return self._respond(path, request)
+            return self._respond(_call(request, method), path, request)
 
-        self._app.route(path, methods=[method], strict_slashes=False, endpoint=f"{method} {path}")(endpoint)
+        bare = path.rstrip("/")
+        for spelling in (bare, f"{bare}/"):  # `strict_slashes=False` would take "//" too, and forget some 405s
+            self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(endpoint)
 
-    def _respond(self, path: str, request: Any) -> Deferred[bytes]:
+    def _respond(self, call: Call, path: str, request: Any) -> Deferred[bytes]:
         """Klein cancels what it is given when the client goes; the work runs on behind it."""
-        call = _call(request)
         client: Deferred[Reply] = Deferred(canceller=lambda _: None)
 
         async def work() -> None:
@@ -224,10 +225,10 @@ def _form(call: Call) -> Form:
     return read_body(call.content_type, call.body)
 
 
-def _call(request: Any) -> Call:
-    method = request.method.decode("latin-1")
+def _call(request: Any, method: str) -> Call:
+    """method is the route's: GET for a HEAD."""
     return Call(
-        method="GET" if method == "HEAD" else method,
+        method=method,
         path=request.path.decode("latin-1"),
         peer=host_of(request.getClientAddress()),
         authorization=request.getHeader(b"authorization"),

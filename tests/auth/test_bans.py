@@ -56,7 +56,7 @@ class TableTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.table = BanTable()
 
-    def fail(self, name: str, at: int = 0) -> None:  # type: ignore[override]
+    def wrong(self, name: str, at: int = 0) -> None:
         self.table.failed(Failure(HERE, name, 1000 + at), limit=4, window=600, seconds=100, names_limit=5)
 
     def banned(self) -> list[str]:
@@ -74,7 +74,7 @@ class TableTests(SynchronousTestCase):
         for sentence, (tries, expected) in TRIES.items():
             self.table = BanTable()
             for name, at in tries:
-                self.fail(name, at)
+                self.wrong(name, at)
             self.assertEqual(self.banned(), expected, sentence)
 
     def test_a_lifted_ban_goes(self) -> None:
@@ -112,7 +112,7 @@ class TableTests(SynchronousTestCase):
     def test_unsaved_failures_are_bounded_and_leave_in_order(self) -> None:
         """The oldest are lost first, and what was told is told no more."""
         for number in range(1100):
-            self.fail(f"name{number}")
+            self.wrong(f"name{number}")
         first = self.table.unsaved()
         assert first is not None
         self.assertEqual(first.name, "name100")

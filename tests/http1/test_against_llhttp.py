@@ -77,15 +77,17 @@ def body_for(framing: Framing) -> bytes:
 
 
 class RequestTests(SynchronousTestCase):
-    def compare(self, data: bytes) -> None:
+    def compare(self, data: bytes) -> bool:
+        """Whether it is accepted here; then it has to be there."""
         try:
             head = read_request(data, HeadLimits())
             assert head is not None
             read_target(head.method, head.target)
             framing = request_framing(head)
         except BadMessage:
-            return
+            return False
         self.agree(head, framing, data[: head.size])
+        return True
 
     def agree(self, head: RequestHead, framing: Framing, data: bytes) -> None:
         body = b"" if head.method == b"CONNECT" else body_for(framing)
@@ -103,7 +105,7 @@ class RequestTests(SynchronousTestCase):
         """Every good head of the tables."""
         for data in GOOD_REQUESTS.values():
             if data.lstrip().split(b" ")[0] in (*KNOWN_METHODS, b"CONNECT"):
-                self.compare(data)
+                self.assertTrue(self.compare(data))
 
     @thorough(400)
     @given(REQUESTS | TUNNELS)
@@ -124,14 +126,16 @@ class RequestTests(SynchronousTestCase):
 
 
 class ResponseTests(SynchronousTestCase):
-    def compare(self, data: bytes) -> None:
+    def compare(self, data: bytes) -> bool:
+        """Whether it is accepted here; then it has to be there."""
         try:
             head = read_response(data, 65536)
             assert head is not None
             framing = response_framing(b"GET", head)
         except BadMessage:
-            return
+            return False
         self.agree(head, framing, data[: head.size])
+        return True
 
     def agree(self, head: ResponseHead, framing: Framing, data: bytes) -> None:
         body = body_for(framing)
@@ -139,7 +143,8 @@ class ResponseTests(SynchronousTestCase):
         self.assertEqual(reading.fault, "", data)
         self.assertEqual((reading.status, reading.version), (head.status, f"1.{head.minor}"))
         self.assertEqual(reading.fields, head.fields.pairs)
-        if reading.tunnel_at is not None:
+        # In a 1xx that it has no name for, it believes a length; RFC 9112 6.3 says that no 1xx has a body.
+        if head.status < 200 or reading.tunnel_at is not None:
             return
         if not isinstance(framing, Length) or framing.n < 1000:
             self.assertEqual(reading.messages, 0 if framing == UntilClose() else 1)
@@ -148,7 +153,7 @@ class ResponseTests(SynchronousTestCase):
     def test_tables(self) -> None:
         """Every good head of the tables."""
         for data in GOOD_RESPONSES.values():
-            self.compare(data)
+            self.assertTrue(self.compare(data))
 
     @thorough(400)
     @given(RESPONSES)
@@ -166,24 +171,26 @@ CHUNK_PARTS = [
 class ChunkTests(SynchronousTestCase):
     HEAD = b"POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-    def compare(self, data: bytes) -> None:
+    def compare(self, data: bytes) -> bool:
+        """Whether it is accepted here; then it has to be there."""
         reader = ChunkReader()
         try:
             body = b"".join(reader.feed(data))
         except BadMessage:
-            return
+            return False
         if not reader.done:
-            return
+            return False
         reading = read_as_request(self.HEAD + data.removesuffix(reader.unused))
         self.assertEqual(reading.fault, "", data)
         self.assertEqual((reading.body, reading.messages), (body, 1))
         self.assertEqual(reading.fields[2:], reader.trailers.pairs)
+        return True
 
     def test_tables(self) -> None:
         """Every good body of the tables, but for the trailers that are taken away."""
         for sentence, (data, _) in GOOD_CHUNKS.items():
             if sentence != "trailers that may not be trailers":
-                self.compare(data)
+                self.assertTrue(self.compare(data))
 
     @thorough(400)
     @given(st.lists(st.sampled_from(CHUNK_PARTS) | st.binary(max_size=2), max_size=8).map(b"".join))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -94,6 +95,15 @@ class RequestFramingTests(SynchronousTestCase):
         self.assertEqual(request_framing(request([(CL, b"5")], minor=0)), Length(5))
         bad = self.assertRaises(BadMessage, request_framing, request([(TE, b"chunked")], minor=0))
         self.assertEqual((bad.status, bad.rule), (400, "Transfer-Encoding in HTTP/1.0"))
+
+    def test_tunnels_have_no_body(self) -> None:
+        """What follows CONNECT belongs to the tunnel: a length of nothing says so too, any other framing does not."""
+        connect = RequestHead(b"CONNECT", b"a:443", 1, Fields([]), 0)
+        self.assertEqual(request_framing(connect), NoBody())
+        self.assertEqual(request_framing(replace(connect, fields=Fields([(CL, b"0")]))), NoBody())
+        for pair in ((CL, b"5"), (TE, b"chunked")):
+            bad = self.assertRaises(BadMessage, request_framing, replace(connect, fields=Fields([pair])))
+            self.assertEqual((bad.status, bad.rule), (400, "a body with CONNECT"))
 
 
 class ResponseFramingTests(SynchronousTestCase):

@@ -140,6 +140,12 @@ class LimitTests(SynchronousTestCase):
         self.assertIsInstance(outcome(requests(limits), line + b"\r\n"), RequestHead)
         self.assertEqual(outcome(requests(limits), line + b"AB"), (431, "the fields are too large"))
 
+    def test_head_too_large_though_no_line_is(self) -> None:
+        """The limit of the whole holds also where it is below that of a line."""
+        data = b"GET http://a/ HTTP/1.1\r\nA: b\r\n\r\n"
+        limits = HeadLimits(line=1000, total=len(data) - 1)
+        self.assertEqual(self.refused(data, limits), {(431, "the fields are too large")})
+
     def test_fault_before_a_limit(self) -> None:
         """Where a malformed line comes before the byte too many, it is the line that is told."""
         data = b"GET http://a/ HTTP/1.1\r\nA : b\r\n" + b"C: d\r\n" * 50 + b"\r\n"

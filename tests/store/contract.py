@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet import reactor
@@ -717,7 +717,7 @@ class UnitContract(StoreContract):
 
         def ignoring(further: bool) -> Unit[str]:
             yield from audit.record(NOW, "a", "b", 1)
-            with suppress(Conflict):
+            with contextlib.suppress(Conflict):
                 yield Statement("insert into failure_locks (slot) values (1)", {})
             if further:
                 yield from audit.record(NOW, "a", "b", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Any
 
 from twisted.internet import reactor
@@ -150,11 +151,22 @@ class ServerTests(OnPostgres, TestCase):
         self.assertEqual(self.lines, ["PostgreSQL is away: {reason}", "PostgreSQL is back after {seconds:.1f} s"])
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    async def test_crash(self) -> None:
+        """A server that dies in the middle of everything is away, and healed from, in the same way."""
+        self.server.stop(crash=True)
+        await pause(0.05)
+        with self.assertRaises(StoreUnavailable):
+            await self.store.run(accounts.root)
+        self.server.start()
+        await self.heal(self.store)
+        self.assertEqual(self.lines, ["PostgreSQL is away: {reason}", "PostgreSQL is back after {seconds:.1f} s"])
+        self.assertEqual(self.flushLoggedErrors(), [])
+
     async def test_start_while_away(self) -> None:
         """Starting without a server says what is the matter, and can be tried again."""
         await self.store.stop()
         self.server.stop()
-        self.addCleanup(lambda: self.server.start() if self.server._process is None else None)
+        self.addCleanup(lambda: self.server.running or self.server.start())
         with self.assertRaises(StoreUnavailable) as caught:
             await self.store.start()
         self.assertIn("PostgreSQL cannot be reached", str(caught.exception))
@@ -180,7 +192,7 @@ class ServerTests(OnPostgres, TestCase):
         await again
 
     async def test_killed_connections(self) -> None:
-        """Idle connections that the server ended are not handed out; who has another works on, and no error is logged."""
+        """Idle connections that the server ended are not handed out, the others work on, and no error is logged."""
         await self.terminate(2)
         await pause(0.05)
         for _ in range(8):
@@ -364,24 +376,16 @@ class ServerTests(OnPostgres, TestCase):
 
     def test_without_the_extra(self) -> None:
         """Where the packages are missing, the error says what to install."""
-        import sys
-
-        for name in (
-            "meshd.store.postgres",
-            "meshd.store.postgres_blocking",
-            "meshd.store.postgres_driver",
-            "psycopg2",
-        ):
-            self.patch_module(sys.modules, name)
+        for name in ("postgres", "postgres_blocking", "postgres_driver"):
+            self.take_away(f"meshd.store.{name}", replaced=False)
+        self.take_away("psycopg2", replaced=True)
         for opening in (lambda: open_store(reactor, "postgresql://h/d"), lambda: BlockingStore("postgresql://h/d")):
             with self.assertRaises(StoreError) as caught:
                 opening()
             self.assertIn("meshd[postgres]", str(caught.exception))
 
-    def patch_module(self, modules: dict[str, Any], name: str) -> None:
-        """Take a module away, or make psycopg2 one that cannot be imported."""
-        had = modules.pop(name, None)
-        if had is not None:
-            self.addCleanup(modules.__setitem__, name, had)
-        if name == "psycopg2":
-            modules[name] = None
+    def take_away(self, name: str, replaced: bool) -> None:
+        """Have a module imported anew, or refused."""
+        self.addCleanup(sys.modules.__setitem__, name, sys.modules.pop(name))
+        if replaced:
+            sys.modules[name] = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet import reactor
@@ -97,7 +97,7 @@ def replace(path: str, content: bytes) -> None:
 def drop_log(path: str) -> None:
     """What SQLite would else apply to the new file."""
     for suffix in ("-wal", "-shm"):
-        with suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
 
 

@@ -44,6 +44,7 @@ class Server:
         self._data = os.path.join(folder, "data")
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
+        self._free: list[str] = []
 
     def create(self) -> None:
         """Make its data folder."""
@@ -60,7 +61,6 @@ class Server:
             "unix_socket_directories": self.folder,
             "fsync": "off",
             "full_page_writes": "off",
-            "synchronous_commit": "off",
             "shared_buffers": "16MB",
             "max_connections": "60",
             "log_min_messages": "fatal",
@@ -76,29 +76,33 @@ class Server:
             )
         self._await_connections()
 
-    def stop(self) -> None:
-        """At once, connections and all, as a crash would; without effect on a stopped one."""
+    def stop(self, *, crash: bool = False) -> None:
+        """End all connections, politely or as a crash does; without effect on a stopped one."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGQUIT)
+            process.send_signal(signal.SIGQUIT if crash else signal.SIGINT)
             process.wait(_STARTING)
 
     def close(self) -> None:
         """For good."""
-        self.stop()
+        self.stop(crash=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def new_database(self) -> str:
         """The name of an empty one."""
-        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        if self._free:
+            return self._free.pop()
+        name = f"test_{next(self._numbers)}"
         self.sql(f"create database {name}")
         return name
 
-    def drop(self, database: str) -> None:
-        """With whatever is still connected to it; a stopped server is started for it."""
-        if self._process is None:
+    def give_back(self, database: str) -> None:
+        """Cut off whatever is still connected and empty it for the next test: ten times as fast as a new one."""
+        if not self.running:
             self.start()
-        self.sql(f"drop database if exists {database} with (force)")
+        self.sql(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{database}'")
+        self.sql("drop schema public cascade; create schema public", database)
+        self._free.append(database)
 
     def url(self, database: str, *, tcp: bool = False) -> str:
         if tcp:
@@ -115,6 +119,10 @@ class Server:
                 return cursor.fetchall() if cursor.description else []
         finally:
             connection.close()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
 
     @property
     def _user(self) -> pwd.struct_passwd:

@@ -38,7 +38,7 @@ def postgres_url(test: TestCase) -> str:
     """Of an empty database.  SkipTest where the machine has no PostgreSQL."""
     server = postgres.server()
     database = server.new_database()
-    test.addCleanup(server.drop, database)
+    test.addCleanup(server.give_back, database)
     return server.url(database)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 
@@ -10,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Change, Refusal
 from meshd.store.interface import StoreUnavailable
+from meshd.usage.exchanges import KEPT
 from meshd.usage.ledger import OVERLOADED
 from meshd.usage.recovery import RecoveryReport
 from tests.usage.support import NOON, Desk, MemoryStore, account, exchange, now, sums_of
@@ -129,6 +131,34 @@ class Counting(LedgerCase):
             if each.id % 4 == 0:
                 desk.flush()
         self.assertEqual([desk.store.own[each.id, 0][0] for each in accounts], [each.id for each in accounts])
+
+    def test_lines_that_were_given_up_come_as_one(self) -> None:
+        """Where the log could not be written, each account's remainder is in it once it can be."""
+        desk = self.desk(account(1), slots=8)
+        write = os.write
+        self.patch(os, "write", lambda fd, data: 0)
+        for _ in range(KEPT + 3):
+            meter = desk.meter(1)
+            meter.sent_up(2)
+            desk.close(meter)
+        desk.clock.advance(1)
+        self.patch(os, "write", write)
+        desk.clock.pump([1] * 4)
+        self.assertEqual(desk.lines()[-1]["reason"], "recovered")
+        self.assertEqual(desk.lines()[-1]["exchanges"], 3)
+        self.assertEqual(sums_of(desk.lines()), dict(desk.store.own))
+
+    def test_a_log_that_fails_does_not_stop_the_service(self) -> None:
+        """Where slots grow scarce, lines are forgotten rather than accounts refused; the bill is right."""
+        desk = self.desk(*(account(i) for i in range(1, 30)), slots=8)
+        self.patch(os, "write", lambda fd, data: 0)
+        for i in range(1, 30):
+            meter = desk.meter(i)
+            meter.sent_up(i)
+            desk.close(meter)
+            desk.clock.advance(1)
+        self.assertEqual([desk.store.own[i, 0] for i in range(1, 30)], [[i, 0, 1] for i in range(1, 30)])
+        self.assertEqual(desk.lines(), [])
 
     def test_the_log_has_the_sums_of_the_store(self) -> None:
         """Whatever the proxy says of the bytes, the line has those that were counted."""

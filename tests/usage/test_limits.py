@@ -179,6 +179,7 @@ class Periods(_LedgerCase):
         """Also where the standing did not come anew."""
         desk = self.desk(account(1, monthly=100, day=23), on_limit="finish")
         desk.meter(1).sent_down(100)
+        desk.flush()
         self.assertIsInstance(desk.open(1), Refusal)
         desk.wall += DAY
         self.assertIsInstance(desk.open(1), Meter)

@@ -28,6 +28,7 @@ MALFORMED = {
     "the coding that is none": (BEGIN + b"Transfer-Encoding: identity\r\nContent-Length: 1\r\n\r\n", 501),
     "a chunk size that is none": (BEGIN + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
     "a proxy's request": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 400),
+    "a method in lower case, which is another one": (b"get /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 501),
     "the asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a path that is no UTF-8": (b"GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a NUL in the path": (b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),

@@ -143,7 +143,7 @@ class ReadingTests(SynchronousTestCase):
 
     def test_whole_numbers(self) -> None:
         """Decimal digits of ASCII and nothing that int() would forgive."""
-        for text in ("+5", "5.0", "1_0", "\u0665", "five", "0x5", "5 5", "1e3", "9" * 19, "--1"):
+        for text in ("+5", "5.0", "1_0", "\u0665", "five", "0x5", "5 5", "1e3", "9" * 31, "--1"):
             with named(text):
                 errors = self.errors({"id": text}, "whole_number", "id", least=1, most=2**63 - 1)
                 self.assertEqual(errors, {"id": ["Enter a whole number."]})

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from OpenSSL import SSL
 from twisted.internet import reactor
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -238,6 +239,24 @@ class LiveTests(TestCase):
 
         self.assertEqual(read_answer(await self.in_thread(ask)).status, 200)
         self.assertEqual(self.world.door.asked[-1][0], "")
+        await port.stopListening()
+
+    async def test_behind_a_balancer_the_client_is_who_the_proxy_protocol_says(self) -> None:
+        """With Twisted's `haproxy:` endpoint: failures and places count for the client and not for the balancer."""
+        endpoint = serverFromString(reactor, "haproxy:tcp:0:interface=127.0.0.1")
+        port = await endpoint.listen(self.factory)
+
+        def ask() -> bytes:
+            plain = socket.create_connection(("127.0.0.1", port.getHost().port), 5)
+            plain.sendall(b"PROXY TCP4 198.51.100.9 192.0.2.2 50000 443\r\n")
+            with self.trusting().wrap_socket(plain, server_hostname="localhost") as peer:
+                peer.sendall(
+                    request("GET", "/api/proxies", ("Authorization", basic("jo", "secret")), ("Connection", "close"))
+                )
+                return read_to_end(peer)
+
+        self.assertEqual(read_answer(await self.in_thread(ask)).status, 200)
+        self.assertEqual(self.world.door.asked[-1][0], "198.51.100.9")
         await port.stopListening()
 
     async def test_a_gibibyte_that_is_announced_is_refused_from_the_header_alone(self) -> None:

@@ -1,0 +1,54 @@
+"""An origin's final response as the proxy understands it, and its head as the client gets it."""
+
+from __future__ import annotations
+
+from meshd.http1.framing import BodyFraming, Chunked, UntilClose, response_framing
+from meshd.http1.head import ResponseHead
+from meshd.http1.keep import end_to_end, keeps_alive
+from meshd.http1.render import render_response
+
+DROPPED = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-status"})
+OURS = (b"x-proxymesh-",)
+
+
+class ProxyResponse:
+    """Worked out once for a head; an origin that sends the very same head again has it at hand."""
+
+    __slots__ = ("_fields", "_head", "_rendered", "framing", "method", "raw", "reusable", "status")
+
+    def __init__(self, method: bytes, head: ResponseHead, raw: bytes) -> None:
+        """In answer to such a method; raw: the head's bytes.  BadMessage where its end is not certain."""
+        self.method = method
+        self.raw = raw
+        self.status = head.status
+        self.framing: BodyFraming = response_framing(method, head)
+        self.reusable = keeps_alive(head.minor, head.fields) and type(self.framing) is not UntilClose
+        """Whether the origin's connection serves another request, once the body is complete."""
+        self._head = head
+        self._fields = end_to_end(head.fields, DROPPED, OURS)
+        self._rendered: tuple[tuple[int, bool, str, str], bytes] | None = None
+
+    def must_close(self, minor: int) -> bool:
+        """Whether only the connection's end can tell a client of that HTTP version where the body ends."""
+        return type(self.framing) is UntilClose or (minor == 0 and type(self.framing) is Chunked)
+
+    def render(self, minor: int, keep: bool, exit_label: str, not_found: str) -> bytes:
+        """The origin's end-to-end fields in their order and case, framing of ours, and the exit."""
+        asked = minor, keep, exit_label, not_found
+        if self._rendered is not None and self._rendered[0] == asked:
+            return self._rendered[1]
+        fields = [*self._fields]
+        if type(self.framing) is Chunked and minor == 1:
+            fields.append((b"Transfer-Encoding", b"chunked"))
+        fields.append((b"X-ProxyMesh-IP", exit_label.encode()))
+        if not_found:
+            fields.append((b"X-ProxyMesh-IP-Not-Found", not_found.encode()))
+        if self.status == 101:
+            fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
+        elif not keep:
+            fields.append((b"Connection", b"close"))
+        elif minor == 0:
+            fields.append((b"Connection", b"keep-alive"))
+        rendered = render_response(self.status, self._head.reason, fields)
+        self._rendered = asked, rendered
+        return rendered

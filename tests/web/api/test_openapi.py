@@ -1,0 +1,99 @@
+"""The document of the API: valid, complete, and what the other tests hold every answer against (`documented`)."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.web.support import Answer, World
+
+
+@cache
+def document() -> dict[str, Any]:
+    text = resources.files("meshd.web.api").joinpath("openapi.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """The object that a $ref names, or the node itself."""
+    while "$ref" in node:
+        found: Any = document()
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        node = found
+    return node
+
+
+def documented(method: str, path: str, answer: Answer) -> None:
+    """Fail unless the document knows this answer: status, required headers, type and schema of the body."""
+    operation = document()["paths"][path][method.lower()]
+    assert str(answer.status) in operation["responses"], f"{method} {path} has no {answer.status} in the document"
+    response = resolved(operation["responses"][str(answer.status)])
+    for name, header in response.get("headers", {}).items():
+        assert answer.all(name) or not resolved(header).get("required"), f"no {name}"
+    if "content" not in response:
+        assert answer.body == b"", answer
+        return
+    assert answer.one("Content-Type") == "application/json"
+    schema = response["content"]["application/json"]["schema"]
+    _check(schema, answer.json)
+
+
+def _check(schema: dict[str, Any], instance: Any) -> None:
+    registry = Registry().with_resource(
+        "urn:api", Resource.from_contents(document(), default_specification=DRAFT202012)
+    )
+    Draft202012Validator(_absolute(schema), registry=registry).validate(instance)
+
+
+def _absolute(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: f"urn:api{value}" if key == "$ref" else _absolute(value) for key, value in node.items()}
+    return [_absolute(item) for item in node] if isinstance(node, list) else node
+
+
+class DocumentTests(SynchronousTestCase):
+    def test_it_is_valid_openapi_3_1(self) -> None:
+        """By the specification's own schema."""
+        self.assertTrue(document()["openapi"].startswith("3.1"))
+        validate(document())
+
+    def test_it_has_exactly_the_paths_that_are_mounted(self) -> None:
+        """A route that is not in the document fails here, and so does the reverse."""
+        world = World(os.path.join(self.mktemp()))
+        told = {(method.upper(), path) for path, item in document()["paths"].items() for method in item}
+        self.assertEqual(told, world.site.api.mounted)
+
+    def test_it_says_who_may_call(self) -> None:
+        """The paths that are for passwords alone are those of tokens; the open ones, those of health."""
+        for path, item in document()["paths"].items():
+            for operation in item.values():
+                expected = [{"basic": []}, {"bearer": []}]
+                if path.startswith("/api/token"):
+                    expected = [{"basic": []}]
+                elif not path.startswith("/api/"):
+                    expected = []
+                self.assertEqual(operation.get("security", document()["security"]), expected, path)
+
+    def test_a_check_that_should_fail_does(self) -> None:
+        """The validator of answers is no rubber stamp."""
+        good = Answer(200, "OK", [("Content-Type", "application/json")], b'{"proxies": ["a:1"]}')
+        documented("GET", "/api/proxies/", good)
+        for bad in (
+            Answer(200, "OK", good.fields, b'{"proxies": [1]}'),
+            Answer(200, "OK", good.fields, b'{"proxies": [], "more": 1}'),
+            Answer(201, "Created", good.fields, good.body),
+            Answer(401, "Unauthorized", good.fields, b'{"detail": "x"}'),
+            Answer(400, "Bad Request", good.fields, b'{"detail": "x"}'),
+        ):
+            with self.assertRaises(Exception):  # noqa: B017 (an assertion of ours or the validator's)
+                documented("GET", "/api/proxies/", bad)
