@@ -213,7 +213,7 @@ class ClientConnection(Watcher):
         except BaseException:
             origin.close()
             raise
-        return self._become_tunnel(request, admission, label, meter, origin, b"")
+        return self._become_tunnel(request, admission, label, meter, origin, b"", dialled.readable)
 
     async def _forward(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
         forwarding = Forwarding(self._plane, self, request, admission)
@@ -221,13 +221,25 @@ class ClientConnection(Watcher):
         if upstream is not None:
             late = forwarding.late
             self._status = 101
-            return self._become_tunnel(request, admission, forwarding.source, meter, upstream.wire, late)
+            return self._become_tunnel(
+                request, admission, forwarding.source, meter, upstream.wire, late, upstream.wire.readable
+            )
         return self._log(request, admission, "", request.keep and forwarding.uploaded, exit_label=forwarding.source)
 
     def _become_tunnel(
-        self, request: ProxyRequest, admission: Admission, label: str, meter: Meter, origin: Wire, late: bytes
+        self,
+        request: ProxyRequest,
+        admission: Admission,
+        label: str,
+        meter: Meter,
+        origin: Wire,
+        late: bytes,
+        spoke: bool,
     ) -> bool:
-        """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
+        """Both sockets belong to the tunnel from now on, and this connection is over but for its log line.
+
+        spoke: whether there may be more than late of the origin's.
+        """
         plane = self._plane
         early, self.buffer = self.buffer, b""
         if early:
@@ -237,10 +249,11 @@ class ClientConnection(Watcher):
             raise Stopped(self._cut)
         record = TunnelRecord(plane, self._facts(request, admission, label), meter, self._began)
         self._meter = None
+        waiting = self.wire.readable
         client = self.wire.release()
         tunnel = Tunnel(plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.ended)
         meter.stop = tunnel.stopped
-        tunnel.start()
+        tunnel.start(early=waiting, late=spoke)
         return False
 
     async def _answer_internal(self, request: ProxyRequest, admission: Admission) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from meshd.model import Refusal
@@ -60,34 +59,55 @@ class OwnListeners:
     """Of this host; "0.0.0.0" or "::" among the listeners stand for all of them, which the dialler finds out."""
 
 
-def judge_name(host: str, port: int, rules: DestinationRules) -> Refusal | None:
-    """What can be said before a name is resolved: the port and the name itself."""
-    if not _port_allowed(port, rules) and not any(opening.port == port for opening in rules.allow):
-        return Refusal("acl-port", f"port {port}")
-    if rules.deny_hosts and _host_denied(host, rules.deny_hosts):
-        return Refusal("acl-host", host)
-    return None
+REMEMBERED = 4096
+"""Verdicts kept; hosts that are asked for are asked for again."""
 
 
-def judge_addresses(addresses: tuple[str, ...], port: int, rules: DestinationRules) -> Refusal | None:
-    """Every address of a name is judged: one that is forbidden forbids the name (DNS rebinding)."""
-    for text in addresses:
-        refusal = judge_address(text, port, rules)
-        if refusal is not None:
-            return refusal
-    return None
+class Judge:
+    """Says no, by one set of rules."""
 
+    def __init__(self, rules: DestinationRules) -> None:
+        self.rules = rules
+        self._ports = {port: port_allowed(port, rules) for port in (80, 443)}
+        self._verdicts: dict[tuple[str, int], Refusal | None] = {}
 
-@lru_cache(maxsize=4096)
-def judge_address(text: str, port: int, rules: DestinationRules) -> Refusal | None:
-    """One numeric address, as the resolver gives it."""
-    address = unwrap(ip_address(text.partition("%")[0]))
-    for opening in rules.allow:
-        if opening.port in {0, port} and address in opening.network:
-            return None if opening.port or _port_allowed(port, rules) else Refusal("acl-port", f"port {port}")
-    if any(address in network for network in _REFUSED):
-        return Refusal(OUTSIDE)
-    return None if _port_allowed(port, rules) else Refusal("acl-port", f"port {port}")
+    def name(self, host: str, port: int) -> Refusal | None:
+        """What can be said before a name is resolved: the port and the name itself."""
+        if not self._port(port) and not any(opening.port == port for opening in self.rules.allow):
+            return Refusal("acl-port", f"port {port}")
+        if self.rules.deny_hosts and _host_denied(host, self.rules.deny_hosts):
+            return Refusal("acl-host", host)
+        return None
+
+    def addresses(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
+        """Every address of a name is judged: one that is forbidden forbids the name (DNS rebinding)."""
+        for text in addresses:
+            asked = text, port
+            if asked not in self._verdicts:
+                if len(self._verdicts) >= REMEMBERED:
+                    self._verdicts.clear()
+                self._verdicts[asked] = self._address(text, port)
+            refusal = self._verdicts[asked]
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _address(self, text: str, port: int) -> Refusal | None:
+        """One numeric address, as the resolver gives it."""
+        address = unwrap(ip_address(text.partition("%")[0]))
+        port_refused = None if self._port(port) else Refusal("acl-port", f"port {port}")
+        for opening in self.rules.allow:
+            if opening.port in {0, port} and address in opening.network:
+                return None if opening.port else port_refused
+        if any(address in network for network in _REFUSED):
+            return Refusal(OUTSIDE)
+        return port_refused
+
+    def _port(self, port: int) -> bool:
+        allowed = self._ports.get(port)
+        if allowed is None:
+            allowed = self._ports[port] = port_allowed(port, self.rules)  # there are 65,535 of them at most
+        return allowed
 
 
 def unwrap(address: Address) -> Address:
@@ -101,7 +121,7 @@ def unwrap(address: Address) -> Address:
     return address
 
 
-def _port_allowed(port: int, rules: DestinationRules) -> bool:
+def port_allowed(port: int, rules: DestinationRules) -> bool:
     return any(low <= port <= high for low, high in rules.ports) and not any(
         low <= port <= high for low, high in rules.deny_ports
     )

@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
-from meshd.proxy.destination import OUTSIDE, OwnListeners, judge_addresses, judge_name
+from meshd.proxy.destination import OUTSIDE, Judge, OwnListeners
 from meshd.proxy.poll import GONE, OUT, Poller
 from meshd.proxy.task import READING, Task, parked
 from meshd.resolver import ResolveError, Resolver
@@ -66,6 +66,8 @@ class Dialled:
     """The address dialled."""
     source: str
     """The address it leaves by."""
+    readable: bool
+    """Whether the origin may have spoken already."""
 
 
 class Dialler:
@@ -83,18 +85,21 @@ class Dialler:
         self._resolver = resolver
         self._clock = clock
         self._rules = rules
+        self._judge = Judge(DestinationRules())
         self._own = own
 
     async def dial(self, host: str, port: int, exit_: Exit) -> Dialled:
         """Connect to host, a name or an address without brackets.  DialError; the caller bounds the time."""
-        rules = self._rules()
-        refusal = judge_name(host, port, rules)
+        judge = self._judge
+        if judge.rules is not self._rules():
+            self._judge = judge = Judge(self._rules())
+        refusal = judge.name(host, port)
         if refusal is not None:
             raise DialError(refusal)
         addresses = self._resolver.known(host)
         if addresses is None:
             addresses = await Deferred.fromCoroutine(self._resolve(host))
-        refusal = judge_addresses(addresses, port, rules) or self._own_listener(addresses, port)
+        refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
         if refusal is not None:
             raise DialError(refusal)
         usable = _of_family(addresses, exit_)[:ADDRESSES]
@@ -167,7 +172,7 @@ class Race:
             self._failed(fd, error)
             self._next()
         elif events & OUT and not events & GONE:  # a socket that has not begun to connect says both
-            self._connected(fd, attempt, address)
+            self._connected(fd, attempt, address, bool(events & ~OUT))
         if self.reader is not None and (self._won is not None or not (self._open or self._addresses)):
             task, self.reader = self.reader, None
             task.resume()
@@ -206,7 +211,7 @@ class Race:
         self._open[fd] = attempt, address
         self._poller.add(fd, self)
         if outcome == 0:
-            self._connected(fd, attempt, address)
+            self._connected(fd, attempt, address, True)
         return True
 
     def _prepare(self, attempt: socket.socket) -> None:
@@ -216,9 +221,9 @@ class Race:
             attempt.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
             attempt.bind((self._source, 0))
 
-    def _connected(self, fd: int, attempt: socket.socket, address: str) -> None:
+    def _connected(self, fd: int, attempt: socket.socket, address: str, readable: bool) -> None:
         del self._open[fd]
-        self._won = Dialled(fd, address, self._source or attempt.getsockname()[0])
+        self._won = Dialled(fd, address, self._source or attempt.getsockname()[0], readable)
         attempt.detach()
 
     def _failed(self, fd: int, error: int) -> None:

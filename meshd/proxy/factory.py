@@ -21,6 +21,9 @@ from meshd.proxy.wire import Wire
 ACCEPTS = 64
 """Connections taken at one wake-up, so that a burst costs one and established ones still get their turn."""
 
+DEFER = 1
+"""Seconds that the kernel waits for a client's first bytes before it wakes us: then they are read at once."""
+
 PAUSE = 0.5
 """Seconds without accepting after the process ran out of descriptors."""
 
@@ -47,6 +50,7 @@ class Acceptor:
         if listener.family != socket.AF_UNIX:
             for level, option, value in KEEP_ALIVE:
                 listener.setsockopt(level, option, value)  # accepted sockets inherit them
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
 
     def start(self) -> None:
         self._plane.poller.add(self._listener.fileno(), self, IN)

@@ -18,7 +18,7 @@ from meshd.model import Admission, Refusal
 from meshd.proxy.exits import Choice
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
-from meshd.proxy.response import DROPPED, OURS, ProxyResponse
+from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse
 from meshd.proxy.task import Task
 from meshd.proxy.upload import Upload, framed
 from meshd.proxy.upstream import Key, Upstream
@@ -242,8 +242,10 @@ class Forwarding:
             told = upstream.told
             if told is not None and not buffer and told.method == self._request.method and data.startswith(told.raw):
                 return told, data[len(told.raw) :]
+            seen = len(buffer)
             buffer = buffer + data if buffer else data
-            while buffer and (head := _read_head(buffer, limits.response_head_bytes)) is not None:
+            while buffer and (head := _read_head(buffer, limits.response_head_bytes, seen)) is not None:
+                seen = 0
                 raw, buffer = buffer[: head.size], buffer[head.size :]
                 if head.status >= 200 or head.status == 101:
                     return self._understood(upstream, head, raw), buffer
@@ -267,7 +269,7 @@ class Forwarding:
     async def _pass_interim(self, head: ResponseHead) -> None:
         """HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)."""
         if self._request.minor == 1:
-            fields = end_to_end(head.fields, DROPPED, OURS)
+            fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS)
             await self._client.deliver(render_response(head.status, head.reason, fields))
 
     async def _answer(self, upstream: Upstream, response: ProxyResponse, rest: bytes) -> bool:
@@ -337,8 +339,8 @@ class Forwarding:
         return data
 
 
-def _read_head(buffer: bytes, limit: int) -> ResponseHead | None:
+def _read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
     try:
-        return read_response(buffer, limit)
+        return read_response(buffer, limit, seen=seen)
     except BadMessage:
         raise Stopped(Refusal("bad-response")) from None

@@ -106,10 +106,11 @@ class Tunnel:
         relay.poller.hand_over(origin, self)
         relay.wheel.arm(self, relay.idle)
 
-    def start(self) -> None:
-        """Move what is there already."""
-        self._pump(self._down)
-        if self._ended is not None:
+    def start(self, *, early: bool, late: bool) -> None:
+        """Move what is there already; early, late: whether more may wait in the client's, the origin's socket."""
+        if self._down.held or late:
+            self._pump(self._down)
+        if (self._up.held or early) and self._ended is not None:
             self._pump(self._up)
 
     def ready(self, fd: int, events: int) -> None:

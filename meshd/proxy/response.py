@@ -8,6 +8,7 @@ from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.render import render_response
 
 DROPPED = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-status"})
+WITHOUT_LENGTH = DROPPED | {b"content-length"}
 OURS = (b"x-proxymesh-",)
 
 
@@ -25,7 +26,9 @@ class ProxyResponse:
         self.reusable = keeps_alive(head.minor, head.fields) and type(self.framing) is not UntilClose
         """Whether the origin's connection serves another request, once the body is complete."""
         self._head = head
-        self._fields = end_to_end(head.fields, DROPPED, OURS)
+        # A length where no body follows is one that some client would wait for (RFC 9110, 8.6).
+        bodiless = head.status == 204 or head.status < 200
+        self._fields = end_to_end(head.fields, WITHOUT_LENGTH if bodiless else DROPPED, OURS)
         self._rendered: tuple[tuple[int, bool, str, str], bytes] | None = None
 
     def must_close(self, minor: int) -> bool:

@@ -47,9 +47,8 @@ class Wheel:
     def arm(self, timed: Timed, seconds: float) -> None:
         """Let timed expire so many seconds from now, whatever was asked before."""
         timed.deadline = deadline = self.now + TICK + seconds
-        slot = int(deadline / TICK) + 1
-        if not timed.slot or slot < timed.slot:
-            self._move(timed, slot)
+        if not timed.slot or deadline / TICK < timed.slot - 1:
+            self._move(timed, int(deadline / TICK) + 1)
 
     def disarm(self, timed: Timed) -> None:
         if timed.slot:

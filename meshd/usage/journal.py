@@ -218,12 +218,8 @@ class Journal:
         return self.words[LOG_DEVICE], self.words[LOG_INODE], self.words[LOG_OFFSET]
 
     def writing(self, device: int, inode: int, offset: int) -> None:
-        """Lines are about to be appended there."""
-        if (device, inode) != self.log_position[:2]:
-            # An offset of the old file must never be read as one of the new.
-            self.words[LOG_OFFSET] = 0
-            self.words[LOG_DEVICE], self.words[LOG_INODE] = device, inode
-        self.words[LOG_OFFSET] = offset
+        """Lines are about to be appended there; all before them are settled."""
+        self.words[LOG_DEVICE], self.words[LOG_INODE], self.words[LOG_OFFSET] = device, inode, offset
 
     def written(self, lines: int, sums: Mapping[int, Sums]) -> None:
         """So many more lines stand in the log, with these sums by slot: settled all at once, or not at all."""

@@ -36,7 +36,7 @@ _log = Logger()
 class Ledger:
     """One process's meters and its journal."""
 
-    def __init__(  # noqa: PLR0917 (its parts, and the way to each)
+    def __init__(
         self,
         store: Store,
         journal: Journal,

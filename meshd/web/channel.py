@@ -104,7 +104,7 @@ class ApiChannel(HTTPChannel):
             self._enter(_Phase.HEAD)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
-        self._deadline.stop()
+        self._deadline.end()
         self.signed_in()
         self.site.closed(self)
         super().connectionLost(reason)
@@ -166,7 +166,8 @@ class ApiChannel(HTTPChannel):
         if problem is not None:
             self.refuse(*problem)
             return
-        self._enter(_Phase.BODY)
+        if self.length != 0:
+            self._enter(_Phase.BODY)
         super().allHeadersReceived()
 
     def allContentReceived(self) -> None:

@@ -100,14 +100,14 @@ class Front(Protocol):
             self._redirect(seen)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
-        self._deadline.stop()
+        self._deadline.end()
         if self._inner is not None:
             self._inner.connectionLost(reason)
         elif self._ticket is not None:
             self._ticket.leave()
 
     def _hand_over(self, data: bytes) -> None:
-        self._deadline.stop()
+        self._deadline.end()
         self._inner = self.factory.wrapping.buildProtocol(self.transport.getPeer())
         self._inner.wrappedProtocol.ticket = self._ticket
         self._inner.makeConnection(self.transport)

@@ -123,7 +123,7 @@ class AccountsCase(SynchronousTestCase):
         assert found is not None
         return found
 
-    def at_plan(self, plan: str, **limits: int) -> None:
+    def at_plan(self, plan: str, **limits: Any) -> None:
         """Other numbers for one plan from now on."""
         self.plans = {**self.plans, plan: replace(self.plans[plan], **limits)}
 

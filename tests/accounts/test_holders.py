@@ -111,7 +111,7 @@ class CreateTests(AccountsCase):
     def test_who_may(self) -> None:
         """The root makes anyone, an admin customers, nobody else an account on top."""
         root, admin, viewer = self.root(), self.customer("adm", role="admin"), self.customer("view", role="viewer")
-        made = {"plans": self.plans, "proxies": [], "now": NOON}
+        made: dict[str, Any] = {"plans": self.plans, "proxies": [], "now": NOON}
         self.run_unit(holders.create, root.id, NewAccount(username="n1"), terms=Terms("10", "admin"), **made)
         self.run_unit(holders.create, admin.id, NewAccount(username="n2"), terms=Terms("10"), **made)
         new = NewAccount(username="n3")

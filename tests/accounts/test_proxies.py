@@ -47,9 +47,9 @@ class ProxyTests(AccountsCase):
         self.assertEqual("us", self.authorize("US"))
         self.assertEqual(("alice", "proxy.authorize", self.alice.id), self.told())
         self.assertEqual(["open", "us"], self.run_unit(proxies.authorized, self.alice.id))
-        before = self.run_unit(audit.of_account, self.alice.id, 100)
+        entries = self.run_unit(audit.of_account, self.alice.id, 100)
         self.authorize("us")
-        self.assertEqual(before, self.run_unit(audit.of_account, self.alice.id, 100))
+        self.assertEqual(entries, self.run_unit(audit.of_account, self.alice.id, 100))
 
     def test_unknown(self) -> None:
         """400 under `proxy`; but a name that the settings lost can still be revoked where it is held."""

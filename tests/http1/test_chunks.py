@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -18,7 +20,7 @@ Outcome = Read | tuple[int, str] | None
 """None: not done."""
 
 
-def read(data: bytes, ends: list[int] | range, bad: int = 400) -> Outcome:
+def read(data: bytes, ends: Sequence[int], bad: int = 400) -> Outcome:
     """The outcome of a chunked body that comes in parts which end there."""
     reader, body, start = ChunkReader(bad), b"", 0
     try:
@@ -32,7 +34,7 @@ def read(data: bytes, ends: list[int] | range, bad: int = 400) -> Outcome:
 
 def in_every_way(data: bytes) -> set[str]:
     """The outcome of data whole, byte by byte, and split in two at each position: one, as its repr."""
-    splits = [[], range(1, len(data)), *([cut] for cut in range(1, len(data)))]
+    splits: list[Sequence[int]] = [[], range(1, len(data)), *([cut] for cut in range(1, len(data)))]
     return {repr(read(data, ends)) for ends in splits}
 
 

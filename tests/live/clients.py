@@ -24,7 +24,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from tests.support.daemon import _clean_environment
+from tests.support.daemon import clean_environment
 
 TIMEOUT = 20.0
 
@@ -115,7 +115,7 @@ def with_curl(asked: Asked) -> Answer:
     if asked.body is not None:
         words += ["-H", "Content-Type: application/octet-stream", "--data-binary", "@-"]
     done = subprocess.run(
-        [*words, asked.url], input=asked.body, capture_output=True, env=_clean_environment(), timeout=TIMEOUT + 5
+        [*words, asked.url], input=asked.body, capture_output=True, env=clean_environment(), timeout=TIMEOUT + 5
     )
     if done.returncode:
         raise NoTunnelError(done.stderr.decode())
@@ -261,7 +261,7 @@ class Scrapy:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 text=True,
-                env=_clean_environment(),
+                env=clean_environment(),
             )
         return self._process
 

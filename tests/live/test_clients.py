@@ -38,12 +38,18 @@ class World:
             "colons": Credential("colons", colons),
             "sticky": Credential("sticky", "browser-7:" + daemon.account("sticky")),
             "listed": Credential(source=LISTED),
+            "listed6": Credential(source="::1"),
         }
         self.field_token = token["field"]
-        daemon.account("listed")
-        daemon.cli("ip", "add", "listed", LISTED)
+        for name, address in (("listed", LISTED), ("listed6", "::1")):
+            daemon.account(name)
+            daemon.cli("ip", "add", name, address)
         self.names = [*self.credentials, "field"]
         self.booked = dict.fromkeys(self.names, 0)
+
+    def totals(self) -> dict[str, int]:
+        found = self.daemon.totals()
+        return {name: found[name] for name in self.names}
 
     def close(self) -> None:
         scrapy.close()
@@ -72,11 +78,10 @@ class ClientCase(SynchronousTestCase):
             origin.forget()
 
     def asked(self, scheme: str, credential: Credential, path: str = "/echo") -> Asked:
-        """A source of its own comes by an address of its own: a pool would else hand it a connection of another."""
-        port = world.daemon.proxy_port
-        host = "127.0.0.2" if credential.source else "127.0.0.1"
-        origin = world.origins[scheme]
-        return Asked(origin.url(path), f"{host}:{port}", credential, authority().file if scheme == "https" else "")
+        """A source of its own asks an address of its own: Scrapy's pool would else hand it a connection of another."""
+        host = {"": "127.0.0.1", LISTED: "127.0.0.2", "::1": "[::1]"}[credential.source]
+        proxy = f"{host}:{world.daemon.proxy_port}"
+        return Asked(world.origins[scheme].url(path), proxy, credential, authority().file if scheme == "https" else "")
 
     def fetch(self, client: str, asked: Asked) -> Answer:
         try:
@@ -99,7 +104,7 @@ class ClientCase(SynchronousTestCase):
         """To this account something, to every other nothing."""
         daemon = world.daemon
         until(lambda: daemon.total(name) > world.booked[name], f"bytes booked to {name}")
-        now = {each: daemon.total(each) for each in world.names}
+        now = world.totals()
         self.assertEqual([each for each in world.names if now[each] != world.booked[each]], [name])
         world.booked = now
 
@@ -152,7 +157,7 @@ class BodyTests(ClientCase):
         for path in ("/bytes/300000", "/chunked/300000", "/until-close/300000"):
             self.assertEqual(self.fetch(client, self.asked(scheme, credential, path)).body, pattern(300_000), path)
         until(lambda: world.daemon.total("basic") > world.booked["basic"] + 1_100_000)
-        world.booked["basic"] = world.daemon.total("basic")
+        world.booked = world.totals()
 
 
 class RefusedTests(ClientCase):
@@ -161,6 +166,7 @@ class RefusedTests(ClientCase):
     def is_told(self, client: str, scheme: str) -> None:
         name = f"typo-{client}-{scheme}"
         password = world.daemon.account(name)
+        before = world.origins[scheme].accepted
         try:
             answer = self.fetch(client, self.asked(scheme, Credential(name, "wrong")))
         except NoTunnelError as error:
@@ -169,7 +175,7 @@ class RefusedTests(ClientCase):
         else:
             self.assertEqual((answer.status, answer.fields["x-proxymesh-error"]), (407, "invalid credentials"))
             self.assertTrue(answer.body.endswith(b"invalid credentials\n"), answer.body)
-        self.assertEqual(world.origins[scheme].connections, [])
+        self.assertEqual(world.origins[scheme].accepted, before)
         self.assertEqual(self.fetch(client, self.asked(scheme, Credential(name, password))).status, 200)
 
 
@@ -185,7 +191,7 @@ class LedgerTests(SynchronousTestCase):
             return found
 
         def agree() -> bool:
-            return sums() == {name: world.daemon.total(name) for name in world.names}
+            return sums() == world.totals()
 
         until(agree, "the exchange log and the store agree")
         self.assertTrue(any(world.booked.values()))
@@ -198,6 +204,7 @@ WAYS = {
     "colons": "a password with colons",
     "sticky": "a sticky key before its password",
     "listed": "the address it comes from",
+    "listed6": "the IPv6 address it comes from",
 }
 
 

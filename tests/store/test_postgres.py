@@ -153,6 +153,7 @@ class ServerTests(OnPostgres, TestCase):
 
     async def test_crash(self) -> None:
         """A server that dies in the middle of everything is away, and healed from, in the same way."""
+        self.server.sql("checkpoint")  # or it would take long to recover
         self.server.stop(crash=True)
         await pause(0.05)
         with self.assertRaises(StoreUnavailable):

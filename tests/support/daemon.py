@@ -26,6 +26,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from meshd.store.open import BlockingStore
+from meshd.store.unit import Statement, Unit
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +123,7 @@ class LiveDaemon:
         self.proxy_port, self.api_port = free_port(), free_port()
         self.root_password = ""
         self.arguments = list(arguments)
-        self.environ = {**_clean_environment(), **(environ or {})}
+        self.environ = {**clean_environment(), **(environ or {})}
         self._wrap = list(wrap)
         self._store = store
         self._process: subprocess.Popen[str] | None = None
@@ -142,6 +145,10 @@ class LiveDaemon:
     @property
     def data_dir(self) -> Path:
         return self.folder / "meshd-data"
+
+    @property
+    def store_url(self) -> str:
+        return self._store or f"sqlite:///{self.data_dir}/meshd.sqlite3"
 
     @property
     def proxy(self) -> str:
@@ -380,9 +387,17 @@ class LiveDaemon:
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
         return dict(self.cli("token", "create", name, *words))
 
+    def totals(self) -> dict[str, int]:
+        """Bytes of each account in the store now, by its name."""
+        store = BlockingStore(self.store_url)
+        try:
+            return store.run(_totals)
+        finally:
+            store.close()
+
     def total(self, name: str) -> int:
         """Bytes of the account in the store now."""
-        return int(self.cli("usage", name)["total_bytes"])
+        return self.totals()[name]
 
     def exchanges(self) -> list[dict[str, Any]]:
         """The lines of the exchange log that are written by now (it is buffered for up to a second)."""
@@ -392,7 +407,14 @@ class LiveDaemon:
         return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def _clean_environment() -> dict[str, str]:
+def _totals() -> Unit[dict[str, int]]:
+    rows = yield Statement(
+        "select username, coalesce(total_bytes, 0) from accounts left join usage on account_id = accounts.id", {}
+    )
+    return dict(rows)
+
+
+def clean_environment() -> dict[str, str]:
     """Without settings or proxies of whoever runs the tests; with this tree's packages."""
     kept = {
         name: value

@@ -108,6 +108,8 @@ class RecordingOrigin:
         self.tls = tls
         self.ca_file = authority().file if tls else ""
         self.connections: list[Connection] = []
+        self.accepted = 0
+        """Connections since the start, whatever was forgotten."""
         self._raw = raw
         self._scripts: dict[str, Script] = {}
         self._released = asyncio.Event()
@@ -151,8 +153,11 @@ class RecordingOrigin:
         self._loop.call_soon_threadsafe(self._released.clear)
 
     def forget(self) -> None:
-        """Begin the record anew; open connections are recorded on, unseen."""
-        self.connections = []
+        """Begin the record anew; of the connections only those that are open stay, emptied."""
+        self.connections = [each for each in list(self.connections) if not each.ended.is_set()]
+        for connection in self.connections:
+            connection.received.clear()
+            connection.requests.clear()
 
     def hang_up(self) -> None:
         """Close every open connection."""
@@ -195,6 +200,7 @@ class RecordingOrigin:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(writer.get_extra_info("peername")[:2])
         self.connections.append(connection)
+        self.accepted += 1
         task = self._loop.create_task(self._serve(Stream(reader, connection), writer, connection))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

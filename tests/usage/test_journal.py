@@ -51,6 +51,16 @@ class Batches(JournalCase):
         self.journal.seal(NOON)
         self.assertRaises(RuntimeError, self.journal.seal, NOON)
 
+    def test_no_batch_is_older_than_the_one_before(self) -> None:
+        """Although the clock stepped back in between."""
+        slot = self.journal.take(7, 0, 0)
+        ats = []
+        for now in (NOON + 5, NOON - 500, NOON + 7, NOON + 9):
+            self.count(slot, up=1)
+            ats.append(self.journal.seal(now).at)
+            self.journal.acknowledge(len(ats))
+        self.assertEqual(ats, [NOON, NOON + 5, NOON + 5, NOON + 7])
+
     def test_a_count_that_fell_adds_nothing(self) -> None:
         """As a loss of power may leave it."""
         slot = self.journal.take(7, 0, 0)

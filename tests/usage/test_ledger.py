@@ -151,6 +151,7 @@ class Counting(LedgerCase):
     def test_a_log_that_fails_does_not_stop_the_service(self) -> None:
         """Where slots grow scarce, lines are forgotten rather than accounts refused; the bill is right."""
         desk = self.desk(*(account(i) for i in range(1, 30)), slots=8)
+        write = os.write
         self.patch(os, "write", lambda fd, data: 0)
         for i in range(1, 30):
             meter = desk.meter(i)
@@ -159,6 +160,10 @@ class Counting(LedgerCase):
             desk.clock.advance(1)
         self.assertEqual([desk.store.own[i, 0] for i in range(1, 30)], [[i, 0, 1] for i in range(1, 30)])
         self.assertEqual(desk.lines(), [])
+        self.patch(os, "write", write)
+        now(desk.ledger.stop())
+        self.assertLess(len(desk.lines()), 10)
+        self.assertEqual([(line["account"], line["up"]) for line in desk.lines()], [(i, i) for i in range(22, 30)])
 
     def test_the_log_has_the_sums_of_the_store(self) -> None:
         """Whatever the proxy says of the bytes, the line has those that were counted."""

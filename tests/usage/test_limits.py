@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import chain
 
+from twisted.internet.defer import Deferred
+
 from meshd.model import Refusal
 from meshd.usage.meter import Meter
-from tests.usage.support import Desk, MemoryStore, account, now
+from tests.usage.support import NOON, Desk, MemoryStore, account, now
 from tests.usage.test_ledger import LedgerCase as _LedgerCase
 
 MB = 10**6
@@ -184,6 +186,22 @@ class Periods(_LedgerCase):
         desk.wall += DAY
         self.assertIsInstance(desk.open(1), Meter)
 
+    def test_a_step_back_does_not_close_it_again(self) -> None:
+        """Once let in by a new period, an account is not judged by the old one any more."""
+        desk = self.desk(account(1, monthly=100, day=23))
+        stale = desk.store.admission(1)
+        for wall, moved in ((NOON, 100), (NOON + DAY, 0)):
+            desk.wall = wall
+            meter = desk.ledger.open(stale, lambda refusal: None)
+            meter.sent_down(moved)
+            desk.close(meter)
+            # The second counts an exchange, but the store does not hear of it.
+            desk.store.away = moved == 0
+            desk.clock.advance(1)
+        desk.wall = NOON
+        self.assertIsInstance(desk.ledger.open(stale, lambda refusal: None), Meter)
+        desk.die()
+
     def test_a_total_limit_knows_no_period(self) -> None:
         """It stays reached."""
         desk = self.desk(account(1, total=100, day=23))
@@ -228,6 +246,21 @@ class Leases(_LedgerCase):
                 meter.sent_down(n := min(4096, meter.room))
                 moved += n
             desk.flush()
+        self.assertEqual(moved + pull(meters), 10 * MB)
+
+    def test_nor_do_those_that_count_while_they_run(self) -> None:
+        """For a parent's limit either, whose sub-accounts move bytes while the store is asked."""
+        desk = self.desk(account(1, total=10 * MB), account(2, parent=1), account(3, parent=1))
+        meters = [desk.meter(2), desk.meter(3)]
+        moved = 0
+        while moved < 9 * MB:
+            desk.store.gate = Deferred()
+            meters[0].sent_down(first := min(4096, meters[0].room))
+            flush = Deferred.fromCoroutine(desk.ledger.flush())
+            meters[1].sent_down(second := min(8192, meters[1].room))
+            desk.store.gate.callback(None)
+            self.successResultOf(flush)
+            moved += first + second
         self.assertEqual(moved + pull(meters), 10 * MB)
 
     def test_many_processes_wait_for_the_store(self) -> None:

@@ -1,0 +1,1 @@
+"""Measurements beside the peers, and of the daemon alone.  Nothing here is installed with the package."""

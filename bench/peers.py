@@ -1,0 +1,217 @@
+"""Each proxy of the comparison: what starts it, what it is called, what is missing where it cannot be started.
+
+All listen on 127.0.0.1, have one process for the work, may open any tunnel, and write a line for each exchange to a
+log of their own.  meshd alone also knows who is asking, and counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.daemon import LiveDaemon, free_port
+
+STARTING = 30.0
+STOPPING = 15.0
+
+SETTINGS = """
+[proxy]
+listen = ["tcp:{port}:interface=127.0.0.1"]
+[limits]
+requests_per_second = 0
+new_tunnels_per_second = 0
+tunnels_per_account = 0
+unauthenticated_per_address = 100000
+unauthenticated = 100000
+"""
+"""All clients of a run are one customer at one address: the bounds that are per customer or address are off."""
+
+SQUID = """
+http_port 127.0.0.1:{port}
+workers 1
+acl everyone src all
+http_access allow everyone
+cache deny all
+cache_mem 8 MB
+access_log stdio:{folder}/access.log
+cache_log {folder}/cache.log
+pid_filename {folder}/squid.pid
+coredump_dir {folder}
+netdb_filename none
+max_filedescriptors 16384
+shutdown_lifetime 1 seconds
+pinger_enable off
+via off
+forwarded_for delete
+"""
+
+TINYPROXY = """
+Listen 127.0.0.1
+Port {port}
+MaxClients 8000
+Timeout 600
+LogFile "{folder}/access.log"
+LogLevel Connect
+"""
+
+
+class Missing(Exception):
+    """This peer is not installed."""
+
+
+class Proxy:
+    """A running one."""
+
+    def __init__(self, pid: int, port: int, close: Callable[[], None], header: str = "") -> None:
+        self.pid = pid
+        self.address = f"127.0.0.1:{port}"
+        self.close = close
+        self.header = header
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """How to find out its version (Missing where there is none) and how to start it in an empty folder."""
+
+    name: str
+    version: Callable[[], str]
+    start: Callable[[Path], Proxy]
+
+
+def said_by(command: list[str]) -> str:
+    """The first line of what a command says.  Missing where it cannot be run or refuses."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=STARTING)
+    except OSError as error:
+        raise Missing(str(error)) from None
+    if done.returncode:
+        raise Missing(f"{command[0]} refuses")
+    return (done.stdout or done.stderr).splitlines()[0].strip()
+
+
+def started(command: list[str], port: int, folder: Path, environ: Mapping[str, str] | None = None) -> Proxy:
+    """Run it until it accepts; what it prints goes to a file of its folder."""
+    with (folder / "output.log").open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ
+        )
+
+    def close() -> None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOPPING)
+        process.kill()
+        process.wait()
+
+    try:
+        wait_for(port, process)
+    except BaseException:
+        close()
+        raise
+    return Proxy(process.pid, port, close)
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + STARTING
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"{process.args!r} does not listen (status {process.poll()})")
+        time.sleep(0.02)
+
+
+def meshd(arguments: tuple[str, ...] = (), wrap: tuple[str, ...] = ()) -> Callable[[Path], Proxy]:
+    """A daemon with a customer and its sub-account, whose password every request carries.
+
+    arguments, wrap: more words after and before its command.
+    """
+
+    def start(folder: Path) -> Proxy:
+        port = free_port()
+        daemon = LiveDaemon(config=SETTINGS.format(port=port), folder=folder, arguments=arguments, wrap=wrap)
+        daemon.account("customer")
+        password = daemon.account("shop", parent="customer")
+        credentials = base64.b64encode(f"shop:{password}".encode()).decode()
+
+        def close() -> None:
+            daemon.terminate()
+            daemon.close()
+
+        return Proxy(daemon.pid, port, close, f"Proxy-Authorization: Basic {credentials}")
+
+    return start
+
+
+def squid(folder: Path) -> Proxy:
+    """Started by root it works as the user `proxy`, who must be able to write here."""
+    port = free_port()
+    config = folder / "squid.conf"
+    config.write_text(SQUID.format(port=port, folder=folder))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "proxy")
+    # Without a name of its own its shared memory would be another Squid's.
+    return started([program("squid"), "-N", "-n", f"bench{os.getpid()}p{port}", "-f", str(config)], port, folder)
+
+
+def tinyproxy(folder: Path) -> Proxy:
+    port = free_port()
+    config = folder / "tinyproxy.conf"
+    config.write_text(TINYPROXY.format(port=port, folder=folder))
+    return started([program("tinyproxy"), "-d", "-c", str(config)], port, folder)
+
+
+def proxy_py(python: str) -> Callable[[Path], Proxy]:
+    def start(folder: Path) -> Proxy:
+        port = free_port()
+        one = ["--num-workers", "1", "--num-acceptors", "1", "--open-file-limit", "16384", "--timeout", "600"]
+        where = ["--hostname", "127.0.0.1", "--port", str(port), "--data-dir", str(folder)]
+        log = ["--log-file", str(folder / "access.log")]
+        return started([python, "-m", "proxy", *where, *one, *log], port, folder)
+
+    return start
+
+
+def pproxy(python: str) -> Callable[[Path], Proxy]:
+    def start(folder: Path) -> Proxy:
+        port = free_port()
+        return started([python, "-m", "pproxy", "-v", "-l", f"http://127.0.0.1:{port}"], port, folder)
+
+    return start
+
+
+def program(name: str) -> str:
+    """Its path; daemons are often outside a user's PATH.  Missing where there is none."""
+    found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
+    if found is None:
+        raise Missing(f"no program {name}")
+    return found
+
+
+def distribution(python: str, name: str) -> str:
+    return said_by([python, "-c", f"from importlib.metadata import version; print(version({name!r}))"])
+
+
+def meshd_version() -> str:
+    """As the tree has it: what runs is the tree."""
+    lines = (Path(__file__).parents[1] / "setup.cfg").read_text().splitlines()
+    return next(line.partition("=")[2].strip() for line in lines if line.startswith("version"))
+
+
+def all_peers(python: str) -> list[Peer]:
+    """python: the interpreter that has proxy.py and pproxy."""
+    return [
+        Peer("meshd", meshd_version, meshd()),
+        Peer("Squid", lambda: said_by([program("squid"), "-v"]).removeprefix("Squid Cache: Version "), squid),
+        Peer("tinyproxy", lambda: said_by([program("tinyproxy"), "-v"]).removeprefix("tinyproxy "), tinyproxy),
+        Peer("proxy.py", lambda: distribution(python, "proxy.py"), proxy_py(python)),
+        Peer("pproxy", lambda: distribution(python, "pproxy"), pproxy(python)),
+    ]

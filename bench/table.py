@@ -1,0 +1,87 @@
+"""Samples to medians, ratios and a table in Markdown; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+Samples = Mapping[tuple[str, str], Sequence[float]]
+"""By the names of a proxy and a work: one figure a round."""
+
+BEGIN = "<!-- table: made by bench/compare.py --write -->"
+END = "<!-- end of table -->"
+
+LOW = 0.05
+"""A ratio under this is not shown as 0.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What is compared."""
+
+    name: str
+    heading: str
+    wanted: str = ""
+    """The aim, as a reader may check it: "2×"."""
+
+
+COLUMNS = (
+    Column("get", "keep-alive GET", "at least 2× Squid"),
+    Column("connect", "tunnels opened", "at least 1.1× Squid"),
+    Column("bulk", "tunnel MB", "at least 1.8× Squid"),
+    Column("idle", "bytes of an idle tunnel", "at most 3,072"),
+)
+
+
+def grouped(value: float) -> str:
+    """19300.4 as 19,300; what is small keeps three digits."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def ratio(value: float, other: float) -> str:
+    if not other:
+        return ""
+    found = value / other
+    return f"{found:.2f}×" if found >= LOW else f"{found:.3f}×"
+
+
+def cell(samples: Samples, proxy: str, column: str, against: str) -> str:
+    """The median, and its ratio to that of the proxy that is the measure; "–" for what was not measured."""
+    mine, theirs = samples.get((proxy, column)), samples.get((against, column))
+    if not mine:
+        return "–"
+    value = median(mine)
+    return f"{grouped(value)} ({ratio(value, median(theirs))})" if theirs and proxy != against else grouped(value)
+
+
+def table(samples: Samples, proxies: Sequence[str], against: str = "Squid") -> str:
+    """One row a proxy; ratios to `against`."""
+    rows = [["", *(column.heading for column in COLUMNS)], ["---", *("---:" for _ in COLUMNS)]]
+    rows += [[proxy, *(cell(samples, proxy, column.name, against) for column in COLUMNS)] for proxy in proxies]
+    rows.append(["*wanted of meshd*", *(column.wanted for column in COLUMNS)])
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def spread(values: Sequence[float]) -> float:
+    """How far the rounds lie apart, in parts of their median."""
+    middle = median(values)
+    return (max(values) - min(values)) / abs(middle) if middle else 0.0
+
+
+def spreads(samples: Samples, proxies: Sequence[str]) -> str:
+    """One line a proxy: the spread of each column over the rounds."""
+    lines = []
+    for proxy in proxies:
+        found = [(column.heading, samples.get((proxy, column.name))) for column in COLUMNS]
+        told = ", ".join(f"{heading} {spread(values):.0%}" for heading, values in found if values)
+        lines.append(f"- {proxy}: {told}")
+    return "\n".join(lines)
+
+
+def replaced(document: str, text: str) -> str:
+    """The document with the text between its two markers.  ValueError where it has not exactly one of each."""
+    if document.count(BEGIN) != 1 or document.count(END) != 1 or document.index(BEGIN) > document.index(END):
+        raise ValueError("the document needs one begin and one end marker")
+    before, after = document.split(BEGIN)[0], document.split(END)[1]
+    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
