@@ -7,6 +7,7 @@ over the rounds are compared, per second of the proxy's own CPU time.  `--write`
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import defaultdict
 from contextlib import ExitStack
@@ -20,10 +21,19 @@ from bench import table  # noqa: E402
 from bench.load import Load  # noqa: E402
 from bench.machine import description, descriptors  # noqa: E402
 from bench.peers import Missing, Peer, Proxy, all_peers  # noqa: E402
+from bench.probe import tells_origins_apart  # noqa: E402
+from bench.processes import Bystanders  # noqa: E402
 from bench.stage import Stage, stage  # noqa: E402
 from bench.works import IDLE_TUNNELS, WORKS, Sample, idle_tunnel, measure, warm_up  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
+
+
+DAGGER = (
+    "† reads the first request of a connection only: further ones, whatever origin they name, go unread to the origin of "
+    "the first (tried in this run with two), and the connection is one line in the log. Its keep-alive GET is a tunnel's "
+    "figure."
+)
 
 
 class Comparison:
@@ -35,6 +45,9 @@ class Comparison:
         self.samples: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.seen: dict[tuple[str, str], list[Sample]] = defaultdict(list)
         self.remarks: list[str] = []
+        self.marked: list[str] = []
+        """Proxies whose keep-alive GET is not the others' work."""
+        self.bystanders = 0.0
 
     def busy_round(self, running: dict[str, tuple[Proxy, Load]]) -> None:
         for work in WORKS:
@@ -82,10 +95,14 @@ def compare(peers: list[Peer], seconds: float, rounds: int, idle: int) -> Compar
     with stage() as scene:
         with ExitStack() as open_now:
             running = {peer.name: open_now.enter_context(scene.proxy(peer, i)) for i, peer in enumerate(peers)}
-            for _, load in running.values():
+            for name, (proxy, load) in running.items():
                 warm_up(load)
+                if not tells_origins_apart(proxy, load.origin, scene.origin(-1)):
+                    found.marked.append(name)
+            bystanders = Bystanders(os.getpid())
             for _ in range(rounds):
                 found.busy_round(running)
+            found.bystanders = bystanders.share()
         for _ in range(rounds):
             found.idle_round(scene, peers)
     return found
@@ -114,12 +131,14 @@ def report(found: Comparison, versions: dict[str, str], skipped: list[str], comm
         f"Skipped: {', '.join(skipped) or 'none'}.",
         f"Medians of {rounds} rounds of {found.seconds:g} s each, per second of the proxy's own CPU time, with the "
         f"ratio to Squid; bytes per tunnel of {found.idle:,} idle ones.",
-        table.table(found.samples, names),
+        table.table(found.samples, names, marked=found.marked),
+        *([DAGGER] if found.marked else []),
         "What the clients saw, per second of the clock, while they and the origin took what they needed of the same "
         "cores:",
         clock_rows(found, names),
         "How far apart the rounds were, (highest - lowest) / median:",
         table.spreads(found.samples, names),
+        f"Processes that were no part of the run had {found.bystanders:.0%} of the machine meanwhile.",
     ]
     if found.remarks:
         parts.append("To be known: " + "; ".join(found.remarks) + ".")

@@ -1,7 +1,7 @@
 """The origin that every proxy of a run is measured against: `python bench/origin.py PORT ADDRESS…`, loopback only.
 
 One process on raw epoll, so that it is not what the load waits for.  `GET /` is answered with 100 bytes, any path with
-`/big` in it with BULK bytes; a request that says `Connection: close` ends its connection.  It says when it listens.
+`/big` in it with BULK bytes, one with `/where` with the address that was connected to; a request that says `Connection: close` ends its connection.  It says when it listens.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Answers:
     def refresh(self, now: int) -> None:
         if now == self.made:
             return
-        date = formatdate(now, usegmt=True).encode()
+        self.date = date = formatdate(now, usegmt=True).encode()
         self.small = response(SMALL, date)
         self.closing = response(SMALL, date, b"Connection: close")
         self.big = memoryview(response(self.big_body, date))
@@ -96,6 +96,8 @@ class Origin:
         elif b"/big" in data:
             self.unsent[fd] = self.answers.big
             self.send_more(client, fd)
+        elif b"/where" in data:
+            client.send(response(client.getsockname()[0].encode(), self.answers.date))
         elif b"Connection: close" in data:
             client.send(self.answers.closing)
             client.shutdown(socket.SHUT_WR)

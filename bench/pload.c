@@ -12,7 +12,8 @@
  *   direct   keep-alive GETs straight to the origin (no proxy): the ceiling of this machine
  *
  * -l SRC        bind the client side to this source address (default: none)
- * Prints one line of name=value pairs: ok, err, bad (a status other than 200), seconds (as they really were), bytes
+ * Prints one line of name=value pairs: ok, err, bad (a status other than 200), reopened (kept
+ * connections that the other side ended, asked again), seconds (as they really were), bytes
  * (received), rate (per second), MBps, and latency p50/p99 in microseconds.  Loopback only: any other address is refused.
  */
 #define _GNU_SOURCE
@@ -38,6 +39,7 @@ typedef struct {
     long long need;      /* body bytes still to come; -1 while reading the head */
     int headlen;
     int close_after;
+    int served;          /* answers had on this connection */
     char head[8192];
     double t0;
 } Conn;
@@ -47,7 +49,7 @@ static int have_source, mode, nconns = 64, ep;
 static double seconds = 5, deadline;
 static char req[4096], creq[4096];
 static int reqlen, creqlen;
-static long long ok, err, bad, bytes, standing;
+static long long ok, err, bad, bytes, standing, reopened;
 static unsigned *lat; static long long nlat, caplat = 4000000;
 static char *buf; enum { BUF = 1 << 20 };
 
@@ -84,10 +86,14 @@ static void start(Conn *c) {
     if (mode == CONNECT) setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &lg, sizeof lg); /* no TIME_WAIT here */
     if (have_source) { setsockopt(c->fd, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
         bind(c->fd, (void *)&source_addr, sizeof source_addr); }
-    c->state = S_CONNECTING; c->headlen = 0; c->need = -1; c->close_after = 0; c->t0 = now();
+    c->state = S_CONNECTING; c->headlen = 0; c->need = -1; c->close_after = 0; c->served = 0; c->t0 = now();
     if (connect(c->fd, (void *)&target, sizeof target) < 0 && errno != EINPROGRESS) { err++; close(c->fd); c->fd = -1; return; }
     arm(c, EPOLL_CTL_ADD, EPOLLOUT);
 }
+
+/* The proxy ended a kept connection: a client may ask again on a new one, which is no error (RFC 9110 9.2.2). */
+static int ended_between(Conn *c) { return c->state == S_RESPONSE && c->need == -1 && c->headlen == 0 && c->served > 0; }
+static void lost(Conn *c) { if (ended_between(c)) { reopened++; finish(c, 1); } else finish(c, 0); }
 
 static int send_all(Conn *c, const char *p, int n) { return send(c->fd, p, n, MSG_NOSIGNAL) == n; }
 
@@ -96,16 +102,16 @@ static void sample(Conn *c) { if (nlat < caplat) lat[nlat++] = (unsigned)((now()
 static void begin_request(Conn *c) {
     c->state = S_RESPONSE; c->need = -1; c->headlen = 0;
     if (mode != CONNECT) c->t0 = now();
-    if (!send_all(c, req, reqlen)) finish(c, 0);
+    if (!send_all(c, req, reqlen)) lost(c);
 }
 
 static void on_read(Conn *c) {
     for (;;) {
         ssize_t n = recv(c->fd, buf, BUF, 0);
-        if (n < 0) { if (errno == EAGAIN) return; finish(c, 0); return; }
+        if (n < 0) { if (errno == EAGAIN) return; lost(c); return; }
         if (n == 0) {
             if (c->state == S_RESPONSE && c->need == -2) { ok++; sample(c); finish(c, 1); }
-            else finish(c, 0);
+            else lost(c);
             return;
         }
         bytes += n;
@@ -136,7 +142,7 @@ static void on_read(Conn *c) {
                 if (!cl) continue;
             } else { long long take = n < c->need ? n : c->need; c->need -= take; p += take; n -= take; }
             if (c->need == 0) {
-                ok++; sample(c);
+                ok++; c->served++; sample(c);
                 if (mode == CONNECT || c->close_after || now() >= deadline) { finish(c, 1); return; }
                 begin_request(c); if (c->fd < 0) return;
             }
@@ -197,8 +203,8 @@ int main(int argc, char **argv) {
     }
     double dt = now() - t0;
     qsort(lat, nlat, sizeof *lat, cmp);
-    printf("ok=%lld err=%lld bad=%lld seconds=%.3f bytes=%lld rate=%.0f MBps=%.1f p50=%u p99=%u standing=%lld\n",
-           ok, err, bad, dt, bytes, ok / dt, bytes / dt / 1e6,
+    printf("ok=%lld err=%lld bad=%lld reopened=%lld seconds=%.3f bytes=%lld rate=%.0f MBps=%.1f p50=%u p99=%u standing=%lld\n",
+           ok, err, bad, reopened, dt, bytes, ok / dt, bytes / dt / 1e6,
            nlat ? lat[nlat / 2] : 0, nlat ? lat[(long long)(nlat * .99)] : 0, standing);
     return 0;
 }

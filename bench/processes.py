@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -20,19 +21,25 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def cpu_ticks(stat: str) -> int:
-    """User and system time of a `/proc/PID/stat` line, with that of children that have ended."""
-    fields = stat[stat.rindex(")") + 2 :].split()
-    return sum(int(field) for field in fields[11:15])
+def cpu_ticks(stat: str) -> tuple[int, int]:
+    """User and system time of a `/proc/PID/stat` line, with those of children that have ended."""
+    fields = [int(field) for field in stat[stat.rindex(")") + 2 :].split()[11:15]]
+    return fields[0] + fields[2], fields[1] + fields[3]
+
+
+def cpu_parts(pid: int) -> tuple[float, float]:
+    """Seconds of the whole family so far, in user space and in the kernel."""
+    user = system = 0
+    for member in family(pid):
+        with contextlib.suppress(OSError):
+            ticks = cpu_ticks((PROC / str(member) / "stat").read_text())
+            user, system = user + ticks[0], system + ticks[1]
+    return user / TICKS, system / TICKS
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of the whole family so far."""
-    ticks = 0
-    for member in family(pid):
-        with contextlib.suppress(OSError):
-            ticks += cpu_ticks((PROC / str(member) / "stat").read_text())
-    return ticks / TICKS
+    """The same in all."""
+    return sum(cpu_parts(pid))
 
 
 def smaps_bytes(rollup: str, *names: str) -> int:
@@ -48,3 +55,26 @@ def memory(pid: int) -> int:
         with contextlib.suppress(OSError):
             total += smaps_bytes((PROC / str(member) / "smaps_rollup").read_text(), "Pss")
     return total
+
+
+def busy_ticks(stat: str) -> int:
+    """Of all processors since the machine started, from the first line of `/proc/stat`; stolen time too, idling not."""
+    user, nice, system, _idle, _waiting, *rest = (int(field) for field in stat.splitlines()[0].split()[1:9])
+    return user + nice + system + sum(rest)
+
+
+class Bystanders:
+    """How much of the machine went to processes that are no part of this run."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.start = (time.monotonic(), self._others())
+
+    def _others(self) -> float:
+        return busy_ticks((PROC / "stat").read_text()) / TICKS - cpu_seconds(self.pid)
+
+    def share(self) -> float:
+        """Since the start, of all processors."""
+        began, others = self.start
+        available = (time.monotonic() - began) * (os.cpu_count() or 1)
+        return max(self._others() - others, 0.0) / available

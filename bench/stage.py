@@ -26,6 +26,10 @@ class Stage:
         self.pload = pload
         self.port = port
 
+    def origin(self, place: int) -> str:
+        """The origin at one of its addresses, as host:port."""
+        return f"{ADDRESSES[place]}:{self.port}"
+
     @contextmanager
     def proxy(self, peer: Peer, place: int) -> Iterator[tuple[Proxy, Load]]:
         """A fresh process of it, and the load aimed through it at its own address of the origin."""
@@ -33,7 +37,7 @@ class Stage:
         folder = Path(tempfile.mkdtemp(prefix="proxy-", dir=self.folder))
         proxy = peer.start(folder)
         try:
-            yield proxy, Load(self.pload, proxy.address, f"{ADDRESSES[place]}:{self.port}", proxy.header)
+            yield proxy, Load(self.pload, proxy.address, self.origin(place), proxy.header)
         finally:
             proxy.close()
             shutil.rmtree(folder, ignore_errors=True)

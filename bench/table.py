@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -55,10 +55,11 @@ def cell(samples: Samples, proxy: str, column: str, against: str) -> str:
     return f"{grouped(value)} ({ratio(value, median(theirs))})" if theirs and proxy != against else grouped(value)
 
 
-def table(samples: Samples, proxies: Sequence[str], against: str = "Squid") -> str:
-    """One row a proxy; ratios to `against`."""
+def table(samples: Samples, proxies: Sequence[str], against: str = "Squid", marked: Collection[str] = ()) -> str:
+    """One row a proxy; ratios to `against`; a dagger at the names that are marked."""
     rows = [["", *(column.heading for column in COLUMNS)], ["---", *("---:" for _ in COLUMNS)]]
-    rows += [[proxy, *(cell(samples, proxy, column.name, against) for column in COLUMNS)] for proxy in proxies]
+    names = {proxy: f"{proxy} †" if proxy in marked else proxy for proxy in proxies}
+    rows += [[names[proxy], *(cell(samples, proxy, column.name, against) for column in COLUMNS)] for proxy in proxies]
     rows.append(["*wanted of meshd*", *(column.wanted for column in COLUMNS)])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.interfaces import IListeningPort
-from twisted.internet.task import deferLater
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from meshd.accounts.service import Accounts
@@ -49,6 +49,9 @@ from meshd.web.tls import CertificateError
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
 
+CALENDAR_SECONDS = 10.0
+"""Between two looks at whether it is past midnight, when tokens expire."""
+
 PIPES = 64
 """Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
 
@@ -79,7 +82,10 @@ class Daemon:
         self.ledger = Ledger(self.store, Journal(self._journals, now=now), reactor, now, self._limits, self.exchanges)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
         self.plane = self._data_plane(config.topology)
-        self._feed = Feed(self.store, reactor, Enforcement(self.auth, self.ledger).changed, FEED_SECONDS)
+        enforcement = Enforcement(self.auth, self.ledger, now)
+        self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
+        self._calendar = LoopingCall(lambda: Deferred.fromCoroutine(enforcement.look_at_calendar()))
+        self._calendar.clock = reactor
         self.site = build_site(
             reactor,
             auth=self.auth,
@@ -103,6 +109,7 @@ class Daemon:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
         await self.auth.start()
         self._feed.start()
+        self._calendar.start(CALENDAR_SECONDS, now=False)
         self.plane.poller.start()
         self.plane.wheel.start()
         for proxy in self.topology.proxies.values():
@@ -119,6 +126,8 @@ class Daemon:
         closing = [port.stopListening() for port in self._api_ports]
         await DeferredList([each for each in closing if each is not None])
         await self._feed.stop()
+        if self._calendar.running:
+            self._calendar.stop()
         draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
         await DeferredList(draining, consumeErrors=True)
         await self.accounts.stop()

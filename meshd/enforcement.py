@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from meshd.auth.service import AuthService
 from meshd.model import Admission, Change
+from meshd.store.interface import StoreError
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
 
+DAY = 86_400
+
 
 class Enforcement:
-    """Applies the change feed to what is open in this process."""
+    """Applies the change feed, and the calendar, to what is open in this process."""
 
-    def __init__(self, auth: AuthService, ledger: Ledger) -> None:
+    def __init__(self, auth: AuthService, ledger: Ledger, now: Callable[[], float]) -> None:
         self._auth = auth
         self._ledger = ledger
+        self._now = now
+        self._day = int(now()) // DAY
 
     async def changed(self, change: Change) -> None:
         """Forget, judge limits anew, and ask for every open exchange whether it would still be let in.  StoreError."""
         self._auth.forget(change)
         await self._ledger.changed(change)
-        for admission, proxy, meters in self._open(change.account_id):
+        await self._recheck(self._ledger.open_of(change.account_id))
+
+    async def look_at_calendar(self) -> None:
+        """Tokens expire at midnight UTC, which no change announces.  A store that is away is asked at the next call."""
+        today = int(self._now()) // DAY
+        if today != self._day:
+            try:
+                await self._recheck(meter for meter in self._ledger.open_of(0) if meter.admission.token_id)
+            except StoreError:
+                return
+            self._day = today
+
+    async def _recheck(self, meters: Iterable[Meter]) -> None:
+        """One question for what was let in by one credential, however many tunnels it has."""
+        alike: dict[tuple[int, str], list[Meter]] = {}
+        for meter in meters:
+            alike.setdefault((id(meter.admission), meter.proxy), []).append(meter)
+        for (_, proxy), open_by_it in alike.items():
+            admission: Admission = open_by_it[0].admission
             refusal = await self._auth.still(admission, proxy)
             if refusal is not None:
-                for meter in meters:
+                for meter in open_by_it:
                     meter.stop(refusal)
-
-    def _open(self, account_id: int) -> list[tuple[Admission, str, list[Meter]]]:
-        """By what they were let in by: one credential's thousand tunnels are one question."""
-        alike: dict[tuple[int, str], list[Meter]] = {}
-        for meter in self._ledger.open_of(account_id):
-            alike.setdefault((id(meter.admission), meter.proxy), []).append(meter)
-        return [(meters[0].admission, proxy, meters) for (_, proxy), meters in alike.items()]

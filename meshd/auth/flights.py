@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 T = TypeVar("T")
 
 
-class Crowded(Exception):  # noqa: N818 (a refusal, not an error)
+class Crowded(Exception):
     """More different things are under way than are allowed to."""
 
 

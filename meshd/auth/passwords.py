@@ -25,7 +25,7 @@ _ARGON2 = Argon2(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """OWASP's second choice: 33 ms a hash where the library's default takes 170 ms and 64 MiB."""
 
 
-class Busy(Exception):  # noqa: N818 (a refusal, not an error)
+class Busy(Exception):
     """More passwords wait to be hashed than are allowed to."""
 
 

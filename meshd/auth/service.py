@@ -56,7 +56,7 @@ class Hostnames(Protocol):
 class AuthService:
     """One for the process; it starts and stops the hostnames, and stops the hasher."""
 
-    def __init__(  # noqa: PLR0917 (those who work together)
+    def __init__(
         self,
         store: Store,
         clock: IReactorTime,

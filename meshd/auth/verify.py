@@ -28,7 +28,7 @@ from meshd.topology import Limits
 class Verifier:
     """Decides about a credential anew.  What it has verified once it does not hash again while it is in use."""
 
-    def __init__(  # noqa: PLR0917 (those who work together)
+    def __init__(
         self,
         store: Store,
         clock: IReactorTime,

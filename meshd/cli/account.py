@@ -17,7 +17,7 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import brief, roster
-from meshd.cli.values import human_bytes, human_limit, limit_argument, moment
+from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
 from meshd.model import Account, Identity
 from meshd.store.statements import accounts
 from meshd.store.unit import Unit
@@ -187,7 +187,7 @@ def change(context: Context, args: Namespace) -> None:
         holders.edit, context.operator, args.name, profile, terms, plans=context.plans, now=context.now()
     )
     if edited.deactivated:
-        context.note(f"{len(edited.deactivated)} bearer tokens are out of use: the plan has none.")
+        context.note(f"Out of use, since the plan has none: {counted(len(edited.deactivated), 'bearer token')}.")
     if edited.revoked:
         context.note(f"No longer authorized, by the plan: {', '.join(edited.revoked)}.")
     show(context, args)
@@ -223,6 +223,8 @@ def delete(context: Context, args: Namespace) -> None:
 
 
 def _confirmed(context: Context, name: str, children: int) -> bool:
-    context.err.write(f"Delete {name} with {children} sub-accounts and their usage, for good? Type its name: ")
+    context.err.write(
+        f"Delete {name} with {counted(children, 'sub-account')} and their usage, for good? Type its name: "
+    )
     context.err.flush()
     return context.input.readline().strip().lower() == name.lower()

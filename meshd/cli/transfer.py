@@ -28,7 +28,7 @@ from meshd.cli.intake import batches, sifted
 from meshd.cli.output import show_json, show_json_rows
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import brief, roster
-from meshd.cli.values import gigabytes
+from meshd.cli.values import counted, gigabytes
 from meshd.model import Account
 
 TOLD = 100
@@ -97,7 +97,9 @@ def take_in(context: Context, args: Namespace) -> None:
     done = False
     try:
         if outcome.bad and not args.skip_bad:
-            raise Refused(f"{_rows(len(outcome.bad))} cannot be imported, so nothing was; --skip-bad leaves them out")
+            raise Refused(
+                f"{counted(len(outcome.bad), 'row')} cannot be imported, so nothing was; --skip-bad leaves them out"
+            )
         _add(context, good, outcome, generate=args.generate_passwords, skip_bad=args.skip_bad)
         done = True
     finally:
@@ -140,7 +142,7 @@ def _tell_bad(context: Context, bad: Sequence[BadRow]) -> None:
             f"line {row.line}: {row.username}: {row.reason}" if row.username else f"line {row.line}: {row.reason}"
         )
     if len(bad) > TOLD:
-        context.note(f"… and {_rows(len(bad) - TOLD)} more")
+        context.note(f"… and {counted(len(bad) - TOLD, 'row')} more")
 
 
 def _add(context: Context, rows: Sequence[ReadRow], outcome: _Outcome, *, generate: bool, skip_bad: bool) -> None:
@@ -205,7 +207,8 @@ def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *
 def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
     """Passwords that were made are printed whatever happened: nobody else knows them."""
     if outcome.imported and not done:
-        context.note(f"{outcome.imported:,} accounts had been imported by then; --skip-bad goes on after them.")
+        kept = counted(outcome.imported, "account")
+        context.note(f"{kept} had been imported by then; --skip-bad goes on from there.")
     if outcome.roots:
         context.note("The root account's row was left out: every store has its own.")
     if context.json:
@@ -214,8 +217,8 @@ def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
     if outcome.passwords:
         csv.writer(context.out, lineterminator="\n").writerows([("username", "password"), *outcome.passwords])
     if done:
-        left_out = f", {_rows(len(outcome.bad))} left out" if outcome.bad else ""
-        text = f"{outcome.imported:,} accounts imported{left_out}"
+        left_out = f", {counted(len(outcome.bad), 'row')} left out" if outcome.bad else ""
+        text = f"{counted(outcome.imported, 'account')} imported{left_out}"
         print(text, file=context.err if outcome.passwords else context.out)
 
 
@@ -227,7 +230,3 @@ def _as_report(outcome: _Outcome) -> dict[str, Any]:
     if outcome.passwords:
         report["passwords"] = [{"username": name, "password": text} for name, text in outcome.passwords]
     return report
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"

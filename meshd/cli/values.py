@@ -13,6 +13,11 @@ _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?\Z", re.ASCII)
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def limit_bytes(text: str) -> int:
     """GB, fractions allowed, as bytes; 0 is no limit.  ValueError."""
     if not _DECIMAL.match(text):
@@ -38,12 +43,12 @@ def gigabytes(size: int) -> str:
 
 def human_bytes(size: int) -> str:
     """Bytes to three digits, in steps of a thousand."""
-    value = Decimal(size)
+    value = float(size)
     for unit in _UNITS:
-        if value < Decimal("999.5") or unit == _UNITS[-1]:
+        if value < 999.5 or unit == _UNITS[-1]:
             break
         value /= 1000
-    return f"{value.quantize(Decimal(1)) if value >= 100 or unit == 'B' else format(value, '.3g')} {unit}"
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
 
 
 def human_limit(size: int) -> str:

@@ -103,13 +103,21 @@ class PostgresStore:
             wake()
 
     async def _carry_out(self, pool: Pool, link: Link, begin: Callable[[], Unit[T]]) -> T:
-        late = self._reactor.callLater(UNIT_SECONDS, link.lose, "a unit took too long")
-        try:
-            return await _with_attempts(link, begin)
-        finally:
-            if late.active():
-                late.cancel()
-            pool.release(link)
+        """Run the unit, again where it failed by no fault of its own and has surely left nothing."""
+        for remaining in reversed(range(ATTEMPTS)):
+            transaction = _Transaction(link)
+            late = self._reactor.callLater(UNIT_SECONDS, link.lose, "a unit took too long")
+            try:
+                return await transaction.carry_out(begin())
+            except Exception:
+                if not (remaining and transaction.repeatable and late.active()):
+                    raise
+            finally:
+                if late.active():
+                    late.cancel()
+                pool.release(link)
+            link = await pool.acquire()
+        raise AssertionError("unreachable")
 
     def _shielded(self, work: Deferred[T]) -> Deferred[T]:
         """What may be cancelled without the work's noticing it."""
@@ -124,18 +132,6 @@ class PostgresStore:
         return outer
 
 
-async def _with_attempts(link: Link, begin: Callable[[], Unit[T]]) -> T:
-    """Deadlocks and serialization failures are no fault of the unit's: it is run again."""
-    for _ in range(ATTEMPTS - 1):
-        transaction = _Transaction(link)
-        try:
-            return await transaction.carry_out(begin())
-        except Exception:
-            if not transaction.transient:
-                raise
-    return await _Transaction(link).carry_out(begin())
-
-
 class _Transaction:
     """One attempt at a unit."""
 
@@ -143,12 +139,18 @@ class _Transaction:
         self._link = link
         self._begun = False
         self._published = False
-        self.transient = False
-        """Whether it failed by what may be gone when it is tried again."""
+        self._ending = False
+        self._transient = False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it failed by a deadlock and the like, or by the loss of its connection before it asked to commit."""
+        return self._transient or not (self._ending or self._link.usable)
 
     async def carry_out(self, unit: Unit[T]) -> T:
         try:
             result = await self._drive(unit)
+            self._ending = True
             if self._begun:
                 await self._execute(commit(self._published))
         except BaseException:
@@ -183,7 +185,7 @@ class _Transaction:
         try:
             return await self._link.execute(sql, params)
         except StoreError as error:
-            self.transient = is_transient(error.__cause__)
+            self._transient = is_transient(error.__cause__)
             raise
 
     async def _roll_back(self) -> None:

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.secrets import new_token
 from meshd.model import Admission, Refusal
-from tests.auth.world import OTHER, World, basic, bearer, said
+from tests.auth.world import OTHER, World, basic, bearer, logged, said
 
 UNKNOWN = new_token(bytes(32))
 LISTED = "198.51.100.7"
@@ -252,9 +252,10 @@ class SignInTests(Installation):
 
 class SecrecyTests(Installation):
     def test_nothing_secret_is_shown(self) -> None:
-        """Neither what is kept nor what is answered shows a password, its hash, a token or a field."""
+        """Neither what is kept nor what is answered or logged shows a password, its hash, a token or a field."""
+        shown = logged(self)
         fields = [basic("alice:secret"), basic("alice:key:secret"), bearer(self.secret), basic("alice:wr0ng")]
-        shown = [repr(self.world.ask(field)) for field in fields]
+        shown += [repr(self.world.ask(field)) for field in fields]
         service = self.world.service
         for part in (service, service._verifier, service._failures.table, service._presence):
             shown.append(repr(part))

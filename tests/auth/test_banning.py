@@ -9,7 +9,7 @@ from meshd.auth.bans import name_of_token
 from meshd.auth.secrets import new_token, token_digest
 from meshd.model import Admission, Ban, Refusal
 from meshd.store.statements import bans, tokens
-from tests.auth.world import OTHER, PEER, DirectStore, World, basic, bearer, said
+from tests.auth.world import OTHER, PEER, DirectStore, World, basic, bearer, logged, said
 
 RIGHT = basic("alice:secret")
 
@@ -288,16 +288,19 @@ class OutageTests(Installation):
         self.world.now(self.world.service.stop())
 
     def test_reading_goes_on_after_an_outage(self) -> None:
-        """Bans known before it hold throughout; the store is asked again each second."""
+        """Bans known before it hold throughout; the store is asked again each second, and one line each says it."""
+        events = logged(self)
         self.ban()
         self.world.now(self.world.service.start())
         self.world.store.away = True
         self.world.clock.pump([1] * 5)
+        self.assertEqual(len(events), 1)
         self.assertEqual(self.world.reason(RIGHT), "auth-banned")
         self.world.store.away = False
         self.world.store.now(bans.lift, PEER, "alice")
         self.world.clock.advance(1)
         self.assertEqual(self.world.reason(RIGHT), "alice")
+        self.assertEqual(len(events), 2)
         self.world.now(self.world.service.stop())
 
 

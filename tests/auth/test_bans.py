@@ -77,6 +77,16 @@ class TableTests(SynchronousTestCase):
                 self.wrong(name, at)
             self.assertEqual(self.banned(), expected, sentence)
 
+    def test_counting_alone_by_address(self) -> None:
+        """Failures from elsewhere are no part of an address's count."""
+        for number in range(3):
+            self.wrong("alice")
+            elsewhere = Failure(THERE, f"name{number}", 1000)
+            self.table.failed(elsewhere, limit=4, window=600, seconds=100, names_limit=4)
+        elsewhere = Failure(THERE, "alice", 1000)
+        self.table.failed(elsewhere, limit=4, window=600, seconds=100, names_limit=5)
+        self.assertEqual(self.table.by_address, {})
+
     def test_a_lifted_ban_goes(self) -> None:
         """What the store no longer says is over."""
         self.table.add(Ban(HERE, "alice", 1100))

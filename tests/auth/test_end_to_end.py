@@ -29,11 +29,11 @@ class EndToEndTests(TestCase):
         hasher = PasswordHasher(reactor)
         service = AuthService(
             store,
-            reactor,  # type: ignore[arg-type]
+            reactor,
             time.time,
             Limits,
             hasher,
-            HostnameWatch(resolver, store, reactor, allow_private=True),  # type: ignore[arg-type]
+            HostnameWatch(resolver, store, reactor, allow_private=True),
         )
         alice = await store.run(
             accounts.create,

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth import hostnames as module
@@ -14,7 +13,7 @@ from meshd.auth.hostnames import HostnameWatch
 from meshd.model import Account, Change
 from meshd.resolver import ResolveError
 from meshd.store.statements import accounts, hostnames
-from tests.auth.world import DirectStore
+from tests.auth.world import DirectStore, logged
 
 HOME, AWAY, V6 = "8.8.4.4", "1.1.1.1", "2606:4700::1111"
 
@@ -149,15 +148,23 @@ class WatchTests(SynchronousTestCase):
         self.wait(60 + 120 + 240 + 480 + 900 + 30)
         self.assertEqual(len(self.resolver.asked), 6)
 
+    def test_an_answer_ends_the_long_pauses(self) -> None:
+        """A name that answers and then fails is asked again after a minute, as at first."""
+        self.add(self.alice, "home.example")
+        self.start()
+        self.wait(181)
+        self.resolver.table["home.example"] = (HOME,)
+        self.wait(241)
+        self.assertEqual(self.watch.find(HOME), "home.example")
+        del self.resolver.table["home.example"]
+        self.wait(100)
+        self.resolver.asked.clear()
+        self.wait(61)
+        self.assertEqual(len(self.resolver.asked), 1)
+
     def test_an_address_of_two_accounts_is_nobodys(self) -> None:
         """Whoever is there must show a credential; the log says so; it is somebody's again when one name moves."""
-        events: list[str] = []
-
-        def note(event: object) -> None:
-            events.append(str(event))
-
-        globalLogPublisher.addObserver(note)
-        self.addCleanup(globalLogPublisher.removeObserver, note)
+        events = logged(self)
         self.add(self.alice, "home.example", HOME)
         self.add(self.bob, "thief.example", HOME, AWAY)
         self.start()

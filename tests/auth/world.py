@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.secrets import new_token, token_digest
@@ -209,11 +210,23 @@ class World:
         return self.now(self.service.still(admission, proxy))
 
     def now(self, work: Awaitable[T]) -> T:
-        return self.test.successResultOf(Deferred.fromCoroutine(work))  # type: ignore[arg-type, no-any-return]
+        return self.test.successResultOf(Deferred.fromCoroutine(work))  # type: ignore[arg-type]
 
     def reason(self, *args: Any, **kwargs: Any) -> str:
         """The reason of a refusal; the name of who is let in."""
         return said(self.ask(*args, **kwargs))
+
+
+def logged(test: SynchronousTestCase) -> list[str]:
+    """All that is logged from now on, whole events as text."""
+    events: list[str] = []
+
+    def note(event: LogEvent) -> None:
+        events.append(str(event))
+
+    globalLogPublisher.addObserver(note)
+    test.addCleanup(globalLogPublisher.removeObserver, note)
+    return events
 
 
 def said(answer: Admission | Refusal | None) -> str:

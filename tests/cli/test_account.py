@@ -3,9 +3,11 @@ from __future__ import annotations
 import os
 from unittest import mock
 
+from meshd.accounts.holders import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
 from meshd.store.statements import accounts
+from meshd.topology import PLANS
 from tests.cli.support import CommandCase, Result, Terminal, named
 
 
@@ -220,7 +222,7 @@ class ChangeTests(CommandCase):
         self.done("token", "create", "kid")
         result = self.done("account", "set", "alice", "--plan", "trial", "--total-limit", "2", "--email", "", "--json")
         self.assertEqual(("trial", 2 * 10**9), (result.json["plan"], result.json["total_limit"]))
-        self.assertEqual("1 bearer tokens are out of use: the plan has none.\n", result.err)
+        self.assertEqual("Out of use, since the plan has none: 1 bearer token.\n", result.err)
         self.assertFalse(self.done("token", "list", "kid", "--json").json[0]["is_active"])
 
     def test_set_refused(self) -> None:
@@ -265,15 +267,12 @@ class ChangeTests(CommandCase):
         for typed in ("", "y\n", "kid\n"):
             result = self.meshd("account", "delete", "alice", stdin=Terminal(typed))
             self.assertEqual(1, result.code)
-            self.assertIn("with 1 sub-accounts", result.err)
+            self.assertIn("with 1 sub-account and", result.err)
         self.done("account", "delete", "kid", stdin=Terminal("Kid\n"))
         self.done("account", "delete", "alice", "--yes", stdin=Terminal())
 
     def test_the_root(self) -> None:
         """It can be neither deactivated, deleted nor given another role."""
-        from meshd.accounts.holders import bootstrap
-        from meshd.topology import PLANS
-
         self.store().run(bootstrap, hash_now("x"), plans=PLANS, proxies=["local"], now=1)
         self.refused("username: The root account cannot be deactivated.", "account", "deactivate", "admin")
         self.refused("username: The root account cannot be deleted.", "account", "delete", "admin")

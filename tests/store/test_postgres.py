@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from typing import Any
@@ -16,9 +17,10 @@ from meshd.store import postgres_link, postgres_pool
 from meshd.store.interface import SchemaError, StoreError, StoreUnavailable
 from meshd.store.open import BlockingStore, open_store
 from meshd.store.postgres import PostgresStore
+from meshd.store.postgres_link import Link
 from meshd.store.statements import accounts, audit, changes
 from meshd.store.unit import Statement, Unit
-from tests.store import contract
+from tests.store import contract_accounts, contract_bans, contract_changes, contract_units, contract_usage
 from tests.store.contract import query, start
 from tests.store.test_sqlite import race
 from tests.support import postgres, stores
@@ -41,19 +43,19 @@ class OnPostgres:
         return self._url
 
 
-class AccountTests(OnPostgres, contract.AccountContract):
+class AccountTests(OnPostgres, contract_accounts.AccountContract):
     __test__ = True
 
 
-class UsageTests(OnPostgres, contract.UsageContract):
+class UsageTests(OnPostgres, contract_usage.UsageContract):
     __test__ = True
 
 
-class BanTests(OnPostgres, contract.BanContract):
+class BanTests(OnPostgres, contract_bans.BanContract):
     __test__ = True
 
 
-class ChangeTests(OnPostgres, contract.ChangeContract):
+class ChangeTests(OnPostgres, contract_changes.ChangeContract):
     __test__ = True
 
     async def test_another_process_wakes(self) -> None:
@@ -70,11 +72,11 @@ class ChangeTests(OnPostgres, contract.ChangeContract):
             await woken
 
 
-class UnitTests(OnPostgres, contract.UnitContract):
+class UnitTests(OnPostgres, contract_units.UnitContract):
     __test__ = True
 
 
-class SchemaTests(OnPostgres, contract.SchemaContract):
+class SchemaTests(OnPostgres, contract_units.SchemaContract):
     __test__ = True
 
     async def test_workers_do_not_migrate(self) -> None:
@@ -93,6 +95,13 @@ def sleep(seconds: float) -> Unit[None]:
     yield Statement("select pg_sleep(:seconds)", {"seconds": seconds})
 
 
+def shutdown(link: Link) -> None:
+    """Cut the connection below libpq, as a failing network would."""
+    duplicate = socket.socket(fileno=os.dup(link.fileno()))
+    duplicate.shutdown(socket.SHUT_RDWR)
+    duplicate.close()
+
+
 def pause(seconds: float = 0) -> Deferred[None]:
     """A turn of the reactor, or a step of a loop that waits for something else."""
     return deferLater(reactor, seconds)
@@ -107,12 +116,23 @@ class ServerTests(OnPostgres, TestCase):
         self.server = postgres.server()
         self.store = await self.open()
         self.lines: list[str] = []
+        self.awaited: dict[str, list[Deferred[None]]] = {}
         globalLogPublisher.addObserver(self.observe)
         self.addCleanup(globalLogPublisher.removeObserver, self.observe)
 
     def observe(self, event: dict[str, Any]) -> None:
-        if event["log_level"] >= LogLevel.info and event.get("log_namespace", "").startswith("meshd"):
+        if not event.get("log_namespace", "").startswith("meshd"):
+            return
+        if event["log_level"] >= LogLevel.info:
             self.lines.append(event["log_format"])
+        for deferred in self.awaited.pop(event["log_format"], []):
+            deferred.callback(None)
+
+    def seen(self, line: str) -> Deferred[None]:
+        """Fires when this is logged next."""
+        deferred: Deferred[None] = Deferred()
+        self.awaited.setdefault(line, []).append(deferred)
+        return deferred
 
     async def heal(self, store: PostgresStore) -> None:
         """Until it works again; the test's timeout is the bound."""
@@ -144,7 +164,7 @@ class ServerTests(OnPostgres, TestCase):
         for _ in range(3):
             with self.assertRaises(StoreUnavailable):
                 await self.store.run(accounts.root)
-            await pause(0.05)
+            await pause()
         self.server.start()
         await self.heal(self.store)
         self.assertEqual(len(await self.store.run(audit.of_account, 1, 9)), 1)
@@ -155,7 +175,6 @@ class ServerTests(OnPostgres, TestCase):
         """A server that dies in the middle of everything is away, and healed from, in the same way."""
         self.server.sql("checkpoint")  # or it would take long to recover
         self.server.stop(crash=True)
-        await pause(0.05)
         with self.assertRaises(StoreUnavailable):
             await self.store.run(accounts.root)
         self.server.start()
@@ -194,8 +213,9 @@ class ServerTests(OnPostgres, TestCase):
 
     async def test_killed_connections(self) -> None:
         """Idle connections that the server ended are not handed out, the others work on, and no error is logged."""
+        lost = self.seen("a connection to PostgreSQL failed: {reason}")
         await self.terminate(2)
-        await pause(0.05)
+        await lost
         for _ in range(8):
             await self.store.run(accounts.root)
         await self.terminate()
@@ -260,11 +280,14 @@ class ServerTests(OnPostgres, TestCase):
             for name in ("a", "b")
         ]
         attempts: list[int] = []
+        locked: set[int] = set()
 
         def crosswise(first: int, second: int) -> Unit[None]:
             attempts.append(first)
             yield from accounts.lock(first)
-            yield from sleep(0.05)
+            locked.add(first)
+            while len(locked) < 2:
+                yield from sleep(0.005)
             yield from accounts.lock(second)
             yield from audit.record(1, "a", "b", first)
 
@@ -273,6 +296,31 @@ class ServerTests(OnPostgres, TestCase):
         )
         self.assertEqual(len(attempts), 3)
         self.assertEqual(len(await self.store.run(query, "select * from audit")), 2)
+
+    async def test_attempts(self) -> None:
+        """A unit that the server cannot serialize is run again, but not for ever."""
+        attempts: list[int] = []
+
+        def unlucky(times: int) -> Unit[str]:
+            attempts.append(times)
+            yield from audit.record(1, "a", "b", 1)
+            if len(attempts) <= times:
+                yield Statement("do 'begin raise exception using errcode = ''40001''; end'", {})
+            return "done"
+
+        self.assertEqual(await self.store.run(unlucky, 2), "done")
+        self.assertEqual(len(await self.store.run(audit.of_account, 1, 9)), 1)
+        attempts.clear()
+        with self.assertRaises(StoreUnavailable):
+            await self.store.run(unlucky, 99)
+        self.assertEqual(len(attempts), 5)
+
+    async def test_dead_connections_cost_nothing(self) -> None:
+        """A unit on a connection that turns out dead is carried out on another one."""
+        for link in list(self.store._pool._idle)[1:]:
+            shutdown(link)
+        self.assertIsNone(await self.store.run(accounts.root))
+        self.assertIsNone(await self.store.run(accounts.root))
 
     async def test_server_bound(self) -> None:
         """A statement that the server cuts off is unavailability, and the connection goes on."""
@@ -318,7 +366,7 @@ class ServerTests(OnPostgres, TestCase):
         self.addCleanup(silent.close)
         store = PostgresStore(reactor, f"postgresql://meshd@127.0.0.1:{silent.getsockname()[1]}/d")
         starting = start(store.start())
-        await pause(0.01)
+        await pause()
         await store.stop()
         self.failureResultOf(starting, StoreUnavailable)
         self.assertEqual(self.flushLoggedErrors(), [])

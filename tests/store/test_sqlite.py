@@ -21,7 +21,7 @@ from meshd.store.open import BlockingStore, open_store
 from meshd.store.sqlite import SQLiteStore
 from meshd.store.statements import accounts, audit
 from meshd.store.unit import Statement, Unit
-from tests.store import contract
+from tests.store import contract_accounts, contract_bans, contract_changes, contract_units, contract_usage
 from tests.support import stores
 
 
@@ -41,27 +41,27 @@ class OnSQLite:
         return f"sqlite:///{self.path}"
 
 
-class AccountTests(OnSQLite, contract.AccountContract):
+class AccountTests(OnSQLite, contract_accounts.AccountContract):
     __test__ = True
 
 
-class UsageTests(OnSQLite, contract.UsageContract):
+class UsageTests(OnSQLite, contract_usage.UsageContract):
     __test__ = True
 
 
-class BanTests(OnSQLite, contract.BanContract):
+class BanTests(OnSQLite, contract_bans.BanContract):
     __test__ = True
 
 
-class ChangeTests(OnSQLite, contract.ChangeContract):
+class ChangeTests(OnSQLite, contract_changes.ChangeContract):
     __test__ = True
 
 
-class UnitTests(OnSQLite, contract.UnitContract):
+class UnitTests(OnSQLite, contract_units.UnitContract):
     __test__ = True
 
 
-class SchemaTests(OnSQLite, contract.SchemaContract):
+class SchemaTests(OnSQLite, contract_units.SchemaContract):
     __test__ = True
 
 

@@ -97,9 +97,9 @@ class Allowances(SynchronousTestCase):
         model = Model()
         for name, n in steps:
             getattr(model, name)(n)
-            if name == "again" or not (over_unjudged(model) or model.ignored):
+            if not model.ignored:
                 self.assertEqual(model.allowance.left, model.left(), name)
-            if name in {"apply", "read", "again", "rest"} and 0 < model.allowance.left < UNLIMITED // 2:
+            if name in {"again", "rest"} and 0 < model.allowance.left < UNLIMITED // 2:
                 self.assertGreater(model.allowance.room, 0)
 
     def test_leases(self) -> None:
@@ -129,8 +129,3 @@ class Allowances(SynchronousTestCase):
         for rule, each, left, reason in table:
             found, refusal = remainder(each, NOON)
             self.assertEqual((found, refusal.reason), (left, reason), rule)
-
-
-def over_unjudged(model: Model) -> bool:
-    """The period ended, and the last word was not of the new one: only asking again tells."""
-    return model.now >= period.following(1, NOON)

@@ -1,0 +1,145 @@
+"""The rules on PostgreSQL, and those that only hold because they lock: there, units really run at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from twisted.trial.unittest import TestCase
+
+from meshd.accounts import allowlists, holders, proxies, subaccounts, tokens
+from meshd.accounts.attempt import performed
+from meshd.accounts.errors import AccountError
+from meshd.accounts.holders import Terms
+from meshd.accounts.profile import NewAccount, Profile
+from meshd.store.open import BlockingStore
+from meshd.store.statements import accounts
+from meshd.store.statements import tokens as stored
+from meshd.topology import PLANS, Plan
+from tests.accounts.support import KNOWN, NOON, OPERATOR
+from tests.support.stores import postgres_url
+
+AT_ONCE = 4
+ONE = {**PLANS, "20": Plan("20", bearer_tokens=1, ips=1, hostnames=1, proxies=1, sub_accounts=1, world=False)}
+
+
+class PostgresTests(TestCase):
+    def setUp(self) -> None:
+        self.url = postgres_url(self)
+        self.store = self.open()
+        self.store.migrate()
+        self.alice = self.store.run(
+            holders.create,
+            OPERATOR,
+            NewAccount(username="alice"),
+            terms=Terms("20"),
+            plans=PLANS,
+            proxies=list(KNOWN),
+            now=NOON,
+        )
+
+    def open(self) -> BlockingStore:
+        store = BlockingStore(self.url)
+        self.addCleanup(store.close)
+        return store
+
+    def race(self, attempt: Callable[[BlockingStore, int], Any]) -> list[str]:
+        """The same from several connections at once: "" for each that passed, and the names of the refusals."""
+        stores = [self.open() for _ in range(AT_ONCE)]
+
+        def run(number: int) -> str:
+            try:
+                attempt(stores[number], number)
+            except AccountError as refused:
+                return type(refused).__name__
+            return ""
+
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            return sorted(threads.map(run, range(AT_ONCE)))
+
+    def make_token(self, store: BlockingStore, number: int) -> Any:
+        digest = bytes([number]) * 32
+        return store.run(tokens.create, OPERATOR, "alice", digest=digest, label="", expires_on="", plans=ONE, now=NOON)
+
+    def test_at_most_so_many_tokens(self) -> None:
+        """Of several creations at once against a limit of one, one passes."""
+        self.assertEqual(["", *["PlanLimitReached"] * (AT_ONCE - 1)], self.race(self.make_token))
+        self.assertEqual(1, self.store.run(stored.count, self.alice.id))
+
+    def test_at_most_so_many_sub_accounts(self) -> None:
+        """The same of sub-accounts."""
+
+        def attempt(store: BlockingStore, number: int) -> Any:
+            new = NewAccount(username=f"sub{number}")
+            return store.run(subaccounts.create, self.alice.id, new, plans=ONE, now=NOON)
+
+        self.assertEqual(["", *["PlanLimitReached"] * (AT_ONCE - 1)], self.race(attempt))
+
+    def test_a_race_for_a_name(self) -> None:
+        """One is made; the others are told in the words of the rule that the name is taken."""
+
+        def attempt(store: BlockingStore, number: int) -> Any:
+            made: dict[str, Any] = {"terms": Terms("20"), "plans": PLANS, "proxies": [], "now": NOON}
+            return performed(store.run, holders.create, OPERATOR, NewAccount(username="Same"), **made)
+
+        self.assertEqual(["", *["Taken"] * (AT_ONCE - 1)], self.race(attempt))
+
+    def test_a_race_for_an_address(self) -> None:
+        """An address belongs to one account, whoever asks at the same time."""
+
+        def attempt(store: BlockingStore, number: int) -> Any:
+            return performed(
+                store.run, allowlists.add_ip, OPERATOR, "alice", "93.184.216.34", "", plans=PLANS, now=NOON
+            )
+
+        self.assertEqual(["", *["Invalid"] * (AT_ONCE - 1)], self.race(attempt))
+
+    def test_one_root(self) -> None:
+        """Several nodes that start at once on an empty store make one root account."""
+        made: list[object] = []
+
+        def attempt(store: BlockingStore, number: int) -> None:
+            names = list(KNOWN)
+            made.append(performed(store.run, holders.bootstrap, "h", plans=PLANS, proxies=names, now=NOON))
+
+        self.race(attempt)
+        self.assertEqual(1, sum(each is not None for each in made))
+
+    def test_a_downgrade_meets_a_new_token(self) -> None:
+        """Whichever is first, no active token is left on a plan without any."""
+
+        def attempt(store: BlockingStore, number: int) -> None:
+            if number == 0:
+                store.run(holders.edit, OPERATOR, "alice", Profile(), Terms("trial"), plans=PLANS, now=NOON)
+            else:
+                digest = bytes([number]) * 32
+                store.run(
+                    tokens.create, OPERATOR, "alice", digest=digest, label="", expires_on="", plans=PLANS, now=NOON
+                )
+
+        self.race(attempt)
+        left = self.store.run(stored.of_account, self.alice.id)
+        self.assertEqual([], [token for token in left if token.active])
+
+    def test_a_life(self) -> None:
+        """Every kind of change once, as on SQLite."""
+        run = self.store.run
+        run(subaccounts.create, self.alice.id, NewAccount(username="kid"), plans=PLANS, now=NOON)
+        token = run(
+            tokens.create, self.alice.id, "kid", digest=b"1" * 32, label="ü", expires_on="", plans=PLANS, now=NOON
+        )
+        self.assertFalse(run(tokens.deactivate, self.alice.id, token.id, now=NOON).active)
+        self.assertTrue(run(tokens.activate, self.alice.id, token.id, plans=PLANS, now=NOON).active)
+        run(allowlists.add_hostname, self.alice.id, "kid", "a.example.com", plans=PLANS, now=NOON)
+        run(proxies.revoke, self.alice.id, None, "us", known=KNOWN, now=NOON)
+        run(proxies.authorize, self.alice.id, None, "us", known=KNOWN, plans=PLANS, now=NOON)
+        kid = run(subaccounts.deactivate, self.alice.id, "kid", now=NOON)
+        self.assertEqual((False, {"us", "open"}), (kid.account.active, kid.proxies))
+        edited = run(
+            holders.edit, OPERATOR, "alice", Profile(total_limit=10**18), Terms("trial"), plans=PLANS, now=NOON
+        )
+        self.assertEqual(((token.id,), ("us",)), (edited.deactivated, edited.revoked))
+        run(tokens.delete, self.alice.id, token.id, now=NOON)
+        run(subaccounts.delete, OPERATOR, "alice", now=NOON)
+        self.assertEqual([], run(accounts.page, 0, 10))

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import os
+import re
+import time
+
+from meshd.auth.secrets import looks_like_token, token_digest
+from meshd.model import Ban, UsageEntry
+from meshd.store.statements import bans, tokens, usage
+from tests.cli.support import CommandCase, named
+
+
+class TokenTests(CommandCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.customer("alice")
+
+    def test_create(self) -> None:
+        """The secret is printed once; the store has its digest, and no other command shows it."""
+        result = self.done("token", "create", "alice", "--label", "prod", "--expires", "2099-12-31")
+        secret = result.facts["token"]
+        self.assertTrue(looks_like_token(secret))
+        stored = self.store().run(tokens.by_digest, token_digest(secret))
+        assert stored is not None
+        self.assertEqual(("prod", "2099-12-31", True), (stored.label, stored.expires_on, stored.active))
+        for argv in (["token", "list", "alice"], ["token", "list", "alice", "--json"], ["audit", "alice"]):
+            self.assertNotIn(secret, self.done(*argv).out)
+
+    def test_json(self) -> None:
+        """The fields of the API document."""
+        shown = self.done("token", "create", "alice", "--json").json
+        self.assertEqual({"id", "label", "is_active", "expires_at", "created_at", "token"}, set(shown))
+        self.assertEqual((1, "", True, None), (shown["id"], shown["label"], shown["is_active"], shown["expires_at"]))
+        del shown["token"]
+        self.assertEqual([shown], self.done("token", "list", "alice", "--json").json)
+
+    def test_switching(self) -> None:
+        """By id alone, or by account and id, which guards against a wrong number."""
+        self.customer("bob")
+        self.done("token", "create", "alice")
+        for argv, active in ((["deactivate", "1"], "no"), (["activate", "alice", "1"], "yes")):
+            self.assertEqual(active, self.done("token", *argv).facts["active"])
+        self.refused("bob has no token 1", "token", "delete", "bob", "1")
+        self.done("token", "delete", "alice", "1")
+        self.refused("there is no such token", "token", "delete", "1")
+        self.assertEqual([["ID", "LABEL", "ACTIVE", "EXPIRES", "CREATED"]], self.done("token", "list", "alice").rows)
+
+    def test_refused(self) -> None:
+        """One line says why."""
+        self.customer("poor", "--plan", "trial")
+        for line, argv in (
+            ("there is no account named 'nobody'", ["nobody"]),
+            ("plan trial does not support bearer tokens", ["poor"]),
+            ("expires_at: Enter a date as YYYY-MM-DD.", ["alice", "--expires", "tomorrow"]),
+            ("expires_at: This day is in the past.", ["alice", "--expires", "2020-01-01"]),
+            ("label: Use at most 100 characters.", ["alice", "--label", "x" * 101]),
+        ):
+            with named(argv):
+                self.refused(line, "token", "create", *argv)
+        self.misused("token", "activate", "x")
+        self.misused("token", "delete")
+
+
+class AllowlistTests(CommandCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.customer("alice")
+        self.customer("bob")
+
+    def test_ips(self) -> None:
+        """Added, listed, deleted; an address of the local network is taken with a warning."""
+        self.assertEqual("", self.done("ip", "add", "alice", "93.184.216.34", "--label", "the office").err)
+        warned = self.done("ip", "add", "alice", "::ffff:127.0.0.1")
+        self.assertIn("127.0.0.1 is no public address", warned.err)
+        listed = self.done("ip", "list", "alice", "--json").json
+        found = [(row["ip"], row["label"]) for row in listed]
+        self.assertEqual([("127.0.0.1", ""), ("93.184.216.34", "the office")], sorted(found))
+        self.done("ip", "delete", "alice", "127.0.0.1")
+        self.assertEqual(1, len(self.done("ip", "list", "alice", "--json").json))
+
+    def test_ips_refused(self) -> None:
+        """Claimed by anybody, no single address, not there."""
+        self.done("ip", "add", "alice", "93.184.216.34")
+        self.refused("ip: IP address is already authorized", "ip", "add", "bob", "93.184.216.34")
+        self.refused("ip: Enter one IPv4 or IPv6 address.", "ip", "add", "bob", "10.0.0.0/8")
+        self.refused("ip: No client connects from this address.", "ip", "add", "bob", "0.0.0.0")
+        self.refused("ip: IP address is not authorized", "ip", "delete", "bob", "93.184.216.34")
+        self.refused("there is no account named 'nobody'", "ip", "list", "nobody")
+
+    def test_hostnames(self) -> None:
+        """Added, listed, deleted, each belonging to one account."""
+        self.done("hostname", "add", "alice", "Home.Example.com.")
+        self.assertEqual(
+            [["HOSTNAME", "ADDED"], ["home.example.com"]],
+            [row[: 2 - number] for number, row in enumerate(self.done("hostname", "list", "alice").rows)],
+        )
+        self.refused("domain: Hostname is already authorized", "hostname", "add", "bob", "home.example.com")
+        self.refused("domain: Enter a hostname.", "hostname", "add", "bob", "10.0.0.1")
+        self.done("hostname", "delete", "alice", "home.example.com")
+        self.refused("domain: Hostname is not authorized", "hostname", "delete", "alice", "home.example.com")
+
+
+class ProxyTests(CommandCase):
+    def setUp(self) -> None:
+        super().setUp()
+        path = self.settings(
+            '[proxies.us]\nlisten = ["tcp:4001"]\ndomain = "us.mesh.example:4001"\n'
+            '[proxies.world]\nlisten = ["tcp:4002"]\n'
+        )
+        self.config = ("--config", path)
+        self.customer("alice", *self.config)
+
+    def names(self, *argv: str) -> list[str]:
+        return [row["proxy"] for row in self.done("proxy", "list", *argv, "--json", *self.config).json]
+
+    def test_authorize_and_revoke(self) -> None:
+        """By name or domain; without an account the list is that of the settings."""
+        self.assertEqual((["us", "world"], ["us"]), (self.names(), self.names("alice")))
+        self.done("proxy", "revoke", "alice", "us.mesh.example", *self.config)
+        self.assertEqual([], self.names("alice"))
+        shown = self.done("proxy", "authorize", "alice", "us", "--json", *self.config).json
+        self.assertEqual({"proxy": "us", "domain": "us.mesh.example:4001"}, shown)
+
+    def test_refused(self) -> None:
+        """What is no proxy, what the plan lacks, whose proxies are its parent's."""
+        self.customer("kid", "--parent", "alice", *self.config)
+        self.refused("proxy: There is no proxy 'x'.", "proxy", "authorize", "alice", "x", *self.config)
+        self.refused("plan 10 does not include the proxy world", "proxy", "authorize", "alice", "world", *self.config)
+        self.refused("username: A sub-account has its parent's proxies.", "proxy", "revoke", "kid", "us", *self.config)
+
+    def test_a_proxy_that_left_the_settings(self) -> None:
+        """It is shown as such, and can be revoked."""
+        self.assertIn("not in the settings", self.done("proxy", "list", "alice").out)
+        self.done("proxy", "revoke", "alice", "us")
+        self.assertEqual([], self.done("proxy", "list", "alice", "--json").json)
+
+
+class ReportTests(CommandCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.customer("alice", "--total-limit", "0.01", "--monthly-limit", "1.5")
+        self.customer("kid", "--parent", "alice")
+
+    def test_usage(self) -> None:
+        """Bytes for programs, sub-accounts' included; units for people."""
+        entries = [UsageEntry(1, 0, 0, 1000, 234, 1), UsageEntry(2, 1, 0, 6, 0, 1)]
+        self.store().run(usage.apply, "j", 1, int(time.time()), entries)
+        shown = self.done("usage", "Alice", "--json").json
+        self.assertRegex(shown.pop("period_start"), r"\A\d{4}-\d\d-\d\dT00:00:00Z\Z")
+        self.assertEqual(
+            {
+                "account": "alice",
+                "total_bytes": 1240,
+                "period_bytes": 1240,
+                "total_limit": 10_000_000,
+                "monthly_limit": 1_500_000_000,
+            },
+            shown,
+        )
+        self.assertEqual(6, self.done("usage", "kid", "--json").json["total_bytes"])
+        facts = self.done("usage", "alice").facts
+        self.assertEqual(("1.24 kB, limit 10 MB", "1.24 kB, limit 1.5 GB"), (facts["total"], facts["this period"]))
+        self.assertEqual("6 B, limit none", self.done("usage", "kid").facts["total"])
+        self.refused("there is no account named 'nobody'", "usage", "nobody")
+
+    def test_bans(self) -> None:
+        """Listed and lifted, one name or a whole address."""
+        store, until = self.store(), int(time.time()) + 600
+        for ban in (Ban("192.0.2.1", "alice", until), Ban("192.0.2.1", "*", until), Ban("2001:db8::/64", "kid", until)):
+            store.run(bans.add, ban)
+        self.assertEqual(3, len(self.done("ban", "list", "--json").json))
+        self.assertIn("every name", self.done("ban", "list").out)
+        self.assertEqual({"lifted": 1}, self.done("ban", "lift", "192.0.2.1", "alice", "--json").json)
+        self.assertEqual("1", self.done("ban", "lift", "192.0.2.1").facts["lifted"])
+        self.done("ban", "lift", "2001:db8::5")
+        self.assertEqual([], self.done("ban", "list", "--json").json)
+        self.refused("there is no ban of 192.0.2.1", "ban", "lift", "192.0.2.1")
+        self.refused("'x' is not banned from 192.0.2.1", "ban", "lift", "192.0.2.1", "x")
+
+    def test_audit(self) -> None:
+        """Who did what, the newest first, as many as asked for."""
+        self.done("account", "set", "alice", "--total-limit", "1")
+        entries = self.done("audit", "alice", "--json").json
+        self.assertEqual(["account.edit", "account.create"], [entry["action"] for entry in entries])
+        self.assertTrue(all(re.match("operator", entry["actor"]) for entry in entries))
+        self.assertEqual(1, len(self.done("audit", "alice", "--limit", "1", "--json").json))
+        self.refused("there is no account named 'nobody'", "audit", "nobody")
+        self.misused("audit", "alice", "--limit", "0")
+
+
+class ConfigTests(CommandCase):
+    def test_show(self) -> None:
+        """Each value with its origin, a store's password masked, and no store is needed."""
+        path = self.settings('[store]\nurl = "postgresql://me:s3cret@db/mesh"\n[timeouts]\nidle = 5\n')
+        with open(path) as file:
+            self.assertIn("s3cret", file.read())
+        os.chmod(path, 0o600)
+        result = self.done("config", "show", "--json", "--config", path)
+        self.assertNotIn("s3cret", result.out)
+        origins = {row["key"]: (row["value"], row["origin"].partition(" ")[0]) for row in result.json}
+        self.assertEqual(("5", "file"), origins["timeouts.idle"])
+        self.assertEqual("flag", origins["data_dir"][1])
+        self.assertIn("timeouts.idle", self.done("config", "show", "--config", path).out)
+
+    def test_check(self) -> None:
+        """Right settings are said to be; the first wrong one is named with its line, by every command."""
+        right = self.settings("[timeouts]\nidle = 5\n")
+        self.assertIn("right", self.done("config", "check", "--config", right).out)
+        self.assertEqual(["local"], self.done("config", "check", "--json").json["proxies"])
+        wrong = self.settings("[timeouts]\nidel = 5\n")
+        for argv in (["config", "check"], ["config", "show"], ["account", "list"], ["reload"], ["migrate"]):
+            with named(argv):
+                result = self.meshd(*argv, "--config", wrong)
+                self.assertEqual((1, ""), (result.code, result.out))
+                self.assertRegex(result.err, r"\Ameshd: [^\n]*line 2[^\n]*idel[^\n]*\n\Z")

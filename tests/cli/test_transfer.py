@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from unittest import mock
+
+from meshd.accounts.holders import bootstrap
+from meshd.accounts.importing import add_batch
+from meshd.auth import passwords
+from meshd.auth.passwords import hash_now
+from meshd.cli import transfer
+from meshd.cli.context import Context
+from meshd.store.interface import StoreUnavailable
+from meshd.store.statements import accounts
+from meshd.topology import PLANS
+from tests.cli.support import CommandCase, Result, named
+
+
+class TransferCase(CommandCase):
+    def file(self, *rows: Sequence[str], text: str | bytes | None = None) -> str:
+        """A CSV file of these rows, or with this text."""
+        path = os.path.join(self.folder, "accounts.csv")
+        if text is None:
+            lines = io.StringIO()
+            csv.writer(lines).writerows(rows)
+            text = lines.getvalue()
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def take(self, *rows: Sequence[str], options: Iterable[str] = ()) -> Result:
+        return self.meshd("account", "import", self.file(*rows), *options)
+
+    def names(self) -> list[str]:
+        return [row["username"] for row in self.done("account", "list", "--json").json]
+
+    def hash_of(self, username: str) -> str:
+        account = self.store().run(accounts.by_username, username)
+        assert account is not None
+        return account.password_hash
+
+
+class ImportTests(TransferCase):
+    def test_all_columns(self) -> None:
+        """Every column of the file is kept, sub-accounts come below their parents wherever those stand."""
+        encoded = hash_now("known")
+        result = self.take(
+            [
+                "username",
+                "parent",
+                "plan",
+                "email",
+                "first_name",
+                "last_name",
+                "monthly_limit",
+                "total_limit",
+                "password",
+                "password_hash",
+            ],
+            ["kid", "TOP", "", "", "", "", "0.5", "", "pass:word ", ""],
+            ["top", "", "20", "t@x.example", "Té", "Op", "1.5", "2", "", encoded],
+        )
+        self.assertEqual((0, "2 accounts imported\n"), (result.code, result.out))
+        top, kid = self.done("account", "list", "--json").json
+        self.assertEqual(
+            ("top", "20", "t@x.example", "Té", 1_500_000_000, 2 * 10**9),
+            tuple(top[name] for name in ("username", "plan", "email", "first_name", "monthly_limit", "total_limit")),
+        )
+        self.assertEqual(("kid", "top", 500_000_000), (kid["username"], kid["parent"], kid["monthly_limit"]))
+        self.assertEqual(encoded, self.hash_of("top"))
+        self.assertTrue(passwords._verify_now(self.hash_of("kid"), "pass:word "))
+        self.assertEqual(["local"], self.done("account", "show", "kid", "--json").json["proxies"])
+
+    def test_thousands(self) -> None:
+        """More than one batch: all of them, in the file's order."""
+        rows = [[f"user{number:04}"] for number in range(3000)]
+        result = self.take(["username"], *rows)
+        self.assertEqual((0, "3,000 accounts imported\n", ""), (result.code, result.out, result.err))
+        self.assertEqual([name for (name,) in rows], self.names())
+        self.assertEqual("", self.hash_of("user2999"))
+
+    def test_progress(self) -> None:
+        """On stderr where it is asked for, and only there."""
+        with mock.patch.object(Context, "progress", autospec=True, side_effect=Context.progress) as progress:
+            self.take(["username"], ["a"], options=["--progress"])
+        self.assertEqual(["read", "checked", "imported"], [call.args[1] for call in progress.call_args_list])
+
+    BAD: tuple[tuple[str, list[str], str], ...] = (
+        ("a name that is none", ["a b", "", "", ""], "username: Use letters"),
+        ("no name", ["", "", "", "1"], "username: This field is required."),
+        ("a taken name", ["ALICE", "", "", ""], "username: This username is taken."),
+        ("a name given twice", ["Good", "", "", ""], "username: also in line 2"),
+        ("the root's name", ["admin", "", "", ""], "username: This username is the root account's."),
+        ("an unknown plan", ["x", "", "30", ""], "plan: There is no plan '30'"),
+        ("no number", ["x", "", "", "many"], "total_limit: 'many' is not a number of GB"),
+        ("a negative limit", ["x", "", "", "-1"], "total_limit: '-1' is not a number of GB"),
+        ("a parent that is nobody", ["x", "nobody", "", ""], "parent: 'nobody' is no account"),
+        ("a parent that is a sub-account", ["x", "kid", "", ""], "parent: 'kid' is a sub-account itself"),
+        ("itself as parent", ["x", "x", "", ""], "parent: 'x' is no account"),
+        ("too few values", ["x"], "1 values under 4 columns"),
+        ("too many values", ["x", "", "", "", "y"], "5 values under 4 columns"),
+    )
+
+    def test_bad_rows(self) -> None:
+        """Each is told with its line; nothing at all is imported."""
+        self.customer("alice")
+        self.customer("kid", "--parent", "alice")
+        for sentence, row, reason in self.BAD:
+            with named(sentence):
+                result = self.take(["username", "parent", "plan", "total_limit"], ["good", "", "", ""], row)
+                self.assertEqual((1, ""), (result.code, result.out))
+                told, last = result.err.splitlines()
+                self.assertTrue(told.startswith("line 3: ") and reason in told, told)
+                self.assertEqual("meshd: 1 row cannot be imported, so nothing was; --skip-bad leaves them out", last)
+        self.assertEqual(["alice", "kid"], self.names())
+
+    def test_skip_bad(self) -> None:
+        """The good rows are imported, the bad ones told; done is done."""
+        self.customer("alice")
+        self.customer("kid", "--parent", "alice")
+        rows = [row for _, row, _ in self.BAD]
+        result = self.take(
+            ["username", "parent", "plan", "total_limit"], ["good", "", "", ""], *rows, options=["--skip-bad", "--json"]
+        )
+        self.assertEqual((0, 1), (result.code, result.json["imported"]))
+        self.assertEqual(list(range(3, 3 + len(rows))), [row["line"] for row in result.json["bad"]])
+        self.assertEqual(["alice", "kid", "good"], self.names())
+
+    def test_many_bad_rows(self) -> None:
+        """A file of the wrong kind does not fill the screen."""
+        result = self.take(["username"], *(["a b"] for _ in range(250)))
+        self.assertEqual(102, len(result.err.splitlines()))
+        self.assertIn("… and 150 rows more", result.err)
+
+    def test_room_below_a_parent(self) -> None:
+        """What the plan allows is counted with those that exist and those of the file."""
+        self.customer("alice")
+        for number in range(8):
+            self.customer(f"old{number}", "--parent", "alice")
+        result = self.take(
+            ["username", "parent"], *([f"new{number}", "alice"] for number in range(3)), options=["--skip-bad"]
+        )
+        self.assertEqual("line 4: new2: parent: plan 10 allows 10 sub-accounts\n", result.err)
+        self.assertEqual("2 accounts imported, 1 row left out\n", result.out)
+
+    def test_below_a_bad_parent(self) -> None:
+        """A sub-account of a row that is left out is left out too."""
+        result = self.take(
+            ["username", "parent", "plan"], ["top", "", "30"], ["sub", "top", ""], options=["--skip-bad", "--json"]
+        )
+        self.assertEqual([2, 3], [row["line"] for row in result.json["bad"]])
+
+    def test_files_that_are_none(self) -> None:
+        """One line, and nothing is imported."""
+        for sentence, text, line in (
+            ("an empty file", "", "line 1: it must name the columns, username among them"),
+            ("no header", "alice,bob\n", "line 1: unknown column 'alice'; there are "),
+            ("a column twice", "username,username\n", "line 1: a column is named twice"),
+            ("no username", "plan\n10\n", "line 1: it must name the columns, username among them"),
+            ("an open quote", 'username\n"a\n', "line 2: not CSV: "),
+            ("not UTF-8", b"username\n\xff\n", "not UTF-8"),
+            ("a value without end", "username\n" + "x" * 200_000 + "\n", "line 2: not CSV: "),
+        ):
+            with named(sentence):
+                result = self.meshd("account", "import", self.file(text=text))
+                self.assertEqual((1, 1), (result.code, len(result.err.splitlines())))
+                self.assertIn(line, result.err)
+        missing = os.path.join(self.folder, "missing.csv")
+        self.refused(f"{missing}: cannot be read: No such file or directory", "account", "import", missing)
+        self.refused(f"{self.folder}: cannot be read: Is a directory", "account", "import", self.folder)
+        self.assertEqual([], self.names())
+
+    def test_spreadsheets(self) -> None:
+        """A byte order mark, Windows' ends of lines, blank lines, spaces around and capitals in names of columns."""
+        text = "\ufeffUsername , Plan\r\n\r\n alice , 20 \r\n\r\n"
+        self.assertEqual("1 account imported\n", self.done("account", "import", self.file(text=text)).out)
+        self.assertEqual(["alice"], self.names())
+
+    def test_generated_passwords(self) -> None:
+        """Made for rows without one, printed once as CSV; what people read goes to stderr then."""
+        result = self.take(["username", "password"], ["a", ""], ["b", "given"], options=["--generate-passwords"])
+        self.assertEqual("2 accounts imported\n", result.err)
+        (header, (name, password)) = csv.reader(result.out.splitlines())
+        self.assertEqual((["username", "password"], "a"), (header, name))
+        self.assertTrue(passwords._verify_now(self.hash_of("a"), password))
+        self.assertTrue(passwords._verify_now(self.hash_of("b"), "given"))
+
+    def test_secrets_that_are_wrong(self) -> None:
+        """Refused without being shown."""
+        columns = ["username", "password", "password_hash"]
+        for row in (
+            ["a", "s3cret" * 30, ""],
+            ["a", "", "s3cret"],
+            ["a", "s3cret", hash_now("x")],
+            ["a", "", "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$s3cret"],
+        ):
+            result = self.take(columns, row)
+            self.assertEqual(1, result.code)
+            self.assertNotIn("s3cret", result.out + result.err)
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C in the third batch: two are kept and counted, and --skip-bad goes on."""
+        calls: list[Any] = []
+        run = Context.run
+
+        def twice(context: Context, unit: Any, *args: Any, **kwargs: Any) -> Any:
+            calls.append(unit)
+            if calls.count(add_batch) == 3:
+                raise KeyboardInterrupt
+            return run(context, unit, *args, **kwargs)
+
+        rows = [[f"user{number:04}"] for number in range(1600)]
+        with mock.patch.object(Context, "run", twice):
+            result = self.take(["username"], *rows)
+        self.assertEqual((130, ""), (result.code, result.out))
+        self.assertEqual(
+            ["1,000 accounts had been imported by then; --skip-bad goes on from there.", "meshd: interrupted"],
+            result.err.splitlines(),
+        )
+        result = self.take(["username"], *rows, options=["--skip-bad"])
+        self.assertEqual("600 accounts imported, 1,000 rows left out\n", result.out)
+        self.assertEqual([name for (name,) in rows], self.names())
+
+    def test_passwords_of_an_interrupted_import(self) -> None:
+        """What was made and kept is printed, since nobody else knows it."""
+        run = Context.run
+
+        def once(context: Context, unit: Any, *args: Any, **kwargs: Any) -> Any:
+            if unit is add_batch and kwargs["now"] and args[1][0].line > 2:
+                raise StoreUnavailable("the disk of the database is full")
+            return run(context, unit, *args, **kwargs)
+
+        with mock.patch.object(Context, "run", once), mock.patch("meshd.cli.intake.BATCH", 1):
+            result = self.take(["username"], ["a"], ["b"], options=["--generate-passwords"])
+        self.assertEqual(1, result.code)
+        self.assertEqual("meshd: the disk of the database is full", result.err.splitlines()[-1])
+        (_, (name, password)) = csv.reader(result.out.splitlines())
+        self.assertEqual("a", name)
+        self.assertTrue(passwords._verify_now(self.hash_of("a"), password))
+
+    def test_overtaken(self) -> None:
+        """A name that somebody takes between check and import: that row is told, or left out."""
+        add = transfer._add
+        for number, options in enumerate(([], ["--skip-bad"])):
+            rows = [[f"a{number}"], [f"b{number}"]]
+            with mock.patch("meshd.cli.transfer._add", self.overtaken(add, f"b{number}")):
+                result = self.take(["username"], *rows, options=options)
+            self.assertIn("username: This username is taken.", result.err)
+            self.assertEqual((int(not options), bool(options)), (result.code, f"a{number}" in self.names()))
+
+    def overtaken(self, add: Callable[..., None], name: str) -> Callable[..., None]:
+        """The same, after somebody else has made an account of that name."""
+
+        def overtake(*args: Any, **kwargs: Any) -> None:
+            self.customer(name)
+            add(*args, **kwargs)
+
+        return overtake
+
+
+class ExportTests(TransferCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.done(
+            "account",
+            "create",
+            "alice",
+            "--plan",
+            "20",
+            "--total-limit",
+            "0.01",
+            "--first-name",
+            'A, "B"',
+            "--billing-day",
+            "31",
+            "--password-stdin",
+            stdin="s3cret\n",
+        )
+        self.customer("kid", "--parent", "alice", "--email", "ü@x.example")
+        self.done("account", "deactivate", "kid")
+
+    def test_csv(self) -> None:
+        """One row an account under the columns that an import reads, no hash among them."""
+        result = self.done("account", "export")
+        alice, kid = csv.DictReader(io.StringIO(result.out))
+        self.assertEqual(
+            ("alice", "", "20", "0.01", 'A, "B"', "31"),
+            tuple(alice[name] for name in ("username", "parent", "plan", "total_limit", "first_name", "billing_day")),
+        )
+        self.assertEqual(("kid", "alice", "no"), (kid["username"], kid["parent"], kid["active"]))
+        self.assertNotIn("argon2", result.out)
+
+    def test_json(self) -> None:
+        """The same as JSON, with hashes where they are asked for."""
+        alice, kid = self.done("account", "export", "--json").json
+        self.assertEqual((10_000_000, False), (alice["total_limit"], kid["active"]))
+        self.assertNotIn("password_hash", alice)
+        alice, _ = self.done("account", "export", "--json", "--with-hashes").json
+        self.assertEqual(self.hash_of("alice"), alice["password_hash"])
+
+    def test_there_and_back(self) -> None:
+        """What is exported with hashes and imported into a new store is exported the same, but for the root."""
+        self.store().run(bootstrap, hash_now("x"), plans=PLANS, proxies=["local"], now=1)
+        exported = self.done("account", "export", "--with-hashes").out
+        path = self.file(text=exported)
+        self.data_dir = os.path.join(self.folder, "other")
+        self.done("migrate")
+        result = self.done("account", "import", path)
+        self.assertEqual(
+            ("2 accounts imported\n", "The root account's row was left out: every store has its own.\n"),
+            (result.out, result.err),
+        )
+        again = list(csv.DictReader(io.StringIO(self.done("account", "export", "--with-hashes").out)))
+        before = [row for row in csv.DictReader(io.StringIO(exported)) if row["role"] != "root"]
+        for row in (*again, *before):
+            del row["created_at"]
+        self.assertEqual(before, again)
+
+    def test_empty(self) -> None:
+        """A header without rows, an empty array."""
+        self.done("account", "delete", "alice")
+        self.assertEqual(1, len(self.done("account", "export").out.splitlines()))
+        self.assertEqual([], self.done("account", "export", "--json").json)

@@ -1,0 +1,243 @@
+"""The contract: accounts and what belongs to them."""
+
+from __future__ import annotations
+
+from meshd.model import Account, AuthorizedHostname, AuthorizedIP, Token, Usage, UsageEntry
+from meshd.store.interface import Conflict, StoreError
+from meshd.store.statements import (
+    accounts,
+    addresses,
+    audit,
+    bans,
+    hostnames,
+    identities,
+    proxies,
+    tokens,
+)
+from tests.store.contract import (
+    FEBRUARY,
+    JANUARY,
+    NOW,
+    StoreContract,
+    query,
+)
+
+
+class AccountContract(StoreContract):
+    """Accounts and what belongs to them."""
+
+    async def test_create(self) -> None:
+        """What was created is what is found, whatever the case of the name."""
+        made = await self.create(
+            "Bob", first_name="B", last_name="O'B", email="b%20@x", monthly_limit=3, total_limit=2**60, plan="20"
+        )
+        self.assertEqual(
+            made,
+            Account(made.id, "Bob", None, "customer", "20", True, "B", "O'B", "b%20@x", 3, 2**60, 10, NOW, ""),
+        )
+        self.assertEqual(await self.store.run(accounts.by_id, made.id), made)
+        self.assertEqual(await self.store.run(accounts.by_username, "bOB"), made)
+        self.assertIsNone(await self.store.run(accounts.by_username, "bo"))
+
+    async def test_username_taken(self) -> None:
+        """A username is one whatever its case, over the whole installation."""
+        parent = await self.create("bob")
+        raised = await self.fails(
+            Conflict,
+            accounts.create,
+            "BOB",
+            parent_id=parent.id,
+            role="customer",
+            plan="10",
+            password_hash="",
+            billing_day=1,
+            now=NOW,
+        )
+        self.assertEqual(str(raised), "this username is taken already")
+
+    async def test_one_root(self) -> None:
+        """There is one root account, and no second."""
+        self.assertIsNone(await self.store.run(accounts.root))
+        root = await self.create("admin", role="root")
+        self.assertEqual(await self.store.run(accounts.root), root)
+        other = await self.create("bob")
+        await self.fails(Conflict, accounts.edit, other.id, role="root")
+
+    async def test_edit(self) -> None:
+        """Editing sets the columns that are given and leaves the others."""
+        account = await self.create()
+        edited = await self.store.run(accounts.edit, account.id, active=False, plan="50")
+        self.assertEqual((edited.active, edited.plan, edited.username), (False, "50", "bob"))
+        self.assertEqual(await self.store.run(accounts.edit, account.id), edited)
+        self.assertIsNone(await self.store.run(accounts.edit, account.id + 1, plan="50"))
+        await self.fails(TypeError, accounts.edit, account.id, username="eve")
+
+    async def test_children(self) -> None:
+        """A parent's sub-accounts come by name, nobody else's among them."""
+        parent = await self.create("p")
+        subs = [await self.create(name, parent) for name in ("b", "A")]
+        await self.create("c", await self.create("other"))
+        self.assertEqual(await self.store.run(accounts.children, parent.id), subs[::-1])
+        self.assertEqual(await self.store.run(accounts.count_children, parent.id), 2)
+
+    async def test_pages(self) -> None:
+        """Pages by id cover every account once."""
+        made = [await self.create(f"u{i}") for i in range(5)]
+        first = await self.store.run(accounts.page, 0, 3)
+        second = await self.store.run(accounts.page, first[-1].id, 3)
+        self.assertEqual(first + second, made)
+        self.assertEqual(await self.store.run(accounts.page, second[-1].id, 3), [])
+
+    async def test_delete(self) -> None:
+        """Deletion leaves nothing of the account and its sub-accounts, except what they cost and the audit."""
+        grand = await self.create("grand")
+        parent = await self.create("parent", grand)
+        sub = await self.create("sub", parent)
+        for account in (parent, sub):
+            await self.store.run(tokens.create, account.id, account.username.encode(), "", "", NOW)
+            await self.store.run(addresses.add, account.id, f"192.0.2.{account.id}", "", NOW)
+            await self.store.run(hostnames.add, account.id, f"{account.username}.example", NOW)
+            await self.store.run(proxies.authorize, account.id, "us", NOW)
+        await self.bill(1, UsageEntry(sub.id, parent.id, 7, 1, 2, 1), UsageEntry(parent.id, grand.id, 0, 10, 0, 1))
+        await self.store.run(accounts.delete, parent.id)
+        self.assertEqual(await self.store.run(accounts.page, 0, 9), [grand])
+        for table in ("tokens", "authorized_ips", "authorized_hostnames", "proxy_authorizations", "usage_hours"):
+            self.assertEqual(await self.store.run(query, f"select * from {table}"), [], table)
+        self.assertEqual(await self.store.run(query, "select account_id, total_bytes from usage"), [(grand.id, 10)])
+
+    async def test_ids_are_not_used_again(self) -> None:
+        """A late bill of a deleted account must not reach a new one."""
+        gone = await self.create()
+        await self.store.run(accounts.delete, gone.id)
+        self.assertGreater((await self.create()).id, gone.id)
+
+    async def test_tokens(self) -> None:
+        """A token's whole life."""
+        account, other = await self.create(), await self.create("eve")
+        made = await self.store.run(tokens.create, account.id, b"\0\xff'%", "label", "2026-03-01", NOW)
+        second = await self.store.run(tokens.create, account.id, b"2", "", "", NOW)
+        self.assertEqual(made, Token(made.id, account.id, "label", True, "2026-03-01", NOW))
+        self.assertEqual(await self.store.run(tokens.by_digest, b"\0\xff'%"), made)
+        self.assertIsNone(await self.store.run(tokens.by_digest, b"\0"))
+        self.assertEqual(await self.store.run(tokens.by_id, made.id), made)
+        self.assertEqual(await self.store.run(tokens.of_account, account.id), [made, second])
+        self.assertEqual(await self.store.run(tokens.count, other.id), 0)
+        self.assertFalse((await self.store.run(tokens.set_active, made.id, False)).active)
+        self.assertTrue((await self.store.run(tokens.set_active, made.id, True)).active)
+        await self.fails(Conflict, tokens.create, other.id, b"2", "", "", NOW)
+        self.assertTrue(await self.store.run(tokens.delete, made.id))
+        self.assertFalse(await self.store.run(tokens.delete, made.id))
+        self.assertEqual(await self.store.run(tokens.count, account.id), 1)
+
+    async def test_ids_from_outside(self) -> None:
+        """A number that no id can be finds nothing."""
+        for number in (0, -1, 2**63, 10**30):
+            self.assertIsNone(await self.store.run(tokens.by_id, number))
+            self.assertIsNone(await self.store.run(tokens.set_active, number, True))
+            self.assertFalse(await self.store.run(tokens.delete, number))
+            self.assertIsNone(await self.store.run(accounts.by_id, number))
+            self.assertIsNone(await self.store.run(identities.load, number, NOW))
+
+    async def test_deactivate_all(self) -> None:
+        """A plan without tokens deactivates the account's and its sub-accounts', no others."""
+        parent, other = await self.create("p"), await self.create("o")
+        sub = await self.create("s", parent)
+        made = [
+            await self.store.run(tokens.create, account.id, str(i).encode(), "", "", NOW)
+            for i, account in enumerate((parent, sub, other, sub))
+        ]
+        await self.store.run(tokens.set_active, made[3].id, False)
+        self.assertEqual(await self.store.run(tokens.deactivate_all, parent.id), [made[0].id, made[1].id])
+        self.assertTrue((await self.store.run(tokens.by_id, made[2].id)).active)
+
+    async def test_addresses(self) -> None:
+        """An address belongs to one account of the whole installation."""
+        bob, eve = await self.create("bob"), await self.create("eve")
+        made = await self.store.run(addresses.add, bob.id, "192.0.2.1", "home", NOW)
+        self.assertEqual(made, AuthorizedIP(bob.id, "192.0.2.1", "home", NOW))
+        self.assertEqual(
+            str(await self.fails(Conflict, addresses.add, eve.id, "192.0.2.1", "", NOW)).split()[1], "address"
+        )
+        self.assertEqual(await self.store.run(addresses.by_address, "192.0.2.1"), made)
+        self.assertEqual(await self.store.run(addresses.of_account, bob.id), [made])
+        self.assertEqual(await self.store.run(addresses.count, eve.id), 0)
+        self.assertFalse(await self.store.run(addresses.delete, eve.id, "192.0.2.1"))
+        self.assertTrue(await self.store.run(addresses.delete, bob.id, "192.0.2.1"))
+        self.assertEqual(await self.store.run(addresses.count, bob.id), 0)
+
+    async def test_hostnames(self) -> None:
+        """A hostname belongs to one account of the whole installation."""
+        bob, eve = await self.create("bob"), await self.create("eve")
+        made = await self.store.run(hostnames.add, bob.id, "b.example", NOW)
+        first = await self.store.run(hostnames.add, eve.id, "a.example", NOW)
+        self.assertEqual(made, AuthorizedHostname(bob.id, "b.example", NOW))
+        self.assertEqual(
+            str(await self.fails(Conflict, hostnames.add, eve.id, "b.example", NOW)).split()[1], "hostname"
+        )
+        self.assertEqual(await self.store.run(hostnames.by_hostname, "b.example"), made)
+        self.assertEqual(await self.store.run(hostnames.of_account, bob.id), [made])
+        self.assertEqual(await self.store.run(hostnames.page, "", 1), [first])
+        self.assertEqual(await self.store.run(hostnames.page, "a.example", 5), [made])
+        self.assertFalse(await self.store.run(hostnames.delete, eve.id, "b.example"))
+        self.assertTrue(await self.store.run(hostnames.delete, bob.id, "b.example"))
+        self.assertEqual(await self.store.run(hostnames.count, bob.id), 0)
+
+    async def test_proxies(self) -> None:
+        """Authorisations keep their order; a second of the same changes nothing."""
+        bob = await self.create()
+        authorized = [await self.store.run(proxies.authorize, bob.id, name, NOW) for name in ("us", "open", "us")]
+        self.assertEqual(authorized, [True, True, False])
+        self.assertEqual(await self.store.run(proxies.of_account, bob.id), ["us", "open"])
+        self.assertTrue(await self.store.run(proxies.revoke, bob.id, "us"))
+        self.assertFalse(await self.store.run(proxies.revoke, bob.id, "us"))
+        self.assertEqual(await self.store.run(proxies.of_account, bob.id), ["open"])
+
+    async def test_identity(self) -> None:
+        """A sub-account's identity holds its parent, its parent's proxies and both usages, by every way of asking."""
+        parent = await self.create("parent")
+        sub = await self.create("Sub", parent, billing_day=1)
+        await self.store.run(proxies.authorize, parent.id, "us", NOW)
+        await self.store.run(proxies.authorize, parent.id, "open", NOW)
+        token = await self.store.run(tokens.create, sub.id, b"d", "", "", NOW)
+        await self.store.run(addresses.add, sub.id, "192.0.2.1", "", NOW)
+        await self.store.run(hostnames.add, sub.id, "a.example", NOW)
+        await self.bill(1, UsageEntry(sub.id, parent.id, 0, 1, 2, 1), UsageEntry(parent.id, 0, 0, 4, 0, 1))
+        found = await self.store.run(identities.load, sub.id, NOW)
+        self.assertEqual((found.account, found.parent, found.proxies), (sub, parent, frozenset({"us", "open"})))
+        self.assertEqual(found.usage, Usage(sub.id, 3, 3, JANUARY))
+        self.assertEqual(found.parent_usage, Usage(parent.id, 7, 7, JANUARY))
+        self.assertEqual(await self.store.run(identities.by_username, "SUB", NOW), found)
+        self.assertEqual(await self.store.run(identities.by_token, b"d", NOW), (found, token))
+        self.assertEqual(await self.store.run(identities.by_address, "192.0.2.1", NOW), found)
+        self.assertEqual(await self.store.run(identities.by_hostname, "a.example", NOW), found)
+        alone = await self.store.run(identities.load, parent.id, FEBRUARY)
+        self.assertEqual((alone.parent, alone.parent_usage, len(alone.proxies)), (None, None, 2))
+        self.assertEqual(alone.usage, Usage(parent.id, 7, 0, FEBRUARY))
+
+    async def test_hostile_texts(self) -> None:
+        """Whatever a client wrote can be looked for, and finds nothing."""
+        await self.create("bob")
+        for text in ("bob\0", "\ud800", "'; drop table accounts --", "%", "x" * 100_000, "", ":id", "bob" + "x" * 99):
+            self.assertIsNone(await self.store.run(identities.by_username, text, NOW), text[:9])
+            self.assertIsNone(await self.store.run(identities.by_address, text, NOW), text[:9])
+            self.assertIsNone(await self.store.run(identities.by_hostname, text, NOW), text[:9])
+            self.assertIsNone(await self.store.run(bans.find, text, text, NOW), text[:9])
+
+    async def test_what_cannot_be_stored(self) -> None:
+        """A value that no column holds is a StoreError, and the store goes on."""
+        account = await self.create()
+        await self.fails(StoreError, accounts.edit, account.id, total_limit=2**64)
+        await self.fails(StoreError, accounts.edit, account.id, email="\ud800")
+        await self.fails(StoreError, accounts.edit, account.id, total_limit=-1)
+        await self.fails(StoreError, tokens.create, account.id + 1, b"", "", "", NOW)
+        self.assertEqual(await self.store.run(accounts.by_id, account.id), account)
+
+    async def test_audit(self) -> None:
+        """The audit of an account comes newest first and outlives it."""
+        account = await self.create()
+        for n in range(3):
+            await self.store.run(audit.record, NOW + n, "admin", "edit", account.id, f"plan={n}")
+        await self.store.run(accounts.delete, account.id)
+        found = await self.store.run(audit.of_account, account.id, 2)
+        self.assertEqual([entry.detail for entry in found], ["plan=2", "plan=1"])
+        self.assertEqual(found[0], audit.AuditEntry(NOW + 2, "admin", "edit", account.id, "plan=2"))

@@ -1,0 +1,191 @@
+"""The contract: usage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import gatherResults
+
+from meshd.model import Usage, UsageEntry
+from meshd.store.statements import (
+    accounts,
+    changes,
+    usage,
+)
+from meshd.store.unit import Unit
+from tests.store.contract import (
+    FEBRUARY,
+    JANUARY,
+    NOW,
+    StoreContract,
+    query,
+    start,
+)
+
+
+class UsageContract(StoreContract):
+    """Money."""
+
+    async def test_twice(self) -> None:
+        """A batch applied twice counts once; so does an older one that comes late."""
+        bob = await self.create()
+        first = await self.bill(4, UsageEntry(bob.id, 0, 0, 5, 6, 1))
+        self.assertEqual([standing.usage for standing in first], [Usage(bob.id, 11, 11, JANUARY)])
+        self.assertIsNone(await self.bill(4, UsageEntry(bob.id, 0, 0, 5, 6, 1)))
+        self.assertIsNone(await self.bill(3, UsageEntry(bob.id, 0, 0, 5, 6, 1)))
+        self.assertEqual((await self.store.run(usage.of_account, bob.id, NOW)).total_bytes, 11)
+
+    async def test_journals_are_told_apart(self) -> None:
+        """Batches of different journals have numbers of their own."""
+        bob = await self.create()
+        await self.bill(1, UsageEntry(bob.id, 0, 0, 1, 0, 1), journal="a")
+        await self.bill(1, UsageEntry(bob.id, 0, 0, 2, 0, 1), journal="b")
+        self.assertEqual((await self.store.run(usage.of_account, bob.id, NOW)).total_bytes, 3)
+
+    async def test_same_batch_at_once(self) -> None:
+        """Of two that replay the same batch at the same time, one adds it."""
+        bob = await self.create()
+        other = await self.open()
+        entry = UsageEntry(bob.id, 0, 0, 1, 0, 1)
+        results = await gatherResults(
+            [start(store.run(usage.apply, "j", 1, NOW, [entry])) for store in (self.store, other) * 5]
+        )
+        self.assertEqual(len([result for result in results if result is not None]), 1)
+        self.assertEqual((await self.store.run(usage.of_account, bob.id, NOW)).total_bytes, 1)
+
+    async def test_parent(self) -> None:
+        """A sub-account's bytes count for it and for its parent, in the parent's billing period."""
+        parent = await self.create("parent", billing_day=10, total_limit=5)
+        sub = await self.create("sub", parent, billing_day=1)
+        standings = await self.bill(1, UsageEntry(sub.id, parent.id, 0, 5, 6, 1), UsageEntry(parent.id, 0, 0, 1, 0, 1))
+        self.assertEqual(
+            [(s.account_id, s.parent_id, s.total_limit, s.billing_day, s.usage) for s in standings],
+            [
+                (parent.id, None, 5, 10, Usage(parent.id, 12, 12, JANUARY)),
+                (sub.id, parent.id, 0, 10, Usage(sub.id, 11, 11, JANUARY)),
+            ],
+        )
+
+    async def test_deleted(self) -> None:
+        """Bytes of an account that is gone are billed to its parent, and those of nobody to nobody."""
+        parent = await self.create("parent")
+        sub = await self.create("sub", parent)
+        await self.store.run(accounts.delete, sub.id)
+        standings = await self.bill(1, UsageEntry(sub.id, parent.id, 0, 5, 6, 1), UsageEntry(sub.id + 7, 0, 0, 1, 1, 1))
+        self.assertEqual([(s.account_id, s.usage.total_bytes) for s in standings], [(parent.id, 11)])
+        self.assertEqual(await self.store.run(usage.series, sub.id, 0, 2 * NOW), [])
+
+    async def test_empty_batch(self) -> None:
+        """A batch without entries is remembered like any other."""
+        self.assertEqual(await self.bill(1), [])
+        self.assertIsNone(await self.bill(1))
+
+    async def test_period(self) -> None:
+        """A new period begins at zero; a clock that steps back, or an old journal, never opens the last one again."""
+        bob = await self.create()
+        entry = UsageEntry(bob.id, 0, 0, 1, 0, 1)
+        await self.bill(1, entry, at=FEBRUARY - 1)
+        (standing,) = await self.bill(2, entry, at=FEBRUARY)
+        self.assertEqual(standing.usage, Usage(bob.id, 2, 1, FEBRUARY))
+        (standing,) = await self.bill(3, entry, at=FEBRUARY - 1)
+        self.assertEqual(standing.usage, Usage(bob.id, 3, 2, FEBRUARY))
+        self.assertEqual(await self.store.run(usage.of_account, bob.id, JANUARY), Usage(bob.id, 3, 2, FEBRUARY))
+
+    async def test_period_on_reading(self) -> None:
+        """What is read after a period's end counts nothing for the new one, whoever has not been billed since."""
+        bob = await self.create()
+        await self.bill(1, UsageEntry(bob.id, 0, 0, 1, 0, 1))
+        self.assertEqual(await self.store.run(usage.of_account, bob.id, FEBRUARY - 1), Usage(bob.id, 1, 1, JANUARY))
+        self.assertEqual(await self.store.run(usage.of_account, bob.id, FEBRUARY), Usage(bob.id, 1, 0, FEBRUARY))
+        standing = await self.store.run(usage.standing, bob.id, FEBRUARY)
+        self.assertEqual(standing.usage, Usage(bob.id, 1, 0, FEBRUARY))
+
+    async def test_never_used(self) -> None:
+        """Who has used nothing has a usage all the same; who is not there has none."""
+        bob = await self.create()
+        self.assertEqual(await self.store.run(usage.of_account, bob.id, NOW), Usage(bob.id, 0, 0, JANUARY))
+        self.assertEqual((await self.store.run(usage.standing, bob.id, NOW)).usage, Usage(bob.id, 0, 0, JANUARY))
+        self.assertIsNone(await self.store.run(usage.standing, bob.id + 1, NOW))
+        self.assertEqual(await self.store.run(usage.of_account, bob.id + 1, NOW), Usage(bob.id + 1, 0, 0, 0))
+
+    async def test_crossing(self) -> None:
+        """The batch that reaches a limit publishes its account once, a parent's as well as a sub-account's."""
+        parent = await self.create("parent", total_limit=30)
+        sub = await self.create("sub", parent, monthly_limit=10)
+        told = []
+        for batch in range(1, 6):
+            await self.bill(batch, UsageEntry(sub.id, parent.id, 0, 4, 4, 1))
+            found = await self.store.run(changes.since, 0, 99)
+            told.append([change.account_id for change in found])
+        self.assertEqual(told, [[], [sub.id], [sub.id], [sub.id, parent.id], [sub.id, parent.id]])
+        await self.bill(6, UsageEntry(sub.id, parent.id, 0, 10, 0, 1), at=FEBRUARY)
+        found = await self.store.run(changes.since, 2, 99)
+        self.assertEqual([change.account_id for change in found], [sub.id])
+
+    async def test_series(self) -> None:
+        """Own bytes come by hour and token, the parent's without its sub-accounts'."""
+        parent = await self.create("parent")
+        sub = await self.create("sub", parent)
+        hour = NOW - NOW % 3600
+        await self.bill(1, UsageEntry(sub.id, parent.id, 0, 1, 2, 1), UsageEntry(sub.id, parent.id, 7, 3, 4, 1))
+        await self.bill(2, UsageEntry(sub.id, parent.id, 7, 10, 20, 2), UsageEntry(parent.id, 0, 0, 9, 9, 9))
+        await self.bill(3, UsageEntry(sub.id, parent.id, 7, 100, 200, 3), at=NOW + 3600)
+        self.assertEqual(
+            await self.store.run(usage.series, sub.id, hour, hour + 3600), [(hour, 0, 1, 2, 1), (hour, 7, 13, 24, 3)]
+        )
+        self.assertEqual(await self.store.run(usage.series, sub.id, hour + 1, NOW * 2), [(hour + 3600, 7, 100, 200, 3)])
+        self.assertEqual(await self.store.run(usage.series, parent.id, 0, NOW * 2), [(hour, 0, 9, 9, 9)])
+
+    async def test_many(self) -> None:
+        """A batch of hundreds of accounts is added whole, in a few statements."""
+        parent = await self.create("parent")
+        subs = [await self.create(f"s{i}", parent) for i in range(230)]
+        entries = [UsageEntry(sub.id, parent.id, token, 1, 1, 1) for sub in subs for token in (0, 1)]
+        counted: list[str] = []
+
+        def watched() -> Unit[Any]:
+            unit = usage.apply("j", 1, NOW, entries)
+            statement, result = next(unit), None
+            try:
+                while True:
+                    counted.append(statement.sql)
+                    statement = unit.send((yield statement))
+            except StopIteration as end:
+                result = end.value
+            return result
+
+        standings = await self.store.run(watched)
+        self.assertEqual({s.usage.total_bytes for s in standings if s.account_id != parent.id}, {4})
+        self.assertEqual(standings[0].usage, Usage(parent.id, 920, 920, JANUARY))
+        self.assertEqual([s.account_id for s in standings], [parent.id, *(sub.id for sub in subs)])
+        self.assertLess(len(set(counted)), 12)
+
+    async def test_many_nodes(self) -> None:
+        """Nodes that bill the same accounts in other orders at the same time lose nothing."""
+        other = await self.open()
+        made = [await self.create(f"u{i}") for i in range(20)]
+        work = []
+        for batch in range(1, 11):
+            for name, store, order in (("a", self.store, made), ("b", other, made[::-1])):
+                entries = [UsageEntry(account.id, 0, 0, 1, 1, 1) for account in order]
+                work.append(start(store.run(usage.apply, name, batch, NOW, entries)))
+        await gatherResults(work)
+        found = await self.store.run(usage.standings, [account.id for account in made], NOW)
+        applied = {s.usage.total_bytes for s in found}
+        batches = dict(await self.store.run(query, "select id, last_batch from journals"))
+        self.assertEqual(batches, {"a": 10, "b": 10})
+        self.assertEqual(len(applied), 1, "each batch is added to all of its accounts or to none")
+
+    async def test_delete_meanwhile(self) -> None:
+        """Accounts that are deleted while they are billed take nobody else's bytes with them."""
+        other = await self.open()
+        parent = await self.create("parent")
+        subs = [await self.create(f"s{i}", parent) for i in range(20)]
+        work = []
+        for n, sub in enumerate(subs):
+            entries = [UsageEntry(s.id, parent.id, 0, 1, 0, 1) for s in subs]
+            work.append(start(self.store.run(usage.apply, f"j{n}", 1, NOW, entries)))
+            work.append(start(other.run(accounts.delete, sub.id)))
+        await gatherResults(work)
+        self.assertEqual((await self.store.run(usage.of_account, parent.id, NOW)).total_bytes, 400)
+        self.assertEqual(await self.store.run(query, "select account_id from usage"), [(parent.id,)])
