@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from meshd.cli.main import main, parser
-from meshd.pidfile import PID_FILE
+from meshd.pidfile import PID_FILE, PidFile
 from tests.cli.support import CommandCase, Terminal, named
 
 NOUNS = ("account", "token", "ip", "hostname", "proxy", "usage", "ban", "audit", "config", "migrate", "reload")
@@ -117,6 +118,15 @@ class ReloadTests(CommandCase):
         with mock.patch("os.kill") as kill:
             self.assertEqual({"pid": 4242}, self.done("reload", "--json").json)
         kill.assert_called_once_with(4242, signal.SIGHUP)
+
+    def test_the_daemons_own_file(self) -> None:
+        """What the daemon writes is what this reads."""
+        held = PidFile(Path(self.data_dir))
+        held.write()
+        with mock.patch("os.kill"):
+            self.assertEqual(os.getpid(), self.done("reload", "--json").json["pid"])
+        held.release()
+        self.refused(f"no daemon runs on {self.data_dir}", "reload")
 
     def test_none_runs(self) -> None:
         """No file, or one that nobody holds: nobody is signalled, least of all whoever has the number now."""

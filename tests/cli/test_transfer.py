@@ -129,6 +129,22 @@ class ImportTests(TransferCase):
         self.assertEqual(list(range(3, 3 + len(rows))), [row["line"] for row in result.json["bad"]])
         self.assertEqual(["alice", "kid", "good"], self.names())
 
+    def test_optional_columns(self) -> None:
+        """Role, day and state: what they take, and what they refuse."""
+        columns = ["username", "role", "billing_day", "active"]
+        result = self.take(columns, ["a", "viewer", "31", "No"], ["b", "", "", "1"])
+        self.assertEqual(0, result.code)
+        shown = [(row["role"], row["active"]) for row in self.done("account", "list", "--json").json]
+        self.assertEqual([("viewer", False), ("customer", True)], shown)
+        for row, reason in (
+            (["x", "boss", "", ""], "role: 'boss' is none of customer, admin, viewer"),
+            (["x", "", "32", ""], "billing_day: Enter a day of the month, 1 to 31."),
+            (["x", "", "0x1", ""], "billing_day: '0x1' is not a day of the month"),
+            (["x", "", "", "perhaps"], "active: 'perhaps' is neither yes nor no"),
+        ):
+            with named(row):
+                self.assertIn(f"line 2: x: {reason}\n", self.take(columns, row).err)
+
     def test_many_bad_rows(self) -> None:
         """A file of the wrong kind does not fill the screen."""
         result = self.take(["username"], *(["a b"] for _ in range(250)))
