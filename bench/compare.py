@@ -30,9 +30,8 @@ DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
 DAGGER = (
-    "† reads the first request of a connection only: further ones, whatever origin they name, go unread to the origin of "
-    "the first (tried in this run with two), and the connection is one line in the log. Its keep-alive GET is a tunnel's "
-    "figure."
+    "† reads the first request of a connection only: further ones, whatever origin they name, go unread to that of the "
+    "first (tried in this run with two), and the connection is one line in the log. Its keep-alive GET is a tunnel's."
 )
 
 

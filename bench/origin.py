@@ -1,7 +1,8 @@
 """The origin that every proxy of a run is measured against: `python bench/origin.py PORT ADDRESS…`, loopback only.
 
 One process on raw epoll, so that it is not what the load waits for.  `GET /` is answered with 100 bytes, any path with
-`/big` in it with BULK bytes, one with `/where` with the address that was connected to; a request that says `Connection: close` ends its connection.  It says when it listens.
+`/big` in it with BULK bytes, one with `/where` with the address that was connected to; a request that says
+`Connection: close` ends its connection.  It says when it listens.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import select
 import socket
 import sys
 import time
+from contextlib import suppress
 from email.utils import formatdate
 
 SMALL = b"x" * 100
@@ -108,10 +110,8 @@ class Origin:
         rest = self.unsent.get(fd)
         if rest is None:
             return
-        try:
+        with suppress(BlockingIOError):
             rest = rest[client.send(rest) :]
-        except BlockingIOError:
-            pass
         if rest:
             self.unsent[fd] = rest
         else:

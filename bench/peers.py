@@ -10,6 +10,7 @@ import base64
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -17,10 +18,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.processes import family
 from tests.support.daemon import LiveDaemon, free_port
 
 STARTING = 30.0
-STOPPING = 15.0
+STOPPING = 3.0
+"""Seconds that a peer is given; some wait for their clients."""
 
 SETTINGS = """
 [proxy]
@@ -73,7 +76,7 @@ class Proxy:
 
     pid: int
     port: int
-    close: Callable[[], object]
+    close: Callable[[], None]
     header: str = ""
     """A request field that it wants, as `Name: value`."""
 
@@ -94,7 +97,7 @@ class Peer:
 def said_by(command: list[str]) -> str:
     """The first line of what a command says.  Missing where it cannot be run or refuses."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=STARTING)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=STARTING)
     except OSError as error:
         raise Missing(str(error)) from None
     if done.returncode:
@@ -110,11 +113,15 @@ def started(command: list[str], port: int, folder: Path, environ: Mapping[str, s
         )
 
     def close() -> None:
+        members = family(process.pid)
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOPPING)
         process.kill()
         process.wait()
+        for member in members[1:]:
+            with contextlib.suppress(OSError):
+                os.kill(member, signal.SIGKILL)
 
     try:
         wait_for(port, process)
@@ -168,14 +175,19 @@ def squid(folder: Path) -> Proxy:
 
 
 def tinyproxy(folder: Path) -> Proxy:
-    """Its log is in memory where there is such a folder: it waits for the disk after each line, which is not compared."""
+    """Its log is in memory where there is such a folder: it waits for the disk at each line, which is not compared."""
     port = free_port()
     memory = Path("/dev/shm")
     log = (memory if os.access(memory, os.W_OK) else folder) / f"meshd-bench-tinyproxy-{port}.log"
     config = folder / "tinyproxy.conf"
     config.write_text(TINYPROXY.format(port=port, log=log))
     proxy = started([program("tinyproxy"), "-d", "-c", str(config)], port, folder)
-    return replace(proxy, close=lambda: (proxy.close(), log.unlink(missing_ok=True)))
+
+    def close() -> None:
+        proxy.close()
+        log.unlink(missing_ok=True)
+
+    return replace(proxy, close=close)
 
 
 def proxy_py(python: str) -> Callable[[Path], Proxy]:

@@ -1,7 +1,8 @@
 """Where meshd's time goes under load: `python bench/profile.py`.
 
-Samples the daemon with py-spy while pload works through it; where py-spy is not installed, runs it under cProfile,
-whose figures lean towards small functions.  Shares are of the samples; the kernel's part is told apart by the clock.
+Samples the reactor's thread with py-spy while pload works through it; where py-spy is not installed, runs the daemon
+under cProfile, whose figures lean towards small functions and hold its start too.  The kernel's part is told apart by
+the clock, undisturbed, before.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ UNDER_CPROFILE = (
 )
 """A daemon's own command follows; what it would run is run under the profiler."""
 
+LOOP = ";ReactorBase.mainLoop"
+
 Shares = list[tuple[str, float]]
 
 
@@ -53,12 +56,18 @@ def shares(counts: Counter[str], whole: float) -> Shares:
 
 
 def of_stacks(lines: Iterable[str]) -> Profile:
-    """py-spy's raw format: `outermost;…;innermost count`."""
+    """py-spy's raw format, `outermost;…;innermost count`, of what the reactor's loop calls.
+
+    Other threads are left out: py-spy takes their waiting for work.
+    """
     own: Counter[str] = Counter()
     within: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.strip().rpartition(" ")
-        frames = stack.split(";")
+        _, loop, called = stack.partition(LOOP)
+        if not loop:
+            continue
+        frames = called.partition(";")[2].split(";")
         own[frames[-1]] += int(count)
         within.update(dict.fromkeys(frames, int(count)))
     whole = own.total()

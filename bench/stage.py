@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +34,6 @@ class Stage:
     @contextmanager
     def proxy(self, peer: Peer, place: int) -> Iterator[tuple[Proxy, Load]]:
         """A fresh process of it, and the load aimed through it at its own address of the origin."""
-        # World-readable on the way, because Squid gives up root.
         folder = Path(tempfile.mkdtemp(prefix="proxy-", dir=self.folder))
         proxy = peer.start(folder)
         try:
@@ -45,8 +45,10 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
+    # So that being told to stop leaves no proxy behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="meshd-bench-"))
-    folder.chmod(0o711)
+    folder.chmod(0o711)  # Squid, started by root, gives that up and must still reach its own folder in here
     port = free_port()
     command = [sys.executable, str(Path(__file__).with_name("origin.py")), str(port), *ADDRESSES]
     try:

@@ -23,13 +23,13 @@ class Column:
     name: str
     heading: str
     wanted: str = ""
-    """The aim, as a reader may check it: "2×"."""
+    """The aim, as a reader may check it: "2x"."""
 
 
 COLUMNS = (
-    Column("get", "keep-alive GET", "at least 2× Squid"),
-    Column("connect", "tunnels opened", "at least 1.1× Squid"),
-    Column("bulk", "tunnel MB", "at least 1.8× Squid"),
+    Column("get", "keep-alive GET", "at least 2x Squid"),
+    Column("connect", "tunnels opened", "at least 1.1x Squid"),
+    Column("bulk", "tunnel MB", "at least 1.8x Squid"),
     Column("idle", "bytes of an idle tunnel", "at most 3,072"),
 )
 
@@ -43,14 +43,14 @@ def ratio(value: float, other: float) -> str:
     if not other:
         return ""
     found = value / other
-    return f"{found:.2f}×" if found >= LOW else f"{found:.3f}×"
+    return f"{found:.2f}x" if found >= LOW else f"{found:.3f}x"
 
 
 def cell(samples: Samples, proxy: str, column: str, against: str) -> str:
-    """The median, and its ratio to that of the proxy that is the measure; "–" for what was not measured."""
+    """The median, and its ratio to that of the proxy that is the measure; a dash for what was not measured."""
     mine, theirs = samples.get((proxy, column)), samples.get((against, column))
     if not mine:
-        return "–"
+        return "-"
     value = median(mine)
     return f"{grouped(value)} ({ratio(value, median(theirs))})" if theirs and proxy != against else grouped(value)
 
@@ -84,5 +84,5 @@ def replaced(document: str, text: str) -> str:
     """The document with the text between its two markers.  ValueError where it has not exactly one of each."""
     if document.count(BEGIN) != 1 or document.count(END) != 1 or document.index(BEGIN) > document.index(END):
         raise ValueError("the document needs one begin and one end marker")
-    before, after = document.split(BEGIN)[0], document.split(END)[1]
+    before, after = document.partition(BEGIN)[0], document.partition(END)[2]
     return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.interfaces import IListeningPort
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -21,7 +20,7 @@ from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config, ConfigError, needs_restart
 from meshd.enforcement import Enforcement
-from meshd.listening import ListenError, ProxyListener, listen, own_listeners
+from meshd.listening import Listener, ListenError, own_listeners
 from meshd.model import Change, Refusal
 from meshd.proxy.caps import Caps
 from meshd.proxy.destination import OwnListeners
@@ -68,9 +67,7 @@ class Daemon:
         self._reread = reload
         self._now = now
         self._own = OwnListeners()
-        self._listeners: list[ProxyListener] = []
-        self._api_ports: list[IListeningPort] = []
-        self._reloading: Deferred[None] | None = None
+        self._listeners: list[Listener] = []
         self.store = open_store(reactor, config.store_url)
         self.resolver = Resolver(reactor, servers=config.dns_servers, timeout=lambda: self.topology.timeouts.dns)
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
@@ -112,10 +109,9 @@ class Daemon:
         self._calendar.start(CALENDAR_SECONDS, now=False)
         self.plane.poller.start()
         self.plane.wheel.start()
-        for proxy in self.topology.proxies.values():
-            for endpoint in proxy.listen:
-                self._listeners.append(await ProxyListener.open(self._reactor, self.plane, proxy.name, endpoint))
-        await self._start_api()
+        if self._config.api_tls:
+            self._front = tls_factory(self._reactor, self.site, self._config.certificate, self._config.key)
+        self._listeners = await self._open(_wanted(self._config))
         self._note_listeners()
         _quieten_collector()
 
@@ -123,8 +119,6 @@ class Daemon:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
         self.plane.draining = True
         await DeferredList([Deferred.fromCoroutine(listener.close()) for listener in self._listeners])
-        closing = [port.stopListening() for port in self._api_ports]
-        await DeferredList([each for each in closing if each is not None])
         await self._feed.stop()
         if self._calendar.running:
             self._calendar.stop()
@@ -145,9 +139,10 @@ class Daemon:
         self.exchanges.reopen()
         try:
             config = self._reread()
-            opened = await self._open_new(config.topology)
             if self._front is not None:
-                self._front.reload()
+                self._front.reload(config.certificate, config.key)
+            known = {(listener.proxy, listener.endpoint) for listener in self._listeners}
+            opened = await self._open([each for each in _wanted(config) if each not in known])
         except (ConfigError, ListenError, CertificateError, OSError) as error:
             log.error("settings were not reloaded: {error}", error=str(error))
             return
@@ -195,44 +190,34 @@ class Daemon:
     def _later(self, call: Callable[[], None]) -> None:
         self._reactor.callLater(0, call)
 
-    async def _start_api(self) -> None:
-        config = self._config
-        factory: Any = self.site
-        if config.api_tls:
-            factory = self._front = tls_factory(self._reactor, self.site, config.certificate, config.key)
-        for endpoint in config.api_listen:
-            self._api_ports.append(await listen(self._reactor, endpoint, factory))
-
-    def _note_listeners(self) -> None:
-        ports = [*(listener.port for listener in self._listeners), *self._api_ports]
-        self._own = own_listeners(ports)
-        for listener in self._listeners:
-            log.info("proxy {proxy} listens on {address}", proxy=listener.proxy, address=listener.port.getHost())
-        for port in self._api_ports:
-            log.info("API listens on {address}", address=port.getHost())
-
-    async def _open_new(self, topology: Topology) -> list[ProxyListener]:
-        """The listeners that the new settings have and the old have not; all or none."""
-        known = {(listener.proxy, listener.endpoint) for listener in self._listeners}
-        opened: list[ProxyListener] = []
+    async def _open(self, wanted: list[tuple[str, str]]) -> list[Listener]:
+        """Listeners for pairs of a proxy's name ("" for the API) and an endpoint; all or none.  ListenError."""
+        opened: list[Listener] = []
         try:
-            for proxy in topology.proxies.values():
-                for endpoint in proxy.listen:
-                    if (proxy.name, endpoint) not in known:
-                        opened.append(await ProxyListener.open(self._reactor, self.plane, proxy.name, endpoint))
+            for proxy, endpoint in wanted:
+                if proxy:
+                    opened.append(await Listener.of_proxy(self._reactor, self.plane, proxy, endpoint))
+                else:
+                    opened.append(await Listener.of_api(self._reactor, self._front or self.site, endpoint))
         except ListenError:
             for listener in opened:
                 await listener.close()
             raise
         return opened
 
-    async def _swap(self, config: Config, opened: list[ProxyListener]) -> None:
+    def _note_listeners(self) -> None:
+        """The API's last: who waits for its line waits for all."""
+        self._own = own_listeners(listener.port for listener in self._listeners)
+        for listener in self._listeners:
+            log.info("{listener} listens", listener=str(listener))
+
+    async def _swap(self, config: Config, opened: list[Listener]) -> None:
         self._config = config
         self.plane.topology = topology = config.topology
         self.plane.relay.idle = topology.timeouts.idle
         self.plane.relay.half_closed = topology.timeouts.half_closed
         self.plane.upstreams.clear()
-        wanted = {(proxy.name, endpoint) for proxy in topology.proxies.values() for endpoint in proxy.listen}
+        wanted = _wanted(config)
         gone = [each for each in self._listeners if (each.proxy, each.endpoint) not in wanted]
         self._listeners = [each for each in self._listeners if each not in gone] + opened
         for listener in gone:
@@ -255,6 +240,15 @@ class Daemon:
 
     async def _drain_api(self) -> None:
         await self.site.drain(self.topology.timeouts.drain)
+
+
+def _wanted(config: Config) -> list[tuple[str, str]]:
+    """What to listen on: pairs of a proxy's name ("" for the API) and an endpoint, the API's last."""
+    proxies = config.topology.proxies.values()
+    return [
+        *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
+        *(("", e) for e in config.api_listen),
+    ]
 
 
 def _descriptors() -> int:

@@ -81,17 +81,18 @@ def _reason(error: object) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-class ProxyListener:
-    """One endpoint of one named proxy."""
+class Listener:
+    """One endpoint that clients come to."""
 
-    def __init__(self, proxy: str, endpoint: str, port: IListeningPort, acceptor: Acceptor | None) -> None:
+    def __init__(self, proxy: str, endpoint: str, port: IListeningPort, acceptor: Acceptor | None = None) -> None:
         self.proxy = proxy
+        """The named proxy that it belongs to; "" for the API."""
         self.endpoint = endpoint
         self.port = port
         self._acceptor = acceptor
 
     @classmethod
-    async def open(cls, reactor: Any, plane: DataPlane, proxy: str, endpoint: str) -> ProxyListener:
+    async def of_proxy(cls, reactor: Any, plane: DataPlane, proxy: str, endpoint: str) -> Listener:
         """Listening and accepting.  ListenError."""
         factory = BridgeFactory(reactor, plane, proxy)
         port: Any = await listen(reactor, endpoint, factory)
@@ -102,6 +103,16 @@ class ProxyListener:
             acceptor = Acceptor(plane, reactor, port.socket, proxy)
             acceptor.start()
         return cls(proxy, endpoint, port, acceptor)
+
+    @classmethod
+    async def of_api(cls, reactor: Any, factory: IProtocolFactory, endpoint: str) -> Listener:
+        """ListenError."""
+        return cls("", endpoint, await listen(reactor, endpoint, factory))
+
+    def __str__(self) -> str:
+        host: Any = self.port.getHost()
+        place = f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
+        return f"proxy {self.proxy} on {place}" if self.proxy else f"API on {place}"
 
     async def close(self) -> None:
         """Accept no more."""

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from meshd.accounts.attempt import performed
 from meshd.accounts.holders import ROOT_NAME, bootstrap
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
@@ -61,7 +62,8 @@ def _store(config: Config) -> str:
     try:
         store.migrate()
         password = new_password()
-        made = store.run(
+        made = performed(
+            store.run,
             bootstrap,
             hash_now(password),
             plans=config.topology.plans,

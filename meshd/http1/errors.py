@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class BadMessage(Exception):  # noqa: N818  a bad message is what it is about, not an error of ours
+class BadMessage(Exception):
     """The peer's fault: a message that is not, or not unambiguously, HTTP/1.1.  Nothing after it can be trusted.
 
     `status` is the answer it calls for: 4xx or 5xx for a client's request, 502 for an origin's response.

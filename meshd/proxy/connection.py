@@ -51,11 +51,11 @@ class ClientConnection(Watcher):
         "_phase",
         "_plane",
         "_proxy",
-        "_request_id",
         "_seconds",
         "_status",
         "buffer",
         "deadline",
+        "request_id",
         "slot",
         "task",
         "wire",
@@ -80,7 +80,7 @@ class ClientConnection(Watcher):
         self._cut: Refusal | None = None
         self._answering = False
         self._status = 0
-        self._request_id = ""
+        self.request_id = ""
         self._began = 0.0
         self.task = Task(self._serve(), self._over)
 
@@ -111,7 +111,7 @@ class ClientConnection(Watcher):
             request = await self._read_request()
             if request is None:
                 return False
-            self._request_id = self._plane.request_id()
+            self.request_id = self._plane.request_id()
             self._began = self._plane.wheel.now
             outcome = await self._admit(request)
             if isinstance(outcome, Refusal):
@@ -125,8 +125,8 @@ class ClientConnection(Watcher):
         except (DialError, Stopped) as stop:
             return await self._refuse(stop.refusal, request, admission)
         except Exception:
-            log.failure("exchange {id} failed", id=self._request_id)
-            return await self._refuse(Refusal("internal", f"id {self._request_id}"), request, admission)
+            log.failure("exchange {id} failed", id=self.request_id)
+            return await self._refuse(Refusal("internal", f"id {self.request_id}"), request, admission)
 
     async def _read_request(self) -> ProxyRequest | None:
         """The next request; None where the client has left between two.  BadMessage."""
@@ -209,7 +209,7 @@ class ClientConnection(Watcher):
         try:
             meter.sent_up(request.size)
             self.begin_answer(200)
-            await self.deliver(replies.established(label, choice.not_found, self._request_id))
+            await self.deliver(replies.established(label, choice.not_found, self.request_id))
         except BaseException:
             origin.close()
             raise
@@ -253,6 +253,7 @@ class ClientConnection(Watcher):
         client = self.wire.release()
         tunnel = Tunnel(plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.ended)
         meter.stop = tunnel.stopped
+        meter.resume = tunnel.resume
         tunnel.start(early=waiting, late=spoke)
         return False
 
@@ -268,7 +269,7 @@ class ClientConnection(Watcher):
         keep = request.keep and not request.has_body
         self.begin_answer(200)
         body = json.dumps(facts).encode() + b"\n"
-        await self.wire.send(replies.internal(body, self._request_id, keep=keep))
+        await self.wire.send(replies.internal(body, self.request_id, keep=keep))
         self._log(request, admission, "", keep)
         return keep
 
@@ -333,10 +334,10 @@ class ClientConnection(Watcher):
         keep = request is not None and request.keep and not request.has_body
         if replies.REASONS[refusal.reason].status >= 500 or refusal.reason == "head-timeout":
             keep = False
-        if not self._request_id:
-            self._request_id = self._plane.request_id()
+        if not self.request_id:
+            self.request_id = self._plane.request_id()
         self._status = replies.REASONS[refusal.reason].status
-        answer = replies.refusal(refusal, self._request_id, keep=keep, with_body=self._method != b"HEAD")
+        answer = replies.refusal(refusal, self.request_id, keep=keep, with_body=self._method != b"HEAD")
         self._log(request, admission, refusal.reason, keep)
         try:
             self.phase("kept", LINGER_SECONDS)
@@ -437,7 +438,7 @@ class ClientConnection(Watcher):
         account = admission.identity.account if admission is not None else None
         target = request.target if request is not None else None
         return Exchange(
-            self._request_id,
+            self.request_id,
             self._plane.now(),
             seconds,
             account.id if account is not None else 0,

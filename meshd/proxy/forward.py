@@ -48,6 +48,7 @@ class Client(Protocol):
     wire: Wire
     buffer: bytes
     task: Task
+    request_id: str
 
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
@@ -94,7 +95,7 @@ class Forwarding:
         try:
             upstream, response, rest = await self._ask()
             if response.status == 101:
-                await self._client.deliver(response.render(1, True, self._label(), choice.not_found))
+                await self._client.deliver(self._head_of(response))
                 self.late = rest
                 return upstream
             complete = await self._answer(upstream, response, rest)
@@ -277,7 +278,7 @@ class Forwarding:
         request = self._request
         if response.must_close(request.minor) or not self.uploaded:
             request.keep = False
-        head = response.render(request.minor, request.keep, self._label(), self._choice.not_found)
+        head = self._head_of(response)
         self._client.begin_answer(response.status)
         framing = response.framing
         if type(framing) is NoBody:
@@ -295,6 +296,12 @@ class Forwarding:
             return await self._answer_until_close(upstream, head + rest)
         except OSError:
             raise Stopped(Refusal("response-incomplete")) from None
+
+    def _head_of(self, response: ProxyResponse) -> bytes:
+        request = self._request
+        topology = self._plane.topology
+        status = f'meshd; request-id="{self._client.request_id}"' if topology.proxy_status_on_forwarded else ""
+        return response.render(request.minor, request.keep, self._label(), self._choice.not_found, status)
 
     def _label(self) -> str:
         """The very text that was asked for where that exit was taken."""

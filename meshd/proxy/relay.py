@@ -125,6 +125,12 @@ class Tunnel:
     def expired(self) -> None:
         self.close("idle-timeout")
 
+    def resume(self) -> None:
+        """There is room again."""
+        for flow in (self._up, self._down):
+            if self._ended is not None:
+                self._pump(flow)
+
     def stopped(self, refusal: Refusal) -> None:
         """The account may go no further; perhaps said from within our own counting."""
         self.close(refusal.reason)
@@ -169,9 +175,7 @@ class Tunnel:
                 self._drain(flow, flow.pipe)
             if self._ended is None or flow.ended:
                 return
-            room = self._meter.room
-            if room <= 0:
-                return  # the ledger stops us in its next turn
+            room = self._room()
             moved = self._splice_in(flow, room) if flow.fast else self._read(flow, room)
             if moved == 0:
                 self._pass_end(flow)
@@ -213,11 +217,14 @@ class Tunnel:
 
     def _write_held(self, flow: Flow) -> None:
         """Write what was copied; BlockingIOError while any of it is left."""
-        held = flow.held
         flow.blocked = True
-        sent = os.write(flow.sink, held)
-        flow.held = held[sent:]
-        if not flow.upward:
+        held = flow.held
+        if flow.upward:
+            sent = os.write(flow.sink, held)
+            flow.held = held[sent:]
+        else:
+            sent = os.write(flow.sink, held[: self._room()])
+            flow.held = held[sent:]
             self._meter.sent_down(sent)
         if flow.held:
             raise BlockingIOError
@@ -227,13 +234,22 @@ class Tunnel:
         """Empty the pipe into the sink; BlockingIOError while anything is left in it."""
         flow.blocked = True
         while pipe.fill and self._ended is not None:
-            sent = os.splice(pipe.read_end, flow.sink, pipe.fill, flags=SPLICE_FLAGS)
-            pipe.fill -= sent
-            if not flow.upward:
+            if flow.upward:
+                pipe.fill -= os.splice(pipe.read_end, flow.sink, pipe.fill, flags=SPLICE_FLAGS)
+            else:
+                sent = os.splice(pipe.read_end, flow.sink, min(pipe.fill, self._room()), flags=SPLICE_FLAGS)
+                pipe.fill -= sent
                 self._meter.sent_down(sent)
         flow.blocked = False
         if not flow.fast:
             self._return_pipe(flow)
+
+    def _room(self) -> int:
+        """How many bytes may be moved now; BlockingIOError where the ledger will stop or resume us in a moment."""
+        room = self._meter.room
+        if room <= 0:
+            raise BlockingIOError
+        return room
 
     def _pass_end(self, flow: Flow) -> None:
         """The source has ended: so does the sink's input, and with the second of them the tunnel."""

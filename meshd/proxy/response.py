@@ -29,15 +29,18 @@ class ProxyResponse:
         # A length where no body follows is one that some client would wait for (RFC 9110, 8.6).
         bodiless = head.status == 204 or head.status < 200
         self._fields = end_to_end(head.fields, WITHOUT_LENGTH if bodiless else DROPPED, OURS)
-        self._rendered: tuple[tuple[int, bool, str, str], bytes] | None = None
+        self._rendered: tuple[tuple[int, bool, str, str, str], bytes] | None = None
 
     def must_close(self, minor: int) -> bool:
         """Whether only the connection's end can tell a client of that HTTP version where the body ends."""
         return type(self.framing) is UntilClose or (minor == 0 and type(self.framing) is Chunked)
 
-    def render(self, minor: int, keep: bool, exit_label: str, not_found: str) -> bytes:
-        """The origin's end-to-end fields in their order and case, framing of ours, and the exit."""
-        asked = minor, keep, exit_label, not_found
+    def render(self, minor: int, keep: bool, exit_label: str, not_found: str, status_value: str = "") -> bytes:
+        """The origin's end-to-end fields in their order and case, framing of ours, and the exit.
+
+        status_value: of a `Proxy-Status` field, where the operator wants one.
+        """
+        asked = minor, keep, exit_label, not_found, status_value
         if self._rendered is not None and self._rendered[0] == asked:
             return self._rendered[1]
         fields = [*self._fields]
@@ -46,6 +49,8 @@ class ProxyResponse:
         fields.append((b"X-ProxyMesh-IP", exit_label.encode()))
         if not_found:
             fields.append((b"X-ProxyMesh-IP-Not-Found", not_found.encode()))
+        if status_value:
+            fields.append((b"Proxy-Status", status_value.encode()))
         if self.status == 101:
             fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
         elif not keep:

@@ -47,7 +47,7 @@ _BROKEN = {
 }
 
 
-class _Writes(Exception):  # noqa: N818 (a turn, not an error)
+class _Writes(Exception):
     """A unit that was run as a reader wants to write."""
 
 

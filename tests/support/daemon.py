@@ -36,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile=")
 """As the `twistd` script has it, for the interpreter that runs the tests; without a file of its own in the folder."""
 
-UP = re.compile(r"API listens on ")
+UP = re.compile(r"API on \S+ listens")
 STARTING = 30.0
 STOPPING = 40.0
 

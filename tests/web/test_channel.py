@@ -148,6 +148,13 @@ class KeepAliveTests(ChannelTestCase):
         self.assertEqual([answer.status for answer in read_answers(line.heard())], [200, 404, 200])
         self.assertFalse(line.closed)
 
+    def test_each_head_is_measured_for_itself(self) -> None:
+        """Three hundred requests on one connection are no head of 40,000 bytes."""
+        line = self.line()
+        for _ in range(300):
+            line.say(GET)
+            self.assertEqual(read_answer(line.heard()).status, 200)
+
     def test_connection_close_and_http_1_0_are_obeyed(self) -> None:
         """The answer comes, then the end."""
         for data in (
@@ -296,6 +303,16 @@ class CrowdTests(ChannelTestCase):
             line.say(GET)
             self.assertEqual([answer.status for answer in read_answers(line.heard())], [200, 200, 200])
         self.assertEqual(len(self.world.site.gate), 0)
+
+    def test_nor_does_it_wait_at_the_gate_again(self) -> None:
+        """A crowd that comes later does not cut who is in."""
+        line = self.line()
+        line.say(GET)
+        line.heard()
+        for _ in range(20):
+            self.line()
+        line.say(GET)
+        self.assertEqual(read_answer(line.heard()).status, 200)
 
     def test_a_wrong_credential_still_counts(self) -> None:
         """Only a sign-in that succeeds frees the place."""

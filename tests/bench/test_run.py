@@ -1,0 +1,39 @@
+"""The programs, run: short, and with meshd alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from unittest import skipUnless
+
+from twisted.trial.unittest import SynchronousTestCase
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+@skipUnless(shutil.which("cc"), "no C compiler")
+class RunTests(SynchronousTestCase):
+    """A comparison that nobody starts until a release would be broken by then."""
+
+    def run_program(self, name: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, str(BENCH / name), *arguments], check=False, capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_a_comparison_of_meshd_alone_measures_each_work(self) -> None:
+        """Every cell of its row has a figure, and no exchange failed."""
+        words = ("--seconds", "0.3", "--rounds", "1", "--idle", "50", "--only", "meshd")
+        said = self.run_program("compare.py", *words)
+        row = next(line for line in said.splitlines() if line.startswith("| meshd |"))
+        figures = [float(cell.strip().replace(",", "")) for cell in row.strip("|").split("|")[1:]]
+        self.assertEqual(len(figures), 4)
+        self.assertGreater(min(figures[:3]), 0)
+
+    def test_idle_tunnels_stand_beside_work(self) -> None:
+        """All of them, to the end."""
+        words = ("--seconds", "0.5", "--rounds", "1", "--tunnels", "50", "--workers", "4")
+        self.assertIn("tunnels lost: 0", self.run_program("idle.py", *words))

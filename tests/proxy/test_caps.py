@@ -1,0 +1,87 @@
+"""Bounds on what clients may hold open or start."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.proxy.caps import BUCKETS, Caps
+from meshd.topology import Limits
+
+
+def reason(refusal: object) -> str:
+    return getattr(refusal, "reason", "")
+
+
+class StartTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.limits = Limits(tunnels_per_account=3, new_tunnels_per_second=2, requests_per_second=5)
+        self.caps = Caps(lambda: self.limits, 100)
+
+    def start(self, now: float, *, account: int = 1, open_now: int = 0, tunnel: bool = True) -> str:
+        return reason(self.caps.start(account, open_now, now, tunnel=tunnel))
+
+    def test_open_at_once(self) -> None:
+        """As many as the limit says, and not one more; to be tried again in a second."""
+        self.assertEqual(self.start(0, open_now=2), "")
+        refusal = self.caps.start(1, 3, 0, tunnel=False)
+        self.assertEqual((reason(refusal), refusal.retry_after), ("rate-tunnels", 1))
+
+    def test_rate(self) -> None:
+        """A second's worth at once, then as fast as time passes."""
+        said = [self.start(at) for at in (0, 0, 0, 0.4, 0.5, 0.5, 1.0)]
+        self.assertEqual(said, ["", "", "rate-tunnels", "rate-tunnels", "", "rate-tunnels", ""])
+
+    def test_rates_are_two(self) -> None:
+        """Tunnels do not use up requests, nor requests tunnels."""
+        self.assertEqual([self.start(0, tunnel=False) for _ in range(6)], [""] * 5 + ["rate-requests"])
+        self.assertEqual([self.start(0) for _ in range(3)], ["", "", "rate-tunnels"])
+
+    def test_accounts_are_apart(self) -> None:
+        """One account's flood is not another's."""
+        while not self.start(0):
+            pass
+        self.assertEqual(self.start(0, account=2), "")
+
+    def test_nothing_is_saved_up(self) -> None:
+        """A day's silence is worth one second."""
+        self.start(0)
+        self.assertEqual([self.start(86_400) for _ in range(3)], ["", "", "rate-tunnels"])
+
+    def test_clock_back(self) -> None:
+        """A clock that steps back gives nothing and takes nothing."""
+        self.assertEqual([self.start(at) for at in (1000, 500, 10)], ["", "", "rate-tunnels"])
+
+    def test_no_limits(self) -> None:
+        """0 is no limit."""
+        self.limits = Limits(tunnels_per_account=0, new_tunnels_per_second=0, requests_per_second=0)
+        self.assertEqual({self.start(0, open_now=10**6, tunnel=tunnel) for tunnel in (True, False) for _ in range(50)}, {""})
+
+    def test_memory_is_bounded(self) -> None:
+        """Accounts that are heard of do not pile up."""
+        for account in range(BUCKETS + 100):
+            self.start(0, account=account)
+        self.assertEqual(len(self.caps._buckets), BUCKETS)
+
+
+class UnknownTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.caps = Caps(lambda: Limits(unauthenticated_per_address=2, unauthenticated=3), 10)
+
+    def test_lingering(self) -> None:
+        """So many of one address wait, others' are apart, and a place that is left is free again."""
+        said = [self.caps.linger(address) for address in ("a", "a", "a", "b")]
+        self.assertEqual(said, [True, True, False, True])
+        self.caps.linger_no_more("a")
+        self.assertEqual([self.caps.linger("a"), self.caps.linger("a")], [True, False])
+
+    def test_lingering_leaves_nothing(self) -> None:
+        """An address that is gone is forgotten."""
+        self.caps.linger("a")
+        self.caps.linger_no_more("a")
+        self.assertEqual(self.caps._lingering, {})
+
+    def test_crowded(self) -> None:
+        """Full of descriptors, or of strangers."""
+        self.assertEqual([self.caps.crowded(n) for n in (0, 8, 9, 10)], [False, False, True, True])
+        self.caps.unauthenticated = 3
+        self.assertTrue(self.caps.crowded(0))

@@ -1,0 +1,192 @@
+"""What a head means to the proxy."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.http1.errors import BadMessage
+from meshd.http1.head import HeadLimits, read_request
+from meshd.proxy.exits import NO_WISHES, Wishes
+from meshd.proxy.request import ProxyRequest
+
+GET = b"GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n"
+
+WISHES = {
+    "an address": (b"X-ProxyMesh-IP: 198.51.100.7", Wishes(ip="198.51.100.7")),
+    "an IPv6 address": (b"X-ProxyMesh-IP: 2001:db8::7", Wishes(ip="2001:db8::7")),
+    "an exit's name": (b"x-proxymesh-ip: rack-1", Wishes(ip="rack-1")),
+    "a preference": (b"X-ProxyMesh-Prefer-IP: rack-1", Wishes(prefer="rack-1")),
+    "a list to avoid": (b"X-ProxyMesh-Not-IP: a , b,,c", Wishes(avoid=frozenset("abc"))),
+    "a country in small letters": (b"X-ProxyMesh-Country: us", Wishes(country="US")),
+    "the UK": (b"X-ProxyMesh-Country: uk", Wishes(country="GB")),
+    "a sticky key": (b"X-ProxyMesh-Session: any: thing, at=all", Wishes(session="any: thing, at=all")),
+    "a country that cannot be": (b"X-ProxyMesh-Country: ../../etc", Wishes(country="-")),
+    "a country of three letters": (b"X-ProxyMesh-Country: USA", Wishes(country="-")),
+}
+
+NOTHING = {
+    "an empty address": b"X-ProxyMesh-IP:",
+    "a blank address": b"X-ProxyMesh-IP:   ",
+    "an empty preference": b"X-ProxyMesh-Prefer-IP: ",
+    "an empty list": b"X-ProxyMesh-Not-IP: , ,",
+    "an empty country": b"X-ProxyMesh-Country: ",
+    "an empty key": b"X-ProxyMesh-Session:",
+    "an empty timeout": b"X-ProxyMesh-Timeout:",
+    "a path for an address": b"X-ProxyMesh-IP: ../../x",
+    "an address that would break a head": b"X-ProxyMesh-IP: a\xffb",
+    "two addresses where one is asked for": b"X-ProxyMesh-IP: 1.1.1.1, 2.2.2.2",
+    "an endless address": b"X-ProxyMesh-IP: " + b"1" * 65,
+    "a bad member of the list": b"X-ProxyMesh-Not-IP: <script>",
+    "no number of seconds": b"X-ProxyMesh-Timeout: soon",
+    "a negative number of seconds": b"X-ProxyMesh-Timeout: -1",
+    "a wish that we do not know": b"X-ProxyMesh-Colour: red",
+}
+
+
+def request(buffer: bytes) -> ProxyRequest:
+    head = read_request(buffer, HeadLimits())
+    assert head is not None, "unfinished"
+    return ProxyRequest.from_head(head, buffer)
+
+
+class WishesTest(SynchronousTestCase):
+    def test_understood(self) -> None:
+        """Each wish is read."""
+        for what, (field, wishes) in WISHES.items():
+            self.assertEqual(request(GET + field + b"\r\n\r\n").wishes, wishes, what)
+
+    def test_nothing(self) -> None:
+        """An empty value is absent, and what does not parse is ignored."""
+        for what, field in NOTHING.items():
+            read = request(GET + field + b"\r\n\r\n")
+            self.assertIs(read.wishes, NO_WISHES, what)
+            self.assertEqual(read.timeout, 0, what)
+
+    def test_timeout(self) -> None:
+        """A number of seconds."""
+        self.assertEqual(request(GET + b"X-ProxyMesh-Timeout: 30\r\n\r\n").timeout, 30)
+
+    def test_on_connect(self) -> None:
+        """They are read on CONNECT as well."""
+        head = b"CONNECT h.test:443 HTTP/1.1\r\nX-ProxyMesh-Country: de\r\n\r\n"
+        self.assertEqual(request(head).wishes, Wishes(country="DE"))
+
+
+class OriginFieldsTest(SynchronousTestCase):
+    HEAD = (
+        GET + b"Accept: */*\r\nProxy-Authorization: Basic eA==\r\nProxy-Connection: keep-alive\r\nProxy-Whatever: 1\r\n"
+        b"Authorization: Bearer x\r\nX-ProxyMesh-Session: s\r\nX-PROXYMESH-NEW: 1\r\nConnection: X-Mine, Host, close\r\n"
+        b"X-Mine: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nKeep-Alive: 5\r\nContent-Length: 0\r\nacCept: b\r\n\r\n"
+    )
+
+    def test_kept(self) -> None:
+        """End-to-end fields stay in order and case, repeated ones too; ours, the hop's and the named ones go."""
+        said = request(self.HEAD).said
+        self.assertEqual(
+            said.origin_fields("proxy-authorization"),
+            [(b"Accept", b"*/*"), (b"Authorization", b"Bearer x"), (b"acCept", b"b")],
+        )
+
+    def test_own_credential(self) -> None:
+        """`Authorization` goes where it carried our credential."""
+        said = request(self.HEAD).said
+        self.assertEqual(said.origin_fields("authorization"), [(b"Accept", b"*/*"), (b"acCept", b"b")])
+        self.assertEqual(len(said.origin_fields("")), 3)
+
+
+class WebSocketTest(SynchronousTestCase):
+    UPGRADE = b"Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+
+    def test_wanted(self) -> None:
+        """Upgrade to websocket, named by Connection, on GET in HTTP/1.1."""
+        self.assertTrue(request(GET + self.UPGRADE + b"\r\n").websocket)
+
+    def test_not(self) -> None:
+        """Anything else is no websocket."""
+        for what, head in {
+            "not named by Connection": GET + b"Upgrade: websocket\r\n",
+            "another protocol": GET + b"Connection: upgrade\r\nUpgrade: h2c\r\n",
+            "one of several": GET + b"Connection: upgrade\r\nUpgrade: websocket, h2c\r\n",
+            "another method": GET.replace(b"GET", b"POST") + self.UPGRADE,
+            "HTTP/1.0": GET.replace(b"1.1", b"1.0") + self.UPGRADE,
+            "with a body": GET + self.UPGRADE + b"Content-Length: 5\r\n",
+        }.items():
+            self.assertFalse(request(head + b"\r\n").websocket, what)
+
+
+class FramingTest(SynchronousTestCase):
+    def test_connect_with_body(self) -> None:
+        """CONNECT has no body; one that announces some is refused."""
+        for field in (b"Content-Length: 5", b"Transfer-Encoding: chunked"):
+            with self.assertRaises(BadMessage) as refused:
+                request(b"CONNECT h.test:443 HTTP/1.1\r\n" + field + b"\r\n\r\n")
+            self.assertEqual(refused.exception.status, 400)
+
+    def test_has_body(self) -> None:
+        """A length of nothing is no body."""
+        for field, has in ((b"", False), (b"Content-Length: 0\r\n", False), (b"Content-Length: 1\r\n", True)):
+            self.assertEqual(request(GET + field + b"\r\n").has_body, has, field)
+        self.assertTrue(request(GET + b"Transfer-Encoding: chunked\r\n\r\n").has_body)
+
+    def test_safe_to_repeat(self) -> None:
+        """Only idempotent requests without a body."""
+        for method, safe in ((b"GET", True), (b"HEAD", True), (b"DELETE", True), (b"POST", False), (b"PATCH", False)):
+            self.assertEqual(request(GET.replace(b"GET", method) + b"\r\n").safe_to_repeat, safe, method)
+        self.assertFalse(request(GET + b"Content-Length: 3\r\n\r\n").safe_to_repeat)
+
+
+class RepeatedTest(SynchronousTestCase):
+    FIELDS = b"Host: h.test\r\nAccept: */*\r\nX-ProxyMesh-Session: s\r\n\r\n"
+    FIRST = b"GET http://h.test/1 HTTP/1.1\r\n" + FIELDS
+
+    def test_same_fields(self) -> None:
+        """The same fields under another request line are understood as the general way would."""
+        first = request(self.FIRST)
+        for line in (b"GET http://h.test/2", b"HEAD http://other.test:8080/x?y", b"POST http://h.test/1"):
+            buffer = line + b" HTTP/1.1\r\n" + self.FIELDS
+            again, anew = first.repeated(buffer, 16384), request(buffer)
+            assert again is not None
+            for name in ("method", "target", "minor", "size", "framing", "has_body", "keep", "wishes", "timeout"):
+                self.assertEqual(getattr(again, name), getattr(anew, name), (line, name))
+            self.assertEqual(again.said.origin_fields(""), anew.said.origin_fields(""))
+
+    def test_not_repeated(self) -> None:
+        """Whatever differs in anything but the request line goes the general way."""
+        first = request(self.FIRST)
+        line = b"GET http://h.test/2 HTTP/1.1\r\n"
+        for what, buffer in {
+            "one more field": line + b"A: b\r\n" + self.FIELDS,
+            "one more field after": line + self.FIELDS[:-2] + b"A: b\r\n\r\n",
+            "another value": line + self.FIELDS.replace(b"*/*", b"*/+"),
+            "unfinished": line + self.FIELDS[:-1],
+            "a second request behind it": line + self.FIELDS + self.FIRST,
+            "HTTP/1.0": line.replace(b"1.1", b"1.0") + self.FIELDS,
+            "a tunnel": b"CONNECT h.test:443 HTTP/1.1\r\n" + self.FIELDS,
+            "no request line": self.FIELDS,
+            "a request line that is none": b"GET  http://h.test/2 HTTP/1.1\r\n" + self.FIELDS,
+            "a bare LF": line.replace(b"\r\n", b"\n") + self.FIELDS,
+            "nothing": b"",
+        }.items():
+            self.assertIsNone(first.repeated(buffer, 16384), what)
+
+    def test_too_long(self) -> None:
+        """A head that might break a limit is measured in the general way."""
+        buffer = b"GET http://h.test/" + b"a" * 500 + b" HTTP/1.1\r\n" + self.FIELDS
+        self.assertIsNone(request(self.FIRST).repeated(buffer, 400))
+        self.assertIsNotNone(request(self.FIRST).repeated(buffer, 4000))
+
+    def test_bad_target(self) -> None:
+        """Its target is judged as ever."""
+        for target in (b"/origin-form", b"http://u@h.test/", b"https://h.test/"):
+            with self.assertRaises(BadMessage):
+                request(self.FIRST).repeated(b"GET " + target + b" HTTP/1.1\r\n" + self.FIELDS, 16384)
+
+    def test_after_a_body(self) -> None:
+        """After a request with a body, an HTTP/1.0 one or a tunnel nothing is taken for granted."""
+        for head in (
+            GET + b"Content-Length: 1\r\n\r\n",
+            GET.replace(b"1.1", b"1.0") + b"\r\n",
+            b"CONNECT h.test:443 HTTP/1.1\r\nHost: h.test\r\n\r\n",
+        ):
+            first = request(head)
+            self.assertIsNone(first.repeated(head, 16384), head)
