@@ -67,7 +67,7 @@ def of_stacks(lines: Iterable[str]) -> Profile:
         _, loop, called = stack.partition(LOOP)
         if not loop:
             continue
-        frames = called.partition(";")[2].split(";")
+        frames = called.partition(";")[2].split(";") if ";" in called else ["the loop itself"]
         own[frames[-1]] += int(count)
         within.update(dict.fromkeys(frames, int(count)))
     whole = own.total()

@@ -10,8 +10,8 @@ import pytest
 
 
 @pytest.hookimpl
-def pytest_configure(config: pytest.Config) -> None:
-    """Before any test is collected, so that no module finds itself elsewhere."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """After the command line's own relative paths have been read."""
     scratch = tempfile.mkdtemp(prefix="meshd-tests-")
     os.chdir(scratch)
-    config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))
+    session.config.add_cleanup(lambda: shutil.rmtree(scratch, ignore_errors=True))

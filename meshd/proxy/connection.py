@@ -105,6 +105,8 @@ class ClientConnection(Watcher):
         self._cut = None
         self._status = 0
         self._method = b""
+        self.request_id = ""
+        self._began = self._plane.wheel.now
         request: ProxyRequest | None = None
         admission: Admission | None = None
         try:
@@ -269,7 +271,10 @@ class ClientConnection(Watcher):
         keep = request.keep and not request.has_body
         self.begin_answer(200)
         body = json.dumps(facts).encode() + b"\n"
-        await self.wire.send(replies.internal(body, self.request_id, keep=keep))
+        try:
+            await self.wire.send(replies.internal(body, self.request_id, keep=keep))
+        except OSError:
+            raise ClientGone from None
         self._log(request, admission, "", keep)
         return keep
 

@@ -12,13 +12,14 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
-from meshd.proxy.destination import OUTSIDE, Judge, OwnListeners
+from meshd.proxy.destination import OUTSIDE, Judge, OwnListeners, unwrap
 from meshd.proxy.poll import GONE, OUT, Poller
 from meshd.proxy.task import READING, Task, parked
 from meshd.resolver import ResolveError, Resolver
@@ -173,6 +174,10 @@ class Race:
             self._next()
         elif events & OUT and not events & GONE:  # a socket that has not begun to connect says both
             self._connected(fd, attempt, address, bool(events & ~OUT))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake the dialler where the race is over."""
         if self.reader is not None and (self._won is not None or not (self._open or self._addresses)):
             task, self.reader = self.reader, None
             task.resume()
@@ -189,6 +194,7 @@ class Race:
     def _slow(self) -> None:
         self._timer = None
         self._next()
+        self._tell()
 
     def _begin(self, address: str) -> bool:
         """Whether the attempt is under way, or has won already."""
@@ -246,7 +252,13 @@ class Race:
 
 
 def is_local(address: str) -> bool:
-    """Whether packets to address stay on this host: then the kernel would answer them from that very address."""
+    """Whether packets to address stay on this host: then the kernel would answer them from that very address.
+
+    But for 127.0.0.0/8, which it answers from 127.0.0.1.
+    """
+    target = unwrap(ip_address(address))
+    if target.is_loopback or target.is_unspecified:
+        return True
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

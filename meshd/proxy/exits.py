@@ -48,7 +48,7 @@ def choose(exits: Sequence[Exit], wishes: Wishes, draw: float) -> Choice | None:
     for asked in (wishes.ip, wishes.prefer):
         for exit_ in fit:
             if asked and asked in {exit_.address, exit_.name}:
-                return Choice(exit_)
+                return Choice(exit_, wishes.ip if asked != wishes.ip else "")
     if wishes.session:
         return Choice(max(fit, key=lambda exit_: _affinity(exit_, wishes.session)), wishes.ip)
     return Choice(fit[int(draw * len(fit))], wishes.ip)

@@ -349,5 +349,7 @@ class Forwarding:
 def _read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
     try:
         return read_response(buffer, limit, seen=seen)
-    except BadMessage:
-        raise Stopped(Refusal("bad-response")) from None
+    except BadMessage as bad:
+        too_large = len(buffer) >= limit and b"\r\n\r\n" not in buffer[:limit]
+        reason = "response-head-too-large" if too_large else "bad-response"
+        raise Stopped(Refusal(reason, bad.rule)) from None

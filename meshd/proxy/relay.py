@@ -259,6 +259,7 @@ class Tunnel:
             self.close("")
         else:
             shutdown(flow.sink, socket.SHUT_WR)
+            self._relay.wheel.arm(self, self._relay.half_closed)  # sooner than what was asked for before
 
     def _return_pipe(self, flow: Flow) -> None:
         if flow.pipe is not None:

@@ -136,7 +136,7 @@ class ProxyRequest:
     @property
     def websocket(self) -> bool:
         """An upgrade to WebSocket (RFC 6455), the only one that is forwarded."""
-        return self.said.websocket and self.method == b"GET" and not self.is_tunnel
+        return self.said.websocket and self.method == b"GET" and not self.is_tunnel and not self.has_body
 
     @property
     def safe_to_repeat(self) -> bool:

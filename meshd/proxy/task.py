@@ -12,6 +12,7 @@ from types import coroutine
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 READING = 0
 WRITING = 1
@@ -98,8 +99,11 @@ class Task:
     def _answered(self, result: object, deferred: Deferred[Any]) -> None:
         """Go on, unless we were thrown out of that wait: then the answer is nobody's.
 
-        The coroutine takes the result, or the failure, from the Deferred itself.
+        The coroutine takes a result from the Deferred itself, which cannot give a failure while it calls back.
         """
         if self._deferred is deferred:
             self._deferred = None
-            self._step(self._coroutine.send, None)
+            if isinstance(result, Failure):
+                self._step(self._coroutine.throw, result.value)
+            else:
+                self._step(self._coroutine.send, None)

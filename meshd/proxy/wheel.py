@@ -10,6 +10,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
 TICK = 0.25
 """Seconds between two looks."""
@@ -28,6 +29,8 @@ class Timed(Protocol):
 
 class Wheel:
     """Calls `expired` of what it was given, at most two ticks late and never early."""
+
+    log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self.now = clock.seconds()
@@ -68,7 +71,10 @@ class Wheel:
     def _look(self, timed: Timed, now: float) -> None:
         timed.slot = 0
         if timed.deadline <= now:
-            timed.expired()
+            try:
+                timed.expired()
+            except Exception:  # one owner's fault, which would stop the clock for all
+                self.log.failure("an owner of a deadline failed")
         else:
             self._move(timed, int(timed.deadline / TICK) + 1)
 

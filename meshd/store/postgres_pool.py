@@ -157,7 +157,6 @@ class Pool:
             self._live.discard(link)
             if link in self._idle:
                 self._idle.remove(link)
-        self.log.debug("a connection to PostgreSQL failed: {reason}", reason=reason)
         if not self._live and not self._closing:
             self._away(reason)
 

@@ -54,9 +54,9 @@ class ReadingTests(SynchronousTestCase):
     def test_stacks_below_the_reactors_loop(self) -> None:
         """A recursive function counts once, and other threads not at all."""
         loop = "main;ReactorBase.mainLoop (base.py:1)"
-        found = profile.of_stacks([f"{loop};a;b;a 3", f"{loop};a 1", "Thread.run;wait 96"])
-        self.assertEqual(found.own, [("a", 1.0)])
-        self.assertEqual(found.within, [("a", 1.0), ("b", 0.75)])
+        found = profile.of_stacks([f"{loop};a;b;a 3", f"{loop} 1", "Thread.run;wait 96"])
+        self.assertEqual(found.own, [("a", 0.75), ("the loop itself", 0.25)])
+        self.assertEqual(found.within, [("a", 0.75), ("b", 0.75), ("the loop itself", 0.25)])
 
 
 class FamilyTests(SynchronousTestCase):

@@ -75,12 +75,12 @@ def account_of(client: str, kind: str) -> str:
 world: World
 
 
-def setUpModule() -> None:  # noqa: N802
-    global world
+def setUpModule() -> None:
+    global world  # noqa: PLW0603
     world = World()
 
 
-def tearDownModule() -> None:  # noqa: N802
+def tearDownModule() -> None:
     world.close()
 
 
@@ -115,7 +115,7 @@ class ClientCase(SynchronousTestCase):
             self.assertNotIn(secret, origin.received)
 
     def check_booked(self, name: str, asked: Asked) -> None:
-        """To an account that nothing else passes by; that the rest stayed with its own is told by the log, at the end."""
+        """To an account that nothing else passes by; that all others stayed with their own, the log tells at last."""
         method = "CONNECT" if asked.url.startswith("https:") else asked.method
         world.carried[name, method, int(asked.url.split(":")[2].split("/")[0])] += 1
         before = world.booked[name]
@@ -198,8 +198,8 @@ class RefusedTests(ClientCase):
         self.check_booked(account_of(client, f"typo-{scheme}"), asked)
 
 
-class ZLedgerTests(SynchronousTestCase):
-    """Last, as its name sorts: what all of the above has left behind."""
+class SumTests(SynchronousTestCase):
+    """What all of the above has left behind."""
 
     def test_the_log_holds_each_exchange_under_its_own_account_and_adds_up_to_what_was_booked(self) -> None:
         """For each account, the lines of the log are what its client did, and their bytes are the store's."""

@@ -54,7 +54,9 @@ class StartTest(SynchronousTestCase):
     def test_no_limits(self) -> None:
         """0 is no limit."""
         self.limits = Limits(tunnels_per_account=0, new_tunnels_per_second=0, requests_per_second=0)
-        self.assertEqual({self.start(0, open_now=10**6, tunnel=tunnel) for tunnel in (True, False) for _ in range(50)}, {""})
+        self.assertEqual(
+            {self.start(0, open_now=10**6, tunnel=tunnel) for tunnel in (True, False) for _ in range(50)}, {""}
+        )
 
     def test_memory_is_bounded(self) -> None:
         """Accounts that are heard of do not pile up."""

@@ -28,12 +28,16 @@ class UploadTest(SynchronousTestCase):
     def test_chunks_at_every_cut(self) -> None:
         """Chunks are framed anew, wherever they are cut: the body is the same, extensions are gone, the rest is left."""
         sent = b"3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET"
-        for cut in range(len(sent)):
+        for place in range(len(sent)):
+            cut = place
             upload = Upload(Chunked())
-            framed = upload.take(sent[:cut]) + upload.take(sent[cut:])
+            framed = upload.take(sent[:cut])
+            if not upload.done:
+                framed += upload.take(sent[cut:])
+                cut = len(sent)
             self.assertEqual(decoded(framed), b"abc0123456789", cut)
             self.assertNotIn(b";", framed)
-            self.assertEqual((upload.done, upload.unused), (True, b"GET"), cut)
+            self.assertEqual((upload.done, upload.unused + sent[cut:]), (True, b"GET"), cut)
 
     def test_never_ends_early(self) -> None:
         """What is not whole is not ended: no part of a body looks like the whole."""
@@ -58,6 +62,13 @@ class UploadTest(SynchronousTestCase):
 
     def test_malformed(self) -> None:
         """A malformed chunk is refused, and none of it is passed on."""
-        for sent in (b"-1\r\n", b"0x3\r\nabc\r\n", b"3 \r\nabc\r\n", b"3\nabc\n", b"3\r\nabcd\r\n", b"1" * 17 + b"\r\n"):
+        for sent in (
+            b"-1\r\n",
+            b"0x3\r\nabc\r\n",
+            b"3 \r\nabc\r\n",
+            b"3\nabc\n",
+            b"3\r\nabcd\r\n",
+            b"1" * 17 + b"\r\n",
+        ):
             with self.assertRaises(BadMessage):
                 Upload(Chunked()).take(sent)

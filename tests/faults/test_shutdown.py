@@ -1,0 +1,168 @@
+"""SIGTERM with tunnels open, and tunnels that only one side has left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.faults.world import World, eventually
+from tests.support.figures import figure, sized
+from tests.support.load import Gone, ended_at
+
+TUNNELS = 50
+DRAIN = sized(2.0, 5.0)
+HALF_CLOSED, IDLE = 1.0, 2.5
+SLACK = 2.0
+"""Seconds for two ticks of the wheel and a busy machine."""
+
+
+class ShutdownTests(SynchronousTestCase):
+    def test_sigterm_lets_tunnels_end_and_counts_them(self) -> None:
+        """Half of fifty end by themselves while it drains, half are ended when it is over; exit 0; every byte billed."""
+        world = World(self, f"[timeouts]\ndrain = {DRAIN}\n")
+
+        async def scenario() -> None:
+            tunnels = [await world.tunnel() for _ in range(TUNNELS)]
+            ending, staying = tunnels[::2], tunnels[1::2]
+            self.began = time.monotonic()
+            world.daemon.signal(signal.SIGTERM)
+            await eventually(lambda: _refuses(world), "it accepts no more")
+            for link, counted in ending:
+                await link.echo(b"y" * 50_000, counted)
+                await link.finish(counted)
+            for link, counted in staying:
+                await link.echo(b"z" * 1_000, counted)
+            ends = await asyncio.gather(*(ended_at(link, counted) for link, counted in staying))
+            self.cut_after = max(closed for _, closed in ends) - self.began
+            for _, counted in staying:
+                world.book.close(counted)
+
+        asyncio.run(scenario())
+        status = world.daemon.wait()
+        took = time.monotonic() - self.began
+        stored = world.daemon.total("anna")
+        figure(
+            f"SIGTERM with {TUNNELS} tunnels",
+            status=status,
+            drain=DRAIN,
+            cut_after=self.cut_after,
+            exit_after=took,
+            store=stored,
+            clients=world.clients_total,
+            log=world.logged(),
+        )
+        self.assertEqual(0, status)
+        self.assertGreater(self.cut_after, DRAIN * 0.9)
+        self.assertLess(took, DRAIN + 5)
+        self.assertEqual(world.clients_total, stored)
+        self.assertEqual(stored, world.logged())
+        self.assertNotIn("Traceback", world.daemon.log_text())
+
+    def test_sigterm_without_tunnels_is_quick(self) -> None:
+        """Kept connections do not hold it up."""
+        world = World(self)
+
+        async def scenario() -> None:
+            links = [await world.link() for _ in range(10)]
+            for link in links:
+                await link.get(world.anna, world.origin.http, "/n/10/m")
+            began = time.monotonic()
+            world.daemon.signal(signal.SIGTERM)
+            await asyncio.gather(*(_end_of(link.sock) for link in links))
+            self.took = time.monotonic() - began
+            for link in links:
+                link.close()
+
+        asyncio.run(scenario())
+        self.assertEqual(0, world.daemon.wait())
+        figure("SIGTERM with 10 kept connections", ended_after=self.took)
+        self.assertLess(self.took, 5.0)
+        self.assertEqual(world.clients_total, world.daemon.total("anna"))
+
+
+class HalfOpenTests(SynchronousTestCase):
+    def test_half_open_and_idle_tunnels_are_freed_in_time(self) -> None:
+        """The client's end alone, the origin's end alone, and silence: each within its setting; no descriptor stays."""
+        world = World(self, f"[timeouts]\nhalf_closed = {HALF_CLOSED}\nidle = {IDLE}\nkeep_alive = 0.5\n")
+
+        async def left_by_client() -> float:
+            link, counted = await world.tunnel(b"S")
+            began = time.monotonic()
+            link.sock.shutdown(socket.SHUT_WR)
+            _, ended = await ended_at(link, counted)
+            world.book.close(counted)
+            return ended - began
+
+        async def left_by_origin() -> float:
+            """Nothing is told to who has its end already: its next bytes show that the tunnel is gone."""
+            link, counted = await world.tunnel(b"L")
+            with contextlib.suppress(Gone):
+                while True:
+                    await link.more()
+                    counted.down += len(link.buffer)
+                    link.buffer = b""
+            began = time.monotonic()
+            number = f"{link.sock.getsockname()[1]:04X}"
+            await eventually(lambda: _gone(number, world.daemon.proxy_port), "the daemon's socket is closed")
+            world.book.close(counted)
+            link.close()
+            return time.monotonic() - began
+
+        async def silent() -> float:
+            link, counted = await world.tunnel()
+            began = time.monotonic()
+            _, ended = await ended_at(link, counted)
+            world.book.close(counted)
+            return ended - began
+
+        async def scenario() -> list[list[float]]:
+            before = world.descriptors
+            kinds = (left_by_client, left_by_origin, silent)
+            times = [await asyncio.gather(*(kind() for _ in range(20))) for kind in kinds]
+            await eventually(lambda: _true(world.descriptors <= before + 1), "the descriptors are free again")
+            return [list(each) for each in times]
+
+        by_client, by_origin, idle = asyncio.run(scenario())
+        figure(
+            "half-open tunnels freed",
+            half_closed=HALF_CLOSED,
+            after_the_clients_end=max(by_client),
+            after_the_origins_end=max(by_origin),
+            idle=IDLE,
+            after_silence=max(idle),
+        )
+        for times, setting in ((by_client, HALF_CLOSED), (by_origin, HALF_CLOSED), (idle, IDLE)):
+            self.assertGreaterEqual(min(times), setting * 0.9)
+            self.assertLess(max(times), setting + SLACK)
+        self.assertEqual(world.clients_total, world.settled())
+
+
+async def _true(value: bool) -> bool:
+    return value
+
+
+async def _refuses(world: World) -> bool:
+    try:
+        (await world.link()).close()
+    except OSError:
+        return True
+    return False
+
+
+async def _end_of(sock: socket.socket) -> None:
+    while await asyncio.get_running_loop().sock_recv(sock, 4096):
+        pass
+
+
+async def _gone(client_port: str, proxy_port: int) -> bool:
+    """Whether the proxy's socket to that client port has left the established and half-closed states."""
+    with open("/proc/net/tcp") as table, open("/proc/net/tcp6") as table6:
+        rows = [row.split() for row in [*table, *table6]]
+    ours = f":{proxy_port:04X}"
+    states = [row[3] for row in rows if row[1].endswith(ours) and row[2].endswith(f":{client_port}")]
+    return not {"01", "04", "05", "08"} & set(states)

@@ -1,0 +1,264 @@
+"""From a name to a connected socket, on loopback."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.config.network import opening
+from meshd.proxy.destination import OwnListeners
+from meshd.proxy.dial import ATTEMPT_DELAY, DialError, Dialled, Dialler, close_unused, is_local
+from meshd.proxy.task import Task
+from meshd.resolver import Resolved, ResolveError
+from meshd.topology import DestinationRules, Exit
+from tests.proxy.hand import Hand, descriptors
+
+ANY = Exit("direct", "direct")
+OPEN = DestinationRules(allow=(opening("127.0.0.0/8"), opening("::1/128")))
+
+
+class Names:
+    """A resolver that knows what it is told, at once or when it is told to."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, tuple[str, ...]] = {}
+        self.pending: Deferred[Resolved] | None = None
+
+    def known(self, host: str) -> tuple[str, ...] | None:
+        return self.table.get(host)
+
+    async def resolve(self, host: str) -> Resolved:
+        self.pending = Deferred()
+        return await self.pending
+
+
+def listen(address: str, port: int = 0) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return socket.create_server((address, port), family=family)
+
+
+class DialCase(SynchronousTestCase):
+    rules = OPEN
+
+    def setUp(self) -> None:
+        self.hand = Hand(self)
+        self.clock = Clock()
+        self.names = Names()
+        self.own = OwnListeners()
+        self.dialler = Dialler(
+            self.hand.poller,
+            self.names,  # type: ignore[arg-type]
+            self.clock,
+            lambda: self.rules,
+            lambda: self.own,
+        )
+        self.dialled: list[Dialled] = []
+        self.failed: list[BaseException | None] = []
+
+    def listener(self, address: str, port: int = 0) -> socket.socket:
+        listener = listen(address, port)
+        self.addCleanup(listener.close)
+        return listener
+
+    def silent(self, address: str, port: int) -> None:
+        """A listener whose queue is full: the kernel drops what else comes, and a connect hangs."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((address, port))
+        listener.listen(0)
+        self.addCleanup(listener.close)
+        for _ in range(3):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex((address, port))
+            self.addCleanup(filler.close)
+
+    def start(self, host: str, port: int, exit_: Exit = ANY) -> Task:
+        self.before = descriptors()
+
+        async def dial() -> None:
+            self.dialled.append(await self.dialler.dial(host, port, exit_))
+
+        task = Task(dial(), self.failed.append)
+        task.resume()
+        return task
+
+    def dial(
+        self, host: str, port: int, exit_: Exit = ANY, meanwhile: Callable[[], Any] = lambda: None
+    ) -> Dialled | str:
+        """The connection, or the reason why there is none."""
+        self.start(host, port, exit_)
+        self.hand.until(lambda: bool(self.failed), meanwhile)
+        (error,) = self.failed
+        self.failed.clear()
+        if isinstance(error, DialError):
+            self.assert_nothing_left()
+            return error.refusal.reason
+        self.assertIsNone(error)
+        dialled = self.dialled.pop()
+        self.assertEqual(len(self.hand.poller), 1)
+        self.assertEqual(descriptors() - self.before, {dialled.fd})
+        close_unused(self.hand.poller, dialled)
+        return dialled
+
+    def assert_nothing_left(self) -> None:
+        self.assertEqual(len(self.hand.poller), 0)
+        self.assertEqual(descriptors() - self.before, set())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class RaceTest(DialCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.listener("127.0.0.2").getsockname()[1]
+
+    def address(self, *addresses: str) -> str:
+        self.names.table["name"] = addresses
+        dialled = self.dial("name", self.port, meanwhile=lambda: self.clock.advance(0.01))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        return dialled if isinstance(dialled, str) else dialled.address
+
+    def test_first_answers(self) -> None:
+        """The first address is dialled, and no other."""
+        other = self.listener("127.0.0.3", self.port)
+        other.setblocking(False)
+        self.assertEqual(self.address("127.0.0.2", "127.0.0.3"), "127.0.0.2")
+        self.assertRaises(BlockingIOError, other.accept)
+
+    def test_first_refuses(self) -> None:
+        """The second is dialled as soon as the first has refused, without the delay."""
+        self.names.table["name"] = "127.0.0.1", "127.0.0.2"
+        dialled = self.dial("name", self.port)
+        self.assertEqual(dialled.address, "127.0.0.2")  # type: ignore[union-attr]
+        self.assertEqual(self.clock.seconds(), 0)
+
+    def test_first_is_slow(self) -> None:
+        """The second is tried beside a slow first after the delay, and wins."""
+        self.silent("127.0.0.1", self.port)
+        self.assertEqual(self.address("127.0.0.1", "127.0.0.2"), "127.0.0.2")
+        self.assertGreaterEqual(self.clock.seconds(), ATTEMPT_DELAY)
+
+    def test_others_fail_beside_a_slow_one(self) -> None:
+        """A slow first may still win when all others have failed; here nothing is left but to wait."""
+        self.silent("127.0.0.1", self.port)
+        self.names.table["name"] = "127.0.0.1", "127.0.0.4"
+        task = self.start("name", self.port)
+        self.clock.advance(ATTEMPT_DELAY)
+        self.hand.settle()
+        self.assertFalse(task.over)
+        task.throw(TimeoutError())
+        self.assert_nothing_left()
+
+    def test_all_refuse(self) -> None:
+        """The last failure is the reason."""
+        self.assertEqual(self.address("127.0.0.1", "127.0.0.3", "127.0.0.4"), "connection-refused")
+
+    def test_thrown_out(self) -> None:
+        """Who is thrown out of a race leaves no descriptor, no timer and no entry of the poller."""
+        self.silent("127.0.0.1", self.port)
+        self.silent("127.0.0.5", self.port)
+        self.names.table["name"] = "127.0.0.1", "127.0.0.5", "127.0.0.6"
+        task = self.start("name", self.port)
+        self.clock.advance(ATTEMPT_DELAY)
+        self.assertEqual(len(self.hand.poller), 2)
+        self.assertTrue(task.throw(TimeoutError("enough")))
+        self.assertIsInstance(self.failed[0], TimeoutError)
+        self.assert_nothing_left()
+
+    def test_many_addresses(self) -> None:
+        """Not more than eight addresses of one name are tried."""
+        refusing = [f"127.0.1.{number}" for number in range(8)]
+        self.assertEqual(self.address(*refusing, "127.0.0.2"), "connection-refused")
+
+    def test_no_descriptor(self) -> None:
+        """A source that this host has not is a failure like any other."""
+        self.names.table["name"] = ("127.0.0.2",)
+        self.assertEqual(self.dial("name", self.port, Exit("bad", "local", "198.51.100.1")), "unreachable")
+
+
+class DialTest(DialCase):
+    def test_source(self) -> None:
+        """The origin sees the exit's address, and so does who asks which it was."""
+        listener = self.listener("127.0.0.2")
+        self.names.table["name"] = ("127.0.0.2",)
+        dialled = self.dial("name", listener.getsockname()[1], Exit("nine", "local", "127.0.0.9"))
+        assert isinstance(dialled, Dialled)
+        self.assertEqual((dialled.source, listener.accept()[1][0]), ("127.0.0.9", "127.0.0.9"))
+
+    def test_family(self) -> None:
+        """An IPv4 exit takes only the IPv4 addresses of a name; where there is none, it says so."""
+        port = self.listener("127.0.0.2").getsockname()[1]
+        self.names.table.update(both=("::1", "127.0.0.2"), six=("::1",))
+        four = Exit("nine", "local", "127.0.0.9")
+        dialled = self.dial("both", port, four)
+        self.assertEqual(getattr(dialled, "address", dialled), "127.0.0.2")
+        self.assertEqual(self.dial("six", port, four), "unreachable")
+
+    def test_resolved_meanwhile(self) -> None:
+        """A name that has to be looked up is dialled when the answer comes."""
+        port = self.listener("127.0.0.2").getsockname()[1]
+        self.start("name", port)
+        assert self.names.pending is not None
+        self.names.pending.callback(Resolved(("127.0.0.2",), 0))
+        self.hand.until(lambda: self.failed == [None])
+        close_unused(self.hand.poller, self.dialled.pop())
+
+    def test_does_not_resolve(self) -> None:
+        """A name without an address, or without an answer in time, is told apart."""
+        for kind, reason in (("dns_error", "dns-error"), ("dns_timeout", "dns-timeout")):
+            self.failed.clear()
+            self.start("name", 80)
+            assert self.names.pending is not None
+            self.names.pending.errback(ResolveError(kind, "internal text"))  # type: ignore[arg-type]
+            (error,) = self.failed
+            assert isinstance(error, DialError), error
+            self.assertEqual((error.refusal.reason, error.refusal.detail), (reason, ""))
+
+
+class RefusedTest(DialCase):
+    rules = DestinationRules()
+
+    def test_before_any_socket(self) -> None:
+        """What is forbidden is refused without a socket having been opened."""
+        listener = self.listener("127.0.0.1")
+        listener.setblocking(False)
+        for addresses in (("127.0.0.1",), ("1.1.1.1", "127.0.0.1"), ("::ffff:127.0.0.1",)):
+            self.names.table["name"] = addresses
+            self.assertEqual(self.dial("name", listener.getsockname()[1]), "acl-private")
+        self.assertRaises(BlockingIOError, listener.accept)
+
+    def test_port_before_the_name(self) -> None:
+        """A forbidden port is refused before the name is looked up."""
+        self.assertEqual(self.dial("name", 25), "acl-port")
+        self.assertIsNone(self.names.pending)
+
+    def test_rules_are_reloaded(self) -> None:
+        """New rules hold for the next dial."""
+        port = self.listener("127.0.0.2").getsockname()[1]
+        self.names.table["name"] = ("127.0.0.2",)
+        self.assertEqual(self.dial("name", port), "acl-private")
+        self.rules = OPEN
+        self.assertIsInstance(self.dial("name", port), Dialled)
+
+
+class OwnListenersTest(DialCase):
+    def test_own_port(self) -> None:
+        """A listener of ours is refused on every address of this host, though the rules open it; others are not."""
+        listener = self.listener("0.0.0.0")
+        port = listener.getsockname()[1]
+        self.own = OwnListeners(frozenset({port}), frozenset({"0.0.0.0"}))
+        for address in ("127.0.0.1", "127.0.0.77"):
+            self.names.table["name"] = (address,)
+            self.assertEqual(self.dial("name", port), "acl-private")
+        self.own = OwnListeners(frozenset({port + 1}), frozenset({"0.0.0.0"}))
+        self.assertIsInstance(self.dial("name", port), Dialled)
+
+    def test_is_local(self) -> None:
+        """Addresses of this host are told from others without a packet."""
+        self.assertTrue(is_local("127.0.0.1") and is_local("::1"))
+        self.assertFalse(is_local("203.0.113.1"))
