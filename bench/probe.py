@@ -10,7 +10,7 @@ from bench.peers import Proxy
 
 PATIENCE = 5.0
 
-_WHOLE = re.compile(rb"content-length: *([0-9]+)\r\n.*?\r\n\r\n(.*)", re.DOTALL | re.IGNORECASE)
+_WHOLE = re.compile(rb"content-length: *([0-9]+)\r\n(?:.*?\r\n)?\r\n(.*)", re.DOTALL | re.IGNORECASE)
 
 
 def body(said: bytes) -> bytes | None:
@@ -36,12 +36,15 @@ def tells_origins_apart(proxy: Proxy, first: str, second: str) -> bool:
     """False for one that reads a connection's first request only, and sends the others wherever that one went.
 
     Origins are host:port.  A proxy that ends the connection after the first request does tell them apart.
+    RuntimeError or TimeoutError where it cannot be told: a probe that fails must not pass for an answer.
     """
     with closing(socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)) as connection:
         connection.settimeout(PATIENCE)
+        found = answer(connection, first, proxy.header)
+        if found != first.partition(":")[0]:
+            raise RuntimeError(f"the probe asked {first} and was answered {found!r}")
         try:
-            answer(connection, first, proxy.header)
             found = answer(connection, second, proxy.header)
-        except OSError:
+        except ConnectionError:
             return True
     return found in ("", second.partition(":")[0])

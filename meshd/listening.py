@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
 
 from twisted.internet.endpoints import serverFromString
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.tcp import Port
 from twisted.internet.unix import Port as UnixPort
 
+from meshd.config.network import tcp_argument
 from meshd.proxy.bridge import BridgeFactory
 from meshd.proxy.destination import OwnListeners
 from meshd.proxy.factory import Acceptor
@@ -59,22 +61,31 @@ async def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> ILis
 
 
 def probe(endpoints: Iterable[str]) -> None:
-    """ListenError if a plain TCP port is taken already: found before anything is made."""
-    for endpoint in endpoints:
-        bare = _BARE.fullmatch(endpoint)
-        if bare and int(bare[1]):
-            _probe(endpoint, int(bare[1]))
+    """ListenError for an endpoint that is none, or whose TCP port is taken: found before anything is made."""
+    with ExitStack() as taken:
+        for endpoint in endpoints:
+            try:
+                serverFromString(None, expand(endpoint))
+                if int(tcp_argument(endpoint, "port") or 0):
+                    taken.enter_context(_bound(endpoint))
+            except (ValueError, TypeError, KeyError, OSError) as error:
+                raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
 
 
-def _probe(endpoint: str, port: int) -> None:
-    six = _has_ipv6()
+def _bound(endpoint: str) -> socket.socket:
+    """A socket that listens where a TCP endpoint will; all are held, so that none of the endpoints takes another's."""
+    text = expand(endpoint)
+    six = text.removeprefix("haproxy:").startswith("tcp6:")
+    interface = tcp_argument(text, "interface") or ("::" if six else "0.0.0.0")  # noqa: S104 (only to see if it is free)
+    bound = socket.socket(socket.AF_INET6 if ":" in interface else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_STREAM) as taken:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind(("::" if six else "0.0.0.0", port))  # noqa: S104 (only to see whether it is free)
-            taken.listen(1)
-    except OSError as error:
-        raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((interface, int(tcp_argument(text, "port"))))
+        bound.listen(1)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
 
 
 def _reason(error: object) -> str:

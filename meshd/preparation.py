@@ -15,8 +15,10 @@ from meshd.accounts.holders import ROOT_NAME, bootstrap
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.config import Config
+from meshd.config.network import sqlite_file
 from meshd.listening import probe
 from meshd.pidfile import PidFile
+from meshd.store.interface import StoreError
 from meshd.store.open import BlockingStore
 from meshd.web.selfsigned import ensure_certificate
 from meshd.web.tls import ReloadableTLS
@@ -40,7 +42,7 @@ def prepare(config: Config) -> Prepared:
     probe([*config.api_listen, *(endpoint for proxy in topology.proxies.values() for endpoint in proxy.listen)])
     if config.api_tls and not config.self_signed:
         ReloadableTLS(config.certificate, config.key)
-    _make_folder(config.data_dir)
+    before = _make_folder(config.data_dir)
     pid_file = PidFile(config.data_dir)
     try:
         if config.api_tls and config.self_signed:
@@ -48,12 +50,24 @@ def prepare(config: Config) -> Prepared:
             ReloadableTLS(config.certificate, config.key)
         return Prepared(pid_file, _store(config))
     except BaseException:
+        _clear(config.data_dir, before)
         pid_file.release()
         raise
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path) -> set[Path] | None:
+    """What is in it already; None where it had to be made."""
+    before = set(folder.iterdir()) if folder.exists() else None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return before
+
+
+def _clear(folder: Path, before: set[Path] | None) -> None:
+    """Take away what a start has made that came to nothing; the folder is still ours alone, by its lock."""
+    for path in set(folder.iterdir()) - (before or set()):
+        path.unlink(missing_ok=True)
+    if before is None:
+        folder.rmdir()
 
 
 def _store(config: Config) -> str:
@@ -71,6 +85,11 @@ def _store(config: Config) -> str:
             now=int(time.time()),
         )
         return password if made is not None else ""
+    except StoreError as error:
+        file = sqlite_file(config.store_url)
+        if file is None or str(file) in str(error):
+            raise
+        raise StoreError(f"{file}: {error}") from error
     finally:
         store.close()
 

@@ -37,7 +37,6 @@ _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BROKEN = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_CORRUPT,
-    sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_NOTADB,
@@ -45,6 +44,7 @@ _BROKEN = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
+"""Not SQLITE_FULL: who has the file open goes on reading, while opening it takes room for the WAL's index."""
 
 
 class _Writes(Exception):

@@ -153,8 +153,14 @@ class ExchangeLog:
         self.open()
         data = "".join(self._lines(journal, records)).encode("ascii")
         start = self._line_start(journal)
-        n = os.write(self._fd, start + data)
-        return len(records) if n == len(start) + len(data) else data[: max(0, n - len(start))].count(b"\n")
+        n = os.write(self._fd, start + data) - len(start)
+        if n == len(data):
+            return len(records)
+        whole = data.rfind(b"\n", 0, max(0, n)) + 1
+        if n > whole:
+            # The torn line is going to be written again.
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - (n - whole))
+        return data.count(b"\n", 0, whole)
 
     def _line_start(self, journal: Journal) -> bytes:
         """Note where the lines are going to be; what a torn line left behind is ended first."""

@@ -21,7 +21,11 @@ class World:
         self.daemon = LiveDaemon(owner, config, **options)
         self.origin = Echoes(owner)
         self.book = Book()
-        self.anna = basic("anna", "anna", self.daemon.account("anna"))
+        self.anna = self.customer("anna")
+
+    def customer(self, name: str, **options: object) -> Credential:
+        """A new one, by password."""
+        return basic(name, name, self.daemon.account(name, **options))
 
     @property
     def address(self) -> tuple[str, int]:
@@ -31,6 +35,15 @@ class World:
     def descriptors(self) -> int:
         """That the daemon has open."""
         return len(os.listdir(f"/proc/{self.daemon.pid}/fd"))
+
+    @property
+    def sockets(self) -> int:
+        """Of these; kernel pipes are kept for the next tunnel."""
+        folder, found = f"/proc/{self.daemon.pid}/fd", 0
+        for name in os.listdir(folder):
+            with suppress(FileNotFoundError):
+                found += os.readlink(f"{folder}/{name}").startswith("socket:")
+        return found
 
     @property
     def clients_total(self) -> int:

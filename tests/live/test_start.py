@@ -12,14 +12,14 @@ import sqlite3
 import stat
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.live.raw import Raw, basic
 from tests.support import postgres
-from tests.support.daemon import TWISTD, LiveDaemon, clean_environment, free_port
+from tests.support.daemon import TWISTD, LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import RecordingOrigin, authority
 
 CURL_LINE = re.compile(r"^try it: (curl .*)$", re.MULTILINE)
@@ -51,16 +51,22 @@ def listing(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 class FirstStartTests(SynchronousTestCase):
-    """On a fresh machine, in an empty folder, without a file."""
+    """On a fresh machine, in an empty folder, without a file; one daemon, since each test only looks."""
 
-    def setUp(self) -> None:
-        self.daemon = LiveDaemon(self, config=None)
+    daemon: LiveDaemon
+    said: list[str]
+    complaints: str
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.daemon = LiveDaemon(cls, config=None)
+        cls.said, cls.complaints = announced(cls.daemon), cls.daemon.stderr_text()
 
     def test_it_says_where_it_is_and_how_to_try_it(self) -> None:
         """The two addresses, the root account's password, and a line to paste; nothing on stderr."""
         daemon = self.daemon
         self.assertEqual(
-            announced(daemon),
+            self.said,
             [
                 f"proxy local: http://{daemon.proxy}",
                 f"API: {daemon.api}/",
@@ -68,11 +74,11 @@ class FirstStartTests(SynchronousTestCase):
                 f"try it: curl -x http://{daemon.proxy} -U admin:{daemon.root_password} http://meshd.internal/",
             ],
         )
-        self.assertEqual(daemon.stderr_text(), "")
+        self.assertEqual(self.complaints, "")
 
     def test_the_printed_line_works_when_pasted(self) -> None:
         """meshd itself answers: who, by which proxy and exit, from where; and bills nobody."""
-        (line,) = CURL_LINE.findall(self.daemon.log_text())
+        (line,) = CURL_LINE.findall("\n".join(self.said))
         done = pasted(line)
         self.assertEqual(done.returncode, 0, done.stderr)
         facts = json.loads(done.stdout)
@@ -80,7 +86,9 @@ class FirstStartTests(SynchronousTestCase):
             {**facts, "exit": None}, {"account": "admin", "proxy": "local", "exit": None, "client": "127.0.0.1"}
         )
         self.assertTrue(facts["exit"])
-        self.daemon.terminate()
+        told = self.daemon.exchanges
+        line_of_it = until(lambda: [each for each in told() if each["host"] == "meshd.internal"], "its line in the log")
+        self.assertEqual((line_of_it[0]["username"], line_of_it[0]["up"], line_of_it[0]["down"]), ("admin", 0, 0))
         self.assertEqual(self.daemon.totals(), {"admin": 0})
 
     def test_the_root_account_signs_in_at_the_api(self) -> None:
@@ -101,7 +109,6 @@ class FirstStartTests(SynchronousTestCase):
     def test_the_password_is_kept_nowhere(self) -> None:
         """In no file of the folder."""
         password = self.daemon.root_password.encode()
-        self.daemon.terminate()
         self.assertEqual([name for name, (_, text) in listing(self.daemon.folder).items() if password in text], [])
 
     def test_a_second_start_prints_no_password_and_takes_the_old_one(self) -> None:
@@ -123,32 +130,48 @@ class FirstStartTests(SynchronousTestCase):
 class BareStartTests(SynchronousTestCase):
     def test_no_option_at_all_listens_on_31280_and_8443(self) -> None:
         """`twistd --nodaemon meshd`, in an empty folder; the pasted line answers through 31280."""
-        for port in (31280, 8443):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("0.0.0.0", port))
-                except OSError:
-                    raise SkipTest(f"port {port} of this machine is in use") from None
-        daemon = BareDaemon(self)
-        self.assertEqual(daemon.command, [*TWISTD, "meshd"])
+        apart = _can_be_apart()
+        if not apart and _in_use(31280, 8443):
+            raise SkipTest("ports 31280 and 8443 of this machine are in use, and it gives no network of our own")
+        daemon = BareDaemon(self, wrap=APART if apart else ())
+        self.assertEqual(daemon.command[-len(TWISTD) - 1 :], [*TWISTD, "meshd"])
+        inside = f"nsenter -n -t {daemon.pid} " if apart else ""
         (line,) = CURL_LINE.findall(daemon.log_text())
         self.assertIn(" http://127.0.0.1:31280 ", line)
-        self.assertEqual(json.loads(pasted(line).stdout)["account"], "admin")
-        with socket.create_connection(("::1", 8443), 10), socket.create_connection(("::1", 31280), 10):
-            pass
+        self.assertEqual(json.loads(pasted(inside + line).stdout)["account"], "admin")
+        over_six = pasted(f"{inside}curl -sk https://[::1]:8443/healthz")
+        self.assertEqual(json.loads(over_six.stdout), {"status": "ok"})
         self.assertEqual(os.listdir(daemon.folder), ["meshd-data"])
+
+
+APART = ("unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+"""A network of its own, where every port is free; Linux grants it to root."""
+
+
+def _can_be_apart() -> bool:
+    return not subprocess.run([*APART, "true"], check=False, capture_output=True).returncode
+
+
+def _in_use(*ports: int) -> bool:
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("0.0.0.0", port))
+            except OSError:
+                return True
+    return False
 
 
 class BareDaemon(LiveDaemon):
     """Without any option; its folder is its working directory."""
 
-    def __init__(self, owner: SynchronousTestCase) -> None:
-        super().__init__(owner, config=None)
+    def __init__(self, owner: SynchronousTestCase, wrap: Sequence[str]) -> None:
+        super().__init__(owner, config=None, wrap=wrap)
 
     @property
     def command(self) -> list[str]:
-        return [*TWISTD, "meshd"]
+        return [*self._wrap, *TWISTD, "meshd"]
 
 
 class BadStartTests(SynchronousTestCase):
@@ -163,13 +186,13 @@ class BadStartTests(SynchronousTestCase):
 
     def check(self, daemon: LiveDaemon, *words: str) -> None:
         """It ends with status 1, says these words in one line on stderr, and changes nothing."""
-        before = listing(daemon.folder)
+        before, earlier = listing(daemon.folder), len(daemon.log_text())
         status, said = daemon.failed_start()
         self.assertEqual((status, len(said.splitlines())), (1, 1), daemon.log_text())
         self.assertTrue(said.startswith("meshd: "), said)
         for word in words:
             self.assertIn(word, said)
-        self.assertNotIn("root account", daemon.log_text())
+        self.assertEqual(daemon.log_text()[earlier:], said)
         after = listing(daemon.folder)
         self.assertEqual(sorted(after), sorted(before))
         self.assertEqual([name for name in before if after[name] != before[name]], [])
@@ -178,17 +201,9 @@ class BadStartTests(SynchronousTestCase):
         """Its name, the file and the line; and the key that was perhaps meant."""
         self.check(self.daemon("[timeouts]\nhed = 3\n"), "meshd.toml", "line 2", "hed", "head")
 
-    def test_an_unknown_section(self) -> None:
-        """Its name and the line."""
-        self.check(self.daemon("[tiemouts]\nhead = 3\n"), "meshd.toml", "line 1", "tiemouts")
-
     def test_a_wrong_type(self) -> None:
         """The key and the line."""
         self.check(self.daemon('[timeouts]\nhead = "soon"\n'), "meshd.toml", "line 2", "head")
-
-    def test_a_value_out_of_range(self) -> None:
-        """The key and the line."""
-        self.check(self.daemon("[limits]\npassword_workers = 0\n"), "meshd.toml", "line 2", "password_workers")
 
     def test_an_exit_of_a_kind_that_is_unknown(self) -> None:
         """The kind and the line."""
@@ -208,10 +223,6 @@ class BadStartTests(SynchronousTestCase):
     def test_an_unknown_variable(self) -> None:
         """Its name."""
         self.check(self.daemon(None, environ={"MESHD_TIMEOUTS_HED": "3"}), "MESHD_TIMEOUTS_HED")
-
-    def test_a_wrong_variable(self) -> None:
-        """Its name."""
-        self.check(self.daemon(None, environ={"MESHD_TIMEOUTS_HEAD": "soon"}), "MESHD_TIMEOUTS_HEAD")
 
     def test_a_listening_port_that_is_in_use(self) -> None:
         """The endpoint as it was written, for the proxy and the API, bare and with an interface."""
@@ -256,10 +267,8 @@ class BadStartTests(SynchronousTestCase):
         good = authority().ca.private_key_pem.bytes()
         for row, act in (
             ("not there", lambda: None),
-            ("no key", write(b"hello")),
             ("another certificate's", write(_other_key())),
             ("open to others", write(good, 0o644)),
-            ("a folder", lambda: (key.unlink(), key.mkdir())),
         ):
             with self.row(row):
                 act()
@@ -311,7 +320,7 @@ class BadStartTests(SynchronousTestCase):
         self.check(self.daemon(store=postgres.server().url("nowhere", tcp=True)), "nowhere")
 
     @contextlib.contextmanager
-    def row(self, words: str):  # type: ignore[no-untyped-def]
+    def row(self, words: str) -> Iterator[None]:
         """What fails inside says which row it was."""
         try:
             yield

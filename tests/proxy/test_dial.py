@@ -190,6 +190,13 @@ class DialTest(DialCase):
         assert isinstance(dialled, Dialled)
         self.assertEqual((dialled.source, listener.accept()[1][0]), ("127.0.0.9", "127.0.0.9"))
 
+    def test_source_of_six(self) -> None:
+        """So do those of an IPv6 exit."""
+        listener = self.listener("::1")
+        self.names.table["name"] = "127.0.0.1", "::1"
+        dialled = self.dial("name", listener.getsockname()[1], Exit("six", "local", "::1"))
+        self.assertEqual(getattr(dialled, "source", dialled), "::1")
+
     def test_family(self) -> None:
         """An IPv4 exit takes only the IPv4 addresses of a name; where there is none, it says so."""
         port = self.listener("127.0.0.2").getsockname()[1]

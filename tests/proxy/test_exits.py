@@ -76,7 +76,7 @@ class StickyTest(SynchronousTestCase):
             left = tuple(exit_ for exit_ in EXITS if exit_ is not gone)
             for session, exit_ in before.items():
                 now = chosen(Wishes(session=session), exits=left)
-                self.assertTrue(now == exit_ or exit_ == gone, session)
+                self.assertIn(exit_, {now, gone}, session)
 
     def test_an_exit_comes(self) -> None:
         """A new one takes about its share, and moves nobody between the others."""

@@ -115,7 +115,7 @@ class BytesTest(TunnelCase):
         self.tunnel(buffers=4096)
         self.origin.reading = False
         self.client.unsent = data
-        for _ in range(50):
+        for _ in range(12):
             self.step()
             self.hand.settle()
         self.assertLess(self.meter.up, 3 * MiB)
@@ -132,7 +132,7 @@ class BytesTest(TunnelCase):
         self.tunnel(buffers=4096)
         self.client.reading = False
         self.origin.unsent = bytes(4 * MiB)
-        for _ in range(50):
+        for _ in range(12):
             self.step()
             self.hand.settle()
         counted = self.meter.down

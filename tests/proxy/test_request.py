@@ -75,7 +75,7 @@ class WishesTest(SynchronousTestCase):
 class OriginFieldsTest(SynchronousTestCase):
     HEAD = (
         GET + b"Accept: */*\r\nProxy-Authorization: Basic eA==\r\nProxy-Connection: keep-alive\r\nProxy-Whatever: 1\r\n"
-        b"Authorization: Bearer x\r\nX-ProxyMesh-Session: s\r\nX-PROXYMESH-NEW: 1\r\nConnection: X-Mine, Host, close\r\n"
+        b"Authorization: Bearer x\r\nX-ProxyMesh-Session: s\r\nX-PROXYMESH-NEW: 1\r\nConnection: X-Mine, Host\r\n"
         b"X-Mine: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nKeep-Alive: 5\r\nContent-Length: 0\r\nacCept: b\r\n\r\n"
     )
 

@@ -26,7 +26,7 @@ class UploadTest(SynchronousTestCase):
         self.assertEqual((upload.done, upload.unused), (True, b"GET "))
 
     def test_chunks_at_every_cut(self) -> None:
-        """Chunks are framed anew, wherever they are cut: the body is the same, extensions are gone, the rest is left."""
+        """Chunks are framed anew, wherever they are cut: the body is the same and the rest is left."""
         sent = b"3;x=y\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET"
         for place in range(len(sent)):
             cut = place

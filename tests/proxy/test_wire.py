@@ -165,7 +165,7 @@ class WireTest(SynchronousTestCase):
             other = wires[1 - mine]
             if other.fd >= 0:
                 other.close()
-                near, far = tcp_pair(self)
+                near, _ = tcp_pair(self)
                 self.fresh = Wire(self.hand.poller, near.detach(), "")
                 self.fresh.watcher = self.noting
 

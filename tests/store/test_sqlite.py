@@ -174,9 +174,14 @@ class FileTests(OnSQLite, TestCase):
             yield Statement("pragma max_page_count = 1", {})
             yield from audit.record(1, "a", "b", 1, "x" * 1_000_000)
 
+        def freeing() -> Unit[None]:
+            yield Statement("pragma max_page_count = 1000000", {})
+
         with self.assertRaises(StoreUnavailable) as caught:
             await self.store.run(filling)
         self.assertIn("full", str(caught.exception))
+        self.assertEqual(await self.recorded(), [], "it is still read")
+        await self.store.run(freeing)
         large = "y" * 1_000_000
         await self.record(large)
         self.assertEqual(await self.recorded(), [large])

@@ -80,13 +80,16 @@ def until(condition: Callable[[], T], what: str = "", deadline: float = 10.0) ->
 
 
 def completed(text: str, defaults: Mapping[str, Mapping[str, str]]) -> str:
-    """The TOML text with those defaults (section, key, value as TOML) that it does not give itself."""
+    """The TOML text with those defaults (section, key, value as TOML) that it does not give itself.
+
+    They stand at the end of their section, so that the lines of the text's first section keep their numbers.
+    """
     given = tomllib.loads(text)
     for section, keys in defaults.items():
         missing = "".join(f"{key} = {value}\n" for key, value in keys.items() if key not in given.get(section, {}))
-        header = re.search(rf"^\[{section}\][^\n]*(\n|\Z)", text, re.MULTILINE)
-        if header:
-            text = f"{text[: header.end()].rstrip()}\n{missing}{text[header.end() :]}"
+        found = re.search(rf"^\[{section}\][^\n]*\n?(?:(?!\[)[^\n]*\n?)*", text, re.MULTILINE)
+        if found:
+            text = f"{text[: found.end()].rstrip()}\n{missing}{text[found.end() :]}"
         elif missing:
             text = f"{text.rstrip()}\n[{section}]\n{missing}"
     return text.lstrip()

@@ -112,6 +112,7 @@ class RecordingOrigin:
         """Connections since the start, whatever was forgotten."""
         self._raw = raw
         self._scripts: dict[str, Script] = {}
+        self._news = threading.Condition()
         self._released = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -140,6 +141,12 @@ class RecordingOrigin:
     def received(self) -> bytes:
         """All bytes of all connections."""
         return b"".join(bytes(connection.received) for connection in list(self.connections))
+
+    def wait_for_requests(self, count: int, deadline: float = 10.0) -> None:
+        """Until so many have come, since the last `forget`.  AssertionError when they do not."""
+        with self._news:
+            if not self._news.wait_for(lambda: len(self.requests) >= count, deadline):
+                raise AssertionError(f"{len(self.requests)} requests of {count} within {deadline} s")
 
     def script(self, path: str, answer: Script) -> None:
         """Answer this path with these very bytes; a list may hold CLOSE and RELEASE too."""
@@ -211,7 +218,9 @@ class RecordingOrigin:
                 await self._echo(stream, writer if self._raw == "echo" else None)
             else:
                 while (request := await stream.request()) is not None:
-                    connection.requests.append(request)
+                    with self._news:
+                        connection.requests.append(request)
+                        self._news.notify_all()
                     if not await self._answer(request, stream, writer):
                         break
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError, TimeoutError):

@@ -1,0 +1,95 @@
+"""SIGTERM: nothing new comes in, what is under way may end, all is counted, and the status is 0."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.live.raw import Raw, basic
+from tests.support.daemon import LiveDaemon
+from tests.support.origin import RecordingOrigin, pattern
+
+
+class StopTests(SynchronousTestCase):
+    def start(self, drain: float) -> LiveDaemon:
+        daemon = LiveDaemon(self, config=f"[timeouts]\ndrain = {drain}\n")
+        self.anna = basic("anna", daemon.account("anna"))
+        return daemon
+
+    def log_sum(self, daemon: LiveDaemon) -> int:
+        return sum(line["up"] + line["down"] for line in daemon.exchanges() if line["username"] == "anna")
+
+    def test_an_idle_tunnel_is_ended_when_the_drain_is_over_and_the_status_is_0(self) -> None:
+        """With what it moved in the store and in the exchange log."""
+        daemon, echo = self.start(drain=1), RecordingOrigin(self, raw="echo")
+        tunnel = Raw(self, daemon.proxy_port)
+        self.assertEqual(tunnel.tunnel(echo.authority, self.anna), 200)
+        self.assertTrue(tunnel.echoes(pattern(50_000)))
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        self.assertTrue(tunnel.ends(within=4.0))
+        self.assertEqual(daemon.wait(), 0)
+        took = time.monotonic() - began
+        self.assertTrue(0.9 <= took <= 4.0, took)
+        (line,) = [each for each in daemon.exchanges() if each["method"] == "CONNECT"]
+        self.assertEqual(line["up"] + line["down"], daemon.total("anna"))
+        self.assertGreater(daemon.total("anna"), 100_000)
+        self.assertEqual(daemon.stderr_text(), "")
+
+    def test_without_anything_open_it_ends_at_once(self) -> None:
+        """However long the drain may be; a client that only keeps its connection is no reason to wait."""
+        daemon, origin = self.start(drain=30), RecordingOrigin(self)
+        kept, silent = Raw(self, daemon.proxy_port), Raw(self, daemon.proxy_port)
+        self.assertEqual(kept.get(origin.url(), self.anna), 200)
+        began = time.monotonic()
+        self.assertEqual(daemon.terminate(), 0)
+        self.assertLess(time.monotonic() - began, 5.0)
+        self.assertTrue(kept.ends(within=1.0))
+        self.assertTrue(silent.ends(within=1.0))
+
+    def test_what_is_under_way_ends_by_itself_while_nothing_new_comes_in(self) -> None:
+        """A slow answer arrives whole; the ports are closed meanwhile."""
+        daemon, origin = self.start(drain=20), RecordingOrigin(self)
+        slow = Raw(self, daemon.proxy_port)
+        url = origin.url("/slow")
+        slow.send(
+            b"GET " + url.encode() + b" HTTP/1.1\r\nHost: " + origin.authority.encode() + b"\r\n" + self.anna + b"\r\n"
+        )
+        origin.wait_for_requests(1)
+        since = daemon.log_position
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_log(f"Port {daemon.proxy_port} Closed", since=since)
+        for port in (daemon.proxy_port, daemon.api_port):
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port), 5)
+        self.assertTrue(daemon.running)
+        origin.release()
+        self.assertTrue(slow.head().startswith(b"HTTP/1.1 200 "))
+        self.assertTrue(slow.rest().endswith(b"}"))
+        self.assertEqual(daemon.wait(), 0)
+        self.assertEqual(daemon.total("anna"), self.log_sum(daemon))
+
+    def test_a_second_signal_does_not_spoil_the_first(self) -> None:
+        """SIGTERM twice, and SIGHUP between them, while it drains."""
+        daemon, echo = self.start(drain=1), RecordingOrigin(self, raw="echo")
+        tunnel = Raw(self, daemon.proxy_port)
+        self.assertEqual(tunnel.tunnel(echo.authority, self.anna), 200)
+        self.assertTrue(tunnel.echoes())
+        since = daemon.log_position
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_log(f"Port {daemon.proxy_port} Closed", since=since)
+        daemon.signal(signal.SIGHUP)
+        daemon.signal(signal.SIGTERM)
+        self.assertEqual(daemon.wait(), 0)
+        self.assertEqual(daemon.total("anna"), self.log_sum(daemon))
+        self.assertNotIn("Traceback", daemon.log_text())
+        self.assertNotIn("Unhandled", daemon.log_text())
+
+    def test_ctrl_c_is_the_same(self) -> None:
+        """SIGINT, as from a terminal."""
+        daemon = self.start(drain=1)
+        daemon.signal(signal.SIGINT)
+        self.assertEqual(daemon.wait(), 0)
