@@ -139,10 +139,9 @@ class Daemon:
         self.exchanges.reopen()
         try:
             config = self._reread()
-            if self._front is not None:
-                self._front.reload(config.certificate, config.key)
             known = {(listener.proxy, listener.endpoint) for listener in self._listeners}
             opened = await self._open([each for each in _wanted(config) if each not in known])
+            await self._renew_certificate(config, opened)
         except (ConfigError, ListenError, CertificateError, OSError) as error:
             log.error("settings were not reloaded: {error}", error=str(error))
             return
@@ -150,6 +149,16 @@ class Daemon:
             log.warn("{key} takes a restart to change", key=key)
         await self._swap(config, opened)
         log.info("settings reloaded")
+
+    async def _renew_certificate(self, config: Config, opened: list[Listener]) -> None:
+        """CertificateError, and then what was opened a moment ago is closed again."""
+        try:
+            if self._front is not None:
+                self._front.reload(config.certificate, config.key)
+        except CertificateError:
+            for listener in opened:
+                await listener.close()
+            raise
 
     async def ready(self) -> Mapping[str, bool]:
         """For `/readyz`: by name, whether it is well."""

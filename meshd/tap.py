@@ -7,11 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
@@ -121,8 +123,12 @@ class MeshdService(Service):
     def _catch_signals(self) -> None:
         """SIGTERM ends with status 0, where Twisted's own would end as if killed; SIGHUP reads the settings anew."""
         later = self._reactor.callFromThread
-        signal.signal(signal.SIGTERM, lambda *_: later(self._reactor.stop))
+        signal.signal(signal.SIGTERM, lambda *_: later(self._stop_now))
         signal.signal(signal.SIGHUP, lambda *_: later(self._reload_now))
+
+    def _stop_now(self) -> None:
+        with suppress(ReactorNotRunning):  # a second signal, while it stops
+            self._reactor.stop()
 
     def _reload_now(self) -> None:
         if self._daemon is not None:

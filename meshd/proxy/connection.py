@@ -208,6 +208,7 @@ class ClientConnection(Watcher):
         dialled = await plane.dialler.dial(target.host, target.port, choice.exit)
         label = _label(request.wishes, choice, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
+        origin.readable = dialled.readable
         try:
             meter.sent_up(request.size)
             self.begin_answer(200)
@@ -215,17 +216,14 @@ class ClientConnection(Watcher):
         except BaseException:
             origin.close()
             raise
-        return self._become_tunnel(request, admission, label, meter, origin, b"", dialled.readable)
+        return self._become_tunnel(request, admission, label, meter, origin, b"")
 
     async def _forward(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
         forwarding = Forwarding(self._plane, self, request, admission)
         upstream = await forwarding.run(meter, choice)
         if upstream is not None:
-            late = forwarding.late
             self._status = 101
-            return self._become_tunnel(
-                request, admission, forwarding.source, meter, upstream.wire, late, upstream.wire.readable
-            )
+            return self._become_tunnel(request, admission, forwarding.source, meter, upstream.wire, forwarding.late)
         return self._log(request, admission, "", request.keep and forwarding.uploaded, exit_label=forwarding.source)
 
     def _become_tunnel(
@@ -236,12 +234,8 @@ class ClientConnection(Watcher):
         meter: Meter,
         origin: Wire,
         late: bytes,
-        spoke: bool,
     ) -> bool:
-        """Both sockets belong to the tunnel from now on, and this connection is over but for its log line.
-
-        spoke: whether there may be more than late of the origin's.
-        """
+        """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
         plane = self._plane
         early, self.buffer = self.buffer, b""
         if early:
@@ -251,12 +245,12 @@ class ClientConnection(Watcher):
             raise Stopped(self._cut)
         record = TunnelRecord(plane, self._facts(request, admission, label), meter, self._began)
         self._meter = None
-        waiting = self.wire.readable
+        more = self.wire.readable, origin.readable
         client = self.wire.release()
         tunnel = Tunnel(plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.ended)
         meter.stop = tunnel.stopped
         meter.resume = tunnel.resume
-        tunnel.start(early=waiting, late=spoke)
+        tunnel.start(*more)
         return False
 
     async def _answer_internal(self, request: ProxyRequest, admission: Admission) -> bool:

@@ -168,11 +168,12 @@ class Race:
     def ready(self, fd: int, events: int) -> None:
         """An attempt has an outcome."""
         attempt, address = self._open[fd]
-        error = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            self._failed(fd, error)
-            self._next()
-        elif events & OUT and not events & GONE:  # a socket that has not begun to connect says both
+        if events & GONE:
+            error = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:  # a socket that has not begun to connect says that it is gone too
+                self._failed(fd, error)
+                self._next()
+        elif events & OUT:
             self._connected(fd, attempt, address, bool(events & ~OUT))
         self._tell()
 

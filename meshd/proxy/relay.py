@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from meshd.proxy.poll import OUT, Poller
+from meshd.proxy.poll import ENDING, OUT, Poller
 from meshd.proxy.wire import linger_none, shutdown
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Relay:
 class Flow:
     """One direction of a tunnel."""
 
-    __slots__ = ("blocked", "ended", "fast", "held", "pipe", "sink", "source", "upward")
+    __slots__ = ("blocked", "ended", "ending", "fast", "held", "pipe", "sink", "source", "upward")
 
     def __init__(self, source: int, sink: int, upward: bool, held: bytes) -> None:
         self.source = source
@@ -70,6 +70,8 @@ class Flow:
         """Whether the sink has to take bytes before more are read."""
         self.fast = False
         """Whether the last read was full, so that `splice` is worth a pipe."""
+        self.ending = False
+        """The source's end was announced: read until it comes, however little there is."""
         self.ended = False
         """The source's end was passed on."""
 
@@ -106,19 +108,22 @@ class Tunnel:
         relay.poller.hand_over(origin, self)
         relay.wheel.arm(self, relay.idle)
 
-    def start(self, *, early: bool, late: bool) -> None:
-        """Move what is there already; early, late: whether more may wait in the client's, the origin's socket."""
-        if self._down.held or late:
-            self._pump(self._down)
-        if (self._up.held or early) and self._ended is not None:
-            self._pump(self._up)
+    def start(self, client_readable: bool, origin_readable: bool) -> None:
+        """Move what was handed over, and what may wait in a socket since before it was."""
+        for flow, readable in ((self._down, origin_readable), (self._up, client_readable)):
+            flow.ending = readable  # its end may have been announced too
+            if (flow.held or readable) and self._ended is not None:
+                self._pump(flow)
 
     def ready(self, fd: int, events: int) -> None:
         """Edge-triggered: whatever may move is tried until it does not."""
         up, down = self._up, self._down
         reads, writes = (up, down) if fd == up.source else (down, up)
-        if events & ~OUT and not reads.blocked:
-            self._pump(reads)
+        if events & ~OUT:
+            if events & ENDING:
+                reads.ending = True
+            if not reads.blocked:
+                self._pump(reads)
         if events & OUT and writes.blocked and self._ended is not None:
             self._pump(writes)
 
@@ -149,6 +154,9 @@ class Tunnel:
             relay.poller.remove(source)
             os.close(source)
             flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
+        # Nothing may keep a tunnel and its meter alive through each other until a collection.
+        self._meter.stop = _over
+        self._meter.resume = None
         ended(reason)
 
     def _pump(self, flow: Flow) -> None:
@@ -181,6 +189,10 @@ class Tunnel:
                 self._pass_end(flow)
                 return
             budget -= moved
+            if moved < SMALL and flow.held and not flow.ending:
+                # A short read has emptied the socket: what comes later is announced anew.
+                self._write_held(flow)
+                return
         if self._ended is not None:
             self._relay.again(lambda: self._go_on(flow))
 
@@ -276,3 +288,7 @@ class Tunnel:
         linger_none(flow.source)
         linger_none(flow.sink)
         self.close("reset")
+
+
+def _over(refusal: Refusal) -> None:
+    """It has ended already."""

@@ -108,9 +108,7 @@ class ProxyRequest:
         framing = request_framing(head)
         if type(target) is AuthorityForm and framing != NO_BODY:
             raise BadMessage(400, "a CONNECT request has no body")
-        line = REQUEST_LINE.match(buffer)
-        block = buffer[line.end() : head.size] if line else b""
-        said = Said(head.minor, head.fields, block)
+        said = Said(head.minor, head.fields, buffer[buffer.find(b"\r\n", 2) + 2 : head.size])
         return cls(head.method, target, head.minor, head.size, framing=framing, said=said)
 
     def repeated(self, buffer: bytes, longest: int) -> ProxyRequest | None:

@@ -90,7 +90,8 @@ class Task:
     def _finish(self, error: BaseException | None) -> None:
         self.running = False
         self.over = True
-        self._ended(error)
+        ended, self._ended = self._ended, _heard  # or task and owner would keep each other until a collection
+        ended(error)
 
     def _await(self, deferred: Deferred[Any]) -> None:
         self._deferred = deferred
@@ -107,3 +108,7 @@ class Task:
                 self._step(self._coroutine.throw, result.value)
             else:
                 self._step(self._coroutine.send, None)
+
+
+def _heard(error: BaseException | None) -> None:
+    """The owner knows already."""

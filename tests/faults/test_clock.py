@@ -6,10 +6,10 @@ The daemon is a real one; what Python calls the time is moved by a module that i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import tempfile
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -114,7 +114,7 @@ class ClockTests(SynchronousTestCase):
         async def use_up() -> None:
             """The million bytes of a period."""
             for _ in range(100):
-                with suppress(Gone):  # cut in the middle of an answer
+                with contextlib.suppress(Gone):  # cut in the middle of an answer
                     if (await world.ask("/n/100000/m")).status == 509:
                         return
             raise AssertionError("the limit was never reached")

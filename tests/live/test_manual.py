@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
 import sys
 import unittest
-from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon
 from tests.support.manual import ROOT, examples, matches
+from tests.support.shell import Examples
 
 MESHD = f"""#!/bin/sh
 exec {sys.executable} -m meshd.cli.main "$@"
@@ -33,25 +31,20 @@ class ManualTests(SynchronousTestCase):
             if shutil.which(program) is None:
                 raise unittest.SkipTest(f"there is no {program} on this machine")
         daemon = LiveDaemon(self, None)
-        before = ""
+        typed = Examples(daemon.folder, self._environment(daemon))
+        self.addCleanup(typed.close)
         for example in examples((ROOT / name).read_text()):
             commands, shown = (self._here(daemon, text) for text in example)
-            printed = self._run(daemon, f"{before}\n{commands}")
-            if shown:
-                self.assertTrue(matches(shown, printed), f"{commands}\nprinted:\n{printed}")
-            else:
-                before += "".join(re.findall(r"^\w+=.*\n", commands, re.MULTILINE))
+            printed = typed.run(commands)
+            self.assertTrue(not shown or matches(shown, printed), f"{commands}\nprinted:\n{printed}")
 
     def _here(self, daemon: LiveDaemon, text: str) -> str:
         return text.replace("8443", str(daemon.api_port)).replace("31280", str(daemon.proxy_port))
 
-    def _run(self, daemon: LiveDaemon, script: str) -> str:
-        command = Path(daemon.folder) / "bin" / "meshd"
-        command.parent.mkdir(exist_ok=True)
+    def _environment(self, daemon: LiveDaemon) -> dict[str, str]:
+        """With a `meshd` of this tree, whether or not it is installed."""
+        command = daemon.folder / "bin" / "meshd"
+        command.parent.mkdir()
         command.write_text(MESHD)
         command.chmod(0o755)
-        environ = daemon.environ | {"PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"}
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=daemon.folder, env=environ, capture_output=True, text=True, timeout=60
-        )
-        return done.stdout + done.stderr
+        return daemon.environ | {"PATH": f"{command.parent}{os.pathsep}{daemon.environ['PATH']}"}

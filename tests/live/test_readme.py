@@ -8,27 +8,21 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import unittest
-from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import clean_environment, free_port
 from tests.support.manual import ROOT, Block, Example, blocks, examples, matches, tracked
+from tests.support.shell import STEP, Examples, Shell
 
 PORTS = (31280, 8443)
 INSTALLING = 300.0
-STEP = 60.0
-MARK = "an-example-has-ended"
 WARNING = "plugin cache"
 
 
@@ -61,79 +55,6 @@ def environment() -> dict[str, str]:
     return kept | {"PATH": os.pathsep.join(bare)}
 
 
-class Shell:
-    """A process whose output is read line by line while it runs; ended with all that it began."""
-
-    def __init__(self, command: Sequence[str], cwd: Path, *, user: str | None = None) -> None:
-        self.lines: list[str] = []
-        self._news = threading.Condition()
-        self.process = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment() | {"PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-            user=user,
-            extra_groups=[] if user else None,
-        )
-        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
-        self._reader.start()
-
-    def _read(self, stream: IO[str]) -> None:
-        for line in stream:
-            with self._news:
-                self.lines.append(line)
-                self._news.notify_all()
-
-    def wait_for(self, wanted: str, since: int, deadline: float) -> int:
-        """The position of the first line from since on with this in it.  AssertionError with what came instead."""
-        end = time.monotonic() + deadline
-        with self._news:
-            while True:
-                for at, line in enumerate(self.lines[since:], since):
-                    if wanted in line:
-                        return at
-                if time.monotonic() > end or not self._reader.is_alive():
-                    raise AssertionError(f"no {wanted!r} within {deadline} s:\n{''.join(self.lines[since:])}")
-                self._news.wait(0.2)
-
-    def type(self, text: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(text)
-        self.process.stdin.flush()
-
-    def close(self) -> None:
-        """Its whole group, which it leads."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
-        self._reader.join(5)
-        for stream in (self.process.stdin, self.process.stdout):
-            if stream is not None:
-                stream.close()
-
-
-class Examples:
-    """One bash that carries out example after example, as a reader does who types them in."""
-
-    def __init__(self, cwd: Path) -> None:
-        self.shell = Shell(["bash", "--norc"], cwd)
-
-    def run(self, commands: str) -> str:
-        """What they print, errors included."""
-        since = len(self.shell.lines)
-        self.shell.type(f"{commands}\nprintf '\\n{MARK}\\n'\n")
-        at = self.shell.wait_for(MARK, since, STEP)
-        return "".join(self.shell.lines[since:at])
-
-
 class ReadmeTests(SynchronousTestCase):
     """One installation serves them all."""
 
@@ -153,13 +74,13 @@ class ReadmeTests(SynchronousTestCase):
         cls.folder = Path(tempfile.mkdtemp(prefix="meshd-readme-", dir="/tmp"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         clone(cls.folder)
-        cls.daemon = Shell(["bash", "-c", marked(cls.page, "start").text], cls.folder)
+        cls.daemon = Shell(["bash", "-c", marked(cls.page, "start").text], cls.folder, environment())
         cls.addClassCleanup(cls.daemon.close)
         at = cls.daemon.wait_for("try it: ", 0, INSTALLING)
         cls.announced = "".join(cls.daemon.lines[: at + 1])
         cls.daemon.wait_for("API on ", 0, STEP)
-        cls.typed = Examples(cls.folder)
-        cls.addClassCleanup(cls.typed.shell.close)
+        cls.typed = Examples(cls.folder, environment())
+        cls.addClassCleanup(cls.typed.close)
 
     def test_the_first_command_announces_what_is_shown(self) -> None:
         """Before its log begins: where it listens, the password, the line to try."""
@@ -170,8 +91,8 @@ class ReadmeTests(SynchronousTestCase):
         """Offline too, since meshd answers that name itself."""
         line = self.announced.splitlines()[-1].removeprefix("try it: ")
         shown = after(self.page, after(self.page, marked(self.page, "start")))
-        done = subprocess.run(["bash", "-c", line], env=environment(), capture_output=True, text=True, timeout=STEP)
-        self.assertTrue(matches(shown.text, done.stdout), done.stdout + done.stderr)
+        printed = self.typed.run(line.replace("curl", "curl -s", 1))  # no progress: its output is a pipe here
+        self.assertTrue(matches(shown.text, printed), printed)
 
     def test_the_first_hour(self) -> None:
         """Every example, in its order, in one shell, prints what is shown."""
@@ -214,7 +135,9 @@ class ReadmeTests(SynchronousTestCase):
         os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
         flags = ["--proxy", f"tcp:{free_port()}", "--api", f"tcp:{free_port()}"]
         run = "from twisted.scripts.twistd import run; run()"
-        shell = Shell([*python, "-c", run, "--nodaemon", "--pidfile=", "meshd", *flags], folder, user="nobody")
+        shell = Shell(
+            [*python, "-c", run, "--nodaemon", "--pidfile=", "meshd", *flags], folder, environment(), user="nobody"
+        )
         try:
             shell.wait_for("API on ", 0, STEP)
         finally:

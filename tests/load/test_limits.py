@@ -87,7 +87,11 @@ class LimitTests(SynchronousTestCase):
         received = sum(up + down for account, _, up, down in self.book.done if account != "other")
         stored = until(lambda: (total := self.daemon.total(limited)) >= LIMIT and total, "the bytes are billed")
         figure(
-            f"{reason} ({self._kind})", overshoot=stored - LIMIT, store=stored, clients=received, undelivered=stored - received
+            f"{reason} ({self._kind})",
+            overshoot=stored - LIMIT,
+            store=stored,
+            clients=received,
+            undelivered=stored - received,
         )
         # One process knows all that is counted: the last write may be of a whole slice, in fact none is past the limit.
         self.assertLessEqual(stored - LIMIT, 4 * 1024 * 1024)
@@ -104,7 +108,9 @@ class LimitTests(SynchronousTestCase):
             self.book.close(counted)
         took = max(closed for _, closed in ends) - max(last for last, _ in ends)
         spread = max(closed for _, closed in ends) - min(closed for _, closed in ends)
-        figure(f"{reason} ({self._kind})", last_end_after_last_byte=milliseconds(took), ends_spread=milliseconds(spread))
+        figure(
+            f"{reason} ({self._kind})", last_end_after_last_byte=milliseconds(took), ends_spread=milliseconds(spread)
+        )
         self.assertLess(took, WITHIN)
         self.assertLess(spread, WITHIN)
         for who in pulling:

@@ -51,7 +51,7 @@ class TunnelCase(SynchronousTestCase):
             late=late,
             ended=self.ended.append,  # type: ignore[arg-type]
         )
-        tunnel.start(early=True, late=True)
+        tunnel.start(True, True)
         return tunnel
 
     def step(self) -> None:

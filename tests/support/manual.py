@@ -19,6 +19,7 @@ _VARYING = (
     (re.compile(r"(?<=password )( *)[0-9A-Za-z]{21}"), r" *[0-9A-Za-z]{21}"),
     (re.compile(r"(?<=-U admin:)[0-9A-Za-z]{21}"), r"[0-9A-Za-z]{21}"),
     (re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d"), r"\\d{4}-\\d\\d-\\d\\d\1\\d\\d:\\d\\d:\\d\\d"),
+    (re.compile(r"(?<=since )\d{4}-\d\d-\d\d"), r"\\d{4}-\\d\\d-\\d\\d"),
 )
 """What is another at each run: how the manual shows it, and what stands for it."""
 

@@ -160,14 +160,14 @@ NASTY = [
     b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Host: other.test\r\n", b"\r\n\r\n", b"0\r\n\r\n",
     b"Connection: host, content-length\r\n", b"HTTP/1.1", b"X-ProxyMesh-IP: a\r\n", heads.HIDDEN,
 ]  # fmt: skip
-SEEDS = [text for _, text, _ in heads.accepted()] + [text for _, text in heads.refused() if len(text) < 1000]
+SEEDS = [text for _, text, _ in heads.accepted()]
 
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A head of the corpus with up to four things put in, taken out or put in the place of others."""
+    """A clear one with up to three things put in, taken out or put in the place of others."""
     data = draw(st.sampled_from(SEEDS))
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(data)))
         taken = draw(st.integers(0, 3))
         put = draw(st.sampled_from([b"", *NASTY]))
@@ -177,7 +177,7 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 class MutationTest(SmugglingCase):
     @settings(
-        max_examples=300,
+        max_examples=1000,
         deadline=None,
         derandomize=True,
         database=None,
@@ -189,22 +189,13 @@ class MutationTest(SmugglingCase):
         origin = self.world.origin
         origin.forget()
         answers = played(filled(data))
-        forwarded = [answer for answer in answers if not answer.own and answer.field("x-proxymesh-ip")]
-        seen = 0
+        forwarded = [answer for answer in answers if answer.field("x-proxymesh-ip") is not None]
         for connection in self.connections():
-            if connection.requests:
-                whole = b"".join(request.raw for request in connection.requests)
-                reading = read_as_request(whole)
-                if "Invalid method" in reading.fault:
-                    continue
+            whole = b"".join(request.raw for request in connection.requests)
+            reading = read_as_request(whole)
+            if "InvalidMethod" not in reading.fault:  # llhttp knows some methods only
                 self.assertEqual((reading.fault, reading.messages), ("", len(connection.requests)), data)
-                seen += reading.messages
-                for request in connection.requests:
-                    self.assert_clean(request.fields, data)
-            rest = bytes(connection.received)[sum(len(request.raw) for request in connection.requests) :]
-            if rest:
-                reading = read_as_request(rest)
-                self.assertEqual((reading.messages, reading.fault), (0, ""), data)
-        if not any(answer.status == 200 and answer.field("x-proxymesh-ip") is None for answer in answers):
-            self.assertLessEqual(len(forwarded) - seen, 1, data)
-            self.assertLessEqual(seen, max(1, len(forwarded)), data)
+            for request in connection.requests:
+                self.assert_clean(request.fields, data)
+            self.assertEqual(read_as_request(bytes(connection.received)[len(whole) :]).messages, 0, data)
+        self.assertEqual(len(self.world.origin.requests), len(forwarded), data)
