@@ -31,14 +31,12 @@ ATTEMPT_DELAY = 0.25
 ADDRESSES = 8
 """The most addresses of one name that are tried."""
 
-KEEP_ALIVE = (
+PREPARED = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
-"""A peer that vanished without a word is noticed after two minutes."""
+"""A probe a minute keeps the middleboxes on the way awake; an origin that vanished is the idle timeout's business."""
 
 BIND_ADDRESS_NO_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT: connect chooses the port, so that an address serves 28,000 connections to each origin."""
@@ -222,7 +220,7 @@ class Race:
         return True
 
     def _prepare(self, attempt: socket.socket) -> None:
-        for level, option, value in KEEP_ALIVE:
+        for level, option, value in PREPARED:
             attempt.setsockopt(level, option, value)
         if self._source:
             attempt.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)

@@ -13,10 +13,18 @@ from twisted.logger import Logger
 from meshd.model import Refusal
 from meshd.proxy import replies
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.dial import KEEP_ALIVE
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.poll import IN
 from meshd.proxy.wire import Wire
+
+INHERITED = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+"""What accepted sockets take over from their listener: a client that vanished is noticed in two minutes."""
 
 ACCEPTS = 64
 """Connections taken at one wake-up, so that a burst costs one and established ones still get their turn."""
@@ -48,8 +56,8 @@ class Acceptor:
         self._reported = -REPORT
         listener.setblocking(False)
         if listener.family != socket.AF_UNIX:
-            for level, option, value in KEEP_ALIVE:
-                listener.setsockopt(level, option, value)  # accepted sockets inherit them
+            for level, option, value in INHERITED:
+                listener.setsockopt(level, option, value)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
 
     def start(self) -> None:

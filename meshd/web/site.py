@@ -48,6 +48,8 @@ class Bounds:
 class ApiSite(Site):
     """A factory of ApiChannels.  Its log goes through twisted.logger; a query or a credential is never in it."""
 
+    noisy = False
+
     def __init__(self, api: Api, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate) -> None:
         super().__init__(
             api.resource(), requestFactory=LimitedRequest, timeout=0, reactor=reactor, parsePOSTFormSubmission=False

@@ -38,7 +38,8 @@ class Drip(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._outcomes[self._status] += 1
-        self.over.set_result(None)
+        if not self.over.done():  # as it is when all of it ends
+            self.over.set_result(None)
 
 
 async def _attack(port: int, count: int, pause: float, outcomes: Counter[int]) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import socket
 import time
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,7 +24,7 @@ SLACK = 2.0
 
 class ShutdownTests(SynchronousTestCase):
     def test_sigterm_lets_tunnels_end_and_counts_them(self) -> None:
-        """Half of fifty end by themselves while it drains, half are ended when it is over; exit 0; every byte billed."""
+        """Half of fifty end by themselves while it drains, half when it is over; exit 0; every byte billed."""
         world = World(self, f"[timeouts]\ndrain = {DRAIN}\n")
 
         async def scenario() -> None:
@@ -161,8 +162,8 @@ async def _end_of(sock: socket.socket) -> None:
 
 async def _gone(client_port: str, proxy_port: int) -> bool:
     """Whether no process owns the proxy's socket to that client port; the kernel may keep it for a minute yet."""
-    with open("/proc/net/tcp") as table, open("/proc/net/tcp6") as table6:
-        rows = [row.split() for row in [*table, *table6]]
+    tables = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+    rows = [row.split() for table in tables for row in table.read_text().splitlines()]
     ours = f":{proxy_port:04X}"
     inodes = {row[9] for row in rows if row[1].endswith(ours) and row[2].endswith(f":{client_port}")}
     return inodes <= {"0"}

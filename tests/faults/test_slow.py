@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
@@ -106,30 +107,20 @@ class SlowTests(SynchronousTestCase):
             self._judge(without, with_them)
 
     async def _slowhttptest(self, tool: str, options: list[str], said: list[str]) -> None:
+        connections, seconds = str(READERS * 4), str(int(SECONDS + STARTING) + 1)
         origin = f"http://127.0.0.1:{self.attacked.http}/n/1000000/m"
-        command = [
-            tool,
-            *options,
-            "-c",
-            str(READERS * 4),
-            "-r",
-            str(READERS * 4),
-            "-l",
-            str(int(SECONDS + STARTING) + 1),
-            "-p",
-            "2",
-        ]
-        process = await asyncio.create_subprocess_exec(
-            *command, "-u", origin, "-d", f"127.0.0.1:{self.world.daemon.proxy_port}", stdout=subprocess.PIPE
-        )
-        try:
-            out, _ = await process.communicate()
-            said.append(out.decode(errors="replace"))
-            await asyncio.Event().wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
+        through = f"127.0.0.1:{self.world.daemon.proxy_port}"
+        command = [tool, *options, "-c", connections, "-r", connections, "-l", seconds, "-u", origin, "-d", through]
+        with tempfile.TemporaryFile("w+") as out:
+            process = await asyncio.create_subprocess_exec(*command, stdout=out)
+            try:
+                await asyncio.Event().wait()
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    process.terminate()
                 await process.wait()
+                out.seek(0)
+                said.append(out.read())
 
     def _compare(self, attack: object) -> tuple[Book, Book]:
         """The others' work without and with the attack."""

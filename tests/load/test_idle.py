@@ -17,7 +17,7 @@ from tests.support.load import Book, Bytes, Client, Link, basic, countdown, crow
 CLIENTS = 100
 REQUESTS = sized(4_000, 40_000)
 RESERVE = 128 + 2 * CLIENTS + 160
-"""Descriptors of the daemon that are not for idle tunnels: its own, the working clients', kept connections to origins."""
+"""Descriptors of the daemon that are not for idle tunnels: its own, the working clients', kept ones to origins."""
 GENEROUS = 10
 """Times the other p99; what is asked for is 3, which a machine that does other work at the same time may miss."""
 

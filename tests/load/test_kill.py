@@ -50,7 +50,7 @@ class KillTests(SynchronousTestCase):
             for seed in range(CLIENTS)
         ]
         work = asyncio.ensure_future(crowd(clients, lambda: True))
-        while len(book.done) < CLIENTS:
+        while len(book.done) < CLIENTS:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await asyncio.sleep(seconds)
         daemon.kill()

