@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredLock, succeed
 from twisted.internet.error import ReactorNotRunning
 from twisted.logger import Logger
 from twisted.python import usage
@@ -100,6 +100,7 @@ class MeshdService(Service):
         self._reload = reload
         self._daemon: Daemon | None = None
         self._starting: Deferred[None] | None = None
+        self._reloads = DeferredLock()
 
     def startService(self) -> None:
         super().startService()
@@ -131,9 +132,12 @@ class MeshdService(Service):
             self._reactor.stop()
 
     def _reload_now(self) -> None:
-        if self._daemon is not None:
-            reloading = Deferred.fromCoroutine(self._daemon.reload())
-            reloading.addErrback(lambda failure: self.log.failure("reloading failed", failure))
+        """One after the other: a listener that one reload closes may be what the next opens."""
+        reloading = self._reloads.run(self._reload_once)
+        reloading.addErrback(lambda failure: self.log.failure("reloading failed", failure))
+
+    def _reload_once(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._daemon.reload()) if self._daemon is not None else succeed(None)
 
     def _failed(self, failure: Failure) -> None:
         """A start that failed ends the process with status 1, which twistd offers no other way to say."""

@@ -28,7 +28,7 @@ WARNING = "plugin cache"
 
 def taken() -> list[int]:
     """Of the ports that the README speaks of."""
-    found = []
+    found: list[int] = []
     for port in PORTS:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

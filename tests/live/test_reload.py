@@ -161,15 +161,20 @@ class GoodReloadTests(ReloadCase):
         daemon.wait_for_log("settings reloaded", since=since)
 
     def test_signals_in_a_burst_end_in_what_the_file_says_last(self) -> None:
-        """With a listener more and a listener less each time."""
-        extra = free_port()
-        both = plain(f'[proxy]\nlisten = ["tcp:{daemon.proxy_port}", "tcp:{extra}"]\n')
-        for config in (both, plain()) * 5:
+        """With a listener more and a listener less each time; none is taken for somebody else's."""
+        extra, last = free_port(), free_port()
+        more, most = (
+            plain(f"[proxy]\nlisten = {[f'tcp:{each}' for each in (daemon.proxy_port, *ports)]}\n")
+            for ports in ([extra], [extra, last])
+        )
+        since = daemon.log_position
+        for config in (*(plain(), more) * 10, most):
             daemon.configure(config)
             daemon.signal(signal.SIGHUP)
-        self.taken(both)
+        until(lambda: listens(last), "the last file is in force")
         self.assertTrue(listens(extra))
         self.assertEqual(self.facts(daemon.proxy_port)["proxy"], "local")
+        self.assertNotIn("not reloaded", "".join(daemon.log_lines(since)))
 
 
 class BadReloadTests(ReloadCase):

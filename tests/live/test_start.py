@@ -336,6 +336,22 @@ class GoodAfterBadTests(SynchronousTestCase):
         with socket.create_server(("127.0.0.1", daemon.proxy_port)):
             self.assertEqual(daemon.failed_start()[0], 1)
         daemon.start()
+        self.check_carries(daemon)
+
+    def test_a_fresh_postgresql_database_is_all_it_takes(self) -> None:
+        """The same first start, and a second one on the same database."""
+        server = postgres.server()
+        database = server.new_database()
+        self.addCleanup(server.drop, database)
+        daemon = LiveDaemon(self, store=server.url(database, tcp=True))
+        self.check_carries(daemon)
+        daemon.restart()
+        self.check_carries(daemon)
+        self.assertEqual(daemon.terminate(), 0)
+        booked = sum(line["up"] + line["down"] for line in daemon.exchanges())
+        self.assertEqual((daemon.totals()), {"admin": booked})
+
+    def check_carries(self, daemon: LiveDaemon) -> None:
         self.assertTrue(daemon.root_password)
         origin = RecordingOrigin(self)
         self.assertEqual(Raw(self, daemon.proxy_port).get(origin.url(), basic("admin", daemon.root_password)), 200)

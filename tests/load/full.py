@@ -1,4 +1,4 @@
-"""Every check of load and faults in its full size: `python -m tests.load.full [FILE]`; figures are added to the file."""
+"""All checks of load and faults in full size: `python -m tests.load.full [FILE]`; it adds figures to FILE."""
 
 from __future__ import annotations
 

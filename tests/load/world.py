@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 
 from tests.support.daemon import LiveDaemon, until
 from tests.support.load import Credential, basic, bearer
@@ -44,10 +45,8 @@ class People:
 
     def settle(self, expected: dict[str, int], deadline: float = 15.0) -> dict[str, int]:
         """The store's totals, once they are these; what they are at last, where they never are."""
-        try:
+        with suppress(AssertionError):
             until(lambda: self.stored() == expected, "the store has what clients counted", deadline)
-        except AssertionError:
-            pass
         return self.stored()
 
     def logged(self) -> Counter[str]:

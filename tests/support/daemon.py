@@ -191,8 +191,10 @@ class LiveDaemon:
     def configure(self, config: str) -> None:
         """Write the settings file; a running daemon reads it at `reload`."""
         self.config_file = self.folder / "meshd.toml"
-        self.config_file.touch(mode=0o600)
-        self.config_file.write_text(completed(config, self._defaults()))
+        draft = self.folder / "meshd.toml.new"
+        draft.touch(mode=0o600)
+        draft.write_text(completed(config, self._defaults()))
+        draft.replace(self.config_file)  # whole or not at all, for a daemon that reads at that moment
 
     def _defaults(self) -> dict[str, dict[str, str]]:
         store = {"store": {"url": json.dumps(self._store)}} if self._store else {}
@@ -322,6 +324,11 @@ class LiveDaemon:
     def log_position(self) -> int:
         """For `since` of wait_for_log."""
         return len(self._lines)
+
+    def log_lines(self, since: int = 0) -> list[str]:
+        """After that position."""
+        with self._news:
+            return self._lines[since:]
 
     def wait_for_log(self, wanted: str | re.Pattern[str], *, since: int = 0, deadline: float = 10.0) -> str:
         """The first line with this in it, after the position since.  AssertionError when it does not come."""

@@ -55,7 +55,9 @@ class Shell:
                     if wanted in line:
                         return at
                 if time.monotonic() > end or not self._reader.is_alive():
-                    raise AssertionError(f"no {wanted!r} within {deadline} s, or before the end:\n{''.join(self.lines[since:])}")
+                    raise AssertionError(
+                        f"no {wanted!r} within {deadline} s, or before the end:\n{''.join(self.lines[since:])}"
+                    )
                 self._news.wait(0.2)
 
     def type(self, text: str) -> None:

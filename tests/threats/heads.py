@@ -202,7 +202,7 @@ _CHUNKS = {
 
 
 def refused() -> Iterator[tuple[str, bytes]]:
-    """Heads of which nothing may reach the origin.  A request is hidden behind each, where somebody might see a body."""
+    """Heads of which nothing may reach the origin.  Behind each a request is hidden, where some would see a body."""
     for what, fields in (_LENGTHS | _CODINGS).items():
         yield what, POST + fields + b"\r\n" + BODY + HIDDEN
     for what, fields in _FIELDS.items():
@@ -234,12 +234,16 @@ def accepted() -> Iterator[tuple[str, bytes, list[tuple[str, str, bytes]]]]:
     posted = [("POST", "/sent", b"hello")]
     yield "a plain one", GET + b"\r\n", sent
     yield "an empty line before it", b"\r\n" + GET + b"\r\n", sent
-    yield "a request in a body with a length", POST + b"Content-Length: %d\r\n\r\n" % len(hidden) + hidden, [
-        ("POST", "/sent", hidden)
-    ]
-    yield "a request in a chunk", POST + CHUNKED + b"\r\n%x\r\n" % len(hidden) + hidden + b"\r\n0\r\n\r\n", [
-        ("POST", "/sent", hidden)
-    ]
+    yield (
+        "a request in a body with a length",
+        POST + b"Content-Length: %d\r\n\r\n" % len(hidden) + hidden,
+        [("POST", "/sent", hidden)],
+    )
+    yield (
+        "a request in a chunk",
+        POST + CHUNKED + b"\r\n%x\r\n" % len(hidden) + hidden + b"\r\n0\r\n\r\n",
+        [("POST", "/sent", hidden)],
+    )
     yield "a body with GET", GET + b"Content-Length: %d\r\n\r\n" % len(hidden) + hidden, [("GET", "/sent", hidden)]
     yield "a length of nothing", POST + b"Content-Length: 0\r\n\r\n", [("POST", "/sent", b"")]
     yield "a length with zeros before it", POST + b"Content-Length: 0005\r\n\r\nhello", posted
@@ -260,9 +264,11 @@ def accepted() -> Iterator[tuple[str, bytes, list[tuple[str, str, bytes]]]]:
     yield "dots in the path", GET.replace(b"/sent", b"/a/../b//c") + b"\r\n", [("GET", "/a/../b//c", b"")]
     yield "OPTIONS of the server", b"OPTIONS http://@O HTTP/1.1\r\nHost: @O\r\n\r\n", [("OPTIONS", "*", b"")]
     yield "an unknown method", GET.replace(b"GET", b"FR-OB!") + b"\r\n", [("FR-OB!", "/sent", b"")]
-    yield "a field that looks like a coding", POST + b"X-Transfer-Encoding: chunked\r\nTransfer_Encoding: x\r\n\r\n", [
-        ("POST", "/sent", b"")
-    ]
+    yield (
+        "a field that looks like a coding",
+        POST + b"X-Transfer-Encoding: chunked\r\nTransfer_Encoding: x\r\n\r\n",
+        [("POST", "/sent", b"")],
+    )
     yield "HTTP/1.0 without a Host", b"GET http://@O/sent HTTP/1.0\r\n\r\n", sent
     yield "HTTP/1.0 with a length", POST.replace(b"1.1", b"1.0") + b"Content-Length: 5\r\n\r\nhello", posted
     yield "two in a row", GET + b"\r\n" + POST + b"Content-Length: 5\r\n\r\nhello", [*sent, *posted]

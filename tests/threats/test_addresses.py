@@ -12,27 +12,124 @@ from tests.support.origin import RecordingOrigin
 from tests.threats.support import PASSWORD, Names, Talk, ask, basic, connect, get, world
 
 # Each means an address that is refused by default.
-LOOPBACK = (
-    "127.0.0.1 127.0.0.1. 127.1 127.0.1 127.255.255.254 localhost LOCALHOST. www.localhost 0177.0.0.1 0177.1 "
-    "0x7f.0.0.1 0x7f.1 0x7F000001 2130706433 017700000001 00000177.0.0.1 0.0.0.0 0 0x0 00 "
-    "[::1] [0:0:0:0:0:0:0:1] [::0001] [::] [::ffff:127.0.0.1] [::FFFF:7F00:1] [0:0:0:0:0:ffff:127.0.0.1] "
-    "[::127.0.0.1] [::7f00:1] [64:ff9b::127.0.0.1] [64:ff9b::7f00:1] [2002:7f00:1::] [2002:7f00:0001::1] "
-    "[::ffff:0:127.0.0.1]"
-).split()
-INTERNAL = (
-    "10.0.0.1 10.1 012.0.0.1 0xa.0.0.1 167772161 172.16.0.1 172.31.255.255 192.168.0.1 0300.0250.0.1 3232235521 "
-    "100.64.0.1 169.254.169.254 0251.0376.0251.0376 0xa9fea9fe 2852039166 169.254.43518 169.16689662 "
-    "100.100.100.200 192.0.0.192 198.18.0.1 224.0.0.1 239.255.255.250 240.0.0.1 255.255.255.255 0.1.2.3 192.0.2.1 "
-    "[fc00::1] [fd00:ec2::254] [fe80::1] [fec0::1] [ff02::1] [2001:db8::1] [100::1] [2001::1] [64:ff9b:1::1] "
-    "[::ffff:169.254.169.254] [::ffff:a9fe:a9fe] [64:ff9b::a9fe:a9fe] [2002:a9fe:a9fe::] [::ffff:10.0.0.1]"
-).split()
-NO_HOSTS = (
-    "[127.0.0.1] [::1%25lo] [fe80::1%eth0] [v1.::1] [::1 ::1] [] 127.0.0.1%00 127.0.0.1%2e 127%2e0.0.1 user@127.0.0.1 "
-    "public.test@127.0.0.1 127.0.0.1\\@public.test 127.0.0.1#public.test ..127.0.0.1 127..1 .localhost [[::1]] "
-    "127.0.0.1,public.test 127.0.0.1;x \u2460\u2461\u2466.0.0.1 127\u30020\u30020\u30021 l\u00f6calhost "
-    "\uff11\uff12\uff17.0.0.1 0x7f.0.0.1\t 127.0.0.1'"
-).split(" ")
-NO_ADDRESSES = "127.0.0.256 256.1 0x 0x7g.1 08.0.0.1 1.2.3.4.5 4294967296 0x100000000 127.0.0.0x1g public.0x7f".split()
+LOOPBACK = [
+    "127.0.0.1",
+    "127.0.0.1.",
+    "127.1",
+    "127.0.1",
+    "127.255.255.254",
+    "localhost",
+    "LOCALHOST.",
+    "www.localhost",
+    "0177.0.0.1",
+    "0177.1",
+    "0x7f.0.0.1",
+    "0x7f.1",
+    "0x7F000001",
+    "2130706433",
+    "017700000001",
+    "00000177.0.0.1",
+    "0.0.0.0",
+    "0",
+    "0x0",
+    "00",
+    "[::1]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::0001]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::FFFF:7F00:1]",
+    "[0:0:0:0:0:ffff:127.0.0.1]",
+    "[::127.0.0.1]",
+    "[::7f00:1]",
+    "[64:ff9b::127.0.0.1]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "[2002:7f00:0001::1]",
+    "[::ffff:0:127.0.0.1]",
+]
+INTERNAL = [
+    "10.0.0.1",
+    "10.1",
+    "012.0.0.1",
+    "0xa.0.0.1",
+    "167772161",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.168.0.1",
+    "0300.0250.0.1",
+    "3232235521",
+    "100.64.0.1",
+    "169.254.169.254",
+    "0251.0376.0251.0376",
+    "0xa9fea9fe",
+    "2852039166",
+    "169.254.43518",
+    "169.16689662",
+    "100.100.100.200",
+    "192.0.0.192",
+    "198.18.0.1",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "0.1.2.3",
+    "192.0.2.1",
+    "[fc00::1]",
+    "[fd00:ec2::254]",
+    "[fe80::1]",
+    "[fec0::1]",
+    "[ff02::1]",
+    "[2001:db8::1]",
+    "[100::1]",
+    "[2001::1]",
+    "[64:ff9b:1::1]",
+    "[::ffff:169.254.169.254]",
+    "[::ffff:a9fe:a9fe]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[2002:a9fe:a9fe::]",
+    "[::ffff:10.0.0.1]",
+]
+NO_HOSTS = [
+    "[127.0.0.1]",
+    "[::1%25lo]",
+    "[fe80::1%eth0]",
+    "[v1.::1]",
+    "[::1",
+    "::1]",
+    "[]",
+    "127.0.0.1%00",
+    "127.0.0.1%2e",
+    "127%2e0.0.1",
+    "user@127.0.0.1",
+    "public.test@127.0.0.1",
+    "127.0.0.1\\@public.test",
+    "127.0.0.1#public.test",
+    "..127.0.0.1",
+    "127..1",
+    ".localhost",
+    "[[::1]]",
+    "127.0.0.1,public.test",
+    "127.0.0.1;x",
+    "①②⑦.0.0.1",
+    "127。0。0。1",
+    "löcalhost",
+    "\uff11\uff12\uff17.0.0.1",
+    "0x7f.0.0.1\t",
+    "127.0.0.1'",
+]
+NO_ADDRESSES = [
+    "127.0.0.256",
+    "256.1",
+    "0x",
+    "0x7g.1",
+    "08.0.0.1",
+    "1.2.3.4.5",
+    "4294967296",
+    "0x100000000",
+    "127.0.0.0x1g",
+    "public.0x7f",
+]
 
 STRICT = """
 [destinations]
@@ -48,8 +145,8 @@ daemon: LiveDaemon
 decoy: socket.socket
 
 
-def setUpModule() -> None:  # noqa: N802
-    global names, daemon, decoy
+def setUpModule() -> None:
+    global names, daemon, decoy  # noqa: PLW0603
     names = Names()
     daemon = LiveDaemon(config=STRICT.format(servers=names.address))
     daemon.account("alice", PASSWORD)
@@ -57,7 +154,7 @@ def setUpModule() -> None:  # noqa: N802
     decoy.setblocking(False)
 
 
-def tearDownModule() -> None:  # noqa: N802
+def tearDownModule() -> None:
     daemon.close()
     decoy.close()
 
@@ -101,7 +198,9 @@ class DestinationTest(SynchronousTestCase):
 
     def test_threat_02_names(self) -> None:
         """A name is no better than the addresses it has, IPv4 or IPv6."""
-        for number, address in enumerate(("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "64:ff9b::a00:1")):
+        for number, address in enumerate(
+            ("127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1", "64:ff9b::a00:1")
+        ):
             names.say(f"name{number}.test", (address,))
             self.assert_refused(f"name{number}.test", 403, "acl-private")
 
@@ -166,11 +265,34 @@ class DestinationTest(SynchronousTestCase):
 
     def test_threat_04_authorities(self) -> None:
         """A CONNECT without a port, with half a port, or with anything else beside host and port is malformed."""
-        for authority in (
-            "h.test h.test: :443 h.test:0 h.test:00443 h.test:65536 h.test:999999 h.test:+443 h.test:-1 h.test:4a3 "
-            "h.test:443:443 h.test:443/ /h.test:443 http://h.test:443 http://h.test/ ::1:443 [::1] [::1]443 [::1]: * / "
-            "u:p@h.test:443 h.test:443?x h.test:443#x h_.test\x00:443 h.test:\uff14\uff14\uff13"
-        ).split(" "):
+        for authority in [
+            "h.test",
+            "h.test:",
+            ":443",
+            "h.test:0",
+            "h.test:00443",
+            "h.test:65536",
+            "h.test:999999",
+            "h.test:+443",
+            "h.test:-1",
+            "h.test:4a3",
+            "h.test:443:443",
+            "h.test:443/",
+            "/h.test:443",
+            "http://h.test:443",
+            "http://h.test/",
+            "::1:443",
+            "[::1]",
+            "[::1]443",
+            "[::1]:",
+            "*",
+            "/",
+            "u:p@h.test:443",
+            "h.test:443?x",
+            "h.test:443#x",
+            "h_.test\x00:443",
+            "h.test:\uff14\uff14\uff13",
+        ]:
             answer = ask(daemon, f"CONNECT {authority} HTTP/1.1\r\n".encode() + basic("alice") + b"\r\n")
             self.assertEqual((answer.status, answer.why), (400, "bad-request"), authority)
 

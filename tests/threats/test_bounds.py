@@ -13,8 +13,8 @@ from tests.threats.support import PASSWORD, Talk, ask, basic, connect, get
 
 CONFIG = """
 [timeouts]
-head = 1.5
-idle = 1.5
+head = 2.5
+idle = 2.5
 half_closed = 0.5
 keep_alive = 1
 [limits]
@@ -26,15 +26,15 @@ daemon: LiveDaemon
 origin: RecordingOrigin
 
 
-def setUpModule() -> None:  # noqa: N802
-    global daemon, origin
+def setUpModule() -> None:
+    global daemon, origin  # noqa: PLW0603
     daemon = LiveDaemon(config=CONFIG)
-    for name in ("alice", "bob", "carol"):
+    for name in ("alice", "bob", "carol", "client", "origin"):
         daemon.account(name, PASSWORD)
     origin = RecordingOrigin()
 
 
-def tearDownModule() -> None:  # noqa: N802
+def tearDownModule() -> None:
     daemon.close()
     origin.close()
 
@@ -62,7 +62,7 @@ class SlowTest(SynchronousTestCase):
                     continue
             took = time.monotonic() - begun
             self.assertTrue(data.startswith(b"HTTP/1.1 408 "), data)
-            self.assertTrue(1.2 < took < 3.0, took)
+            self.assertTrue(2.2 < took < 4.0, took)
             silent.send(b"")
             answer = silent.answer()
             self.assertTrue(answer is None or answer.status == 408, answer)
@@ -112,7 +112,7 @@ class SlowTest(SynchronousTestCase):
         begun = time.monotonic()
         early = 0
         for talk in strangers:
-            talk.sock.settimeout(max(0.01, begun + 1.45 - time.monotonic()))
+            talk.sock.settimeout(max(0.01, begun + 2.2 - time.monotonic()))
             try:
                 answer = talk.answer()
             except TimeoutError:
@@ -130,7 +130,7 @@ class HalfOpenTest(SynchronousTestCase):
         self.addCleanup(self.listener.close)
         self.authority = f"127.0.0.1:{self.listener.getsockname()[1]}"
 
-    def tunnel(self, name: str = "carol") -> tuple[Talk, socket.socket]:
+    def tunnel(self, name: str) -> tuple[Talk, socket.socket]:
         talk = Talk(daemon)
         self.addCleanup(talk.sock.close)
         self.assertEqual(talk.ask(connect(self.authority, basic(name)), "CONNECT").status, 200)
@@ -142,7 +142,7 @@ class HalfOpenTest(SynchronousTestCase):
     def test_threat_19_half_open(self) -> None:
         """One side's end is passed on; the other may go on for a while and is then ended, counted to the last byte."""
         for half in ("client", "origin"):
-            talk, far = self.tunnel()
+            talk, far = self.tunnel(half)
             ended, other = (talk.sock, far) if half == "client" else (far, talk.sock)
             ended.sendall(b"last words")
             ended.shutdown(socket.SHUT_WR)
@@ -152,21 +152,19 @@ class HalfOpenTest(SynchronousTestCase):
             other.sendall(b"still here")
             self.assertEqual(ended.recv(100), b"still here")
             self.assertEqual(ended.recv(100), b"")
-            self.assertTrue(0.4 < time.monotonic() - begun < 1.4, half)
+            self.assertTrue(0.4 < time.monotonic() - begun < 2.4, half)
             line = until(
-                lambda: next((each for each in daemon.exchanges() if each.get("username") == "carol"), None), "its line"
+                lambda half=half: next((each for each in daemon.exchanges() if each.get("username") == half), None)
             )
             self.assertEqual(line["reason"], "idle-timeout")
-            daemon.cli("account", "delete", "carol")
-            daemon.account("carol", PASSWORD)
-            (daemon.data_dir / "exchanges.log").write_text("")
+            self.assertEqual(sorted((line["up"], line["down"]))[0] % 10, 0, line)
 
     def test_threat_19_idle(self) -> None:
         """A tunnel that moves nothing is ended on both sides after the idle time."""
         talk, far = self.tunnel("alice")
         begun = time.monotonic()
         self.assertEqual((far.recv(1), talk.rest()), (b"", b""))
-        self.assertTrue(1.2 < time.monotonic() - begun < 3, time.monotonic() - begun)
+        self.assertTrue(2.2 < time.monotonic() - begun < 4, time.monotonic() - begun)
 
 
 class NumbersTest(SynchronousTestCase):

@@ -120,7 +120,7 @@ class HostileOriginTest(SynchronousTestCase):
             self.assertEqual([talk.answer().status for _ in range(17)], [103] * 16 + [502])
 
     def test_threat_36_truncated(self) -> None:
-        """A body that is cut short is cut short for the client: no last chunk, no length reached, the connection gone."""
+        """A body that is cut short is cut short for the client: no last chunk, no length reached, a reset."""
         for what, lie in CUT.items():
             with Talk(self.world.daemon) as talk:
                 answer = talk.ask(self.play(lie.script))
@@ -160,11 +160,11 @@ class HostileOriginTest(SynchronousTestCase):
             self.assertIn(b'"/echo"', talk.ask(get(self.world.url("/echo"), basic("alice"))).body)
 
     def test_threat_36_own_407(self) -> None:
-        """An origin that asks for proxy credentials does not get them: its challenge is dropped, and so are its lies."""
+        """An origin that asks for proxy credentials gets none: its challenge is dropped, and so are its lies."""
         self.world.origin.script(
             "/407",
             b"HTTP/1.1 407 Give\r\nProxy-Authenticate: Basic realm=x\r\nProxy-Status: lie\r\nX-ProxyMesh-Error: lie\r\n"
-            b"X-ProxyMesh-IP: lie\r\nProxy-Authentication-Info: x\r\nProxy-Connection: close\r\nContent-Length: 0\r\n\r\n",
+            b"X-ProxyMesh-IP: lie\r\nProxy-Authentication-Info: x\r\nProxy-Connection: a\r\nContent-Length: 0\r\n\r\n",
         )
         answer = ask(self.world.daemon, get(self.world.url("/407"), basic("alice")))
         self.assertEqual(answer.status, 407)
