@@ -6,6 +6,7 @@ itself; what Twisted wraps comes through a bridge.
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 from collections.abc import Iterable
@@ -28,6 +29,9 @@ BACKLOG = 4096
 """Connections that wait for their accept; Twisted's 50 are lost in the first burst."""
 
 _BARE = re.compile(r"tcp:([0-9]+)")
+
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
+"""What Twisted's endpoints raise for text that they cannot use."""
 
 
 class ListenError(Exception):
@@ -55,8 +59,8 @@ async def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> ILis
         port: IListeningPort = await serverFromString(reactor, expand(endpoint)).listen(factory)
     except CannotListenError as error:
         raise ListenError(f"cannot listen on {endpoint}: {_reason(error.socketError)}") from error
-    except (ValueError, TypeError, KeyError, OSError) as error:
-        raise ListenError(f"cannot listen on {endpoint}: {error}") from error
+    except _MALFORMED as error:
+        raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
     return port
 
 
@@ -68,7 +72,7 @@ def probe(endpoints: Iterable[str]) -> None:
                 serverFromString(None, expand(endpoint))
                 if int(tcp_argument(endpoint, "port") or 0):
                     taken.enter_context(_bound(endpoint))
-            except (ValueError, TypeError, KeyError, OSError) as error:
+            except _MALFORMED as error:
                 raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
 
 
@@ -89,6 +93,8 @@ def _bound(endpoint: str) -> socket.socket:
 
 
 def _reason(error: object) -> str:
+    if isinstance(error, LookupError):  # of Twisted's systemd endpoint alone
+        return "systemd has handed over no such socket"
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -122,7 +128,10 @@ class Listener:
 
     def __str__(self) -> str:
         host: Any = self.port.getHost()
-        place = f"{host.host}:{host.port}" if hasattr(host, "port") else str(getattr(host, "name", host))
+        if hasattr(host, "port"):
+            place = f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
+        else:
+            place = os.fsdecode(host.name) if hasattr(host, "name") else str(host)
         return f"proxy {self.proxy} on {place}" if self.proxy else f"API on {place}"
 
     async def close(self) -> None:

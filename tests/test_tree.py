@@ -15,7 +15,7 @@ MODULE_LINES = 300
 FUNCTION_LINES = 60
 
 LONGER = {
-    "proxy/connection.py": 500,
+    "proxy/connection.py": 400,
     "proxy/forward.py": 365,
 }
 """The two paths that are told top to bottom, and the lines that they may have."""
@@ -134,7 +134,7 @@ class TreeTests(SynchronousTestCase):
     def test_the_data_planes_objects_have_slots(self) -> None:
         """Of what there is one for each connection, request or tunnel, an idle one costs memory."""
         wanted = {
-            "proxy/connection.py": {"ClientConnection", "TunnelRecord"},
+            "proxy/connection.py": {"ClientConnection"},
             "proxy/forward.py": {"Forwarding"},
             "proxy/relay.py": {"Flow", "Tunnel"},
             "proxy/request.py": {"ProxyRequest", "Said"},

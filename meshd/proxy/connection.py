@@ -15,13 +15,14 @@ from twisted.logger import Logger
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
-from meshd.model import Admission, Exchange, Refusal
+from meshd.model import Admission, Refusal
 from meshd.proxy import replies
 from meshd.proxy.caps import GRACE
 from meshd.proxy.dial import DialError
 from meshd.proxy.exits import Choice, Wishes, choose
 from meshd.proxy.forward import ClientGone, Forwarding, Stopped
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
 from meshd.proxy.task import Task
@@ -41,21 +42,18 @@ class ClientConnection(Watcher):
 
     __slots__ = (
         "_answering",
-        "_began",
         "_cut",
         "_grace",
         "_known",
         "_last",
-        "_meter",
         "_method",
         "_phase",
         "_plane",
         "_proxy",
         "_seconds",
-        "_status",
         "buffer",
         "deadline",
-        "request_id",
+        "record",
         "slot",
         "task",
         "wire",
@@ -74,14 +72,12 @@ class ClientConnection(Watcher):
         self._seconds = 0.0
         self._known = False
         self._grace = True
-        self._meter: Meter | None = None
         self._last: ProxyRequest | None = None
         self._method = b""
         self._cut: Refusal | None = None
         self._answering = False
-        self._status = 0
-        self.request_id = ""
-        self._began = 0.0
+        self.record: Record | None = None
+        """Of the exchange that is under way; None between two."""
         self.task = Task(self._serve(), self._over)
 
     def begin(self) -> None:
@@ -103,32 +99,32 @@ class ClientConnection(Watcher):
         """One request and its answer; whether the connection serves another."""
         self._answering = False
         self._cut = None
-        self._status = 0
         self._method = b""
-        self.request_id = ""
-        self._began = self._plane.wheel.now
+        self.record = None
         request: ProxyRequest | None = None
-        admission: Admission | None = None
         try:
             request = await self._read_request()
             if request is None:
                 return False
-            self.request_id = self._plane.request_id()
-            self._began = self._plane.wheel.now
-            outcome = await self._admit(request)
-            if isinstance(outcome, Refusal):
-                return await self._refuse(outcome, request)
-            admission = outcome
-            return await self._pass(request, admission)
+            self.record = record = self._new_record()
+            record.requested(request)
+            admission = await self._admit(request)
+            if isinstance(admission, Refusal):
+                return await self._refuse(admission, request)
+            return await self._pass(request, admission, record)
         except ClientGone:
-            return self._log(request, admission, "client-gone", False)
+            return self._end("client-gone", False)
         except BadMessage as bad:
-            return await self._refuse(Refusal(replies.STATUS_REASONS[bad.status], bad.rule), request, admission)
+            return await self._refuse(Refusal(replies.STATUS_REASONS[bad.status], bad.rule), request)
         except (DialError, Stopped) as stop:
-            return await self._refuse(stop.refusal, request, admission)
+            return await self._refuse(stop.refusal, request)
         except Exception:
-            log.failure("exchange {id} failed", id=self.request_id)
-            return await self._refuse(Refusal("internal", f"id {self.request_id}"), request, admission)
+            record = self.record = self.record or self._new_record()
+            log.failure("exchange {id} failed", id=record.id)
+            return await self._refuse(Refusal("internal", f"id {record.id}"), request)
+
+    def _new_record(self) -> Record:
+        return Record(self._plane, self._proxy, self.wire.peer)
 
     async def _read_request(self) -> ProxyRequest | None:
         """The next request; None where the client has left between two.  BadMessage."""
@@ -144,6 +140,8 @@ class ClientConnection(Watcher):
                     self.buffer = b""
                     self._last, self._method = again, again.method
                     return again
+        elif self._last is not None and not self.buffer:
+            self.phase("kept", plane.topology.timeouts.head)  # it was told who may ask, and may yet say who it is
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
         seen = 0
         while (head := read_request(self.buffer, bounds, seen) if self.buffer else None) is None:
@@ -179,81 +177,67 @@ class ClientConnection(Watcher):
             return admission
         if not self._known:
             self._authenticated()
+        if self.record is not None:
+            self.record.admitted(admission)
         account_id = admission.identity.account.id
         open_now = plane.ledger.tunnels(account_id)
         return plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel) or admission
 
-    async def _pass(self, request: ProxyRequest, admission: Admission) -> bool:
+    async def _pass(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """An admitted request: metered, given an exit, and served."""
         if request.target.host == INTERNAL_HOST and not request.is_tunnel:
-            return await self._answer_internal(request, admission)
+            return await self._answer_internal(request, admission, record)
         meter = self._plane.ledger.open(admission, self._stopped)
         if isinstance(meter, Refusal):
-            return await self._refuse(meter, request, admission)
+            return await self._refuse(meter, request)
         meter.proxy = self._proxy
-        self._meter = meter
+        record.meter = meter
         choice = self._choose(request, admission)
         if choice is None:
-            return await self._refuse(Refusal("no-exit"), request, admission)
+            return await self._refuse(Refusal("no-exit"), request)
         if request.is_tunnel:
-            return await self._tunnel(request, admission, choice, meter)
-        return await self._forward(request, admission, choice, meter)
+            return await self._tunnel(request, choice, record, meter)
+        forwarding = Forwarding(self._plane, self, request, admission)
+        upstream = await forwarding.run(meter, choice, record)
+        if upstream is not None:
+            return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
+        return self._end("", request.keep and forwarding.uploaded)
 
-    async def _tunnel(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
+    async def _tunnel(self, request: ProxyRequest, choice: Choice, record: Record, meter: Meter) -> bool:
         """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
         plane = self._plane
         timeout = plane.topology.timeouts.connect
         self.phase("connection-timeout", min(timeout, request.timeout) if request.timeout else timeout)
         target = request.target
         dialled = await plane.dialler.dial(target.host, target.port, choice.exit)
-        label = _label(request.wishes, choice, dialled.source)
+        record.exit = label = choice.label(request.wishes, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
             meter.sent_up(request.size)
             self.begin_answer(200)
-            await self.deliver(replies.established(label, choice.not_found, self.request_id))
+            await self.deliver(replies.established(label, choice.not_found, record.id))
+            return self._become_tunnel(record, meter, origin, b"")
         except BaseException:
             origin.close()
             raise
-        return self._become_tunnel(request, admission, label, meter, origin, b"")
 
-    async def _forward(self, request: ProxyRequest, admission: Admission, choice: Choice, meter: Meter) -> bool:
-        forwarding = Forwarding(self._plane, self, request, admission)
-        upstream = await forwarding.run(meter, choice)
-        if upstream is not None:
-            self._status = 101
-            return self._become_tunnel(request, admission, forwarding.source, meter, upstream.wire, forwarding.late)
-        return self._log(request, admission, "", request.keep and forwarding.uploaded, exit_label=forwarding.source)
-
-    def _become_tunnel(
-        self,
-        request: ProxyRequest,
-        admission: Admission,
-        label: str,
-        meter: Meter,
-        origin: Wire,
-        late: bytes,
-    ) -> bool:
+    def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
         """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
-        plane = self._plane
         early, self.buffer = self.buffer, b""
         if early:
             meter.sent_up(len(early))
         if self._cut is not None:
-            origin.close()
             raise Stopped(self._cut)
-        record = TunnelRecord(plane, self._facts(request, admission, label), meter, self._began)
-        self._meter = None
         more = self.wire.readable, origin.readable
-        client = self.wire.release()
-        tunnel = Tunnel(plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.ended)
+        client, self.record = self.wire.release(), None
+        tunnel = Tunnel(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
         meter.stop = tunnel.stopped
         meter.resume = tunnel.resume
         tunnel.start(*more)
         return False
 
-    async def _answer_internal(self, request: ProxyRequest, admission: Admission) -> bool:
+    async def _answer_internal(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """What meshd would do, told by meshd itself; unbilled."""
         choice = self._choose(request, admission)
         facts = {
@@ -266,11 +250,10 @@ class ClientConnection(Watcher):
         self.begin_answer(200)
         body = json.dumps(facts).encode() + b"\n"
         try:
-            await self.wire.send(replies.internal(body, self.request_id, keep=keep))
+            await self.wire.send(replies.internal(body, record.id, keep=keep, with_body=request.method != b"HEAD"))
         except OSError:
             raise ClientGone from None
-        self._log(request, admission, "", keep)
-        return keep
+        return self._end("", keep)
 
     def _choose(self, request: ProxyRequest, admission: Admission) -> Choice | None:
         """The exit, by the request's wishes and the credential's sticky key."""
@@ -294,11 +277,12 @@ class ClientConnection(Watcher):
 
     def begin_answer(self, status: int) -> None:
         self._answering = True
-        self._status = status
+        if self.record is not None:
+            self.record.status = status
 
     async def deliver(self, data: bytes) -> None:
         """Send and count bytes of the answer, never more than the account has room for.  ClientGone, Stopped."""
-        meter = self._meter
+        meter = self.record.meter if self.record is not None else None
         assert meter is not None
         wire = self.wire
         while data:
@@ -320,41 +304,40 @@ class ClientConnection(Watcher):
 
     # Endings
 
-    async def _refuse(
-        self,
-        refusal: Refusal,
-        request: ProxyRequest | None,
-        admission: Admission | None = None,
-    ) -> bool:
+    async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
         """Answer no, if anything can still be answered; the connection goes on where the request had no body."""
         if self._answering:
             self.wire.reset()
-            return self._log(request, admission, refusal.reason, False)
-        keep = request is not None and request.keep and not request.has_body
-        if replies.REASONS[refusal.reason].status >= 500 or refusal.reason == "head-timeout":
-            keep = False
-        if not self.request_id:
-            self.request_id = self._plane.request_id()
-        self._status = replies.REASONS[refusal.reason].status
-        answer = replies.refusal(refusal, self.request_id, keep=keep, with_body=self._method != b"HEAD")
-        self._log(request, admission, refusal.reason, keep)
+            return self._end(refusal.reason, False)
+        record = self.record = self.record or self._new_record()
+        if record.closed:
+            return False  # it was being refused already
+        row = replies.REASONS[refusal.reason]
+        keep = row.status < 500 and row.status != 408 and request is not None and request.keep and not request.has_body
+        record.status = row.status
+        self._end(refusal.reason, keep)
+        answer = replies.refusal(refusal, record.id, keep=keep, with_body=self._method != b"HEAD")
+        self.phase("kept", LINGER_SECONDS)
         try:
-            self.phase("kept", LINGER_SECONDS)
             await self.wire.send(answer)
             if not keep:
                 await self._linger()
-        except (OSError, Stopped):
+        except OSError:
             return False
         return keep
 
     async def _linger(self) -> None:
         """Read on for a moment: a close with unread bytes would reset the connection before the answer is read."""
-        if not (self.wire.readable or self.buffer):
-            return
         self.wire.end()
         left = LINGER_BYTES
         while left > 0 and (data := await self.wire.receive()):
             left -= len(data)
+
+    def _end(self, reason: str, keep: bool) -> bool:
+        """The exchange is over, if one had begun: its line is written.  Gives keep back."""
+        if self.record is not None:
+            self.record.close(reason)
+        return keep
 
     def drain(self) -> None:
         """End at once where nothing is under way, else with the exchange that is."""
@@ -407,78 +390,3 @@ class ClientConnection(Watcher):
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()
-
-    def _log(
-        self, request: ProxyRequest | None, admission: Admission | None, reason: str, keep: bool, exit_label: str = ""
-    ) -> bool:
-        """The exchange's line, once; gives keep back."""
-        meter, self._meter = self._meter, None
-        seconds = self._plane.wheel.now - self._began
-        up, down = (meter.up, meter.down) if meter is not None else (0, 0)
-        exchange = self._facts(request, admission, exit_label, seconds, reason, up, down)
-        ledger = self._plane.ledger
-        if meter is None:
-            ledger.refused(exchange)
-        else:
-            ledger.close(meter, exchange)
-        return keep
-
-    def _facts(
-        self,
-        request: ProxyRequest | None,
-        admission: Admission | None,
-        exit_label: str,
-        seconds: float = 0.0,
-        reason: str = "",
-        up: int = 0,
-        down: int = 0,
-    ) -> Exchange:
-        """What is known of the exchange now."""
-        account = admission.identity.account if admission is not None else None
-        target = request.target if request is not None else None
-        return Exchange(
-            self.request_id,
-            self._plane.now(),
-            seconds,
-            account.id if account is not None else 0,
-            account.username if account is not None else "",
-            admission.token_id if admission is not None else 0,
-            self._proxy,
-            self.wire.peer,
-            request.method.decode("ascii") if request is not None else "",
-            target.host if target is not None else "",
-            target.port if target is not None else 0,
-            exit_label,
-            self._status,
-            reason,
-            up,
-            down,
-        )
-
-
-class TunnelRecord:
-    """A tunnel's log line, while it is open."""
-
-    __slots__ = ("_began", "_facts", "_meter", "_plane")
-
-    def __init__(self, plane: DataPlane, facts: Exchange, meter: Meter, began: float) -> None:
-        self._plane = plane
-        self._facts = facts
-        self._meter = meter
-        self._began = began
-
-    def ended(self, reason: str) -> None:
-        """Write it."""
-        meter = self._meter
-        seconds = self._plane.wheel.now - self._began
-        self._plane.ledger.close(
-            meter, self._facts._replace(seconds=seconds, reason=reason, up=meter.up, down=meter.down)
-        )
-
-
-def _label(wishes: Wishes, choice: Choice, source: str) -> str:
-    """What `X-ProxyMesh-IP` says: the very text that was asked for where that exit was taken."""
-    exit_ = choice.exit
-    if wishes.ip and wishes.ip in {exit_.address, exit_.name}:
-        return wishes.ip
-    return exit_.address or source

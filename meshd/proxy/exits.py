@@ -34,6 +34,16 @@ class Choice:
     exit: Exit
     not_found: str = ""
 
+    def label(self, wishes: Wishes, source: str) -> str:
+        """What `X-ProxyMesh-IP` says: the very text that was asked for where that exit was taken.
+
+        source: the address that the connection leaves by.
+        """
+        exit_ = self.exit
+        if wishes.ip and wishes.ip in {exit_.address, exit_.name}:
+            return wishes.ip
+        return exit_.address or source
+
 
 def choose(exits: Sequence[Exit], wishes: Wishes, draw: float) -> Choice | None:
     """The exit for one request or tunnel; None where none fits.

@@ -17,6 +17,7 @@ from meshd.http1.target import AbsoluteForm
 from meshd.model import Admission, Refusal
 from meshd.proxy.exits import Choice
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse
 from meshd.proxy.task import Task
@@ -48,7 +49,6 @@ class Client(Protocol):
     wire: Wire
     buffer: bytes
     task: Task
-    request_id: str
 
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
@@ -67,8 +67,17 @@ class Forwarding:
     """One request on its way to an origin and back."""
 
     __slots__ = (
-        "_admission", "_choice", "_client", "_meter", "_plane", "_request", "_sending", "late", "source", "uploaded",
-    )  # fmt: skip
+        "_admission",
+        "_choice",
+        "_client",
+        "_meter",
+        "_plane",
+        "_record",
+        "_request",
+        "_sending",
+        "late",
+        "uploaded",
+    )
 
     def __init__(self, plane: DataPlane, client: Client, request: ProxyRequest, admission: Admission) -> None:
         self._plane = plane
@@ -78,12 +87,10 @@ class Forwarding:
         self._sending: Task | None = None
         self.uploaded = True
         """Whether the client's whole body was taken: else its connection is of no further use."""
-        self.source = ""
-        """The address it left by, as soon as it is known."""
         self.late = b""
         """What the origin sent after it switched protocols, not yet delivered."""
 
-    async def run(self, meter: Meter, choice: Choice) -> Upstream | None:
+    async def run(self, meter: Meter, choice: Choice, record: Record) -> Upstream | None:
         """The whole exchange.
 
         An Upstream is returned where the origin switched protocols: its connection is a tunnel from now on.
@@ -91,10 +98,12 @@ class Forwarding:
         """
         self._meter = meter
         self._choice = choice
+        self._record = record
         upstream: Upstream | None = None
         try:
             upstream, response, rest = await self._ask()
             if response.status == 101:
+                self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))
                 self.late = rest
                 return upstream
@@ -146,7 +155,7 @@ class Forwarding:
             self._client.phase("connection-timeout", self._bound(plane.topology.timeouts.connect))
             dialled = await plane.dialler.dial(target.host, target.port, exit_)
             upstream = plane.upstreams.new(key, dialled.fd, dialled.address, dialled.source)
-        self.source = exit_.address or upstream.source
+        self._record.exit = self._choice.label(self._request.wishes, upstream.source)
         return upstream
 
     def _bound(self, seconds: float) -> float:
@@ -300,14 +309,8 @@ class Forwarding:
     def _head_of(self, response: ProxyResponse) -> bytes:
         request = self._request
         topology = self._plane.topology
-        status = f'meshd; request-id="{self._client.request_id}"' if topology.proxy_status_on_forwarded else ""
-        return response.render(request.minor, request.keep, self._label(), self._choice.not_found, status)
-
-    def _label(self) -> str:
-        """The very text that was asked for where that exit was taken."""
-        asked = self._request.wishes.ip
-        exit_ = self._choice.exit
-        return asked if asked and asked in {exit_.address, exit_.name} else self.source
+        status = f'meshd; request-id="{self._record.id}"' if topology.proxy_status_on_forwarded else ""
+        return response.render(request.minor, request.keep, self._record.exit, self._choice.not_found, status)
 
     async def _answer_length(self, upstream: Upstream, begun: bytes, left: int) -> bool:
         await self._client.deliver(begun)

@@ -279,10 +279,10 @@ class Tunnel:
             flow.pipe = None
 
     def _fail(self, flow: Flow) -> None:
-        """One side was reset: the other learns that this was not the end, unless its input had ended before."""
+        """One side was reset: the other learns that this was not the end, unless the origin had said all."""
         if self._ended is None:
             return
-        if self._up.ended or self._down.ended:
+        if self._down.ended:
             self.close("")
             return
         linger_none(flow.source)

@@ -45,7 +45,6 @@ REASONS: Mapping[str, Row] = MappingProxyType(
         "no-exit": Row(503, "no exit available", "destination_unavailable"),
         "overloaded": Row(503, "overloaded", "connection_limit_reached"),
         "bad-request": Row(400, "Bad Request", _MALFORMED),
-        "not-a-proxy-request": Row(400, "this is a proxy port", _MALFORMED),
         "uri-too-long": Row(414, "URI Too Long", _MALFORMED),
         "fields-too-large": Row(431, "Request Header Fields Too Large", _MALFORMED),
         "not-implemented": Row(501, "Not Implemented", _MALFORMED),
@@ -125,13 +124,13 @@ def established(exit_label: str, not_found: str, request_id: str) -> bytes:
     ).encode("ascii")
 
 
-def internal(body: bytes, request_id: str, *, keep: bool) -> bytes:
+def internal(body: bytes, request_id: str, *, keep: bool, with_body: bool = True) -> bytes:
     """The answer of `http://meshd.internal/`: JSON."""
     return (
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         f"Cache-Control: no-store\r\n{proxy_status(request_id)}"
         f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
-    ).encode("ascii") + body
+    ).encode("ascii") + (body if with_body else b"")
 
 
 def _ascii(text: str) -> str:

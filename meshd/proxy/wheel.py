@@ -6,6 +6,7 @@ deadline that moves earlier touches the wheel.  Nothing here is exact to better 
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
@@ -14,6 +15,12 @@ from twisted.logger import Logger
 
 TICK = 0.25
 """Seconds between two looks."""
+
+TOGETHER = 8
+"""Expiries in one turn of the reactor: each may be an answer and a log line, for which all others have to wait."""
+
+_DUE = -1
+"""The slot of one that waits for its turn to expire."""
 
 
 class Timed(Protocol):
@@ -36,6 +43,8 @@ class Wheel:
         self.now = clock.seconds()
         self._clock = clock
         self._slots: dict[int, set[Timed]] = {}
+        self._due: deque[Timed] = deque()
+        self._expiring = False
         self._next = int(self.now / TICK)
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
@@ -50,7 +59,7 @@ class Wheel:
     def arm(self, timed: Timed, seconds: float) -> None:
         """Let timed expire so many seconds from now, whatever was asked before."""
         timed.deadline = deadline = self.now + TICK + seconds
-        if not timed.slot or deadline / TICK < timed.slot - 1:
+        if timed.slot <= 0 or deadline / TICK < timed.slot - 1:
             self._move(timed, int(deadline / TICK) + 1)
 
     def disarm(self, timed: Timed) -> None:
@@ -67,14 +76,28 @@ class Wheel:
                 if timed.slot == self._next:
                     self._look(timed, now)
             self._next += 1
+        if not self._expiring:
+            self._expire()
+
+    def _expire(self) -> None:
+        """Some of those that are due; the rest in the reactor's next turns."""
+        for _ in range(min(TOGETHER, len(self._due))):
+            timed = self._due.popleft()
+            if timed.slot == _DUE:
+                timed.slot = 0
+                try:
+                    timed.expired()
+                except Exception:  # one owner's fault, which would stop the clock for all
+                    self.log.failure("an owner of a deadline failed")
+        self._expiring = bool(self._due)
+        if self._expiring:
+            self._clock.callLater(0, self._expire)
 
     def _look(self, timed: Timed, now: float) -> None:
         timed.slot = 0
         if timed.deadline <= now:
-            try:
-                timed.expired()
-            except Exception:  # one owner's fault, which would stop the clock for all
-                self.log.failure("an owner of a deadline failed")
+            timed.slot = _DUE
+            self._due.append(timed)
         else:
             self._move(timed, int(timed.deadline / TICK) + 1)
 

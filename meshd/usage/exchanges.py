@@ -159,7 +159,8 @@ class ExchangeLog:
         whole = data.rfind(b"\n", 0, max(0, n)) + 1
         if n > whole:
             # The torn line is going to be written again.
-            os.ftruncate(self._fd, os.fstat(self._fd).st_size - (n - whole))
+            with suppress(OSError):
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - (n - whole))
         return data.count(b"\n", 0, whole)
 
     def _line_start(self, journal: Journal) -> bytes:

@@ -20,8 +20,12 @@ def bearer(token: str) -> bytes:
 class Raw:
     """One connection to the proxy; `close`, or the owner's clean-up, ends it."""
 
-    def __init__(self, owner: object, port: int, host: str = "127.0.0.1", source: str = "") -> None:
-        self.socket = socket.create_connection((host, port), TIMEOUT, (source, 0) if source else None)
+    def __init__(self, owner: object, at: int | socket.socket, host: str = "127.0.0.1", source: str = "") -> None:
+        """at: a port, or a socket that is connected already."""
+        if isinstance(at, int):
+            at = socket.create_connection((host, at), TIMEOUT, (source, 0) if source else None)
+        self.socket = at
+        self.socket.settimeout(TIMEOUT)
         getattr(owner, "addCleanup")(self.socket.close)  # noqa: B009
         self._buffer = b""
 

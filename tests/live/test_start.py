@@ -21,6 +21,7 @@ from tests.live.raw import Raw, basic
 from tests.support import postgres
 from tests.support.daemon import TWISTD, LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import RecordingOrigin, authority
+from tests.support.stores import postgres_url
 
 CURL_LINE = re.compile(r"^try it: (curl .*)$", re.MULTILINE)
 
@@ -248,8 +249,15 @@ class BadStartTests(SynchronousTestCase):
         self.check(self.daemon(f'[proxy]\nlisten = ["{endpoint}"]\n'), endpoint)
 
     def test_an_endpoint_that_is_none(self) -> None:
-        """The text."""
-        self.check(self.daemon('[proxy]\nlisten = ["tcq:31280"]\n'), "tcq:31280")
+        """The text, whatever is wrong with it."""
+        for row, endpoint in (
+            ("an unknown type", "tcq:31280"),
+            ("a socket that systemd has not opened", "systemd:domain=INET:index=0"),
+            ("a family that there is not", "systemd:domain=FOO:index=0"),
+            ("an unknown option", "tcp:31280:colour=red"),
+        ):
+            with self.row(row):
+                self.check(self.daemon(f'[proxy]\nlisten = ["{endpoint}"]\n'), endpoint)
 
     def test_a_key_that_cannot_be_used(self) -> None:
         """The key's name, whatever is wrong with it."""
@@ -340,16 +348,13 @@ class GoodAfterBadTests(SynchronousTestCase):
 
     def test_a_fresh_postgresql_database_is_all_it_takes(self) -> None:
         """The same first start, and a second one on the same database."""
-        server = postgres.server()
-        database = server.new_database()
-        self.addCleanup(server.drop, database)
-        daemon = LiveDaemon(self, store=server.url(database, tcp=True))
+        daemon = LiveDaemon(self, store=postgres_url(self))
         self.check_carries(daemon)
         daemon.restart()
         self.check_carries(daemon)
         self.assertEqual(daemon.terminate(), 0)
         booked = sum(line["up"] + line["down"] for line in daemon.exchanges())
-        self.assertEqual((daemon.totals()), {"admin": booked})
+        self.assertEqual(daemon.totals(), {"admin": booked})
 
     def check_carries(self, daemon: LiveDaemon) -> None:
         self.assertTrue(daemon.root_password)

@@ -86,7 +86,7 @@ class LimitTests(SynchronousTestCase):
 
     def _pull(self, pulling: list[Credential], reason: str, limited: str) -> None:
         asyncio.run(asyncio.wait_for(self._pull_through_tunnels(pulling, reason), 60))
-        received = sum(up + down for account, _, up, down in self.book.done if account != "other")
+        received = sum(down for account, _, _, down in self.book.done if account != "other")
         stored = until(lambda: (total := self.daemon.total(limited)) >= LIMIT and total, "the bytes are billed")
         over, what = stored - LIMIT, f"{reason} ({self._kind})"
         figure(what, overshoot=over, store=stored, clients=received, undelivered=stored - received)

@@ -17,6 +17,7 @@ from meshd.proxy.task import Task
 from meshd.resolver import Resolved, ResolveError
 from meshd.topology import DestinationRules, Exit
 from tests.proxy.hand import Hand, descriptors
+from tests.support.daemon import free_port
 
 ANY = Exit("direct", "direct")
 OPEN = DestinationRules(allow=(opening("127.0.0.0/8"), opening("::1/128")))
@@ -115,7 +116,8 @@ class DialCase(SynchronousTestCase):
 class RaceTest(DialCase):
     def setUp(self) -> None:
         super().setUp()
-        self.port = self.listener("127.0.0.2").getsockname()[1]
+        self.port = free_port()  # on all of these addresses: no client of anybody's has it
+        self.listener("127.0.0.2", self.port)
 
     def address(self, *addresses: str) -> str:
         self.names.table["name"] = addresses

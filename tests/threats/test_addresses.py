@@ -214,10 +214,7 @@ class DestinationTest(SynchronousTestCase):
 
     def test_threat_03_rebinding(self) -> None:
         """A name that changes its answer is dialled where it was checked, and refused once the new answer is known."""
-        good = RecordingOrigin(self, host="127.0.0.5", raw="echo")
-        trap = socket.create_server(("127.0.0.1", good.port))
-        trap.setblocking(False)
-        self.addCleanup(trap.close)
+        good, trap = self.neighbours()
         names.say("flip.test", ("127.0.0.5",), ("127.0.0.1",))
         before = len(names.asked)
         statuses = []
@@ -234,6 +231,18 @@ class DestinationTest(SynchronousTestCase):
         self.assertEqual(good.accepted, len(statuses) - 1)
         self.assertEqual(names.asked[before:], ["flip.test"] * 2)
         self.assertRaises(BlockingIOError, trap.accept)
+
+    def neighbours(self) -> tuple[RecordingOrigin, socket.socket]:
+        """An origin, and a listener on its port at the address that must not be reached."""
+        while True:
+            good = RecordingOrigin(self, host="127.0.0.5", raw="echo")
+            try:
+                trap = socket.create_server(("127.0.0.1", good.port))
+            except OSError:
+                continue  # a client of somebody's has that port
+            trap.setblocking(False)
+            self.addCleanup(trap.close)
+            return good, trap
 
     def test_threat_03_every_question_another_answer(self) -> None:
         """Between one check and its dial no second question is asked."""

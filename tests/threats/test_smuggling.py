@@ -68,7 +68,7 @@ class SmugglingCase(SynchronousTestCase):
 
 class CorpusTest(SmugglingCase):
     def test_threat_06_smuggling_refused(self) -> None:
-        """Each ambiguous head is refused, once, with the end of the connection, and nothing of it reaches the origin."""
+        """Each ambiguous head is refused once, its connection ended, and nothing of it reaches the origin."""
         corpus = list(heads.refused())
         for what, text in corpus:
             answers = played(filled(text))
@@ -160,7 +160,8 @@ class HostTest(SmugglingCase):
 
 NASTY = [
     b"\r\n", b"\n", b"\r", b"\x00", b" ", b"\t", b"\x0b", b":", b",", b";", b"0", b"1", b"@", b"#", b"\\", b"/",
-    b"\xff",     b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Host: other.test\r\n", b"\r\n\r\n", b"0\r\n\r\n",
+    b"\xff",
+    b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Host: other.test\r\n", b"\r\n\r\n", b"0\r\n\r\n",
     b"Connection: host, content-length\r\n", b"HTTP/1.1", b"X-ProxyMesh-IP: a\r\n", heads.HIDDEN,
 ]  # fmt: skip
 SEEDS = [text for _, text, _ in heads.accepted()]
