@@ -135,7 +135,7 @@ class ReferenceTests(SynchronousTestCase):
             (ROOT / "meshd" / name).read_text()
             for name in ("proxy/relay.py", "proxy/connection.py", "proxy/forward.py")
         )
-        ends = set(re.findall(r'(?:\.close|\.phase|_log)\((?:request, admission, )?"([a-z-]+)"', source)) | {
+        ends = set(re.findall(r'(?:\.close|\.phase|_end)\("([a-z-]+)"', source)) | {
             lines.RECOVERED
         }
         shown = {code for row in rows(doc("logging.md"), "| reason | the exchange |") for code in codes(row[0])}

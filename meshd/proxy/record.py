@@ -36,7 +36,7 @@ class Record:
         self._proxy = proxy
         self._client = client
         self._at = plane.now()
-        self._began = plane.wheel.now
+        self._began = plane.wheel.seconds()
         self._account_id = self._token_id = self._port = self.status = 0
         self._username = self._method = self._host = self.exit = ""
         self.id = plane.request_id()
@@ -65,7 +65,7 @@ class Record:
         exchange = Exchange(
             self.id,
             self._at,
-            plane.wheel.now - self._began,
+            plane.wheel.seconds() - self._began,
             self._account_id,
             self._username,
             self._token_id,

@@ -49,12 +49,17 @@ class Wheel:
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
 
+    def seconds(self) -> float:
+        """The time itself, where a tick is too coarse."""
+        return self._clock.seconds()
+
     def start(self) -> None:
         self._ticking.start(TICK, now=False)
 
     def stop(self) -> None:
         if self._ticking.running:
             self._ticking.stop()
+        self._due.clear()
 
     def arm(self, timed: Timed, seconds: float) -> None:
         """Let timed expire so many seconds from now, whatever was asked before."""
@@ -84,14 +89,20 @@ class Wheel:
         for _ in range(min(TOGETHER, len(self._due))):
             timed = self._due.popleft()
             if timed.slot == _DUE:
-                timed.slot = 0
-                try:
-                    timed.expired()
-                except Exception:  # one owner's fault, which would stop the clock for all
-                    self.log.failure("an owner of a deadline failed")
+                self._end(timed)
         self._expiring = bool(self._due)
         if self._expiring:
             self._clock.callLater(0, self._expire)
+
+    def _end(self, timed: Timed) -> None:
+        timed.slot = 0
+        if timed.deadline > self.now:  # something has moved since it came up
+            self._move(timed, int(timed.deadline / TICK) + 1)
+            return
+        try:
+            timed.expired()
+        except Exception:  # one owner's fault, which would stop the clock for all
+            self.log.failure("an owner of a deadline failed")
 
     def _look(self, timed: Timed, now: float) -> None:
         timed.slot = 0

@@ -7,7 +7,7 @@ import random
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.wheel import TICK, Wheel
+from meshd.proxy.wheel import TICK, TOGETHER, Wheel
 
 
 class Timer:
@@ -52,6 +52,23 @@ class WheelTest(SynchronousTestCase):
             (at,) = timer.expirations
             self.assertGreaterEqual(at, due - 1e-6)
             self.assertLessEqual(at, due + 3 * TICK)
+
+    def test_many_at_once_take_turns(self) -> None:
+        """Some in each turn of the reactor; those that wait may still be disarmed, moved or armed anew."""
+        timers = [self.timer(1) for _ in range(3 * TOGETHER)]
+        while not any(timer.expirations for timer in timers):
+            self.clock.advance(TICK)
+        waiting = [timer for timer in timers if not timer.expirations]
+        self.assertEqual(2 * TOGETHER, len(waiting))
+        disarmed, moved, again = waiting[:3]
+        self.wheel.disarm(disarmed)
+        moved.deadline = self.clock.seconds() + 1
+        self.wheel.arm(again, 1)
+        self.clock.advance(0)
+        self.clock.advance(0)
+        self.assertEqual([disarmed, moved, again], [timer for timer in waiting if not timer.expirations])
+        self.run_for(2)
+        self.assertEqual([0, 1, 1], [len(timer.expirations) for timer in (disarmed, moved, again)])
 
     def test_deadline_moves_later(self) -> None:
         """Activity is an attribute: what it moves later expires later."""
