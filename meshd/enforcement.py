@@ -48,4 +48,5 @@ class Enforcement:
             refusal = await self._auth.still(admission, proxy)
             if refusal is not None:
                 for meter in open_by_it:
-                    meter.stop(refusal)
+                    if meter.open:  # it may have ended while we asked, and its owner be about another's exchange
+                        meter.stop(refusal)

@@ -35,7 +35,13 @@ class BridgeFactory(Factory):
         """None, which closes the connection, where there are no descriptors for it."""
         if self._plane.caps.crowded(len(self._plane.poller) + 2):
             return None
-        return Half()
+        outside = Half()
+        outside.factory = self
+        return outside
+
+    def wait(self, outside: Half) -> Any:
+        """The call that ends a connection which does not say who it is."""
+        return self._reactor.callLater(self._plane.topology.timeouts.head, outside.transport.abortConnection)
 
     def connect(self, outside: Half) -> None:
         """Give the data plane a client that talks like the one outside."""
@@ -59,16 +65,20 @@ class Half(Protocol):
     factory: Any
     transport: Any
     other: Half | None = None
+    _waiting: Any = None
+    """On the outside, until the first bytes: what stands before them, such as PROXY's line, tells whose they are."""
 
     def connectionMade(self) -> None:
         if isinstance(self.factory, BridgeFactory):
-            self.factory.connect(self)
+            self._waiting = self.factory.wait(self)
             return
         assert self.other is not None
         self.transport.registerProducer(self.other.transport, True)
         self.other.transport.registerProducer(self.transport, True)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._waiting is not None:
+            self._go_on().connect(self)
         if self.other is not None:
             self.other.transport.write(data)
 
@@ -80,7 +90,15 @@ class Half(Protocol):
     def writeConnectionLost(self) -> None:
         """The peer reads no more; the reading side says so too."""
 
+    def _go_on(self) -> BridgeFactory:
+        self._waiting.cancel()
+        self._waiting = None
+        factory: BridgeFactory = self.factory
+        return factory
+
     def connectionLost(self, reason: Failure | None = None) -> None:
+        if self._waiting is not None and self._waiting.active():
+            self._go_on()
         other, self.other = self.other, None
         if other is not None:
             other.other = None

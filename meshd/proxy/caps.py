@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 from meshd.model import Refusal
 from meshd.topology import Limits
@@ -13,6 +14,13 @@ BUCKETS = 10_000
 
 GRACE = 1.0
 """Seconds in which a new connection counts against no address: a browser opens many at once."""
+
+
+class Unknown(Protocol):
+    """A client that has not said yet who it is."""
+
+    def evict(self) -> None:
+        """End it; others need its place."""
 
 
 class Bucket:
@@ -34,12 +42,53 @@ class Caps:
         self._limits = limits
         self.ceiling = ceiling
         self.unauthenticated = 0
+        self._unknown: dict[str, dict[Unknown, None]] = {}
+        """Clients that are not known yet, by address, the oldest first."""
+        self._held: dict[int, int] = {}
         self._lingering: dict[str, int] = {}
         self._buckets: OrderedDict[int, Bucket] = OrderedDict()
 
     def crowded(self, descriptors: int) -> bool:
         """Whether one more client has to be turned away; it needs a descriptor to its origin too."""
-        return descriptors + 2 > self.ceiling or self.unauthenticated >= self._limits().unauthenticated
+        if descriptors + 2 > self.ceiling:
+            return True
+        return self.unauthenticated >= self._limits().unauthenticated and not self._make_room()
+
+    def arrived(self, client: Unknown, address: str) -> None:
+        """One more that is not known yet."""
+        self.unauthenticated += 1
+        self._unknown.setdefault(address, {})[client] = None
+
+    def known(self, client: Unknown, address: str) -> None:
+        """It is known now, or gone."""
+        self.unauthenticated -= 1
+        clients = self._unknown[address]
+        del clients[client]
+        if not clients:
+            del self._unknown[address]
+
+    def _make_room(self) -> bool:
+        """At the cost of whoever takes the most of it: one address must not shut out all others."""
+        if self._unknown:
+            fullest = max(self._unknown.values(), key=len)
+            next(iter(fullest)).evict()
+        return self.unauthenticated < self._limits().unauthenticated
+
+    def hold(self, account_id: int) -> bool:
+        """Whether one more client connection may be this account's."""
+        limit = self._limits().tunnels_per_account
+        held = self._held.get(account_id, 0)
+        if limit and held >= limit:
+            return False
+        self._held[account_id] = held + 1
+        return True
+
+    def let_go(self, account_id: int) -> None:
+        held = self._held[account_id] - 1
+        if held:
+            self._held[account_id] = held
+        else:
+            del self._held[account_id]
 
     def linger(self, address: str) -> bool:
         """Whether one more unknown connection from address may go on waiting after its grace."""

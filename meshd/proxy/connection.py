@@ -29,7 +29,7 @@ from meshd.proxy.task import Task
 from meshd.proxy.wire import Watcher, Wire
 from meshd.usage.meter import Meter
 
-LINGER_BYTES = 256 * 1024
+LINGER_BYTES = 4 * 1024 * 1024
 """What is read of a refused request's body so that the answer arrives before the reset."""
 
 LINGER_SECONDS = 2.0
@@ -44,6 +44,7 @@ class ClientConnection(Watcher):
         "_answering",
         "_cut",
         "_grace",
+        "_holder",
         "_known",
         "_last",
         "_method",
@@ -71,6 +72,8 @@ class ClientConnection(Watcher):
         self._phase = "grace"
         self._seconds = 0.0
         self._known = False
+        self._holder = 0
+        """The account that it counts as one of."""
         self._grace = True
         self._last: ProxyRequest | None = None
         self._method = b""
@@ -83,7 +86,7 @@ class ClientConnection(Watcher):
     def begin(self) -> None:
         """Read what has come with the connection already."""
         self._plane.connections.add(self)
-        self._plane.caps.unauthenticated += 1
+        self._plane.caps.arrived(self, self.wire.peer)
         self.phase("grace", GRACE)
         self.wire.watcher = self
         self.task.resume()
@@ -180,6 +183,9 @@ class ClientConnection(Watcher):
         if self.record is not None:
             self.record.admitted(admission)
         account_id = admission.identity.account.id
+        if account_id != self._holder and not self._held_by(account_id):
+            request.keep = False
+            return Refusal("rate-tunnels", "too many connections", retry_after=1)
         open_now = plane.ledger.tunnels(account_id)
         return plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel) or admission
 
@@ -200,8 +206,15 @@ class ClientConnection(Watcher):
         forwarding = Forwarding(self._plane, self, request, admission)
         upstream = await forwarding.run(meter, choice, record)
         if upstream is not None:
-            return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
-        return self._end("", request.keep and forwarding.uploaded)
+            try:
+                return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
+            except BaseException:
+                upstream.wire.close()
+                raise
+        self._end("", True)
+        if not forwarding.uploaded:
+            await self._let_it_read()
+        return request.keep and forwarding.uploaded
 
     async def _tunnel(self, request: ProxyRequest, choice: Choice, record: Record, meter: Meter) -> bool:
         """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
@@ -280,6 +293,9 @@ class ClientConnection(Watcher):
         if self.record is not None:
             self.record.status = status
 
+    def end_interim(self) -> None:
+        self._answering = False
+
     async def deliver(self, data: bytes) -> None:
         """Send and count bytes of the answer, never more than the account has room for.  ClientGone, Stopped."""
         meter = self.record.meter if self.record is not None else None
@@ -314,24 +330,32 @@ class ClientConnection(Watcher):
             return False  # it was being refused already
         row = replies.REASONS[refusal.reason]
         keep = row.status < 500 and row.status != 408 and request is not None and request.keep and not request.has_body
+        if keep and not self._known and self._grace:
+            # It has shown nothing and may try again: from now on it is one of the few of its address that may.
+            keep = self._plane.caps.linger(self.wire.peer)
+            self._grace = not keep
         record.status = row.status
         self._end(refusal.reason, keep)
         answer = replies.refusal(refusal, record.id, keep=keep, with_body=self._method != b"HEAD")
         self.phase("kept", LINGER_SECONDS)
         try:
             await self.wire.send(answer)
-            if not keep:
-                await self._linger()
         except OSError:
             return False
+        if not keep:
+            await self._let_it_read()
         return keep
 
-    async def _linger(self) -> None:
-        """Read on for a moment: a close with unread bytes would reset the connection before the answer is read."""
+    async def _let_it_read(self) -> None:
+        """Take in what still comes, for a moment: a close with unread bytes would reset the answer away."""
+        self.phase("kept", LINGER_SECONDS)
         self.wire.end()
         left = LINGER_BYTES
-        while left > 0 and (data := await self.wire.receive()):
-            left -= len(data)
+        try:
+            while left > 0 and (data := await self.wire.receive()):
+                left -= len(data)
+        except OSError:
+            pass  # it has left, as it may
 
     def _end(self, reason: str, keep: bool) -> bool:
         """The exchange is over, if one had begun: its line is written.  Gives keep back."""
@@ -372,10 +396,24 @@ class ClientConnection(Watcher):
         if wire.gone:
             self.task.throw(ClientGone())
 
+    def evict(self) -> None:
+        """Others need the place of one that is not known."""
+        self.task.throw(ClientGone())
+
+    def _held_by(self, account_id: int) -> bool:
+        """Count the connection as that account's, and no more as another's, if it may have one more."""
+        caps = self._plane.caps
+        if not caps.hold(account_id):
+            return False
+        if self._holder:
+            caps.let_go(self._holder)
+        self._holder = account_id
+        return True
+
     def _authenticated(self) -> None:
         """Known from now on: it counts no more among the unknown."""
         self._known = True
-        self._plane.caps.unauthenticated -= 1
+        self._plane.caps.known(self, self.wire.peer)
         if not self._grace:
             self._plane.caps.linger_no_more(self.wire.peer)
             self._grace = True
@@ -387,6 +425,8 @@ class ClientConnection(Watcher):
             log.error("connection ended by {error}", error=type(error).__name__)
         if not self._known:
             self._authenticated()
+        if self._holder:
+            plane.caps.let_go(self._holder)
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()

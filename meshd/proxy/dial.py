@@ -45,6 +45,9 @@ _NOT_REACHED = {
     errno.ECONNREFUSED: "connection-refused",
     errno.ECONNRESET: "connection-reset",
     errno.ETIMEDOUT: "connection-timeout",
+    errno.EADDRNOTAVAIL: "no-exit",
+    errno.EMFILE: "overloaded",
+    errno.ENFILE: "overloaded",
 }
 
 

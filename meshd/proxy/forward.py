@@ -62,6 +62,9 @@ class Client(Protocol):
     def begin_answer(self, status: int) -> None:
         """From now on the origin's answer is on its way."""
 
+    def end_interim(self) -> None:
+        """It was an interim one, and is whole: another answer may still be given."""
+
 
 class Forwarding:
     """One request on its way to an origin and back."""
@@ -280,12 +283,14 @@ class Forwarding:
         """HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)."""
         if self._request.minor == 1:
             fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS)
+            self._client.begin_answer(head.status)
             await self._client.deliver(render_response(head.status, head.reason, fields))
+            self._client.end_interim()
 
     async def _answer(self, upstream: Upstream, response: ProxyResponse, rest: bytes) -> bool:
         """The response to the client; whether it was complete and nothing came after it."""
         request = self._request
-        if response.must_close(request.minor) or not self.uploaded:
+        if response.must_close(request.minor) or not self.uploaded or self._plane.draining:
             request.keep = False
         head = self._head_of(response)
         self._client.begin_answer(response.status)

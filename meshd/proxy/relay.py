@@ -189,8 +189,8 @@ class Tunnel:
                 self._pass_end(flow)
                 return
             budget -= moved
-            if moved < SMALL and flow.held and not flow.ending:
-                # A short read has emptied the socket: what comes later is announced anew.
+            if flow.held and moved < SMALL and moved < room and not flow.ending:
+                # A read that got less than it asked for has emptied the socket: what comes later is announced anew.
                 self._write_held(flow)
                 return
         if self._ended is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from meshd.auth.credentials import own_token
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
@@ -66,7 +67,8 @@ class Said:
         """
         known = self._origin_fields.get(consumed)
         if known is None:
-            drop = _REGENERATED | {b"authorization"} if consumed == "authorization" else _REGENERATED
+            ours = consumed == "authorization" or any(map(own_token, self.fields.all(b"authorization")))
+            drop = _REGENERATED | {b"authorization"} if ours else _REGENERATED
             known = self._origin_fields[consumed] = end_to_end(self.fields, drop, _OURS)
         return known
 

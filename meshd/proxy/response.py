@@ -23,7 +23,11 @@ class ProxyResponse:
         self.raw = raw
         self.status = head.status
         self.framing: BodyFraming = response_framing(method, head)
-        self.reusable = keeps_alive(head.minor, head.fields) and type(self.framing) is not UntilClose
+        self.reusable = (
+            keeps_alive(head.minor, head.fields)
+            and type(self.framing) is not UntilClose
+            and not any(map(_signs_in_connection, head.fields.all(b"www-authenticate")))
+        )
         """Whether the origin's connection serves another request, once the body is complete."""
         self._head = head
         # A length where no body follows is one that some client would wait for (RFC 9110, 8.6).
@@ -60,3 +64,8 @@ class ProxyResponse:
         rendered = render_response(self.status, self._head.reason, fields)
         self._rendered = asked, rendered
         return rendered
+
+
+def _signs_in_connection(challenge: bytes) -> bool:
+    """NTLM and Negotiate authenticate the connection, which then is that one client's (RFC 4559, section 6)."""
+    return challenge[:9].lower() == b"negotiate" or challenge[:4].lower() == b"ntlm"

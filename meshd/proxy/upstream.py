@@ -20,10 +20,11 @@ Key = tuple[int, str, str, str, int]
 class Upstream(Watcher):
     """A connection to an origin."""
 
-    __slots__ = ("_pool", "deadline", "key", "slot", "source", "told", "used", "wire")
+    __slots__ = ("_pool", "deadline", "generation", "key", "slot", "source", "told", "used", "wire")
 
-    def __init__(self, pool: UpstreamPool, key: Key, wire: Wire, source: str) -> None:
+    def __init__(self, pool: UpstreamPool, generation: int, key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
+        self.generation = generation
         self.key = key
         self.wire = wire
         self.source = source
@@ -51,6 +52,8 @@ class UpstreamPool:
         self._wheel = wheel
         self._idle: dict[Key, list[Upstream]] = {}
         self._count = 0
+        self._generation = 0
+        """How often the rules may have changed: what was opened under earlier ones is not kept."""
 
     def take(self, key: Key) -> Upstream | None:
         idle = self._idle.get(key)
@@ -61,12 +64,15 @@ class UpstreamPool:
         return upstream
 
     def new(self, key: Key, fd: int, address: str, source: str) -> Upstream:
-        return Upstream(self, key, Wire(self._poller, fd, address, registered=True), source)
+        return Upstream(self, self._generation, key, Wire(self._poller, fd, address, registered=True), source)
 
     def keep(self, upstream: Upstream, seconds: float) -> None:
         """Take back a connection whose exchange is complete; one too many is closed."""
         idle = self._idle.setdefault(upstream.key, [])
-        if upstream.wire.ending or self._count >= KEPT or len(idle) >= KEPT_EACH:
+        wire = upstream.wire
+        # Something to read now would be read as the next request's answer.
+        useless = wire.ending or wire.readable or upstream.generation != self._generation
+        if useless or self._count >= KEPT or len(idle) >= KEPT_EACH:
             if not idle:
                 del self._idle[upstream.key]
             upstream.wire.close()
@@ -85,7 +91,8 @@ class UpstreamPool:
         upstream.wire.close()
 
     def clear(self) -> None:
-        """Close all that are idle: what was allowed when they were opened may not be now."""
+        """Close all that are idle, and those in use when they are given back: the rules may have changed."""
+        self._generation += 1
         for idle in list(self._idle.values()):
             for upstream in list(idle):
                 self.drop(upstream)

@@ -251,7 +251,7 @@ class Ledger:
     async def _round(self) -> None:
         try:
             await self.flush()
-        except StoreError:
+        except Exception:
             self._quotas.lend_to_waiting()
             raise
         if self._clock.seconds() >= self._search_at:

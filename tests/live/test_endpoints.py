@@ -38,7 +38,7 @@ class EndpointTests(SynchronousTestCase):
         cls.daemon = LiveDaemon(cls, start=False, wrap=wrap)
         cls.path = str(cls.daemon.folder / "proxy.sock")
         endpoints = [f"tcp:{cls.daemon.proxy_port}", f"unix:{cls.path}", f"haproxy:tcp:{cls.behind}"]
-        cls.daemon.configure(f"[proxy]\nlisten = {[*endpoints, 'systemd:domain=INET:index=0']}\n")
+        cls.daemon.configure(f"[proxy]\nlisten = {[*endpoints, 'systemd:domain=INET:index=0']}\n[timeouts]\nhead = 1\n")
         cls.daemon.start()
         cls.field = basic("admin", cls.daemon.root_password)
         cls.origin = RecordingOrigin(cls)
@@ -80,6 +80,22 @@ class EndpointTests(SynchronousTestCase):
         raw.send(line)
         self.check_carries(raw)
 
+    def test_the_allowlist_knows_haproxys_clients_by_their_own_address(self) -> None:
+        """HAProxy's own, which all of them share, lets nobody in."""
+        self.daemon.account("anna")
+        self.daemon.cli("ip", "add", "anna", "8.8.4.4")
+        for source, status in (("8.8.4.4", 200), ("8.8.8.8", 407)):
+            raw = Raw(self, self.behind)
+            raw.send(f"PROXY TCP4 {source} 203.0.113.1 4660 31280\r\n".encode())
+            self.assertEqual(raw.get("http://meshd.internal/"), status)
+
+    def test_a_client_of_haproxys_that_says_nothing(self) -> None:
+        """Ended when its head is overdue, with or without a PROXY line."""
+        silent, half = Raw(self, self.behind), Raw(self, self.behind)
+        half.send(b"PROXY TCP4 198.51.100.9 203.0.113.1 4660 31280\r\n")
+        self.assertTrue(silent.ends(within=4.0))
+        self.assertTrue(half.ends(within=4.0))
+
     def test_a_socket_that_systemd_hands_over(self) -> None:
         """It was open before the daemon ran."""
         self.assertEqual(self.client_told(Raw(self, self.handed)), "127.0.0.1")
@@ -100,4 +116,6 @@ class EndpointTests(SynchronousTestCase):
         self.assertTrue(all(each.ends(within=2.0) for each in kept))
         self.assertNotIn("proxy.sock", [path.name for path in self.daemon.folder.iterdir()])
         booked = sum(line["up"] + line["down"] for line in self.daemon.exchanges())
-        self.assertEqual(self.daemon.totals(), {"admin": booked})
+        self.assertEqual(sum(self.daemon.totals().values()), booked)
+        self.assertGreater(booked, 9_000_000)
+        self.assertNotIn("Traceback", self.daemon.log_text())

@@ -180,7 +180,7 @@ class RaceTest(DialCase):
     def test_no_descriptor(self) -> None:
         """A source that this host has not is a failure like any other."""
         self.names.table["name"] = ("127.0.0.2",)
-        self.assertEqual(self.dial("name", self.port, Exit("bad", "local", "198.51.100.1")), "unreachable")
+        self.assertEqual(self.dial("name", self.port, Exit("bad", "local", "198.51.100.1")), "no-exit")
 
 
 class DialTest(DialCase):

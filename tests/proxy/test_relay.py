@@ -185,6 +185,24 @@ class BytesTest(TunnelCase):
         self.assertLessEqual(max(moved), 2 * (128 + 64) * 1024)
 
 
+class LeaseTest(TunnelCase):
+    """A limited account's room is lent in slices."""
+
+    def test_a_read_cut_short_by_a_lease(self) -> None:
+        """What a lease left in the socket follows with the next one, though the kernel says nothing of it again."""
+        self.tunnel()
+        self.exchange(b"a", b"b")
+        meter = self.meter
+        for size in (5_000, 7, 12_000):
+
+            def renew(n: int, size: int = size) -> None:
+                meter.room = meter.room if meter.room > 0 else size
+
+            meter.room = size
+            meter.on_up = meter.on_down = renew
+            self.exchange(bytes(30_000), bytes(30_000))
+
+
 class CopiedBytesTest(BytesTest):
     """All of it again without a pipe to be had."""
 

@@ -27,7 +27,9 @@ class PoolTest(SynchronousTestCase):
         near, far = tcp_pair(self)
         fd = near.detach()
         self.hand.poller.add(fd, Far(far))  # type: ignore[arg-type]  # until it is handed over
-        return self.pool.new(key, fd, "192.0.2.1", "192.0.2.9"), Far(far)
+        upstream = self.pool.new(key, fd, "192.0.2.1", "192.0.2.9")
+        upstream.wire.readable = False  # as after a read that emptied it
+        return upstream, Far(far)
 
     def kept(self, key: tuple[int, str, str, str, int] = KEY, seconds: float = 60) -> tuple[Upstream, Far]:
         made = self.connected(key)
@@ -60,6 +62,22 @@ class PoolTest(SynchronousTestCase):
         self.assertIs(self.pool.take(KEY), upstream_)
         self.assertIsNone(self.pool.take(KEY))
         upstream_.wire.close()
+
+    def test_not_emptied(self) -> None:
+        """One that may hold bytes nobody has read is not kept: they would be another request's answer."""
+        upstream_, far = self.connected()
+        upstream_.wire.readable = True
+        self.pool.keep(upstream_, 60)
+        self.assertIsNone(self.pool.take(KEY))
+        self.assert_closed(far)
+
+    def test_opened_under_other_rules(self) -> None:
+        """One in use while the rules changed is not kept."""
+        upstream_, far = self.connected()
+        self.pool.clear()
+        self.pool.keep(upstream_, 60)
+        self.assertIsNone(self.pool.take(KEY))
+        self.assert_closed(far)
 
     def test_origin_leaves(self) -> None:
         """One whose origin has closed is not lent again."""
