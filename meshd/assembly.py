@@ -69,7 +69,9 @@ class Daemon:
         self._own = OwnListeners()
         self._listeners: list[Listener] = []
         self.store = open_store(reactor, config.store_url)
-        self.resolver = Resolver(reactor, servers=config.dns_servers, timeout=lambda: self.topology.timeouts.dns)
+        self.resolver = Resolver(
+            reactor, servers=config.dns_servers, threads=32, timeout=lambda: self.topology.timeouts.dns
+        )
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
         bounds = config.topology.limits
         hasher = PasswordHasher(reactor, workers=bounds.password_workers, queue=bounds.password_queue)

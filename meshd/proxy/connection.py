@@ -222,7 +222,7 @@ class ClientConnection(Watcher):
         timeout = plane.topology.timeouts.connect
         self.phase("connection-timeout", min(timeout, request.timeout) if request.timeout else timeout)
         target = request.target
-        dialled = await plane.dialler.dial(target.host, target.port, choice.exit)
+        dialled = await plane.dialler.dial(target.host, target.port, choice.exit, self._holder)
         record.exit = label = choice.label(request.wishes, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable

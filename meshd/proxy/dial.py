@@ -38,6 +38,9 @@ PREPARED = (
 )
 """A probe a minute keeps the middleboxes on the way awake; an origin that vanished is the idle timeout's business."""
 
+LOOKUPS = 16
+"""Names that one account may wait for at once: a silent name server of its own must not stop everybody's."""
+
 BIND_ADDRESS_NO_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT: connect chooses the port, so that an address serves 28,000 connections to each origin."""
 
@@ -89,9 +92,14 @@ class Dialler:
         self._rules = rules
         self._judge = Judge(DestinationRules())
         self._own = own
+        self._asking: dict[int, int] = {}
+        """Names that each account waits for."""
 
-    async def dial(self, host: str, port: int, exit_: Exit) -> Dialled:
-        """Connect to host, a name or an address without brackets.  DialError; the caller bounds the time."""
+    async def dial(self, host: str, port: int, exit_: Exit, account_id: int = 0) -> Dialled:
+        """Connect to host, a name or an address without brackets, for an account.
+
+        DialError; the caller bounds the time.
+        """
         judge = self._judge
         if judge.rules is not self._rules():
             self._judge = judge = Judge(self._rules())
@@ -100,7 +108,7 @@ class Dialler:
             raise DialError(refusal)
         addresses = self._resolver.known(host)
         if addresses is None:
-            addresses = await Deferred.fromCoroutine(self._resolve(host))
+            addresses = await Deferred.fromCoroutine(self._resolve(host, account_id))
         refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
         if refusal is not None:
             raise DialError(refusal)
@@ -109,11 +117,19 @@ class Dialler:
             raise DialError(Refusal("unreachable", "no address of the exit's family"))
         return await Race(self._poller, self._clock, usable, port, exit_.address).winner()
 
-    async def _resolve(self, host: str) -> tuple[str, ...]:
+    async def _resolve(self, host: str, account_id: int) -> tuple[str, ...]:
+        asking = self._asking.get(account_id, 0)
+        if asking >= LOOKUPS:
+            raise DialError(Refusal("rate-requests", "too many names at once", retry_after=1))
+        self._asking[account_id] = asking + 1
         try:
             return (await self._resolver.resolve(host)).addresses
         except ResolveError as error:
             raise DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")) from None
+        finally:
+            self._asking[account_id] -= 1
+            if not self._asking[account_id]:
+                del self._asking[account_id]
 
     def _own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
         own = self._own()

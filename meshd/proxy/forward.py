@@ -156,7 +156,7 @@ class Forwarding:
         upstream = plane.upstreams.take(key)
         if upstream is None:
             self._client.phase("connection-timeout", self._bound(plane.topology.timeouts.connect))
-            dialled = await plane.dialler.dial(target.host, target.port, exit_)
+            dialled = await plane.dialler.dial(target.host, target.port, exit_, self._admission.account.id)
             upstream = plane.upstreams.new(key, dialled.fd, dialled.address, dialled.source)
         self._record.exit = self._choice.label(self._request.wishes, upstream.source)
         return upstream

@@ -87,3 +87,41 @@ class UnknownTest(SynchronousTestCase):
         self.assertEqual([self.caps.crowded(n) for n in (0, 8, 9, 10)], [False, False, True, True])
         self.caps.unauthenticated = 3
         self.assertTrue(self.caps.crowded(0))
+
+
+class Stranger:
+    """A client that nobody knows."""
+
+    def __init__(self, caps: Caps, address: str) -> None:
+        self.caps, self.address, self.evicted = caps, address, False
+        caps.arrived(self, address)
+
+    def evict(self) -> None:
+        self.evicted = True
+        self.caps.known(self, self.address)
+
+
+class StrangersTest(SynchronousTestCase):
+    def test_the_fullest_address_makes_room(self) -> None:
+        """When all places of the unknown are taken, the oldest of the address with the most gives up its own."""
+        caps = Caps(lambda: Limits(unauthenticated=5), 1000)
+        first = Stranger(caps, "192.0.2.1")
+        many = [Stranger(caps, "192.0.2.2") for _ in range(4)]
+        self.assertFalse(caps.crowded(10))
+        self.assertEqual([each.evicted for each in (first, *many)], [False, True, False, False, False])
+
+    def test_descriptors_are_nobodys_to_give(self) -> None:
+        """Without descriptors a newcomer is turned away, and nobody evicted."""
+        caps = Caps(lambda: Limits(), 100)
+        stranger = Stranger(caps, "192.0.2.1")
+        self.assertTrue(caps.crowded(99))
+        self.assertFalse(stranger.evicted)
+
+
+class HoldTest(SynchronousTestCase):
+    def test_connections_of_one_account(self) -> None:
+        """As many as tunnels, each account for itself, and one that goes makes room."""
+        caps = Caps(lambda: Limits(tunnels_per_account=2), 1000)
+        self.assertEqual([caps.hold(1), caps.hold(1), caps.hold(1), caps.hold(2)], [True, True, False, True])
+        caps.let_go(1)
+        self.assertTrue(caps.hold(1))
