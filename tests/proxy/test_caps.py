@@ -112,7 +112,7 @@ class StrangersTest(SynchronousTestCase):
 
     def test_descriptors_are_nobodys_to_give(self) -> None:
         """Without descriptors a newcomer is turned away, and nobody evicted."""
-        caps = Caps(lambda: Limits(), 100)
+        caps = Caps(Limits, 100)
         stranger = Stranger(caps, "192.0.2.1")
         self.assertTrue(caps.crowded(99))
         self.assertFalse(stranger.evicted)
