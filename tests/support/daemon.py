@@ -414,7 +414,8 @@ class LiveDaemon:
         path = self.data_dir / "exchanges.log"
         if not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        lines = path.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}\n")]  # no torn ones
 
 
 def _totals() -> Unit[dict[str, int]]:
