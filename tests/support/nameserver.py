@@ -28,9 +28,10 @@ class NameServer:
         """How often by (name, "udp" or "tcp")."""
         self._reactor = reactor
         self._datagrams = dns.DNSDatagramProtocol(self, reactor)
-        self._udp = reactor.listenUDP(0, self._datagrams, interface="127.0.0.1")
         factory = protocol.Factory.forProtocol(lambda: dns.DNSProtocol(self, reactor))
-        self._tcp = reactor.listenTCP(self._udp.getHost().port, factory, interface="127.0.0.1")
+        # TCP chooses: its ports are the scarce ones, with every closed connection lingering on one.
+        self._tcp = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        self._udp = reactor.listenUDP(self._tcp.getHost().port, self._datagrams, interface="127.0.0.1")
         self._connections: set[Any] = set()
 
     @property
