@@ -87,12 +87,13 @@ def expiry(text: str, now: int) -> str | None:
     """text is "" (never) or the last day on which the token is valid."""
     if not text:
         return None
-    if not _is_date(text):
+    if not is_date(text):
         return "Enter a date as YYYY-MM-DD."
     return None if text >= today(now) else "This day is in the past."
 
 
-def _is_date(text: str) -> bool:
+def is_date(text: str) -> bool:
+    """An ISO date that exists."""
     if not _DATE.match(text):
         return False
     try:

@@ -8,7 +8,6 @@ changes nothing.
 from __future__ import annotations
 
 import errno
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -284,12 +283,6 @@ def is_local(address: str) -> bool:
             return str(probe.getsockname()[0]) == address
     except OSError:
         return False
-
-
-def close_unused(poller: Poller, dialled: Dialled) -> None:
-    """A connection that came too late for whoever wanted it."""
-    poller.remove(dialled.fd)
-    os.close(dialled.fd)
 
 
 def _of_family(addresses: tuple[str, ...], exit_: Exit) -> tuple[str, ...]:

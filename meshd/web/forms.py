@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
+
+from meshd.accounts.validate import is_date
 
 MAX_FIELDS = 100
 """threats.md, part 3.  No form of ours has more than ten."""
@@ -20,7 +21,6 @@ WHOLE = "__all__"
 """The name under which a complaint stands that is about no single field, as in Django."""
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 
 
 class FormError(Exception):
@@ -91,7 +91,7 @@ class Reading:
     def date(self, name: str) -> str:
         """An ISO date that exists; "" where it was not sent, or sent blank."""
         text = self._stripped(name)
-        if text and not _is_date(text):
+        if text and not is_date(text):
             self._wrong(name, "Enter a valid date.")
         return text
 
@@ -174,13 +174,3 @@ def _text(raw: bytes, field: str) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         raise FormError.of("Enter valid UTF-8.", field=field) from None
-
-
-def _is_date(text: str) -> bool:
-    if not _DATE.match(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

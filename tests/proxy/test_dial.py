@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
 from meshd.proxy.destination import OwnListeners
-from meshd.proxy.dial import ATTEMPT_DELAY, DialError, Dialled, Dialler, close_unused, is_local
+from meshd.proxy.dial import ATTEMPT_DELAY, DialError, Dialled, Dialler, is_local
 from meshd.proxy.task import Task
 from meshd.resolver import Resolved, ResolveError
 from meshd.topology import DestinationRules, Exit
@@ -104,7 +105,8 @@ class DialCase(SynchronousTestCase):
         dialled = self.dialled.pop()
         self.assertEqual(len(self.hand.poller), 1)
         self.assertEqual(descriptors() - self.before, {dialled.fd})
-        close_unused(self.hand.poller, dialled)
+        self.hand.poller.remove(dialled.fd)
+        os.close(dialled.fd)
         return dialled
 
     def assert_nothing_left(self) -> None:
@@ -215,7 +217,9 @@ class DialTest(DialCase):
         assert self.names.pending is not None
         self.names.pending.callback(Resolved(("127.0.0.2",), 0))
         self.hand.until(lambda: self.failed == [None])
-        close_unused(self.hand.poller, self.dialled.pop())
+        fd = self.dialled.pop().fd
+        self.hand.poller.remove(fd)
+        os.close(fd)
 
     def test_does_not_resolve(self) -> None:
         """A name without an address, or without an answer in time, is told apart."""
