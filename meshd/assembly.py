@@ -38,6 +38,7 @@ from meshd.store.interface import StoreError
 from meshd.store.open import open_store
 from meshd.store.statements import changes
 from meshd.topology import Limits, Topology
+from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
@@ -78,7 +79,9 @@ class Daemon:
         self.auth = AuthService(self.store, reactor, now, self._limits, hasher, hostnames)
         self._journals = _folder(config.data_dir / "journal")
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
-        self.ledger = Ledger(self.store, Journal(self._journals, now=now), reactor, now, self._limits, self.exchanges)
+        activity = Activity(self.store, reactor, now, self._limits)
+        journal = Journal(self._journals, now=now)
+        self.ledger = Ledger(self.store, journal, reactor, now, self._limits, self.exchanges, activity)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
         self.plane = self._data_plane(config.topology)
         enforcement = Enforcement(self.auth, self.ledger, now)
@@ -89,6 +92,7 @@ class Daemon:
             reactor,
             auth=self.auth,
             accounts=self.accounts,
+            hasher=hasher,
             topology=lambda: self.topology,
             now=now,
             ready=self.ready,

@@ -199,3 +199,27 @@ class Exchange(NamedTuple):
     """"" where all went well, else the reason of the refusal or of the end."""
     up: int
     down: int
+
+
+class PastExchange(NamedTuple):
+    """An exchange that has ended, as its account's holder sees it."""
+
+    account_id: int
+    ended: int
+    """Milliseconds since the epoch, as is `began`."""
+    request: str
+    """The id of the exchange."""
+    family_id: int
+    """The parent's id, or the account's own."""
+    began: int
+    token_id: int
+    proxy: str
+    client: str
+    method: str
+    host: str
+    port: int
+    exit: str
+    status: int
+    reason: str
+    up: int
+    down: int

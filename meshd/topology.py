@@ -133,6 +133,10 @@ class Limits:
     password_queue: int = 64
     slice_bytes: int = 4 * 1024 * 1024
     flush_seconds: float = 1.0
+    activity_per_account: int = 1000
+    """Exchanges of an account that `GET /api/activity/` can tell; 0 keeps none."""
+    activity_seconds: int = 7 * 24 * 3600
+    """After that they are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

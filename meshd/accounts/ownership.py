@@ -67,6 +67,15 @@ def subaccount(actor_id: ActorId, username: str, *, change: bool = True) -> Unit
     return (yield from _named((yield from acting(actor_id)), username, change))
 
 
+def named_subaccount(actor_id: ActorId, username: str) -> Unit[Subject]:
+    """As subaccount(), for `sub/edit`, whose document has another answer for what is not there: NotFound."""
+    actor = yield from acting(actor_id)
+    refuse_subaccount(actor)
+    if (yield from accounts.by_username(username)) is None:
+        raise NotFound("there is no such sub-account")
+    return (yield from _named(actor, username, True))
+
+
 def refuse_subaccount(actor: Account | Operator) -> None:
     """NotYours where the one who acts is a sub-account."""
     if isinstance(actor, Account) and actor.parent_id is not None:

@@ -8,6 +8,7 @@ from meshd.accounts import entitlement
 from meshd.accounts.errors import Invalid, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, managed, own
 from meshd.accounts.trail import concluded
+from meshd.auth.secrets import normal_address
 from meshd.store.statements import proxies as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
@@ -20,12 +21,18 @@ def authorized(actor_id: ActorId, username: str | None = None) -> Unit[list[str]
 
 
 def recognised(text: str, known: Mapping[str, ProxyHost]) -> ProxyHost | None:
-    """The proxy that text means: its name, its host, its whole domain, or `domain:port`."""
+    """The proxy that text means: its name, its host, its whole domain, or `domain:port`; None for what is two's."""
     asked = text.strip().lower().removesuffix(".")
     by_name = {proxy.name.lower(): proxy for proxy in known.values()}
     if asked in by_name:
         return by_name[asked]
-    return next((proxy for proxy in known.values() if asked in _spellings(proxy.domain.lower())), None)
+    found = [proxy for proxy in known.values() if asked in _spellings(proxy)]
+    return found[0] if len(found) == 1 else None
+
+
+def host_of(proxy: ProxyHost) -> str:
+    """Its whole domain, without the port."""
+    return proxy.domain.rpartition(":")[0] or proxy.domain
 
 
 def authorize(
@@ -83,9 +90,9 @@ def _refuse_beyond(plan: Plan, name: str, count: int) -> None:
         raise PlanLimitReached(f"plan {plan.name} allows {plan.proxies} {'proxy' if plan.proxies == 1 else 'proxies'}")
 
 
-def _spellings(domain: str) -> tuple[str, ...]:
-    host = domain.rpartition(":")[0] or domain
-    return domain, host, host.partition(".")[0]
+def _spellings(proxy: ProxyHost) -> tuple[str, ...]:
+    domain, host = proxy.domain.lower(), host_of(proxy).lower()
+    return (domain, host) if normal_address(host.strip("[]")) else (domain, host, host.partition(".")[0])
 
 
 def _unknown(proxy: str) -> Invalid:

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 
 from meshd.accounts import entitlement
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached
-from meshd.accounts.holders import added
-from meshd.accounts.ownership import ActorId, Subject, managed, subaccount
+from meshd.accounts.holders import added, require_free
+from meshd.accounts.ownership import ActorId, Subject, managed, named_subaccount, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Identity
-from meshd.store.statements import accounts, identities
+from meshd.store.statements import accounts, audit, bans, hours, identities, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -52,10 +52,14 @@ def added_below(parent: Account, new: NewAccount, *, plans: Mapping[str, Plan], 
     )
 
 
-def require_room(actor_id: ActorId, parent: str | None, *, plans: Mapping[str, Plan]) -> Unit[None]:
-    """Whether a sub-account could be created now.  Invalid, PlanLimitReached, NotYours."""
+def require_creatable(
+    actor_id: ActorId, new: NewAccount, *, parent: str | None = None, plans: Mapping[str, Plan]
+) -> Unit[None]:
+    """Whether create() would pass now; it refuses in the same words."""
     subject = yield from managed(actor_id, parent)
+    new.require_valid()
     yield from _room(subject.account, plans)
+    yield from require_free(new.username)
 
 
 def _room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
@@ -70,14 +74,19 @@ def _room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
 def edit(
     actor_id: ActorId, username: str, profile: Profile, *, password_hash: str | None = None, at: int
 ) -> Unit[Identity]:
-    """Change what the profile names, and the password where a hash is given.  Invalid, NotYours."""
-    profile.require_valid()
-    subject = yield from subaccount(actor_id, username)
+    """Change what the profile names, and the password where a hash is given.  Invalid, NotYours, NotFound."""
+    subject = yield from _editable(actor_id, username, profile)
     columns = profile.columns()
     if password_hash is not None:
         columns["password_hash"] = password_hash
-    yield from _kept(subject, columns, "account.edit", ", ".join(sorted(columns)), at)
+    if columns:
+        yield from _kept(subject, columns, "account.edit", ", ".join(sorted(columns)), at)
     return (yield from _seen(subject.account.id, at))
+
+
+def require_editable(actor_id: ActorId, username: str, profile: Profile) -> Unit[None]:
+    """Whether edit() would pass now; it refuses in the same words."""
+    yield from _editable(actor_id, username, profile)
 
 
 def activate(actor_id: ActorId, username: str, *, now: int) -> Unit[Identity]:
@@ -91,11 +100,22 @@ def deactivate(actor_id: ActorId, username: str, *, now: int) -> Unit[Identity]:
 
 
 def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
-    """Remove it, its sub-accounts and all that is theirs.  NotYours; Invalid for the root account."""
+    """Remove it, its sub-accounts and all that is theirs.  NotYours; Invalid for the root account.
+
+    Of a sub-account stays its part of its parent's bill, and in the audit that one was deleted, without its name.
+    """
     subject = yield from subaccount(actor_id, username)
-    refuse_root(subject.account, "deleted")
-    yield from accounts.delete(subject.account.id)
-    yield from concluded(subject.by, "account.delete", subject.account.id, subject.account.username, now)
+    account = subject.account
+    refuse_root(account, "deleted")
+    for child in (yield from accounts.children(account.id)):
+        yield from _forgotten(child)
+    if account.parent_id is not None:
+        yield from usage.hold(account.id)
+        yield from hours.bequeath(account.id, account.parent_id)
+        yield from _forgotten(account)
+    yield from accounts.delete(account.id)
+    name = account.username if account.parent_id is None else ""
+    yield from concluded(subject.by, "account.delete", account.id, name, now)
 
 
 def refuse_root(account: Account, done: str) -> None:
@@ -113,8 +133,20 @@ def _switched(actor_id: ActorId, username: str, active: bool, now: int) -> Unit[
     return (yield from _seen(subject.account.id, now))
 
 
+def _editable(actor_id: ActorId, username: str, profile: Profile) -> Unit[Subject]:
+    subject = yield from named_subaccount(actor_id, username)
+    profile.require_valid()
+    return subject
+
+
+def _forgotten(account: Account) -> Unit[None]:
+    """What no foreign key takes along."""
+    yield from audit.forget(account.id)
+    yield from bans.forget(account.username)
+
+
 def _kept(subject: Subject, columns: Mapping[str, object], action: str, detail: str, now: int) -> Unit[None]:
-    if columns and (yield from accounts.edit(subject.account.id, **columns)) is None:
+    if (yield from accounts.edit(subject.account.id, **columns)) is None:
         raise NotFound("the account was deleted meanwhile")
     yield from concluded(subject.by, action, subject.account.id, detail, now)
 

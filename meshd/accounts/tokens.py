@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached
-from meshd.accounts.ownership import ActorId, Subject, acting, below, managed, refuse_subaccount
+from meshd.accounts.ownership import ActorId, Subject, acting, below, managed, refuse_subaccount, subaccount
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Token
 from meshd.store.statements import accounts
@@ -46,9 +46,14 @@ def create(
     return token
 
 
-def activate(actor_id: ActorId, token_id: int, *, plans: Mapping[str, Plan], now: int) -> Unit[Token]:
-    """Let it be used again.  NotFound, Invalid for an expired one, PlanLimitReached after a downgrade."""
-    subject, token = yield from _found(actor_id, token_id)
+def activate(
+    actor_id: ActorId, token_id: int, username: str | None = None, *, plans: Mapping[str, Plan], now: int
+) -> Unit[Token]:
+    """Let it be used again.  NotFound, Invalid for an expired one, PlanLimitReached after a downgrade.
+
+    It must be the sub-account's of that name, if one is given; so for the others.
+    """
+    subject, token = yield from _found(actor_id, token_id, username)
     if token.expires_on and token.expires_on < validate.today(now):
         raise Invalid({"id": ["An expired token cannot be activated."]})
     plan = yield from entitlement.held(subject.account, plans)
@@ -59,15 +64,15 @@ def activate(actor_id: ActorId, token_id: int, *, plans: Mapping[str, Plan], now
     return (yield from _switched(subject, token_id, True, now))
 
 
-def deactivate(actor_id: ActorId, token_id: int, *, now: int) -> Unit[Token]:
+def deactivate(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Token]:
     """Stop it from being used.  NotFound."""
-    subject, _ = yield from _found(actor_id, token_id)
+    subject, _ = yield from _found(actor_id, token_id, username)
     return (yield from _switched(subject, token_id, False, now))
 
 
-def delete(actor_id: ActorId, token_id: int, *, now: int) -> Unit[None]:
+def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[None]:
     """Remove it for good.  NotFound."""
-    subject, _ = yield from _found(actor_id, token_id)
+    subject, _ = yield from _found(actor_id, token_id, username)
     if not (yield from stored.delete(token_id)):
         raise _absent()
     yield from concluded(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
@@ -79,13 +84,14 @@ def refuse_without_tokens(plan: Plan) -> None:
         raise PlanLimitReached(f"plan {plan.name} does not support bearer tokens")
 
 
-def _found(actor_id: ActorId, token_id: int) -> Unit[tuple[Subject, Token]]:
+def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
     """The token, if the actor or one of its sub-accounts holds it; one NotFound for foreign and absent alike."""
     actor = yield from acting(actor_id)
     refuse_subaccount(actor)
+    named = (yield from subaccount(actor_id, username)).account if username is not None else None
     token = yield from stored.by_id(token_id)
     holder = (yield from accounts.by_id(token.account_id)) if token is not None else None
-    if token is None or holder is None:
+    if token is None or holder is None or (named is not None and named.id != holder.id):
         raise _absent()
     if not (below(actor, holder, change=True) or (isinstance(actor, Account) and actor.id == holder.id)):
         raise _absent()

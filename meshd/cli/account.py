@@ -77,9 +77,11 @@ def create(context: Context, args: Namespace) -> None:
 
 
 def _check_new(context: Context, name: str, parent: str | None) -> Unit[None]:
-    yield from holders.require_free(name)
-    if parent is not None:
-        yield from subaccounts.require_room(context.operator, parent, plans=context.plans)
+    if parent is None:
+        yield from holders.require_free(name)
+    else:
+        new = NewAccount(username=name)
+        yield from subaccounts.require_creatable(context.operator, new, parent=parent, plans=context.plans)
 
 
 def _created(context: Context, new: NewAccount, parent: str | None, terms: Terms) -> Account:

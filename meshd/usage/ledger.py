@@ -17,6 +17,7 @@ from meshd.model import Admission, Change, Exchange, Refusal
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.topology import Limits
+from meshd.usage.activity import Activity
 from meshd.usage.allowance import nobody
 from meshd.usage.exchanges import ExchangeLog
 from meshd.usage.journal import Journal, SealedBatch
@@ -44,11 +45,13 @@ class Ledger:
         now: Callable[[], float],
         limits: Callable[[], Limits],
         log: ExchangeLog,
+        activity: Activity,
     ) -> None:
         self._store = store
         self._journal = journal
         self._clock = clock
         self._exchanges = log
+        self._activity = activity
         self._rounds = Rounds(clock, self._round, lambda: limits().flush_seconds)
         self._quotas = Quotas(clock, now, limits, self._rounds)
         self._tallies: dict[tuple[int, int], Tally] = {}
@@ -92,6 +95,7 @@ class Ledger:
         tally.own.meters.remove(meter)
         tally.cells[tally.exchanges_at] += 1
         self._exchanges.add(exchange, tally.slot, meter.up, meter.down)
+        self._activity.add(exchange)
         tally.open -= 1
         if not tally.open:
             self._resting.add(tally)
@@ -99,6 +103,7 @@ class Ledger:
     def refused(self, exchange: Exchange) -> None:
         """A line for who was not let in."""
         self._exchanges.add(exchange, -1, 0, 0)
+        self._activity.add(exchange)
 
     def open_of(self, account_id: int) -> list[Meter]:
         """Its own and its sub-accounts'; 0 for everybody's."""
@@ -238,6 +243,7 @@ class Ledger:
         await self._rounds.stop()
         try:
             await self.flush()
+            await self._activity.write()
         except StoreError as error:
             _log.warn("usage stays in journal {journal}: {error}", journal=self._journal.id, error=str(error))
         self._exchanges.close()
@@ -254,6 +260,7 @@ class Ledger:
         except Exception:
             self._quotas.lend_to_waiting()
             raise
+        await self._activity.write()
         if self._clock.seconds() >= self._search_at:
             await self._recover()
 

@@ -8,8 +8,12 @@ from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 
+from meshd.auth.passwords import Hasher
 from meshd.topology import Topology
+from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.health import HealthRoutes
+from meshd.web.api.history import HistoryRoutes
+from meshd.web.api.openapi import DocumentRoutes
 from meshd.web.api.proxies import ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
@@ -28,6 +32,7 @@ def build_api(
     *,
     auth: SignsIn,
     accounts: Performs,
+    hasher: Hasher,
     topology: Callable[[], Topology],
     now: Callable[[], float],
     ready: Ready,
@@ -38,8 +43,11 @@ def build_api(
     services = Services(accounts, topology, now)
     TokenRoutes(services, random).mount(api)
     ProxyRoutes(services).mount(api)
-    SubAccountRoutes(services).mount(api)
+    AllowlistRoutes(services).mount(api)
+    SubAccountRoutes(services, hasher.hash).mount(api)
+    HistoryRoutes(services).mount(api)
     HealthRoutes(reactor, ready).mount(api)
+    DocumentRoutes().mount(api)
     return api
 
 
@@ -48,6 +56,7 @@ def build_site(
     *,
     auth: SignsIn,
     accounts: Performs,
+    hasher: Hasher,
     topology: Callable[[], Topology],
     now: Callable[[], float],
     ready: Ready,
@@ -57,7 +66,16 @@ def build_site(
 
     ready() answers a check's name and whether it passed.  To stop: close the ports, then `await site.drain(seconds)`.
     """
-    api = build_api(reactor, auth=auth, accounts=accounts, topology=topology, now=now, ready=ready, random=random)
+    api = build_api(
+        reactor,
+        auth=auth,
+        accounts=accounts,
+        hasher=hasher,
+        topology=topology,
+        now=now,
+        ready=ready,
+        random=random,
+    )
     limits = topology().limits
     gate = Gate(limits.unauthenticated_per_address, limits.unauthenticated)
     return ApiSite(api, reactor, bounds=lambda: Bounds.of(topology()), gate=gate)

@@ -7,8 +7,10 @@ at once.  The messages are worded as Django words them, since the clients of the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from calendar import timegm
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +21,10 @@ MAX_FIELDS = 100
 
 WHOLE = "__all__"
 """The name under which a complaint stands that is about no single field, as in Django."""
+
+REQUIRED = "This field is required."
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2})?\Z", re.ASCII)
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
 
@@ -77,8 +83,12 @@ class Reading:
         """Without the blanks around it; "" where it was not sent."""
         text = self._stripped(name)
         if required and not text:
-            self._wrong(name, "This field is required.")
+            self.wrong(name, REQUIRED)
         return self._bounded(name, text, longest)
+
+    def changed(self, name: str, longest: int) -> str | None:
+        """None where it was not sent, "" where it was sent empty."""
+        return self.text(name, longest) if name in self._form else None
 
     def secret(self, name: str, longest: int) -> str:
         """As it was sent, blanks included; "" where it was not sent."""
@@ -92,8 +102,18 @@ class Reading:
         """An ISO date that exists; "" where it was not sent, or sent blank."""
         text = self._stripped(name)
         if text and not is_date(text):
-            self._wrong(name, "Enter a valid date.")
+            self.wrong(name, "Enter a valid date.")
         return text
+
+    def moment(self, name: str) -> int | None:
+        """A date (its first second) or a date and time, UTC, as seconds since the epoch; None where it was not sent."""
+        text = self._stripped(name)
+        if not text:
+            return None
+        found = _moment(text)
+        if found is None:
+            self.wrong(name, "Enter a date, or a date and time as YYYY-MM-DDTHH:MM:SS.")
+        return found
 
     def whole_number(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
         """Decimal digits; where it was not sent, the default, or a complaint if there is none."""
@@ -101,26 +121,38 @@ class Reading:
         if not text and default is not None:
             return default
         if not text:
-            self._wrong(name, "This field is required.")
+            self.wrong(name, REQUIRED)
         if not _WHOLE_NUMBER.match(text):
-            self._wrong(name, "Enter a whole number.")
+            self.wrong(name, "Enter a whole number.")
             return least
         number = int(text)
         if number < least:
-            self._wrong(name, f"Ensure this value is greater than or equal to {least}.")
+            self.wrong(name, f"Ensure this value is greater than or equal to {least}.")
         if number > most:
-            self._wrong(name, f"Ensure this value is less than or equal to {most}.")
+            self.wrong(name, f"Ensure this value is less than or equal to {most}.")
         return number
+
+    def optional_number(self, name: str, *, least: int, most: int) -> int | None:
+        """As whole_number; None where it was not sent, or sent empty."""
+        return self.whole_number(name, least=least, most=most) if self._stripped(name) else None
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """One of these; the first where it was not sent."""
+        text = self._stripped(name) or choices[0]
+        if text not in choices:
+            self.wrong(name, f"Choose one of {', '.join(choices)}.")
+        return text
 
     def _stripped(self, name: str) -> str:
         return self._form.get(name, "").strip()
 
     def _bounded(self, name: str, text: str, longest: int) -> str:
         if len(text) > longest:
-            self._wrong(name, f"Ensure this value has at most {longest} characters (it has {len(text)}).")
+            self.wrong(name, f"Ensure this value has at most {longest} characters (it has {len(text)}).")
         return text
 
-    def _wrong(self, name: str, text: str) -> None:
+    def wrong(self, name: str, text: str) -> None:
+        """Complain about a field."""
         told = self.errors.setdefault(name, [])
         if not told:  # the first complaint says it; one that follows from it would only confuse
             told.append(text)
@@ -151,6 +183,15 @@ def from_urlencoded(data: bytes) -> Form:
         raise too_many()
     split = (part.partition(b"=") for part in parts)
     return from_pairs((_unquoted(name), _unquoted(value)) for name, _, value in split)
+
+
+def _moment(text: str) -> int | None:
+    if not _MOMENT.match(text) or not is_date(text[:10]):
+        return None
+    try:
+        return timegm(datetime.fromisoformat(text).timetuple())
+    except ValueError:
+        return None
 
 
 def too_many() -> FormError:

@@ -20,6 +20,9 @@ CHALLENGES = ('Basic realm="meshd", charset="UTF-8"', 'Bearer realm="meshd"')
 STORE_PAUSE = 5
 """Seconds to wait when the store is away: it is asked again about as often."""
 
+BUSY_PAUSE = 1
+"""Seconds to wait when more passwords wait to be hashed than may: a full queue is worked off in about that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -39,6 +42,9 @@ EMPTY = object()
 
 NO_CONTENT = Reply(EMPTY, 204)
 """What a deletion answers, where the document says 204."""
+
+DONE = Reply(EMPTY)
+"""What a deletion answers, where the document says an empty 200."""
 
 
 def wrong(messages: Mapping[str, list[str]], status: int = 400) -> Reply:

@@ -8,8 +8,8 @@ that hangs up ends nothing: what was begun is finished, for nobody could tell ho
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from typing import Any, Protocol
@@ -21,12 +21,14 @@ from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from meshd.accounts.errors import AccountError, Invalid
+from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
 from meshd.store.interface import StoreUnavailable
 from meshd.web.bodies import read_body
 from meshd.web.channel import host_of
 from meshd.web.forms import Form, FormError, from_urlencoded
 from meshd.web.replies import (
+    BUSY_PAUSE,
     EMPTY,
     STORE_PAUSE,
     Reply,
@@ -93,6 +95,8 @@ class Call:
     body: bytes = b""
     account: str = ""
     """The username, once it is known; for the access log."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The parts of the path that are no part of its name."""
 
 
 Route = Callable[[Caller, Form], Awaitable[Reply]]
@@ -114,7 +118,10 @@ class Api:
         self._app.handle_errors(Exception)(self._broken)
 
     def route(self, method: str, path: str, who: Who, route: Route) -> None:
-        """Mount a path for those who sign in.  With and without its trailing slash; HEAD comes with GET."""
+        """Mount a path for those who sign in.  With and without its trailing slash; HEAD comes with GET.
+
+        A part in braces, as in `/api/geoips/{proxy}/`, is any segment, and reaches the route as a field of its form.
+        """
         self._mount(method, path, partial(self._signed, who, route))
 
     def open(self, path: str, route: OpenRoute) -> None:
@@ -142,6 +149,8 @@ class Api:
             return refused(error.status, error.detail, STORE_PAUSE if error.status == 503 else 0)
         except StoreUnavailable:
             return unavailable()
+        except Busy:
+            return unavailable(BUSY_PAUSE)
         except Exception:
             return self._reported(call.method, call.path, Failure())
 
@@ -167,10 +176,10 @@ class Api:
         assert method in ("GET", "POST")
         self._answers[method, path] = answer
 
-        def endpoint(request: Any) -> Deferred[bytes]:
-            return self._respond(_call(request, method), path, request)
+        def endpoint(request: Any, **variables: str) -> Deferred[bytes]:
+            return self._respond(_call(request, method, variables), path, request)
 
-        bare = path.rstrip("/")
+        bare = path.rstrip("/").replace("{", "<").replace("}", ">")
         for spelling in (bare, f"{bare}/"):  # `strict_slashes=False` would take "//" too, and forget some 405s
             self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(endpoint)
 
@@ -219,13 +228,13 @@ def _form(call: Call) -> Form:
     """
     query = from_urlencoded(call.query)
     if call.method == "GET":
-        return query
+        return Form({**query, **call.variables}) if call.variables else query
     if query:
         raise FormError({name: ["Send this field in the body of the request."] for name in query})
     return read_body(call.content_type, call.body)
 
 
-def _call(request: Any, method: str) -> Call:
+def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
     """method is the route's: GET for a HEAD."""
     return Call(
         method=method,
@@ -235,6 +244,7 @@ def _call(request: Any, method: str) -> Call:
         query=request.uri.partition(b"?")[2],
         content_type=request.getHeader(b"content-type"),
         body=request.content.read(),
+        variables=variables,
     )
 
 

@@ -84,9 +84,9 @@ class CreateTests(AccountsCase):
         new = NewAccount(username="third")
         error = self.refused(PlanLimitReached, subaccounts.create, self.alice.id, new, plans=self.plans, now=NOON)
         self.assertEqual(402, error.status)
-        self.refused(PlanLimitReached, subaccounts.require_room, self.alice.id, None, plans=self.plans)
+        self.refused(PlanLimitReached, subaccounts.require_creatable, self.alice.id, new, plans=self.plans)
         self.run_unit(subaccounts.delete, self.alice.id, "second", now=NOON)
-        self.run_unit(subaccounts.require_room, self.alice.id, None, plans=self.plans)
+        self.run_unit(subaccounts.require_creatable, self.alice.id, new, plans=self.plans)
         self.below("alice", "third")
 
     def test_no_sub_accounts_below_sub_accounts(self) -> None:

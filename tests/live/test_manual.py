@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import unittest
+from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon
 from tests.support.manual import ROOT, examples, matches
+from tests.support.origin import RecordingOrigin
 from tests.support.shell import Examples
 
 MESHD = f"""#!/bin/sh
@@ -26,20 +29,26 @@ class ManualTests(SynchronousTestCase):
         self._follow("docs/api.md")
 
     def _follow(self, name: str) -> None:
-        """Ports are the daemon's own where the page has the usual ones."""
+        """Ports are the daemon's own where the page has the usual ones, and the page's site is here."""
         for program in ("curl", "bash"):
             if shutil.which(program) is None:
                 raise unittest.SkipTest(f"there is no {program} on this machine")
-        daemon = LiveDaemon(self, None)
+        origin = RecordingOrigin()
+        self.addCleanup(origin.close)
+        settings = {"MESHD_DESTINATIONS_ALLOW": f"127.0.0.1:{origin.port}", "MESHD_LIMITS_FLUSH_SECONDS": "0.05"}
+        daemon = LiveDaemon(self, None, environ=settings)
         typed = Examples(daemon.folder, self._environment(daemon))
         self.addCleanup(typed.close)
+        places = {
+            "8443": str(daemon.api_port),
+            "31280": str(daemon.proxy_port),
+            "origin.example": "127.0.0.1",
+            "8000": str(origin.port),
+        }
         for example in examples((ROOT / name).read_text()):
-            commands, shown = (self._here(daemon, text) for text in example)
+            commands, shown = (_moved(text, places) for text in example)
             printed = typed.run(commands)
             self.assertTrue(not shown or matches(shown, printed), f"{commands}\nprinted:\n{printed}")
-
-    def _here(self, daemon: LiveDaemon, text: str) -> str:
-        return text.replace("8443", str(daemon.api_port)).replace("31280", str(daemon.proxy_port))
 
     def _environment(self, daemon: LiveDaemon) -> dict[str, str]:
         """With a `meshd` of this tree, whether or not it is installed."""
@@ -48,3 +57,7 @@ class ManualTests(SynchronousTestCase):
         command.write_text(MESHD)
         command.chmod(0o755)
         return daemon.environ | {"PATH": f"{command.parent}{os.pathsep}{daemon.environ['PATH']}"}
+
+
+def _moved(text: str, places: Mapping[str, str]) -> str:
+    return re.sub("|".join(map(re.escape, places)), lambda found: places[found[0]], text)

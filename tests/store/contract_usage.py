@@ -6,14 +6,13 @@ from typing import Any
 
 from twisted.internet.defer import gatherResults
 
-from meshd.model import Usage, UsageEntry
-from meshd.store.statements import (
-    accounts,
-    changes,
-    usage,
-)
+from meshd.accounts import subaccounts
+from meshd.model import Account, Usage, UsageEntry
+from meshd.store.statements import accounts, changes, hours, usage
+from meshd.store.statements.hours import UsageHours
 from meshd.store.unit import Unit
 from tests.store.contract import (
+    DAY,
     FEBRUARY,
     JANUARY,
     NOW,
@@ -73,7 +72,9 @@ class UsageContract(StoreContract):
         await self.store.run(accounts.delete, sub.id)
         standings = await self.bill(1, UsageEntry(sub.id, parent.id, 0, 5, 6, 1), UsageEntry(sub.id + 7, 0, 0, 1, 1, 1))
         self.assertEqual([(s.account_id, s.usage.total_bytes) for s in standings], [(parent.id, 11)])
-        self.assertEqual(await self.store.run(usage.series, sub.id, 0, 2 * NOW), [])
+        self.assertEqual(
+            [tuple(row)[1:] for row in await self.hours(parent, by="token")], [(parent.id, hours.DELETED, 5, 6, 1)]
+        )
 
     async def test_empty_batch(self) -> None:
         """A batch without entries is remembered like any other."""
@@ -122,19 +123,46 @@ class UsageContract(StoreContract):
         found = await self.store.run(changes.since, 2, 99)
         self.assertEqual([change.account_id for change in found], [sub.id])
 
+    async def hours(self, account: Account, since: int = 0, until: int = 2 * NOW, **asked: Any) -> list[UsageHours]:
+        options = {"width": hours.HOUR, "by": "token", "limit": 99} | asked
+        return await self.store.run(hours.series, account.id, since, until, **options)
+
     async def test_series(self) -> None:
-        """Own bytes come by hour and token, the parent's without its sub-accounts'."""
+        """By hour or day, by account or token or neither, a parent's with its sub-accounts'."""
         parent = await self.create("parent")
         sub = await self.create("sub", parent)
         hour = NOW - NOW % 3600
+        day = NOW - NOW % DAY
         await self.bill(1, UsageEntry(sub.id, parent.id, 0, 1, 2, 1), UsageEntry(sub.id, parent.id, 7, 3, 4, 1))
         await self.bill(2, UsageEntry(sub.id, parent.id, 7, 10, 20, 2), UsageEntry(parent.id, 0, 0, 9, 9, 9))
         await self.bill(3, UsageEntry(sub.id, parent.id, 7, 100, 200, 3), at=NOW + 3600)
+        first = [(hour, sub.id, 0, 1, 2, 1), (hour, sub.id, 7, 13, 24, 3)]
+        late = (hour + 3600, sub.id, 7, 100, 200, 3)
+        self.assertEqual(await self.hours(sub, hour, hour + 3600), first)
+        self.assertEqual(await self.hours(sub, hour + 1), [late])
+        self.assertEqual(await self.hours(parent), [(hour, parent.id, 0, 9, 9, 9), *first, late])
+        self.assertEqual(await self.hours(parent, limit=2), [(hour, parent.id, 0, 9, 9, 9), first[0]])
         self.assertEqual(
-            await self.store.run(usage.series, sub.id, hour, hour + 3600), [(hour, 0, 1, 2, 1), (hour, 7, 13, 24, 3)]
+            await self.hours(parent, width=DAY, by="account"),
+            [(day, parent.id, 0, 9, 9, 9), (day, sub.id, 0, 114, 226, 7)],
         )
-        self.assertEqual(await self.store.run(usage.series, sub.id, hour + 1, NOW * 2), [(hour + 3600, 7, 100, 200, 3)])
-        self.assertEqual(await self.store.run(usage.series, parent.id, 0, NOW * 2), [(hour, 0, 9, 9, 9)])
+        self.assertEqual(await self.hours(parent, width=DAY, by="total"), [(day, 0, 0, 123, 235, 16)])
+
+    async def test_bequeathed_hours(self) -> None:
+        """What deleted sub-accounts used is told apart from what their parent did, and adds up."""
+        parent = await self.create("parent")
+        subs = [await self.create(name, parent) for name in ("one", "two")]
+        hour = NOW - NOW % 3600
+        entries = [UsageEntry(sub.id, parent.id, token, 1, 2, 1) for sub in subs for token in (0, 7)]
+        await self.bill(1, *entries, UsageEntry(parent.id, 0, 0, 5, 5, 1))
+        for sub in subs:
+            await self.store.run(hours.bequeath, sub.id, parent.id)
+            await self.store.run(accounts.delete, sub.id)
+        await self.bill(2, UsageEntry(subs[0].id, parent.id, 7, 100, 0, 1))
+        expected = [(hour, parent.id, hours.DELETED, 104, 8, 5), (hour, parent.id, 0, 5, 5, 1)]
+        self.assertEqual(await self.hours(parent), expected)
+        self.assertEqual(await self.hours(parent, by="account"), expected)
+        self.assertEqual((await self.store.run(usage.of_account, parent.id, NOW)).total_bytes, 122)
 
     async def test_many(self) -> None:
         """A batch of hundreds of accounts is added whole, in a few statements."""
@@ -175,6 +203,20 @@ class UsageContract(StoreContract):
         batches = dict(await self.store.run(query, "select id, last_batch from journals"))
         self.assertEqual(batches, {"a": 10, "b": 10})
         self.assertEqual(len(applied), 1, "each batch is added to all of its accounts or to none")
+
+    async def test_bequeathed_meanwhile(self) -> None:
+        """However a deletion and the last batches meet, the hours are the bill."""
+        other = await self.open()
+        parent = await self.create("parent")
+        subs = [await self.create(f"s{i}", parent) for i in range(20)]
+        work = []
+        for n, sub in enumerate(subs):
+            entries = [UsageEntry(s.id, parent.id, 0, 1, 0, 1) for s in subs]
+            work.append(start(self.store.run(usage.apply, f"j{n}", 1, NOW, entries)))
+            work.append(start(other.run(subaccounts.delete, parent.id, sub.username, now=NOW)))
+        await gatherResults(work)
+        self.assertEqual((await self.store.run(usage.of_account, parent.id, NOW)).total_bytes, 400)
+        self.assertEqual([row.up for row in await self.hours(parent, by="total")], [400])
 
     async def test_delete_meanwhile(self) -> None:
         """Accounts that are deleted while they are billed take nobody else's bytes with them."""

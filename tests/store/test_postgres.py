@@ -15,12 +15,20 @@ from twisted.trial.unittest import TestCase
 
 from meshd.store import postgres_link, postgres_pool
 from meshd.store.interface import SchemaError, StoreError, StoreUnavailable
+from meshd.store.migrate import shipped
 from meshd.store.open import BlockingStore, open_store
 from meshd.store.postgres import PostgresStore
 from meshd.store.postgres_link import Link
 from meshd.store.statements import accounts, audit, changes
 from meshd.store.unit import Statement, Unit
-from tests.store import contract_accounts, contract_bans, contract_changes, contract_units, contract_usage
+from tests.store import (
+    contract_accounts,
+    contract_activity,
+    contract_bans,
+    contract_changes,
+    contract_units,
+    contract_usage,
+)
 from tests.store.contract import query, start
 from tests.store.test_sqlite import race
 from tests.support import postgres, stores
@@ -48,6 +56,10 @@ class AccountTests(OnPostgres, contract_accounts.AccountContract):
 
 
 class UsageTests(OnPostgres, contract_usage.UsageContract):
+    __test__ = True
+
+
+class ActivityTests(OnPostgres, contract_activity.ActivityContract):
     __test__ = True
 
 
@@ -88,7 +100,7 @@ class SchemaTests(OnPostgres, contract_units.SchemaContract):
 
     def test_race(self) -> None:
         """Of processes that migrate at the same moment, one does it."""
-        self.assertEqual(race(stores.postgres_url(self)), ["['0001_initial.sql']", "[]", "[]"])
+        self.assertEqual(race(stores.postgres_url(self)), [str([each.name for each in shipped()]), "[]", "[]"])
 
 
 def sleep(seconds: float) -> Unit[None]:

@@ -20,11 +20,19 @@ from twisted.trial.unittest import TestCase
 import meshd
 from meshd.store import sqlite, sqlite_file
 from meshd.store.interface import SchemaError, StoreError, StoreUnavailable
+from meshd.store.migrate import shipped
 from meshd.store.open import BlockingStore, open_store
 from meshd.store.sqlite import SQLiteStore
 from meshd.store.statements import accounts, audit
 from meshd.store.unit import Statement, Unit
-from tests.store import contract_accounts, contract_bans, contract_changes, contract_units, contract_usage
+from tests.store import (
+    contract_accounts,
+    contract_activity,
+    contract_bans,
+    contract_changes,
+    contract_units,
+    contract_usage,
+)
 from tests.support import stores
 
 
@@ -49,6 +57,10 @@ class AccountTests(OnSQLite, contract_accounts.AccountContract):
 
 
 class UsageTests(OnSQLite, contract_usage.UsageContract):
+    __test__ = True
+
+
+class ActivityTests(OnSQLite, contract_activity.ActivityContract):
     __test__ = True
 
 
@@ -279,7 +291,7 @@ class FileTests(OnSQLite, TestCase):
 
     def test_race(self) -> None:
         """Of processes that migrate at the same moment, one does it."""
-        self.assertEqual(race(self.url() + ".raced"), ["['0001_initial.sql']", "[]", "[]"])
+        self.assertEqual(race(self.url() + ".raced"), [str([each.name for each in shipped()]), "[]", "[]"])
 
     def test_blocking_without_a_file(self) -> None:
         """The command line makes no store by itself, and says what does."""

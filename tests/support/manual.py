@@ -18,7 +18,14 @@ _VARYING = (
     (re.compile(r"pm_[0-9A-Za-z]{49}"), r"pm_[0-9A-Za-z]{49}"),
     (re.compile(r"(?<=password )( *)[0-9A-Za-z]{21}"), r" *[0-9A-Za-z]{21}"),
     (re.compile(r"(?<=-U admin:)[0-9A-Za-z]{21}"), r"[0-9A-Za-z]{21}"),
-    (re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d"), r"\\d{4}-\\d\\d-\\d\\d\1\\d\\d:\\d\\d:\\d\\d"),
+    (
+        re.compile(r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d(?:\.\d{3})?"),
+        r"\\d{4}-\\d\\d-\\d\\d\1\\d\\d:\\d\\d:\\d\\d(?:\\.\\d{3})?",
+    ),
+    (re.compile(r"(?:(?<=\"next\": \")\d{13}-)?[0-9a-f]{8}-\d+(?=\")"), r"(?:\\d{13}-)?[0-9a-f]{8}-\\d+"),
+    (re.compile(r"(?<=_bandwidth\": )[\d.]+e-\d+"), r"[\\d.]+e-\\d+"),
+    (re.compile(r"(?<=\"seconds\": )\d+\.\d+"), r"\\d+\\.\\d+"),
+    (re.compile(r"(?<=\"bytes_up\": )\d+|(?<=\"bytes_down\": )[1-9]\d*"), r"\\d+"),
     (re.compile(r"(?<=since )\d{4}-\d\d-\d\d"), r"\\d{4}-\\d\\d-\\d\\d"),
 )
 """What is another at each run: how the manual shows it, and what stands for it."""

@@ -20,6 +20,7 @@ from meshd.model import Admission, Exchange
 from meshd.store.sqlite import SQLiteStore
 from meshd.store.statements import identities
 from meshd.topology import Limits
+from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
@@ -33,7 +34,8 @@ LIMITS = Limits(flush_seconds=0.01)
 
 def ledger_in(folder: Path, store: SQLiteStore) -> Ledger:
     log = ExchangeLog(str(folder / "log"), reactor)
-    return Ledger(store, Journal(folder / "journal", slots=64), reactor, time.time, lambda: LIMITS, log)
+    activity = Activity(store, reactor, time.time, lambda: LIMITS)
+    return Ledger(store, Journal(folder / "journal", slots=64), reactor, time.time, lambda: LIMITS, log, activity)
 
 
 async def work(folder: Path, account_ids: list[int]) -> None:

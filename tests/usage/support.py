@@ -155,6 +155,20 @@ def exchange(meter: Meter | None = None, **facts: Any) -> Exchange:
     return Exchange(**{**values, **facts})
 
 
+class Seen:
+    """In the place of Activity: what it was told."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+        self.written = 0
+
+    def add(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+
+    async def write(self) -> None:
+        self.written = len(self.exchanges)
+
+
 class Desk:
     """One process's ledger; its clock and its wall time are the test's."""
 
@@ -169,7 +183,16 @@ class Desk:
         self.journal = Journal(self.folder / "journal", slots=slots, now=lambda: self.wall)
         self.log_path = self.folder / log if log else None
         self.log = ExchangeLog(str(self.log_path or ""), self.clock, now=lambda: self.wall)
-        self.ledger = Ledger(store, self.journal, self.clock, lambda: self.wall, lambda: self.limits, self.log)
+        self.seen = Seen()
+        self.ledger = Ledger(
+            store,
+            self.journal,
+            self.clock,
+            lambda: self.wall,
+            lambda: self.limits,
+            self.log,
+            self.seen,  # type: ignore[arg-type]
+        )
         self.stopped: dict[Meter, Refusal] = {}
 
     def open(self, account_id: int, *, token_id: int = 0) -> Meter | Refusal:

@@ -9,10 +9,11 @@ from twisted.trial.unittest import TestCase
 
 from meshd.model import Change, Refusal
 from meshd.store.interface import Store
-from meshd.store.statements import accounts, changes, identities
+from meshd.store.statements import accounts, changes, hours, identities
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
 from meshd.topology import Limits
+from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
@@ -35,7 +36,7 @@ class _Scenario:
         clock = Clock()
         journal = Journal(stores.folder(self), slots=8, now=lambda: NOON)
         log = ExchangeLog("", clock)
-        return Ledger(store, journal, clock, lambda: NOON, Limits, log)
+        return Ledger(store, journal, clock, lambda: NOON, Limits, log, Activity(store, clock, lambda: NOON, Limits))
 
     async def store(self) -> Store:
         raise NotImplementedError
@@ -54,7 +55,8 @@ class _Scenario:
             meter.sent_down(400)
             await node.flush()
         self.assertEqual((await store.run(statements.of_account, parent, NOON)).total_bytes, 1000)
-        self.assertEqual(len(await store.run(statements.series, sub, 0, NOON + 1)), 1)
+        found = await store.run(hours.series, sub, 0, NOON + 1, width=hours.HOUR, by="total", limit=9)
+        self.assertEqual([row[3:] for row in found], [(200, 800, 0)])
         self.assertEqual([meter.room for meter in meters], [250, 0])
         found = await store.run(changes.since, 0, 10)
         self.assertEqual([change.account_id for change in found], [parent])

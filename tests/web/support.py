@@ -25,7 +25,7 @@ from meshd.model import Account, Admission, Change, Refusal, UsageEntry
 from meshd.store.sqlite_file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
-from meshd.topology import PLANS, ExitRule, ProxyHost, Topology
+from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Topology
 from meshd.web.app import build_site
 from meshd.web.channel import ApiChannel
 from meshd.web.site import ApiSite
@@ -58,13 +58,24 @@ def result(waited: Awaitable[T]) -> T:
     return ended[0]
 
 
-def proxy(name: str, domain: str) -> ProxyHost:
-    return ProxyHost(name, (), domain, ExitRule(), ())
+def exits(*countries: str) -> tuple[Exit, ...]:
+    """One for each country; "" is one whose country nobody gave."""
+    return tuple(Exit(f"{place}-{code}", "direct", country=code) for place, code in enumerate(countries))
+
+
+def proxy(name: str, *countries: str) -> ProxyHost:
+    """Of that name at `mesh.example`, with an exit for each country."""
+    return ProxyHost(name, (), f"{name}.mesh.example:31280", ExitRule(), exits(*countries))
 
 
 TOPOLOGY = Topology(
     proxies={
-        each.name: each for each in (proxy("us", "us.mesh.example:31280"), proxy("open", "open.mesh.example:31280"))
+        each.name: each
+        for each in (
+            proxy("us", "US"),
+            proxy("open", "US", "DE", "US", "", "FR", "US"),
+            proxy("world", "BR", "JP", "JP"),
+        )
     },
     exits=(),
     plans=PLANS,
@@ -244,13 +255,14 @@ class World:
         self._batches = 0
         self.store = NowStore(path)
         self.topology = TOPOLOGY
+        self.hasher = PlainHasher()
         self.door = Door(
             AuthService(
                 self.store,
                 self.clock,
                 lambda: self.now,
                 lambda: self.topology.limits,
-                PlainHasher(),
+                self.hasher,
                 NoHostnames(),  # type: ignore[arg-type]
             )
         )
@@ -260,6 +272,7 @@ class World:
             self.clock,
             auth=self.door,
             accounts=self.accounts,
+            hasher=self.hasher,
             topology=lambda: self.topology,
             now=lambda: self.now,
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)

@@ -105,6 +105,7 @@ class LiveTests(TestCase):
             reactor,  # type: ignore[arg-type]
             auth=self.world.door,
             accounts=self.world.accounts,
+            hasher=self.world.hasher,
             topology=lambda: self.world.topology,
             now=lambda: self.world.now,
             ready=self.world.checks,

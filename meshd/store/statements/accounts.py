@@ -85,6 +85,12 @@ def count_children(parent_id: int) -> Unit[int]:
     return int(rows[0][0])
 
 
+def usernames(account_id: int) -> Unit[dict[int, str]]:
+    """The account's own and its sub-accounts', by id."""
+    rows = yield Statement("select id, username from accounts where id = :id or parent_id = :id", {"id": account_id})
+    return dict(rows)
+
+
 def page(after_id: int, limit: int) -> Unit[list[Account]]:
     """The accounts that come after an id, by id; 0 for the first page."""
     rows = yield Statement(

@@ -1,4 +1,4 @@
-"""Who changed what, kept after the account that it was done to."""
+"""Who changed what: kept after a customer that it was done to, forgotten with a sub-account."""
 
 from __future__ import annotations
 
@@ -37,3 +37,8 @@ def of_account(account_id: int, limit: int) -> Unit[list[AuditEntry]]:
         {"account_id": account_id, "limit": limit},
     )
     return [AuditEntry(*row) for row in rows]
+
+
+def forget(account_id: int) -> Unit[None]:
+    """All that was done to the account."""
+    yield Statement("delete from audit where account_id = :account_id", {"account_id": account_id})

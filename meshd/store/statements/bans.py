@@ -66,6 +66,12 @@ def lift(address: str, username: str) -> Unit[int]:
     return len(rows)
 
 
+def forget(username: str) -> Unit[None]:
+    """The name's bans and failures, wherever they came from."""
+    for table in ("bans", "failures"):
+        yield Statement(f"delete from {table} where username = :username", {"username": username_key(username)})  # noqa: S608
+
+
 def failed(
     address: str, username: str, now: int, *, limit: int, window: int, seconds: int, names_limit: int
 ) -> Unit[Ban | None]:

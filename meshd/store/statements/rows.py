@@ -13,10 +13,10 @@ CHUNK = 100
 """Rows in one statement; 6 columns of them stay below 999 parameters, the bound of some SQLite builds."""
 
 
-def chunks(items: Iterable[T]) -> Iterator[list[T]]:
-    """The items in their order, at most CHUNK of them at a time."""
+def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The items in their order, at most so many (size) of them at a time."""
     remaining = iter(items)
-    while chunk := list(islice(remaining, CHUNK)):
+    while chunk := list(islice(remaining, size)):
         yield chunk
 
 

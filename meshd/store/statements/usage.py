@@ -1,4 +1,4 @@
-"""What was used: running totals that parents share in, hourly series, and each journal's batches, added once.
+"""What was used: running totals that parents share in, and each journal's batches, added once.
 
 All sums are additive and made by the database, so any number of writers agree.  Rows are written in the order of their
 account ids, so that two nodes that flush the same accounts wait for each other instead of deadlocking.
@@ -10,27 +10,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from meshd.model import Standing, Usage, UsageEntry
-from meshd.store.statements import changes
+from meshd.store.statements import changes, hours
 from meshd.store.statements.rows import chunks, listed, numbered, placeholders
 from meshd.store.unit import Row, Statement, Unit
 from meshd.usage import period
-
-HOUR = 3600
-
-
-class UsageHour(NamedTuple):
-    """An account's own bytes within one hour, its sub-accounts' not among them."""
-
-    hour: int
-    """Its first second."""
-    token_id: int
-    """0 where no token was used."""
-    up: int
-    down: int
-    exchanges: int
 
 
 def current(account_id: int, billing_day: int, at: int, stored: Sequence[int | None]) -> Usage:
@@ -81,17 +66,15 @@ def of_account(account_id: int, at: int) -> Unit[Usage]:
     return found.usage if found else Usage(account_id, 0, 0, 0)
 
 
-def series(account_id: int, since: int, until: int) -> Unit[list[UsageHour]]:
-    """The hours that begin within [since, until), oldest first, each by token."""
-    rows = yield Statement(
-        """
-        select hour, token_id, up, down, exchanges from usage_hours
-        where account_id = :account_id and hour >= :since and hour < :until
-        order by hour, token_id
-        """,
-        {"account_id": account_id, "since": since, "until": until},
-    )
-    return [UsageHour(*row) for row in rows]
+HOLD = """
+insert into usage (account_id, total_bytes, period_bytes, period_start) values (:account_id, 0, 0, 0)
+on conflict (account_id) do update set total_bytes = usage.total_bytes
+"""
+
+
+def hold(account_id: int) -> Unit[None]:
+    """Let no batch be added to the account before this unit ends: what it was billed until now stands then."""
+    yield Statement(HOLD, {"account_id": account_id})
 
 
 def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -> Unit[list[Standing] | None]:
@@ -105,7 +88,7 @@ def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -
     added = _added(entries)
     before = yield from standings(added, at)
     after = yield from _add_totals(before, added, at)
-    yield from _add_hours({standing.account_id for standing in before}, entries, at - at % HOUR)
+    yield from hours.add({standing.account_id for standing in before}, entries, at)
     for standing in after:
         if _reached_a_limit(standing, added[standing.account_id]):
             yield from changes.publish(standing.account_id)
@@ -174,30 +157,6 @@ def _with_usage(standing: Standing, usage: Usage) -> Standing:
         standing.billing_day,
         usage,
     )
-
-
-HOURS = ("account_id", "hour", "token_id", "up", "down", "exchanges")
-
-ADD_HOURS = """
-on conflict (account_id, hour, token_id) do update set
-    up = usage_hours.up + excluded.up,
-    down = usage_hours.down + excluded.down,
-    exchanges = usage_hours.exchanges + excluded.exchanges
-"""
-
-
-def _add_hours(present: set[int], entries: Iterable[UsageEntry], hour: int) -> Unit[None]:
-    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for entry in entries:
-        if entry.account_id in present:
-            cell = sums[entry.account_id, entry.token_id]
-            cell[0] += entry.up
-            cell[1] += entry.down
-            cell[2] += entry.exchanges
-    for chunk in chunks(sorted(sums.items())):
-        values = [(account_id, hour, token_id, *cell) for (account_id, token_id), cell in chunk]
-        sql = f"insert into usage_hours ({', '.join(HOURS)}) values {placeholders(HOURS, len(values))} {ADD_HOURS}"
-        yield Statement(sql, numbered(HOURS, values))
 
 
 def _reached_a_limit(standing: Standing, added: int) -> bool:

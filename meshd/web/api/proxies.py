@@ -1,12 +1,19 @@
-"""`GET /api/proxies/`: the proxies that an account may use, each as it can be dialled."""
+"""The proxies that an account may use, and where their exits are: `/api/prox…` and `/api/geoips/…`."""
 
 from __future__ import annotations
 
+from collections import Counter
+
 from meshd.accounts import proxies
+from meshd.accounts.errors import NotFound
+from meshd.web.api.fields import on_behalf
 from meshd.web.forms import Form
-from meshd.web.replies import Reply
+from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
+
+PROXY = 260
+"""A domain (253 characters), a colon and a port."""
 
 
 class ProxyRoutes:
@@ -15,9 +22,44 @@ class ProxyRoutes:
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/proxies/", Who.ANY, self.listing)
+        api.route("POST", "/api/proxy/add/", Who.ANY, self.add)
+        api.route("POST", "/api/proxy/delete/", Who.ANY, self.delete)
+        api.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips)
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         """In the order of authorisation.  A proxy that the operator took out of the file is not told."""
         names = await self._services.accounts.perform(proxies.authorized, caller.id)
         known = self._services.topology().proxies
         return Reply({"proxies": [known[name].domain for name in names if name in known]})
+
+    async def add(self, caller: Caller, form: Form) -> Reply:
+        """The answer is the whole domain, without the port."""
+        with form.reading() as field:
+            username = on_behalf(field)
+            proxy = field.text("proxy", PROXY, required=True)
+        services, topology = self._services, self._services.topology()
+        host = await services.accounts.perform(
+            proxies.authorize,
+            caller.id,
+            username,
+            proxy,
+            known=topology.proxies,
+            plans=topology.plans,
+            now=services.now(),
+        )
+        return Reply({"proxy": proxies.host_of(host)})
+
+    async def delete(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+            proxy = field.text("proxy", PROXY, required=True)
+        services, known = self._services, self._services.topology().proxies
+        await services.accounts.perform(proxies.revoke, caller.id, username, proxy, known=known, now=services.now())
+        return NO_CONTENT
+
+    async def geoips(self, caller: Caller, form: Form) -> Reply:
+        """How many exits the proxy has in each country; those whose country nobody gave are not counted."""
+        proxy = proxies.recognised(form["proxy"], self._services.topology().proxies)
+        if proxy is None:
+            raise NotFound("there is no such proxy")
+        return Reply(Counter(each.country for each in proxy.exits if each.country))

@@ -2,29 +2,89 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from meshd.accounts import subaccounts
+from meshd.accounts.profile import NewAccount, Profile
 from meshd.model import GB, Identity
-from meshd.web.forms import Form
-from meshd.web.replies import Reply
+from meshd.web.api.fields import USERNAME, in_gb
+from meshd.web.forms import Form, Reading
+from meshd.web.replies import DONE, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
-_USERNAME = 30
+PASSWORD = 128
+NAME = 20
+EMAIL = 255
+MOST_GB = 10**9
+"""An exabyte, as `accounts.validate` has it."""
+
+Hash = Callable[[str], Awaitable[str]]
 
 
 class SubAccountRoutes:
-    def __init__(self, services: Services) -> None:
+    """hash: the form of a password that is stored; Busy."""
+
+    def __init__(self, services: Services, hash: Hash) -> None:
         self._services = services
+        self._hash = hash
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/sub/get/", Who.ANY, self.get)
+        api.route("POST", "/api/sub/create/", Who.ANY, self.create)
+        api.route("POST", "/api/sub/edit/", Who.ANY, self.edit)
+        api.route("POST", "/api/sub/activate/", Who.ANY, self.activate)
+        api.route("POST", "/api/sub/deactivate/", Who.ANY, self.deactivate)
+        api.route("POST", "/api/sub/delete/", Who.ANY, self.delete)
 
     async def get(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            username = field.text("username", _USERNAME, required=True)
         services = self._services
-        identity = await services.accounts.perform(subaccounts.details, caller.id, username, at=services.now())
-        return Reply(details(identity))
+        found = await services.accounts.perform(subaccounts.details, caller.id, _username(form), at=services.now())
+        return Reply(details(found))
+
+    async def create(self, caller: Caller, form: Form) -> Reply:
+        """Asked twice whether it may be: nobody makes us hash a password for nothing."""
+        with form.reading() as field:
+            username = field.text("username", USERNAME, required=True)
+            password = field.secret("password", PASSWORD)
+            profile = _profile(field)
+        perform, plans = self._services.accounts.perform, self._services.topology().plans
+        new = NewAccount(username=username, profile=profile)
+        if password:
+            await perform(subaccounts.require_creatable, caller.id, new, plans=plans)
+            new = NewAccount(username=username, password_hash=await self._hash(password), profile=profile)
+        return Reply(details(await perform(subaccounts.create, caller.id, new, plans=plans, now=self._services.now())))
+
+    async def edit(self, caller: Caller, form: Form) -> Reply:
+        """What was not sent stays; a name that was sent empty is removed."""
+        with form.reading() as field:
+            username = field.text("username", USERNAME, required=True)
+            password = field.secret("password", PASSWORD)
+            profile = _profile(field)
+        perform = self._services.accounts.perform
+        password_hash: str | None = None
+        if password:
+            await perform(subaccounts.require_editable, caller.id, username, profile)
+            password_hash = await self._hash(password)
+        edited = await perform(
+            subaccounts.edit, caller.id, username, profile, password_hash=password_hash, at=self._services.now()
+        )
+        return Reply(details(edited))
+
+    async def activate(self, caller: Caller, form: Form) -> Reply:
+        services = self._services
+        found = await services.accounts.perform(subaccounts.activate, caller.id, _username(form), now=services.now())
+        return Reply(details(found))
+
+    async def deactivate(self, caller: Caller, form: Form) -> Reply:
+        services = self._services
+        found = await services.accounts.perform(subaccounts.deactivate, caller.id, _username(form), now=services.now())
+        return Reply(details(found))
+
+    async def delete(self, caller: Caller, form: Form) -> Reply:
+        services = self._services
+        await services.accounts.perform(subaccounts.delete, caller.id, _username(form), now=services.now())
+        return DONE
 
 
 def details(identity: Identity) -> dict[str, object]:
@@ -35,14 +95,32 @@ def details(identity: Identity) -> dict[str, object]:
         "username": account.username,
         "active": account.active,
         "monthly_bandwidth": usage.period_bytes / GB,
-        "monthly_bandwidth_limit": _limit(account.monthly_limit),
+        "monthly_bandwidth_limit": in_gb(account.monthly_limit),
         "total_bandwidth": usage.total_bytes / GB,
-        "total_bandwidth_limit": _limit(account.total_limit),
+        "total_bandwidth_limit": in_gb(account.total_limit),
         **{name: text for name, text in names.items() if text},
     }
 
 
-def _limit(size: int) -> int | float:
-    """Bytes as GB: whole as it was set by a form, with a fraction only where an operator set one."""
-    whole, rest = divmod(size, GB)
-    return whole if rest == 0 else size / GB
+def _username(form: Form) -> str:
+    with form.reading() as field:
+        return field.text("username", USERNAME, required=True)
+
+
+def _profile(field: Reading) -> Profile:
+    return Profile(
+        first_name=field.changed("first_name", NAME),
+        last_name=field.changed("last_name", NAME),
+        email=field.changed("email", EMAIL),
+        monthly_limit=_limit(field, "monthly_limit", "monthly_bandwidth_limit"),
+        total_limit=_limit(field, "total_limit", "total_bandwidth_limit"),
+    )
+
+
+def _limit(field: Reading, name: str, shown: str) -> int | None:
+    """Whole GB as bytes, by the name that the document's forms have or by the one that its answers show."""
+    given, other = (field.optional_number(each, least=0, most=MOST_GB) for each in (name, shown))
+    if given is not None and other is not None and given != other:
+        field.wrong(shown, f"This field and {name} are not the same.")
+    chosen = other if given is None else given
+    return None if chosen is None else chosen * GB

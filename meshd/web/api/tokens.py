@@ -7,19 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from meshd.accounts import tokens
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
+from meshd.web.api.fields import LABEL, LARGEST, on_behalf, stamp
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
-
-_USERNAME = 30
-_LABEL = 100
-_LARGEST_ID = 2**63 - 1
 
 
 class TokenRoutes:
@@ -36,14 +32,14 @@ class TokenRoutes:
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
-            username = field.optional("username", _USERNAME)
+            username = on_behalf(field)
         found = await self._services.accounts.perform(tokens.listing, caller.id, username)
         return Reply({"tokens": [described(token) for token in found]})
 
     async def create(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
-            username = field.optional("username", _USERNAME)
-            label = field.text("label", _LABEL)
+            username = on_behalf(field)
+            label = field.text("label", LABEL)
             expires_on = field.date("expires_at")
         secret = new_token(self._random(TOKEN_BYTES))
         token = await self._services.accounts.perform(
@@ -60,17 +56,19 @@ class TokenRoutes:
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
         services, plans = self._services, self._services.topology().plans
-        token = await services.accounts.perform(tokens.activate, caller.id, _id(form), plans=plans, now=services.now())
+        token = await services.accounts.perform(
+            tokens.activate, caller.id, *_which(form), plans=plans, now=services.now()
+        )
         return Reply(described(token))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        token = await services.accounts.perform(tokens.deactivate, caller.id, _id(form), now=services.now())
+        token = await services.accounts.perform(tokens.deactivate, caller.id, *_which(form), now=services.now())
         return Reply(described(token))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        await services.accounts.perform(tokens.delete, caller.id, _id(form), now=services.now())
+        await services.accounts.perform(tokens.delete, caller.id, *_which(form), now=services.now())
         return NO_CONTENT
 
 
@@ -82,10 +80,11 @@ def described(token: Token, secret: str = "") -> dict[str, object]:
         **({"token": secret} if secret else {}),
         "is_active": token.active,
         "expires_at": token.expires_on or None,
-        "created_at": datetime.fromtimestamp(token.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "created_at": stamp(token.created_at),
     }
 
 
-def _id(form: Form) -> int:
+def _which(form: Form) -> tuple[int, str | None]:
+    """The token's id, and the sub-account whose it must be; None where the client did not say."""
     with form.reading() as field:
-        return field.whole_number("id", least=1, most=_LARGEST_ID)
+        return field.whole_number("id", least=1, most=LARGEST), on_behalf(field)

@@ -1,0 +1,97 @@
+"""The newest exchanges of each account, as its holder sees them: a few, for a while, and none of the bill."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from meshd.model import Exchange, PastExchange
+from meshd.store.statements.rows import chunks, listed, numbered, placeholders
+from meshd.store.statements.texts import searchable
+from meshd.store.unit import Statement, Unit
+
+FIELDS = PastExchange._fields
+COLUMNS = ", ".join(FIELDS)
+
+ROWS = 50
+"""In one statement: of sixteen columns each, below the 999 parameters of some SQLite builds."""
+
+SWEEP = 5_000
+"""Rows that are deleted for their age at once: what a long standstill has left goes in several turns."""
+
+
+def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
+    began = round(exchange.at * 1000)
+    return PastExchange(
+        exchange.account_id,
+        began + round(exchange.seconds * 1000),
+        exchange.id,
+        family_id,
+        began,
+        exchange.token_id,
+        exchange.proxy,
+        exchange.client,
+        exchange.method,
+        searchable(exchange.host),
+        exchange.port,
+        exchange.exit,
+        exchange.status,
+        exchange.reason,
+        exchange.up,
+        exchange.down,
+    )
+
+
+def add(exchanges: Iterable[Exchange]) -> Unit[None]:
+    """Those of accounts that exist; one that is there already is left as it is."""
+    waiting = list(exchanges)
+    families = yield from _families({exchange.account_id for exchange in waiting})
+    found = [of_exchange(each, families[each.account_id]) for each in waiting if each.account_id in families]
+    for chunk in chunks(found, ROWS):
+        yield Statement(
+            f"insert into activity ({COLUMNS}) values {placeholders(FIELDS, len(chunk))} on conflict do nothing",
+            numbered(FIELDS, chunk),
+        )
+
+
+def _families(account_ids: set[int]) -> Unit[dict[int, int]]:
+    families: dict[int, int] = {}
+    for chunk in chunks(sorted(account_ids)):
+        sql = f"select id, coalesce(parent_id, id) from accounts where id in {listed('id', len(chunk))}"
+        families |= dict((yield Statement(sql, numbered(("id",), [(each,) for each in chunk]))))
+    return families
+
+
+def page(column: str, id_: int, before: tuple[int, str], limit: int) -> Unit[list[PastExchange]]:
+    """The newest that ended before (time, request); column is `account_id`, or `family_id` for sub-accounts too."""
+    rows = yield Statement(
+        f"""
+        select {COLUMNS} from activity
+        where {column} = :id and (ended, request) < (:ended, :request)
+        order by ended desc, request desc limit :limit
+        """,
+        {"id": id_, "ended": before[0], "request": before[1], "limit": limit},
+    )
+    return [PastExchange(*row) for row in rows]
+
+
+KEEP = """
+delete from activity where account_id = :account_id and (ended, request) <= (
+    select ended, request from activity where account_id = :account_id
+    order by ended desc, request desc limit 1 offset :keep
+)
+"""
+
+DROP_OLD = """
+delete from activity where (account_id, ended, request) in (
+    select account_id, ended, request from activity where ended < :horizon order by ended limit :limit
+)
+"""
+
+
+def prune(account_ids: Sequence[int], keep: int, horizon: int) -> Unit[None]:
+    """Of each of these accounts only the newest so many (keep) stay; of all, only what ended at that time or later."""
+    for account_id in account_ids:
+        yield Statement(KEEP, {"account_id": account_id, "keep": keep})
+    yield Statement(DROP_OLD, {"horizon": horizon, "limit": SWEEP})

@@ -1,0 +1,85 @@
+"""Addresses and hostnames that need no credential: `/api/ip…` and `/api/hostname…`, one's own or a sub-account's."""
+
+from __future__ import annotations
+
+from meshd.accounts import allowlists
+from meshd.web.api.fields import LABEL, on_behalf
+from meshd.web.forms import Form
+from meshd.web.replies import NO_CONTENT, Reply
+from meshd.web.routing import Api, Caller, Who
+from meshd.web.services import Services
+
+ADDRESS = 45
+"""The longest spelling of an IPv6 address, an IPv4-mapped one's."""
+HOSTNAME = 254
+"""With its final dot."""
+
+
+class AllowlistRoutes:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def mount(self, api: Api) -> None:
+        api.route("GET", "/api/ips/", Who.ANY, self.ips)
+        api.route("GET", "/api/ip_labels/", Who.ANY, self.ip_labels)
+        api.route("POST", "/api/ip/add/", Who.ANY, self.add_ip)
+        api.route("POST", "/api/ip/delete/", Who.ANY, self.delete_ip)
+        api.route("GET", "/api/hostnames/", Who.ANY, self.hostnames)
+        api.route("POST", "/api/hostname/add/", Who.ANY, self.add_hostname)
+        api.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname)
+
+    async def ips(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+        found = await self._services.accounts.perform(allowlists.ips, caller.id, username)
+        return Reply({"ips": [each.address for each in found]})
+
+    async def ip_labels(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+        found = await self._services.accounts.perform(allowlists.ips, caller.id, username)
+        return Reply([{"ip": each.address, "label": each.label} for each in found])
+
+    async def add_ip(self, caller: Caller, form: Form) -> Reply:
+        """The answer repeats the address as it is kept, whatever its spelling was."""
+        with form.reading() as field:
+            username = on_behalf(field)
+            ip = field.text("ip", ADDRESS, required=True)
+            label = field.text("label", LABEL)
+        services, plans = self._services, self._services.topology().plans
+        added = await services.accounts.perform(
+            allowlists.add_ip, caller.id, username, ip, label, plans=plans, now=services.now()
+        )
+        return Reply({"ip": added.address})
+
+    async def delete_ip(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+            ip = field.text("ip", ADDRESS, required=True)
+        services = self._services
+        await services.accounts.perform(allowlists.delete_ip, caller.id, username, ip, now=services.now())
+        return NO_CONTENT
+
+    async def hostnames(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+        found = await self._services.accounts.perform(allowlists.hosts, caller.id, username)
+        return Reply({"domains": [each.hostname for each in found]})
+
+    async def add_hostname(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+            domain = field.text("domain", HOSTNAME, required=True)
+        services, plans = self._services, self._services.topology().plans
+        added = await services.accounts.perform(
+            allowlists.add_hostname, caller.id, username, domain, plans=plans, now=services.now()
+        )
+        return Reply({"domain": added.hostname})
+
+    async def delete_hostname(self, caller: Caller, form: Form) -> Reply:
+        with form.reading() as field:
+            username = on_behalf(field)
+            domain = field.text("domain", HOSTNAME, required=True)
+        services = self._services
+        await services.accounts.perform(allowlists.delete_hostname, caller.id, username, domain, now=services.now())
+        return NO_CONTENT

@@ -1,0 +1,29 @@
+"""The fields that several routes read, and the values that several show."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from meshd.model import GB
+from meshd.web.forms import Reading
+
+USERNAME = 30
+LABEL = 100
+LARGEST = 2**63 - 1
+"""What a number may be at most, for both databases."""
+
+
+def on_behalf(field: Reading) -> str | None:
+    """The sub-account that is acted for; None for the caller itself."""
+    return field.optional("username", USERNAME)
+
+
+def stamp(at: int) -> str:
+    """A time as the document shows one: UTC, without a zone."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def in_gb(size: int) -> int | float:
+    """A limit in bytes as GB: whole as a form sets it, with a fraction only where an operator set one."""
+    whole, rest = divmod(size, GB)
+    return whole if rest == 0 else size / GB
