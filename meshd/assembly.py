@@ -44,6 +44,7 @@ from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.web.app import build_site, tls_factory
 from meshd.web.front import TLSFront
+from meshd.web.requestlog import RequestLog
 from meshd.web.tls import CertificateError
 
 FEED_SECONDS = 0.5
@@ -88,6 +89,7 @@ class Daemon:
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = LoopingCall(lambda: Deferred.fromCoroutine(enforcement.look_at_calendar()))
         self._calendar.clock = reactor
+        self._requests = RequestLog(str(config.request_log), reactor, now)
         self.site = build_site(
             reactor,
             auth=self.auth,
@@ -96,6 +98,8 @@ class Daemon:
             topology=lambda: self.topology,
             now=now,
             ready=self.ready,
+            requests=self._requests,
+            available=lambda: not self._feed.away,
         )
         self._front: TLSFront | None = None
 
@@ -107,6 +111,7 @@ class Daemon:
     async def start(self) -> None:
         """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError."""
         await self.store.start()
+        self._requests.open()
         report = await self.ledger.start()
         if report.journals or report.waiting:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
@@ -130,6 +135,7 @@ class Daemon:
             self._calendar.stop()
         draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
         await DeferredList(draining, consumeErrors=True)
+        self._requests.close()
         await self.accounts.stop()
         await self.ledger.stop()
         await self.auth.stop()
@@ -143,6 +149,7 @@ class Daemon:
     async def reload(self) -> None:
         """Take the settings anew; a fault in them changes nothing and is logged.  No open tunnel notices."""
         self.exchanges.reopen()
+        self._requests.reopen()
         try:
             config = self._reread()
             known = {(listener.proxy, listener.endpoint) for listener in self._listeners}

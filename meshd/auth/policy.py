@@ -31,7 +31,7 @@ def may_pass(identity: Identity, proxy: str) -> Refusal | None:
 
 def open_to(identity: Identity) -> frozenset[str]:
     """The proxies that may_pass lets it use."""
-    return frozenset() if inactive(identity) else identity.proxies
+    return frozenset() if inactive(identity) else frozenset(identity.proxies)
 
 
 def banned(seconds: int) -> Refusal:

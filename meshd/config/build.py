@@ -28,6 +28,7 @@ class Config:
     store_url: str = field(repr=False)
     """May hold a password."""
     exchange_log: Path
+    request_log: Path
     api_listen: tuple[str, ...]
     api_tls: bool
     api_domain: str
@@ -70,6 +71,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) 
         data_dir=settled["data_dir"],
         store_url=settled["store.url"],
         exchange_log=settled["log.exchanges"],
+        request_log=settled["log.requests"],
         api_listen=settled["api.listen"],
         api_tls=settled["api.tls"],
         api_domain=settled.get("api.domain") or dialable(settled["api.listen"][0], API_PORT),

@@ -11,6 +11,7 @@ from meshd.http1.fields import Fields
 from meshd.proxy.exits import NO_WISHES, Choice, Wishes, choose
 from meshd.proxy.request import Said
 from meshd.topology import Exit
+from tests.web.api.sentences import says
 
 DRAWS = 100_000
 CHI_SQUARED = 33.7
@@ -104,6 +105,11 @@ class ConditionsTest(SynchronousTestCase):
         self.assertIsNone(choose((), NO_WISHES, 0.5))
         self.assertIsNone(choose((), Wishes(session="x"), 0.5))
 
+    @says(
+        "Geo IPs",
+        "The open and world proxies have IPs around the world, but you can use the X-ProxyMesh-Country header if you "
+        "only want to use IPs from a certain country.",
+    )
     def test_country(self) -> None:
         """A country is a condition, also beside a pin or a sticky key."""
         for wishes in (Wishes(country="GB"), Wishes(country="GB", session="s"), Wishes(country="GB", ip="rack-1")):
@@ -111,6 +117,11 @@ class ConditionsTest(SynchronousTestCase):
                 self.assertEqual(chosen(wishes, draw).country, "GB")
         self.assertIsNone(choose(EXITS, Wishes(country="DE"), 0.5))
 
+    @says(
+        "Geo IPs",
+        "The open and world proxies have IPs around the world, but you can use the X-ProxyMesh-Country header if you "
+        "only want to use IPs from a certain country.",
+    )
     def test_uk(self) -> None:
         """UK, in any case, is GB."""
         for value in (b"UK", b"uk", b" gb ", b"GB"):
