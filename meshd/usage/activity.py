@@ -51,6 +51,7 @@ class Activity:
         self._written: Counter[int] = Counter()
         """Rows by account since its surplus was cleared."""
         self._sweep_at = 0.0
+        self._fails = False
         self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.write()))
         self._loop.clock = clock
         self._ended: Deferred[LoopingCall] | None = None
@@ -84,7 +85,7 @@ class Activity:
     async def write(self) -> None:
         """Bring what waits to the store, and clear there what is too much or too old.
 
-        What cannot be written is given up, whatever the reason.
+        What cannot be written is given up, whatever the reason, which is said once.
         """
         waiting, self._waiting, self._count = self._waiting, {}, 0
         limits = self._limits()
@@ -94,9 +95,17 @@ class Activity:
                 self._written.update({account_id: len(newest) for account_id, newest in waiting.items()})
             await self._prune(limits)
         except StoreError as error:
-            _log.warn("activity is not written: {error}", error=str(error))
+            if not self._fails:
+                _log.warn("activity is not written: {error}", error=str(error))
+            self._fails = True
         except Exception:
-            _log.failure("activity cannot be written")
+            if not self._fails:
+                _log.failure("activity cannot be written")
+            self._fails = True
+        else:
+            if self._fails and waiting:
+                _log.info("activity is written again")
+                self._fails = False
 
     async def _prune(self, limits: Limits) -> None:
         """With 0 to be kept, all is too old."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Exchange
@@ -84,15 +85,21 @@ class ActivityTests(SynchronousTestCase):
         self.assertIn(newest, written)
         self.assertNotIn(WAITING + 1, {each.account_id for each in written})
 
-    def test_what_an_outage_takes_is_told_and_given_up(self) -> None:
+    def test_what_an_outage_takes_is_told_once_and_given_up(self) -> None:
         """The next writing is of what came later."""
-        self.end(1)
         self.store.fails = StoreUnavailable("gone")
-        self.write()
-        self.store.fails = None
-        late = self.end(1)
-        self.write()
-        self.assertEqual(self.store.added, [[late]])
+        with capturedLogs() as lines:
+            for _ in range(3):
+                self.end(1)
+                self.write()
+            self.store.fails = None
+            late = [self.end(1)]
+            self.write()
+            self.write()
+        self.assertEqual(self.store.added, [late])
+        self.assertEqual(
+            [formatEvent(line) for line in lines], ["activity is not written: gone", "activity is written again"]
+        )
 
     def test_whatever_fails_the_next_turn_comes(self) -> None:
         """A fault of ours is in the log, and no end of it."""
