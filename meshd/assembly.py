@@ -26,9 +26,11 @@ from meshd.proxy.caps import Caps
 from meshd.proxy.destination import OwnListeners
 from meshd.proxy.dial import Dialler
 from meshd.proxy.factory import descriptor_ceiling
+from meshd.proxy.outlets import Outlet
 from meshd.proxy.pipes import Pipes
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.poll import Poller
+from meshd.proxy.pool import Pools
 from meshd.proxy.relay import Relay
 from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
@@ -198,7 +200,9 @@ class Daemon:
             ledger=self.ledger,
             topology=topology,
             now=self._now,
-            draw=random.Random(secrets.randbits(128)).random,  # noqa: S311 (no secret)
+            chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)
+            pools=Pools(topology),
+            note_exit=_note_exit,
             instance=f"{secrets.token_hex(4)}-",
         )
 
@@ -229,6 +233,7 @@ class Daemon:
     async def _swap(self, config: Config, opened: list[Listener]) -> None:
         self._config = config
         self.plane.topology = topology = config.topology
+        self.plane.pools = Pools(topology, self.plane.pools)
         self.plane.relay.idle = topology.timeouts.idle
         self.plane.relay.half_closed = topology.timeouts.half_closed
         self.plane.upstreams.clear()
@@ -281,6 +286,14 @@ def _folder(path: Path) -> Path:
 
 def _facts(report: Any) -> dict[str, int]:
     return {"journals": report.journals, "up": report.up, "down": report.down}
+
+
+def _note_exit(outlet: Outlet) -> None:
+    """Once when an exit begins to rest and once when it is back."""
+    if outlet.resting:
+        log.warn("exit {exit} has failed and rests", exit=outlet.exit.name)
+    else:
+        log.info("exit {exit} works again", exit=outlet.exit.name)
 
 
 def _quieten_collector() -> None:

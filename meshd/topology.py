@@ -8,8 +8,21 @@ from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal
 
-ExitKind = Literal["direct", "local"]
+ExitKind = Literal["direct", "local", "http", "https", "socks5"]
+Rotation = Literal["random", "round-robin", "least-used"]
 Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamProxy:
+    """Another proxy that requests leave through; its credentials go to it and nowhere else."""
+
+    host: str
+    port: int
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    ca: str = ""
+    """A PEM file that vouches for it, in the place of the system's; of kind `https` alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +32,22 @@ class Exit:
     name: str
     kind: ExitKind
     address: str = ""
-    """The source address of a `local` exit; "" lets the kernel choose."""
+    """The source address of a `local` exit; of an upstream proxy the address that origins see, where the operator
+    knows it; "" lets the kernel choose, or is not known."""
     country: str = ""
     """ISO 3166 alpha-2, upper case; "" for unknown."""
     tags: frozenset[str] = frozenset()
+    weight: int = 1
+    """How many times as often as one of weight 1 it is chosen."""
+    prefix: IPv6Network | None = None
+    """Of a `local` exit in the place of one address: each of its addresses is one to leave by."""
+    upstream: UpstreamProxy | None = None
+    """Of kinds `http`, `https` and `socks5`."""
 
     @property
-    def label(self) -> str:
-        """What `X-ProxyMesh-IP` says of it."""
-        return self.address or self.name
+    def source(self) -> str:
+        """The address that connections are to leave by; "" lets the kernel choose, or is the upstream's business."""
+        return self.address if self.upstream is None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,8 @@ class ProxyHost:
     rule: ExitRule
     exits: tuple[Exit, ...]
     """Those that the rule selects, in the file's order."""
+    rotation: Rotation = "random"
+    """How one is chosen for who does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +142,8 @@ class Limits:
     tunnels_per_account: int = 1000
     new_tunnels_per_second: int = 100
     requests_per_second: int = 1000
+    exit_retries: int = 2
+    """Other exits that are tried for a request whose exit has failed before anything was sent."""
     on_limit: Literal["cut", "finish"] = "cut"
     failures: int = 4
     failure_window: int = 600

@@ -64,6 +64,7 @@ _LIMITS = {
     "tunnels_per_account": (number(0, 10**7), "exchanges of one account at a time; 0 for no limit"),
     "new_tunnels_per_second": (number(0, 10**6), "tunnels opened by one account; 0 for no limit"),
     "requests_per_second": (number(0, 10**6), "requests of one account; 0 for no limit"),
+    "exit_retries": (number(0, 20), "other exits that are tried for a request whose exit cannot be reached"),
     "on_limit": (choice("cut", "finish"), "what happens to open exchanges when a byte limit is reached"),
     "failures": (number(1, 1000), "wrong credentials of one name from one address that cause a ban"),
     "failure_window": (number(1, YEAR), "seconds within which they count together"),

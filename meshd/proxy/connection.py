@@ -9,6 +9,7 @@ the end of the exchange, the only place here that catches everything.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -18,10 +19,11 @@ from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
 from meshd.proxy.caps import GRACE
-from meshd.proxy.dial import DialError
-from meshd.proxy.exits import Choice, Wishes, choose
-from meshd.proxy.forward import ClientGone, Forwarding, Stopped
+from meshd.proxy.departure import Departure
+from meshd.proxy.ends import ClientGone, Stopped
+from meshd.proxy.forward import Forwarding
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.race import DialError
 from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
@@ -198,13 +200,14 @@ class ClientConnection(Watcher):
             return await self._refuse(meter, request)
         meter.proxy = self._proxy
         record.meter = meter
-        choice = self._choose(request, admission)
-        if choice is None:
-            return await self._refuse(Refusal("no-exit"), request)
+        record.departure = departure = self._departure(request, admission)
+        refusal = departure.choose()
+        if refusal is not None:
+            return await self._refuse(refusal, request)
         if request.is_tunnel:
-            return await self._tunnel(request, choice, record, meter)
+            return await self._tunnel(request, departure, record, meter)
         forwarding = Forwarding(self._plane, self, request, admission)
-        upstream = await forwarding.run(meter, choice, record)
+        upstream = await forwarding.run(meter, departure, record)
         if upstream is not None:
             try:
                 return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
@@ -216,21 +219,20 @@ class ClientConnection(Watcher):
             await self._let_it_read()
         return request.keep and forwarding.uploaded
 
-    async def _tunnel(self, request: ProxyRequest, choice: Choice, record: Record, meter: Meter) -> bool:
+    async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
         """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
         plane = self._plane
-        timeout = plane.topology.timeouts.connect
-        self.phase("connection-timeout", min(timeout, request.timeout) if request.timeout else timeout)
         target = request.target
-        dialled = await plane.dialler.dial(target.host, target.port, choice.exit, self._holder)
+        dialled = await departure.dial(target.host, target.port, self._holder, self.phase, request.timeout)
+        choice = departure.choice
         record.exit = label = choice.label(request.wishes, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
             meter.sent_up(request.size)
             self.begin_answer(200)
-            await self.deliver(replies.established(label, choice.not_found, record.id))
-            return self._become_tunnel(record, meter, origin, b"")
+            await self.deliver(replies.established(label, choice.not_found, record.id, moved=choice.moved))
+            return self._become_tunnel(record, meter, origin, dialled.early)
         except BaseException:
             origin.close()
             raise
@@ -252,11 +254,11 @@ class ClientConnection(Watcher):
 
     async def _answer_internal(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """What meshd would do, told by meshd itself; unbilled."""
-        choice = self._choose(request, admission)
+        choice = self._departure(request, admission).preview()
         facts = {
             "account": admission.account.username,
             "proxy": self._proxy,
-            "exit": choice.exit.label if choice else None,
+            "exit": None if isinstance(choice, Refusal) else choice.label(request.wishes, choice.exit.name),
             "client": self.wire.peer,
         }
         keep = request.keep and not request.has_body
@@ -268,13 +270,12 @@ class ClientConnection(Watcher):
             raise ClientGone from None
         return self._end("", keep)
 
-    def _choose(self, request: ProxyRequest, admission: Admission) -> Choice | None:
-        """The exit, by the request's wishes and the credential's sticky key."""
+    def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
+        """By the request's wishes and the credential's sticky key."""
         wishes = request.wishes
         if admission.session and not wishes.session:
-            request.wishes = wishes = Wishes(wishes.ip, wishes.prefer, wishes.avoid, wishes.country, admission.session)
-        proxy = self._plane.topology.proxies.get(self._proxy)
-        return choose(proxy.exits, wishes, self._plane.draw()) if proxy else None
+            request.wishes = wishes = replace(wishes, session=admission.session)
+        return Departure(self._plane, self._proxy, wishes)
 
     # What forwarding asks of us
 
