@@ -73,6 +73,8 @@ class ProxyHost:
     """Those that the rule selects, in the file's order."""
     rotation: Rotation = "random"
     """How one is chosen for who does not say."""
+    proxy_protocol_from: tuple[Network, ...] = ()
+    """Peers whose connections begin with a PROXY header, which says whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Probing:
+    """How exits are tried without a customer."""
+
+    url: str = ""
+    """What is asked for through each exit; "" for no probes."""
+    every: float = 60
+    """Seconds within which each exit is tried once."""
+    timeout: float = 10
+    """Seconds that an answer may take."""
+    at_once: int = 16
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that a reload may change while connections stay open."""
 
@@ -176,6 +191,7 @@ class Topology:
     limits: Limits = field(default_factory=Limits)
     proxy_status_on_forwarded: bool = False
     """Whether forwarded responses carry `Proxy-Status` too."""
+    probes: Probing = field(default_factory=Probing)
 
 
 def _plan(name: str, size: int, world: bool) -> Plan:

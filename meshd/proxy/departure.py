@@ -26,7 +26,7 @@ Phase = Callable[[str, float], None]
 class Departure:
     """Of one exchange of an account, through one named proxy."""
 
-    __slots__ = ("_outlet", "_plane", "_proxy", "_tried", "choice", "wishes")
+    __slots__ = ("_outlet", "_plane", "_proxy", "_trial", "_tried", "choice", "wishes")
 
     choice: Choice
     """The exit; once `choose` has found one."""
@@ -37,6 +37,7 @@ class Departure:
         self.wishes = wishes
         self._tried: tuple[Outlet, ...] = ()
         self._outlet: Outlet | None = None
+        self._trial = False
 
     def choose(self) -> Refusal | None:
         """Why there is no exit; None where there is."""
@@ -46,7 +47,7 @@ class Departure:
         self.end()
         self.choice = chosen
         self._outlet = chosen.outlet
-        chosen.outlet.taken()
+        self._trial = chosen.outlet.taken()
         return None
 
     def preview(self) -> Choice | Refusal:
@@ -72,38 +73,40 @@ class Departure:
             try:
                 dialled = await plane.dialler.dial(host, port, self.choice, account_id, tunnel=tunnel)
             except DialError as error:
-                if not self._another(error.blame, left):
+                if not self._another(error.blame, left, error.cause):
                     raise
             except Stopped as stop:
                 slow = stop.refusal.reason == TIMEOUT and self.choice.exit.upstream is not None
-                if not slow or not self._another("exit", 0 if patience else left):
+                if not slow or not self._another("exit", 0 if patience else left, TIMEOUT):
                     raise
             else:
-                self._succeeded()
+                if tunnel or self.choice.exit.kind not in {"http", "https"}:
+                    self.succeeded()  # the others have been reached, and may yet refuse to serve us
                 return dialled
         raise AssertionError("the last attempt has ended")
 
-    def failed(self) -> None:
+    def failed(self, cause: str = "exit-failed") -> None:
         """The exit refused to serve us, after it had been reached."""
         outlet = self.choice.outlet
-        if outlet.failed(self._plane.wheel.now):
+        if outlet.failed(self._plane.wheel.now, cause):
             self._plane.note_exit(outlet)
 
     def end(self) -> None:
         """The exchange is over.  Once is enough."""
         if self._outlet is not None:
-            self._outlet.released()
+            self._outlet.released(self._trial)
             self._outlet = None
 
-    def _succeeded(self) -> None:
+    def succeeded(self) -> None:
+        """The exit has carried something."""
         outlet = self.choice.outlet
         if (outlet.failures or outlet.resting) and outlet.succeeded():
             self._plane.note_exit(outlet)
 
-    def _another(self, blame: str, left: int) -> bool:
+    def _another(self, blame: str, left: int, cause: str) -> bool:
         """Whether there is another exit to try, which is chosen then."""
         if blame == "exit":
-            self.failed()
+            self.failed(cause)
         if blame == "destination" or not left or self.choice.pinned or self.wishes.strict:
             return False
         self._tried = (*self._tried, self.choice.outlet)

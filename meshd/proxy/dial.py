@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
-from meshd.proxy.destination import OUTSIDE, Judge, OwnListeners, unwrap
+from meshd.proxy.destination import ANYWHERE, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.proxy.handshake import Handshake, Refused, handshake
 from meshd.proxy.poll import Poller
 from meshd.proxy.race import Blame, DialError, Dialled, Race
@@ -31,6 +31,7 @@ LOOKUPS = 16
 """Names that one account may wait for at once: a silent name server of its own must not stop everybody's."""
 
 EXIT_FAILED = Refusal("exit-failed")
+TOO_MANY = "rate-requests"
 
 
 class Way(Protocol):
@@ -84,17 +85,21 @@ class Dialler:
         upstream = choice.exit.upstream
         if upstream is not None:
             self._refuse_literal(judge, host, port)
-            return await self._through(choice.exit, upstream, host, port, tunnel)
+            return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = self._resolver.known(host)
         if addresses is None:
             addresses = await Deferred.fromCoroutine(self._resolve(host, account_id))
         refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
         if refusal is not None:
             raise DialError(refusal)
-        usable = _of_family(addresses, choice.source)[:ADDRESSES]
+        usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
             raise DialError(Refusal("unreachable", "no address of the exit's family"), "either")
         return await Race(self._poller, self._clock, usable, port, choice.source).winner()
+
+    def unjudged(self) -> Dialler:
+        """One like this for destinations that the operator has named, which no rule is meant for."""
+        return Dialler(self._poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
     def _refuse_literal(self, judge: Judge, host: str, port: int) -> None:
         """A name is resolved at the upstream proxy, whose network it means; an address means the same everywhere."""
@@ -103,12 +108,16 @@ class Dialler:
         if refusal is not None:
             raise DialError(refusal)
 
-    async def _through(self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, tunnel: bool) -> Dialled:
+    async def _through(
+        self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
+    ) -> Dialled:
         """DialError, with the blame where it belongs."""
         try:
-            dialled = await self._reach(upstream)
-        except DialError:
-            raise DialError(EXIT_FAILED, "exit") from None
+            dialled = await self._reach(upstream, account_id)
+        except DialError as error:
+            if error.refusal.reason == TOO_MANY:
+                raise
+            raise DialError(EXIT_FAILED, "exit", error.cause) from None
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
             dialled.fd = await self._secured(dialled.fd, upstream)
@@ -124,11 +133,11 @@ class Dialler:
         wire.release()
         return dialled
 
-    async def _reach(self, upstream: UpstreamProxy) -> Dialled:
+    async def _reach(self, upstream: UpstreamProxy, account_id: int) -> Dialled:
         """The operator's own choice of a proxy, which may be anywhere."""
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
-            addresses = await Deferred.fromCoroutine(self._resolve(upstream.host, 0))
+            addresses = await Deferred.fromCoroutine(self._resolve(upstream.host, account_id))
         return await Race(self._poller, self._clock, addresses[:ADDRESSES], upstream.port, "").winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
@@ -143,7 +152,7 @@ class Dialler:
     async def _resolve(self, host: str, account_id: int) -> tuple[str, ...]:
         asking = self._asking.get(account_id, 0)
         if asking >= LOOKUPS:
-            raise DialError(Refusal("rate-requests", "too many names at once", retry_after=1))
+            raise DialError(Refusal(TOO_MANY, "too many names at once", retry_after=1))
         self._asking[account_id] = asking + 1
         try:
             return (await self._resolver.resolve(host)).addresses
@@ -155,12 +164,7 @@ class Dialler:
                 del self._asking[account_id]
 
     def _own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
-        own = self._own()
-        if port not in own.ports:
-            return None
-        if any(address in own.addresses or is_local(address) for address in addresses):
-            return Refusal(OUTSIDE)
-        return None
+        return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
 
 
 async def _agreed(wire: Wire, talk: Handshake) -> bytes:
@@ -194,12 +198,9 @@ async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:
     return None
 
 
-def literal(host: str) -> tuple[str, ...]:
-    """The address that a host is, as the resolver would say it; nothing for a name."""
-    try:
-        return (str(ip_address(host)),)
-    except ValueError:
-        return ()
+def is_own(own: OwnListeners, addresses: tuple[str, ...], port: int) -> bool:
+    """Whether one of them would lead back to a listener of ours."""
+    return port in own.ports and any(address in own.addresses or is_local(address) for address in addresses)
 
 
 def is_local(address: str) -> bool:
@@ -217,10 +218,3 @@ def is_local(address: str) -> bool:
             return str(probe.getsockname()[0]) == address
     except OSError:
         return False
-
-
-def _of_family(addresses: tuple[str, ...], source: str) -> tuple[str, ...]:
-    if not source:
-        return addresses
-    six = ":" in source
-    return tuple(address for address in addresses if (":" in address) == six)

@@ -15,6 +15,7 @@ from meshd.model import Refusal
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.pool import Pool, View, addressed
 from meshd.proxy.sticky import Accept, word
+from meshd.selection import NONE, Selection
 from meshd.topology import Exit
 
 NO_EXIT = Refusal("no-exit")
@@ -41,6 +42,22 @@ class Wishes:
 
 
 NO_WISHES = Wishes()
+
+
+def joined(wishes: Wishes, selection: Selection) -> Wishes:
+    """What a request asks for where its fields, one by one, win over its credential; what both avoid is avoided."""
+    if selection is NONE:
+        return wishes
+    session = wishes.session or selection.session
+    return Wishes(
+        ip=wishes.ip or ("" if wishes.prefer else selection.exit),
+        prefer=wishes.prefer,
+        avoid=wishes.avoid | selection.avoid,
+        country=wishes.country or selection.country,
+        session=session,
+        ttl=wishes.ttl or selection.ttl,
+        strict=bool(session) and (wishes.strict or selection.strict),
+    )
 
 
 class Choice(NamedTuple):
@@ -92,14 +109,11 @@ def choose(
         if outlet is not None and outlet.usable(now) and outlet not in tried and outlet.exit.prefix is None:
             return Choice(outlet, outlet.exit.source)
 
-    def fits(outlet: Outlet) -> bool:
-        exit_ = outlet.exit
-        return (
-            not (wishes.avoid and (exit_.name in wishes.avoid or exit_.address in wishes.avoid)) and outlet not in tried
-        )
+    def allowed(outlet: Outlet) -> bool:
+        return not (wishes.avoid and avoided(outlet.exit, wishes.avoid))
 
     def ready(outlet: Outlet) -> bool:
-        return outlet.usable(now) and fits(outlet)
+        return outlet.usable(now) and outlet not in tried and allowed(outlet)
 
     def at_random(_: int) -> int:
         return chance.getrandbits(64)
@@ -111,11 +125,22 @@ def choose(
             source = addressed(outlet.exit, asked, wishes.avoid, at_random)
             return Choice(outlet, source, "" if pinned else wishes.ip, pinned=pinned)
     if wishes.session:
-        return _sticky(view, wishes, at, fits, ready)
+        return _sticky(view, wishes, at, allowed, ready)
     found = view.drawn(chance, ready)
     if found is None:
         return NO_EXIT
     return Choice(found, addressed(found.exit, "", wishes.avoid, at_random), wishes.ip)
+
+
+def candidates(view: View, wishes: Wishes, now: float) -> list[Outlet]:
+    """Those of which one is drawn where no pin, preference or sticky key decides."""
+    return [outlet for outlet in view.outlets if outlet.usable(now) and not avoided(outlet.exit, wishes.avoid)]
+
+
+def meant(view: View, wishes: Wishes, at: float) -> Outlet | None:
+    """The one that the sticky key means, whether or not it is up."""
+    key = current(wishes.session, wishes.ttl, at)
+    return view.finder.find(key, lambda outlet: not avoided(outlet.exit, wishes.avoid))
 
 
 def current(session: str, ttl: int, at: float) -> str:
@@ -128,9 +153,15 @@ def current(session: str, ttl: int, at: float) -> str:
     return f"{session}\0{int(at + word(session) % ttl) // ttl}"
 
 
-def _sticky(view: View, wishes: Wishes, at: float, fits: Accept, ready: Accept) -> Choice | Refusal:
+def avoided(exit_: Exit, names: Container[str]) -> bool:
+    """Whether it is among those that a client does not want, by name or address."""
+    return exit_.name in names or exit_.address in names
+
+
+def _sticky(view: View, wishes: Wishes, at: float, allowed: Accept, ready: Accept) -> Choice | Refusal:
+    """allowed: what the key may mean; ready: what of it can be used for this request."""
     key = current(wishes.session, wishes.ttl, at)
-    own = found = view.finder.find(key, fits)
+    own = found = view.finder.find(key, allowed)
     if own is not None and not ready(own):
         if wishes.strict:
             return GONE

@@ -91,6 +91,7 @@ class Forwarding:
         upstream: Upstream | None = None
         try:
             upstream, response, rest = await self._ask()
+            departure.succeeded()
             if response.status == 101:
                 self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))
@@ -104,7 +105,7 @@ class Forwarding:
         finally:
             if self._sending is not None:
                 self._sending.throw(Abandoned())
-        if complete and response.reusable and self.uploaded:
+        if complete and response.reusable and self.uploaded and not self._showed_credentials():
             self._plane.upstreams.keep(upstream, self._plane.topology.timeouts.keep_alive)
         else:
             upstream.wire.close()
@@ -167,6 +168,11 @@ class Forwarding:
     def _asks_upstream(self) -> bool:
         """Whether an upstream HTTP proxy is asked for the resource, rather than its origin."""
         return self._departure.choice.exit.kind in {"http", "https"} and not self._request.websocket
+
+    def _showed_credentials(self) -> bool:
+        """Some proxies are a mere pipe after their first request: the origin would read the next one's credentials."""
+        proxy = self._departure.choice.exit.upstream
+        return proxy is not None and self._asks_upstream() and bool(authorization(proxy))
 
     def _request_head(self) -> bytes:
         request = self._request

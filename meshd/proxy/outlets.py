@@ -18,7 +18,7 @@ LONGEST_REST = 600.0
 class Outlet:
     """One exit of this process; it keeps its history over a reload that leaves its settings as they are."""
 
-    __slots__ = ("drained", "exit", "failures", "open", "resting", "rests", "trying", "until")
+    __slots__ = ("drained", "exit", "failures", "open", "reason", "resting", "rests", "trying", "until")
 
     def __init__(self, exit_: Exit) -> None:
         self.exit = exit_
@@ -28,6 +28,8 @@ class Outlet:
         """The operator wants nothing new to leave by it."""
         self.failures = 0
         """In a row."""
+        self.reason = ""
+        """Of the latest failure, in a word or two."""
         self.resting = False
         self.rests = 0
         """In a row."""
@@ -42,16 +44,19 @@ class Outlet:
             return False
         return not self.resting or (now >= self.until and not self.trying)
 
-    def taken(self) -> None:
-        """A request is about to leave by it; `released` will be called."""
+    def taken(self) -> bool:
+        """A request is about to leave by it, and `released` will be called; whether it tries one that rested."""
         self.open += 1
-        if self.resting:
-            self.trying = True
+        if not self.resting:
+            return False
+        self.trying = True
+        return True
 
-    def released(self) -> None:
-        """It is over; what became of it was said before, or nobody can tell."""
+    def released(self, trial: bool = True) -> None:
+        """It is over; what became of it was said before, or nobody can tell.  trial: what `taken` said."""
         self.open -= 1
-        self.trying = False
+        if trial:
+            self.trying = False
 
     def succeeded(self) -> bool:
         """It carried something; whether that is news."""
@@ -62,10 +67,10 @@ class Outlet:
         self.rests = 0
         return True
 
-    def failed(self, now: float) -> bool:
+    def failed(self, now: float, reason: str = "exit-failed") -> bool:
         """It could not be reached, or refused to serve us; whether it rests from now on and did not before."""
         self.failures += 1
-        self.trying = False
+        self.reason = reason
         if not self.resting and self.failures < FAILURES:
             return False
         if self.resting and now < self.until:

@@ -56,6 +56,8 @@ class DataPlane:
     connections: set[Served] = field(default_factory=set)
     """Clients that are being served; tunnels leave it for the ledger's open meters."""
     draining: bool = False
+    tls_clients: Callable[[int, bytes], int] | None = None
+    """Takes a descriptor and what was read of a TLS handshake, gives back one without TLS; None where TLS is off."""
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:

@@ -36,6 +36,11 @@ class View:
         """Of sticky keys."""
         return finder(self.outlets)
 
+    def prepare(self) -> None:
+        """See `Pools.prepare`."""
+        for part in (self.finder, self._by_name, self._prefixes, self._rotation == "round-robin" and self._turns):
+            assert part is not None
+
     def named(self, asked: str) -> Outlet | None:
         """The one of that name or address, or whose prefix has the address in it."""
         found = self._by_name.get(asked)
@@ -118,6 +123,13 @@ class Pool:
             view = self._views[country] = View(self._countries[country], self._rotation)
         return view
 
+    def prepare(self) -> None:
+        """See `Pools.prepare`."""
+        for country in ("", *self._countries):
+            view = self.view(country)
+            if view is not None:
+                view.prepare()
+
     def countries(self, now: float) -> Counter[str]:
         """How many can be used now, by country; those without one are not counted."""
         found: Counter[str] = Counter()
@@ -134,8 +146,18 @@ class Pools:
     def __init__(self, topology: Topology, before: Pools | None = None, drained: Container[str] = ()) -> None:
         known = before.outlets if before is not None else {}
         self.outlets: Mapping[str, Outlet] = {exit_.name: _kept(exit_, known) for exit_ in topology.exits}
-        self._pools = {name: self._pool(proxy) for name, proxy in topology.proxies.items()}
-        self.drain(drained if before is None else {name for name, each in known.items() if each.drained})
+        shared: dict[tuple[int, Rotation], Pool] = {}
+        self._pools = {name: self._pool(proxy, shared) for name, proxy in topology.proxies.items()}
+        if before is None:
+            self.drain(drained)
+
+    def prepare(self) -> None:
+        """Build now what else is built when it is first asked for: of fifty thousand exits that takes a second.
+
+        Nothing else is changed, so a thread may do it, and build the pools too, while those before them serve.
+        """
+        for pool in set(self._pools.values()):
+            pool.prepare()
 
     def of(self, proxy: str) -> Pool | None:
         """None for a proxy that the settings no longer have."""
@@ -146,8 +168,12 @@ class Pools:
         for name, outlet in self.outlets.items():
             outlet.drained = name in names
 
-    def _pool(self, proxy: ProxyHost) -> Pool:
-        return Pool([self.outlets[exit_.name] for exit_ in proxy.exits], proxy.rotation)
+    def _pool(self, proxy: ProxyHost, shared: dict[tuple[int, Rotation], Pool]) -> Pool:
+        """Proxies that have the very same exits have one pool."""
+        key = id(proxy.exits), proxy.rotation
+        if key not in shared:
+            shared[key] = Pool([self.outlets[exit_.name] for exit_ in proxy.exits], proxy.rotation)
+        return shared[key]
 
 
 def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[int], int]) -> str:
@@ -172,7 +198,11 @@ def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[in
 
 def _kept(exit_: Exit, known: Mapping[str, Outlet]) -> Outlet:
     before = known.get(exit_.name)
-    return before if before is not None and before.exit == exit_ else Outlet(exit_)
+    if before is not None and before.exit == exit_:
+        return before
+    made = Outlet(exit_)
+    made.drained = before is not None and before.drained
+    return made
 
 
 def _has(exit_: Exit, address: IPv6Address) -> bool:

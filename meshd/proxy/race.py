@@ -46,11 +46,13 @@ Blame = Literal["destination", "exit", "either"]
 class DialError(Exception):
     """Could not, with the reason for the client."""
 
-    def __init__(self, refusal: Refusal, blame: Blame = "destination") -> None:
+    def __init__(self, refusal: Refusal, blame: Blame = "destination", cause: str = "") -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
         self.blame = blame
         """Whose fault it was: another exit may do better, but for a destination's."""
+        self.cause = cause or refusal.reason
+        """For the operator, who may know more of an exit than a client."""
 
 
 @dataclass(slots=True)

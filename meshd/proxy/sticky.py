@@ -56,9 +56,9 @@ class Ranking:
         own = word(key)
         best, found = -1.0, None
         for seed, outlet in zip(self._seeds, self._outlets, strict=True):
-            score: float = _mixed(seed ^ own)
-            if not self._equal:
-                score = -outlet.exit.weight / log((score + 0.5) / 2**64)
+            mixed = _mixed(seed ^ own)
+            # 52 bits: with more the quotient could be rounded to 1, whose logarithm is 0.
+            score = mixed if self._equal else -outlet.exit.weight / log(((mixed >> 12) + 0.5) / 2**52)
             if score > best and accept(outlet):
                 best, found = score, outlet
         return found
@@ -71,7 +71,13 @@ class Ring:
 
     def __init__(self, outlets: Sequence[Outlet]) -> None:
         self._outlets = outlets
-        self._points = array("Q", sorted(_points(outlets)))
+        self._points = array("Q")
+        # Sorted in parts: one call for all would keep every other thread waiting, and the reactor is one of them.
+        parts: list[list[int]] = [[] for _ in range(64)]
+        for point in _points(outlets):
+            parts[point >> 58].append(point)
+        for part in parts:
+            self._points.extend(sorted(part))
 
     def find(self, key: str, accept: Accept) -> Outlet | None:
         nearest, found = _MASK + 1, None

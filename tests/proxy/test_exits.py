@@ -12,10 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.fields import Fields
 from meshd.model import Refusal
-from meshd.proxy.exits import GONE, NO_EXIT, NO_WISHES, Choice, Wishes, choose, current
+from meshd.proxy.exits import GONE, NO_EXIT, NO_WISHES, Choice, Wishes, choose, current, joined
 from meshd.proxy.outlets import FAILURES, Outlet
 from meshd.proxy.pool import Pool
 from meshd.proxy.request import Said
+from meshd.selection import NONE, Selection
 from meshd.topology import Exit, Rotation
 
 DRAWS = 100_000
@@ -28,6 +29,29 @@ EXITS = tuple(
 )
 SESSIONS = [f"browser-{number}" for number in range(2000)]
 CHANCE = random.Random(8)
+
+JOINED = {
+    "a credential that says nothing": (Wishes(ip="a"), NONE, Wishes(ip="a")),
+    "fields that say nothing": (
+        NO_WISHES,
+        Selection("US", "a", frozenset({"b"}), "s", 60, True),
+        Wishes("a", "", frozenset({"b"}), "US", "s", 60, True),
+    ),
+    "a field wins": (
+        Wishes(ip="b", country="DE", session="t"),
+        Selection("US", "a", session="s"),
+        Wishes(ip="b", country="DE", session="t"),
+    ),
+    "only its own": (Wishes(session="t"), Selection("US", ttl=5), Wishes(session="t", country="US", ttl=5)),
+    "one that prefers wins over one that pins": (Wishes(prefer="b"), Selection(exit="a"), Wishes(prefer="b")),
+    "both exclude": (
+        Wishes(avoid=frozenset("a")),
+        Selection(avoid=frozenset("b")),
+        Wishes(avoid=frozenset("ab")),
+    ),
+    "strict is said of a session": (Wishes(session="t"), Selection(strict=True), Wishes(session="t", strict=True)),
+    "and of nothing else": (NO_WISHES, Selection("US", strict=True), Wishes(country="US")),
+}
 
 
 def outlets(*exits: Exit) -> list[Outlet]:
@@ -48,6 +72,14 @@ def chosen(wishes: Wishes, pool: Pool | None = None) -> Exit:
     choice = asked(wishes, pool)
     assert isinstance(choice, Choice), choice
     return choice.exit
+
+
+class JoiningTests(SynchronousTestCase):
+    def test_fields_and_credential(self) -> None:
+        """One by one."""
+        for sentence, (wishes, selection, expected) in JOINED.items():
+            self.assertEqual(joined(wishes, selection), expected, sentence)
+        self.assertIs(joined(NO_WISHES, NONE), NO_WISHES)
 
 
 class FairTest(SynchronousTestCase):
@@ -170,6 +202,20 @@ class StickyTest(SynchronousTestCase):
         self.assertIs(asked(Wishes(session=session, strict=True), Pool(made)), GONE)
         made[4].succeeded()
         self.assertFalse(asked(Wishes(session=session, strict=True), Pool(made)).moved)  # type: ignore[union-attr]
+
+    def test_the_keys_of_one_that_has_failed_this_very_request(self) -> None:
+        """Another is tried, and the client is told that it is another."""
+        made = outlets()
+        session = next(each for each in SESSIONS if chosen(Wishes(session=each)).name == "rack-4")
+        for strict in (False, True):
+            wishes = Wishes(session=session, strict=strict)
+            choice = choose(Pool(made), wishes, CHANCE, now=0, at=0, tried=(made[4],))
+            if strict:
+                self.assertIs(choice, GONE)
+            else:
+                assert isinstance(choice, Choice)
+                self.assertTrue(choice.moved)
+                self.assertIsNot(choice.outlet, made[4])
 
     def test_a_drained_one_has_no_keys(self) -> None:
         """Draining is as going, for what is new."""
