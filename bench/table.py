@@ -80,9 +80,9 @@ def spreads(samples: Samples, proxies: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def replaced(document: str, text: str) -> str:
+def replaced(document: str, text: str, begin: str = BEGIN, end: str = END) -> str:
     """The document with the text between its two markers.  ValueError where it has not exactly one of each."""
-    if document.count(BEGIN) != 1 or document.count(END) != 1 or document.index(BEGIN) > document.index(END):
+    if document.count(begin) != 1 or document.count(end) != 1 or document.index(begin) > document.index(end):
         raise ValueError("the document needs one begin and one end marker")
-    before, after = document.partition(BEGIN)[0], document.partition(END)[2]
-    return f"{before}{BEGIN}\n\n{text.strip()}\n\n{END}{after}"
+    before, after = document.partition(begin)[0], document.partition(end)[2]
+    return f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"

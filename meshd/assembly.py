@@ -38,6 +38,7 @@ from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.web.app import build_site, tls_factory
 from meshd.web.front import TLSFront
+from meshd.web.requestlog import RequestLog
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
@@ -88,6 +89,7 @@ class Daemon:
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = LoopingCall(lambda: Deferred.fromCoroutine(enforcement.look_at_calendar()))
         self._calendar.clock = reactor
+        self._requests = RequestLog(str(config.request_log), reactor, now)
         self.site = build_site(
             reactor,
             auth=self.auth,
@@ -97,6 +99,8 @@ class Daemon:
             countries=self._countries,
             now=now,
             ready=self.ready,
+            requests=self._requests,
+            available=lambda: not self._feed.away,
         )
         self._tls: ReloadableTLS | None = None
         self._front: TLSFront | None = None
@@ -111,6 +115,7 @@ class Daemon:
     async def start(self) -> None:
         """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError."""
         await self.store.start()
+        self._requests.open()
         report = await self.ledger.start()
         if report.journals or report.waiting:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
@@ -139,6 +144,7 @@ class Daemon:
             self._calendar.stop()
         draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
         await DeferredList(draining, consumeErrors=True)
+        self._requests.close()
         await self.accounts.stop()
         await self.ledger.stop()
         await self.auth.stop()
@@ -153,6 +159,7 @@ class Daemon:
     async def reload(self) -> None:
         """Take the settings anew; a fault in them changes nothing and is logged.  No open tunnel notices."""
         self.exchanges.reopen()
+        self._requests.reopen()
         await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._reload()))
 
     async def _reload(self) -> None:

@@ -93,8 +93,8 @@ class Identity:
 
     account: Account
     parent: Account | None
-    proxies: frozenset[str]
-    """Names of the proxies it is authorised for; a sub-account's are its parent's."""
+    proxies: tuple[str, ...]
+    """Names of the proxies it is authorised for, in the order of authorisation; a sub-account's are its parent's."""
     usage: Usage
     parent_usage: Usage | None
 

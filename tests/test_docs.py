@@ -26,6 +26,7 @@ from meshd.tap import Options
 from meshd.topology import Limits, Timeouts
 from meshd.usage import lines
 from meshd.web.app import build_api
+from meshd.web.requestlog import Answered
 from tests.support.manual import ROOT, blocks, examples, matches, pages, pattern, tracked
 
 DOCS = ROOT / "docs"
@@ -130,6 +131,11 @@ class ReferenceTests(SynchronousTestCase):
         written = set(re.findall(r'"(\w+)":', lines._LINE + lines._RECOVERED))
         shown = {codes(row[0])[0] for row in rows(doc("logging.md"), "| field | what it is |")}
         self.assertEqual(shown, written)
+
+    def test_every_field_of_the_request_log_stands_in_the_manual(self) -> None:
+        """In the order of a line."""
+        shown = [codes(row[0])[0] for row in rows(doc("logging.md"), "| field | of a request to the API |")]
+        self.assertEqual(shown, list(Answered._fields))
 
     def test_every_end_of_an_exchange_stands_in_the_manual(self) -> None:
         """What tunnels and phases end with, beyond refusals."""

@@ -34,7 +34,8 @@ def open_to(identity: Identity, only: Set[str] = frozenset()) -> frozenset[str]:
     """The proxies that may_pass lets it use."""
     if inactive(identity):
         return frozenset()
-    return identity.proxies & only if only else identity.proxies
+    names = frozenset(identity.proxies)
+    return names & only if only else names
 
 
 def banned(seconds: int) -> Refusal:

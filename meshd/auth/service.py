@@ -117,7 +117,11 @@ class AuthService:
         """For the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
         if authorization is None:
             return REQUIRED
-        question = asked(_key(self._api_field, authorization), authorization, peer, "authorization", api=True)
+        key = _key(self._api_field, authorization)
+        verdict = self._cache.fresh(key, self._seconds())
+        if verdict is not None and not self._bans.by_address:  # as in recall(): whoever is known is not read again
+            return inactive(verdict.admission.identity) or verdict.admission
+        question = asked(key, authorization, peer, "authorization", api=True)
         if question is None:
             return INVALID
         outcome = self._remembered(question)

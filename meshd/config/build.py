@@ -30,6 +30,7 @@ class Config:
     store_url: str = field(repr=False)
     """May hold a password."""
     exchange_log: Path
+    request_log: Path
     api_listen: tuple[str, ...]
     api_tls: bool
     proxy_tls: bool
@@ -87,6 +88,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) 
         data_dir=settled["data_dir"],
         store_url=settled["store.url"],
         exchange_log=settled["log.exchanges"],
+        request_log=settled["log.requests"],
         api_listen=settled["api.listen"],
         api_tls=settled["api.tls"],
         proxy_tls=settled["proxy.tls"],

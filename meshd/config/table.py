@@ -112,6 +112,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("exits_from", list_of(PATH), [], "files with lists of exits, read again when they change", "exits_from"),
     Setting("log.exchanges", PATH, "{data_dir}/exchanges.log", "a line for each exchange", "exchange_log", live=False),
     Setting(
+        "log.requests", PATH, "{data_dir}/requests.log", "a line for each request to the API", "request_log", live=False
+    ),
+    Setting(
         "api.listen",
         list_of(ENDPOINT, empty=False),
         ["tcp:8443"],

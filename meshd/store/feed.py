@@ -47,6 +47,11 @@ class Feed:
         self._away = False
         store.on_change(self._wake)
 
+    @property
+    def away(self) -> bool:
+        """Whether the store did not answer the last poll."""
+        return self._away
+
     def start(self) -> None:
         """Poll now, and from now on."""
         self._started = True

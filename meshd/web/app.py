@@ -19,6 +19,7 @@ from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
 from meshd.web.front import TLSFront
 from meshd.web.gate import Gate
+from meshd.web.requestlog import RequestLog
 from meshd.web.routing import Api, SignsIn
 from meshd.web.services import Performs, Services
 from meshd.web.site import ApiSite, Bounds
@@ -36,10 +37,11 @@ def build_api(
     countries: Countries,
     now: Callable[[], float],
     ready: Ready,
+    available: Callable[[], bool] = lambda: True,
     random: Callable[[int], bytes] = os.urandom,
 ) -> Api:
     """Every path, mounted."""
-    api = Api(auth, random=random)
+    api = Api(auth, available=available, random=random)
     services = Services(accounts, topology, now)
     TokenRoutes(services, random).mount(api)
     ProxyRoutes(services, countries).mount(api)
@@ -61,6 +63,8 @@ def build_site(
     countries: Countries,
     now: Callable[[], float],
     ready: Ready,
+    requests: RequestLog,
+    available: Callable[[], bool] = lambda: True,
     random: Callable[[int], bytes] = os.urandom,
 ) -> ApiSite:
     """The API as a factory for plain connections: behind TLS of our own (`tls_factory`) or of the operator's.
@@ -76,11 +80,12 @@ def build_site(
         countries=countries,
         now=now,
         ready=ready,
+        available=available,
         random=random,
     )
     limits = topology().limits
     gate = Gate(limits.unauthenticated_per_address, limits.unauthenticated)
-    return ApiSite(api, reactor, bounds=lambda: Bounds.of(topology()), gate=gate)
+    return ApiSite(api, reactor, bounds=lambda: Bounds.of(topology()), gate=gate, requests=requests)
 
 
 def tls_factory(reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> TLSFront:

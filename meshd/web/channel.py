@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.error import ConnectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
@@ -25,8 +23,6 @@ from meshd.web.replies import closing_answer
 
 if TYPE_CHECKING:
     from meshd.web.site import ApiSite
-
-log = Logger()
 
 LINGER = 2.0
 """Seconds that a refused client may go on sending: closed at once, it would be told "reset" and never why."""
@@ -48,37 +44,6 @@ class _Phase(Enum):
     """Whatever comes now is not read."""
 
 
-class LimitedRequest(Request):
-    """A request whose body is bounded while it arrives, and kept in memory."""
-
-    channel: ApiChannel
-    content: BytesIO
-    account = ""
-    """The username of who signed in; for the access log."""
-    started = 0.0
-
-    def gotLength(self, length: int | None) -> None:
-        self.content = BytesIO()
-        self.started = self.channel.now()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        if self.content.tell() + len(data) > self.channel.bounds.body_bytes:
-            self.channel.refuse_body()
-        else:
-            self.content.write(data)
-
-    def getRequestHostname(self) -> bytes:
-        """Nothing here depends on the name that the client used, so nothing it wrote there can upset the routing."""
-        return b"localhost"
-
-    def processingFailed(self, reason: Failure) -> Failure:
-        """What broke outside of every route: Twisted would answer in HTML."""
-        log.failure("internal error below the routes", reason)
-        if not self.startedWriting and not self._disconnected:
-            self.channel.refuse(500, "internal error")
-        return reason
-
-
 class ApiChannel(HTTPChannel):
     """The site makes it, and says its bounds when the connection is made."""
 
@@ -94,6 +59,8 @@ class ApiChannel(HTTPChannel):
         self._phase = _Phase.HEAD
         self._received = self._head_bytes = self._head_lines = 0
         self._moved = False
+        self._peer: Any = None
+        self._local: Any = None
         self.site.open_channels.add(self)
         super().connectionMade()
         if self.ticket is None:
@@ -117,6 +84,22 @@ class ApiChannel(HTTPChannel):
     def now(self) -> float:
         return self.site.reactor.seconds()
 
+    def peer(self) -> str:
+        """The client's address, for the log and for bans."""
+        return host_of(self.getPeer())
+
+    def getPeer(self) -> Any:
+        """Asked at the first request, when what stands in front has told the client's address."""
+        if self._peer is None:
+            self._peer = super().getPeer()
+        return self._peer
+
+    def getHost(self) -> Any:
+        """It stays what it is, and to ask takes a system call."""
+        if self._local is None:
+            self._local = super().getHost()
+        return self._local
+
     def finish(self) -> None:
         """Close when the request that is being answered is done; now, if there is none."""
         if self._phase in (_Phase.IDLE, _Phase.HEAD):
@@ -138,9 +121,9 @@ class ApiChannel(HTTPChannel):
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        if self._phase is _Phase.CLOSING:
-            return
-        if self._phase is _Phase.IDLE:
+        if self._phase is not _Phase.HEAD:
+            if self._phase is _Phase.CLOSING:
+                return
             self._enter(_Phase.HEAD)
         self._head_bytes += len(line) + 2
         self._head_lines += 1
@@ -205,12 +188,13 @@ class ApiChannel(HTTPChannel):
         fields = self.requests[-1].requestHeaders
         if not self._command.isupper():  # methods have a case, and the routing below does not know it
             return 501, "method not implemented"
-        if any(len(fields.getRawHeaders(name, [])) > 1 for name in _SINGLE):
-            return 400, "repeated header field"
+        for name, values in fields.getAllRawHeaders():
+            if len(values) > 1 and name.lower() in _SINGLE:
+                return 400, "repeated header field"
         hosts = fields.getRawHeaders(b"host", [])
         if (not hosts and self._version == b"HTTP/1.1") or not all(map(_HOST.match, hosts)):
             return 400, "missing or malformed Host"
-        coding = fields.getRawHeaders(b"transfer-encoding", [])
+        coding = fields.getRawHeaders(b"transfer-encoding")
         if coding and (coding[0].lower() != b"chunked" or self._version != b"HTTP/1.1"):
             return 501, "transfer coding not supported"
         if self.length is not None and self.length > self.bounds.body_bytes:

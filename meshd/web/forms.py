@@ -205,7 +205,7 @@ def too_many() -> FormError:
 
 def shown(name: bytes) -> str:
     """A field's name as an error may repeat it: printable ASCII, short."""
-    return name[:100].decode("ascii", "replace").encode("ascii", "backslashreplace").decode("ascii") or WHOLE
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name[:100]) or WHOLE
 
 
 def _unquoted(part: bytes) -> bytes:

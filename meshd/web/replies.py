@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 
 from meshd.model import Refusal
@@ -23,6 +24,17 @@ STORE_PAUSE = 5
 BUSY_PAUSE = 1
 """Seconds to wait when more passwords wait to be hashed than may: a full queue is worked off in about that."""
 
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+EVERY_ANSWER = (
+    ("Server", "meshd"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""No Strict-Transport-Security: it would bind every port of the operator's host, and this is one of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -35,10 +47,12 @@ class Reply:
 
     def content(self) -> bytes:
         """The bytes of the body.  Spaced as the documents print it, ASCII only."""
-        return b"" if self.body is EMPTY else json.dumps(self.body, allow_nan=False).encode("ascii")
+        return b"" if self.body is EMPTY else _json(self.body).encode("ascii")
 
 
 EMPTY = object()
+
+_json = json.JSONEncoder(allow_nan=False).encode  # json.dumps() would make an encoder each time
 
 NO_CONTENT = Reply(EMPTY, 204)
 """What a deletion answers, where the document says 204."""
@@ -97,12 +111,35 @@ def not_admitted(refusal: Refusal) -> Reply | None:
             return None
 
 
+def fields_of(reply: Reply, size: int) -> list[tuple[str, str]]:
+    """The fields that are this answer's own; size is that of its body."""
+    fields = [(name, " ".join(value.splitlines())) for name, value in reply.fields]
+    if reply.body is not EMPTY:
+        fields.append(("Content-Type", "application/json"))
+    if reply.status != 204:  # RFC 9110, 8.6
+        fields.append(("Content-Length", str(size)))
+    return fields
+
+
+def head_of(reply: Reply, size: int, date: bytes, *, close: bool) -> bytes:
+    """The head from its status to the blank line."""
+    start, fields = _constant(reply.status, tuple(fields_of(reply, size)))
+    return b"%sDate: %s\r\n%s%s\r\n" % (start, date, fields, b"Connection: close\r\n" if close else b"")
+
+
+@lru_cache(256)
+def _constant(status: int, fields: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
+    """The parts of a head that are written again and again."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (*EVERY_ANSWER, *fields))
+    return f"{status} {PHRASES[status]}\r\n".encode("ascii"), lines.encode("latin-1")
+
+
 def closing_answer(status: int, detail: str, *fields: tuple[str, str]) -> bytes:
     """A whole answer, written below the routes; the connection ends with it."""
     reply = refused(status, detail, 0, *fields)
     content = reply.content()
     lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"HTTP/1.1 {status} {PHRASES[status]}",
         "Server: meshd",
         "Cache-Control: no-store",
         *(f"{name}: {value}" for name, value in reply.fields),

@@ -18,6 +18,7 @@ from klein import Klein
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from meshd.accounts.errors import AccountError, Invalid
@@ -25,13 +26,13 @@ from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
 from meshd.store.interface import StoreUnavailable
 from meshd.web.bodies import read_body
-from meshd.web.channel import host_of
 from meshd.web.forms import Form, FormError, from_urlencoded
 from meshd.web.replies import (
     BUSY_PAUSE,
-    EMPTY,
+    EVERY_ANSWER,
     STORE_PAUSE,
     Reply,
+    fields_of,
     internal_error,
     not_admitted,
     refused,
@@ -41,15 +42,6 @@ from meshd.web.replies import (
 )
 
 log = Logger()
-
-_EVERY_ANSWER = (
-    ("Server", "meshd"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-)
-"""No Strict-Transport-Security: it would bind every port of the operator's host, and this is one of them."""
 
 
 class SignsIn(Protocol):
@@ -102,16 +94,27 @@ class Call:
 Route = Callable[[Caller, Form], Awaitable[Reply]]
 OpenRoute = Callable[[], Awaitable[Reply]]
 Answer = Callable[[Call], Awaitable[Reply]]
+Known = dict[tuple[bytes, bytes], Callable[[Any], Deferred[None]]]
+"""What answers a request, by its method and path."""
 
 
 class Api:
     """The paths of the API and how each is answered."""
 
-    def __init__(self, auth: SignsIn, *, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self,
+        auth: SignsIn,
+        *,
+        available: Callable[[], bool] = lambda: True,
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """available: whether the store answered when it was asked last."""
         self._auth = auth
+        self._available = available
         self._random = random
         self._running: set[Deferred[None]] = set()
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._known: Known = {}
         self._app = Klein()
         self._app.url_map.merge_slashes = False  # `/api//ips/` is no path of ours, and a redirect would lose a form
         self._app.handle_errors(HTTPException)(self._unrouted)
@@ -135,7 +138,7 @@ class Api:
 
     def resource(self) -> Any:
         """The root resource for a Site."""
-        return self._app.resource()
+        return _Root(self._known, self._app.resource())
 
     async def call(self, path: str, call: Call) -> Reply:
         """The answer of the mounted path, whatever happens on the way: the one place where all is caught."""
@@ -160,6 +163,8 @@ class Api:
             await DeferredList(list(self._running))
 
     async def _signed(self, who: Who, route: Route, call: Call) -> Reply:
+        if not self._available():  # some callers and answers are remembered, and no change could be made
+            return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
         if isinstance(outcome, Refusal):
             reply = not_admitted(outcome)
@@ -176,30 +181,42 @@ class Api:
         assert method in ("GET", "POST")
         self._answers[method, path] = answer
 
-        def endpoint(request: Any, **variables: str) -> Deferred[bytes]:
-            return self._respond(_call(request, method, variables), path, request)
+        def begin(request: Any, **variables: str) -> Deferred[None]:
+            return self._begin(_call(request, method, variables), path, request)
+
+        def endpoint(request: Any, **variables: str) -> Deferred[None]:
+            """Klein cancels what it is given when the client goes, and must not cancel the work."""
+            client: Deferred[None] = Deferred(canceller=lambda _: None)
+            begin(request, **variables).addCallback(lambda _: None if client.called else client.callback(None))
+            return client
 
         bare = path.rstrip("/").replace("{", "<").replace("}", ">")
         for spelling in (bare, f"{bare}/"):  # `strict_slashes=False` would take "//" too, and forget some 405s
             self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(endpoint)
+            if "<" not in spelling:
+                for told in ("GET", "HEAD") if method == "GET" else (method,):
+                    self._known[told.encode("ascii"), spelling.encode("ascii")] = begin
 
-    def _respond(self, call: Call, path: str, request: Any) -> Deferred[bytes]:
-        """Klein cancels what it is given when the client goes; the work runs on behind it."""
-        client: Deferred[Reply] = Deferred(canceller=lambda _: None)
+    def _begin(self, call: Call, path: str, request: Any) -> Deferred[None]:
+        """The work runs on when the client goes."""
 
         async def work() -> None:
             reply = await self.call(path, call)
-            if not client.called:
-                client.callback(reply)
-
-        def written(reply: Reply) -> bytes:
             request.account = call.account
-            return _written(reply, request)
+            if not request.gone:
+                self._finish(request, reply)
 
-        running = ensureDeferred(work())
-        self._running.add(running)
-        running.addErrback(self._lost, call).addCallback(lambda _: self._running.discard(running))
-        return client.addCallback(written)
+        running = ensureDeferred(work()).addErrback(self._lost, call)
+        if not running.called:
+            self._running.add(running)
+            running.addCallback(lambda _: self._running.discard(running))
+        return running
+
+    def _finish(self, request: Any, reply: Reply) -> None:
+        try:
+            request.answer(reply)
+        except (TypeError, ValueError):  # it is no JSON; nothing was written yet
+            request.answer(self._reported(request.method.decode("latin-1"), request.path.decode("latin-1"), Failure()))
 
     def _lost(self, failure: Failure, call: Call) -> None:
         log.failure("the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
@@ -221,12 +238,31 @@ class Api:
         return internal_error(id_)
 
 
+class _Root(Resource):
+    """Klein's resource, and a dictionary beside it: a path that is known to the letter needs no search, which takes
+    longer than all else that is done here for a request.
+    """
+
+    isLeaf = True
+
+    def __init__(self, known: Known, klein: Any) -> None:
+        super().__init__()
+        self.known = known
+        self._klein = klein
+
+    def render(self, request: Any) -> Any:
+        return self._klein.render(request)
+
+
+_NO_FIELDS = Form()
+
+
 def _form(call: Call) -> Form:
     """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
 
     Dropped silently they would act on another account than the one that was meant.
     """
-    query = from_urlencoded(call.query)
+    query = from_urlencoded(call.query) if call.query else _NO_FIELDS
     if call.method == "GET":
         return Form({**query, **call.variables}) if call.variables else query
     if query:
@@ -239,7 +275,7 @@ def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
     return Call(
         method=method,
         path=request.path.decode("latin-1"),
-        peer=host_of(request.getClientAddress()),
+        peer=request.peer,
         authorization=request.getHeader(b"authorization"),
         query=request.uri.partition(b"?")[2],
         content_type=request.getHeader(b"content-type"),
@@ -249,16 +285,11 @@ def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
 
 
 def _written(reply: Reply, request: Any) -> bytes:
-    """Set all but the body on the request, and return the body."""
+    """Set all but the body on a request that Klein finishes, and return the body."""
     content = reply.content()
     request.setResponseCode(reply.status)
-    fields = request.responseHeaders
-    for name, value in _EVERY_ANSWER:
-        fields.setRawHeaders(name, [value])
-    for name, value in reply.fields:
-        fields.addRawHeader(name, value)
-    if reply.body is not EMPTY:
-        fields.setRawHeaders("Content-Type", ["application/json"])
-    if reply.status != 204:
-        fields.setRawHeaders("Content-Length", [str(len(content))])
+    for name, value in EVERY_ANSWER:
+        request.responseHeaders.setRawHeaders(name, [value])
+    for name, value in fields_of(reply, len(content)):
+        request.responseHeaders.addRawHeader(name, value)
     return content

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 from twisted.web.server import Site
 
 from meshd.topology import Topology
-from meshd.web.channel import ApiChannel, LimitedRequest, host_of
+from meshd.web.channel import ApiChannel
 from meshd.web.gate import Gate
+from meshd.web.request import LimitedRequest
+from meshd.web.requestlog import Answered, RequestLog
 from meshd.web.routing import Api
-
-log = Logger()
 
 _PATH_SHOWN = 200
 
@@ -46,11 +45,13 @@ class Bounds:
 
 
 class ApiSite(Site):
-    """A factory of ApiChannels.  Its log goes through twisted.logger; a query or a credential is never in it."""
+    """A factory of ApiChannels.  A query or a credential is never in its log."""
 
     noisy = False
 
-    def __init__(self, api: Api, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate) -> None:
+    def __init__(
+        self, api: Api, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate, requests: RequestLog
+    ) -> None:
         super().__init__(
             api.resource(), requestFactory=LimitedRequest, timeout=0, reactor=reactor, parsePOSTFormSubmission=False
         )
@@ -58,6 +59,7 @@ class ApiSite(Site):
         self.timeOut = None  # ApiChannel has deadlines of its own
         self.bounds = bounds
         self.gate = gate
+        self._requests = requests
         self.open_channels: set[ApiChannel] = set()
         self._emptied: Deferred[None] | None = None
 
@@ -75,20 +77,22 @@ class ApiSite(Site):
         """Called when a request has been answered."""
         if request.account:
             request.channel.signed_in()
-        log.info(
-            "api {client} {method} {path} {status} {account} {sent} bytes {seconds:.3f} s",
-            client=host_of(request.getClientAddress()),
-            method=request.method.decode("latin-1"),
-            path=request.path[:_PATH_SHOWN].decode("latin-1"),
-            status=request.code,
-            account=request.account or "-",
-            sent=request.sentLength,
-            seconds=self.reactor.seconds() - request.started,
+        self._requests.add(
+            Answered(
+                self._requests.now(),
+                request.peer,
+                request.method.decode("latin-1"),
+                request.path[:_PATH_SHOWN].decode("latin-1"),
+                request.code,
+                request.account,
+                request.sentLength,
+                self.reactor.seconds() - request.started,
+            )
         )
 
     def note_refusal(self, client: str, status: int, detail: str) -> None:
         """A request that never reached a route."""
-        log.info("api {client} refused {status} {detail}", client=client, status=status, detail=detail)
+        self._requests.add(Answered(self._requests.now(), client, "", "", status, "", 0, 0.0, detail))
 
     def closed(self, channel: ApiChannel) -> None:
         """The channel's connection is gone."""

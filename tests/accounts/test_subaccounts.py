@@ -57,7 +57,7 @@ class CreateTests(AccountsCase):
         account = identity.account
         self.assertEqual(("20", 15, "customer"), (account.plan, account.billing_day, account.role))
         self.assertEqual((GB, 2 * GB, "N"), (account.monthly_limit, account.total_limit, account.first_name))
-        self.assertEqual({"us", "open"}, identity.proxies)
+        self.assertEqual(("us", "open"), identity.proxies)
         self.assertEqual(("alice", "account.create", account.id), self.told())
 
     def test_taken(self) -> None:

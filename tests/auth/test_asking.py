@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.auth.secrets import new_token
 from meshd.model import Admission, Refusal
 from tests.auth.world import OTHER, World, basic, bearer, logged, said
+from tests.web.api.sentences import says
 
 UNKNOWN = new_token(bytes(32))
 LISTED = "198.51.100.7"
@@ -35,6 +36,11 @@ class Installation(SynchronousTestCase):
 
 
 class OrderTests(Installation):
+    @says(
+        "Proxy Requests with Bearer Tokens",
+        "For proxy connections, send the token in a Proxy-Authorization header (preferred).",
+        "Some clients accept Authorization: Bearer … instead when they do not support proxy-specific headers.",
+    )
     def test_the_first_that_applies_decides(self) -> None:
         """Each way to be known, and what comes before what; a wrong credential never falls through."""
         token, wrong = bearer(self.secret), bearer(UNKNOWN)

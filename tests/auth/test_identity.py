@@ -16,7 +16,7 @@ PLAIN = Account(1, "alice", None, "customer", "10", True, "", "", "", 0, 0, 1, 0
 
 def admission(account_id: int, parent_id: int | None = None) -> Admission:
     account = replace(PLAIN, id=account_id, username=f"user{account_id}", parent_id=parent_id)
-    return Admission(Identity(account, None, frozenset({"us"}), USED, None), "password", "", 0, NONE, "")
+    return Admission(Identity(account, None, ("us",), USED, None), "password", "", 0, NONE, "")
 
 
 def verdict(account_id: int, parent_id: int | None = None, until: float = 100.0, last: float = 200.0) -> Verdict:

@@ -16,7 +16,7 @@ TOKEN = Token(1, 1, "", True, "", 0)
 
 
 def identity(account: Account, parent: Account | None = None) -> Identity:
-    return Identity(account, parent, frozenset({"us"}), USED, USED if parent else None)
+    return Identity(account, parent, ("us",), USED, USED if parent else None)
 
 
 def off(account: Account) -> Account:

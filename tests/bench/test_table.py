@@ -69,6 +69,11 @@ class PageTests(SynchronousTestCase):
         wanted = f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n"
         self.assertEqual(table.replaced(self.PAGE, "new\n"), wanted)
 
+    def test_another_table_of_the_page_has_markers_of_its_own(self) -> None:
+        """And the first stays as it is."""
+        page = f"{self.PAGE}<1>old<2>"
+        self.assertEqual(table.replaced(page, "new", "<1>", "<2>"), f"{self.PAGE}<1>\n\nnew\n\n<2>")
+
     def test_writing_twice_is_writing_once(self) -> None:
         """No blank lines pile up."""
         once = table.replaced(self.PAGE, "new")

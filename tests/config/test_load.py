@@ -225,7 +225,9 @@ class ReloadTests(ConfigTestCase):
         """The rest is taken over by swapping the topology."""
         old = self.load("[timeouts]\nhead = 5")
         new = self.load('data_dir = "elsewhere"\n[timeouts]\nhead = 6\n[dns]\nservers = ["127.0.0.1"]')
-        self.assertEqual(needs_restart(old, new), ("data_dir", "store.url", "log.exchanges", "dns.servers"))
+        self.assertEqual(
+            needs_restart(old, new), ("data_dir", "store.url", "log.exchanges", "log.requests", "dns.servers")
+        )
         self.assertEqual(needs_restart(old, self.load("[timeouts]\nhead = 7")), ())
 
 

@@ -17,6 +17,7 @@ from meshd.auth.secrets import looks_like_token
 from tests.live.raw import Raw, bearer
 from tests.support.daemon import LiveDaemon, clean_environment, until
 from tests.support.origin import RecordingOrigin
+from tests.web.api.sentences import says
 
 daemon: LiveDaemon
 origin: RecordingOrigin
@@ -215,6 +216,11 @@ class AtTheProxyTests(SynchronousTestCase):
         token = self.post("/api/token/create/").json["token"]
         self.assertEqual(Raw(self, daemon.proxy_port).get(origin.url(), bearer(token)), 200)
 
+    @says(
+        "Limitations",
+        "Proxy cache delay: After you deactivate a token, proxy servers may accept it for up to about five minutes "
+        "before rejecting it.",
+    )
     def test_a_deactivated_token_stops_within_a_second_and_passes_again_when_activated(self) -> None:
         """On a new connection, on one that was kept, and in a tunnel; another token's tunnel runs on."""
         made, other = (self.post("/api/token/create/").json for _ in range(2))

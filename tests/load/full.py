@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-COMMAND = (sys.executable, "-m", "pytest", "-p", "no:twisted", "-s", "-q", "tests/load", "tests/faults")
+COMMAND = (sys.executable, "-m", "pytest", "-n", "0", "-s", "-q", "tests/load", "tests/faults")
 
 if __name__ == "__main__":
     figures = {"FIGURES": os.path.abspath(sys.argv[1])} if len(sys.argv) > 1 else {}

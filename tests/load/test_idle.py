@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
-from tests.support.figures import figure, milliseconds, percentile, sized
+from tests.support.figures import FULL, figure, milliseconds, percentile, sized
 from tests.support.load import Book, Bytes, Client, Link, basic, countdown, crowd, many
 
 CLIENTS = 100
@@ -82,7 +82,8 @@ class IdleTests(SynchronousTestCase):
             times=p99_with / p99,
         )
         self.assertEqual(count, len(book.done))
-        self.assertLess(p99_with, p99 * GENEROUS)
+        if FULL:
+            self.assertLess(p99_with, p99 * GENEROUS)
 
 
 def _raise_limit() -> None:

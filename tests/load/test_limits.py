@@ -12,6 +12,7 @@ from tests.support.daemon import LiveDaemon, until
 from tests.support.echoes import Echoes
 from tests.support.figures import figure, milliseconds
 from tests.support.load import Book, Bytes, Credential, Head, Link, basic, ended_at
+from tests.web.api.sentences import says
 
 LIMIT = 10_000_000
 GB_OF_IT = "0.01"
@@ -31,16 +32,31 @@ class LimitTests(SynchronousTestCase):
         self.book = Book()
         self.other = basic("other", "other", self.daemon.account("other"))
 
+    @says(
+        "Bandwidth Limits",
+        "When a limit is reached, all future requests to a proxy server will return a 509 error code.",
+        "Your parent account can also have bandwidth limits that you set manually.",
+    )
     def test_a_total_limit_ends_all_tunnels_of_the_account(self) -> None:
         """Within a second, with 509 and `quota-total` from then on; another account's tunnels run on."""
         who = self._account("limited", total_limit=GB_OF_IT)
         self._pull([who], "quota-total", "limited")
 
+    @says(
+        "Bandwidth Limits",
+        "When a limit is reached, all future requests to a proxy server will return a 509 error code.",
+    )
     def test_a_monthly_limit_does_the_same(self) -> None:
         """With `quota-monthly`."""
         who = self._account("limited", monthly_limit=GB_OF_IT)
         self._pull([who], "quota-monthly", "limited")
 
+    @says(
+        "Bandwidth Limits",
+        "All sub-account bandwidth usage counts towards your parent account bandwidth usage, so if you set any "
+        "bandwidth limits on your parent account, and they are reached, then all sub-accounts will get 509 response "
+        "codes from the proxy servers until your parent bandwidth limits are reset or updated.",
+    )
     def test_a_parents_limit_ends_its_sub_accounts_tunnels(self) -> None:
         """All of them, with `quota-parent`."""
         self._account("limited", total_limit=GB_OF_IT)

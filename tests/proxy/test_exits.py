@@ -18,6 +18,7 @@ from meshd.proxy.pool import Pool
 from meshd.proxy.request import Said
 from meshd.selection import NONE, Selection
 from meshd.topology import Exit, Rotation
+from tests.web.api.sentences import says
 
 DRAWS = 100_000
 CHI_SQUARED = 33.7
@@ -269,6 +270,11 @@ class ConditionsTest(SynchronousTestCase):
         for wishes in (NO_WISHES, Wishes(session="x"), Wishes(ip="rack-1")):
             self.assertIs(asked(wishes, Pool([])), NO_EXIT)
 
+    @says(
+        "Geo IPs",
+        "The open and world proxies have IPs around the world, but you can use the X-ProxyMesh-Country header if you "
+        "only want to use IPs from a certain country.",
+    )
     def test_country(self) -> None:
         """A country is a condition, also beside a pin or a sticky key."""
         pool = Pool(outlets())
@@ -277,6 +283,11 @@ class ConditionsTest(SynchronousTestCase):
                 self.assertEqual(chosen(wishes, pool).country, "GB")
         self.assertIs(asked(Wishes(country="DE")), NO_EXIT)
 
+    @says(
+        "Geo IPs",
+        "The open and world proxies have IPs around the world, but you can use the X-ProxyMesh-Country header if you "
+        "only want to use IPs from a certain country.",
+    )
     def test_uk(self) -> None:
         """UK, in any case, is GB."""
         for value in (b"UK", b"uk", b" gb ", b"GB"):

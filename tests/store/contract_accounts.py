@@ -208,7 +208,7 @@ class AccountContract(StoreContract):
         await self.store.run(hostnames.add, sub.id, "a.example", NOW)
         await self.bill(1, UsageEntry(sub.id, parent.id, 0, 1, 2, 1), UsageEntry(parent.id, 0, 0, 4, 0, 1))
         found = await self.store.run(identities.load, sub.id, NOW)
-        self.assertEqual((found.account, found.parent, found.proxies), (sub, parent, frozenset({"us", "open"})))
+        self.assertEqual((found.account, found.parent, found.proxies), (sub, parent, ("us", "open")))
         self.assertEqual(found.usage, Usage(sub.id, 3, 3, JANUARY))
         self.assertEqual(found.parent_usage, Usage(parent.id, 7, 7, JANUARY))
         self.assertEqual(await self.store.run(identities.by_usernames, ["SUB"], NOW), found)

@@ -1,4 +1,4 @@
-"""A wire between a client and a proxy that keeps every byte, so that a test can count and read what a real client saw."""
+"""A wire between a client and a proxy that keeps every byte: a test can count and read what a real client saw."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TIMEOUT = 30.0
+
+PATIENCE = 5.0
+"""Seconds that a connection has to end by itself, once the tap is closed."""
 
 
 @dataclass
@@ -41,7 +44,7 @@ class Tap:
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        self._open: set[socket.socket] = {self._listener}
+        self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._spawn(self._accept)
         getattr(owner, "addClassCleanup" if inspect.isclass(owner) else "addCleanup")(self.close)
@@ -61,12 +64,14 @@ class Tap:
         return sum(up for up, _ in pairs), sum(down for _, down in pairs)
 
     def close(self) -> None:
-        for each in list(self._open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
-        for thread in self._threads:
-            thread.join(TIMEOUT)
+        """Once the clients have ended; then whatever they have left."""
+        _shut(self._listener)
         self._listener.close()
+        for patience in (PATIENCE, TIMEOUT):
+            for thread in list(self._threads):
+                thread.join(patience)
+            for each in list(self._open):
+                _shut(each)
 
     # In threads
 
@@ -96,10 +101,17 @@ class Tap:
 
 
 def _copy(source: socket.socket, target: socket.socket, kept: bytearray) -> None:
-    """Until either side ends; the end is passed on."""
+    """Until the source ends, whether or not the target still listens; the end is passed on."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             kept += data
-            target.sendall(data)
+            with contextlib.suppress(OSError):
+                target.sendall(data)
     with contextlib.suppress(OSError):
         target.shutdown(socket.SHUT_WR)
+
+
+def _shut(each: socket.socket) -> None:
+    """This wakes the thread that waits for it."""
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)

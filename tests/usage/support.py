@@ -125,7 +125,7 @@ class MemoryStore:
         identity = Identity(
             found,
             parent,
-            frozenset(),
+            (),
             self.usage(account_id, at),
             self.usage(parent.id, at) if parent else None,
         )

@@ -29,6 +29,7 @@ from meshd.store.unit import Unit
 from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Topology
 from meshd.web.app import build_site
 from meshd.web.channel import ApiChannel
+from meshd.web.requestlog import Answered
 from meshd.web.site import ApiSite
 
 
@@ -123,6 +124,19 @@ class NoHostnames:
 
     def forget(self, *_: object) -> None:
         """Nothing is known."""
+
+
+class Requests:
+    """In the place of the request log: what it was told."""
+
+    def __init__(self) -> None:
+        self.added: list[Answered] = []
+
+    def now(self) -> float:
+        return float(NOON)
+
+    def add(self, answered: Answered) -> None:
+        self.added.append(answered)
 
 
 class Door:
@@ -257,6 +271,7 @@ class World:
         self.topology = TOPOLOGY
         self.pools = Pools(TOPOLOGY)
         self.hasher = PlainHasher()
+        self.requests = Requests()
         self.door = Door(
             AuthService(
                 self.store,
@@ -278,6 +293,8 @@ class World:
             countries=self.countries,
             now=lambda: self.now,
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
+            requests=self.requests,  # type: ignore[arg-type]
+            available=lambda: self.store.away is None,
         )
         self.jo = self.account("jo", plan="20")
         self.eve = self.account("eve", plan="20")

@@ -12,7 +12,7 @@ from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached,
 from meshd.model import Refusal
 from meshd.store.interface import Conflict, StoreUnavailable
 from meshd.web.forms import Form, FormError
-from meshd.web.replies import EMPTY, Reply
+from meshd.web.replies import EMPTY, Reply, head_of
 from meshd.web.routing import Api, Call, Caller, Who
 from tests.web.support import Line, World, basic, named, read_answer, request, result
 
@@ -311,6 +311,20 @@ class HangUpTests(RoutingTestCase):
 
 
 class ReplyTests(SynchronousTestCase):
+    def test_a_value_cannot_write_fields_of_its_own(self) -> None:
+        """Line ends in it become blanks."""
+        reply = Reply({}, fields=(("Location", "/a\r\nSet-Cookie: b\n\n"),))
+        head = head_of(reply, 2, b"today", close=False)
+        self.assertIn(b"\r\nLocation: /a Set-Cookie: b \r\n", head)
+        self.assertEqual(head.count(b"\n\r\n"), 1)
+
+    def test_a_head_says_that_the_connection_ends(self) -> None:
+        """Where it does."""
+        found = [
+            b"\r\nConnection: close\r\n" in head_of(Reply({}), 2, b"today", close=close) for close in (True, False)
+        ]
+        self.assertEqual(found, [True, False])
+
     def test_bodies_are_spaced_ascii_json(self) -> None:
         """As the documents print theirs; a label in any script survives."""
         content = Reply({"label": "café", "id": 1}).content()

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import ssl
 import warnings
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +16,7 @@ from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IListeningPort
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -106,6 +109,7 @@ class LiveTests(TestCase):
             auth=self.world.door,
             accounts=self.world.accounts,
             hasher=self.world.hasher,
+            requests=self.world.requests,
             topology=lambda: self.world.topology,
             countries=self.world.countries,
             now=lambda: self.world.now,
@@ -301,6 +305,23 @@ class LiveTests(TestCase):
                 return peer.recv(65536)
 
         self.assertEqual(read_answer(await self.in_thread(send)).status, 408)
+
+    async def test_a_client_that_hangs_up_without_a_goodbye_leaves_nothing_behind(self) -> None:
+        """Not even until the collector comes by, which it seldom does here: it was 70 kB for each of them."""
+        build, built = self.factory.buildProtocol, list[weakref.ref[Any]]()
+
+        def noted(address: Any) -> Any:
+            front = build(address)
+            built.append(weakref.ref(front))
+            return front
+
+        self.patch(self.factory, "buildProtocol", noted)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        await self.in_thread(self.talk, request("GET", "/healthz", ("Connection", "close")))
+        await self.site.drain(5)
+        await deferLater(reactor, 0)  # type: ignore[arg-type]
+        self.assertEqual([front() for front in built], [None])
 
 
 def read_to_end(peer: socket.socket) -> bytes:

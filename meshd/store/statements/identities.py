@@ -26,7 +26,7 @@ left join usage as u on u.account_id = a.id
 left join usage as pu on pu.account_id = a.parent_id
 """
 
-PROXIES = "select proxy from proxy_authorizations where account_id = :account_id"
+PROXIES = "select proxy from proxy_authorizations where account_id = :account_id order by id"
 
 
 def load(account_id: int, at: int) -> Unit[Identity | None]:
@@ -72,7 +72,7 @@ def _one(sql: str, params: dict[str, Any], at: int) -> Unit[Identity | None]:
         return None
     account, parent = _accounts(rows[0])
     proxies = yield Statement(PROXIES, {"account_id": (parent or account).id})
-    return _identity(account, parent, frozenset(proxy for (proxy,) in proxies), rows[0][2 * WIDTH :], at)
+    return _identity(account, parent, tuple(proxy for (proxy,) in proxies), rows[0][2 * WIDTH :], at)
 
 
 def _accounts(row: Row) -> tuple[Account, Account | None]:
@@ -80,7 +80,7 @@ def _accounts(row: Row) -> tuple[Account, Account | None]:
     return accounts.read(row[:WIDTH]), accounts.read(parent) if parent[0] is not None else None
 
 
-def _identity(account: Account, parent: Account | None, proxies: frozenset[str], used: Row, at: int) -> Identity:
+def _identity(account: Account, parent: Account | None, proxies: tuple[str, ...], used: Row, at: int) -> Identity:
     day = (parent or account).billing_day
     return Identity(
         account=account,

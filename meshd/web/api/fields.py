@@ -20,7 +20,7 @@ def on_behalf(field: Reading) -> str | None:
 
 def stamp(at: int) -> str:
     """A time as the document shows one: UTC, without a zone."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
 
 
 def in_gb(size: int) -> int | float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from tests.web.api.document import DocumentTestCase
+from tests.web.api.sentences import says
 from tests.web.support import NOON, basic, named
 
 PATHS = ("/api/token/create/", "/api/token/activate/", "/api/token/deactivate/", "/api/token/delete/")
@@ -12,6 +13,23 @@ CHALLENGES = ['Basic realm="meshd", charset="UTF-8"', 'Bearer realm="meshd"']
 
 
 class WhoMayManageTests(DocumentTestCase):
+    @says(
+        "Bearer Tokens",
+        "All bearer token endpoints require HTTP Basic Authorization with your parent account credentials.",
+    )
+    @says(
+        "Manage Tokens via the API",
+        "Token management endpoints require HTTP Basic Authorization with your account username and password.",
+    )
+    @says(
+        "Limitations",
+        "Token management needs your password: Creating and revoking tokens always requires HTTP Basic auth with your "
+        "account credentials.",
+    )
+    @says(
+        "Authentication",
+        "Exception: Bearer token management endpoints (Bearer Tokens) require HTTP Basic Authorization only.",
+    )
     def test_all_bearer_token_endpoints_require_http_basic_authorization(self) -> None:
         """Nobody, and a valid bearer token, get 401 on each of the five."""
         for who in (None, self.bearer(self.token())):
@@ -21,6 +39,13 @@ class WhoMayManageTests(DocumentTestCase):
                     answer = self.post(path, id=1, who=who)
                     self.assertEqual((answer.status, answer.all("WWW-Authenticate")), (401, CHALLENGES))
 
+    @says(
+        "Authentication", "Bearer tokens cannot be used to create, list, activate, deactivate, or delete other tokens."
+    )
+    @says(
+        "Manage Tokens via the API",
+        "Bearer tokens cannot be used to create, list, activate, deactivate, or delete other tokens.",
+    )
     def test_bearer_tokens_cannot_be_used_to_create_list_activate_deactivate_or_delete_other_tokens(self) -> None:
         """Nor is anything changed by trying."""
         token, other = self.token(), self.token()
@@ -32,6 +57,18 @@ class WhoMayManageTests(DocumentTestCase):
             [(each["id"], each["is_active"]) for each in listed], [(token["id"], True), (other["id"], True)]
         )
 
+    @says(
+        "Bearer Tokens",
+        "To manage tokens for a sub-account, authenticate as the parent and pass username (sub-account name) as noted "
+        "below.",
+        "username Optional: sub-account username to list tokens for",
+    )
+    @says(
+        "Manage Tokens via the API",
+        "To manage tokens for a sub-account, authenticate as the parent account and pass ?username=<sub-account> on "
+        "GET requests or include username in POST form data where supported.",
+    )
+    @says("Create and Manage Tokens in the Dashboard", "Sub-accounts can have their own bearer tokens.")
     def test_to_manage_tokens_for_a_sub_account_authenticate_as_the_parent_and_pass_username(self) -> None:
         """`?username=` on a GET, `username` in the form of a POST."""
         token = self.token(username="sub", label="theirs")
@@ -73,10 +110,17 @@ class WhoMayManageTests(DocumentTestCase):
 
 
 class ListTests(DocumentTestCase):
+    @says("Bearer Tokens", "GET /api/tokens/", "Returns a JSON object with a tokens array.")
     def test_returns_a_json_object_with_a_tokens_array(self) -> None:
         """Empty where there are none."""
         self.assertEqual(self.get("/api/tokens/").seen, (200, {"tokens": []}))
 
+    @says(
+        "Bearer Tokens",
+        "Each entry includes id , label , is_active , expires_at , and created_at .",
+        '{"tokens": [{"id": 1, "label": "production", "is_active": true, "expires_at": null, "created_at": '
+        '"2026-01-15T12:00:00"}]}',
+    )
     def test_each_entry_includes_id_label_is_active_expires_at_and_created_at(self) -> None:
         """The document's example, key by key and in its order."""
         id_ = self.token(label="production")["id"]
@@ -86,6 +130,7 @@ class ListTests(DocumentTestCase):
         )
         self.assertEqual(self.get("/api/tokens/").body.decode(), expected)
 
+    @says("Bearer Tokens", "The raw token secret is never returned after creation.")
     def test_the_raw_token_secret_is_never_returned_after_creation(self) -> None:
         """Not by the list, nor by activate or deactivate."""
         token = self.token()
@@ -105,6 +150,14 @@ class ListTests(DocumentTestCase):
 
 
 class CreateTests(DocumentTestCase):
+    @says(
+        "Bearer Tokens",
+        "POST /api/token/create/",
+        "On success, returns token metadata plus the raw token value once.",
+        '{"id": 1, "label": "production", "token": "pm_…", "is_active": true, "expires_at": null, "created_at": '
+        '"2026-01-15T12:00:00"}',
+    )
+    @says("Manage Tokens via the API", "Create a token (returns the raw token value once):")
     def test_on_success_returns_token_metadata_plus_the_raw_token_value_once(self) -> None:
         """The document's example."""
         answer = self.post("/api/token/create/", label="production")
@@ -144,16 +197,19 @@ class CreateTests(DocumentTestCase):
         answer = self.world.ask("POST", "/api/token/create")
         self.assertEqual((answer.status, answer.json["label"]), (200, ""))
 
+    @says("Bearer Tokens", "label Optional: up to 100 characters")
     def test_label_is_optional_up_to_100_characters(self) -> None:
         """One hundred are kept, one more is 400 and names the field."""
         self.assertEqual(self.token(label="é" * 100)["label"], "é" * 100)
         answer = self.post("/api/token/create/", label="é" * 101)
         self.assertEqual((answer.status, list(answer.json)), (400, ["label"]))
 
+    @says("Bearer Tokens", "expires_at Optional: expiration date (YYYY-MM-DD ); blank means no expiration")
     def test_expires_at_is_an_optional_expiration_date(self) -> None:
         """YYYY-MM-DD; what it was is what comes back."""
         self.assertEqual(self.token(expires_at="2026-12-31")["expires_at"], "2026-12-31")
 
+    @says("Bearer Tokens", "expires_at Optional: expiration date (YYYY-MM-DD ); blank means no expiration")
     def test_a_blank_expires_at_means_no_expiration(self) -> None:
         """null, as in the example."""
         self.assertIsNone(self.token(expires_at="")["expires_at"])
@@ -172,6 +228,7 @@ class CreateTests(DocumentTestCase):
         answer = self.post("/api/token/create/", label="x" * 101, expires_at="never")
         self.assertEqual((answer.status, list(answer.json)), (400, ["label", "expires_at"]))
 
+    @says("Bearer Tokens", "Note: Please make sure you are sending form-encoded data, not JSON.")
     def test_please_make_sure_you_are_sending_form_encoded_data_not_json(self) -> None:
         """contract.md, 3: 400 with a message that says so."""
         answer = self.world.ask(
@@ -237,63 +294,3 @@ class SelectionTests(DocumentTestCase):
         token = self.token(proxies="open")
         listed = {"proxies": ["open.mesh.example:31280"]}
         self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).json, listed)
-
-
-class ChangeTests(DocumentTestCase):
-    def test_deactivates_the_token_and_returns_updated_token_metadata(self) -> None:
-        """And its next request gets 401."""
-        token = self.token(label="x", expires_at="2026-12-31")
-        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).status, 200)
-        answer = self.post("/api/token/deactivate/", id=token["id"])
-        expected = {key: value for key, value in token.items() if key != "token"} | {"is_active": False}
-        self.assertEqual(answer.seen, (200, expected))
-        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).status, 401)
-
-    def test_reactivates_a_previously_deactivated_token(self) -> None:
-        """And it works again."""
-        token = self.token()
-        self.post("/api/token/deactivate/", id=token["id"])
-        answer = self.post("/api/token/activate/", id=token["id"])
-        self.assertEqual((answer.status, answer.json["is_active"]), (200, True))
-        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).status, 200)
-
-    def test_cannot_activate_an_expired_token(self) -> None:
-        """400 that names the field."""
-        token = self.token(expires_at="2026-01-16")
-        self.post("/api/token/deactivate/", id=token["id"])
-        self.world.now = NOON + 2 * 86_400
-        answer = self.post("/api/token/activate/", id=token["id"])
-        self.assertEqual((answer.status, list(answer.json)), (400, ["id"]))
-
-    def test_permanently_deletes_the_token_and_returns_an_empty_204_response(self) -> None:
-        """Exactly 204, no body, no length; afterwards it is not there."""
-        token = self.token()
-        answer = self.post("/api/token/delete/", id=token["id"])
-        self.assertEqual((answer.status, answer.body, answer.all("Content-Length")), (204, b"", []))
-        self.assertEqual(self.get("/api/tokens/").json, {"tokens": []})
-        self.assertEqual(self.post("/api/token/delete/", id=token["id"]).status, 404)
-        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).status, 401)
-
-    def test_a_parent_changes_the_tokens_of_its_sub_accounts_by_their_id(self) -> None:
-        """contract.md, 3: ids are per installation."""
-        token = self.token(username="sub")
-        for path, status in ((PATHS[2], 200), (PATHS[1], 200), (PATHS[3], 204)):
-            self.assertEqual(self.post(path, id=token["id"]).status, status)
-
-    def test_the_id_is_required_and_a_number(self) -> None:
-        """400 that names it, on all three."""
-        for path in PATHS[1:]:
-            self.assertEqual(self.post(path).seen, (400, {"id": ["This field is required."]}))
-            self.assertEqual(self.post(path, id="one").seen, (400, {"id": ["Enter a whole number."]}))
-            self.assertEqual(self.post(path, id="0").status, 400)
-            self.assertEqual(self.post(path, id=2**63).status, 400)
-
-
-class ExpiryTests(DocumentTestCase):
-    def test_a_token_is_valid_through_its_last_day_and_not_after(self) -> None:
-        """contract.md, 3: UTC."""
-        token = self.token(expires_at="2026-01-15")
-        self.world.later(12 * 3600 - 1)
-        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).status, 200)
-        self.world.later(1)
-        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).status, 401)
