@@ -23,6 +23,9 @@ class UpstreamProxy:
     password: str = field(default="", repr=False)
     ca: str = ""
     """A PEM file that vouches for it, in the place of the system's; of kind `https` alone."""
+    reuse: bool = False
+    """Whether a connection to it, of kind `http` or `https`, may carry several requests with credentials: it reads each
+    of them.  A proxy that only passes on what follows the first would show them to the origin."""
 
 
 @dataclass(frozen=True, slots=True)

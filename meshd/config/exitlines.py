@@ -20,7 +20,7 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from meshd.config.kinds import NAME, Kind, choice, list_of, number, text_kind
+from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.config.upstreams import PLACE, SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
 from meshd.topology import Exit, ExitKind, UpstreamProxy
@@ -32,6 +32,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "country": COUNTRY,
     "tags": list_of(NAME, into=frozenset),
     "weight": number(1, 100),
+    "reuse": TRUTH,
 }
 
 _OWN = frozenset({"name", "address"})
@@ -92,6 +93,12 @@ class _Way(NamedTuple):
     prefix: IPv6Network | None = None
     upstream: UpstreamProxy | None = None
 
+    def reused(self) -> _Way:
+        """The same, whose proxy reads every request.  ValueError where there is none that could."""
+        if self.upstream is None or self.kind == "socks5":
+            raise ValueError("only an http or https proxy can be said to reuse")
+        return self._replace(upstream=replace(self.upstream, reuse=True))
+
     @property
     def identity(self) -> bytes:
         """What makes two exits the same."""
@@ -123,6 +130,8 @@ class _Reader:
             raise ValueError(f"same as line {self._lines[identity]}")
         if way.upstream is None and "address" in given:
             raise ValueError("an exit of this machine has no second address")
+        if given.pop("reuse", False):
+            way = way.reused()
         address = given.pop("address", way.address)
         where = address or (str(way.prefix) if way.prefix else "")
         if where in self._taken:

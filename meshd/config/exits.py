@@ -8,7 +8,7 @@ from ipaddress import IPv6Network
 from typing import Any
 
 from meshd.config.file import File
-from meshd.config.kinds import NAME, PATH, Kind, choice, list_of, number, text_kind
+from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.config.upstreams import address_or_prefix, place, proxy_url, upstream
 from meshd.topology import Exit
@@ -35,10 +35,11 @@ EXIT: Mapping[str, Kind] = {
     "username": _secret(text_kind("a text", str)),
     "password": _secret(text_kind("a text", str)),
     "url": _secret(text_kind("a URL of another proxy such as socks5://user:password@host:1080", proxy_url)),
+    "reuse": TRUTH,
     "ca": PATH,
 }
 
-_OF_UPSTREAMS = ("upstream", "username", "password", "ca")
+_OF_UPSTREAMS = ("upstream", "username", "password", "reuse", "ca")
 
 
 def read_exits(file: File, origins: Origins) -> tuple[Exit, ...]:
@@ -122,6 +123,8 @@ class _Described:
             raise self._wrong("", f"is of kind {kind} and needs an upstream, or a url")
         if "ca" in given and kind != "https":
             raise self._wrong("ca", 'has a ca: its kind must be "https"')
+        if given.get("reuse") and kind == "socks5":
+            raise self._wrong("reuse", 'has a reuse: its kind must be "http" or "https"')
         address = given.get("address", "")
         if isinstance(address, IPv6Network):
             raise self._wrong("address", 'has a prefix: its kind must be "local"')
@@ -131,7 +134,7 @@ class _Described:
             proxy = upstream(kind, host, port, username, password, str(given.get("ca", "")))
         except ValueError as error:
             raise self._wrong("username", f"cannot be used: {error}") from None
-        return Exit(address=address, upstream=proxy, **common)
+        return Exit(address=address, upstream=replace(proxy, reuse=given.get("reuse", False)), **common)
 
     def _wrong(self, key: str, text: str) -> Exception:
         return self._file.wrong((*self._path, key) if key else self._path, f"[[exits]] '{self._name}' {text}")

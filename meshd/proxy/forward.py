@@ -172,7 +172,7 @@ class Forwarding:
     def _showed_credentials(self) -> bool:
         """Some proxies are a mere pipe after their first request: the origin would read the next one's credentials."""
         proxy = self._departure.choice.exit.upstream
-        return proxy is not None and self._asks_upstream() and bool(authorization(proxy))
+        return proxy is not None and not proxy.reuse and self._asks_upstream() and bool(authorization(proxy))
 
     def _request_head(self) -> bytes:
         request = self._request

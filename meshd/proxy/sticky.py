@@ -25,6 +25,8 @@ _PLACE = 20
 """Bits of a point that say whose it is: a million exits."""
 
 _MASK = 2**64 - 1
+_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""SplitMix64's."""
 _OWNER = 2**_PLACE - 1
 _WORDS = Struct("<8Q")
 _ONE = Struct("<Q")
@@ -53,15 +55,28 @@ class Ranking:
         self._equal = len({outlet.exit.weight for outlet in outlets}) == 1
 
     def find(self, key: str, accept: Accept) -> Outlet | None:
-        own = word(key)
-        best, found = -1.0, None
-        for seed, outlet in zip(self._seeds, self._outlets, strict=True):
-            mixed = _mixed(seed ^ own)
-            # 52 bits: with more the quotient could be rounded to 1, whose logarithm is 0.
-            score = mixed if self._equal else -outlet.exit.weight / log(((mixed >> 12) + 0.5) / 2**52)
-            if score > best and accept(outlet):
-                best, found = score, outlet
-        return found
+        scores = self._scores(word(key))
+        if not scores:
+            return None
+        best = self._outlets[scores.index(max(scores))]
+        if accept(best):
+            return best
+        for place in sorted(range(len(scores)), key=scores.__getitem__, reverse=True):
+            if accept(self._outlets[place]):
+                return self._outlets[place]
+        return None
+
+    def _scores(self, own: int) -> Sequence[float]:
+        """In one expression, since a call for each exit would take longer than all else that is done for a key.
+
+        As SplitMix64 ends: multiplied, the high bits into the low ones, and multiplied again.
+        """
+        scores = [((mixed := (seed ^ own) * _FIRST & _MASK) ^ mixed >> 31) * _SECOND & _MASK for seed in self._seeds]
+        if self._equal:
+            return scores
+        weights = (outlet.exit.weight for outlet in self._outlets)
+        # 52 bits: with more the quotient could be rounded to 1, whose logarithm is 0.
+        return [-weight / log(((score >> 12) + 0.5) / 2**52) for score, weight in zip(scores, weights, strict=True)]
 
 
 class Ring:
@@ -119,10 +134,3 @@ def word(text: str) -> int:
     """64 bits of a text."""
     number: int = _ONE.unpack(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())[0]
     return number
-
-
-def _mixed(word: int) -> int:
-    """The finish of SplitMix64: every bit of the one word in every bit of the other."""
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & _MASK
-    return word ^ (word >> 31)

@@ -149,7 +149,10 @@ class WeightTests(SynchronousTestCase):
 
     def test_the_highest_score_there_is(self) -> None:
         """Rounded to 1, its logarithm would be 0, which divides nothing."""
-        self.patch(sticky, "_mixed", lambda word: 2**64 - 1)
-        self.assertIsNotNone(Ranking([outlet("a"), outlet("b", 2)]).find("key", anyone))
-        self.patch(sticky, "_mixed", lambda word: 0)
-        self.assertIsNotNone(Ranking([outlet("a"), outlet("b", 2)]).find("key", anyone))
+        for multiplier in (0, 1):
+            # With 1 for both, a seed that differs from the key's word in every bit has the highest score.
+            self.patch(sticky, "_FIRST", multiplier)
+            self.patch(sticky, "_SECOND", multiplier)
+            ranking = Ranking([outlet("a"), outlet("b", 2)])
+            ranking._seeds[0] = sticky.word("key") ^ (2**33 - 1 << 31)
+            self.assertIsNotNone(ranking.find("key", anyone))

@@ -331,7 +331,9 @@ class World:
         self.clock.advance(seconds)
 
     def set_topology(self, **changes: Any) -> None:
-        self.topology = replace(self.topology, **changes)
+        topology = replace(self.topology, **changes)
+        exits = {exit_.name: exit_ for each in topology.proxies.values() for exit_ in each.exits}
+        self.topology = replace(topology, exits=tuple(exits.values()))
         self.pools = Pools(self.topology, self.pools)
 
     def countries(self, proxy: str) -> Mapping[str, int]:
