@@ -67,9 +67,9 @@ class Daemon:
         self.auth = AuthService(self.store, reactor, now, self._limits, hasher, hostnames)
         self._journals = _folder(config.data_dir / "journal")
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
-        activity = Activity(self.store, reactor, now, self._limits)
+        self._activity = Activity(self.store, reactor, now, self._limits)
         journal = Journal(self._journals, now=now)
-        self.ledger = Ledger(self.store, journal, reactor, now, self._limits, self.exchanges, activity)
+        self.ledger = Ledger(self.store, journal, reactor, now, self._limits, self.exchanges, self._activity)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
         node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
         self._exit_book = ExitBook(self.store, reactor, now, lambda: self.plane.pools, node)
@@ -119,6 +119,7 @@ class Daemon:
         report = await self.ledger.start()
         if report.journals or report.waiting:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
+        self._activity.start()
         await self.auth.start()
         self._feed.start()
         self._calendar.start(CALENDAR_SECONDS, now=False)
@@ -147,6 +148,7 @@ class Daemon:
         self._requests.close()
         await self.accounts.stop()
         await self.ledger.stop()
+        await self._activity.stop()
         await self.auth.stop()
         await self._exit_book.stop()
         self.plane.wheel.stop()

@@ -40,6 +40,12 @@ class NotFound(AccountError):
     status = 404
 
 
+class TooMany(AccountError):
+    """Another question of this account, which takes the store long, is being answered."""
+
+    status = 429
+
+
 class PlanUnknown(AccountError):
     """The account's plan is not in the settings: the operator's fault, and curable by them alone."""
 

@@ -8,12 +8,18 @@ from typing import NamedTuple
 from meshd.accounts.errors import Invalid, NotYours
 from meshd.accounts.ownership import ActorId, own
 from meshd.model import Identity, PastExchange
-from meshd.store.statements import accounts, activity, hours, identities
-from meshd.store.statements.hours import Grouping, UsageHours
+from meshd.store.statements import accounts, activity, identities
+from meshd.store.statements import series as stored
 from meshd.store.unit import Unit
 
+DAY, HOUR = stored.DAY, stored.HOUR
+
+MOST_READ = 50_000
+"""Rows of the store for one answer, a twentieth of a second: a year of days of a hundred sub-accounts, twenty days of
+their hours."""
+
 MOST_SPANS = 10_000
-"""Rows of one answer: the hours of more than a year, or a month of hours of thirteen sub-accounts."""
+"""Rows of one answer."""
 
 
 class Span(NamedTuple):
@@ -56,13 +62,13 @@ def series(
     *,
     since: int | None,
     until: int | None,
-    width: int,
-    by: Grouping,
+    span: stored.Span,
+    by: stored.Grouping,
     now: int,
 ) -> Unit[Series]:
-    """Spans of width seconds in [since, until); from the begin of the billing period, and until now, if not said.
+    """Spans that begin in [since, until); from the begin of the billing period, and until now, if not said.
 
-    NotYours; Invalid (field `since`) for a range that has no end after its begin, or more rows than one answer may.
+    NotYours; Invalid (field `since`) for a range that has no end after its begin, or is more than one answer may tell.
     """
     subject = yield from own(actor_id, username, change=False)
     account_id = subject.account.id
@@ -73,23 +79,26 @@ def series(
     until = now + 1 if until is None else until
     if since >= until:
         raise Invalid({"since": ["This must be before until."]})
-    rows = yield from hours.series(account_id, since, until, width=width, by=by, limit=MOST_SPANS + 1)
-    if len(rows) > MOST_SPANS:
-        raise Invalid({"since": [f"More than {MOST_SPANS} rows: ask for a shorter range, or by day, or by total."]})
+    rows = yield from stored.read(account_id, since, until, span=span, by=by, most=MOST_READ)
+    if rows is None or len(rows) > MOST_SPANS:
+        raise Invalid({"since": ["This is too much at once: ask for a shorter range, by day, or for one account."]})
     names = yield from accounts.usernames(account_id)
     return Series(identity, since, until, [_span(row, names) for row in rows])
 
 
-def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], limit: int) -> Unit[Page]:
-    """The newest that ended before (milliseconds since the epoch, request id).  NotYours."""
+def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], since: int, limit: int) -> Unit[Page]:
+    """The newest that ended before (time, request id) and at that time (since) or later.  NotYours.
+
+    Times are milliseconds since the epoch.
+    """
     subject = yield from own(actor_id, username, change=False)
     account = subject.account
     column = "family_id" if account.parent_id is None else "account_id"
-    found = yield from activity.page(column, account.id, before, limit + 1)
+    found = yield from activity.page(column, account.id, before, since, limit + 1)
     names = yield from accounts.usernames(account.id)
     return Page([(names.get(row.account_id, ""), row) for row in found[:limit]], len(found) > limit)
 
 
-def _span(row: UsageHours, names: dict[int, str]) -> Span:
-    username = None if row.token_id == hours.DELETED else names.get(row.account_id)
+def _span(row: stored.UsageSpan, names: dict[int, str]) -> Span:
+    username = None if row.token_id == stored.DELETED else names.get(row.account_id)
     return Span(row.at, username, max(row.token_id, 0) or None, row.up, row.down, row.exchanges)

@@ -2,13 +2,14 @@
 
 A customer acts on itself and on its sub-accounts, and learns nothing of any other: NotYours for what is another's and
 for what does not exist.  A sub-account acts on itself alone, and only where its parent does not decide for it.  Above
-them, by role: `viewer` reads customers, `admin` also changes them, `root` everyone.  The operator at the command line
-is no account; nobody can sign in as one, and an id never stands for it by accident.
+them, by role: `viewer` reads customers, `admin` also changes them, `root` everyone; with a password alone, since a
+stolen token must not reach beyond its own account and those below it.  The operator at the command line is no account;
+nobody can sign in as one, and an id never stands for it by accident.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshd.accounts.errors import NotFound, NotYours
 from meshd.model import Account
@@ -23,7 +24,14 @@ class Operator:
     name: str = "operator"
 
 
-ActorId = int | Operator
+@dataclass(frozen=True, slots=True)
+class ByToken:
+    """An account that asks with a bearer token: what its role allows over others takes its password."""
+
+    id: int
+
+
+ActorId = int | ByToken | Operator
 """The id of the account that asks, or the operator."""
 
 
@@ -44,10 +52,11 @@ def acting(actor_id: ActorId) -> Unit[Account | Operator]:
     """Who asks.  NotYours for one that was deleted since it signed in."""
     if isinstance(actor_id, Operator):
         return actor_id
-    account = yield from accounts.by_id(actor_id)
+    by_token = isinstance(actor_id, ByToken)
+    account = yield from accounts.by_id(actor_id.id if isinstance(actor_id, ByToken) else actor_id)
     if account is None:
         raise NotYours
-    return account
+    return replace(account, role="customer") if by_token else account
 
 
 def own(actor_id: ActorId, username: str | None, *, change: bool = True) -> Unit[Subject]:
@@ -82,15 +91,18 @@ def refuse_subaccount(actor: Account | Operator) -> None:
         raise NotYours("a sub-account cannot do this; its parent account can")
 
 
-def below(actor: Account | Operator, account: Account, *, change: bool) -> bool:
-    """Whether the actor is set over the account, as parent or by role."""
+def below(actor: Account | Operator, account: Account, *, change: bool) -> Unit[bool]:
+    """Whether the actor is set over the account, as parent or by role: its own, and its parent's."""
     if isinstance(actor, Operator):
         return True
     if actor.id == account.id or actor.parent_id is not None:
         return False
     if account.parent_id == actor.id or actor.role == "root":
         return True
-    return account.role == "customer" and (actor.role == "admin" or (actor.role == "viewer" and not change))
+    if actor.role != "admin" and (actor.role != "viewer" or change):
+        return False
+    holder = account if account.parent_id is None else (yield from accounts.by_id(account.parent_id))
+    return holder is not None and holder.role == "customer"
 
 
 def _chosen(actor: Account | Operator, username: str | None, change: bool) -> Unit[Subject]:
@@ -105,6 +117,6 @@ def _named(actor: Account | Operator, username: str, change: bool) -> Unit[Subje
     account = yield from accounts.by_username(username)
     if account is None and isinstance(actor, Operator):
         raise NotFound(f"there is no account named {username!r}")
-    if account is None or not below(actor, account, change=change):
+    if account is None or not (yield from below(actor, account, change=change)):
         raise NotYours
     return Subject(actor, account)

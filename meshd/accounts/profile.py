@@ -32,8 +32,8 @@ class Profile:
     def problems(self) -> dict[str, str | None]:
         """What is wrong with each field, None where nothing is."""
         return {
-            "first_name": validate.short_text(self.first_name or "", 20),
-            "last_name": validate.short_text(self.last_name or "", 20),
+            "first_name": validate.short_text(self.first_name or "", validate.NAME),
+            "last_name": validate.short_text(self.last_name or "", validate.NAME),
             "email": validate.email(self.email or ""),
             "monthly_limit": validate.limit(self.monthly_limit or 0),
             "total_limit": validate.limit(self.total_limit or 0),

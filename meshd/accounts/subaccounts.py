@@ -15,7 +15,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Identity
 from meshd.selection import candidates
-from meshd.store.statements import accounts, audit, bans, hours, identities, usage
+from meshd.store.statements import accounts, audit, bans, identities, series, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -24,11 +24,6 @@ def details(actor_id: ActorId, username: str, *, at: int) -> Unit[Identity]:
     """The sub-account with its usage at that time.  NotYours for foreign and absent alike."""
     subject = yield from subaccount(actor_id, username, change=False)
     return (yield from _seen(subject.account.id, at))
-
-
-def own_details(actor_id: int, *, at: int) -> Unit[Identity]:
-    """The account that asks, with its usage at that time."""
-    return (yield from _seen(actor_id, at))
 
 
 def create(
@@ -120,13 +115,14 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     subject = yield from subaccount(actor_id, username)
     account = subject.account
     refuse_root(account, "deleted")
-    for child in (yield from accounts.children(account.id)):
-        yield from _forgotten(child)
+    gone = yield from accounts.children(account.id)
     if account.parent_id is not None:
         yield from usage.hold(account.id)
-        yield from hours.bequeath(account.id, account.parent_id)
-        yield from _forgotten(account)
-    yield from accounts.delete(account.id)
+        yield from series.bequeath(account.id, account.parent_id)
+        gone.append(account)
+    yield from accounts.delete(account.id)  # waits for every change of it that is under way
+    for each in gone:
+        yield from _forgotten(each)
     name = account.username if account.parent_id is None else ""
     yield from concluded(subject.by, "account.delete", account.id, name, now)
 

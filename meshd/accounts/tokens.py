@@ -124,7 +124,8 @@ def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple
     holder = (yield from accounts.by_id(token.account_id)) if token is not None else None
     if token is None or holder is None or (named is not None and named.id != holder.id):
         raise _absent()
-    if not (below(actor, holder, change=True) or (isinstance(actor, Account) and actor.id == holder.id)):
+    own = isinstance(actor, Account) and actor.id == holder.id
+    if not own and not (yield from below(actor, holder, change=True)):
         raise _absent()
     return Subject(actor, holder), token
 

@@ -17,11 +17,14 @@ from meshd.selection import SelectionError, read_selection
 from meshd.topology import Plan
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
-_USERNAME = re.compile(r"[A-Za-z0-9.@+_-]{1,30}\Z")
+_USERNAME = re.compile(r"[A-Za-z0-9.@+_-]+\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
 _LABEL_OF_HOSTNAME = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+USERNAME, PASSWORD, NAME, EMAIL, LABEL = 30, 128, 20, 255, 100
+"""Characters at most."""
 
 MAX_LIMIT = 10**18
 """An exabyte: larger limits are typing errors, and BIGINT has room for sums of them."""
@@ -37,15 +40,15 @@ def require(**problems: str | None) -> None:
 def username(text: str) -> str | None:
     if not text:
         return "This field is required."
-    if len(text) > 30:
-        return "Use at most 30 characters."
+    if len(text) > USERNAME:
+        return f"Use at most {USERNAME} characters."
     return None if _USERNAME.match(text) else "Use letters, digits and .@+-_ only."
 
 
 def password(text: str) -> str | None:
     if not text:
         return "A password cannot be empty."
-    return None if len(text) <= 128 else "Use at most 128 characters."
+    return None if len(text) <= PASSWORD else f"Use at most {PASSWORD} characters."
 
 
 def short_text(text: str, longest: int) -> str | None:
@@ -55,14 +58,14 @@ def short_text(text: str, longest: int) -> str | None:
 
 
 def label(text: str) -> str | None:
-    return short_text(text, 100)
+    return short_text(text, LABEL)
 
 
 def email(text: str) -> str | None:
     """Only its shape: whether mail arrives there is for whoever sends some."""
     if not text:
         return None
-    problem = short_text(text, 255)
+    problem = short_text(text, EMAIL)
     return problem or (None if _EMAIL.match(text) else "Enter an e-mail address.")
 
 

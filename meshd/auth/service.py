@@ -119,7 +119,9 @@ class AuthService:
             return REQUIRED
         key = _key(self._api_field, authorization)
         verdict = self._cache.fresh(key, self._seconds())
-        if verdict is not None and not self._bans.by_address:  # as in recall(): whoever is known is not read again
+        if verdict is not None:  # as in recall(): whoever is known is not read again
+            if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
+                return refusal
             return inactive(verdict.admission.identity) or verdict.admission
         question = asked(key, authorization, peer, "authorization", api=True)
         if question is None:

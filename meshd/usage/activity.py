@@ -1,16 +1,18 @@
 """The newest exchanges, on their way from the ledger to the store, where their account's holder can look at them.
 
 A busy account ends more exchanges in a second than anybody would read or a database should take: of each account only
-the newest few since the last writing are written.  What is lost here, by a crash or an outage of the store, is lost to
-the eye alone: the exchange log and the bill have it.
+the newest few since the last writing are written.  It has turns of its own, so that no bill and no limit waits for it.
+What is lost here, by a crash or an outage of the store, is lost to the eye alone: the exchange log has it.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from meshd.model import Exchange
@@ -18,19 +20,24 @@ from meshd.store.interface import Store, StoreError
 from meshd.store.statements import activity
 from meshd.topology import Limits
 
+SECONDS = 1.0
+"""Between two writings."""
 AT_ONCE = 50
 """Of one account in one writing."""
 WAITING = 5_000
-"""Of all accounts: 3 MB of records, and a fifth of a second of the database's time."""
-PRUNE_SECONDS = 60.0
-PRUNED = 2_000
-"""Accounts whose surplus is looked for at once."""
+"""Of all accounts: 3 MB of records, and a third of a second of the database's time."""
+SURPLUS = 100
+"""Rows of an account that are written before its surplus is cleared: one statement for so many."""
+PRUNED = 50
+"""Accounts whose surplus is cleared at once."""
+SWEEP_SECONDS = 60.0
+"""Between two looks for what is too old, where the last one found no more than it could clear."""
 
 _log = Logger()
 
 
 class Activity:
-    """One process's; `add` is called at the end of every exchange, `write` after every flush."""
+    """One process's; `add` is called at the end of every exchange."""
 
     def __init__(
         self, store: Store, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits]
@@ -41,9 +48,23 @@ class Activity:
         self._limits = limits
         self._waiting: dict[int, deque[Exchange]] = {}
         self._count = 0
-        self._written: dict[int, None] = {}
-        """Accounts that may have more than they should, the longest waiting first."""
-        self._prune_at = 0.0
+        self._written: Counter[int] = Counter()
+        """Rows by account since its surplus was cleared."""
+        self._sweep_at = 0.0
+        self._fails = False
+        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.write()))
+        self._loop.clock = clock
+        self._ended: Deferred[LoopingCall] | None = None
+
+    def start(self) -> None:
+        self._ended = self._loop.start(SECONDS, now=False)
+
+    async def stop(self) -> None:
+        """After the writing that is under way, and one more."""
+        if self._ended is not None:
+            self._loop.stop()
+            await self._ended
+        await self.write()
 
     def add(self, exchange: Exchange) -> None:
         """An exchange has ended; one of nobody's is nobody's to look at."""
@@ -62,22 +83,38 @@ class Activity:
         self._count += 1
 
     async def write(self) -> None:
-        """Bring what waits to the store, and clear there what is old.  What cannot be written is given up."""
+        """Bring what waits to the store, and clear there what is too much or too old.
+
+        What cannot be written is given up, whatever the reason, which is said once.
+        """
         waiting, self._waiting, self._count = self._waiting, {}, 0
         limits = self._limits()
         try:
             if waiting and limits.activity_per_account:
                 await self._store.run(activity.add, [each for newest in waiting.values() for each in newest])
-                self._written.update(dict.fromkeys(waiting))
-            if self._seconds() >= self._prune_at:
-                await self._prune(limits)
+                self._written.update({account_id: len(newest) for account_id, newest in waiting.items()})
+            await self._prune(limits)
         except StoreError as error:
-            _log.warn("activity is not written: {error}", error=str(error))
+            if not self._fails:
+                _log.warn("activity is not written: {error}", error=str(error))
+            self._fails = True
+        except Exception:
+            if not self._fails:
+                _log.failure("activity cannot be written")
+            self._fails = True
+        else:
+            if self._fails and waiting:
+                _log.info("activity is written again")
+                self._fails = False
 
     async def _prune(self, limits: Limits) -> None:
-        some = list(self._written)[:PRUNED]
-        horizon = int((self._now() - limits.activity_seconds) * 1000)
-        await self._store.run(activity.prune, some, limits.activity_per_account, horizon)
-        for account_id in some:
+        """With 0 to be kept, all is too old."""
+        surplus = [account_id for account_id, rows in self._written.items() if rows >= SURPLUS][:PRUNED]
+        if not surplus and self._seconds() < self._sweep_at:
+            return
+        keep = limits.activity_per_account
+        horizon = int((self._now() - (limits.activity_seconds if keep else 0)) * 1000)
+        more = await self._store.run(activity.prune, surplus, keep, horizon)
+        for account_id in surplus:
             del self._written[account_id]
-        self._prune_at = self._seconds() + (0 if self._written else PRUNE_SECONDS)
+        self._sweep_at = self._seconds() + (0 if more else SWEEP_SECONDS)

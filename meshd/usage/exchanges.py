@@ -15,6 +15,7 @@ from time import time
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from meshd.linefile import LineFile
 from meshd.model import Exchange
 from meshd.usage import lines
 from meshd.usage.journal import Journal, Sums
@@ -51,16 +52,19 @@ class ExchangeLog:
     """Appends to `path`; with "" there is no file, and every line counts as written."""
 
     def __init__(self, path: str, clock: IReactorTime, *, now: Callable[[], float] = time) -> None:
-        self._path = path
+        self._file = LineFile(path, self._failed, self._healed)
         self._clock = clock
         self._now = now
         self._journal: Journal | None = None
-        self._fd = -1
         self._waiting: list[_Record] = []
         self._timer: IDelayedCall | None = None
-        self.failing = False
         self.dropped = 0
         """Lines given up since the file could last be written."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last write did not succeed."""
+        return self._file.failing
 
     def bind(self, journal: Journal) -> None:
         """The journal that this process counts in."""
@@ -68,27 +72,19 @@ class ExchangeLog:
 
     def open(self) -> None:
         """OSError where the file cannot be appended to: said at a start, not later."""
-        if self._path and self._fd < 0:
-            self._fd = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file.open()
 
     def reopen(self) -> None:
         """The file was moved away, as log rotation does."""
         self.flush()
-        self._close_file()
-        with suppress(OSError):
-            self.open()
+        self._file.reopen()
 
     def close(self) -> None:
         self.flush()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._close_file()
-
-    def _close_file(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
     # Lines
 
@@ -135,56 +131,22 @@ class ExchangeLog:
 
     def _write(self, journal: Journal, records: list[_Record]) -> int:
         """How many of them stand in the file now, and are settled in the journal."""
-        try:
-            written = self._append(journal, records)
-        except OSError as error:
-            self._failed(error)
-            return 0
-        if written < len(records):
-            self._failed(OSError("only a part was written"))
-        elif self.failing:
-            self._healed()
+        data = "".join(self._lines(journal, records)).encode("ascii")
+        written = self._file.append(data, journal.writing)
         journal.written(written, _sums(records[:written]))
         return written
-
-    def _append(self, journal: Journal, records: list[_Record]) -> int:
-        if not self._path:
-            return len(records)
-        self.open()
-        data = "".join(self._lines(journal, records)).encode("ascii")
-        start = self._line_start(journal)
-        n = os.write(self._fd, start + data) - len(start)
-        if n == len(data):
-            return len(records)
-        whole = data.rfind(b"\n", 0, max(0, n)) + 1
-        if n > whole:
-            # The torn line is going to be written again.
-            with suppress(OSError):
-                os.ftruncate(self._fd, os.fstat(self._fd).st_size - (n - whole))
-        return data.count(b"\n", 0, whole)
-
-    def _line_start(self, journal: Journal) -> bytes:
-        """Note where the lines are going to be; what a torn line left behind is ended first."""
-        status = os.fstat(self._fd)
-        journal.writing(status.st_dev, status.st_ino, status.st_size)
-        torn = status.st_size and os.pread(self._fd, 1, status.st_size - 1) != b"\n"
-        return b"\n" if torn else b""
 
     def _lines(self, journal: Journal, records: list[_Record]) -> list[str]:
         now = self._now()
         return [_text(record, journal.id, number, now) for number, record in enumerate(records, journal.lines + 1)]
 
     def _failed(self, error: OSError) -> None:
-        self._close_file()
-        if not self.failing:
-            self.failing = True
-            _log.error("exchange log {path} cannot be written: {error}", path=self._path, error=str(error))
+        _log.error("exchange log {path} cannot be written: {error}", path=self._file.path, error=str(error))
 
     def _healed(self) -> None:
-        _log.info(
-            "exchange log {path} is written again; {dropped} lines are lost", path=self._path, dropped=self.dropped
-        )
-        self.failing, self.dropped = False, 0
+        dropped, self.dropped = self.dropped, 0
+        path = self._file.path
+        _log.info("exchange log {path} is written again; {dropped} lines are lost", path=path, dropped=dropped)
 
     # What a dead process left
 
@@ -215,7 +177,7 @@ class ExchangeLog:
 
     def _tail(self, orphan: Journal) -> bytes:
         device, inode, offset = orphan.log_position
-        path = self._path and _path_of(self._path, device, inode)
+        path = self._file.path and _path_of(self._file.path, device, inode)
         if not path:
             return b""
         with suppress(OSError), open(path, "rb") as file:

@@ -243,7 +243,6 @@ class Ledger:
         await self._rounds.stop()
         try:
             await self.flush()
-            await self._activity.write()
         except StoreError as error:
             _log.warn("usage stays in journal {journal}: {error}", journal=self._journal.id, error=str(error))
         self._exchanges.close()
@@ -260,7 +259,6 @@ class Ledger:
         except Exception:
             self._quotas.lend_to_waiting()
             raise
-        await self._activity.write()
         if self._clock.seconds() >= self._search_at:
             await self._recover()
 

@@ -14,12 +14,13 @@ from urllib.parse import unquote_to_bytes
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
+from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request
 
+from meshd.http1.grammar import LONGEST_METHOD
 from meshd.web.deadline import Deadline
 from meshd.web.gate import Ticket
-from meshd.web.replies import closing_answer
+from meshd.web.replies import closing_answer, refused
 
 if TYPE_CHECKING:
     from meshd.web.site import ApiSite
@@ -66,7 +67,7 @@ class ApiChannel(HTTPChannel):
         if self.ticket is None:
             self.ticket = self.site.gate.enter(self._host())
         if self.ticket is None:
-            self._cut()
+            self.cut()
         else:
             self._enter(_Phase.HEAD)
 
@@ -113,10 +114,10 @@ class ApiChannel(HTTPChannel):
         if self._phase is _Phase.CLOSING:
             return
         if not self._placed():
-            self._cut()
+            self.cut()
             return
         self._received += len(data)
-        if self._phase is _Phase.IDLE:
+        if self._phase is _Phase.IDLE and not self.paused:
             self._enter(_Phase.HEAD)
         super().dataReceived(data)
 
@@ -161,8 +162,30 @@ class ApiChannel(HTTPChannel):
 
     def requestDone(self, request: Request) -> None:
         self._received = 0
+        self.paused = bool(self._waitingForTransport)  # what was read already waits until this answer has left
         self._enter(_Phase.IDLE if self.persistent else _Phase.CLOSING)  # before super(), which may begin the next
         super().requestDone(request)
+
+    # A client that does not read.  Twisted's channel would go on reading and answering, and what it holds for one
+    # connection would have no bound; here it is one read's worth of requests, a full buffer and one answer.
+
+    def pauseProducing(self) -> None:
+        """The buffer for what is to be sent is full."""
+        super().pauseProducing()
+        self._networkProducer.pauseProducing()  # also while a request is answered, when Twisted's does not
+
+    def resumeProducing(self) -> None:
+        """It is empty."""
+        self.paused = False
+        super().resumeProducing()
+        if self._buffer:
+            self.dataReceived(self.clearLineBuffer())
+
+    def loseConnection(self) -> None:
+        """What still comes is dropped, but it is read: the client's goodbye is behind it."""
+        if not self.transport.disconnecting:
+            self._networkProducer.resumeProducing()
+        super().loseConnection()
 
     # Refusals.
 
@@ -172,7 +195,7 @@ class ApiChannel(HTTPChannel):
             return
         self._phase = _Phase.CLOSING
         self.setRawMode()
-        self.transport.write(closing_answer(status, detail))
+        self.transport.write(closing_answer(refused(status, detail), datetimeToString()))
         self.site.note_refusal(self._host(), status, detail)
         self._deadline.start(LINGER, self._close)
 
@@ -186,7 +209,8 @@ class ApiChannel(HTTPChannel):
     def _problem(self) -> tuple[int, str] | None:
         """What is wrong with a head that Twisted let through.  The path is normalised on the way."""
         fields = self.requests[-1].requestHeaders
-        if not self._command.isupper():  # methods have a case, and the routing below does not know it
+        # Methods have a case, and the routing below does not know it.
+        if not self._command.isupper() or len(self._command) > LONGEST_METHOD:
             return 501, "method not implemented"
         for name, values in fields.getAllRawHeaders():
             if len(values) > 1 and name.lower() in _SINGLE:
@@ -239,9 +263,11 @@ class ApiChannel(HTTPChannel):
         self._deadline.start(GRACE, self.transport.abortConnection)
         self.loseConnection()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """At once, whatever is on its way."""
         self._phase = _Phase.CLOSING
-        self.transport.abortConnection()
+        if self in self.site.open_channels:
+            self.transport.abortConnection()
 
     def _placed(self) -> bool:
         """Whether there is room at the gate for where the first bytes say that they come from."""

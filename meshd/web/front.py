@@ -14,13 +14,14 @@ from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls import ReloadableTLS
 from meshd.web.channel import GRACE, LINGER, host_of
 from meshd.web.deadline import Deadline
-from meshd.web.replies import closing_answer
+from meshd.web.replies import closing_answer, refused
 from meshd.web.site import ApiSite
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
@@ -142,7 +143,7 @@ class Front(Protocol):
         """linger: the client may still be sending, and would be told "reset" by a close at once."""
         self._answered = True
         where = (("Location", location),) if location else ()
-        self.transport.write(closing_answer(status, detail, *where))
+        self.transport.write(closing_answer(refused(status, detail, 0, *where), datetimeToString()))
         self.factory.site.note_refusal(self._host(), status, detail)
         if linger:
             self._deadline.start(LINGER, self._close)

@@ -24,6 +24,9 @@ STORE_PAUSE = 5
 BUSY_PAUSE = 1
 """Seconds to wait when more passwords wait to be hashed than may: a full queue is worked off in about that."""
 
+PAUSES = {503: STORE_PAUSE, 429: 1}
+"""Seconds to wait after a rule of the accounts refused, by its status."""
+
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 EVERY_ANSWER = (
@@ -38,7 +41,7 @@ EVERY_ANSWER = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: its JSON, or nothing at all where body is `EMPTY`."""
+    """An answer: its JSON (bytes, where that is encoded already), or nothing at all where body is `EMPTY`."""
 
     body: object
     status: int = 200
@@ -47,6 +50,8 @@ class Reply:
 
     def content(self) -> bytes:
         """The bytes of the body.  Spaced as the documents print it, ASCII only."""
+        if isinstance(self.body, bytes):
+            return self.body
         return b"" if self.body is EMPTY else _json(self.body).encode("ascii")
 
 
@@ -123,28 +128,25 @@ def fields_of(reply: Reply, size: int) -> list[tuple[str, str]]:
 
 def head_of(reply: Reply, size: int, date: bytes, *, close: bool) -> bytes:
     """The head from its status to the blank line."""
-    start, fields = _constant(reply.status, tuple(fields_of(reply, size)))
-    return b"%sDate: %s\r\n%s%s\r\n" % (start, date, fields, b"Connection: close\r\n" if close else b"")
+    return _joined(_constant(reply.status, tuple(fields_of(reply, size))), date, close=close)
 
 
-@lru_cache(256)
-def _constant(status: int, fields: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
-    """The parts of a head that are written again and again."""
+def closing_answer(reply: Reply, date: bytes) -> bytes:
+    """A whole answer, written below the routes; the connection ends with it."""
+    content = reply.content()
+    parts = _parts(reply.status, tuple(fields_of(reply, len(content))))  # not kept: a client chooses its Location
+    return b"HTTP/1.1 " + _joined(parts, date, close=True) + content
+
+
+def _joined(parts: tuple[bytes, bytes], date: bytes, *, close: bool) -> bytes:
+    return b"%sDate: %s\r\n%s%s\r\n" % (parts[0], date, parts[1], b"Connection: close\r\n" if close else b"")
+
+
+def _parts(status: int, fields: tuple[tuple[str, str], ...]) -> tuple[bytes, bytes]:
+    """The parts of a head, before its date and after it."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in (*EVERY_ANSWER, *fields))
     return f"{status} {PHRASES[status]}\r\n".encode("ascii"), lines.encode("latin-1")
 
 
-def closing_answer(status: int, detail: str, *fields: tuple[str, str]) -> bytes:
-    """A whole answer, written below the routes; the connection ends with it."""
-    reply = refused(status, detail, 0, *fields)
-    content = reply.content()
-    lines = [
-        f"HTTP/1.1 {status} {PHRASES[status]}",
-        "Server: meshd",
-        "Cache-Control: no-store",
-        *(f"{name}: {value}" for name, value in reply.fields),
-        "Content-Type: application/json",
-        f"Content-Length: {len(content)}",
-        "Connection: close",
-    ]
-    return "\r\n".join(lines).encode("ascii") + b"\r\n\r\n" + content
+_constant = lru_cache(256)(_parts)
+"""Of answers that are written again and again."""

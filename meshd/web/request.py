@@ -11,9 +11,11 @@ from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
 from meshd.web.replies import Reply, head_of
+from meshd.web.requestlog import GONE
 
 if TYPE_CHECKING:
     from meshd.web.channel import ApiChannel
+    from meshd.web.site import ApiSite
 
 log = Logger()
 
@@ -22,6 +24,7 @@ class LimitedRequest(Request):
     """A request whose body is bounded while it arrives, and kept in memory."""
 
     channel: ApiChannel
+    site: ApiSite
     content: BytesIO
     account = ""
     """The username of who signed in; for the access log."""
@@ -36,6 +39,7 @@ class LimitedRequest(Request):
 
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()
+        self.site = self.channel.site
         self.started = self.channel.now()
         self.peer = self.channel.peer()
 
@@ -47,7 +51,7 @@ class LimitedRequest(Request):
 
     def process(self) -> None:
         """What answers a path that is known to the letter is found in one step; the rest is Klein's to search for."""
-        answer = getattr(self.channel.site.resource, "known", {}).get((self.method, self.path))
+        answer = self.channel.site.api.known.get((self.method, self.path))
         if answer is None:
             super().process()
         else:
@@ -56,15 +60,25 @@ class LimitedRequest(Request):
     def answer(self, reply: Reply) -> None:
         """The whole answer in one write, and the end of the request.
 
-        Twisted checks and puts together each field anew; here all but a few are constant.
+        Twisted checks and puts together each field anew; here all but a few are constant.  What fails before
+        `startedWriting` has told the client nothing.
         """
         content = reply.content()
-        self.code = reply.status
-        self.startedWriting = 1
-        self.sentLength = 0 if self.method == b"HEAD" else len(content)
         head = head_of(reply, len(content), datetimeToString(), close=not self.channel.persistent)
-        self.channel.write(b"%s %s%s" % (self.clientproto, head, b"" if self.method == b"HEAD" else content))
+        if self.method == b"HEAD":
+            content = b""
+        if self.account:
+            self.channel.signed_in()
+        self.code = reply.status
+        self.sentLength = len(content)
+        self.startedWriting = 1
+        self.channel.write(b"%s %s%s" % (self.clientproto, head, content))
         self.finish()
+
+    def unheard(self, reply: Reply) -> None:
+        """The client has hung up.  What it asked for was done all the same, and has its line in the log."""
+        self.code = reply.status
+        self.site.log(self, GONE)
 
     def getRequestHostname(self) -> bytes:
         """Nothing here depends on the name that the client used, so nothing it wrote there can upset the routing."""

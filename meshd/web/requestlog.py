@@ -7,19 +7,24 @@ and that is said once: who asks the API pays nothing by it.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from time import gmtime, strftime
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from meshd.linefile import LineFile
+
 SECONDS = 1.0
 """A line waits so long at most."""
 MANY = 1024
 """Lines that may wait, 200 KB of them: more are written at once."""
+CAP = 300
+"""Characters of any one text."""
+
+GONE = "client gone"
+"""The detail of a request whose client hung up before the answer, with the status that it would have been told."""
 
 _log = Logger()
 _json = json.JSONEncoder(separators=(",", ":")).encode
@@ -42,23 +47,22 @@ class Answered(NamedTuple):
     """Bytes of the body."""
     seconds: float
     detail: str = ""
-    """Why it was refused below the routes."""
+    """Why it was refused below the routes; or GONE."""
 
 
 class RequestLog:
     """Appends to `path`; with "" nothing is written."""
 
     def __init__(self, path: str, clock: IReactorTime, now: Callable[[], float]) -> None:
-        self._path = path
+        self._file = LineFile(path, self._failed, self._healed)
         self._clock = clock
         self.now = now
-        self._fd = -1
         self._waiting: list[Answered] = []
         self._timer: IDelayedCall | None = None
-        self._failing = False
+        self._lost = 0
 
     def add(self, answered: Answered) -> None:
-        if not self._path:
+        if not self._file.path:
             return
         self._waiting.append(answered)
         if len(self._waiting) >= MANY:
@@ -69,51 +73,39 @@ class RequestLog:
     def flush(self) -> None:
         """Write what waits."""
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        try:
-            self.open()
-            os.write(self._fd, "".join(map(_line, waiting)).encode("ascii"))
-        except OSError as error:
-            self._failed(error)
-        else:
-            self._failing = False
+        if waiting:
+            self._lost += len(waiting) - self._file.append("".join(map(_line, waiting)).encode("ascii"))
 
     def open(self) -> None:
         """OSError where the file cannot be appended to: said at a start, not later."""
-        if self._path and self._fd < 0:
-            self._fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file.open()
 
     def reopen(self) -> None:
         """The file was moved away, as log rotation does."""
-        self.close()
-        with suppress(OSError):
-            self.open()
+        self.flush()
+        self._file.reopen()
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self.flush()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
     def _due(self) -> None:
         self._timer = None
         self.flush()
 
     def _failed(self, error: OSError) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        if not self._failing:
-            self._failing = True
-            _log.error("request log {path} cannot be written: {error}", path=self._path, error=str(error))
+        _log.error("request log {path} cannot be written: {error}", path=self._file.path, error=str(error))
+
+    def _healed(self) -> None:
+        lost, self._lost = self._lost, 0
+        _log.info("request log {path} is written again; {lost} lines are lost", path=self._file.path, lost=lost)
 
 
 def _line(answered: Answered) -> str:
-    facts = answered._asdict()
+    facts = {name: fact[:CAP] if isinstance(fact, str) else fact for name, fact in answered._asdict().items()}
     seconds = int(answered.at)
     facts["at"] = f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{int((answered.at - seconds) * 1000):03}Z"
     facts["seconds"] = round(answered.seconds, 3)

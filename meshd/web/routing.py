@@ -18,10 +18,10 @@ from klein import Klein
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from meshd.accounts.errors import AccountError, Invalid
+from meshd.accounts.ownership import ActorId, ByToken
 from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
 from meshd.store.interface import StoreUnavailable
@@ -30,7 +30,7 @@ from meshd.web.forms import Form, FormError, from_urlencoded
 from meshd.web.replies import (
     BUSY_PAUSE,
     EVERY_ANSWER,
-    STORE_PAUSE,
+    PAUSES,
     Reply,
     fields_of,
     internal_error,
@@ -71,6 +71,11 @@ class Caller:
     @property
     def id(self) -> int:
         return self.admission.account.id
+
+    @property
+    def actor(self) -> ActorId:
+        """Who acts: by a token, an account without the rights that its role has over others."""
+        return ByToken(self.id) if self.admission.source == "token" else self.id
 
 
 @dataclass(slots=True)
@@ -114,7 +119,8 @@ class Api:
         self._random = random
         self._running: set[Deferred[None]] = set()
         self._answers: dict[tuple[str, str], Answer] = {}
-        self._known: Known = {}
+        self.known: Known = {}
+        """Paths that are known to the letter need no search, which takes longer than all else that is done here."""
         self._app = Klein()
         self._app.url_map.merge_slashes = False  # `/api//ips/` is no path of ours, and a redirect would lose a form
         self._app.handle_errors(HTTPException)(self._unrouted)
@@ -138,7 +144,7 @@ class Api:
 
     def resource(self) -> Any:
         """The root resource for a Site."""
-        return _Root(self._known, self._app.resource())
+        return self._app.resource()
 
     async def call(self, path: str, call: Call) -> Reply:
         """The answer of the mounted path, whatever happens on the way: the one place where all is caught."""
@@ -149,7 +155,7 @@ class Api:
         except Invalid as error:
             return wrong(error.messages)
         except AccountError as error:
-            return refused(error.status, error.detail, STORE_PAUSE if error.status == 503 else 0)
+            return refused(error.status, error.detail, PAUSES.get(error.status, 0))
         except StoreUnavailable:
             return unavailable()
         except Busy:
@@ -195,18 +201,21 @@ class Api:
             self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(endpoint)
             if "<" not in spelling:
                 for told in ("GET", "HEAD") if method == "GET" else (method,):
-                    self._known[told.encode("ascii"), spelling.encode("ascii")] = begin
+                    self.known[told.encode("ascii"), spelling.encode("ascii")] = begin
 
     def _begin(self, call: Call, path: str, request: Any) -> Deferred[None]:
         """The work runs on when the client goes."""
+        channel = request.channel
 
         async def work() -> None:
             reply = await self.call(path, call)
             request.account = call.account
-            if not request.gone:
+            if request.gone:
+                request.unheard(reply)
+            else:
                 self._finish(request, reply)
 
-        running = ensureDeferred(work()).addErrback(self._lost, call)
+        running = ensureDeferred(work()).addErrback(self._lost, call, channel)
         if not running.called:
             self._running.add(running)
             running.addCallback(lambda _: self._running.discard(running))
@@ -215,11 +224,15 @@ class Api:
     def _finish(self, request: Any, reply: Reply) -> None:
         try:
             request.answer(reply)
-        except (TypeError, ValueError):  # it is no JSON; nothing was written yet
+        except Exception:
+            if request.startedWriting:  # nobody can be answered twice
+                raise
             request.answer(self._reported(request.method.decode("latin-1"), request.path.decode("latin-1"), Failure()))
 
-    def _lost(self, failure: Failure, call: Call) -> None:
+    def _lost(self, failure: Failure, call: Call, channel: Any) -> None:
+        """Better no connection than one that waits for ever, or has half an answer."""
         log.failure("the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
+        channel.cut()
 
     def _unrouted(self, request: Any, failure: Failure) -> bytes:
         error = failure.value
@@ -236,22 +249,6 @@ class Api:
         id_ = self._random(8).hex()
         log.failure("internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path)
         return internal_error(id_)
-
-
-class _Root(Resource):
-    """Klein's resource, and a dictionary beside it: a path that is known to the letter needs no search, which takes
-    longer than all else that is done here for a request.
-    """
-
-    isLeaf = True
-
-    def __init__(self, known: Known, klein: Any) -> None:
-        super().__init__()
-        self.known = known
-        self._klein = klein
-
-    def render(self, request: Any) -> Any:
-        return self._klein.render(request)
 
 
 _NO_FIELDS = Form()

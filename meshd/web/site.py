@@ -1,4 +1,4 @@
-"""The API's Site: who may connect, how long things may take, and one line in the log for each request."""
+"""The API's Site: who may connect, how long things may take, and one line in the request log for each request."""
 
 from __future__ import annotations
 
@@ -73,10 +73,8 @@ class ApiSite(Site):
     def stopFactory(self) -> None:
         """Nothing was started."""
 
-    def log(self, request: LimitedRequest) -> None:  # type: ignore[override]
-        """Called when a request has been answered."""
-        if request.account:
-            request.channel.signed_in()
+    def log(self, request: LimitedRequest, detail: str = "") -> None:  # type: ignore[override]
+        """Called when a request has been answered, or would have been."""
         self._requests.add(
             Answered(
                 self._requests.now(),
@@ -87,6 +85,7 @@ class ApiSite(Site):
                 request.account,
                 request.sentLength,
                 self.reactor.seconds() - request.started,
+                detail,
             )
         )
 
@@ -115,4 +114,4 @@ class ApiSite(Site):
 
     def _cut(self) -> None:
         for channel in list(self.open_channels):
-            channel.transport.abortConnection()
+            channel.cut()

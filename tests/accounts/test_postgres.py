@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 from twisted.trial.unittest import TestCase
@@ -16,6 +17,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts
 from meshd.store.statements import tokens as stored
+from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, Plan
 from tests.accounts.support import KNOWN, NOON, OPERATOR
 from tests.support.stores import postgres_url
@@ -143,3 +145,40 @@ class PostgresTests(TestCase):
         run(tokens.delete, self.alice.id, token.id, now=NOON)
         run(subaccounts.delete, OPERATOR, "alice", now=NOON)
         self.assertEqual([], run(accounts.page, 0, 10))
+
+    def test_a_deletion_meets_a_change_of_the_same_account(self) -> None:
+        """Whatever is under way when a sub-account goes, the audit has nothing of it afterwards."""
+        self.store.run(subaccounts.create, self.alice.id, NewAccount(username="kid"), plans=PLANS, now=NOON)
+        other, begun, go_on = self.open(), Event(), Event()
+
+        def slowly() -> Unit[Any]:
+            unit = allowlists.add_ip(OPERATOR, "kid", "93.184.216.34", "", plans=PLANS, now=NOON)
+            statement = next(unit)
+            while True:
+                if statement.sql.startswith("\ninsert into audit"):
+                    begun.set()
+                    go_on.wait(5)
+                try:
+                    statement = unit.send((yield statement))
+                except StopIteration:
+                    return
+
+        with ThreadPoolExecutor(2) as threads:
+            change = threads.submit(other.run, slowly)
+            self.assertTrue(begun.wait(5))
+            deletion = threads.submit(self.store.run, subaccounts.delete, self.alice.id, "kid", now=NOON)
+            while not self.store_waits():
+                self.assertFalse(deletion.done())
+            go_on.set()
+            change.result()
+            deletion.result()
+        left = self.store.run(statement_of, "select action, detail from audit where action <> 'account.create'")
+        self.assertEqual(left, [("account.delete", "")])
+
+    def store_waits(self) -> bool:
+        """Whether anybody waits for a lock."""
+        return bool(self.open().run(statement_of, "select 1 from pg_stat_activity where wait_event_type = 'Lock'"))
+
+
+def statement_of(sql: str) -> Unit[list[Any]]:
+    return (yield Statement(sql, {}))

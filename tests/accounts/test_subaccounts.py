@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from meshd.accounts import holders, subaccounts
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, Taken
+from meshd.accounts.ownership import ByToken
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.model import GB
 from meshd.store.statements import accounts, tokens
@@ -38,11 +39,6 @@ class DetailsTests(AccountsCase):
                 error = self.refused(NotYours, subaccounts.details, actor.id, username, at=NOON)
                 seen.add((error.status, error.detail))
         self.assertEqual({(403, "not a sub-account of yours")}, seen)
-
-    def test_own_details(self) -> None:
-        """A sub-account reads its own."""
-        self.assertEqual("kid", self.run_unit(subaccounts.own_details, self.kid.id, at=NOON).account.username)
-        self.refused(NotYours, subaccounts.own_details, 9999, at=NOON)
 
 
 class CreateTests(AccountsCase):
@@ -181,6 +177,29 @@ class ChangeTests(AccountsCase):
         self.refused(NotYours, subaccounts.deactivate, viewer.id, "alice", now=NOON)
         for username in ("adm", "view"):
             self.refused(NotYours, subaccounts.delete, admin.id, username, now=NOON)
+
+    def test_sub_accounts_of_those_above_are_theirs(self) -> None:
+        """What an admin may do with customers ends at the sub-accounts of the root and of other admins."""
+        self.root()
+        admin = self.customer("adm", role="admin")
+        self.customer("other", role="admin")
+        for parent, name in (("admin", "roots"), ("other", "others")):
+            self.below(parent, name)
+            self.refused(NotYours, subaccounts.details, admin.id, name, at=NOON)
+            self.refused(NotYours, subaccounts.deactivate, admin.id, name, now=NOON)
+        self.run_unit(subaccounts.deactivate, admin.id, "kid", now=NOON)
+
+    def test_by_token_a_role_is_worth_nothing(self) -> None:
+        """A stolen token of an admin or of the root reaches its own sub-accounts, and no customer."""
+        root, admin = self.root(), self.customer("adm", role="admin")
+        for actor in (root, admin):
+            by_token = ByToken(actor.id)
+            self.below(actor.username, f"{actor.username}.sub")
+            self.run_unit(subaccounts.details, by_token, f"{actor.username}.sub", at=NOON)
+            for name in ("alice", "kid"):
+                self.run_unit(subaccounts.details, actor.id, name, at=NOON)
+                self.refused(NotYours, subaccounts.details, by_token, name, at=NOON)
+                self.refused(NotYours, subaccounts.delete, by_token, name, now=NOON)
 
     def test_an_admins_sub_account_is_no_admin(self) -> None:
         """Whoever is below an admin or the root is a customer and sees nobody."""

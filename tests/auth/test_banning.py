@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.auth import service
 from meshd.auth.bans import name_of_token
 from meshd.auth.secrets import new_token, token_digest
 from meshd.model import Admission, Ban, Refusal
@@ -214,6 +215,16 @@ class ApiTests(Installation):
             self.world.sign_in(basic(f"alice:wrong{number}"))
         self.assertEqual(said(self.world.sign_in(RIGHT)), "auth-banned")
         self.assertEqual(self.world.reason(RIGHT), "auth-banned")
+
+    def test_a_ban_elsewhere_costs_who_is_known_nothing(self) -> None:
+        """Whose credential is remembered is not read again because somebody, somewhere, is banned."""
+        self.assertIsInstance(self.world.sign_in(RIGHT), Admission)
+        self.ban(peer=OTHER)
+        self.ban("bob")
+        read: list[object] = []
+        self.patch(service, "asked", lambda *facts, **more: read.append(facts))
+        self.assertEqual(said(self.world.sign_in(RIGHT)), "alice")
+        self.assertEqual(read, [])
 
     def test_a_remembered_sign_in_is_banned_too(self) -> None:
         """As at the proxy."""

@@ -24,7 +24,7 @@ from meshd.store.open import BlockingStore
 from meshd.store.unit import Statement, Unit
 from meshd.web.forms import WHOLE
 from tests.support.daemon import LiveDaemon
-from tests.web.support import Answer, named, read_answer
+from tests.web.support import Answer, named, read_answer, read_answers
 
 CONFIG = """
 [timeouts]
@@ -33,6 +33,8 @@ head = 2
 
 PASSWORD = "correct horse"
 MEMORY = 50 * 1024 * 1024
+UNREAD = 500
+"""Requests that a client sends without reading an answer."""
 MOST = 4 * 1024 * 1024
 """Bytes that a request without an end sends before the test gives up on an answer."""
 PATIENCE = 10.0
@@ -352,6 +354,22 @@ class MalformedTests(SynchronousTestCase):
                     self.assertEqual((answer.status, answer.json), (408, {"detail": "request too slow"}))
         self.assertEqual(self.kept(), before)
         self.unhurt()
+
+    def test_a_client_that_asks_and_never_reads_costs_little(self) -> None:
+        """Without a credential, 170 MB of answers are not made before somebody wants them; then they all come."""
+        pid, peers = self.daemon.pid, [self.peer() for _ in range(8)]
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+        memory = kilobytes(pid, "VmRSS")
+        for peer in peers:
+            peer.socket.sendall(b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * UNREAD)
+        self.unhurt()  # by now all of them have been looked at
+        grown = kilobytes(pid, "VmHWM") - memory
+        print(f"{UNREAD} unread answers to each of 8 clients: at most {grown / 1e6:.1f} MB more")
+        self.assertLess(grown, MEMORY)
+        heard = bytearray()
+        while heard.count(b"HTTP/1.1 200 OK\r\n") < UNREAD or not _whole(heard[heard.rindex(b"HTTP/1.1 200 OK") :]):
+            heard += peers[0].socket.recv(1 << 20)
+        self.assertEqual({answer.status for answer in read_answers(bytes(heard))}, {200})
 
     def unhurt(self) -> None:
         """It still answers, and its log has no complaint of its own."""

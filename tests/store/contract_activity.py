@@ -21,9 +21,14 @@ class ActivityContract(StoreContract):
     """The newest exchanges."""
 
     async def numbers(
-        self, account: Account, before: tuple[int, str] = NEWEST, limit: int = 99, column: str = "account_id"
+        self,
+        account: Account,
+        before: tuple[int, str] = NEWEST,
+        limit: int = 99,
+        column: str = "account_id",
+        since: int = 0,
     ) -> list[int]:
-        rows = await self.store.run(activity.page, column, account.id, before, limit)
+        rows = await self.store.run(activity.page, column, account.id, before, since, limit)
         return [int(row.request[2:]) for row in rows]
 
     async def test_what_went_in_comes_out(self) -> None:
@@ -31,7 +36,7 @@ class ActivityContract(StoreContract):
         parent = await self.create("parent")
         sub = await self.create("sub", parent)
         await self.store.run(activity.add, [ended(sub, 1, at=NOW + 0.25, seconds=0.125)])
-        (row,) = await self.store.run(activity.page, "account_id", sub.id, NEWEST, 9)
+        (row,) = await self.store.run(activity.page, "account_id", sub.id, NEWEST, 0, 9)
         began = NOW * 1000 + 250
         facts = (7, "us", "192.0.2.1", "GET", "example.com", 80, "e", 200, "", 1, 2)
         self.assertEqual(row, PastExchange(sub.id, began + 125, "r-001", parent.id, began, *facts))
@@ -48,6 +53,7 @@ class ActivityContract(StoreContract):
         self.assertEqual(await self.numbers(parent, column="family_id"), [3, 2, 1, 4])
         self.assertEqual(await self.numbers(parent, limit=2, column="family_id"), [3, 2])
         self.assertEqual(await self.numbers(parent, ((NOW + 1) * 1000, "r-002"), column="family_id"), [1, 4])
+        self.assertEqual(await self.numbers(parent, column="family_id", since=(NOW + 1) * 1000), [3, 2, 1])
 
     async def test_twice_and_of_nobody(self) -> None:
         """What is there already, or of an account that is gone, is passed over; the rest is written."""

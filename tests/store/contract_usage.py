@@ -8,11 +8,10 @@ from twisted.internet.defer import gatherResults
 
 from meshd.accounts import subaccounts
 from meshd.model import Account, Usage, UsageEntry
-from meshd.store.statements import accounts, changes, hours, usage
-from meshd.store.statements.hours import UsageHours
+from meshd.store.statements import accounts, changes, series, usage
+from meshd.store.statements.series import DAY, HOUR, UsageSpan
 from meshd.store.unit import Unit
 from tests.store.contract import (
-    DAY,
     FEBRUARY,
     JANUARY,
     NOW,
@@ -73,7 +72,7 @@ class UsageContract(StoreContract):
         standings = await self.bill(1, UsageEntry(sub.id, parent.id, 0, 5, 6, 1), UsageEntry(sub.id + 7, 0, 0, 1, 1, 1))
         self.assertEqual([(s.account_id, s.usage.total_bytes) for s in standings], [(parent.id, 11)])
         self.assertEqual(
-            [tuple(row)[1:] for row in await self.hours(parent, by="token")], [(parent.id, hours.DELETED, 5, 6, 1)]
+            [tuple(row)[1:] for row in await self.hours(parent, by="token")], [(parent.id, series.DELETED, 5, 6, 1)]
         )
 
     async def test_empty_batch(self) -> None:
@@ -123,16 +122,16 @@ class UsageContract(StoreContract):
         found = await self.store.run(changes.since, 2, 99)
         self.assertEqual([change.account_id for change in found], [sub.id])
 
-    async def hours(self, account: Account, since: int = 0, until: int = 2 * NOW, **asked: Any) -> list[UsageHours]:
-        options = {"width": hours.HOUR, "by": "token", "limit": 99} | asked
-        return await self.store.run(hours.series, account.id, since, until, **options)
+    async def hours(self, account: Account, since: int = 0, until: int = 2 * NOW, **asked: Any) -> list[UsageSpan]:
+        options = {"span": HOUR, "by": "token", "most": 99} | asked
+        return await self.store.run(series.read, account.id, since, until, **options)
 
     async def test_series(self) -> None:
         """By hour or day, by account or token or neither, a parent's with its sub-accounts'."""
         parent = await self.create("parent")
         sub = await self.create("sub", parent)
         hour = NOW - NOW % 3600
-        day = NOW - NOW % DAY
+        day = NOW - NOW % DAY.seconds
         await self.bill(1, UsageEntry(sub.id, parent.id, 0, 1, 2, 1), UsageEntry(sub.id, parent.id, 7, 3, 4, 1))
         await self.bill(2, UsageEntry(sub.id, parent.id, 7, 10, 20, 2), UsageEntry(parent.id, 0, 0, 9, 9, 9))
         await self.bill(3, UsageEntry(sub.id, parent.id, 7, 100, 200, 3), at=NOW + 3600)
@@ -141,12 +140,12 @@ class UsageContract(StoreContract):
         self.assertEqual(await self.hours(sub, hour, hour + 3600), first)
         self.assertEqual(await self.hours(sub, hour + 1), [late])
         self.assertEqual(await self.hours(parent), [(hour, parent.id, 0, 9, 9, 9), *first, late])
-        self.assertEqual(await self.hours(parent, limit=2), [(hour, parent.id, 0, 9, 9, 9), first[0]])
+        self.assertIsNone(await self.hours(parent, most=3))
         self.assertEqual(
-            await self.hours(parent, width=DAY, by="account"),
+            await self.hours(parent, span=DAY, by="account"),
             [(day, parent.id, 0, 9, 9, 9), (day, sub.id, 0, 114, 226, 7)],
         )
-        self.assertEqual(await self.hours(parent, width=DAY, by="total"), [(day, 0, 0, 123, 235, 16)])
+        self.assertEqual(await self.hours(parent, span=DAY, by="total"), [(day, 0, 0, 123, 235, 16)])
 
     async def test_bequeathed_hours(self) -> None:
         """What deleted sub-accounts used is told apart from what their parent did, and adds up."""
@@ -156,12 +155,13 @@ class UsageContract(StoreContract):
         entries = [UsageEntry(sub.id, parent.id, token, 1, 2, 1) for sub in subs for token in (0, 7)]
         await self.bill(1, *entries, UsageEntry(parent.id, 0, 0, 5, 5, 1))
         for sub in subs:
-            await self.store.run(hours.bequeath, sub.id, parent.id)
+            await self.store.run(series.bequeath, sub.id, parent.id)
             await self.store.run(accounts.delete, sub.id)
         await self.bill(2, UsageEntry(subs[0].id, parent.id, 7, 100, 0, 1))
-        expected = [(hour, parent.id, hours.DELETED, 104, 8, 5), (hour, parent.id, 0, 5, 5, 1)]
+        expected = [(hour, parent.id, series.DELETED, 104, 8, 5), (hour, parent.id, 0, 5, 5, 1)]
         self.assertEqual(await self.hours(parent), expected)
         self.assertEqual(await self.hours(parent, by="account"), expected)
+        self.assertEqual([row[1:] for row in await self.hours(parent, span=DAY)], [row[1:] for row in expected])
         self.assertEqual((await self.store.run(usage.of_account, parent.id, NOW)).total_bytes, 122)
 
     async def test_many(self) -> None:
@@ -216,7 +216,8 @@ class UsageContract(StoreContract):
             work.append(start(other.run(subaccounts.delete, parent.id, sub.username, now=NOW)))
         await gatherResults(work)
         self.assertEqual((await self.store.run(usage.of_account, parent.id, NOW)).total_bytes, 400)
-        self.assertEqual([row.up for row in await self.hours(parent, by="total")], [400])
+        for span in (HOUR, DAY):
+            self.assertEqual([row.up for row in await self.hours(parent, by="total", span=span)], [400])
 
     async def test_delete_meanwhile(self) -> None:
         """Accounts that are deleted while they are billed take nobody else's bytes with them."""

@@ -161,13 +161,9 @@ class Seen:
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
-        self.written = 0
 
     def add(self, exchange: Exchange) -> None:
         self.exchanges.append(exchange)
-
-    async def write(self) -> None:
-        self.written = len(self.exchanges)
 
 
 class Desk:
@@ -219,7 +215,7 @@ class Desk:
         """What the kernel does when the process is gone: its lock ends, its files are closed."""
         self.journal.release()
         self.journal.words.release()
-        self.log._close_file()
+        self.log._file.close()
         # The mapping has a descriptor.
         gc.collect(1)
 

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Exchange
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import activity
 from meshd.topology import Limits
-from meshd.usage.activity import AT_ONCE, PRUNE_SECONDS, PRUNED, WAITING, Activity
+from meshd.usage.activity import AT_ONCE, PRUNED, SECONDS, SURPLUS, SWEEP_SECONDS, WAITING, Activity
 from tests.usage.support import NOON, exchange, now
 
 
@@ -20,15 +21,19 @@ class Notes:
     def __init__(self) -> None:
         self.added: list[list[Exchange]] = []
         self.pruned: list[tuple[list[int], int, int]] = []
-        self.away = False
+        self.fails: Exception | None = None
+        self.old = 0
+        """Sweeps after which there is still something too old."""
 
-    async def run(self, unit: Callable[..., Any], /, *args: Any) -> None:
-        if self.away:
-            raise StoreUnavailable("gone")
+    async def run(self, unit: Callable[..., Any], /, *args: Any) -> bool:
+        if self.fails is not None:
+            raise self.fails
         if unit is activity.add:
             self.added.append(args[0])
         else:
             self.pruned.append(args)  # type: ignore[arg-type]
+            self.old -= 1
+        return self.old >= 0
 
 
 class ActivityTests(SynchronousTestCase):
@@ -80,43 +85,79 @@ class ActivityTests(SynchronousTestCase):
         self.assertIn(newest, written)
         self.assertNotIn(WAITING + 1, {each.account_id for each in written})
 
-    def test_what_an_outage_takes_is_told_and_given_up(self) -> None:
+    def test_what_an_outage_takes_is_told_once_and_given_up(self) -> None:
         """The next writing is of what came later."""
+        self.store.fails = StoreUnavailable("gone")
+        with capturedLogs() as lines:
+            for _ in range(3):
+                self.end(1)
+                self.write()
+            self.store.fails = None
+            late = [self.end(1)]
+            self.write()
+            self.write()
+        self.assertEqual(self.store.added, [late])
+        self.assertEqual(
+            [formatEvent(line) for line in lines], ["activity is not written: gone", "activity is written again"]
+        )
+
+    def test_whatever_fails_the_next_turn_comes(self) -> None:
+        """A fault of ours is in the log, and no end of it."""
+        self.activity.start()
         self.end(1)
-        self.store.away = True
-        self.write()
-        self.store.away = False
+        self.store.fails = ZeroDivisionError()
+        self.clock.advance(SECONDS)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+        self.store.fails = None
         late = self.end(1)
-        self.write()
+        self.clock.advance(SECONDS)
         self.assertEqual(self.store.added, [[late]])
 
+    def test_it_has_turns_of_its_own_and_a_last_one(self) -> None:
+        """Once a second; what waits at the end is written then."""
+        self.activity.start()
+        self.end(1)
+        self.clock.advance(SECONDS)
+        self.assertEqual(len(self.store.added), 1)
+        self.end(1)
+        now(self.activity.stop())
+        self.assertEqual((len(self.store.added), self.clock.getDelayedCalls()), (2, []))
+
     def test_none_are_kept_where_the_operator_wants_none(self) -> None:
-        """What was kept before is cleared by its age."""
+        """What was kept before is too old, all of it."""
         self.limits = Limits(activity_per_account=0, activity_seconds=100)
         self.end(1)
         self.write()
         self.assertEqual(self.store.added, [])
-        self.assertEqual(self.store.pruned, [([], 0, (NOON - 100) * 1000)])
+        self.assertEqual(self.store.pruned, [([], 0, NOON * 1000)])
 
-    def test_surplus_is_cleared_once_a_minute(self) -> None:
-        """Of the accounts that were written since."""
+    def test_what_is_too_old_is_looked_for_once_a_minute(self) -> None:
+        """At once again, where more was found than could be cleared in one turn."""
+        self.store.old = 2
+        for _ in range(4):
+            self.write()
+        self.assertEqual(len(self.store.pruned), 3)
+        self.clock.advance(SWEEP_SECONDS)
         self.write()
-        self.end(3)
+        self.assertEqual(self.store.pruned, [([], 7, (NOON - 100) * 1000)] * 4)
+
+    def test_surplus_is_cleared_once_for_many_rows(self) -> None:
+        """Of the account that wrote them, and of no other."""
         self.write()
-        self.clock.advance(PRUNE_SECONDS)
+        for _ in range(SURPLUS // AT_ONCE):
+            self.end(2)
+            for number in range(AT_ONCE):
+                self.end(1, number)
+            self.write()
         self.write()
-        self.clock.advance(PRUNE_SECONDS)
-        self.write()
-        self.assertEqual([ids for ids, _, _ in self.store.pruned], [[], [3], []])
-        self.assertEqual(self.store.pruned[1][1:], (7, (NOON - 100) * 1000))
+        self.assertEqual([ids for ids, _, _ in self.store.pruned], [[], [1]])
 
     def test_many_accounts_are_cleared_in_several_turns(self) -> None:
-        """Turn after turn, without waiting a minute between them."""
-        self.write()
-        for account_id in range(1, PRUNED + 2):
-            self.end(account_id)
-        self.write()
-        self.clock.advance(PRUNE_SECONDS)
-        self.write()
+        """So many at a time."""
+        for _ in range(SURPLUS // AT_ONCE):
+            for account_id in range(1, PRUNED + 2):
+                for number in range(AT_ONCE):
+                    self.end(account_id, number)
+            self.write()
         self.write()
         self.assertEqual([len(ids) for ids, _, _ in self.store.pruned], [0, PRUNED, 1])

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from meshd.model import Account
 from meshd.store.sqlite import SQLiteStore
-from meshd.store.statements import accounts, hours
+from meshd.store.statements import accounts, series
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
 from tests.support.stores import folder as folder_of
@@ -64,9 +64,11 @@ class Kills(TestCase):
 
     async def stored(self, store: SQLiteStore, *account_ids: int) -> dict[int, int]:
         """Own bytes by account, as the hourly series of the first one's family have them."""
-        bounds = {"width": 2**40, "by": "account", "limit": 99}
-        rows = await store.run(hours.series, account_ids[0], 0, 2**40, **bounds)
-        return dict.fromkeys(account_ids, 0) | {row.account_id: row.up + row.down for row in rows}
+        rows = await store.run(series.read, account_ids[0], 0, 2**40, span=series.DAY, by="account", most=99)
+        found = dict.fromkeys(account_ids, 0)
+        for row in rows or ():
+            found[row.account_id] += row.up + row.down
+        return found
 
 
 def killed(child: subprocess.Popen[bytes]) -> tuple[int, int]:

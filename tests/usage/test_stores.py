@@ -9,7 +9,7 @@ from twisted.trial.unittest import TestCase
 
 from meshd.model import Change, Refusal
 from meshd.store.interface import Store
-from meshd.store.statements import accounts, changes, hours, identities
+from meshd.store.statements import accounts, changes, identities, series
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
 from meshd.topology import Limits
@@ -55,8 +55,8 @@ class _Scenario:
             meter.sent_down(400)
             await node.flush()
         self.assertEqual((await store.run(statements.of_account, parent, NOON)).total_bytes, 1000)
-        found = await store.run(hours.series, sub, 0, NOON + 1, width=hours.HOUR, by="total", limit=9)
-        self.assertEqual([row[3:] for row in found], [(200, 800, 0)])
+        found = await store.run(series.read, sub, 0, NOON + 1, span=series.HOUR, by="total", most=9)
+        self.assertEqual([row[3:] for row in found or ()], [(200, 800, 0)])
         self.assertEqual([meter.room for meter in meters], [250, 0])
         found = await store.run(changes.since, 0, 10)
         self.assertEqual([change.account_id for change in found], [parent])

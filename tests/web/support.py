@@ -90,10 +90,14 @@ class NowStore:
         self.file = SQLiteFile(path)
         self.file.migrate()
         self.away: Exception | None = None
+        self.waiting: Deferred[None] | None = None
+        """What the next unit waits for, once it was asked for."""
 
     async def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         if self.away is not None:
             raise self.away
+        if self.waiting is not None:
+            await self.waiting
         return self.file.run(unit, *args, **kwargs)
 
     async def start(self) -> None:
@@ -209,11 +213,25 @@ def read_answers(data: bytes, *, bodiless: bool = False) -> list[Answer]:
     return answers
 
 
+class Narrow(StringTransport):
+    """Its other end reads when `clear` and `resume` say so; more than room, and the producer is paused."""
+
+    def __init__(self, room: int, address: IPv4Address) -> None:
+        super().__init__(peerAddress=address)
+        self.room = room
+
+    def write(self, data: bytes) -> None:
+        super().write(data)
+        if self.room and self.producer is not None and len(self.value()) > self.room:
+            self.producer.pauseProducing()
+
+
 class Line:
     """A connection to a site, over a transport of memory."""
 
-    def __init__(self, site: ApiSite, address: str = "192.0.2.1") -> None:
-        self.transport = StringTransport(peerAddress=IPv4Address("TCP", address, 40000))
+    def __init__(self, site: ApiSite, address: str = "192.0.2.1", room: int = 0) -> None:
+        """room: bytes that wait for the client to read, beyond which the channel is told to pause; 0 for no end."""
+        self.transport = Narrow(room, IPv4Address("TCP", address, 40000))
         protocol = site.buildProtocol(self.transport.getPeer())
         assert isinstance(protocol, ApiChannel)
         self.protocol = protocol
@@ -226,6 +244,16 @@ class Line:
         data = self.transport.value()
         self.transport.clear()
         return data
+
+    def drained(self) -> bytes:
+        """What is heard when there is room again, which is told afterwards, as a real transport does."""
+        data = self.heard()
+        self.protocol.resumeProducing()
+        return data
+
+    @property
+    def read_from(self) -> bool:
+        return bool(self.transport.producerState == "producing")
 
     @property
     def closed(self) -> bool:

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.web.replies import EVERY_ANSWER
 from meshd.web.site import Bounds
 from tests.web.support import Line, World, basic, named, read_answer, read_answers, request
 
@@ -29,6 +31,7 @@ MALFORMED = {
     "a chunk size that is none": (BEGIN + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
     "a proxy's request": (b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n", 400),
     "a method in lower case, which is another one": (b"get /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    "a method of 33 letters": (b"A" * 33 + b" /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 501),
     "the asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a path that is no UTF-8": (b"GET /%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a NUL in the path": (b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -77,6 +80,8 @@ class RefusalTests(ChannelTestCase):
                 self.assertEqual(answer.status, status)
                 self.assertEqual(list(answer.json), ["__all__" if status == 400 else "detail"])
                 self.assertEqual(answer.one("Connection"), "close")
+                for name in ("Date", *(name for name, _ in EVERY_ANSWER)):
+                    self.assertEqual(len(answer.all(name)), 1, name)
                 line.hang_up()
         self.assertEqual(self.world.door.asked, [])
 
@@ -132,7 +137,7 @@ class RefusalTests(ChannelTestCase):
         """Twisted would answer in HTML, and might show a traceback."""
         self.world.site.resource = None
         line = self.line()
-        line.say(GET)
+        line.say(request("GET", "/nope"))
         answer = read_answer(line.heard())
         self.assertEqual(answer.seen, (500, {"detail": "internal error"}))
         self.assertEqual(len(self.flushLoggedErrors()), 1)
@@ -178,6 +183,95 @@ class KeepAliveTests(ChannelTestCase):
         line = self.line()
         line.say(request("GET", "/healthz", host="a" * 300))
         self.assertEqual(read_answer(line.heard()).status, 200)
+
+
+class UnreadTests(ChannelTestCase):
+    """threats.md, row 17: a client that asks and does not read."""
+
+    DOCUMENT = request("GET", "/api/openapi.json")
+
+    def narrow(self, room: int) -> Line:
+        return Line(self.world.site, room=room)
+
+    def test_what_one_connection_is_owed_is_bounded(self) -> None:
+        """A full buffer and one answer, of a thousand that it asked for; and nothing more is read from it."""
+        line = self.narrow(65_536)
+        line.say(self.DOCUMENT * 1000)
+        line.say(self.DOCUMENT)
+        answers = read_answers(line.heard())
+        self.assertEqual(len(answers), 65_536 // len(answers[0].body) + 1)
+        self.assertFalse(line.read_from)
+
+    def test_who_reads_late_gets_every_answer_in_its_order(self) -> None:
+        """Those of requests that came together, and of one that was cut in two."""
+        line = self.narrow(1000)
+        targets = [f"/{number}" if number % 3 else "/healthz" for number in range(100)]
+        asked = b"".join(request("GET", target) for target in targets)
+        line.say(asked[:-10])
+        line.say(asked[-10:])
+        answers = []
+        while heard := line.drained():
+            self.assertLess(len(heard), 2000)
+            answers += read_answers(heard)
+        self.assertEqual([answer.status for answer in answers], [404 if n % 3 else 200 for n in range(100)])
+        self.assertEqual([each.path for each in self.world.requests.added], targets)
+        self.assertTrue(line.read_from)
+
+    def test_so_does_who_reads_late_what_is_answered_late(self) -> None:
+        """What is read while a request is answered waits behind it, and is not read again until it is wanted."""
+        line = self.narrow(10)
+        self.world.door.waiting = Deferred()
+        line.say(GET * 5 + GET[:30])
+        self.world.door.waiting.callback(None)
+        line.say(GET[30:])
+        for _ in range(6):
+            self.assertFalse(line.read_from)
+            self.assertEqual(read_answer(line.drained()).status, 200)
+        self.assertTrue(line.read_from)
+        self.assertEqual(line.heard(), b"")
+
+    def test_room_that_comes_while_a_request_is_answered_begins_no_other(self) -> None:
+        """One at a time, whatever the transport says meanwhile."""
+        line = self.narrow(0)
+        self.world.door.waiting = waiting = Deferred()
+        line.say(GET + GET)
+        line.protocol.pauseProducing()
+        self.assertFalse(line.read_from)
+        line.protocol.resumeProducing()
+        self.assertEqual(len(self.world.door.asked), 1)
+        waiting.callback(None)
+        self.assertEqual([answer.status for answer in read_answers(line.heard())], [200, 200])
+        self.assertTrue(line.read_from)
+
+    def test_it_is_idle_and_is_closed_for_that(self) -> None:
+        """Not told that its request was slow, as long as the answer before it has not left."""
+        line = self.narrow(10)
+        self.world.door.waiting = Deferred()
+        line.say(GET + GET)
+        self.world.door.waiting.callback(None)
+        self.clock.advance(59.9)
+        self.assertEqual((line.closed, len(read_answers(line.transport.value()))), (False, 1))
+        self.clock.advance(0.2)
+        self.assertTrue(line.closed)
+        self.clock.advance(5)
+        self.assertTrue(line.cut)
+
+    def test_what_was_read_ahead_has_a_heads_time(self) -> None:
+        """Counted from when it is looked at."""
+        line = self.narrow(10)
+        line.say(GET + GET[:30])
+        self.clock.advance(30)
+        self.assertEqual(read_answer(line.drained()).status, 200)
+        self.clock.advance(9.9)
+        self.assertEqual(line.heard(), b"")
+        self.clock.advance(0.2)
+        self.assertEqual(read_answer(line.heard()).status, 408)
+
+    def test_a_connection_that_ends_is_read_from_for_its_goodbye(self) -> None:
+        """Though its last answer fills the buffer: TLS waits for the other side."""
+        line = self.narrow(10)
+        line.say(request("GET", "/healthz", ("Connection", "close")))
+        self.assertEqual((line.closed, line.read_from), (True, True))
 
 
 class DeadlineTests(ChannelTestCase):
@@ -237,8 +331,6 @@ class DeadlineTests(ChannelTestCase):
 
     def test_an_answer_may_take_its_time(self) -> None:
         """While the rules are asked, no deadline of the client's runs."""
-        from twisted.internet.defer import Deferred
-
         waiting: Deferred[None] = Deferred()
         self.world.door.waiting = waiting
         line = self.line()

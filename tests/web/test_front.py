@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.tls import ReloadableTLS
 from meshd.web.app import tls_factory
+from meshd.web.replies import EVERY_ANSWER
 from meshd.web.selfsigned import ensure_certificate
 from tests.web.support import NOON, World, named, read_answer
 
@@ -70,6 +71,8 @@ class FrontTests(SynchronousTestCase):
                 self.front.dataReceived(data)
                 answer = read_answer(transport.value())
                 self.assertEqual((answer.status, answer.one("Location")), (302, location))
+                for name in ("Date", *(name for name, _ in EVERY_ANSWER)):
+                    self.assertEqual(len(answer.all(name)), 1, name)
         self.assertEqual(self.world.door.asked, [])
 
     def test_byte_by_byte_it_is_the_same(self) -> None:

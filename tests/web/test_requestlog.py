@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.web.requestlog import MANY, SECONDS, Answered, RequestLog
+from meshd.web.requestlog import CAP, MANY, SECONDS, Answered, RequestLog
 from tests.web.support import NOON
 
 ONE = Answered(NOON + 0.25, "192.0.2.1", "GET", "/api/proxies/", 200, "jo", 65, 0.00123)
@@ -71,15 +72,52 @@ class RequestLogTests(SynchronousTestCase):
         self.assertEqual((len(self.lines()), len(Path(f"{self.path}.1").read_text().splitlines())), (1, 2))
 
     def test_a_file_that_cannot_be_written_is_said_once(self) -> None:
-        """What was to stand there is given up, and it heals by itself."""
+        """What was to stand there is given up and counted, and it heals by itself."""
+        said = self.said()
         self.path.mkdir()
         for _ in range(3):
             self.log.add(ONE)
             self.log.flush()
         self.path.rmdir()
-        self.log.add(ONE)
+        for _ in range(2):
+            self.log.add(ONE)
+            self.log.flush()
+        self.assertEqual(len(self.lines()), 2)
+        self.assertEqual(len(said), 2)
+        self.assertIn("cannot be written: [Errno 21]", said[0])
+        self.assertIn("is written again; 3 lines are lost", said[1])
+
+    def test_a_part_written(self) -> None:
+        """A disk that becomes full within a line: whole lines stand, the torn one is gone, and it is said."""
+        write, said = os.write, self.said()
+        self.patch(os, "write", lambda fd, data: write(fd, data[: len(data) * 5 // 6]))
+        for number in range(3):
+            self.log.add(ONE._replace(path=f"/{number}"))
         self.log.flush()
-        self.assertEqual(len(self.lines()), 1)
+        self.assertEqual([line["path"] for line in self.lines()], ["/0", "/1"])
+        self.patch(os, "write", write)
+        self.log.add(ONE._replace(path="/3"))
+        self.log.flush()
+        self.assertEqual([line["path"] for line in self.lines()], ["/0", "/1", "/3"])
+        self.assertIn("1 lines are lost", said[-1])
+
+    def test_a_line_is_bounded(self) -> None:
+        """Whatever the client says of itself."""
+        self.log.add(ONE._replace(client="c" * 15_000, method="M" * 15_000, path="/" * 15_000, username="u" * 15_000))
+        self.log.flush()
+        (line,) = self.lines()
+        self.assertEqual({len(line[name]) for name in ("client", "method", "path", "username")}, {CAP})
+
+    def said(self) -> list[str]:
+        """What is said from now on."""
+        events: list[str] = []
+
+        def note(event: LogEvent) -> None:
+            events.append(formatEvent(event))
+
+        globalLogPublisher.addObserver(note)
+        self.addCleanup(globalLogPublisher.removeObserver, note)
+        return events
 
     def test_it_is_private(self) -> None:
         """Names and addresses of customers stand in it."""

@@ -13,6 +13,7 @@ from meshd.model import Refusal
 from meshd.store.interface import Conflict, StoreUnavailable
 from meshd.web.forms import Form, FormError
 from meshd.web.replies import EMPTY, Reply, head_of
+from meshd.web.requestlog import Answered
 from meshd.web.routing import Api, Call, Caller, Who
 from tests.web.support import Line, World, basic, named, read_answer, request, result
 
@@ -54,7 +55,7 @@ class RoutingTestCase(SynchronousTestCase):
         self.api.route("GET", "/api/thing/", Who.ANY, self.thing)
         self.api.route("POST", "/api/thing/", Who.ANY, self.thing)
         self.api.route("POST", "/api/secret/", Who.PASSWORD, self.thing)
-        self.world.site.resource = self.api.resource()
+        self.world.site.api, self.world.site.resource = self.api, self.api.resource()
 
     async def thing(self, caller: Caller, form: Form) -> Reply:
         self.got.append((caller.id, dict(form)))
@@ -310,6 +311,35 @@ class HangUpTests(RoutingTestCase):
         self.assertEqual(read_answer(line.heard()).json, {"done": True})
 
 
+class FaultTests(RoutingTestCase):
+    def test_an_answer_that_was_begun_is_not_given_again(self) -> None:
+        """A fault behind the answer is told in the log, and the connection is cut: the client cannot be told."""
+        for error in (TypeError(), ValueError(), ZeroDivisionError()):
+            with named(error):
+
+                def add(answered: Answered, error: Exception = error) -> None:
+                    raise error
+
+                self.patch(self.world.requests, "add", add)
+                line = Line(self.world.site)
+                line.say(request("GET", "/api/thing/", ("Authorization", basic("jo", "secret"))))
+                self.assertEqual(read_answer(line.heard()).json, {"ok": True})
+                self.assertTrue(line.cut)
+                self.assertEqual(len(self.flushLoggedErrors(type(error))), 1)
+
+    def test_a_field_that_cannot_be_written_is_a_fault_of_ours(self) -> None:
+        """Found before anything is sent."""
+        self.outcome = Reply({}, fields=(("X", "\u20ac"),))
+        self.assertEqual(self.world.get("/api/thing/").status, 500)
+        self.assertEqual(len(self.flushLoggedErrors(UnicodeEncodeError)), 1)
+
+    def test_a_site_whose_paths_are_not_where_they_should_be_fails_loudly(self) -> None:
+        """Rather than search for each."""
+        del self.api.known
+        with self.assertRaises(AttributeError):
+            self.world.get("/api/thing/")
+
+
 class ReplyTests(SynchronousTestCase):
     def test_a_value_cannot_write_fields_of_its_own(self) -> None:
         """Line ends in it become blanks."""
@@ -330,3 +360,9 @@ class ReplyTests(SynchronousTestCase):
         content = Reply({"label": "café", "id": 1}).content()
         self.assertEqual(content, b'{"label": "caf\\u00e9", "id": 1}')
         self.assertEqual(json.loads(content)["label"], "café")
+
+    def test_a_body_of_bytes_is_encoded_already(self) -> None:
+        """What is the same for everyone is encoded once."""
+        content = Reply({"a": 1}).content()
+        self.assertIs(Reply(content).content(), content)
+        self.assertIn(b"Content-Type: application/json\r\n", head_of(Reply(content), 8, b"today", close=False))

@@ -50,6 +50,30 @@ class LogTests(SynchronousTestCase):
         (answered,) = self.world.requests.added
         self.assertEqual(answered.path, "/%0aapi" + "x" * 193)
 
+    def test_a_client_that_hangs_up_leaves_its_line_all_the_same(self) -> None:
+        """A change without a line could not be traced, nor a password be guessed at in the open."""
+        path = "/api/token/create/"
+        for who, status, username in ((basic("jo", "secret"), 200, "jo"), (basic("jo", "wrong"), 401, "")):
+            self.world.door.waiting = Deferred()
+            line = Line(self.world.site)
+            line.say(request("POST", path, ("Authorization", who)))
+            line.hang_up()
+            self.assertEqual(self.world.requests.added, [])
+            self.world.door.waiting.callback(None)
+            expected = Answered(NOON, "192.0.2.1", "POST", path, status, username, 0, 0.0, "client gone")
+            self.assertEqual(self.world.requests.added, [expected])
+            self.world.requests.added.clear()
+
+    def test_so_does_one_that_asks_for_a_path_with_a_name_in_it(self) -> None:
+        """Those are searched for in another way."""
+        self.world.door.waiting = Deferred()
+        line = Line(self.world.site)
+        line.say(request("GET", "/api/geoips/open/", ("Authorization", basic("jo", "secret"))))
+        line.hang_up()
+        self.world.door.waiting.callback(None)
+        (answered,) = self.world.requests.added
+        self.assertEqual((answered.status, answered.username, answered.detail), (200, "jo", "client gone"))
+
     def test_a_refusal_below_the_routes_is_a_line_too(self) -> None:
         """With its reason and nothing of what was sent."""
         line = Line(self.world.site)

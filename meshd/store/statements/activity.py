@@ -17,7 +17,7 @@ COLUMNS = ", ".join(FIELDS)
 ROWS = 50
 """In one statement: of sixteen columns each, below the 999 parameters of some SQLite builds."""
 
-SWEEP = 5_000
+SWEEP = 2_000
 """Rows that are deleted for their age at once: what a long standstill has left goes in several turns."""
 
 
@@ -63,15 +63,18 @@ def _families(account_ids: set[int]) -> Unit[dict[int, int]]:
     return families
 
 
-def page(column: str, id_: int, before: tuple[int, str], limit: int) -> Unit[list[PastExchange]]:
-    """The newest that ended before (time, request); column is `account_id`, or `family_id` for sub-accounts too."""
+def page(column: str, id_: int, before: tuple[int, str], since: int, limit: int) -> Unit[list[PastExchange]]:
+    """The newest that ended before (time, request), and not before since.
+
+    column is `account_id`, or `family_id` for sub-accounts too.
+    """
     rows = yield Statement(
         f"""
         select {COLUMNS} from activity
-        where {column} = :id and (ended, request) < (:ended, :request)
+        where {column} = :id and (ended, request) < (:ended, :request) and ended >= :since
         order by ended desc, request desc limit :limit
         """,
-        {"id": id_, "ended": before[0], "request": before[1], "limit": limit},
+        {"id": id_, "ended": before[0], "request": before[1], "since": since, "limit": limit},
     )
     return [PastExchange(*row) for row in rows]
 
@@ -87,11 +90,16 @@ DROP_OLD = """
 delete from activity where (account_id, ended, request) in (
     select account_id, ended, request from activity where ended < :horizon order by ended limit :limit
 )
+returning account_id
 """
 
 
-def prune(account_ids: Sequence[int], keep: int, horizon: int) -> Unit[None]:
-    """Of each of these accounts only the newest so many (keep) stay; of all, only what ended at that time or later."""
+def prune(account_ids: Sequence[int], keep: int, horizon: int) -> Unit[bool]:
+    """Of each of these accounts only the newest so many (keep) stay; of all, only what ended at that time or later.
+
+    Whether more is left that is too old.
+    """
     for account_id in account_ids:
         yield Statement(KEEP, {"account_id": account_id, "keep": keep})
-    yield Statement(DROP_OLD, {"horizon": horizon, "limit": SWEEP})
+    dropped = yield Statement(DROP_OLD, {"horizon": horizon, "limit": SWEEP})
+    return len(dropped) == SWEEP

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from meshd.model import Standing, Usage, UsageEntry
-from meshd.store.statements import changes, hours
+from meshd.store.statements import changes, series
 from meshd.store.statements.rows import chunks, listed, numbered, placeholders
 from meshd.store.unit import Row, Statement, Unit
 from meshd.usage import period
@@ -88,7 +88,7 @@ def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -
     added = _added(entries)
     before = yield from standings(added, at)
     after = yield from _add_totals(before, added, at)
-    yield from hours.add({standing.account_id for standing in before}, entries, at)
+    yield from series.add({standing.account_id for standing in before}, entries, at)
     for standing in after:
         if _reached_a_limit(standing, added[standing.account_id]):
             yield from changes.publish(standing.account_id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meshd.accounts import allowlists
-from meshd.web.api.fields import LABEL, on_behalf
+from meshd.accounts.validate import LABEL
+from meshd.web.api.fields import on_behalf
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
@@ -31,13 +32,13 @@ class AllowlistRoutes:
     async def ips(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(allowlists.ips, caller.id, username)
+        found = await self._services.accounts.perform(allowlists.ips, caller.actor, username)
         return Reply({"ips": [each.address for each in found]})
 
     async def ip_labels(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(allowlists.ips, caller.id, username)
+        found = await self._services.accounts.perform(allowlists.ips, caller.actor, username)
         return Reply([{"ip": each.address, "label": each.label} for each in found])
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
@@ -48,7 +49,7 @@ class AllowlistRoutes:
             label = field.text("label", LABEL)
         services, plans = self._services, self._services.topology().plans
         added = await services.accounts.perform(
-            allowlists.add_ip, caller.id, username, ip, label, plans=plans, now=services.now()
+            allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=services.now()
         )
         return Reply({"ip": added.address})
 
@@ -57,13 +58,13 @@ class AllowlistRoutes:
             username = on_behalf(field)
             ip = field.text("ip", ADDRESS, required=True)
         services = self._services
-        await services.accounts.perform(allowlists.delete_ip, caller.id, username, ip, now=services.now())
+        await services.accounts.perform(allowlists.delete_ip, caller.actor, username, ip, now=services.now())
         return NO_CONTENT
 
     async def hostnames(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(allowlists.hosts, caller.id, username)
+        found = await self._services.accounts.perform(allowlists.hosts, caller.actor, username)
         return Reply({"domains": [each.hostname for each in found]})
 
     async def add_hostname(self, caller: Caller, form: Form) -> Reply:
@@ -72,7 +73,7 @@ class AllowlistRoutes:
             domain = field.text("domain", HOSTNAME, required=True)
         services, plans = self._services, self._services.topology().plans
         added = await services.accounts.perform(
-            allowlists.add_hostname, caller.id, username, domain, plans=plans, now=services.now()
+            allowlists.add_hostname, caller.actor, username, domain, plans=plans, now=services.now()
         )
         return Reply({"domain": added.hostname})
 
@@ -81,5 +82,5 @@ class AllowlistRoutes:
             username = on_behalf(field)
             domain = field.text("domain", HOSTNAME, required=True)
         services = self._services
-        await services.accounts.perform(allowlists.delete_hostname, caller.id, username, domain, now=services.now())
+        await services.accounts.perform(allowlists.delete_hostname, caller.actor, username, domain, now=services.now())
         return NO_CONTENT

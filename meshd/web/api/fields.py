@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from meshd.accounts.validate import USERNAME
 from meshd.model import GB
 from meshd.web.forms import Reading
 
-USERNAME = 30
-LABEL = 100
 LARGEST = 2**63 - 1
 """What a number may be at most, for both databases."""
 

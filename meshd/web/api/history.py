@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from meshd.accounts import history
+from meshd.accounts.errors import TooMany
 from meshd.accounts.history import Span
 from meshd.model import PastExchange
+from meshd.store.unit import Unit
 from meshd.web.api.fields import on_behalf, stamp
 from meshd.web.api.subaccounts import details
 from meshd.web.forms import Form, Reading
@@ -14,7 +18,10 @@ from meshd.web.replies import Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
-SPANS = {"day": 86_400, "hour": 3600}
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SPANS = {"day": history.DAY, "hour": history.HOUR}
 GROUPINGS = ("account", "token", "total")
 
 PAGE = 50
@@ -28,6 +35,8 @@ _NEWEST = (10**15, "")
 class HistoryRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._asking: set[int] = set()
+        """Accounts whose question the store is answering: these take it longer than others do."""
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/usage/", Who.ANY, self.usage)
@@ -40,13 +49,14 @@ class HistoryRoutes:
             interval = field.choice("interval", tuple(SPANS))
             by = field.choice("by", GROUPINGS)
             since, until = field.moment("since"), field.moment("until")
-        found = await self._services.accounts.perform(
+        found = await self._alone(
+            caller,
             history.series,
-            caller.id,
+            caller.actor,
             username,
             since=since,
             until=until,
-            width=SPANS[interval],
+            span=SPANS[interval],
             by=by,  # type: ignore[arg-type]
             now=self._services.now(),
         )
@@ -67,7 +77,11 @@ class HistoryRoutes:
             username = on_behalf(field)
             limit = field.whole_number("limit", least=1, most=LARGEST_PAGE, default=PAGE)
             before = _cursor(field)
-        found = await self._services.accounts.perform(history.page, caller.id, username, before=before, limit=limit)
+        limits = self._services.topology().limits
+        if not limits.activity_per_account:
+            return Reply({"activity": [], "next": None})
+        since = (self._services.now() - limits.activity_seconds) * 1000
+        found = await self._alone(caller, history.page, caller.actor, username, before=before, since=since, limit=limit)
         last = found.rows[-1][1] if found.more else None
         return Reply(
             {
@@ -75,6 +89,16 @@ class HistoryRoutes:
                 "next": f"{last.ended}-{last.request}" if last else None,
             }
         )
+
+    async def _alone(self, caller: Caller, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """TooMany while the store answers another such question of this account."""
+        if caller.id in self._asking:
+            raise TooMany("one question about usage or activity at a time")
+        self._asking.add(caller.id)
+        try:
+            return await self._services.accounts.perform(unit, *args, **kwargs)
+        finally:
+            self._asking.discard(caller.id)
 
 
 def _span(span: Span, by: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 class DocumentRoutes:
     def __init__(self) -> None:
-        self._reply = Reply(document())
+        self._reply = Reply(Reply(document()).content())  # encoded once: anybody may ask for it
 
     def mount(self, api: Api) -> None:
         api.open("/api/openapi.json", self.told)

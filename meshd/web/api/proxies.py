@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from meshd.accounts import proxies
 from meshd.accounts.errors import NotFound
@@ -33,8 +33,12 @@ class ProxyRoutes:
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         """In the order of authorisation, as the proxy itself knows it.  One that the operator took away is not told."""
+        with form.reading() as field:
+            username = on_behalf(field)
         known, only = self._services.topology().proxies, caller.admission.only
-        names = caller.admission.identity.proxies
+        names: Sequence[str] = caller.admission.identity.proxies
+        if username is not None:  # a sub-account of the caller, whose proxies are the same
+            names = await self._services.accounts.perform(proxies.authorized, caller.actor, username)
         return Reply({"proxies": [known[name].domain for name in names if name in known and name in (only or known)]})
 
     async def add(self, caller: Caller, form: Form) -> Reply:
@@ -45,7 +49,7 @@ class ProxyRoutes:
         services, topology = self._services, self._services.topology()
         host = await services.accounts.perform(
             proxies.authorize,
-            caller.id,
+            caller.actor,
             username,
             proxy,
             known=topology.proxies,
@@ -59,7 +63,7 @@ class ProxyRoutes:
             username = on_behalf(field)
             proxy = field.text("proxy", PROXY, required=True)
         services, known = self._services, self._services.topology().proxies
-        await services.accounts.perform(proxies.revoke, caller.id, username, proxy, known=known, now=services.now())
+        await services.accounts.perform(proxies.revoke, caller.actor, username, proxy, known=known, now=services.now())
         return NO_CONTENT
 
     async def geoips(self, caller: Caller, form: Form) -> Reply:

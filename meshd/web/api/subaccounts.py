@@ -6,18 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from meshd.accounts import subaccounts
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, PASSWORD, USERNAME
 from meshd.model import GB, Identity
-from meshd.web.api.fields import USERNAME, in_gb
+from meshd.web.api.fields import in_gb
 from meshd.web.forms import Form, Reading
 from meshd.web.replies import DONE, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
-
-PASSWORD = 128
-NAME = 20
-EMAIL = 255
-MOST_GB = 10**9
-"""An exabyte, as `accounts.validate` has it."""
 
 Hash = Callable[[str], Awaitable[str]]
 
@@ -39,7 +34,7 @@ class SubAccountRoutes:
 
     async def get(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        found = await services.accounts.perform(subaccounts.details, caller.id, _username(form), at=services.now())
+        found = await services.accounts.perform(subaccounts.details, caller.actor, _username(form), at=services.now())
         return Reply(details(found))
 
     async def create(self, caller: Caller, form: Form) -> Reply:
@@ -51,9 +46,10 @@ class SubAccountRoutes:
         perform, plans = self._services.accounts.perform, self._services.topology().plans
         new = NewAccount(username=username, profile=profile)
         if password:
-            await perform(subaccounts.require_creatable, caller.id, new, plans=plans)
+            await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
             new = NewAccount(username=username, password_hash=await self._hash(password), profile=profile)
-        return Reply(details(await perform(subaccounts.create, caller.id, new, plans=plans, now=self._services.now())))
+        created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._services.now())
+        return Reply(details(created))
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
         """What was not sent stays; a name that was sent empty is removed."""
@@ -64,26 +60,28 @@ class SubAccountRoutes:
         perform = self._services.accounts.perform
         password_hash: str | None = None
         if password:
-            await perform(subaccounts.require_editable, caller.id, username, profile)
+            await perform(subaccounts.require_editable, caller.actor, username, profile)
             password_hash = await self._hash(password)
         edited = await perform(
-            subaccounts.edit, caller.id, username, profile, password_hash=password_hash, at=self._services.now()
+            subaccounts.edit, caller.actor, username, profile, password_hash=password_hash, at=self._services.now()
         )
         return Reply(details(edited))
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        found = await services.accounts.perform(subaccounts.activate, caller.id, _username(form), now=services.now())
+        found = await services.accounts.perform(subaccounts.activate, caller.actor, _username(form), now=services.now())
         return Reply(details(found))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        found = await services.accounts.perform(subaccounts.deactivate, caller.id, _username(form), now=services.now())
+        found = await services.accounts.perform(
+            subaccounts.deactivate, caller.actor, _username(form), now=services.now()
+        )
         return Reply(details(found))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        await services.accounts.perform(subaccounts.delete, caller.id, _username(form), now=services.now())
+        await services.accounts.perform(subaccounts.delete, caller.actor, _username(form), now=services.now())
         return DONE
 
 
@@ -119,7 +117,7 @@ def _profile(field: Reading) -> Profile:
 
 def _limit(field: Reading, name: str, shown: str) -> int | None:
     """Whole GB as bytes, by the name that the document's forms have or by the one that its answers show."""
-    given, other = (field.optional_number(each, least=0, most=MOST_GB) for each in (name, shown))
+    given, other = (field.optional_number(each, least=0, most=MAX_LIMIT // GB) for each in (name, shown))
     if given is not None and other is not None and given != other:
         field.wrong(shown, f"This field and {name} are not the same.")
     chosen = other if given is None else given

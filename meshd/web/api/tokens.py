@@ -9,10 +9,11 @@ import os
 from collections.abc import Callable
 
 from meshd.accounts import tokens
+from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
-from meshd.web.api.fields import LABEL, LARGEST, on_behalf, stamp
+from meshd.web.api.fields import LARGEST, on_behalf, stamp
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
@@ -37,7 +38,7 @@ class TokenRoutes:
     async def listing(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(tokens.listing, caller.id, username)
+        found = await self._services.accounts.perform(tokens.listing, caller.actor, username)
         return Reply({"tokens": [described(token) for token in found]})
 
     async def create(self, caller: Caller, form: Form) -> Reply:
@@ -50,7 +51,7 @@ class TokenRoutes:
         secret = new_token(self._random(TOKEN_BYTES))
         token = await self._services.accounts.perform(
             tokens.create,
-            caller.id,
+            caller.actor,
             username,
             digest=token_digest(secret),
             label=label,
@@ -66,18 +67,18 @@ class TokenRoutes:
     async def activate(self, caller: Caller, form: Form) -> Reply:
         services, plans = self._services, self._services.topology().plans
         token = await services.accounts.perform(
-            tokens.activate, caller.id, *_which(form), plans=plans, now=services.now()
+            tokens.activate, caller.actor, *_which(form), plans=plans, now=services.now()
         )
         return Reply(described(token))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        token = await services.accounts.perform(tokens.deactivate, caller.id, *_which(form), now=services.now())
+        token = await services.accounts.perform(tokens.deactivate, caller.actor, *_which(form), now=services.now())
         return Reply(described(token))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         services = self._services
-        await services.accounts.perform(tokens.delete, caller.id, *_which(form), now=services.now())
+        await services.accounts.perform(tokens.delete, caller.actor, *_which(form), now=services.now())
         return NO_CONTENT
 
 

@@ -29,6 +29,7 @@ HOLDING = {
     "changes",
     "tokens",
     "usage",
+    "usage_days",
     "usage_hours",
 }
 """The tables that have an account's number in them."""

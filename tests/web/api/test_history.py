@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from meshd.model import Account, Exchange, UsageEntry
 from meshd.store.statements import activity, usage
+from meshd.topology import Limits
 from tests.web.api.document import DocumentTestCase
-from tests.web.support import NOON, named
+from tests.web.support import NOON, Line, basic, named, read_answer, request
 
 HOUR = 3600
 DAY = 86_400
@@ -77,8 +80,10 @@ class UsageTests(DocumentTestCase):
             "?since=2026-01-16": [2, 3],
             "?until=2026-01-16": [1],
             "?since=2026-01-16&until=2026-01-17": [2],
-            "?since=2026-01-15T12:00:00&until=2026-01-17T12:00:01": [1, 2, 3],
-            "?since=2026-01-15T12:00:01&until=2026-01-17T12:00:00": [2],
+            "?since=2026-01-15T00:00:00&until=2026-01-17T00:00:01": [1, 2, 3],
+            "?since=2026-01-15T00:00:01&until=2026-01-17T00:00:00": [2],
+            "?interval=hour&since=2026-01-15T12:00:00&until=2026-01-17T12:00:01": [1, 2, 3],
+            "?interval=hour&since=2026-01-15T12:00:01&until=2026-01-17T12:00:00": [2],
             "?since=2020-01-01&until=2020-01-02": [],
         }
         for query, expected in ups.items():
@@ -130,15 +135,31 @@ class UsageTests(DocumentTestCase):
             with named(query):
                 self.assertEqual(self.get(f"/api/usage/?{query}").seen, (400, messages))
 
-    def test_more_rows_than_one_answer_may_have_are_refused(self) -> None:
-        """With what to do about it."""
-        rows = [(self.world.jo.id, hour * HOUR, 0, 1, 1, 1) for hour in range(10_001)]
+    def test_more_than_one_answer_may_tell_is_refused(self) -> None:
+        """Rows of the answer, and rows that would have to be read for it; with what to do about it."""
         connection = self.world.store.file._connection
         assert connection is not None
-        connection.executemany("insert into usage_hours values (?, ?, ?, ?, ?, ?)", rows)
-        answer = self.get("/api/usage/?since=1970-01-01&interval=hour")
-        self.assertEqual((answer.status, list(answer.json)), (400, ["since"]))
-        self.assertEqual(len(self.rows("?since=1970-01-01")), 417)
+        for rows, query in ((10_001, "by=account"), (50_001, "by=total")):
+            hours = [(self.world.jo.id, hour * HOUR, 0, 1, 1, 1) for hour in range(rows)]
+            connection.executemany("insert or ignore into usage_hours values (?, ?, ?, ?, ?, ?)", hours)
+            with named(query):
+                answer = self.get(f"/api/usage/?since=1970-01-01&interval=hour&{query}")
+                self.assertEqual((answer.status, list(answer.json)), (400, ["since"]))
+        self.assertEqual(self.rows("?since=1970-01-01"), [])
+
+    def test_one_question_at_a_time(self) -> None:
+        """429 while another one of the account is with the store; another account's is none of its business."""
+        self.get("/api/proxies/")
+        self.world.store.waiting = waiting = Deferred()
+        first = Line(self.world.site)
+        first.say(request("GET", "/api/usage/", ("Authorization", basic("jo", "secret"))))
+        self.world.store.waiting = None
+        busy = self.get("/api/activity/")
+        self.assertEqual((busy.status, busy.one("Retry-After")), (429, "1"))
+        self.assertEqual(self.get("/api/usage/", who="eve").status, 200)
+        waiting.callback(None)
+        self.assertEqual(read_answer(first.heard()).status, 200)
+        self.assertEqual(self.get("/api/activity/").status, 200)
 
 
 class ActivityTests(DocumentTestCase):
@@ -211,6 +232,17 @@ class ActivityTests(DocumentTestCase):
         self.end(self.world.eve, 2)
         cursor = self.get("/api/activity/?limit=1", who="eve").json["next"]
         self.assertEqual(self.ids(f"?cursor={cursor}"), [])
+
+    def test_what_is_too_old_is_told_no_more(self) -> None:
+        """Whether or not it was cleared yet; with nothing to be kept, nothing is told."""
+        self.end(self.world.jo, 1)
+        self.world.later(self.world.topology.limits.activity_seconds)
+        self.assertEqual(self.ids(), ["r-1"])
+        self.world.later(1)
+        self.assertEqual(self.ids(), [])
+        self.end(self.world.jo, 2, at=self.world.now)
+        self.world.set_topology(limits=Limits(activity_per_account=0))
+        self.assertEqual(self.ids(), [])
 
     def test_what_is_wrong_is_named(self) -> None:
         """Each field, in a 400."""

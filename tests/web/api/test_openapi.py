@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import cache
@@ -14,7 +15,7 @@ from referencing.jsonschema import DRAFT202012
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.web.api import openapi
-from tests.web.support import Answer, World
+from tests.web.support import Answer, World, result
 
 OPEN = {"/healthz", "/readyz", "/api/openapi.json"}
 
@@ -77,6 +78,13 @@ class DocumentTests(SynchronousTestCase):
         """By the specification's own schema."""
         self.assertTrue(document()["openapi"].startswith("3.1"))
         validate(document())
+
+    def test_it_is_encoded_once(self) -> None:
+        """Anybody may ask for it, as often as they like."""
+        routes = openapi.DocumentRoutes()
+        first, second = (result(routes.told()).content() for _ in range(2))
+        self.assertIs(first, second)
+        self.assertEqual(json.loads(first), document())
 
     def test_it_has_exactly_the_paths_that_are_mounted(self) -> None:
         """A route that is not in the document fails here, and so does the reverse."""

@@ -1,0 +1,76 @@
+"""A file that whole lines are appended to: what is torn, by a full disk or a death, never runs into the next line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+
+
+class LineFile:
+    """Opened when it is needed, and anew after a failure.  With "" there is no file, and every line counts as written.
+
+    Nobody else appends to it.  `failed` is told once an outage, `healed` once when it is over.
+    """
+
+    def __init__(self, path: str, failed: Callable[[OSError], None], healed: Callable[[], None]) -> None:
+        self.path = path
+        self.failing = False
+        self._told_failed = failed
+        self._told_healed = healed
+        self._fd = -1
+
+    def open(self) -> None:
+        """OSError where it cannot be appended to: said at a start, not later."""
+        if self.path and self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def reopen(self) -> None:
+        """It was moved away, as log rotation does."""
+        self.close()
+        with suppress(OSError):
+            self.open()
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def append(self, lines: bytes, noted: Callable[[int, int, int], None] | None = None) -> int:
+        """How many of the lines stand in the file now, from the first on.
+
+        noted: told device, inode and size before they are written.
+        """
+        try:
+            whole = self._append(lines, noted)
+        except OSError as error:
+            self._failed(error)
+            return 0
+        if whole < len(lines):
+            self._failed(OSError("only a part was written"))
+        elif self.failing:
+            self.failing = False
+            self._told_healed()
+        return lines.count(b"\n", 0, whole)
+
+    def _append(self, lines: bytes, noted: Callable[[int, int, int], None] | None) -> int:
+        """How many bytes, all of them whole lines."""
+        if not self.path:
+            return len(lines)
+        self.open()
+        status = os.fstat(self._fd)
+        if noted is not None:
+            noted(status.st_dev, status.st_ino, status.st_size)
+        start = b"\n" if status.st_size and os.pread(self._fd, 1, status.st_size - 1) != b"\n" else b""
+        written = max(0, os.write(self._fd, start + lines) - len(start))
+        whole = lines.rfind(b"\n", 0, written) + 1
+        if written > whole:
+            with suppress(OSError):
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - (written - whole))
+        return whole
+
+    def _failed(self, error: OSError) -> None:
+        self.close()
+        if not self.failing:
+            self.failing = True
+            self._told_failed(error)

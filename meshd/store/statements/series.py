@@ -1,0 +1,136 @@
+"""What was used, hour by hour and day by day: an account's own bytes, by token, its sub-accounts' not among them."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from meshd.model import UsageEntry
+from meshd.store.statements.rows import chunks, numbered, placeholders
+from meshd.store.unit import Statement, Unit
+
+NO_TOKEN = 0
+DELETED = -1
+"""In the place of a token: what sub-accounts used that have been deleted since.  Their parent was billed for it."""
+
+Grouping = Literal["total", "account", "token"]
+
+_COLUMNS: dict[Grouping, str] = {
+    "total": f"0, {NO_TOKEN}",
+    "account": f"account_id, case when token_id = {DELETED} then {DELETED} else {NO_TOKEN} end",
+    "token": "account_id, token_id",
+}
+
+
+class Span(NamedTuple):
+    """A length of time with a table of its own."""
+
+    column: str
+    seconds: int
+
+    @property
+    def table(self) -> str:
+        return f"usage_{self.column}s"
+
+
+HOUR = Span("hour", 3600)
+DAY = Span("day", 86_400)
+
+
+class UsageSpan(NamedTuple):
+    """Bytes within one span of time."""
+
+    at: int
+    """Its first second."""
+    account_id: int
+    """0 for all of a family together."""
+    token_id: int
+    """NO_TOKEN, DELETED, or a token's; NO_TOKEN also where tokens are not told apart."""
+    up: int
+    down: int
+    exchanges: int
+
+
+def read(
+    account_id: int, since: int, until: int, *, span: Span, by: Grouping, most: int
+) -> Unit[list[UsageSpan] | None]:
+    """The account and its sub-accounts, the spans that begin in [since, until), oldest first.
+
+    None where more rows (most) of the table would have to be read.
+    """
+    rows = yield Statement(
+        f"""
+        select at, {_COLUMNS[by]}, sum(up), sum(down), sum(exchanges), count(*)
+        from (
+            select {span.column} as at, account_id, token_id, up, down, exchanges from {span.table}
+            where account_id in (select id from accounts where id = :account_id or parent_id = :account_id)
+            and {span.column} >= :since and {span.column} < :until
+            limit :limit
+        ) as found
+        group by 1, 2, 3 order by 1, 2, 3
+        """,
+        {"account_id": account_id, "since": since, "until": until, "limit": most + 1},
+    )
+    if sum(int(row[-1]) for row in rows) > most:
+        return None
+    return [UsageSpan(*map(int, row[:-1])) for row in rows]
+
+
+def add(present: set[int], entries: Iterable[UsageEntry], at: int) -> Unit[None]:
+    """Add to the hour and the day of that time.  present: the accounts and parents that exist."""
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for entry in entries:
+        owner = _owner(entry, present)
+        if owner is not None:
+            cell = sums[owner]
+            cell[0] += entry.up
+            cell[1] += entry.down
+            cell[2] += entry.exchanges
+    for span in (HOUR, DAY):
+        begin = at - at % span.seconds
+        for chunk in chunks(sorted(sums.items())):
+            yield from _add(span, [(account_id, begin, token, *cell) for (account_id, token), cell in chunk])
+
+
+def _add(span: Span, values: list[tuple[int, ...]]) -> Unit[None]:
+    columns = _columns(span)
+    sql = f"insert into {span.table} ({', '.join(columns)}) values {placeholders(columns, len(values))} {_upsert(span)}"
+    yield Statement(sql, numbered(columns, values))
+
+
+def _columns(span: Span) -> tuple[str, ...]:
+    return ("account_id", span.column, "token_id", "up", "down", "exchanges")
+
+
+def _upsert(span: Span) -> str:
+    table = span.table
+    return f"""
+    on conflict (account_id, {span.column}, token_id) do update set
+        up = {table}.up + excluded.up,
+        down = {table}.down + excluded.down,
+        exchanges = {table}.exchanges + excluded.exchanges
+    """
+
+
+def _owner(entry: UsageEntry, present: set[int]) -> tuple[int, int] | None:
+    """Whose span it is; the last bytes of a deleted sub-account are its parent's, as on the bill."""
+    if entry.account_id in present:
+        return entry.account_id, entry.token_id
+    return (entry.parent_id, DELETED) if entry.parent_id in present else None
+
+
+def bequeath(account_id: int, parent_id: int) -> Unit[None]:
+    """Give what a sub-account used, which is about to be deleted, to its parent, as DELETED."""
+    for span in (HOUR, DAY):
+        yield Statement(
+            f"""
+            insert into {span.table} ({", ".join(_columns(span))})
+            select :parent_id, {span.column}, {DELETED}, sum(up), sum(down), sum(exchanges)
+            from {span.table} where account_id = :account_id group by {span.column} order by {span.column}
+            {_upsert(span)}
+            """,
+            {"account_id": account_id, "parent_id": parent_id},
+        )
