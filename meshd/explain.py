@@ -56,8 +56,6 @@ class World:
     resolve: Resolve | None
     """None where names are not to be looked up."""
     now: int
-    retries: int = 0
-    """Other exits that are tried where one has no address of the destination's family."""
 
 
 class Step(NamedTuple):
@@ -232,10 +230,10 @@ class _Walk:
         return None
 
     def _reached(self, here: Sequence[Outlet], addresses: tuple[str, ...]) -> Step:
-        """Whether they are of a family that the exits can leave by; another is tried as often as may be."""
+        """Whether they are of a family that one of the exits can leave by: it is taken then."""
         without = [each for each in here if not of_family(addresses, self._source or _any_source(each.exit))]
         listed = ", ".join(addresses)
-        if len(without) == len(self.ways) or len(without) > self._world.retries:
+        if len(without) == len(self.ways):
             return self._by_some(without, UNREACHABLE, f"{listed}: none of the exit's family")
         return Step("addresses", None, listed)
 

@@ -205,14 +205,14 @@ EXITS = (
         "rack-3 is not there or not up; rack-4 (local 198.51.100.4), the only one",
         "",
     ),
-    ("session-a", (), "rack-4 (local 198.51.100.4), by session a", ""),
+    ("session-a", (), "rack-1 (local 198.51.100.1), by session a", ""),
     (
         "session-a",
-        ("rack-4",),
-        "rack-3 (local 198.51.100.3), by session a, in the place of rack-4, which is drained",
+        ("rack-1",),
+        "rack-3 (local 198.51.100.3), by session a, in the place of rack-1, which is drained",
         "",
     ),
-    ("session-a-strict", ("rack-4",), "rack-4, by session a, is drained", "session-exit-gone"),
+    ("session-a-strict", ("rack-1",), "rack-1, by session a, is drained", "session-exit-gone"),
 )
 
 
@@ -233,7 +233,6 @@ def explained(row: Row) -> Explanation:
         lambda addresses, port: row.own,
         lambda host: NAMES[host],
         NOW,
-        retries=2,
     )
     return explain(question, world)
 

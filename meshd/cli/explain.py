@@ -133,7 +133,6 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
         lambda addresses, port: is_own(own, addresses, port),
         None if args.no_resolve else lambda host: look_up(host, config.dns_servers, topology.timeouts.dns),
         context.now(),
-        topology.limits.exit_retries,
     )
 
 

@@ -72,7 +72,7 @@ def tried(exit_: Exit, host: str, port: int, timeouts: Timeouts, servers: Sequen
 
 def _judge(exit_: Exit, error: BaseException | None) -> None:
     if isinstance(error, DialError):
-        whose = {"exit": "the exit", "destination": "the destination", "either": "the exit or the destination"}
-        raise Refused(f"{exit_.name}: {error.cause} ({whose[error.blame]})")
+        whose = {"exit": "the exit", "destination": "the destination"}
+        raise Refused(f"{exit_.name}: {error.cause} ({whose.get(error.blame, 'the exit or the destination')})")
     if error is not None:
         raise error

@@ -5,7 +5,7 @@ What an exit fails at is written down for those who choose after us.  Who asked 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from meshd.model import Refusal
@@ -13,6 +13,7 @@ from meshd.proxy.ends import Stopped
 from meshd.proxy.exits import NO_EXIT, Choice, Wishes, choose
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.race import DialError, Dialled
+from meshd.topology import Exit
 
 if TYPE_CHECKING:
     from meshd.proxy.plane import DataPlane
@@ -26,7 +27,7 @@ Phase = Callable[[str, float], None]
 class Departure:
     """Of one exchange of an account, through one named proxy."""
 
-    __slots__ = ("_outlet", "_plane", "_proxy", "_trial", "_tried", "choice", "wishes")
+    __slots__ = ("_outlet", "_plane", "_proxy", "_trial", "_unfit", "choice", "wishes")
 
     choice: Choice
     """The exit; once `choose` has found one."""
@@ -35,7 +36,7 @@ class Departure:
         self._plane = plane
         self._proxy = proxy
         self.wishes = wishes
-        self._tried: tuple[Outlet, ...] = ()
+        self._unfit: Unfit | None = None
         self._outlet: Outlet | None = None
         self._trial = False
 
@@ -56,7 +57,7 @@ class Departure:
         pool = plane.pools.of(self._proxy)
         if pool is None:
             return NO_EXIT
-        return choose(pool, self.wishes, plane.chance, now=plane.wheel.now, at=plane.now(), tried=self._tried)
+        return choose(pool, self.wishes, plane.chance, now=plane.wheel.now, at=plane.now(), tried=self._unfit or ())
 
     async def dial(
         self, host: str, port: int, account_id: int, phase: Phase, patience: float, *, tunnel: bool = True
@@ -67,7 +68,8 @@ class Departure:
         """
         plane = self._plane
         end = plane.wheel.now + patience
-        for left in range(plane.topology.limits.exit_retries, -1, -1):
+        left = plane.topology.limits.exit_retries
+        while True:
             seconds = plane.topology.timeouts.connect
             phase(TIMEOUT, min(seconds, max(end - plane.wheel.now, 0.001)) if patience else seconds)
             try:
@@ -75,15 +77,16 @@ class Departure:
             except DialError as error:
                 if not self._another(error.blame, left, error.cause):
                     raise
+                left -= error.blame != "family"
             except Stopped as stop:
                 slow = stop.refusal.reason == TIMEOUT and self.choice.exit.upstream is not None
                 if not slow or not self._another("exit", 0 if patience else left, TIMEOUT):
                     raise
+                left -= 1
             else:
                 if tunnel or self.choice.exit.kind not in {"http", "https"}:
                     self.succeeded()  # the others have been reached, and may yet refuse to serve us
                 return dialled
-        raise AssertionError("the last attempt has ended")
 
     def failed(self, cause: str = "exit-failed") -> None:
         """The exit refused to serve us, after it had been reached."""
@@ -107,7 +110,36 @@ class Departure:
         """Whether there is another exit to try, which is chosen then."""
         if blame == "exit":
             self.failed(cause)
-        if blame == "destination" or not left or self.choice.pinned or self.wishes.strict:
+        if blame == "destination" or self.choice.pinned or self.wishes.strict:
             return False
-        self._tried = (*self._tried, self.choice.outlet)
+        if not left and blame != "family":
+            return False
+        self._unfit = unfit = self._unfit or Unfit()
+        unfit.tried.append(self.choice.outlet)
+        if blame == "family":
+            unfit.family = family(self.choice.exit)
         return self.choose() is None
+
+
+class Unfit(Container[Outlet]):
+    """Exits that will not do for one exchange: those that have failed, and those of a family that its destination has
+    no address of, which costs no attempt.
+    """
+
+    __slots__ = ("family", "tried")
+
+    def __init__(self) -> None:
+        self.tried: list[Outlet] = []
+        self.family = 0
+
+    def __contains__(self, outlet: object) -> bool:
+        if outlet in self.tried:
+            return True
+        return self.family > 0 and isinstance(outlet, Outlet) and family(outlet.exit) == self.family
+
+
+def family(exit_: Exit) -> int:
+    """4 or 6, of the addresses that it leaves by; 0 where it can leave by both, or is another proxy."""
+    if exit_.prefix is not None:
+        return 6
+    return (6 if ":" in exit_.source else 4) if exit_.source else 0

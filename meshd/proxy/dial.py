@@ -94,7 +94,7 @@ class Dialler:
             raise DialError(refusal)
         usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
-            raise DialError(Refusal("unreachable", "no address of the exit's family"), "either")
+            raise DialError(Refusal("unreachable", "no address of the exit's family"), "family")
         return await Race(self._poller, self._clock, usable, port, choice.source).winner()
 
     def unjudged(self) -> Dialler:

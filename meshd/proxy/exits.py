@@ -6,14 +6,14 @@ key that it has moves to another, or, where the client wants that, fails.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
 from meshd.model import Refusal
 from meshd.proxy.outlets import Outlet
-from meshd.proxy.pool import Pool, View, addressed
+from meshd.proxy.pool import Pool, View, addressed, plain, spent
 from meshd.proxy.sticky import Accept, word
 from meshd.selection import NONE, Selection
 from meshd.topology import Exit
@@ -31,6 +31,7 @@ class Wishes:
     prefer: str = ""
     """This exit, or silently any other."""
     avoid: frozenset[str] = frozenset()
+    """Names and addresses, these as `plain` has them."""
     country: str = ""
     """ISO 3166 alpha-2, upper case."""
     session: str = ""
@@ -49,10 +50,11 @@ def joined(wishes: Wishes, selection: Selection) -> Wishes:
     if selection is NONE:
         return wishes
     session = wishes.session or selection.session
+    avoid = wishes.avoid | frozenset(map(plain, selection.avoid)) if selection.avoid else wishes.avoid
     return Wishes(
         ip=wishes.ip or ("" if wishes.prefer else selection.exit),
         prefer=wishes.prefer,
-        avoid=wishes.avoid | selection.avoid,
+        avoid=avoid,
         country=wishes.country or selection.country,
         session=session,
         ttl=wishes.ttl or selection.ttl,
@@ -119,7 +121,7 @@ def choose(
         return chance.getrandbits(64)
 
     for asked in (wishes.ip, wishes.prefer):
-        outlet = view.named(asked) if asked else None
+        outlet = view.named(asked) if asked and plain(asked) not in wishes.avoid else None
         if outlet is not None and ready(outlet):
             pinned = asked is wishes.ip
             source = addressed(outlet.exit, asked, wishes.avoid, at_random)
@@ -153,9 +155,9 @@ def current(session: str, ttl: int, at: float) -> str:
     return f"{session}\0{int(at + word(session) % ttl) // ttl}"
 
 
-def avoided(exit_: Exit, names: Container[str]) -> bool:
-    """Whether it is among those that a client does not want, by name or address."""
-    return exit_.name in names or exit_.address in names
+def avoided(exit_: Exit, names: Collection[str]) -> bool:
+    """Whether it is among those that a client does not want, by name or address, or has no others."""
+    return exit_.name in names or exit_.address in names or spent(exit_, names)
 
 
 def _sticky(view: View, wishes: Wishes, at: float, allowed: Accept, ready: Accept) -> Choice | Refusal:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import cached_property
 from ipaddress import IPv6Address, ip_address
-from itertools import accumulate
+from itertools import accumulate, islice
 from random import Random
 
 from meshd.proxy.outlets import Outlet
@@ -44,10 +44,13 @@ class View:
     def named(self, asked: str) -> Outlet | None:
         """The one of that name or address, or whose prefix has the address in it."""
         found = self._by_name.get(asked)
-        if found is not None or ":" not in asked or not self._prefixes:
+        if found is not None or ":" not in asked:
             return found
         address = _ipv6(asked)
-        return next((each for each in self._prefixes if address is not None and _has(each.exit, address)), None)
+        if address is None:
+            return None
+        inside = (each for each in self._prefixes if _has(each.exit, address))
+        return self._by_name.get(str(address)) or next(inside, None)
 
     def first_drawn(self, chance: Random) -> Outlet | None:
         """One at random; None where it is not as simple as that."""
@@ -179,7 +182,8 @@ class Pools:
 def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[int], int]) -> str:
     """The address to leave by; "" lets the kernel choose, or is the upstream proxy's business.
 
-    asked: what the client pinned; bits: a random number for each try, of 64 bits at least.
+    asked: what the client pinned; avoid: not all that a prefix has; bits: a random number for each try, of 64 bits at
+    least.
     """
     prefix = exit_.prefix
     if prefix is None:
@@ -187,13 +191,31 @@ def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[in
     pinned = _ipv6(asked)
     if pinned is not None and pinned in prefix:
         return str(pinned)
-    address = ""
+    usable = prefix.num_addresses - 1
+    place = 0
     for attempt in range(TRIES):
         # The first address of a subnet is its routers' (RFC 4291, 2.6.1).
-        address = str(prefix[1 + bits(attempt) % (prefix.num_addresses - 1)])
+        place = bits(attempt) % usable
+        address = str(prefix[1 + place])
         if address not in avoid:
-            break
-    return address
+            return address
+    # A small one, of which most is avoided: the next that is not.
+    following = (str(prefix[1 + (place + step) % usable]) for step in range(1, usable))
+    return next(address for address in following if address not in avoid)
+
+
+def spent(exit_: Exit, avoid: Collection[str]) -> bool:
+    """Whether it has no other addresses than those that are to be avoided."""
+    prefix = exit_.prefix
+    if prefix is None or len(avoid) < prefix.num_addresses - 1:
+        return False
+    return all(str(address) in avoid for address in islice(prefix, 1, None))
+
+
+def plain(name: str) -> str:
+    """The name or address, an IPv6 address in its one spelling (RFC 5952)."""
+    address = _ipv6(name) if ":" in name else None
+    return name if address is None else str(address)
 
 
 def _kept(exit_: Exit, known: Mapping[str, Outlet]) -> Outlet:

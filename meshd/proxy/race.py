@@ -40,7 +40,8 @@ _NOT_REACHED = {
 }
 
 
-Blame = Literal["destination", "exit", "either"]
+Blame = Literal["destination", "exit", "either", "family"]
+"""family: the destination has no address that this exit could reach, and another exit may."""
 
 
 class DialError(Exception):

@@ -14,6 +14,7 @@ from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
 from meshd.proxy.exits import NO_WISHES, Wishes
+from meshd.proxy.pool import plain
 
 INTERNAL_HOST = "meshd.internal"
 """Asked for through the proxy, answered by meshd itself."""
@@ -163,7 +164,7 @@ def _wishes_of(
     wishes = Wishes(
         ip=_exit_name(ip),
         prefer=_exit_name(prefer),
-        avoid=frozenset(filter(None, map(_exit_name, (avoid or b"").split(b",")))),
+        avoid=frozenset(plain(name) for name in map(_exit_name, (avoid or b"").split(b",")) if name),
         country=_country(country),
         session=(session or b"").decode("latin-1"),
     )

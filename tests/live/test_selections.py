@@ -118,7 +118,7 @@ class UserNameTests(Live):
     def test_a_session(self) -> None:
         """Stays where it is, as if it were said in the field or before the password; others go elsewhere."""
         places = {}
-        for number in range(8):
+        for number in range(12):
             places[number] = self.seen(f"-country-us-session-s{number}")
             self.assertEqual(self.seen(f"-session-s{number}-Country-US"), places[number])
             self.assertEqual(self.seen("-country-us", "-H", f"X-ProxyMesh-Session: s{number}"), places[number])

@@ -365,3 +365,19 @@ class PrefixTest(SynchronousTestCase):
         self.assertEqual(self.source(Wishes(ip=own)), own)
         self.assertEqual(self.source(Wishes(ip="2001:DB8:1::0:5")), "2001:db8:1::5")
         self.assertNotEqual(self.source(Wishes(session="a", avoid=frozenset({own}))), own)
+
+    def test_an_excluded_address_is_no_pin(self) -> None:
+        """However it is spelled: it is not found, and another one is taken."""
+        for ip in ("2001:db8:1::5", "2001:DB8:1::0:5"):
+            wishes = joined(Wishes(ip=ip), Selection(avoid=frozenset({"2001:DB8:1:0::5"})))
+            choice = asked(wishes, self.pool)
+            assert isinstance(choice, Choice)
+            self.assertEqual((choice.not_found, choice.pinned), (ip, False))
+            self.assertNotEqual(choice.source, "2001:db8:1::5")
+
+    def test_all_excluded(self) -> None:
+        """A small prefix is no exit without an address."""
+        pool = Pool(outlets(Exit("small", "local", prefix=IPv6Network("2001:db8:2::/126"))))
+        every = frozenset(f"2001:db8:2::{number}" for number in (1, 2, 3))
+        for wishes in (Wishes(avoid=every), Wishes(session="a", avoid=every), Wishes(ip="small", avoid=every)):
+            self.assertEqual(asked(wishes, pool), NO_EXIT)

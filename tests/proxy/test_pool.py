@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.rules import served
 from meshd.proxy.outlets import FAILURES, REST, Outlet
-from meshd.proxy.pool import Pool, Pools, View, addressed
+from meshd.proxy.pool import Pool, Pools, View, addressed, plain, spent
 from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Rotation, Topology, UpstreamProxy
 
 EXITS = tuple(Exit(f"e{number}", "direct", country=("DE", "FR", "")[number % 3]) for number in range(60))
@@ -114,11 +114,12 @@ class ViewTests(SynchronousTestCase):
         self.assertIsNone(Pool([]).view(""))
 
     def test_by_name_or_address(self) -> None:
-        """A name comes before an address of the same spelling; an address of a prefix in any spelling."""
+        """A name comes before an address of the same spelling; an IPv6 address in any spelling."""
         for asked, name in (
             ("rack-1", "rack-1"),
             ("198.51.100.1", "rack-1"),
             ("2001:db8::2", "rack-2"),
+            ("2001:DB8:0::2", "rack-2"),
             ("192.0.2.9", "192.0.2.9"),
             ("198.51.100.9", "192.0.2.9"),
             ("2001:db8:6::7", "six"),
@@ -212,3 +213,27 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(addressed(self.SIX, "2001:db8:7::5", (), lambda attempt: 0), "2001:db8:6::1")
         avoided = {"2001:db8:6::1", "2001:db8:6::2"}
         self.assertEqual(addressed(self.SIX, "", avoided, lambda attempt: attempt), "2001:db8:6::3")
+
+    def test_of_a_small_prefix(self) -> None:
+        """An avoided one is not taken though chance finds no other; without any other it is spent."""
+        small = named("small", prefix=IPv6Network("2001:db8:6::/126"))
+        usable = {"2001:db8:6::1", "2001:db8:6::2", "2001:db8:6::3"}
+        for left in usable:
+            for bits in range(3):
+                self.assertEqual(addressed(small, "", usable - {left}, lambda attempt, bits=bits: bits), left)
+            self.assertFalse(spent(small, usable - {left}))
+        self.assertTrue(spent(small, usable))
+        self.assertTrue(spent(small, usable | {"small-2", "2001:db8:6::"}))
+        for other in (self.SIX, named("rack", address="2001:db8:6::1")):
+            self.assertFalse(spent(other, usable), other.name)
+
+    def test_spellings(self) -> None:
+        """An IPv6 address has one, and what is no address stays as it is."""
+        for name, expected in (
+            ("2001:DB8:0:0::5", "2001:db8::5"),
+            ("2001:db8::5", "2001:db8::5"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("Rack-1", "Rack-1"),
+            ("a:b", "a:b"),
+        ):
+            self.assertEqual(plain(name), expected)
