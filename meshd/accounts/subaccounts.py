@@ -66,7 +66,7 @@ def _refuse_in_the_way(subject: Subject, username: str) -> Unit[None]:
         other = yield from accounts.by_username(split.base)
         if other is None or subject.account.id in (other.id, other.parent_id):
             continue
-        if not below(subject.actor, other, change=True):
+        if not (yield from below(subject.actor, other, change=True)):
             raise Taken({"username": ["This username is taken."]})
 
 
