@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import sqlite3
 import sys
 import unittest
 from collections.abc import Mapping
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import LiveDaemon
+from tests.support.daemon import LiveDaemon, until
 from tests.support.manual import ROOT, examples, matches
 from tests.support.origin import RecordingOrigin
 from tests.support.shell import Examples
@@ -47,6 +49,8 @@ class ManualTests(SynchronousTestCase):
         }
         for example in examples((ROOT / name).read_text()):
             commands, shown = (_moved(text, places) for text in example)
+            if "/api/activity/" in commands:
+                until(lambda: _exchanges(daemon) >= 2, "the exchanges in the store")  # it is brought there once a second
             printed = typed.run(commands)
             self.assertTrue(not shown or matches(shown, printed), f"{commands}\nprinted:\n{printed}")
 
@@ -57,6 +61,12 @@ class ManualTests(SynchronousTestCase):
         command.write_text(MESHD)
         command.chmod(0o755)
         return daemon.environ | {"PATH": f"{command.parent}{os.pathsep}{daemon.environ['PATH']}"}
+
+
+def _exchanges(daemon: LiveDaemon) -> int:
+    with contextlib.closing(sqlite3.connect(daemon.data_dir / "meshd.sqlite3")) as database:
+        count: int = database.execute("SELECT count(*) FROM activity").fetchone()[0]
+        return count
 
 
 def _moved(text: str, places: Mapping[str, str]) -> str:
