@@ -50,7 +50,7 @@ class ManualTests(SynchronousTestCase):
         for example in examples((ROOT / name).read_text()):
             commands, shown = (_moved(text, places) for text in example)
             if "/api/activity/" in commands:
-                until(lambda: _exchanges(daemon) >= 2, "the exchanges in the store")  # it is brought there once a second
+                until(lambda: _exchanges(daemon) >= 2, "both in the store")  # they are brought there once a second
             printed = typed.run(commands)
             self.assertTrue(not shown or matches(shown, printed), f"{commands}\nprinted:\n{printed}")
 
