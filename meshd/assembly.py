@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import random
-import resource
-import secrets
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,24 +17,20 @@ from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config, ConfigError, needs_restart
+from meshd.dataplane import accept_tls, data_plane
 from meshd.enforcement import Enforcement
-from meshd.listening import Listener, ListenError, own_listeners
+from meshd.exitbook import ExitBook
+from meshd.exitwatch import ExitWatch, Fresh, tell
+from meshd.listening import Listener, ListenError, Listeners
 from meshd.model import Change, Refusal
-from meshd.proxy.caps import Caps
-from meshd.proxy.destination import OwnListeners
-from meshd.proxy.dial import Dialler
-from meshd.proxy.factory import descriptor_ceiling
-from meshd.proxy.pipes import Pipes
-from meshd.proxy.plane import DataPlane
-from meshd.proxy.poll import Poller
-from meshd.proxy.relay import Relay
-from meshd.proxy.upstream import UpstreamPool
-from meshd.proxy.wheel import Wheel
+from meshd.proxy.exitendpoint import ExitClient
+from meshd.proxy.probes import Probes
 from meshd.resolver import Resolver
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
 from meshd.store.statements import changes
+from meshd.tls import CertificateError, ReloadableTLS
 from meshd.topology import Limits, Topology
 from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
@@ -45,16 +39,12 @@ from meshd.usage.ledger import Ledger
 from meshd.web.app import build_site, tls_factory
 from meshd.web.front import TLSFront
 from meshd.web.requestlog import RequestLog
-from meshd.web.tls import CertificateError
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
 
 CALENDAR_SECONDS = 10.0
 """Between two looks at whether it is past midnight, when tokens expire."""
-
-PIPES = 64
-"""Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
 
 log = Logger()
 
@@ -67,9 +57,6 @@ class Daemon:
         self._reactor = reactor
         self._config = config
         self._reread = reload
-        self._now = now
-        self._own = OwnListeners()
-        self._listeners: list[Listener] = []
         self.store = open_store(reactor, config.store_url)
         self.resolver = Resolver(
             reactor, servers=config.dns_servers, threads=32, timeout=lambda: self.topology.timeouts.dns
@@ -84,7 +71,20 @@ class Daemon:
         journal = Journal(self._journals, now=now)
         self.ledger = Ledger(self.store, journal, reactor, now, self._limits, self.exchanges, self._activity)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
-        self.plane = self._data_plane(config.topology)
+        node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
+        self._exit_book = ExitBook(self.store, reactor, now, lambda: self.plane.pools, node)
+        self.plane = data_plane(
+            reactor,
+            config.topology,
+            now,
+            auth=self.auth,
+            ledger=self.ledger,
+            resolver=self.resolver,
+            own=lambda: self._listeners.own,
+            note_exit=self._exit_book.note,
+        )
+        client = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
+        self._probes = Probes(reactor, self.plane, client.status)
         enforcement = Enforcement(self.auth, self.ledger, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = LoopingCall(lambda: Deferred.fromCoroutine(enforcement.look_at_calendar()))
@@ -96,12 +96,16 @@ class Daemon:
             accounts=self.accounts,
             hasher=hasher,
             topology=lambda: self.topology,
+            countries=self._countries,
             now=now,
             ready=self.ready,
             requests=self._requests,
             available=lambda: not self._feed.away,
         )
+        self._tls: ReloadableTLS | None = None
         self._front: TLSFront | None = None
+        self._listeners = Listeners(reactor, self.plane, lambda: self._front or self.site)
+        self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
 
     @property
     def topology(self) -> Topology:
@@ -121,16 +125,21 @@ class Daemon:
         self._calendar.start(CALENDAR_SECONDS, now=False)
         self.plane.poller.start()
         self.plane.wheel.start()
-        if self._config.api_tls:
-            self._front = tls_factory(self._reactor, self.site, self._config.certificate, self._config.key)
-        self._listeners = await self._open(_wanted(self._config))
-        self._note_listeners()
+        self._start_tls()
+        self.plane.pools.prepare()
+        await self._exit_book.start()
+        self._probes.start()
+        self._exits.start()
+        wanted = _wanted(self._config)
+        await self._listeners.take(wanted, await self._listeners.opened(wanted))
         _quieten_collector()
 
     async def stop(self) -> None:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
         self.plane.draining = True
-        await DeferredList([Deferred.fromCoroutine(listener.close()) for listener in self._listeners])
+        await self._listeners.close()
+        self._exits.stop()
+        await self._probes.stop()
         await self._feed.stop()
         if self._calendar.running:
             self._calendar.stop()
@@ -141,6 +150,7 @@ class Daemon:
         await self.ledger.stop()
         await self._activity.stop()
         await self.auth.stop()
+        await self._exit_book.stop()
         self.plane.wheel.stop()
         self.plane.upstreams.clear()
         self.plane.relay.pipes.close()
@@ -152,24 +162,39 @@ class Daemon:
         """Take the settings anew; a fault in them changes nothing and is logged.  No open tunnel notices."""
         self.exchanges.reopen()
         self._requests.reopen()
+        await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._reload()))
+
+    async def _reload(self) -> None:
         try:
-            config = self._reread()
-            known = {(listener.proxy, listener.endpoint) for listener in self._listeners}
-            opened = await self._open([each for each in _wanted(config) if each not in known])
-            await self._renew_certificate(config, opened)
+            fresh = await self._exits.built(self._reread)
+            wanted = _wanted(fresh.config)
+            opened = await self._listeners.opened(wanted)
+            await self._renew_certificate(fresh.config, opened)
         except (ConfigError, ListenError, CertificateError, OSError) as error:
             log.error("settings were not reloaded: {error}", error=str(error))
             return
-        for key in needs_restart(self._config, config):
+        for key in needs_restart(self._config, fresh.config):
             log.warn("{key} takes a restart to change", key=key)
-        await self._swap(config, opened)
+        self._swap(fresh)
+        await self._listeners.take(wanted, opened)
+        tell(fresh.config)
         log.info("settings reloaded")
+
+    def _start_tls(self) -> None:
+        """One certificate for all that listens.  CertificateError."""
+        config = self._config
+        if config.speaks_tls:
+            self._tls = ReloadableTLS(config.certificate, config.key)
+            if config.api_tls:
+                self._front = tls_factory(self._reactor, self.site, self._tls)
+            if config.proxy_tls:
+                accept_tls(self._reactor, self.plane, self._tls)
 
     async def _renew_certificate(self, config: Config, opened: list[Listener]) -> None:
         """CertificateError, and then what was opened a moment ago is closed again."""
         try:
-            if self._front is not None:
-                self._front.reload(config.certificate, config.key)
+            if self._tls is not None:
+                self._tls.reload(config.certificate, config.key)
         except CertificateError:
             for listener in opened:
                 await listener.close()
@@ -187,66 +212,18 @@ class Daemon:
     def _limits(self) -> Limits:
         return self.topology.limits
 
-    def _data_plane(self, topology: Topology) -> DataPlane:
-        poller = Poller(self._reactor)
-        wheel = Wheel(self._reactor)
-        timeouts = topology.timeouts
-        pipes = Pipes(min(PIPES, _descriptors() // 16))
-        relay = Relay(poller, wheel, pipes, self._later, timeouts.idle, timeouts.half_closed)
-        dialler = Dialler(poller, self.resolver, self._reactor, lambda: self.topology.destinations, lambda: self._own)
-        limits = topology.limits
-        ceiling = limits.connections * 2 or descriptor_ceiling(_descriptors(), limits.descriptor_reserve)
-        return DataPlane(
-            poller=poller,
-            wheel=wheel,
-            relay=relay,
-            dialler=dialler,
-            upstreams=UpstreamPool(poller, wheel),
-            caps=Caps(self._limits, ceiling),
-            auth=self.auth,
-            ledger=self.ledger,
-            topology=topology,
-            now=self._now,
-            draw=random.Random(secrets.randbits(128)).random,  # noqa: S311 (no secret)
-            instance=f"{secrets.token_hex(4)}-",
-        )
+    def _countries(self, proxy: str) -> Mapping[str, int]:
+        pool = self.plane.pools.of(proxy)
+        return pool.countries(self.plane.wheel.now) if pool is not None else {}
 
-    def _later(self, call: Callable[[], None]) -> None:
-        self._reactor.callLater(0, call)
-
-    async def _open(self, wanted: list[tuple[str, str]]) -> list[Listener]:
-        """Listeners for pairs of a proxy's name ("" for the API) and an endpoint; all or none.  ListenError."""
-        opened: list[Listener] = []
-        try:
-            for proxy, endpoint in wanted:
-                if proxy:
-                    opened.append(await Listener.of_proxy(self._reactor, self.plane, proxy, endpoint))
-                else:
-                    opened.append(await Listener.of_api(self._reactor, self._front or self.site, endpoint))
-        except ListenError:
-            for listener in opened:
-                await listener.close()
-            raise
-        return opened
-
-    def _note_listeners(self) -> None:
-        """The API's last: who waits for its line waits for all."""
-        self._own = own_listeners(listener.port for listener in self._listeners)
-        for listener in self._listeners:
-            log.info("{listener} listens", listener=str(listener))
-
-    async def _swap(self, config: Config, opened: list[Listener]) -> None:
-        self._config = config
-        self.plane.topology = topology = config.topology
-        self.plane.relay.idle = topology.timeouts.idle
-        self.plane.relay.half_closed = topology.timeouts.half_closed
-        self.plane.upstreams.clear()
-        wanted = _wanted(config)
-        gone = [each for each in self._listeners if (each.proxy, each.endpoint) not in wanted]
-        self._listeners = [each for each in self._listeners if each not in gone] + opened
-        for listener in gone:
-            await listener.close()
-        self._note_listeners()
+    def _swap(self, fresh: Fresh) -> None:
+        """What begins from now on goes by these settings."""
+        self._config = fresh.config
+        plane, topology = self.plane, fresh.config.topology
+        plane.topology, plane.pools = topology, fresh.pools
+        plane.relay.idle = topology.timeouts.idle
+        plane.relay.half_closed = topology.timeouts.half_closed
+        plane.upstreams.clear()
 
     async def _drain(self) -> None:
         """Until nothing is open, or patience is over: then what is open ends."""
@@ -273,14 +250,6 @@ def _wanted(config: Config) -> list[tuple[str, str]]:
         *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
         *(("", e) for e in config.api_listen),
     ]
-
-
-def _descriptors() -> int:
-    """The soft limit of this process, raised to the hard one first."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def _folder(path: Path) -> Path:

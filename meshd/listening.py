@@ -9,15 +9,17 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.tcp import Port
 from twisted.internet.unix import Port as UnixPort
+from twisted.logger import Logger
 
 from meshd.config.network import tcp_argument
 from meshd.proxy.bridge import BridgeFactory
@@ -141,6 +143,54 @@ class Listener:
         closing = self.port.stopListening()
         if closing is not None:
             await closing
+
+
+class Listeners:
+    """All that clients come to.  A pair is a proxy's name ("" for the API) and an endpoint."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, plane: DataPlane, api: Callable[[], IProtocolFactory]) -> None:
+        self.own = OwnListeners()
+        """What customers must not reach through the proxy."""
+        self._reactor = reactor
+        self._plane = plane
+        self._api = api
+        self._open: list[Listener] = []
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def opened(self, wanted: Sequence[tuple[str, str]]) -> list[Listener]:
+        """New ones for those pairs that have none; all or none.  ListenError."""
+        known = {(each.proxy, each.endpoint) for each in self._open}
+        new: list[Listener] = []
+        try:
+            for proxy, endpoint in wanted:
+                if (proxy, endpoint) in known:
+                    continue
+                if proxy:
+                    new.append(await Listener.of_proxy(self._reactor, self._plane, proxy, endpoint))
+                else:
+                    new.append(await Listener.of_api(self._reactor, self._api(), endpoint))
+        except ListenError:
+            for listener in new:
+                await listener.close()
+            raise
+        return new
+
+    async def take(self, wanted: Sequence[tuple[str, str]], new: Sequence[Listener]) -> None:
+        """From now on these new ones, and those of the others that are wanted still."""
+        gone = [each for each in self._open if (each.proxy, each.endpoint) not in wanted]
+        self._open = [*(each for each in self._open if each not in gone), *new]
+        for listener in gone:
+            await listener.close()
+        self.own = own_listeners(listener.port for listener in self._open)
+        for listener in self._open:  # the API's last: who waits for its line waits for all
+            self.log.info("{listener} listens", listener=str(listener))
+
+    async def close(self) -> None:
+        await DeferredList([Deferred.fromCoroutine(listener.close()) for listener in self._open])
 
 
 def own_listeners(ports: Iterable[IListeningPort]) -> OwnListeners:

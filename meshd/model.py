@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from meshd.selection import Selection
+
 Role = Literal["root", "admin", "viewer", "customer"]
 
 GB = 10**9
@@ -47,6 +49,10 @@ class Token:
     expires_on: str
     """An ISO date, the token valid through that day (UTC); "" for never."""
     created_at: int
+    selection: str = ""
+    """What it asks for where its user does not, in the form of meshd.selection."""
+    proxies: tuple[str, ...] = ()
+    """Names of the proxies that it is for; () for all that its account may use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,31 @@ class Ban:
     until: int
 
 
+class DrainedExit(NamedTuple):
+    """An exit that the operator has taken out: nothing new leaves by it."""
+
+    name: str
+    at: int
+    by: str
+    """As the audit names whoever did it."""
+
+
+class RestingExit(NamedTuple):
+    """An exit that has failed, as one process sees it."""
+
+    node: str
+    """The process: `host:data folder`."""
+    exit: str
+    until: int
+    """When its rest ends and it is tried."""
+    failures: int
+    """In a row."""
+    reason: str
+    """Of the latest one."""
+    at: int
+    """When that was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One line of the change feed: drop what you remember of this account."""
@@ -155,10 +186,12 @@ class Admission:
     """What it was admitted by, never secret: the token's id, the address, the hostname, or the username."""
     token_id: int
     """0 where no token was used."""
-    session: str
-    """The sticky key of the credential's three-part form; "" for none."""
+    selection: Selection
+    """What the credential says of the exit: its user name and its sticky key, else what its token has."""
     consumed: Literal["proxy-authorization", "authorization", ""]
     """The request field that carried the credential."""
+    only: frozenset[str] = frozenset()
+    """Names of the proxies that its token is for; empty for all that the account may use."""
 
     @property
     def account(self) -> Account:

@@ -20,8 +20,8 @@ from meshd.listening import probe
 from meshd.pidfile import PidFile
 from meshd.store.interface import StoreError
 from meshd.store.open import BlockingStore
+from meshd.tls import ReloadableTLS
 from meshd.web.selfsigned import ensure_certificate
-from meshd.web.tls import ReloadableTLS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,12 @@ def prepare(config: Config) -> Prepared:
     """ListenError, CertificateError, FolderInUse, StoreError, OSError."""
     topology = config.topology
     probe([*config.api_listen, *(endpoint for proxy in topology.proxies.values() for endpoint in proxy.listen)])
-    if config.api_tls and not config.self_signed:
+    if config.speaks_tls and not config.self_signed:
         ReloadableTLS(config.certificate, config.key)
     before = _make_folder(config.data_dir)
     pid_file = PidFile(config.data_dir)
     try:
-        if config.api_tls and config.self_signed:
+        if config.speaks_tls and config.self_signed:
             ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
             ReloadableTLS(config.certificate, config.key)
         return Prepared(pid_file, _store(config))

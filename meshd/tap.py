@@ -24,7 +24,7 @@ from meshd.listening import ListenError
 from meshd.pidfile import FolderInUse
 from meshd.preparation import Prepared, announcement, prepare
 from meshd.store.interface import StoreError
-from meshd.web.tls import CertificateError
+from meshd.tls import CertificateError
 
 FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, OSError)
 """What is the operator's to mend: said in one line."""

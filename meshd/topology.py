@@ -8,8 +8,24 @@ from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal
 
-ExitKind = Literal["direct", "local"]
+ExitKind = Literal["direct", "local", "http", "https", "socks5"]
+Rotation = Literal["random", "round-robin", "least-used"]
 Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamProxy:
+    """Another proxy that requests leave through; its credentials go to it and nowhere else."""
+
+    host: str
+    port: int
+    username: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    ca: str = ""
+    """A PEM file that vouches for it, in the place of the system's; of kind `https` alone."""
+    reuse: bool = False
+    """Whether a connection to it, of kind `http` or `https`, may carry several requests with credentials: it reads each
+    of them.  A proxy that only passes on what follows the first would show them to the origin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +35,22 @@ class Exit:
     name: str
     kind: ExitKind
     address: str = ""
-    """The source address of a `local` exit; "" lets the kernel choose."""
+    """The source address of a `local` exit; of an upstream proxy the address that origins see, where the operator
+    knows it; "" lets the kernel choose, or is not known."""
     country: str = ""
     """ISO 3166 alpha-2, upper case; "" for unknown."""
     tags: frozenset[str] = frozenset()
+    weight: int = 1
+    """How many times as often as one of weight 1 it is chosen."""
+    prefix: IPv6Network | None = None
+    """Of a `local` exit in the place of one address: each of its addresses is one to leave by."""
+    upstream: UpstreamProxy | None = None
+    """Of kinds `http`, `https` and `socks5`."""
 
     @property
-    def label(self) -> str:
-        """What `X-ProxyMesh-IP` says of it."""
-        return self.address or self.name
+    def source(self) -> str:
+        """The address that connections are to leave by; "" lets the kernel choose, or is the upstream's business."""
+        return self.address if self.upstream is None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +74,10 @@ class ProxyHost:
     rule: ExitRule
     exits: tuple[Exit, ...]
     """Those that the rule selects, in the file's order."""
+    rotation: Rotation = "random"
+    """How one is chosen for who does not say."""
+    proxy_protocol_from: tuple[Network, ...] = ()
+    """Peers whose connections begin with a PROXY header, which says whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +147,8 @@ class Limits:
     tunnels_per_account: int = 1000
     new_tunnels_per_second: int = 100
     requests_per_second: int = 1000
+    exit_retries: int = 2
+    """Other exits that are tried for a request whose exit has failed before anything was sent."""
     on_limit: Literal["cut", "finish"] = "cut"
     failures: int = 4
     failure_window: int = 600
@@ -140,6 +169,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Probing:
+    """How exits are tried without a customer."""
+
+    url: str = ""
+    """What is asked for through each exit; "" for no probes."""
+    every: float = 60
+    """Seconds within which each exit is tried once."""
+    timeout: float = 10
+    """Seconds that an answer may take."""
+    at_once: int = 16
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that a reload may change while connections stay open."""
 
@@ -152,6 +194,7 @@ class Topology:
     limits: Limits = field(default_factory=Limits)
     proxy_status_on_forwarded: bool = False
     """Whether forwarded responses carry `Proxy-Status` too."""
+    probes: Probing = field(default_factory=Probing)
 
 
 def _plan(name: str, size: int, world: bool) -> Plan:

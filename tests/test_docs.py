@@ -17,7 +17,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.passwords import PasswordHasher
 from meshd.cli.main import parser
-from meshd.config.sections import EXIT, PLAN, PROXY, RULE
+from meshd.config.exits import EXIT
+from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.table import SETTINGS
 from meshd.proxy import destination
 from meshd.proxy.replies import REASONS
@@ -182,7 +183,16 @@ class ReferenceTests(SynchronousTestCase):
             return {}
 
         hasher = PasswordHasher(None)
-        api = build_api(None, auth=None, accounts=None, hasher=hasher, topology=None, now=None, ready=ready)  # type: ignore[arg-type]
+        api = build_api(
+            None,  # type: ignore[arg-type]
+            auth=None,  # type: ignore[arg-type]
+            accounts=None,  # type: ignore[arg-type]
+            hasher=hasher,
+            topology=None,  # type: ignore[arg-type]
+            countries=None,  # type: ignore[arg-type]
+            now=None,  # type: ignore[arg-type]
+            ready=ready,
+        )
         headings = "".join(re.findall(r"^##+ .*$", doc("api.md"), re.MULTILINE))
         shown = {(method, path) for method, path in re.findall(r"`(GET|POST) (/[a-z_./{}]+)`", headings)}
         self.assertEqual(shown, set(api.mounted))

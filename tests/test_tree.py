@@ -15,8 +15,8 @@ MODULE_LINES = 300
 FUNCTION_LINES = 60
 
 LONGER = {
-    "proxy/connection.py": 450,
-    "proxy/forward.py": 365,
+    "proxy/connection.py": 410,
+    "proxy/forward.py": 380,
 }
 """The two paths that are told top to bottom, and the lines that they may have."""
 

@@ -9,6 +9,7 @@ from meshd.accounts.errors import NotFound
 from meshd.accounts.ownership import Operator
 from meshd.auth.secrets import ban_address
 from meshd.model import Ban
+from meshd.selection import stem
 from meshd.store.statements import accounts, audit
 from meshd.store.statements import bans as stored
 from meshd.store.unit import Unit
@@ -22,7 +23,7 @@ def listing(*, limit: int, now: int) -> Unit[list[Ban]]:
 def lift(operator: Operator, address: str, username: str, *, now: int) -> Unit[int]:
     """Lift this name's ban from an address, or with "" every ban from there; how many there were.  NotFound."""
     banned = ban_address(address)
-    lifted = yield from stored.lift(banned, username)
+    lifted = yield from stored.lift(banned, stem(username))
     if lifted == 0:
         raise NotFound(f"{username!r} is not banned from {banned}" if username else f"there is no ban of {banned}")
     account = (yield from accounts.by_username(username)) if username else None

@@ -5,17 +5,21 @@ The secret itself never comes here: a token is created from its digest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, acting, below, managed, refuse_subaccount, subaccount
+from meshd.accounts.proxies import recognised
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Token
+from meshd.selection import read_selection, render
 from meshd.store.statements import accounts
+from meshd.store.statements import proxies as authorizations
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
-from meshd.topology import Plan
+from meshd.topology import Plan, ProxyHost
 
 
 def listing(actor_id: ActorId, username: str | None) -> Unit[list[Token]]:
@@ -33,15 +37,30 @@ def create(
     expires_on: str,
     plans: Mapping[str, Plan],
     now: int,
+    selection: str = "",
+    proxies: Sequence[str] = (),
+    known: Mapping[str, ProxyHost] = MappingProxyType({}),
 ) -> Unit[Token]:
-    """Add a token.  PlanLimitReached, Invalid (fields `label`, `expires_at`), NotYours."""
-    validate.require(label=validate.label(label), expires_at=validate.expiry(expires_on, now))
+    """Add a token.  PlanLimitReached, Invalid (fields `label`, `expires_at`, `selection`, `proxies`), NotYours.
+
+    selection: what it asks for where its user does not; proxies: those that it is for, () for all; known: those that
+    there are.
+    """
+    validate.require(
+        label=validate.label(label),
+        expires_at=validate.expiry(expires_on, now),
+        selection=validate.selection(selection),
+    )
     subject = yield from managed(actor_id, username)
     plan = yield from entitlement.held(subject.account, plans)
     refuse_without_tokens(plan)
     if (yield from stored.count(subject.account.id)) >= plan.bearer_tokens:
         raise PlanLimitReached(f"plan {plan.name} allows {plan.bearer_tokens} bearer tokens an account")
-    token = yield from stored.create(subject.account.id, digest, label, expires_on, now)
+    names = yield from _confined(subject.account, proxies, known)
+    default = render(read_selection(selection))
+    token = yield from stored.create(
+        subject.account.id, digest, label, expires_on, now, selection=default, proxies=names
+    )
     yield from concluded(subject.by, "token.create", subject.account.id, f"token {token.id}", now)
     return token
 
@@ -82,6 +101,18 @@ def refuse_without_tokens(plan: Plan) -> None:
     """PlanLimitReached where the plan has no tokens at all."""
     if plan.bearer_tokens == 0:
         raise PlanLimitReached(f"plan {plan.name} does not support bearer tokens")
+
+
+def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyHost]) -> Unit[list[str]]:
+    """The names of those that are asked for, each once.  Invalid for one that the account may not use."""
+    found: dict[str, None] = {}
+    held = (yield from authorizations.of_account(account.parent_id or account.id)) if asked else []
+    for text in asked:
+        proxy = recognised(text, known)
+        if proxy is None or proxy.name not in held:
+            raise Invalid({"proxies": [f"The account is not authorized for a proxy {text[:100]!r}."]})
+        found[proxy.name] = None
+    return list(found)
 
 
 def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 from meshd.accounts.errors import Invalid
 from meshd.auth.secrets import normal_address
+from meshd.selection import SelectionError, read_selection
 from meshd.topology import Plan
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
@@ -93,6 +94,15 @@ def expiry(text: str, now: int) -> str | None:
     if not is_date(text):
         return "Enter a date as YYYY-MM-DD."
     return None if text >= today(now) else "This day is in the past."
+
+
+def selection(text: str) -> str | None:
+    """What a token asks for where its user does not."""
+    try:
+        read_selection(text)
+    except SelectionError as error:
+        return f"{error}."
+    return None
 
 
 def is_date(text: str) -> bool:

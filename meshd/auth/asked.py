@@ -1,15 +1,19 @@
-"""A credential that somebody presents: what it says, what it is called, how it counts."""
+"""A credential that somebody presents: what it says, what it is called, how it counts, what it asks for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from meshd.auth.bans import name_of_token, name_of_user
+from meshd.auth.bans import MALFORMED, can_be_user, name_of_token, name_of_user
 from meshd.auth.credentials import BasicCredentials, BearerCredentials, Malformed, Reading, read
 from meshd.auth.secrets import ban_address, token_digest
+from meshd.model import Refusal
+from meshd.selection import NONE, Selection, SelectionError, Split, candidates, merged, read_selection
 
 Consumed = Literal["proxy-authorization", "authorization", ""]
+
+_NOBODY = Split("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,15 @@ class TokenAsked:
     consumed: Consumed
     once: bool
     """Whether the same wrong credential within ten seconds counts once."""
+    splits: tuple[Split, ...] = field(repr=False)
+    """The ways to read the user-id, one at least, the longest base first.  It may be the token."""
     digest: bytes
     session: str
+
+    @property
+    def varies(self) -> bool:
+        """Whether the same token may come with other words around it the next time."""
+        return len(self.splits) > 1 or self.session != ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +49,53 @@ class PasswordAsked:
     address: str
     consumed: Consumed
     once: bool
+    splits: tuple[Split, ...]
+    """Those whose base an account may have, in lower case."""
     readings: tuple[Reading, ...]
 
 
 Asked = TokenAsked | PasswordAsked
 
 
-def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, once: bool) -> Asked | None:
-    """None where the field is in no scheme of ours, or cannot be read: nothing was guessed."""
-    address = ban_address(peer)
+def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool = False) -> Asked | None:
+    """None where the field is in no scheme of ours, or cannot be read: nothing was guessed.
+
+    api: whether it was shown to the API, where a user-id says who, and nothing else.
+    """
+    common = ban_address(peer), consumed, not api
     match read(field):
         case Malformed():
             return None
         case BearerCredentials(token):
-            return _token(key, address, consumed, once, Reading("", token))
-        case BasicCredentials() as basic:
-            if (carried := basic.token) is not None:
-                return _token(key, address, consumed, once, carried)
-            return PasswordAsked(key, name_of_user(basic.username), address, consumed, once, basic.passwords)
+            return _token(key, *common, (_NOBODY,), Reading("", token))
+        case BasicCredentials(username, rest) as basic:
+            splits = (Split(username, ""),) if api else tuple(candidates(username))
+            if (carried := BasicCredentials(splits[-1].base, rest).token) is not None:
+                return _token(key, *common, splits, carried)
+            named = tuple(Split(each.base.lower(), each.rest) for each in splits if can_be_user(each.base))
+            return PasswordAsked(key, name_of_user(username), *common, named or (_UNNAMED,), basic.passwords)
 
 
-def _token(key: bytes, address: str, consumed: Consumed, once: bool, carried: Reading) -> TokenAsked:
+def selected(asked: Asked, username: str, session: str, default: str = "") -> Selection | Refusal:
+    """What a right credential asks for.
+
+    username: of the account that it is; session: the sticky key before the password; default: what its token has.
+    """
+    known = (split for split in asked.splits if split.base.lower() == username.lower())
+    base, rest = next(known, asked.splits[-1])
+    try:
+        own = merged(read_selection(rest, len(base) + 1), Selection(session=session) if session else NONE)
+        return merged(own, read_selection(default))
+    except SelectionError as error:
+        return Refusal("bad-selection", str(error))
+
+
+_UNNAMED = Split(MALFORMED, "")
+"""Asked for like any other name, so that it takes as long to find nobody."""
+
+
+def _token(
+    key: bytes, address: str, consumed: Consumed, once: bool, splits: tuple[Split, ...], carried: Reading
+) -> TokenAsked:
     digest = token_digest(carried.secret)
-    return TokenAsked(key, name_of_token(digest), address, consumed, once, digest, carried.session)
+    return TokenAsked(key, name_of_token(digest), address, consumed, once, splits, digest, carried.session)

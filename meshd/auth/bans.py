@@ -4,7 +4,8 @@ The store is what counts: all processes and nodes record failures there, and eac
 second.  A ban has two parts, the peer's address and the name that was tried, so that a stranger can lock nobody out
 elsewhere, nor a neighbour behind the same address.  What a credential is called:
 
-- a username: itself, in lower case;
+- a username: itself, in lower case, without what may be a selection, whichever accounts there are: to vary that is no
+  way around a ban, and tells nothing;
 - a user-id that no account can have: MALFORMED, one name for all of them;
 - a token: `token:` and the beginning of its digest.  Repeating one wrong token bans that token alone, so that the next,
   right one works at once, and a neighbour's; trying many is trying many names, which bans the address ("*").
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 from meshd.auth.recent import Recent
 from meshd.model import Ban
+from meshd.selection import stem
 
 EVERY_NAME = "*"
 MALFORMED = "(malformed)"
@@ -29,7 +31,13 @@ _UNSAVED = 1000
 
 
 def name_of_user(username: str) -> str:
-    return username.lower() if _USERNAME.fullmatch(username) else MALFORMED
+    base = stem(username)
+    return base.lower() if can_be_user(base) else MALFORMED
+
+
+def can_be_user(username: str) -> bool:
+    """Whether an account may be called so."""
+    return _USERNAME.fullmatch(username) is not None
 
 
 def name_of_token(digest: bytes) -> str:

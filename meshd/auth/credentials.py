@@ -6,6 +6,8 @@ key is sticky.  A token of ours may stand in a Basic field too, since most clien
 - as the password, whatever the user-id (a token names its account by itself, and clients fill in anything),
 - as the password of the sticky form (`anything:key:pm_…`),
 - as the user-id, with an empty or ignored password; `pm_…:key:` gives a sticky key.
+
+What a user-id says of the exit (meshd.selection) is read by `asked`, which knows whether it may.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from meshd.auth.secrets import looks_like_token
+from meshd.selection import LONGEST
 
 _TOKEN68 = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 
@@ -98,7 +101,8 @@ def _basic(encoded: bytes) -> BasicCredentials | Malformed:
     except binascii.Error:
         return Malformed()
     username, colon, rest = _text(decoded).partition(":")
-    return BasicCredentials(username, rest) if colon else Malformed()
+    # No account and no client has a longer one, and what is made of a user-id is more than the user-id.
+    return BasicCredentials(username, rest) if colon and len(username) <= LONGEST else Malformed()
 
 
 def _text(raw: bytes) -> str:

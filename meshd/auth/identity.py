@@ -34,6 +34,8 @@ class Verdict:
     """Before this it may still serve while the store is away."""
     open_to: frozenset[str]
     """The proxies that it may use without another thought."""
+    default: str = ""
+    """What its token asks for by itself; "" for none."""
 
 
 class IdentityCache:

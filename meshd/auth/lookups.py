@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from meshd.model import Admission, Ban, Identity, Token
-from meshd.store.statements import addresses, bans, hostnames, identities, tokens
+from meshd.store.statements import accounts, addresses, bans, hostnames, identities, tokens
 from meshd.store.unit import Unit
 
 
@@ -15,6 +16,8 @@ class Found(NamedTuple):
     ban: Ban | None = None
     identity: Identity | None = None
     token: Token | None = None
+    twofold: frozenset[str] | None = None
+    """The usernames, in lower case, that can be read as another one and a selection; None where it was not asked."""
 
 
 class Listed(NamedTuple):
@@ -24,11 +27,15 @@ class Listed(NamedTuple):
     hostname: str
 
 
-def by_name(name: str, address: str, at: int) -> Unit[Found]:
-    """By what bans call a username: `K` and the Kelvin sign are one letter to lower(), but not to us."""
+def by_name(name: str, usernames: Sequence[str], address: str, at: int, *, twofold: bool = False) -> Unit[Found]:
+    """The longest of the usernames that there is.
+
+    name: what bans call all of them; twofold: whether to tell those too.
+    """
     if ban := (yield from bans.find(address, name, at)):
         return Found(ban)
-    return Found(identity=(yield from identities.by_username(name, at)))
+    names = (yield from accounts.twofold()) if twofold else None
+    return Found(identity=(yield from identities.by_usernames(usernames, at)), twofold=names)
 
 
 def by_token(digest: bytes, name: str, address: str, at: int) -> Unit[Found]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import timegm
+from collections.abc import Set
 from datetime import date, timedelta
 
 from meshd.model import Identity, Refusal, Token
@@ -22,16 +23,19 @@ def inactive(identity: Identity) -> Refusal | None:
     return None if active else INACTIVE
 
 
-def may_pass(identity: Identity, proxy: str) -> Refusal | None:
-    """None where it may."""
+def may_pass(identity: Identity, proxy: str, only: Set[str] = frozenset()) -> Refusal | None:
+    """None where it may.  only: the proxies that its token is for; empty for all that the account may use."""
     if refusal := inactive(identity):
         return refusal
-    return None if proxy in identity.proxies else NOT_AUTHORIZED
+    return None if proxy in identity.proxies and (not only or proxy in only) else NOT_AUTHORIZED
 
 
-def open_to(identity: Identity) -> frozenset[str]:
+def open_to(identity: Identity, only: Set[str] = frozenset()) -> frozenset[str]:
     """The proxies that may_pass lets it use."""
-    return frozenset() if inactive(identity) else frozenset(identity.proxies)
+    if inactive(identity):
+        return frozenset()
+    names = frozenset(identity.proxies)
+    return names & only if only else names
 
 
 def banned(seconds: int) -> Refusal:

@@ -54,7 +54,7 @@ class Presence:
                     return UNAVAILABLE
                 await deferLater(self._clock, PAUSE)
             else:
-                return self._judge(admission, present) or self._may_pass(present, proxy)
+                return self._judge(admission, present) or self._may_pass(admission, present, proxy)
 
     def _judge(self, admission: Admission, present: lookups.Present) -> Refusal | None:
         """By what it was admitted by."""
@@ -66,5 +66,5 @@ class Presence:
         changed = admission.source == "password" and not compare_digest(now.encode(), then.encode())
         return INVALID if changed else None
 
-    def _may_pass(self, present: lookups.Present, proxy: str) -> Refusal | None:
-        return may_pass(present.identity, proxy) if present.identity else INVALID
+    def _may_pass(self, admission: Admission, present: lookups.Present, proxy: str) -> Refusal | None:
+        return may_pass(present.identity, proxy, admission.only) if present.identity else INVALID

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth import lookups
-from meshd.auth.asked import Asked, Consumed, asked
+from meshd.auth.asked import Asked, Consumed, TokenAsked, asked
 from meshd.auth.credentials import bearer, own_token
 from meshd.auth.failures import Failures
 from meshd.auth.flights import Crowded, Flights
@@ -29,6 +29,7 @@ from meshd.auth.recent import Recent
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
 from meshd.model import Admission, Change, Refusal
+from meshd.selection import NONE
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Limits
 
@@ -122,7 +123,7 @@ class AuthService:
             if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
                 return refusal
             return inactive(verdict.admission.identity) or verdict.admission
-        question = asked(key, authorization, peer, "authorization", once=False)
+        question = asked(key, authorization, peer, "authorization", api=True)
         if question is None:
             return INVALID
         outcome = self._remembered(question)
@@ -143,6 +144,7 @@ class AuthService:
     def forget(self, change: Change) -> None:
         """An account has changed: it and its sub-accounts are asked for anew, and every "no" is in doubt."""
         self._cache.drop(change.account_id)
+        self._verifier.doubt()
         self._wrong.doubt()
         self._strangers.doubt()
         self._hostnames.forget(change)
@@ -169,7 +171,7 @@ class AuthService:
     def _recall_unseen(
         self, key: bytes, field: bytes, consumed: Consumed, proxy: str, peer: str
     ) -> Admission | Refusal | None:
-        question = asked(key, field, peer, consumed, once=True)
+        question = asked(key, field, peer, consumed)
         if question is None:
             return INVALID
         outcome = self._remembered(question)
@@ -180,14 +182,17 @@ class AuthService:
         return outcome
 
     def _remembered(self, question: Asked) -> Verdict | Refusal | None:
-        """A ban, a verdict, or one that follows from the same password with another sticky key."""
+        """A ban, a verdict, or what follows from the same password with another selection or sticky key."""
         at = self._seconds()
         if refusal := self._failures.banned(question.address, question.name):
             return refusal
         verdict = self._cache.fresh(question.key, at)
-        if verdict is None and (verdict := self._verifier.derive(question, self._cache, at)) is not None:
-            self._cache.put(question.key, verdict)
-        return verdict
+        if verdict is not None:
+            return verdict
+        derived = self._verifier.derive(question, self._cache, at)
+        if isinstance(derived, Verdict):
+            self._remember(question.key, question, derived)
+        return derived
 
     def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | None:
         at = self._seconds()
@@ -210,9 +215,9 @@ class AuthService:
         """The credential that decides; None where the address does."""
         if proxy_authorization is not None:
             key = _key(self._proxy_field, proxy_authorization)
-            return asked(key, proxy_authorization, peer, "proxy-authorization", once=True)
+            return asked(key, proxy_authorization, peer, "proxy-authorization")
         if authorization is not None and own_token(authorization):
-            return asked(_key(self._origin_field, authorization), authorization, peer, "authorization", once=True)
+            return asked(_key(self._origin_field, authorization), authorization, peer, "authorization")
         return None
 
     async def _decide(self, key: Key, question: Asked | None, peer: str) -> tuple[Verdict | Refusal, bool]:
@@ -237,8 +242,13 @@ class AuthService:
             # What was read before a change of this account is not good enough to remember: a tunnel opened by it would
             # have missed that change.
             if self._cache.current(outcome.admission, epoch):
-                self._cache.put(key, outcome)
+                self._remember(key, question, outcome)
                 return outcome
+
+    def _remember(self, key: Key, question: Asked | None, verdict: Verdict) -> None:
+        self._cache.put(key, verdict)
+        if isinstance(question, TokenAsked) and question.varies:
+            self._cache.put(question.digest, verdict)
 
     def _remember_no(self, key: Key, refusal: Refusal) -> None:
         if refusal is INVALID:
@@ -255,7 +265,7 @@ class AuthService:
         if listed is None:
             return REQUIRED
         source, subject = ("hostname", listed.hostname) if listed.hostname else ("address", address)
-        admission = Admission(listed.identity, source, subject, 0, "", "")  # type: ignore[arg-type]
+        admission = Admission(listed.identity, source, subject, 0, NONE, "")  # type: ignore[arg-type]
         return Verdict(admission, "", *self._verifier.life(), open_to(listed.identity))
 
     def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
@@ -263,7 +273,10 @@ class AuthService:
         at = self._seconds()
         verdict = self._cache.stale(key, at)
         if verdict is None and question is not None:
-            verdict = self._verifier.derive(question, self._cache, at, away=True)
+            derived = self._verifier.derive(question, self._cache, at, away=True)
+            if isinstance(derived, Refusal):
+                return derived
+            verdict = derived
         if verdict is not None and self._resolves(verdict, key):
             verdict.until = min(at + PROBE, verdict.last)
             self._cache.put(key, verdict)
@@ -281,4 +294,5 @@ def _key(keyed: Any, field: bytes) -> bytes:
 
 
 def _answer(verdict: Verdict, proxy: str) -> Admission | Refusal:
-    return may_pass(verdict.admission.identity, proxy) or verdict.admission
+    admission = verdict.admission
+    return may_pass(admission.identity, proxy, admission.only) or admission

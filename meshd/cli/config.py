@@ -11,15 +11,22 @@ from meshd.config import settings
 
 def add_to(top: Verbs) -> None:
     verbs = top.noun("config", "the settings of file, environment and flags")
-    verbs.verb("check", check, "whether they are right; the first that is not is named with its place")
+    verbs.verb("check", check, "whether they are right; the first fault, or each wrong line of a list of exits")
     verbs.verb("show", show, "each value and where it came from, secrets masked")
 
 
 def check(context: Context, args: Namespace) -> None:
     config = context.config
     where = str(config.file) if config.file else None
-    proxies = list(config.topology.proxies)
-    context.show({"ok": True, "file": where, "proxies": proxies}, {"settings": f"right ({where or 'no file'})"})
+    proxies, exits = list(config.topology.proxies), len(config.topology.exits)
+    value = {"ok": True, "file": where, "proxies": proxies, "exits": exits, "problems": list(config.problems)}
+    facts = {"settings": f"right ({where or 'no file'})"}
+    if config.exits_from:
+        facts |= {"exits": f"{exits}, of lists {len(config.lists.exits)}", "problems": str(len(config.problems))}
+    context.show(value, facts)
+    if not context.json:
+        for problem in config.problems:
+            context.out.write(f"{problem}\n")
 
 
 def show(context: Context, args: Namespace) -> None:

@@ -23,6 +23,10 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("name", help="the account")
     parser.add_argument("--label", default="", help="up to 100 characters")
     parser.add_argument("--expires", default="", metavar="YYYY-MM-DD", help="the last day on which it is valid (UTC)")
+    parser.add_argument(
+        "--select", default="", metavar="TEXT", help="the exit where its user asks for none: country-us-session-a1"
+    )
+    parser.add_argument("--proxies", default="", metavar="NAME,…", help="the proxies that it is for; else all of these")
     verbs.verb("list", listing, "an account's tokens").add_argument("name", help="the account")
     _add_id(verbs.verb("activate", activate, "let a token be used again"))
     _add_id(verbs.verb("deactivate", deactivate, "put a token out of use"))
@@ -45,6 +49,9 @@ def create(context: Context, args: Namespace) -> None:
         expires_on=args.expires,
         plans=context.plans,
         now=context.now(),
+        selection=args.select,
+        proxies=[each for part in args.proxies.split(",") if (each := part.strip())],
+        known=context.config.topology.proxies,
     )
     context.note("The token is shown this once.")
     context.show(_brief(token) | {"token": secret}, {"token": secret, **_facts(token)})
@@ -52,16 +59,17 @@ def create(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     found = context.run(tokens.listing, context.operator, args.name)
-    context.show_rows(
-        (_brief(token) for token in found),
-        {
-            "ID": lambda row: row["id"],
-            "LABEL": lambda row: row["label"],
-            "ACTIVE": lambda row: "yes" if row["is_active"] else "no",
-            "EXPIRES": lambda row: row["expires_at"] or "never",
-            "CREATED": lambda row: row["created_at"].replace("T", " ").rstrip("Z"),
-        },
-    )
+    columns: dict[str, Callable[[dict[str, Any]], object]] = {
+        "ID": lambda row: row["id"],
+        "LABEL": lambda row: row["label"],
+        "ACTIVE": lambda row: "yes" if row["is_active"] else "no",
+        "EXPIRES": lambda row: row["expires_at"] or "never",
+        "CREATED": lambda row: row["created_at"].replace("T", " ").rstrip("Z"),
+    }
+    if any(map(_beyond, found)):
+        columns["SELECTION"] = lambda row: row.get("selection", "")
+        columns["PROXIES"] = lambda row: ",".join(row.get("proxies", ["all"]))
+    context.show_rows((_brief(token) for token in found), columns)
 
 
 def activate(context: Context, args: Namespace) -> None:
@@ -100,7 +108,14 @@ def _brief(token: Token) -> dict[str, Any]:
         "is_active": token.active,
         "expires_at": token.expires_on or None,
         "created_at": moment(token.created_at),
+        **_beyond(token),
     }
+
+
+def _beyond(token: Token) -> dict[str, Any]:
+    """What few tokens have."""
+    facts = {"selection": token.selection, "proxies": list(token.proxies)}
+    return {name: value for name, value in facts.items() if value}
 
 
 def _facts(token: Token) -> dict[str, object]:
@@ -110,4 +125,5 @@ def _facts(token: Token) -> dict[str, object]:
         "active": "yes" if token.active else "no",
         "expires": token.expires_on or "never",
         "created": human_moment(token.created_at),
+        **{name: value if name == "selection" else ", ".join(value) for name, value in _beyond(token).items()},
     }

@@ -3,8 +3,8 @@
 Or one line that says why not.  Only text is read here; nothing is made, opened for good or connected to.
 """
 
-from meshd.config.build import Config, load, needs_restart
+from meshd.config.build import Config, load, needs_restart, with_lists
 from meshd.config.errors import ConfigError
 from meshd.config.show import settings
 
-__all__ = ["Config", "ConfigError", "load", "needs_restart", "settings"]
+__all__ = ["Config", "ConfigError", "load", "needs_restart", "settings", "with_lists"]

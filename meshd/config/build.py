@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from meshd.config.errors import ConfigError, place
+from meshd.config.exitlists import ExitLists, read_lists
 from meshd.config.files import check_files
 from meshd.config.network import dialable
+from meshd.config.rules import served, unmet
 from meshd.config.sections import Sections, check_listeners
 from meshd.config.sources import DEFAULT, sources
 from meshd.config.table import SETTINGS
-from meshd.topology import DestinationRules, Limits, ProxyHost, Timeouts, Topology
+from meshd.topology import DestinationRules, Exit, Limits, Probing, ProxyHost, Timeouts, Topology
 
 API_PORT = 8443
 
@@ -31,20 +33,34 @@ class Config:
     request_log: Path
     api_listen: tuple[str, ...]
     api_tls: bool
+    proxy_tls: bool
+    """Whether clients of the proxies may come by TLS."""
     api_domain: str
     certificate: Path
     key: Path
     dns_servers: tuple[str, ...]
     """As `host:port`; empty means the system's resolver."""
     hostnames_allow_private: bool
+    exits_from: tuple[Path, ...]
+    """Lists of exits."""
+    own_exits: tuple[Exit, ...]
+    """Those of the settings themselves; the topology has all of them."""
     topology: Topology
     origins: Mapping[str, str]
     """By dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir"; "default", or absent."""
     file: Path | None
+    lists: ExitLists = field(default_factory=ExitLists)
+    problems: tuple[str, ...] = ()
+    """What is wrong with the lists, or because of them, and keeps nothing from starting; a line each."""
 
     @property
     def proxy_status_on_forwarded(self) -> bool:
         return self.topology.proxy_status_on_forwarded
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether a certificate is needed."""
+        return self.api_tls or self.proxy_tls
 
     @property
     def self_signed(self) -> bool:
@@ -65,7 +81,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) 
     for key, value, origin in given.settle():
         settled[key], origins[key] = value, origin
     _check_heads(settled, origins)
-    topology = _topology(Sections(given.file, settled, origins))
+    sections = Sections(given.file, settled, origins)
+    topology = _topology(sections)
     check_listeners(settled["api.listen"], topology.proxies)
     config = Config(
         data_dir=settled["data_dir"],
@@ -74,17 +91,35 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) 
         request_log=settled["log.requests"],
         api_listen=settled["api.listen"],
         api_tls=settled["api.tls"],
+        proxy_tls=settled["proxy.tls"],
         api_domain=settled.get("api.domain") or dialable(settled["api.listen"][0], API_PORT),
         certificate=settled["api.certificate"],
         key=settled["api.key"],
         dns_servers=settled["dns.servers"],
         hostnames_allow_private=settled["hostnames.allow_private"],
+        exits_from=settled["exits_from"],
+        own_exits=sections.exits(),
         topology=topology,
         origins=MappingProxyType(origins),
         file=given.file.path if given.file else None,
     )
     check_files(config)
-    return config
+    return with_lists(config)
+
+
+def with_lists(config: Config) -> Config:
+    """The same settings, and the exits that their lists have now.  ConfigError where a list cannot be used.
+
+    A rule may come to select nothing when a list changes: where there are lists, that is told, and stops nobody.
+    """
+    lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]))
+    exits = (*config.own_exits, *lists.exits)
+    proxies = served(config.topology.proxies, exits)
+    wanting = tuple(unmet(proxies, exits, config.origins))
+    if wanting and not config.exits_from:
+        raise ConfigError(wanting[0])
+    topology = replace(config.topology, exits=exits, proxies=proxies)
+    return replace(config, topology=topology, lists=lists, problems=(*lists.problems, *wanting))
 
 
 def needs_restart(old: Config, new: Config) -> tuple[str, ...]:
@@ -101,16 +136,17 @@ def _check_heads(settled: Mapping[str, Any], origins: Mapping[str, str]) -> None
 
 
 def _topology(sections: Sections) -> Topology:
+    """All but the exits."""
     settled = sections.settled
-    exits = sections.exits()
     return Topology(
-        proxies=sections.proxies(exits),
-        exits=exits,
+        proxies=sections.proxies(),
+        exits=(),
         plans=sections.plans(),
         destinations=_section(DestinationRules, "destinations", settled),
         timeouts=_section(Timeouts, "timeouts", settled),
         limits=_section(Limits, "limits", settled),
         proxy_status_on_forwarded=settled["proxy.status_on_forwarded"],
+        probes=_section(Probing, "probes", settled),
     )
 
 

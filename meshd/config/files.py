@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from meshd.config.errors import ConfigError, place
 from meshd.config.network import password_of, sqlite_file
+from meshd.topology import Exit
 
 if TYPE_CHECKING:
     from meshd.config.build import Config
@@ -28,10 +29,12 @@ def check_files(config: Config) -> None:
 def _check(config: Config) -> None:
     if config.data_dir.exists() and not config.data_dir.is_dir():
         raise _wrong(config, "data_dir", config.data_dir, "is not a folder")
-    if config.api_tls:
+    if config.speaks_tls:
         _check_pair(config)
     if config.file is not None and config.origins["store.url"].startswith("file ") and _has_password(config):
         _check_private(config, "store.url", config.file, "holds a password and")
+    for exit_ in config.own_exits:
+        _check_upstream(config, exit_)
 
 
 def _check_pair(config: Config) -> None:
@@ -45,6 +48,16 @@ def _check_pair(config: Config) -> None:
     if given or config.key.exists():
         _check_readable(config, "api.key", config.key)
         _check_private(config, "api.key", config.key)
+
+
+def _check_upstream(config: Config, exit_: Exit) -> None:
+    proxy = exit_.upstream
+    if proxy is None or config.file is None:
+        return
+    if proxy.password:
+        _check_private(config, f"exits.{exit_.name}.password", config.file, "holds a password and")
+    if proxy.ca:
+        _check_readable(config, f"exits.{exit_.name}.ca", Path(proxy.ca))
 
 
 def _check_readable(config: Config, key: str, path: Path) -> None:

@@ -70,7 +70,8 @@ def choice(*words: str) -> Kind:
             raise ValueError
         return raw
 
-    return Kind(" or ".join(f'"{word}"' for word in words), read)
+    quoted = [f'"{word}"' for word in words]
+    return Kind(f"{', '.join(quoted[:-1])} or {quoted[-1]}", read)
 
 
 def pattern(words: str, expression: str, convert: Callable[[str], str] = str) -> Kind:

@@ -23,7 +23,7 @@ def endpoint(text: str) -> str:
     if match is None or not text.isprintable():
         raise ValueError
     if match["type"] == "ssl":
-        raise ValueError("the API speaks TLS by itself, the proxy none: write tcp:")
+        raise ValueError("TLS is told from plain connections by itself: write tcp:")
     if match["type"] in ("tcp", "tcp4", "tcp6"):
         _port(tcp_argument(text, "port"), lowest=0)
     return text
@@ -102,16 +102,20 @@ def hostname(text: str) -> str:
     return text.lower()
 
 
-def source_address(text: str) -> str:
-    """One address of this machine, as ipaddress prints it."""
-    if "/" in text:
-        raise ValueError("prefixes are not supported by this version")
-    address = ipaddress.ip_address(text)
-    if address.version == 6 and address.ipv4_mapped:
-        raise ValueError(f"write it as {address.ipv4_mapped}")
-    if address.is_unspecified or address.is_multicast or "%" in text:
-        raise ValueError("nothing can be sent from it")
-    return str(address)
+def probe_url(text: str) -> str:
+    """`http` or `https`, a host, perhaps a port, a path and a query; "" for none."""
+    parts = urlsplit(text)
+    if not text:
+        return text
+    if parts.scheme not in ("http", "https") or not parts.hostname or not text.isascii() or not text.isprintable():
+        raise ValueError
+    if parts.username is not None or parts.fragment or " " in text:
+        raise ValueError("it must have no credentials, no fragment and no space")
+    if not _HOSTNAME.fullmatch(parts.hostname):
+        ipaddress.ip_address(parts.hostname)
+    if parts.port == 0:
+        raise ValueError("a port is a number from 1 to 65535")
+    return text
 
 
 def country(text: str) -> str:
@@ -201,8 +205,9 @@ NAMESERVER = text_kind("a name server's address such as 127.0.0.1:53", nameserve
 OPENING = text_kind(
     "a range such as 10.1.0.0/16, or one address and port such as 127.0.0.1:8080 or [::1]:8080", opening
 )
+NETWORK = text_kind("a range such as 10.1.0.0/16, or one address", _range)
 PORTS = Kind('a port such as "80", or a range such as "1024-65535"', ports)
 HOSTNAME = text_kind("a host name", hostname)
-SOURCE_ADDRESS = text_kind("a single IPv4 or IPv6 address", source_address)
 COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country)
+PROBE_URL = text_kind("an http:// or https:// URL", probe_url)
 STORE_URL = Kind("sqlite:///FILE or postgresql://USER@HOST/DATABASE", store_url, secret=True)

@@ -8,11 +8,12 @@ from operator import attrgetter
 from typing import Any
 
 from meshd.config.build import Config
+from meshd.config.exits import where
 from meshd.config.network import masked, opening_text
 from meshd.config.sections import PLAN
 from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
-from meshd.topology import ExitRule, Opening
+from meshd.topology import Exit, ExitRule, Opening
 
 Row = tuple[str, str, str]
 """Key, value, origin."""
@@ -57,11 +58,23 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         yield f"proxies.{proxy.name}.listen", proxy.listen
         yield f"proxies.{proxy.name}.domain", proxy.domain
         yield f"proxies.{proxy.name}.exits", proxy.rule
-    for exit_ in config.topology.exits:
-        for key in ("kind", "address", "country", "tags"):
-            yield f"exits.{exit_.name}.{key}", getattr(exit_, key)
+        yield f"proxies.{proxy.name}.proxy_protocol_from", proxy.proxy_protocol_from
+        yield f"proxies.{proxy.name}.rotation", proxy.rotation
+    for exit_ in config.own_exits:
+        yield from ((f"exits.{exit_.name}.{key}", value) for key, value in _of_exit(exit_))
     for plan in config.topology.plans.values():
         yield from ((f"plans.{plan.name}.{key}", getattr(plan, key)) for key in PLAN)
+
+
+def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:
+    """Of credentials only that there are some."""
+    yield from (("kind", exit_.kind), ("address", where(exit_)), ("country", exit_.country))
+    yield from (("tags", exit_.tags), ("weight", exit_.weight))
+    proxy = exit_.upstream
+    if proxy is not None:
+        yield "upstream", f"[{proxy.host}]:{proxy.port}" if ":" in proxy.host else f"{proxy.host}:{proxy.port}"
+        yield from ((key, "***" if getattr(proxy, key) else "") for key in ("username", "password"))
+        yield "ca", proxy.ca
 
 
 def _rule_text(rule: ExitRule) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, seconds
-from meshd.config.network import AUTHORITY, ENDPOINT, HOSTNAME, NAMESERVER, OPENING, PORTS, STORE_URL
-from meshd.topology import Limits, Timeouts
+from meshd.config.network import AUTHORITY, ENDPOINT, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL, STORE_URL
+from meshd.topology import Limits, Probing, Timeouts
 
 DAY = 86_400
 WEEK = 7 * DAY
@@ -40,6 +40,13 @@ class Setting:
         return "MESHD_" + self.key.upper().replace(".", "_")
 
 
+_PROBES = {
+    "url": (PROBE_URL, "asked for through every exit, to see whether it works; without one there are no probes"),
+    "every": (seconds(1, DAY), "within which each exit is tried once, by each process"),
+    "timeout": (seconds(0.1, 600), "that an answer may take"),
+    "at_once": (number(1, 1000), "probes under way at a time; what cannot be kept up with is late"),
+}
+
 _TIMEOUTS = {
     "head": (seconds(0.1, DAY), "for a request's whole head, however it drips"),
     "connect": (seconds(0.1, DAY), "for connecting to one destination, all its addresses together"),
@@ -64,6 +71,7 @@ _LIMITS = {
     "tunnels_per_account": (number(0, 10**7), "exchanges of one account at a time; 0 for no limit"),
     "new_tunnels_per_second": (number(0, 10**6), "tunnels opened by one account; 0 for no limit"),
     "requests_per_second": (number(0, 10**6), "requests of one account; 0 for no limit"),
+    "exit_retries": (number(0, 20), "other exits that are tried for a request whose exit cannot be reached"),
     "on_limit": (choice("cut", "finish"), "what happens to open exchanges when a byte limit is reached"),
     "failures": (number(1, 1000), "wrong credentials of one name from one address that cause a ban"),
     "failure_window": (number(1, YEAR), "seconds within which they count together"),
@@ -101,6 +109,7 @@ SETTINGS: tuple[Setting, ...] = (
         live=False,
         flag="store",
     ),
+    Setting("exits_from", list_of(PATH), [], "files with lists of exits, read again when they change", "exits_from"),
     Setting("log.exchanges", PATH, "{data_dir}/exchanges.log", "a line for each exchange", "exchange_log", live=False),
     Setting(
         "log.requests", PATH, "{data_dir}/requests.log", "a line for each request to the API", "request_log", live=False
@@ -114,7 +123,13 @@ SETTINGS: tuple[Setting, ...] = (
         flag="api",
     ),
     Setting("api.tls", TRUTH, True, "false where a TLS front of your own stands before it", "api_tls", live=False),
-    Setting("api.certificate", PATH, "{data_dir}/cert.pem", "the API's certificate chain, PEM", "certificate"),
+    Setting(
+        "api.certificate",
+        PATH,
+        "{data_dir}/cert.pem",
+        "the certificate chain of the API and the proxies, PEM",
+        "certificate",
+    ),
     Setting("api.key", PATH, "{data_dir}/key.pem", "its key, PEM, of mode 0640 at most", "key"),
     Setting("api.domain", AUTHORITY, None, "host:port at which people reach the API", "api_domain"),
     Setting(
@@ -126,6 +141,7 @@ SETTINGS: tuple[Setting, ...] = (
         flag="proxy",
     ),
     Setting("proxy.domain", AUTHORITY, None, "host:port of the first proxy, likewise", ""),
+    Setting("proxy.tls", TRUTH, True, "whether clients may come to the proxies by TLS too", "proxy_tls", live=False),
     Setting(
         "proxy.status_on_forwarded",
         TRUTH,
@@ -177,6 +193,7 @@ SETTINGS: tuple[Setting, ...] = (
         "names that are refused, with everything under them",
         "topology.destinations.deny_hosts",
     ),
+    *_bounds("probes", _PROBES, Probing()),
     *_bounds("timeouts", _TIMEOUTS, Timeouts()),
     *_bounds("limits", _LIMITS, Limits()),
 )

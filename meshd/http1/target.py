@@ -28,7 +28,7 @@ class AbsoluteForm:
     """`GET http://host/path`."""
 
     scheme: str
-    """Always "http"."""
+    """Always "http", of which ws:// is another name (RFC 6455, 4.1): some clients ask so for an upgrade."""
     host: str
     """As in AuthorityForm."""
     port: int
@@ -52,20 +52,23 @@ _QUERY = rb"\?[!\"$-~]*"
 
 _AUTHORITY_FORM = re.compile(_HOST + _PORT)
 _ABSOLUTE_FORM = re.compile(
-    rb"(?i:http)://(" + _HOST + rb"(?:" + _PORT + rb")?)((?:" + _PATH + rb")?(?:" + _QUERY + rb")?)"
+    rb"(?i:http|ws)://(" + _HOST + rb"(?:" + _PORT + rb")?)((?:" + _PATH + rb")?(?:" + _QUERY + rb")?)"
 )
 _ANY_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _ONLY_HOST = re.compile(_HOST)
 _HOST_VALUE = re.compile(rb"(?:" + _HOST + rb"(?::[0-9]{0,5})?)?")
 
-_OTHER_SCHEMES = {b"https": "an https:// target has to come through CONNECT"}
+_OTHER_SCHEMES = {
+    b"https": "an https:// target has to come through CONNECT",
+    b"wss": "a wss:// target has to come through CONNECT",
+}
 
 LONGEST_NAME = 253
 """RFC 1035 2.3.4, less the length byte and the root."""
 
 
 def read_target(method: bytes, target: bytes) -> Target:
-    """What the request is for.  BadMessage: 400 for any other form or spelling, 501 for a scheme other than http."""
+    """What the request is for.  BadMessage: 400 for any other form or spelling, 501 for a scheme but http and ws."""
     if method == b"CONNECT":
         match = _AUTHORITY_FORM.fullmatch(target)
         if match is None:
@@ -120,7 +123,7 @@ def _why_no_absolute_form(target: bytes) -> BadMessage:
     scheme = _ANY_SCHEME.fullmatch(target)
     if scheme is None:
         return BadMessage(400, WHAT_THIS_PORT_IS if target[:1] in (b"/", b"*") else "the target is no absolute URL")
-    if scheme[1].lower() != b"http":
+    if scheme[1].lower() not in (b"http", b"ws"):
         return BadMessage(501, _OTHER_SCHEMES.get(scheme[1].lower(), "only http:// targets are forwarded"))
     authority = re.split(rb"[/?#]", scheme[2], maxsplit=1)[0]
     if not _ABSOLUTE_FORM.fullmatch(b"http://" + authority):

@@ -135,3 +135,65 @@ class Caps:
             bucket.tunnels = min(limits.new_tunnels_per_second, bucket.tunnels + passed * limits.new_tunnels_per_second)
             bucket.requests = min(limits.requests_per_second, bucket.requests + passed * limits.requests_per_second)
         return bucket
+
+
+class Place:
+    """What one client takes of the bounds, from its arrival on."""
+
+    __slots__ = ("_address", "_caps", "_client", "_lingers", "account_id", "known")
+
+    def __init__(self, caps: Caps, client: Unknown, address: str) -> None:
+        self._caps = caps
+        self._client: Unknown | None = client
+        self._address = address
+        self._lingers = False
+        self.known = False
+        """Whether it was admitted once."""
+        self.account_id = 0
+        """The account that it counts as one of."""
+        caps.arrived(client, address)
+
+    def move(self, address: str) -> None:
+        """It comes from there, and has just arrived."""
+        client = self._leave_the_unknown()
+        self._address = address
+        self._caps.arrived(client, address)
+
+    def linger(self) -> bool:
+        """Whether it may go on waiting unknown, as one of the few of its address that may."""
+        if not self._lingers:
+            self._lingers = self._caps.linger(self._address)
+        return self._lingers
+
+    def admitted(self) -> None:
+        """Known from now on: it counts no more among the unknown."""
+        if not self.known:
+            self.known = True
+            self._leave_the_unknown()
+            self._client = None
+
+    def hold(self, account_id: int) -> bool:
+        """Count it as that account's, and no more as another's, if it may have one more."""
+        if account_id == self.account_id:
+            return True
+        if not self._caps.hold(account_id):
+            return False
+        if self.account_id:
+            self._caps.let_go(self.account_id)
+        self.account_id = account_id
+        return True
+
+    def leave(self) -> None:
+        """It is gone."""
+        self.admitted()
+        if self.account_id:
+            self._caps.let_go(self.account_id)
+
+    def _leave_the_unknown(self) -> Unknown:
+        client = self._client
+        assert client is not None
+        self._caps.known(client, self._address)
+        if self._lingers:
+            self._caps.linger_no_more(self._address)
+            self._lingers = False
+        return client

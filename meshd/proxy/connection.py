@@ -1,6 +1,6 @@
 """A client's connection: the path of an exchange, read top to bottom.
 
-    head → request → who is asking → may it pass → which exit → tunnel, or forward → one log line
+    what it speaks → request → who is asking → may it pass → which exit → tunnel, or forward → one log line
 
 A "no" is a `Refusal`, answered from the table in `replies`; what could not be done is an exception, turned into one at
 the end of the exchange, the only place here that catches everything.
@@ -8,23 +8,25 @@ the end of the exchange, the only place here that catches everything.
 
 from __future__ import annotations
 
-import json
-
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from meshd.http1.errors import BadMessage
-from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
-from meshd.proxy.caps import GRACE
-from meshd.proxy.dial import DialError
-from meshd.proxy.exits import Choice, Wishes, choose
-from meshd.proxy.forward import ClientGone, Forwarding, Stopped
+from meshd.proxy.caps import GRACE, Place
+from meshd.proxy.departure import Departure
+from meshd.proxy.ends import ClientGone, Stopped
+from meshd.proxy.exits import joined
+from meshd.proxy.forward import Forwarding
+from meshd.proxy.internal import facts
+from meshd.proxy.opening import met
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.race import DialError
 from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
+from meshd.proxy.speech import HttpSpeech, Speech
 from meshd.proxy.task import Task
 from meshd.proxy.wire import Watcher, Wire
 from meshd.usage.meter import Meter
@@ -43,19 +45,17 @@ class ClientConnection(Watcher):
     __slots__ = (
         "_answering",
         "_cut",
-        "_grace",
-        "_holder",
-        "_known",
-        "_last",
-        "_method",
+        "_met",
         "_phase",
         "_plane",
-        "_proxy",
         "_seconds",
         "buffer",
         "deadline",
+        "place",
+        "proxy",
         "record",
         "slot",
+        "speech",
         "task",
         "wire",
     )
@@ -63,7 +63,7 @@ class ClientConnection(Watcher):
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
         self._plane = plane
-        self._proxy = proxy
+        self.proxy = proxy
         self.wire = wire
         self.buffer = b""
         """Received and not yet understood; READ_SIZE and an unfinished head at most."""
@@ -71,12 +71,10 @@ class ClientConnection(Watcher):
         self.slot = 0
         self._phase = "grace"
         self._seconds = 0.0
-        self._known = False
-        self._holder = 0
-        """The account that it counts as one of."""
-        self._grace = True
-        self._last: ProxyRequest | None = None
-        self._method = b""
+        self._met = False
+        """Whether its first bytes have said what it speaks."""
+        self.speech: Speech | None = HttpSpeech(self, plane)
+        """None while it could not hear us."""
         self._cut: Refusal | None = None
         self._answering = False
         self.record: Record | None = None
@@ -86,7 +84,7 @@ class ClientConnection(Watcher):
     def begin(self) -> None:
         """Read what has come with the connection already."""
         self._plane.connections.add(self)
-        self._plane.caps.arrived(self, self.wire.peer)
+        self.place = Place(self._plane.caps, self, self.wire.peer)
         self.phase("grace", GRACE)
         self.wire.watcher = self
         self.task.resume()
@@ -102,11 +100,15 @@ class ClientConnection(Watcher):
         """One request and its answer; whether the connection serves another."""
         self._answering = False
         self._cut = None
-        self._method = b""
         self.record = None
         request: ProxyRequest | None = None
         try:
-            request = await self._read_request()
+            if not self._met:
+                if not await met(self, self._plane):
+                    return False
+                self._met = True
+            assert self.speech is not None
+            request = await self.speech.read()
             if request is None:
                 return False
             self.record = record = self._new_record()
@@ -127,63 +129,19 @@ class ClientConnection(Watcher):
             return await self._refuse(Refusal("internal", f"id {record.id}"), request)
 
     def _new_record(self) -> Record:
-        return Record(self._plane, self._proxy, self.wire.peer)
-
-    async def _read_request(self) -> ProxyRequest | None:
-        """The next request; None where the client has left between two.  BadMessage."""
-        plane = self._plane
-        limits = plane.topology.limits
-        if self._known and not self.buffer:
-            self.phase("kept", plane.topology.timeouts.keep_alive)
-            if not await self._receive():
-                return None
-            if self._last is not None:
-                again = self._last.repeated(self.buffer, limits.request_line_bytes)
-                if again is not None:
-                    self.buffer = b""
-                    self._last, self._method = again, again.method
-                    return again
-        elif self._last is not None and not self.buffer:
-            self.phase("kept", plane.topology.timeouts.head)  # it was told who may ask, and may yet say who it is
-        bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
-        seen = 0
-        while (head := read_request(self.buffer, bounds, seen) if self.buffer else None) is None:
-            seen = len(self.buffer)
-            if self._known and self._phase != "head-timeout":
-                self.phase("head-timeout", plane.topology.timeouts.head)
-            if not await self._receive():
-                return None
-        received, self.buffer = self.buffer, self.buffer[head.size :]
-        self._method = head.method
-        self._last = request = ProxyRequest.from_head(head, received)
-        return request
-
-    async def _receive(self) -> bool:
-        """More bytes of the client; False where it has left."""
-        try:
-            data = await self.wire.receive()
-        except OSError:
-            return False
-        self.buffer = self.buffer + data if self.buffer else data
-        return bool(data)
+        return Record(self._plane, self.proxy, self.wire.peer)
 
     async def _admit(self, request: ProxyRequest) -> Admission | Refusal:
-        """Who is asking, decided anew for every request of a kept connection."""
+        """Who is asking, decided anew for every request of a kept connection, and whether he may begin another."""
         said = request.said
         plane = self._plane
-        asked = self._proxy, self.wire.peer, said.proxy_authorization, said.authorization
-        admission = plane.auth.recall(*asked)
-        if admission is None:
-            self.phase("auth-unavailable", plane.topology.timeouts.first_byte)
-            admission = await Deferred.fromCoroutine(plane.auth.admit(*asked))
+        admission = await self.who(said.proxy_authorization, said.authorization)
         if isinstance(admission, Refusal):
             return admission
-        if not self._known:
-            self._authenticated()
         if self.record is not None:
             self.record.admitted(admission)
         account_id = admission.identity.account.id
-        if account_id != self._holder and not self._held_by(account_id):
+        if not self.place.hold(account_id):
             request.keep = False
             return Refusal("rate-tunnels", "too many connections", retry_after=1)
         open_now = plane.ledger.tunnels(account_id)
@@ -196,15 +154,16 @@ class ClientConnection(Watcher):
         meter = self._plane.ledger.open(admission, self._stopped)
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
-        meter.proxy = self._proxy
+        meter.proxy = self.proxy
         record.meter = meter
-        choice = self._choose(request, admission)
-        if choice is None:
-            return await self._refuse(Refusal("no-exit"), request)
+        record.departure = departure = self._departure(request, admission)
+        refusal = departure.choose()
+        if refusal is not None:
+            return await self._refuse(refusal, request)
         if request.is_tunnel:
-            return await self._tunnel(request, choice, record, meter)
+            return await self._tunnel(request, departure, record, meter)
         forwarding = Forwarding(self._plane, self, request, admission)
-        upstream = await forwarding.run(meter, choice, record)
+        upstream = await forwarding.run(meter, departure, record)
         if upstream is not None:
             try:
                 return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
@@ -216,21 +175,21 @@ class ClientConnection(Watcher):
             await self._let_it_read()
         return request.keep and forwarding.uploaded
 
-    async def _tunnel(self, request: ProxyRequest, choice: Choice, record: Record, meter: Meter) -> bool:
+    async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
         """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
         plane = self._plane
-        timeout = plane.topology.timeouts.connect
-        self.phase("connection-timeout", min(timeout, request.timeout) if request.timeout else timeout)
         target = request.target
-        dialled = await plane.dialler.dial(target.host, target.port, choice.exit, self._holder)
+        dialled = await departure.dial(target.host, target.port, self.place.account_id, self.phase, request.timeout)
+        choice = departure.choice
         record.exit = label = choice.label(request.wishes, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
             meter.sent_up(request.size)
             self.begin_answer(200)
-            await self.deliver(replies.established(label, choice.not_found, record.id))
-            return self._become_tunnel(record, meter, origin, b"")
+            assert self.speech is not None
+            await self.deliver(self.speech.established(label, choice, dialled.source, record.id))
+            return self._become_tunnel(record, meter, origin, dialled.early)
         except BaseException:
             origin.close()
             raise
@@ -252,31 +211,59 @@ class ClientConnection(Watcher):
 
     async def _answer_internal(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """What meshd would do, told by meshd itself; unbilled."""
-        choice = self._choose(request, admission)
-        facts = {
-            "account": admission.account.username,
-            "proxy": self._proxy,
-            "exit": choice.exit.label if choice else None,
-            "client": self.wire.peer,
-        }
+        choice = self._departure(request, admission).preview()
         keep = request.keep and not request.has_body
         self.begin_answer(200)
-        body = json.dumps(facts).encode() + b"\n"
+        body = facts(request, admission, self.proxy, choice, self.wire.peer)
         try:
             await self.wire.send(replies.internal(body, record.id, keep=keep, with_body=request.method != b"HEAD"))
         except OSError:
             raise ClientGone from None
         return self._end("", keep)
 
-    def _choose(self, request: ProxyRequest, admission: Admission) -> Choice | None:
-        """The exit, by the request's wishes and the credential's sticky key."""
-        wishes = request.wishes
-        if admission.session and not wishes.session:
-            request.wishes = wishes = Wishes(wishes.ip, wishes.prefer, wishes.avoid, wishes.country, admission.session)
-        proxy = self._plane.topology.proxies.get(self._proxy)
-        return choose(proxy.exits, wishes, self._plane.draw()) if proxy else None
+    def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
+        """By the request's wishes and what the credential says."""
+        request.wishes = wishes = joined(request.wishes, admission.selection)
+        return Departure(self._plane, self.proxy, wishes)
 
-    # What forwarding asks of us
+    # What a speech asks of us, and forwarding
+
+    async def receive(self) -> bool:
+        """More bytes of the client; False where it has left."""
+        try:
+            data = await self.wire.receive()
+        except OSError:
+            return False
+        self.buffer = self.buffer + data if self.buffer else data
+        return bool(data)
+
+    async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
+        """Who is asking; from memory, if possible.  Once admitted, it is one of the unknown no more."""
+        plane = self._plane
+        asked = self.proxy, self.wire.peer, proxy_authorization, authorization
+        admission = plane.auth.recall(*asked)
+        if admission is None:
+            self.phase("auth-unavailable", plane.topology.timeouts.first_byte)
+            admission = await Deferred.fromCoroutine(plane.auth.admit(*asked))
+        if not self.place.known and not isinstance(admission, Refusal):
+            self.place.admitted()
+        return admission
+
+    def expect_head(self) -> None:
+        """Once it is known, a request may take its time anew; said again, it takes no longer."""
+        if self.place.known and self._phase != "head-timeout":
+            self.phase("head-timeout", self._plane.topology.timeouts.head)
+
+    def came_from(self, address: str) -> None:
+        """The client's own address, where the peer's is that of a proxy before us: it is counted as that one's."""
+        self.wire.peer = address
+        self.place.move(address)
+        self.phase("grace", GRACE)
+
+    def swap(self, wire: Wire) -> None:
+        """From now on it is this one that the client is heard by."""
+        self.wire = wire
+        wire.watcher = self
 
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
@@ -330,13 +317,12 @@ class ClientConnection(Watcher):
             return False  # it was being refused already
         row = replies.REASONS[refusal.reason]
         keep = row.status < 500 and row.status != 408 and request is not None and request.keep and not request.has_body
-        if keep and not self._known and self._grace:
+        if keep and not self.place.known:
             # It has shown nothing and may try again: from now on it is one of the few of its address that may.
-            keep = self._plane.caps.linger(self.wire.peer)
-            self._grace = not keep
+            keep = self.place.linger()
         record.status = row.status
         self._end(refusal.reason, keep)
-        answer = replies.refusal(refusal, record.id, keep=keep, with_body=self._method != b"HEAD")
+        answer = self.speech.refusal(refusal, record.id, keep=keep) if self.speech is not None else b""
         self.phase("kept", LINGER_SECONDS)
         try:
             await self.wire.send(answer)
@@ -380,13 +366,11 @@ class ClientConnection(Watcher):
     def expired(self) -> None:
         """The present phase took too long."""
         if self._phase == "grace":
-            self._grace = False
-            if self._plane.caps.linger(self.wire.peer):
+            if self.place.linger():
                 self.phase("head-timeout", max(self._plane.topology.timeouts.head - GRACE, 0.1))
                 return
-            self._grace = True
             self._phase = "head-timeout"
-        if self._phase == "kept" or (self._phase == "head-timeout" and self._known and not self.buffer):
+        if self._phase == "kept" or (self._phase == "head-timeout" and self.place.known and not self.buffer):
             self.task.throw(ClientGone())
         else:
             self.task.throw(Stopped(Refusal(self._phase)))
@@ -400,33 +384,13 @@ class ClientConnection(Watcher):
         """Others need the place of one that is not known."""
         self.task.throw(ClientGone())
 
-    def _held_by(self, account_id: int) -> bool:
-        """Count the connection as that account's, and no more as another's, if it may have one more."""
-        caps = self._plane.caps
-        if not caps.hold(account_id):
-            return False
-        if self._holder:
-            caps.let_go(self._holder)
-        self._holder = account_id
-        return True
-
-    def _authenticated(self) -> None:
-        """Known from now on: it counts no more among the unknown."""
-        self._known = True
-        self._plane.caps.known(self, self.wire.peer)
-        if not self._grace:
-            self._plane.caps.linger_no_more(self.wire.peer)
-            self._grace = True
-
     def _over(self, error: BaseException | None) -> None:
         """The task's end, whatever it was."""
         plane = self._plane
         if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
             log.error("connection ended by {error}", error=type(error).__name__)
-        if not self._known:
-            self._authenticated()
-        if self._holder:
-            plane.caps.let_go(self._holder)
+        self.place.leave()
+        self.speech = None  # it knows us, and a tunnel must not wait for a collection to be without either
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from meshd.model import Refusal
-from meshd.topology import DestinationRules
+from meshd.topology import DestinationRules, Opening
 
 Address = IPv4Address | IPv6Address
 
@@ -48,6 +48,11 @@ _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
 _SIX_TO_FOUR = IPv6Network("2002::/16")
 
 OUTSIDE = "acl-private"
+
+ANYWHERE = DestinationRules(
+    allow=(Opening(ip_network("0.0.0.0/0")), Opening(ip_network("::/0"))), ports=((1, 65535),), deny_ports=()
+)
+"""For the operator, who may go wherever this machine can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,22 @@ def unwrap(address: Address) -> Address:
     if address in _SIX_TO_FOUR:
         return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
     return address
+
+
+def literal(host: str) -> tuple[str, ...]:
+    """The address that a host is, as the resolver would say it; nothing for a name."""
+    try:
+        return (str(ip_address(host)),)
+    except ValueError:
+        return ()
+
+
+def of_family(addresses: tuple[str, ...], source: str) -> tuple[str, ...]:
+    """Those that can be reached from that address; "" reaches all."""
+    if not source:
+        return addresses
+    six = ":" in source
+    return tuple(address for address in addresses if (":" in address) == six)
 
 
 def port_allowed(port: int, rules: DestinationRules) -> bool:

@@ -1,77 +1,51 @@
-"""From a name to a connected socket: resolve once, judge every address, connect to those very addresses.
+"""From a name to a connected socket: resolve once, judge every address, connect to those very addresses; or have an
+upstream proxy do it.
 
-Addresses are tried as RFC 8305 says: one after another, the next as soon as one has failed or is slow, the first to
-answer wins.  The address that was judged is the address that is dialled, so a name that changes its answer in between
-changes nothing.
+The address that was judged is the address that is dialled: a name that changes its answer in between changes nothing.
 """
 
 from __future__ import annotations
 
-import errno
+import os
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from typing import Any
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
-from meshd.proxy.destination import OUTSIDE, Judge, OwnListeners, unwrap
-from meshd.proxy.poll import GONE, OUT, Poller
-from meshd.proxy.task import READING, Task, parked
+from meshd.proxy.destination import ANYWHERE, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
+from meshd.proxy.handshake import Handshake, Refused, handshake
+from meshd.proxy.poll import Poller
+from meshd.proxy.race import Blame, DialError, Dialled, Race
+from meshd.proxy.wire import Wire
 from meshd.resolver import ResolveError, Resolver
-from meshd.topology import DestinationRules, Exit
-
-ATTEMPT_DELAY = 0.25
-"""Seconds before the next address is tried beside a slow one (RFC 8305, section 8)."""
+from meshd.topology import DestinationRules, Exit, UpstreamProxy
 
 ADDRESSES = 8
 """The most addresses of one name that are tried."""
 
-PREPARED = (
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-)
-"""A probe a minute keeps the middleboxes on the way awake; an origin that vanished is the idle timeout's business."""
-
 LOOKUPS = 16
 """Names that one account may wait for at once: a silent name server of its own must not stop everybody's."""
 
-BIND_ADDRESS_NO_PORT = 24
-"""IP_BIND_ADDRESS_NO_PORT: connect chooses the port, so that an address serves 28,000 connections to each origin."""
-
-_NOT_REACHED = {
-    errno.ECONNREFUSED: "connection-refused",
-    errno.ECONNRESET: "connection-reset",
-    errno.ETIMEDOUT: "connection-timeout",
-    errno.EADDRNOTAVAIL: "no-exit",
-    errno.EMFILE: "overloaded",
-    errno.ENFILE: "overloaded",
-}
+EXIT_FAILED = Refusal("exit-failed")
+TOO_MANY = "rate-requests"
 
 
-class DialError(Exception):
-    """Could not, with the reason for the client."""
+class Way(Protocol):
+    """By which exit, and which address of it."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
+    @property
+    def exit(self) -> Exit: ...
+
+    @property
+    def source(self) -> str: ...
 
 
-@dataclass(slots=True)
-class Dialled:
-    """A connected, registered, non-blocking socket."""
-
-    fd: int
-    address: str
-    """The address dialled."""
-    source: str
-    """The address it leaves by."""
-    readable: bool
-    """Whether the origin may have spoken already."""
+Secure = Callable[[int, UpstreamProxy], Awaitable[int | None]]
+"""Takes a connected descriptor and gives back one that speaks TLS to its peer; None where that fails."""
 
 
 class Dialler:
@@ -84,6 +58,7 @@ class Dialler:
         clock: IReactorTime,
         rules: Callable[[], DestinationRules],
         own: Callable[[], OwnListeners],
+        secure: Secure | None = None,
     ) -> None:
         self._poller = poller
         self._resolver = resolver
@@ -91,13 +66,15 @@ class Dialler:
         self._rules = rules
         self._judge = Judge(DestinationRules())
         self._own = own
+        self._secure = secure or _no_tls
         self._asking: dict[int, int] = {}
         """Names that each account waits for."""
 
-    async def dial(self, host: str, port: int, exit_: Exit, account_id: int = 0) -> Dialled:
+    async def dial(self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True) -> Dialled:
         """Connect to host, a name or an address without brackets, for an account.
 
-        DialError; the caller bounds the time.
+        tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel.
+        Runs in a Task.  DialError; the caller bounds the time.
         """
         judge = self._judge
         if judge.rules is not self._rules():
@@ -105,21 +82,77 @@ class Dialler:
         refusal = judge.name(host, port)
         if refusal is not None:
             raise DialError(refusal)
+        upstream = choice.exit.upstream
+        if upstream is not None:
+            self._refuse_literal(judge, host, port)
+            return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = self._resolver.known(host)
         if addresses is None:
             addresses = await Deferred.fromCoroutine(self._resolve(host, account_id))
         refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
         if refusal is not None:
             raise DialError(refusal)
-        usable = _of_family(addresses, exit_)[:ADDRESSES]
+        usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
-            raise DialError(Refusal("unreachable", "no address of the exit's family"))
-        return await Race(self._poller, self._clock, usable, port, exit_.address).winner()
+            raise DialError(Refusal("unreachable", "no address of the exit's family"), "family")
+        return await Race(self._poller, self._clock, usable, port, choice.source).winner()
+
+    def unjudged(self) -> Dialler:
+        """One like this for destinations that the operator has named, which no rule is meant for."""
+        return Dialler(self._poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
+
+    def _refuse_literal(self, judge: Judge, host: str, port: int) -> None:
+        """A name is resolved at the upstream proxy, whose network it means; an address means the same everywhere."""
+        addresses = literal(host)
+        refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
+        if refusal is not None:
+            raise DialError(refusal)
+
+    async def _through(
+        self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
+    ) -> Dialled:
+        """DialError, with the blame where it belongs."""
+        try:
+            dialled = await self._reach(upstream, account_id)
+        except DialError as error:
+            if error.refusal.reason == TOO_MANY:
+                raise
+            raise DialError(EXIT_FAILED, "exit", error.cause) from None
+        dialled.source = exit_.address or exit_.name
+        if exit_.kind == "https":
+            dialled.fd = await self._secured(dialled.fd, upstream)
+        if not tunnel and exit_.kind != "socks5":
+            return dialled
+        wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
+        try:
+            dialled.early = await _agreed(wire, handshake(exit_, host, port))
+        except BaseException:
+            wire.close()
+            raise
+        dialled.readable = True
+        wire.release()
+        return dialled
+
+    async def _reach(self, upstream: UpstreamProxy, account_id: int) -> Dialled:
+        """The operator's own choice of a proxy, which may be anywhere."""
+        addresses = self._resolver.known(upstream.host)
+        if addresses is None:
+            addresses = await Deferred.fromCoroutine(self._resolve(upstream.host, account_id))
+        return await Race(self._poller, self._clock, addresses[:ADDRESSES], upstream.port, "").winner()
+
+    async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
+        """A descriptor in the place of this one, whose bytes go to the upstream proxy through TLS."""
+        self._poller.unregister(fd)
+        secured = await self._secure(fd, upstream)
+        if secured is None:
+            raise DialError(EXIT_FAILED, "exit")
+        self._poller.add(secured, _Nobody())
+        return secured
 
     async def _resolve(self, host: str, account_id: int) -> tuple[str, ...]:
         asking = self._asking.get(account_id, 0)
         if asking >= LOOKUPS:
-            raise DialError(Refusal("rate-requests", "too many names at once", retry_after=1))
+            raise DialError(Refusal(TOO_MANY, "too many names at once", retry_after=1))
         self._asking[account_id] = asking + 1
         try:
             return (await self._resolver.resolve(host)).addresses
@@ -131,141 +164,43 @@ class Dialler:
                 del self._asking[account_id]
 
     def _own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
-        own = self._own()
-        if port not in own.ports:
-            return None
-        if any(address in own.addresses or is_local(address) for address in addresses):
-            return Refusal(OUTSIDE)
-        return None
+        return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
 
 
-class Race:
-    """Attempts at the addresses of one name; the first that connects wins."""
+async def _agreed(wire: Wire, talk: Handshake) -> bytes:
+    """Carry out a handshake; what came after it.  DialError."""
+    try:
+        await wire.send(talk.begin())
+        while not talk.done:
+            data = await wire.receive()
+            if not data:
+                raise DialError(EXIT_FAILED, "exit")
+            said = talk.feed(data)
+            if said:
+                await wire.send(said)
+    except OSError:
+        raise DialError(EXIT_FAILED, "exit") from None
+    except Refused as no:
+        blame: Blame = "exit" if no.own_fault else "destination" if no.reason == "connection-refused" else "either"
+        raise DialError(Refusal(no.reason), blame) from None
+    return talk.rest
 
-    __slots__ = (
-        "_addresses",
-        "_clock",
-        "_error",
-        "_open",
-        "_poller",
-        "_port",
-        "_source",
-        "_timer",
-        "_won",
-        "reader",
-        "writer",
-    )
 
-    def __init__(self, poller: Poller, clock: IReactorTime, addresses: tuple[str, ...], port: int, source: str) -> None:
-        self._poller = poller
-        self._clock = clock
-        self._addresses = list(reversed(addresses))
-        self._port = port
-        self._source = source
-        self._open: dict[int, tuple[socket.socket, str]] = {}
-        self._won: Dialled | None = None
-        self._error = errno.EHOSTUNREACH
-        self._timer: Any = None
-        self.reader: Task | None = None
-        self.writer: Task | None = None
-
-    async def winner(self) -> Dialled:
-        """DialError with the last failure when all have failed."""
-        try:
-            self._next()
-            while self._won is None and (self._open or self._addresses):
-                await parked(self, READING)
-        finally:
-            self._abandon()
-        if self._won is None:
-            raise DialError(Refusal(_NOT_REACHED.get(self._error, "unreachable")))
-        return self._won
+class _Nobody:
+    """Owns a descriptor for the moment until somebody does."""
 
     def ready(self, fd: int, events: int) -> None:
-        """An attempt has an outcome."""
-        attempt, address = self._open[fd]
-        if events & GONE:
-            error = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:  # a socket that has not begun to connect says that it is gone too
-                self._failed(fd, error)
-                self._next()
-        elif events & OUT:
-            self._connected(fd, attempt, address, bool(events & ~OUT))
-        self._tell()
+        """Whoever comes will try."""
 
-    def _tell(self) -> None:
-        """Wake the dialler where the race is over."""
-        if self.reader is not None and (self._won is not None or not (self._open or self._addresses)):
-            task, self.reader = self.reader, None
-            task.resume()
 
-    def _next(self) -> None:
-        """Begin attempts until one is under way, and have the next one begin later."""
-        while self._addresses and self._won is None:
-            if self._begin(self._addresses.pop()):
-                break
-        if self._addresses and self._won is None and self._open:
-            self._stop_timer()
-            self._timer = self._clock.callLater(ATTEMPT_DELAY, self._slow)
+async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:
+    os.close(fd)
+    return None
 
-    def _slow(self) -> None:
-        self._timer = None
-        self._next()
-        self._tell()
 
-    def _begin(self, address: str) -> bool:
-        """Whether the attempt is under way, or has won already."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        try:
-            attempt = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError as error:
-            self._error = error.errno or errno.EHOSTUNREACH
-            return False
-        try:
-            self._prepare(attempt)
-            outcome = attempt.connect_ex((address, self._port))
-        except OSError as error:
-            outcome = error.errno or errno.EHOSTUNREACH
-        if outcome not in {0, errno.EINPROGRESS}:
-            attempt.close()
-            self._error = outcome
-            return False
-        fd = attempt.fileno()
-        self._open[fd] = attempt, address
-        self._poller.add(fd, self)
-        if outcome == 0:
-            self._connected(fd, attempt, address, True)
-        return True
-
-    def _prepare(self, attempt: socket.socket) -> None:
-        for level, option, value in PREPARED:
-            attempt.setsockopt(level, option, value)
-        if self._source:
-            attempt.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
-            attempt.bind((self._source, 0))
-
-    def _connected(self, fd: int, attempt: socket.socket, address: str, readable: bool) -> None:
-        del self._open[fd]
-        self._won = Dialled(fd, address, self._source or attempt.getsockname()[0], readable)
-        attempt.detach()
-
-    def _failed(self, fd: int, error: int) -> None:
-        attempt, _ = self._open.pop(fd)
-        self._poller.remove(fd)
-        attempt.close()
-        self._error = error
-
-    def _abandon(self) -> None:
-        self._stop_timer()
-        for fd, (attempt, _) in self._open.items():
-            self._poller.remove(fd)
-            attempt.close()
-        self._open.clear()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+def is_own(own: OwnListeners, addresses: tuple[str, ...], port: int) -> bool:
+    """Whether one of them would lead back to a listener of ours."""
+    return port in own.ports and any(address in own.addresses or is_local(address) for address in addresses)
 
 
 def is_local(address: str) -> bool:
@@ -283,10 +218,3 @@ def is_local(address: str) -> bool:
             return str(probe.getsockname()[0]) == address
     except OSError:
         return False
-
-
-def _of_family(addresses: tuple[str, ...], exit_: Exit) -> tuple[str, ...]:
-    if not exit_.address:
-        return addresses
-    six = ":" in exit_.address
-    return tuple(address for address in addresses if (":" in address) == six)

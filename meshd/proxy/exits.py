@@ -1,12 +1,25 @@
-"""Which exit a request leaves by: one pure function of the proxy's exits, the client's wishes and a random number."""
+"""Which exit a request leaves by: one decision, of the proxy's exits, the client's wishes and a source of chance.
+
+A country and an exclusion are conditions, a pin is a wish.  An exit that rests or is drained is none for now; a sticky
+key that it has moves to another, or, where the client wants that, fails.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Container
 from dataclasses import dataclass
-from hashlib import blake2b
+from random import Random
+from typing import NamedTuple
 
+from meshd.model import Refusal
+from meshd.proxy.outlets import Outlet
+from meshd.proxy.pool import Pool, View, addressed, plain, spent
+from meshd.proxy.sticky import Accept, word
+from meshd.selection import NONE, Selection
 from meshd.topology import Exit
+
+NO_EXIT = Refusal("no-exit")
+GONE = Refusal("session-exit-gone")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,58 +31,144 @@ class Wishes:
     prefer: str = ""
     """This exit, or silently any other."""
     avoid: frozenset[str] = frozenset()
+    """Names and addresses, these as `plain` has them."""
     country: str = ""
     """ISO 3166 alpha-2, upper case."""
     session: str = ""
     """A sticky key: the same key leaves by the same exit while it is up."""
+    ttl: int = 0
+    """Seconds after which the key means another exit; 0 for never."""
+    strict: bool = False
+    """Whether a key whose exit is not up fails rather than moves."""
 
 
 NO_WISHES = Wishes()
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The exit, and the address asked for that is not among the exits ("" where there is none)."""
+def joined(wishes: Wishes, selection: Selection) -> Wishes:
+    """What a request asks for where its fields, one by one, win over its credential; what both avoid is avoided."""
+    if selection is NONE:
+        return wishes
+    session = wishes.session or selection.session
+    avoid = wishes.avoid | frozenset(map(plain, selection.avoid)) if selection.avoid else wishes.avoid
+    return Wishes(
+        ip=wishes.ip or ("" if wishes.prefer else selection.exit),
+        prefer=wishes.prefer,
+        avoid=avoid,
+        country=wishes.country or selection.country,
+        session=session,
+        ttl=wishes.ttl or selection.ttl,
+        strict=bool(session) and (wishes.strict or selection.strict),
+    )
 
-    exit: Exit
+
+class Choice(NamedTuple):
+    """The exit, and what the client is to be told about it."""
+
+    outlet: Outlet
+    source: str = ""
+    """The address to leave by; "" lets the kernel choose, or is the upstream proxy's business."""
     not_found: str = ""
+    """The address asked for that is not among the exits."""
+    pinned: bool = False
+    """Whether the client asked for this very one: then no other will do if it fails."""
+    moved: bool = False
+    """Whether its sticky key means another one, which is not up."""
+
+    @property
+    def exit(self) -> Exit:
+        return self.outlet.exit
 
     def label(self, wishes: Wishes, source: str) -> str:
         """What `X-ProxyMesh-IP` says: the very text that was asked for where that exit was taken.
 
         source: the address that the connection leaves by.
         """
-        exit_ = self.exit
-        if wishes.ip and wishes.ip in {exit_.address, exit_.name}:
+        if self.pinned and wishes.ip:
             return wishes.ip
-        return exit_.address or source
+        exit_ = self.outlet.exit
+        return exit_.address or (exit_.name if exit_.upstream else source)
 
 
-def choose(exits: Sequence[Exit], wishes: Wishes, draw: float) -> Choice | None:
-    """The exit for one request or tunnel; None where none fits.
+def choose(
+    pool: Pool,
+    wishes: Wishes,
+    chance: Random,
+    *,
+    now: float,
+    at: float,
+    tried: Container[Outlet] = (),
+) -> Choice | Refusal:
+    """The exit for one request or tunnel.
 
-    draw: uniform in [0, 1), the only chance in it.  A country or an exclusion is a condition, a pin is a wish.
+    now: of the clock that rests are counted by; at: seconds since the epoch; tried: those that failed for this request.
     """
-    if wishes is NO_WISHES:
-        return Choice(exits[int(draw * len(exits))]) if exits else None
-    fit = [exit_ for exit_ in exits if _fits(exit_, wishes)]
-    if not fit:
-        return None
+    view = pool.view(wishes.country)
+    if view is None:
+        return NO_EXIT
+    if wishes is NO_WISHES:  # most are: no question is asked that has been answered
+        outlet = view.first_drawn(chance)
+        if outlet is not None and outlet.usable(now) and outlet not in tried and outlet.exit.prefix is None:
+            return Choice(outlet, outlet.exit.source)
+
+    def allowed(outlet: Outlet) -> bool:
+        return not (wishes.avoid and avoided(outlet.exit, wishes.avoid))
+
+    def ready(outlet: Outlet) -> bool:
+        return outlet.usable(now) and outlet not in tried and allowed(outlet)
+
+    def at_random(_: int) -> int:
+        return chance.getrandbits(64)
+
     for asked in (wishes.ip, wishes.prefer):
-        for exit_ in fit:
-            if asked and asked in {exit_.address, exit_.name}:
-                return Choice(exit_, wishes.ip if asked != wishes.ip else "")
+        outlet = view.named(asked) if asked and plain(asked) not in wishes.avoid else None
+        if outlet is not None and ready(outlet):
+            pinned = asked is wishes.ip
+            source = addressed(outlet.exit, asked, wishes.avoid, at_random)
+            return Choice(outlet, source, "" if pinned else wishes.ip, pinned=pinned)
     if wishes.session:
-        return Choice(max(fit, key=lambda exit_: _affinity(exit_, wishes.session)), wishes.ip)
-    return Choice(fit[int(draw * len(fit))], wishes.ip)
+        return _sticky(view, wishes, at, allowed, ready)
+    found = view.drawn(chance, ready)
+    if found is None:
+        return NO_EXIT
+    return Choice(found, addressed(found.exit, "", wishes.avoid, at_random), wishes.ip)
 
 
-def _fits(exit_: Exit, wishes: Wishes) -> bool:
-    if wishes.country and exit_.country != wishes.country:
-        return False
-    return exit_.address not in wishes.avoid and exit_.name not in wishes.avoid
+def candidates(view: View, wishes: Wishes, now: float) -> list[Outlet]:
+    """Those of which one is drawn where no pin, preference or sticky key decides."""
+    return [outlet for outlet in view.outlets if outlet.usable(now) and not avoided(outlet.exit, wishes.avoid)]
 
 
-def _affinity(exit_: Exit, session: str) -> bytes:
-    """Rendezvous hashing: when an exit leaves, only its own sessions move."""
-    return blake2b(f"{exit_.name}\0{session}".encode(), digest_size=8).digest()
+def meant(view: View, wishes: Wishes, at: float) -> Outlet | None:
+    """The one that the sticky key means, whether or not it is up."""
+    key = current(wishes.session, wishes.ttl, at)
+    return view.finder.find(key, lambda outlet: not avoided(outlet.exit, wishes.avoid))
+
+
+def current(session: str, ttl: int, at: float) -> str:
+    """The key that counts at that time: with a ttl another one every so many seconds.
+
+    When it changes depends on the key, so that not all of them change at once.
+    """
+    if not ttl:
+        return session
+    return f"{session}\0{int(at + word(session) % ttl) // ttl}"
+
+
+def avoided(exit_: Exit, names: Collection[str]) -> bool:
+    """Whether it is among those that a client does not want, by name or address, or has no others."""
+    return exit_.name in names or exit_.address in names or spent(exit_, names)
+
+
+def _sticky(view: View, wishes: Wishes, at: float, allowed: Accept, ready: Accept) -> Choice | Refusal:
+    """allowed: what the key may mean; ready: what of it can be used for this request."""
+    key = current(wishes.session, wishes.ttl, at)
+    own = found = view.finder.find(key, allowed)
+    if own is not None and not ready(own):
+        if wishes.strict:
+            return GONE
+        found = view.finder.find(key, ready)
+    if found is None:
+        return NO_EXIT
+    source = addressed(found.exit, "", wishes.avoid, lambda attempt: word(f"{found.exit.name}\0{key}\0{attempt}"))
+    return Choice(found, source, wishes.ip, moved=found is not own)

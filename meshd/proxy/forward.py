@@ -15,7 +15,9 @@ from meshd.http1.keep import end_to_end
 from meshd.http1.render import render_request, render_response
 from meshd.http1.target import AbsoluteForm
 from meshd.model import Admission, Refusal
-from meshd.proxy.exits import Choice
+from meshd.proxy.departure import Departure
+from meshd.proxy.ends import Abandoned, ClientGone, Stopped
+from meshd.proxy.handshake import authorization
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
@@ -25,22 +27,6 @@ from meshd.proxy.upload import Upload, framed
 from meshd.proxy.upstream import Key, Upstream
 from meshd.proxy.wire import Wire
 from meshd.usage.meter import Meter
-
-
-class Stopped(Exception):
-    """The exchange ends here; the client learns why where it has not got another answer yet."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
-
-
-class ClientGone(Exception):
-    """The client has left; there is nobody to answer."""
-
-
-class Abandoned(Exception):
-    """The rest of a body is not wanted any more."""
 
 
 class Client(Protocol):
@@ -71,8 +57,8 @@ class Forwarding:
 
     __slots__ = (
         "_admission",
-        "_choice",
         "_client",
+        "_departure",
         "_meter",
         "_plane",
         "_record",
@@ -93,18 +79,19 @@ class Forwarding:
         self.late = b""
         """What the origin sent after it switched protocols, not yet delivered."""
 
-    async def run(self, meter: Meter, choice: Choice, record: Record) -> Upstream | None:
+    async def run(self, meter: Meter, departure: Departure, record: Record) -> Upstream | None:
         """The whole exchange.
 
         An Upstream is returned where the origin switched protocols: its connection is a tunnel from now on.
         Stopped, ClientGone, DialError.
         """
         self._meter = meter
-        self._choice = choice
+        self._departure = departure
         self._record = record
         upstream: Upstream | None = None
         try:
             upstream, response, rest = await self._ask()
+            departure.succeeded()
             if response.status == 101:
                 self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))
@@ -118,7 +105,7 @@ class Forwarding:
         finally:
             if self._sending is not None:
                 self._sending.throw(Abandoned())
-        if complete and response.reusable and self.uploaded:
+        if complete and response.reusable and self.uploaded and not self._showed_credentials():
             self._plane.upstreams.keep(upstream, self._plane.topology.timeouts.keep_alive)
         else:
             upstream.wire.close()
@@ -129,12 +116,11 @@ class Forwarding:
     async def _ask(self) -> tuple[Upstream, ProxyResponse, bytes]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
         request = self._request
-        head = self._request_head()
         upstream = await self._connect()
         self._meter.sent_up(request.size)
         while True:
             try:
-                await self._send(upstream, head)
+                await self._send(upstream, self._request_head())
                 response, rest = await self._final_head(upstream)
             except OSError:
                 upstream.wire.close()
@@ -149,22 +135,44 @@ class Forwarding:
 
     async def _connect(self) -> Upstream:
         """A kept connection, or a new one."""
-        target = self._request.target
-        plane = self._plane
-        exit_ = self._choice.exit
-        key: Key = (self._admission.account.id, self._request.wishes.session, exit_.name, target.host, target.port)
-        upstream = plane.upstreams.take(key)
+        request, plane, departure = self._request, self._plane, self._departure
+        upstream = plane.upstreams.take(self._key())
         if upstream is None:
-            self._client.phase("connection-timeout", self._bound(plane.topology.timeouts.connect))
-            dialled = await plane.dialler.dial(target.host, target.port, exit_, self._admission.account.id)
-            upstream = plane.upstreams.new(key, dialled.fd, dialled.address, dialled.source)
-        self._record.exit = self._choice.label(self._request.wishes, upstream.source)
+            target = request.target
+            dialled = await departure.dial(
+                target.host,
+                target.port,
+                self._admission.account.id,
+                self._client.phase,
+                request.timeout,
+                tunnel=request.websocket,
+            )
+            upstream = plane.upstreams.new(self._key(), dialled)
+            if dialled.early:
+                upstream.wire.close()
+                raise Stopped(Refusal("bad-response", "an answer before the request"))
+        self._record.exit = departure.choice.label(request.wishes, upstream.source)
         return upstream
+
+    def _key(self) -> Key:
+        request, choice = self._request, self._departure.choice
+        target = request.target
+        way = choice.exit.name, choice.source
+        return (self._admission.account.id, request.wishes.session, *way, target.host, target.port)
 
     def _bound(self, seconds: float) -> float:
         """The client's own wish may only shorten a wait."""
         wish = self._request.timeout
         return min(seconds, wish) if wish else seconds
+
+    def _asks_upstream(self) -> bool:
+        """Whether an upstream HTTP proxy is asked for the resource, rather than its origin."""
+        return self._departure.choice.exit.kind in {"http", "https"} and not self._request.websocket
+
+    def _showed_credentials(self) -> bool:
+        """Some proxies are a mere pipe after their first request: the origin would read the next one's credentials."""
+        proxy = self._departure.choice.exit.upstream
+        return proxy is not None and not proxy.reuse and self._asks_upstream() and bool(authorization(proxy))
 
     def _request_head(self) -> bytes:
         request = self._request
@@ -180,7 +188,13 @@ class Forwarding:
                 pass
         if request.websocket:
             fields = [*fields, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
-        return render_request(request.method, target.path, target.authority, fields)
+        if not self._asks_upstream():
+            return render_request(request.method, target.path, target.authority, fields)
+        proxy = self._departure.choice.exit.upstream
+        assert proxy is not None
+        if credential := authorization(proxy):
+            fields = [*fields, (b"Proxy-Authorization", credential)]
+        return render_request(request.method, b"http://" + target.authority + target.path, target.authority, fields)
 
     async def _send(self, upstream: Upstream, head: bytes) -> None:
         """The head, and the body as far as it is here; the rest is sent by a task of its own while we listen."""
@@ -269,6 +283,9 @@ class Forwarding:
 
     def _understood(self, upstream: Upstream, head: ResponseHead, raw: bytes) -> ProxyResponse:
         """Protocols are switched only for those who asked, and only as they asked."""
+        if head.status == 407 and self._asks_upstream():
+            self._departure.failed()
+            raise Stopped(Refusal("exit-failed"))
         if head.status == 101 and not (
             self._request.websocket and (head.fields.get(b"upgrade") or b"").lower() == b"websocket"
         ):
@@ -315,7 +332,7 @@ class Forwarding:
         request = self._request
         topology = self._plane.topology
         status = f'meshd; request-id="{self._record.id}"' if topology.proxy_status_on_forwarded else ""
-        return response.render(request.minor, request.keep, self._record.exit, self._choice.not_found, status)
+        return response.render(request.minor, request.keep, self._record.exit, self._departure.choice.not_found, status)
 
     async def _answer_length(self, upstream: Upstream, begun: bytes, left: int) -> bool:
         await self._client.deliver(begun)

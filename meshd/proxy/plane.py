@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
+from random import Random
 from typing import Protocol
 
 from meshd.auth.service import AuthService
 from meshd.proxy.caps import Caps
 from meshd.proxy.dial import Dialler
+from meshd.proxy.outlets import Outlet
 from meshd.proxy.poll import Poller
+from meshd.proxy.pool import Pools
 from meshd.proxy.relay import Relay
 from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
@@ -43,13 +46,18 @@ class DataPlane:
     topology: Topology
     now: Callable[[], float]
     """Seconds since the epoch."""
-    draw: Callable[[], float]
-    """Uniform in [0, 1)."""
+    chance: Random
+    pools: Pools
+    """The exits of the topology, and how they are."""
+    note_exit: Callable[[Outlet], None]
+    """Hears of an exit that begins to rest, and of one that is back."""
     instance: str
     """What request ids of this process begin with."""
     connections: set[Served] = field(default_factory=set)
     """Clients that are being served; tunnels leave it for the ledger's open meters."""
     draining: bool = False
+    tls_clients: Callable[[int, bytes], int] | None = None
+    """Takes a descriptor and what was read of a TLS handshake, gives back one without TLS; None where TLS is off."""
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:

@@ -36,6 +36,16 @@ class Ready(Protocol):
         """Something may be done with fd.  Must try, and not trust that it can."""
 
 
+class Behind(Protocol):
+    """Whoever has the other end of a descriptor that is one of a pair in this process."""
+
+    def closed(self) -> None:
+        """The descriptor is being closed."""
+
+    def abort(self) -> None:
+        """And is to look reset, which a pair cannot say."""
+
+
 @implementer(IReadDescriptor)
 class Poller:
     """Tells owners of descriptors when theirs are ready."""
@@ -46,12 +56,13 @@ class Poller:
         self._reactor = reactor
         self._epoll = select.epoll()
         self._owners: dict[int, Ready] = {}
+        self._behind: dict[int, Behind] = {}
         self._removed: set[int] = set()
         self._dispatching = False
 
     def __len__(self) -> int:
-        """Descriptors registered now."""
-        return len(self._owners)
+        """Descriptors registered now, with the two that each pair has elsewhere."""
+        return len(self._owners) + 2 * len(self._behind)
 
     def start(self) -> None:
         self._reactor.addReader(self)
@@ -74,6 +85,18 @@ class Poller:
         del self._owners[fd]
         if self._dispatching:
             self._removed.add(fd)
+        if self._behind and (behind := self._behind.pop(fd, None)) is not None:
+            behind.closed()
+
+    def stand_behind(self, fd: int, other: Behind) -> None:
+        """Let other hear what becomes of fd, one end of a pair; fd is, or will be, registered."""
+        self._behind[fd] = other
+
+    def reset(self, fd: int) -> None:
+        """Let the coming close of fd look like no end to whoever is behind it."""
+        behind = self._behind.get(fd)
+        if behind is not None:
+            behind.abort()
 
     def unregister(self, fd: int) -> None:
         """Forget fd, which stays open."""

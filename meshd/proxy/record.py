@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshd.model import Admission, Exchange
+from meshd.proxy.departure import Departure
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.usage.meter import Meter
@@ -24,6 +25,7 @@ class Record:
         "_token_id",
         "_username",
         "closed",
+        "departure",
         "exit",
         "id",
         "meter",
@@ -41,6 +43,7 @@ class Record:
         self._username = self._method = self._host = self.exit = ""
         self.id = plane.request_id()
         self.meter: Meter | None = None
+        self.departure: Departure | None = None
         self.closed = False
 
     def requested(self, request: ProxyRequest) -> None:
@@ -60,6 +63,8 @@ class Record:
         if self.closed:
             return
         self.closed = True
+        if self.departure is not None:
+            self.departure.end()
         plane = self._plane
         meter = self.meter
         exchange = Exchange(

@@ -285,8 +285,9 @@ class Tunnel:
         if self._down.ended:
             self.close("")
             return
-        linger_none(flow.source)
-        linger_none(flow.sink)
+        for fd in (flow.source, flow.sink):
+            linger_none(fd)
+            self._relay.poller.reset(fd)
         self.close("reset")
 
 

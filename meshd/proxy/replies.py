@@ -43,6 +43,10 @@ REASONS: Mapping[str, Row] = MappingProxyType(
         "acl-port": Row(403, "destination not allowed", _DENIED),
         "acl-private": Row(403, "destination not allowed", "destination_ip_prohibited"),
         "no-exit": Row(503, "no exit available", "destination_unavailable"),
+        "exit-failed": Row(502, "exit failed", "destination_unavailable"),
+        "exit-refused": Row(502, "exit refused", "destination_unavailable"),
+        "session-exit-gone": Row(502, "session exit gone", "destination_unavailable"),
+        "bad-selection": Row(400, "bad selection", _MALFORMED),
         "overloaded": Row(503, "overloaded", "connection_limit_reached"),
         "bad-request": Row(400, "Bad Request", _MALFORMED),
         "uri-too-long": Row(414, "URI Too Long", _MALFORMED),
@@ -115,12 +119,16 @@ def proxy_status(request_id: str, error: str = "", reason: str = "", detail: str
     return "; ".join(parts) + CRLF
 
 
-def established(exit_label: str, not_found: str, request_id: str) -> bytes:
-    """The answer to a CONNECT whose tunnel stands: no body, no length, one write."""
+def established(exit_label: str, not_found: str, request_id: str, *, moved: bool = False) -> bytes:
+    """The answer to a CONNECT whose tunnel stands: no body, no length, one write.
+
+    moved: whether the client's sticky key means another exit, which is not up.
+    """
+    details = 'details="session-moved"; ' if moved else ""
     missing = f"X-ProxyMesh-IP-Not-Found: {not_found}\r\n" if not_found else ""
     return (
         f"HTTP/1.1 200 Connection established\r\nX-ProxyMesh-IP: {exit_label}\r\n{missing}"
-        f'Proxy-Status: meshd; request-id="{request_id}"\r\n\r\n'
+        f'Proxy-Status: meshd; {details}request-id="{request_id}"\r\n\r\n'
     ).encode("ascii")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from meshd.auth.credentials import own_token
 from meshd.http1.errors import BadMessage
@@ -13,6 +14,7 @@ from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
 from meshd.proxy.exits import NO_WISHES, Wishes
+from meshd.proxy.pool import plain
 
 INTERNAL_HOST = "meshd.internal"
 """Asked for through the proxy, answered by meshd itself."""
@@ -145,12 +147,26 @@ class ProxyRequest:
 
 
 def _wishes(fields: Fields) -> Wishes:
+    get = fields.get
+    return _wishes_of(
+        get(b"x-proxymesh-ip"),
+        get(b"x-proxymesh-prefer-ip"),
+        get(b"x-proxymesh-not-ip"),
+        get(b"x-proxymesh-country"),
+        get(b"x-proxymesh-session"),
+    )
+
+
+@lru_cache(1024)  # a client says the same with each of its tunnels
+def _wishes_of(
+    ip: bytes | None, prefer: bytes | None, avoid: bytes | None, country: bytes | None, session: bytes | None
+) -> Wishes:
     wishes = Wishes(
-        ip=_exit_name(fields.get(b"x-proxymesh-ip")),
-        prefer=_exit_name(fields.get(b"x-proxymesh-prefer-ip")),
-        avoid=frozenset(filter(None, map(_exit_name, (fields.get(b"x-proxymesh-not-ip") or b"").split(b",")))),
-        country=_country(fields.get(b"x-proxymesh-country")),
-        session=(fields.get(b"x-proxymesh-session") or b"").decode("latin-1"),
+        ip=_exit_name(ip),
+        prefer=_exit_name(prefer),
+        avoid=frozenset(plain(name) for name in map(_exit_name, (avoid or b"").split(b",")) if name),
+        country=_country(country),
+        session=(session or b"").decode("latin-1"),
     )
     return NO_WISHES if wishes == NO_WISHES else wishes
 

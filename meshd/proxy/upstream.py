@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshd.proxy.poll import Poller
+from meshd.proxy.race import Dialled
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.wheel import Wheel
 from meshd.proxy.wire import Watcher, Wire
@@ -13,8 +14,8 @@ KEPT = 1024
 KEPT_EACH = 128
 """Idle connections of one account to one origin: as many as a busy crawler has under way at once."""
 
-Key = tuple[int, str, str, str, int]
-"""Account id, session, exit name, host, port."""
+Key = tuple[int, str, str, str, str, int]
+"""Account id, session, exit name, source address, host, port."""
 
 
 class Upstream(Watcher):
@@ -63,8 +64,9 @@ class UpstreamPool:
         self._left(upstream, idle)
         return upstream
 
-    def new(self, key: Key, fd: int, address: str, source: str) -> Upstream:
-        return Upstream(self, self._generation, key, Wire(self._poller, fd, address, registered=True), source)
+    def new(self, key: Key, dialled: Dialled) -> Upstream:
+        wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
+        return Upstream(self, self._generation, key, wire, dialled.source)
 
     def keep(self, upstream: Upstream, seconds: float) -> None:
         """Take back a connection whose exchange is complete; one too many is closed."""

@@ -115,6 +115,7 @@ class Wire:
         """Close so that the peer sees that this was not the end."""
         if self.fd >= 0:
             linger_none(self.fd)
+            self.poller.reset(self.fd)
         self.close()
 
     def release(self) -> int:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth.passwords import Hasher
+from meshd.tls import ReloadableTLS
 from meshd.topology import Topology
 from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.health import HealthRoutes
 from meshd.web.api.history import HistoryRoutes
 from meshd.web.api.openapi import DocumentRoutes
-from meshd.web.api.proxies import ProxyRoutes
+from meshd.web.api.proxies import Countries, ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
 from meshd.web.front import TLSFront
@@ -23,7 +23,6 @@ from meshd.web.requestlog import RequestLog
 from meshd.web.routing import Api, SignsIn
 from meshd.web.services import Performs, Services
 from meshd.web.site import ApiSite, Bounds
-from meshd.web.tls import ReloadableTLS
 
 Ready = Callable[[], Awaitable[Mapping[str, bool]]]
 
@@ -35,6 +34,7 @@ def build_api(
     accounts: Performs,
     hasher: Hasher,
     topology: Callable[[], Topology],
+    countries: Countries,
     now: Callable[[], float],
     ready: Ready,
     available: Callable[[], bool] = lambda: True,
@@ -44,7 +44,7 @@ def build_api(
     api = Api(auth, available=available, random=random)
     services = Services(accounts, topology, now)
     TokenRoutes(services, random).mount(api)
-    ProxyRoutes(services).mount(api)
+    ProxyRoutes(services, countries).mount(api)
     AllowlistRoutes(services).mount(api)
     SubAccountRoutes(services, hasher.hash).mount(api)
     HistoryRoutes(services).mount(api)
@@ -60,6 +60,7 @@ def build_site(
     accounts: Performs,
     hasher: Hasher,
     topology: Callable[[], Topology],
+    countries: Countries,
     now: Callable[[], float],
     ready: Ready,
     requests: RequestLog,
@@ -76,6 +77,7 @@ def build_site(
         accounts=accounts,
         hasher=hasher,
         topology=topology,
+        countries=countries,
         now=now,
         ready=ready,
         available=available,
@@ -86,6 +88,6 @@ def build_site(
     return ApiSite(api, reactor, bounds=lambda: Bounds.of(topology()), gate=gate, requests=requests)
 
 
-def tls_factory(reactor: IReactorTime, site: ApiSite, certificate: Path, key: Path) -> TLSFront:
-    """The site behind TLS, plain requests redirected.  CertificateError; so does its `reload()`."""
-    return TLSFront(reactor, site, ReloadableTLS(certificate, key))
+def tls_factory(reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> TLSFront:
+    """The site behind TLS, plain requests redirected."""
+    return TLSFront(reactor, site, tls)

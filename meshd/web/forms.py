@@ -86,6 +86,10 @@ class Reading:
             self.wrong(name, REQUIRED)
         return self._bounded(name, text, longest)
 
+    def listed(self, name: str, longest: int) -> list[str]:
+        """What stands between commas, without blanks; [] where it was not sent."""
+        return [each for part in self.text(name, longest).split(",") if (each := part.strip())]
+
     def changed(self, name: str, longest: int) -> str | None:
         """None where it was not sent, "" where it was sent empty."""
         return self.text(name, longest) if name in self._form else None

@@ -7,7 +7,6 @@ front of any endpoint, since it is a factory like any other.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -19,11 +18,11 @@ from twisted.web.http import datetimeToString
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, RequestHead, read_request
+from meshd.tls import ReloadableTLS
 from meshd.web.channel import GRACE, LINGER, host_of
 from meshd.web.deadline import Deadline
 from meshd.web.replies import closing_answer, refused
 from meshd.web.site import ApiSite
-from meshd.web.tls import ReloadableTLS
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
 _LETTERS = re.compile(rb"[A-Z\r]")
@@ -50,20 +49,15 @@ class _AnyTransport(TLSMemoryBIOProtocol):
 
 
 class TLSFront(Factory):
-    """Builds a Front for each connection; `reload()` swaps the certificate."""
+    """Builds a Front for each connection."""
 
     noisy = False
 
     def __init__(self, reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> None:
         self.reactor = reactor
         self.site = site
-        self.tls = tls
         self.wrapping = TLSMemoryBIOFactory(tls, False, site, clock=reactor)
         self.wrapping.protocol = _AnyTransport
-
-    def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
-        """Use what the files, or others, hold now.  CertificateError, and then nothing has changed."""
-        self.tls.reload(certificate, key)
 
     def doStart(self) -> None:
         self.site.doStart()

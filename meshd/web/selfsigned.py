@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from meshd.web.tls import CertificateError
+from meshd.tls import CertificateError
 
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 _LIFE = timedelta(days=3650)

@@ -31,6 +31,10 @@ class BanTests(AccountsCase):
         entry = self.run_unit(audit.of_account, self.alice.id, 1)[0]
         self.assertEqual(("operator:test", "ban.lift", "192.0.2.1 Alice"), entry[1:3] + entry[4:])
 
+    def test_a_name_with_what_may_be_a_selection(self) -> None:
+        """Has the ban of what stands before it."""
+        self.assertEqual(1, self.run_unit(bans.lift, OPERATOR, "192.0.2.1", "Alice-session-1", now=NOON))
+
     def test_a_whole_address(self) -> None:
         """Every ban from there; an IPv6 address by any of its network, or by the network."""
         self.assertEqual(2, self.run_unit(bans.lift, OPERATOR, "192.0.2.1", "", now=NOON))

@@ -65,6 +65,29 @@ class CreateTests(AccountsCase):
                 error = self.refused(Taken, subaccounts.create, self.alice.id, new, plans=self.plans, now=NOON)
                 self.assertEqual({"username": ["This username is taken."]}, error.messages)
 
+    def test_in_the_way(self) -> None:
+        """What reads as another customer's name with a selection is taken; not one's own, nor for the operator."""
+        bob = self.customer("bob")
+        self.below("bob", "bobs")
+        for username in ("bob-session-1", "BOB-Strict", "bobs-country-us", "bob-x-ttl-5-not-a"):
+            with named(username):
+                new = NewAccount(username=username)
+                if username.startswith("bob-x"):
+                    self.customer("bob-x")
+                error = self.refused(Taken, subaccounts.create, self.alice.id, new, plans=self.plans, now=NOON)
+                self.assertEqual({"username": ["This username is taken."]}, error.messages)
+                self.refused(Taken, subaccounts.require_creatable, self.alice.id, new, plans=self.plans)
+        for actor, username in (
+            (self.alice.id, "alice-session-1"),
+            (self.alice.id, "kid-strict"),
+            (bob.id, "bob-ttl-5"),
+        ):
+            new = NewAccount(username=username)
+            self.run_unit(subaccounts.require_creatable, actor, new, plans=self.plans)
+            self.run_unit(subaccounts.create, actor, new, plans=self.plans, now=NOON)
+        new = NewAccount(username="bobs-country-us")
+        self.run_unit(subaccounts.create, OPERATOR, new, parent="alice", plans=self.plans, now=NOON)
+
     def test_wrong_values(self) -> None:
         """Every field at fault is told."""
         profile = Profile(first_name="x" * 21, last_name="\n", email="no", monthly_limit=-1, total_limit=10**30)

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
-from meshd.accounts import holders, tokens
+import os
+from functools import partial
+from typing import Any
+
+from meshd.accounts import holders, proxies, tokens
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, PlanUnknown
 from meshd.accounts.holders import Terms
+from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import Profile
-from tests.accounts.support import DAY, NOON, OPERATOR, AccountsCase, named
+from meshd.model import Token
+from meshd.store.unit import Unit
+from tests.accounts.support import DAY, KNOWN, NOON, OPERATOR, AccountsCase, named
 
 
 class TokenTests(AccountsCase):
@@ -166,6 +173,42 @@ class TokenTests(AccountsCase):
             now=NOON,
         )
         self.assertEqual({"label", "expires_at"}, set(error.messages))
+
+    def test_what_it_asks_for(self) -> None:
+        """Kept as it is written best, with names of proxies whichever way they were spelled, each once."""
+        token = self.choosy(selection="STRICT-Country-uk-ttl-90s", proxies=["open", "us.mesh.example:31280", "us"])
+        self.assertEqual(("country-gb-ttl-90s-strict", ("open", "us")), (token.selection, token.proxies))
+        self.assertEqual([token], self.run_unit(tokens.listing, self.alice.id, None))
+        kids = self.choosy("kid", proxies=["us"])
+        self.assertEqual((self.kid.id, "", ("us",)), (kids.account_id, kids.selection, kids.proxies))
+
+    def test_what_it_may_not_ask_for(self) -> None:
+        """A selection that is none, with key and position; a proxy that there is not, or not for this account."""
+        for field, text, values in (
+            ("selection", "ttl at character 12: needs up to five", {"selection": "country-us-ttl-x"}),
+            ("proxies", "'nowhere'", {"proxies": ["us", "nowhere"]}),
+            ("proxies", "'world'", {"proxies": ["world"]}),
+        ):
+            with named(values):
+                self.run_unit(proxies.revoke, OPERATOR, "alice", "world", known=KNOWN, now=NOON)
+                error = self.refused(Invalid, partial(self.choosing, self.alice.id), None, **values)
+                self.assertEqual(([field], True), (list(error.messages), text in error.messages[field][0]))
+
+    def choosing(self, actor: ActorId, username: str | None, **values: Any) -> Unit[Token]:
+        return tokens.create(
+            actor,
+            username,
+            digest=os.urandom(32),
+            label="",
+            expires_on="",
+            plans=self.plans,
+            now=NOON,
+            known=KNOWN,
+            **values,
+        )
+
+    def choosy(self, username: str | None = None, **values: Any) -> Token:
+        return self.run_unit(self.choosing, self.alice.id, username, **values)
 
     def test_expired(self) -> None:
         """Valid through its day; the day after, it cannot be activated."""

@@ -123,7 +123,7 @@ class PasswordTests(Installation):
         }
         for userinfo, expected in table.items():
             admission = self.admitted(basic(userinfo))
-            self.assertEqual((admission.account.username, admission.session), expected, userinfo)
+            self.assertEqual((admission.account.username, admission.selection.session), expected, userinfo)
         for userinfo in ("alice:key:other:secret", "alice:secret:key", "bob:colon", "sub:secret", "alice:"):
             self.assertEqual(self.world.reason(basic(userinfo)), "auth-invalid", userinfo)
 
@@ -173,7 +173,7 @@ class TokenTests(Installation):
         for userinfo, session in table.items():
             admission = self.admitted(basic(userinfo))
             self.assertEqual((admission.source, admission.account.username), ("token", "Alice"))
-            self.assertEqual(admission.session, session)
+            self.assertEqual(admission.selection.session, session)
         self.assertEqual(self.world.hasher.runs, [])
 
     def test_what_is_wrong_with_a_token_is_not_said(self) -> None:

@@ -12,7 +12,11 @@ HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 NAMES = {
     "a username in lower case": ("Alice.B@example", "alice.b@example"),
+    "without a selection": ("Alice-Country-us-session-é", "alice"),
+    "nor what could be one": ("my-session-1", "my"),
+    "not where nothing is before it": ("-session-1", "-session-1"),
     "one that nobody can have": ("al ice", "(malformed)"),
+    "nor with a selection": ("al ice-country-us", "(malformed)"),
     "one that is too long": ("a" * 31, "(malformed)"),
     "an empty one": ("", "(malformed)"),
     "a look-alike letter is none of ours": ("\u212aate", "(malformed)"),

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.identity import PER_ACCOUNT, IdentityCache, Proof, Proofs, Verdict
 from meshd.model import Account, Admission, Identity, Usage
+from meshd.selection import NONE
 
 USED = Usage(1, 0, 0, 0)
 PLAIN = Account(1, "alice", None, "customer", "10", True, "", "", "", 0, 0, 1, 0, "h4sh")
@@ -15,7 +16,7 @@ PLAIN = Account(1, "alice", None, "customer", "10", True, "", "", "", 0, 0, 1, 0
 
 def admission(account_id: int, parent_id: int | None = None) -> Admission:
     account = replace(PLAIN, id=account_id, username=f"user{account_id}", parent_id=parent_id)
-    return Admission(Identity(account, None, ("us",), USED, None), "password", "", 0, "", "")
+    return Admission(Identity(account, None, ("us",), USED, None), "password", "", 0, NONE, "")
 
 
 def verdict(account_id: int, parent_id: int | None = None, until: float = 100.0, last: float = 200.0) -> Verdict:

@@ -50,6 +50,15 @@ class PolicyTests(SynchronousTestCase):
             self.assertEqual(refusal.reason if refusal else "", reason, sentence)
             self.assertEqual(proxy in open_to(who), refusal is None, sentence)
 
+    def test_only(self) -> None:
+        """A token's list of proxies takes some away and adds none."""
+        wide = replace(identity(ALICE), proxies=frozenset({"us", "open"}))
+        for proxy, reason in {"us": "", "open": "proxy-not-authorized", "world": "proxy-not-authorized"}.items():
+            refusal = may_pass(wide, proxy, {"us", "world"})
+            self.assertEqual(refusal.reason if refusal else "", reason, proxy)
+        self.assertEqual(open_to(wide, {"us", "world"}), {"us"})
+        self.assertEqual(open_to(identity(off(ALICE)), {"us"}), frozenset())
+
     def test_inactive(self) -> None:
         """Without a proxy in question, only activity counts."""
         self.assertIsNone(inactive(identity(ALICE)))

@@ -91,7 +91,7 @@ class RecallTests(Installation):
         for number in range(3000):
             answer = self.world.service.recall("us", PEER, basic(f"alice:{number}:secret"), None)
             assert isinstance(answer, Admission)
-            self.assertEqual(answer.session, str(number))
+            self.assertEqual(answer.selection.session, str(number))
         self.assertLess(len(self.world.service._cache), 1100)
 
     def test_a_proof_that_is_not_used_ends(self) -> None:
@@ -344,7 +344,7 @@ class SharingTests(Installation):
 
     def session(self, answer: Admission | Refusal) -> str:
         assert isinstance(answer, Admission)
-        return answer.session
+        return answer.selection.session
 
     def test_different_questions_are_bounded(self) -> None:
         """More than a thousand unknown credentials at once are too many: 503, and none is lost of those under way."""

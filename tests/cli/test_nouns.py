@@ -34,6 +34,27 @@ class TokenTests(CommandCase):
         del shown["token"]
         self.assertEqual([shown], self.done("token", "list", "alice", "--json").json)
 
+    def test_select(self) -> None:
+        """What a token asks for and is for; shown where one has it, and refused with key and place."""
+        shown = self.done("token", "create", "alice", "--select", "Country-us-strict", "--proxies", " local, ")
+        self.assertEqual(("country-us-strict", "local"), (shown.facts["selection"], shown.facts["proxies"]))
+        self.done("token", "create", "alice")
+        listed = self.done("token", "list", "alice", "--json").json
+        self.assertEqual(("country-us-strict", ["local"]), (listed[0]["selection"], listed[0]["proxies"]))
+        self.assertEqual({"selection", "proxies"}, set(listed[0]) - set(listed[1]))
+        rows = self.done("token", "list", "alice").rows
+        self.assertEqual(["SELECTION", "PROXIES"], rows[0][-2:])
+        self.assertEqual((["country-us-strict", "local"], "all"), (rows[1][-2:], rows[2][-1]))
+        for line, option, text in (
+            (
+                "selection: exit at character 12: no exit can have this name or address.",
+                "--select",
+                "country-us-exit-%2C",
+            ),
+            ("proxies: The account is not authorized for a proxy 'us'.", "--proxies", "local,us"),
+        ):
+            self.refused(line, "token", "create", "alice", option, text)
+
     def test_switching(self) -> None:
         """By id alone, or by account and id, which guards against a wrong number."""
         self.customer("bob")

@@ -68,7 +68,11 @@ class PairTests(ConfigTestCase):
     def test_without_tls_nobody_asks(self) -> None:
         """A front of the operator's own has the certificate."""
         self.assertFalse(self.load("[api]\ntls = false").api_tls)
-        self.assertIsInstance(self.load(PAIR + "tls = false"), Config)
+        self.assertIsInstance(self.load(PAIR + "tls = false\n[proxy]\ntls = false"), Config)
+
+    def test_the_proxies_need_one_too(self) -> None:
+        """Where the API has none."""
+        self.assertIn("api.certificate: ", self.refusal(PAIR + "tls = false"))
 
 
 class OtherFileTests(ConfigTestCase):
@@ -100,6 +104,21 @@ class OtherFileTests(ConfigTestCase):
                 refusal = self.refusal(None, {"config": "open.toml"})
                 self.assertIn("open.toml holds a password and is open to others (mode 0644)", refusal)
                 self.assertTrue(refusal.startswith("open.toml line 2: store.url: "), refusal)
+
+    def test_so_must_one_with_an_upstream_proxys_password(self) -> None:
+        """In either of its places."""
+        for text in (
+            'kind = "http"\nupstream = "gw.test:80"\nusername = "u"\npassword = "s3cret"',
+            'url = "http://u:s3cret@gw.test:80"',
+        ):
+            self.write("open.toml", f'[[exits]]\nname = "a"\n{text}', 0o644)
+            refusal = self.refusal(None, {"config": "open.toml"})
+            self.assertIn("exits.a.password: ", refusal)
+            self.assertIn("open.toml holds a password and is open to others (mode 0644)", refusal)
+            os.chmod(self.folder / "open.toml", 0o640)
+            self.load(None, {"config": "open.toml"})
+        self.write("open.toml", '[[exits]]\nname = "a"\nurl = "http://gw.test:80"', 0o644)
+        self.load(None, {"config": "open.toml"})
 
     def test_a_password_from_elsewhere_asks_nothing_of_the_file(self) -> None:
         """The environment keeps it out."""

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config import Config, ConfigError, load
 from meshd.config import settings as rows
+from meshd.config.exits import EXIT
 from meshd.config.table import SETTINGS
 from tests.config.support import EXAMPLE
 
@@ -18,9 +19,21 @@ BASE = EXAMPLE.replace('certificate = "cert.pem"\nkey = "key.pem"\n', "")
 LINES = BASE.splitlines()
 HUGE = "0x" + "f" * 6000
 TYPES = ["-1", "0", "1e400", "nan", "true", "[]", "[[]]", "{}", '""', "1979-05-27", "[1, 'a', {}]", HUGE]
-TEXTS = ['"\\u0000"', '"~x/y"', "'::'", "['tcp:1', 'tcp:1']", '"1-2-3"', '"[::1]:80"', "'http'", "['*']"]
+TEXTS = [
+    '"\\u0000"',
+    '"~x/y"',
+    "'::'",
+    "['tcp:1', 'tcp:1']",
+    '"1-2-3"',
+    '"[::1]:80"',
+    "'http'",
+    "['*']",
+    "'gw.test:80'",
+    "'http://u:p@gw.test:80'",
+    "'2001:db8::/64'",
+]
 VALUES = st.sampled_from([*TYPES, *TEXTS, "{ name = ['x'] }"])
-KEYS = st.sampled_from([setting.key.rpartition(".")[2] for setting in SETTINGS] + ["exits", "name", "kind", "address"])
+KEYS = st.sampled_from([setting.key.rpartition(".")[2] for setting in SETTINGS] + [*EXIT, "exits"])
 
 
 @st.composite

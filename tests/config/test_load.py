@@ -131,9 +131,12 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_PROXY_DOMAIN": "p.test:1", "MESHD_API_DOMAIN": "a.test:3"}
         samples |= {"MESHD_DESTINATIONS_PORTS": "80,443", "MESHD_DESTINATIONS_DENY_PORTS": "25"}
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
-        samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem"}
+        samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROBES_URL": "http://probe.test/"}
+        samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
+        self.write("list.txt", "192.0.2.1")
         environ = {name: samples.get(name, "1000" if "LIMITS" in name or "HEAD" in name else "55") for name in names}
         environ["MESHD_LIMITS_PASSWORD_WORKERS"] = environ["MESHD_LIMITS_FLUSH_SECONDS"] = "7"
+        environ["MESHD_LIMITS_EXIT_RETRIES"] = "7"
         environ["MESHD_LIMITS_SLICE_BYTES"] = environ["MESHD_LIMITS_HEAD_BYTES"] = "4096"
         environ["MESHD_LIMITS_RESPONSE_HEAD_BYTES"] = "4096"
         config = self.load(None, {}, environ)
@@ -233,6 +236,15 @@ class ShowTests(ConfigTestCase):
 
     def shown(self, *given: Any) -> dict[str, tuple[str, str]]:
         return {key: (value, origin) for key, value, origin in settings(self.load(*given))}
+
+    def test_credentials_of_upstream_proxies_are_not_shown(self) -> None:
+        """Only that there are some."""
+        shown = self.shown('[[exits]]\nname = "a"\nurl = "http://us3r:s3cret@gw.test:80"\nweight = 3')
+        self.assertEqual(shown["exits.a.upstream"], ("gw.test:80", "file meshd.toml:3"))
+        self.assertEqual(shown["exits.a.username"], ("***", "file meshd.toml:3"))
+        self.assertEqual(shown["exits.a.password"], ("***", "file meshd.toml:3"))
+        self.assertEqual(shown["exits.a.weight"], ("3", "file meshd.toml:4"))
+        self.assertNotIn("s3cret", str(shown))
 
     def test_every_setting_is_shown_as_the_file_would_have_it(self) -> None:
         """Those of proxies, exits and plans too."""

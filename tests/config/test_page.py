@@ -6,8 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
+from meshd.config.exits import EXIT
 from meshd.config.page import renewed
-from meshd.config.sections import EXIT, PLAN, PROXY, RULE
+from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.table import SETTINGS
 from meshd.topology import PLANS
 from tests.config.support import ConfigTestCase

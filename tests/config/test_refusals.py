@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.config.support import ConfigTestCase
 
 EXIT = '[[exits]]\nname = "a"\nkind = "local"\naddress = "192.0.2.1"\n'
+UPSTREAM = '[[exits]]\nname = "a"\nkind = "http"\n'
 
 WRONG_FILES = {
     "an unknown section": ("[stor]\n", "meshd.toml line 1: unknown key 'stor' (did you mean 'store'?)"),
@@ -40,7 +41,7 @@ WRONG_FILES = {
     "an endpoint without a type": ('[api]\nlisten = ["8443"]', "not '8443'"),
     "an endpoint with a port beyond": ('[api]\nlisten = ["tcp:99999"]', "(a port is a number from 0 to 65535)"),
     "an endpoint without a port": ('[api]\nlisten = ["tcp:interface=::1"]', "(a port is a number"),
-    "an ssl endpoint": ('[api]\nlisten = ["ssl:8443"]', "(the API speaks TLS by itself, the proxy none: write tcp:)"),
+    "an ssl endpoint": ('[api]\nlisten = ["ssl:8443"]', "(TLS is told from plain connections by itself: write tcp:)"),
     "one endpoint for two purposes": (
         '[proxy]\nlisten = ["tcp:8443"]',
         "tcp:8443: both api and proxies.local listen there",
@@ -79,11 +80,7 @@ WRONG_FILES = {
     "an exit without a kind": ('\n[[exits]]\nname = "a"', "line 2: [[exits]] kind is missing"),
     "an exit of an unknown kind": (
         '[[exits]]\nname = "a"\nkind = "vpn"',
-        'line 3: [[exits]] kind must be "direct" or "local", not \'vpn\'',
-    ),
-    "an exit of a later version": (
-        '[[exits]]\nname = "a"\nurl = "http://x"\nkind = "http"',
-        'line 4: [[exits]] kind must be "direct" or "local", not \'http\' (not supported by this version)',
+        'line 3: [[exits]] kind must be "direct", "local", "http", "https" or "socks5", not \'vpn\'',
     ),
     "an unknown key of an exit": (
         EXIT + "contry = 'US'",
@@ -102,10 +99,71 @@ WRONG_FILES = {
         EXIT.replace("local", "direct"),
         "line 4: [[exits]] 'a' has an address: its kind must be \"local\"",
     ),
-    "a local exit of a prefix": (
-        EXIT.replace("192.0.2.1", "2001:db8::/64"),
-        "line 4: [[exits]] address must be a single IPv4 or IPv6 address, not '2001:db8::/64' (prefixes are not",
+    "a prefix with host bits": (
+        EXIT.replace("192.0.2.1", "2001:db8::1/64"),
+        "line 4: [[exits]] address must be a single IPv4 or IPv6 address, or an IPv6 prefix such as 2001:db8:1::/64, "
+        "not '2001:db8::1/64' (did you mean 2001:db8::/64?)",
     ),
+    "a prefix too wide": (EXIT.replace("192.0.2.1", "2001::/31"), "(a prefix has from 32 to 126 bits)"),
+    "a prefix too narrow": (EXIT.replace("192.0.2.1", "2001:db8::/127"), "(a prefix has from 32 to 126 bits)"),
+    "a prefix without a length": (EXIT.replace("192.0.2.1", "2001:db8::/"), "(a prefix has from 32 to 126 bits)"),
+    "a prefix of nothing": (EXIT.replace("192.0.2.1", "2001::db8::/64"), "(it is no prefix)"),
+    "a prefix of IPv4": (EXIT.replace("192.0.2.1", "192.0.2.0/24"), "(a prefix is one of IPv6; of IPv4 write each"),
+    "a prefix of multicast": (EXIT.replace("192.0.2.1", "ff02::/64"), "(nothing can be sent from it)"),
+    "two exits of one prefix": (
+        EXIT.replace("192.0.2.1", "2001:db8::/64") + EXIT.replace("192.0.2.1", "2001:DB8::/64").replace('"a"', '"b"'),
+        "line 8: [[exits]] 'b' and 'a' have one address, 2001:db8::/64",
+    ),
+    "a weight of nothing": (EXIT + "weight = 0", "line 5: [[exits]] weight must be a whole number from 1 to 100"),
+    "a proxy that is no upstream": (UPSTREAM + 'upstream = "gw.test"', "upstream must be host:port of another proxy"),
+    "an upstream with a port beyond": (UPSTREAM + 'upstream = "gw.test:70000"', "(a port is a number from 1 to 65535)"),
+    "an upstream like an address": (UPSTREAM + 'upstream = "10.0.0.256:80"', "(its host is neither an address nor a"),
+    "an exit without its upstream": (UPSTREAM, "line 1: [[exits]] 'a' is of kind http and needs an upstream, or a url"),
+    "an upstream with a prefix": (
+        UPSTREAM + 'upstream = "gw.test:80"\naddress = "2001:db8::/64"',
+        "line 5: [[exits]] 'a' has a prefix: its kind must be \"local\"",
+    ),
+    "a local exit with an upstream": (
+        EXIT + 'upstream = "gw.test:80"',
+        'line 5: [[exits]] \'a\' has an upstream: its kind must be "http", "https" or "socks5"',
+    ),
+    "a direct exit with a password": (
+        '[[exits]]\nname = "a"\nkind = "direct"\npassword = "x"',
+        "line 4: [[exits]] 'a' has a password: its kind must be",
+    ),
+    "a ca without TLS": (
+        UPSTREAM + 'upstream = "gw.test:80"\nca = "ca.pem"',
+        "line 5: [[exits]] 'a' has a ca: its kind must be \"https\"",
+    ),
+    "a ca of a local exit": (EXIT + 'ca = "ca.pem"', "line 5: [[exits]] 'a' has a ca: its kind must be \"https\""),
+    "a ca that is not there": (
+        '[[exits]]\nname = "a"\nurl = "https://gw.test:443"\nca = "ca.pem"',
+        "meshd.toml line 4: exits.a.ca: ",
+    ),
+    "a URL and an upstream": (
+        '[[exits]]\nname = "a"\nurl = "http://gw.test:80"\nupstream = "gw.test:80"',
+        "line 4: [[exits]] 'a' has a url, which says its upstream",
+    ),
+    "a URL and a password": (
+        '[[exits]]\nname = "a"\nurl = "http://gw.test:80"\npassword = "x"',
+        "line 4: [[exits]] 'a' has a url, which says its password",
+    ),
+    "a URL of another kind": (UPSTREAM + 'url = "socks5://gw.test:80"', "line 3: [[exits]] 'a' has a url of kind"),
+    "a URL without a port": (UPSTREAM + 'url = "http://gw.test"', "not '***' (it is no host:port, with an IPv6"),
+    "a URL with a path": (UPSTREAM + 'url = "http://gw.test:80/x"', "not '***' (it is no host:port, with an IPv6"),
+    "a URL with another scheme": (UPSTREAM + 'url = "ftp://gw.test:80"', "(its scheme is none of http, https, socks5"),
+    "a URL in another encoding": (UPSTREAM + 'url = "http://%ff@gw.test:80"', "(its percent-encoding is not of UTF-8)"),
+    "a user name with a colon": (
+        UPSTREAM + 'upstream = "gw.test:80"\nusername = "a:b"',
+        "line 5: [[exits]] 'a' cannot be used: a user name has no colon in HTTP (RFC 7617)",
+    ),
+    "a password too long for SOCKS5": (
+        f'[[exits]]\nname = "a"\nurl = "socks5://u:{"p" * 256}@gw.test:80"',
+        "not '***' (its user name or password has more than 255 bytes)",
+    ),
+    "a rotation of its own": ("[proxies.us]\nrotation = 'fair'", 'rotation must be "random", "round-robin" or "least-'),
+    "lists that are no list": ("exits_from = 'a.txt'", "line 1: exits_from must be a list, each item a path"),
+    "a list that is not there": ("\nexits_from = ['a.txt']", "meshd.toml line 2: exits_from: "),
     "an exit nothing can be sent from": (EXIT.replace("192.0.2.1", "0.0.0.0"), "(nothing can be sent from it)"),
     "a mapped exit": (EXIT.replace("192.0.2.1", "::ffff:192.0.2.1"), "(write it as 192.0.2.1)"),
     "a country of three letters": (EXIT + 'country = "USA"', "country must be a country's two letters"),
@@ -197,6 +255,22 @@ class OtherPlacesTests(ConfigTestCase):
         """Named as they are typed."""
         self.assertIn("flag --api: must be a Twisted endpoint", self.refusal(None, {"api": ["8443"]}))
         self.assertEqual(self.refusal(None, {"dta_dir": "x"}), "flag --dta-dir: no such flag")
+
+    def test_a_wrong_upstream_never_shows_its_password(self) -> None:
+        """Nor the user name, wherever it was put."""
+        for text in (
+            'url = "http://us3r:s3cret@gw.test"',
+            'url = "gw.test:80:us3r:s3cret"',
+            'upstream = "us3r:s3cret@gw.test:80"',
+            'upstream = "gw.test:80:us3r:s3cret"',
+            'url = "http://us3r:s3cret@gw.test:80"\nusername = ["us3r:s3cret"]',
+            'upstream = "gw.test:80"\nusername = "us3r:s3cret"',
+            'upstream = "gw.test:80"\npassword = ["s3cret"]',
+            'upstream = "gw.test:80"\nusername = "us3r"\npassword = "s3cret\\n"',
+        ):
+            refusal = self.refusal(UPSTREAM + text)
+            self.assertNotIn("s3cret", refusal)
+            self.assertNotIn("us3r", refusal)
 
     def test_a_refused_url_never_shows_its_password(self) -> None:
         """However it was mistyped."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshd.topology import PLANS, Exit, ExitRule, Plan
+from ipaddress import IPv6Network
+
+from meshd.topology import PLANS, Exit, ExitRule, Plan, UpstreamProxy
 from tests.config.support import ConfigTestCase
 
 EXITS = """
@@ -39,6 +41,37 @@ class ExitTests(ConfigTestCase):
             ),
         )
 
+    def test_a_prefix(self) -> None:
+        """Each of its addresses is one to leave by."""
+        (made,) = self.load('[[exits]]\nname = "six"\nkind = "local"\naddress = "2001:DB8:1::/64"').topology.exits
+        self.assertEqual(made, Exit("six", "local", prefix=IPv6Network("2001:db8:1::/64")))
+
+    def test_upstream_proxies(self) -> None:
+        """Key by key, or by a URL that says them all."""
+        self.write("ca.pem")
+        cases = {
+            'kind = "http"\nupstream = "GW.test:80"': ("http", UpstreamProxy("gw.test", 80)),
+            'kind = "socks5"\nupstream = "[2001:db8::1]:1080"\nusername = "us:er"\npassword = "p"': (
+                "socks5",
+                UpstreamProxy("2001:db8::1", 1080, "us:er", "p"),
+            ),
+            'kind = "https"\nupstream = "gw.test:443"\nca = "ca.pem"': (
+                "https",
+                UpstreamProxy("gw.test", 443, ca=str(self.folder / "ca.pem")),
+            ),
+            'url = "https://gw.test:443"\nca = "ca.pem"': (
+                "https",
+                UpstreamProxy("gw.test", 443, ca=str(self.folder / "ca.pem")),
+            ),
+            'url = "http://us%3Ber:p%40ss@gw.test:80"': ("http", UpstreamProxy("gw.test", 80, "us;er", "p@ss")),
+            'url = "socks5h://gw.test:1080"\nkind = "socks5"': ("socks5", UpstreamProxy("gw.test", 1080)),
+            'url = "http://gw.test:80"\nreuse = true': ("http", UpstreamProxy("gw.test", 80, reuse=True)),
+        }
+        for text, (kind, upstream) in cases.items():
+            (made,) = self.load(f'[[exits]]\nname = "a"\n{text}\naddress = "192.0.2.9"\nweight = 3').topology.exits
+            self.assertEqual((made.kind, made.upstream), (kind, upstream), text)
+            self.assertEqual((made.address, made.weight, made.source), ("192.0.2.9", 3, ""))
+
     def test_without_a_proxy_all_exits_serve_local(self) -> None:
         """A pool is enough to begin with."""
         config = self.load(EXITS)
@@ -68,6 +101,13 @@ class ProxyTests(ConfigTestCase):
         """A later pool of exits is judged by it."""
         config = self.load(f"{EXITS}\n[proxies.x]\nexits = {{ country = ['gb'], tag = ['fast'] }}\n")
         self.assertEqual(config.first.rule, ExitRule(countries=frozenset({"GB"}), tags=frozenset({"fast"})))
+
+    def test_rotations(self) -> None:
+        """Random where nothing is said."""
+        text = '[proxies.a]\n[proxies.b]\nlisten = ["tcp:1"]\nrotation = "least-used"'
+        self.assertEqual(
+            [each.rotation for each in self.load(text).topology.proxies.values()], ["random", "least-used"]
+        )
 
     def test_proxies_in_the_files_order(self) -> None:
         """New accounts are authorised in it."""

@@ -71,7 +71,7 @@ class Asked:
 
     url: str
     proxy: str
-    """host:port"""
+    """host:port; "" where a client of its own configuration knows it."""
     credential: Credential
     ca_file: str
     method: str = "GET"
@@ -230,7 +230,9 @@ async def _with_aiohttp(asked: Asked) -> Answer:
 class Scrapy:
     """One Scrapy process that is told what to fetch, a line of JSON each: it takes a second to start."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, object] | None = None) -> None:
+        """settings: of Scrapy's and its middlewares', besides what any client here needs."""
+        self._settings = json.dumps(settings or {})
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
@@ -240,7 +242,7 @@ class Scrapy:
             "method": asked.method,
             "fields": dict(asked.fields),
             "body": asked.body.decode("latin-1") if asked.body is not None else "",
-            "proxy": asked.credential.url(asked.proxy),
+            "proxy": asked.credential.url(asked.proxy) if asked.proxy else "",
             "proxy_fields": asked.credential.fields if asked.credential.bearer else {},
             "source": asked.credential.source,
         }
@@ -261,7 +263,7 @@ class Scrapy:
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, str(Path(__file__).with_name("scrapy_worker.py"))],
+                [sys.executable, str(Path(__file__).with_name("scrapy_worker.py")), self._settings],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

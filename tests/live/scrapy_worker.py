@@ -1,4 +1,7 @@
-"""A Scrapy spider that fetches what it reads from its standard input, a JSON object a line, until that ends."""
+"""A Scrapy spider that fetches what it reads from its standard input, a JSON object a line, until that ends.
+
+Its argument, JSON too, has settings besides its own.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,8 @@ class ToldSpider(scrapy.Spider):
             headers={**told["fields"], **told["proxy_fields"]},
             body=told["body"].encode("latin-1"),
             meta={
-                "proxy": told["proxy"],
                 "handle_httpstatus_all": True,
+                **({"proxy": told["proxy"]} if told["proxy"] else {}),
                 **({"bindaddress": (told["source"], 0)} if told["source"] else {}),
             },
             dont_filter=True,
@@ -56,6 +59,7 @@ if __name__ == "__main__":
             "TELNETCONSOLE_ENABLED": False,
             "COOKIES_ENABLED": False,
             "TWISTED_DNS_RESOLVER": "scrapy.resolver.CachingHostnameResolver",  # the other knows no IPv6
+            **json.loads(sys.argv[1]),
         }
     )
     process.crawl(ToldSpider)

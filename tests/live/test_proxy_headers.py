@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 
+import aiohttp
 import httpx
+import requests
+import urllib3
 from python_proxy_headers.aiohttp_proxy import ProxyClientSession
 from python_proxy_headers.httpx_proxy import HTTPProxyTransport
 from python_proxy_headers.requests_adapter import ProxySession
@@ -16,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.daemon import LiveDaemon
 from tests.support.origin import RecordingOrigin
 
-EXITS = ("127.0.0.21", "127.0.0.22", "127.0.0.23")
+EXITS = tuple(f"127.0.0.{n}" for n in range(21, 29))
 
 CONFIG = "".join(f'[[exits]]\nname = "rack-{each[-2:]}"\nkind = "local"\naddress = "{each}"\n' for each in EXITS)
 
@@ -39,39 +43,49 @@ def tearDownModule() -> None:
 
 Seen = tuple[int, Mapping[str, str]]
 
+Fetch = Callable[[Mapping[str, str], str], Seen]
+"""Takes the fields for the proxy and a URL.  Raises what the client raises where the proxy refuses the tunnel."""
+
+REFUSED = (
+    aiohttp.ClientHttpProxyError,
+    httpx.ProxyError,
+    requests.exceptions.ProxyError,
+    urllib3.exceptions.ProxyError,
+)
+
 
 def proxy_url() -> str:
     return f"http://anna:{password}@{daemon.proxy}"
 
 
-def by_requests(sent: Mapping[str, str]) -> Seen:
+def by_requests(sent: Mapping[str, str], url: str) -> Seen:
     with ProxySession(dict(sent)) as session:
         session.trust_env = False
-        url = proxy_url()
-        found = session.get(origin.url(), proxies={"https": url, "http": url}, verify=origin.ca_file, timeout=20)
+        proxies = {"https": proxy_url(), "http": proxy_url()}
+        found = session.get(url, proxies=proxies, verify=origin.ca_file, timeout=20)
         return found.status_code, found.headers
 
 
-def by_urllib3(sent: Mapping[str, str]) -> Seen:
+def by_urllib3(sent: Mapping[str, str], url: str) -> Seen:
     with proxy_from_url(proxy_url(), proxy_headers=dict(sent), ca_certs=origin.ca_file) as manager:
-        found = manager.request("GET", origin.url(), timeout=20, retries=False)
+        found = manager.request("GET", url, timeout=20, retries=False)
         return found.status, found.headers
 
 
-def by_httpx(sent: Mapping[str, str]) -> Seen:
+def by_httpx(sent: Mapping[str, str], url: str) -> Seen:
     proxy = httpx.Proxy(proxy_url(), headers=dict(sent))
     transport = HTTPProxyTransport(proxy=proxy, verify=ssl.create_default_context(cafile=origin.ca_file))
     with httpx.Client(mounts={"https://": transport}, trust_env=False) as client:
-        found = client.get(origin.url(), timeout=20)
+        found = client.get(url, timeout=20)
         return found.status_code, found.headers
 
 
-def by_aiohttp(sent: Mapping[str, str]) -> Seen:
+def by_aiohttp(sent: Mapping[str, str], url: str) -> Seen:
     async def fetched() -> Seen:
         context = ssl.create_default_context(cafile=origin.ca_file)
         async with (
             ProxyClientSession() as session,
-            session.get(origin.url(), proxy=proxy_url(), proxy_headers=dict(sent), ssl=context) as found,
+            session.get(url, proxy=proxy_url(), proxy_headers=dict(sent), ssl=context) as found,
         ):
             return found.status, dict(found.headers)
 
@@ -82,23 +96,65 @@ class ProxyHeaderTests(SynchronousTestCase):
     def setUp(self) -> None:
         origin.forget()
 
-    def reads(self, fetch: Callable[[Mapping[str, str]], Seen]) -> None:
-        status, fields = fetch({})
+    def reads(self, fetch: Fetch) -> None:
+        status, fields = fetch({}, origin.url())
         self.assertEqual(status, 200)
         self.assertEqual(self.source(), fields["X-ProxyMesh-IP"])
         self.assertIn(fields["X-ProxyMesh-IP"], EXITS)
 
-    def pins(self, fetch: Callable[[Mapping[str, str]], Seen]) -> None:
+    def pins(self, fetch: Fetch) -> None:
         for wanted in EXITS:
             origin.forget()
-            _, fields = fetch({"X-ProxyMesh-IP": wanted})
+            _, fields = fetch({"X-ProxyMesh-IP": wanted}, origin.url())
             self.assertEqual((self.source(), fields["X-ProxyMesh-IP"]), (wanted, wanted))
             self.assertNotIn("X-ProxyMesh-IP-Not-Found", fields)
 
-    def misses(self, fetch: Callable[[Mapping[str, str]], Seen]) -> None:
-        _, fields = fetch({"X-ProxyMesh-IP": "192.0.2.1"})
+    def misses(self, fetch: Fetch) -> None:
+        _, fields = fetch({"X-ProxyMesh-IP": "192.0.2.1"}, origin.url())
         self.assertEqual(fields["X-ProxyMesh-IP-Not-Found"], "192.0.2.1")
         self.assertEqual(self.source(), fields["X-ProxyMesh-IP"])
+
+    def rotates(self, fetch: Fetch) -> None:
+        """That 20 draws bring less than four of eight exits has a chance below 1 in a million."""
+        used = set()
+        for _ in range(20):
+            origin.forget()
+            _, fields = fetch({}, origin.url())
+            self.assertEqual(self.source(), fields["X-ProxyMesh-IP"])
+            used.add(fields["X-ProxyMesh-IP"])
+        self.assertGreaterEqual(len(used), 4)
+
+    def grows(self, fetch: Fetch) -> None:
+        blocked: list[str] = []
+        while len(blocked) < len(EXITS):
+            origin.forget()
+            _, fields = fetch({"X-ProxyMesh-Not-IP": ",".join(blocked)}, origin.url())
+            self.assertEqual(self.source(), fields["X-ProxyMesh-IP"])
+            self.assertNotIn(fields["X-ProxyMesh-IP"], blocked)
+            blocked.append(fields["X-ProxyMesh-IP"])
+        self.assertEqual(sorted(blocked), sorted(EXITS))
+        origin.forget()
+        self.assertIn("503", self.refused(fetch, {"X-ProxyMesh-Not-IP": ",".join(blocked)}, origin.url()))
+        self.assertEqual(origin.requests, [])
+
+    def times_out(self, fetch: Fetch) -> None:
+        self.assertIn("504", self.refused(fetch, {"X-ProxyMesh-Timeout": "1"}, f"https://127.0.0.1:{self.silent()}/"))
+
+    def refused(self, fetch: Fetch, sent: Mapping[str, str], url: str) -> str:
+        """What the client says of it."""
+        return str(self.assertRaises(REFUSED, fetch, sent, url))
+
+    def silent(self) -> int:
+        """The port of a listener whose queue is full: the kernel drops what else comes, and a connect hangs."""
+        listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.addCleanup(listener.close)
+        port = int(listener.getsockname()[1])
+        for _ in range(3):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+            self.addCleanup(filler.close)
+        return port
 
     def source(self) -> str:
         """Where the one connection came from; and nothing of the proxy's was in it."""
@@ -119,6 +175,18 @@ class ProxyHeaderTests(SynchronousTestCase):
         """Another one serves, and the answer says so."""
         self.misses(by_requests)
 
+    def test_requests_rotates(self) -> None:
+        """A tunnel each leaves by an exit each."""
+        self.rotates(by_requests)
+
+    def test_requests_blocks_a_growing_list(self) -> None:
+        """Whatever has served is excluded, until nothing is left: 503."""
+        self.grows(by_requests)
+
+    def test_requests_waits_no_longer(self) -> None:
+        """X-ProxyMesh-Timeout bounds the wait for a destination that does not answer: 504."""
+        self.times_out(by_requests)
+
     def test_urllib3_reads_the_exit(self) -> None:
         """X-ProxyMesh-IP of the CONNECT answer is among the response's fields, and true."""
         self.reads(by_urllib3)
@@ -130,6 +198,18 @@ class ProxyHeaderTests(SynchronousTestCase):
     def test_urllib3_is_told_of_an_exit_that_is_not_there(self) -> None:
         """Another one serves, and the answer says so."""
         self.misses(by_urllib3)
+
+    def test_urllib3_rotates(self) -> None:
+        """A tunnel each leaves by an exit each."""
+        self.rotates(by_urllib3)
+
+    def test_urllib3_blocks_a_growing_list(self) -> None:
+        """Whatever has served is excluded, until nothing is left: 503."""
+        self.grows(by_urllib3)
+
+    def test_urllib3_waits_no_longer(self) -> None:
+        """X-ProxyMesh-Timeout bounds the wait for a destination that does not answer: 504."""
+        self.times_out(by_urllib3)
 
     def test_httpx_reads_the_exit(self) -> None:
         """X-ProxyMesh-IP of the CONNECT answer is among the response's fields, and true."""
@@ -143,6 +223,18 @@ class ProxyHeaderTests(SynchronousTestCase):
         """Another one serves, and the answer says so."""
         self.misses(by_httpx)
 
+    def test_httpx_rotates(self) -> None:
+        """A tunnel each leaves by an exit each."""
+        self.rotates(by_httpx)
+
+    def test_httpx_blocks_a_growing_list(self) -> None:
+        """Whatever has served is excluded, until nothing is left: 503."""
+        self.grows(by_httpx)
+
+    def test_httpx_waits_no_longer(self) -> None:
+        """X-ProxyMesh-Timeout bounds the wait for a destination that does not answer: 504."""
+        self.times_out(by_httpx)
+
     def test_aiohttp_reads_the_exit(self) -> None:
         """X-ProxyMesh-IP of the CONNECT answer is among the response's fields, and true."""
         self.reads(by_aiohttp)
@@ -154,3 +246,15 @@ class ProxyHeaderTests(SynchronousTestCase):
     def test_aiohttp_is_told_of_an_exit_that_is_not_there(self) -> None:
         """Another one serves, and the answer says so."""
         self.misses(by_aiohttp)
+
+    def test_aiohttp_rotates(self) -> None:
+        """A tunnel each leaves by an exit each."""
+        self.rotates(by_aiohttp)
+
+    def test_aiohttp_blocks_a_growing_list(self) -> None:
+        """Whatever has served is excluded, until nothing is left: 503."""
+        self.grows(by_aiohttp)
+
+    def test_aiohttp_waits_no_longer(self) -> None:
+        """X-ProxyMesh-Timeout bounds the wait for a destination that does not answer: 504."""
+        self.times_out(by_aiohttp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.caps import BUCKETS, Caps
+from meshd.proxy.caps import BUCKETS, Caps, Place
 from meshd.topology import Limits
 
 
@@ -125,3 +125,53 @@ class HoldTest(SynchronousTestCase):
         self.assertEqual([caps.hold(1), caps.hold(1), caps.hold(1), caps.hold(2)], [True, True, False, True])
         caps.let_go(1)
         self.assertTrue(caps.hold(1))
+
+
+class Nobody:
+    """A client that is not known."""
+
+    def evict(self) -> None:
+        """Nothing is done about it."""
+
+
+class PlaceTest(SynchronousTestCase):
+    """What one client takes, through its life."""
+
+    def setUp(self) -> None:
+        self.caps = Caps(lambda: Limits(unauthenticated_per_address=1, tunnels_per_account=1), 10)
+
+    def place(self, address: str) -> Place:
+        return Place(self.caps, Nobody(), address)
+
+    def assert_empty(self) -> None:
+        self.assertEqual(self.caps.unauthenticated, 0)
+        for table in (self.caps._unknown, self.caps._held, self.caps._lingering):
+            self.assertEqual(table, {})
+
+    def test_it_lingers_once(self) -> None:
+        """However often it asks; and no other of its address does, until it is known."""
+        one, other = self.place("a"), self.place("a")
+        self.assertEqual([one.linger(), one.linger(), other.linger()], [True, True, False])
+        one.admitted()
+        self.assertTrue(other.linger())
+
+    def test_it_moves_to_its_own_address(self) -> None:
+        """And counts there as one that has just arrived, and nowhere else."""
+        one, other = self.place("balancer"), self.place("balancer")
+        self.assertTrue(one.linger())
+        one.move("client")
+        self.assertEqual(list(self.caps._unknown), ["balancer", "client"])
+        self.assertEqual([other.linger(), one.linger()], [True, True])
+        for each in (one, other):
+            each.leave()
+        self.assert_empty()
+
+    def test_an_accounts_place(self) -> None:
+        """Held once, given back for another's, and by leaving."""
+        one, other = self.place("a"), self.place("b")
+        self.assertEqual([one.hold(1), one.hold(1), other.hold(1)], [True, True, False])
+        self.assertTrue(one.hold(2))
+        self.assertTrue(other.hold(1))
+        for each in (one, other):
+            each.leave()
+        self.assert_empty()

@@ -13,7 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
 from meshd.proxy.destination import OwnListeners
-from meshd.proxy.dial import ATTEMPT_DELAY, DialError, Dialled, Dialler, is_local
+from meshd.proxy.dial import Dialler, is_local
+from meshd.proxy.exits import Choice
+from meshd.proxy.outlets import Outlet
+from meshd.proxy.race import ATTEMPT_DELAY, DialError, Dialled
 from meshd.proxy.task import Task
 from meshd.resolver import Resolved, ResolveError
 from meshd.topology import DestinationRules, Exit
@@ -84,7 +87,7 @@ class DialCase(SynchronousTestCase):
         self.before = descriptors()
 
         async def dial() -> None:
-            self.dialled.append(await self.dialler.dial(host, port, exit_))
+            self.dialled.append(await self.dialler.dial(host, port, Choice(Outlet(exit_), exit_.source)))
 
         task = Task(dial(), self.failed.append)
         task.resume()
@@ -182,7 +185,7 @@ class RaceTest(DialCase):
     def test_no_descriptor(self) -> None:
         """A source that this host has not is a failure like any other."""
         self.names.table["name"] = ("127.0.0.2",)
-        self.assertEqual(self.dial("name", self.port, Exit("bad", "local", "198.51.100.1")), "no-exit")
+        self.assertEqual(self.dial("name", self.port, Exit("bad", "local", "198.51.100.1")), "exit-failed")
 
 
 class DialTest(DialCase):

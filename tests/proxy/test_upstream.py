@@ -8,11 +8,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy import upstream
-from meshd.proxy.upstream import Upstream, UpstreamPool
+from meshd.proxy.race import Dialled
+from meshd.proxy.upstream import Key, Upstream, UpstreamPool
 from meshd.proxy.wheel import Wheel
 from tests.proxy.hand import Far, Hand, tcp_pair
 
-KEY = (1, "", "direct", "h.test", 80)
+KEY: Key = (1, "", "direct", "", "h.test", 80)
 
 
 class PoolTest(SynchronousTestCase):
@@ -23,15 +24,15 @@ class PoolTest(SynchronousTestCase):
         self.pool = UpstreamPool(self.hand.poller, self.wheel)
         self.addCleanup(self.pool.clear)
 
-    def connected(self, key: tuple[int, str, str, str, int] = KEY) -> tuple[Upstream, Far]:
+    def connected(self, key: Key = KEY) -> tuple[Upstream, Far]:
         near, far = tcp_pair(self)
         fd = near.detach()
         self.hand.poller.add(fd, Far(far))  # type: ignore[arg-type]  # until it is handed over
-        upstream = self.pool.new(key, fd, "192.0.2.1", "192.0.2.9")
+        upstream = self.pool.new(key, Dialled(fd, "192.0.2.1", "192.0.2.9", True))
         upstream.wire.readable = False  # as after a read that emptied it
         return upstream, Far(far)
 
-    def kept(self, key: tuple[int, str, str, str, int] = KEY, seconds: float = 60) -> tuple[Upstream, Far]:
+    def kept(self, key: Key = KEY, seconds: float = 60) -> tuple[Upstream, Far]:
         made = self.connected(key)
         self.hand.settle()
         self.pool.keep(made[0], seconds)

@@ -178,3 +178,26 @@ class WireTest(SynchronousTestCase):
         self.assertEqual(self.noting.heard, 0)
         for wire in (*wires, self.fresh):
             wire.close()
+
+    def test_who_is_behind_a_pair(self) -> None:
+        """Counts, hears of a close and of a reset, once, and of nothing else."""
+        heard: list[str] = []
+
+        class Behind:
+            def closed(self) -> None:
+                heard.append("closed")
+
+            def abort(self) -> None:
+                heard.append("abort")
+
+        poller = self.hand.poller
+        before = len(poller)
+        poller.stand_behind(self.wire.fd, Behind())
+        self.assertEqual(len(poller), before + 2)
+        poller.reset(self.wire.fd + 1)
+        self.wire.end()
+        self.assertEqual(heard, [])
+        self.wire.reset()
+        self.assertEqual(heard, ["abort", "closed"])
+        self.wire.close()
+        self.assertEqual((heard, len(poller)), (["abort", "closed"], before - 1))

@@ -122,6 +122,11 @@ class AccountContract(StoreContract):
         self.assertEqual(await self.store.run(tokens.by_id, made.id), made)
         self.assertEqual(await self.store.run(tokens.of_account, account.id), [made, second])
         self.assertEqual(await self.store.run(tokens.count, other.id), 0)
+        choosy = await self.store.run(
+            tokens.create, other.id, b"3", "", "", NOW, selection="session-%25:x", proxies=["us", "a-b"]
+        )
+        self.assertEqual((choosy.selection, choosy.proxies), ("session-%25:x", ("us", "a-b")))
+        self.assertEqual(await self.store.run(tokens.by_digest, b"3"), choosy)
         self.assertFalse((await self.store.run(tokens.set_active, made.id, False)).active)
         self.assertTrue((await self.store.run(tokens.set_active, made.id, True)).active)
         await self.fails(Conflict, tokens.create, other.id, b"2", "", "", NOW)
@@ -206,7 +211,7 @@ class AccountContract(StoreContract):
         self.assertEqual((found.account, found.parent, found.proxies), (sub, parent, ("us", "open")))
         self.assertEqual(found.usage, Usage(sub.id, 3, 3, JANUARY))
         self.assertEqual(found.parent_usage, Usage(parent.id, 7, 7, JANUARY))
-        self.assertEqual(await self.store.run(identities.by_username, "SUB", NOW), found)
+        self.assertEqual(await self.store.run(identities.by_usernames, ["SUB"], NOW), found)
         self.assertEqual(await self.store.run(identities.by_token, b"d", NOW), (found, token))
         self.assertEqual(await self.store.run(identities.by_address, "192.0.2.1", NOW), found)
         self.assertEqual(await self.store.run(identities.by_hostname, "a.example", NOW), found)
@@ -214,11 +219,25 @@ class AccountContract(StoreContract):
         self.assertEqual((alone.parent, alone.parent_usage, len(alone.proxies)), (None, None, 2))
         self.assertEqual(alone.usage, Usage(parent.id, 7, 0, FEBRUARY))
 
+    async def test_the_longest_name(self) -> None:
+        """Of several names that an account may have, the longest that there is; and those that read as another's."""
+        short, long = await self.create("My"), await self.create("my-Session-1")
+        await self.create("country-us")
+        for names, expected in (
+            (["my-session-1-ttl-5", "my-session-1", "my"], long),
+            (["my", "my-SESSION-1"], long),
+            (["my-session-2", "MY"], short),
+            (["my-session-2", "mine"], None),
+        ):
+            found = await self.store.run(identities.by_usernames, names, NOW)
+            self.assertEqual(found and found.account, expected)
+        self.assertEqual(await self.store.run(accounts.twofold), frozenset({"my-session-1"}))
+
     async def test_hostile_texts(self) -> None:
         """Whatever a client wrote can be looked for, and finds nothing."""
         await self.create("bob")
         for text in ("bob\0", "\ud800", "'; drop table accounts --", "%", "x" * 100_000, "", ":id", "bob" + "x" * 99):
-            self.assertIsNone(await self.store.run(identities.by_username, text, NOW), text[:9])
+            self.assertIsNone(await self.store.run(identities.by_usernames, [text], NOW), text[:9])
             self.assertIsNone(await self.store.run(identities.by_address, text, NOW), text[:9])
             self.assertIsNone(await self.store.run(identities.by_hostname, text, NOW), text[:9])
             self.assertIsNone(await self.store.run(bans.find, text, text, NOW), text[:9])

@@ -26,6 +26,7 @@ from tests.store import (
     contract_activity,
     contract_bans,
     contract_changes,
+    contract_exits,
     contract_units,
     contract_usage,
 )
@@ -64,6 +65,10 @@ class ActivityTests(OnPostgres, contract_activity.ActivityContract):
 
 
 class BanTests(OnPostgres, contract_bans.BanContract):
+    __test__ = True
+
+
+class ExitTests(OnPostgres, contract_exits.ExitContract):
     __test__ = True
 
 

@@ -30,6 +30,7 @@ from tests.store import (
     contract_activity,
     contract_bans,
     contract_changes,
+    contract_exits,
     contract_units,
     contract_usage,
 )
@@ -65,6 +66,10 @@ class ActivityTests(OnSQLite, contract_activity.ActivityContract):
 
 
 class BanTests(OnSQLite, contract_bans.BanContract):
+    __test__ = True
+
+
+class ExitTests(OnSQLite, contract_exits.ExitContract):
     __test__ = True
 
 

@@ -80,6 +80,16 @@ class CorpusTest(SmugglingCase):
         ask(self.world.daemon, get(self.world.url("/sentinel")), LISTED)
         self.assertEqual([request.target for request in self.world.origin.requests], ["/sentinel"])
 
+    def test_threat_06_smuggling_behind_another_protocol(self) -> None:
+        """The connection ends, and what hides behind the first bytes is no request."""
+        for what, text in heads.other_protocols():
+            with Talk(self.world.daemon, LISTED) as talk:
+                talk.send(filled(text))
+                talk.end()
+                self.assertNotIn(b" 200 ", talk.rest(), what)
+        ask(self.world.daemon, get(self.world.url("/sentinel")), LISTED)
+        self.assertEqual([request.target for request in self.world.origin.requests], ["/sentinel"])
+
     def test_threat_06_smuggling_in_chunks(self) -> None:
         """A body that goes wrong never becomes a whole request, and what hides behind it none at all."""
         for what, text in heads.cut_off():

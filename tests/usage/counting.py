@@ -17,6 +17,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from meshd.model import Admission, Exchange
+from meshd.selection import NONE
 from meshd.store.sqlite import SQLiteStore
 from meshd.store.statements import identities
 from meshd.topology import Limits
@@ -61,7 +62,7 @@ async def work(folder: Path, account_ids: list[int]) -> None:
 async def admitted(store: SQLiteStore, account_id: int) -> Admission:
     identity = await store.run(identities.load, account_id, int(time.time()))
     assert identity is not None
-    return Admission(identity, "password", "", 0, "", "proxy-authorization")
+    return Admission(identity, "password", "", 0, NONE, "proxy-authorization")
 
 
 def exchange(meter: Meter) -> Exchange:

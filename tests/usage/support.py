@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from meshd.model import Account, Admission, Exchange, Identity, Refusal, Standing, Usage, UsageEntry
+from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import usage as statements
 from meshd.topology import Limits
@@ -128,7 +129,7 @@ class MemoryStore:
             self.usage(account_id, at),
             self.usage(parent.id, at) if parent else None,
         )
-        return Admission(identity, "password", found.username, token_id, "", "proxy-authorization")
+        return Admission(identity, "password", found.username, token_id, NONE, "proxy-authorization")
 
 
 def exchange(meter: Meter | None = None, **facts: Any) -> Exchange:

@@ -22,6 +22,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.service import Accounts
 from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal, UsageEntry
+from meshd.proxy.pool import Pools
 from meshd.store.sqlite_file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
@@ -59,26 +60,25 @@ def result(waited: Awaitable[T]) -> T:
     return ended[0]
 
 
-def exits(*countries: str) -> tuple[Exit, ...]:
+def exits(proxy: str, *countries: str) -> tuple[Exit, ...]:
     """One for each country; "" is one whose country nobody gave."""
-    return tuple(Exit(f"{place}-{code}", "direct", country=code) for place, code in enumerate(countries))
+    return tuple(Exit(f"{proxy}-{place}", "direct", country=code) for place, code in enumerate(countries))
 
 
 def proxy(name: str, *countries: str) -> ProxyHost:
     """Of that name at `mesh.example`, with an exit for each country."""
-    return ProxyHost(name, (), f"{name}.mesh.example:31280", ExitRule(), exits(*countries))
+    return ProxyHost(name, (), f"{name}.mesh.example:31280", ExitRule(), exits(name, *countries))
 
+
+PROXIES = (
+    proxy("us", "US"),
+    proxy("open", "US", "DE", "US", "", "FR", "US"),
+    proxy("world", "BR", "JP", "JP"),
+)
 
 TOPOLOGY = Topology(
-    proxies={
-        each.name: each
-        for each in (
-            proxy("us", "US"),
-            proxy("open", "US", "DE", "US", "", "FR", "US"),
-            proxy("world", "BR", "JP", "JP"),
-        )
-    },
-    exits=(),
+    proxies={each.name: each for each in PROXIES},
+    exits=tuple(exit_ for each in PROXIES for exit_ in each.exits),
     plans=PLANS,
 )
 
@@ -297,6 +297,7 @@ class World:
         self._batches = 0
         self.store = NowStore(path)
         self.topology = TOPOLOGY
+        self.pools = Pools(TOPOLOGY)
         self.hasher = PlainHasher()
         self.requests = Requests()
         self.door = Door(
@@ -317,6 +318,7 @@ class World:
             accounts=self.accounts,
             hasher=self.hasher,
             topology=lambda: self.topology,
+            countries=self.countries,
             now=lambda: self.now,
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
             requests=self.requests,  # type: ignore[arg-type]
@@ -357,7 +359,14 @@ class World:
         self.clock.advance(seconds)
 
     def set_topology(self, **changes: Any) -> None:
-        self.topology = replace(self.topology, **changes)
+        topology = replace(self.topology, **changes)
+        exits = {exit_.name: exit_ for each in topology.proxies.values() for exit_ in each.exits}
+        self.topology = replace(topology, exits=tuple(exits.values()))
+        self.pools = Pools(self.topology, self.pools)
+
+    def countries(self, proxy: str) -> Mapping[str, int]:
+        pool = self.pools.of(proxy)
+        return pool.countries(self.clock.seconds()) if pool is not None else {}
 
     def ask(
         self,

@@ -9,6 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.tls import ReloadableTLS
 from meshd.web.app import tls_factory
 from meshd.web.replies import EVERY_ANSWER
 from meshd.web.selfsigned import ensure_certificate
@@ -53,7 +54,7 @@ class FrontTests(SynchronousTestCase):
         self.clock = self.world.clock
         pair = folder / "cert.pem", folder / "key.pem"
         ensure_certificate(*pair, hostname="test", now=NOON)
-        self.factory = tls_factory(self.clock, self.world.site, *pair)
+        self.factory = tls_factory(self.clock, self.world.site, ReloadableTLS(*pair))
 
     def connect(self) -> StringTransport:
         transport = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.1", 4000))

@@ -7,8 +7,8 @@ from pathlib import Path
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.tls import CertificateError, server_context
 from meshd.web.selfsigned import ensure_certificate
-from meshd.web.tls import CertificateError, server_context
 from tests.web.support import NOON
 
 

@@ -20,9 +20,9 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from meshd.tls import CIPHERS, CertificateError, ReloadableTLS, server_context
 from meshd.web.app import build_site, tls_factory
 from meshd.web.selfsigned import ensure_certificate
-from meshd.web.tls import CIPHERS, CertificateError, ReloadableTLS, server_context
 from tests.web.support import NOON, World, basic, named, read_answer, request
 
 T = TypeVar("T")
@@ -111,10 +111,12 @@ class LiveTests(TestCase):
             hasher=self.world.hasher,
             requests=self.world.requests,
             topology=lambda: self.world.topology,
+            countries=self.world.countries,
             now=lambda: self.world.now,
             ready=self.world.checks,
         )
-        self.factory = tls_factory(reactor, self.site, self.certificate, self.key)  # type: ignore[arg-type]
+        self.tls = ReloadableTLS(self.certificate, self.key)
+        self.factory = tls_factory(reactor, self.site, self.tls)  # type: ignore[arg-type]
         self.port: IListeningPort = reactor.listenTCP(0, self.factory, interface="127.0.0.1")  # type: ignore[attr-defined]
 
     async def tearDown(self) -> None:  # type: ignore[override]
@@ -200,7 +202,7 @@ class LiveTests(TestCase):
         ensure_certificate(self.certificate, self.key, hostname="test", now=NOON)
         with self.assertRaises(ssl.SSLError):  # the client trusts the new one already
             await self.in_thread(self.shake, self.trusting())
-        self.factory.reload()
+        self.tls.reload()
         new = await self.in_thread(self.shake, self.trusting())
         self.assertNotEqual(new.getpeercert(True), ssl.PEM_cert_to_DER_cert(before.decode()))
         new.close()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshd.model import Account, Role
+from meshd.selection import stem
 from meshd.store.statements.texts import storable, username_key
 from meshd.store.unit import Row, Statement, Unit
 
@@ -67,6 +68,17 @@ def by_username(username: str) -> Unit[Account | None]:
     return read(rows[0]) if rows else None
 
 
+MOST_TWOFOLD = 10_000
+TWOFOLD = "select username_key from accounts where twofold = 1 limit :limit"
+"""Its index has only these."""
+
+
+def twofold() -> Unit[frozenset[str] | None]:
+    """The keys of all usernames that may be read as a shorter one and a selection; None where those are too many."""
+    rows = yield Statement(TWOFOLD, {"limit": MOST_TWOFOLD + 1})
+    return frozenset(row[0] for row in rows) if len(rows) <= MOST_TWOFOLD else None
+
+
 def root() -> Unit[Account | None]:
     rows = yield Statement(f"select {COLUMNS} from accounts where role = 'root'", {})
     return read(rows[0]) if rows else None
@@ -110,10 +122,10 @@ def lock(account_id: int) -> Unit[None]:
 
 CREATE = f"""
 insert into accounts (
-    username, username_key, parent_id, role, plan, first_name, last_name, email,
+    username, username_key, twofold, parent_id, role, plan, first_name, last_name, email,
     monthly_limit, total_limit, billing_day, created_at, password_hash
 ) values (
-    :username, :username_key, :parent_id, :role, :plan, :first_name, :last_name, :email,
+    :username, :username_key, :twofold, :parent_id, :role, :plan, :first_name, :last_name, :email,
     :monthly_limit, :total_limit, :billing_day, :created_at, :password_hash
 ) returning {COLUMNS}
 """
@@ -140,6 +152,7 @@ def create(
         {
             "username": username,
             "username_key": username_key(username),
+            "twofold": int(stem(username) != username),
             "parent_id": parent_id,
             "role": role,
             "plan": plan,

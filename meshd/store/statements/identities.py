@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from meshd.model import Account, Identity, Token
 from meshd.store.statements import accounts, tokens
+from meshd.store.statements.rows import listed, numbered
 from meshd.store.statements.texts import searchable, storable, username_key
 from meshd.store.statements.usage import current
 from meshd.store.unit import Row, Statement, Unit
@@ -34,9 +36,11 @@ def load(account_id: int, at: int) -> Unit[Identity | None]:
     return (yield from _one(SELECT + "where a.id = :id", {"id": account_id}, at))
 
 
-def by_username(username: str, at: int) -> Unit[Identity | None]:
-    """Whatever the case."""
-    return (yield from _one(SELECT + "where a.username_key = :key", {"key": username_key(username)}, at))
+def by_usernames(usernames: Sequence[str], at: int) -> Unit[Identity | None]:
+    """The longest of these that there is, whatever the case."""
+    keys = [(username_key(username),) for username in usernames]
+    sql = f"{SELECT} where a.username_key in {listed('key', len(keys))} order by length(a.username_key) desc limit 1"
+    return (yield from _one(sql, numbered(("key",), keys), at))
 
 
 BY_ADDRESS = SELECT + "where a.id = (select account_id from authorized_ips where address = :address)"

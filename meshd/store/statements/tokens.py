@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meshd.model import Token
 from meshd.store.statements.texts import storable
 from meshd.store.unit import Row, Statement, Unit
 
-FIELDS = ("id", "account_id", "label", "active", "expires_on", "created_at")
+FIELDS = ("id", "account_id", "label", "active", "expires_on", "created_at", "selection", "proxies")
 COLUMNS = ", ".join(FIELDS)
 
 
 def read(row: Row) -> Token:
     """One row of COLUMNS."""
-    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5])
+    proxies = tuple(row[7].split(",")) if row[7] else ()
+    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], proxies)
 
 
 def by_digest(digest: bytes) -> Unit[Token | None]:
@@ -44,17 +47,34 @@ def count(account_id: int) -> Unit[int]:
 
 
 CREATE = f"""
-insert into tokens (account_id, digest, label, expires_on, created_at)
-values (:account_id, :digest, :label, :expires_on, :created_at)
+insert into tokens (account_id, digest, label, expires_on, created_at, selection, proxies)
+values (:account_id, :digest, :label, :expires_on, :created_at, :selection, :proxies)
 returning {COLUMNS}
 """
 
 
-def create(account_id: int, digest: bytes, label: str, expires_on: str, now: int) -> Unit[Token]:
+def create(
+    account_id: int,
+    digest: bytes,
+    label: str,
+    expires_on: str,
+    now: int,
+    *,
+    selection: str = "",
+    proxies: Sequence[str] = (),
+) -> Unit[Token]:
     """An active one.  Conflict when the digest is there already."""
     rows = yield Statement(
         CREATE,
-        {"account_id": account_id, "digest": digest, "label": label, "expires_on": expires_on, "created_at": now},
+        {
+            "account_id": account_id,
+            "digest": digest,
+            "label": label,
+            "expires_on": expires_on,
+            "created_at": now,
+            "selection": selection,
+            "proxies": ",".join(proxies),
+        },
     )
     return read(rows[0])
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from meshd.accounts import proxies
 from meshd.accounts.errors import NotFound
@@ -17,9 +16,14 @@ PROXY = 260
 """A domain (253 characters), a colon and a port."""
 
 
+Countries = Callable[[str], Mapping[str, int]]
+"""How many exits of a proxy are up, by country; those whose country nobody gave are not counted."""
+
+
 class ProxyRoutes:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, countries: Countries) -> None:
         self._services = services
+        self._countries = countries
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/proxies/", Who.ANY, self.listing)
@@ -31,11 +35,11 @@ class ProxyRoutes:
         """In the order of authorisation, as the proxy itself knows it.  One that the operator took away is not told."""
         with form.reading() as field:
             username = on_behalf(field)
-        known = self._services.topology().proxies
+        known, only = self._services.topology().proxies, caller.admission.only
         names: Sequence[str] = caller.admission.identity.proxies
         if username is not None:  # a sub-account of the caller, whose proxies are the same
             names = await self._services.accounts.perform(proxies.authorized, caller.actor, username)
-        return Reply({"proxies": [known[name].domain for name in names if name in known]})
+        return Reply({"proxies": [known[name].domain for name in names if name in known and name in (only or known)]})
 
     async def add(self, caller: Caller, form: Form) -> Reply:
         """The answer is the whole domain, without the port."""
@@ -63,8 +67,8 @@ class ProxyRoutes:
         return NO_CONTENT
 
     async def geoips(self, caller: Caller, form: Form) -> Reply:
-        """How many exits the proxy has in each country; those whose country nobody gave are not counted."""
+        """How many exits the proxy has in each country, but for those that rest or are drained."""
         proxy = proxies.recognised(form["proxy"], self._services.topology().proxies)
         if proxy is None:
             raise NotFound("there is no such proxy")
-        return Reply(Counter(each.country for each in proxy.exits if each.country))
+        return Reply(dict(self._countries(proxy.name)))

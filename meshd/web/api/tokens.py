@@ -12,11 +12,15 @@ from meshd.accounts import tokens
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
+from meshd.selection import LONGEST
 from meshd.web.api.fields import LARGEST, on_behalf, stamp
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
+
+PROXIES = 10_000
+"""Characters of a list of proxies."""
 
 
 class TokenRoutes:
@@ -42,6 +46,8 @@ class TokenRoutes:
             username = on_behalf(field)
             label = field.text("label", LABEL)
             expires_on = field.date("expires_at")
+            selection = field.text("selection", LONGEST)
+            only_for = field.listed("proxies", PROXIES)
         secret = new_token(self._random(TOKEN_BYTES))
         token = await self._services.accounts.perform(
             tokens.create,
@@ -52,6 +58,9 @@ class TokenRoutes:
             expires_on=expires_on,
             plans=self._services.topology().plans,
             now=self._services.now(),
+            selection=selection,
+            proxies=only_for,
+            known=self._services.topology().proxies,
         )
         return Reply(described(token, secret))
 
@@ -74,7 +83,7 @@ class TokenRoutes:
 
 
 def described(token: Token, secret: str = "") -> dict[str, object]:
-    """A token as the document shows it; with its secret only at its creation."""
+    """A token as the document shows it; with its secret only at its creation, and with what it has beyond that."""
     return {
         "id": token.id,
         "label": token.label,
@@ -82,6 +91,8 @@ def described(token: Token, secret: str = "") -> dict[str, object]:
         "is_active": token.active,
         "expires_at": token.expires_on or None,
         "created_at": stamp(token.created_at),
+        **({"selection": token.selection} if token.selection else {}),
+        **({"proxies": list(token.proxies)} if token.proxies else {}),
     }
 
 

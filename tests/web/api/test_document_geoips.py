@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshd.proxy.outlets import FAILURES, REST
 from tests.web.api.document import DocumentTestCase
 from tests.web.api.sentences import says
 from tests.web.support import TOPOLOGY, named, proxy
@@ -44,3 +45,14 @@ class GeoIPsTests(DocumentTestCase):
         for name in ("open", "world", "mars", "us.mesh.example:1"):
             with named(name):
                 self.assertEqual(self.get(f"/api/geoips/{name}/").seen, (404, {"detail": "there is no such proxy"}))
+
+    def test_what_rests_or_is_drained_is_not_counted(self) -> None:
+        """A country with none that is up is not told at all; when the rest is over, it may be tried again."""
+        outlets = self.world.pools.outlets
+        for _ in range(FAILURES):
+            outlets["open-0"].failed(self.world.clock.seconds())
+        self.world.pools.drain({"open-1", "world-0"})
+        self.assertEqual(self.get("/api/geoips/open/").json, {"US": 2, "FR": 1})
+        self.assertEqual(self.get("/api/geoips/world/").json, {"JP": 2})
+        self.world.later(REST)
+        self.assertEqual(self.get("/api/geoips/open/").json, {"US": 3, "FR": 1})

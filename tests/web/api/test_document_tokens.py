@@ -255,3 +255,42 @@ class CreateTests(DocumentTestCase):
         self.world.now = NOON + 86_399 + 0.9
         expected = datetime.fromtimestamp(NOON + 86_399, UTC).strftime("%Y-%m-%dT%H:%M:%S")
         self.assertEqual(self.token()["created_at"], expected)
+
+
+class SelectionTests(DocumentTestCase):
+    """Beyond the document: what a token asks for, and the proxies that it is for."""
+
+    def test_what_a_token_has_beyond_the_document_comes_last(self) -> None:
+        """In each of its answers; without it nothing is said of it."""
+        token = self.token(label="x", selection="ttl-60-Session-a1", proxies="us.mesh.example, open")
+        beyond = {"selection": "session-a1-ttl-1m", "proxies": ["us", "open"]}
+        self.assertEqual(list(token), ["id", "label", "token", "is_active", "expires_at", "created_at", *beyond])
+        self.assertEqual({name: token[name] for name in beyond}, beyond)
+        for path in (PATHS[2], PATHS[1]):
+            answer = self.post(path, id=token["id"]).json
+            self.assertEqual({name: answer[name] for name in beyond}, beyond)
+        plain = self.token(selection="", proxies=" , ")
+        self.assertEqual(list(plain), ["id", "label", "token", "is_active", "expires_at", "created_at"])
+
+    def test_wrong_ones(self) -> None:
+        """400, with the key and its place, or the proxy."""
+        for form, message in (
+            (
+                {"selection": "country-us-foo-1"},
+                "foo at character 12: not one of country, exit, not, session, ttl, strict",
+            ),
+            ({"selection": "session-" + "a" * 255}, "Ensure this value has at most 255 characters"),
+            ({"proxies": "us,world"}, "The account is not authorized for a proxy 'world'."),
+            ({"proxies": "us,nowhere"}, "The account is not authorized for a proxy 'nowhere'."),
+        ):
+            with named(form):
+                answer = self.post("/api/token/create/", **form)
+                self.assertEqual((answer.status, list(answer.json)), (400, list(form)))
+                self.assertTrue(answer.json[next(iter(form))][0].startswith(message), answer.json)
+        self.assertEqual(self.get("/api/tokens/").json, {"tokens": []})
+
+    def test_the_proxies_of_a_token(self) -> None:
+        """Its list holds those that it is for, in the account's order."""
+        token = self.token(proxies="open")
+        listed = {"proxies": ["open.mesh.example:31280"]}
+        self.assertEqual(self.get("/api/proxies/", who=self.bearer(token)).json, listed)

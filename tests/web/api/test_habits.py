@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from twisted.internet.testing import StringTransport
 
 from meshd.model import GB
+from meshd.tls import ReloadableTLS
 from meshd.web.app import tls_factory
 from meshd.web.selfsigned import ensure_certificate
 from tests.web.api.document import DocumentTestCase
@@ -53,7 +54,7 @@ class RequestTests(DocumentTestCase):
         pair = folder / "cert.pem", folder / "key.pem"
         ensure_certificate(*pair, hostname="mesh", now=NOON)
         transport = StringTransport()
-        protocol = tls_factory(self.world.clock, self.world.site, *pair).buildProtocol(None)
+        protocol = tls_factory(self.world.clock, self.world.site, ReloadableTLS(*pair)).buildProtocol(None)
         protocol.makeConnection(transport)
         protocol.dataReceived(request("GET", "/api/proxies", ("Authorization", basic("jo", "wrong")), host="mesh:8443"))
         answer = read_answer(transport.value())

@@ -1,6 +1,7 @@
-"""TLS of the API listener: Mozilla's "intermediate" profile (version 5.8), and a certificate that can be swapped.
+"""TLS of what listens: Mozilla's "intermediate" profile (version 5.8), and a certificate that can be swapped.
 
-A new certificate is used from the next handshake on; where it cannot be used, the old one stays.
+The API and the proxies share one.  A new certificate is used from the next handshake on; where it cannot be used, the
+old one stays.
 """
 
 from __future__ import annotations

@@ -1,0 +1,59 @@
+"""Exits as the operator sees them: which are drained, which rest, and draining and undraining them at run time.
+
+Nothing is published: every process reads the names twice a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import NamedTuple
+
+from meshd.accounts.errors import NotFound
+from meshd.accounts.ownership import Operator
+from meshd.model import DrainedExit, RestingExit
+from meshd.store.statements import audit
+from meshd.store.statements import exits as stored
+from meshd.store.unit import Unit
+
+STALE = 3600
+"""Seconds after the end of a rest that it counts no more: its process has died, or nobody has asked for the exit."""
+
+
+class Health(NamedTuple):
+    """By the exit's name; all others are up."""
+
+    drained: dict[str, DrainedExit]
+    resting: dict[str, list[RestingExit]]
+    """In each process that has seen it fail."""
+
+
+def health(*, now: int) -> Unit[Health]:
+    """Of every exit that is not simply up."""
+    drained = {each.name: each for each in (yield from stored.drained())}
+    resting: dict[str, list[RestingExit]] = {}
+    for each in (yield from stored.resting(now - STALE)):
+        resting.setdefault(each.exit, []).append(each)
+    return Health(drained, resting)
+
+
+def drain(operator: Operator, names: Sequence[str], *, known: Container[str], now: int) -> Unit[list[str]]:
+    """Let nothing new leave by these; those that were not drained before.  NotFound for one that is no exit."""
+    for name in names:
+        if name not in known:
+            raise NotFound(f"there is no exit named {name!r}")
+    changed = []
+    for name in sorted(set(names)):
+        if (yield from stored.drain(name, now, operator.name)):
+            yield from audit.record(now, operator.name, "exit.drain", 0, name)
+            changed.append(name)
+    return changed
+
+
+def undrain(operator: Operator, names: Sequence[str], *, now: int) -> Unit[list[str]]:
+    """Use these again, whether or not the settings still have them; their names.  NotFound for one not drained."""
+    changed = sorted(set(names))
+    for name in changed:
+        if not (yield from stored.undrain(name)):
+            raise NotFound(f"{name!r} is not drained")
+        yield from audit.record(now, operator.name, "exit.undrain", 0, name)
+    return changed

@@ -1,0 +1,130 @@
+"""`meshd exit`: the exits of the settings and their lists, how they are, taking them out and trying them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from typing import Any
+from urllib.parse import urlsplit
+
+from meshd.accounts import exits
+from meshd.accounts.errors import NotFound
+from meshd.cli.context import Context
+from meshd.cli.errors import Refused
+from meshd.cli.parser import Verbs
+from meshd.cli.values import moment
+from meshd.http1.errors import BadMessage
+from meshd.http1.target import read_target
+from meshd.model import RestingExit
+from meshd.topology import Exit
+
+
+def add_to(top: Verbs) -> None:
+    verbs = top.noun("exit", "the exits: how they are, taking them out, trying them")
+    verbs.verb("list", listing, "every exit of the settings and their lists, and how it is")
+    parser = verbs.verb("drain", drain, "let nothing new leave by these; what is open stays open")
+    parser.add_argument("name", nargs="+", help="the exit")
+    parser = verbs.verb("undrain", undrain, "use these again")
+    parser.add_argument("name", nargs="+", help="the exit")
+    parser = verbs.verb("test", test, "connect through an exit now, from this machine, drained or not")
+    parser.add_argument("name", help="the exit")
+    parser.add_argument("--to", type=_target, metavar="HOST:PORT", help="where to (default: the host of probes.url)")
+
+
+def listing(context: Context, args: Namespace) -> None:
+    now = context.now()
+    health = context.run(exits.health, now=now)
+    context.show_rows(
+        (_row(exit_, health, now) for exit_ in context.config.topology.exits),
+        {
+            "NAME": lambda row: row["name"],
+            "KIND": lambda row: row["kind"],
+            "ADDRESS": lambda row: row["upstream"] or row["address"] or "-",
+            "COUNTRY": lambda row: row["country"] or "-",
+            "TAGS": lambda row: ",".join(row["tags"]) or "-",
+            "WEIGHT": lambda row: row["weight"],
+            "STATE": _state,
+        },
+    )
+
+
+def drain(context: Context, args: Namespace) -> None:
+    known = {exit_.name for exit_ in context.config.topology.exits}
+    changed = context.run(exits.drain, context.operator, args.name, known=known, now=context.now())
+    context.show({"drained": changed}, {"drained": ", ".join(changed) or "nothing, all of them were"})
+
+
+def undrain(context: Context, args: Namespace) -> None:
+    changed = context.run(exits.undrain, context.operator, args.name, now=context.now())
+    context.show({"undrained": changed}, {"undrained": ", ".join(changed)})
+
+
+def test(context: Context, args: Namespace) -> None:
+    from meshd.cli.trial import tried  # noqa: PLC0415  (no other command needs a reactor)
+
+    topology = context.config.topology
+    exit_ = next((each for each in topology.exits if each.name == args.name), None)
+    if exit_ is None:
+        raise NotFound(f"there is no exit named {args.name!r}")
+    host, port = args.to or _of_url(topology.probes.url)
+    seconds = tried(exit_, host, port, topology.timeouts, context.config.dns_servers)
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    context.show(
+        {"exit": exit_.name, "to": shown, "seconds": round(seconds, 3)},
+        {"exit": exit_.name, "to": shown, "connected": f"after {seconds * 1000:.0f} ms"},
+    )
+
+
+def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
+    """All of an exit but its credentials."""
+    upstream, drained = exit_.upstream, health.drained.get(exit_.name)
+    resting = health.resting.get(exit_.name, [])
+    host = upstream and (f"[{upstream.host}]" if ":" in upstream.host else upstream.host)
+    return {
+        "name": exit_.name,
+        "kind": exit_.kind,
+        "address": exit_.address or (str(exit_.prefix) if exit_.prefix else None),
+        "upstream": f"{host}:{upstream.port}" if upstream else None,
+        "country": exit_.country or None,
+        "tags": sorted(exit_.tags),
+        "weight": exit_.weight,
+        "state": "drained" if drained else "resting" if resting else "up",
+        "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
+        "resting": [_rest(each, now) for each in resting],
+    }
+
+
+def _rest(rest: RestingExit, now: int) -> dict[str, Any]:
+    return {
+        "node": rest.node,
+        "until": moment(rest.until),
+        "over": rest.until <= now,
+        "failures": rest.failures,
+        "reason": rest.reason,
+    }
+
+
+def _state(row: dict[str, Any]) -> str:
+    """For people: the operator's will before what was found."""
+    if row["drained"]:
+        return f"drained by {row['drained']['by']} at {row['drained']['at']}"
+    return "; ".join(map(_rest_text, row["resting"])) or "up"
+
+
+def _rest_text(rest: dict[str, Any]) -> str:
+    state = "is tried next" if rest["over"] else f"resting until {rest['until']}"
+    return f"{state} ({rest['node']}: {rest['reason']})"
+
+
+def _target(text: str) -> tuple[str, int]:
+    try:
+        target = read_target(b"CONNECT", text.encode("ascii"))
+    except (BadMessage, UnicodeEncodeError):
+        raise ArgumentTypeError(f"{text[:60]!r} is no HOST:PORT") from None
+    return target.host, target.port
+
+
+def _of_url(url: str) -> tuple[str, int]:
+    if not url:
+        raise Refused("say where to connect with --to HOST:PORT, or set probes.url")
+    parts = urlsplit(url)
+    return str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)

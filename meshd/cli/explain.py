@@ -1,0 +1,188 @@
+"""`meshd explain`: would this pass, by which rule, by which exit; nothing is sent but the question to the name server.
+
+Exit codes: 0 it would, 1 it would not, 2 there is no such account, token or proxy.
+"""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any, NamedTuple, NoReturn
+
+from meshd.accounts.proxies import recognised
+from meshd.cli import output
+from meshd.cli.context import Context
+from meshd.cli.lookups import look_up
+from meshd.cli.parser import Verbs
+from meshd.config import Config
+from meshd.config.network import tcp_argument
+from meshd.explain import Explanation, Question, Step, World, explain
+from meshd.http1.errors import BadMessage
+from meshd.http1.target import Target, read_target
+from meshd.model import Identity, Refusal, RestingExit, Token
+from meshd.proxy.destination import Judge, OwnListeners
+from meshd.proxy.dial import is_own
+from meshd.proxy.pool import Pools
+from meshd.proxy.replies import REASONS
+from meshd.selection import candidates
+from meshd.store.statements import exits, identities, tokens
+from meshd.store.unit import Unit
+from meshd.topology import ProxyHost
+
+_HAS_PORT = re.compile(r":[0-9]*\Z")
+
+
+class Known(NamedTuple):
+    """What the store says, all of one moment."""
+
+    identity: Identity | None
+    token: Token | None
+    drained: frozenset[str]
+    resting: Sequence[RestingExit]
+
+
+def add_to(top: Verbs) -> None:
+    parser = top.verb("explain", act, "whether a request would pass, by which rule and which exit, without making it")
+    parser.add_argument("--as", dest="name", required=True, metavar="NAME", help="the user name, as a client sends it")
+    parser.add_argument(
+        "--to", required=True, metavar="HOST[:PORT]", help="the destination; port 443, or with --plain 80"
+    )
+    parser.add_argument("--proxy", metavar="PROXY", help="its name or its domain; the first of the settings else")
+    parser.add_argument("--select", default="", metavar="TEXT", help="wishes, as behind the user name: country-us")
+    parser.add_argument(
+        "--token", type=int, metavar="ID", help="as `token list` shows it, in the place of the password"
+    )
+    parser.add_argument("--plain", action="store_true", help="a request for http://, in the place of a tunnel")
+    parser.add_argument("--no-resolve", action="store_true", help="do not look the name up")
+
+
+def act(context: Context, args: Namespace) -> None:
+    """SystemExit: 1 where it would not pass, 2 where something is not known."""
+    target = _target(args)
+    proxy = _proxy(context.config, args)
+    name = f"{args.name}-{args.select}" if args.select else args.name
+    splits = candidates(name)
+    known = context.run(_known, [split.base for split in splits], args.token, context.now())
+    if known.identity is None:
+        _unknown(args, f"there is no account {name}, nor one that a selection follows")
+    split = next(each for each in splits if each.base.lower() == known.identity.account.username.lower())
+    before = len(split.base) + 1
+    question = Question(known.identity, proxy, target, split.rest, before, _own_token(args, known))
+    explanation = explain(question, _world(context, args, known))
+    _show(context, question, explanation)
+    if not explanation.passes:
+        context.out.flush()
+        raise SystemExit(1)
+
+
+def _known(usernames: Sequence[str], token_id: int | None, now: int) -> Unit[Known]:
+    identity = yield from identities.by_usernames(usernames, now)
+    token = (yield from tokens.by_id(token_id)) if token_id is not None else None
+    drained = yield from exits.names_drained()
+    return Known(identity, token, drained, (yield from exits.resting(now)))
+
+
+def _unknown(args: Namespace, text: str) -> NoReturn:
+    args.parser.error(text)
+    raise AssertionError("argparse has ended the command")
+
+
+def _target(args: Namespace) -> Target:
+    """Read as the proxy reads it."""
+    text = args.to
+    if args.plain:
+        text = text if text.lower().startswith("http://") else f"http://{text}"
+    elif not _HAS_PORT.search(text):
+        text += ":443"
+    try:
+        return read_target(b"GET" if args.plain else b"CONNECT", text.encode("utf-8", "surrogateescape"))
+    except BadMessage as bad:
+        _unknown(args, f"--to {args.to}: {bad.rule}")
+
+
+def _proxy(config: Config, args: Namespace) -> ProxyHost:
+    known = config.topology.proxies
+    if args.proxy is None:
+        return next(iter(known.values()))
+    found = recognised(args.proxy, known)
+    if found is None:
+        _unknown(args, f"there is no proxy {args.proxy}")
+    return found
+
+
+def _own_token(args: Namespace, known: Known) -> Token | None:
+    identity, token = known.identity, known.token
+    if args.token is not None and (token is None or identity is None or token.account_id != identity.account.id):
+        _unknown(args, f"{args.name} has no token {args.token}")
+    return token
+
+
+def _world(context: Context, args: Namespace, known: Known) -> World:
+    config = context.config
+    topology = config.topology
+    pools = Pools(topology, drained=known.drained)
+    for rest in known.resting:
+        outlet = pools.outlets.get(rest.exit)
+        if outlet is not None:
+            outlet.resting, outlet.until = True, max(outlet.until, rest.until)
+    own = _own(config)
+    return World(
+        pools,
+        Judge(topology.destinations),
+        lambda addresses, port: is_own(own, addresses, port),
+        None if args.no_resolve else lambda host: look_up(host, config.dns_servers, topology.timeouts.dns),
+        context.now(),
+    )
+
+
+def _own(config: Config) -> OwnListeners:
+    """As far as the settings tell: a port that systemd hands over is not known here."""
+    listen = [*config.api_listen, *(each for proxy in config.topology.proxies.values() for each in proxy.listen)]
+    ports = frozenset(int(port) for each in listen if (port := tcp_argument(each, "port")))
+    return OwnListeners(ports, frozenset(tcp_argument(each, "interface") for each in listen))
+
+
+def _show(context: Context, question: Question, explanation: Explanation) -> None:
+    if context.json:
+        output.show_json(context.out, _value(question, explanation))
+        return
+    for step in explanation.steps:
+        status = f" [{_said(step.no)}]" if step.no else ""
+        context.out.write(f"{'no' if step.no else 'ok'}  {step.name:<11}  {step.text}{status}\n")
+    context.out.write(f"{_verdict(explanation)}\n")
+
+
+def _verdict(explanation: Explanation) -> str:
+    no, exits_ = explanation.no, explanation.exits
+    if explanation.internal and no is None:
+        return "would be answered by meshd itself"
+    by = f"by exit {exits_[0]}" if len(exits_) == 1 else f"by one of {len(exits_):,} exits"
+    if no is None:
+        return f"would pass {by}"
+    return f"would pass {by}, and be refused by others: {_said(no)}" if exits_ else f"would be refused: {_said(no)}"
+
+
+def _said(no: Refusal) -> str:
+    return f"{REASONS[no.reason].status} {no.reason}"
+
+
+def _value(question: Question, explanation: Explanation) -> dict[str, Any]:
+    no = explanation.no
+    target = question.target
+    return {
+        "account": question.identity.account.username,
+        "proxy": question.proxy.name,
+        "host": target.host,
+        "port": target.port,
+        "passes": explanation.passes,
+        "status": REASONS[no.reason].status if no else None,
+        "reason": no.reason if no else None,
+        "exits": list(explanation.exits),
+        "steps": [_step(step) for step in explanation.steps],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    reason = step.no.reason if step.no else None
+    return {"step": step.name, "ok": step.no is None, "reason": reason, "text": step.text}

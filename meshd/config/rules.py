@@ -1,0 +1,44 @@
+"""Which exits serve which proxy, by the rules of `[proxies.NAME]`; quick enough for fifty thousand exits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from meshd.config.errors import place, suggestion
+from meshd.topology import Exit, ExitRule, ProxyHost
+
+NEAR = 1000
+"""Names that are searched for the one that was meant."""
+
+
+def served(proxies: Mapping[str, ProxyHost], exits: tuple[Exit, ...]) -> Mapping[str, ProxyHost]:
+    """With the exits that their rules select.  One rule has one tuple of them, whoever has the rule."""
+    chosen = {ExitRule(): exits}
+    for proxy in proxies.values():
+        if proxy.rule not in chosen:
+            chosen[proxy.rule] = tuple(exit_ for exit_ in exits if selects(proxy.rule, exit_))
+    return MappingProxyType({name: replace(proxy, exits=chosen[proxy.rule]) for name, proxy in proxies.items()})
+
+
+def selects(rule: ExitRule, exit_: Exit) -> bool:
+    """By name and country and tag, where the rule says one; of several in a list, any."""
+    return (
+        (not rule.names or exit_.name in rule.names)
+        and (not rule.countries or exit_.country in rule.countries)
+        and (not rule.tags or bool(rule.tags & exit_.tags))
+    )
+
+
+def unmet(proxies: Mapping[str, ProxyHost], exits: Sequence[Exit], origins: Mapping[str, str]) -> Iterator[str]:
+    """Rules that name an exit that is not there, or select none: a line for each, with its place."""
+    names = {exit_.name for exit_ in exits}
+    for proxy in proxies.values():
+        key = f"proxies.{proxy.name}.exits"
+        for unknown in sorted(proxy.rule.names - names):
+            near = suggestion(unknown, names) if len(names) <= NEAR else ""
+            text = f"[proxies.{proxy.name}] exits: no exit is named '{unknown}'{near}"
+            yield f"{place(origins[f'{key}.name'])}: {text}"
+        if not proxy.exits:
+            yield f"{place(origins[key])}: [proxies.{proxy.name}] exits: no exit is selected by this"

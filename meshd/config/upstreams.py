@@ -1,0 +1,139 @@
+"""Where an exit is, as people write it: an address or a prefix of this machine, or another proxy with its credentials.
+
+What is wrong is told by a ValueError whose text has nothing of what was read: that may be a piece of a password.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from meshd.topology import ExitKind, UpstreamProxy
+
+SCHEMES: dict[str, ExitKind] = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5"}
+"""Of URLs.  Names are resolved at the other proxy in any case, which is what the h stands for."""
+
+LONGEST = 255
+"""Bytes of a user name or a password in SOCKS5 (RFC 1929, 2); by HTTP too nobody has longer ones."""
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)", re.ASCII)
+"""A host whose last label is a number is an IPv4 address, or nothing (URL Standard, 3.5)."""
+PLACE = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]{1,5})", re.ASCII)
+
+
+class Place(NamedTuple):
+    """Where another proxy listens."""
+
+    host: str
+    """A name in lower case, or an address without brackets."""
+    port: int
+
+
+def place(text: str) -> Place:
+    """`host:port`, an IPv6 address in brackets."""
+    found = PLACE.fullmatch(text)
+    if found is None:
+        raise ValueError("it is no host:port, with an IPv6 address in brackets")
+    return Place(_six(found[1]) if found[1] is not None else _host(found[2]), _port(found[3]))
+
+
+def proxy_url(text: str) -> tuple[ExitKind, UpstreamProxy]:
+    """`http://user:password@host:port`, percent-encoded, and likewise for the other schemes."""
+    scheme, _, rest = text.partition("://")
+    kind = SCHEMES.get(scheme.lower())
+    if kind is None:
+        raise ValueError("its scheme is none of http, https, socks5 and socks5h")
+    credentials, _, authority = rest.rpartition("@")
+    host, port = place(authority.removesuffix("/"))
+    username, _, password = credentials.partition(":")
+    return kind, upstream(kind, host, port, _decoded(username), _decoded(password))
+
+
+def upstream(
+    kind: ExitKind, host: str, port: int, username: str = "", password: str = "", ca: str = ""
+) -> UpstreamProxy:
+    """With credentials that this kind of proxy can be told."""
+    if username or password:
+        _check_credentials(kind, username, password)
+    return UpstreamProxy(host, port, username, password, ca)
+
+
+def single_address(text: str) -> str:
+    """An address that something can be sent from, as ipaddress prints it."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        raise ValueError("it is no address") from None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        raise ValueError(f"write it as {address.ipv4_mapped}")
+    if address.is_unspecified or address.is_multicast or "%" in text:
+        raise ValueError("nothing can be sent from it")
+    return str(address)
+
+
+def address_or_prefix(text: str) -> str | IPv6Network:
+    """`192.0.2.1`, `2001:db8::1`, or a prefix as `2001:db8:1::/64`."""
+    return _prefix(text) if "/" in text else single_address(text)
+
+
+def _prefix(text: str) -> IPv6Network:
+    address, _, length = text.partition("/")
+    if ":" not in address:
+        raise ValueError("a prefix is one of IPv6; of IPv4 write each address")
+    if not re.fullmatch(r"[0-9]{1,3}", length, re.ASCII) or not 32 <= int(length) <= 126:
+        raise ValueError("a prefix has from 32 to 126 bits")
+    try:
+        prefix = IPv6Network(text, strict=False)
+    except ValueError:
+        raise ValueError("it is no prefix") from None
+    if prefix.network_address != IPv6Address(address.partition("%")[0]):
+        raise ValueError(f"did you mean {prefix}?")
+    single_address(str(prefix[1]))
+    return prefix
+
+
+def _host(text: str) -> str:
+    if _NUMBER.fullmatch(text):
+        try:
+            return str(IPv4Address(text))
+        except ValueError:
+            raise ValueError("its host is neither an address nor a name") from None
+    if not _NAME.fullmatch(text):
+        raise ValueError("its host is neither an address nor a name")
+    return text.lower()
+
+
+def _six(text: str) -> str:
+    try:
+        return str(IPv6Address(text))
+    except ValueError:
+        raise ValueError("what stands in its brackets is no IPv6 address") from None
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return port
+
+
+def _decoded(text: str) -> str:
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("its percent-encoding is not of UTF-8") from None
+
+
+def _check_credentials(kind: ExitKind, username: str, password: str) -> None:
+    if not username.isprintable() or not password.isprintable():
+        raise ValueError("its user name or password has a character that cannot be printed")
+    if len(username.encode()) > LONGEST or len(password.encode()) > LONGEST:
+        raise ValueError(f"its user name or password has more than {LONGEST} bytes")
+    if kind != "socks5" and ":" in username:
+        raise ValueError("a user name has no colon in HTTP (RFC 7617)")

@@ -1,0 +1,88 @@
+"""The data plane, put together of its parts."""
+
+from __future__ import annotations
+
+import random
+import resource
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+
+from meshd.auth.service import AuthService
+from meshd.proxy.caps import Caps
+from meshd.proxy.destination import OwnListeners
+from meshd.proxy.dial import Dialler
+from meshd.proxy.factory import descriptor_ceiling
+from meshd.proxy.outlets import Outlet
+from meshd.proxy.overtls import TLSClients, TLSUpstreams
+from meshd.proxy.pipes import Pipes
+from meshd.proxy.plane import DataPlane
+from meshd.proxy.poll import Poller
+from meshd.proxy.pool import Pools
+from meshd.proxy.relay import Relay
+from meshd.proxy.upstream import UpstreamPool
+from meshd.proxy.wheel import Wheel
+from meshd.resolver import Resolver
+from meshd.topology import Topology
+from meshd.usage.ledger import Ledger
+
+PIPES = 64
+"""Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
+
+
+def data_plane(
+    reactor: Any,
+    topology: Topology,
+    now: Callable[[], float],
+    *,
+    auth: AuthService,
+    ledger: Ledger,
+    resolver: Resolver,
+    own: Callable[[], OwnListeners],
+    note_exit: Callable[[Outlet], None],
+) -> DataPlane:
+    """Nothing is opened by it but its epoll; clients get no TLS before `accept_tls`."""
+    poller, wheel = Poller(reactor), Wheel(reactor)
+    descriptors, limits, timeouts = _descriptors(), topology.limits, topology.timeouts
+    pipes = Pipes(min(PIPES, descriptors // 16))
+    secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
+    plane = DataPlane(
+        poller=poller,
+        wheel=wheel,
+        relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), timeouts.idle, timeouts.half_closed),
+        dialler=Dialler(poller, resolver, reactor, lambda: plane.topology.destinations, own, secure),
+        upstreams=UpstreamPool(poller, wheel),
+        caps=Caps(
+            lambda: plane.topology.limits,
+            limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
+        ),
+        auth=auth,
+        ledger=ledger,
+        topology=topology,
+        now=now,
+        chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)
+        pools=Pools(topology),
+        note_exit=note_exit,
+        instance=f"{secrets.token_hex(4)}-",
+    )
+    return plane
+
+
+def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCreator) -> None:
+    """From now on clients may come by TLS."""
+    plane.tls_clients = TLSClients(reactor, plane.poller, plane.wheel, tls, lambda: _patience(plane))
+
+
+def _patience(plane: DataPlane) -> float:
+    """Seconds to deliver what a TLS connection has left to say."""
+    return plane.topology.timeouts.half_closed
+
+
+def _descriptors() -> int:
+    """The soft limit of this process, raised to the hard one first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -1,0 +1,94 @@
+"""The first bytes of a connection, which say how it is to be read: PROXY, TLS, SOCKS, or else HTTP.
+
+A PROXY header is looked for where the peer is one of those that send it, and nowhere else.  TLS may be around SOCKS or
+HTTP, not around TLS.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Protocol
+
+from meshd.model import Refusal
+from meshd.proxy.ends import ClientGone, Stopped
+from meshd.proxy.plane import DataPlane
+from meshd.proxy.proxyprotocol import read_introduction
+from meshd.proxy.socks5 import VERSION
+from meshd.proxy.socksspeech import SocksSpeech
+from meshd.proxy.speech import Client, HttpSpeech, Speech
+from meshd.proxy.wire import Wire
+from meshd.topology import Network
+
+TLS_HANDSHAKE = 0x16
+"""RFC 8446, 5.1: the content type that a TLS conversation begins with."""
+
+_PRINTABLE = 0x20
+"""HTTP begins with a letter, if not with an empty line; the others with less."""
+
+
+class Newcomer(Client, Protocol):
+    """A connection of which nothing is known."""
+
+    speech: Speech | None
+    """None while it could not hear us."""
+    proxy: str
+
+    def came_from(self, address: str) -> None:
+        """The client's own address, where the peer's is that of somebody before it."""
+
+    def swap(self, wire: Wire) -> None:
+        """From now on it is this one that the client is heard by."""
+
+
+async def met(client: Newcomer, plane: DataPlane) -> bool:
+    """Know how to speak to the client; False where it has left.  BadMessage, ClientGone, Stopped."""
+    if not client.buffer and not await client.receive():
+        return False
+    named = plane.topology.proxies.get(client.proxy)
+    senders = named.proxy_protocol_from if named is not None else ()
+    if senders and _is_in(client.wire.peer, senders) and not await _introduced(client):
+        return False
+    if client.buffer[0] >= _PRINTABLE:
+        return True
+    if client.buffer[0] == TLS_HANDSHAKE and plane.tls_clients is not None:
+        client.speech = None
+        _unwrap(client, plane)
+        if not await client.receive():
+            return False
+        client.speech = HttpSpeech(client, plane)
+    if client.buffer[0] == VERSION:
+        client.speech = SocksSpeech(client)
+    return True
+
+
+async def _introduced(client: Newcomer) -> bool:
+    """Read the header, and whatever comes after it."""
+    while (header := read_introduction(client.buffer)) is None:
+        if not await client.receive():
+            return False
+    client.buffer = client.buffer[header.size :]
+    if header.address:
+        client.came_from(header.address)
+    return bool(client.buffer) or await client.receive()
+
+
+def _unwrap(client: Newcomer, plane: DataPlane) -> None:
+    """Hand the socket over, with what was read of it, and go on with what comes out of the TLS."""
+    assert plane.tls_clients is not None
+    poller, peer = plane.poller, client.wire.peer
+    if len(poller) + 2 > plane.caps.ceiling:
+        raise Stopped(Refusal("overloaded"))
+    received, client.buffer = client.buffer, b""
+    fd = client.wire.release()
+    poller.unregister(fd)
+    try:
+        inner = plane.tls_clients(fd, received)
+    except OSError:
+        raise ClientGone from None
+    client.swap(Wire(poller, inner, peer))
+
+
+def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
+    """A Unix socket's peer has no address, and is in none."""
+    address = ip_address(peer) if peer else None
+    return address is not None and any(address in network for network in networks)

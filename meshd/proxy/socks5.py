@@ -1,0 +1,126 @@
+"""What a SOCKS client says (RFC 1928, and RFC 1929 for its login), read from bytes.
+
+Each message is read whole or not at all; none is longer than 515 bytes.  Nothing is repaired: a reserved byte is zero,
+and the destination is held to the very grammar of an HTTP client's `CONNECT`.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+from typing import NamedTuple
+
+from meshd.http1.errors import BadMessage
+from meshd.http1.target import AuthorityForm, read_target
+
+VERSION = 5
+NO_AUTHENTICATION = 0x00
+BY_PASSWORD = 0x02
+
+GENERAL_FAILURE = 1
+COMMAND_NOT_SUPPORTED = 7
+ADDRESS_TYPE_NOT_SUPPORTED = 8
+
+_LOGIN_VERSION = 1
+_CONNECT = 1
+_IPV4, _NAME, _IPV6 = 1, 3, 4
+
+
+class BadSocks(BadMessage):
+    """A message that breaks the protocol, or asks for what is not served."""
+
+    def __init__(self, rule: str, reply: int = GENERAL_FAILURE) -> None:
+        super().__init__(501 if reply == COMMAND_NOT_SUPPORTED else 400, rule)
+        self.reply = reply
+        """The REP field that answers it, where a request is what was read."""
+
+
+class Greeting(NamedTuple):
+    """The ways to authenticate that the client offers."""
+
+    methods: frozenset[int]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A name and a password, as they came."""
+
+    username: bytes
+    password: bytes = field(repr=False)
+    size: int
+
+    @property
+    def basic(self) -> bytes:
+        """The same as the value of an HTTP field (RFC 7617), so that it means the same."""
+        return b"Basic " + b64encode(self.username + b":" + self.password)
+
+
+class Connect(NamedTuple):
+    """A tunnel that is asked for."""
+
+    target: AuthorityForm
+    size: int
+
+
+def read_greeting(buffer: bytes) -> Greeting | None:
+    """None while more has to come.  BadSocks."""
+    if buffer and buffer[0] != VERSION:
+        raise BadSocks("not SOCKS version 5")
+    if len(buffer) < 2:
+        return None
+    size = 2 + buffer[1]
+    if size == 2:
+        raise BadSocks("no way to authenticate is offered")
+    return Greeting(frozenset(buffer[2:size]), size) if len(buffer) >= size else None
+
+
+def read_login(buffer: bytes) -> Login | None:
+    """None while more has to come.  BadSocks.
+
+    RFC 1929 wants a byte at least of each; but a token may stand alone, in either.
+    """
+    if buffer and buffer[0] != _LOGIN_VERSION:
+        raise BadSocks("not a login of version 1")
+    if len(buffer) < 2:
+        return None
+    name_end = 2 + buffer[1]
+    if len(buffer) <= name_end:
+        return None
+    size = name_end + 1 + buffer[name_end]
+    return Login(buffer[2:name_end], buffer[name_end + 1 : size], size) if len(buffer) >= size else None
+
+
+def read_connect(buffer: bytes) -> Connect | None:
+    """None while more has to come.  BadSocks."""
+    if buffer and buffer[0] != VERSION:
+        raise BadSocks("not SOCKS version 5")
+    if len(buffer) > 1 and buffer[1] != _CONNECT:
+        raise BadSocks("only CONNECT is served", COMMAND_NOT_SUPPORTED)
+    if len(buffer) > 2 and buffer[2] != 0:
+        raise BadSocks("a reserved byte that is not zero")
+    if len(buffer) < 5:
+        return None
+    width = {_IPV4: 4, _IPV6: 16, _NAME: 1 + buffer[4]}.get(buffer[3])
+    if width is None:
+        raise BadSocks("an unknown type of address", ADDRESS_TYPE_NOT_SUPPORTED)
+    size = 4 + width + 2
+    return Connect(_target(buffer[:size]), size) if len(buffer) >= size else None
+
+
+def _target(message: bytes) -> AuthorityForm:
+    """Held to the grammar of `CONNECT host:port`, by the same reader."""
+    kind, address, port = message[3], message[4:-2], int.from_bytes(message[-2:], "big")
+    if kind == _NAME:
+        host = address[1:]
+    elif kind == _IPV4:
+        host = b".".join(b"%d" % byte for byte in address)
+    else:
+        host = b"[%b]" % str(IPv6Address(address)).encode("ascii")
+    try:
+        target = read_target(b"CONNECT", b"%b:%d" % (host, port))
+    except BadMessage as bad:
+        raise BadSocks(bad.rule) from None
+    assert isinstance(target, AuthorityForm)
+    return target

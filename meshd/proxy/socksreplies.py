@@ -1,0 +1,98 @@
+"""Every answer to a SOCKS client: one table, a row for each reason of `replies`.
+
+A "no" before the login is that no way to authenticate will do; to a login it is a status of RFC 1929, of which every
+one but 0 means no; to a request it is a REP field of RFC 1928.  Nothing more can be said to such a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Row(NamedTuple):
+    """How a reason is said."""
+
+    reply: int
+    """The REP field of RFC 1928, section 6."""
+    status: int = 255
+    """To a login: the numbers are ours, for whoever reads a client's error."""
+
+
+_GENERAL, _NOT_ALLOWED, _NETWORK, _HOST, _REFUSED, _EXPIRED, _COMMAND = 1, 2, 3, 4, 5, 6, 7
+
+REPLIES: Mapping[str, Row] = MappingProxyType(
+    {
+        "auth-required": Row(_NOT_ALLOWED, 1),
+        "auth-invalid": Row(_NOT_ALLOWED, 1),
+        "auth-banned": Row(_NOT_ALLOWED, 2),
+        "auth-unavailable": Row(_GENERAL, 3),
+        "account-inactive": Row(_NOT_ALLOWED, 4),
+        "proxy-not-authorized": Row(_NOT_ALLOWED, 5),
+        "quota-monthly": Row(_NOT_ALLOWED),
+        "quota-total": Row(_NOT_ALLOWED),
+        "quota-parent": Row(_NOT_ALLOWED),
+        "rate-tunnels": Row(_GENERAL),
+        "rate-requests": Row(_GENERAL),
+        "acl-host": Row(_NOT_ALLOWED),
+        "acl-port": Row(_NOT_ALLOWED),
+        "acl-private": Row(_NOT_ALLOWED),
+        "no-exit": Row(_NETWORK),
+        "exit-failed": Row(_GENERAL),
+        "exit-refused": Row(_GENERAL),
+        "session-exit-gone": Row(_NETWORK),
+        "bad-selection": Row(_NOT_ALLOWED, 6),
+        "overloaded": Row(_GENERAL, 3),
+        "bad-request": Row(_GENERAL),
+        "uri-too-long": Row(_GENERAL),
+        "fields-too-large": Row(_GENERAL),
+        "not-implemented": Row(_COMMAND),
+        "http-version": Row(_GENERAL),
+        "head-timeout": Row(_EXPIRED),
+        "dns-error": Row(_HOST),
+        "dns-timeout": Row(_HOST),
+        "connection-refused": Row(_REFUSED),
+        "connection-reset": Row(_HOST),
+        "unreachable": Row(_HOST),
+        "connection-timeout": Row(_HOST),
+        "first-byte-timeout": Row(_HOST),
+        "bad-response": Row(_GENERAL),
+        "response-head-too-large": Row(_GENERAL),
+        "response-incomplete": Row(_GENERAL),
+        "internal": Row(_GENERAL),
+    }
+)
+
+NO_METHOD = b"\x05\xff"
+LOGGED_IN = b"\x01\x00"
+
+_NOWHERE = b"\x01\x00\x00\x00\x00"
+"""0.0.0.0, in place of an address that is not told."""
+
+
+def method(chosen: int) -> bytes:
+    """By which of the ways it offered the client is to authenticate."""
+    return bytes((5, chosen))
+
+
+def not_logged_in(reason: str) -> bytes:
+    return bytes((1, REPLIES[reason].status))
+
+
+def refused(reply: int) -> bytes:
+    """To a request."""
+    return b"\x05%c\x00%b\x00\x00" % (reply, _NOWHERE)
+
+
+def established(source: str) -> bytes:
+    """To a request whose tunnel stands.
+
+    source: the address that it leaves by, or the name of an exit that has none that we know.  Ports are not told.
+    """
+    try:
+        address = ip_address(source)
+    except ValueError:
+        return refused(0)
+    return b"\x05\x00\x00%c%b\x00\x00" % (1 if address.version == 4 else 4, address.packed)

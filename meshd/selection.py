@@ -1,0 +1,208 @@
+"""What may be said of an exit in one text: in a user name, behind the account's, or as a token's default.
+
+    user      = base *( "-" pair )            ; base: an account's username, the longest that exists
+    text      = pair *( "-" pair )            ; as a token has it
+    pair      = "country" "-" 2ALPHA / "exit" "-" name / "not" "-" name *( "," name ) / "session" "-" value
+              / "ttl" "-" duration / "strict"
+    name      = value                         ; decoded, what an exit can be called
+    value     = 1*( ALPHA / DIGIT / "." / "_" / "~" / "%" HEXDIG HEXDIG )
+    duration  = 1*5DIGIT [ "s" / "m" / "h" / "d" ]
+
+Each key once, in any case (RFC 5234 takes all texts so).  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote_to_bytes
+
+KEYS = ("country", "exit", "not", "session", "ttl", "strict")
+
+LONGEST = 255
+"""Characters of a user name, and of a text alone: more than SOCKS5 has room for (RFC 1929)."""
+
+_SPLIT = re.compile(rf"(?<!\A)-(?=(?:{'|'.join(KEYS)})(?:-|\Z))", re.ASCII | re.IGNORECASE)
+_COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
+_VALUE = re.compile(r"(?:[A-Za-z0-9._~]|%[0-9A-Fa-f]{2})+\Z")
+_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}\Z")
+_DURATION = re.compile(r"([0-9]{1,5})([smhdSMHD]?)\Z")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Wishes about an exit; the empty value of each means nothing."""
+
+    country: str = ""
+    """ISO 3166 alpha-2, upper case."""
+    exit: str = ""
+    """By name or address."""
+    avoid: frozenset[str] = frozenset()
+    session: str = ""
+    """A sticky key."""
+    ttl: int = 0
+    """Seconds after which the key means another exit; 0 for never."""
+    strict: bool = False
+    """Whether a key whose exit is not up fails rather than moves."""
+
+
+NONE = Selection()
+
+
+class SelectionError(ValueError):
+    """A text that is no selection: at which key, at which character (from 1), and why."""
+
+    def __init__(self, key: str, position: int, reason: str) -> None:
+        super().__init__(f"{key} at character {position}: {reason}" if key else f"character {position}: {reason}")
+        self.key = key
+        self.position = position
+        self.reason = reason
+
+
+class Split(NamedTuple):
+    """One way to read a user name."""
+
+    base: str
+    rest: str
+    """The selection; "" where the whole name is the account's."""
+
+
+def candidates(username: str) -> list[Split]:
+    """All ways to read it, the longest base first: cut before each key that a "-" or the end follows.
+
+    Of a name that is too long to be one there is but one reading.
+    """
+    splits = [Split(username, "")]
+    if len(username) <= LONGEST:
+        cuts = [found.start() for found in _SPLIT.finditer(username)]
+        splits += [Split(username[:cut], username[cut + 1 :]) for cut in reversed(cuts)]
+    return splits
+
+
+def stem(username: str) -> str:
+    """The shortest base: the same for all that can follow it, whichever accounts there are."""
+    return candidates(username)[-1].base
+
+
+def read_selection(text: str, before: int = 0) -> Selection:
+    """SelectionError.  before: how many characters stand before the text, for the position."""
+    if len(text) > LONGEST:
+        raise SelectionError("", before + LONGEST + 1, f"more than {LONGEST} characters")
+    found = NONE
+    known: set[str] = set()
+    pieces = _pieces(text, before)
+    for key, position in pieces:
+        name = key.lower()
+        if name not in KEYS:
+            raise SelectionError(_shown(key), position, f"not one of {', '.join(KEYS)}; write %2D for a - in a value")
+        if name in known:
+            raise SelectionError(name, position, "given twice")
+        known.add(name)
+        value = "" if name == "strict" else next(pieces, ("", 0))[0]
+        try:
+            found = replace(found, **{_FIELDS.get(name, name): _READ[name](value)})
+        except ValueError as error:
+            raise SelectionError(name, position, str(error)) from None
+    return found
+
+
+def render(selection: Selection) -> str:
+    """The text that reads as this selection; "" for NONE."""
+    pairs = (
+        ("country", selection.country.lower()),
+        ("exit", _encoded(selection.exit)),
+        ("not", ",".join(map(_encoded, sorted(selection.avoid)))),
+        ("session", _encoded(selection.session)),
+        ("ttl", _duration(selection.ttl)),
+    )
+    strict = ["strict"] if selection.strict else []
+    return "-".join([f"{key}-{value}" for key, value in pairs if value] + strict)
+
+
+def merged(upper: Selection, lower: Selection) -> Selection:
+    """Field by field: what upper says, else what lower does; what is to be avoided is avoided by both."""
+    if lower is NONE or upper is NONE:
+        return upper if lower is NONE else lower
+    return Selection(
+        country=upper.country or lower.country,
+        exit=upper.exit or lower.exit,
+        avoid=upper.avoid | lower.avoid,
+        session=upper.session or lower.session,
+        ttl=upper.ttl or lower.ttl,
+        strict=upper.strict or lower.strict,
+    )
+
+
+def _pieces(text: str, before: int) -> Iterator[tuple[str, int]]:
+    """What stands between the hyphens, and where each begins."""
+    position = before + 1
+    for piece in text.split("-") if text else ():
+        yield piece, position
+        position += len(piece) + 1
+
+
+def _country(value: str) -> str:
+    if not _COUNTRY.match(value):
+        raise ValueError("needs a country of two letters")
+    code = value.upper()
+    return "GB" if code == "UK" else code
+
+
+def _value(value: str) -> str:
+    if not _VALUE.match(value):
+        raise ValueError("needs a value of letters, digits, . _ ~ and %XX for all else")
+    try:
+        return unquote_to_bytes(value).decode()
+    except UnicodeDecodeError:
+        raise ValueError("has %XX that are not UTF-8") from None
+
+
+def _exit(value: str) -> str:
+    name = _value(value)
+    if not _NAME.match(name):
+        raise ValueError("no exit can have this name or address")
+    return name
+
+
+def _not(value: str) -> frozenset[str]:
+    return frozenset(map(_exit, value.split(",")))
+
+
+def _ttl(value: str) -> int:
+    found = _DURATION.match(value)
+    if found is None:
+        raise ValueError("needs up to five digits, and s, m, h or d behind them if not seconds")
+    return int(found[1]) * _SECONDS[found[2].lower()]
+
+
+def _strict(value: str) -> bool:
+    return True
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "country": _country,
+    "exit": _exit,
+    "not": _not,
+    "session": _value,
+    "ttl": _ttl,
+    "strict": _strict,
+}
+_FIELDS = {"not": "avoid"}
+
+
+def _encoded(value: str) -> str:
+    return quote(value, safe="").replace("-", "%2D")
+
+
+def _duration(seconds: int) -> str:
+    """In the largest unit that needs no fraction."""
+    unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
+    return f"{seconds // _SECONDS[unit]}{unit}" if seconds else ""
+
+
+def _shown(key: str) -> str:
+    """As an error may repeat it: ASCII, short."""
+    return key[:20].encode("ascii", "backslashreplace").decode("ascii") or "nothing"

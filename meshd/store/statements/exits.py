@@ -1,0 +1,75 @@
+"""Which exits the operator drains, and which ones rest in which process."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshd.model import DrainedExit, RestingExit
+from meshd.store.statements.rows import chunks, listed, numbered, placeholders
+from meshd.store.unit import Statement, Unit
+
+FIELDS = RestingExit._fields
+COLUMNS = ", ".join(FIELDS)
+
+
+def names_drained() -> Unit[frozenset[str]]:
+    """What every process asks twice a second."""
+    rows = yield Statement("select name from drained_exits", {})
+    return frozenset(name for (name,) in rows)
+
+
+def drained() -> Unit[list[DrainedExit]]:
+    rows = yield Statement("select name, at, by from drained_exits order by name", {})
+    return [DrainedExit(*row) for row in rows]
+
+
+def drain(name: str, at: int, by: str) -> Unit[bool]:
+    """Whether it was not drained before."""
+    rows = yield Statement(
+        "insert into drained_exits (name, at, by) values (:name, :at, :by) on conflict do nothing returning name",
+        {"name": name, "at": at, "by": by},
+    )
+    return bool(rows)
+
+
+def undrain(name: str) -> Unit[bool]:
+    """Whether it was drained."""
+    return bool((yield Statement("delete from drained_exits where name = :name returning name", {"name": name})))
+
+
+def resting(horizon: int) -> Unit[list[RestingExit]]:
+    """Those whose rest ends after that time, by the exit's name."""
+    rows = yield Statement(
+        f"select {COLUMNS} from exit_health where until > :horizon order by exit, node", {"horizon": horizon}
+    )
+    return [RestingExit(*row) for row in rows]
+
+
+def record(node: str, rests: Iterable[RestingExit], back: Iterable[str]) -> Unit[None]:
+    """Of one process: those that rest, or do so for longer, and the names of those that do not any more."""
+    for some in chunks(rests):
+        yield Statement(
+            f"""
+            insert into exit_health ({COLUMNS}) values {placeholders(FIELDS, len(some))}
+            on conflict (node, exit) do update set
+                until = excluded.until, failures = excluded.failures, reason = excluded.reason, at = excluded.at
+            """,
+            numbered(FIELDS, some),
+        )
+    for names in chunks(back):
+        yield Statement(
+            f"delete from exit_health where node = :node and exit in {listed('exit', len(names))}",
+            {"node": node, **numbered(("exit",), [(name,) for name in names])},
+        )
+
+
+def forget(node: str) -> Unit[None]:
+    """All that this process has said."""
+    yield Statement("delete from exit_health where node = :node", {"node": node})
+
+
+def prune(horizon: int) -> Unit[None]:
+    """What a process that is no more has left: rests that ended before that time."""
+    yield Statement("delete from exit_health where until < :horizon", {"horizon": horizon})

@@ -1,0 +1,145 @@
+"""Chromium, headless, in a folder of its own, spoken to by its DevTools protocol over two pipes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from typing import Any
+
+from tests.support.daemon import clean_environment
+
+TIMEOUT = 30.0
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-extensions",
+    "--disable-sync",
+    "--no-first-run",
+)
+"""It stays with the page that it is told to load, and needs no kernel feature that a container lacks."""
+
+
+class Missing(Exception):
+    """No Chromium is installed."""
+
+
+def program() -> str:
+    """Missing."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        raise Missing("no program chromium")
+    return found
+
+
+class Chromium:
+    """Runs from the constructor on; `close`, or the owner's clean-up, ends it and all its processes."""
+
+    def __init__(self, owner: Any, *flags: str, credentials: tuple[str, str] | None = None) -> None:
+        """credentials: what it is given when a proxy asks for some."""
+        self._credentials = credentials
+        self.challenges: list[dict[str, Any]] = []
+        """Who has asked for credentials, as it says it."""
+        self._folder = tempfile.mkdtemp(prefix="meshd-chromium-", dir="/tmp")
+        self._number = 0
+        self._buffer = b""
+        self._events: list[dict[str, Any]] = []
+        theirs_in, self._out = os.pipe()
+        self._in, theirs_out = os.pipe()
+        command = [program(), "--headless=new", *FLAGS, *flags, "--remote-debugging-pipe"]
+        command += [f"--user-data-dir={self._folder}/profile", "about:blank"]
+        self._process = subprocess.Popen(
+            ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", *command],
+            env={**clean_environment(), "HOME": self._folder},
+            pass_fds=(theirs_in, theirs_out),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        owner.addCleanup(self.close)
+        os.close(theirs_in)
+        os.close(theirs_out)
+
+    def load(self, url: str) -> str:
+        """Open a page; its title once all of it has loaded, or what the browser says went wrong."""
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        page = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._call("Fetch.enable", page, handleAuthRequests=True)
+        self._call("Page.enable", page)
+        self._send("Page.navigate", page, url=url)
+        return self._loaded(page)
+
+    def _loaded(self, page: str) -> str:
+        while True:
+            event = self._events.pop(0) if self._events else self._read()
+            method, told = event.get("method"), event.get("params", {})
+            if method == "Fetch.requestPaused":
+                self._send("Fetch.continueRequest", page, requestId=told["requestId"])
+            elif method == "Fetch.authRequired":
+                self._answer(page, told)
+            elif event.get("result", {}).get("errorText"):
+                return str(event["result"]["errorText"])
+            elif method == "Page.loadEventFired":
+                found = self._call("Runtime.evaluate", page, expression="document.title")
+                return str(found["result"]["value"])
+
+    def _answer(self, page: str, told: dict[str, Any]) -> None:
+        """The dialogue that a person would see."""
+        self.challenges.append(told["authChallenge"])
+        said: dict[str, str] = {"response": "CancelAuth"}
+        if self._credentials and told["authChallenge"].get("source") == "Proxy" and len(self.challenges) == 1:
+            said = {"response": "ProvideCredentials"}
+            said |= dict(zip(("username", "password"), self._credentials, strict=True))
+        self._send("Fetch.continueWithAuth", page, requestId=told["requestId"], authChallengeResponse=said)
+
+    def _send(self, method: str, session: str = "", **params: Any) -> int:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": params}
+        if session:
+            message["sessionId"] = session
+        os.write(self._out, json.dumps(message).encode() + b"\0")
+        return self._number
+
+    def _call(self, method: str, session: str = "", **params: Any) -> dict[str, Any]:
+        """Its result; what else is said meanwhile waits."""
+        number = self._send(method, session, **params)
+        while True:
+            message = self._read()
+            if message.get("id") == number:
+                assert "error" not in message, message
+                return dict(message["result"])
+            self._events.append(message)
+
+    def _read(self) -> dict[str, Any]:
+        end = time.monotonic() + TIMEOUT
+        while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._in], [], [], max(0.0, end - time.monotonic()))
+            data = os.read(self._in, 65536) if ready else b""
+            assert data, f"Chromium says nothing (status {self._process.poll()})"
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\0")
+        return dict(json.loads(line))
+
+    def close(self) -> None:
+        """Its group is its own: nobody else's process is in it."""
+        if self._process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(TIMEOUT)
+        os.close(self._in)
+        os.close(self._out)
+        shutil.rmtree(self._folder, ignore_errors=True)
