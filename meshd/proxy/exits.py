@@ -6,14 +6,14 @@ key that it has moves to another, or, where the client wants that, fails.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Container
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
 from meshd.model import Refusal
 from meshd.proxy.outlets import Outlet
-from meshd.proxy.pool import Pool, View, addressed, plain, spent
+from meshd.proxy.pool import Pool, View, addressed, avoided, plain
 from meshd.proxy.sticky import Accept, word
 from meshd.selection import NONE, Selection
 from meshd.topology import Exit
@@ -111,23 +111,20 @@ def choose(
         if outlet is not None and outlet.usable(now) and outlet not in tried and outlet.exit.prefix is None:
             return Choice(outlet, outlet.exit.source)
 
-    def allowed(outlet: Outlet) -> bool:
-        return not (wishes.avoid and avoided(outlet.exit, wishes.avoid))
-
     def ready(outlet: Outlet) -> bool:
-        return outlet.usable(now) and outlet not in tried and allowed(outlet)
+        return outlet.usable(now) and outlet not in tried and not (wishes.avoid and avoided(outlet.exit, wishes.avoid))
 
     def at_random(_: int) -> int:
         return chance.getrandbits(64)
 
-    for asked in (wishes.ip, wishes.prefer):
+    for asked in (wishes.ip, wishes.prefer) if wishes.ip or wishes.prefer else ():
         outlet = view.named(asked) if asked and plain(asked) not in wishes.avoid else None
         if outlet is not None and ready(outlet):
             pinned = asked is wishes.ip
             source = addressed(outlet.exit, asked, wishes.avoid, at_random)
             return Choice(outlet, source, "" if pinned else wishes.ip, pinned=pinned)
     if wishes.session:
-        return _sticky(view, wishes, at, allowed, ready)
+        return _sticky(view, wishes, at, ready)
     found = view.drawn(chance, ready)
     if found is None:
         return NO_EXIT
@@ -141,8 +138,7 @@ def candidates(view: View, wishes: Wishes, now: float) -> list[Outlet]:
 
 def meant(view: View, wishes: Wishes, at: float) -> Outlet | None:
     """The one that the sticky key means, whether or not it is up."""
-    key = current(wishes.session, wishes.ttl, at)
-    return view.finder.find(key, lambda outlet: not avoided(outlet.exit, wishes.avoid))
+    return view.meant(current(wishes.session, wishes.ttl, at), wishes.avoid)
 
 
 def current(session: str, ttl: int, at: float) -> str:
@@ -155,15 +151,10 @@ def current(session: str, ttl: int, at: float) -> str:
     return f"{session}\0{int(at + word(session) % ttl) // ttl}"
 
 
-def avoided(exit_: Exit, names: Collection[str]) -> bool:
-    """Whether it is among those that a client does not want, by name or address, or has no others."""
-    return exit_.name in names or exit_.address in names or spent(exit_, names)
-
-
-def _sticky(view: View, wishes: Wishes, at: float, allowed: Accept, ready: Accept) -> Choice | Refusal:
-    """allowed: what the key may mean; ready: what of it can be used for this request."""
+def _sticky(view: View, wishes: Wishes, at: float, ready: Accept) -> Choice | Refusal:
+    """ready: what can be used for this request."""
     key = current(wishes.session, wishes.ttl, at)
-    own = found = view.finder.find(key, allowed)
+    own = found = view.meant(key, wishes.avoid)
     if own is not None and not ready(own):
         if wishes.strict:
             return GONE

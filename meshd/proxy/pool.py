@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv6Address, ip_address
 from itertools import accumulate, islice
 from random import Random
@@ -16,6 +16,11 @@ from meshd.topology import Exit, ProxyHost, Rotation, Topology
 
 TRIES = 8
 """Draws before those that are usable are sought out: with half of them down one request in 256 comes to that."""
+
+KEYS = 256
+"""Sticky keys whose exit is kept, of each view: a browser opens dozens of tunnels with one."""
+KEY, AVOIDED = 64, 4
+"""Characters of such a key, and exits that are avoided with it, at most: 100 KB in all."""
 
 SAMPLE = 64
 """Exits of which the least used one is taken, where there are more."""
@@ -30,6 +35,7 @@ class View:
         self._rotation = rotation
         self._simple = rotation == "random" and self._sums is None
         self._turn = 0
+        self._latest = lru_cache(KEYS)(self._meant)
 
     @cached_property
     def finder(self) -> Finder:
@@ -51,6 +57,14 @@ class View:
             return None
         inside = (each for each in self._prefixes if _has(each.exit, address))
         return self._by_name.get(str(address)) or next(inside, None)
+
+    def meant(self, key: str, avoid: frozenset[str]) -> Outlet | None:
+        """The exit of a sticky key among those that are not to be avoided, whether or not it is up."""
+        find = self._latest if len(key) <= KEY and len(avoid) <= AVOIDED else self._meant
+        return find(key, avoid)
+
+    def _meant(self, key: str, avoid: frozenset[str]) -> Outlet | None:
+        return self.finder.find(key, lambda outlet: not avoided(outlet.exit, avoid))
 
     def first_drawn(self, chance: Random) -> Outlet | None:
         """One at random; None where it is not as simple as that."""
@@ -202,6 +216,11 @@ def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[in
     # A small one, of which most is avoided: the next that is not.
     following = (str(prefix[1 + (place + step) % usable]) for step in range(1, usable))
     return next(address for address in following if address not in avoid)
+
+
+def avoided(exit_: Exit, names: Collection[str]) -> bool:
+    """Whether it is among those that a client does not want, by name or address, or has no others."""
+    return exit_.name in names or exit_.address in names or spent(exit_, names)
 
 
 def spent(exit_: Exit, avoid: Collection[str]) -> bool:

@@ -21,6 +21,9 @@ INTERNAL_HOST = "meshd.internal"
 
 _EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
+
+SHORT = 256
+"""Bytes of all wishes of a request that are understood once for many: 1 MB of them at most."""
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
@@ -148,16 +151,17 @@ class ProxyRequest:
 
 def _wishes(fields: Fields) -> Wishes:
     get = fields.get
-    return _wishes_of(
+    said = (
         get(b"x-proxymesh-ip"),
         get(b"x-proxymesh-prefer-ip"),
         get(b"x-proxymesh-not-ip"),
         get(b"x-proxymesh-country"),
         get(b"x-proxymesh-session"),
     )
+    # A client says the same with each of its tunnels.  What is long is not kept: anybody could fill memory with it.
+    return _known_wishes(*said) if sum(map(len, filter(None, said))) <= SHORT else _wishes_of(*said)
 
 
-@lru_cache(1024)  # a client says the same with each of its tunnels
 def _wishes_of(
     ip: bytes | None, prefer: bytes | None, avoid: bytes | None, country: bytes | None, session: bytes | None
 ) -> Wishes:
@@ -169,6 +173,9 @@ def _wishes_of(
         session=(session or b"").decode("latin-1"),
     )
     return NO_WISHES if wishes == NO_WISHES else wishes
+
+
+_known_wishes = lru_cache(1024)(_wishes_of)
 
 
 def _exit_name(value: bytes | None) -> str:

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.rules import served
 from meshd.proxy.outlets import FAILURES, REST, Outlet
-from meshd.proxy.pool import Pool, Pools, View, addressed, plain, spent
+from meshd.proxy.pool import AVOIDED, KEY, KEYS, Pool, Pools, View, addressed, plain, spent
 from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Rotation, Topology, UpstreamProxy
 
 EXITS = tuple(Exit(f"e{number}", "direct", country=("DE", "FR", "")[number % 3]) for number in range(60))
@@ -237,3 +237,15 @@ class AddressTests(SynchronousTestCase):
             ("a:b", "a:b"),
         ):
             self.assertEqual(plain(name), expected)
+
+
+class MeantTests(SynchronousTestCase):
+    def test_a_key_means_the_same_however_long_and_however_often(self) -> None:
+        """What is kept of the latest keys is what the finder finds."""
+        view = View([Outlet(Exit(name=f"e{number}", kind="direct")) for number in range(40)], "random")
+        for key in [f"{number}" for number in range(KEYS + 5)] + ["k" * (KEY + 1)]:
+            for count in (0, 1, AVOIDED, AVOIDED + 1, 39):
+                avoid = frozenset(f"e{number}" for number in range(count))
+                expected = view.finder.find(key, lambda outlet, avoid=avoid: outlet.exit.name not in avoid)
+                self.assertEqual([view.meant(key, avoid) for _ in range(2)], [expected] * 2)
+        self.assertIsNone(view.meant("key", frozenset(f"e{number}" for number in range(40))))

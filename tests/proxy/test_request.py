@@ -71,6 +71,14 @@ class WishesTest(SynchronousTestCase):
         head = b"CONNECT h.test:443 HTTP/1.1\r\nX-ProxyMesh-Country: de\r\n\r\n"
         self.assertEqual(request(head).wishes, Wishes(country="DE"))
 
+    def test_long_wishes_are_not_kept(self) -> None:
+        """They are read before anybody has signed in."""
+        names = b",".join(b"e%d" % number for number in range(2_000))
+        head = GET + b"X-ProxyMesh-Not-IP: " + names + b"\r\n\r\n"
+        read = request(head).wishes
+        self.assertEqual(len(read.avoid), 2_000)
+        self.assertIsNot(request(head).wishes, read)
+
 
 class OriginFieldsTest(SynchronousTestCase):
     HEAD = (
