@@ -4,7 +4,7 @@ One customer opens tunnels and asks for pages through daemons that differ in one
 (`bench/unchosen.py` does not), what the requests wish for, and whether the exit is another proxy.  All run at the same
 time and are given each work in turn, so that a busy moment of the machine touches all; medians, per second of the
 daemon's own CPU time, with the ratio to the first row of the table.  The second row does what the first does: by how
-much two daemons differ that are the same.
+much two daemons differ that are the same.  The third is given the fields of the last, which is compared with it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ UPSTREAM = (
 STICKY = "X-ProxyMesh-Session: browser-7"
 ALL = f"{STICKY}\r\nX-ProxyMesh-Country: US\r\nX-ProxyMesh-Not-IP: exit-1,exit-3,192.0.2.1\r\nX-ProxyMesh-Timeout: 20"
 
+UNHEARD = "no choice, whatever four fields say"
+
 WORSE = 0.95
 """Of the tunnels without any choice, at least."""
 RELAYED = 0.7
@@ -62,6 +64,8 @@ class Way:
     chooses: bool = True
     wishes: str = ""
     """Header fields, without the last line's end."""
+    beside: str = ""
+    """The row that it is compared with; "" for the first one."""
     table: int = 0
     """The first is about choosing, the second about upstream proxies."""
 
@@ -99,9 +103,10 @@ def compare(seconds: float, rounds: int) -> tuple[list[Way], list[Found], float]
         ways = [
             Way("no choice at all", chooses=False),
             Way("no choice, in another daemon", chooses=False),
+            Way(UNHEARD, chooses=False, wishes=ALL),
             Way(f"one of {POOL} at random"),
             Way("a sticky key", wishes=STICKY),
-            Way("a key, a country, exclusions, a timeout", wishes=ALL),
+            Way("a key, a country, exclusions, a timeout", wishes=ALL, beside=UNHEARD),
             Way("direct", "", table=1),
             Way("another proxy, by HTTP with a password", UPSTREAM.format(behind.address, password), table=1),
         ]
@@ -129,14 +134,14 @@ def medians(found: Sequence[Found]) -> dict[tuple[str, str], float]:
 
 
 def table(ways: Sequence[Way], figures: dict[tuple[str, str], float]) -> str:
-    """Rows of one table, with the ratio to its first."""
+    """Rows of one table, with the ratio to its first, or to what it stands beside."""
     first = ways[0].name
     lines = ["| | tunnels opened | keep-alive GET | tunnel MB |", "| --- | ---: | ---: | ---: |"]
     for way in ways:
         cells = []
         for work in ("connect", "get", "bulk"):
             value = figures.get((way.name, work))
-            own = "" if way.name == first or value is None else f" ({ratio(value, figures[first, work])})"
+            own = "" if way.name == first or value is None else f" ({ratio(value, figures[way.beside or first, work])})"
             cells.append("-" if value is None else grouped(value) + own)
         lines.append(f"| {way.name} | {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -148,7 +153,8 @@ def report(ways: Sequence[Way], found: Sequence[Found], bystanders: float, comma
     return "\n\n".join(
         [
             f"`{command}` on {description()}.",
-            f"Of {POOL} exits that are all the same, so that they differ in nothing but the choice:",
+            f"Of {POOL} exits that are all the same, so that they differ in nothing but the choice "
+            "(the last row beside the third, all others beside the first):",
             tables[0],
             "And through another proxy (a second meshd, whose CPU time is not counted) beside directly:",
             tables[1],
@@ -172,8 +178,8 @@ def main(given: list[str] | None = None) -> int:
     if options.write:
         DOCUMENT.write_text(replaced(DOCUMENT.read_text(), text, BEGIN, END))
     tunnels = {way.name: medians(found)[way.name, "connect"] for way in ways}
-    without = [tunnels[way.name] for way in ways if not way.chooses]
-    costs = min(tunnels[way.name] for way in ways if not way.table) / (sum(without) / len(without))
+    choosing = [way for way in ways if way.chooses and not way.table]
+    costs = min(tunnels[way.name] / tunnels[way.beside or ways[0].name] for way in choosing)
     relayed = tunnels[ways[-1].name] / tunnels[ways[-2].name]
     print(
         f"tunnels: the dearest choice {costs:.3f} (wanted {WORSE}), by another proxy {relayed:.3f} (wanted {RELAYED})"

@@ -182,7 +182,8 @@ class _Walk:
         proxy, wishes, now = self._question.proxy, self._wishes, self._world.now
         pool = self._world.pools.of(proxy.name) or Pool([])
         view = pool.view(wishes.country)
-        chosen = choose(pool, wishes, Random(0), now=now, at=now)  # noqa: S311 (no secret, and nobody is told)
+        owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
+        chosen = choose(pool, wishes, chance, now=now, at=now, owner=owner)
         if view is None or isinstance(chosen, Refusal):
             no = chosen if isinstance(chosen, Refusal) else NO_EXIT
             return Step("exit", no, why_none(proxy, view, wishes, now, no))
@@ -203,6 +204,9 @@ class _Walk:
         host = self._question.target.host
         here = [outlet for outlet in self.ways if outlet.exit.upstream is None]
         addresses = literal(host)
+        elsewhere = self._elsewhere(host, here) if not addresses else None
+        if elsewhere is not None and elsewhere.no is not None:
+            return elsewhere
         if not addresses and not here:
             return Step("addresses", None, "the upstream proxy looks the name up")
         if not addresses:
@@ -217,6 +221,12 @@ class _Walk:
             refused, address = no
             return self._by_some(self.ways if literal(host) else here, refused, address)
         return self._reached(here, addresses)
+
+    def _elsewhere(self, host: str, here: Sequence[Outlet]) -> Step | None:
+        """Names are judged by themselves where an upstream proxy looks them up."""
+        no = self._world.judge.elsewhere(host, self._question.target.port)
+        there = [outlet for outlet in self.ways if outlet not in here]
+        return self._by_some(there, no, no.detail or host) if no is not None and there else None
 
     def _judged(self, addresses: tuple[str, ...]) -> tuple[Refusal, str] | None:
         """The first "no" and the address that it is for."""

@@ -17,19 +17,16 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from meshd.http1.target import LOOPBACK, NUMBER
 from meshd.lookup import GetAddrInfo, Lookup, ResolveError, ThreadLookup
 from meshd.nameservers import Server, ServerLookup
 
 __all__ = ["ResolveError", "Resolved", "Resolver"]
 
 FAILURE_TTL = 5.0
-LOOPBACK = ("::1", "127.0.0.1")
-"""localhost and the names under it are never asked for (RFC 6761 section 6.3)."""
 
 _NAME = re.compile(r"(?!.{254})[\w-]{1,63}(?:\.[\w-]{1,63})*\Z", re.ASCII)
 """RFC 1035 section 2.3.4; the underscore is common in practice."""
-_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\Z")
-"""A name whose last label is a number is an address in one of its old spellings, or nothing (URL Standard, 3.5)."""
 
 _log = Logger()
 
@@ -110,8 +107,8 @@ class Resolver:
         return self._lookup.stop()
 
     def _without_asking(self, host: str) -> Entry | None:
-        """Addresses, localhost, and what cannot be a name."""
-        if ":" in host or _NUMBER.search(host):
+        """Addresses, localhost with the names under it, and what cannot be a name."""
+        if ":" in host or NUMBER.search(host):
             return self._remember(host, _literal(host), self._ttl[1])
         if not _NAME.match(host):
             raise ResolveError("dns_error", "not a host name")

@@ -30,6 +30,7 @@ NAMES: dict[str, tuple[str, ...] | Refusal] = {
     "origin.example": ("8.8.4.4", "2a00::1"),
     "four.example": ("8.8.4.4",),
     "inside.example": ("8.8.4.4", "10.0.0.1"),
+    "134744072": ("8.8.8.8",),
     "gone.example": Refusal("dns-error", "no such name"),
 }
 
@@ -183,6 +184,16 @@ ROWS = (
         to="inside.example:443",
     ),
     Row("an address means the same there", PASSES, "acl-private", "10.0.0.1", proxy="up", to="10.0.0.1:443"),
+    Row(
+        "an old spelling of one",
+        PASSES,
+        "acl-private",
+        "an address in an old spelling",
+        proxy="up",
+        to="2130706433:443",
+    ),
+    Row("that spelling where only some refuse it", PASSES, "acl-private", "8.8.8.8", proxy="mixed", to="134744072:443"),
+    Row("this host, to an upstream", PASSES, "acl-private", "::1", proxy="up", to="localhost:443"),
     Row(
         "no address of the family",
         PASSES,

@@ -40,6 +40,13 @@ class AbsoluteForm:
 
 Target = AuthorityForm | AbsoluteForm
 
+LOOPBACK = ("::1", "127.0.0.1")
+"""What localhost and the names under it are (RFC 6761, 6.3)."""
+NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\Z")
+"""To search a host for: one whose last label is a number is an IPv4 address in whatever spelling, or nothing (URL
+Standard, 3.5).
+"""
+
 WHAT_THIS_PORT_IS = "this port is an HTTP proxy: send CONNECT host:port, or a target that begins with http://"
 
 # Registered names as DNS has them (RFC 1035, with the underscore that is in use), or an IP literal.

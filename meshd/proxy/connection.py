@@ -224,7 +224,7 @@ class ClientConnection(Watcher):
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
         """By the request's wishes and what the credential says."""
         request.wishes = wishes = joined(request.wishes, admission.selection)
-        return Departure(self._plane, self.proxy, wishes)
+        return Departure(self._plane, self.proxy, wishes, admission.account.id)
 
     # What a speech asks of us, and forwarding
 

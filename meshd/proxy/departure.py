@@ -27,13 +27,14 @@ Phase = Callable[[str, float], None]
 class Departure:
     """Of one exchange of an account, through one named proxy."""
 
-    __slots__ = ("_outlet", "_plane", "_proxy", "_trial", "_unfit", "choice", "wishes")
+    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "wishes")
 
     choice: Choice
     """The exit; once `choose` has found one."""
 
-    def __init__(self, plane: DataPlane, proxy: str, wishes: Wishes) -> None:
+    def __init__(self, plane: DataPlane, proxy: str, wishes: Wishes, owner: int = 0) -> None:
         self._plane = plane
+        self._owner = owner
         self._proxy = proxy
         self.wishes = wishes
         self._unfit: Unfit | None = None
@@ -57,7 +58,8 @@ class Departure:
         pool = plane.pools.of(self._proxy)
         if pool is None:
             return NO_EXIT
-        return choose(pool, self.wishes, plane.chance, now=plane.wheel.now, at=plane.now(), tried=self._unfit or ())
+        now, at, tried = plane.wheel.now, plane.now(), self._unfit or ()
+        return choose(pool, self.wishes, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
 
     async def dial(
         self, host: str, port: int, account_id: int, phase: Phase, patience: float, *, tunnel: bool = True
@@ -71,16 +73,20 @@ class Departure:
         left = plane.topology.limits.exit_retries
         while True:
             seconds = plane.topology.timeouts.connect
-            phase(TIMEOUT, min(seconds, max(end - plane.wheel.now, 0.001)) if patience else seconds)
+            wait = min(seconds, max(end - plane.wheel.now, 0.001)) if patience else seconds
+            phase(TIMEOUT, wait)
             try:
                 dialled = await plane.dialler.dial(host, port, self.choice, account_id, tunnel=tunnel)
             except DialError as error:
+                if error.answered:
+                    self.succeeded()
                 if not self._another(error.blame, left, error.cause):
                     raise
                 left -= error.blame != "family"
             except Stopped as stop:
                 slow = stop.refusal.reason == TIMEOUT and self.choice.exit.upstream is not None
-                if not slow or not self._another("exit", 0 if patience else left, TIMEOUT):
+                blame = "either" if stop.blameless or wait < seconds else "exit"
+                if not slow or not self._another(blame, 0 if patience else left, TIMEOUT):
                     raise
                 left -= 1
             else:

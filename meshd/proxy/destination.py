@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
+from meshd.http1.target import LOOPBACK, NUMBER
 from meshd.model import Refusal
 from meshd.topology import DestinationRules, Opening
 
@@ -84,6 +85,18 @@ class Judge:
             return Refusal("acl-host", host)
         return None
 
+    def elsewhere(self, host: str, port: int) -> Refusal | None:
+        """What can be said besides of a host that an upstream proxy looks up, for its addresses are never seen here.
+
+        An opening is for addresses, and so for no name; and no two proxies agree on what an old spelling means.
+        """
+        addresses = literal(host)
+        if addresses:
+            return self.addresses(addresses, port)
+        if NUMBER.search(host):
+            return Refusal(OUTSIDE, "an address in an old spelling")
+        return None if self._port(port) else Refusal("acl-port", f"port {port}")
+
     def addresses(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
         """Every address of a name is judged: one that is forbidden forbids the name (DNS rebinding)."""
         for text in addresses:
@@ -127,7 +140,9 @@ def unwrap(address: Address) -> Address:
 
 
 def literal(host: str) -> tuple[str, ...]:
-    """The address that a host is, as the resolver would say it; nothing for a name."""
+    """The addresses that a host is wherever it is asked for, as the resolver would say them; nothing for a name."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return LOOPBACK
     try:
         return (str(ip_address(host)),)
     except ValueError:

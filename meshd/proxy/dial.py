@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
 from meshd.proxy.destination import ANYWHERE, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
+from meshd.proxy.ends import Stopped
 from meshd.proxy.handshake import Handshake, Refused, handshake
 from meshd.proxy.poll import Poller
 from meshd.proxy.race import Blame, DialError, Dialled, Race
@@ -32,6 +33,8 @@ LOOKUPS = 16
 
 EXIT_FAILED = Refusal("exit-failed")
 TOO_MANY = "rate-requests"
+OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
+"""Causes that say nothing of an upstream proxy: it was not even tried."""
 
 
 class Way(Protocol):
@@ -84,7 +87,9 @@ class Dialler:
             raise DialError(refusal)
         upstream = choice.exit.upstream
         if upstream is not None:
-            self._refuse_literal(judge, host, port)
+            refusal = judge.elsewhere(host, port) or self._own_listener(literal(host), port)
+            if refusal is not None:
+                raise DialError(refusal)
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = self._resolver.known(host)
         if addresses is None:
@@ -101,13 +106,6 @@ class Dialler:
         """One like this for destinations that the operator has named, which no rule is meant for."""
         return Dialler(self._poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
-    def _refuse_literal(self, judge: Judge, host: str, port: int) -> None:
-        """A name is resolved at the upstream proxy, whose network it means; an address means the same everywhere."""
-        addresses = literal(host)
-        refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
-        if refusal is not None:
-            raise DialError(refusal)
-
     async def _through(
         self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
     ) -> Dialled:
@@ -117,7 +115,7 @@ class Dialler:
         except DialError as error:
             if error.refusal.reason == TOO_MANY:
                 raise
-            raise DialError(EXIT_FAILED, "exit", error.cause) from None
+            raise DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause) from None
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
             dialled.fd = await self._secured(dialled.fd, upstream)
@@ -137,7 +135,11 @@ class Dialler:
         """The operator's own choice of a proxy, which may be anywhere."""
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
-            addresses = await Deferred.fromCoroutine(self._resolve(upstream.host, account_id))
+            try:
+                addresses = await Deferred.fromCoroutine(self._resolve(upstream.host, account_id))
+            except Stopped as stop:
+                stop.blameless = True
+                raise
         return await Race(self._poller, self._clock, addresses[:ADDRESSES], upstream.port, "").winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
@@ -168,21 +170,27 @@ class Dialler:
 
 
 async def _agreed(wire: Wire, talk: Handshake) -> bytes:
-    """Carry out a handshake; what came after it.  DialError."""
+    """Carry out a handshake; what came after it.  DialError, Stopped.
+
+    An upstream proxy is to blame until it has let us in; then whoever is slow may be the destination.
+    """
     try:
         await wire.send(talk.begin())
         while not talk.done:
             data = await wire.receive()
             if not data:
-                raise DialError(EXIT_FAILED, "exit")
+                raise DialError(EXIT_FAILED, "either" if talk.asked else "exit")
             said = talk.feed(data)
             if said:
                 await wire.send(said)
     except OSError:
-        raise DialError(EXIT_FAILED, "exit") from None
+        raise DialError(EXIT_FAILED, "either" if talk.asked else "exit") from None
+    except Stopped as stop:
+        stop.blameless = talk.asked
+        raise
     except Refused as no:
         blame: Blame = "exit" if no.own_fault else "destination" if no.reason == "connection-refused" else "either"
-        raise DialError(Refusal(no.reason), blame) from None
+        raise DialError(Refusal(no.reason), blame, answered=not no.own_fault) from None
     return talk.rest
 
 

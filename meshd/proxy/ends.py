@@ -11,6 +11,8 @@ class Stopped(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
+        self.blameless = False
+        """Whether the exit has no part in it, as far as one can tell."""
 
 
 class ClientGone(Exception):

@@ -97,22 +97,26 @@ def choose(
     *,
     now: float,
     at: float,
+    owner: int = 0,
     tried: Container[Outlet] = (),
 ) -> Choice | Refusal:
     """The exit for one request or tunnel.
 
-    now: of the clock that rests are counted by; at: seconds since the epoch; tried: those that failed for this request.
+    now: of the clock that rests are counted by; at: seconds since the epoch; owner: the account, whose sticky keys mean
+    addresses of a prefix that are its own; tried: those that failed for this request.
     """
     view = pool.view(wishes.country)
     if view is None:
         return NO_EXIT
-    if wishes is NO_WISHES:  # most are: no question is asked that has been answered
-        outlet = view.first_drawn(chance)
-        if outlet is not None and outlet.usable(now) and outlet not in tried and outlet.exit.prefix is None:
-            return Choice(outlet, outlet.exit.source)
 
     def ready(outlet: Outlet) -> bool:
         return outlet.usable(now) and outlet not in tried and not (wishes.avoid and avoided(outlet.exit, wishes.avoid))
+
+    if not wishes.ip and not wishes.prefer:  # most often the first one found will do, and no further question is asked
+        key = wishes.session
+        outlet = view.meant(current(key, wishes.ttl, at), wishes.avoid) if key else view.first_drawn(chance)
+        if outlet is not None and outlet.exit.prefix is None and ready(outlet):
+            return Choice(outlet, outlet.exit.source)
 
     def at_random(_: int) -> int:
         return chance.getrandbits(64)
@@ -124,7 +128,7 @@ def choose(
             source = addressed(outlet.exit, asked, wishes.avoid, at_random)
             return Choice(outlet, source, "" if pinned else wishes.ip, pinned=pinned)
     if wishes.session:
-        return _sticky(view, wishes, at, ready)
+        return _sticky(view, wishes, at, owner, ready)
     found = view.drawn(chance, ready)
     if found is None:
         return NO_EXIT
@@ -151,7 +155,7 @@ def current(session: str, ttl: int, at: float) -> str:
     return f"{session}\0{int(at + word(session) % ttl) // ttl}"
 
 
-def _sticky(view: View, wishes: Wishes, at: float, ready: Accept) -> Choice | Refusal:
+def _sticky(view: View, wishes: Wishes, at: float, owner: int, ready: Accept) -> Choice | Refusal:
     """ready: what can be used for this request."""
     key = current(wishes.session, wishes.ttl, at)
     own = found = view.meant(key, wishes.avoid)
@@ -161,5 +165,6 @@ def _sticky(view: View, wishes: Wishes, at: float, ready: Accept) -> Choice | Re
         found = view.finder.find(key, ready)
     if found is None:
         return NO_EXIT
-    source = addressed(found.exit, "", wishes.avoid, lambda attempt: word(f"{found.exit.name}\0{key}\0{attempt}"))
+    name = found.exit.name
+    source = addressed(found.exit, "", wishes.avoid, lambda attempt: word(f"{name}\0{owner}\0{key}\0{attempt}"))
     return Choice(found, source, wishes.ip, moved=found is not own)

@@ -13,8 +13,10 @@ from twisted.logger import Logger
 from meshd.model import Refusal
 from meshd.proxy import replies
 from meshd.proxy.connection import ClientConnection
+from meshd.proxy.opening import TLS_HANDSHAKE
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.poll import IN
+from meshd.proxy.socks5 import VERSION
 from meshd.proxy.wire import Wire
 
 INHERITED = (
@@ -94,12 +96,12 @@ class Acceptor:
         ClientConnection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
 
     def _turn_away(self, client: int) -> None:
-        """Full: say so in one write, and hold on to nothing."""
+        """Full: say so in one write to who can read it, and hold on to nothing."""
         self._report("full: clients are turned away")
         answer = replies.refusal(Refusal("overloaded", retry_after=1), self._plane.request_id(), keep=False)
         try:
-            os.write(client, answer)
-            os.read(client, 4096)
+            if speaks_http(_come(client)):
+                os.write(client, answer)
         except OSError:
             pass
         finally:
@@ -121,6 +123,19 @@ class Acceptor:
         if now - self._reported >= REPORT:
             self._reported = now
             self.log.warn("proxy {proxy} is {what}", proxy=self.proxy, what=what)
+
+
+def _come(client: int) -> bytes:
+    """What the client has sent by now; read, for a close with unread bytes would reset the answer away.  OSError."""
+    try:
+        return os.read(client, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def speaks_http(first: bytes) -> bool:
+    """Whether words may be understood by a client whose first bytes are these, or who has not sent any yet."""
+    return not first or first[0] not in {TLS_HANDSHAKE, VERSION}
 
 
 def peer_address(address: Any) -> str:

@@ -28,6 +28,8 @@ from meshd.proxy.upstream import Key, Upstream
 from meshd.proxy.wire import Wire
 from meshd.usage.meter import Meter
 
+NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
+
 
 class Client(Protocol):
     """What forwarding asks of the client's side."""
@@ -151,6 +153,9 @@ class Forwarding:
             if dialled.early:
                 upstream.wire.close()
                 raise Stopped(Refusal("bad-response", "an answer before the request"))
+        if request.echoed and self._asks_upstream():
+            upstream.wire.close()
+            raise Stopped(NO_ECHO)
         self._record.exit = departure.choice.label(request.wishes, upstream.source)
         return upstream
 
@@ -284,8 +289,7 @@ class Forwarding:
     def _understood(self, upstream: Upstream, head: ResponseHead, raw: bytes) -> ProxyResponse:
         """Protocols are switched only for those who asked, and only as they asked."""
         if head.status == 407 and self._asks_upstream():
-            self._departure.failed()
-            raise Stopped(Refusal("exit-failed"))
+            raise Stopped(Refusal("exit-failed"))  # which counts for nothing: the origin may have said it
         if head.status == 101 and not (
             self._request.websocket and (head.fields.get(b"upgrade") or b"").lower() == b"websocket"
         ):

@@ -18,6 +18,9 @@ from zope.interface import implementer
 from meshd.proxy.poll import Poller
 from meshd.proxy.wheel import Wheel
 
+LINGER_SECONDS = 2.0
+"""For the peer to end its side too, once it was sent everything.  It may never do so, and holds two descriptors."""
+
 
 @implementer(IHalfCloseableProtocol)
 class Half(Protocol):
@@ -62,6 +65,10 @@ class Outside(Half):
     deadline = 0.0
     slot = 0
     lost = False
+    _ended = False
+    """Whether all that the data plane had to say has been written."""
+    _until = 0.0
+    """On the wheel; meaningful once the data plane has closed its end."""
 
     def __init__(self, poller: Poller, wheel: Wheel, patience: Callable[[], float], *, half_closes: bool) -> None:
         """patience: seconds to deliver what was left when the data plane closed its end."""
@@ -84,9 +91,14 @@ class Outside(Half):
             self._poller.stand_behind(theirs.fileno(), self)
             return theirs.detach()
 
+    def end(self) -> None:
+        self._ended = True
+        super().end()
+
     def connectionLost(self, reason: Failure | None = None) -> None:
         self.lost = True
         self._wheel.disarm(self)
+        self._poller.lingers_no_more(self)
         super().connectionLost(reason)
 
     # What the poller and the wheel tell
@@ -94,7 +106,9 @@ class Outside(Half):
     def closed(self) -> None:
         """The data plane has let go of its end."""
         if not self.lost:
-            self._wheel.arm(self, self._patience())
+            self._poller.lingers(self)
+            self._until = self._wheel.now + self._patience()
+            self._linger()
 
     def abort(self) -> None:
         """It was to look like no end."""
@@ -102,7 +116,21 @@ class Outside(Half):
             self.transport.abortConnection()
 
     def expired(self) -> None:
-        self.abort()
+        """It had its moment; what is still to be delivered to a slow peer may take longer."""
+        if self._wheel.now >= self._until:
+            self.abort()
+            return
+        if self._ended:
+            self._hang_up()
+        self._linger()
+
+    def _linger(self) -> None:
+        self._wheel.arm(self, max(0.0, min(LINGER_SECONDS, self._until - self._wheel.now)))
+
+    def _hang_up(self) -> None:
+        """Close as soon as everything is in the kernel's hands, whether the peer ends its side or not."""
+        below = self.transport if self.half_closes else self.transport.transport  # TLS would wait for the peer's alert
+        below.loseConnection()
 
 
 class Single(Factory):

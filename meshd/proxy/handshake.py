@@ -38,6 +38,8 @@ class Handshake(Protocol):
     done: bool
     rest: bytes
     """What came after its end: the destination's."""
+    asked: bool
+    """Whether the destination was asked for: what takes long from then on, or ends, may be its fault."""
 
     def begin(self) -> bytes:
         """What is said first."""
@@ -65,10 +67,11 @@ class ConnectHandshake:
         self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._authorization = authorization(upstream)
         self._buffer = b""
-        self.done = False
+        self.asked = self.done = False
         self.rest = b""
 
     def begin(self) -> bytes:
+        self.asked = True
         credential = b"Proxy-Authorization: %b\r\n" % self._authorization if self._authorization else b""
         authority = self._authority.encode("ascii")
         return b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (authority, authority, credential)
@@ -101,9 +104,9 @@ _SOCKS_REPLIES = {
     5: ("connection-refused", False),
     6: ("connection-timeout", False),
     7: ("exit-failed", True),
-    8: ("exit-failed", True),
+    8: ("exit-refused", False),
 }
-"""REP fields of RFC 1928, 6."""
+"""REP fields of RFC 1928, 6.  8 is an address type that it does not know, which is up to who asks."""
 
 
 class SocksHandshake:
@@ -113,7 +116,7 @@ class SocksHandshake:
         self._port = port
         self._buffer = b""
         self._stage = self._method_chosen
-        self.done = False
+        self.asked = self.done = False
         self.rest = b""
 
     def begin(self) -> bytes:
@@ -156,6 +159,7 @@ class SocksHandshake:
         return self._request()
 
     def _request(self) -> bytes:
+        self.asked = True
         return b"\x05\x01\x00" + _address(self._host) + self._port.to_bytes(2, "big")
 
     def _connected(self) -> bytes | None:

@@ -57,12 +57,13 @@ class Poller:
         self._epoll = select.epoll()
         self._owners: dict[int, Ready] = {}
         self._behind: dict[int, Behind] = {}
+        self._lingering: set[Behind] = set()
         self._removed: set[int] = set()
         self._dispatching = False
 
     def __len__(self) -> int:
-        """Descriptors registered now, with the two that each pair has elsewhere."""
-        return len(self._owners) + 2 * len(self._behind)
+        """Descriptors registered now, with the two that each pair has elsewhere, for as long as it has them."""
+        return len(self._owners) + 2 * (len(self._behind) + len(self._lingering))
 
     def start(self) -> None:
         self._reactor.addReader(self)
@@ -91,6 +92,14 @@ class Poller:
     def stand_behind(self, fd: int, other: Behind) -> None:
         """Let other hear what becomes of fd, one end of a pair; fd is, or will be, registered."""
         self._behind[fd] = other
+
+    def lingers(self, other: Behind) -> None:
+        """The descriptor that other stood behind is closed, its own two are not."""
+        self._lingering.add(other)
+
+    def lingers_no_more(self, other: Behind) -> None:
+        """They are closed, if they ever lingered."""
+        self._lingering.discard(other)
 
     def reset(self, fd: int) -> None:
         """Let the coming close of fd look like no end to whoever is behind it."""

@@ -26,6 +26,9 @@ SECONDS = 1.0
 
 SERVER_ERROR = 500
 
+SAYS_NOTHING = frozenset({"exit-refused", "dns-error", "dns-timeout", "overloaded"})
+"""Causes of a dial that failed: an upstream proxy that will not go there, and troubles of our own."""
+
 Ask = Callable[[str, Choice], Awaitable[int]]
 """The status that a URL answers with through an exit; an exception where it does not answer."""
 
@@ -151,7 +154,7 @@ class Probes:
         except CancelledError:
             raise
         except DialError as error:
-            self._failed(outlet, error.cause, sure=error.blame == "exit")
+            self._not_dialled(outlet, error)
         except TimeoutError:
             self._failed(outlet, "probe-timeout")
         except Exception:  # of a connection, of TLS, of HTTP: there are many, and all mean the same
@@ -172,6 +175,10 @@ class Probes:
         self._tried.pop(outlet, None)
         if outlet.succeeded():
             self._plane.note_exit(outlet)
+
+    def _not_dialled(self, outlet: Outlet, error: DialError) -> None:
+        if error.blame != "family" and error.cause not in SAYS_NOTHING:
+            self._failed(outlet, error.cause, sure=error.blame == "exit")
 
     def _failed(self, outlet: Outlet, cause: str, *, sure: bool = False) -> None:
         """sure: it is the exit's fault, whatever the URL does."""

@@ -47,13 +47,17 @@ Blame = Literal["destination", "exit", "either", "family"]
 class DialError(Exception):
     """Could not, with the reason for the client."""
 
-    def __init__(self, refusal: Refusal, blame: Blame = "destination", cause: str = "") -> None:
+    def __init__(
+        self, refusal: Refusal, blame: Blame = "destination", cause: str = "", *, answered: bool = False
+    ) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
         self.blame = blame
         """Whose fault it was: another exit may do better, but for a destination's."""
         self.cause = cause or refusal.reason
         """For the operator, who may know more of an exit than a client."""
+        self.answered = answered
+        """Whether an upstream proxy that works has said so: it was asked for the destination, and refused."""
 
 
 @dataclass(slots=True)

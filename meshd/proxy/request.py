@@ -144,6 +144,12 @@ class ProxyRequest:
         return self.said.websocket and self.method == b"GET" and not self.is_tunnel and not self.has_body
 
     @property
+    def echoed(self) -> bool:
+        """Whether a proxy that is asked may answer with the request itself (RFC 9110, 7.6.2 and 9.3.8)."""
+        method = self.method.upper()
+        return method == b"TRACE" or (method == b"OPTIONS" and self.said.fields.get(b"max-forwards") is not None)
+
+    @property
     def safe_to_repeat(self) -> bool:
         """Whether a kept connection that died may be replaced unnoticed: idempotent (RFC 9110, 9.2.2)."""
         return not self.has_body and self.method in _IDEMPOTENT

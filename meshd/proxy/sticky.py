@@ -21,6 +21,9 @@ from meshd.proxy.outlets import Outlet
 FEW = 32
 """Exits that are ranked: as many as take the time of a ring, which spreads keys less evenly."""
 
+STEPS = 256
+"""Points that a probe passes before what is acceptable is sought out and ranked: fewer than one in fifty is, then."""
+
 _PLACE = 20
 """Bits of a point that say whose it is: a million exits."""
 
@@ -99,16 +102,16 @@ class Ring:
         for probe in _words(key):
             outlet, distance = self._next(probe, accept)
             if outlet is None:
-                return None
+                return Ranking([outlet for outlet in self._outlets if accept(outlet)]).find(key, accept)
             if distance < nearest:
                 nearest, found = distance, outlet
         return found
 
     def _next(self, probe: int, accept: Accept) -> tuple[Outlet | None, int]:
-        """The first acceptable one from the probe on, and how far it is."""
+        """The first acceptable one from the probe on, and how far it is; none where it is not near."""
         count = len(self._points)
         begin = bisect_left(self._points, probe)
-        for step in range(count):
+        for step in range(min(count, STEPS)):
             at = (begin + step) % count
             point = self._points[at]
             outlet = self._outlets[point & _OWNER]

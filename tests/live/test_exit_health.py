@@ -100,15 +100,48 @@ class PassiveTests(UpstreamCase):
         self.assertEqual(self.lines(f"exit {self.bad_name} has failed"), 1)
 
     def test_one_that_refuses_us_rests(self) -> None:
-        """Wrong credentials are the exit's fault for tunnels and for plain requests; its answer reaches nobody."""
+        """Wrong credentials are the exit's fault, as tunnels find; its answer reaches nobody."""
         self.bad.mood = "reject"
-        found = [self.asked() for _ in range(20)]
         self.assertEqual({self.tunnelled() for _ in range(20)}, {200})
-        self.assertLessEqual({status for status, _ in found}, {204, 502})
-        self.assertLessEqual(sum(status == 502 for status, _ in found), MEMORY)
+        until(lambda: self.state(self.bad_name) == "resting", "it is known to rest")
+
+    def test_a_407_to_a_plain_request(self) -> None:
+        """It may be the origin's, passed on: the client gets a 502, and the exit stays up."""
+        self.bad.mood = "reject"
+        found = [self.asked(b"X-ProxyMesh-IP: " + self.bad_name.encode() + b"\r\n") for _ in range(2 * MEMORY)]
+        self.assertEqual({status for status, _ in found}, {502})
         for _, head in found:
             self.assertNotIn(b"theirs", head)
-        until(lambda: self.state(self.bad_name) == "resting", "it is known to rest")
+        self.assertEqual(self.lines("has failed"), 0)
+
+    def test_the_way_back_to_us(self) -> None:
+        """No spelling of an address leads through another proxy to meshd's own listeners."""
+        for host in ("127.0.0.1", "2130706433", "127.1", "0x7f.1", "0x7f.1.", "localhost", "localhost.", "a.localhost"):
+            for form in ("CONNECT {}:{}", "GET http://{}:{}/"):
+                raw = Raw(self, daemon.proxy_port)
+                line = form.format(host, daemon.api_port)
+                raw.send(f"{line} HTTP/1.1\r\nHost: {host}:{daemon.api_port}\r\n".encode() + anna + b"\r\n")
+                self.assertTrue(raw.head().startswith(b"HTTP/1.1 403 "), line)
+        self.assertEqual(self.good.asked + self.bad.asked, [])
+
+    def test_an_impatient_client(self) -> None:
+        """How long it wants to wait, or a destination takes, is nothing against the exit."""
+        self.bad.mood = "hang"
+        wish = b"X-ProxyMesh-Timeout: 1\r\nX-ProxyMesh-IP: " + self.bad_name.encode() + b"\r\n"
+        waiting = [Raw(self, daemon.proxy_port) for _ in range(MEMORY)]
+        for raw in waiting:
+            raw.send(f"CONNECT {echo.authority} HTTP/1.1\r\nHost: x\r\n".encode() + anna + wish + b"\r\n")
+        self.assertEqual({raw.head().split(b" ")[1] for raw in waiting}, {b"504"})
+        self.assertEqual(self.lines("has failed"), 0)
+
+    def test_what_would_be_shown_is_not_asked_for(self) -> None:
+        """TRACE answers with the request, and with what we tell the proxy in it."""
+        for method, field in ((b"TRACE", b""), (b"OPTIONS", b"Max-Forwards: 0\r\n")):
+            raw = Raw(self, daemon.proxy_port)
+            wish = anna + b"X-ProxyMesh-IP: " + self.bad_name.encode() + b"\r\n" + field
+            raw.send(method + b" " + origin.url("/").encode() + b" HTTP/1.1\r\nHost: x\r\n" + wish + b"\r\n")
+            self.assertTrue(raw.head().startswith(b"HTTP/1.1 501 "))
+        self.assertEqual(self.bad.asked, [])
 
     def test_what_it_refuses_to_reach_is_not_held_against_it(self) -> None:
         """A 502 of its own speaks of the destination: others are tried, and it stays up."""

@@ -8,10 +8,12 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 
 import requests
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.proxy.halves import LINGER_SECONDS
 from tests.live.raw import Raw, basic
 from tests.support.daemon import LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import CLOSE, RecordingOrigin, pattern
@@ -473,6 +475,32 @@ class TLSTests(ProtocolCase):
         until(lambda: descriptors() > before, "it is open")
         until(lambda: descriptors() <= before, "all of it is closed", deadline=20)
         raw.close()
+
+    def test_silent_clients_keep_nothing_for_long(self) -> None:
+        """They were refused, and do not end their side of the TLS: their descriptors do not wait for it."""
+        own = LiveDaemon(self)
+        before = descriptors(own)
+        for _ in range(10):
+            sock = socket.create_connection(("127.0.0.1", own.proxy_port), 20)
+            raw = Raw(self, trusting(str(own.certificate)).wrap_socket(sock, server_hostname="127.0.0.1"))
+            raw.send(b"garbage\r\n\r\n")
+            self.assertTrue(raw.head().startswith(b"HTTP/1.1 400 "))
+        self.assertGreater(descriptors(own), before)
+        until(lambda: descriptors(own) <= before, "all of them are closed", deadline=10)
+
+    def test_a_slow_client_gets_the_whole_answer(self) -> None:
+        """It reads nothing for longer than a silent one is waited for, and then all of it."""
+        own = LiveDaemon(self)
+        own.account("anna", PASSWORD)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.connect(("127.0.0.1", own.proxy_port))
+        raw = Raw(self, trusting(str(own.certificate)).wrap_socket(sock, server_hostname="127.0.0.1"))
+        raw.send(get(origin.url("/bytes/300000"), basic("anna", PASSWORD) + b"Connection: close\r\n"))
+        until(own.exchanges, "the data plane has done its part")
+        time.sleep(2 * LINGER_SECONDS)
+        raw.head()
+        self.assertEqual(raw.rest(), pattern(300_000))
 
     def test_a_handshake_that_fails(self) -> None:
         """No cipher in common; then no certificate that the client trusts.  Nothing is left behind."""

@@ -160,6 +160,45 @@ class NamesTest(SynchronousTestCase):
             self.assertIsNone(judge.name(host, 80), host)
 
 
+ELSEWHERE = {
+    "a name": ("origin.example", 443, ""),
+    "a name that begins with a number": ("127.example", 443, ""),
+    "a public address": ("93.184.216.34", 443, ""),
+    "a private address": ("10.0.0.1", 443, "acl-private"),
+    "loopback v6": ("::1", 443, "acl-private"),
+    "one number": ("2130706433", 443, "acl-private"),
+    "one number that is a public address": ("1572395042", 443, "acl-private"),
+    "two parts": ("127.1", 443, "acl-private"),
+    "hexadecimal": ("0x7f.1", 443, "acl-private"),
+    "octal": ("0177.0.0.1", 443, "acl-private"),
+    "a leading zero": ("010.0.0.1", 443, "acl-private"),
+    "a name that ends in a number": ("origin.1", 443, "acl-private"),
+    "localhost": ("localhost", 443, "acl-private"),
+    "a name under localhost": ("a.localhost", 443, "acl-private"),
+    "a name that only looks like it": ("notlocalhost", 443, ""),
+    "a port that is open for one address, of a name": ("mail.example", 25, "acl-port"),
+    "a port that is open for one address, of another": ("93.184.216.34", 25, "acl-port"),
+    "a port that is open for one address, of that one": ("10.0.0.5", 25, ""),
+}
+"""Host, port, and why not."""
+
+
+class ElsewhereTest(SynchronousTestCase):
+    def test_what_an_upstream_proxy_is_not_asked_for(self) -> None:
+        """Whatever is an address in any spelling, or this host, and names on ports that only addresses are open on."""
+        judge = Judge(opened("10.0.0.5/32", port=25))
+        for what, (host, port, reason) in ELSEWHERE.items():
+            self.assertEqual(getattr(judge.elsewhere(host, port), "reason", ""), reason, what)
+
+    def test_what_is_opened(self) -> None:
+        """Addresses in their usual spelling, and localhost where all that it means is opened."""
+        judge = Judge(opened("127.0.0.0/8", "::1/128"))
+        for host in ("127.0.0.1", "::1", "localhost"):
+            self.assertIsNone(judge.elsewhere(host, 80), host)
+        self.assertEqual(judge.elsewhere("127.1", 80).reason, "acl-private")
+        self.assertEqual(Judge(opened("127.0.0.0/8")).elsewhere("localhost", 80).reason, "acl-private")
+
+
 class UnwrapTest(SynchronousTestCase):
     def test_what_is_inside(self) -> None:
         """Every form that carries an IPv4 address gives it up, and no other changes."""

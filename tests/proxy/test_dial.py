@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
+from meshd.model import Refusal
 from meshd.proxy.destination import OwnListeners
 from meshd.proxy.dial import Dialler, is_local
+from meshd.proxy.ends import Stopped
 from meshd.proxy.exits import Choice
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.race import ATTEMPT_DELAY, DialError, Dialled
 from meshd.proxy.task import Task
 from meshd.resolver import Resolved, ResolveError
-from meshd.topology import DestinationRules, Exit
+from meshd.topology import DestinationRules, Exit, UpstreamProxy
 from tests.proxy.hand import Hand, descriptors
 from tests.support.daemon import free_port
 
@@ -278,3 +281,140 @@ class OwnListenersTest(DialCase):
         """Addresses of this host are told from others without a packet."""
         self.assertTrue(is_local("127.0.0.1") and is_local("::1"))
         self.assertFalse(is_local("203.0.113.1"))
+
+
+class UpstreamCase(DialCase):
+    """Through another proxy, which says what the test lets it say."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.upstream = self.listener("127.0.0.2")
+        self.upstream.setblocking(False)
+        self.names.table["gw"] = ("127.0.0.2",)
+
+    def exit(self, kind: Literal["http", "socks5"] = "http") -> Exit:
+        return Exit("up", kind, upstream=UpstreamProxy("gw", self.upstream.getsockname()[1]))
+
+    def met(self, kind: Literal["http", "socks5"], *says: bytes) -> tuple[Task, socket.socket]:
+        """A dial that has got these answers, each to something that it said."""
+        self.failed.clear()
+        task = self.start("origin.example", 443, self.exit(kind))
+        self.hand.settle()
+        theirs, _ = self.upstream.accept()
+        self.addCleanup(theirs.close)
+        for each in says:
+            self.hand.settle()
+            theirs.recv(1000)
+            theirs.sendall(each)
+        self.hand.settle()
+        return task, theirs
+
+    def error(self) -> DialError:
+        self.hand.until(lambda: bool(self.failed))
+        (error,) = self.failed
+        assert isinstance(error, DialError), error
+        return error
+
+
+class UpstreamBlameTest(UpstreamCase):
+    def test_it_hangs_up(self) -> None:
+        """The exit is to blame until it has let us in."""
+        for kind, says, blame in (
+            ("http", (), "either"),
+            ("socks5", (), "exit"),
+            ("socks5", (b"\x05",), "exit"),
+            ("socks5", (b"\x05\x00",), "either"),
+        ):
+            _, theirs = self.met(kind, *says)  # type: ignore[arg-type]
+            theirs.close()
+            error = self.error()
+            self.assertEqual((error.refusal.reason, error.blame, error.answered), ("exit-failed", blame, False), says)
+
+    def test_it_takes_too_long(self) -> None:
+        """Likewise."""
+        for kind, says, blameless in (("http", (), True), ("socks5", (), False), ("socks5", (b"\x05\x00",), True)):
+            task, theirs = self.met(kind, *says)  # type: ignore[arg-type]
+            task.throw(stop := Stopped(Refusal("connection-timeout")))
+            self.assertEqual((self.failed, stop.blameless), ([stop], blameless), (kind, says))
+            theirs.close()
+
+    def test_it_refuses(self) -> None:
+        """What it says of the destination shows that it works; what it says of us does not."""
+        for kind, says, expected in (
+            ("http", (b"HTTP/1.1 403 No\r\n\r\n",), ("either", True)),
+            ("http", (b"HTTP/1.1 502 No\r\n\r\n",), ("either", True)),
+            ("http", (b"HTTP/1.1 407 No\r\n\r\n",), ("exit", False)),
+            ("socks5", (b"\x05\x00", b"\x05\x05\x00\x01\x00"), ("destination", True)),
+            ("socks5", (b"\x05\x00", b"\x05\x08\x00\x01\x00"), ("either", True)),
+            ("socks5", (b"\x05\xff",), ("exit", False)),
+        ):
+            self.met(kind, *says)  # type: ignore[arg-type]
+            error = self.error()
+            self.assertEqual((error.blame, error.answered), expected, says)
+
+    def test_it_is_not_even_tried(self) -> None:
+        """Where its name cannot be looked up, or a socket cannot be had; one that refuses is to blame."""
+        for kind, cause in (("dns_error", "dns-error"), ("dns_timeout", "dns-timeout")):
+            self.failed.clear()
+            del self.names.table["gw"]
+            self.start("origin.example", 443, self.exit())
+            self.names.table["gw"] = ("127.0.0.2",)
+            assert self.names.pending is not None
+            self.names.pending.errback(ResolveError(kind, "internal text"))  # type: ignore[arg-type]
+            error = self.error()
+            self.assertEqual((error.refusal.reason, error.blame, error.cause), ("exit-failed", "either", cause))
+        self.failed.clear()
+        self.patch(socket, "socket", _no_more)
+        self.start("origin.example", 443, self.exit())
+        self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
+
+    def test_nobody_is_there(self) -> None:
+        """That is its fault."""
+        self.upstream.close()
+        self.start("origin.example", 443, Exit("up", "http", upstream=UpstreamProxy("gw", free_port())))
+        self.assertEqual((self.error().blame, self.error().cause), ("exit", "connection-refused"))
+
+    def test_its_name_takes_too_long(self) -> None:
+        """Our name server's fault."""
+        del self.names.table["gw"]
+        task = self.start("origin.example", 443, self.exit())
+        task.throw(stop := Stopped(Refusal("connection-timeout")))
+        self.assertTrue(stop.blameless)
+
+
+class UpstreamRulesTest(UpstreamCase):
+    rules = DestinationRules(allow=(opening("10.0.0.5:25"),))
+
+    def test_not_asked_for(self) -> None:
+        """It hears nothing of what is refused, whatever it would make of it."""
+        for host, port, reason in (
+            ("2130706433", 8080, "acl-private"),
+            ("127.1", 8080, "acl-private"),
+            ("localhost", 8080, "acl-private"),
+            ("a.localhost", 8080, "acl-private"),
+            ("10.0.0.1", 8080, "acl-private"),
+            ("mail.example", 25, "acl-port"),
+        ):
+            self.assertEqual(self.dial(host, port, self.exit()), reason, host)
+        self.assertRaises(BlockingIOError, self.upstream.accept)
+
+    def test_our_own_listeners(self) -> None:
+        """By the name of this host neither, though it is opened."""
+        self.rules = OPEN
+        self.own = OwnListeners(frozenset({8080}), frozenset({"127.0.0.1"}))
+        for host in ("127.0.0.1", "localhost"):
+            self.assertEqual(self.dial(host, 8080, self.exit()), "acl-private", host)
+
+    def test_asked_for(self) -> None:
+        """An address that is opened."""
+        self.start("10.0.0.5", 25, self.exit())
+        self.hand.settle()
+        theirs, _ = self.upstream.accept()
+        self.addCleanup(theirs.close)
+        self.assertTrue(theirs.recv(1000).startswith(b"CONNECT 10.0.0.5:25 "))
+        theirs.close()
+        self.error()
+
+
+def _no_more(*_: object) -> socket.socket:
+    raise OSError(errno.EMFILE, "too many")

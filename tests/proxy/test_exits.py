@@ -359,6 +359,13 @@ class PrefixTest(SynchronousTestCase):
         self.assertEqual(len({self.source(Wishes(session="a")) for _ in range(20)}), 1)
         self.assertNotEqual(self.source(Wishes(session="a")), self.source(Wishes(session="b")))
 
+    def test_two_accounts_with_one_key_have_two_addresses(self) -> None:
+        """What a site holds against one customer does not meet another."""
+        choices = [choose(self.pool, Wishes(session="1"), CHANCE, now=0, at=0, owner=owner) for owner in (1, 2, 1)]
+        first, second, again = (choice.source for choice in choices if isinstance(choice, Choice))
+        self.assertEqual(first, again)
+        self.assertNotEqual(first, second)
+
     def test_an_address_of_it_can_be_pinned_and_excluded(self) -> None:
         """As that of any exit."""
         own = self.source(Wishes(session="a"))

@@ -195,7 +195,7 @@ class SocksTests(HandshakeCase):
             5: ("connection-refused", False),
             6: ("connection-timeout", False),
             7: ("exit-failed", True),
-            8: ("exit-failed", True),
+            8: ("exit-refused", False),
             9: ("exit-refused", False),
             255: ("exit-refused", False),
         }
@@ -226,6 +226,27 @@ class SocksTests(HandshakeCase):
         except Refused as no:
             self.assertIn(no.reason, REASONS)
             self.assertFalse(talk.done)
+
+
+class AskedTests(SynchronousTestCase):
+    """From when on the destination may be to blame."""
+
+    def test_connect(self) -> None:
+        """It is asked for with the first bytes."""
+        talk = ConnectHandshake(OPEN, "example.com", 443)
+        self.assertFalse(talk.asked)
+        talk.begin()
+        self.assertTrue(talk.asked)
+
+    def test_socks(self) -> None:
+        """Not before we are let in."""
+        for upstream, steps in ((OPEN, (CHOSEN_OPEN,)), (LOCKED, (CHOSEN_OPEN,)), (LOCKED, (CHOSEN_PASSWORD, RIGHT))):
+            talk = SocksHandshake(upstream, "example.com", 443)
+            talk.begin()
+            for step in steps:
+                self.assertFalse(talk.asked, steps)
+                talk.feed(step)
+            self.assertTrue(talk.asked, steps)
 
 
 class KindTests(SynchronousTestCase):

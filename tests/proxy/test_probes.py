@@ -185,6 +185,20 @@ class JudgementTests(ProbeCase):
             self.later(10 * (FAILURES + 1))
             self.assertEqual(self.states(), {"c": True}, answer)
 
+    def test_what_says_nothing_of_an_exit(self) -> None:
+        """An upstream proxy that refuses the URL, an address of no family of its own, and troubles of ours."""
+        for blame, cause in (
+            ("family", "unreachable"),
+            ("either", "exit-refused"),
+            ("either", "dns-error"),
+            ("either", "dns-timeout"),
+            ("either", "overloaded"),
+        ):
+            self.answers = dict.fromkeys(self.names, 200)
+            self.answers["c"] = DialError(Refusal("exit-failed"), blame, cause)  # type: ignore[arg-type]
+            self.later(10 * (FAILURES + 1))
+            self.assertEqual((self.states(), self.outlet("c").failures), ({}, 0), cause)
+
     def test_a_url_that_is_down_takes_nobody_out(self) -> None:
         """Also where it has answered through all of them before."""
         self.answers = dict.fromkeys(self.names, 200)

@@ -143,6 +143,21 @@ class FramingTest(SynchronousTestCase):
         self.assertFalse(request(GET + b"Content-Length: 3\r\n\r\n").safe_to_repeat)
 
 
+class EchoedTest(SynchronousTestCase):
+    def test_what_a_proxy_may_answer_with_the_request(self) -> None:
+        """TRACE, and OPTIONS for whoever comes last on the way."""
+        for method, field, expected in (
+            (b"TRACE", b"", True),
+            (b"trace", b"", True),
+            (b"TRACE", b"Max-Forwards: 5\r\n", True),
+            (b"OPTIONS", b"max-forwards: 0\r\n", True),
+            (b"OPTIONS", b"", False),
+            (b"GET", b"Max-Forwards: 0\r\n", False),
+        ):
+            said = request(method + GET[3:] + field + b"\r\n")
+            self.assertEqual(said.echoed, expected, (method, field))
+
+
 class RepeatedTest(SynchronousTestCase):
     FIELDS = b"Host: h.test\r\nAccept: */*\r\nX-ProxyMesh-Session: s\r\n\r\n"
     FIRST = b"GET http://h.test/1 HTTP/1.1\r\n" + FIELDS

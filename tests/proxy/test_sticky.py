@@ -156,3 +156,24 @@ class WeightTests(SynchronousTestCase):
             ranking = Ranking([outlet("a"), outlet("b", 2)])
             ranking._seeds[0] = sticky.word("key") ^ (2**33 - 1 << 31)
             self.assertIsNotNone(ranking.find("key", anyone))
+
+
+class SparseTests(SynchronousTestCase):
+    """A large list of which hardly any exit is up."""
+
+    def test_who_is_up_is_found_without_passing_every_point(self) -> None:
+        """Each key the same one again; and that none is up is found as quickly."""
+        made = outlets(5_000)
+        ring = Ring(made)
+        for up in (set(), {made[7]}, {made[7], made[4_000]}):
+            asked = 0
+
+            def accept(each: Outlet, up: set[Outlet] = up) -> bool:
+                nonlocal asked
+                asked += 1
+                return each in up
+
+            owners = found(ring, KEYS[:20], accept)
+            self.assertEqual(set(owners), {each.exit.name for each in up} or {""})
+            self.assertEqual(found(ring, KEYS[:20], accept), owners)
+            self.assertLess(asked / 40, len(made) + 10 * sticky.STEPS)
