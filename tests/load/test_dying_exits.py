@@ -262,12 +262,17 @@ class DyingExitsTests(SynchronousTestCase):
         await asyncio.to_thread(self.mortals.die, which)
         wave.dead = time.monotonic()
         await asyncio.sleep(AWAY)
+        moved = [session for session, home in self.homes.items() if home in wave.names]
+        await self._become(lambda: all(self._was_away(session, wave.dead) for session in moved), work)
         wave.returning = time.monotonic()
         await asyncio.to_thread(self.mortals.come_back, which)
-        moved = [session for session, home in self.homes.items() if home in wave.names]
         await self._become(lambda: all(self._is_home(session, wave.returning) for session in moved), work)
         wave.home = time.monotonic()
         return wave
+
+    def _was_away(self, session: str, since: float) -> bool:
+        deeds = (deed for deed in self.world.deeds if deed.session == session and deed.exit)
+        return any(deed.began > since and deed.ended for deed in deeds)
 
     def _is_home(self, session: str, since: float) -> bool:
         deed = self.world.latest[session]
