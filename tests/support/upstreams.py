@@ -69,6 +69,9 @@ class UpstreamProxy:
         self._news = threading.Condition()
         self._open: set[socket.socket] = set()
         self._threads: set[threading.Thread] = set()
+        """Started ones."""
+        self._hand = threading.Lock()
+        """Taken by whoever starts a thread, until it stands among them."""
         self._listener: socket.socket | None = None
         self.port = 0
         self.come_back()
@@ -106,7 +109,9 @@ class UpstreamProxy:
                 listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
             listener.close()
         self.hang_up()
-        for thread in list(self._threads):
+        with self._hand:
+            threads = list(self._threads)
+        for thread in threads:
             thread.join(TIMEOUT)
 
     def come_back(self) -> None:
@@ -134,11 +139,13 @@ class UpstreamProxy:
             try:
                 work(*args)
             finally:
-                self._threads.discard(threading.current_thread())
+                with self._hand:
+                    self._threads.discard(thread)
 
         thread = threading.Thread(target=run, daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        with self._hand:
+            thread.start()
+            self._threads.add(thread)
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
