@@ -126,11 +126,17 @@ class ClockTests(SynchronousTestCase):
         async def reaches(wanted: int, what: str) -> None:
             await eventually(lambda: _is(status, wanted), what)
 
+        async def billed_anew() -> bool:
+            await status()
+            found = await asyncio.to_thread(world.daemon.cli, "usage", "anna")
+            return bool(found["period_bytes"] < found["total_bytes"])
+
         async def scenario() -> None:
             await reaches(200, "the changed limit is known")
             await use_up()
             clock.set(later)
             await reaches(200, "a new period has begun")
+            await eventually(billed_anew, "a batch that was begun after the jump is billed")
             await use_up()
             clock.set(later - HOUR * 2)
             for _ in range(10):
