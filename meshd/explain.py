@@ -17,7 +17,7 @@ from typing import NamedTuple
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
 from meshd.http1.target import AbsoluteForm, Target
 from meshd.model import Account, Identity, Refusal, Standing, Token, Usage
-from meshd.proxy.destination import OUTSIDE, Judge, literal, of_family
+from meshd.proxy.destination import NO_FAMILY, OUTSIDE, Judge, literal, of_family
 from meshd.proxy.exits import NO_EXIT, NO_WISHES, candidates, choose, joined
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.pool import Pool, Pools
@@ -26,8 +26,6 @@ from meshd.selection import NONE, SelectionError, merged, read_selection, render
 from meshd.topology import Exit, ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
 from meshd.wording import drawn, names, used, which, why_none
-
-UNREACHABLE = Refusal("unreachable", "no address of the exit's family")
 
 Resolve = Callable[[str], tuple[str, ...] | Refusal]
 
@@ -244,7 +242,7 @@ class _Walk:
         without = [each for each in here if not of_family(addresses, self._source or _any_source(each.exit))]
         listed = ", ".join(addresses)
         if len(without) == len(self.ways):
-            return self._by_some(without, UNREACHABLE, f"{listed}: none of the exit's family")
+            return self._by_some(without, NO_FAMILY, f"{listed}: none of the exit's family")
         return Step("addresses", None, listed)
 
     def _by_some(self, outlets: Sequence[Outlet], no: Refusal, text: str) -> Step:

@@ -24,10 +24,12 @@ KEYS = ("country", "exit", "not", "session", "ttl", "strict")
 LONGEST = 255
 """Characters of a user name, and of a text alone: more than SOCKS5 has room for (RFC 1929)."""
 
+EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}\Z")
+"""What an exit can be called by, a name or an address."""
+
 _SPLIT = re.compile(rf"(?<!\A)-(?=(?:{'|'.join(KEYS)})(?:-|\Z))", re.ASCII | re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
 _VALUE = re.compile(r"(?:[A-Za-z0-9._~]|%[0-9A-Fa-f]{2})+\Z")
-_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}\Z")
 _DURATION = re.compile(r"([0-9]{1,5})([smhdSMHD]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -136,6 +138,12 @@ def merged(upper: Selection, lower: Selection) -> Selection:
     )
 
 
+def country_code(text: str) -> str:
+    """Upper case; `UK` is what many write for GB."""
+    code = text.upper()
+    return "GB" if code == "UK" else code
+
+
 def _pieces(text: str, before: int) -> Iterator[tuple[str, int]]:
     """What stands between the hyphens, and where each begins."""
     position = before + 1
@@ -147,8 +155,7 @@ def _pieces(text: str, before: int) -> Iterator[tuple[str, int]]:
 def _country(value: str) -> str:
     if not _COUNTRY.match(value):
         raise ValueError("needs a country of two letters")
-    code = value.upper()
-    return "GB" if code == "UK" else code
+    return country_code(value)
 
 
 def _value(value: str) -> str:
@@ -162,7 +169,7 @@ def _value(value: str) -> str:
 
 def _exit(value: str) -> str:
     name = _value(value)
-    if not _NAME.match(name):
+    if not EXIT_NAME.match(name):
         raise ValueError("no exit can have this name or address")
     return name
 

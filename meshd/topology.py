@@ -52,6 +52,11 @@ class Exit:
         """The address that connections are to leave by; "" lets the kernel choose, or is the upstream's business."""
         return self.address if self.upstream is None else ""
 
+    @property
+    def is_http_proxy(self) -> bool:
+        """Whether it is asked for a resource itself, by HTTP, rather than for a way to the origin."""
+        return self.kind in {"http", "https"}
+
 
 @dataclass(frozen=True, slots=True)
 class ExitRule:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from meshd.config.kinds import Kind, pattern, text_kind, under
+from meshd.selection import country_code
 from meshd.topology import Opening
 
 _ENDPOINT = re.compile(r"(?:haproxy:)?(?P<type>[a-z][a-z0-9]*):(?P<rest>.+)")
@@ -118,11 +119,6 @@ def probe_url(text: str) -> str:
     return text
 
 
-def country(text: str) -> str:
-    """Upper case; `UK` is what many write for GB."""
-    return "GB" if text.upper() == "UK" else text.upper()
-
-
 def store_url(raw: Any, base: Path) -> str:
     """An absolute `sqlite:////path`, or a PostgreSQL URL as it is."""
     if not isinstance(raw, str) or not raw.isprintable():
@@ -208,6 +204,6 @@ OPENING = text_kind(
 NETWORK = text_kind("a range such as 10.1.0.0/16, or one address", _range)
 PORTS = Kind('a port such as "80", or a range such as "1024-65535"', ports)
 HOSTNAME = text_kind("a host name", hostname)
-COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country)
+COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country_code)
 PROBE_URL = text_kind("an http:// or https:// URL", probe_url)
 STORE_URL = Kind("sqlite:///FILE or postgresql://USER@HOST/DATABASE", store_url, secret=True)

@@ -90,7 +90,7 @@ class Departure:
                     raise
                 left -= 1
             else:
-                if tunnel or self.choice.exit.kind not in {"http", "https"}:
+                if tunnel or not self.choice.exit.is_http_proxy:
                     self.succeeded()  # the others have been reached, and may yet refuse to serve us
                 return dialled
 

@@ -48,6 +48,7 @@ _MAPPED = IPv6Network("::ffff:0:0/96")
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
 _SIX_TO_FOUR = IPv6Network("2002::/16")
 
+NO_FAMILY = Refusal("unreachable", "no address of the exit's family")
 OUTSIDE = "acl-private"
 
 ANYWHERE = DestinationRules(

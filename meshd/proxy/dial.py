@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
-from meshd.proxy.destination import ANYWHERE, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
+from meshd.proxy.destination import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.proxy.ends import Stopped
 from meshd.proxy.handshake import Handshake, Refused, handshake
 from meshd.proxy.poll import Poller
@@ -99,7 +99,7 @@ class Dialler:
             raise DialError(refusal)
         usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
-            raise DialError(Refusal("unreachable", "no address of the exit's family"), "family")
+            raise DialError(NO_FAMILY, "family")
         return await Race(self._poller, self._clock, usable, port, choice.source).winner()
 
     def unjudged(self) -> Dialler:

@@ -121,7 +121,7 @@ def choose(
     def at_random(_: int) -> int:
         return chance.getrandbits(64)
 
-    for asked in (wishes.ip, wishes.prefer) if wishes.ip or wishes.prefer else ():
+    for asked in (wishes.ip, wishes.prefer):
         outlet = view.named(asked) if asked and plain(asked) not in wishes.avoid else None
         if outlet is not None and ready(outlet):
             pinned = asked is wishes.ip

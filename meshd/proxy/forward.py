@@ -172,7 +172,7 @@ class Forwarding:
 
     def _asks_upstream(self) -> bool:
         """Whether an upstream HTTP proxy is asked for the resource, rather than its origin."""
-        return self._departure.choice.exit.kind in {"http", "https"} and not self._request.websocket
+        return self._departure.choice.exit.is_http_proxy and not self._request.websocket
 
     def _showed_credentials(self) -> bool:
         """Some proxies are a mere pipe after their first request: the origin would read the next one's credentials."""

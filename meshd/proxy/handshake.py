@@ -12,6 +12,7 @@ from typing import Protocol
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import read_response
+from meshd.proxy.socks5 import IPV4, IPV6, NAME
 from meshd.topology import Exit, UpstreamProxy
 
 HEAD_BYTES = 16 * 1024
@@ -95,7 +96,6 @@ class ConnectHandshake:
 
 
 _NO_METHOD, _NO_AUTHENTICATION, _BY_PASSWORD = 0xFF, 0x00, 0x02
-_IPV4, _NAME, _IPV6 = 0x01, 0x03, 0x04
 
 _SOCKS_REPLIES = {
     2: ("exit-refused", False),
@@ -172,7 +172,7 @@ class SocksHandshake:
         if reply != 0:
             reason, own_fault = _SOCKS_REPLIES.get(reply, ("exit-refused", False))
             raise Refused(reason, own_fault=own_fault)
-        size = {_IPV4: 4, _IPV6: 16, _NAME: 1 + first}.get(kind)
+        size = {IPV4: 4, IPV6: 16, NAME: 1 + first}.get(kind)
         if size is None:
             raise Refused("exit-failed", own_fault=True)
         if self._take(4 + size + 2) is None:
@@ -187,5 +187,5 @@ def _address(host: str) -> bytes:
         address = ip_address(host)
     except ValueError:
         name = host.encode("ascii")
-        return bytes([_NAME, len(name)]) + name
-    return bytes([_IPV4 if address.version == 4 else _IPV6]) + address.packed
+        return bytes([NAME, len(name)]) + name
+    return bytes([IPV4 if address.version == 4 else IPV6]) + address.packed

@@ -15,15 +15,15 @@ from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
 from meshd.proxy.exits import NO_WISHES, Wishes
 from meshd.proxy.pool import plain
+from meshd.selection import EXIT_NAME, country_code
 
 INTERNAL_HOST = "meshd.internal"
 """Asked for through the proxy, answered by meshd itself."""
 
-_EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}")
-_SECONDS = re.compile(r"[0-9]{1,5}")
-
 SHORT = 256
 """Bytes of all wishes of a request that are understood once for many: 1 MB of them at most."""
+
+_SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
@@ -187,7 +187,7 @@ _known_wishes = lru_cache(1024)(_wishes_of)
 def _exit_name(value: bytes | None) -> str:
     """An address or a name; what does not parse is ignored, as clients in the wild send all sorts."""
     text = (value or b"").decode("latin-1").strip()
-    return text if _EXIT_NAME.fullmatch(text) else ""
+    return text if EXIT_NAME.match(text) else ""
 
 
 def _country(value: bytes | None) -> str:
@@ -195,7 +195,7 @@ def _country(value: bytes | None) -> str:
     text = (value or b"").decode("latin-1").strip().upper()
     if not text:
         return ""
-    return {"UK": "GB"}.get(text, text) if _COUNTRY.fullmatch(text) else "-"
+    return country_code(text) if _COUNTRY.fullmatch(text) else "-"
 
 
 def _seconds(value: bytes | None) -> int:

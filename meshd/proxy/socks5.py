@@ -24,7 +24,8 @@ ADDRESS_TYPE_NOT_SUPPORTED = 8
 
 _LOGIN_VERSION = 1
 _CONNECT = 1
-_IPV4, _NAME, _IPV6 = 1, 3, 4
+IPV4, NAME, IPV6 = 1, 3, 4
+"""ATYP of RFC 1928, 5."""
 
 
 class BadSocks(BadMessage):
@@ -102,7 +103,7 @@ def read_connect(buffer: bytes) -> Connect | None:
         raise BadSocks("a reserved byte that is not zero")
     if len(buffer) < 5:
         return None
-    width = {_IPV4: 4, _IPV6: 16, _NAME: 1 + buffer[4]}.get(buffer[3])
+    width = {IPV4: 4, IPV6: 16, NAME: 1 + buffer[4]}.get(buffer[3])
     if width is None:
         raise BadSocks("an unknown type of address", ADDRESS_TYPE_NOT_SUPPORTED)
     size = 4 + width + 2
@@ -112,9 +113,9 @@ def read_connect(buffer: bytes) -> Connect | None:
 def _target(message: bytes) -> AuthorityForm:
     """Held to the grammar of `CONNECT host:port`, by the same reader."""
     kind, address, port = message[3], message[4:-2], int.from_bytes(message[-2:], "big")
-    if kind == _NAME:
+    if kind == NAME:
         host = address[1:]
-    elif kind == _IPV4:
+    elif kind == IPV4:
         host = b".".join(b"%d" % byte for byte in address)
     else:
         host = b"[%b]" % str(IPv6Address(address)).encode("ascii")

@@ -95,6 +95,17 @@ def completed(text: str, defaults: Mapping[str, Mapping[str, str]]) -> str:
     return text.lstrip()
 
 
+def end_with_input(child: subprocess.Popen[str]) -> None:
+    """One that ends when its standard input does."""
+    with child:
+        assert child.stdin is not None
+        child.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(5)
+            return
+        child.kill()
+
+
 def at_end_of(owner: Any, close: Callable[[], None]) -> None:
     """Call close after the test that owns it, or after the last test of the class that does."""
     getattr(owner, "addClassCleanup" if inspect.isclass(owner) else "addCleanup")(close)

@@ -10,13 +10,12 @@ raw       the first byte of a connection says what follows: E sends back what co
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import subprocess
 import sys
 from typing import Any, cast
 
-from tests.support.daemon import ROOT, at_end_of, clean_environment
+from tests.support.daemon import ROOT, at_end_of, clean_environment, end_with_input
 
 FILL = bytes(range(97, 123)) * 40_000
 POURED = FILL[:65536]
@@ -50,14 +49,7 @@ class Echoes:
         return self._process.pid
 
     def close(self) -> None:
-        """It ends with its standard input."""
-        with self._process as process:
-            assert process.stdin is not None
-            process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-                return
-            process.kill()
+        end_with_input(self._process)
 
 
 class Http(asyncio.Protocol):

@@ -7,7 +7,6 @@ and resets every connection of theirs, `back 1 2` opens them again; each line is
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, cast
 
-from tests.support.daemon import ROOT, at_end_of, clean_environment, free_port
+from tests.support.daemon import ROOT, at_end_of, clean_environment, end_with_input, free_port
 
 _RESET = b"\1\0\0\0\0\0\0\0"
 """SO_LINGER: on, for no time."""
@@ -51,14 +50,7 @@ class Mortals:
         self._tell("back", which)
 
     def close(self) -> None:
-        """It ends with its standard input."""
-        with self._process as process:
-            assert process.stdin is not None
-            process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-                return
-            process.kill()
+        end_with_input(self._process)
 
     def _tell(self, word: str, which: Sequence[int]) -> None:
         assert self._process.stdin is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshd.accounts import allowlists
 from meshd.accounts.validate import LABEL
+from meshd.model import AuthorizedIP
 from meshd.web.api.fields import on_behalf
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
@@ -30,16 +31,15 @@ class AllowlistRoutes:
         api.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname)
 
     async def ips(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            username = on_behalf(field)
-        found = await self._services.accounts.perform(allowlists.ips, caller.actor, username)
-        return Reply({"ips": [each.address for each in found]})
+        return Reply({"ips": [each.address for each in await self._ips(caller, form)]})
 
     async def ip_labels(self, caller: Caller, form: Form) -> Reply:
+        return Reply([{"ip": each.address, "label": each.label} for each in await self._ips(caller, form)])
+
+    async def _ips(self, caller: Caller, form: Form) -> list[AuthorizedIP]:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(allowlists.ips, caller.actor, username)
-        return Reply([{"ip": each.address, "label": each.label} for each in found])
+        return await self._services.accounts.perform(allowlists.ips, caller.actor, username)
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
         """The answer repeats the address as it is kept, whatever its spelling was."""
