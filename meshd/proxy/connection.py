@@ -8,6 +8,8 @@ the end of the exchange, the only place here that catches everything.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -27,14 +29,18 @@ from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
 from meshd.proxy.speech import HttpSpeech, Speech
-from meshd.proxy.task import Task
-from meshd.proxy.wire import Watcher, Wire
+from meshd.proxy.task import WRITING, Task, parked
+from meshd.proxy.toll import Toll
+from meshd.proxy.wire import Watcher, Wire, unsent
 from meshd.usage.meter import Meter
 
 LINGER_BYTES = 4 * 1024 * 1024
 """What is read of a refused request's body so that the answer arrives before the reset."""
 
 LINGER_SECONDS = 2.0
+
+AN_EXCHANGE = 32 * 1024
+"""What a request and its answer cost besides their bytes: the time that so many bytes take."""
 
 log = Logger()
 
@@ -44,7 +50,7 @@ class ClientConnection(Watcher):
 
     __slots__ = (
         "_answering",
-        "_cut",
+        "_framed",
         "_met",
         "_phase",
         "_plane",
@@ -57,6 +63,7 @@ class ClientConnection(Watcher):
         "slot",
         "speech",
         "task",
+        "toll",
         "wire",
     )
 
@@ -75,8 +82,10 @@ class ClientConnection(Watcher):
         """Whether its first bytes have said what it speaks."""
         self.speech: Speech | None = HttpSpeech(self, plane)
         """None while it could not hear us."""
-        self._cut: Refusal | None = None
+        self.toll = Toll(self, plane.relay.again)
         self._answering = False
+        self._framed = True
+        """Whether the answer on its way says itself where its end is."""
         self.record: Record | None = None
         """Of the exchange that is under way; None between two."""
         self.task = Task(self._serve(), self._over)
@@ -95,11 +104,13 @@ class ClientConnection(Watcher):
         while await self._exchange():
             if self._plane.draining:
                 return
+            if self.buffer:  # of a client that asks without waiting
+                await self.toll.worked(AN_EXCHANGE)
 
     async def _exchange(self) -> bool:
         """One request and its answer; whether the connection serves another."""
         self._answering = False
-        self._cut = None
+        self.toll.between()
         self.record = None
         request: ProxyRequest | None = None
         try:
@@ -155,7 +166,8 @@ class ClientConnection(Watcher):
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
         meter.proxy = self.proxy
-        record.meter = meter
+        record.meter = self.toll.meter = meter
+        await self.toll.charge(request.size)
         record.departure = departure = self._departure(request, admission)
         refusal = departure.choose()
         if refusal is not None:
@@ -163,16 +175,18 @@ class ClientConnection(Watcher):
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
         forwarding = Forwarding(self._plane, self, request, admission)
-        upstream = await forwarding.run(meter, departure, record)
+        upstream = await forwarding.run(departure, record)
         if upstream is not None:
             try:
                 return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
             except BaseException:
                 upstream.wire.close()
                 raise
-        self._end("", True)
-        if not forwarding.uploaded:
-            await self._let_it_read()
+        try:
+            if not forwarding.uploaded:
+                await self._let_it_read()
+        finally:
+            self._end("", True)
         return request.keep and forwarding.uploaded
 
     async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
@@ -185,10 +199,9 @@ class ClientConnection(Watcher):
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
-            meter.sent_up(request.size)
             self.begin_answer(200)
             assert self.speech is not None
-            await self.deliver(self.speech.established(label, choice, dialled.source, record.id))
+            await self.toll.deliver(self.speech.established(label, choice, dialled.source, record.id))
             return self._become_tunnel(record, meter, origin, dialled.early)
         except BaseException:
             origin.close()
@@ -197,10 +210,8 @@ class ClientConnection(Watcher):
     def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
         """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
         early, self.buffer = self.buffer, b""
-        if early:
-            meter.sent_up(len(early))
-        if self._cut is not None:
-            raise Stopped(self._cut)
+        if self.toll.cut is not None:
+            raise Stopped(self.toll.cut)
         more = self.wire.readable, origin.readable
         client, self.record = self.wire.release(), None
         tunnel = Tunnel(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
@@ -275,43 +286,23 @@ class ClientConnection(Watcher):
         """Something moved."""
         self.deadline = self._plane.wheel.now + self._seconds
 
-    def begin_answer(self, status: int) -> None:
+    def begin_answer(self, status: int, *, framed: bool = True) -> None:
         self._answering = True
+        self._framed = framed
         if self.record is not None:
             self.record.status = status
 
     def end_interim(self) -> None:
         self._answering = False
 
-    async def deliver(self, data: bytes) -> None:
-        """Send and count bytes of the answer, never more than the account has room for.  ClientGone, Stopped."""
-        meter = self.record.meter if self.record is not None else None
-        assert meter is not None
-        wire = self.wire
-        while data:
-            room = meter.room
-            if self._cut is not None:
-                raise Stopped(self._cut)
-            try:
-                sent = wire.try_send(data if len(data) <= room else data[:room])
-                if sent:
-                    meter.sent_down(sent)
-                    self.alive()
-                else:
-                    await wire.wait_writable()
-            except OSError:
-                raise ClientGone from None
-            if sent == len(data):
-                return
-            data = data[sent:]
-
     # Endings
 
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
         """Answer no, if anything can still be answered; the connection goes on where the request had no body."""
         if self._answering:
-            self.wire.reset()
-            return self._end(refusal.reason, False)
+            self._end(refusal.reason, False)
+            await self._cut_short(refusal.reason)
+            return False
         record = self.record = self.record or self._new_record()
         if record.closed:
             return False  # it was being refused already
@@ -321,32 +312,68 @@ class ClientConnection(Watcher):
             # It has shown nothing and may try again: from now on it is one of the few of its address that may.
             keep = self.place.linger()
         record.status = row.status
-        self._end(refusal.reason, keep)
+        if keep or request is None or not request.has_body:
+            self._end(refusal.reason, keep)
         answer = self.speech.refusal(refusal, record.id, keep=keep) if self.speech is not None else b""
         self.phase("kept", LINGER_SECONDS)
         try:
             await self.wire.send(answer)
+            if not keep:
+                await self._let_it_read()
         except OSError:
             return False
-        if not keep:
-            await self._let_it_read()
+        finally:
+            self._end(refusal.reason, keep)
         return keep
 
     async def _let_it_read(self) -> None:
-        """Take in what still comes, for a moment: a close with unread bytes would reset the answer away."""
+        """Take in what still comes, for a moment: a close with unread bytes would reset the answer away.
+
+        What comes of the body of an account's request is counted, even if it is of no use any more.
+        """
         self.phase("kept", LINGER_SECONDS)
         self.wire.end()
         left = LINGER_BYTES
-        try:
-            while left > 0 and (data := await self.wire.receive()):
+        with suppress(OSError, ClientGone):  # it has left, as it may
+            while left > 0 and (data := await self._unwanted()):
                 left -= len(data)
-        except OSError:
-            pass  # it has left, as it may
+
+    async def _unwanted(self) -> bytes:
+        """Bytes that are of no use; b"" where no more are to be taken.  OSError, ClientGone."""
+        if self.toll.meter is None:
+            return await self.wire.receive()
+        try:
+            data = await self.toll.take()
+            await self.toll.took(len(data))
+        except Stopped:  # it may send no more, but read
+            while not self.wire.ending:
+                await self.wire.wait_readable()
+            return b""
+        return data
+
+    async def _cut_short(self, reason: str) -> None:
+        """End an answer that is not whole: so that this is seen, and all that was counted still arrives."""
+        if self._framed:
+            self.wire.close()
+            return
+        if reason != "idle-timeout":  # which is a client's that takes nothing
+            await self._delivered()
+        self.wire.reset()
+
+    async def _delivered(self) -> None:
+        """Until the client has what the kernel was given for it; not if it takes nothing any more."""
+        left, now = 0, unsent(self.wire.fd)
+        while now and now != left:
+            left = now
+            self.phase("delivering", LINGER_SECONDS)
+            await parked(self.toll, WRITING)
+            now = unsent(self.wire.fd)
 
     def _end(self, reason: str, keep: bool) -> bool:
         """The exchange is over, if one had begun: its line is written.  Gives keep back."""
         if self.record is not None:
             self.record.close(reason)
+        self.toll.meter = None
         return keep
 
     def drain(self) -> None:
@@ -360,7 +387,7 @@ class ClientConnection(Watcher):
 
     def _stopped(self, refusal: Refusal) -> None:
         """The ledger or an operator says stop, perhaps from within our own counting."""
-        self._cut = refusal
+        self.toll.cut = refusal
         self.task.throw(Stopped(refusal))
 
     def expired(self) -> None:
@@ -370,7 +397,9 @@ class ClientConnection(Watcher):
                 self.phase("head-timeout", max(self._plane.topology.timeouts.head - GRACE, 0.1))
                 return
             self._phase = "head-timeout"
-        if self._phase == "kept" or (self._phase == "head-timeout" and self.place.known and not self.buffer):
+        if self._phase == "delivering":
+            self.toll.wake()
+        elif self._phase == "kept" or (self._phase == "head-timeout" and self.place.known and not self.buffer):
             self.task.throw(ClientGone())
         else:
             self.task.throw(Stopped(Refusal(self._phase)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from meshd.http1.errors import BadMessage
-from meshd.http1.framing import Chunked, ChunkReader, Length, NoBody
+from meshd.http1.framing import Chunked, ChunkReader, Length, NoBody, UntilClose
 from meshd.http1.head import ResponseHead, read_response
 from meshd.http1.keep import end_to_end
 from meshd.http1.render import render_request, render_response
@@ -23,10 +23,10 @@ from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse
 from meshd.proxy.task import Task
+from meshd.proxy.toll import PIECE, Toll
 from meshd.proxy.upload import Upload, framed
 from meshd.proxy.upstream import Key, Upstream
 from meshd.proxy.wire import Wire
-from meshd.usage.meter import Meter
 
 NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
 
@@ -37,18 +37,13 @@ class Client(Protocol):
     wire: Wire
     buffer: bytes
     task: Task
+    toll: Toll
 
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
 
-    def alive(self) -> None:
-        """Something moved."""
-
-    async def deliver(self, data: bytes) -> None:
-        """Send and count bytes of the answer.  ClientGone, Stopped."""
-
-    def begin_answer(self, status: int) -> None:
-        """From now on the origin's answer is on its way."""
+    def begin_answer(self, status: int, *, framed: bool = True) -> None:
+        """From now on the origin's answer is on its way; framed: whether the client can tell where its end is."""
 
     def end_interim(self) -> None:
         """It was an interim one, and is whole: another answer may still be given."""
@@ -61,11 +56,11 @@ class Forwarding:
         "_admission",
         "_client",
         "_departure",
-        "_meter",
         "_plane",
         "_record",
         "_request",
         "_sending",
+        "_toll",
         "late",
         "uploaded",
     )
@@ -73,6 +68,7 @@ class Forwarding:
     def __init__(self, plane: DataPlane, client: Client, request: ProxyRequest, admission: Admission) -> None:
         self._plane = plane
         self._client = client
+        self._toll = client.toll
         self._request = request
         self._admission = admission
         self._sending: Task | None = None
@@ -81,13 +77,12 @@ class Forwarding:
         self.late = b""
         """What the origin sent after it switched protocols, not yet delivered."""
 
-    async def run(self, meter: Meter, departure: Departure, record: Record) -> Upstream | None:
+    async def run(self, departure: Departure, record: Record) -> Upstream | None:
         """The whole exchange.
 
         An Upstream is returned where the origin switched protocols: its connection is a tunnel from now on.
         Stopped, ClientGone, DialError.
         """
-        self._meter = meter
         self._departure = departure
         self._record = record
         upstream: Upstream | None = None
@@ -96,7 +91,7 @@ class Forwarding:
             departure.succeeded()
             if response.status == 101:
                 self._client.begin_answer(101)
-                await self._client.deliver(self._head_of(response))
+                await self._toll.deliver(self._head_of(response))
                 self.late = rest
                 return upstream
             complete = await self._answer(upstream, response, rest)
@@ -119,7 +114,6 @@ class Forwarding:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
         request = self._request
         upstream = await self._connect()
-        self._meter.sent_up(request.size)
         while True:
             try:
                 await self._send(upstream, self._request_head())
@@ -212,7 +206,9 @@ class Forwarding:
             return
         self.uploaded = False
         upload = Upload(self._request.framing)
-        await upstream.wire.send(head + self._take(upload, client.buffer))
+        room = self._toll.room
+        begun, client.buffer = client.buffer[:room], client.buffer[room:]
+        await upstream.wire.send(head + await self._taken(upload, begun))
         if upload.done:
             self._all_taken(upload)
         else:
@@ -220,30 +216,25 @@ class Forwarding:
             self._sending.resume()
 
     async def _send_rest(self, upstream: Upstream, upload: Upload) -> None:
-        client = self._client
         while not upload.done:
-            try:
-                data = await client.wire.receive()
-            except OSError:
-                raise ClientGone from None
+            data = await self._toll.take()
             if not data:
                 raise ClientGone
-            body = self._take(upload, data)
-            client.alive()
+            body = await self._taken(upload, data)
             if body:
                 await upstream.wire.send(body)
         self._all_taken(upload)
 
-    def _take(self, upload: Upload, data: bytes) -> bytes:
-        """What the origin gets for data; what belongs to the body is counted."""
-        body = upload.take(data)
-        size = len(data) - len(upload.unused)
-        if size:
-            self._meter.sent_up(size)
+    async def _taken(self, upload: Upload, data: bytes) -> bytes:
+        """What the origin gets for data, for which there was room; what belongs to the body is counted."""
+        try:
+            body = upload.take(data)
+        finally:  # what is malformed was sent too
+            await self._toll.took(len(data) - len(upload.unused), upload.pieces)
         return body
 
     def _all_taken(self, upload: Upload) -> None:
-        self._client.buffer = bytes(upload.unused)
+        self._client.buffer = bytes(upload.unused) + self._client.buffer
         self.uploaded = True
 
     def _sending_ended(self, error: BaseException | None) -> None:
@@ -305,7 +296,7 @@ class Forwarding:
         if self._request.minor == 1:
             fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS)
             self._client.begin_answer(head.status)
-            await self._client.deliver(render_response(head.status, head.reason, fields))
+            await self._toll.deliver(render_response(head.status, head.reason, fields))
             self._client.end_interim()
 
     async def _answer(self, upstream: Upstream, response: ProxyResponse, rest: bytes) -> bool:
@@ -314,13 +305,14 @@ class Forwarding:
         if response.must_close(request.minor) or not self.uploaded or self._plane.draining:
             request.keep = False
         head = self._head_of(response)
-        self._client.begin_answer(response.status)
         framing = response.framing
+        bare = type(framing) is UntilClose or (type(framing) is Chunked and request.minor == 0)
+        self._client.begin_answer(response.status, framed=not bare)
         if type(framing) is NoBody:
-            await self._client.deliver(head)
+            await self._toll.deliver(head)
             return not rest
         if type(framing) is Length and len(rest) >= framing.n:
-            await self._client.deliver(head + rest[: framing.n])
+            await self._toll.deliver(head + rest[: framing.n])
             return len(rest) == framing.n
         self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
         try:
@@ -339,10 +331,10 @@ class Forwarding:
         return response.render(request.minor, request.keep, self._record.exit, self._departure.choice.not_found, status)
 
     async def _answer_length(self, upstream: Upstream, begun: bytes, left: int) -> bool:
-        await self._client.deliver(begun)
+        await self._toll.deliver(begun)
         while left > 0:
             data = await self._more(upstream)
-            await self._client.deliver(data if len(data) <= left else data[:left])
+            await self._toll.deliver(data if len(data) <= left else data[:left])
             left -= len(data)
         return left == 0
 
@@ -356,16 +348,17 @@ class Forwarding:
                 raise Stopped(Refusal("bad-response")) from None
             begun += framed(reader, pieces) if self._request.minor == 1 else b"".join(pieces)
             if begun:
-                await self._client.deliver(begun)
+                await self._toll.deliver(begun)
                 begun = b""
+            await self._toll.worked(PIECE * len(pieces))
             if reader.done:
                 return not reader.unused
             data = await self._more(upstream)
 
     async def _answer_until_close(self, upstream: Upstream, begun: bytes) -> bool:
-        await self._client.deliver(begun)
+        await self._toll.deliver(begun)
         while data := await upstream.wire.receive():
-            await self._client.deliver(data)
+            await self._toll.deliver(data)
         return False
 
     async def _more(self, upstream: Upstream) -> bytes:

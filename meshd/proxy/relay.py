@@ -56,13 +56,15 @@ class Relay:
 class Flow:
     """One direction of a tunnel."""
 
-    __slots__ = ("blocked", "ended", "ending", "fast", "held", "pipe", "sink", "source", "upward")
+    __slots__ = ("blocked", "early", "ended", "ending", "fast", "held", "pipe", "sink", "source", "upward")
 
-    def __init__(self, source: int, sink: int, upward: bool, held: bytes) -> None:
+    def __init__(self, source: int, sink: int, upward: bool, early: bytes, held: bytes) -> None:
         self.source = source
         self.sink = sink
         self.upward = upward
         """From the client to the origin."""
+        self.early = early
+        """What the source sent before it was this tunnel's; to be read before anything else."""
         self.held = held
         """Read and not yet written, SMALL at most (but for what came with the head)."""
         self.pipe: Pipe | None = None
@@ -94,14 +96,14 @@ class Tunnel:
     ) -> None:
         """Take over two registered descriptors.
 
-        early: bytes of the client, already counted, that the origin has not got; late: likewise of the origin.
+        early: bytes of the client, not counted yet, that the origin has not got; late: likewise of the origin.
         ended: called once with "" or with the reason it ended early.
         """
         self._relay = relay
         self._meter = meter
         self._ended: Callable[[str], None] | None = ended
-        self._up = Flow(client, origin, True, early)
-        self._down = Flow(origin, client, False, late)
+        self._up = Flow(client, origin, True, early, b"")
+        self._down = Flow(origin, client, False, b"", late)
         self.deadline = 0.0
         self.slot = 0
         relay.poller.hand_over(client, self)
@@ -112,7 +114,7 @@ class Tunnel:
         """Move what was handed over, and what may wait in a socket since before it was."""
         for flow, readable in ((self._down, origin_readable), (self._up, client_readable)):
             flow.ending = readable  # its end may have been announced too
-            if (flow.held or readable) and self._ended is not None:
+            if (flow.early or flow.held or readable) and self._ended is not None:
                 self._pump(flow)
 
     def ready(self, fd: int, events: int) -> None:
@@ -201,7 +203,10 @@ class Tunnel:
             self._pump(flow)
 
     def _read(self, flow: Flow, room: int) -> int:
-        data = os.read(flow.source, SMALL if room > SMALL else room)
+        if flow.early:
+            data, flow.early = flow.early[:room], flow.early[room:]
+        else:
+            data = os.read(flow.source, SMALL if room > SMALL else room)
         count = len(data)
         flow.held = data
         flow.fast = count == SMALL

@@ -31,6 +31,28 @@ def parked(place: Waitable, direction: int) -> Generator[tuple[Waitable, int], N
     yield place, direction
 
 
+class Pause:
+    """Where a task waits for no more than its next turn."""
+
+    __slots__ = ("reader", "writer")
+
+    def __init__(self) -> None:
+        self.reader: Task | None = None
+        self.writer: Task | None = None
+
+    def over(self) -> None:
+        task, self.reader = self.reader, None
+        if task is not None:  # it may have been thrown out
+            task.resume()
+
+
+async def next_turn(again: Callable[[Callable[[], None]], None]) -> None:
+    """Go on when others have had their turn; again: calls back in a later turn of the reactor."""
+    pause = Pause()
+    again(pause.over)
+    await parked(pause, READING)
+
+
 class Task:
     """A coroutine and where it waits."""
 

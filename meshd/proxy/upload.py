@@ -12,14 +12,17 @@ Reader = ChunkReader | LengthReader
 class Upload:
     """Reads one body."""
 
-    __slots__ = ("_reader",)
+    __slots__ = ("_reader", "pieces")
 
     def __init__(self, framing: BodyFraming) -> None:
         self._reader: Reader = LengthReader(framing.n) if isinstance(framing, Length) else ChunkReader()
+        self.pieces = 0
+        """How many the last bytes were cut into."""
 
     def take(self, data: bytes) -> bytes:
         """What the origin gets for data.  BadMessage where the client's chunks are malformed."""
         pieces = self._reader.feed(data)
+        self.pieces = len(pieces)
         return b"".join(pieces) if isinstance(self._reader, LengthReader) else framed(self._reader, pieces)
 
     @property
@@ -33,8 +36,8 @@ class Upload:
 
 
 def framed(reader: ChunkReader, pieces: list[bytes]) -> bytes:
-    """Pieces of a body in chunks of ours; where it is complete, with the end and what trailers may be passed on."""
-    body = b"".join(map(chunk, pieces))
+    """Pieces of a body in a chunk of ours; where it is complete, with the end and what trailers may be passed on."""
+    body = chunk(b"".join(pieces)) if pieces else b""
     if not reader.done:
         return body
     if not reader.trailers:

@@ -7,8 +7,11 @@ would only say so; after the peer's end was announced nothing is saved, or that 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import sys
+import termios
 
 from meshd.proxy.poll import ENDING, GONE, IN, OUT, Poller
 from meshd.proxy.task import READING, WRITING, Task, parked
@@ -67,17 +70,26 @@ class Wire:
 
     async def receive(self) -> bytes:
         """Wait for bytes, READ_SIZE at most; b"" where the peer has ended.  OSError."""
-        while True:
-            if self.readable:
-                try:
-                    data = os.read(self.fd, READ_SIZE)
-                except BlockingIOError:
-                    self.readable = False
-                else:
-                    if len(data) < READ_SIZE and not self.ending:
-                        self.readable = False
-                    return data
+        while (data := self.try_receive(READ_SIZE)) is None:
             await parked(self, READING)
+        return data
+
+    def try_receive(self, most: int) -> bytes | None:
+        """What has come, up to so many bytes; b"" where the peer has ended, None where nothing came yet.  OSError."""
+        if self.readable:
+            try:
+                data = os.read(self.fd, most)
+            except BlockingIOError:
+                self.readable = False
+            else:
+                if len(data) < most and not self.ending:
+                    self.readable = False
+                return data
+        return None
+
+    async def wait_readable(self) -> None:
+        """Wait until there may be something to receive, after there was nothing."""
+        await parked(self, READING)
 
     async def send(self, data: bytes) -> None:
         """Wait until the kernel has taken all of data.  OSError."""
@@ -155,6 +167,11 @@ def linger_none(fd: int) -> None:
         pass
     finally:
         borrowed.detach()
+
+
+def unsent(fd: int) -> int:
+    """Bytes that the kernel was given for the peer, and of which it does not know that they have arrived."""
+    return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def _borrow(fd: int) -> socket.socket:

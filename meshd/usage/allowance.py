@@ -1,8 +1,9 @@
 """How many bytes an account may still move here: limits and usage turned into one integer to count down.
 
 The store's totals are at most a flush old, so what a limit leaves is lent in leases: a whole remainder is never spent
-on the word of an old total.  A lease is lent in two halves, so that the second lasts while the store is asked.  One
-process never passes a limit by its own bytes; several pass it by at most a lease each.
+on the word of an old total, but by a process that has the store to itself.  A lease is lent in two halves, so that the
+second lasts while the store is asked.  One process never passes a limit by its own bytes; several pass it by at most a
+lease each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from meshd.usage.meter import Meter
 UNLIMITED = 2**62
 
 SHARE = 64
-"""A lease is at least this part of what is left: as many processes spend together no more than there is."""
+"""Where several processes spend, a lease is at least this part of what is left: as many together spend no more than
+there is."""
+
+ALL = 1
+"""The share of a process that has the store to itself."""
+
+NO_SHARE = 0
+"""A slice and no more: of who was quiet, or is judged by a word that may be old."""
 
 QUOTA_MONTHLY = Refusal("quota-monthly", "the monthly limit is reached")
 QUOTA_TOTAL = Refusal("quota-total", "the total limit is reached")
@@ -75,13 +83,20 @@ class Allowance:
         """The running batch was sealed."""
         self.sealed = self.left
 
-    def judge(self, standing: Standing, now: int, slice_bytes: int) -> None:
-        """Take the store's word as of the newest seal, less what was counted here since."""
+    @property
+    def lent(self) -> int:
+        return self.room + self.held
+
+    def judge(self, standing: Standing, now: int, slice_bytes: int, share: int = NO_SHARE) -> None:
+        """Take the store's word as of the newest seal, less what was counted here since.
+
+        share: what a lease is at least, as the part of what is left: `SHARE`, `ALL`, or `NO_SHARE`.
+        """
         counted = self.sealed - self.left
         self.standing = standing
         self.base, self.reason = remainder(standing, now)
         self.sealed = self.base
-        self._lend(self.base - counted, slice_bytes)
+        self._lend(self.base - counted, slice_bytes, share)
 
     def judge_again(self, now: int, slice_bytes: int) -> None:
         """The same word at another time: a period may be over."""
@@ -95,12 +110,13 @@ class Allowance:
         self.room, self.held = self.room + self.held, 0
 
     def lend_rest(self, slice_bytes: int) -> None:
-        """Lend once more without having heard from the store."""
+        """Lend once more, or once less, without having heard from the store."""
         self._lend(self.left, slice_bytes)
 
-    def _lend(self, left: int, slice_bytes: int) -> None:
-        lease = lease_of(left, slice_bytes)
-        self.held = lease // 2 if 0 < lease < UNLIMITED // 2 else 0
+    def _lend(self, left: int, slice_bytes: int, share: int = NO_SHARE) -> None:
+        lease = lease_of(left, slice_bytes, share)
+        # Who has the store to itself has nothing to ask it for.
+        self.held = lease // 2 if 0 < lease < UNLIMITED // 2 and share != ALL else 0
         self.room = lease - self.held
         self.rest = left - lease
 
@@ -128,8 +144,10 @@ def period_over(standing: Standing, now: int) -> bool:
     return now >= period.following(standing.billing_day, standing.usage.period_start)
 
 
-def lease_of(left: int, slice_bytes: int) -> int:
-    return max(min(left, slice_bytes), left // SHARE) if 0 < left < UNLIMITED // 2 else left
+def lease_of(left: int, slice_bytes: int, share: int) -> int:
+    if not 0 < left < UNLIMITED // 2:
+        return left
+    return max(min(left, slice_bytes), left // share if share else 0)
 
 
 def newer(one: Standing, other: Standing | None) -> Standing:

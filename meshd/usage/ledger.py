@@ -22,8 +22,9 @@ from meshd.usage.allowance import nobody
 from meshd.usage.exchanges import ExchangeLog
 from meshd.usage.journal import Journal, SealedBatch
 from meshd.usage.meter import Meter, Nowhere, Tally
+from meshd.usage.peers import Peers
 from meshd.usage.quotas import Quotas
-from meshd.usage.recovery import RecoveryReport, bill, recover
+from meshd.usage.recovery import RecoveryReport, bill, finish, recover
 from meshd.usage.rounds import Rounds
 
 OVERLOADED = Refusal("overloaded", "too many accounts at once", retry_after=1)
@@ -53,7 +54,8 @@ class Ledger:
         self._exchanges = log
         self._activity = activity
         self._rounds = Rounds(clock, self._round, lambda: limits().flush_seconds)
-        self._quotas = Quotas(clock, now, limits, self._rounds)
+        self._peers = Peers(clock.seconds, lambda: limits().flush_seconds)
+        self._quotas = Quotas(clock, now, limits, self._rounds, self._peers)
         self._tallies: dict[tuple[int, int], Tally] = {}
         self._by_slot: dict[int, Tally] = {}
         self._resting: set[Tally] = set()
@@ -198,19 +200,19 @@ class Ledger:
 
     def _seal(self) -> SealedBatch | None:
         batch = self._journal.seal(self._quotas.now())
-        for slot in batch.slots if batch is not None else ():
-            tally = self._by_slot[slot]
-            tally.own.seal()
-            tally.family.seal()
+        tallies = [self._by_slot[slot] for slot in batch.slots] if batch is not None else []
+        self._quotas.seal({allowance for tally in tallies for allowance in (tally.own, tally.family)})
         return batch
 
     async def _apply(self, batch: SealedBatch) -> None:
-        standings = await bill(self._store, self._journal, batch)
-        if standings is None:
+        applied = await bill(self._store, self._journal, batch)
+        if applied is None:
             # It was applied although the answer was lost.
             self._doubtful |= {entry.account_id for entry in batch.entries}
             self._doubtful |= {entry.parent_id for entry in batch.entries}
-        for standing in standings or ():
+            return
+        self._peers.heard(applied.others)
+        for standing in applied.standings:
             self._quotas.heard(standing)
 
     async def _read_doubtful(self) -> None:
@@ -246,12 +248,8 @@ class Ledger:
         except StoreError as error:
             _log.warn("usage stays in journal {journal}: {error}", journal=self._journal.id, error=str(error))
         self._exchanges.close()
-        if self.open_of(0):
-            return  # who still counts keeps the lock; the next start finds it all
-        if self._journal.settled:
-            self._journal.remove()
-        else:
-            self._journal.release()
+        if not self.open_of(0):  # who still counts keeps the lock; the next start finds it all
+            await finish(self._store, self._journal)
 
     async def _round(self) -> None:
         try:

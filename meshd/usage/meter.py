@@ -1,9 +1,9 @@
 """Counting: integers added in mapped memory, and one comparison with what the limits leave.
 
 For the proxy: `Ledger.open` gives a Meter; call `sent_up`/`sent_down` for every byte from and to the client, as soon as
-it was moved, and read no more than `room` at a time.  `room` is 0 when the account is over its limit (`stop` is then
-called in a later turn of the reactor, never from within these calls) and, only for a meter that set `resume`, while the
-store is asked how much is left: `resume()` is called once there is room again.  A meter without `resume` never waits.
+it was moved, and move no more than `room` at a time.  `room` is 0 when the account is over its limit (`stop` is then
+called in a later turn of the reactor, never from within these calls), and while the store is asked how much is left:
+`resume()` is called once there is room again.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Meter:
         self.stopping = False
         """Whether the ledger asked for that already."""
         self.resume: Callable[[], None] | None = None
-        """Set by who can wait: called when `room` was 0 and no longer is."""
+        """Called when `room` was 0 and no longer is."""
         self.proxy = ""
         """The named proxy it came through: what it must still be allowed to use."""
         self.up = 0

@@ -9,8 +9,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Account, Admission, Refusal, Standing, Usage
 from meshd.topology import Limits
-from meshd.usage.allowance import QUOTA_PARENT, Allowance, newer, nobody, period_over
+from meshd.usage.allowance import ALL, NO_SHARE, QUOTA_PARENT, SHARE, UNLIMITED, Allowance, newer, nobody, period_over
 from meshd.usage.meter import Meter
+from meshd.usage.peers import Peers
 from meshd.usage.rounds import Rounds
 
 
@@ -18,12 +19,18 @@ class Quotas:
     """Judges by the newest standings; refuses, cuts, lets wait and resumes."""
 
     def __init__(
-        self, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits], rounds: Rounds
+        self,
+        clock: IReactorTime,
+        now: Callable[[], float],
+        limits: Callable[[], Limits],
+        rounds: Rounds,
+        peers: Peers,
     ) -> None:
         self._clock = clock
         self._wall = now
         self._limits = limits
         self._rounds = rounds
+        self._peers = peers
         self._latest = 0
         self._nobody = nobody()
         """The parent of those who have none."""
@@ -31,6 +38,8 @@ class Quotas:
         """Of the accounts at work, and of their parents."""
         self._remembered: OrderedDict[int, Standing] = OrderedDict()
         """Of accounts at work recently."""
+        self._generous: set[Allowance] = set()
+        """Those that were lent more than a slice."""
 
     def now(self) -> int:
         """Wall time that never goes back: a period that is over stays over."""
@@ -57,7 +66,7 @@ class Quotas:
         allowance = self._allowances[account.id] = Allowance(standing, family)
         if family is not self._nobody:
             family.subs.add(allowance)
-        self._judge(allowance, standing)
+        self._judge(allowance, standing, NO_SHARE)  # an identity is remembered for minutes
         return allowance
 
     def leave(self, own: Allowance, family: Allowance) -> None:
@@ -69,6 +78,7 @@ class Quotas:
     def _forget(self, allowance: Allowance) -> None:
         account_id = allowance.standing.account_id
         del self._allowances[account_id]
+        self._generous.discard(allowance)
         if allowance.family is not None:
             allowance.family.subs.discard(allowance)
         self._remembered[account_id] = allowance.standing
@@ -108,11 +118,27 @@ class Quotas:
             allowance.judge_again(self.now(), self._limits().slice_bytes)
             self._follow(allowance)
 
+    def seal(self, counted: set[Allowance]) -> None:
+        """A batch of what these have counted was sealed.
+
+        Who counted nothing keeps a slice and no more: the store's word that it was lent by grows old, and others may
+        begin to spend.
+        """
+        for allowance in counted:
+            allowance.seal()
+        for allowance in self._generous - counted:
+            allowance.lend_rest(self._limits().slice_bytes)
+        self._generous &= counted
+
     def heard(self, standing: Standing) -> None:
         """The store's word as of the newest sealed batch."""
         allowance = self._allowances.get(standing.account_id)
         if allowance is not None:
-            self._judge(allowance, standing)
+            self._judge(allowance, standing, ALL if self._peers.alone else NO_SHARE if self._peers.joining else SHARE)
+            if self._limits().slice_bytes < allowance.lent < UNLIMITED // 2:
+                self._generous.add(allowance)
+            else:
+                self._generous.discard(allowance)
         elif standing.account_id in self._remembered:
             self._remembered[standing.account_id] = standing
 
@@ -128,11 +154,12 @@ class Quotas:
             allowance.judge_again(self.now(), slice_bytes)
             self._follow(allowance)
             return
-        self._rounds.hasten()
+        if not self._peers.joining:
+            self._rounds.hasten()
         allowance.lend_held()
         if allowance.room > 0:
             return
-        if meter.resume is None or self._rounds.failing:
+        if self._rounds.failing:
             allowance.lend_rest(slice_bytes)
         else:
             allowance.waiting.add(meter)
@@ -144,8 +171,8 @@ class Quotas:
                 allowance.lend_rest(self._limits().slice_bytes)
                 self._resume(allowance)
 
-    def _judge(self, allowance: Allowance, standing: Standing) -> None:
-        allowance.judge(standing, self.now(), self._limits().slice_bytes)
+    def _judge(self, allowance: Allowance, standing: Standing, share: int) -> None:
+        allowance.judge(standing, self.now(), self._limits().slice_bytes, share)
         self._follow(allowance)
 
     def _follow(self, allowance: Allowance) -> None:

@@ -6,12 +6,12 @@ knows is dropped by the store.  So a death in the middle of this is one more of 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from twisted.logger import Logger
 
-from meshd.model import Standing
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.usage.exchanges import ExchangeLog
@@ -55,16 +55,24 @@ async def _finish(store: Store, orphan: Journal, log: ExchangeLog, report: Recov
             up += sum(entry.up for entry in batch.entries)
             down += sum(entry.down for entry in batch.entries)
     lines = log.settle(orphan)
-    if orphan.settled:
-        orphan.remove()
-    else:
-        orphan.release()
+    await finish(store, orphan)
     _log.info("journal {journal} of a dead process: {up} up, {down} down billed", journal=orphan.id, up=up, down=down)
     return RecoveryReport(report.journals + 1, report.waiting, report.up + up, report.down + down, report.lines + lines)
 
 
-async def bill(store: Store, journal: Journal, batch: SealedBatch) -> list[Standing] | None:
+async def bill(store: Store, journal: Journal, batch: SealedBatch) -> statements.Applied | None:
     """Apply one batch and acknowledge it; None when the store knew it."""
-    standings = await store.run(statements.apply, journal.id, batch.number, batch.at, batch.entries)
+    applied = await store.run(statements.apply, journal.id, batch.number, batch.at, batch.entries)
     journal.acknowledge(batch.number)
-    return standings
+    return applied
+
+
+async def finish(store: Store, journal: Journal) -> None:
+    """Be done with a journal: its file, and what the store knows of it; or leave it to be replayed."""
+    if not journal.settled:
+        journal.release()
+        return
+    journal.remove()
+    # After the file: a batch whose number the store has forgotten must not be found again.
+    with suppress(StoreError):
+        await store.run(statements.forget_journal, journal.id)

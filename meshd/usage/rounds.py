@@ -11,7 +11,9 @@ from twisted.logger import Logger
 from meshd.store.interface import StoreError
 
 GAP = 0.1
-"""Seconds between two rounds that were asked for: ten a second at most."""
+"""The most seconds between two rounds that were asked for.  It is as long as the last one took, if that is less: half
+of the time is left to the store's other work."""
+SHORTEST_GAP = 0.001
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
 
 _log = Logger()
@@ -29,6 +31,7 @@ class Rounds:
         self._stopping: Deferred[None] | None = None
         self._asked = False
         self._pause = 0.0
+        self._gap = GAP
 
     @property
     def failing(self) -> bool:
@@ -40,8 +43,8 @@ class Rounds:
     def hasten(self) -> None:
         """A round soon; not while they fail."""
         self._asked = True
-        if self._call is not None and not self.failing and self._call.getTime() > self._clock.seconds() + GAP:
-            self._call.reset(GAP)
+        if self._call is not None and not self.failing and self._call.getTime() > self._clock.seconds() + self._gap:
+            self._call.reset(self._gap)
 
     async def stop(self) -> None:
         """After the round that is under way."""
@@ -59,6 +62,7 @@ class Rounds:
         Deferred.fromCoroutine(self._round())
 
     async def _round(self) -> None:
+        begun = self._clock.seconds()
         try:
             await self._work()
         except StoreError as error:
@@ -69,6 +73,7 @@ class Rounds:
             self._pause = LONGEST_PAUSE
         else:
             self._succeeded()
+        self._gap = min(max(self._clock.seconds() - begun, SHORTEST_GAP), GAP)
         self._running = False
         if self._stopping is None:
             self._call = self._clock.callLater(self._delay(), self._begin)
@@ -78,7 +83,7 @@ class Rounds:
     def _delay(self) -> float:
         if self.failing:
             return self._pause
-        return min(GAP, self._every()) if self._asked else self._every()
+        return min(self._gap, self._every()) if self._asked else self._every()
 
     def _failed(self, error: StoreError) -> None:
         if not self.failing:

@@ -147,7 +147,7 @@ class BytesTest(TunnelCase):
         self.client.unsent, self.origin.unsent = b"origin", b"ready"
         self.until(lambda: len(self.origin.got) == 12 and len(self.client.got) == 9)
         self.assertEqual((bytes(self.origin.got), bytes(self.client.got)), (b"hello origin", b"220 ready"))
-        self.assertEqual((self.meter.up, self.meter.down), (6, 9))
+        self.assertEqual((self.meter.up, self.meter.down), (12, 9))
 
     def test_room(self) -> None:
         """No more is moved than the meter has room for, to the byte, on either path."""

@@ -83,7 +83,9 @@ class StoreContract(TestCase):
         return await self.store.run(accounts.create, username, parent_id=parent.id if parent else None, **columns)
 
     async def bill(self, batch: int, *entries: UsageEntry, at: int = NOW, journal: str = "j") -> Any:
-        return await self.store.run(usage.apply, journal, batch, at, entries)
+        """The standings that it brings; None where it was known."""
+        applied = await self.store.run(usage.apply, journal, batch, at, entries)
+        return applied.standings if applied is not None else None
 
     async def fails(self, error: type[Exception], unit: Callable[..., Unit[Any]], *args: Any, **kwargs: Any) -> Any:
         try:

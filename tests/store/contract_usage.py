@@ -40,6 +40,14 @@ class UsageContract(StoreContract):
         await self.bill(1, UsageEntry(bob.id, 0, 0, 2, 0, 1), journal="b")
         self.assertEqual((await self.store.run(usage.of_account, bob.id, NOW)).total_bytes, 3)
 
+    async def test_a_batch_tells_of_the_other_journals(self) -> None:
+        """Those that were billed of late, with their newest batches; not of itself, and of none that was forgotten."""
+        for journal, batch, at in (("a", 1, NOW), ("b", 7, NOW), ("gone", 2, NOW), ("old", 3, NOW - 2 * 86_400)):
+            await self.bill(batch, journal=journal, at=at)
+        await self.store.run(usage.forget_journal, "gone")
+        applied = await self.store.run(usage.apply, "a", 2, NOW, [])
+        self.assertEqual(applied.others, [("b", 7)])
+
     async def test_same_batch_at_once(self) -> None:
         """Of two that replay the same batch at the same time, one adds it."""
         bob = await self.create()
@@ -182,7 +190,7 @@ class UsageContract(StoreContract):
                 result = end.value
             return result
 
-        standings = await self.store.run(watched)
+        standings = (await self.store.run(watched)).standings
         self.assertEqual({s.usage.total_bytes for s in standings if s.account_id != parent.id}, {4})
         self.assertEqual(standings[0].usage, Usage(parent.id, 920, 920, JANUARY))
         self.assertEqual([s.account_id for s in standings], [parent.id, *(sub.id for sub in subs)])

@@ -122,19 +122,34 @@ class BypassTest(SynchronousTestCase):
         self.assertEqual(sum(int(str(line["down"])) for line in lines_of("judy")), down)
 
     def test_threat_22_refused_and_failed(self) -> None:
-        """What is refused is free, and what was moved before an abort is not."""
+        """What a known account sends is billed, whatever comes of it, and what an abort had moved; a refusal is free."""
         daemon.account("kim", PASSWORD)
         who = basic("kim")
-        for url in ("http://10.0.0.1/", "http://no-such.invalid/", "http://127.0.0.1:25/"):
-            self.assertNotEqual(ask(daemon, get(url, who)).status, 200)
-        until(lambda: len(lines_of("kim")) == 3, "three lines")
-        self.assertEqual({(line["up"], line["down"]) for line in lines_of("kim")}, {(0, 0)})
-        self.assertEqual(daemon.total("kim"), 0)
+        body = b"Content-Length: 70000\r\n"
+        requests = [
+            get("http://10.0.0.1/", who),
+            get("http://no-such.invalid/", who),
+            get("http://10.0.0.1/", who, b"X-Long: " + b"a" * 5000 + b"\r\n"),
+            get("http://127.0.0.1:25/", who, body, method="POST", end=b"x" * 70_000),
+            connect("10.0.0.1:443", who),
+        ]
+        up = 0
+        for request in requests:
+            with CountedTalk(daemon) as talk:
+                talk.send(request)
+                self.assertNotEqual(talk.answer(request.split(b" ")[0].decode()).status, 200)
+                talk.end()
+                talk.rest()
+                up += talk.up
+        until(lambda: daemon.total("kim") == up, f"{up} bytes")
+        until(lambda: len(lines_of("kim")) == len(requests), "their lines")
+        self.assertEqual((sum(int(str(line["up"])) for line in lines_of("kim")), up), (up, up))
+        self.assertEqual({line["down"] for line in lines_of("kim")}, {0})
         origin.script("/abort", [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc", CLOSE])
         with CountedTalk(daemon) as talk:
             talk.send(get(origin.url("/abort"), who))
             talk.rest()
-        until(lambda: daemon.total("kim") == talk.up + talk.down, "what was moved")
+        until(lambda: daemon.total("kim") == up + talk.up + talk.down, "what was moved")
 
 
 class LimitsTest(SynchronousTestCase):

@@ -73,14 +73,22 @@ class MemoryStore:
             await self.gate
         if self.away:
             raise StoreUnavailable("away")
-        answer = {statements.apply: self.apply, statements.standings: self.standings}[unit](*args)
+        units = {
+            statements.apply: self.apply,
+            statements.standings: self.standings,
+            statements.forget_journal: self.forget_journal,
+        }
+        answer = units[unit](*args)
         self.committed()
         if self.answers_lost:
             self.answers_lost -= 1
             raise StoreUnavailable("the connection was lost")
         return answer
 
-    def apply(self, journal: str, batch: int, at: int, entries: Iterable[UsageEntry]) -> list[Standing] | None:
+    def forget_journal(self, journal: str) -> None:
+        self.batches.pop(journal, None)
+
+    def apply(self, journal: str, batch: int, at: int, entries: Iterable[UsageEntry]) -> statements.Applied | None:
         if self.batches.get(journal, 0) >= batch:
             return None
         self.batches[journal] = batch
@@ -93,7 +101,8 @@ class MemoryStore:
             for account_id in filter(None, (entry.account_id, entry.parent_id)):
                 self.add(account_id, entry.up + entry.down, at)
                 touched.add(account_id)
-        return self.standings(touched, at)
+        others = [(id_, number) for id_, number in self.batches.items() if id_ != journal]
+        return statements.Applied(self.standings(touched, at), others)
 
     def add(self, account_id: int, n: int, at: int = NOON) -> None:
         start = period.start(self.day(account_id), at)

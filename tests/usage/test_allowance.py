@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Standing, Usage
 from meshd.usage import period
-from meshd.usage.allowance import SHARE, UNLIMITED, Allowance, lease_of, remainder
+from meshd.usage.allowance import ALL, NO_SHARE, SHARE, UNLIMITED, Allowance, lease_of, remainder
 from tests.usage.support import NOON
 
 LIMIT = 10_000
@@ -105,16 +105,18 @@ class Allowances(SynchronousTestCase):
     def test_leases(self) -> None:
         """A slice at most, unless much is left; all of it when that is less; none where nothing is."""
         table = [
-            ("near the limit: all", 300, 300),
-            ("a slice", 5 * SLICE, SLICE),
-            ("a share of much", 1000 * SLICE, 1000 * SLICE // SHARE),
-            ("nothing", 0, 0),
-            ("less than nothing", -5, -5),
-            ("no limit", UNLIMITED, UNLIMITED),
-            ("no limit, and something counted", UNLIMITED - 5, UNLIMITED - 5),
+            ("near the limit: all", 300, SHARE, 300),
+            ("a slice", 5 * SLICE, SHARE, SLICE),
+            ("a share of much", 1000 * SLICE, SHARE, 1000 * SLICE // SHARE),
+            ("by a word that may be old: a slice of much", 1000 * SLICE, NO_SHARE, SLICE),
+            ("nobody else spends: all of much", 1000 * SLICE, ALL, 1000 * SLICE),
+            ("nothing", 0, ALL, 0),
+            ("less than nothing", -5, ALL, -5),
+            ("no limit", UNLIMITED, SHARE, UNLIMITED),
+            ("no limit, and something counted", UNLIMITED - 5, SHARE, UNLIMITED - 5),
         ]
-        for rule, left, lease in table:
-            self.assertEqual(lease_of(left, SLICE), lease, rule)
+        for rule, left, share, lease in table:
+            self.assertEqual(lease_of(left, SLICE, share), lease, rule)
 
     def test_remainders(self) -> None:
         """The nearer limit, and its reason."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from twisted.internet.defer import Deferred
 
 from meshd.model import Change, Refusal
+from meshd.topology import Limits
 from meshd.usage.meter import Meter
 from tests.usage.support import Desk, MemoryStore, account, now
 from tests.usage.test_ledger import LedgerCase as _LedgerCase
 
 MB = 10**6
+SLICE = Limits().slice_bytes
 DAY = 86_400
 
 
@@ -27,6 +27,18 @@ def pull(meters: list[Meter], chunk: int = 65_536) -> int:
         if step == 0:
             return moved
         moved += step
+    raise AssertionError("there is no end to it")
+
+
+def pull_through(desks: list[Desk], meters: list[Meter], chunk: int = 65_536) -> int:
+    """The same, on and on while the store is asked."""
+    moved = 0
+    for _ in range(1000):
+        if all(not meter.open or meter.stopping for meter in meters):
+            return moved
+        moved += pull(meters, chunk)
+        for desk in desks:
+            desk.clock.advance(0.1)
     raise AssertionError("there is no end to it")
 
 
@@ -224,17 +236,16 @@ class Periods(_LedgerCase):
 
 class Leases(_LedgerCase):
     def test_twenty_tunnels_stop_at_the_byte(self) -> None:
-        """One process does not pass a limit by one byte, however many pull at once, before any flush."""
+        """One process does not pass a limit by one byte, however many pull at once."""
         desk = self.desk(account(1, total=10 * MB))
-        self.assertEqual(pull([desk.meter(1, token_id=i) for i in range(20)]), 10 * MB)
-        desk.clock.advance(0)
+        self.assertEqual(pull_through([desk], [desk.meter(1, token_id=i) for i in range(20)]), 10 * MB)
         self.assertEqual(len(desk.stopped), 20)
 
     def test_a_family_stops_at_the_byte(self) -> None:
         """Sub-accounts share what is left of their parent's, whoever comes first; their own limits hold too."""
         subs = [account(i, parent=1, total=MB) for i in range(2, 6)] + [account(6, parent=1)]
         desk = self.desk(account(1, total=10 * MB), *subs)
-        moved = pull([desk.meter(each.id) for each in subs])
+        moved = pull_through([desk], [desk.meter(each.id) for each in subs])
         self.assertEqual(moved, 10 * MB)
         desk.flush()
         self.assertEqual([desk.store.totals[i][0] for i in (1, 2, 3)], [10 * MB, MB, MB])
@@ -249,7 +260,7 @@ class Leases(_LedgerCase):
                 meter.sent_down(n := min(4096, meter.room))
                 moved += n
             desk.flush()
-        self.assertEqual(moved + pull(meters), 10 * MB)
+        self.assertEqual(moved + pull_through([desk], meters), 10 * MB)
 
     def test_nor_do_those_that_count_while_they_run(self) -> None:
         """For a parent's limit either, whose sub-accounts move bytes while the store is asked."""
@@ -264,26 +275,73 @@ class Leases(_LedgerCase):
             desk.store.gate.callback(None)
             self.successResultOf(flush)
             moved += first + second
-        self.assertEqual(moved + pull(meters), 10 * MB)
+        self.assertEqual(moved + pull_through([desk], meters), 10 * MB)
 
-    def test_many_processes_wait_for_the_store(self) -> None:
-        """Where the relays can wait, nodes together pass a limit by at most a lease each."""
-        store = MemoryStore(account(1, total=100 * MB))
+    def test_many_processes_pass_a_limit_by_a_lease_each_at_most(self) -> None:
+        """Those that know of each other; and all that was moved is billed."""
+        store = MemoryStore(account(1, total=1000 * MB))
         desks = [self.desk(store=store) for _ in range(3)]
-        meters = [[desk.meter(1) for _ in range(5)] for desk in desks]
-        for meter in chain(*meters):
-            meter.resume = lambda: None
+        meters = [desk.meter(1) for desk in desks for _ in range(5)]
         moved = 0
-        for _ in range(300):
-            moved += sum(pull(each) for each in meters)
+        for _ in range(4):
+            for meter in meters:
+                meter.sent_up(1)
+                moved += 1
             for desk in desks:
-                desk.clock.advance(0.1)
-        self.assertTrue(all(len(desk.stopped) == 5 for desk in desks))
-        self.assertGreaterEqual(moved, 100 * MB)
-        self.assertLess(moved, 100 * MB + 3 * 4 * 1024 * 1024)
+                desk.clock.advance(1)
+        moved += pull_through(desks, meters)
+        self.assertGreaterEqual(moved, 1000 * MB)
+        self.assertLess(moved, 1000 * MB + 3 * SLICE)
         for desk in desks:
             desk.clock.advance(1)
         self.assertEqual(store.totals[1][0], moved)
+
+    def test_who_has_the_store_to_itself_is_lent_all(self) -> None:
+        """So that it never waits for the store again, and still stops at the byte."""
+        desk = self.desk(account(1, total=1000 * MB), account(2, parent=1))
+        meter = desk.meter(2)
+        first = pull([meter])
+        desk.clock.advance(0.1)
+        runs = desk.store.runs
+        self.assertEqual((first, meter.room), (SLICE, 1000 * MB - first))
+        self.assertEqual(first + pull([meter]), 1000 * MB)
+        self.assertEqual(desk.store.runs, runs)
+        desk.clock.advance(0)
+        self.assertEqual(desk.stopped[meter].reason, "quota-parent")
+
+    def test_who_was_quiet_keeps_a_slice(self) -> None:
+        """An old word of the store is none: others may have spent since."""
+        desk = self.desk(account(1, total=1000 * MB))
+        meter = desk.meter(1)
+        pull([meter])
+        desk.clock.advance(0.1)
+        meter.sent_down(1)
+        desk.clock.advance(1)
+        self.assertGreater(meter.room, SLICE)
+        desk.clock.advance(1)
+        self.assertLessEqual(meter.room, SLICE)
+        desk.store.add(1, 990 * MB)
+        moved = 1 + SLICE + pull_through([desk], [meter])
+        self.assertLess(990 * MB + moved, 1000 * MB + SLICE)
+
+    def test_one_that_comes_to_another_waits_until_it_has_heard_of_it(self) -> None:
+        """Meanwhile the other may have been lent all; what the new one moves until then is a few slices."""
+        store = MemoryStore(account(1, total=1000 * MB))
+        one, two = self.desk(store=store), self.desk(store=store)
+        first, second = one.meter(1), two.meter(1)
+        moved = pull([first])
+        one.clock.advance(0.1)
+        alone = first.room
+        self.assertEqual(alone, 1000 * MB - moved)
+        came = 0
+        for _ in range(10):  # nearly a second, in which the first does not flush
+            came += pull([second])
+            two.clock.advance(0.1)
+        self.assertLessEqual(came, 3 * SLICE)
+        one.clock.advance(1)  # it had nothing to flush: a slice is left to it
+        moved += came + pull_through([one, two], [first, second])
+        self.assertGreaterEqual(moved, 1000 * MB)
+        self.assertLess(moved, 1000 * MB + 4 * SLICE)
 
     def test_a_waiting_meter_is_resumed(self) -> None:
         """Once the store has answered, and only if it was made to wait."""
@@ -291,7 +349,7 @@ class Leases(_LedgerCase):
         meter, resumed = desk.meter(1), []
         meter.resume = lambda: resumed.append(meter.room)
         first = pull([meter])
-        self.assertEqual((first, resumed), (4 * 1024 * 1024, []))
+        self.assertEqual((first, resumed), (SLICE, []))
         desk.clock.advance(0.1)
         desk.clock.advance(0)
         self.assertEqual(len(resumed), 1)
@@ -309,24 +367,15 @@ class Leases(_LedgerCase):
         self.assertEqual(len(resumed), 1)
         self.assertEqual(moved + pull([meter]), 100 * MB)
 
-    def test_one_who_cannot_wait_never_does(self) -> None:
-        """Its room is 0 only when it is over."""
-        desk = self.desk(account(1, total=100 * MB))
-        self.assertEqual(pull([desk.meter(1)]), 100 * MB)
-
     def test_nearing_a_limit_flushes_sooner(self) -> None:
-        """Ten times a second at most."""
+        """When the first half of a lease is used."""
         desk = self.desk(account(1, total=1000 * MB))
         meter = desk.meter(1)
-        meter.sent_down(min(meter.room, 8 * MB))
-        meter.sent_down(min(meter.room, 8 * MB))
-        runs = []
-        for _ in range(10):
-            desk.clock.advance(0.05)
-            meter.sent_down(min(meter.room, 8 * MB))
-            runs.append(desk.store.runs)
-        self.assertEqual(runs[:2], [0, 1])
-        self.assertLessEqual(runs[-1], 5)
+        desk.clock.advance(0.5)
+        self.assertEqual(desk.store.runs, 0)
+        meter.sent_down(meter.room)
+        desk.clock.advance(0.1)
+        self.assertEqual(desk.store.runs, 1)
 
     def test_without_limits_nobody_asks(self) -> None:
         """Any number of bytes fits until the next round."""

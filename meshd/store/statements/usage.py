@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from meshd.model import Standing, Usage, UsageEntry
 from meshd.store.statements import changes, series
@@ -77,11 +78,21 @@ def hold(account_id: int) -> Unit[None]:
     yield Statement(HOLD, {"account_id": account_id})
 
 
-def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -> Unit[list[Standing] | None]:
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A batch that was added."""
+
+    standings: list[Standing]
+    """By id, of every account and parent touched that exists."""
+    others: list[tuple[str, int]]
+    """Ids of the other journals that were billed of late, with the number of the newest batch of each."""
+
+
+def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -> Unit[Applied | None]:
     """Add one sealed batch to its accounts and to their parents; None when it was added before.
 
-    Bytes of accounts that are gone are billed to the parent alone.  Returns the standing, by id, of every account and
-    parent touched that exists; a limit that this very batch reached is published as a change of its account.
+    Bytes of accounts that are gone are billed to the parent alone.  A limit that this very batch reached is published
+    as a change of its account.
     """
     if not (yield from _first_time(journal_id, batch, at)):
         return None
@@ -92,7 +103,26 @@ def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -
     for standing in after:
         if _reached_a_limit(standing, added[standing.account_id]):
             yield from changes.publish(standing.account_id)
-    return after
+    return Applied(after, (yield from _others(journal_id, at)))
+
+
+OTHERS = "select id, last_batch from journals where id <> :id and applied_at > :since limit :most"
+
+OF_LATE = 24 * 3600
+"""Seconds: more than clocks of nodes are apart, and few enough that journals of dead nodes do not add up."""
+
+MOST_OTHERS = 256
+"""Whether one more spends makes no difference then."""
+
+
+def _others(journal_id: str, at: int) -> Unit[list[tuple[str, int]]]:
+    rows = yield Statement(OTHERS, {"id": journal_id, "since": at - OF_LATE, "most": MOST_OTHERS})
+    return [(row[0], row[1]) for row in rows]
+
+
+def forget_journal(journal_id: str) -> Unit[None]:
+    """Its file is gone, so none of its batches can come again."""
+    yield Statement("delete from journals where id = :id", {"id": journal_id})
 
 
 FIRST_TIME = """

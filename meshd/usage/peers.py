@@ -1,0 +1,57 @@
+"""The other processes that bill to the same store, as far as the store tells.
+
+Each flush brings the number of the newest batch of every other journal.  A journal whose number has not changed for a
+while, by this process's own clock, spends nothing: no two machines' clocks are compared.  Who has the store to itself
+may lend all that a limit leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+LIVE = 30.0
+"""Seconds without a new batch after which a journal counts for nothing: its process counts nothing, or is dead."""
+
+SILENT = LIVE / 2
+"""Seconds without a flush of our own after which others may be about to write us off."""
+
+
+class Peers:
+    """Heard of with each flush."""
+
+    def __init__(self, seconds: Callable[[], float], every: Callable[[], float]) -> None:
+        """seconds: a monotonic clock; every: seconds between two flushes."""
+        self._seconds = seconds
+        self._every = every
+        self._batches: Mapping[str, int] = {}
+        self._moved: dict[str, float] = {}
+        """When each journal was last seen to have another batch."""
+        self._heard = float("-inf")
+        self._joined = float("-inf")
+
+    def heard(self, others: Iterable[tuple[str, int]]) -> None:
+        """The other journals' ids, each with the number of its newest batch, as of a flush of ours."""
+        at = self._seconds()
+        batches = dict(others)
+        self._moved = {
+            journal: at if self._batches.get(journal) != batch else self._moved[journal]
+            for journal, batch in batches.items()
+        }
+        self._batches = batches
+        if at - self._heard > SILENT and self._others(at):
+            self._joined = at
+        self._heard = at
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else is known to spend; false where nothing was heard of late."""
+        at = self._seconds()
+        return at - self._heard <= LIVE and not self._others(at)
+
+    @property
+    def joining(self) -> bool:
+        """Whether others spend who may not have heard of us yet: each of them flushes twice meanwhile."""
+        return self._seconds() - self._joined <= 2 * self._every()
+
+    def _others(self, at: float) -> bool:
+        return any(at - moved <= LIVE for moved in self._moved.values())
