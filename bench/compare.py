@@ -156,6 +156,9 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
         metavar="PROGRAM",
         help="the interpreter that has proxy.py and pproxy installed, if it is not this one",
     )
+    parser.add_argument(
+        "--beside", default="", metavar="FOLDER", help="another tree of meshd, measured in the same run"
+    )
     parser.add_argument("--write", action="store_true", help=f"replace the table in {DOCUMENT.relative_to(ROOT)}")
     return parser.parse_args(given)
 
@@ -163,7 +166,8 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
 def main(given: list[str] | None = None) -> int:
     options = arguments(given)
     descriptors(3 * options.idle)
-    peers = [peer for peer in all_peers(options.peers_python) if not options.only or peer.name in options.only]
+    known = all_peers(options.peers_python, options.beside)
+    peers = [peer for peer in known if not options.only or peer.name in options.only]
     versions, skipped = installed(peers)
     for name in skipped:
         progress(f"skipped: {name}")

@@ -21,6 +21,8 @@ from pathlib import Path
 from bench.processes import family
 from tests.support.daemon import LiveDaemon, free_port
 
+ROOT = Path(__file__).parents[1]
+
 STARTING = 30.0
 STOPPING = 3.0
 """Seconds that a peer is given; some wait for their clients."""
@@ -141,15 +143,16 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def meshd(arguments: tuple[str, ...] = (), wrap: tuple[str, ...] = ()) -> Callable[[Path], Proxy]:
+def meshd(arguments: tuple[str, ...] = (), wrap: tuple[str, ...] = (), tree: str = "") -> Callable[[Path], Proxy]:
     """A daemon with a customer and its sub-account, whose password every request carries.
 
-    arguments, wrap: more words after and before its command.
+    arguments, wrap: more words after and before its command; tree: a folder with another tree of meshd.
     """
 
     def start(folder: Path) -> Proxy:
         port = free_port()
-        daemon = LiveDaemon(config=SETTINGS.format(port=port), folder=folder, arguments=arguments, wrap=wrap)
+        settings = SETTINGS.format(port=port)
+        daemon = LiveDaemon(config=settings, folder=folder, arguments=arguments, wrap=wrap, tree=tree)
         daemon.account("customer")
         password = daemon.account("shop", parent="customer")
         credentials = base64.b64encode(f"shop:{password}".encode()).decode()
@@ -221,16 +224,18 @@ def distribution(python: str, name: str) -> str:
     return said_by([python, "-c", f"from importlib.metadata import version; print(version({name!r}))"])
 
 
-def meshd_version() -> str:
+def meshd_version(tree: Path = ROOT) -> str:
     """As the tree has it: what runs is the tree."""
-    lines = (Path(__file__).parents[1] / "setup.cfg").read_text().splitlines()
+    lines = (tree / "setup.cfg").read_text().splitlines()
     return next(line.partition("=")[2].strip() for line in lines if line.startswith("version"))
 
 
-def all_peers(python: str) -> list[Peer]:
-    """python: the interpreter that has proxy.py and pproxy."""
+def all_peers(python: str, beside: str = "") -> list[Peer]:
+    """python: the interpreter that has proxy.py and pproxy; beside: a folder with another tree of meshd, if any."""
+    other = [Peer("meshd before", lambda: meshd_version(Path(beside)), meshd(tree=beside))] if beside else []
     return [
         Peer("meshd", meshd_version, meshd()),
+        *other,
         Peer("Squid", lambda: said_by([program("squid"), "-v"]).removeprefix("Squid Cache: Version "), squid),
         Peer("tinyproxy", lambda: said_by([program("tinyproxy"), "-v"]).removeprefix("tinyproxy "), tinyproxy),
         Peer("proxy.py", lambda: distribution(python, "proxy.py"), proxy_py(python)),

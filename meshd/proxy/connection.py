@@ -22,6 +22,7 @@ from meshd.proxy.ends import ClientGone, Stopped
 from meshd.proxy.exits import joined
 from meshd.proxy.forward import Forwarding
 from meshd.proxy.internal import facts
+from meshd.proxy.metered import MeteredConnection
 from meshd.proxy.opening import met
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.race import DialError
@@ -30,8 +31,7 @@ from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
 from meshd.proxy.speech import HttpSpeech, Speech
 from meshd.proxy.task import WRITING, Task, parked
-from meshd.proxy.toll import Toll
-from meshd.proxy.wire import Watcher, Wire, unsent
+from meshd.proxy.wire import Wire, unsent
 from meshd.usage.meter import Meter
 
 LINGER_BYTES = 4 * 1024 * 1024
@@ -45,7 +45,7 @@ AN_EXCHANGE = 32 * 1024
 log = Logger()
 
 
-class ClientConnection(Watcher):
+class ClientConnection(MeteredConnection):
     """Serves one client until either side has had enough."""
 
     __slots__ = (
@@ -55,7 +55,6 @@ class ClientConnection(Watcher):
         "_phase",
         "_plane",
         "_seconds",
-        "buffer",
         "deadline",
         "place",
         "proxy",
@@ -63,17 +62,13 @@ class ClientConnection(Watcher):
         "slot",
         "speech",
         "task",
-        "toll",
-        "wire",
     )
 
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
+        super().__init__(wire, plane.relay.again)
         self._plane = plane
         self.proxy = proxy
-        self.wire = wire
-        self.buffer = b""
-        """Received and not yet understood; READ_SIZE and an unfinished head at most."""
         self.deadline = 0.0
         self.slot = 0
         self._phase = "grace"
@@ -82,7 +77,6 @@ class ClientConnection(Watcher):
         """Whether its first bytes have said what it speaks."""
         self.speech: Speech | None = HttpSpeech(self, plane)
         """None while it could not hear us."""
-        self.toll = Toll(self, plane.relay.again)
         self._answering = False
         self._framed = True
         """Whether the answer on its way says itself where its end is."""
@@ -105,12 +99,13 @@ class ClientConnection(Watcher):
             if self._plane.draining:
                 return
             if self.buffer:  # of a client that asks without waiting
-                await self.toll.worked(AN_EXCHANGE)
+                await self.worked(AN_EXCHANGE)
 
     async def _exchange(self) -> bool:
         """One request and its answer; whether the connection serves another."""
         self._answering = False
-        self.toll.between()
+        self.cut = None
+        self.meter = None
         self.record = None
         request: ProxyRequest | None = None
         try:
@@ -166,8 +161,9 @@ class ClientConnection(Watcher):
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
         meter.proxy = self.proxy
-        record.meter = self.toll.meter = meter
-        await self.toll.charge(request.size)
+        record.meter = self.meter = meter
+        if not meter.paid(request.size):
+            await self.charge(request.size)
         record.departure = departure = self._departure(request, admission)
         refusal = departure.choose()
         if refusal is not None:
@@ -201,7 +197,7 @@ class ClientConnection(Watcher):
         try:
             self.begin_answer(200)
             assert self.speech is not None
-            await self.toll.deliver(self.speech.established(label, choice, dialled.source, record.id))
+            await self.deliver(self.speech.established(label, choice, dialled.source, record.id))
             return self._become_tunnel(record, meter, origin, dialled.early)
         except BaseException:
             origin.close()
@@ -210,8 +206,8 @@ class ClientConnection(Watcher):
     def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
         """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
         early, self.buffer = self.buffer, b""
-        if self.toll.cut is not None:
-            raise Stopped(self.toll.cut)
+        if self.cut is not None:
+            raise Stopped(self.cut)
         more = self.wire.readable, origin.readable
         client, self.record = self.wire.release(), None
         tunnel = Tunnel(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
@@ -340,11 +336,11 @@ class ClientConnection(Watcher):
 
     async def _unwanted(self) -> bytes:
         """Bytes that are of no use; b"" where no more are to be taken.  OSError, ClientGone."""
-        if self.toll.meter is None:
+        if self.meter is None:
             return await self.wire.receive()
         try:
-            data = await self.toll.take()
-            await self.toll.took(len(data))
+            data = await self.take()
+            await self.took(len(data))
         except Stopped:  # it may send no more, but read
             while not self.wire.ending:
                 await self.wire.wait_readable()
@@ -366,14 +362,14 @@ class ClientConnection(Watcher):
         while now and now != left:
             left = now
             self.phase("delivering", LINGER_SECONDS)
-            await parked(self.toll, WRITING)
+            await parked(self, WRITING)
             now = unsent(self.wire.fd)
 
     def _end(self, reason: str, keep: bool) -> bool:
         """The exchange is over, if one had begun: its line is written.  Gives keep back."""
         if self.record is not None:
             self.record.close(reason)
-        self.toll.meter = None
+        self.meter = None
         return keep
 
     def drain(self) -> None:
@@ -387,7 +383,7 @@ class ClientConnection(Watcher):
 
     def _stopped(self, refusal: Refusal) -> None:
         """The ledger or an operator says stop, perhaps from within our own counting."""
-        self.toll.cut = refusal
+        self.cut = refusal
         self.task.throw(Stopped(refusal))
 
     def expired(self) -> None:
@@ -398,7 +394,7 @@ class ClientConnection(Watcher):
                 return
             self._phase = "head-timeout"
         if self._phase == "delivering":
-            self.toll.wake()
+            self.wake()
         elif self._phase == "kept" or (self._phase == "head-timeout" and self.place.known and not self.buffer):
             self.task.throw(ClientGone())
         else:

@@ -18,12 +18,12 @@ from meshd.model import Admission, Refusal
 from meshd.proxy.departure import Departure
 from meshd.proxy.ends import Abandoned, ClientGone, Stopped
 from meshd.proxy.handshake import authorization
+from meshd.proxy.metered import PIECE
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse
 from meshd.proxy.task import Task
-from meshd.proxy.toll import PIECE, Toll
 from meshd.proxy.upload import Upload, framed
 from meshd.proxy.upstream import Key, Upstream
 from meshd.proxy.wire import Wire
@@ -37,10 +37,25 @@ class Client(Protocol):
     wire: Wire
     buffer: bytes
     task: Task
-    toll: Toll
 
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be moved now."""
+
+    async def take(self) -> bytes:
+        """Bytes of the client, to be counted by `took`; b"" where it has ended.  ClientGone, Stopped."""
+
+    async def took(self, size: int, pieces: int = 0) -> None:
+        """Count so many bytes of what was taken; pieces: the chunks that they came in."""
+
+    async def deliver(self, data: bytes) -> None:
+        """Send the client bytes, and count them.  ClientGone, Stopped."""
+
+    async def worked(self, work: int) -> None:
+        """Give others their turn after what takes as long as so many bytes."""
 
     def begin_answer(self, status: int, *, framed: bool = True) -> None:
         """From now on the origin's answer is on its way; framed: whether the client can tell where its end is."""
@@ -60,7 +75,6 @@ class Forwarding:
         "_record",
         "_request",
         "_sending",
-        "_toll",
         "late",
         "uploaded",
     )
@@ -68,7 +82,6 @@ class Forwarding:
     def __init__(self, plane: DataPlane, client: Client, request: ProxyRequest, admission: Admission) -> None:
         self._plane = plane
         self._client = client
-        self._toll = client.toll
         self._request = request
         self._admission = admission
         self._sending: Task | None = None
@@ -91,7 +104,7 @@ class Forwarding:
             departure.succeeded()
             if response.status == 101:
                 self._client.begin_answer(101)
-                await self._toll.deliver(self._head_of(response))
+                await self._client.deliver(self._head_of(response))
                 self.late = rest
                 return upstream
             complete = await self._answer(upstream, response, rest)
@@ -206,7 +219,7 @@ class Forwarding:
             return
         self.uploaded = False
         upload = Upload(self._request.framing)
-        room = self._toll.room
+        room = self._client.room
         begun, client.buffer = client.buffer[:room], client.buffer[room:]
         await upstream.wire.send(head + await self._taken(upload, begun))
         if upload.done:
@@ -217,7 +230,7 @@ class Forwarding:
 
     async def _send_rest(self, upstream: Upstream, upload: Upload) -> None:
         while not upload.done:
-            data = await self._toll.take()
+            data = await self._client.take()
             if not data:
                 raise ClientGone
             body = await self._taken(upload, data)
@@ -230,7 +243,7 @@ class Forwarding:
         try:
             body = upload.take(data)
         finally:  # what is malformed was sent too
-            await self._toll.took(len(data) - len(upload.unused), upload.pieces)
+            await self._client.took(len(data) - len(upload.unused), upload.pieces)
         return body
 
     def _all_taken(self, upload: Upload) -> None:
@@ -296,7 +309,7 @@ class Forwarding:
         if self._request.minor == 1:
             fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS)
             self._client.begin_answer(head.status)
-            await self._toll.deliver(render_response(head.status, head.reason, fields))
+            await self._client.deliver(render_response(head.status, head.reason, fields))
             self._client.end_interim()
 
     async def _answer(self, upstream: Upstream, response: ProxyResponse, rest: bytes) -> bool:
@@ -309,10 +322,10 @@ class Forwarding:
         bare = type(framing) is UntilClose or (type(framing) is Chunked and request.minor == 0)
         self._client.begin_answer(response.status, framed=not bare)
         if type(framing) is NoBody:
-            await self._toll.deliver(head)
+            await self._client.deliver(head)
             return not rest
         if type(framing) is Length and len(rest) >= framing.n:
-            await self._toll.deliver(head + rest[: framing.n])
+            await self._client.deliver(head + rest[: framing.n])
             return len(rest) == framing.n
         self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
         try:
@@ -331,10 +344,10 @@ class Forwarding:
         return response.render(request.minor, request.keep, self._record.exit, self._departure.choice.not_found, status)
 
     async def _answer_length(self, upstream: Upstream, begun: bytes, left: int) -> bool:
-        await self._toll.deliver(begun)
+        await self._client.deliver(begun)
         while left > 0:
             data = await self._more(upstream)
-            await self._toll.deliver(data if len(data) <= left else data[:left])
+            await self._client.deliver(data if len(data) <= left else data[:left])
             left -= len(data)
         return left == 0
 
@@ -348,17 +361,17 @@ class Forwarding:
                 raise Stopped(Refusal("bad-response")) from None
             begun += framed(reader, pieces) if self._request.minor == 1 else b"".join(pieces)
             if begun:
-                await self._toll.deliver(begun)
+                await self._client.deliver(begun)
                 begun = b""
-            await self._toll.worked(PIECE * len(pieces))
+            await self._client.worked(PIECE * len(pieces))
             if reader.done:
                 return not reader.unused
             data = await self._more(upstream)
 
     async def _answer_until_close(self, upstream: Upstream, begun: bytes) -> bool:
-        await self._toll.deliver(begun)
+        await self._client.deliver(begun)
         while data := await upstream.wire.receive():
-            await self._toll.deliver(data)
+            await self._client.deliver(data)
         return False
 
     async def _more(self, upstream: Upstream) -> bytes:

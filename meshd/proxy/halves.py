@@ -111,14 +111,23 @@ class Outside(Half):
             self._linger()
 
     def abort(self) -> None:
-        """It was to look like no end."""
+        """It is to look like no end.  By TLS a close without its own goodbye does, and delivers what there is."""
+        if self.lost:
+            return
+        if self.half_closes:
+            self.drop()
+        else:
+            self._hang_up()
+
+    def drop(self) -> None:
+        """Be gone at once."""
         if not self.lost:
             self.transport.abortConnection()
 
     def expired(self) -> None:
         """It had its moment; what is still to be delivered to a slow peer may take longer."""
         if self._wheel.now >= self._until:
-            self.abort()
+            self.drop()
             return
         if self._ended:
             self._hang_up()

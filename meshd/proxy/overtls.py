@@ -56,7 +56,7 @@ class TLSClients:
         try:
             end = outside.join(self._reactor)
         except OSError:
-            outside.abort()
+            outside.drop()
             raise
         outside.transport.dataReceived(received)
         return end
@@ -84,10 +84,10 @@ class TLSUpstreams:
         try:
             return outside.join(self._reactor) if await outside.agreed else None
         except OSError:
-            outside.abort()
+            outside.drop()
             return None
         except BaseException:
-            outside.abort()
+            outside.drop()
             raise
 
     def _factory(self, fd: int, upstream: UpstreamProxy) -> TLSMemoryBIOFactory:

@@ -96,6 +96,14 @@ class Meter:
         if own.room <= 0 or family.room <= 0:
             tally.renew(self)
 
+    def paid(self, n: int) -> bool:
+        """Count n bytes from the client if there is room for all of them, else none."""
+        tally = self.tally
+        if tally.own.room < n or tally.family.room < n:
+            return False
+        self.sent_up(n)
+        return True
+
     def sent_down(self, n: int) -> None:
         """n bytes to the client."""
         tally = self.tally

@@ -151,6 +151,7 @@ class Quotas:
     def _renew(self, allowance: Allowance, meter: Meter) -> None:
         slice_bytes = self._limits().slice_bytes
         if allowance.left <= 0:
+            self._rounds.hasten()  # for others to hear of it
             allowance.judge_again(self.now(), slice_bytes)
             self._follow(allowance)
             return

@@ -27,7 +27,7 @@ class UploadTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.daemon = LiveDaemon(self, CONFIG, store=self.store)
-        self.sink = flood.Sink(self)
+        self.sink = flood.Origin(self, "sink")
 
     def _account(self, name: str) -> bytes:
         """An account with a limit; its credential as a field."""
@@ -56,7 +56,7 @@ class UploadTests(SynchronousTestCase):
     def test_bodies_by_length(self) -> None:
         """One sender, and many at once."""
         for senders in SENDERS:
-            self.sink = flood.Sink(self)
+            self.sink = flood.Origin(self, "sink")
             name = f"length{senders}"
             head = self._head(self._account(name), b"Content-Length: %d\r\n" % ENDLESS)
             self._check(name, name, flood.send(self.daemon.proxy_port, head, conns=senders))
@@ -64,7 +64,7 @@ class UploadTests(SynchronousTestCase):
     def test_chunked_bodies(self) -> None:
         """One sender, and many at once."""
         for senders in SENDERS:
-            self.sink = flood.Sink(self)
+            self.sink = flood.Origin(self, "sink")
             name = f"chunked{senders}"
             head = self._head(self._account(name), b"Transfer-Encoding: chunked\r\n")
             self._check(name, name, flood.send(self.daemon.proxy_port, head, conns=senders, kind="chunked"))
@@ -72,7 +72,7 @@ class UploadTests(SynchronousTestCase):
     def test_tunnels_with_early_bytes(self) -> None:
         """What comes together with the CONNECT head, and all after it."""
         for senders in SENDERS:
-            self.sink = flood.Sink(self)
+            self.sink = flood.Origin(self, "sink")
             name = f"tunnel{senders}"
             who = self._account(name)
             head = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n%b\r\n" % (self.sink.port, who) + b"x" * 60_000

@@ -118,6 +118,7 @@ class LiveDaemon:
     config: TOML; the ports, the store, destinations and rates are added where it is silent.  None: no file, flags only.
     store: "" for the SQLite file in the data folder, or a URL.
     wrap: words put before the command, such as ("prlimit", "--nofile=256").
+    tree: a folder with another tree of meshd, whose daemon and command these are; "" for this one.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class LiveDaemon:
         arguments: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         wrap: Sequence[str] = (),
+        tree: str = "",
         start: bool = True,
     ) -> None:
         self.folder = Path(folder or tempfile.mkdtemp(prefix="meshd-live-", dir="/tmp"))
@@ -137,7 +139,8 @@ class LiveDaemon:
         self.proxy_port, self.api_port = free_port(), free_port()
         self.root_password = ""
         self.arguments = list(arguments)
-        self.environ = {**clean_environment(), **(environ or {})}
+        self.environ = {**clean_environment(), **({"PYTHONPATH": tree} if tree else {}), **(environ or {})}
+        self._tree = tree
         self._wrap = list(wrap)
         self._store = store
         self._process: subprocess.Popen[str] | None = None
@@ -366,6 +369,12 @@ class LiveDaemon:
         flags = ["--data-dir", str(self.data_dir)]
         if self.config_file is not None:
             flags += ["--config", str(self.config_file)]
+        if self._tree:
+            command = [sys.executable, "-c", "import sys; from meshd.cli.main import main; sys.exit(main())"]
+            done = subprocess.run(
+                [*command, *flags, *args], check=False, env=self.environ, input=input, capture_output=True, text=True
+            )
+            return done.returncode, done.stdout, done.stderr
         out, err = io.StringIO(), io.StringIO()
         with _cli_lock:
             stdin, sys.stdin = sys.stdin, io.StringIO(input or "")

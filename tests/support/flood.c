@@ -1,10 +1,13 @@
-/* flood: as fast a sender as a machine has, and a sink that counts what came of it.  Loopback only.
+/* flood: as fast a sender, and as fast a reader, as a machine has, and origins for both.  Loopback only.
  *
  *   cc -O2 -pthread -o flood flood.c
- *   flood sink                                    prints its port; at the end of its input, the body bytes that it got
+ *   flood sink                                    prints its port; for each line of its input, the body bytes that it got
+ *   flood source                                  prints its port; sends without end to whoever connects
  *   flood send PORT FILE CONNS SECONDS KIND       CONNS connections to PORT, each sending the bytes of FILE (a head), then
  *                                                 a body without end; prints sent=N (heads and bodies) answers=N
  *   flood repeat PORT FILE CONNS SECONDS TIMES    each sends FILE so many times, each on a connection of its own
+ *   flood pull PORT FILE CONNS SECONDS BYTES      each sends FILE and reads an answer's head; when all have one they read
+ *                                                 BYTES together, or to the end; prints body=N microseconds=N
  *
  * KIND: raw (the body as it is), or chunked.  A body consists of the letter x, which no head may hold, so that the sink
  * can tell it from all else.
@@ -20,11 +23,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PIECE = 256 * 1024 };
+enum { PIECE = 256 * 1024, MOST = 1024 };
 static atomic_llong sent, answers, body;
 static char head[1 << 20], piece[PIECE + 64];
 static int head_size, piece_size, port, times;
-static double deadline;
+static long long wanted;
+static double deadline, begun, last;
+static pthread_barrier_t all_here;
 
 static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
 
@@ -65,6 +70,25 @@ static void *sender(void *unused) {
     return unused;
 }
 
+static int read_head(int fd) {
+    char got[8192];
+    for (int n = 0; n < (int)sizeof got && recv(fd, got + n, 1, 0) == 1; n++)
+        if (n >= 3 && !memcmp(got + n - 3, "\r\n\r\n", 4)) return 1;
+    return 0;
+}
+
+static void *puller(void *unused) {
+    char *got = malloc(PIECE);
+    int fd = to_proxy(), ready = fd >= 0 && send_all(fd, head, head_size) && read_head(fd);
+    ssize_t n;
+    if (pthread_barrier_wait(&all_here) == PTHREAD_BARRIER_SERIAL_THREAD) begun = now();
+    pthread_barrier_wait(&all_here);
+    while (ready && body < wanted && now() < deadline && (n = recv(fd, got, PIECE, 0)) > 0) { body += n; last = now(); }
+    if (fd >= 0) close(fd);
+    free(got);
+    return unused;
+}
+
 static void *receiver(void *given) {
     int fd = (int)(long)given;
     char *got = malloc(PIECE);
@@ -78,24 +102,36 @@ static void *receiver(void *given) {
     return NULL;
 }
 
+static void *pourer(void *given) {
+    int fd = (int)(long)given;
+    while (send_all(fd, piece, PIECE)) ;
+    close(fd);
+    return NULL;
+}
+
+static void *(*served)(void *);
+
 static void *acceptor(void *given) {
     for (;;) {
         int fd = accept((int)(long)given, NULL, NULL);
         pthread_t thread;
         if (fd < 0) return NULL;
-        pthread_create(&thread, NULL, receiver, (void *)(long)fd);
+        pthread_create(&thread, NULL, served, (void *)(long)fd);
         pthread_detach(thread);
     }
 }
 
-static int sink(void) {
+static int origin(void *(*serve)(void *)) {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t size = sizeof a;
     char line[64];
     pthread_t thread;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    served = serve;
+    deadline = now() + 1e9;
+    memset(piece, 'x', PIECE);
     bind(fd, (struct sockaddr *)&a, sizeof a);
-    listen(fd, 1024);
+    listen(fd, MOST);
     getsockname(fd, (struct sockaddr *)&a, &size);
     printf("%d\n", ntohs(a.sin_port)); fflush(stdout);
     pthread_create(&thread, NULL, acceptor, (void *)(long)fd);
@@ -103,25 +139,38 @@ static int sink(void) {
     return 0;
 }
 
+static void make_piece(int chunked) {
+    int at = chunked ? sprintf(piece, "%x\r\n", PIECE) : 0;
+    memset(piece + at, 'x', PIECE);
+    piece_size = at + PIECE + (chunked ? sprintf(piece + at + PIECE, "\r\n") : 0);
+}
+
+static void all(void *(*work)(void *), int conns) {
+    pthread_t threads[MOST];
+    for (int i = 0; i < conns; i++) pthread_create(&threads[i], NULL, work, NULL);
+    for (int i = 0; i < conns; i++) pthread_join(threads[i], NULL);
+}
+
 int main(int argc, char **argv) {
-    if (argc == 2 && !strcmp(argv[1], "sink")) return sink();
+    if (argc == 2 && !strcmp(argv[1], "sink")) return origin(receiver);
+    if (argc == 2 && !strcmp(argv[1], "source")) return origin(pourer);
     if (argc != 7) { fprintf(stderr, "flood: see the top of flood.c\n"); return 2; }
-    int conns = atoi(argv[4]), repeats = !strcmp(argv[1], "repeat");
+    int conns = atoi(argv[4]) > MOST ? MOST : atoi(argv[4]);
     FILE *file = fopen(argv[3], "rb");
     if (!file) { perror("flood"); return 2; }
     port = atoi(argv[2]);
     head_size = fread(head, 1, sizeof head, file);
     deadline = now() + atof(argv[5]);
-    times = repeats ? atoi(argv[6]) : 1;
-    if (!repeats) {
-        int chunked = !strcmp(argv[6], "chunked"), at = chunked ? sprintf(piece, "%x\r\n", PIECE) : 0;
-        memset(piece + at, 'x', PIECE);
-        piece_size = at + PIECE + (chunked ? sprintf(piece + at + PIECE, "\r\n") : 0);
+    if (!strcmp(argv[1], "pull")) {
+        wanted = atoll(argv[6]);
+        pthread_barrier_init(&all_here, NULL, conns);
+        all(puller, conns);
+        printf("body=%lld microseconds=%.0f\n", (long long)body, (last - begun) * 1e6);
+        return 0;
     }
-    pthread_t threads[1024];
-    if (conns > 1024) conns = 1024;
-    for (int i = 0; i < conns; i++) pthread_create(&threads[i], NULL, sender, NULL);
-    for (int i = 0; i < conns; i++) pthread_join(threads[i], NULL);
+    times = strcmp(argv[1], "repeat") ? 1 : atoi(argv[6]);
+    if (strcmp(argv[1], "repeat")) make_piece(!strcmp(argv[6], "chunked"));
+    all(sender, conns);
     printf("sent=%lld answers=%lld\n", (long long)sent, (long long)answers);
     return 0;
 }

@@ -31,22 +31,27 @@ def program() -> str:
     return str(target)
 
 
-class Sink:
-    """An origin that reads for ever and never answers; gone with the test."""
+class Origin:
+    """Gone with the test, or when `close` is called.  kind: "sink" reads for ever, "source" sends; neither answers."""
 
-    def __init__(self, test: Any) -> None:
-        self._process = subprocess.Popen([program(), "sink"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        test.addCleanup(end_with_input, self._process)
+    def __init__(self, test: Any, kind: str) -> None:
+        """test: None where nobody but the caller closes it."""
+        self._process = subprocess.Popen([program(), kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if test is not None:
+            test.addCleanup(self.close)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
 
     def body(self) -> int:
-        """Bytes of bodies that it got until now."""
+        """Bytes of bodies that a sink got until now."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline().partition("=")[2])
+
+    def close(self) -> None:
+        end_with_input(self._process)
 
 
 def send(port: int, head: bytes, *, conns: int, kind: str = "raw") -> dict[str, int]:
@@ -57,6 +62,12 @@ def send(port: int, head: bytes, *, conns: int, kind: str = "raw") -> dict[str, 
 def repeat(port: int, head: bytes, *, conns: int, times: int) -> dict[str, int]:
     """Each connection sends these bytes, which are whole requests, so many times."""
     return _run("repeat", port, head, conns, str(times))
+
+
+def pull(port: int, head: bytes, *, conns: int, most: int) -> tuple[int, float]:
+    """Bytes read through tunnels, so many at most, or until they were ended; and the seconds that it took."""
+    done = _run("pull", port, head, conns, str(most))
+    return done["body"], done["microseconds"] / 1e6
 
 
 def _run(mode: str, port: int, head: bytes, conns: int, last: str) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from base64 import b64encode
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Talk:
     def _more(self) -> bool:
         try:
             data = self.sock.recv(65536)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLEOFError):  # of TLS, an end without its goodbye
             self.reset = True
             return False
         self.buffer += data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -122,7 +123,7 @@ class BypassTest(SynchronousTestCase):
         self.assertEqual(sum(int(str(line["down"])) for line in lines_of("judy")), down)
 
     def test_threat_22_refused_and_failed(self) -> None:
-        """What a known account sends is billed, whatever comes of it, and what an abort had moved; a refusal is free."""
+        """What a known account sends is billed, whatever comes of it; what was moved before an abort too."""
         daemon.account("kim", PASSWORD)
         who = basic("kim")
         body = b"Content-Length: 70000\r\n"
@@ -192,6 +193,29 @@ class LimitsTest(SynchronousTestCase):
         self.assertLess(total - 2 * MB, 64 * 1024)
         bystander.send(b"still here")
         self.assertEqual(bystander.some(10), b"still here")
+
+    def test_threat_23_a_cut_answer_arrives_as_far_as_it_was_billed(self) -> None:
+        """By length, in chunks, by an end that only a reset can deny, and by TLS: nothing that was billed is lost."""
+        old = b"HTTP/1.0"
+        ways = {
+            "length": ("/bytes/3000000", b"HTTP/1.1", False),
+            "chunks": ("/chunked/3000000", b"HTTP/1.1", False),
+            "untilclose": ("/until-close/3000000", b"HTTP/1.1", False),
+            "unchunked": ("/chunked/3000000", old, False),
+            "tls": ("/bytes/3000000", b"HTTP/1.1", True),
+            "tlsuntilclose": ("/until-close/3000000", b"HTTP/1.1", True),
+        }
+        for name, (path, version, tls) in ways.items():
+            daemon.account(name, PASSWORD, total_limit=0.001)
+            with CountedTalk(daemon) as talk:
+                if tls:
+                    talk.sock = ssl._create_unverified_context().wrap_socket(talk.sock, suppress_ragged_eofs=False)
+                talk.send(get(origin.url(path), basic(name)).replace(b"HTTP/1.1", version, 1))
+                until(lambda name=name: daemon.total(name) == MB, name)
+                answer = talk.answer()
+                self.assertEqual((answer.status, answer.whole), (200, False), name)
+                talk.rest()
+                self.assertEqual(talk.up + talk.down, MB, name)
 
     def test_threat_23_parent(self) -> None:
         """A parent's limit ends its sub-accounts' tunnels."""

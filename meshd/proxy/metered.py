@@ -1,4 +1,4 @@
-"""Where the bytes of a client's exchanges are counted: none is taken or passed on that its account has no room for.
+"""A client's connection as far as its bytes are counted: none is taken or passed on that its account has no room for.
 
 Whatever carries them (a head, a body, an interim answer, what lingers after a refusal), they come by here, and here
 everybody else gets his turn between them.
@@ -7,12 +7,11 @@ everybody else gets his turn between them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 from meshd.model import Refusal
 from meshd.proxy.ends import ClientGone, Stopped
 from meshd.proxy.task import READING, WRITING, Task, next_turn, parked
-from meshd.proxy.wire import READ_SIZE, Wire
+from meshd.proxy.wire import READ_SIZE, Watcher, Wire
 from meshd.usage.meter import Meter
 
 TURN = 1024 * 1024
@@ -22,38 +21,29 @@ PIECE = 128
 """What a chunk costs besides its bytes: the time that so many bytes take."""
 
 
-class Client(Protocol):
-    """What the toll asks of a connection."""
+class MeteredConnection(Watcher):
+    """Takes and delivers for the exchange under way, by its meter."""
 
-    wire: Wire
-    buffer: bytes
-    """Received and not yet understood."""
+    __slots__ = ("_again", "_moved", "buffer", "cut", "meter", "reader", "wire", "writer")
 
-    def alive(self) -> None:
-        """Something moved."""
-
-
-class Toll:
-    """Of one connection; its meter is that of the exchange under way."""
-
-    __slots__ = ("_again", "_client", "_moved", "cut", "meter", "reader", "writer")
-
-    def __init__(self, client: Client, again: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, wire: Wire, again: Callable[[Callable[[], None]], None]) -> None:
         """again: calls back in a later turn of the reactor."""
-        self._client = client
+        self.wire = wire
+        self.buffer = b""
+        """Received and not yet understood; READ_SIZE and an unfinished head at most."""
+        self.meter: Meter | None = None
+        """Of the exchange under way, from when it is known whose it is."""
+        self.cut: Refusal | None = None
+        """Why that may go no further."""
         self._again = again
         self._moved = 0
         """Since others had their turn."""
-        self.meter: Meter | None = None
-        self.cut: Refusal | None = None
-        """Why the exchange may go no further."""
         self.reader: Task | None = None
         self.writer: Task | None = None
 
-    def between(self) -> None:
-        """No exchange is under way."""
-        self.meter = None
-        self.cut = None
+    def alive(self) -> None:
+        """Something moved."""
+        raise NotImplementedError
 
     @property
     def room(self) -> int:
@@ -76,33 +66,33 @@ class Toll:
 
         ClientGone, Stopped.
         """
-        client, meter = self._client, self.meter
+        meter = self.meter
         assert meter is not None
         while True:
             room = meter.room or await self._more_room(meter, READING)
-            if client.buffer:
-                data, client.buffer = client.buffer[:room], client.buffer[room:]
+            if self.buffer:
+                data, self.buffer = self.buffer[:room], self.buffer[room:]
                 return data
             try:
-                received = client.wire.try_receive(min(room, READ_SIZE))
+                received = self.wire.try_receive(min(room, READ_SIZE))
             except OSError:
                 raise ClientGone from None
             if received is not None:
                 return received
-            await client.wire.wait_readable()
+            await self.wire.wait_readable()
 
     async def took(self, size: int, pieces: int = 0) -> None:
         """Count so many bytes of what was taken; pieces: the chunks that they came in."""
         assert self.meter is not None
         self.meter.sent_up(size)
-        self._client.alive()
+        self.alive()
         await self.worked(size + PIECE * pieces)
 
     async def deliver(self, data: bytes) -> None:
         """Send the client bytes, and count them.  ClientGone, Stopped."""
-        client, meter = self._client, self.meter
+        meter = self.meter
         assert meter is not None
-        wire = client.wire
+        wire = self.wire
         while data:
             room = meter.room or await self._more_room(meter, WRITING)
             if self.cut is not None:
@@ -115,7 +105,7 @@ class Toll:
             except OSError:
                 raise ClientGone from None
             meter.sent_down(sent)
-            client.alive()
+            self.alive()
             self._moved += sent
             if self._moved >= TURN:
                 await self._give_turn()
@@ -129,6 +119,14 @@ class Toll:
         if self._moved >= TURN:
             await self._give_turn()
 
+    def wake(self) -> None:
+        """Let those that wait for room look again."""
+        reader, writer = self.reader, self.writer
+        self.reader = self.writer = None
+        for task in (reader, writer):
+            if task is not None and not task.over:
+                task.resume()
+
     async def _give_turn(self) -> None:
         self._moved = 0
         await next_turn(self._again)
@@ -141,11 +139,3 @@ class Toll:
             meter.resume = self.wake
             await parked(self, direction)
         return room
-
-    def wake(self) -> None:
-        """Let those that wait here look again."""
-        reader, writer = self.reader, self.writer
-        self.reader = self.writer = None
-        for task in (reader, writer):
-            if task is not None and not task.over:
-                task.resume()
