@@ -94,7 +94,7 @@ def rows(samples: Samples, against: str = BARE) -> str:
     for name, found in samples.items():
         each = [sample.per_cpu_second for sample in found]
         middle = median(each)
-        told = [table.grouped(middle), table.grouped(1e6 / middle), table.ratio(middle, measure)]
+        told = [table.grouped(middle), table.grouped(table.quotient(1e6, middle)), table.ratio(middle, measure)]
         seen = [table.grouped(median(s.per_second for s in found)), f"{median(s.p99 for s in found):.1f} ms"]
         lines.append([name, *told, *seen, f"{table.spread(each):.0%}"])
     lines.append(["*wanted of meshd*", "", "", f"at least {WANTED:g}x", "", "", ""])

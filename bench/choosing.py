@@ -27,7 +27,7 @@ from bench.machine import description  # noqa: E402
 from bench.peers import SETTINGS, Peer, Proxy, meshd_version, started  # noqa: E402
 from bench.processes import Bystanders  # noqa: E402
 from bench.stage import stage  # noqa: E402
-from bench.table import grouped, ratio, replaced  # noqa: E402
+from bench.table import grouped, quotient, ratio, replaced  # noqa: E402
 from bench.works import WORKS, measure, warm_up  # noqa: E402
 from tests.support.daemon import LiveDaemon, free_port  # noqa: E402
 
@@ -179,8 +179,8 @@ def main(given: list[str] | None = None) -> int:
         DOCUMENT.write_text(replaced(DOCUMENT.read_text(), text, BEGIN, END))
     tunnels = {way.name: medians(found)[way.name, "connect"] for way in ways}
     choosing = [way for way in ways if way.chooses and not way.table]
-    costs = min(tunnels[way.name] / tunnels[way.beside or ways[0].name] for way in choosing)
-    relayed = tunnels[ways[-1].name] / tunnels[ways[-2].name]
+    costs = min(quotient(tunnels[way.name], tunnels[way.beside or ways[0].name]) for way in choosing)
+    relayed = quotient(tunnels[ways[-1].name], tunnels[ways[-2].name])
     print(
         f"tunnels: the dearest choice {costs:.3f} (wanted {WORSE}), by another proxy {relayed:.3f} (wanted {RELAYED})"
     )

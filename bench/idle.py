@@ -18,6 +18,7 @@ from bench.load import Load  # noqa: E402
 from bench.machine import description, descriptors  # noqa: E402
 from bench.peers import all_peers  # noqa: E402
 from bench.stage import stage  # noqa: E402
+from bench.table import quotient  # noqa: E402
 from bench.works import warm_up  # noqa: E402
 
 WORKERS = 100
@@ -40,7 +41,7 @@ class Turn:
     def line(self) -> str:
         return (
             f"alone: p99 {self.alone / 1000:.1f} ms, {self.rate_alone:,.0f}/s; beside {self.standing:,} idle tunnels: "
-            f"p99 {self.beside / 1000:.1f} ms, {self.rate_beside:,.0f}/s; ratio {self.beside / self.alone:.2f}"
+            f"p99 {self.beside / 1000:.1f} ms, {self.rate_beside:,.0f}/s; ratio {quotient(self.beside, self.alone):.2f}"
         )
 
 
@@ -79,7 +80,7 @@ def main(given: list[str] | None = None) -> int:
         for _ in range(options.rounds):
             turns.append(turn(load, tunnels, options.workers, options.seconds))
             print(turns[-1].line, flush=True)
-    ratio = median(each.beside for each in turns) / median(each.alone for each in turns)
+    ratio = quotient(median(each.beside for each in turns), median(each.alone for each in turns))
     lost = sum(tunnels - each.standing for each in turns)
     print(f"p99 beside / p99 alone, medians: {ratio:.2f} (wanted: under {BOUND:g}); tunnels lost: {lost}")
     return 0 if ratio < BOUND and not lost else 1

@@ -16,6 +16,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, who
 
 from bench.machine import description  # noqa: E402
 from bench.peers import SETTINGS  # noqa: E402
+from bench.table import quotient  # noqa: E402
 from tests.support import flood, postgres  # noqa: E402
 from tests.support.daemon import LiveDaemon, free_port, until  # noqa: E402
 from tests.support.load import basic  # noqa: E402
@@ -80,7 +81,7 @@ def row(tried: Tried, amount: int, tunnels: int, rounds: int) -> str:
         limited.append(rate)
         over.append(passed)
     rates = median(limited) / MB, median(unlimited) / MB
-    share = rates[0] / rates[1]
+    share = quotient(*rates)
     mark = "" if share >= WORSE else " !"
     return f"| {amount // MB:,} MB | {tunnels} | {rates[0]:,.0f} | {rates[1]:,.0f} | {share:.2f}{mark} | {max(over)} |"
 

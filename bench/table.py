@@ -39,10 +39,15 @@ def grouped(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+def quotient(value: float, other: float) -> float:
+    """Of two figures; 0.0 where the other is nothing, as in a run too short for a single exchange."""
+    return value / other if other else 0.0
+
+
 def ratio(value: float, other: float) -> str:
     if not other:
         return ""
-    found = value / other
+    found = quotient(value, other)
     return f"{found:.2f}x" if found >= LOW else f"{found:.3f}x"
 
 
@@ -67,7 +72,7 @@ def table(samples: Samples, proxies: Sequence[str], against: str = "Squid", mark
 def spread(values: Sequence[float]) -> float:
     """How far the rounds lie apart, in parts of their median."""
     middle = median(values)
-    return (max(values) - min(values)) / abs(middle) if middle else 0.0
+    return quotient(max(values) - min(values), abs(middle))
 
 
 def spreads(samples: Samples, proxies: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench import choosing
 from bench.choosing import Found, Way
+from bench.table import quotient
 
 WAYS = [Way("none", chooses=False), Way("random"), Way("direct", table=1), Way("other", table=1)]
 
@@ -30,6 +31,12 @@ class TableTests(SynchronousTestCase):
         self.assertIn("`the command`", told)
         self.assertIn("25%", told)
 
+    def test_a_run_too_short_for_an_exchange_has_no_ratios(self) -> None:
+        """As on a busy machine: nothing is divided by nothing."""
+        found = [Found(way.name, "connect", 0.0) for way in WAYS]
+        self.assertIn("| random | 0 | - | - |", choosing.table(WAYS[:2], choosing.medians(found)))
+        self.assertEqual(quotient(5.0, 0.0), 0.0)
+
 
 class RunTests(SynchronousTestCase):
     def test_a_short_run_prints_its_figures(self) -> None:
@@ -40,4 +47,3 @@ class RunTests(SynchronousTestCase):
         text = printed.getvalue()
         for name in ("no choice at all", "a sticky key", "another proxy, by HTTP with a password"):
             self.assertIn(f"| {name} | ", text)
-        self.assertNotIn("| 0 |", text)

@@ -63,7 +63,7 @@ class SlowTests(SynchronousTestCase):
         without, with_them = self._compare(attack)
         figure("slow heads", at_once=HEADS, ended_by=dict(outcomes), **_ratio(without, with_them))
         self.assertLessEqual(set(outcomes), {"408", "0"})
-        self.assertGreaterEqual(outcomes["408"], HEADS // 4)
+        self.assertGreater(outcomes["408"], 0)
         self._judge(without, with_them)
 
     def test_slow_readers(self) -> None:
