@@ -141,7 +141,8 @@ def table(ways: Sequence[Way], figures: dict[tuple[str, str], float]) -> str:
         cells = []
         for work in ("connect", "get", "bulk"):
             value = figures.get((way.name, work))
-            own = "" if way.name == first or value is None else f" ({ratio(value, figures[way.beside or first, work])})"
+            told = ratio(value, figures[way.beside or first, work]) if way.name != first and value is not None else ""
+            own = f" ({told})" if told else ""
             cells.append("-" if value is None else grouped(value) + own)
         lines.append(f"| {way.name} | {' | '.join(cells)} |")
     return "\n".join(lines)

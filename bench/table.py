@@ -57,7 +57,8 @@ def cell(samples: Samples, proxy: str, column: str, against: str) -> str:
     if not mine:
         return "-"
     value = median(mine)
-    return f"{grouped(value)} ({ratio(value, median(theirs))})" if theirs and proxy != against else grouped(value)
+    told = ratio(value, median(theirs)) if theirs and proxy != against else ""
+    return f"{grouped(value)} ({told})" if told else grouped(value)
 
 
 def table(samples: Samples, proxies: Sequence[str], against: str = "Squid", marked: Collection[str] = ()) -> str:
