@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.logger import Logger
 
 from meshd.auth.service import AuthService
 from meshd.proxy.caps import Caps
@@ -24,9 +25,12 @@ from meshd.proxy.pool import Pools
 from meshd.proxy.relay import Relay
 from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
+from meshd.proxy.windows import largest_receive_buffer, receive_buffer
 from meshd.resolver import Resolver
-from meshd.topology import Topology
+from meshd.topology import Limits, Topology
 from meshd.usage.ledger import Ledger
+
+log = Logger()
 
 PIPES = 64
 """Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
@@ -52,7 +56,9 @@ def data_plane(
         poller=poller,
         wheel=wheel,
         relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), timeouts.idle, timeouts.half_closed),
-        dialler=Dialler(poller, resolver, reactor, lambda: plane.topology.destinations, own, secure),
+        dialler=Dialler(
+            poller, resolver, reactor, lambda: plane.topology.destinations, own, secure, _receive_buffer(limits)
+        ),
         upstreams=UpstreamPool(poller, wheel),
         caps=Caps(
             lambda: plane.topology.limits,
@@ -78,6 +84,19 @@ def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCrea
 def _patience(plane: DataPlane) -> float:
     """Seconds to deliver what a TLS connection has left to say."""
     return plane.topology.timeouts.half_closed
+
+
+def _receive_buffer(limits: Limits) -> int:
+    """SO_RCVBUF of customers' connections and of those to origins; said where the host does not let it be."""
+    largest = largest_receive_buffer()
+    size = receive_buffer(limits.window_bytes, largest)
+    if limits.window_bytes and not size:
+        log.info(
+            "limits.window_bytes needs net.core.rmem_max of {needed}, which is {largest}: windows are the kernel's own",
+            needed=limits.window_bytes // 2,
+            largest=largest,
+        )
+    return size
 
 
 def _descriptors() -> int:

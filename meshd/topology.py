@@ -166,6 +166,8 @@ class Limits:
     password_workers: int = 2
     password_queue: int = 64
     slice_bytes: int = 4 * 1024 * 1024
+    window_bytes: int = 4 * 1024 * 1024
+    """Of one connection, that the kernel takes in before we do; 0 leaves it to the kernel."""
     flush_seconds: float = 1.0
     activity_per_account: int = 1000
     """Exchanges of an account that `GET /api/activity/` can tell; 0 keeps none."""

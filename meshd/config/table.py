@@ -82,12 +82,19 @@ _LIMITS = {
     "password_workers": (number(1, 64), "threads that verify passwords"),
     "password_queue": (number(1, 10_000), "sign-ins that may wait for them; more are answered 503"),
     "slice_bytes": (number(4096, 1024 * MiB), "that a process may move for an account before it asks for more"),
+    "window_bytes": (
+        number(0, 1024 * MiB),
+        "that a connection's sender may be ahead of its reader, and so all that it moves in a round trip; "
+        "0 leaves it to the kernel",
+    ),
     "flush_seconds": (seconds(0.05, 60), "between two writings of the counters to the store"),
     "activity_per_account": (number(0, 10**6), "newest exchanges of an account that the API can tell; 0 keeps none"),
     "activity_seconds": (number(60, YEAR), "that they are kept for"),
 }
 
-_RESTART = frozenset({"limits.password_workers", "limits.password_queue", "limits.flush_seconds"})
+_RESTART = frozenset(
+    {"limits.window_bytes", "limits.password_workers", "limits.password_queue", "limits.flush_seconds"}
+)
 
 
 def _bounds(section: str, table: dict[str, tuple[Kind, str]], defaults: object) -> Iterator[Setting]:

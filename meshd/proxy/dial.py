@@ -62,7 +62,9 @@ class Dialler:
         rules: Callable[[], DestinationRules],
         own: Callable[[], OwnListeners],
         secure: Secure | None = None,
+        receive_buffer: int = 0,
     ) -> None:
+        """receive_buffer: SO_RCVBUF of what is opened; 0 where the kernel decides."""
         self._poller = poller
         self._resolver = resolver
         self._clock = clock
@@ -70,6 +72,7 @@ class Dialler:
         self._judge = Judge(DestinationRules())
         self._own = own
         self._secure = secure or _no_tls
+        self.receive_buffer = receive_buffer
         self._asking: dict[int, int] = {}
         """Names that each account waits for."""
 
@@ -100,7 +103,7 @@ class Dialler:
         usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
             raise DialError(NO_FAMILY, "family")
-        return await Race(self._poller, self._clock, usable, port, choice.source).winner()
+        return await self._race(usable, port, choice.source)
 
     def unjudged(self) -> Dialler:
         """One like this for destinations that the operator has named, which no rule is meant for."""
@@ -140,7 +143,10 @@ class Dialler:
             except Stopped as stop:
                 stop.blameless = True
                 raise
-        return await Race(self._poller, self._clock, addresses[:ADDRESSES], upstream.port, "").winner()
+        return await self._race(addresses[:ADDRESSES], upstream.port, "")
+
+    async def _race(self, addresses: tuple[str, ...], port: int, source: str) -> Dialled:
+        return await Race(self._poller, self._clock, addresses, port, source, self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
         """A descriptor in the place of this one, whose bytes go to the upstream proxy through TLS."""

@@ -17,9 +17,11 @@ from meshd.proxy.opening import TLS_HANDSHAKE
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.poll import IN
 from meshd.proxy.socks5 import VERSION
+from meshd.proxy.windows import NOTSENT_LOWAT, UNPROVEN
 from meshd.proxy.wire import Wire
 
 INHERITED = (
+    (socket.IPPROTO_TCP, NOTSENT_LOWAT, UNPROVEN),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
@@ -60,6 +62,8 @@ class Acceptor:
         if listener.family != socket.AF_UNIX:
             for level, option, value in INHERITED:
                 listener.setsockopt(level, option, value)
+            if plane.dialler.receive_buffer:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, plane.dialler.receive_buffer)
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
 
     def start(self) -> None:

@@ -88,7 +88,7 @@ class Forwarding:
         self.uploaded = True
         """Whether the client's whole body was taken: else its connection is of no further use."""
         self.late = b""
-        """What the origin sent after it switched protocols, not yet delivered."""
+        """What the origin sent together with its head, or after it switched protocols; not yet delivered."""
 
     async def run(self, departure: Departure, record: Record) -> Upstream | None:
         """The whole exchange.
@@ -100,14 +100,13 @@ class Forwarding:
         self._record = record
         upstream: Upstream | None = None
         try:
-            upstream, response, rest = await self._ask()
+            upstream, response = await self._ask()
             departure.succeeded()
             if response.status == 101:
                 self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))
-                self.late = rest
                 return upstream
-            complete = await self._answer(upstream, response, rest)
+            complete = await self._answer(upstream, response)
         except BaseException:
             if upstream is not None:
                 upstream.wire.close()
@@ -123,14 +122,14 @@ class Forwarding:
 
     # To the origin
 
-    async def _ask(self) -> tuple[Upstream, ProxyResponse, bytes]:
+    async def _ask(self) -> tuple[Upstream, ProxyResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
         request = self._request
         upstream = await self._connect()
         while True:
             try:
                 await self._send(upstream, self._request_head())
-                response, rest = await self._final_head(upstream)
+                response, self.late = await self._final_head(upstream)
             except OSError:
                 upstream.wire.close()
                 if not upstream.used or not request.safe_to_repeat:
@@ -139,7 +138,7 @@ class Forwarding:
                 upstream.wire.close()
                 raise
             else:
-                return upstream, response, rest
+                return upstream, response
             upstream = await self._connect()
 
     async def _connect(self) -> Upstream:
@@ -312,8 +311,11 @@ class Forwarding:
             await self._client.deliver(render_response(head.status, head.reason, fields))
             self._client.end_interim()
 
-    async def _answer(self, upstream: Upstream, response: ProxyResponse, rest: bytes) -> bool:
-        """The response to the client; whether it was complete and nothing came after it."""
+    async def _answer(self, upstream: Upstream, response: ProxyResponse) -> bool:
+        """The response to the client; whether it was complete and nothing came after it.
+
+        While the client does not read, what was made of the origin's bytes is all that is kept of them.
+        """
         request = self._request
         if response.must_close(request.minor) or not self.uploaded or self._plane.draining:
             request.keep = False
@@ -321,19 +323,20 @@ class Forwarding:
         framing = response.framing
         bare = type(framing) is UntilClose or (type(framing) is Chunked and request.minor == 0)
         self._client.begin_answer(response.status, framed=not bare)
+        came = len(self.late)
         if type(framing) is NoBody:
             await self._client.deliver(head)
-            return not rest
-        if type(framing) is Length and len(rest) >= framing.n:
-            await self._client.deliver(head + rest[: framing.n])
-            return len(rest) == framing.n
+            return not came
+        if type(framing) is Length and came >= framing.n:
+            await self._client.deliver(head + self.late[: framing.n])
+            return came == framing.n
         self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
         try:
             if type(framing) is Length:
-                return await self._answer_length(upstream, head + rest, framing.n - len(rest))
+                return await self._answer_length(upstream, head + self._came(), framing.n - came)
             if type(framing) is Chunked:
-                return await self._answer_chunked(upstream, head, rest)
-            return await self._answer_until_close(upstream, head + rest)
+                return await self._answer_chunked(upstream, head)
+            return await self._answer_until_close(upstream, head + self._came())
         except OSError:
             raise Stopped(Refusal("response-incomplete")) from None
 
@@ -351,22 +354,30 @@ class Forwarding:
             left -= len(data)
         return left == 0
 
-    async def _answer_chunked(self, upstream: Upstream, begun: bytes, data: bytes) -> bool:
-        """Framed anew for HTTP/1.1, unframed for HTTP/1.0."""
+    def _came(self) -> bytes:
+        came, self.late = self.late, b""
+        return came
+
+    async def _answer_chunked(self, upstream: Upstream, begun: bytes) -> bool:
         reader = ChunkReader(bad=502)
+        data, pieces = self._reframed(reader, self._came())
         while True:
-            try:
-                pieces = reader.feed(data)
-            except BadMessage:
-                raise Stopped(Refusal("bad-response")) from None
-            begun += framed(reader, pieces) if self._request.minor == 1 else b"".join(pieces)
-            if begun:
-                await self._client.deliver(begun)
-                begun = b""
-            await self._client.worked(PIECE * len(pieces))
+            data = begun + data if begun else data
+            begun = b""
+            if data:
+                await self._client.deliver(data)
+            await self._client.worked(PIECE * pieces)
             if reader.done:
                 return not reader.unused
-            data = await self._more(upstream)
+            data, pieces = self._reframed(reader, await self._more(upstream))
+
+    def _reframed(self, reader: ChunkReader, data: bytes) -> tuple[bytes, int]:
+        """Framed anew for HTTP/1.1, unframed for HTTP/1.0; and of how many chunks."""
+        try:
+            pieces = reader.feed(data)
+        except BadMessage:
+            raise Stopped(Refusal("bad-response")) from None
+        return framed(reader, pieces) if self._request.minor == 1 else b"".join(pieces), len(pieces)
 
     async def _answer_until_close(self, upstream: Upstream, begun: bytes) -> bool:
         await self._client.deliver(begun)

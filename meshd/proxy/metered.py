@@ -10,12 +10,10 @@ from collections.abc import Callable
 
 from meshd.model import Refusal
 from meshd.proxy.ends import ClientGone, Stopped
-from meshd.proxy.task import READING, WRITING, Task, next_turn, parked
+from meshd.proxy.task import READING, TURN, WRITING, Task, next_turn, parked
+from meshd.proxy.windows import trust_reader
 from meshd.proxy.wire import READ_SIZE, Watcher, Wire
 from meshd.usage.meter import Meter
-
-TURN = 1024 * 1024
-"""Bytes that one connection moves before others get their turn: about a millisecond."""
 
 PIECE = 128
 """What a chunk costs besides its bytes: the time that so many bytes take."""
@@ -24,7 +22,7 @@ PIECE = 128
 class MeteredConnection(Watcher):
     """Takes and delivers for the exchange under way, by its meter."""
 
-    __slots__ = ("_again", "_moved", "buffer", "cut", "meter", "reader", "wire", "writer")
+    __slots__ = ("_again", "_moved", "_trusted", "buffer", "cut", "meter", "reader", "wire", "writer")
 
     def __init__(self, wire: Wire, again: Callable[[Callable[[], None]], None]) -> None:
         """again: calls back in a later turn of the reactor."""
@@ -38,6 +36,8 @@ class MeteredConnection(Watcher):
         self._again = again
         self._moved = 0
         """Since others had their turn."""
+        self._trusted = False
+        """Whether the client has shown that it reads."""
         self.reader: Task | None = None
         self.writer: Task | None = None
 
@@ -88,7 +88,7 @@ class MeteredConnection(Watcher):
         self.alive()
         await self.worked(size + PIECE * pieces)
 
-    async def deliver(self, data: bytes) -> None:
+    async def deliver(self, data: bytes | memoryview) -> None:
         """Send the client bytes, and count them.  ClientGone, Stopped."""
         meter = self.meter
         assert meter is not None
@@ -111,7 +111,7 @@ class MeteredConnection(Watcher):
                 await self._give_turn()
             if sent == len(data):
                 return
-            data = data[sent:]
+            data = memoryview(data)[sent:]
 
     async def worked(self, work: int) -> None:
         """Give others their turn after what takes as long as so many bytes."""
@@ -129,6 +129,9 @@ class MeteredConnection(Watcher):
 
     async def _give_turn(self) -> None:
         self._moved = 0
+        if not self._trusted:
+            self._trusted = True
+            trust_reader(self.wire.fd)
         await next_turn(self._again)
 
     async def _more_room(self, meter: Meter, direction: int) -> int:

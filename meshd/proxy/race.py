@@ -85,6 +85,7 @@ class Race:
         "_open",
         "_poller",
         "_port",
+        "_receive_buffer",
         "_source",
         "_timer",
         "_won",
@@ -92,12 +93,22 @@ class Race:
         "writer",
     )
 
-    def __init__(self, poller: Poller, clock: IReactorTime, addresses: tuple[str, ...], port: int, source: str) -> None:
+    def __init__(
+        self,
+        poller: Poller,
+        clock: IReactorTime,
+        addresses: tuple[str, ...],
+        port: int,
+        source: str,
+        receive_buffer: int = 0,
+    ) -> None:
+        """source: the address to leave by, or ""; receive_buffer: SO_RCVBUF, or 0 where the kernel decides."""
         self._poller = poller
         self._clock = clock
         self._addresses = list(reversed(addresses))
         self._port = port
         self._source = source
+        self._receive_buffer = receive_buffer
         self._open: dict[int, tuple[socket.socket, str]] = {}
         self._won: Dialled | None = None
         self._error = errno.EHOSTUNREACH
@@ -177,6 +188,8 @@ class Race:
     def _prepare(self, attempt: socket.socket) -> None:
         for level, option, value in PREPARED:
             attempt.setsockopt(level, option, value)
+        if self._receive_buffer:  # before connecting, which says how large windows may become
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
         if self._source:
             attempt.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
             if ":" in self._source:  # any address of a prefix that is routed here, whether or not an interface has it

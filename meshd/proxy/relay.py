@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from meshd.proxy.poll import ENDING, OUT, Poller
+from meshd.proxy.windows import PROOF, trust_reader
 from meshd.proxy.wire import linger_none, shutdown
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ SMALL = 16 * 1024
 """A read that fills this much is followed by `splice`."""
 
 TURN = 4 * 1024 * 1024
-"""Bytes that one direction moves before others get their turn."""
+"""Bytes that one direction moves before others get their turn: about a millisecond, as they are not copied here."""
+
+FIRST_REACH = 64 * 1024
+"""Bytes that are taken at once for a sink that has taken none: what is read ahead of it nobody pays for."""
 
 SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
 
@@ -56,7 +60,20 @@ class Relay:
 class Flow:
     """One direction of a tunnel."""
 
-    __slots__ = ("blocked", "early", "ended", "ending", "fast", "held", "pipe", "sink", "source", "upward")
+    __slots__ = (
+        "blocked",
+        "early",
+        "ended",
+        "ending",
+        "fast",
+        "held",
+        "pipe",
+        "reach",
+        "sink",
+        "source",
+        "unproven",
+        "upward",
+    )
 
     def __init__(self, source: int, sink: int, upward: bool, early: bytes, held: bytes) -> None:
         self.source = source
@@ -68,6 +85,8 @@ class Flow:
         self.held = held
         """Read and not yet written, SMALL at most (but for what came with the head)."""
         self.pipe: Pipe | None = None
+        self.reach = FIRST_REACH
+        """Bytes that a pipe is filled with at once: more, the more the sink has taken."""
         self.blocked = False
         """Whether the sink has to take bytes before more are read."""
         self.fast = False
@@ -76,6 +95,8 @@ class Flow:
         """The source's end was announced: read until it comes, however little there is."""
         self.ended = False
         """The source's end was passed on."""
+        self.unproven = 0 if upward else PROOF
+        """Bytes that the client has to take until it has shown that it reads."""
 
 
 class Tunnel:
@@ -220,7 +241,7 @@ class Tunnel:
         if pipe is None:
             return self._read(flow, room)
         flow.pipe = pipe
-        size = self._relay.pipes.size
+        size = flow.reach
         try:
             count = os.splice(flow.source, pipe.write_end, size if room > size else room, flags=SPLICE_FLAGS)
         except BlockingIOError:
@@ -257,9 +278,18 @@ class Tunnel:
                 sent = os.splice(pipe.read_end, flow.sink, min(pipe.fill, self._room()), flags=SPLICE_FLAGS)
                 pipe.fill -= sent
                 self._meter.sent_down(sent)
+                if flow.unproven > 0:
+                    self._prove(flow, sent)
         flow.blocked = False
+        if flow.reach < self._relay.pipes.size:
+            flow.reach *= 2
         if not flow.fast:
             self._return_pipe(flow)
+
+    def _prove(self, flow: Flow, taken: int) -> None:
+        flow.unproven -= taken
+        if flow.unproven <= 0:
+            trust_reader(flow.sink)
 
     def _room(self) -> int:
         """How many bytes may be moved now; BlockingIOError where the ledger will stop or resume us in a moment."""

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+TURN = 1024 * 1024
+"""Bytes that one connection moves before others get their turn: about a millisecond."""
+
 READING = 0
 WRITING = 1
 

@@ -105,7 +105,7 @@ class Wire:
         self.writable = False
         await parked(self, WRITING)
 
-    def try_send(self, data: bytes) -> int:
+    def try_send(self, data: bytes | memoryview) -> int:
         """How much of data the kernel takes now.  OSError."""
         try:
             return os.write(self.fd, data)
@@ -160,9 +160,14 @@ def shutdown(fd: int, how: int) -> None:
 
 def linger_none(fd: int) -> None:
     """Let the coming close of fd send a reset."""
+    set_option(fd, socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def set_option(fd: int, level: int, option: int, value: bytes) -> None:
+    """socket.setsockopt of a bare descriptor; one that knows no such option is no error."""
     borrowed = _borrow(fd)
     try:
-        borrowed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        borrowed.setsockopt(level, option, value)
     except OSError:
         pass
     finally:

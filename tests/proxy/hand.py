@@ -11,7 +11,7 @@ from typing import Any
 
 from meshd.proxy.poll import Poller
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Hand:

@@ -25,7 +25,7 @@ class TurnedAwayTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.listener.close)
-        plane: Any = SimpleNamespace(request_id=lambda: "1")
+        plane: Any = SimpleNamespace(request_id=lambda: "1", dialler=SimpleNamespace(receive_buffer=0))
         self.acceptor = Acceptor(plane, Clock(), self.listener, "local")
 
     def answer(self, first: bytes) -> bytes:
