@@ -1,7 +1,8 @@
-"""The path of an API request: credentials, then the form, then five lines of a route, then bytes.
+"""The path of an API request: where it comes from, credentials, the form, then five lines of a route, then bytes.
 
-`Api.route()` is the only way to mount a path that acts on an account, and what it mounts has signed its caller in
-before the route is called; a route takes a Caller and a Form and returns a Reply, and never sees the request.  A client
+`Api.route()` is the only way to mount a path that acts on an account, and what it mounts has refused what other sites'
+pages made a browser send, and signed its caller in, before the route is called; a route takes a Caller and a Form and
+returns a Reply, and never sees the request.  A client
 that hangs up ends nothing: what was begun is finished, for nobody could tell how far it had come.
 """
 
@@ -27,6 +28,7 @@ from meshd.model import Account, Admission, Refusal
 from meshd.store.interface import StoreUnavailable
 from meshd.web.bodies import read_body
 from meshd.web.forms import Form, FormError, from_urlencoded
+from meshd.web.origin import Source, is_foreign
 from meshd.web.replies import (
     BUSY_PAUSE,
     EVERY_ANSWER,
@@ -94,6 +96,8 @@ class Call:
     """The username, once it is known; for the access log."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The parts of the path that are no part of its name."""
+    foreign: bool = False
+    """Whether a page of another site made a browser send it."""
 
 
 Route = Callable[[Caller, Form], Awaitable[Reply]]
@@ -169,6 +173,9 @@ class Api:
             await DeferredList(list(self._running))
 
     async def _signed(self, who: Who, route: Route, call: Call) -> Reply:
+        """Where it comes from is asked first: a page of another site shall not bring about failures and bans either."""
+        if call.foreign:
+            return refused(403, FOREIGN)
         if not self._available():  # some callers and answers are remembered, and no change could be made
             return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
@@ -251,6 +258,8 @@ class Api:
         return internal_error(id_)
 
 
+FOREIGN = "a page of another site made this browser send the request; it is refused"
+
 _NO_FIELDS = Form()
 
 
@@ -278,7 +287,17 @@ def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
         content_type=request.getHeader(b"content-type"),
         body=request.content.read(),
         variables=variables,
+        foreign=_foreign(request, reads=method == "GET"),
     )
+
+
+def _foreign(request: Any, *, reads: bool) -> bool:
+    field = request.getHeader
+    site, origin = field(b"sec-fetch-site"), field(b"origin")
+    if site is None and origin is None:  # no browser's, as nearly all are
+        return False
+    followed = (field(b"sec-fetch-mode"), field(b"sec-fetch-dest")) == (b"navigate", b"document")
+    return is_foreign(Source(site, origin, field(b"host"), followed, request.isSecure()), reads=reads)
 
 
 def _written(reply: Reply, request: Any) -> bytes:
