@@ -9,7 +9,7 @@ that hangs up ends nothing: what was begun is finished, for nobody could tell ho
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -27,7 +27,7 @@ from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
 from meshd.store.interface import StoreUnavailable
 from meshd.web.bodies import read_body
-from meshd.web.forms import Form, FormError, from_urlencoded
+from meshd.web.forms import Form, FormError, from_urlencoded, refuse_slips, require_known
 from meshd.web.origin import Source, is_foreign
 from meshd.web.replies import (
     BUSY_PAUSE,
@@ -123,6 +123,7 @@ class Api:
         self._random = random
         self._running: set[Deferred[None]] = set()
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
         self.known: Known = {}
         """Paths that are known to the letter need no search, which takes longer than all else that is done here."""
         self._app = Klein()
@@ -130,12 +131,14 @@ class Api:
         self._app.handle_errors(HTTPException)(self._unrouted)
         self._app.handle_errors(Exception)(self._broken)
 
-    def route(self, method: str, path: str, who: Who, route: Route) -> None:
+    def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str]) -> None:
         """Mount a path for those who sign in.  With and without its trailing slash; HEAD comes with GET.
 
-        A part in braces, as in `/api/geoips/{proxy}/`, is any segment, and reaches the route as a field of its form.
+        fields: all that its form knows; no other reaches the route.  A part of the path in braces, as in
+        `/api/geoips/{proxy}/`, is any segment, and reaches the route as a field of its form.
         """
-        self._mount(method, path, partial(self._signed, who, route))
+        self._fields[method, path] = tuple(fields)
+        self._mount(method, path, partial(self._signed, who, route, fields))
 
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone.  It is told nothing of the request."""
@@ -145,6 +148,11 @@ class Api:
     def mounted(self) -> frozenset[tuple[str, str]]:
         """(method, path) of all that was mounted."""
         return frozenset(self._answers)
+
+    @property
+    def fields(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """What each path for those who sign in knows, by method and path."""
+        return dict(self._fields)
 
     def resource(self) -> Any:
         """The root resource for a Site."""
@@ -172,7 +180,7 @@ class Api:
         while self._running:
             await DeferredList(list(self._running))
 
-    async def _signed(self, who: Who, route: Route, call: Call) -> Reply:
+    async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
         """Where it comes from is asked first: a page of another site shall not bring about failures and bans either."""
         if call.foreign:
             return refused(403, FOREIGN)
@@ -187,7 +195,7 @@ class Api:
         call.account = outcome.account.username
         if who is Who.PASSWORD and outcome.source != "password":
             return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
-        return await route(Caller(outcome), _form(call))
+        return await route(Caller(outcome), _form(call, fields))
 
     def _mount(self, method: str, path: str, answer: Answer) -> None:
         assert (method, path) not in self._answers
@@ -263,17 +271,20 @@ FOREIGN = "a page of another site made this browser send the request; it is refu
 _NO_FIELDS = Form()
 
 
-def _form(call: Call) -> Form:
+def _form(call: Call, fields: Sequence[str]) -> Form:
     """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
 
     Dropped silently they would act on another account than the one that was meant.
     """
     query = from_urlencoded(call.query) if call.query else _NO_FIELDS
     if call.method == "GET":
+        refuse_slips(query, fields)
         return Form({**query, **call.variables}) if call.variables else query
     if query:
         raise FormError({name: ["Send this field in the body of the request."] for name in query})
-    return read_body(call.content_type, call.body)
+    form = read_body(call.content_type, call.body)
+    require_known(form, fields)
+    return form
 
 
 def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:

@@ -45,6 +45,8 @@ REFUSED: dict[str, tuple[Refusal, int, str, str | None]] = {
     ),
 }
 
+FIELDS = ("label", "username")
+
 
 class RoutingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
@@ -52,9 +54,9 @@ class RoutingTestCase(SynchronousTestCase):
         self.api = Api(self.world.door, random=lambda size: b"\x0f" * size)
         self.got: list[tuple[int, dict[str, str]]] = []
         self.outcome: Reply | Exception | Deferred[Reply] = Reply({"ok": True})
-        self.api.route("GET", "/api/thing/", Who.ANY, self.thing)
-        self.api.route("POST", "/api/thing/", Who.ANY, self.thing)
-        self.api.route("POST", "/api/secret/", Who.PASSWORD, self.thing)
+        self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
+        self.api.route("POST", "/api/thing/", Who.ANY, self.thing, FIELDS)
+        self.api.route("POST", "/api/secret/", Who.PASSWORD, self.thing, ())
         self.world.site.api, self.world.site.resource = self.api, self.api.resource()
 
     async def thing(self, caller: Caller, form: Form) -> Reply:
@@ -197,7 +199,7 @@ class PathTests(RoutingTestCase):
     def test_a_route_cannot_be_mounted_twice(self) -> None:
         """The second would never be asked."""
         with self.assertRaises(AssertionError):
-            self.api.route("GET", "/api/thing/", Who.ANY, self.thing)
+            self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
 
 
 class FormTests(RoutingTestCase):
