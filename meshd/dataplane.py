@@ -25,6 +25,7 @@ from meshd.proxy.relay import Relay
 from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
 from meshd.resolver import Resolver
+from meshd.seldom import Seldom
 from meshd.topology import Topology
 from meshd.usage.ledger import Ledger
 
@@ -66,6 +67,7 @@ def data_plane(
         pools=Pools(topology),
         note_exit=note_exit,
         instance=f"{secrets.token_hex(4)}-",
+        seldom=Seldom(reactor.seconds),
     )
     return plane
 

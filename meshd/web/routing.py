@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, Protocol
@@ -25,16 +25,17 @@ from meshd.accounts.errors import AccountError, Invalid
 from meshd.accounts.ownership import ActorId, ByToken
 from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
+from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
-from meshd.web.bodies import read_body
-from meshd.web.forms import Form, FormError, from_urlencoded, refuse_slips, require_known
-from meshd.web.origin import Source, is_foreign
+from meshd.web.call import Call, form_of, read_call
+from meshd.web.forms import Form, FormError
 from meshd.web.replies import (
     BUSY_PAUSE,
     EVERY_ANSWER,
     PAUSES,
     Reply,
     fields_of,
+    foreign,
     internal_error,
     not_admitted,
     refused,
@@ -80,26 +81,6 @@ class Caller:
         return ByToken(self.id) if self.admission.source == "token" else self.id
 
 
-@dataclass(slots=True)
-class Call:
-    """A request, as much of it as decides its answer."""
-
-    method: str
-    path: str
-    peer: str
-    """The address of the client; "" where it has none, as on a unix socket."""
-    authorization: bytes | None = None
-    query: bytes = b""
-    content_type: bytes | None = None
-    body: bytes = b""
-    account: str = ""
-    """The username, once it is known; for the access log."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """The parts of the path that are no part of its name."""
-    foreign: bool = False
-    """Whether a page of another site made a browser send it."""
-
-
 Route = Callable[[Caller, Form], Awaitable[Reply]]
 OpenRoute = Callable[[], Awaitable[Reply]]
 Answer = Callable[[Call], Awaitable[Reply]]
@@ -114,11 +95,13 @@ class Api:
         self,
         auth: SignsIn,
         *,
+        seldom: Seldom,
         available: Callable[[], bool] = lambda: True,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """available: whether the store answered when it was asked last."""
         self._auth = auth
+        self.seldom = seldom
         self._available = available
         self._random = random
         self._running: set[Deferred[None]] = set()
@@ -183,7 +166,7 @@ class Api:
     async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
         """Where it comes from is asked first: a page of another site shall not bring about failures and bans either."""
         if call.foreign:
-            return refused(403, FOREIGN)
+            return foreign()
         if not self._available():  # some callers and answers are remembered, and no change could be made
             return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
@@ -195,7 +178,7 @@ class Api:
         call.account = outcome.account.username
         if who is Who.PASSWORD and outcome.source != "password":
             return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
-        return await route(Caller(outcome), _form(call, fields))
+        return await route(Caller(outcome), form_of(call, fields))
 
     def _mount(self, method: str, path: str, answer: Answer) -> None:
         assert (method, path) not in self._answers
@@ -203,7 +186,7 @@ class Api:
         self._answers[method, path] = answer
 
         def begin(request: Any, **variables: str) -> Deferred[None]:
-            return self._begin(_call(request, method, variables), path, request)
+            return self._begin(read_call(request, method, variables), path, request)
 
         def endpoint(request: Any, **variables: str) -> Deferred[None]:
             """Klein cancels what it is given when the client goes, and must not cancel the work."""
@@ -246,7 +229,7 @@ class Api:
 
     def _lost(self, failure: Failure, call: Call, channel: Any) -> None:
         """Better no connection than one that waits for ever, or has half an answer."""
-        log.failure("the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
+        self.seldom.failure(log, "the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
         channel.cut()
 
     def _unrouted(self, request: Any, failure: Failure) -> bytes:
@@ -262,58 +245,16 @@ class Api:
 
     def _reported(self, method: str, path: str, failure: Failure) -> Reply:
         id_ = self._random(8).hex()
-        log.failure("internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path)
+        self.seldom.failure(
+            log, "internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path
+        )
         return internal_error(id_)
-
-
-FOREIGN = "a page of another site made this browser send the request; it is refused"
-
-_NO_FIELDS = Form()
-
-
-def _form(call: Call, fields: Sequence[str]) -> Form:
-    """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
-
-    Dropped silently they would act on another account than the one that was meant.
-    """
-    query = from_urlencoded(call.query) if call.query else _NO_FIELDS
-    if call.method == "GET":
-        refuse_slips(query, fields)
-        return Form({**query, **call.variables}) if call.variables else query
-    if query:
-        raise FormError({name: ["Send this field in the body of the request."] for name in query})
-    form = read_body(call.content_type, call.body)
-    require_known(form, fields)
-    return form
-
-
-def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
-    """method is the route's: GET for a HEAD."""
-    return Call(
-        method=method,
-        path=request.path.decode("latin-1"),
-        peer=request.peer,
-        authorization=request.getHeader(b"authorization"),
-        query=request.uri.partition(b"?")[2],
-        content_type=request.getHeader(b"content-type"),
-        body=request.content.read(),
-        variables=variables,
-        foreign=_foreign(request, reads=method == "GET"),
-    )
-
-
-def _foreign(request: Any, *, reads: bool) -> bool:
-    field = request.getHeader
-    site, origin = field(b"sec-fetch-site"), field(b"origin")
-    if site is None and origin is None:  # no browser's, as nearly all are
-        return False
-    followed = (field(b"sec-fetch-mode"), field(b"sec-fetch-dest")) == (b"navigate", b"document")
-    return is_foreign(Source(site, origin, field(b"host"), followed, request.isSecure()), reads=reads)
 
 
 def _written(reply: Reply, request: Any) -> bytes:
     """Set all but the body on a request that Klein finishes, and return the body."""
     content = reply.content()
+    request.note = reply.note
     request.setResponseCode(reply.status)
     for name, value in EVERY_ANSWER:
         request.responseHeaders.setRawHeaders(name, [value])
