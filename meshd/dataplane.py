@@ -27,6 +27,7 @@ from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
 from meshd.proxy.windows import largest_receive_buffer, receive_buffer
 from meshd.resolver import Resolver
+from meshd.seldom import Seldom
 from meshd.topology import Limits, Topology
 from meshd.usage.ledger import Ledger
 
@@ -72,6 +73,7 @@ def data_plane(
         pools=Pools(topology),
         note_exit=note_exit,
         instance=f"{secrets.token_hex(4)}-",
+        seldom=Seldom(reactor.seconds),
     )
     return plane
 

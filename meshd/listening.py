@@ -19,13 +19,15 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.tcp import Port
 from twisted.internet.unix import Port as UnixPort
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
+from zope.interface import implementer
 
 from meshd.config.network import tcp_argument
 from meshd.proxy.bridge import BridgeFactory
 from meshd.proxy.destination import OwnListeners
 from meshd.proxy.factory import Acceptor
 from meshd.proxy.plane import DataPlane
+from meshd.seldom import Seldom
 
 BACKLOG = 4096
 """Connections that wait for their accept; Twisted's 50 are lost in the first burst."""
@@ -63,7 +65,21 @@ async def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> ILis
         raise ListenError(f"cannot listen on {endpoint}: {_reason(error.socketError)}") from error
     except _MALFORMED as error:
         raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
+    few = _FewLines(Seldom(reactor.seconds))
+    port._logger = Logger(namespace=__name__, observer=few)  # type: ignore[attr-defined]  # it has no public name
     return port
+
+
+@implementer(ILogObserver)
+class _FewLines:
+    """Twisted says a line or three for each client that there is no descriptor for; one a minute says as much."""
+
+    def __init__(self, seldom: Seldom) -> None:
+        self._seldom = seldom
+
+    def __call__(self, event: LogEvent) -> None:
+        if self._seldom.due(event.get("log_format")) is not None:
+            globalLogPublisher(event)
 
 
 def probe(endpoints: Iterable[str]) -> None:

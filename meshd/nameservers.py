@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterator, Sequence
+from secrets import randbelow
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError, maybeDeferred
-from twisted.internet.endpoints import HostnameEndpoint, connectProtocol
-from twisted.internet.error import CannotListenError, ConnectError
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectError
+from twisted.internet.protocol import Factory
 from twisted.names import dns
 
+from meshd.datagrams import Datagrams
 from meshd.lookup import Answer, ResolveError, interleave
 
 MOST_ALIASES = 8
@@ -95,7 +98,7 @@ class ServerLookup:
         for server in self._turns(tries):
             try:
                 message = await self._exchange(server, question, limit / tries)
-            except (TimeoutError, OSError, ConnectError, CannotListenError):
+            except (TimeoutError, OSError, ConnectError):
                 continue
             if message.rCode == dns.ENAME:
                 raise ResolveError("dns_error", "no such name")
@@ -117,18 +120,28 @@ class ServerLookup:
         return message
 
     async def _by_udp(self, server: Server, question: Any, limit: float) -> Any:
-        protocol = dns.DNSDatagramProtocol(Listener(), self._reactor)
-        port = self._reactor.listenUDP(0, protocol, interface="::" if ":" in server[0] else "")
+        asked = dns.Message(randbelow(2**16), recDes=1)
+        asked.queries = [question]
+        answer: Deferred[Any] = Deferred()
+
+        def received(data: bytes) -> None:
+            message = _answer(data, asked.id)
+            if message is not None and not answer.called:
+                answer.callback(message)
+
+        datagrams = Datagrams(self._reactor, server, received)
         try:
-            return await protocol.query(server, [question], limit)
+            datagrams.send(asked.toStr())
+            return await answer.addTimeout(limit, self._reactor)
         finally:
-            _drop_timers(protocol)
-            await maybeDeferred(port.stopListening)
+            datagrams.close()
 
     async def _by_tcp(self, server: Server, question: Any, limit: float) -> Any:
         listener = Listener()
         endpoint = HostnameEndpoint(self._reactor, *server, timeout=limit)
-        protocol = await connectProtocol(endpoint, dns.DNSProtocol(listener, self._reactor))
+        factory = Factory.forProtocol(lambda: dns.DNSProtocol(listener, self._reactor))
+        factory.noisy = False
+        protocol: Any = await endpoint.connect(factory)
         try:
             return await protocol.query([question], limit)
         finally:
@@ -181,6 +194,16 @@ class Listener:
 
     def messageReceived(self, message: Any, protocol: Any, address: Any = None) -> None:
         """An answer to a question that nobody asked, or asks any more."""
+
+
+def _answer(data: bytes, id_: int) -> Any:
+    """The message that a datagram is; None where it is none, or no answer to the question of that id."""
+    message = dns.Message()
+    try:
+        message.fromStr(data)
+    except Exception:  # whatever twisted.names stumbles over
+        return None
+    return message if message.answer and message.id == id_ else None
 
 
 def _text(packed: bytes) -> str:

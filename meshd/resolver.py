@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from meshd.http1.target import LOOPBACK, NUMBER
 from meshd.lookup import GetAddrInfo, Lookup, ResolveError, ThreadLookup
 from meshd.nameservers import Server, ServerLookup
+from meshd.seldom import Seldom
 
 __all__ = ["ResolveError", "Resolved", "Resolver"]
 
@@ -64,6 +65,7 @@ class Resolver:
         """`servers` are addresses with ports ("127.0.0.1:53", "[::1]:53"); none means the system's own resolver."""
         self._clock = reactor if clock is None else clock
         self._seconds: Callable[[], float] = self._clock.seconds
+        self._seldom = Seldom(self._seconds)
         self._timeout = timeout
         self._ttl = (ttl_min, ttl_max)
         self._size = size
@@ -145,7 +147,7 @@ class Resolver:
         except ResolveError as error:
             entry = self._fail(host, error)
         except Exception:
-            _log.failure("looking up {host} failed", host=host)
+            self._seldom.failure(_log, "looking up {host} failed", host=host)
             entry = self._fail(host, ResolveError("dns_error", "the look-up failed"))
         _land(self._flights.pop(host, set()), entry)
 

@@ -12,6 +12,7 @@ from dataclasses import fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
+from twisted.internet.task import Clock
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -48,7 +49,7 @@ OTHER_HOSTS = re.compile(
 
 MACHINE_PATH = re.compile(r"(?<![\w.$\"'{}/-])/(?:work|root|home/\w+|Users)/")
 
-LOGGED = re.compile(r"""\.(?:log\.)?(?:warn|error|critical|failure)\(\s*f?["'](?P<text>[^"']+)""")
+LOGGED = re.compile(r"""\.(?:log\.)?(?:warn|error|critical|failure|say)\(\s*(?:[\w.]+,\s*)?f?["'](?P<text>[^"']+)""")
 
 
 def doc(name: str) -> str:
@@ -184,7 +185,7 @@ class ReferenceTests(SynchronousTestCase):
 
         hasher = PasswordHasher(None)
         api = build_api(
-            None,  # type: ignore[arg-type]
+            Clock(),
             auth=None,  # type: ignore[arg-type]
             accounts=None,  # type: ignore[arg-type]
             hasher=hasher,
@@ -252,7 +253,9 @@ class PageTests(SynchronousTestCase):
     def test_the_decisions_are_numbered_and_short(self) -> None:
         """Each is context, decision, consequences, in forty lines."""
         found = sorted((DOCS / "decisions").glob("*.md"))
-        for number, page in enumerate(found, 1):
+        numbers = [int(page.name.partition("-")[0]) for page in found]
+        self.assertEqual(len(set(numbers)), len(numbers))
+        for number, page in zip(numbers, found, strict=True):
             text = page.read_text()
             self.assertTrue(page.name.startswith(f"{number:04}-"), page)
             self.assertTrue(text.startswith(f"# {number}. "), page)

@@ -46,7 +46,7 @@ def add_to(top: Verbs) -> None:
     verbs.verb("deactivate", deactivate, "refuse an account and its sub-accounts").add_argument("name")
     parser = verbs.verb("delete", delete, "remove an account, its sub-accounts and all that is theirs")
     parser.add_argument("name")
-    parser.add_argument("--yes", action="store_true", help="do not ask on a terminal")
+    parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask on")
     transfer.add_to(verbs)
 
 
@@ -217,16 +217,19 @@ def deactivate(context: Context, args: Namespace) -> None:
 
 def delete(context: Context, args: Namespace) -> None:
     name, children = context.run(_family, args.name)
-    if context.input.isatty() and not args.yes and not _confirmed(context, name, len(children)):
-        raise Refused("nothing was deleted")
+    if not args.yes:
+        _confirm(context, name, len(children))
     context.run(subaccounts.delete, context.operator, args.name, now=context.now())
     shown = {"deleted": name, "sub_accounts": len(children)}
     context.show(shown, {"deleted": name, "sub-accounts": len(children)})
 
 
-def _confirmed(context: Context, name: str, children: int) -> bool:
-    context.err.write(
-        f"Delete {name} with {counted(children, 'sub-account')} and their usage, for good? Type its name: "
-    )
+def _confirm(context: Context, name: str, children: int) -> None:
+    """Refused unless its name is typed."""
+    what = f"{name} with {counted(children, 'sub-account')} and their usage, for good"
+    if not context.input.isatty():
+        raise Refused(f"there is no terminal to ask on: say --yes to delete {what}")
+    context.err.write(f"Delete {what}? Type its name: ")
     context.err.flush()
-    return context.input.readline().strip().lower() == name.lower()
+    if context.input.readline().strip().lower() != name.lower():
+        raise Refused("nothing was deleted")

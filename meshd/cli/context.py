@@ -9,6 +9,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
@@ -45,7 +46,8 @@ class Context:
 
     @property
     def input(self) -> TextIO:
-        return sys.stdin
+        """Empty where there is none at all, as after `<&-`."""
+        return sys.stdin or StringIO()
 
     @cached_property
     def config(self) -> Config:

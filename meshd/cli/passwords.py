@@ -14,6 +14,7 @@ from meshd.accounts import validate
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.cli.errors import Refused
+from meshd.cli.standardinput import may_hold
 
 ATTEMPTS = 3
 
@@ -35,16 +36,31 @@ def add_to(parser: ArgumentParser) -> None:
 
 
 def chosen(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpass.getpass) -> ChosenPassword:
-    """The password by the way that args name, else a prompt, else, without a terminal, a generated one.  Refused."""
+    """The password by the way that args name, else a prompt, else, where no input can hold one, a generated one.
+
+    Refused where something is piped in and nobody said what it is.
+    """
     if args.no_password:
         return ChosenPassword("")
     if args.password_stdin:
         return ChosenPassword(hashed(_first_line(stdin)))
-    text = "" if args.generate or not stdin.isatty() else _prompted(prompt)
+    text = "" if args.generate else _typed(stdin, prompt)
     if text:
         return ChosenPassword(hashed(text))
     text = new_password()
     return ChosenPassword(hash_now(text), text)
+
+
+def _typed(stdin: TextIO, prompt: Callable[[str], str]) -> str:
+    """ "" to have one made."""
+    if stdin.isatty():
+        return _prompted(prompt)
+    if may_hold(stdin):
+        raise Refused(
+            "standard input is no terminal and may hold a password: say --password-stdin to take its first line, "
+            "--generate to have one made, or --no-password"
+        )
+    return ""
 
 
 def hashed(text: str) -> str:

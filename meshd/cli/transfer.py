@@ -128,6 +128,8 @@ def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
 @contextmanager
 def _opened(name: str) -> Iterator[TextIO]:
     """The file's text, a byte order mark left out.  Refused."""
+    if name == "-" and sys.stdin is None:
+        raise Refused("-: there is no standard input")
     try:
         source: Any = sys.stdin.fileno() if name == "-" else name
         with open(source, encoding="utf-8-sig", newline="", closefd=name != "-") as lines:

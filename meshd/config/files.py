@@ -31,10 +31,23 @@ def _check(config: Config) -> None:
         raise _wrong(config, "data_dir", config.data_dir, "is not a folder")
     if config.speaks_tls:
         _check_pair(config)
-    if config.file is not None and config.origins["store.url"].startswith("file ") and _has_password(config):
-        _check_private(config, "store.url", config.file, "holds a password and")
+    if _has_password(config):
+        _check_password(config)
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
+
+
+def _check_password(config: Config) -> None:
+    """Of the store, where others could read it: in a file that is open to them, or in the list of processes."""
+    origin = config.origins["store.url"]
+    if origin.startswith("flag "):
+        raise ConfigError(
+            f"{origin}: it holds a password, which everybody on this machine can read in the list of processes; put "
+            "the URL into the environment (MESHD_STORE_URL) or a settings file (store.url), or leave the password out "
+            "of it and name a file that has it (PGPASSFILE)"
+        )
+    if config.file is not None and origin.startswith("file "):
+        _check_private(config, "store.url", config.file, "holds a password and")
 
 
 def _check_pair(config: Config) -> None:

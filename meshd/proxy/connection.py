@@ -131,7 +131,7 @@ class ClientConnection(MeteredConnection):
             return await self._refuse(stop.refusal, request)
         except Exception:
             record = self.record = self.record or self._new_record()
-            log.failure("exchange {id} failed", id=record.id)
+            self._plane.seldom.failure(log, "exchange {id} failed", id=record.id)
             return await self._refuse(Refusal("internal", f"id {record.id}"), request)
 
     def _new_record(self) -> Record:
@@ -413,7 +413,7 @@ class ClientConnection(MeteredConnection):
         """The task's end, whatever it was."""
         plane = self._plane
         if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
-            log.error("connection ended by {error}", error=type(error).__name__)
+            plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
         self.place.leave()
         self.speech = None  # it knows us, and a tunnel must not wait for a collection to be without either
         plane.wheel.disarm(self)

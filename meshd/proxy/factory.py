@@ -19,6 +19,7 @@ from meshd.proxy.poll import IN
 from meshd.proxy.socks5 import VERSION
 from meshd.proxy.windows import NOTSENT_LOWAT, UNPROVEN
 from meshd.proxy.wire import Wire
+from meshd.seldom import Seldom
 
 INHERITED = (
     (socket.IPPROTO_TCP, NOTSENT_LOWAT, UNPROVEN),
@@ -39,9 +40,6 @@ DEFER = 1
 PAUSE = 0.5
 """Seconds without accepting after the process ran out of descriptors."""
 
-REPORT = 60.0
-"""Seconds between two lines about one shortage."""
-
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -57,7 +55,7 @@ class Acceptor:
         self._listener = listener
         self.proxy = proxy
         self._pause: Any = None
-        self._reported = -REPORT
+        self._seldom = Seldom(clock.seconds)
         listener.setblocking(False)
         if listener.family != socket.AF_UNIX:
             for level, option, value in INHERITED:
@@ -101,7 +99,7 @@ class Acceptor:
 
     def _turn_away(self, client: int) -> None:
         """Full: say so in one write to who can read it, and hold on to nothing."""
-        self._report("full: clients are turned away")
+        self._seldom.say(self.log.warn, "proxy {proxy} is full: clients are turned away", proxy=self.proxy)
         answer = replies.refusal(Refusal("overloaded", retry_after=1), self._plane.request_id(), keep=False)
         try:
             if speaks_http(_come(client)):
@@ -113,7 +111,7 @@ class Acceptor:
 
     def _exhausted(self) -> None:
         """No descriptor to accept with: the listener would wake us for ever, so let it rest."""
-        self._report("out of descriptors: accepting is paused")
+        self._seldom.say(self.log.warn, "proxy {proxy} is out of descriptors: accepting is paused", proxy=self.proxy)
         if self._pause is None:
             self._plane.poller.pause(self._listener.fileno())
             self._pause = self._clock.callLater(PAUSE, self._go_on)
@@ -121,12 +119,6 @@ class Acceptor:
     def _go_on(self) -> None:
         self._pause = None
         self._plane.poller.resume(self._listener.fileno())
-
-    def _report(self, what: str) -> None:
-        now = self._clock.seconds()
-        if now - self._reported >= REPORT:
-            self._reported = now
-            self.log.warn("proxy {proxy} is {what}", proxy=self.proxy, what=what)
 
 
 def _come(client: int) -> bytes:

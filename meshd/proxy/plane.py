@@ -17,6 +17,7 @@ from meshd.proxy.pool import Pools
 from meshd.proxy.relay import Relay
 from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
+from meshd.seldom import Seldom
 from meshd.topology import Topology
 from meshd.usage.ledger import Ledger
 
@@ -53,6 +54,8 @@ class DataPlane:
     """Hears of an exit that begins to rest, and of one that is back."""
     instance: str
     """What request ids of this process begin with."""
+    seldom: Seldom
+    """What clients can make us say again and again."""
     connections: set[Served] = field(default_factory=set)
     """Clients that are being served; tunnels leave it for the ledger's open meters."""
     draining: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth.passwords import Hasher
+from meshd.seldom import Seldom
 from meshd.tls import ReloadableTLS
 from meshd.topology import Topology
 from meshd.web.api.allowlists import AllowlistRoutes
@@ -41,14 +42,15 @@ def build_api(
     random: Callable[[int], bytes] = os.urandom,
 ) -> Api:
     """Every path, mounted."""
-    api = Api(auth, available=available, random=random)
+    seldom = Seldom(reactor.seconds)
+    api = Api(auth, seldom=seldom, available=available, random=random)
     services = Services(accounts, topology, now)
     TokenRoutes(services, random).mount(api)
     ProxyRoutes(services, countries).mount(api)
     AllowlistRoutes(services).mount(api)
     SubAccountRoutes(services, hasher.hash).mount(api)
     HistoryRoutes(services).mount(api)
-    HealthRoutes(reactor, ready).mount(api)
+    HealthRoutes(reactor, ready, seldom).mount(api)
     DocumentRoutes().mount(api)
     return api
 
@@ -84,7 +86,7 @@ def build_site(
         random=random,
     )
     limits = topology().limits
-    gate = Gate(limits.unauthenticated_per_address, limits.unauthenticated)
+    gate = Gate(limits.unauthenticated_per_address, limits.unauthenticated, api.seldom)
     return ApiSite(api, reactor, bounds=lambda: Bounds.of(topology()), gate=gate, requests=requests)
 
 

@@ -30,7 +30,8 @@ LINGER = 2.0
 GRACE = 5.0
 """Seconds for the last bytes to leave, then the connection is cut."""
 
-_SINGLE = (b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding")
+_ONCE = b"host authorization content-type content-length transfer-encoding origin sec-fetch-site"
+_SINGLE = frozenset(_ONCE.split())
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
 _TARGET = re.compile(rb"[\x21-\x7e]+\Z")
 _ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)

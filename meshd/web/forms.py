@@ -11,6 +11,7 @@ from calendar import timegm
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from difflib import get_close_matches
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +24,11 @@ WHOLE = "__all__"
 """The name under which a complaint stands that is about no single field, as in Django."""
 
 REQUIRED = "This field is required."
+
+_NEAR = 0.65
+"""How like a known name a slip of it is, by difflib: `user` is one of `username`, `count` none of `until`."""
+_LONGEST_SLIP = 64
+"""Characters; longer ones are compared with nothing, which would take a while."""
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2})?\Z", re.ASCII)
 
@@ -45,7 +51,7 @@ class FormError(Exception):
 
 
 class Form(Mapping[str, str]):
-    """Named texts, each name once, each value valid UTF-8 without NUL.  Names that nobody reads do no harm."""
+    """Named texts, each name once, each value valid UTF-8 without NUL."""
 
     __slots__ = ("_texts",)
 
@@ -187,6 +193,33 @@ def from_urlencoded(data: bytes) -> Form:
         raise too_many()
     split = (part.partition(b"=") for part in parts)
     return from_pairs((_unquoted(name), _unquoted(value)) for name, _, value in split)
+
+
+def require_known(form: Form, fields: Sequence[str]) -> None:
+    """FormError that names every field but these: one that was ignored would have been meant to do something."""
+    unknown = [name for name in form if name not in fields]
+    if unknown:
+        raise FormError({shown(name.encode()): [_no_such(name, fields)] for name in unknown})
+
+
+def refuse_slips(query: Form, fields: Sequence[str]) -> None:
+    """FormError that names what looks like a slip of one of these; whatever else an address carries is nobody's."""
+    near = {name: _near(name, fields) for name in query if name not in fields}
+    slips = {shown(name.encode()): [_no_such(name, fields)] for name, meant in near.items() if meant}
+    if slips:
+        raise FormError(slips)
+
+
+def _no_such(name: str, fields: Sequence[str]) -> str:
+    near = _near(name, fields)
+    return f"Unknown field; did you mean {near}?" if near else f"Unknown field; known are {', '.join(fields)}."
+
+
+def _near(name: str, fields: Sequence[str]) -> str:
+    """The known name that is meant, "" where none is near."""
+    if len(name) > _LONGEST_SLIP:
+        return ""
+    return next(iter(get_close_matches(name.lower().replace("-", "_"), fields, 1, _NEAR)), "")
 
 
 def _moment(text: str) -> int | None:

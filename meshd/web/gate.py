@@ -11,6 +11,7 @@ from collections import Counter
 from twisted.logger import Logger
 
 from meshd.auth.secrets import ban_address
+from meshd.seldom import Seldom
 
 log = Logger()
 
@@ -18,11 +19,11 @@ log = Logger()
 class Gate:
     """per_address and in_all bound the connections that nobody has signed in on."""
 
-    def __init__(self, per_address: int, in_all: int) -> None:
+    def __init__(self, per_address: int, in_all: int, seldom: Seldom) -> None:
         self.per_address = per_address
         self.in_all = in_all
         self._counts: Counter[str] = Counter()
-        self._shut = False
+        self._seldom = seldom
 
     def __len__(self) -> int:
         return self._counts.total()
@@ -34,24 +35,21 @@ class Gate:
 
     def admit(self, key: str) -> bool:
         """Count one more under the key, if there is room."""
-        full = len(self) >= self.in_all or (key != "" and self._counts[key] >= self.per_address)
-        self._tell(full)
-        if not full:
-            self._counts[key] += 1
-        return not full
+        if len(self) >= self.in_all:
+            self._seldom.say(log.warn, "API connections are refused: too many unauthenticated ones in all")
+            return False
+        if key != "" and self._counts[key] >= self.per_address:
+            self._seldom.say(
+                log.warn, "API connections are refused: too many unauthenticated ones from {address}", address=key
+            )
+            return False
+        self._counts[key] += 1
+        return True
 
     def release(self, key: str) -> None:
         self._counts[key] -= 1
         if self._counts[key] <= 0:
             del self._counts[key]
-
-    def _tell(self, full: bool) -> None:
-        """Once when it shuts and once when it opens: a flood must not flood the log too."""
-        if full != self._shut:
-            self._shut = full
-            log.warn("API connections refused: too many unauthenticated ones") if full else log.info(
-                "API connections accepted again"
-            )
 
 
 class Ticket:

@@ -27,6 +27,8 @@ BUSY_PAUSE = 1
 PAUSES = {503: STORE_PAUSE, 429: 1}
 """Seconds to wait after a rule of the accounts refused, by its status."""
 
+FOREIGN = "a page of another site made this browser send the request; it is refused"
+
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 EVERY_ANSWER = (
@@ -47,6 +49,8 @@ class Reply:
     status: int = 200
     fields: tuple[tuple[str, str], ...] = field(default=())
     """Beyond those that every answer has; a name may come twice."""
+    note: str = ""
+    """For the request log, where it says more than the status."""
 
     def content(self) -> bytes:
         """The bytes of the body.  Spaced as the documents print it, ASCII only."""
@@ -90,8 +94,14 @@ def unavailable(retry_after: int = STORE_PAUSE) -> Reply:
 
 
 def internal_error(id_: str) -> Reply:
-    """Our own fault.  The id stands in the log beside what happened."""
-    return refused(500, f"internal error, id {id_}")
+    """Our own fault.  The id stands in the logs, in one beside what happened."""
+    text = f"internal error, id {id_}"
+    return Reply({"detail": text}, 500, note=text)
+
+
+def foreign() -> Reply:
+    """To a browser that a page of another site made send the request."""
+    return Reply({"detail": FOREIGN}, 403, note=FOREIGN)
 
 
 def not_admitted(refusal: Refusal) -> Reply | None:

@@ -28,6 +28,8 @@ class LimitedRequest(Request):
     content: BytesIO
     account = ""
     """The username of who signed in; for the access log."""
+    note = ""
+    """What the request log says of the answer."""
     started = 0.0
     peer = ""
     """The address of the client; "" where it has none, as on a unix socket."""
@@ -69,7 +71,7 @@ class LimitedRequest(Request):
             content = b""
         if self.account:
             self.channel.signed_in()
-        self.code = reply.status
+        self.code, self.note = reply.status, reply.note
         self.sentLength = len(content)
         self.startedWriting = 1
         self.channel.write(b"%s %s%s" % (self.clientproto, head, content))
@@ -86,7 +88,7 @@ class LimitedRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """What broke outside of every route: Twisted would answer in HTML."""
-        log.failure("internal error below the routes", reason)
+        self.channel.site.api.seldom.failure(log, "internal error below the routes", reason)
         if not self.startedWriting and not self._disconnected:
             self.channel.refuse(500, "internal error")
         return reason

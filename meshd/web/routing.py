@@ -1,15 +1,16 @@
-"""The path of an API request: credentials, then the form, then five lines of a route, then bytes.
+"""The path of an API request: where it comes from, credentials, the form, then five lines of a route, then bytes.
 
-`Api.route()` is the only way to mount a path that acts on an account, and what it mounts has signed its caller in
-before the route is called; a route takes a Caller and a Form and returns a Reply, and never sees the request.  A client
+`Api.route()` is the only way to mount a path that acts on an account, and what it mounts has refused what other sites'
+pages made a browser send, and signed its caller in, before the route is called; a route takes a Caller and a Form and
+returns a Reply, and never sees the request.  A client
 that hangs up ends nothing: what was begun is finished, for nobody could tell how far it had come.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any, Protocol
@@ -24,15 +25,17 @@ from meshd.accounts.errors import AccountError, Invalid
 from meshd.accounts.ownership import ActorId, ByToken
 from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
+from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
-from meshd.web.bodies import read_body
-from meshd.web.forms import Form, FormError, from_urlencoded
+from meshd.web.call import Call, form_of, read_call
+from meshd.web.forms import Form, FormError
 from meshd.web.replies import (
     BUSY_PAUSE,
     EVERY_ANSWER,
     PAUSES,
     Reply,
     fields_of,
+    foreign,
     internal_error,
     not_admitted,
     refused,
@@ -78,24 +81,6 @@ class Caller:
         return ByToken(self.id) if self.admission.source == "token" else self.id
 
 
-@dataclass(slots=True)
-class Call:
-    """A request, as much of it as decides its answer."""
-
-    method: str
-    path: str
-    peer: str
-    """The address of the client; "" where it has none, as on a unix socket."""
-    authorization: bytes | None = None
-    query: bytes = b""
-    content_type: bytes | None = None
-    body: bytes = b""
-    account: str = ""
-    """The username, once it is known; for the access log."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """The parts of the path that are no part of its name."""
-
-
 Route = Callable[[Caller, Form], Awaitable[Reply]]
 OpenRoute = Callable[[], Awaitable[Reply]]
 Answer = Callable[[Call], Awaitable[Reply]]
@@ -110,15 +95,18 @@ class Api:
         self,
         auth: SignsIn,
         *,
+        seldom: Seldom,
         available: Callable[[], bool] = lambda: True,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """available: whether the store answered when it was asked last."""
         self._auth = auth
+        self.seldom = seldom
         self._available = available
         self._random = random
         self._running: set[Deferred[None]] = set()
         self._answers: dict[tuple[str, str], Answer] = {}
+        self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
         self.known: Known = {}
         """Paths that are known to the letter need no search, which takes longer than all else that is done here."""
         self._app = Klein()
@@ -126,12 +114,14 @@ class Api:
         self._app.handle_errors(HTTPException)(self._unrouted)
         self._app.handle_errors(Exception)(self._broken)
 
-    def route(self, method: str, path: str, who: Who, route: Route) -> None:
+    def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str]) -> None:
         """Mount a path for those who sign in.  With and without its trailing slash; HEAD comes with GET.
 
-        A part in braces, as in `/api/geoips/{proxy}/`, is any segment, and reaches the route as a field of its form.
+        fields: all that its form knows; no other reaches the route.  A part of the path in braces, as in
+        `/api/geoips/{proxy}/`, is any segment, and reaches the route as a field of its form.
         """
-        self._mount(method, path, partial(self._signed, who, route))
+        self._fields[method, path] = tuple(fields)
+        self._mount(method, path, partial(self._signed, who, route, fields))
 
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone.  It is told nothing of the request."""
@@ -141,6 +131,11 @@ class Api:
     def mounted(self) -> frozenset[tuple[str, str]]:
         """(method, path) of all that was mounted."""
         return frozenset(self._answers)
+
+    @property
+    def fields(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """What each path for those who sign in knows, by method and path."""
+        return dict(self._fields)
 
     def resource(self) -> Any:
         """The root resource for a Site."""
@@ -168,7 +163,10 @@ class Api:
         while self._running:
             await DeferredList(list(self._running))
 
-    async def _signed(self, who: Who, route: Route, call: Call) -> Reply:
+    async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
+        """Where it comes from is asked first: a page of another site shall not bring about failures and bans either."""
+        if call.foreign:
+            return foreign()
         if not self._available():  # some callers and answers are remembered, and no change could be made
             return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
@@ -180,7 +178,7 @@ class Api:
         call.account = outcome.account.username
         if who is Who.PASSWORD and outcome.source != "password":
             return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
-        return await route(Caller(outcome), _form(call))
+        return await route(Caller(outcome), form_of(call, fields))
 
     def _mount(self, method: str, path: str, answer: Answer) -> None:
         assert (method, path) not in self._answers
@@ -188,7 +186,7 @@ class Api:
         self._answers[method, path] = answer
 
         def begin(request: Any, **variables: str) -> Deferred[None]:
-            return self._begin(_call(request, method, variables), path, request)
+            return self._begin(read_call(request, method, variables), path, request)
 
         def endpoint(request: Any, **variables: str) -> Deferred[None]:
             """Klein cancels what it is given when the client goes, and must not cancel the work."""
@@ -231,7 +229,7 @@ class Api:
 
     def _lost(self, failure: Failure, call: Call, channel: Any) -> None:
         """Better no connection than one that waits for ever, or has half an answer."""
-        log.failure("the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
+        self.seldom.failure(log, "the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
         channel.cut()
 
     def _unrouted(self, request: Any, failure: Failure) -> bytes:
@@ -247,43 +245,16 @@ class Api:
 
     def _reported(self, method: str, path: str, failure: Failure) -> Reply:
         id_ = self._random(8).hex()
-        log.failure("internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path)
+        self.seldom.failure(
+            log, "internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path
+        )
         return internal_error(id_)
-
-
-_NO_FIELDS = Form()
-
-
-def _form(call: Call) -> Form:
-    """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
-
-    Dropped silently they would act on another account than the one that was meant.
-    """
-    query = from_urlencoded(call.query) if call.query else _NO_FIELDS
-    if call.method == "GET":
-        return Form({**query, **call.variables}) if call.variables else query
-    if query:
-        raise FormError({name: ["Send this field in the body of the request."] for name in query})
-    return read_body(call.content_type, call.body)
-
-
-def _call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
-    """method is the route's: GET for a HEAD."""
-    return Call(
-        method=method,
-        path=request.path.decode("latin-1"),
-        peer=request.peer,
-        authorization=request.getHeader(b"authorization"),
-        query=request.uri.partition(b"?")[2],
-        content_type=request.getHeader(b"content-type"),
-        body=request.content.read(),
-        variables=variables,
-    )
 
 
 def _written(reply: Reply, request: Any) -> bytes:
     """Set all but the body on a request that Klein finishes, and return the body."""
     content = reply.content()
+    request.note = reply.note
     request.setResponseCode(reply.status)
     for name, value in EVERY_ANSWER:
         request.responseHeaders.setRawHeaders(name, [value])

@@ -85,7 +85,7 @@ class ApiSite(Site):
                 request.account,
                 request.sentLength,
                 self.reactor.seconds() - request.started,
-                detail,
+                detail or request.note,
             )
         )
 

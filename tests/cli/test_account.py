@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import io
 import os
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
 from meshd.accounts.holders import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
+from meshd.cli.main import main
 from meshd.store.statements import accounts
 from meshd.topology import PLANS
 from tests.cli.support import CommandCase, Result, Terminal, named
@@ -57,6 +61,27 @@ class CreateTests(CommandCase):
                 assert account is not None
                 self.assertTrue(passwords._verify_now(account.password_hash, password))
 
+    def test_a_piped_password_is_not_passed_over(self) -> None:
+        """Another one was made and printed, and the customer told the wrong one."""
+        told = (
+            "standard input is no terminal and may hold a password: say --password-stdin to take its first line, "
+            "--generate to have one made, or --no-password"
+        )
+        self.refused(told, "account", "create", "alice", stdin="correct horse\n")
+        self.assertEqual([], self.done("account", "list", "--json").json)
+        self.customer("bob")
+        self.refused(told, "account", "passwd", "bob", stdin="correct horse\n")
+        self.assertIn("password", self.done("account", "passwd", "bob", "--generate", stdin="x").facts)
+
+    def test_without_any_standard_input(self) -> None:
+        """As after `<&-`: a password is made, and nothing is deleted."""
+        out, codes = io.StringIO(), []
+        with mock.patch.object(sys, "stdin", None), redirect_stdout(out), redirect_stderr(io.StringIO()):
+            for words in (("create", "alice"), ("delete", "alice"), ("import", "-")):
+                with self.environment():
+                    codes.append(main(["--data-dir", self.data_dir, "account", *words]))
+        self.assertEqual(([0, 1, 1], 1), (codes, out.getvalue().count("password")))
+
     def test_bad_passwords(self) -> None:
         """Empty or too long ones are refused and nothing is made; the text does not show them."""
         for text in ("", "\n", "x" * 129 + "\n"):
@@ -73,7 +98,7 @@ class CreateTests(CommandCase):
         """On a terminal the password is typed twice alike; nothing typed means one is made."""
         result = self.prompted("one", "other", "s3cret", "s3cret")
         self.assertEqual((0, False), (result.code, "password" in result.out))
-        self.done("account", "delete", "alice")
+        self.done("account", "delete", "alice", "--yes")
         self.assertIn("password", self.prompted("").facts)
 
     def test_prompt_given_up(self) -> None:
@@ -255,12 +280,18 @@ class ChangeTests(CommandCase):
         self.refused("there is no account named 'nobody'", "account", "activate", "nobody")
 
     def test_delete(self) -> None:
-        """The family goes; a script is not asked."""
-        self.assertEqual(
-            {"deleted": "alice", "sub_accounts": 1}, self.done("account", "delete", "ALICE", "--json").json
-        )
+        """The family goes."""
+        deleted = self.done("account", "delete", "ALICE", "--yes", "--json").json
+        self.assertEqual({"deleted": "alice", "sub_accounts": 1}, deleted)
         self.assertEqual([], self.done("account", "list", "--json").json)
         self.refused("there is no account named 'alice'", "account", "delete", "alice")
+
+    def test_delete_without_a_terminal(self) -> None:
+        """Nobody is there to be asked, and what is piped in is no answer: only --yes is."""
+        told = "there is no terminal to ask on: say --yes to delete alice with 1 sub-account and their usage, for good"
+        for stdin in ("", "alice\n", "y\n"):
+            self.refused(told, "account", "delete", "alice", stdin=stdin)
+        self.assertEqual(2, len(self.done("account", "list", "--json").json))
 
     def test_delete_on_a_terminal(self) -> None:
         """It asks for the name, unless it was told not to."""
@@ -275,7 +306,7 @@ class ChangeTests(CommandCase):
         """It can be neither deactivated, deleted nor given another role."""
         self.store().run(bootstrap, hash_now("x"), plans=PLANS, proxies=["local"], now=1)
         self.refused("username: The root account cannot be deactivated.", "account", "deactivate", "admin")
-        self.refused("username: The root account cannot be deleted.", "account", "delete", "admin")
+        self.refused("username: The root account cannot be deleted.", "account", "delete", "admin", "--yes")
         self.refused("role: The root account keeps its role.", "account", "set", "admin", "--role", "customer")
         self.done("account", "passwd", "admin", "--password-stdin", stdin="new\n")
 

@@ -337,6 +337,6 @@ class ExportTests(TransferCase):
 
     def test_empty(self) -> None:
         """A header without rows, an empty array."""
-        self.done("account", "delete", "alice")
+        self.done("account", "delete", "alice", "--yes")
         self.assertEqual(1, len(self.done("account", "export").out.splitlines()))
         self.assertEqual([], self.done("account", "export", "--json").json)

@@ -105,6 +105,26 @@ class OtherFileTests(ConfigTestCase):
                 self.assertIn("open.toml holds a password and is open to others (mode 0644)", refusal)
                 self.assertTrue(refusal.startswith("open.toml line 2: store.url: "), refusal)
 
+    def test_a_password_on_the_command_line_is_refused(self) -> None:
+        """Everybody on the machine reads it there; what to do is said, and the password is not said again."""
+        for url in (
+            "postgresql://u:s3cret@h/d",
+            "postgres://u:s3c@ret@h/d",
+            "postgresql://u:s3cret%20@[::1]:5432/d",
+            "postgresql:///d?user=u&password=s3cret",
+            "postgresql:///d?pass%77ord=s3cret",
+            "postgresql://u@h/d?sslkey=k&sslpassword=s3cret",
+        ):
+            for environ in ({}, {"MESHD_STORE_URL": url}):
+                refusal = self.refusal(None, {"store": url}, environ)
+                self.assertTrue(refusal.startswith("flag --store: it holds a password"), refusal)
+                self.assertNotIn("s3c", refusal)
+                for way in ("MESHD_STORE_URL", "settings file", "PGPASSFILE"):
+                    self.assertIn(way, refusal)
+            self.assertEqual(self.load(None, {}, {"MESHD_STORE_URL": url}).store_url, url)
+        for url in ("postgresql://u@h/d", "postgresql://u:@h/d", "postgresql:///d?passfile=/f"):
+            self.assertEqual(self.load(None, {"store": url}).store_url, url)
+
     def test_so_must_one_with_an_upstream_proxys_password(self) -> None:
         """In either of its places."""
         for text in (

@@ -273,5 +273,6 @@ class ShowTests(ConfigTestCase):
             "postgresql://u@h/d": "postgresql://u@h/d",
         }
         for url, masked in cases.items():
-            self.assertEqual(self.shown(None, {"store": url})["store.url"], (masked, "flag --store"))
-            self.assertNotIn("s3c", repr(self.load(None, {"store": url})))
+            given = {"MESHD_STORE_URL": url}
+            self.assertEqual(self.shown(None, {}, given)["store.url"], (masked, "environment MESHD_STORE_URL"))
+            self.assertNotIn("s3c", repr(self.load(None, {}, given)))

@@ -8,12 +8,15 @@ from typing import Any
 
 import schemathesis
 
+from tests.web.api.test_openapi import resolved
+
 OF_THE_WORLD = (
     "IP address is already authorized",
     "IP address is not authorized",
     "Hostname is already authorized",
     "Hostname is not authorized",
     "There is no proxy ",
+    "A sub-account has its parent's proxies.",
     "An expired token cannot be activated.",
     "This day is in the past.",
     "This username is taken.",
@@ -28,6 +31,17 @@ OF_THE_WORLD = (
 IMPOSSIBLE_DAY = "Enter a date, or a date and time as "
 """The 30th of February has the shape of a date."""
 
+NO_SELECTION = " at character "
+"""A selection has a grammar of its own."""
+
+
+@schemathesis.hook
+def map_body(context: Any, body: Any) -> Any:
+    """Without the fields that the form does not know: it refuses them, and has no word for that in its schema."""
+    content = context.operation.definition.raw.get("requestBody", {}).get("content", {})
+    known = {name for each in content.values() for name in resolved(each["schema"])["properties"]}
+    return {name: value for name, value in body.items() if name in known} if isinstance(body, Mapping) else body
+
 
 @schemathesis.hook
 def filter_case(context: Any, case: Any) -> bool:
@@ -41,7 +55,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     if not isinstance(failure, schemathesis.openapi.checks.RejectedPositiveData) or response.status_code != 400:
         return True
     complaints = [text for texts in json.loads(response.content).values() for text in texts]
-    return not all(text.startswith((*OF_THE_WORLD, IMPOSSIBLE_DAY)) for text in complaints)
+    return not all(text.startswith((*OF_THE_WORLD, IMPOSSIBLE_DAY)) or NO_SELECTION in text for text in complaints)
 
 
 def _bare(fields: object) -> bool:

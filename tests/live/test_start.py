@@ -198,6 +198,12 @@ class BadStartTests(SynchronousTestCase):
         self.assertEqual(sorted(after), sorted(before))
         self.assertEqual([name for name in before if after[name] != before[name]], [])
 
+    def test_a_password_on_the_command_line(self) -> None:
+        """Which everybody on the machine can read there."""
+        daemon = self.daemon(arguments=["--store", "postgresql://meshd:s3cret@127.0.0.1/meshd"])
+        self.check(daemon, "flag --store", "MESHD_STORE_URL", "PGPASSFILE")
+        self.assertNotIn("s3cret", daemon.log_text())
+
     def test_an_unknown_key(self) -> None:
         """Its name, the file and the line; and the key that was perhaps meant."""
         self.check(self.daemon("[timeouts]\nhed = 3\n"), "meshd.toml", "line 2", "hed", "head")

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.factory import Acceptor
+from tests.support.said import said
 
 FIRST = {
     "nothing yet": (b"", True),
@@ -43,3 +44,16 @@ class TurnedAwayTests(SynchronousTestCase):
             answer = self.answer(first)
             self.assertEqual(answer.startswith(b"HTTP/1.1 503 "), told, name)
             self.assertEqual(bool(answer), told, name)
+
+    def test_one_shortage_is_not_hidden_by_another(self) -> None:
+        """Both are said, and neither twice within a minute."""
+        self.acceptor._pause = "there is one already"
+        with said("meshd.proxy.factory.Acceptor") as lines:
+            for _ in range(3):
+                self.answer(b"")
+                self.acceptor._exhausted()
+        told = [
+            "proxy local is full: clients are turned away",
+            "proxy local is out of descriptors: accepting is paused",
+        ]
+        self.assertEqual(lines, told)

@@ -187,6 +187,22 @@ class AccountContract(StoreContract):
         self.assertTrue(await self.store.run(hostnames.delete, bob.id, "b.example"))
         self.assertEqual(await self.store.run(hostnames.count, bob.id), 0)
 
+    async def test_the_oldest_come_first(self) -> None:
+        """Addresses and hostnames are listed as they were added: within a second, and when the clock was set back."""
+        bob = await self.create("bob")
+        added = [(f"198.51.100.{last}", f"{letter}.example") for last, letter in ((9, "z"), (30, "c"), (2, "m"))]
+        for number, (address, name) in enumerate(added):
+            now = NOW - 60 * (number == 2)
+            await self.store.run(addresses.add, bob.id, address, "", now)
+            await self.store.run(hostnames.add, bob.id, name, now)
+        listed = await self.store.run(addresses.of_account, bob.id)
+        named = await self.store.run(hostnames.of_account, bob.id)
+        self.assertEqual([(ip.address, host.hostname) for ip, host in zip(listed, named, strict=True)], added)
+        await self.store.run(addresses.delete, bob.id, added[2][0])
+        await self.store.run(addresses.add, bob.id, "192.0.2.1", "", NOW)
+        listed = await self.store.run(addresses.of_account, bob.id)
+        self.assertEqual([ip.address for ip in listed], ["198.51.100.9", "198.51.100.30", "192.0.2.1"])
+
     async def test_proxies(self) -> None:
         """Authorisations keep their order; a second of the same changes nothing."""
         bob = await self.create()

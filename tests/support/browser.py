@@ -47,9 +47,15 @@ def program() -> str:
 class Chromium:
     """Runs from the constructor on; `close`, or the owner's clean-up, ends it and all its processes."""
 
-    def __init__(self, owner: Any, *flags: str, credentials: tuple[str, str] | None = None) -> None:
-        """credentials: what it is given when a proxy asks for some."""
-        self._credentials = credentials
+    def __init__(
+        self,
+        owner: Any,
+        *flags: str,
+        credentials: tuple[str, str] | None = None,
+        account: tuple[str, str] | None = None,
+    ) -> None:
+        """What it is given when a proxy (credentials) or a site (account) asks for some, each the first time."""
+        self._answers = {"Proxy": credentials, "Server": account}
         self.challenges: list[dict[str, Any]] = []
         """Who has asked for credentials, as it says it."""
         self._folder = tempfile.mkdtemp(prefix="meshd-chromium-", dir="/tmp")
@@ -75,34 +81,56 @@ class Chromium:
 
     def load(self, url: str) -> str:
         """Open a page; its title once all of it has loaded, or what the browser says went wrong."""
+        return self.open(url)[1]
+
+    def open(self, url: str) -> tuple[str, str]:
+        """Open a page; what `run` calls it, and what `load` says of it."""
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         page = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self._call("Fetch.enable", page, handleAuthRequests=True)
         self._call("Page.enable", page)
         self._send("Page.navigate", page, url=url)
-        return self._loaded(page)
+        return page, self._loaded(page)
+
+    def run(self, page: str, script: str, *, loads: bool = False) -> str:
+        """What the script comes to in the page, promises awaited; loads: the text of the page that it leads to."""
+        sent = self._send("Runtime.evaluate", page, expression=script, awaitPromise=True)
+        if loads:
+            self._loaded(page)
+            return self.run(page, "document.body.innerText")
+        while True:
+            event = self._next(page)
+            if event.get("id") == sent:
+                return str(event["result"]["result"].get("value"))
 
     def _loaded(self, page: str) -> str:
         while True:
-            event = self._events.pop(0) if self._events else self._read()
-            method, told = event.get("method"), event.get("params", {})
-            if method == "Fetch.requestPaused":
-                self._send("Fetch.continueRequest", page, requestId=told["requestId"])
-            elif method == "Fetch.authRequired":
-                self._answer(page, told)
-            elif event.get("result", {}).get("errorText"):
+            event = self._next(page)
+            if event.get("result", {}).get("errorText"):
                 return str(event["result"]["errorText"])
-            elif method == "Page.loadEventFired":
+            if event.get("method") == "Page.loadEventFired":
                 found = self._call("Runtime.evaluate", page, expression="document.title")
                 return str(found["result"]["value"])
 
+    def _next(self, page: str) -> dict[str, Any]:
+        """What is said next; where it is a request that waits, that goes on."""
+        event = self._events.pop(0) if self._events else self._read()
+        method, told = event.get("method"), event.get("params", {})
+        if method == "Fetch.requestPaused":
+            self._send("Fetch.continueRequest", page, requestId=told["requestId"])
+        elif method == "Fetch.authRequired":
+            self._answer(page, told)
+        return event
+
     def _answer(self, page: str, told: dict[str, Any]) -> None:
         """The dialogue that a person would see."""
+        source = told["authChallenge"].get("source", "Server")
+        given = None if source in (each.get("source", "Server") for each in self.challenges) else self._answers[source]
         self.challenges.append(told["authChallenge"])
         said: dict[str, str] = {"response": "CancelAuth"}
-        if self._credentials and told["authChallenge"].get("source") == "Proxy" and len(self.challenges) == 1:
+        if given is not None:
             said = {"response": "ProvideCredentials"}
-            said |= dict(zip(("username", "password"), self._credentials, strict=True))
+            said |= dict(zip(("username", "password"), given, strict=True))
         self._send("Fetch.continueWithAuth", page, requestId=told["requestId"], authChallengeResponse=said)
 
     def _send(self, method: str, session: str = "", **params: Any) -> int:

@@ -116,7 +116,7 @@ class RefusalTests(ChannelTestCase):
 
     def test_a_body_of_64_kib_is_accepted_both_ways(self) -> None:
         """The bound itself is allowed."""
-        body = b"label=x&more=" + b"a" * (65_536 - 13)
+        body = b"label=x" + b"+" * (65_536 - 7)  # blanks, which do not count as a label's characters
         for framed in (
             b"Content-Length: %d\r\n\r\n%s" % (len(body), body),
             b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body),

@@ -10,11 +10,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, PlanUnknown
 from meshd.model import Refusal
+from meshd.seldom import Seldom
 from meshd.store.interface import Conflict, StoreUnavailable
+from meshd.web.call import Call
 from meshd.web.forms import Form, FormError
 from meshd.web.replies import EMPTY, Reply, head_of
 from meshd.web.requestlog import Answered
-from meshd.web.routing import Api, Call, Caller, Who
+from meshd.web.routing import Api, Caller, Who
+from tests.support.said import said
 from tests.web.support import Line, World, basic, named, read_answer, request, result
 
 CHALLENGES = ['Basic realm="meshd", charset="UTF-8"', 'Bearer realm="meshd"']
@@ -45,16 +48,18 @@ REFUSED: dict[str, tuple[Refusal, int, str, str | None]] = {
     ),
 }
 
+FIELDS = ("label", "username")
+
 
 class RoutingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
-        self.api = Api(self.world.door, random=lambda size: b"\x0f" * size)
+        self.api = Api(self.world.door, seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size)
         self.got: list[tuple[int, dict[str, str]]] = []
         self.outcome: Reply | Exception | Deferred[Reply] = Reply({"ok": True})
-        self.api.route("GET", "/api/thing/", Who.ANY, self.thing)
-        self.api.route("POST", "/api/thing/", Who.ANY, self.thing)
-        self.api.route("POST", "/api/secret/", Who.PASSWORD, self.thing)
+        self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
+        self.api.route("POST", "/api/thing/", Who.ANY, self.thing, FIELDS)
+        self.api.route("POST", "/api/secret/", Who.PASSWORD, self.thing, ())
         self.world.site.api, self.world.site.resource = self.api, self.api.resource()
 
     async def thing(self, caller: Caller, form: Form) -> Reply:
@@ -113,6 +118,17 @@ class AnswerTests(RoutingTestCase):
                 (event,) = [event for event in events if "log_failure" in event]
                 self.assertEqual((event["id"], event["path"]), ("0f" * 8, "/api/thing/"))
                 self.assertEqual(self.flushLoggedErrors(type(error)), [event["log_failure"]])
+
+    def test_a_fault_that_comes_again_is_told_once_and_each_id_stands_in_the_request_log(self) -> None:
+        """Whoever finds one can bring it about as often as she likes."""
+        self.outcome = ZeroDivisionError()
+        with said("meshd.web.routing") as lines:
+            for _ in range(5):
+                self.assertEqual(self.world.get("/api/thing/").status, 500)
+        told = f"internal error, id {'0f' * 8}"
+        self.assertEqual(lines, [f"{told}, in GET /api/thing/"])
+        self.assertEqual([line.detail for line in self.world.requests.added], [told] * 5)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_an_answer_that_is_no_json_is_a_fault_of_ours(self) -> None:
         """And does not leave the client waiting."""
@@ -197,7 +213,7 @@ class PathTests(RoutingTestCase):
     def test_a_route_cannot_be_mounted_twice(self) -> None:
         """The second would never be asked."""
         with self.assertRaises(AssertionError):
-            self.api.route("GET", "/api/thing/", Who.ANY, self.thing)
+            self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
 
 
 class FormTests(RoutingTestCase):

@@ -10,6 +10,9 @@ from meshd.store.unit import Row, Statement, Unit
 
 COLUMNS = "account_id, address, label, created_at"
 
+ORDER = "order by ordinal, created_at, address"
+"""The oldest first: as they were added, whatever the clock."""
+
 
 def read(row: Row) -> AuthorizedIP:
     """One row of COLUMNS."""
@@ -26,7 +29,7 @@ def by_address(address: str) -> Unit[AuthorizedIP | None]:
 def of_account(account_id: int) -> Unit[list[AuthorizedIP]]:
     """The oldest first."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_ips where account_id = :account_id order by created_at, address",
+        f"select {COLUMNS} from authorized_ips where account_id = :account_id {ORDER}",
         {"account_id": account_id},
     )
     return [read(row) for row in rows]
@@ -40,8 +43,9 @@ def count(account_id: int) -> Unit[int]:
 
 
 CREATE = f"""
-insert into authorized_ips (account_id, address, label, created_at)
-values (:account_id, :address, :label, :created_at)
+insert into authorized_ips (account_id, address, label, created_at, ordinal)
+values (:account_id, :address, :label, :created_at,
+    (select coalesce(max(ordinal), 0) + 1 from authorized_ips where account_id = :account_id))
 returning {COLUMNS}
 """
 

@@ -10,6 +10,9 @@ from meshd.store.unit import Row, Statement, Unit
 
 COLUMNS = "account_id, hostname, created_at"
 
+ORDER = "order by ordinal, created_at, hostname"
+"""The oldest first: as they were added, whatever the clock."""
+
 
 def read(row: Row) -> AuthorizedHostname:
     """One row of COLUMNS."""
@@ -26,7 +29,7 @@ def by_hostname(hostname: str) -> Unit[AuthorizedHostname | None]:
 def of_account(account_id: int) -> Unit[list[AuthorizedHostname]]:
     """The oldest first."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_hostnames where account_id = :account_id order by created_at, hostname",
+        f"select {COLUMNS} from authorized_hostnames where account_id = :account_id {ORDER}",
         {"account_id": account_id},
     )
     return [read(row) for row in rows]
@@ -49,8 +52,9 @@ def count(account_id: int) -> Unit[int]:
 
 
 CREATE = f"""
-insert into authorized_hostnames (account_id, hostname, created_at)
-values (:account_id, :hostname, :created_at)
+insert into authorized_hostnames (account_id, hostname, created_at, ordinal)
+values (:account_id, :hostname, :created_at,
+    (select coalesce(max(ordinal), 0) + 1 from authorized_hostnames where account_id = :account_id))
 returning {COLUMNS}
 """
 

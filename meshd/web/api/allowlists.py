@@ -5,7 +5,7 @@ from __future__ import annotations
 from meshd.accounts import allowlists
 from meshd.accounts.validate import LABEL
 from meshd.model import AuthorizedIP
-from meshd.web.api.fields import on_behalf
+from meshd.web.api.fields import ON_BEHALF, on_behalf
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
@@ -17,18 +17,23 @@ HOSTNAME = 254
 """With its final dot."""
 
 
+IP = ("ip", "label", "username")
+OLD_IP = ("ip", "username")
+DOMAIN = ("domain", "username")
+
+
 class AllowlistRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def mount(self, api: Api) -> None:
-        api.route("GET", "/api/ips/", Who.ANY, self.ips)
-        api.route("GET", "/api/ip_labels/", Who.ANY, self.ip_labels)
-        api.route("POST", "/api/ip/add/", Who.ANY, self.add_ip)
-        api.route("POST", "/api/ip/delete/", Who.ANY, self.delete_ip)
-        api.route("GET", "/api/hostnames/", Who.ANY, self.hostnames)
-        api.route("POST", "/api/hostname/add/", Who.ANY, self.add_hostname)
-        api.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname)
+        api.route("GET", "/api/ips/", Who.ANY, self.ips, ON_BEHALF)
+        api.route("GET", "/api/ip_labels/", Who.ANY, self.ip_labels, ON_BEHALF)
+        api.route("POST", "/api/ip/add/", Who.ANY, self.add_ip, IP)
+        api.route("POST", "/api/ip/delete/", Who.ANY, self.delete_ip, OLD_IP)
+        api.route("GET", "/api/hostnames/", Who.ANY, self.hostnames, ON_BEHALF)
+        api.route("POST", "/api/hostname/add/", Who.ANY, self.add_hostname, DOMAIN)
+        api.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname, DOMAIN)
 
     async def ips(self, caller: Caller, form: Form) -> Reply:
         return Reply({"ips": [each.address for each in await self._ips(caller, form)]})

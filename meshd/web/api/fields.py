@@ -12,6 +12,10 @@ LARGEST = 2**63 - 1
 """What a number may be at most, for both databases."""
 
 
+ON_BEHALF = ("username",)
+"""What a path knows that takes nothing but the account that it is about."""
+
+
 def on_behalf(field: Reading) -> str | None:
     """The sub-account that is acted for; None for the caller itself."""
     return field.optional("username", USERNAME)

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
+from meshd.seldom import Seldom
 from meshd.web.replies import Reply
 from meshd.web.routing import Api
 
@@ -24,8 +24,9 @@ REMEMBERED = 1.0
 class HealthRoutes:
     """ready() names each check and whether it passed; it may raise, which fails them all."""
 
-    def __init__(self, clock: IReactorTime, ready: Callable[[], Awaitable[Mapping[str, bool]]]) -> None:
+    def __init__(self, clock: IReactorTime, ready: Callable[[], Awaitable[Mapping[str, bool]]], seldom: Seldom) -> None:
         self._clock = clock
+        self._seldom = seldom
         self._ready = ready
         self._told: tuple[float, Reply] | None = None
         self._waiting: list[Deferred[Reply]] | None = None
@@ -57,7 +58,7 @@ class HealthRoutes:
         try:
             checks = await ensureDeferred(self._asked()).addTimeout(PATIENCE, self._clock)
         except Exception:
-            log.failure("the readiness checks failed", Failure())
+            self._seldom.failure(log, "the readiness checks failed")
             return Reply({"status": "unavailable", "checks": {}}, 503)
         if all(checks.values()):
             return _OK

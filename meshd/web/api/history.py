@@ -24,6 +24,9 @@ T = TypeVar("T")
 SPANS = {"day": history.DAY, "hour": history.HOUR}
 GROUPINGS = ("account", "token", "total")
 
+SERIES = ("username", "interval", "by", "since", "until")
+PAGES = ("username", "limit", "cursor")
+
 PAGE = 50
 LARGEST_PAGE = 200
 
@@ -39,8 +42,8 @@ class HistoryRoutes:
         """Accounts whose question the store is answering: these take it longer than others do."""
 
     def mount(self, api: Api) -> None:
-        api.route("GET", "/api/usage/", Who.ANY, self.usage)
-        api.route("GET", "/api/activity/", Who.ANY, self.activity)
+        api.route("GET", "/api/usage/", Who.ANY, self.usage, SERIES)
+        api.route("GET", "/api/activity/", Who.ANY, self.activity, PAGES)
 
     async def usage(self, caller: Caller, form: Form) -> Reply:
         """A series, beside the account's details, whose limits and totals it explains."""

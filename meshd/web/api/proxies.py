@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from meshd.accounts import proxies
 from meshd.accounts.errors import NotFound
-from meshd.web.api.fields import on_behalf
+from meshd.web.api.fields import ON_BEHALF, on_behalf
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
@@ -14,6 +14,7 @@ from meshd.web.services import Services
 
 PROXY = 260
 """A domain (253 characters), a colon and a port."""
+FIELDS = ("proxy", "username")
 
 
 Countries = Callable[[str], Mapping[str, int]]
@@ -26,10 +27,10 @@ class ProxyRoutes:
         self._countries = countries
 
     def mount(self, api: Api) -> None:
-        api.route("GET", "/api/proxies/", Who.ANY, self.listing)
-        api.route("POST", "/api/proxy/add/", Who.ANY, self.add)
-        api.route("POST", "/api/proxy/delete/", Who.ANY, self.delete)
-        api.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips)
+        api.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
+        api.route("POST", "/api/proxy/add/", Who.ANY, self.add, FIELDS)
+        api.route("POST", "/api/proxy/delete/", Who.ANY, self.delete, FIELDS)
+        api.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips, ())
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         """In the order of authorisation, as the proxy itself knows it.  One that the operator took away is not told."""

@@ -16,6 +16,19 @@ from meshd.web.services import Services
 
 Hash = Callable[[str], Awaitable[str]]
 
+NAMED = ("username",)
+DETAILS = (
+    "username",
+    "password",
+    "first_name",
+    "last_name",
+    "email",
+    "monthly_limit",
+    "total_limit",
+    "monthly_bandwidth_limit",
+    "total_bandwidth_limit",
+)
+
 
 class SubAccountRoutes:
     """hash: the form of a password that is stored; Busy."""
@@ -25,12 +38,12 @@ class SubAccountRoutes:
         self._hash = hash
 
     def mount(self, api: Api) -> None:
-        api.route("GET", "/api/sub/get/", Who.ANY, self.get)
-        api.route("POST", "/api/sub/create/", Who.ANY, self.create)
-        api.route("POST", "/api/sub/edit/", Who.ANY, self.edit)
-        api.route("POST", "/api/sub/activate/", Who.ANY, self.activate)
-        api.route("POST", "/api/sub/deactivate/", Who.ANY, self.deactivate)
-        api.route("POST", "/api/sub/delete/", Who.ANY, self.delete)
+        api.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
+        api.route("POST", "/api/sub/create/", Who.ANY, self.create, DETAILS)
+        api.route("POST", "/api/sub/edit/", Who.ANY, self.edit, DETAILS)
+        api.route("POST", "/api/sub/activate/", Who.ANY, self.activate, NAMED)
+        api.route("POST", "/api/sub/deactivate/", Who.ANY, self.deactivate, NAMED)
+        api.route("POST", "/api/sub/delete/", Who.ANY, self.delete, NAMED)
 
     async def get(self, caller: Caller, form: Form) -> Reply:
         services = self._services

@@ -13,7 +13,7 @@ from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
-from meshd.web.api.fields import LARGEST, on_behalf, stamp
+from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf, stamp
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
 from meshd.web.routing import Api, Caller, Who
@@ -21,6 +21,8 @@ from meshd.web.services import Services
 
 PROXIES = 10_000
 """Characters of a list of proxies."""
+NEW = ("label", "expires_at", "selection", "proxies", "username")
+KNOWN = ("id", "username")
 
 
 class TokenRoutes:
@@ -29,11 +31,11 @@ class TokenRoutes:
         self._random = random
 
     def mount(self, api: Api) -> None:
-        api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing)
-        api.route("POST", "/api/token/create/", Who.PASSWORD, self.create)
-        api.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate)
-        api.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate)
-        api.route("POST", "/api/token/delete/", Who.PASSWORD, self.delete)
+        api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
+        api.route("POST", "/api/token/create/", Who.PASSWORD, self.create, NEW)
+        api.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate, KNOWN)
+        api.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate, KNOWN)
+        api.route("POST", "/api/token/delete/", Who.PASSWORD, self.delete, KNOWN)
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:

@@ -177,8 +177,15 @@ class CapabilityTests(DocumentTestCase):
         self.assertEqual(self.post("/api/hostname/add/", domain="real.example.org", who="real").status, 200)
         self.assertEqual(self.post("/api/hostname/delete/", domain="real.example.org", who="real").status, 204)
         self.assertEqual(self.get("/api/usage/", who="real").json["account"]["username"], "real")
-        for path in ("sub/create", "sub/edit", "proxy/add", "proxy/delete", "token/create", "token/delete"):
-            answer = self.post(f"/api/{path}/", username="x", proxy="us", id=1, who="real")
+        for path, form in (
+            ("sub/create", {}),
+            ("sub/edit", {}),
+            ("proxy/add", {"proxy": "us"}),
+            ("proxy/delete", {"proxy": "us"}),
+            ("token/create", {}),
+            ("token/delete", {"id": 1}),
+        ):
+            answer = self.post(f"/api/{path}/", username="x", who="real", **form)
             self.assertEqual(answer.status, 403, path)
         self.assertEqual(self.post(CREATE, username="below", who="real").seen, PARENTS_OWN)
         self.assertEqual(self.get("/api/tokens/", who="real").seen, PARENTS_OWN)

@@ -86,7 +86,8 @@ class WhoMayManageTests(DocumentTestCase):
         token = self.token(username="sub")
         self.assertEqual(self.get("/api/tokens/", who="sub").status, 403)
         for path in PATHS:
-            self.assertEqual(self.post(path, id=token["id"], who="sub").status, 403)
+            form = {} if path.endswith("/create/") else {"id": token["id"]}
+            self.assertEqual(self.post(path, who="sub", **form).status, 403)
 
     def test_a_name_that_is_no_sub_account_of_the_caller_gets_one_answer(self) -> None:
         """contract.md, 3: another's, one that is not there, and a parent's own name are not told apart."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,28 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.web.api import openapi
 from tests.web.support import Answer, World, result
+
+NAMES = {
+    "paths",
+    "properties",
+    "responses",
+    "schemas",
+    "parameters",
+    "headers",
+    "content",
+    "securitySchemes",
+    "security",
+}
+"""What holds things by names of our own, or by statuses and media types."""
+
+KEYWORDS = {
+    *("openapi", "info", "servers", "tags", "components", "title", "version", "license", "identifier", "url"),
+    *("get", "post", "operationId", "summary", "description", "requestBody", "name", "in", "scheme", "schema", "$ref"),
+    *("type", "required", "items", "enum", "const", "default", "examples", "format", "pattern", "anyOf"),
+    *("minLength", "maxLength", "minimum", "maximum", "minItems", "minProperties"),
+    *("additionalProperties", "propertyNames"),
+}
+"""The words of OpenAPI and JSON Schema that the document is written in; a new one is added here on purpose."""
 
 OPEN = {"/healthz", "/readyz", "/api/openapi.json"}
 
@@ -33,6 +56,28 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
             found = found[step]
         node = found
     return node
+
+
+def keywords(node: Any, place: str = "") -> Iterator[tuple[str, str]]:
+    """Each key that is none of NAMES' own, and where it stands."""
+    if isinstance(node, list):
+        for each in node:
+            yield from keywords(each, place)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield place, key
+            below = list(value.values()) if key in NAMES and isinstance(value, dict) else value
+            if key not in ("security", "examples", "default"):
+                yield from keywords(below, f"{place}/{key}")
+
+
+def values(node: Any) -> Iterator[Any]:
+    """All that is no list and no object."""
+    if isinstance(node, dict | list):
+        for each in node.values() if isinstance(node, dict) else node:
+            yield from values(each)
+    else:
+        yield node
 
 
 def documented(method: str, path: str, answer: Answer) -> None:
@@ -78,6 +123,23 @@ class DocumentTests(SynchronousTestCase):
         """By the specification's own schema."""
         self.assertTrue(document()["openapi"].startswith("3.1"))
         validate(document())
+
+    def test_it_has_no_stray_keys(self) -> None:
+        """A comma in a description without quotes makes a key of what follows, and of its value nothing."""
+        strange = [found for found in keywords(document()) if found[1] not in KEYWORDS | NAMES]
+        self.assertEqual(strange, [])
+        self.assertNotIn(None, list(values(document())))
+
+    def test_a_form_is_told_in_one_way(self) -> None:
+        """Generators make one body of two content types, and clients that send none; of words that only a validator
+        knows, such as what other properties may look like, they and linters make what they like.
+        """
+        for path, item in document()["paths"].items():
+            if "post" in item:
+                content = item["post"]["requestBody"]["content"]
+                self.assertEqual(list(content), ["application/x-www-form-urlencoded"], path)
+                schema = resolved(content["application/x-www-form-urlencoded"]["schema"])
+                self.assertLessEqual(set(schema), {"type", "required", "properties"}, path)
 
     def test_it_is_encoded_once(self) -> None:
         """Anybody may ask for it, as often as they like."""

@@ -1,0 +1,74 @@
+"""Lines of the log that somebody outside can bring about, bounded: a flood must not flood the log too.
+
+Each kind of line is said at once, and when it comes again, at most once a minute, with how many were left out.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+EVERY = 60.0
+"""Seconds between two lines of a kind."""
+
+KINDS = 200
+"""Kinds that are remembered; there are fewer, since they are places in the code."""
+
+
+@dataclass(slots=True)
+class _Said:
+    at: float
+    left_out: int = 0
+
+
+class Seldom:
+    """A kind is a text, before its facts are put in; a failure's, also where it was raised."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._said: OrderedDict[Hashable, _Said] = OrderedDict()
+
+    def due(self, kind: Hashable) -> int | None:
+        """None where it was said within the last minute; else how many were left out since it was."""
+        now = self._seconds()
+        said = self._said.get(kind)
+        if said is not None and now - said.at < EVERY:
+            said.left_out += 1
+            return None
+        self._said[kind] = _Said(now)
+        self._said.move_to_end(kind)
+        if len(self._said) > KINDS:
+            self._said.popitem(last=False)
+        return said.left_out if said is not None else 0
+
+    def say(self, tell: Callable[..., None], text: str, **facts: object) -> None:
+        """tell: a logger's method, such as `log.warn`; the text has its facts in braces."""
+        left_out = self.due(text)
+        if left_out is not None:
+            tell(_with(text, left_out), left_out=left_out, **facts)
+
+    def failure(self, log: Logger, text: str, failure: Failure | None = None, **facts: Any) -> None:
+        """An exception with its traceback: the one given, or the one that is being handled."""
+        failure = failure or Failure()
+        left_out = self.due((text, failure.type, _place(failure)))
+        if left_out is not None:
+            log.failure(_with(text, left_out), failure, left_out=left_out, **facts)
+
+
+def _with(text: str, left_out: int) -> str:
+    return f"{text} ({{left_out}} more of these were left out)" if left_out else text
+
+
+def _place(failure: Failure) -> tuple[str, int] | None:
+    """The file and line that it was raised in; None for one that was never raised."""
+    trace = failure.getTracebackObject()
+    if trace is None:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_filename, trace.tb_lineno

@@ -1,0 +1,74 @@
+"""A request of the API as values, and the form that it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from meshd.web.bodies import read_body
+from meshd.web.forms import Form, FormError, from_urlencoded, refuse_slips, require_known
+from meshd.web.origin import Source, is_foreign
+
+
+@dataclass(slots=True)
+class Call:
+    """A request, as much of it as decides its answer."""
+
+    method: str
+    path: str
+    peer: str
+    """The address of the client; "" where it has none, as on a unix socket."""
+    authorization: bytes | None = None
+    query: bytes = b""
+    content_type: bytes | None = None
+    body: bytes = b""
+    account: str = ""
+    """The username, once it is known; for the access log."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The parts of the path that are no part of its name."""
+    foreign: bool = False
+    """Whether a page of another site made a browser send it."""
+
+
+_NO_FIELDS = Form()
+
+
+def form_of(call: Call, fields: Sequence[str]) -> Form:
+    """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
+
+    Dropped silently they would act on another account than the one that was meant.
+    """
+    query = from_urlencoded(call.query) if call.query else _NO_FIELDS
+    if call.method == "GET":
+        refuse_slips(query, fields)
+        return Form({**query, **call.variables}) if call.variables else query
+    if query:
+        raise FormError({name: ["Send this field in the body of the request."] for name in query})
+    form = read_body(call.content_type, call.body)
+    require_known(form, fields)
+    return form
+
+
+def read_call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
+    """Of a request of Twisted's.  method is the route's: GET for a HEAD."""
+    return Call(
+        method=method,
+        path=request.path.decode("latin-1"),
+        peer=request.peer,
+        authorization=request.getHeader(b"authorization"),
+        query=request.uri.partition(b"?")[2],
+        content_type=request.getHeader(b"content-type"),
+        body=request.content.read(),
+        variables=variables,
+        foreign=_foreign(request, reads=method == "GET"),
+    )
+
+
+def _foreign(request: Any, *, reads: bool) -> bool:
+    field = request.getHeader
+    site, origin = field(b"sec-fetch-site"), field(b"origin")
+    if site is None and origin is None:  # no browser's, as nearly all are
+        return False
+    followed = (field(b"sec-fetch-mode"), field(b"sec-fetch-dest")) == (b"navigate", b"document")
+    return is_foreign(Source(site, origin, field(b"host"), followed, request.isSecure()), reads=reads)
