@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,17 @@ from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config, ConfigError, needs_restart
 from meshd.dataplane import accept_tls, data_plane
+from meshd.doors import Behind
 from meshd.enforcement import Enforcement
 from meshd.exitbook import ExitBook
 from meshd.exitwatch import ExitWatch, Fresh, tell
-from meshd.listening import Listener, ListenError, Listeners
+from meshd.inherited import Inherited
+from meshd.listening import Listeners
 from meshd.model import Change, Refusal
 from meshd.proxy.exitendpoint import ExitClient
 from meshd.proxy.probes import Probes
 from meshd.resolver import Resolver
+from meshd.sockets import ListenError
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
@@ -52,8 +55,15 @@ log = Logger()
 class Daemon:
     """One process of meshd.  Everything it needs is built by its constructor; nothing is opened before `start`."""
 
-    def __init__(self, reactor: Any, config: Config, reload: Callable[[], Config], now: Callable[[], float]) -> None:
-        """reload: reads the settings anew.  StoreError."""
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        reload: Callable[[], Config],
+        now: Callable[[], float],
+        handed_over: Inherited,
+    ) -> None:
+        """reload: reads the settings anew; handed_over: sockets of the service manager's.  StoreError, OSError."""
         self._reactor = reactor
         self._config = config
         self._reread = reload
@@ -87,8 +97,7 @@ class Daemon:
         self._probes = Probes(reactor, self.plane, client.status)
         enforcement = Enforcement(self.auth, self.ledger, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
-        self._calendar = LoopingCall(lambda: Deferred.fromCoroutine(enforcement.look_at_calendar()))
-        self._calendar.clock = reactor
+        self._calendar = _looping(reactor, enforcement.look_at_calendar)
         self._requests = RequestLog(str(config.request_log), reactor, now)
         self.site = build_site(
             reactor,
@@ -104,7 +113,7 @@ class Daemon:
         )
         self._tls: ReloadableTLS | None = None
         self._front: TLSFront | None = None
-        self._listeners = Listeners(reactor, self.plane, lambda: self._front or self.site)
+        self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
         self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
 
     @property
@@ -130,8 +139,7 @@ class Daemon:
         await self._exit_book.start()
         self._probes.start()
         self._exits.start()
-        wanted = _wanted(self._config)
-        await self._listeners.take(wanted, await self._listeners.opened(wanted))
+        self._listeners.take(await self._listeners.prepared(self._config.listeners))
         _quieten_collector()
 
     async def stop(self) -> None:
@@ -167,16 +175,18 @@ class Daemon:
     async def _reload(self) -> None:
         try:
             fresh = await self._exits.built(self._reread)
-            wanted = _wanted(fresh.config)
-            opened = await self._listeners.opened(wanted)
-            await self._renew_certificate(fresh.config, opened)
+            renew = self._tls.prepared(fresh.config.certificate, fresh.config.key) if self._tls else None
+            await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
+            plan = await self._listeners.prepared(fresh.config.listeners)
         except (ConfigError, ListenError, CertificateError, OSError) as error:
             log.error("settings were not reloaded: {error}", error=str(error))
             return
         for key in needs_restart(self._config, fresh.config):
             log.warn("{key} takes a restart to change", key=key)
+        if renew is not None:
+            renew()
         self._swap(fresh)
-        await self._listeners.take(wanted, opened)
+        self._rename(self._listeners.take(plan))
         tell(fresh.config)
         log.info("settings reloaded")
 
@@ -189,16 +199,6 @@ class Daemon:
                 self._front = tls_factory(self._reactor, self.site, self._tls)
             if config.proxy_tls:
                 accept_tls(self._reactor, self.plane, self._tls)
-
-    async def _renew_certificate(self, config: Config, opened: list[Listener]) -> None:
-        """CertificateError, and then what was opened a moment ago is closed again."""
-        try:
-            if self._tls is not None:
-                self._tls.reload(config.certificate, config.key)
-        except CertificateError:
-            for listener in opened:
-                await listener.close()
-            raise
 
     async def ready(self) -> Mapping[str, bool]:
         """For `/readyz`: by name, whether it is well."""
@@ -225,6 +225,16 @@ class Daemon:
         plane.relay.half_closed = topology.timeouts.half_closed
         plane.upstreams.clear()
 
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Whoever came to a proxy that has another name now is its client by that; of one that is gone, nobody's."""
+        plane = self.plane
+        for connection in list(plane.connections):
+            connection.proxy = names.get(connection.proxy, connection.proxy)
+            if connection.proxy not in plane.topology.proxies:
+                connection.drain()
+        for meter in self.ledger.open_of(0):
+            meter.proxy = names.get(meter.proxy, meter.proxy)
+
     async def _drain(self) -> None:
         """Until nothing is open, or patience is over: then what is open ends."""
         plane = self.plane
@@ -243,13 +253,10 @@ class Daemon:
         await self.site.drain(self.topology.timeouts.drain)
 
 
-def _wanted(config: Config) -> list[tuple[str, str]]:
-    """What to listen on: pairs of a proxy's name ("" for the API) and an endpoint, the API's last."""
-    proxies = config.topology.proxies.values()
-    return [
-        *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
-        *(("", e) for e in config.api_listen),
-    ]
+def _looping(reactor: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
+    call = LoopingCall(lambda: Deferred.fromCoroutine(work()))
+    call.clock = reactor
+    return call
 
 
 def _folder(path: Path) -> Path:

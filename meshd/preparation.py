@@ -15,7 +15,8 @@ from meshd.accounts.holders import ROOT_NAME, bootstrap
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.config import Config
-from meshd.config.network import sqlite_file
+from meshd.config.stores import sqlite_file
+from meshd.inherited import Inherited
 from meshd.listening import probe
 from meshd.pidfile import PidFile
 from meshd.store.interface import StoreError
@@ -36,10 +37,9 @@ class Prepared:
         return "Prepared()"
 
 
-def prepare(config: Config) -> Prepared:
+def prepare(config: Config, handed_over: Inherited) -> Prepared:
     """ListenError, CertificateError, FolderInUse, StoreError, OSError."""
-    topology = config.topology
-    probe([*config.api_listen, *(endpoint for proxy in topology.proxies.values() for endpoint in proxy.listen)])
+    probe(config.listeners, handed_over)
     if config.speaks_tls and not config.self_signed:
         ReloadableTLS(config.certificate, config.key)
     before = _make_folder(config.data_dir)

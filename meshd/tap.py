@@ -20,9 +20,10 @@ from twisted.python.failure import Failure
 
 from meshd.assembly import Daemon
 from meshd.config import Config, ConfigError, load
-from meshd.listening import ListenError
+from meshd.inherited import Inherited
 from meshd.pidfile import FolderInUse
 from meshd.preparation import Prepared, announcement, prepare
+from meshd.sockets import ListenError
 from meshd.store.interface import StoreError
 from meshd.tls import CertificateError
 
@@ -64,6 +65,7 @@ def makeService(options: Options) -> Service:
 
     # Wall time stands still or jumps when a clock is set, and every timer with it.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
+    handed_over = Inherited.found(os.environ)
     cwd = Path.cwd()
     environ = dict(os.environ)
 
@@ -72,13 +74,13 @@ def makeService(options: Options) -> Service:
 
     try:
         config = read()
-        prepared = prepare(config)
+        prepared = prepare(config, handed_over)
     except FAULTS as error:
         sys.stderr.write(f"meshd: {one_line(error)}\n")
         raise SystemExit(1) from None
     sys.stdout.write(announcement(config, prepared) + "\n")
     sys.stdout.flush()
-    return MeshdService(reactor, config, prepared, read)
+    return MeshdService(reactor, config, prepared, read, handed_over)
 
 
 def one_line(error: Exception) -> str:
@@ -93,11 +95,19 @@ class MeshdService(Service):
     log = Logger()
     name = "meshd"
 
-    def __init__(self, reactor: Any, config: Config, prepared: Prepared, reload: Callable[[], Config]) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        prepared: Prepared,
+        reload: Callable[[], Config],
+        handed_over: Inherited,
+    ) -> None:
         self._reactor = reactor
         self._config = config
         self._pid_file = prepared.pid_file
         self._reload = reload
+        self._handed_over = handed_over
         self._daemon: Daemon | None = None
         self._starting: Deferred[None] | None = None
         self._reloads = DeferredLock()
@@ -105,7 +115,7 @@ class MeshdService(Service):
     def startService(self) -> None:
         super().startService()
         self._pid_file.write()
-        self._daemon = Daemon(self._reactor, self._config, self._reload, time.time)
+        self._daemon = Daemon(self._reactor, self._config, self._reload, time.time, self._handed_over)
         self._reactor.callWhenRunning(self._catch_signals)
         self._starting = Deferred.fromCoroutine(self._daemon.start())
         self._starting.addErrback(self._failed)

@@ -6,6 +6,7 @@ old one stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,16 @@ class ReloadableTLS:
 
     def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
         """Read both files again, or others.  CertificateError, and then nothing has changed."""
-        certificate, key = certificate or self._certificate, key or self._key
-        self._context = server_context(certificate, key)
-        self._certificate, self._key = certificate, key
+        self.prepared(certificate or self._certificate, key or self._key)()
+
+    def prepared(self, certificate: Path, key: Path) -> Callable[[], None]:
+        """Read both files, or others; what is returned puts them in place.  CertificateError."""
+        context = server_context(certificate, key)
+
+        def take() -> None:
+            self._context, self._certificate, self._key = context, certificate, key
+
+        return take
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from meshd.config.endpoints import dialable
 from meshd.config.errors import ConfigError, place
 from meshd.config.exitlists import ExitLists, read_lists
 from meshd.config.files import check_files
-from meshd.config.network import dialable
 from meshd.config.rules import served, unmet
 from meshd.config.sections import Sections, check_listeners
 from meshd.config.sources import DEFAULT, sources
@@ -66,6 +66,15 @@ class Config:
     def self_signed(self) -> bool:
         """Whether certificate and key are meshd's own to make."""
         return self.origins.get("api.certificate", DEFAULT) == DEFAULT
+
+    @property
+    def listeners(self) -> list[tuple[str, str]]:
+        """Pairs of a proxy's name ("" for the API) and the text of an endpoint; the API's last."""
+        proxies = self.topology.proxies.values()
+        return [
+            *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
+            *(("", endpoint) for endpoint in self.api_listen),
+        ]
 
     @property
     def first(self) -> ProxyHost:

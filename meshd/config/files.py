@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshd.config.errors import ConfigError, place
-from meshd.config.network import password_of, sqlite_file
+from meshd.config.stores import has_password
 from meshd.topology import Exit
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _check(config: Config) -> None:
         raise _wrong(config, "data_dir", config.data_dir, "is not a folder")
     if config.speaks_tls:
         _check_pair(config)
-    if config.file is not None and config.origins["store.url"].startswith("file ") and _has_password(config):
+    if config.file is not None and config.origins["store.url"].startswith("file ") and has_password(config.store_url):
         _check_private(config, "store.url", config.file, "holds a password and")
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
@@ -73,10 +73,6 @@ def _check_private(config: Config, key: str, path: Path, what: str = "") -> None
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o027:
         raise _wrong(config, key, path, f"{what} is open to others (mode {mode:04o}): chmod 640 or 600".lstrip())
-
-
-def _has_password(config: Config) -> bool:
-    return sqlite_file(config.store_url) is None and bool(password_of(config.store_url))
 
 
 def _wrong(config: Config, key: str, path: Path, text: str) -> ConfigError:

@@ -68,7 +68,7 @@ class Sources:
             return None
         raw = setting.default
         if isinstance(raw, str):
-            raw = raw.replace("{data_dir}", data_dir)
+            raw = raw.replace("{data_dir}", setting.kind.embedded(data_dir))
         return setting.kind(raw, self.cwd), DEFAULT
 
 

@@ -337,6 +337,23 @@ class BadStartTests(SynchronousTestCase):
             raise
 
 
+class OddFolderTests(SynchronousTestCase):
+    def test_a_folder_whose_name_means_something_in_a_url(self) -> None:
+        """All is in it, and the daemon and the command find it again."""
+        for name in ("%41", "a?b#c", "a b"):
+            parent = Path(tempfile.mkdtemp(prefix="meshd-odd-", dir="/tmp"))
+            self.addCleanup(shutil.rmtree, parent)
+            (parent / name).mkdir()
+            daemon = LiveDaemon(self, folder=parent / name)
+            self.assertIn("meshd.sqlite3", os.listdir(daemon.data_dir))
+            daemon.account("anna", password="secret")
+            daemon.restart()
+            self.assertEqual(Raw(self, daemon.proxy_port).get("http://meshd.internal/", basic("anna", "secret")), 200)
+            self.assertEqual(daemon.terminate(), 0)
+            self.assertEqual(os.listdir(parent), [name])
+            self.assertEqual(sorted(os.listdir(parent / name)), ["meshd-data", "meshd.toml"])
+
+
 class GoodAfterBadTests(SynchronousTestCase):
     def test_a_start_that_was_refused_does_not_spoil_the_next(self) -> None:
         """The port becomes free: the first start that works makes the account and prints its password."""
