@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -16,24 +16,25 @@ from meshd.accounts.service import Accounts
 from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
-from meshd.config import Config, ConfigError, needs_restart
+from meshd.config import Config
 from meshd.dataplane import accept_tls, data_plane
 from meshd.doors import Behind
 from meshd.enforcement import Enforcement
 from meshd.exitbook import ExitBook
-from meshd.exitwatch import ExitWatch, Fresh, tell
+from meshd.exitwatch import ExitWatch, Fresh
 from meshd.inherited import Inherited
 from meshd.listening import Listeners
 from meshd.model import Change, Refusal
 from meshd.proxy.exitendpoint import ExitClient
 from meshd.proxy.probes import Probes
+from meshd.reloading import Reloads
 from meshd.resolver import Resolver
-from meshd.sockets import ListenError
+from meshd.runfile import Verdict
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
 from meshd.store.statements import changes
-from meshd.tls import CertificateError, ReloadableTLS
+from meshd.tls import ReloadableTLS
 from meshd.topology import Limits, Topology
 from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
@@ -42,6 +43,7 @@ from meshd.usage.ledger import Ledger
 from meshd.web.app import build_site, tls_factory
 from meshd.web.front import TLSFront
 from meshd.web.requestlog import RequestLog
+from meshd.web.site import ApiSite
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
@@ -53,7 +55,11 @@ log = Logger()
 
 
 class Daemon:
-    """One process of meshd.  Everything it needs is built by its constructor; nothing is opened before `start`."""
+    """One process of meshd.
+
+    Everything it needs is built by its constructor, which opens what needs neither a client nor the store, such as the
+    epoll and the journal; `start` opens the rest.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Daemon:
         self._reactor = reactor
         self._config = config
         self._reread = reload
+        self._now = now
         self.store = open_store(reactor, config.store_url)
         self.resolver = Resolver(
             reactor, servers=config.dns_servers, threads=32, timeout=lambda: self.topology.timeouts.dns
@@ -99,22 +106,29 @@ class Daemon:
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = _looping(reactor, enforcement.look_at_calendar)
         self._requests = RequestLog(str(config.request_log), reactor, now)
-        self.site = build_site(
-            reactor,
+        self.site = self._site(hasher)
+        self._begun: Deferred[None] = succeed(None)
+        self._tls: ReloadableTLS | None = None
+        self._front: TLSFront | None = None
+        self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
+        self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
+        self._reloads = Reloads(
+            config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
+        )
+
+    def _site(self, hasher: PasswordHasher) -> ApiSite:
+        return build_site(
+            self._reactor,
             auth=self.auth,
             accounts=self.accounts,
             hasher=hasher,
             topology=lambda: self.topology,
             countries=self._countries,
-            now=now,
+            now=self._now,
             ready=self.ready,
             requests=self._requests,
             available=lambda: not self._feed.away,
         )
-        self._tls: ReloadableTLS | None = None
-        self._front: TLSFront | None = None
-        self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
-        self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
 
     @property
     def topology(self) -> Topology:
@@ -122,10 +136,19 @@ class Daemon:
         return self.plane.topology
 
     async def start(self) -> None:
-        """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError."""
+        """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
+
+        Where `stop` is called meanwhile it ends without letting anybody in.
+        """
+        self._begun = Deferred.fromCoroutine(self._start())
+        await self._begun
+
+    async def _start(self) -> None:
         await self.store.start()
         self._requests.open()
         report = await self.ledger.start()
+        if self.plane.draining:
+            return
         if report.journals or report.waiting:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
         self._activity.start()
@@ -139,13 +162,20 @@ class Daemon:
         await self._exit_book.start()
         self._probes.start()
         self._exits.start()
-        self._listeners.take(await self._listeners.prepared(self._config.listeners))
-        _quieten_collector()
+        plan = await self._listeners.prepared(self._config.listeners)
+        if self.plane.draining:
+            await self._listeners.drop(plan)
+        else:
+            self._listeners.take(plan)
+            self._reloads.begin()
+            _quieten_collector()
 
     async def stop(self) -> None:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
         self.plane.draining = True
+        await self._start_over()
         await self._listeners.close()
+        self._reloads.stop()
         self._exits.stop()
         await self._probes.stop()
         await self._feed.stop()
@@ -166,29 +196,23 @@ class Daemon:
         await self.resolver.stop()
         await self.store.stop()
 
-    async def reload(self) -> None:
-        """Take the settings anew; a fault in them changes nothing and is logged.  No open tunnel notices."""
+    async def reload(self) -> Verdict:
+        """Take the settings anew, or say why not."""
+        if not self._begun.called:
+            await self._begun
+        if self.plane.draining:
+            return Verdict(False, ("meshd is being stopped",))
         self.exchanges.reopen()
         self._requests.reopen()
-        await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._reload()))
+        return await self._reloads.take(self._reread, self._tls)
 
-    async def _reload(self) -> None:
-        try:
-            fresh = await self._exits.built(self._reread)
-            renew = self._tls.prepared(fresh.config.certificate, fresh.config.key) if self._tls else None
-            await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
-            plan = await self._listeners.prepared(fresh.config.listeners)
-        except (ConfigError, ListenError, CertificateError, OSError) as error:
-            log.error("settings were not reloaded: {error}", error=str(error))
-            return
-        for key in needs_restart(self._config, fresh.config):
-            log.warn("{key} takes a restart to change", key=key)
-        if renew is not None:
-            renew()
-        self._swap(fresh)
-        self._rename(self._listeners.take(plan))
-        tell(fresh.config)
-        log.info("settings reloaded")
+    async def _start_over(self) -> None:
+        """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
+        if not self._begun.called:
+            late = self._reactor.callLater(self.topology.timeouts.drain, self._begun.cancel)
+            await self._begun
+            if late.active():
+                late.cancel()
 
     def _start_tls(self) -> None:
         """One certificate for all that listens.  CertificateError."""
@@ -224,16 +248,6 @@ class Daemon:
         plane.relay.idle = topology.timeouts.idle
         plane.relay.half_closed = topology.timeouts.half_closed
         plane.upstreams.clear()
-
-    def _rename(self, names: Mapping[str, str]) -> None:
-        """Whoever came to a proxy that has another name now is its client by that; of one that is gone, nobody's."""
-        plane = self.plane
-        for connection in list(plane.connections):
-            connection.proxy = names.get(connection.proxy, connection.proxy)
-            if connection.proxy not in plane.topology.proxies:
-                connection.drain()
-        for meter in self.ledger.open_of(0):
-            meter.proxy = names.get(meter.proxy, meter.proxy)
 
     async def _drain(self) -> None:
         """Until nothing is open, or patience is over: then what is open ends."""

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from zope.interface import implementer
 
 CIPHERS = (
@@ -77,6 +78,12 @@ def server_context(certificate: Path, key: Path) -> SSL.Context:
     except SSL.Error as error:
         raise CertificateError(f"certificate {certificate} with key {key}: {_reason(error)}") from error
     return context
+
+
+def trust_of(authorities: Path) -> Any:
+    """Trust in those whom the certificates of a PEM file vouch for.  OSError, ValueError, SSL.Error."""
+    chain = x509.load_pem_x509_certificates(authorities.read_bytes())
+    return trustRootFromCertificates([Certificate.loadPEM(each.public_bytes(Encoding.PEM)) for each in chain])
 
 
 def _check_pair(certificate: Path, key: Path) -> None:

@@ -252,7 +252,9 @@ class PageTests(SynchronousTestCase):
     def test_the_decisions_are_numbered_and_short(self) -> None:
         """Each is context, decision, consequences, in forty lines."""
         found = sorted((DOCS / "decisions").glob("*.md"))
-        for number, page in enumerate(found, 1):
+        numbers = [int(page.name.partition("-")[0]) for page in found]
+        self.assertEqual(len(set(numbers)), len(numbers))
+        for number, page in zip(numbers, found, strict=True):
             text = page.read_text()
             self.assertTrue(page.name.startswith(f"{number:04}-"), page)
             self.assertTrue(text.startswith(f"# {number}. "), page)

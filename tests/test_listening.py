@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
+from types import SimpleNamespace
+from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.endpoints import Inherited as Place
 from meshd.config.endpoints import parsed
-from meshd.doors import Wish
+from meshd.doors import Behind, Wish
 from meshd.inherited import Inherited
-from meshd.listening import matched, probe, renamed, wishes
+from meshd.listening import Listeners, Plan, matched, probe, renamed, wishes
 from meshd.sockets import ListenError
 from tests.support.daemon import free_port
 
@@ -68,6 +73,48 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(matched([one], [other]), [0])
         error = self.assertRaises(ListenError, wishes, [("a", by_name), ("b", by_index)], handed_over)
         self.assertEqual(str(error), f"{by_name} and {by_index} are the same socket")
+
+
+class OrderTests(SynchronousTestCase):
+    """A door that is new stays shut until the settings that it belongs to are in force."""
+
+    def setUp(self) -> None:
+        self.watched: list[int] = []
+        poller = SimpleNamespace(add=lambda fd, *_: self.watched.append(fd), unregister=self.watched.remove)
+        plane: Any = SimpleNamespace(poller=poller)
+        self.listeners = Listeners(Behind(Clock(), plane, Factory), Inherited())
+        self.addCleanup(lambda: self.successResultOf(Deferred.fromCoroutine(self.listeners.close())))
+
+    def prepared(self, *rows: tuple[str, str]) -> Plan:
+        return self.successResultOf(Deferred.fromCoroutine(self.listeners.prepared(rows)))
+
+    def test_what_is_prepared_listens_and_lets_nobody_in(self) -> None:
+        """Whoever connects meanwhile waits in it; then it is watched, and what is own is known."""
+        port = free_port()
+        plan = self.prepared(("a", f"tcp:{port}"))
+        self.assertEqual((self.watched, len(self.listeners), self.listeners.own.ports), ([], 0, frozenset()))
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        self.listeners.take(plan)
+        self.assertEqual((len(self.watched), len(self.listeners), self.listeners.own.ports), (1, 1, {port}))
+
+    def test_what_is_dropped_is_closed_and_all_else_is_as_it_was(self) -> None:
+        """The door that was there leads to where it led."""
+        port, other = free_port(), free_port()
+        self.listeners.take(self.prepared(("a", f"tcp:{port}")))
+        watched = list(self.watched)
+        plan = self.prepared(("b", f"tcp:{port}"), ("b", f"tcp:{other}"))
+        self.successResultOf(Deferred.fromCoroutine(self.listeners.drop(plan)))
+        self.assertEqual((self.watched, self.listeners.own.ports), (watched, {port}))
+        self.assertRaises(ConnectionRefusedError, socket.create_connection, ("127.0.0.1", other), 5)
+        self.assertEqual(self.listeners.take(self.prepared(("b", f"tcp:{port}"))), {"a": "b"})
+
+    def test_what_fails_closes_what_it_had_opened(self) -> None:
+        """All or nothing."""
+        port = free_port()
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            rows = [("a", f"tcp:{port}"), ("a", f"tcp:{taken.getsockname()[1]}")]
+            self.failureResultOf(Deferred.fromCoroutine(self.listeners.prepared(rows)), ListenError)
+        self.assertRaises(ConnectionRefusedError, socket.create_connection, ("127.0.0.1", port), 5)
 
 
 class ProbeTests(SynchronousTestCase):

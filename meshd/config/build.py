@@ -15,7 +15,7 @@ from meshd.config.exitlists import ExitLists, read_lists
 from meshd.config.files import check_files
 from meshd.config.rules import served, unmet
 from meshd.config.sections import Sections, check_listeners
-from meshd.config.sources import DEFAULT, sources
+from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
 from meshd.topology import DestinationRules, Exit, Limits, Probing, ProxyHost, Timeouts, Topology
 
@@ -82,9 +82,14 @@ class Config:
         return next(iter(self.topology.proxies.values()))
 
 
-def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) -> Config:
-    """ConfigError, one line, where anything at all is wrong."""
-    given = sources(flags, environ, cwd.absolute())
+def load(
+    flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path, daemons: Daemons | None = None
+) -> Config:
+    """ConfigError, one line, where anything at all is wrong.
+
+    daemons: what the running daemon was given, for who is given less.
+    """
+    given = sources(flags, environ, cwd.absolute(), daemons)
     settled: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for key, value, origin in given.settle():

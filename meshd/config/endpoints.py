@@ -109,6 +109,16 @@ def overlap(one: Place, other: Place) -> bool:
     return one == other
 
 
+def place_words(text: str) -> str:
+    """Where an endpoint listens, for people: `every address of this machine, port 31280`."""
+    place = parsed(text).place
+    if not isinstance(place, TCP):
+        return text
+    names = {"0.0.0.0": "every IPv4 address of this machine"}  # noqa: S104 (a name for it)
+    interface = "every address of this machine" if place.interface in _WILDCARDS else place.interface
+    return f"{names.get(interface, interface)}, {f'port {place.port}' if place.port else 'any port'}"
+
+
 def dialable(listen: str, port: int) -> str:
     """`host:port` at which this machine reaches an endpoint: the default of what customers are told."""
     place = parsed(listen).place

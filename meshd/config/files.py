@@ -6,6 +6,8 @@ group, nobody else has to.
 
 from __future__ import annotations
 
+import os
+import pwd
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +31,8 @@ def check_files(config: Config) -> None:
 def _check(config: Config) -> None:
     if config.data_dir.exists() and not config.data_dir.is_dir():
         raise _wrong(config, "data_dir", config.data_dir, "is not a folder")
+    if config.data_dir.exists() and not os.access(config.data_dir, os.R_OK | os.X_OK):
+        raise _wrong(config, "data_dir", config.data_dir, f"is another user's: run this as {_owner(config.data_dir)}")
     if config.speaks_tls:
         _check_pair(config)
     if config.file is not None and config.origins["store.url"].startswith("file ") and has_password(config.store_url):
@@ -73,6 +77,14 @@ def _check_private(config: Config, key: str, path: Path, what: str = "") -> None
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o027:
         raise _wrong(config, key, path, f"{what} is open to others (mode {mode:04o}): chmod 640 or 600".lstrip())
+
+
+def _owner(path: Path) -> str:
+    number = path.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _wrong(config: Config, key: str, path: Path, text: str) -> ConfigError:

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.endpoints import serverFromString
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, Unix, overlap, parsed
+from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, Unix, overlap, parsed, place_words
 from tests.config.support import ConfigTestCase
 
 RIGHT = {
@@ -125,6 +125,22 @@ class ParsingTests(SynchronousTestCase):
         for one, other, same in ONE_PLACE:
             places = parsed(one).place, parsed(other).place
             self.assertEqual((overlap(*places), overlap(*reversed(places))), (same, same), (one, other))
+
+
+class WordsTests(SynchronousTestCase):
+    def test_where_an_endpoint_listens(self) -> None:
+        """In words that cannot be taken for another address."""
+        for text, words in {
+            "tcp:31280": "every address of this machine, port 31280",
+            "tcp6:31280": "every address of this machine, port 31280",
+            "haproxy:tcp:1": "every address of this machine, port 1",
+            "tcp:1:interface=0.0.0.0": "every IPv4 address of this machine, port 1",
+            "tcp:1:interface=127.0.0.1": "127.0.0.1, port 1",
+            "tcp:0": "every address of this machine, any port",
+            "unix:/run/a.sock": "unix:/run/a.sock",
+            "systemd:domain=INET:name=proxy": "systemd:domain=INET:name=proxy",
+        }.items():
+            self.assertEqual(place_words(text), words)
 
 
 class ListenerTests(ConfigTestCase):
