@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
@@ -16,21 +16,25 @@ from meshd.accounts.service import Accounts
 from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
-from meshd.config import Config, ConfigError, needs_restart
+from meshd.config import Config
 from meshd.dataplane import accept_tls, data_plane
+from meshd.doors import Behind
 from meshd.enforcement import Enforcement
 from meshd.exitbook import ExitBook
-from meshd.exitwatch import ExitWatch, Fresh, tell
-from meshd.listening import Listener, ListenError, Listeners
+from meshd.exitwatch import ExitWatch, Fresh
+from meshd.inherited import Inherited
+from meshd.listening import Listeners
 from meshd.model import Change, Refusal
 from meshd.proxy.exitendpoint import ExitClient
 from meshd.proxy.probes import Probes
+from meshd.reloading import Reloads
 from meshd.resolver import Resolver
+from meshd.runfile import Verdict
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
 from meshd.store.statements import changes
-from meshd.tls import CertificateError, ReloadableTLS
+from meshd.tls import ReloadableTLS
 from meshd.topology import Limits, Topology
 from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
@@ -39,6 +43,7 @@ from meshd.usage.ledger import Ledger
 from meshd.web.app import build_site, tls_factory
 from meshd.web.front import TLSFront
 from meshd.web.requestlog import RequestLog
+from meshd.web.site import ApiSite
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
@@ -50,13 +55,25 @@ log = Logger()
 
 
 class Daemon:
-    """One process of meshd.  Everything it needs is built by its constructor; nothing is opened before `start`."""
+    """One process of meshd.
 
-    def __init__(self, reactor: Any, config: Config, reload: Callable[[], Config], now: Callable[[], float]) -> None:
-        """reload: reads the settings anew.  StoreError."""
+    Everything it needs is built by its constructor, which opens what needs neither a client nor the store, such as the
+    epoll and the journal; `start` opens the rest.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        reload: Callable[[], Config],
+        now: Callable[[], float],
+        handed_over: Inherited,
+    ) -> None:
+        """reload: reads the settings anew; handed_over: sockets of the service manager's.  StoreError, OSError."""
         self._reactor = reactor
         self._config = config
         self._reread = reload
+        self._now = now
         self.store = open_store(reactor, config.store_url)
         self.resolver = Resolver(
             reactor, servers=config.dns_servers, threads=32, timeout=lambda: self.topology.timeouts.dns
@@ -87,25 +104,31 @@ class Daemon:
         self._probes = Probes(reactor, self.plane, client.status)
         enforcement = Enforcement(self.auth, self.ledger, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
-        self._calendar = LoopingCall(lambda: Deferred.fromCoroutine(enforcement.look_at_calendar()))
-        self._calendar.clock = reactor
+        self._calendar = _looping(reactor, enforcement.look_at_calendar)
         self._requests = RequestLog(str(config.request_log), reactor, now)
-        self.site = build_site(
-            reactor,
+        self.site = self._site(hasher)
+        self._begun: Deferred[None] = succeed(None)
+        self._tls: ReloadableTLS | None = None
+        self._front: TLSFront | None = None
+        self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
+        self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
+        self._reloads = Reloads(
+            config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
+        )
+
+    def _site(self, hasher: PasswordHasher) -> ApiSite:
+        return build_site(
+            self._reactor,
             auth=self.auth,
             accounts=self.accounts,
             hasher=hasher,
             topology=lambda: self.topology,
             countries=self._countries,
-            now=now,
+            now=self._now,
             ready=self.ready,
             requests=self._requests,
             available=lambda: not self._feed.away,
         )
-        self._tls: ReloadableTLS | None = None
-        self._front: TLSFront | None = None
-        self._listeners = Listeners(reactor, self.plane, lambda: self._front or self.site)
-        self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
 
     @property
     def topology(self) -> Topology:
@@ -113,10 +136,19 @@ class Daemon:
         return self.plane.topology
 
     async def start(self) -> None:
-        """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError."""
+        """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
+
+        Where `stop` is called meanwhile it ends without letting anybody in.
+        """
+        self._begun = Deferred.fromCoroutine(self._start())
+        await self._begun
+
+    async def _start(self) -> None:
         await self.store.start()
         self._requests.open()
         report = await self.ledger.start()
+        if self.plane.draining:
+            return
         if report.journals or report.waiting:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
         self._activity.start()
@@ -130,14 +162,20 @@ class Daemon:
         await self._exit_book.start()
         self._probes.start()
         self._exits.start()
-        wanted = _wanted(self._config)
-        await self._listeners.take(wanted, await self._listeners.opened(wanted))
-        _quieten_collector()
+        plan = await self._listeners.prepared(self._config.listeners)
+        if self.plane.draining:
+            await self._listeners.drop(plan)
+        else:
+            self._listeners.take(plan)
+            self._reloads.begin()
+            _quieten_collector()
 
     async def stop(self) -> None:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
         self.plane.draining = True
+        await self._start_over()
         await self._listeners.close()
+        self._reloads.stop()
         self._exits.stop()
         await self._probes.stop()
         await self._feed.stop()
@@ -158,27 +196,23 @@ class Daemon:
         await self.resolver.stop()
         await self.store.stop()
 
-    async def reload(self) -> None:
-        """Take the settings anew; a fault in them changes nothing and is logged.  No open tunnel notices."""
+    async def reload(self) -> Verdict:
+        """Take the settings anew, or say why not."""
+        if not self._begun.called:
+            await self._begun
+        if self.plane.draining:
+            return Verdict(False, ("meshd is being stopped",))
         self.exchanges.reopen()
         self._requests.reopen()
-        await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._reload()))
+        return await self._reloads.take(self._reread, self._tls)
 
-    async def _reload(self) -> None:
-        try:
-            fresh = await self._exits.built(self._reread)
-            wanted = _wanted(fresh.config)
-            opened = await self._listeners.opened(wanted)
-            await self._renew_certificate(fresh.config, opened)
-        except (ConfigError, ListenError, CertificateError, OSError) as error:
-            log.error("settings were not reloaded: {error}", error=str(error))
-            return
-        for key in needs_restart(self._config, fresh.config):
-            log.warn("{key} takes a restart to change", key=key)
-        self._swap(fresh)
-        await self._listeners.take(wanted, opened)
-        tell(fresh.config)
-        log.info("settings reloaded")
+    async def _start_over(self) -> None:
+        """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
+        if not self._begun.called:
+            late = self._reactor.callLater(self.topology.timeouts.drain, self._begun.cancel)
+            await self._begun
+            if late.active():
+                late.cancel()
 
     def _start_tls(self) -> None:
         """One certificate for all that listens.  CertificateError."""
@@ -189,16 +223,6 @@ class Daemon:
                 self._front = tls_factory(self._reactor, self.site, self._tls)
             if config.proxy_tls:
                 accept_tls(self._reactor, self.plane, self._tls)
-
-    async def _renew_certificate(self, config: Config, opened: list[Listener]) -> None:
-        """CertificateError, and then what was opened a moment ago is closed again."""
-        try:
-            if self._tls is not None:
-                self._tls.reload(config.certificate, config.key)
-        except CertificateError:
-            for listener in opened:
-                await listener.close()
-            raise
 
     async def ready(self) -> Mapping[str, bool]:
         """For `/readyz`: by name, whether it is well."""
@@ -243,13 +267,10 @@ class Daemon:
         await self.site.drain(self.topology.timeouts.drain)
 
 
-def _wanted(config: Config) -> list[tuple[str, str]]:
-    """What to listen on: pairs of a proxy's name ("" for the API) and an endpoint, the API's last."""
-    proxies = config.topology.proxies.values()
-    return [
-        *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
-        *(("", e) for e in config.api_listen),
-    ]
+def _looping(reactor: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
+    call = LoopingCall(lambda: Deferred.fromCoroutine(work()))
+    call.clock = reactor
+    return call
 
 
 def _folder(path: Path) -> Path:

@@ -1,218 +1,204 @@
-"""Endpoint strings to listening ports: `tcp:31280`, `systemd:domain=INET:index=0`, `haproxy:tcp:31280`, `unix:…`.
-
-A bare `tcp:PORT` listens on IPv6 and IPv4 alike.  Where the port is a plain socket the data plane accepts from it
-itself; what Twisted wraps comes through a bridge.
-"""
+"""All that clients come to.  A reload opens what is new and moves what is there before it closes what is gone."""
 
 from __future__ import annotations
 
-import os
-import re
-import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.endpoints import serverFromString
-from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory
-from twisted.internet.tcp import Port
-from twisted.internet.unix import Port as UnixPort
-from twisted.logger import ILogObserver, LogEvent, Logger, globalLogPublisher
-from zope.interface import implementer
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
 
-from meshd.config.network import tcp_argument
-from meshd.proxy.bridge import BridgeFactory
+from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, overlap, parsed
+from meshd.doors import Behind, Door, ForeignDoor, SocketDoor, Wish, place_text
+from meshd.inherited import Inherited as HandedOver
 from meshd.proxy.destination import OwnListeners
-from meshd.proxy.factory import Acceptor
-from meshd.proxy.plane import DataPlane
-from meshd.seldom import Seldom
+from meshd.sockets import ListenError, ListeningSocket, cannot_listen, giving_way, opened
 
-BACKLOG = 4096
-"""Connections that wait for their accept; Twisted's 50 are lost in the first burst."""
-
-_BARE = re.compile(r"tcp:([0-9]+)")
-
-_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
-"""What Twisted's endpoints raise for text that they cannot use."""
+Pair = tuple[str, str]
+"""A proxy's name ("" for the API) and the text of an endpoint."""
 
 
-class ListenError(Exception):
-    """A listener could not be opened; the text names it."""
+def wishes(pairs: Iterable[Pair], handed_over: HandedOver) -> list[Wish]:
+    """What is asked for, each place once.  ListenError."""
+    found = [_wish(proxy, parsed(text), handed_over) for proxy, text in pairs]
+    for one, other in combinations(found, 2):
+        if isinstance(one.place, int) and one.place == other.place:
+            raise ListenError(f"{one.endpoint.text} and {other.endpoint.text} are the same socket")
+    return found
 
 
-def expand(endpoint: str) -> str:
-    """A bare TCP port on every address, of both families where the host has both."""
-    bare = _BARE.fullmatch(endpoint)
-    return rf"tcp6:{bare[1]}:interface=\:\:" if bare and _has_ipv6() else endpoint
-
-
-def _has_ipv6() -> bool:
+def _wish(proxy: str, endpoint: Endpoint, handed_over: HandedOver) -> Wish:
+    place = endpoint.place
     try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::", 0))
-    except OSError:
-        return False
-    return True
+        return Wish(proxy, endpoint, handed_over.number(place) if isinstance(place, Inherited) else place)
+    except ValueError as error:
+        raise cannot_listen(endpoint.text, error) from error
 
 
-async def listen(reactor: Any, endpoint: str, factory: IProtocolFactory) -> IListeningPort:
-    """ListenError with the endpoint's own text."""
-    try:
-        port: IListeningPort = await serverFromString(reactor, expand(endpoint)).listen(factory)
-    except CannotListenError as error:
-        raise ListenError(f"cannot listen on {endpoint}: {_reason(error.socketError)}") from error
-    except _MALFORMED as error:
-        raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
-    few = _FewLines(Seldom(reactor.seconds))
-    port._logger = Logger(namespace=__name__, observer=few)  # type: ignore[attr-defined]  # it has no public name
-    return port
+def probe(pairs: Iterable[Pair], handed_over: HandedOver) -> None:
+    """Find out whether the sockets can be opened, all at a time, and leave nothing behind.  ListenError."""
+    with ExitStack() as held:
+        for wish in wishes(pairs, handed_over):
+            if not isinstance(wish.place, Foreign):
+                sock = opened(wish.endpoint, handed_over)
+                held.callback(sock.close)
+                _listen(sock, wish.endpoint)
 
 
-@implementer(ILogObserver)
-class _FewLines:
-    """Twisted says a line or three for each client that there is no descriptor for; one a minute says as much."""
-
-    def __init__(self, seldom: Seldom) -> None:
-        self._seldom = seldom
-
-    def __call__(self, event: LogEvent) -> None:
-        if self._seldom.due(event.get("log_format")) is not None:
-            globalLogPublisher(event)
-
-
-def probe(endpoints: Iterable[str]) -> None:
-    """ListenError for an endpoint that is none, or whose TCP port is taken: found before anything is made."""
-    with ExitStack() as taken:
-        for endpoint in endpoints:
-            try:
-                serverFromString(None, expand(endpoint))
-                if int(tcp_argument(endpoint, "port") or 0):
-                    taken.enter_context(_bound(endpoint))
-            except _MALFORMED as error:
-                raise ListenError(f"cannot listen on {endpoint}: {_reason(error)}") from error
+def matched(have: Sequence[Wish], wanted: Sequence[Wish]) -> list[int | None]:
+    """For each that is wanted the position of one that has its place, rather one that is the same in more; or None."""
+    free = set(range(len(have)))
+    found: list[int | None] = [None] * len(wanted)
+    for same in (_all, _proxy_and_place, _place):
+        for at, wish in enumerate(wanted):
+            if found[at] is None:
+                found[at] = next((one for one in sorted(free) if same(have[one]) == same(wish)), None)
+                free.discard(-1 if (taken := found[at]) is None else taken)
+    return found
 
 
-def _bound(endpoint: str) -> socket.socket:
-    """A socket that listens where a TCP endpoint will; all are held, so that none of the endpoints takes another's."""
-    text = expand(endpoint)
-    six = text.removeprefix("haproxy:").startswith("tcp6:")
-    interface = tcp_argument(text, "interface") or ("::" if six else "0.0.0.0")  # noqa: S104 (only to see if it is free)
-    bound = socket.socket(socket.AF_INET6 if ":" in interface else socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((interface, int(tcp_argument(text, "port"))))
-        bound.listen(1)
-    except BaseException:
-        bound.close()
-        raise
-    return bound
+def _all(wish: Wish) -> object:
+    return wish
 
 
-def _reason(error: object) -> str:
-    if isinstance(error, LookupError):  # of Twisted's systemd endpoint alone
-        return "systemd has handed over no such socket"
-    return getattr(error, "strerror", None) or str(error)
+def _proxy_and_place(wish: Wish) -> object:
+    return wish.proxy, wish.place
 
 
-class Listener:
-    """One endpoint that clients come to."""
+def _place(wish: Wish) -> object:
+    return wish.place
 
-    def __init__(self, proxy: str, endpoint: str, port: IListeningPort, acceptor: Acceptor | None = None) -> None:
-        self.proxy = proxy
-        """The named proxy that it belongs to; "" for the API."""
-        self.endpoint = endpoint
-        self.port = port
-        self._acceptor = acceptor
 
-    @classmethod
-    async def of_proxy(cls, reactor: Any, plane: DataPlane, proxy: str, endpoint: str) -> Listener:
-        """Listening and accepting.  ListenError."""
-        factory = BridgeFactory(reactor, plane, proxy)
-        port: Any = await listen(reactor, endpoint, factory)
-        acceptor = None
-        if isinstance(port, Port | UnixPort) and port.factory is factory:
-            port.stopReading()
-            port.socket.listen(BACKLOG)
-            acceptor = Acceptor(plane, reactor, port.socket, proxy)
-            acceptor.start()
-        return cls(proxy, endpoint, port, acceptor)
+def renamed(moves: Iterable[Pair], names: Collection[str]) -> dict[str, str]:
+    """By their old names the proxies that are no more, and whose clients all get to one other now.
 
-    @classmethod
-    async def of_api(cls, reactor: Any, factory: IProtocolFactory, endpoint: str) -> Listener:
-        """ListenError."""
-        return cls("", endpoint, await listen(reactor, endpoint, factory))
+    moves: of each door that is still there the proxy that it led to and the one that it leads to.
+    """
+    heirs: dict[str, set[str]] = {}
+    for old, new in moves:
+        if old and old not in names:
+            heirs.setdefault(old, set()).add(new)
+    return {old: min(new) for old, new in heirs.items() if len(new) == 1 and "" not in new}
 
-    def __str__(self) -> str:
-        host: Any = self.port.getHost()
-        if hasattr(host, "port"):
-            place = f"[{host.host}]:{host.port}" if ":" in host.host else f"{host.host}:{host.port}"
-        else:
-            place = os.fsdecode(host.name) if hasattr(host, "name") else str(host)
-        return f"proxy {self.proxy} on {place}" if self.proxy else f"API on {place}"
 
-    async def close(self) -> None:
-        """Accept no more."""
-        if self._acceptor is not None:
-            self._acceptor.stop()
-        closing = self.port.stopListening()
-        if closing is not None:
-            await closing
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which door leads where from a moment on.  Nothing of it has happened yet, but that the new doors have a place."""
+
+    doors: Sequence[tuple[Door, Wish]]
+    new: Sequence[Door]
 
 
 class Listeners:
-    """All that clients come to.  A pair is a proxy's name ("" for the API) and an endpoint."""
+    """The doors that are open."""
 
     log = Logger()
 
-    def __init__(self, reactor: Any, plane: DataPlane, api: Callable[[], IProtocolFactory]) -> None:
+    def __init__(self, behind: Behind, handed_over: HandedOver) -> None:
         self.own = OwnListeners()
         """What customers must not reach through the proxy."""
-        self._reactor = reactor
-        self._plane = plane
-        self._api = api
-        self._open: list[Listener] = []
+        self._behind = behind
+        self._handed_over = handed_over
+        self._open: list[Door] = []
+        self._closing: Deferred[Any] = succeed(None)
+        """Of what the latest plan had no use for."""
 
     def __len__(self) -> int:
         return len(self._open)
 
-    async def opened(self, wanted: Sequence[tuple[str, str]]) -> list[Listener]:
-        """New ones for those pairs that have none; all or none.  ListenError."""
-        known = {(each.proxy, each.endpoint) for each in self._open}
-        new: list[Listener] = []
+    async def prepared(self, pairs: Iterable[Pair]) -> Plan:
+        """What is new listens, and lets nobody in; all or nothing.  Then `take` it or `drop` it.  ListenError."""
+        wanted = wishes(pairs, self._handed_over)
+        kept = [None if at is None else self._open[at] for at in matched([door.wish for door in self._open], wanted)]
+        missing = [wish for wish, door in zip(wanted, kept, strict=True) if door is None]
+        new: list[Door] = []
         try:
-            for proxy, endpoint in wanted:
-                if (proxy, endpoint) in known:
-                    continue
-                if proxy:
-                    new.append(await Listener.of_proxy(self._reactor, self._plane, proxy, endpoint))
-                else:
-                    new.append(await Listener.of_api(self._reactor, self._api(), endpoint))
-        except ListenError:
-            for listener in new:
-                await listener.close()
+            self._open_sockets(missing, [door for door in self._open if door not in kept], new)
+            for wish in missing:
+                if isinstance(wish.place, Foreign):
+                    new.append(await ForeignDoor.opened(self._behind, wish))
+        except BaseException:
+            await _closed(new)
             raise
-        return new
+        made = {id(door.wish): door for door in new}
+        return Plan([(door or made[id(wish)], wish) for wish, door in zip(wanted, kept, strict=True)], new)
 
-    async def take(self, wanted: Sequence[tuple[str, str]], new: Sequence[Listener]) -> None:
-        """From now on these new ones, and those of the others that are wanted still."""
-        gone = [each for each in self._open if (each.proxy, each.endpoint) not in wanted]
-        self._open = [*(each for each in self._open if each not in gone), *new]
-        for listener in gone:
-            await listener.close()
-        self.own = own_listeners(listener.port for listener in self._open)
-        for listener in self._open:  # the API's last: who waits for its line waits for all
-            self.log.info("{listener} listens", listener=str(listener))
+    def _open_sockets(self, wanted: Iterable[Wish], gone: Iterable[Door], new: list[Door]) -> None:
+        """All have their place before one listens: whoever connects then is let in, whatever becomes of the others."""
+        yielding = [door for door in gone if isinstance(door, SocketDoor)]
+        made: list[SocketDoor] = []
+        with giving_way(door.socket for door in yielding):
+            for wish in wanted:
+                if not isinstance(wish.place, Foreign):
+                    beside = any(_meet(wish, door.wish) for door in yielding)
+                    sock = opened(wish.endpoint, self._handed_over, beside=beside)
+                    made.append(SocketDoor(self._behind, wish, sock))
+                    new.append(made[-1])
+            for door in made:
+                _listen(door.socket, door.wish.endpoint)
+
+    async def drop(self, plan: Plan) -> None:
+        await _closed(plan.new)
+
+    def take(self, plan: Plan) -> Mapping[str, str]:
+        """From now on it is so.  Proxies that have another name now, as `renamed` tells them."""
+        doors = [door for door, _ in plan.doors]
+        gone = [door for door in self._open if door not in doors]
+        heirs = [(door, wish) for door in gone for _, wish in plan.doors if _meet(door.wish, wish)]
+        moves = [(door.wish.proxy, wish.proxy) for door, wish in (*plan.doors, *heirs) if door not in plan.new]
+        self.own = own_listeners(doors)
+        self._open = doors
+        for door, wish in plan.doors:
+            door.serve(wish)
+        for door, wish in heirs:
+            _bequeath(door, wish)
+        for door in doors:  # the API's last: who waits for its line waits for all
+            self.log.info("{listener} listens", listener=place_text(door))
+        closing = self._close(gone)
+        self._closing = closing if self._closing.called else DeferredList([self._closing, closing])
+        return renamed(moves, {wish.proxy for _, wish in plan.doors})
 
     async def close(self) -> None:
-        await DeferredList([Deferred.fromCoroutine(listener.close()) for listener in self._open])
+        """Accept no more."""
+        await DeferredList([self._closing, self._close(self._open)])
+
+    def _close(self, doors: Sequence[Door]) -> Deferred[Any]:
+        for door in doors:
+            self.log.info("{listener} closes", listener=place_text(door))
+        return _closed(doors)
 
 
-def own_listeners(ports: Iterable[IListeningPort]) -> OwnListeners:
+def _listen(sock: ListeningSocket, endpoint: Endpoint) -> None:
+    try:
+        sock.listen(endpoint.backlog)
+    except OSError as error:
+        raise cannot_listen(endpoint.text, error) from error
+
+
+def _meet(one: Wish, other: Wish) -> bool:
+    """Whether whoever came by the one may come by the other."""
+    return isinstance(one.place, TCP) and isinstance(other.place, TCP) and overlap(one.place, other.place)
+
+
+def _bequeath(door: Door, heir: Wish) -> None:
+    """Who waits at a door that is about to close gets where its heir leads."""
+    if isinstance(door, SocketDoor):
+        door.serve(
+            replace(door.wish, proxy=heir.proxy, endpoint=replace(door.wish.endpoint, haproxy=heir.endpoint.haproxy))
+        )
+        door.empty()
+
+
+def _closed(doors: Iterable[Door]) -> Deferred[Any]:
+    return DeferredList([door.close() for door in doors], consumeErrors=True)
+
+
+def own_listeners(doors: Iterable[Door]) -> OwnListeners:
     """What customers must not reach through the proxy."""
-    hosts = [port.getHost() for port in ports]
+    addresses = [address for door in doors if isinstance(address := door.address(), tuple)]
     return OwnListeners(
-        ports=frozenset(host.port for host in hosts if hasattr(host, "port")),
-        addresses=frozenset(host.host for host in hosts if hasattr(host, "host")),
+        ports=frozenset(port for _, port in addresses), addresses=frozenset(host for host, _ in addresses)
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +17,14 @@ from meshd.accounts.holders import ROOT_NAME, bootstrap
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.config import Config
-from meshd.config.network import sqlite_file
+from meshd.config.endpoints import place_words
+from meshd.config.stores import sqlite_file
+from meshd.examination import examine
+from meshd.inherited import Inherited
 from meshd.listening import probe
 from meshd.pidfile import PidFile
 from meshd.store.interface import StoreError
 from meshd.store.open import BlockingStore
-from meshd.tls import ReloadableTLS
 from meshd.web.selfsigned import ensure_certificate
 
 
@@ -36,19 +40,20 @@ class Prepared:
         return "Prepared()"
 
 
-def prepare(config: Config) -> Prepared:
-    """ListenError, CertificateError, FolderInUse, StoreError, OSError."""
-    topology = config.topology
-    probe([*config.api_listen, *(endpoint for proxy in topology.proxies.values() for endpoint in proxy.listen)])
-    if config.speaks_tls and not config.self_signed:
-        ReloadableTLS(config.certificate, config.key)
+def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = lambda: None) -> Prepared:
+    """ListenError, CertificateError, FolderInUse, StoreError, OSError.
+
+    hold: called before what must not be interrupted, to the end: a password that is made has to be shown.
+    """
+    probe(config.listeners, handed_over)
+    examine(config)
     before = _make_folder(config.data_dir)
-    pid_file = PidFile(config.data_dir)
+    pid_file = _locked(config.data_dir, made=before is None)
     try:
         if config.speaks_tls and config.self_signed:
             ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
-            ReloadableTLS(config.certificate, config.key)
-        return Prepared(pid_file, _store(config))
+            examine(config)
+        return Prepared(pid_file, _store(config, hold))
     except BaseException:
         _clear(config.data_dir, before)
         pid_file.release()
@@ -62,6 +67,17 @@ def _make_folder(folder: Path) -> set[Path] | None:
     return before
 
 
+def _locked(folder: Path, *, made: bool) -> PidFile:
+    """A folder that was made and cannot be had is removed; unless somebody is in it by now."""
+    try:
+        return PidFile(folder)
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def _clear(folder: Path, before: set[Path] | None) -> None:
     """Take away what a start has made that came to nothing; the folder is still ours alone, by its lock."""
     for path in set(folder.iterdir()) - (before or set()):
@@ -70,11 +86,12 @@ def _clear(folder: Path, before: set[Path] | None) -> None:
         folder.rmdir()
 
 
-def _store(config: Config) -> str:
+def _store(config: Config, hold: Callable[[], None]) -> str:
     """Bring the schema up to date and make the root account; its password, or ""."""
     store = BlockingStore(config.store_url)
     try:
         store.migrate()
+        hold()
         password = new_password()
         made = performed(
             store.run,
@@ -97,10 +114,16 @@ def _store(config: Config) -> str:
 def announcement(config: Config, prepared: Prepared) -> str:
     """What a start says to a person, with the line to try it by."""
     proxy = config.first.domain
-    lines = [f"proxy {name}: http://{host.domain}" for name, host in config.topology.proxies.items()]
-    lines.append(f"API: {'https' if config.api_tls else 'http'}://{config.api_domain}/")
+    proxies = config.topology.proxies.items()
+    lines = [f"proxy {name}: http://{host.domain} {_listens(host.listen)}" for name, host in proxies]
+    lines.append(f"API: {'https' if config.api_tls else 'http'}://{config.api_domain}/ {_listens(config.api_listen)}")
     if prepared.root_password:
         lines.append(f"root account: {ROOT_NAME}, password {prepared.root_password} (shown this once)")
     credentials = f"{ROOT_NAME}:{prepared.root_password}" if prepared.root_password else ROOT_NAME
     lines.append(f"try it: curl -x http://{proxy} -U {credentials} http://meshd.internal/")
     return "\n".join(lines)
+
+
+def _listens(endpoints: Iterable[str]) -> str:
+    """Where a client is told to go says nothing of where else one may come in."""
+    return f"(listens on {'; '.join(place_words(text) for text in endpoints)})"

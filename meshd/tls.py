@@ -6,6 +6,7 @@ old one stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from OpenSSL import SSL
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from zope.interface import implementer
 
 CIPHERS = (
@@ -44,9 +46,16 @@ class ReloadableTLS:
 
     def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
         """Read both files again, or others.  CertificateError, and then nothing has changed."""
-        certificate, key = certificate or self._certificate, key or self._key
-        self._context = server_context(certificate, key)
-        self._certificate, self._key = certificate, key
+        self.prepared(certificate or self._certificate, key or self._key)()
+
+    def prepared(self, certificate: Path, key: Path) -> Callable[[], None]:
+        """Read both files, or others; what is returned puts them in place.  CertificateError."""
+        context = server_context(certificate, key)
+
+        def take() -> None:
+            self._context, self._certificate, self._key = context, certificate, key
+
+        return take
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
@@ -69,6 +78,12 @@ def server_context(certificate: Path, key: Path) -> SSL.Context:
     except SSL.Error as error:
         raise CertificateError(f"certificate {certificate} with key {key}: {_reason(error)}") from error
     return context
+
+
+def trust_of(authorities: Path) -> Any:
+    """Trust in those whom the certificates of a PEM file vouch for.  OSError, ValueError, SSL.Error."""
+    chain = x509.load_pem_x509_certificates(authorities.read_bytes())
+    return trustRootFromCertificates([Certificate.loadPEM(each.public_bytes(Encoding.PEM)) for each in chain])
 
 
 def _check_pair(certificate: Path, key: Path) -> None:

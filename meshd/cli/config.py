@@ -3,30 +3,70 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 
 from meshd.cli.context import Context
+from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.config import settings
+from meshd.config.stores import sqlite_file
+from meshd.doubts import of_plans
+from meshd.examination import examine
+from meshd.faults import one_line
+from meshd.store.interface import SchemaBehind, StoreError
+from meshd.store.statements import accounts
+from meshd.tls import CertificateError
+
+MOST = 2**62
+"""No account has a higher number."""
 
 
 def add_to(top: Verbs) -> None:
     verbs = top.noun("config", "the settings of file, environment and flags")
-    verbs.verb("check", check, "whether they are right; the first fault, or each wrong line of a list of exits")
+    verbs.verb("check", check, "whether the daemon would take them; the first fault, or all that is not right besides")
     verbs.verb("show", show, "each value and where it came from, secrets masked")
 
 
 def check(context: Context, args: Namespace) -> None:
+    """All that a start and a reload ask, and what they only tell."""
     config = context.config
+    try:
+        examine(config)
+    except (CertificateError, OSError) as error:
+        raise Refused(one_line(error)) from error
+    problems = [*config.problems, *_doubts(context)]
     where = str(config.file) if config.file else None
     proxies, exits = list(config.topology.proxies), len(config.topology.exits)
-    value = {"ok": True, "file": where, "proxies": proxies, "exits": exits, "problems": list(config.problems)}
-    facts = {"settings": f"right ({where or 'no file'})"}
+    value = {"ok": not problems, "file": where, "proxies": proxies, "exits": exits, "problems": problems}
+    verdict = "taken as they are, and not right" if problems else "right"
+    facts = {"settings": f"{verdict} ({where or 'no file'})"}
     if config.exits_from:
-        facts |= {"exits": f"{exits}, of lists {len(config.lists.exits)}", "problems": str(len(config.problems))}
+        facts |= {"exits": f"{exits}, of lists {len(config.lists.exits)}"}
     context.show(value, facts)
+    if problems:
+        _tell(context, problems)
+
+
+def _tell(context: Context, problems: Sequence[str]) -> None:
+    """Refused, since that is what a script asks."""
     if not context.json:
-        for problem in config.problems:
+        for problem in problems:
             context.out.write(f"{problem}\n")
+    raise Refused(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+
+
+def _doubts(context: Context) -> Sequence[str]:
+    """What the settings mean for the accounts that there are, if there is a store."""
+    file = sqlite_file(context.config.store_url)
+    if file is not None and not file.exists():
+        return ()
+    try:
+        held = context.run(accounts.plans_held, 0, MOST)
+    except SchemaBehind:
+        return ()
+    except StoreError as error:
+        return (f"store: {error}",)
+    return of_plans(held, context.plans)
 
 
 def show(context: Context, args: Namespace) -> None:

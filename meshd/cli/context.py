@@ -13,12 +13,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
+from meshd import runfile
 from meshd.accounts.attempt import performed
 from meshd.accounts.ownership import Operator
 from meshd.cli import output
 from meshd.cli.errors import Refused
 from meshd.cli.progress import Progress
-from meshd.config import Config, load
+from meshd.config import Config, Daemons, folder_of, load
 from meshd.store import url as urls
 from meshd.store.open import BlockingStore
 from meshd.store.unit import Unit
@@ -49,11 +50,31 @@ class Context:
         """Empty where there is none at all, as after `<&-`."""
         return sys.stdin or StringIO()
 
+    @property
+    def _flags(self) -> dict[str, str | None]:
+        return {name: getattr(self._args, name, None) for name in ("data_dir", "config")}
+
+    @cached_property
+    def data_dir(self) -> Path:
+        """Without reading the rest of the settings.  ConfigError."""
+        return folder_of(self._flags, os.environ, Path.cwd())
+
+    @property
+    def file(self) -> str:
+        """The settings file that this command is told of; "" for none."""
+        return self._flags["config"] or os.environ.get("MESHD_CONFIG") or ""
+
     @cached_property
     def config(self) -> Config:
-        """ConfigError."""
-        flags = {name: getattr(self._args, name, None) for name in ("data_dir", "config")}
-        return load(flags, os.environ, cwd=Path.cwd())
+        """With the settings of the folder's daemon where the command is told none itself.  ConfigError."""
+        running = runfile.read(self.data_dir)
+        if running is None:
+            return load(self._flags, os.environ, cwd=Path.cwd())
+        flags = self._flags
+        if not self.file and os.path.exists(running.config):
+            flags["config"] = running.config
+        daemons = Daemons(running.given, Path(running.cwd))
+        return load(flags, os.environ, cwd=Path.cwd(), daemons=daemons)
 
     @cached_property
     def operator(self) -> Operator:

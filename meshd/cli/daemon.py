@@ -5,18 +5,29 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
 from argparse import Namespace
 from pathlib import Path
 
+from meshd import runfile
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
+from meshd.cli.values import seconds
 from meshd.pidfile import PID_FILE
+from meshd.runfile import Running, Verdict
+
+PATIENCE = 60.0
+"""Seconds: lists of a million exits take some."""
+
+LOOK = 0.05
+"""Seconds between two looks for the verdict."""
 
 
 def add_to(top: Verbs) -> None:
     top.verb("migrate", migrate, "make the store, or bring its schema up to date")
-    top.verb("reload", reload, "let the running daemon read its settings again")
+    parser = top.verb("reload", reload, "let the running daemon read its settings again, and say what came of it")
+    parser.add_argument("--wait", type=seconds, default=PATIENCE, metavar="SECONDS", help=f"at most ({PATIENCE:g})")
 
 
 def migrate(context: Context, args: Namespace) -> None:
@@ -30,17 +41,54 @@ def migrate(context: Context, args: Namespace) -> None:
 
 
 def reload(context: Context, args: Namespace) -> None:
-    path = context.config.data_dir / PID_FILE
-    pid = holder(path)
+    """Ask for it, and wait for what comes of it."""
+    folder = context.data_dir
+    pid = holder(folder / PID_FILE)
     if pid is None:
-        raise Refused(f"no daemon runs on {context.config.data_dir}")
+        raise Refused(f"no daemon runs on {folder}")
+    _require_same_file(context, runfile.read(folder))
+    before = _begun(folder, pid)
     try:
         os.kill(pid, signal.SIGHUP)
     except ProcessLookupError:
-        raise Refused(f"no daemon runs on {context.config.data_dir}") from None
+        raise Refused(f"no daemon runs on {folder}") from None
     except PermissionError:
         raise Refused(f"process {pid} is another user's: run this as the one that the daemon runs as") from None
-    context.show({"pid": pid}, {"reloading": f"process {pid}; its log says whether the settings were taken"})
+    verdict = _awaited(folder, pid, before, args.wait)
+    if not verdict.taken:
+        raise Refused(f"settings were not reloaded: {'; '.join(verdict.said)}")
+    context.show({"pid": pid, "reloaded": True, "notes": list(verdict.said)}, {"settings": f"reloaded (process {pid})"})
+    if not context.json:
+        for line in verdict.said:
+            context.out.write(f"{line}\n")
+
+
+def _require_same_file(context: Context, running: Running | None) -> None:
+    """Whoever names a file means that the daemon reads it."""
+    if context.file and running is not None and os.path.realpath(context.file) != os.path.realpath(running.config):
+        if running.config:
+            raise Refused(f"the daemon reads {running.config}, and not {context.file}")
+        raise Refused(f"the daemon was started without a settings file, and not with {context.file}: start it so")
+
+
+def _begun(folder: Path, pid: int) -> int:
+    """How many reloads have begun by now: one that begins later knows what is written by now."""
+    running = runfile.read(folder)
+    return running.begun if running is not None and running.pid == pid else 0
+
+
+def _awaited(folder: Path, pid: int, before: int, seconds: float) -> Verdict:
+    """Of a reload that began after so many others."""
+    end = time.monotonic() + seconds
+    while True:
+        running = runfile.read(folder)
+        if running is not None and running.pid == pid and running.ended > before and running.verdict is not None:
+            return running.verdict
+        if holder(folder / PID_FILE) != pid:
+            raise Refused(f"process {pid} has ended, and has not said whether it had taken the settings")
+        if time.monotonic() > end:
+            raise Refused(f"process {pid} has not said within {seconds:g} s what came of it: its log will")
+        time.sleep(LOOK)
 
 
 def holder(path: Path) -> int | None:

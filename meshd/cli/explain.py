@@ -16,7 +16,7 @@ from meshd.cli.context import Context
 from meshd.cli.lookups import look_up
 from meshd.cli.parser import Verbs
 from meshd.config import Config
-from meshd.config.network import tcp_argument
+from meshd.config.endpoints import TCP, parsed
 from meshd.explain import Explanation, Question, Step, World, explain
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
@@ -139,8 +139,8 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
 def _own(config: Config) -> OwnListeners:
     """As far as the settings tell: a port that systemd hands over is not known here."""
     listen = [*config.api_listen, *(each for proxy in config.topology.proxies.values() for each in proxy.listen)]
-    ports = frozenset(int(port) for each in listen if (port := tcp_argument(each, "port")))
-    return OwnListeners(ports, frozenset(tcp_argument(each, "interface") for each in listen))
+    places = [place for each in listen if isinstance(place := parsed(each).place, TCP)]
+    return OwnListeners(frozenset(place.port for place in places), frozenset(place.interface for place in places))
 
 
 def _show(context: Context, question: Question, explanation: Explanation) -> None:

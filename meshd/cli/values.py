@@ -36,6 +36,13 @@ def limit_argument(text: str) -> int:
         raise ArgumentTypeError(str(error)) from error
 
 
+def seconds(text: str) -> float:
+    """For argparse: how long to wait, an hour at most."""
+    if not _DECIMAL.match(text) or float(text) > 3600:
+        raise ArgumentTypeError(f"{text[:40]!r} is not a number of seconds up to 3600")
+    return float(text)
+
+
 def gigabytes(size: int) -> str:
     """Bytes as GB, exactly; the reverse of limit_bytes."""
     return format((Decimal(size) / GB).normalize(), "f")

@@ -6,5 +6,16 @@ Or one line that says why not.  Only text is read here; nothing is made, opened 
 from meshd.config.build import Config, load, needs_restart, with_lists
 from meshd.config.errors import ConfigError
 from meshd.config.show import settings
+from meshd.config.sources import Daemons, folder_of, outside
 
-__all__ = ["Config", "ConfigError", "load", "needs_restart", "settings", "with_lists"]
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Daemons",
+    "folder_of",
+    "load",
+    "needs_restart",
+    "outside",
+    "settings",
+    "with_lists",
+]

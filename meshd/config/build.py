@@ -9,13 +9,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from meshd.config.endpoints import dialable
 from meshd.config.errors import ConfigError, place
 from meshd.config.exitlists import ExitLists, read_lists
 from meshd.config.files import check_files
-from meshd.config.network import dialable
 from meshd.config.rules import served, unmet
 from meshd.config.sections import Sections, check_listeners
-from meshd.config.sources import DEFAULT, sources
+from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
 from meshd.topology import DestinationRules, Exit, Limits, Probing, ProxyHost, Timeouts, Topology
 
@@ -68,14 +68,28 @@ class Config:
         return self.origins.get("api.certificate", DEFAULT) == DEFAULT
 
     @property
+    def listeners(self) -> list[tuple[str, str]]:
+        """Pairs of a proxy's name ("" for the API) and the text of an endpoint; the API's last."""
+        proxies = self.topology.proxies.values()
+        return [
+            *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
+            *(("", endpoint) for endpoint in self.api_listen),
+        ]
+
+    @property
     def first(self) -> ProxyHost:
         """The proxy that `--proxy` speaks of."""
         return next(iter(self.topology.proxies.values()))
 
 
-def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) -> Config:
-    """ConfigError, one line, where anything at all is wrong."""
-    given = sources(flags, environ, cwd.absolute())
+def load(
+    flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path, daemons: Daemons | None = None
+) -> Config:
+    """ConfigError, one line, where anything at all is wrong.
+
+    daemons: what the running daemon was given, for who is given less.
+    """
+    given = sources(flags, environ, cwd.absolute(), daemons)
     settled: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for key, value, origin in given.settle():

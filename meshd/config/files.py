@@ -6,12 +6,14 @@ group, nobody else has to.
 
 from __future__ import annotations
 
+import os
+import pwd
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshd.config.errors import ConfigError, place
-from meshd.config.network import password_of, sqlite_file
+from meshd.config.stores import has_password
 from meshd.topology import Exit
 
 if TYPE_CHECKING:
@@ -29,9 +31,11 @@ def check_files(config: Config) -> None:
 def _check(config: Config) -> None:
     if config.data_dir.exists() and not config.data_dir.is_dir():
         raise _wrong(config, "data_dir", config.data_dir, "is not a folder")
+    if config.data_dir.exists() and not os.access(config.data_dir, os.R_OK | os.X_OK):
+        raise _wrong(config, "data_dir", config.data_dir, f"is another user's: run this as {_owner(config.data_dir)}")
     if config.speaks_tls:
         _check_pair(config)
-    if _has_password(config):
+    if has_password(config.store_url):
         _check_password(config)
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
@@ -88,8 +92,12 @@ def _check_private(config: Config, key: str, path: Path, what: str = "") -> None
         raise _wrong(config, key, path, f"{what} is open to others (mode {mode:04o}): chmod 640 or 600".lstrip())
 
 
-def _has_password(config: Config) -> bool:
-    return sqlite_file(config.store_url) is None and bool(password_of(config.store_url))
+def _owner(path: Path) -> str:
+    number = path.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _wrong(config: Config, key: str, path: Path, text: str) -> ConfigError:

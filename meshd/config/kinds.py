@@ -34,6 +34,8 @@ class Kind:
     """The raw value that an environment variable or a flag means; ValueError where it means none."""
     secret: bool = False
     """Whether a wrong value must not be quoted."""
+    embedded: Callable[[str], str] = str
+    """How a path is written within a text of this kind."""
 
     def __call__(self, raw: object, base: Path) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""The kinds that speak of the network and the store: endpoints, addresses, ranges, ports, names, store URLs."""
+"""The kinds that speak of the network: addresses, ranges, ports, names."""
 
 from __future__ import annotations
 
@@ -6,50 +6,14 @@ import ipaddress
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import urlsplit
 
-from meshd.config.kinds import Kind, pattern, text_kind, under
+from meshd.config.kinds import Kind, pattern, text_kind
 from meshd.selection import country_code
 from meshd.topology import Opening
 
-_ENDPOINT = re.compile(r"(?:haproxy:)?(?P<type>[a-z][a-z0-9]*):(?P<rest>.+)")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOSTNAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
-_SQLITE = "sqlite:///"
-
-
-def endpoint(text: str) -> str:
-    """A Twisted endpoint string.  What its type makes of the rest shows when it listens; a wrong port shows here."""
-    match = _ENDPOINT.fullmatch(text)
-    if match is None or not text.isprintable():
-        raise ValueError
-    if match["type"] == "ssl":
-        raise ValueError("TLS is told from plain connections by itself: write tcp:")
-    if match["type"] in ("tcp", "tcp4", "tcp6"):
-        _port(tcp_argument(text, "port"), lowest=0)
-    return text
-
-
-def tcp_argument(text: str, name: str) -> str:
-    """`port` or `interface` of a TCP endpoint string; "" where it has none, or is of another type."""
-    match = _ENDPOINT.fullmatch(text)
-    if match is None or match["type"] not in ("tcp", "tcp4", "tcp6"):
-        return ""
-    parts = [part.replace("\0", ":") for part in match["rest"].replace("\\:", "\0").split(":")]
-    named = dict(part.split("=", 1) for part in parts[1:] if "=" in part)
-    first = parts[0].partition("=")
-    if first[1]:
-        named[first[0]] = first[2]
-    elif name == "port":
-        return parts[0]
-    return named.get(name, "")
-
-
-def dialable(listen: str, port: int) -> str:
-    """`host:port` at which this machine reaches an endpoint: the default of what customers are told."""
-    interface = tcp_argument(listen, "interface")
-    host = "127.0.0.1" if interface in ("", "::", "0.0.0.0") else interface  # noqa: S104
-    return f"{f'[{host}]' if ':' in host else host}:{tcp_argument(listen, 'port') or port}"
 
 
 def authority(text: str) -> str:
@@ -119,48 +83,6 @@ def probe_url(text: str) -> str:
     return text
 
 
-def store_url(raw: Any, base: Path) -> str:
-    """An absolute `sqlite:////path`, or a PostgreSQL URL as it is."""
-    if not isinstance(raw, str) or not raw.isprintable():
-        raise ValueError
-    if raw.startswith(_SQLITE):
-        path = raw.removeprefix(_SQLITE)
-        if not path or path == ":memory:" or path.endswith("/"):
-            raise ValueError("it names no file")
-        return f"{_SQLITE}{under(base, path)}"
-    _check_postgresql(raw)
-    return raw
-
-
-def _check_postgresql(url: str) -> None:
-    """ValueErrors of our own, since urllib's would quote what may be a piece of the password."""
-    if not re.match(r"postgres(?:ql)?://", url):
-        raise ValueError
-    host, _, rest = re.sub(r"[/?#]", "/", url.partition("://")[2]).partition("/")
-    if ("@" in rest and "@" not in host) or "#" in url:
-        raise ValueError("in a password, / ? # @ and % are written as %2F %3F %23 %40 and %25")
-    if not re.fullmatch(r"(?:.*@)?(?:\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::[0-9]{1,5})?", host):
-        raise ValueError("its host or port is none")
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite store."""
-    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
-
-
-def password_of(url: str) -> str:
-    """The password that a PostgreSQL URL carries, in either of libpq's places; "" for none."""
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    return unquote(parts.password or "") or query.get("password", "") or query.get("sslpassword", "")
-
-
-def masked(url: str) -> str:
-    """A store's URL without its passwords."""
-    url = re.sub(r"(?<=://)([^/?#]*?):[^/?#]*(?=@)", r"\1:***", url)
-    return re.sub(r"(?<=[?&])(password|sslpassword)=[^&#]*", r"\1=***", url)
-
-
 def _host_and_port(text: str) -> tuple[str, str]:
     match = re.fullmatch(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]+)", text, re.ASCII)
     if match is None:
@@ -189,13 +111,12 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _port(text: str, lowest: int = 1) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not lowest <= int(text) <= 65535:
-        raise ValueError(f"a port is a number from {lowest} to 65535")
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text, re.ASCII) or not 1 <= int(text) <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
     return int(text)
 
 
-ENDPOINT = text_kind("a Twisted endpoint string such as tcp:31280", endpoint)
 AUTHORITY = text_kind("host:port", authority)
 NAMESERVER = text_kind("a name server's address such as 127.0.0.1:53", nameserver)
 OPENING = text_kind(
@@ -206,4 +127,3 @@ PORTS = Kind('a port such as "80", or a range such as "1024-65535"', ports)
 HOSTNAME = text_kind("a host name", hostname)
 COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country_code)
 PROBE_URL = text_kind("an http:// or https:// URL", probe_url)
-STORE_URL = Kind("sqlite:///FILE or postgresql://USER@HOST/DATABASE", store_url, secret=True)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
 from meshd.config.errors import ConfigError
 from meshd.config.exits import Origins, read_exits
 from meshd.config.file import File
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number
-from meshd.config.network import AUTHORITY, COUNTRY, ENDPOINT, NETWORK, dialable, tcp_argument
+from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
 from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost
 
 PROXY_PORT = 31280
@@ -111,10 +113,11 @@ class Sections:
 
 
 def check_listeners(api: tuple[str, ...], proxies: Mapping[str, ProxyHost]) -> None:
-    """One endpoint serves one purpose; `tcp:0` is a new port each time."""
-    users = dict.fromkeys(api, "api")
-    for name, proxy in proxies.items():
-        for endpoint in proxy.listen:
-            other = users.setdefault(endpoint, f"proxies.{name}")
-            if other != f"proxies.{name}" and tcp_argument(endpoint, "port") != "0":
-                raise ConfigError(f"{endpoint}: both {other} and proxies.{name} listen there")
+    """One place serves one purpose, however it is written; `tcp:0` is a new port each time."""
+    users = [("api", text) for text in api]
+    users += [(f"proxies.{name}", text) for name, proxy in proxies.items() for text in proxy.listen]
+    uses = [(user, text, parsed(text).place) for user, text in users]
+    for (one, first, place), (two, second, other) in combinations(uses, 2):
+        if overlap(place, other):
+            texts = first if first == second else f"{first} and {second}"
+            raise ConfigError(f"{texts}: both {one} and {two} listen there")

@@ -9,10 +9,11 @@ from typing import Any
 
 from meshd.config.build import Config
 from meshd.config.exits import where
-from meshd.config.network import masked, opening_text
+from meshd.config.network import opening_text
 from meshd.config.sections import PLAN
 from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
+from meshd.store.url import masked
 from meshd.topology import Exit, ExitRule, Opening
 
 Row = tuple[str, str, str]

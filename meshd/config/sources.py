@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from meshd.config.errors import ConfigError, suggestion
 from meshd.config.file import File, complaint, read
 from meshd.config.kinds import KindError
+from meshd.config.stores import has_password
 from meshd.config.table import SECTIONS, SETTINGS, Setting
 
 DEFAULT = "default"
@@ -22,9 +23,22 @@ _KUBERNETES = re.compile(r"MESHD_(?:SERVICE_|PORT(?:_|$))")
 """What Kubernetes adds by itself to the environment beside a service named meshd."""
 
 
+Said = Mapping[str, tuple[str | Sequence[str] | None, str]]
+"""By setting what a flag or a variable of another process said, and which; None for what is kept secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemons:
+    """What a daemon was started with, for a command that is given less."""
+
+    said: Said
+    cwd: Path
+    """What relative paths in it start from."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The three places besides the defaults, with all their names checked."""
+    """The places besides the defaults, with all their names checked."""
 
     flags: Mapping[str, object]
     """Those that were given, None and empty ones left out."""
@@ -32,6 +46,8 @@ class Sources:
     file: File | None
     cwd: Path
     """What relative paths in flags, environment and defaults start from."""
+    daemons: Daemons | None = None
+    """It goes before the file, and after what this process was given itself."""
 
     def settle(self) -> Iterator[tuple[str, Any, str]]:
         """Key, value and origin of each setting, those that are not given and have no default left out."""
@@ -50,16 +66,26 @@ class Sources:
         if text := self.environ.get(setting.environment):
             origin = f"environment {setting.environment}"
             return self._read(setting, text, origin), origin
+        if self.daemons is not None and setting.key in self.daemons.said:
+            return self._of_daemon(setting, self.daemons)
         if self.file is None:
             return None
         path = tuple(setting.key.split("."))
         raw = self.file.get(path)
         return None if raw is None else (self.file.value(path, raw, setting.kind), self.file.origin(path))
 
-    def _read(self, setting: Setting, raw: object, origin: str) -> Any:
+    def _of_daemon(self, setting: Setting, daemons: Daemons) -> tuple[Any, str]:
+        raw, origin = daemons.said[setting.key]
+        if raw is None:
+            text = f"the daemon has it with a password, by {origin}, which is kept nowhere: set {setting.environment}"
+            raise ConfigError(f"{setting.key}: {text}")
+        origin = f"{origin} of the daemon"
+        return self._read(setting, raw, origin, daemons.cwd), origin
+
+    def _read(self, setting: Setting, raw: object, origin: str, base: Path | None = None) -> Any:
         """A flag or a variable; text is read as its kind reads text."""
         try:
-            return setting.kind(_raw(setting, raw), self.cwd)
+            return setting.kind(_raw(setting, raw), base or self.cwd)
         except KindError as wrong:
             raise ConfigError(f"{origin}: {complaint(wrong)}") from wrong
 
@@ -68,11 +94,33 @@ class Sources:
             return None
         raw = setting.default
         if isinstance(raw, str):
-            raw = raw.replace("{data_dir}", data_dir)
+            raw = raw.replace("{data_dir}", setting.kind.embedded(data_dir))
         return setting.kind(raw, self.cwd), DEFAULT
 
 
-def sources(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> Sources:
+def outside(flags: Mapping[str, object], environ: Mapping[str, str]) -> Said:
+    """What flags and variables say, for another process; which folder it is about that one knows."""
+    said: dict[str, tuple[str | Sequence[str] | None, str]] = {}
+    for setting in SETTINGS:
+        raw: Any = flags.get(setting.flag) or environ.get(setting.environment)
+        if raw and setting.key != "data_dir":
+            flag = setting.flag in flags and bool(flags[setting.flag])
+            origin = f"flag --{setting.flag}" if flag else f"environment {setting.environment}"
+            raw = [str(item) for item in raw] if isinstance(raw, list | tuple) else str(raw)
+            said[setting.key] = (None if setting.key == "store.url" and has_password(raw) else raw, origin)
+    return said
+
+
+def folder_of(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> Path:
+    """The data folder, without reading more than it takes to know that.  ConfigError."""
+    key, value, _ = next(sources(flags, environ, cwd).settle())
+    assert key == "data_dir"
+    return Path(value)
+
+
+def sources(
+    flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path, daemons: Daemons | None = None
+) -> Sources:
     """Find and read the file, and refuse every name that no setting has."""
     given = {name: value for name, value in flags.items() if value not in (None, "", [], ())}
     _check_flags(given)
@@ -81,7 +129,7 @@ def sources(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) 
     file = read(str(name), cwd) if name else None
     if file is not None:
         _check_file(file)
-    return Sources(given, environ, file, cwd)
+    return Sources(given, environ, file, cwd, daemons)
 
 
 def _check_flags(flags: Mapping[str, object]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from meshd.config.endpoints import ENDPOINT
 from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, seconds
-from meshd.config.network import AUTHORITY, ENDPOINT, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL, STORE_URL
+from meshd.config.network import AUTHORITY, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
+from meshd.config.stores import STORE_URL
 from meshd.topology import Limits, Probing, Timeouts
 
 DAY = 86_400
@@ -92,9 +94,7 @@ _LIMITS = {
     "activity_seconds": (number(60, YEAR), "that they are kept for"),
 }
 
-_RESTART = frozenset(
-    {"limits.window_bytes", "limits.password_workers", "limits.password_queue", "limits.flush_seconds"}
-)
+_RESTART = frozenset({"limits.window_bytes", "limits.password_workers", "limits.password_queue"})
 
 
 def _bounds(section: str, table: dict[str, tuple[Kind, str]], defaults: object) -> Iterator[Setting]:

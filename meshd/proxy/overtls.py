@@ -13,13 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator
 from twisted.internet.protocol import Factory
-from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+from twisted.internet.ssl import optionsForClientTLS
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -27,6 +25,7 @@ from zope.interface import implementer
 from meshd.proxy.halves import Outside, Single
 from meshd.proxy.poll import Poller
 from meshd.proxy.wheel import Wheel
+from meshd.tls import trust_of
 from meshd.topology import UpstreamProxy
 
 CONTEXTS = 64
@@ -124,11 +123,8 @@ class _Upstream(Outside):
 
 
 def _client_factory(reactor: Any, upstream: UpstreamProxy) -> TLSMemoryBIOFactory:
-    """OSError, ValueError: of the file of certificates."""
-    trust = None
-    if upstream.ca:
-        chain = x509.load_pem_x509_certificates(Path(upstream.ca).read_bytes())
-        trust = trustRootFromCertificates([Certificate.loadPEM(each.public_bytes(Encoding.PEM)) for each in chain])
+    """OSError, ValueError, SSL.Error: of the file of certificates."""
+    trust = trust_of(Path(upstream.ca)) if upstream.ca else None
     options = optionsForClientTLS(upstream.host, trust)
     return TLSMemoryBIOFactory(options, True, Factory(), clock=reactor)
 

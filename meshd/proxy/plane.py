@@ -25,6 +25,9 @@ from meshd.usage.ledger import Ledger
 class Served(Protocol):
     """A client's connection."""
 
+    proxy: str
+    """The name of the proxy that it came to."""
+
     def drain(self) -> None:
         """End as soon as nothing is under way."""
 

@@ -6,8 +6,9 @@ Polling is what the promise rests on; the store's `on_change` only makes it soon
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
@@ -17,6 +18,9 @@ from meshd.store.statements import changes
 
 BATCH = 500
 """Changes in one read."""
+
+PATIENCE = 2.0
+"""Seconds that `look` waits for the store."""
 
 
 class Feed:
@@ -57,6 +61,13 @@ class Feed:
         self._started = True
         self._wake()
 
+    async def look(self) -> None:
+        """Tell what has changed by now.  A store that does not answer is not waited for for long."""
+        self._wake()
+        if self._polling is not None:
+            with suppress(TimeoutError):
+                await self._polled().addTimeout(PATIENCE, self._clock)
+
     async def stop(self) -> None:
         """No change is told any more once this has returned."""
         self._started = False
@@ -64,9 +75,19 @@ class Feed:
             self._next.cancel()
             self._next = None
         if self._polling is not None:
-            ended: Deferred[None] = Deferred()
-            self._polling.addBoth(lambda _: ended.callback(None))
-            await ended
+            await self._polled()
+
+    def _polled(self) -> Deferred[None]:
+        """Fires when the poll that is under way has ended."""
+        ended: Deferred[None] = Deferred(lambda _: None)
+
+        def tell(_: object) -> None:
+            if not ended.called:
+                ended.callback(None)
+
+        assert self._polling is not None
+        self._polling.addBoth(tell)
+        return ended
 
     def _wake(self) -> None:
         """Poll at once, or once more when this poll is over."""

@@ -27,6 +27,10 @@ class SchemaError(StoreError):
     """The schema is newer than this program, older than it needs, or was edited; the text says what to do."""
 
 
+class SchemaBehind(SchemaError):
+    """The schema is older than this program needs: a start, or `meshd migrate`, brings it up to date."""
+
+
 class Store(Protocol):
     """Accounts and their usage in a database that may have other readers and writers."""
 

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import NamedTuple
 
 from meshd.store.dialect import IDENTITY, Dialect
-from meshd.store.interface import SchemaError
+from meshd.store.interface import SchemaBehind, SchemaError
 from meshd.store.unit import Statement, Unit
 
 LEDGER = """
@@ -110,4 +110,4 @@ def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
     tables = yield Statement(dialect.tables, {})
     applied = (yield Statement(APPLIED, {})) if ("schema_migrations",) in tables else []
     if missing := pending(dict(applied), known):
-        raise SchemaError(f"the store's schema lacks {missing[0].name}: run `meshd migrate`")
+        raise SchemaBehind(f"the store's schema lacks {missing[0].name}: run `meshd migrate`")

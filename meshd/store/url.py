@@ -1,7 +1,7 @@
 """Store URLs: `sqlite:///relative/path`, `sqlite:////absolute/path`, `postgresql://user:password@host:port/database`.
 
 A PostgreSQL URL may name a socket folder (`?host=/run/postgresql`) and libpq's TLS settings after the question mark.
-A password appears neither in a repr nor in an error.
+A password appears neither in a repr nor in an error.  Nobody else reads a URL: what is right here is right everywhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
 
 from meshd.store.interface import StoreError
 
@@ -42,6 +42,7 @@ OPTIONS = frozenset(
 # Up to the last @: one that a careless password holds is not the end of it.
 _PASSWORD = re.compile(r"(://[^:@/?#]*):.*@")
 _PASSWORD_OPTION = re.compile(r"([?&]\w*password=)[^&#]*")
+_HOST = re.compile(r"(?:.*@)?(?:\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,35 +61,68 @@ class PostgresURL:
     """By libpq's names."""
 
 
-def read(url: str) -> SQLiteURL | PostgresURL:
-    """StoreError that says what is wrong with it."""
+def read(url: str, base: str = "") -> SQLiteURL | PostgresURL:
+    """StoreError that says what is wrong with it.
+
+    base: the folder that a relative path starts from; "" for the working directory.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         raise StoreError(f"store URL: not a URL; write {FORMS}") from None
     match parts.scheme:
         case "sqlite":
-            return _sqlite(parts)
+            return _sqlite(parts, base)
         case "postgresql" | "postgres":
+            _check_escapes(url)
             return _postgres(parts)
         case _:
-            raise StoreError(f"store URL: {parts.scheme or 'no scheme'}: unknown; write {FORMS}")
+            raise StoreError(f"store URL: its scheme is none of those that are known; write {FORMS}")
+
+
+def of_file(path: str) -> str:
+    """The URL of an SQLite file by its absolute path, whatever characters that has."""
+    return f"sqlite:///{quoted(path)}"
+
+
+def quoted(path: str) -> str:
+    """A path, or a part of one, as it stands in a URL."""
+    return quote(os.fsencode(path))
 
 
 def masked(url: str) -> str:
-    """The URL without its password, for people."""
-    return _PASSWORD_OPTION.sub(r"\1…", _PASSWORD.sub(r"\1:…@", url))
+    """The URL without its passwords, for people."""
+    return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
-def _sqlite(parts: SplitResult) -> SQLiteURL:
+def _sqlite(parts: SplitResult, base: str) -> SQLiteURL:
     if parts.netloc:
         raise StoreError("store URL: sqlite takes three slashes before a relative path, four before an absolute one")
-    path = unquote(parts.path)[1:]
-    if not path or path.endswith("/"):
-        raise StoreError("store URL: no file is named; write sqlite:///path or sqlite:////absolute/path")
-    if parts.query or parts.fragment or "\0" in path:
+    if parts.query or parts.fragment:
         raise StoreError("store URL: sqlite takes a path and nothing more; write ? as %3F and # as %23")
-    return SQLiteURL(os.path.abspath(path))
+    path = os.fsdecode(unquote_to_bytes(parts.path))[1:]
+    if not path or path == ":memory:" or path.endswith("/") or "\0" in path:
+        raise StoreError("store URL: it names no file; write sqlite:///path or sqlite:////absolute/path")
+    return SQLiteURL(os.path.abspath(os.path.join(base, _home(path))))
+
+
+def _home(path: str) -> str:
+    """Without the `~` that it may begin with."""
+    expanded = os.path.expanduser(path)
+    if path.startswith("~") and expanded.startswith("~"):
+        raise StoreError("store URL: there is no such home folder")
+    return expanded
+
+
+def _check_escapes(url: str) -> None:
+    """What a careless password holds would be read as something else, and told in an error."""
+    if "://" not in url:
+        raise StoreError(f"store URL: two slashes follow its scheme; write {FORMS}")
+    host, _, rest = re.sub(r"[/?#]", "/", url.partition("://")[2]).partition("/")
+    if ("@" in rest and "@" not in host) or "#" in url:
+        raise StoreError("store URL: in a password, / ? # @ and % are written as %2F %3F %23 %40 and %25")
+    if not _HOST.fullmatch(host):
+        raise StoreError("store URL: its host or port is none")
 
 
 def _postgres(parts: SplitResult) -> PostgresURL:
@@ -102,8 +136,8 @@ def _postgres(parts: SplitResult) -> PostgresURL:
     settings = {name: value for name, value in named.items() if value} | _options(parts.query)
     if not settings.get("dbname"):
         raise StoreError("store URL: no database is named; write postgresql://user@host/database")
-    if parts.fragment or any("\0" in value for value in settings.values()):
-        raise StoreError("store URL: write # and other odd characters of a password as %23 and so on")
+    if any("\0" in value for value in settings.values()):
+        raise StoreError("store URL: it holds a NUL")
     return PostgresURL(settings)
 
 

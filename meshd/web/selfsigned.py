@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from meshd.tls import CertificateError
+from meshd.tls import CertificateError, server_context
 
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 _LIFE = timedelta(days=3650)
@@ -37,6 +37,14 @@ def ensure_certificate(certificate: Path, key: Path, *, hostname: str, now: floa
         return _create(certificate, made.public_bytes(Encoding.PEM), 0o644)
     except OSError as error:
         raise CertificateError(f"cannot write {error.filename or certificate}: {error.strerror or error}") from error
+
+
+def check_own(certificate: Path, key: Path) -> None:
+    """Whether the pair can be used, or made.  CertificateError."""
+    if certificate.exists():
+        server_context(certificate, key)
+    elif key.exists():
+        _load_key(key)
 
 
 def _new_key() -> bytes:

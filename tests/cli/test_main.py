@@ -6,14 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from unittest import mock
 
 import meshd
 from meshd.cli.main import main, parser
 from meshd.pidfile import PID_FILE, PidFile
+from meshd.runfile import Running, Verdict, write
 from tests.cli.support import CommandCase, Terminal, named
 
 NOUNS = ("account", "token", "ip", "hostname", "proxy", "usage", "ban", "audit", "config", "migrate", "reload")
@@ -104,7 +107,7 @@ class UsageTests(CommandCase):
 
 
 class ReloadTests(CommandCase):
-    def pid_file(self, text: str, *, locked: bool) -> None:
+    def pid_file(self, text: str, *, locked: bool) -> TextIO:
         """A pid file, held as a daemon holds it, or left behind by a dead one."""
         file = open(os.path.join(self.data_dir, PID_FILE), "w+")  # noqa: SIM115 (it holds the lock until the test ends)
         self.addCleanup(file.close)
@@ -112,19 +115,96 @@ class ReloadTests(CommandCase):
         file.flush()
         if locked:
             fcntl.flock(file, fcntl.LOCK_EX)
+        return file
 
-    def test_signals_the_daemon(self) -> None:
-        """Who holds the lock gets SIGHUP."""
+    def tells(self, running: Running) -> None:
+        """What a daemon has written."""
+        write(Path(self.data_dir), running)
+
+    def answering(self, *steps: Callable[[], object]) -> AbstractContextManager[object]:
+        """A daemon that takes these steps, one each time that the command looks again."""
+        waiting = list(steps)
+        return mock.patch("time.sleep", side_effect=lambda _: waiting.pop(0)())
+
+    def test_says_what_came_of_it(self) -> None:
+        """Whoever holds the lock gets SIGHUP, and is waited for; what is worth knowing follows."""
         self.pid_file("4242\n", locked=True)
-        with mock.patch("os.kill") as kill:
-            self.assertEqual({"pid": 4242}, self.done("reload", "--json").json)
-        kill.assert_called_once_with(4242, signal.SIGHUP)
+        taken = Running(4242, begun=1, ended=1, verdict=Verdict(True, ("store.url takes a restart to change",)))
+        for argv in ((), ("--json",)):
+            self.tells(Running(4242))
+            with mock.patch("os.kill") as kill, self.answering(lambda: self.tells(taken)):
+                result = self.done("reload", *argv)
+            kill.assert_called_once_with(4242, signal.SIGHUP)
+            if argv:
+                notes = ["store.url takes a restart to change"]
+                self.assertEqual({"pid": 4242, "reloaded": True, "notes": notes}, result.json)
+            else:
+                self.assertEqual(
+                    ["settings  reloaded (process 4242)", "store.url takes a restart to change"],
+                    result.out.splitlines(),
+                )
+
+    def test_a_refusal_is_a_failure(self) -> None:
+        """Code 1, with the daemon's own reason."""
+        self.pid_file("4242\n", locked=True)
+        refused = Running(4242, begun=1, ended=1, verdict=Verdict(False, ("meshd.toml line 2: no",)))
+        with mock.patch("os.kill", side_effect=lambda *_: self.tells(refused)):
+            self.refused("settings were not reloaded: meshd.toml line 2: no", "reload")
+
+    def test_only_a_reload_that_began_later_counts(self) -> None:
+        """One that is under way may have read what was written before; one of an earlier process tells nothing."""
+        self.pid_file("4242\n", locked=True)
+        no, yes = Verdict(False, ("the old file",)), Verdict(True)
+        steps = (Running(4242, begun=3, ended=3, verdict=no), Running(4242, begun=4, ended=3, verdict=no))
+        last = Running(4242, begun=4, ended=4, verdict=yes)
+        for first in (Running(4242, begun=3, ended=2, verdict=no), Running(4242, begun=3, ended=3, verdict=no)):
+            self.tells(first)
+            answers = [partial(self.tells, each) for each in (*steps, last)]
+            with mock.patch("os.kill"), self.answering(*answers):
+                self.assertTrue(self.done("reload", "--json").json["reloaded"])
+        self.tells(Running(17, begun=9, ended=9, verdict=no))
+        first_of_this = Running(4242, begun=1, ended=1, verdict=yes)
+        with mock.patch("os.kill"), self.answering(lambda: None, lambda: self.tells(first_of_this)):
+            self.assertTrue(self.done("reload", "--json").json["reloaded"])
+
+    def test_a_daemon_that_dies_meanwhile(self) -> None:
+        """It is not waited for."""
+        file = self.pid_file("4242\n", locked=True)
+        self.tells(Running(4242))
+        with mock.patch("os.kill"), self.answering(lambda: None, file.close):
+            self.refused("process 4242 has ended, and has not said whether it had taken the settings", "reload")
+
+    def test_it_waits_so_long_and_no_longer(self) -> None:
+        """A process that hangs is told as one."""
+        self.pid_file("4242\n", locked=True)
+        self.tells(Running(4242))
+        line = "process 4242 has not said within 0 s what came of it: its log will"
+        with mock.patch("os.kill"):
+            self.refused(line, "reload", "--wait", "0")
+        self.misused("reload", "--wait", "soon")
+
+    def test_another_file_than_the_daemons(self) -> None:
+        """Nothing is asked of a daemon that would read something else."""
+        self.pid_file("4242\n", locked=True)
+        path = self.settings("[timeouts]\nidle = 5\n")
+        for running, line in (
+            (Running(4242), f"the daemon was started without a settings file, and not with {path}: start it so"),
+            (Running(4242, config="/etc/other.toml"), f"the daemon reads /etc/other.toml, and not {path}"),
+        ):
+            self.tells(running)
+            with mock.patch("os.kill") as kill:
+                self.refused(line, "reload", "--config", path)
+            kill.assert_not_called()
+        self.tells(Running(4242, config=path))
+        with mock.patch("os.kill"):
+            self.assertIn("has not said", self.meshd("reload", "--config", path, "--wait", "0").err)
 
     def test_the_daemons_own_file(self) -> None:
         """What the daemon writes is what this reads."""
         held = PidFile(Path(self.data_dir))
         held.write()
-        with mock.patch("os.kill"):
+        taken = Running(os.getpid(), begun=1, ended=1, verdict=Verdict(True))
+        with mock.patch("os.kill", side_effect=lambda *_: self.tells(taken)):
             self.assertEqual(os.getpid(), self.done("reload", "--json").json["pid"])
         held.release()
         self.refused(f"no daemon runs on {self.data_dir}", "reload")

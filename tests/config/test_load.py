@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from meshd.config import load, needs_restart, settings
 from meshd.config.table import SETTINGS
+from meshd.store.url import SQLiteURL, read
 from meshd.topology import Exit, ExitRule, Limits, Timeouts
 from tests.config.support import EXAMPLE, ConfigTestCase
 
@@ -183,6 +185,38 @@ class PathTests(ConfigTestCase):
         self.assertEqual(self.load(None, {"data_dir": Path("d")}).data_dir, self.folder / "d")
 
 
+class OddFolderTests(ConfigTestCase):
+    """A data folder whose name means something in a URL: the store is in it nevertheless."""
+
+    NAMES = ("%41", "a?b", "a#b", "a b", "a;b=c&d", "{data_dir}", "100%", "gr\u00fcn", "[x]", "a\\b", "x~y")
+
+    def test_the_store_is_in_the_folder(self) -> None:
+        """By flag, variable and file; as the daemon and the command read the URL."""
+        for name in self.NAMES:
+            self.write(f"{name}/x.toml", f"data_dir = {json.dumps(f'./{name}')}")
+            for flags, environ in (
+                ({"data_dir": f"{self.folder}/{name}"}, {}),
+                ({}, {"MESHD_DATA_DIR": f"{self.folder}/{name}"}),
+                ({"config": f"{name}/x.toml"}, {}),
+            ):
+                config = self.load(None, flags, environ)
+                self.assertEqual(read(config.store_url), SQLiteURL(f"{config.data_dir}/meshd.sqlite3"), name)
+                self.assertEqual(config.exchange_log, config.data_dir / "exchanges.log")
+
+    def test_what_is_shown_can_be_written_again(self) -> None:
+        """The URL of `meshd config show` is the same store in a file."""
+        for name in self.NAMES:
+            first = self.load(None, {"data_dir": f"{self.folder}/{name}"}).store_url
+            again = self.load(f"[store]\nurl = {json.dumps(first)}").store_url
+            self.assertEqual(again, first)
+
+    def test_a_relative_store_in_an_odd_folder(self) -> None:
+        """The folder of the file is a path, and only what stands in the URL is read as one."""
+        self.write("%41/x.toml", '[store]\nurl = "sqlite:///a%20b.sqlite3"')
+        config = self.load(None, {"config": "%41/x.toml"})
+        self.assertEqual(read(config.store_url), SQLiteURL(f"{self.folder}/%41/a b.sqlite3"))
+
+
 class FirstProxyTests(ConfigTestCase):
     """--proxy speaks of the first proxy."""
 
@@ -230,6 +264,11 @@ class ReloadTests(ConfigTestCase):
         )
         self.assertEqual(needs_restart(old, self.load("[timeouts]\nhead = 7")), ())
 
+    def test_how_often_counters_are_written_needs_none(self) -> None:
+        """Each writing is followed by a pause of as long as the settings say by then."""
+        old, new = self.load("[limits]\nflush_seconds = 5"), self.load("[limits]\nflush_seconds = 6")
+        self.assertEqual(needs_restart(old, new), ())
+
 
 class ShowTests(ConfigTestCase):
     """`meshd config show`."""
@@ -269,7 +308,9 @@ class ShowTests(ConfigTestCase):
             "postgresql://u:s3cret@h:5432/d": "postgresql://u:***@h:5432/d",
             "postgresql://u:s3c:r@t@h/d": "postgresql://u:***@h/d",
             "postgresql:///d?user=u&password=s3cret": "postgresql:///d?user=u&password=***",
-            "postgres://u@[::1]:5432/d?sslpassword=s3cret&x=1": "postgres://u@[::1]:5432/d?sslpassword=***&x=1",
+            "postgres://u@[::1]:5432/d?sslpassword=s3cret&sslmode=require": (
+                "postgres://u@[::1]:5432/d?sslpassword=***&sslmode=require"
+            ),
             "postgresql://u@h/d": "postgresql://u@h/d",
         }
         for url, masked in cases.items():

@@ -7,14 +7,17 @@ import shutil
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import trustme
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.live.raw import Raw, basic
-from tests.support.daemon import LOOPBACK, LiveDaemon, free_port, until
+from tests.support.daemon import LOOPBACK, LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import RecordingOrigin
 
 daemon: LiveDaemon
@@ -155,10 +158,41 @@ class GoodReloadTests(ReloadCase):
         daemon.wait_for_log("limits.password_workers", since=since)
 
     def test_the_command_line_reloads(self) -> None:
-        """`meshd reload` finds the process by the data folder."""
-        since = daemon.log_position
-        self.assertEqual(daemon.cli("reload"), {"pid": daemon.pid})
-        daemon.wait_for_log("settings reloaded", since=since)
+        """`meshd reload` finds the process by the data folder, and what it says is so by then."""
+        extra = free_port()
+        daemon.configure(plain(f'[proxy]\nlisten = ["tcp:{daemon.proxy_port}", "tcp:{extra}"]\n'))
+        self.assertEqual(daemon.cli("reload"), {"pid": daemon.pid, "reloaded": True, "notes": []})
+        self.assertTrue(listens(extra))
+        daemon.configure(plain("[limits]\npassword_workers = 3\n"))
+        for _ in range(2):  # it is said as long as it is so
+            notes = ["limits.password_workers takes a restart to change"]
+            self.assertEqual(daemon.cli("reload")["notes"], notes)
+
+    def test_commands_at_once_each_hear_of_what_they_wrote(self) -> None:
+        """Whoever reloads gets the verdict of a reload that began after that, however many do so."""
+        verdicts: list[tuple[int, str]] = []
+
+        def ask() -> None:
+            done = subprocess.run(
+                [sys.executable, "-m", "meshd.cli.main", "--data-dir", str(daemon.data_dir), "reload"],
+                env=clean_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+            verdicts.append((done.returncode, done.stderr))
+
+        for config, status in (("[timeouts]\nhed = 1\n", 1), ("", 0)):
+            daemon.configure(plain(config))
+            verdicts.clear()
+            asking = [threading.Thread(target=ask) for _ in range(4)]
+            for each in asking:
+                each.start()
+            for each in asking:
+                each.join()
+            self.assertEqual({code for code, _ in verdicts}, {status}, verdicts)
+            self.assertEqual(sum("hed" in said for _, said in verdicts), 4 * status)
 
     def test_signals_in_a_burst_end_in_what_the_file_says_last(self) -> None:
         """With a listener more and a listener less each time; none is taken for somebody else's."""
@@ -225,6 +259,18 @@ class BadReloadTests(ReloadCase):
             ports = f'["tcp:{daemon.proxy_port}", "tcp:{self.extra}", "{endpoint}"]'
             self.assertIn(endpoint, self.refused(plain(f"[proxy]\nlisten = {ports}\n")))
             self.check_nothing_changed()
+
+    def test_the_command_says_what_the_daemon_alone_can_know(self) -> None:
+        """A port that is taken is no fault of the file: `meshd reload` fails, and says why."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            endpoint = f"tcp:{taken.getsockname()[1]}"
+            daemon.configure(plain(f'[proxy]\nlisten = ["tcp:{daemon.proxy_port}", "{endpoint}"]\n'))
+            status, out, err = daemon.run_cli("reload")
+        self.assertEqual((status, out), (1, ""))
+        self.assertEqual(
+            err, f"meshd: settings were not reloaded: cannot listen on {endpoint}: Address already in use\n"
+        )
+        self.check_nothing_changed()
 
     def test_a_key_that_is_not_the_certificates(self) -> None:
         """The key's name."""

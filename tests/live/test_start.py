@@ -23,6 +23,8 @@ from tests.support.daemon import TWISTD, LiveDaemon, clean_environment, free_por
 from tests.support.origin import RecordingOrigin, authority
 from tests.support.stores import postgres_url
 
+EVERYWHERE = "every address of this machine"
+
 CURL_LINE = re.compile(r"^try it: (curl .*)$", re.MULTILINE)
 
 
@@ -69,13 +71,19 @@ class FirstStartTests(SynchronousTestCase):
         self.assertEqual(
             self.said,
             [
-                f"proxy local: http://{daemon.proxy}",
-                f"API: {daemon.api}/",
+                f"proxy local: http://{daemon.proxy} (listens on {EVERYWHERE}, port {daemon.proxy_port})",
+                f"API: {daemon.api}/ (listens on {EVERYWHERE}, port {daemon.api_port})",
                 f"root account: admin, password {daemon.root_password} (shown this once)",
                 f"try it: curl -x http://{daemon.proxy} -U admin:{daemon.root_password} http://meshd.internal/",
             ],
         )
         self.assertEqual(self.complaints, "")
+
+    def test_what_it_says_of_where_it_listens_is_so(self) -> None:
+        """An address of this machine that is not loopback's, and the one that the banner names."""
+        for host in ("127.0.0.1", "127.0.0.9", "::1"):
+            for port in (self.daemon.proxy_port, self.daemon.api_port):
+                socket.create_connection((host, port), 10).close()
 
     def test_the_printed_line_works_when_pasted(self) -> None:
         """meshd itself answers: who, by which proxy and exit, from where; and bills nobody."""
@@ -119,8 +127,8 @@ class FirstStartTests(SynchronousTestCase):
         self.assertEqual(
             announced(daemon, since=said),
             [
-                f"proxy local: http://{daemon.proxy}",
-                f"API: {daemon.api}/",
+                f"proxy local: http://{daemon.proxy} (listens on {EVERYWHERE}, port {daemon.proxy_port})",
+                f"API: {daemon.api}/ (listens on {EVERYWHERE}, port {daemon.api_port})",
                 f"try it: curl -x http://{daemon.proxy} -U admin http://meshd.internal/",
             ],
         )
@@ -341,6 +349,23 @@ class BadStartTests(SynchronousTestCase):
         except BaseException as error:
             error.add_note(f"the row: {words}")
             raise
+
+
+class OddFolderTests(SynchronousTestCase):
+    def test_a_folder_whose_name_means_something_in_a_url(self) -> None:
+        """All is in it, and the daemon and the command find it again."""
+        for name in ("%41", "a?b#c", "a b"):
+            parent = Path(tempfile.mkdtemp(prefix="meshd-odd-", dir="/tmp"))
+            self.addCleanup(shutil.rmtree, parent)
+            (parent / name).mkdir()
+            daemon = LiveDaemon(self, folder=parent / name)
+            self.assertIn("meshd.sqlite3", os.listdir(daemon.data_dir))
+            daemon.account("anna", password="secret")
+            daemon.restart()
+            self.assertEqual(Raw(self, daemon.proxy_port).get("http://meshd.internal/", basic("anna", "secret")), 200)
+            self.assertEqual(daemon.terminate(), 0)
+            self.assertEqual(os.listdir(parent), [name])
+            self.assertEqual(sorted(os.listdir(parent / name)), ["meshd-data", "meshd.toml"])
 
 
 class GoodAfterBadTests(SynchronousTestCase):

@@ -77,7 +77,7 @@ class StopTests(SynchronousTestCase):
         self.assertTrue(tunnel.echoes())
         since = daemon.log_position
         daemon.signal(signal.SIGTERM)
-        daemon.wait_for_log(f"Port {daemon.proxy_port} Closed", since=since)
+        daemon.wait_for_log(f":{daemon.proxy_port} closes", since=since)
         daemon.signal(signal.SIGHUP)
         daemon.signal(signal.SIGTERM)
         self.assertEqual(daemon.wait(), 0)

@@ -7,12 +7,16 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.store.interface import StoreError
-from meshd.store.url import PostgresURL, SQLiteURL, masked, read
+from meshd.store.url import PostgresURL, SQLiteURL, masked, of_file, read
 
 FILES = {
     "a relative path": ("sqlite:///data/meshd.db", "data/meshd.db"),
     "an absolute path": ("sqlite:////var/lib/meshd.db", "/var/lib/meshd.db"),
     "a space": ("sqlite:////var/my%20data.db", "/var/my data.db"),
+    "a space as it is": ("sqlite:////var/my data.db", "/var/my data.db"),
+    "a percent sign that is one": ("sqlite:////var/%2541.db", "/var/%41.db"),
+    "what else ends a path": ("sqlite:////var/%3F%23.db", "/var/?#.db"),
+    "bytes that are no UTF-8": ("sqlite:////var/%ff.db", "/var/\udcff.db"),
 }
 
 SERVERS = {
@@ -30,24 +34,31 @@ SERVERS = {
 }
 
 WRONG = {
-    "no scheme": ("meshd.db", "no scheme"),
-    "an unknown scheme": ("mysql://h/d", "mysql"),
+    "no scheme": ("meshd.db", "scheme"),
+    "an unknown scheme": ("mysql://h/d", "scheme"),
     "two slashes before a path": ("sqlite://meshd.db", "three slashes"),
     "no file": ("sqlite:///", "no file"),
     "a folder": ("sqlite:///data/", "no file"),
+    "a store in memory": ("sqlite:///:memory:", "no file"),
+    "a home that is not": ("sqlite:///~nobody-of-that-name/a", "home folder"),
+    "a NUL": ("sqlite:////a%00b", "no file"),
+    "one slash of a server": ("postgresql:/bob:hunter2@h/d", "two slashes"),
+    "a password with an unescaped slash after digits": ("postgresql://bob:12/hunter2@h/d", "password"),
+    "a password with an unescaped question mark": ("postgresql://bob:12?hunter2@h/d", "password"),
+    "a password with an unescaped hash": ("postgresql://bob:hun#ter2@h/d", "password"),
     "an option of a file": ("sqlite:///a.db?mode=ro", "nothing more"),
     "no database": ("postgresql://h", "no database"),
     "a port that is none": ("postgresql://bob:hunter2@h:port/d", "port"),
-    "a password with an unescaped slash": ("postgresql://bob:hun/ter2@h/d", "port"),
+    "a password with an unescaped slash": ("postgresql://bob:hun/ter2@h/d", "password"),
     "an unknown option": ("postgresql://h/d?sslmoed=x", "sslmoed"),
     "a bracket left open": ("postgresql://bob:hunter2@[::1/d", "not a URL"),
 }
 
 MASKED = {
-    "a password": ("postgresql://bob:hunter2@h:1/d", "postgresql://bob:…@h:1/d"),
+    "a password": ("postgresql://bob:hunter2@h:1/d", "postgresql://bob:***@h:1/d"),
     "no password": ("postgresql://bob@h/d", "postgresql://bob@h/d"),
-    "a password among the options": ("postgresql://h/d?password=hunter2", "postgresql://h/d?password=…"),
-    "a password with an @ and a slash": ("postgresql://bob:hu@n/ter2@h:1/d", "postgresql://bob:…@h:1/d"),
+    "a password among the options": ("postgresql://h/d?password=hunter2", "postgresql://h/d?password=***"),
+    "a password with an @ and a slash": ("postgresql://bob:hu@n/ter2@h:1/d", "postgresql://bob:***@h:1/d"),
     "a file": ("sqlite:////a/b", "sqlite:////a/b"),
 }
 
@@ -59,6 +70,17 @@ class URLTests(SynchronousTestCase):
         """A path is made absolute at once."""
         for case, (url, path) in FILES.items():
             self.assertEqual(read(url), SQLiteURL(os.path.abspath(path)), case)
+
+    def test_relative_to_a_folder(self) -> None:
+        """As the place where it was written has it."""
+        self.assertEqual(read("sqlite:///a.db", "/srv"), SQLiteURL("/srv/a.db"))
+        self.assertEqual(read("sqlite:////a.db", "/srv"), SQLiteURL("/a.db"))
+        self.assertEqual(read("sqlite:///~/a.db", "/srv"), SQLiteURL(os.path.expanduser("~/a.db")))
+
+    def test_of_a_file(self) -> None:
+        """Whatever its name holds, it is read as that name."""
+        for path in ("/a", "/a b", "/%41", "/a?b", "/a#b", "/a;b&c=d", "/\u00fc", "/\udcff", "/[x]", "/a%"):
+            self.assertEqual(read(of_file(path)), SQLiteURL(path))
 
     def test_servers(self) -> None:
         """A server's settings go by libpq's names, escapes undone."""

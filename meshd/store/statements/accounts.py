@@ -97,6 +97,22 @@ def count_children(parent_id: int) -> Unit[int]:
     return int(rows[0][0])
 
 
+def newest() -> Unit[int]:
+    """The highest id; 0 where there is no account."""
+    rows = yield Statement("select coalesce(max(id), 0) from accounts", {})
+    return int(rows[0][0])
+
+
+def plans_held(above: int, upto: int) -> Unit[list[tuple[str, int, str]]]:
+    """Of the accounts with ids in that range: each plan, how many have it, and the username of one of them."""
+    rows = yield Statement(
+        "select plan, count(*), min(username) from accounts"
+        " where id > :above and id <= :upto and parent_id is null group by plan order by plan",
+        {"above": above, "upto": upto},
+    )
+    return [(row[0], int(row[1]), row[2]) for row in rows]
+
+
 def usernames(account_id: int) -> Unit[dict[int, str]]:
     """The account's own and its sub-accounts', by id."""
     rows = yield Statement("select id, username from accounts where id = :id or parent_id = :id", {"id": account_id})

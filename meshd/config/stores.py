@@ -1,0 +1,36 @@
+"""The kind that a store's URL is of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from meshd.config.kinds import Kind
+from meshd.store import url as urls
+from meshd.store.interface import StoreError
+
+
+def store_url(raw: Any, base: Path) -> str:
+    """An SQLite file by its absolute path, or a PostgreSQL URL as it is.  ValueError."""
+    if not isinstance(raw, str) or not raw.isprintable():
+        raise ValueError
+    try:
+        target = urls.read(raw, str(base))
+    except StoreError as error:
+        raise ValueError(str(error).removeprefix("store URL: ").partition("; write ")[0]) from None
+    return urls.of_file(target.path) if isinstance(target, urls.SQLiteURL) else raw
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite store; None for another."""
+    target = urls.read(url)
+    return Path(target.path) if isinstance(target, urls.SQLiteURL) else None
+
+
+def has_password(url: str) -> bool:
+    """Whether it carries one, in either of libpq's places."""
+    target = urls.read(url)
+    return isinstance(target, urls.PostgresURL) and not {"password", "sslpassword"}.isdisjoint(target.settings)
+
+
+STORE_URL = Kind("sqlite:///FILE or postgresql://USER@HOST/DATABASE", store_url, secret=True, embedded=urls.quoted)

@@ -1,0 +1,43 @@
+"""What is right, and perhaps not meant: settings by which accounts that are in the store lose something."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from meshd.store.interface import Store, StoreError
+from meshd.store.statements import accounts
+
+RANGE = 20_000
+"""Accounts that are looked at in one go: everybody else who asks the store waits for some milliseconds at most."""
+
+Held = Iterable[tuple[str, int, str]]
+"""A plan, how many have it, and the name of one of them; a plan may come several times."""
+
+
+async def asked(store: Store, plans: Collection[str]) -> tuple[str, ...]:
+    """A line each; none where the store does not answer."""
+    held: list[tuple[str, int, str]] = []
+    try:
+        newest = await store.run(accounts.newest)
+        for above in range(0, newest, RANGE):
+            held += await store.run(accounts.plans_held, above, above + RANGE)
+    except StoreError:
+        return ()
+    return of_plans(held, plans)
+
+
+def of_plans(held: Held, plans: Collection[str]) -> tuple[str, ...]:
+    """Plans that accounts have and the settings do not."""
+    counts: Counter[str] = Counter()
+    names: dict[str, str] = {}
+    for plan, count, name in held:
+        if plan not in plans:
+            counts[plan] += count
+            names.setdefault(plan, name)
+    return tuple(_line(plan, counts[plan], names[plan]) for plan in sorted(counts))
+
+
+def _line(plan: str, count: int, name: str) -> str:
+    who = name if count == 1 else f"{name} and {count - 1} more"
+    return f"plan {plan!r} is not in the settings, and {who} has it: nothing can be added to such an account"

@@ -1,0 +1,87 @@
+"""Sockets that the service manager has opened and handed over (sd_listen_fds(3)).
+
+Each stays open, under its own number, for as long as the process lives; who listens gets a copy.  So its number is
+never given to anything else, and a reload may let go of it and take it again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.internet.endpoints import serverFromString
+
+from meshd.config import endpoints
+
+_VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+
+
+class Inherited:
+    """By name and by place."""
+
+    def __init__(self, *sockets: tuple[int, str]) -> None:
+        """sockets: descriptors with their names, in their order."""
+        self._sockets = sockets
+
+    @classmethod
+    def found(cls, environ: MutableMapping[str, str]) -> Inherited:
+        """Those of this process.  Neither they nor the variables that tell of them go on to its children."""
+        descriptors = _descriptors()
+        names = environ.get("LISTEN_FDNAMES", "").split(":")
+        for name in _VARIABLES:
+            environ.pop(name, None)
+        for descriptor in descriptors:
+            with suppress(OSError):
+                os.set_inheritable(descriptor, False)
+        names += [""] * len(descriptors)
+        return cls(*zip(descriptors, names, strict=False))
+
+    def number(self, place: endpoints.Inherited) -> int:
+        """The descriptor that is meant.  ValueError where there is none, or more than one."""
+        if not place.name:
+            if place.index >= len(self._sockets):
+                raise ValueError("systemd has handed over no such socket")
+            return self._sockets[place.index][0]
+        at = [index for index, (_, name) in enumerate(self._sockets) if name == place.name]
+        if not at:
+            raise ValueError("systemd has handed over no such socket")
+        if len(at) > 1:
+            choices = " or ".join(f"index={index}" for index in at)
+            raise ValueError(f"systemd has handed over {len(at)} sockets of that name: choose by {choices}")
+        return self._sockets[at[0]][0]
+
+    def copy(self, place: endpoints.Inherited) -> socket.socket:
+        """One more descriptor of the same socket.  ValueError where it is of another kind; OSError."""
+        descriptor = os.dup(self.number(place))
+        try:
+            copy = socket.socket(fileno=descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        try:
+            _check(copy, place.family)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
+
+
+def _descriptors() -> list[int]:
+    """Twisted has read, and taken away, what the environment says of them; it is asked for one after the other."""
+    found: list[int] = []
+    with suppress(LookupError):
+        while True:
+            endpoint: Any = serverFromString(None, f"systemd:domain=INET:index={len(found)}")
+            found.append(endpoint.fileno)
+    return found
+
+
+def _check(copy: socket.socket, family: str) -> None:
+    """Of INET and INET6 the kernel knows better than whoever wrote the settings."""
+    if copy.type != socket.SOCK_STREAM or not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise ValueError("it is no socket that listens for connections")
+    if (copy.family == socket.AF_UNIX) != (family == "UNIX"):
+        raise ValueError(f"its domain is {copy.family.name.removeprefix('AF_')}")
