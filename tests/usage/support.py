@@ -73,7 +73,11 @@ class MemoryStore:
             await self.gate
         if self.away:
             raise StoreUnavailable("away")
-        answer = {statements.apply: self.apply, statements.standings: self.standings}[unit](*args)
+        answer = {
+            statements.apply: self.apply,
+            statements.standings: self.standings,
+            statements.last_batch: lambda journal: self.batches.get(journal, 0),
+        }[unit](*args)
         self.committed()
         if self.answers_lost:
             self.answers_lost -= 1
