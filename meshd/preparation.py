@@ -16,6 +16,7 @@ from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.config import Config
 from meshd.config.network import sqlite_file
+from meshd.datafolder import secure
 from meshd.listening import probe
 from meshd.pidfile import PidFile
 from meshd.store.interface import StoreError
@@ -42,6 +43,7 @@ def prepare(config: Config) -> Prepared:
     probe([*config.api_listen, *(endpoint for proxy in topology.proxies.values() for endpoint in proxy.listen)])
     if config.speaks_tls and not config.self_signed:
         ReloadableTLS(config.certificate, config.key)
+    secure(config.data_dir, config.store_url)
     before = _make_folder(config.data_dir)
     pid_file = PidFile(config.data_dir)
     try:
