@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +24,7 @@ class LineFile:
     def open(self) -> None:
         """OSError where it cannot be appended to: said at a start, not later."""
         if self.path and self._fd < 0:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            self._fd = _opened(self.path)
 
     def reopen(self) -> None:
         """It was moved away, as log rotation does."""
@@ -74,3 +75,14 @@ class LineFile:
         if not self.failing:
             self.failing = True
             self._told_failed(error)
+
+
+def _opened(path: str) -> int:
+    """Through a symbolic link only where it is the system's or this user's, as `/dev/stdout` is: never a stranger's."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        if error.errno != errno.ELOOP or os.lstat(path).st_uid not in (0, os.geteuid()):
+            raise
+    return os.open(path, flags, 0o600)

@@ -19,6 +19,7 @@ from meshd.auth.secrets import new_password
 from meshd.config import Config
 from meshd.config.endpoints import place_words
 from meshd.config.stores import sqlite_file
+from meshd.datafolder import secure
 from meshd.examination import examine
 from meshd.inherited import Inherited
 from meshd.listening import probe
@@ -47,6 +48,7 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
     """
     probe(config.listeners, handed_over)
     examine(config)
+    secure(config.data_dir, config.store_url)
     before = _make_folder(config.data_dir)
     pid_file = _locked(config.data_dir, made=before is None)
     try:

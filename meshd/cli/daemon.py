@@ -14,6 +14,7 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.values import seconds
+from meshd.datafolder import Unsafe, secure
 from meshd.pidfile import PID_FILE
 from meshd.runfile import Running, Verdict
 
@@ -33,7 +34,10 @@ def add_to(top: Verbs) -> None:
 def migrate(context: Context, args: Namespace) -> None:
     data_dir = context.config.data_dir
     try:
+        secure(data_dir, context.config.store_url)
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except Unsafe as error:
+        raise Refused(str(error)) from error
     except OSError as error:
         raise Refused(f"{data_dir}: cannot be made: {error.strerror}") from error
     names = context.store.migrate()

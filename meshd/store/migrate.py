@@ -13,8 +13,8 @@ from importlib import resources
 from typing import NamedTuple
 
 from meshd.store.dialect import IDENTITY, Dialect
-from meshd.store.interface import SchemaBehind, SchemaError
-from meshd.store.unit import Statement, Unit
+from meshd.store.interface import SchemaBehind, SchemaError, StoreError
+from meshd.store.unit import Row, Statement, Unit
 
 LEDGER = """
 create table if not exists schema_migrations (
@@ -103,6 +103,20 @@ def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list
         )
         names.append(migration.name)
     return names
+
+
+def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
+    """SchemaError unless it is a store of meshd's, with the schema that this program needs or an older one."""
+    tables = yield Statement(dialect.tables, {})
+    applied: list[Row] = []
+    if ("schema_migrations",) in tables:
+        try:
+            applied = yield Statement(APPLIED, {})
+        except StoreError as error:  # other programs have such a table too
+            raise SchemaError("it is no store of meshd's") from error
+    if not applied:
+        raise SchemaError("it is no store of meshd's")
+    pending(dict(applied), known)
 
 
 def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:

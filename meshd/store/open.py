@@ -22,7 +22,7 @@ def open_store(reactor: Any, url: str) -> Store:
         case urls.SQLiteURL(path):
             return SQLiteStore(reactor, path)
         case urls.PostgresURL():
-            return cast(Store, _postgres("postgres").PostgresStore(reactor, url))
+            return cast(Store, postgres("postgres").PostgresStore(reactor, url))
 
 
 class _Blocking(Protocol):
@@ -58,10 +58,11 @@ def _blocking(url: str) -> _Blocking:
         case urls.SQLiteURL(path):
             return SQLiteFile(path)
         case urls.PostgresURL() as target:
-            return cast(_Blocking, _postgres("postgres_blocking").BlockingPostgres(target))
+            return cast(_Blocking, postgres("postgres_blocking").BlockingPostgres(target))
 
 
-def _postgres(name: str) -> Any:
+def postgres(name: str) -> Any:
+    """One of the modules that need the packages of the extra.  StoreError where they are missing."""
     try:
         return import_module(f"meshd.store.{name}")
     except ImportError as error:

@@ -46,6 +46,10 @@ class BlockingPostgres:
             self._checked = True
         return self._run(unit, *args, **kwargs)
 
+    def look(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """One unit, whatever the schema is."""
+        return self._run(unit, *args, **kwargs)
+
     def close(self) -> None:
         """Without effect on a closed one; the next unit opens it again."""
         connection, self._connection = self._connection, None

@@ -153,7 +153,7 @@ class SQLiteFile:
         """A unit runs as a reader, which waits for nobody, until it wants to write; then from its start as a writer."""
         try:
             with _transaction(connection, "begin"):
-                return drive(unit(*args, **kwargs), _reader(connection))
+                return drive(unit(*args, **kwargs), reader(connection))
         except _Writes:
             pass
         writer = _Writer(connection)
@@ -184,7 +184,9 @@ def execute(connection: sqlite3.Connection, sql: str, params: Any = ()) -> list[
         raise translate(error) from error
 
 
-def _reader(connection: sqlite3.Connection) -> Callable[[Statement], list[Row]]:
+def reader(connection: sqlite3.Connection) -> Callable[[Statement], list[Row]]:
+    """What executes statements that only read.  StoreError."""
+
     def read(statement: Statement) -> list[Row]:
         if not only_reads(statement.sql):
             raise _Writes

@@ -54,7 +54,7 @@ class ExchangeLog:
     def __init__(self, path: str, clock: IReactorTime, *, now: Callable[[], float] = time) -> None:
         self._file = LineFile(path, self._failed, self._healed)
         self._clock = clock
-        self._now = now
+        self.now = now
         self._journal: Journal | None = None
         self._waiting: list[_Record] = []
         self._timer: IDelayedCall | None = None
@@ -137,7 +137,7 @@ class ExchangeLog:
         return written
 
     def _lines(self, journal: Journal, records: list[_Record]) -> list[str]:
-        now = self._now()
+        now = self.now()
         return [_text(record, journal.id, number, now) for number, record in enumerate(records, journal.lines + 1)]
 
     def _failed(self, error: OSError) -> None:
@@ -167,13 +167,14 @@ class ExchangeLog:
 
     def _settle_written(self, orphan: Journal) -> None:
         """Lines that were written, but not settled before the death."""
-        found = list(lines.find(self._tail(orphan), orphan.id, orphan.lines))
+        found = [line for line in lines.find(self._tail(orphan), orphan.id, orphan.lines) if line.slot < orphan.slots]
         sums: dict[int, Sums] = {}
         for line in found:
             if line.slot >= 0:
                 sums[line.slot] = _plus(sums.get(line.slot, (0, 0, 0)), (line.up, line.down, line.exchanges))
         if found:
             orphan.written(max(line.number for line in found) - orphan.lines, sums)
+            orphan.level()
 
     def _tail(self, orphan: Journal) -> bytes:
         device, inode, offset = orphan.log_position

@@ -1,17 +1,7 @@
 """Counts that survive the death of the process: sums in a mapped file, billed in numbered batches, each exactly once.
 
-The file is 64-bit words: a page of header, then six areas with three words a slot (one with one).
-
-    who        account, parent, token           written before the slot's first count
-    counts     up, down, exchanges              only ever grow; counting is `words[i] += n`
-    sealed 0   the counts when an even batch was sealed
-    sealed 1   the counts when an odd batch was sealed
-    logged     the part of the counts that stands in written lines of the exchange log
-    next       what `logged` is about to become
-    mark       the number of the line up to which `next` was computed
-
-Batch n is sealed[n] less sealed[n - 1]; the running batch, n + 1, is counts less sealed[n].  So a seal is one copy,
-nothing is ever cleared, and no count is ever part of two batches.  What the death of the process finds:
+Batch n is sealed[n] less sealed[n - 1] (see `layout.py`); the running one, n + 1, is counts less sealed[n].  So a seal
+is one copy, nothing is ever cleared, and no count is part of two batches.  What the death of the process finds:
 
 * during the copy of a seal: the header still says n, whose copy is the other one, and the store has n;
 * after it: the store either knows the sealed batch's number, and drops it, or is given it now;
@@ -20,37 +10,45 @@ nothing is ever cleared, and no count is ever part of two batches.  What the dea
 A slot changes hands only when its counts equal the newest billed copy and the logged ones, so that a half-written `who`
 owns nothing.  The lines of the log are settled the same way: `next` and `mark` are prepared, storing `COMMIT` makes
 them true at once, and what was written but not committed is found by its number in the log itself.
-
-SIGKILL takes nothing that was stored in mapped memory.  A loss of power can take what the kernel had not written yet.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
 from meshd.model import UsageEntry
-from meshd.usage.journalfile import HEADER, JournalFile, create, locked_orphans
+from meshd.usage.journalfile import JournalFile, create, locked_orphans
+from meshd.usage.layout import (
+    ACKED,
+    CHECKED_ACKED,
+    CHECKED_COPIED,
+    CHECKED_SEALED,
+    CHECKED_TOP,
+    COMMIT,
+    HEADER,
+    ID_AT,
+    LINES,
+    LOG_DEVICE,
+    LOG_INODE,
+    LOG_OFFSET,
+    OPENED,
+    SEALED,
+    SLOTS_AT,
+    WIDTH,
+    Layout,
+    checked,
+    signed,
+    unchecked,
+    unsigned,
+)
+
+__all__ = ["HEADER", "LOG_INODE", "SLOTS", "WIDTH", "Journal", "SealedBatch", "Sums", "orphans"]
 
 SLOTS = 16_384
-
-SLOTS_AT, ID_AT, SEALED, ACKED, OPENED, COMMIT, LINES, LOG_DEVICE, LOG_INODE, LOG_OFFSET = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    7,
-    8,
-    9,
-    10,
-    11,
-)
-"""OPENED has two words: of even and of odd batches."""
-WIDTH = 3
 
 Sums = tuple[int, int, int]
 """Up, down, exchanges."""
@@ -80,7 +78,6 @@ class Journal:
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._adopt(create(Path(directory), slots, random))
-        self._top = 0
         self.words[OPENED + 1] = int(now())
 
     def _adopt(self, file: JournalFile) -> None:
@@ -89,23 +86,36 @@ class Journal:
         self.slots = self.words[SLOTS_AT]
         self.id = f"{self.words[ID_AT]:016x}"
         self._free: list[int] = []
-        self._top = self.slots
+        top = unchecked(self.words[CHECKED_TOP])
+        self._top = self.slots if top is None else min(top, self.slots)
         """Slots from here on were never used."""
-        area = self.slots * WIDTH
-        self._who = HEADER
-        self._counts = self._who + area
-        self._copies = (self._counts + area, self._counts + 2 * area)
-        self._logged = self._counts + 3 * area
-        self._next = self._logged + area
-        self._mark = self._next + area
+        self._changed: Sequence[int] = range(self._top)
+        """In the last batch."""
+        self._copied = [0, 0]
+        """How many slots, from the first on, the copies of even and of odd batches have."""
+        layout = Layout(self.slots)
+        self._who, self._counts, self._copies = layout.who, layout.counts, layout.copies
+        self._logged, self._next, self._mark = layout.logged, layout.next, layout.mark
 
     @classmethod
     def of_orphan(cls, file: JournalFile) -> Journal:
         """One whose process is dead."""
         self = cls.__new__(cls)
         self._adopt(file)
-        self._redo_commit()
+        if self.numbered:
+            self._redo_commit()
         return self
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the next batch's number is known; where it was damaged, `number` comes first."""
+        return self._file.salvage is None or self._file.salvage.numbered
+
+    def number(self, last: int) -> None:
+        """By the newest of its batches that the store has."""
+        assert self._file.salvage is not None
+        self._file.salvage.number(last)
+        self._redo_commit()
 
     @property
     def directory(self) -> Path:
@@ -123,7 +133,9 @@ class Journal:
         else:
             return None
         at = self._who + slot * WIDTH
-        self.words[at], self.words[at + 1], self.words[at + 2] = account_id, parent_id, token_id
+        parent = signed(slot, parent_id, account_id, token_id)
+        self.words[at], self.words[at + 1], self.words[at + 2] = account_id, parent, token_id
+        self.words[CHECKED_TOP] = checked(self._top)
         return slot
 
     def cell(self, slot: int) -> int:
@@ -141,19 +153,18 @@ class Journal:
 
     def free(self, slot: int) -> None:
         """Give a billed slot back; what it had not logged is forgotten."""
-        at, logged = self.cell(slot), self._logged + slot * WIDTH
-        for k in range(WIDTH):
-            self.words[logged + k] = self.words[at + k]
+        for at in range(slot * WIDTH, slot * WIDTH + WIDTH):
+            self.words[self._logged + at] = self.words[self._counts + at]
         self._free.append(slot)
 
     @property
     def scarce(self) -> bool:
-        """Whether fewer than an eighth of the slots are free."""
+        """Fewer than an eighth of the slots are free."""
         return len(self._free) + self.slots - self._top < self.slots // 8
 
     def _at(self, area: int, slot: int) -> Sums:
         at = area + slot * WIDTH
-        return self.words[at], self.words[at + 1], self.words[at + 2]
+        return self.words[at], self.words[at + 1], unsigned(self.words[at + 2])
 
     def _copy(self, back: int = 0) -> int:
         """The counts as of the newest seal, or of the one before."""
@@ -178,21 +189,33 @@ class Journal:
         if before == after:
             self.words[OPENED + number % 2] = now
             return None
-        self._copy_counts(self._copies[number % 2])
+        batch = self._batch(number, before, after)
+        self._copy_counts(number % 2, batch.slots)
         self.words[OPENED + (number + 1) % 2] = now
         self.words[SEALED] = number
-        return self._batch(number, before, after)
+        self.words[CHECKED_SEALED] = checked(number)
+        return batch
 
     def acknowledge(self, number: int) -> None:
         """The store has it."""
         self.words[ACKED] = number
+        self.words[CHECKED_ACKED] = checked(number)
 
-    def _copy_counts(self, to: int) -> None:
-        n = self._top * WIDTH
-        self.words[to : to + n] = self.words[self._counts : self._counts + n]
+    def _copy_counts(self, parity: int, changed: Sequence[int]) -> None:
+        """The copy is two batches old: besides what has changed in this one it lacks what did in the last."""
+        words, counts, to = self.words, self._counts, self._copies[parity]
+        for slot in {*changed, *self._changed, *range(self._copied[parity], self._top)}:
+            k, at = to + slot * WIDTH, counts + slot * WIDTH
+            words[k] = up = words[at]
+            words[k + 1] = down = words[at + 1]
+            words[k + 2] = signed(slot, words[at + 2], up, down)
+        self._changed, self._copied[parity] = changed, self._top
+        words[CHECKED_COPIED + parity] = checked(self._top)
 
     def _values(self, area: int) -> list[int]:
-        return self.words[area : area + self._top * WIDTH].tolist()
+        values = self.words[area : area + self._top * WIDTH].tolist()
+        values[WIDTH - 1 :: WIDTH] = map(unsigned, values[WIDTH - 1 :: WIDTH])
+        return values
 
     def _batch(self, number: int, before: list[int], after: list[int]) -> SealedBatch:
         slots = sorted({k // WIDTH for k, (old, new) in enumerate(zip(before, after, strict=True)) if old != new})
@@ -200,10 +223,10 @@ class Journal:
         return SealedBatch(number, self.words[OPENED + number % 2], entries, tuple(slots))
 
     def _entry(self, slot: int, before: list[int], after: list[int]) -> UsageEntry:
-        at = slot * WIDTH
-        # Counts only grow; one that fell was torn by a loss of power.
-        up, down, exchanges = (max(0, after[at + k] - before[at + k]) for k in range(WIDTH))
-        return UsageEntry(*self._at(self._who, slot), up, down, exchanges)
+        at, who = slot * WIDTH, self._who + slot * WIDTH
+        up, down, exchanges = after[at] - before[at], after[at + 1] - before[at + 1], after[at + 2] - before[at + 2]
+        ids = self.words[who], unsigned(self.words[who + 1]), self.words[who + 2]
+        return UsageEntry(*ids, max(0, up), max(0, down), max(0, exchanges))
 
     # Lines of the exchange log
 
@@ -233,9 +256,9 @@ class Journal:
         self._commit(sums)
 
     def _redo_commit(self) -> None:
-        commit = self.words[COMMIT]
-        if commit:
+        if commit := self.words[COMMIT]:
             self._commit(slot for slot in range(self.slots) if self.words[self._mark + slot] == commit)
+            self.level()
 
     def _commit(self, slots: Iterable[int]) -> None:
         for slot in slots:
@@ -244,6 +267,11 @@ class Journal:
                 self.words[logged + k] = self.words[at + k]
         self.words[LINES] = self.words[COMMIT]
         self.words[COMMIT] = 0
+
+    def level(self) -> None:
+        """Let no line stand for more than was counted: after damage it may seem so."""
+        for k in range(self._top * WIDTH):
+            self.words[self._logged + k] = min(self.words[self._logged + k], self.words[self._counts + k])
 
     def remainders(self) -> dict[int, tuple[int, int]]:
         """Account and token of each slot that has counted something unlogged."""
@@ -258,15 +286,15 @@ class Journal:
         counts = self._values(self._counts)
         return self.sealed() is None and counts == self._values(self._copy()) and counts == self._values(self._logged)
 
-    def remove(self) -> None:
-        """It is settled."""
-        self._file.remove()
+    def remove(self) -> bool:
+        """It is settled.  Whether its file is gone for good: a damaged one is set aside."""
+        return self._file.remove()
 
     def release(self) -> None:
-        """Leave it to be replayed by whoever starts next."""
+        """Leave it to whoever starts next."""
         self._file.release()
 
 
-def orphans(directory: str | Path) -> list[Journal]:
-    """The journals whose process is dead, now locked by this one."""
-    return [Journal.of_orphan(file) for file in locked_orphans(Path(directory))]
+def orphans(directory: str | Path, now: Callable[[], float] = time) -> list[Journal]:
+    """Those whose process is dead, now locked by this one."""
+    return [Journal.of_orphan(file) for file in locked_orphans(Path(directory), int(now()))]

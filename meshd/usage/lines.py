@@ -21,6 +21,8 @@ CAP = 300
 
 RECOVERED = "recovered"
 
+_MOST = 2**60
+
 # Most lines need no escaping at all: one search over all their texts says so.
 _PLAIN = re.compile(rf"[ !#-\[\]-~]{{0,{CAP}}}")
 
@@ -112,9 +114,13 @@ def find(data: bytes, journal_id: str, after: int) -> Iterator[Written]:
 
 
 def _read(line: bytes) -> Written | None:
+    """None for a line that is torn, since its process died while writing it, or that somebody has changed."""
     try:
         facts = json.loads(line)
-    except ValueError:
-        return None  # torn: its process died while writing it
-    _, number, slot = facts["line"].split("-")
-    return Written(int(number), int(slot) - 1, facts["up"], facts["down"], facts.get("exchanges", 1))
+        _, number, place = facts["line"].split("-")
+        written = Written(int(number), int(place) - 1, facts["up"], facts["down"], facts.get("exchanges", 1))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    number, slot, *sums = written
+    sound = all(type(fact) is int and 0 <= fact < _MOST for fact in (number, slot + 1, *sums))
+    return written if sound else None

@@ -2,12 +2,16 @@
 
 A dead process's journal is finished the way it would have done it: seal, apply, acknowledge.  A batch that the store
 knows is dropped by the store.  So a death in the middle of this is one more of the same kind.
+
+Of a damaged one all that can be read is brought home in the same way, from memory: the file stays as it was found, so
+that it yields the same batches whenever it is found again.  Nothing that is wrong with one keeps others, or the
+process, from going on.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -38,19 +42,31 @@ class RecoveryReport:
 async def recover(store: Store, directory: Path, log: ExchangeLog) -> RecoveryReport:
     """Finish every orphan."""
     report = RecoveryReport()
-    for orphan in orphans(directory):
+    for orphan in _found(directory, log):
         try:
             report = await _finish(store, orphan, log, report)
         except StoreError as error:
             orphan.release()
-            report = RecoveryReport(report.journals, report.waiting + 1, report.up, report.down, report.lines)
+            report = replace(report, waiting=report.waiting + 1)
             _log.warn("journal {journal} of a dead process waits: {error}", journal=orphan.id, error=str(error))
+        # A fault of ours must not keep everybody else's bytes from being billed.
+        except Exception:
+            orphan.release()
+            _log.failure("journal {journal} of a dead process cannot be billed", journal=orphan.id)
     return report
+
+
+def _found(directory: Path, log: ExchangeLog) -> list[Journal]:
+    try:
+        return orphans(directory, log.now)
+    except OSError as error:
+        _log.error("journals in {folder} cannot be looked at: {error}", folder=str(directory), error=str(error))
+        return []
 
 
 async def _finish(store: Store, orphan: Journal, log: ExchangeLog, report: RecoveryReport) -> RecoveryReport:
     up = down = 0
-    while (batch := orphan.sealed() or orphan.seal(0)) is not None:
+    while (batch := await _next(store, orphan)) is not None:
         if await bill(store, orphan, batch) is not None:
             up += sum(entry.up for entry in batch.entries)
             down += sum(entry.down for entry in batch.entries)
@@ -58,6 +74,12 @@ async def _finish(store: Store, orphan: Journal, log: ExchangeLog, report: Recov
     await finish(store, orphan)
     _log.info("journal {journal} of a dead process: {up} up, {down} down billed", journal=orphan.id, up=up, down=down)
     return RecoveryReport(report.journals + 1, report.waiting, report.up + up, report.down + down, report.lines + lines)
+
+
+async def _next(store: Store, orphan: Journal) -> SealedBatch | None:
+    if not orphan.numbered:
+        orphan.number(await store.run(statements.last_batch, orphan.id))
+    return orphan.sealed() or orphan.seal(0)
 
 
 async def bill(store: Store, journal: Journal, batch: SealedBatch) -> statements.Applied | None:
@@ -72,7 +94,7 @@ async def finish(store: Store, journal: Journal) -> None:
     if not journal.settled:
         journal.release()
         return
-    journal.remove()
-    # After the file: a batch whose number the store has forgotten must not be found again.
-    with suppress(StoreError):
-        await store.run(statements.forget_journal, journal.id)
+    if journal.remove():
+        # After the file: a batch whose number the store has forgotten must not be found again.
+        with suppress(StoreError):
+            await store.run(statements.forget_journal, journal.id)

@@ -77,6 +77,7 @@ class MemoryStore:
             statements.apply: self.apply,
             statements.standings: self.standings,
             statements.forget_journal: self.forget_journal,
+            statements.last_batch: lambda journal: self.batches.get(journal, 0),
         }
         answer = units[unit](*args)
         self.committed()

@@ -16,8 +16,10 @@ from meshd.topology import Limits
 from meshd.usage.activity import Activity
 from meshd.usage.exchanges import ExchangeLog
 from meshd.usage.journal import Journal
+from meshd.usage.layout import HEADER, WORD
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
+from meshd.usage.recovery import recover
 from tests.support import stores
 from tests.usage.counting import admitted
 from tests.usage.support import NOON, exchange
@@ -83,6 +85,26 @@ class _Scenario:
         await ledger.stop()
         self.assertEqual((await store.run(statements.of_account, parent, NOON)).total_bytes, 15)
         self.assertIsNone(await store.run(identities.load, sub, NOON))
+
+    async def test_a_journal_without_its_first_page(self) -> None:
+        """What the page said, the store says: nothing is lost, and nothing counts twice when it is found again."""
+        store = await self.store()
+        account = await store.run(create, "anna")
+        ledger = self.ledger(store)
+        meter = ledger.open(await admitted(store, account), lambda refusal: None)
+        assert isinstance(meter, Meter)
+        for sent in (100, 20, 3):
+            meter.sent_up(sent)
+            if sent > 3:
+                await ledger.flush()
+        path = ledger._journal._file.path
+        ledger._journal.release()
+        path.write_bytes(bytes(HEADER * WORD) + path.read_bytes()[HEADER * WORD :])
+        for _ in range(2):
+            await recover(store, path.parent, ExchangeLog("", Clock(), now=lambda: NOON + 1))
+            self.assertEqual((await store.run(statements.of_account, account, NOON)).total_bytes, 123)
+            next(path.parent.glob("*.damaged")).rename(path)
+        self.flushLoggedErrors()
 
 
 class OnSQLite(_Scenario, TestCase):

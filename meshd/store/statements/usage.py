@@ -138,6 +138,12 @@ def _first_time(journal_id: str, batch: int, at: int) -> Unit[bool]:
     return bool(rows)
 
 
+def last_batch(journal_id: str) -> Unit[int]:
+    """The newest batch of that journal that was added; 0 for none."""
+    rows = yield Statement("select last_batch from journals where id = :id", {"id": journal_id})
+    return int(rows[0][0]) if rows else 0
+
+
 def _added(entries: Iterable[UsageEntry]) -> dict[int, int]:
     """Bytes by account; a sub-account's count for its parent as well."""
     added: dict[int, int] = defaultdict(int)

@@ -1,0 +1,128 @@
+"""Where the words of a journal are, and how those that money hangs on vouch for themselves.
+
+The file is 64-bit words: a page of header, then six areas with three words a slot (one with one).
+
+    who        account, parent, token           written before the slot's first count; the parent's word has a check
+    counts     up, down, exchanges              only ever grow; counting is `words[i] += n`
+    sealed 0   the counts when an even batch was sealed
+    sealed 1   the counts when an odd batch was sealed
+    logged     the part of the counts that stands in written lines of the exchange log
+    next       what `logged` is about to become
+    mark       the number of the line up to which `next` was computed
+
+A number of the header stands twice: plain, and checked, with 24 bits of CRC above its 40.  A plain word is stored
+before its checked one, so where a death came in between, the checked one says how it was before, which is as true.  The
+ids of a slot, and each copy of its counts, are checked by such bits in one of their three words: the parent's, and that
+of the exchanges.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from zlib import crc32
+
+MAGIC = int.from_bytes(b"meshdj02", "little")
+"""The first word; its last digits are the version of the layout."""
+MAGIC_1 = int.from_bytes(b"meshdj01", "little")
+"""The version before: without checked words."""
+WORD = 8
+HEADER = 512
+"""Words; one page."""
+WIDTH = 3
+WORDS_A_SLOT = 19
+
+SLOTS_AT, ID_AT, SEALED, ACKED, OPENED, COMMIT, LINES, LOG_DEVICE, LOG_INODE, LOG_OFFSET = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    7,
+    8,
+    9,
+    10,
+    11,
+)
+"""OPENED has two words: of even and of odd batches."""
+CHECKED_SEALED, CHECKED_ACKED, CHECKED_SLOTS, ID_AGAIN, CHECKED_TOP, CHECKED_COPIED = 256, 257, 258, 259, 260, 261
+"""ID_AGAIN: its complement, which no pattern that a block is filled with agrees with.
+
+CHECKED_TOP: how many slots, from the first on, were ever taken.  CHECKED_COPIED has two words: how many of them the
+copies of even and of odd batches have.
+"""
+
+_BITS = 40
+MOST: int = 2**_BITS - 1
+"""Of an id and of a number that is checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The first word of each area of a journal with so many slots."""
+
+    slots: int
+
+    @property
+    def who(self) -> int:
+        return HEADER
+
+    @property
+    def counts(self) -> int:
+        return HEADER + self.slots * WIDTH
+
+    @property
+    def copies(self) -> tuple[int, int]:
+        """Of the even batches, and of the odd ones."""
+        return HEADER + 2 * self.slots * WIDTH, HEADER + 3 * self.slots * WIDTH
+
+    @property
+    def logged(self) -> int:
+        return HEADER + 4 * self.slots * WIDTH
+
+    @property
+    def next(self) -> int:
+        return HEADER + 5 * self.slots * WIDTH
+
+    @property
+    def mark(self) -> int:
+        return HEADER + 6 * self.slots * WIDTH
+
+    @property
+    def words(self) -> int:
+        """All of them."""
+        return HEADER + self.slots * WORDS_A_SLOT
+
+
+def checked(number: int) -> int:
+    """The number as a word that vouches for itself."""
+    return number | _crc(number) << _BITS
+
+
+def unchecked(word: int) -> int | None:
+    """The number of such a word; None where it is damaged, or none was stored."""
+    number = word & MOST
+    return number if word == checked(number) else None
+
+
+def signed(slot: int, number: int, *others: int) -> int:
+    """One of the words of a slot as it is stored, with the check of all of them."""
+    return number | _crc(slot, number, *others) << _BITS
+
+
+def unsigned(word: int) -> int:
+    """Without the check."""
+    return word & MOST
+
+
+def is_signed(word: int) -> bool:
+    """Whether it has a check at all; in a journal of MAGIC_1 none has."""
+    return word > MOST
+
+
+def _crc(*numbers: int) -> int:
+    """24 bits, never all 0."""
+    return crc32(_packed[len(numbers)](MAGIC, *numbers)) >> 8 or 1
+
+
+_packed = [Struct(f"<{n + 1}Q").pack for n in range(5)]
