@@ -20,6 +20,9 @@ AT_ONCE = 20
 PAUSE = 0.5
 """Seconds without accepting after the process ran out of descriptors."""
 
+REPORT = 60.0
+"""Seconds between two lines about that."""
+
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -34,6 +37,7 @@ class TwistedAcceptor:
         self._listener = listener
         self._factory = factory
         self._pause: Any = None
+        self._reported = -REPORT
 
     def start(self) -> None:
         self._factory.doStart()
@@ -85,6 +89,10 @@ class TwistedAcceptor:
     def _exhausted(self) -> None:
         """The listener would wake us for ever, so let it rest."""
         self._reactor.removeReader(self)
+        now = self._reactor.seconds()
+        if now - self._reported >= REPORT:
+            self._reported = now
+            self.log.warn("a listener is out of descriptors: accepting is paused")
         if self._pause is None:
             self._pause = self._reactor.callLater(PAUSE, self._go_on)
 

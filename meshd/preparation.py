@@ -46,8 +46,8 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
 
     hold: called before what must not be interrupted, to the end: a password that is made has to be shown.
     """
-    probe(config.listeners, handed_over)
     examine(config)
+    probe(config.listeners, handed_over)
     secure(config.data_dir, config.store_url)
     before = _make_folder(config.data_dir)
     pid_file = _locked(config.data_dir, made=before is None)

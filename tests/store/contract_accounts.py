@@ -88,6 +88,18 @@ class AccountContract(StoreContract):
         self.assertEqual(first + second, made)
         self.assertEqual(await self.store.run(accounts.page, second[-1].id, 3), [])
 
+    async def test_plans_held(self) -> None:
+        """In a range of ids: each plan, how many have it, and one of them; a sub-account's is its parent's."""
+        self.assertEqual(await self.store.run(accounts.newest), 0)
+        first = await self.create("zoe", plan="gold")
+        await self.create("kid", first, plan="trial")
+        await self.create("amy", plan="gold")
+        last = await self.create("bob", plan="20")
+        self.assertEqual(await self.store.run(accounts.newest), last.id)
+        held = await self.store.run(accounts.plans_held, 0, last.id)
+        self.assertEqual(held, [("20", 1, "bob"), ("gold", 2, "amy")])
+        self.assertEqual(await self.store.run(accounts.plans_held, first.id, last.id - 1), [("gold", 1, "amy")])
+
     async def test_delete(self) -> None:
         """Deletion leaves nothing of the account and its sub-accounts, except what they cost and the audit."""
         grand = await self.create("grand")

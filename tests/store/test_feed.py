@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Change
-from meshd.store.feed import Feed
+from meshd.store.feed import PATIENCE, Feed
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import changes
 
@@ -189,3 +189,27 @@ class FeedTests(SynchronousTestCase):
         self.began()
         self.successResultOf(Deferred.fromCoroutine(self.feed.stop()))
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_look_on_demand(self) -> None:
+        """It is over when what had changed by then has been told; one that is under way is followed by another."""
+        self.began()
+        looking = Deferred.fromCoroutine(self.feed.look())
+        self.store.give([Change(8, 3)])
+        self.assertEqual((self.told, looking.called), ([Change(8, 3)], True))
+        self.clock.advance(1)
+        looking = Deferred.fromCoroutine(self.feed.look())
+        self.store.give([])
+        self.assertFalse(looking.called)
+        self.store.give([Change(9, 4)])
+        self.assertEqual((self.told[-1], looking.called), (Change(9, 4), True))
+
+    def test_a_look_does_not_wait_for_a_store_that_hangs(self) -> None:
+        """It ends by itself; nor does a store that is away hold it up, or a feed that has not begun."""
+        self.successResultOf(Deferred.fromCoroutine(self.feed.look()))
+        self.began()
+        looking = Deferred.fromCoroutine(self.feed.look())
+        self.clock.advance(PATIENCE)
+        self.successResultOf(looking)
+        looking = Deferred.fromCoroutine(self.feed.look())
+        self.store.fail(StoreUnavailable("away"))
+        self.successResultOf(looking)
