@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from meshd.accounts import proxies
+from meshd.accounts.ownership import Operator
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
+from meshd.cli.values import moment
+from meshd.store.statements.withheld import Withheld
+from meshd.store.unit import Unit
+from meshd.topology import ProxyHost
 
 NOT_THERE = "not in the settings"
 
@@ -15,7 +22,7 @@ def add_to(top: Verbs) -> None:
     verbs = top.noun("proxy", "which proxies an account may use")
     for name, act, doing in (
         ("authorize", authorize, "let an account use a proxy"),
-        ("revoke", revoke, "do not let an account use a proxy any more"),
+        ("revoke", revoke, "take a proxy away: the account cannot add it itself, `proxy authorize` gives it back"),
     ):
         parser = verbs.verb(name, act, doing)
         parser.add_argument("name", help="the account")
@@ -47,8 +54,26 @@ def revoke(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     known = context.config.topology.proxies
-    names = list(known) if args.name is None else context.run(proxies.authorized, context.operator, args.name)
-    context.show_rows(
-        ({"proxy": name, "domain": known[name].domain if name in known else None} for name in names),
-        {"PROXY": lambda row: row["proxy"], "DOMAIN": lambda row: row["domain"] or NOT_THERE},
-    )
+    held: list[Withheld] = []
+    names = list(known)
+    if args.name is not None:
+        names, held = context.run(_of_account, context.operator, args.name)
+    rows: list[dict[str, Any]] = [{"proxy": name, **_domain(known, name)} for name in names]
+    for each in held:
+        rows.append({"proxy": each.name, **_domain(known, each.name), "taken_by": each.by, "taken_at": moment(each.at)})
+    columns: dict[str, Callable[[Any], object]] = {
+        "PROXY": lambda row: row["proxy"],
+        "DOMAIN": lambda row: row["domain"] or NOT_THERE,
+    }
+    if held:
+        columns["STATE"] = lambda row: f"taken by {row['taken_by']}" if "taken_by" in row else "authorized"
+    context.show_rows(rows, columns)
+
+
+def _of_account(operator: Operator, name: str) -> Unit[tuple[list[str], list[Withheld]]]:
+    names = yield from proxies.authorized(operator, name)
+    return names, (yield from proxies.kept_away(operator, name))
+
+
+def _domain(known: Mapping[str, ProxyHost], name: str) -> dict[str, Any]:
+    return {"domain": known[name].domain if name in known else None}

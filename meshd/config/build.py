@@ -14,7 +14,7 @@ from meshd.config.exitlists import ExitLists, read_lists
 from meshd.config.files import check_files
 from meshd.config.network import dialable
 from meshd.config.rules import served, unmet
-from meshd.config.sections import Sections, check_listeners
+from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.sources import DEFAULT, sources
 from meshd.config.table import SETTINGS
 from meshd.topology import DestinationRules, Exit, Limits, Probing, ProxyHost, Timeouts, Topology
@@ -84,6 +84,7 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path) 
     sections = Sections(given.file, settled, origins)
     topology = _topology(sections)
     check_listeners(settled["api.listen"], topology.proxies)
+    check_plans(topology.plans, topology.proxies, origins)
     config = Config(
         data_dir=settled["data_dir"],
         store_url=settled["store.url"],

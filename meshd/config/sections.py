@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 from types import MappingProxyType
 from typing import Any
 
-from meshd.config.errors import ConfigError
+from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits import Origins, read_exits
 from meshd.config.file import File
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number
@@ -29,7 +29,9 @@ PROXY: Mapping[str, Kind] = {
     "proxy_protocol_from": list_of(NETWORK),
 }
 PLAN: Mapping[str, Kind] = {
-    field.name: TRUTH if field.name == "world" else number(0, 10**9) for field in fields(Plan) if field.name != "name"
+    **{field.name: number(0, 10**9) for field in fields(Plan) if field.name not in ("name", "world", "includes")},
+    "world": TRUTH,
+    "includes": list_of(NAME),
 }
 
 
@@ -108,6 +110,16 @@ class Sections:
         return ExitRule(
             given.get("name", frozenset()), given.get("country", frozenset()), given.get("tag", frozenset())
         )
+
+
+def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], origins: Mapping[str, str]) -> None:
+    """What a plan includes is there."""
+    for plan in plans.values():
+        for name in plan.includes or ():
+            if name not in proxies:
+                where = place(origins[f"plans.{plan.name}.includes"])
+                near = suggestion(name, proxies)
+                raise ConfigError(f"{where}: [plans.{plan.name}] includes: no proxy is named '{name}'{near}")
 
 
 def check_listeners(api: tuple[str, ...], proxies: Mapping[str, ProxyHost]) -> None:
