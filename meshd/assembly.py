@@ -13,6 +13,7 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
 from meshd.accounts.service import Accounts
+from meshd.accounts.strays import strays
 from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
@@ -130,6 +131,7 @@ class Daemon:
         await self._exit_book.start()
         self._probes.start()
         self._exits.start()
+        await self._tell_strays(self.topology)
         wanted = _wanted(self._config)
         await self._listeners.take(wanted, await self._listeners.opened(wanted))
         _quieten_collector()
@@ -175,10 +177,23 @@ class Daemon:
             return
         for key in needs_restart(self._config, fresh.config):
             log.warn("{key} takes a restart to change", key=key)
+        await self._tell_strays(fresh.config.topology)
         self._swap(fresh)
         await self._listeners.take(wanted, opened)
         tell(fresh.config)
         log.info("settings reloaded")
+
+    async def _tell_strays(self, topology: Topology) -> None:
+        """Who is for a proxy that these settings do not have; a store that is away is told by others."""
+        try:
+            for each in await self.store.run(strays, topology.proxies):
+                log.warn(
+                    "no proxy {proxy} in the settings, but {who} for it: meshd proxy move {proxy} NAME moves them",
+                    proxy=each.proxy,
+                    who=each.who,
+                )
+        except StoreError:
+            return
 
     def _start_tls(self) -> None:
         """One certificate for all that listens.  CertificateError."""
@@ -218,8 +233,10 @@ class Daemon:
 
     def _swap(self, fresh: Fresh) -> None:
         """What begins from now on goes by these settings."""
-        self._config = fresh.config
         plane, topology = self.plane, fresh.config.topology
+        if topology.proxies.keys() != plane.topology.proxies.keys():  # who may use a new name is not remembered yet
+            self.auth.forget(Change(0, 0))
+        self._config = fresh.config
         plane.topology, plane.pools = topology, fresh.pools
         plane.relay.idle = topology.timeouts.idle
         plane.relay.half_closed = topology.timeouts.half_closed

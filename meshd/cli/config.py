@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
+from meshd.accounts.strays import Stray, strays, told
 from meshd.cli.context import Context
+from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.config import settings
+from meshd.store.interface import StoreError
 
 
 def add_to(top: Verbs) -> None:
@@ -19,14 +23,33 @@ def check(context: Context, args: Namespace) -> None:
     config = context.config
     where = str(config.file) if config.file else None
     proxies, exits = list(config.topology.proxies), len(config.topology.exits)
-    value = {"ok": True, "file": where, "proxies": proxies, "exits": exits, "problems": list(config.problems)}
+    gone, warnings = _strays(context)
+    value: dict[str, Any] = {
+        "ok": True,
+        "file": where,
+        "proxies": proxies,
+        "exits": exits,
+        "problems": list(config.problems),
+        "strays": [each._asdict() for each in gone],
+    }
     facts = {"settings": f"right ({where or 'no file'})"}
     if config.exits_from:
         facts |= {"exits": f"{exits}, of lists {len(config.lists.exits)}", "problems": str(len(config.problems))}
     context.show(value, facts)
     if not context.json:
-        for problem in config.problems:
+        for problem in (*config.problems, *warnings):
             context.out.write(f"{problem}\n")
+
+
+def _strays(context: Context) -> tuple[list[Stray], list[str]]:
+    """Who is for a proxy that these settings do not have, and what there is to say of it."""
+    if not context.has_store():
+        return [], []
+    try:
+        found = context.run(strays, context.config.topology.proxies)
+    except (Refused, StoreError) as error:
+        return [], [f"whether all accounts keep their proxies was not looked at: {error}"]
+    return found, [told(each) for each in found]
 
 
 def show(context: Context, args: Namespace) -> None:

@@ -6,11 +6,12 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meshd.accounts import proxies
+from meshd.accounts import proxies, strays
 from meshd.accounts.ownership import Operator
 from meshd.cli.context import Context
-from meshd.cli.parser import Verbs
-from meshd.cli.values import moment
+from meshd.cli.errors import Refused
+from meshd.cli.parser import Verbs, add_progress
+from meshd.cli.values import counted, moment
 from meshd.store.statements.withheld import Withheld
 from meshd.store.unit import Unit
 from meshd.topology import ProxyHost
@@ -29,6 +30,10 @@ def add_to(top: Verbs) -> None:
         parser.add_argument("proxy", help="its name in the settings, or its domain")
     parser = verbs.verb("list", listing, "an account's proxies, or without one all of the settings")
     parser.add_argument("name", nargs="?", help="the account")
+    parser = verbs.verb("move", move, "give all customers of a proxy to another, as after it was renamed")
+    parser.add_argument("old", help="its name until now, whether or not the settings still have it")
+    parser.add_argument("new", help="a proxy of the settings")
+    add_progress(parser)
 
 
 def authorize(context: Context, args: Namespace) -> None:
@@ -77,3 +82,19 @@ def _of_account(operator: Operator, name: str) -> Unit[tuple[list[str], list[Wit
 
 def _domain(known: Mapping[str, ProxyHost], name: str) -> dict[str, Any]:
     return {"domain": known[name].domain if name in known else None}
+
+
+def move(context: Context, args: Namespace) -> None:
+    known = context.config.topology.proxies
+    host = proxies.recognised(args.new, known)
+    if host is None:
+        raise Refused(f"there is no proxy {args.new!r} in the settings; there are {', '.join(known)}")
+    tokens = context.run(strays.begin, context.operator, args.old, host.name, known=known, now=context.now())
+    progress = context.progress("moved")
+    try:
+        while moved := context.run(strays.proceed, context.operator, args.old, host.name, now=context.now()):
+            progress.step(moved)
+    finally:
+        progress.close()
+    shown = {"old": args.old, "new": host.name, "accounts": progress.done, "tokens": tokens}
+    context.show(shown, {"moved": f"{counted(progress.done, 'account')}, {counted(tokens, 'token')}", "to": host.name})

@@ -209,6 +209,60 @@ class ProxyTests(CommandCase):
         self.assertEqual([], self.done("account", "show", "alice", "--json").json["proxies"])
 
 
+class MoveTests(CommandCase):
+    """A newcomer's accounts are for `local`; the settings name three others from now on."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("alice", "bob"):
+            self.customer(name)
+        self.done("token", "create", "alice", "--proxies", "local")
+        names = ("us", "eu", "asia")
+        path = self.settings(
+            "".join(f'[proxies.{name}]\nlisten = ["tcp:{port}"]\n' for port, name in enumerate(names, 4001))
+        )
+        self.config = ("--config", path)
+
+    LINE = (
+        "there is no proxy 'local' in the settings, but there are 2 accounts and 1 token for it: "
+        "`meshd proxy move local NAME` moves them to another"
+    )
+
+    def test_told_before_it_bites(self) -> None:
+        """By `config check`, with the command that helps; after it there is nothing to tell."""
+        self.assertIn(self.LINE, self.done("config", "check", *self.config).out.splitlines())
+        checked = self.done("config", "check", "--json", *self.config).json
+        self.assertEqual([{"proxy": "local", "accounts": 2, "tokens": 1}], checked["strays"])
+        self.assertEqual([], self.done("config", "check", "--json").json["strays"])
+        moved = self.done("proxy", "move", "local", "us", "--json", *self.config).json
+        self.assertEqual({"old": "local", "new": "us", "accounts": 2, "tokens": 1}, moved)
+        self.assertEqual(1, len(self.done("config", "check", *self.config).out.splitlines()))
+        shown = self.done("account", "show", "bob", "--json", *self.config).json
+        self.assertEqual(["us"], shown["proxies"])
+
+    def test_a_check_needs_no_store(self) -> None:
+        """Without one there is nobody to be locked out; one that cannot be read is said to be not looked at."""
+        self.data_dir = os.path.join(self.folder, "nothing")
+        self.assertEqual([], self.done("config", "check", "--json", *self.config).json["strays"])
+        self.assertFalse(os.path.exists(self.data_dir))
+        os.mkdir(self.data_dir)
+        with open(os.path.join(self.data_dir, "meshd.sqlite3"), "w") as file:
+            file.write("no database, but long enough to be told from an empty file " * 20)
+        self.assertIn("was not looked at: ", self.done("config", "check", *self.config).out)
+
+    def test_refused(self) -> None:
+        """A name that nobody is for, and a proxy that the settings do not have."""
+        self.refused("nobody is for a proxy 'moon'", "proxy", "move", "moon", "us", *self.config)
+        self.refused(
+            "there is no proxy 'moon' in the settings; there are us, eu, asia",
+            "proxy",
+            "move",
+            "local",
+            "moon",
+            *self.config,
+        )
+
+
 class ReportTests(CommandCase):
     def setUp(self) -> None:
         super().setUp()
