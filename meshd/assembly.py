@@ -242,8 +242,10 @@ class Daemon:
 
     def _swap(self, fresh: Fresh) -> None:
         """What begins from now on goes by these settings."""
-        self._config = fresh.config
         plane, topology = self.plane, fresh.config.topology
+        if topology.proxies.keys() != plane.topology.proxies.keys():  # who may use a new name is not remembered yet
+            self.auth.forget(Change(0, 0))
+        self._config = fresh.config
         plane.topology, plane.pools = topology, fresh.pools
         plane.relay.idle = topology.timeouts.idle
         plane.relay.half_closed = topology.timeouts.half_closed

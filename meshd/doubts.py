@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from meshd.accounts.strays import strays, told
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import accounts
+from meshd.topology import Topology
 
 RANGE = 20_000
 """Accounts that are looked at in one go: everybody else who asks the store waits for some milliseconds at most."""
@@ -15,16 +17,17 @@ Held = Iterable[tuple[str, int, str]]
 """A plan, how many have it, and the name of one of them; a plan may come several times."""
 
 
-async def asked(store: Store, plans: Collection[str]) -> tuple[str, ...]:
+async def asked(store: Store, topology: Topology) -> tuple[str, ...]:
     """A line each; none where the store does not answer."""
     held: list[tuple[str, int, str]] = []
     try:
         newest = await store.run(accounts.newest)
         for above in range(0, newest, RANGE):
             held += await store.run(accounts.plans_held, above, above + RANGE)
+        gone = await store.run(strays, topology.proxies)
     except StoreError:
         return ()
-    return of_plans(held, plans)
+    return *of_plans(held, topology.plans), *map(told, gone)
 
 
 def of_plans(held: Held, plans: Collection[str]) -> tuple[str, ...]:

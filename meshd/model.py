@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from meshd.selection import Selection
 
 Role = Literal["root", "admin", "viewer", "customer"]
+EndedBy = Literal["", "operator", "plan"]
 
 GB = 10**9
 """A gigabyte, in bytes, wherever a document, a form or a command says GB."""
@@ -36,6 +37,13 @@ class Account:
     created_at: int
     password_hash: str = field(repr=False)
     """argon2id in its encoded form; "" for an account that cannot sign in by password."""
+    suspended: bool = False
+    """Whether the operator deactivated it: a sub-account that its parent cannot activate."""
+    monthly_ceiling: int = 0
+    """Of a sub-account: the highest limit that the operator lets its parent set, as is `total_ceiling`."""
+    total_ceiling: int = 0
+    password_by: int = 0
+    """The token that set its password; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,13 @@ class Token:
     """What it asks for where its user does not, in the form of meshd.selection."""
     proxies: tuple[str, ...] = ()
     """Names of the proxies that it is for; () for all that its account may use."""
+    ended_by: EndedBy = ""
+    """Of an inactive one: whose doing that is, other than its holder's."""
+
+    @property
+    def confined(self) -> bool:
+        """Whether it is for less than its account may do: for some proxies, or with exits of its own choice."""
+        return bool(self.proxies or self.selection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,10 @@ class AuthorizedIP:
     """As ipaddress prints it, never IPv4-mapped."""
     label: str
     created_at: int
+    disputed: bool = False
+    """Whether an earlier claim keeps the address from this account, as far as whoever asked may know."""
+    contested: bool = False
+    """Whether it does in truth: for the daemon's log, and for no customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +93,10 @@ class AuthorizedHostname:
     hostname: str
     """Lower case, no final dot."""
     created_at: int
+    addresses: tuple[str, ...] = ()
+    """What it stands for now, as the daemon has found."""
+    disputed: tuple[str, ...] = ()
+    """Those of them that an earlier claim keeps from this account, as far as whoever asked may know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +215,8 @@ class Admission:
     """The request field that carried the credential."""
     only: frozenset[str] = frozenset()
     """Names of the proxies that its token is for; empty for all that the account may use."""
+    confined: bool = False
+    """Whether its token is for less than the account may do, and so changes nothing of it."""
 
     @property
     def account(self) -> Account:

@@ -72,7 +72,7 @@ class Reloads:
             fresh = await self._exits.built(lambda: examine(read()))
             config = fresh.config
             renew = tls.prepared(config.certificate, config.key) if tls is not None else None
-            doubtful = await doubts.asked(self._store, config.topology.plans)
+            doubtful = await doubts.asked(self._store, config.topology)
             await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
             plan = await self._listeners.prepared(config.listeners)
         except FAULTS as error:
@@ -109,7 +109,7 @@ class Reloads:
         return Verdict(True, (*notes[:TOLD], *([f"and {more} more"] if more > 0 else [])))
 
     async def _tell_doubts(self) -> None:
-        _warn(await doubts.asked(self._store, self._started.topology.plans))
+        _warn(await doubts.asked(self._store, self._started.topology))
 
 
 def _warn(doubtful: Iterable[str]) -> None:

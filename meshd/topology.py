@@ -97,6 +97,8 @@ class Plan:
     sub_accounts: int
     world: bool
     """Whether the proxy named `world` may be among its proxies."""
+    includes: tuple[str, ...] | None = None
+    """Names of the proxies that may be; None for all, but for `world` as it says."""
 
 
 @dataclass(frozen=True, slots=True)

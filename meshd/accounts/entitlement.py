@@ -15,7 +15,7 @@ from meshd.store.unit import Unit
 from meshd.topology import Plan
 
 WORLD = "world"
-"""The proxy that only some plans include."""
+"""The proxy that only some plans include, of those that do not name theirs."""
 
 
 def held(account: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
@@ -36,6 +36,11 @@ def named(name: str, plans: Mapping[str, Plan]) -> Plan:
     return plan
 
 
+def includes(plan: Plan, proxy: str) -> bool:
+    """Whether the proxy may be among an account's."""
+    return (plan.world or proxy != WORLD) if plan.includes is None else proxy in plan.includes
+
+
 def first_proxies(plan: Plan, names: Iterable[str]) -> list[str]:
-    """What a new account is authorised for: the file's first, as many as the plan allows."""
-    return [name for name in names if plan.world or name != WORLD][: plan.proxies]
+    """What a new account is authorised for: the file's first that the plan includes, as many as it allows."""
+    return [name for name in names if includes(plan, name)][: plan.proxies]

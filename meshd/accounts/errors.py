@@ -34,6 +34,12 @@ class NotYours(AccountError):
         super().__init__(detail)
 
 
+class Forbidden(AccountError):
+    """Known to the caller, and not theirs to do: the text says what would be, and who can."""
+
+    status = 403
+
+
 class NotFound(AccountError):
     """No such thing among those that the caller may know of."""
 

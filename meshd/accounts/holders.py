@@ -1,7 +1,8 @@
 """Accounts as the operator makes them: the root, top-level accounts, and the terms that sub-accounts have from them.
 
 There is one root account, made once; it can neither be replaced nor lose its role.  A plan without bearer tokens takes
-those of the whole family out of use; a smaller plan keeps the proxies that were authorised first.
+those of the whole family out of use; a smaller plan keeps the proxies that were authorised first.  A plan that has room
+again brings back what a plan took, and nothing that somebody put out of use.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Any
 
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
-from meshd.accounts.ownership import ActorId, Operator, Subject, acting, subaccount
+from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Role
-from meshd.store.statements import accounts, proxies, tokens
+from meshd.store.statements import accounts, proxies, tokens, withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -43,13 +44,17 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """An account after a change, and what its new plan took away."""
+    """An account after a change, and what its new plan took away, and brought back of what another had taken."""
 
     account: Account
     deactivated: tuple[int, ...] = ()
     """Ids of the tokens that were active before."""
     revoked: tuple[str, ...] = ()
     """Names of the proxies that it may not use any more."""
+    reactivated: tuple[int, ...] = ()
+    """Ids of tokens that a plan had put out of use."""
+    restored: tuple[str, ...] = ()
+    """Names of proxies that a plan had taken."""
 
 
 def bootstrap(
@@ -80,7 +85,7 @@ def create(
 
     It bills from today's day of the month unless the terms name one, and is authorised for the first of the proxies.
     """
-    actor = yield from acting(actor_id)
+    actor = yield from acting(actor_id, change=True)
     refuse_below_admin(actor, terms.role or "customer")
     account = yield from added_on_top(new, terms=terms, plans=plans, proxies=proxies, now=now)
     by = actor.name if isinstance(actor, Operator) else actor.username
@@ -114,29 +119,40 @@ def edit(
     """Change what profile and terms name.  Invalid, NotYours, NotFound (to the operator)."""
     profile.require_valid()
     require_terms(terms, plans)
-    subject = yield from subaccount(actor_id, username)
+    subject = yield from locked((yield from subaccount(actor_id, username)))
     _refuse_terms(subject, terms)
-    yield from accounts.lock(subject.account.id)
-    columns = profile.columns() | terms.columns()
+    columns = restrained(subject, profile.columns()) | terms.columns()
     account = yield from accounts.edit(subject.account.id, **columns)
     if account is None:
         raise NotFound("the account was deleted meanwhile")
-    edited = (yield from _replanned(account, plans[terms.plan])) if terms.plan else Edited(account)
+    edited = (yield from _replanned(account, plans[terms.plan], now)) if terms.plan else Edited(account)
     yield from concluded(subject.by, "account.edit", account.id, _told(columns, edited), now)
     return edited
 
 
 def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: int) -> Unit[None]:
-    """Replace the password; "" takes the account's sign-in by password away."""
+    """Replace the password; "" takes the account's sign-in by password away.  NotYours, NotFound."""
     subject = yield from subaccount(actor_id, username)
-    yield from accounts.edit(subject.account.id, password_hash=password_hash)
+    columns = {"password_hash": password_hash, "password_by": subject.origin}
+    if (yield from accounts.edit(subject.account.id, **columns)) is None:
+        raise NotFound("the account was deleted meanwhile")
     yield from concluded(subject.by, "account.password", subject.account.id, "", now)
 
 
 def added(
-    new: NewAccount, *, parent: Account | None, plan: str, role: Role, billing_day: int, now: int
+    new: NewAccount,
+    *,
+    parent: Account | None,
+    plan: str,
+    role: Role,
+    billing_day: int,
+    now: int,
+    made_by: int = 0,
 ) -> Unit[Account]:
-    """The account's row.  Taken (field `username`), also for the root's name before there is a root."""
+    """The account's row.  Taken (field `username`), also for the root's name before there is a root.
+
+    made_by: the token that it goes back to; 0 for none.
+    """
     if role != "root" or new.username != ROOT_NAME:
         yield from require_free(new.username)
     return (
@@ -148,7 +164,9 @@ def added(
             password_hash=new.password_hash,
             billing_day=billing_day,
             now=now,
+            made_by=made_by,
             **new.profile.columns(),
+            **new.ceilings(),
         )
     )
 
@@ -200,23 +218,66 @@ def _refuse_terms(subject: Subject, terms: Terms) -> None:
         raise Invalid({"role": ["The root account keeps its role."]})
 
 
-def _replanned(account: Account, plan: Plan) -> Unit[Edited]:
-    """Bring the family to a new plan: sub-accounts follow, tokens and proxies that it lacks go."""
+def restrained(subject: Subject, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns with the ceilings that they have or come to have.  Invalid for a limit above one.
+
+    Where the operator limits a sub-account, its parent may set less, and no more.
+    """
+    account = subject.account
+    limits = {name: columns[f"{name}_limit"] for name in ("monthly", "total") if f"{name}_limit" in columns}
+    if account.parent_id is None:
+        return dict(columns)
+    if subject.by_operator:
+        return {**columns, **{f"{name}_ceiling": limit for name, limit in limits.items()}}
+    ceilings = {"monthly": account.monthly_ceiling, "total": account.total_ceiling}
+    above = {f"{name}_limit": validate.within(limit, ceilings[name]) for name, limit in limits.items()}
+    validate.require(**above)
+    return dict(columns)
+
+
+def _replanned(account: Account, plan: Plan, now: int) -> Unit[Edited]:
+    """Bring the family to a new plan: sub-accounts follow, tokens and proxies that it lacks go, others come back."""
     for child in (yield from accounts.children(account.id)):
         yield from accounts.edit(child.id, plan=plan.name)
     gone = [] if plan.bearer_tokens else (yield from tokens.deactivate_all(account.id))
+    back = yield from _reactivated(account, plan, now)
+    revoked, restored = yield from _refitted(account, plan, now)
+    return Edited(account, tuple(gone), tuple(revoked), tuple(back), tuple(restored))
+
+
+def _reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
+    """Tokens that a plan put out of use, each account's oldest first, as many as this one has room for."""
+    back = []
+    for token in (yield from tokens.ended_by_plan(account.id)) if plan.bearer_tokens else ():
+        expired = token.expires_on and token.expires_on < validate.today(now)
+        if not expired and (yield from tokens.count_active(token.account_id)) < plan.bearer_tokens:
+            yield from tokens.set_active(token.id, True)
+            back.append(token.id)
+    return back
+
+
+def _refitted(account: Account, plan: Plan, now: int) -> Unit[tuple[list[str], list[str]]]:
+    """Proxies that the plan takes, and those that one took and that this one has room for."""
     held = yield from proxies.of_account(account.id)
     kept = entitlement.first_proxies(plan, held)
     revoked = [name for name in held if name not in kept]
+    lapsed = yield from withheld.of_account(account.id, "proxy", "plan")
+    restored = entitlement.first_proxies(plan, [*kept, *(each.name for each in lapsed)])[len(kept) :]
     for name in revoked:
         yield from proxies.revoke(account.id, name)
-    return Edited(account, tuple(gone), tuple(revoked))
+        yield from withheld.hold(account.id, "proxy", name, "plan", now, "")
+    for name in restored:
+        yield from proxies.authorize(account.id, name, now)
+        yield from withheld.give_back(account.id, "proxy", name, "plan")
+    return revoked, restored
 
 
 def _told(columns: Mapping[str, Any], edited: Edited) -> str:
     """The audit's line: values of terms and limits, of personal fields only that they changed."""
-    shown = ("plan", "role", "billing_day", "monthly_limit", "total_limit")
+    shown = ("plan", "role", "billing_day", "monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling")
     facts = [f"{name}={columns[name]}" if name in shown else name for name in sorted(columns)]
     facts += [f"{len(edited.deactivated)} tokens deactivated"] if edited.deactivated else []
+    facts += [f"{len(edited.reactivated)} tokens activated again"] if edited.reactivated else []
     facts += [f"proxies revoked: {', '.join(edited.revoked)}"] if edited.revoked else []
+    facts += [f"proxies authorized again: {', '.join(edited.restored)}"] if edited.restored else []
     return "; ".join(facts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from meshd.accounts import entitlement
 from meshd.accounts.errors import AccountError, Invalid, NotFound
 from meshd.accounts.holders import ROOT_NAME, Terms, added_on_top, require_terms
 from meshd.accounts.ownership import Operator
@@ -16,7 +17,7 @@ from meshd.accounts.profile import NewAccount
 from meshd.accounts.subaccounts import added_below
 from meshd.accounts.trail import concluded
 from meshd.model import Account
-from meshd.store.statements import accounts
+from meshd.store.statements import accounts, withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -31,6 +32,12 @@ class ImportedAccount:
     """A username, of this file (further up) or of the store; "" for a top-level account."""
     terms: Terms = field(default_factory=Terms)
     active: bool = True
+    suspended: bool = False
+    """Whether the operator deactivated it."""
+    proxies: tuple[str, ...] | None = None
+    """What it is authorised for; None for the first of its plan.  A sub-account has its parent's."""
+    withheld: tuple[str, ...] = ()
+    """Proxies that the operator took from it."""
 
 
 class RowRefused(AccountError):
@@ -42,12 +49,13 @@ class RowRefused(AccountError):
         self.reason = reason
 
 
-def problem(row: ImportedAccount, plans: Mapping[str, Plan]) -> str | None:
-    """What is wrong with the row by itself."""
+def problem(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str] = ()) -> str | None:
+    """What is wrong with the row by itself.  proxies: those of the settings."""
     try:
         row.new.require_valid()
         require_terms(row.terms, plans)
         _refuse_mixed(row)
+        _refuse_proxies(row, plans, proxies)
     except Invalid as refused:
         return str(refused)
     return None
@@ -75,22 +83,27 @@ def add_batch(
     account_id = 0
     for row in rows:
         try:
-            account_id = (yield from _added(row, plans, proxies, now)).id
+            account_id = (yield from _added(row, plans, proxies, operator.name, now)).id
         except AccountError as refused:
             raise RowRefused(row.line, refused) from refused
     if rows:
         yield from concluded(operator.name, "account.import", account_id, f"{len(rows)} accounts, this one last", now)
 
 
-def _added(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], now: int) -> Unit[Account]:
+def _added(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], by: str, now: int) -> Unit[Account]:
     account = yield from (_below(row, plans, now) if row.parent else _on_top(row, plans, proxies, now))
     if not row.active:
-        yield from accounts.edit(account.id, active=False)
+        yield from accounts.edit(account.id, active=False, suspended=row.suspended and bool(row.parent))
+    if not row.parent:
+        for name in row.withheld:
+            yield from withheld.hold(account.id, "proxy", name, "operator", now, by)
     return account
 
 
 def _on_top(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], now: int) -> Unit[Account]:
-    return (yield from added_on_top(row.new, terms=row.terms, plans=plans, proxies=proxies, now=now))
+    wanted = proxies if row.proxies is None else row.proxies
+    first = [name for name in wanted if name not in row.withheld]
+    return (yield from added_on_top(row.new, terms=row.terms, plans=plans, proxies=first, now=now))
 
 
 def _below(row: ImportedAccount, plans: Mapping[str, Plan], now: int) -> Unit[Account]:
@@ -98,6 +111,17 @@ def _below(row: ImportedAccount, plans: Mapping[str, Plan], now: int) -> Unit[Ac
     if parent is None:
         raise NotFound(f"there is no account named {row.parent!r}")
     return (yield from added_below(parent, row.new, plans=plans, now=now))
+
+
+def _refuse_proxies(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str]) -> None:
+    """Invalid for one that there is not, or that the plan has no room for."""
+    wanted = () if row.parent or row.proxies is None else row.proxies
+    fit = entitlement.first_proxies(plans[row.terms.plan], wanted) if row.terms.plan else wanted
+    for name in wanted:
+        if name not in proxies:
+            raise Invalid({"proxies": [f"There is no proxy {name!r}."]})
+        if name not in fit:
+            raise Invalid({"proxies": [f"Plan {row.terms.plan} has no room for the proxy {name!r}."]})
 
 
 def _refuse_mixed(row: ImportedAccount) -> None:

@@ -3,17 +3,18 @@
 A customer acts on itself and on its sub-accounts, and learns nothing of any other: NotYours for what is another's and
 for what does not exist.  A sub-account acts on itself alone, and only where its parent does not decide for it.  Above
 them, by role: `viewer` reads customers, `admin` also changes them, `root` everyone; with a password alone, since a
-stolen token must not reach beyond its own account and those below it.  The operator at the command line is no account;
-nobody can sign in as one, and an id never stands for it by accident.
+stolen token must not reach beyond its own account and those below it.  A token that is confined (to some proxies, or
+by a selection) changes nothing at all: it could make itself an account that is not.  The operator at the command line
+is no account; nobody can sign in as one, and an id never stands for it by accident.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from meshd.accounts.errors import NotFound, NotYours
+from meshd.accounts.errors import Forbidden, NotFound, NotYours
 from meshd.model import Account
-from meshd.store.statements import accounts
+from meshd.store.statements import accounts, tokens
 from meshd.store.unit import Unit
 
 
@@ -29,6 +30,9 @@ class ByToken:
     """An account that asks with a bearer token: what its role allows over others takes its password."""
 
     id: int
+    token_id: int
+    confined: bool = False
+    """Whether the token is for less than its account may do."""
 
 
 ActorId = int | ByToken | Operator
@@ -41,48 +45,94 @@ class Subject:
 
     actor: Account | Operator
     account: Account
+    token_id: int = 0
+    """What the actor asks with; 0 for no token."""
 
     @property
     def by(self) -> str:
-        """The actor as the audit names it."""
-        return self.actor.name if isinstance(self.actor, Operator) else self.actor.username
+        """The actor as the audit names it: `alice`, or `alice (token 3)`."""
+        if isinstance(self.actor, Operator):
+            return self.actor.name
+        return f"{self.actor.username} (token {self.token_id})" if self.token_id else self.actor.username
+
+    @property
+    def origin(self) -> int:
+        """The token that this goes back to, 0 for none: the actor's, or the one that set the actor's password."""
+        return self.token_id or (0 if isinstance(self.actor, Operator) else self.actor.password_by)
+
+    @property
+    def by_operator(self) -> bool:
+        """Whether it is the operator's hand: at the command line, or by role over what is not the actor's own."""
+        actor, account = self.actor, self.account
+        return isinstance(actor, Operator) or actor.id not in (account.id, account.parent_id)
+
+    @property
+    def family_id(self) -> int:
+        """The account's parent, or itself."""
+        return self.account.parent_id or self.account.id
 
 
-def acting(actor_id: ActorId) -> Unit[Account | Operator]:
-    """Who asks.  NotYours for one that was deleted since it signed in."""
+def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
+    """Who asks.  NotYours for one that was deleted since it signed in; Forbidden for a token that may not change."""
     if isinstance(actor_id, Operator):
         return actor_id
-    by_token = isinstance(actor_id, ByToken)
     account = yield from accounts.by_id(actor_id.id if isinstance(actor_id, ByToken) else actor_id)
     if account is None:
         raise NotYours
-    return replace(account, role="customer") if by_token else account
+    if not isinstance(actor_id, ByToken):
+        return account
+    if change:
+        yield from _refuse_powerless(actor_id)
+    return replace(account, role="customer")
+
+
+def _refuse_powerless(by: ByToken) -> Unit[None]:
+    """The token's row is locked: whoever takes it away sees afterwards all that it has made."""
+    if by.confined:
+        raise Forbidden("this token is for some proxies or exits only, and changes nothing; use the password")
+    if not (yield from tokens.hold(by.token_id)):
+        raise Forbidden("this token is no longer valid")
+
+
+def subject_of(actor_id: ActorId, actor: Account | Operator, account: Account) -> Subject:
+    return Subject(actor, account, actor_id.token_id if isinstance(actor_id, ByToken) else 0)
 
 
 def own(actor_id: ActorId, username: str | None, *, change: bool = True) -> Unit[Subject]:
     """The actor itself where username is None, else the account of that name: its sub-account, or by role."""
-    return (yield from _chosen((yield from acting(actor_id)), username, change))
+    actor = yield from acting(actor_id, change=change)
+    return subject_of(actor_id, actor, (yield from _chosen(actor, username, change)))
 
 
 def managed(actor_id: ActorId, username: str | None, *, change: bool = True) -> Unit[Subject]:
     """As own(), for what a parent decides: NotYours where a sub-account asks for itself."""
-    actor = yield from acting(actor_id)
+    actor = yield from acting(actor_id, change=change)
     refuse_subaccount(actor)
-    return (yield from _chosen(actor, username, change))
+    return subject_of(actor_id, actor, (yield from _chosen(actor, username, change)))
 
 
 def subaccount(actor_id: ActorId, username: str, *, change: bool = True) -> Unit[Subject]:
     """The account of that name, which must be below the actor; NotYours for the actor itself."""
-    return (yield from _named((yield from acting(actor_id)), username, change))
+    actor = yield from acting(actor_id, change=change)
+    return subject_of(actor_id, actor, (yield from _named(actor, username, change)))
 
 
 def named_subaccount(actor_id: ActorId, username: str) -> Unit[Subject]:
     """As subaccount(), for `sub/edit`, whose document has another answer for what is not there: NotFound."""
-    actor = yield from acting(actor_id)
+    actor = yield from acting(actor_id, change=True)
     refuse_subaccount(actor)
     if (yield from accounts.by_username(username)) is None:
         raise NotFound("there is no such sub-account")
-    return (yield from _named(actor, username, True))
+    return subject_of(actor_id, actor, (yield from _named(actor, username, True)))
+
+
+def locked(subject: Subject) -> Unit[Subject]:
+    """The same, its account as it is now and until this unit ends.  NotFound where it was deleted meanwhile."""
+    yield from accounts.lock(subject.account.id)
+    account = yield from accounts.by_id(subject.account.id)
+    if account is None:
+        raise NotFound("the account was deleted meanwhile")
+    return replace(subject, account=account)
 
 
 def refuse_subaccount(actor: Account | Operator) -> None:
@@ -105,18 +155,18 @@ def below(actor: Account | Operator, account: Account, *, change: bool) -> Unit[
     return holder is not None and holder.role == "customer"
 
 
-def _chosen(actor: Account | Operator, username: str | None, change: bool) -> Unit[Subject]:
+def _chosen(actor: Account | Operator, username: str | None, change: bool) -> Unit[Account]:
     if username is not None:
         return (yield from _named(actor, username, change))
     if isinstance(actor, Operator):
         raise NotFound("name an account")
-    return Subject(actor, actor)
+    return actor
 
 
-def _named(actor: Account | Operator, username: str, change: bool) -> Unit[Subject]:
+def _named(actor: Account | Operator, username: str, change: bool) -> Unit[Account]:
     account = yield from accounts.by_username(username)
     if account is None and isinstance(actor, Operator):
         raise NotFound(f"there is no account named {username!r}")
     if account is None or not (yield from below(actor, account, change=change)):
         raise NotYours
-    return Subject(actor, account)
+    return account

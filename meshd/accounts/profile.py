@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from meshd.accounts import validate
@@ -52,7 +52,24 @@ class NewAccount:
     password_hash: str = field(default="", repr=False)
     """"" for an account that cannot sign in by password."""
     profile: Profile = Profile()
+    monthly_ceiling: int = 0
+    """Of a sub-account: the highest limit that its parent may set, in bytes, as is `total_ceiling`; 0 for any."""
+    total_ceiling: int = 0
+
+    def ceilings(self) -> dict[str, Any]:
+        """By column."""
+        return {"monthly_ceiling": self.monthly_ceiling, "total_ceiling": self.total_ceiling}
+
+    def limited(self) -> NewAccount:
+        """The same, with its limits as ceilings: what the operator sets, its parent does not raise."""
+        profile = self.profile
+        return replace(self, monthly_ceiling=profile.monthly_limit or 0, total_ceiling=profile.total_limit or 0)
 
     def require_valid(self) -> None:
         """Invalid, with every field at fault."""
         validate.require(username=validate.username(self.username), **self.profile.problems())
+        validate.require(
+            monthly_limit=validate.within(self.profile.monthly_limit or 0, self.monthly_ceiling),
+            total_limit=validate.within(self.profile.total_limit or 0, self.total_ceiling),
+            **{name: validate.limit(size) for name, size in self.ceilings().items()},
+        )

@@ -1,15 +1,20 @@
-"""Which proxies an account may use: a list in the order of authorisation; a sub-account has its parent's."""
+"""Which proxies an account may use: a list in the order of authorisation; a sub-account has its parent's.
+
+A customer adds and removes what her plan includes; what the operator took away the operator gives back.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meshd.accounts import entitlement
+from meshd.accounts import entitlement, withholding
 from meshd.accounts.errors import Invalid, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, managed, own
 from meshd.accounts.trail import concluded
 from meshd.auth.secrets import normal_address
+from meshd.store.statements import accounts, withheld
 from meshd.store.statements import proxies as stored
+from meshd.store.statements.withheld import Withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
 
@@ -17,7 +22,13 @@ from meshd.topology import Plan, ProxyHost
 def authorized(actor_id: ActorId, username: str | None = None) -> Unit[list[str]]:
     """The names of its proxies, in order; those of the parent for a sub-account."""
     subject = yield from own(actor_id, username, change=False)
-    return (yield from stored.of_account(subject.account.parent_id or subject.account.id))
+    return (yield from stored.of_account(subject.family_id))
+
+
+def kept_away(actor_id: ActorId, username: str | None = None) -> Unit[list[Withheld]]:
+    """What the operator has taken from it; from the parent, for a sub-account."""
+    subject = yield from own(actor_id, username, change=False)
+    return (yield from withheld.of_account(subject.family_id, "proxy"))
 
 
 def recognised(text: str, known: Mapping[str, ProxyHost]) -> ProxyHost | None:
@@ -44,7 +55,10 @@ def authorize(
     plans: Mapping[str, Plan],
     now: int,
 ) -> Unit[ProxyHost]:
-    """Add one; nothing changes where it is there already.  Invalid (field `proxy`), PlanLimitReached, NotYours."""
+    """Add one; nothing changes where it is there already.
+
+    Invalid (field `proxy`), PlanLimitReached, NotYours, Forbidden.
+    """
     host = recognised(proxy, known)
     if host is None:
         raise _unknown(proxy)
@@ -53,8 +67,10 @@ def authorize(
     names = yield from stored.of_account(subject.account.id)
     if host.name in names:
         return host
+    yield from withholding.require_free(subject, "proxy", host.name)
     _refuse_beyond(plan, host.name, len(names))
-    yield from stored.authorize(subject.account.id, host.name, now)
+    yield from stored.authorize(subject.account.id, host.name, now, token_id=subject.origin)
+    yield from withholding.given(subject, "proxy", host.name)
     yield from concluded(subject.by, "proxy.authorize", subject.account.id, host.name, now)
     return host
 
@@ -64,16 +80,21 @@ def revoke(
 ) -> Unit[None]:
     """Remove one; nothing changes where it is not there.  Invalid (field `proxy`), NotYours.
 
-    A name that the settings no longer have can still be revoked where the account holds it.
+    A name that the settings no longer have can still be revoked where the account holds it.  The operator keeps it away
+    from now on, whether or not the account had it.
     """
     subject = yield from _holder(actor_id, username)
     host = recognised(proxy, known)
     name = host.name if host is not None else proxy
+    yield from accounts.lock(subject.account.id)  # an authorisation that is under way is met
     gone = yield from stored.revoke(subject.account.id, name)
-    if gone:
-        yield from concluded(subject.by, "proxy.revoke", subject.account.id, name, now)
-    elif host is None:
+    if not gone and host is None:
         raise _unknown(proxy)
+    if not subject.by_operator:
+        yield from withheld.give_back(subject.account.id, "proxy", name, "plan")  # no plan brings back what she removed
+    kept = yield from withholding.taken(subject, "proxy", name, now)
+    if gone or kept:
+        yield from concluded(subject.by, "proxy.revoke", subject.account.id, name, now)
 
 
 def _holder(actor_id: ActorId, username: str | None) -> Unit[Subject]:
@@ -84,7 +105,7 @@ def _holder(actor_id: ActorId, username: str | None) -> Unit[Subject]:
 
 
 def _refuse_beyond(plan: Plan, name: str, count: int) -> None:
-    if name == entitlement.WORLD and not plan.world:
+    if not entitlement.includes(plan, name):
         raise PlanLimitReached(f"plan {plan.name} does not include the proxy {name}")
     if count >= plan.proxies:
         raise PlanLimitReached(f"plan {plan.name} allows {plan.proxies} {'proxy' if plan.proxies == 1 else 'proxies'}")

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meshd.accounts import entitlement
-from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, Taken
-from meshd.accounts.holders import added, require_free
-from meshd.accounts.ownership import ActorId, Subject, below, managed, named_subaccount, subaccount
+from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached, Taken
+from meshd.accounts.holders import added, require_free, restrained
+from meshd.accounts.ownership import ActorId, Subject, below, locked, managed, named_subaccount, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Identity
 from meshd.selection import candidates
-from meshd.store.statements import accounts, audit, bans, identities, series, usage
+from meshd.store.statements import accounts, audit, bans, claims, identities, series, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -34,18 +34,29 @@ def create(
     Invalid, Taken (field `username`), PlanLimitReached, NotYours.
     """
     subject = yield from managed(actor_id, parent)
-    account = yield from added_below(subject.account, new, plans=plans, now=now)
+    new = new.limited() if subject.by_operator else new
+    account = yield from added_below(subject.account, new, plans=plans, now=now, made_by=subject.origin)
     yield from _refuse_in_the_way(subject, new.username)
     yield from concluded(subject.by, "account.create", account.id, account.username, now)
     return (yield from _seen(account.id, now))
 
 
-def added_below(parent: Account, new: NewAccount, *, plans: Mapping[str, Plan], now: int) -> Unit[Account]:
+def added_below(
+    parent: Account, new: NewAccount, *, plans: Mapping[str, Plan], now: int, made_by: int = 0
+) -> Unit[Account]:
     """The new sub-account, if the parent's plan has room for it; nothing is announced yet."""
     new.require_valid()
     plan = yield from _room(parent, plans)
     return (
-        yield from added(new, parent=parent, plan=plan.name, role="customer", billing_day=parent.billing_day, now=now)
+        yield from added(
+            new,
+            parent=parent,
+            plan=plan.name,
+            role="customer",
+            billing_day=parent.billing_day,
+            now=now,
+            made_by=made_by,
+        )
     )
 
 
@@ -83,12 +94,13 @@ def edit(
     actor_id: ActorId, username: str, profile: Profile, *, password_hash: str | None = None, at: int
 ) -> Unit[Identity]:
     """Change what the profile names, and the password where a hash is given.  Invalid, NotYours, NotFound."""
-    subject = yield from _editable(actor_id, username, profile)
-    columns = profile.columns()
+    subject = yield from locked((yield from _editable(actor_id, username, profile)))
+    columns = restrained(subject, profile.columns())
+    told = ", ".join(sorted(columns) if password_hash is None else sorted((*columns, "password")))
     if password_hash is not None:
-        columns["password_hash"] = password_hash
+        columns |= {"password_hash": password_hash, "password_by": subject.origin}
     if columns:
-        yield from _kept(subject, columns, "account.edit", ", ".join(sorted(columns)), at)
+        yield from _kept(subject, columns, "account.edit", told, at)
     return (yield from _seen(subject.account.id, at))
 
 
@@ -98,7 +110,7 @@ def require_editable(actor_id: ActorId, username: str, profile: Profile) -> Unit
 
 
 def activate(actor_id: ActorId, username: str, *, now: int) -> Unit[Identity]:
-    """Let it pass again.  NotYours."""
+    """Let it pass again.  NotYours; Forbidden for a sub-account that the operator deactivated."""
     return (yield from _switched(actor_id, username, True, now))
 
 
@@ -110,17 +122,21 @@ def deactivate(actor_id: ActorId, username: str, *, now: int) -> Unit[Identity]:
 def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     """Remove it, its sub-accounts and all that is theirs.  NotYours; Invalid for the root account.
 
+    Forbidden for a sub-account that the operator deactivated: made anew, it would be active.
     Of a sub-account stays its part of its parent's bill, and in the audit that one was deleted, without its name.
     """
-    subject = yield from subaccount(actor_id, username)
+    subject = yield from locked((yield from subaccount(actor_id, username)))
     account = subject.account
     refuse_root(account, "deleted")
+    _refuse_suspended(subject)
     gone = yield from accounts.children(account.id)
     if account.parent_id is not None:
         yield from usage.hold(account.id)
         yield from series.bequeath(account.id, account.parent_id)
         gone.append(account)
-    yield from accounts.delete(account.id)  # waits for every change of it that is under way
+    yield from accounts.delete(account.id)
+    if account.parent_id is not None:
+        yield from claims.release(account.parent_id)
     for each in gone:
         yield from _forgotten(each)
     name = account.username if account.parent_id is None else ""
@@ -134,11 +150,17 @@ def refuse_root(account: Account, done: str) -> None:
 
 
 def _switched(actor_id: ActorId, username: str, active: bool, now: int) -> Unit[Identity]:
-    subject = yield from subaccount(actor_id, username)
+    subject = yield from locked((yield from subaccount(actor_id, username)))
+    account = subject.account
     if not active:
-        refuse_root(subject.account, "deactivated")
-    action = "account.activate" if active else "account.deactivate"
-    yield from _kept(subject, {"active": active}, action, subject.account.username, now)
+        refuse_root(account, "deactivated")
+    else:
+        _refuse_suspended(subject)
+    suspended = not active and (account.suspended or (subject.by_operator and account.parent_id is not None))
+    if (active, suspended) != (account.active, account.suspended):
+        action = "account.activate" if active else "account.deactivate"
+        columns = {"active": active, "suspended": suspended}
+        yield from _kept(subject, columns, action, account.username, now)
     return (yield from _seen(subject.account.id, now))
 
 
@@ -155,9 +177,13 @@ def _forgotten(account: Account) -> Unit[None]:
 
 
 def _kept(subject: Subject, columns: Mapping[str, object], action: str, detail: str, now: int) -> Unit[None]:
-    if (yield from accounts.edit(subject.account.id, **columns)) is None:
-        raise NotFound("the account was deleted meanwhile")
+    yield from accounts.edit(subject.account.id, **columns)
     yield from concluded(subject.by, action, subject.account.id, detail, now)
+
+
+def _refuse_suspended(subject: Subject) -> None:
+    if subject.account.suspended and not subject.by_operator:
+        raise Forbidden("the operator has deactivated this account, and alone can activate it")
 
 
 def _seen(account_id: int, at: int) -> Unit[Identity]:

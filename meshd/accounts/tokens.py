@@ -7,19 +7,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from meshd.accounts import entitlement, validate
-from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached
-from meshd.accounts.ownership import ActorId, Subject, acting, below, managed, refuse_subaccount, subaccount
+from meshd.accounts.errors import Forbidden, Invalid, NotFound, PlanLimitReached
+from meshd.accounts.ownership import (
+    ActorId,
+    Subject,
+    acting,
+    below,
+    managed,
+    refuse_subaccount,
+    subaccount,
+    subject_of,
+)
 from meshd.accounts.proxies import recognised
 from meshd.accounts.trail import concluded
-from meshd.model import Account, Token
+from meshd.model import Account, EndedBy, Token
 from meshd.selection import read_selection, render
-from meshd.store.statements import accounts
+from meshd.store.statements import accounts, planted
 from meshd.store.statements import proxies as authorizations
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
+from meshd.traces import Made
 
 
 def listing(actor_id: ActorId, username: str | None) -> Unit[list[Token]]:
@@ -70,31 +81,50 @@ def activate(
 ) -> Unit[Token]:
     """Let it be used again.  NotFound, Invalid for an expired one, PlanLimitReached after a downgrade.
 
+    Forbidden for one that the operator put out of use.
     It must be the sub-account's of that name, if one is given; so for the others.
     """
     subject, token = yield from _found(actor_id, token_id, username)
     if token.expires_on and token.expires_on < validate.today(now):
         raise Invalid({"id": ["An expired token cannot be activated."]})
     plan = yield from entitlement.held(subject.account, plans)
+    if token.ended_by == "operator" and not subject.by_operator:
+        raise Forbidden("the operator has put this token out of use, and alone can activate it")
     refuse_without_tokens(plan)
     others = [each for each in (yield from stored.of_account(subject.account.id)) if each.id != token_id]
     if sum(each.active for each in others) >= plan.bearer_tokens:
         raise PlanLimitReached(f"plan {plan.name} allows {plan.bearer_tokens} bearer tokens an account")
-    return (yield from _switched(subject, token_id, True, now))
+    return (yield from _switched(subject, token, True, now))
 
 
-def deactivate(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Token]:
-    """Stop it from being used.  NotFound."""
-    subject, _ = yield from _found(actor_id, token_id, username)
-    return (yield from _switched(subject, token_id, False, now))
+class Ended(NamedTuple):
+    """A token that is used no more."""
+
+    token: Token
+    made: Made
+    """What it had made, and what is there still."""
 
 
-def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[None]:
+def deactivate(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
+    """Stop it from being used.  NotFound.  Where the operator does, its holder cannot activate it again."""
+    subject, token = yield from _found(actor_id, token_id, username)
+    ended = yield from _switched(subject, token, False, now)
+    return Ended(ended, (yield from planted.of_token(token_id, subject.family_id)))
+
+
+def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
     """Remove it for good.  NotFound."""
-    subject, _ = yield from _found(actor_id, token_id, username)
-    if not (yield from stored.delete(token_id)):
-        raise _absent()
+    subject, token = yield from _found(actor_id, token_id, username)
+    yield from stored.delete(token_id)
+    made = yield from planted.of_token(token_id, subject.family_id)
     yield from concluded(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
+    return Ended(token, made)
+
+
+def made(actor_id: ActorId, token_id: int, username: str | None = None) -> Unit[Made]:
+    """What a token, also one that was deleted, has made of this account and its sub-accounts; nothing of others'."""
+    subject = yield from managed(actor_id, username, change=False)
+    return (yield from planted.of_token(token_id, subject.account.id))
 
 
 def refuse_without_tokens(plan: Plan) -> None:
@@ -116,8 +146,11 @@ def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyH
 
 
 def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
-    """The token, if the actor or one of its sub-accounts holds it; one NotFound for foreign and absent alike."""
-    actor = yield from acting(actor_id)
+    """The token, if the actor or one of its sub-accounts holds it; one NotFound for foreign and absent alike.
+
+    Its row is locked: what it does meanwhile is done before, or refused.
+    """
+    actor = yield from acting(actor_id, change=True)
     refuse_subaccount(actor)
     named = (yield from subaccount(actor_id, username)).account if username is not None else None
     token = yield from stored.by_id(token_id)
@@ -127,16 +160,28 @@ def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple
     own = isinstance(actor, Account) and actor.id == holder.id
     if not own and not (yield from below(actor, holder, change=True)):
         raise _absent()
-    return Subject(actor, holder), token
-
-
-def _switched(subject: Subject, token_id: int, active: bool, now: int) -> Unit[Token]:
-    token = yield from stored.set_active(token_id, active)
+    token = yield from stored.locked(token_id)
     if token is None:
         raise _absent()
+    return subject_of(actor_id, actor, holder), token
+
+
+def _switched(subject: Subject, token: Token, active: bool, now: int) -> Unit[Token]:
+    """As it is then; of one that is so already nothing is told."""
+    ended_by = "" if active else _ended_by(subject, token)
+    if (active, ended_by) == (token.active, token.ended_by):
+        return token
+    changed = yield from stored.set_active(token.id, active, ended_by)
+    if changed is None:
+        raise _absent()
     action = "token.activate" if active else "token.deactivate"
-    yield from concluded(subject.by, action, subject.account.id, f"token {token_id}", now)
-    return token
+    yield from concluded(subject.by, action, subject.account.id, f"token {token.id}", now)
+    return changed
+
+
+def _ended_by(subject: Subject, token: Token) -> EndedBy:
+    """What the operator put out of use stays the operator's; of what a plan did, its holder makes her own decision."""
+    return "operator" if subject.by_operator or token.ended_by == "operator" else ""
 
 
 def _absent() -> NotFound:

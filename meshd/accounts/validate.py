@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from ipaddress import ip_address
+from unicodedata import category
 
 from meshd.accounts.errors import Invalid
 from meshd.auth.secrets import normal_address
+from meshd.model import GB
 from meshd.selection import SelectionError, read_selection
 from meshd.topology import Plan
 
@@ -21,7 +24,13 @@ _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]+\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
 _LABEL_OF_HOSTNAME = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that show nothing, or that turn about what stands beside them."""
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that show nothing either."""
+_JOINERS = frozenset("\u200c\u200d")
+"""How Persian, the scripts of India and pictures are written: between characters of theirs they may stand."""
 
 USERNAME, PASSWORD, NAME, EMAIL, LABEL = 30, 128, 20, 255, 100
 """Characters at most."""
@@ -54,7 +63,24 @@ def password(text: str) -> str | None:
 def short_text(text: str, longest: int) -> str | None:
     if len(text) > longest:
         return f"Use at most {longest} characters."
-    return "Control characters are not allowed." if _CONTROL.search(text) else None
+    return "Control and invisible characters are not allowed." if _invisible(text) else None
+
+
+def _invisible(text: str) -> bool:
+    """Whether there is something in it that nobody sees: two texts that look alike are to be the same."""
+    if text.isascii() and text.isprintable():
+        return False
+    around = zip(f"\0{text[:-1]}", text, f"{text[1:]}\0", strict=True)
+    return any(_hidden(char) and not (char in _JOINERS and _joins(before, after)) for before, char, after in around)
+
+
+def _hidden(char: str) -> bool:
+    return char in _BLANK or category(char) in _UNSEEN
+
+
+def _joins(before: str, after: str) -> bool:
+    """Whether a joiner can do something there."""
+    return all(not each.isascii() and each not in _JOINERS for each in (before, after))
 
 
 def label(text: str) -> str | None:
@@ -72,6 +98,13 @@ def email(text: str) -> str | None:
 def limit(size: int) -> str | None:
     """size is in bytes, 0 for none."""
     return None if 0 <= size <= MAX_LIMIT else "Enter a number of GB from 0 (no limit) to 1000000000."
+
+
+def within(size: int, ceiling: int) -> str | None:
+    """A limit, 0 for none, against the highest that the operator allows, 0 for any; both in bytes."""
+    if not ceiling or 0 < size <= ceiling:
+        return None
+    return f"The operator allows a limit of {Decimal(ceiling) / GB:f} GB at most."
 
 
 def billing_day(day: int) -> str | None:

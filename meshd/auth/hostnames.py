@@ -1,13 +1,15 @@
 """Allowlisted hostnames and the addresses they stand for now, looked up in the background.
 
 A name matches its own account only, by at most 16 public addresses, looked up again when its TTL is over (60 to 300
-seconds).  When that fails, the last good answer holds for 15 minutes.  An address that two accounts claim matches
-nobody: who is there must show a credential.
+seconds).  When that fails, the last good answer holds for 15 minutes.  What a name stands for is noted in the store,
+which all processes share, and there it is decided whose an address is that several accounts claim (`auth.claims`): a
+name matches by those addresses alone that are its account's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from ipaddress import ip_address
@@ -19,6 +21,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from meshd.auth import claims
 from meshd.auth.secrets import normal_address
 from meshd.model import AuthorizedHostname, Change
 from meshd.resolver import ResolveError
@@ -36,6 +39,13 @@ TICK = 1.0
 RELOAD = 300.0
 """Seconds between two readings of all names, should a change have been missed."""
 PAGE = 1000
+TELL = 3600.0
+"""Seconds until it is told again that a name stands for addresses of others."""
+RETRY = 5.0
+"""Seconds until an answer that the store could not take is given to it again."""
+
+Key = tuple[int, str]
+"""An account and a name of its."""
 
 _log = Logger()
 
@@ -63,8 +73,13 @@ class Watched:
     hostname: str
     account_id: int
     addresses: frozenset[str] = frozenset()
+    """What it stands for, as far as that is its account's."""
     answered: float = 0.0
     """When its addresses were last told."""
+    begun: float = 0.0
+    """When it was first asked for."""
+    told: float = float("-inf")
+    """When it was last told that it is disputed."""
     pause: float = TTL_MIN
     """Until the next try, should this one fail."""
 
@@ -78,18 +93,22 @@ class HostnameWatch:
         store: Store,
         clock: IReactorTime,
         *,
+        now: Callable[[], float] = time.time,
         cap: int = 10_000,
         allow_private: bool = False,
     ) -> None:
+        """now: the wall clock, by which claims are kept."""
         self._resolver = resolver
         self._store = store
         self._clock = clock
+        self._now = now
         self._cap = cap
         self._allow_private = allow_private
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[Key, Watched] = {}
         self._due: list[tuple[float, int, Watched]] = []
         self._numbers = count()
-        self._claims: dict[str, dict[str, int]] = {}
+        self._held: dict[str, dict[Key, None]] = {}
+        """The names that stand for an address, all of them its account's."""
         self._changed: set[int] = {0}
         self._reload = 0.0
         self._failed = False
@@ -98,11 +117,9 @@ class HostnameWatch:
         self._watching: Deferred[None] | None = None
 
     def find(self, address: str) -> str:
-        """The hostname that stands for an address, as normal_address writes it; "" for none, or for two accounts'."""
-        claims = self._claims.get(address)
-        if not claims or len(set(claims.values())) > 1:
-            return ""
-        return next(iter(claims))
+        """The hostname that stands for an address, as normal_address writes it; "" for none that it belongs to."""
+        held = self._held.get(address)
+        return next(iter(held))[1] if held else ""
 
     def forget(self, change: Change) -> None:
         """Read the account's names again, soon; 0 for everybody's."""
@@ -156,31 +173,34 @@ class HostnameWatch:
 
     async def _read_account(self, account_id: int) -> None:
         listed = await self._store.run(hostnames.of_account, account_id)
-        known = [name for name, watched in self._watched.items() if watched.account_id == account_id]
-        self._keep(known, listed)
+        self._keep([key for key in self._watched if key[0] == account_id], listed)
 
     async def _read_all(self) -> None:
         listed: list[AuthorizedHostname] = []
-        after = ""
+        after = ("", 0)
         while page := await self._store.run(hostnames.page, after, PAGE):
             listed += page
-            after = page[-1].hostname
+            after = page[-1].hostname, page[-1].account_id
             if len(listed) > self._cap:
                 _log.warn("only {cap} hostnames are watched", cap=self._cap)
                 break
         self._keep(list(self._watched), listed)
         self._reload = self._clock.seconds() + RELOAD
 
-    def _keep(self, known: list[str], listed: list[AuthorizedHostname]) -> None:
+    def _keep(self, known: Iterable[Key], listed: list[AuthorizedHostname]) -> None:
         """Of the known names, watch those listed; and all that are listed."""
-        owners = {name.hostname: name.account_id for name in listed}
-        for hostname in known:
-            if owners.get(hostname) != self._watched[hostname].account_id:
-                self._assign(self._watched.pop(hostname), frozenset())
-        for hostname, account_id in owners.items():
-            if hostname not in self._watched and len(self._watched) < self._cap:
-                self._watched[hostname] = watched = Watched(hostname, account_id)
+        wanted = dict.fromkeys((name.account_id, name.hostname) for name in listed)
+        for key in known:
+            if key not in wanted:
+                self._assign(self._watched.pop(key), frozenset())
+        for key in wanted:
+            if key not in self._watched and len(self._watched) < self._cap:
+                self._watched[key] = watched = Watched(key[1], key[0], begun=self._clock.seconds())
                 self._ask_after(watched, 0)
+
+    def _watches(self, watched: Watched) -> bool:
+        """Whether it is still the one of its name."""
+        return self._watched.get((watched.account_id, watched.hostname)) is watched
 
     def _ask_after(self, watched: Watched, seconds: float) -> None:
         heappush(self._due, (self._clock.seconds() + seconds, next(self._numbers), watched))
@@ -189,30 +209,59 @@ class HostnameWatch:
         """The longest due first, so that many names that answer slowly keep none from its turn."""
         while self._due and self._due[0][0] <= self._clock.seconds() and self._asking < AT_ONCE:
             _, _, watched = heappop(self._due)
-            if self._watched.get(watched.hostname) is watched:
+            if self._watches(watched):
                 self._asking += 1
                 Deferred.fromCoroutine(self._ask(watched)).addErrback(_mishap)
 
     async def _ask(self, watched: Watched) -> None:
         try:
-            self._answered(watched, await self._resolver.resolve(watched.hostname))
+            await self._answered(watched, await self._resolver.resolve(watched.hostname))
         except ResolveError:
-            self._not_answered(watched)
+            await self._not_answered(watched)
         finally:
             self._asking -= 1
         # The next in the queue need not wait for the tick.
         self._wake()
 
-    def _answered(self, watched: Watched, answer: Answer) -> None:
+    async def _answered(self, watched: Watched, answer: Answer) -> None:
         at = self._clock.seconds()
         watched.answered, watched.pause = at, TTL_MIN
-        self._ask_after(watched, min(max(answer.expires - at, TTL_MIN), TTL_MAX))
-        self._assign(watched, self._usable(answer.addresses))
+        usable = self._usable(answer.addresses)
+        self._assign(watched, watched.addresses & usable)
+        noted = await self._note(watched, usable)
+        pause = min(max(answer.expires - at, TTL_MIN), TTL_MAX) if noted else RETRY
+        # One that is disputed may be its account's soon.
+        self._ask_after(watched, pause if watched.addresses == usable else min(pause, TTL_MIN))
 
-    def _not_answered(self, watched: Watched) -> None:
-        outlived = self._clock.seconds() - watched.answered
+    async def _note(self, watched: Watched, usable: frozenset[str]) -> bool:
+        """Whether the store has taken what the name stands for, and said which of it is its account's."""
+        try:
+            held = await self._store.run(claims.stand, watched.account_id, watched.hostname, usable, int(self._now()))
+        except StoreError:
+            return False
+        self._tell(watched, usable - held)
+        self._assign(watched, held)
+        return True
+
+    def _tell(self, watched: Watched, others: frozenset[str]) -> None:
+        """Once an hour for each name, however its answers change."""
+        at = self._clock.seconds()
+        if others and self._watches(watched) and at - watched.told >= TELL:
+            watched.told = at
+            _log.warn(
+                "{addresses} stay with earlier claims, not with hostname {hostname} of account {account}",
+                addresses=", ".join(sorted(others)),
+                hostname=watched.hostname,
+                account=watched.account_id,
+            )
+
+    async def _not_answered(self, watched: Watched) -> None:
+        at = self._clock.seconds()
+        outlived = at - watched.answered
         if outlived >= KEPT:
             self._assign(watched, frozenset())
+        if at - max(watched.answered, watched.begun) >= claims.KEPT:
+            await self._note(watched, frozenset())
         pause, watched.pause = watched.pause, min(watched.pause * 2, KEPT)
         # No longer than the last answer holds: then it must go.
         self._ask_after(watched, min(pause, KEPT - outlived) if watched.addresses else pause)
@@ -224,29 +273,17 @@ class HostnameWatch:
 
     def _assign(self, watched: Watched, addresses: frozenset[str]) -> None:
         """These are the name's addresses from now on; none for a name that is watched no more."""
-        if self._watched.get(watched.hostname) is not watched:
+        key = watched.account_id, watched.hostname
+        if not self._watches(watched):
             addresses = frozenset()
         for address in watched.addresses - addresses:
-            self._disclaim(address, watched.hostname)
+            held = self._held[address]
+            del held[key]
+            if not held:
+                del self._held[address]
         for address in addresses - watched.addresses:
-            self._claim(address, watched)
+            self._held.setdefault(address, {})[key] = None
         watched.addresses = addresses
-
-    def _claim(self, address: str, watched: Watched) -> None:
-        claims = self._claims.setdefault(address, {})
-        claims[watched.hostname] = watched.account_id
-        if len(set(claims.values())) > 1:
-            _log.warn(
-                "{address} is claimed by hostnames of several accounts: {hostnames}; it matches none of them",
-                address=address,
-                hostnames=sorted(claims),
-            )
-
-    def _disclaim(self, address: str, hostname: str) -> None:
-        claims = self._claims[address]
-        del claims[hostname]
-        if not claims:
-            del self._claims[address]
 
 
 def _mishap(failure: Failure) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from meshd.auth.claims import admitted
 from meshd.model import Admission, Ban, Identity, Token
-from meshd.store.statements import accounts, addresses, bans, hostnames, identities, tokens
+from meshd.store.statements import accounts, addresses, bans, claims, hostnames, identities, proxies, tokens
 from meshd.store.unit import Unit
 
 
@@ -18,6 +19,8 @@ class Found(NamedTuple):
     token: Token | None = None
     twofold: frozenset[str] | None = None
     """The usernames, in lower case, that can be read as another one and a selection; None where it was not asked."""
+    formerly: Sequence[str] = ()
+    """Names that the token's proxies had before."""
 
 
 class Listed(NamedTuple):
@@ -42,16 +45,17 @@ def by_token(digest: bytes, name: str, address: str, at: int) -> Unit[Found]:
     if ban := (yield from bans.find(address, name, at)):
         return Found(ban)
     found = yield from identities.by_token(digest, at)
-    return Found() if found is None else Found(identity=found[0], token=found[1])
+    if found is None:
+        return Found()
+    identity, token = found
+    return Found(identity=identity, token=token, formerly=(yield from proxies.formerly(token.proxies, at)))
 
 
 def by_peer(address: str, hostname: str, at: int) -> Unit[Listed | None]:
-    """The address list comes first; the hostname ("" for none) is what the address was resolved from."""
-    if identity := (yield from identities.by_address(address, at)):
-        return Listed(identity, "")
-    if hostname and (identity := (yield from identities.by_hostname(hostname, at))):
-        return Listed(identity, hostname)
-    return None
+    """By the earliest claim of the address.  hostname: what stands for it as this process sees it; "" for none."""
+    claim = admitted((yield from claims.of_address(address)), hostname, at)
+    identity = (yield from identities.load(claim.account_id, at)) if claim else None
+    return Listed(identity, claim.hostname) if claim and identity else None
 
 
 class Present(NamedTuple):
@@ -69,10 +73,10 @@ def present(admission: Admission, at: int) -> Unit[Present]:
             token = yield from tokens.by_id(admission.token_id)
             owner = None if token is None else token.account_id
         case "address":
-            listed = yield from addresses.by_address(admission.subject)
+            listed = yield from addresses.of_both(admission.account.id, admission.subject)
             owner = None if listed is None else listed.account_id
         case "hostname":
-            named = yield from hostnames.by_hostname(admission.subject)
+            named = yield from hostnames.of_both(admission.account.id, admission.subject)
             owner = None if named is None else named.account_id
         case "password":
             owner = admission.account.id

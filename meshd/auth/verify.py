@@ -95,8 +95,8 @@ class Verifier:
         identity, token = found.identity, found.token
         if identity is None or token is None or not token_valid(token, today(now)):
             return await self._failures.failed(asked)
-        only = frozenset(token.proxies)
-        admission = Admission(identity, "token", str(token.id), token.id, NONE, asked.consumed, only)
+        only = frozenset((*token.proxies, *found.formerly))
+        admission = Admission(identity, "token", str(token.id), token.id, NONE, asked.consumed, only, token.confined)
         life = self.life(token_end(token))
         return _selecting(asked, Verdict(admission, asked.name, *life, open_to(identity, only), token.selection))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshd.accounts import holders, proxies, subaccounts
 from meshd.accounts.errors import NotFound
-from meshd.accounts.holders import DEFAULT_PLAN, Terms
+from meshd.accounts.holders import DEFAULT_PLAN, Edited, Terms
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.cli import passwords, transfer
@@ -38,12 +38,13 @@ def add_to(top: Verbs) -> None:
     add_progress(parser)
     parser = verbs.verb("set", change, "change what is named; the rest stays")
     parser.add_argument("name")
-    _add_terms(parser, "; one without bearer tokens puts those of the account and its sub-accounts out of use")
+    _add_terms(parser, "; one without bearer tokens puts the family's out of use, until a plan has them again")
     parser = verbs.verb("passwd", passwd, "set another password")
     parser.add_argument("name")
     passwords.add_to(parser)
     verbs.verb("activate", activate, "let an account pass again").add_argument("name")
-    verbs.verb("deactivate", deactivate, "refuse an account and its sub-accounts").add_argument("name")
+    doing = "refuse an account and its sub-accounts; a sub-account's parent cannot activate it again"
+    verbs.verb("deactivate", deactivate, doing).add_argument("name")
     parser = verbs.verb("delete", delete, "remove an account, its sub-accounts and all that is theirs")
     parser.add_argument("name")
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask on")
@@ -54,8 +55,9 @@ def _add_terms(parser: ArgumentParser, of_plan: str) -> None:
     parser.add_argument("--plan", help=f"one of the settings' plans {of_plan}")
     parser.add_argument("--role", choices=ROLES)
     parser.add_argument("--billing-day", type=int, metavar="DAY", help="1 to 31; a month without it takes its last day")
-    parser.add_argument("--monthly-limit", type=limit_argument, metavar="GB", help="0 for none; fractions are allowed")
-    parser.add_argument("--total-limit", type=limit_argument, metavar="GB", help="0 for none; fractions are allowed")
+    told = "0 for none; fractions are allowed; of a sub-account its parent cannot set more then"
+    parser.add_argument("--monthly-limit", type=limit_argument, metavar="GB", help=told)
+    parser.add_argument("--total-limit", type=limit_argument, metavar="GB", help=told)
     for field in ("first-name", "last-name", "email"):
         parser.add_argument(f"--{field}", metavar="TEXT")
 
@@ -115,16 +117,28 @@ def _profile(args: Namespace) -> Profile:
 
 
 def show(context: Context, args: Namespace) -> None:
-    identity, names = context.run(_seen, context.operator, args.name, context.now())
-    _show(context, identity, names)
+    _show(context, context.run(_seen, context.operator, args.name, context.now()))
 
 
-def _seen(operator: Operator, name: str, at: int) -> Unit[tuple[Identity, list[str]]]:
+class _Seen(NamedTuple):
+    """An account as the store has it."""
+
+    identity: Identity
+    proxies: list[str]
+    taken: list[str]
+    """Proxies that the operator took from it."""
+
+
+def _seen(operator: Operator, name: str, at: int) -> Unit[_Seen]:
     identity = yield from subaccounts.details(operator, name, at=at)
-    return identity, (yield from proxies.authorized(operator, name))
+    names = yield from proxies.authorized(operator, name)
+    taken = yield from proxies.kept_away(operator, name)
+    return _Seen(identity, names, [each.name for each in taken])
 
 
-def _show(context: Context, identity: Identity, names: list[str]) -> None:
+def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) -> None:
+    """done: what a change has brought about besides, for programs."""
+    identity, names = seen.identity, seen.proxies
     account, usage = identity.account, identity.usage
     parent = identity.parent.username if identity.parent else None
     shown = brief(account, parent) | {
@@ -132,24 +146,33 @@ def _show(context: Context, identity: Identity, names: list[str]) -> None:
         "total_bytes": usage.total_bytes,
         "period_bytes": usage.period_bytes,
         "period_start": moment(usage.period_start),
+        **({"withheld_proxies": seen.taken} if seen.taken else {}),
+        **({"suspended": True} if account.suspended else {}),
+        **{name: size for name in ("monthly_ceiling", "total_ceiling") if (size := getattr(account, name))},
+        **(done or {}),
     }
     facts = {
         "account": account.username,
         "parent": parent or "none",
         "plan": account.plan,
         "role": account.role,
-        "active": "yes" if account.active else "no",
+        "active": "yes" if account.active else "no, by the operator" if account.suspended else "no",
         "name": f"{account.first_name} {account.last_name}".strip(),
         "email": account.email,
         "proxies": ", ".join(names) or "none",
+        "taken away": ", ".join(seen.taken),
         "used": human_bytes(usage.total_bytes),
-        "total limit": human_limit(account.total_limit),
+        "total limit": _limit(account.total_limit, account.total_ceiling),
         "this period": f"{human_bytes(usage.period_bytes)} since {moment(usage.period_start)[:10]}",
-        "monthly limit": human_limit(account.monthly_limit),
+        "monthly limit": _limit(account.monthly_limit, account.monthly_ceiling),
         "created": moment(account.created_at),
         "password": "set" if account.password_hash else "none",
     }
     context.show(shown, {name: fact for name, fact in facts.items() if fact})
+
+
+def _limit(size: int, ceiling: int) -> str:
+    return human_limit(size) + (f", its parent may set {human_limit(ceiling)} at most" if ceiling else "")
 
 
 def listing(context: Context, args: Namespace) -> None:
@@ -188,11 +211,32 @@ def change(context: Context, args: Namespace) -> None:
     edited = context.run(
         holders.edit, context.operator, args.name, profile, terms, plans=context.plans, now=context.now()
     )
+    for text in _changed(edited):
+        context.note(text)
+    _show(context, context.run(_seen, context.operator, args.name, context.now()), _done(edited))
+
+
+def _done(edited: Edited) -> dict[str, Any]:
+    """What the plan has taken and brought back, for programs."""
+    done = {
+        "deactivated_tokens": edited.deactivated,
+        "reactivated_tokens": edited.reactivated,
+        "revoked_proxies": edited.revoked,
+        "restored_proxies": edited.restored,
+    }
+    return {name: list(each) for name, each in done.items() if each}
+
+
+def _changed(edited: Edited) -> Iterator[str]:
+    """What the plan has taken and brought back, for people."""
     if edited.deactivated:
-        context.note(f"Out of use, since the plan has none: {counted(len(edited.deactivated), 'bearer token')}.")
+        yield f"Out of use, since the plan has none: {counted(len(edited.deactivated), 'bearer token')}."
+    if edited.reactivated:
+        yield f"In use again, since the plan has them: {counted(len(edited.reactivated), 'bearer token')}."
     if edited.revoked:
-        context.note(f"No longer authorized, by the plan: {', '.join(edited.revoked)}.")
-    show(context, args)
+        yield f"No longer authorized, by the plan: {', '.join(edited.revoked)}."
+    if edited.restored:
+        yield f"Authorized again, by the plan: {', '.join(edited.restored)}."
 
 
 def passwd(context: Context, args: Namespace) -> None:

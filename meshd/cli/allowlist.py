@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any
 
 from meshd.accounts import allowlists
+from meshd.accounts.allowlists import Dispute
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import moment
 from meshd.model import AuthorizedHostname, AuthorizedIP
+
+MANY = 1000
+"""Disputed addresses that are listed at most."""
 
 
 def add_to(top: Verbs) -> None:
@@ -20,7 +25,8 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("ip", help="one IPv4 or IPv6 address")
     parser.add_argument("--label", default="", help="up to 100 characters")
     verbs.verb("list", list_ips, "an account's addresses").add_argument("name", help="the account")
-    parser = verbs.verb("delete", delete_ip, "remove an address")
+    verbs.verb("disputed", list_disputed, "addresses that several accounts claim, and which of them keeps each")
+    parser = verbs.verb("delete", delete_ip, "take an address away; its account cannot add it again, `ip add` can")
     parser.add_argument("name", help="the account")
     parser.add_argument("ip")
 
@@ -29,7 +35,7 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("name", help="the account")
     parser.add_argument("hostname")
     verbs.verb("list", list_hostnames, "an account's hostnames").add_argument("name", help="the account")
-    parser = verbs.verb("delete", delete_hostname, "remove a hostname")
+    parser = verbs.verb("delete", delete_hostname, "take a hostname away; its account cannot add it again")
     parser.add_argument("name", help="the account")
     parser.add_argument("hostname")
 
@@ -40,17 +46,33 @@ def add_ip(context: Context, args: Namespace) -> None:
     )
     if not ip_address(added.address).is_global:
         context.note(f"{added.address} is no public address: whatever reaches the proxy from there is {args.name}'s.")
+    if added.disputed:
+        context.note(f"{added.address} is claimed by another account, which keeps it: see `meshd ip disputed`.")
     context.show(_ip(added), {"ip": added.address, "label": added.label or "none"})
 
 
 def list_ips(context: Context, args: Namespace) -> None:
-    found = context.run(allowlists.ips, context.operator, args.name)
+    found = context.run(allowlists.ips, context.operator, args.name, at=context.now())
+    columns: dict[str, Callable[[Any], object]] = {
+        "IP": lambda row: row["ip"],
+        "LABEL": lambda row: row["label"],
+        "ADDED": lambda row: row["created_at"],
+    }
+    if any(each.disputed for each in found):
+        columns["DISPUTED"] = lambda row: "yes" if row["disputed"] else ""
+    context.show_rows(map(_ip, found), columns)
+
+
+def list_disputed(context: Context, args: Namespace) -> None:
+    found = context.run(allowlists.disputes, MANY, at=context.now())
     context.show_rows(
-        map(_ip, found),
+        map(_dispute, found),
         {
             "IP": lambda row: row["ip"],
-            "LABEL": lambda row: row["label"],
-            "ADDED": lambda row: row["created_at"],
+            "ACCOUNT": lambda row: row["account"],
+            "BY": lambda row: row["hostname"] or "the address itself",
+            "SINCE": lambda row: row["since"],
+            "KEEPS IT": lambda row: "yes" if row["keeps"] else "no",
         },
     )
 
@@ -68,11 +90,15 @@ def add_hostname(context: Context, args: Namespace) -> None:
 
 
 def list_hostnames(context: Context, args: Namespace) -> None:
-    found = context.run(allowlists.hosts, context.operator, args.name)
-    context.show_rows(
-        map(_hostname, found),
-        {"HOSTNAME": lambda row: row["hostname"], "ADDED": lambda row: row["created_at"]},
-    )
+    found = context.run(allowlists.hosts, context.operator, args.name, at=context.now())
+    columns: dict[str, Callable[[Any], object]] = {
+        "HOSTNAME": lambda row: row["hostname"],
+        "ADDED": lambda row: row["created_at"],
+        "ADDRESSES": lambda row: ", ".join(row["addresses"]),
+    }
+    if any(each.disputed for each in found):
+        columns["DISPUTED"] = lambda row: ", ".join(row["disputed"])
+    context.show_rows(map(_hostname, found), columns)
 
 
 def delete_hostname(context: Context, args: Namespace) -> None:
@@ -81,8 +107,28 @@ def delete_hostname(context: Context, args: Namespace) -> None:
 
 
 def _ip(added: AuthorizedIP) -> dict[str, Any]:
-    return {"ip": added.address, "label": added.label, "created_at": moment(added.created_at)}
+    return {
+        "ip": added.address,
+        "label": added.label,
+        "created_at": moment(added.created_at),
+        "disputed": added.disputed,
+    }
 
 
 def _hostname(added: AuthorizedHostname) -> dict[str, Any]:
-    return {"hostname": added.hostname, "created_at": moment(added.created_at)}
+    return {
+        "hostname": added.hostname,
+        "created_at": moment(added.created_at),
+        "addresses": list(added.addresses),
+        "disputed": list(added.disputed),
+    }
+
+
+def _dispute(each: Dispute) -> dict[str, Any]:
+    return {
+        "ip": each.address,
+        "account": each.username,
+        "hostname": each.claim.hostname or None,
+        "since": moment(each.claim.since),
+        "keeps": each.keeps,
+    }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import Any
 
+from meshd.accounts.strays import Stray, strays, told
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.config import settings
-from meshd.config.stores import sqlite_file
 from meshd.doubts import of_plans
 from meshd.examination import examine
 from meshd.faults import one_line
@@ -34,10 +35,18 @@ def check(context: Context, args: Namespace) -> None:
         examine(config)
     except (CertificateError, OSError) as error:
         raise Refused(one_line(error)) from error
-    problems = [*config.problems, *_doubts(context)]
+    gone, doubts = _doubts(context)
+    problems = [*config.problems, *doubts]
     where = str(config.file) if config.file else None
     proxies, exits = list(config.topology.proxies), len(config.topology.exits)
-    value = {"ok": not problems, "file": where, "proxies": proxies, "exits": exits, "problems": problems}
+    value: dict[str, Any] = {
+        "ok": not problems,
+        "file": where,
+        "proxies": proxies,
+        "exits": exits,
+        "problems": problems,
+    }
+    value["strays"] = [each._asdict() for each in gone]
     verdict = "taken as they are, and not right" if problems else "right"
     facts = {"settings": f"{verdict} ({where or 'no file'})"}
     if config.exits_from:
@@ -55,18 +64,18 @@ def _tell(context: Context, problems: Sequence[str]) -> None:
     raise Refused(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
 
 
-def _doubts(context: Context) -> Sequence[str]:
+def _doubts(context: Context) -> tuple[list[Stray], Sequence[str]]:
     """What the settings mean for the accounts that there are, if there is a store."""
-    file = sqlite_file(context.config.store_url)
-    if file is not None and not file.exists():
-        return ()
+    if not context.has_store():
+        return [], ()
     try:
         held = context.run(accounts.plans_held, 0, MOST)
+        gone = context.run(strays, context.config.topology.proxies)
     except SchemaBehind:
-        return ()
+        return [], ()
     except StoreError as error:
-        return (f"store: {error}",)
-    return of_plans(held, context.plans)
+        return [], (f"store: {error}",)
+    return gone, (*of_plans(held, context.plans), *map(told, gone))
 
 
 def show(context: Context, args: Namespace) -> None:

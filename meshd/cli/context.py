@@ -22,6 +22,7 @@ from meshd.cli.progress import Progress
 from meshd.config import Config, Daemons, folder_of, load
 from meshd.store import url as urls
 from meshd.store.open import BlockingStore
+from meshd.store.statements import accounts
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -108,10 +109,22 @@ class Context:
         self._require_store()
         return performed(self.store.run, unit, *args, **kwargs)
 
-    def _require_store(self) -> None:
+    def require_store(self) -> None:
+        """What a long command begins with: is there a store, and does it answer?  StoreError, Refused."""
+        self.run(accounts.root)
+
+    def has_store(self) -> bool:
+        """Whether there may be one: of SQLite a file, of a server only asking it tells."""
+        return self._missing() == ""
+
+    def _missing(self) -> str:
+        """The file that there is not."""
         target = urls.read(self.config.store_url)
-        if self._store is None and isinstance(target, urls.SQLiteURL) and not os.path.exists(target.path):
-            raise Refused(f"there is no store at {target.path} yet: start the daemon, or run `meshd migrate`")
+        return target.path if isinstance(target, urls.SQLiteURL) and not os.path.exists(target.path) else ""
+
+    def _require_store(self) -> None:
+        if self._store is None and (path := self._missing()):
+            raise Refused(f"there is no store at {path} yet: start the daemon, or run `meshd migrate`")
 
     def close(self) -> None:
         if self._store is not None:

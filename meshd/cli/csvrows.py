@@ -2,12 +2,16 @@
 
 The first line names the columns; only `username` must be there.  `export` writes the same columns, so what it wrote can
 be imported elsewhere; `created_at` is then a new one, and the root's row is left out, since every store has its own.
+
+What a spreadsheet would take for a formula has an apostrophe before it in the file, which is taken away when it is
+read.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -37,13 +41,40 @@ COLUMNS = (
     "total_limit",
     "billing_day",
     "created_at",
+    "monthly_ceiling",
+    "total_ceiling",
+    "proxies",
+    "withheld_proxies",
 )
-"""What an export writes; limits in GB."""
+"""What an export writes; limits in GB, names of proxies with commas."""
 
 SECRETS = ("password", "password_hash")
 
-_TRUTH = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+SUSPENDED = "suspended"
+"""In the column `active`: a sub-account that the operator deactivated."""
+
+NO_PROXIES = "(none)"
+"""In the column `proxies`, where an empty cell means those that a new account of the plan has."""
+
+_TRUTH = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, SUSPENDED: False}
 _ROLES = ("customer", "admin", "viewer")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+_FORMULA = re.compile(
+    "[\\s']*[=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+    "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]"
+)
+"""What begins so, a spreadsheet calculates."""
+
+
+def harmless(cell: str) -> str:
+    """The cell as the file has it; plain() is the reverse."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def plain(cell: str) -> str:
+    """The cell as it was before harmless()."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +99,19 @@ class RootRow(Exception):
     """The root account's row of an export."""
 
 
-def read(lines: Iterable[str], plans: Mapping[str, Plan], default_plan: str) -> Iterator[ReadRow | BadRow | RootRow]:
-    """Every row but blank ones.  Refused where it is no CSV, or its first line names unknown columns."""
+def read(
+    lines: Iterable[str], plans: Mapping[str, Plan], proxies: Sequence[str], default_plan: str
+) -> Iterator[ReadRow | BadRow | RootRow]:
+    """Every row but blank ones.  Refused where it is no CSV, or its first line names unknown columns.
+
+    proxies: those of the settings.
+    """
     reader = csv.reader(lines, strict=True)
     try:
         columns = _columns(next(reader, []))
         for cells in reader:
             if cells:
-                yield _row(reader.line_num, columns, cells, plans, default_plan)
+                yield _row(reader.line_num, columns, cells, plans, proxies, default_plan)
     except csv.Error as error:
         raise Refused(f"line {reader.line_num}: not CSV: {error}") from error
     except UnicodeDecodeError as error:
@@ -96,23 +132,28 @@ def _columns(cells: list[str]) -> list[str]:
 
 
 def _row(
-    line: int, columns: list[str], cells: list[str], plans: Mapping[str, Plan], default_plan: str
+    line: int,
+    columns: list[str],
+    cells: list[str],
+    plans: Mapping[str, Plan],
+    proxies: Sequence[str],
+    default_plan: str,
 ) -> ReadRow | BadRow | RootRow:
-    values = dict(zip(columns, cells, strict=False))
+    values = {name: cell if name in SECRETS else plain(cell) for name, cell in zip(columns, cells, strict=False)}
     username = values.get("username", "")[:40]
     if len(cells) != len(columns):
         return BadRow(line, username, f"{len(cells)} values under {len(columns)} columns")
     if values.get("role", "").strip() == "root":
         return RootRow()
     try:
-        row = _read(line, values, plans, default_plan)
+        row = _read(line, values, default_plan)
     except (Invalid, ValueError) as error:
         return BadRow(line, username, str(error))
-    found = problem(row.account, plans)
+    found = problem(row.account, plans, proxies)
     return row if found is None else BadRow(line, username, found)
 
 
-def _read(line: int, values: Mapping[str, str], plans: Mapping[str, Plan], default_plan: str) -> ReadRow:
+def _read(line: int, values: Mapping[str, str], default_plan: str) -> ReadRow:
     """ValueError, Invalid."""
 
     def value(name: str) -> str:
@@ -130,11 +171,23 @@ def _read(line: int, values: Mapping[str, str], plans: Mapping[str, Plan], defau
             monthly_limit=_limit("monthly_limit", value("monthly_limit")),
             total_limit=_limit("total_limit", value("total_limit")),
         ),
+        monthly_ceiling=_limit("monthly_ceiling", value("monthly_ceiling")),
+        total_ceiling=_limit("total_ceiling", value("total_ceiling")),
     )
     parent = value("parent")
     # What an export says of a sub-account's plan, role and day is its parent's, and will be again.
     terms = Terms(role=_role(value("role"))) if parent else _terms(value("plan") or default_plan, value)
-    account = ImportedAccount(line, new, parent, terms, _active(value("active")))
+    active = value("active").lower()
+    account = ImportedAccount(
+        line,
+        new,
+        parent,
+        terms,
+        _active(active),
+        suspended=active == SUSPENDED,
+        proxies=_proxies(value("proxies")),
+        withheld=_names("withheld_proxies", value("withheld_proxies")),
+    )
     return ReadRow(account, password)
 
 
@@ -161,10 +214,23 @@ def _day(text: str) -> int | None:
     return int(text) if text else None
 
 
+def _proxies(text: str) -> tuple[str, ...] | None:
+    """None where nobody says."""
+    return () if text == NO_PROXIES else _names("proxies", text) if text else None
+
+
+def _names(column: str, text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    wrong = next((name for name in names if not _NAME.fullmatch(name)), None)
+    if wrong is not None:
+        raise ValueError(f"{column}: {wrong[:40]!r} is no name of a proxy")
+    return names
+
+
 def _active(text: str) -> bool:
-    if text.lower() not in _TRUTH:
+    if text not in _TRUTH:
         raise ValueError(f"active: {text[:40]!r} is neither yes nor no")
-    return _TRUTH[text.lower()]
+    return _TRUTH[text]
 
 
 def _check_secrets(password: str, password_hash: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from meshd.accounts import tokens
@@ -15,6 +15,7 @@ from meshd.cli.parser import Verbs
 from meshd.cli.values import human_moment, moment
 from meshd.model import Token
 from meshd.store.unit import Unit
+from meshd.traces import Entry, Made
 
 
 def add_to(top: Verbs) -> None:
@@ -29,7 +30,7 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("--proxies", default="", metavar="NAME,…", help="the proxies that it is for; else all of these")
     verbs.verb("list", listing, "an account's tokens").add_argument("name", help="the account")
     _add_id(verbs.verb("activate", activate, "let a token be used again"))
-    _add_id(verbs.verb("deactivate", deactivate, "put a token out of use"))
+    _add_id(verbs.verb("deactivate", deactivate, "put a token out of use; its holder cannot activate it again"))
     _add_id(verbs.verb("delete", delete, "remove a token for good"))
 
 
@@ -66,6 +67,8 @@ def listing(context: Context, args: Namespace) -> None:
         "EXPIRES": lambda row: row["expires_at"] or "never",
         "CREATED": lambda row: row["created_at"].replace("T", " ").rstrip("Z"),
     }
+    if any(token.ended_by for token in found):
+        columns["DEACTIVATED BY"] = lambda row: row.get("deactivated_by", "")
     if any(map(_beyond, found)):
         columns["SELECTION"] = lambda row: row.get("selection", "")
         columns["PROXIES"] = lambda row: ",".join(row.get("proxies", ["all"]))
@@ -73,21 +76,36 @@ def listing(context: Context, args: Namespace) -> None:
 
 
 def activate(context: Context, args: Namespace) -> None:
-    _switch(context, args, tokens.activate, plans=context.plans)
+    known = {"plans": context.plans, "now": context.now()}
+    token = context.run(_as_named, args.name, tokens.activate, context.operator, args.id, **known)
+    context.show(_brief(token), _facts(token))
 
 
 def deactivate(context: Context, args: Namespace) -> None:
-    _switch(context, args, tokens.deactivate)
+    ended = context.run(_as_named, args.name, tokens.deactivate, context.operator, args.id, now=context.now())
+    _show_ended(context, ended.made, _brief(ended.token), _facts(ended.token))
 
 
 def delete(context: Context, args: Namespace) -> None:
-    context.run(_as_named, args.name, tokens.delete, context.operator, args.id, now=context.now())
-    context.show({"deleted": args.id}, {"deleted": f"token {args.id}"})
+    ended = context.run(_as_named, args.name, tokens.delete, context.operator, args.id, now=context.now())
+    _show_ended(context, ended.made, {"deleted": args.id}, {"deleted": f"token {args.id}"})
 
 
-def _switch(context: Context, args: Namespace, unit: Callable[..., Unit[Token]], **known: Any) -> None:
-    token = context.run(_as_named, args.name, unit, context.operator, args.id, now=context.now(), **known)
-    context.show(_brief(token), _facts(token))
+def _show_ended(context: Context, made: Made, shown: dict[str, Any], facts: dict[str, object]) -> None:
+    """With what the token had made, which does not go with it."""
+    if made.counts:
+        shown["made"] = {
+            kind: [{"username": each.username, "name": each.name} if isinstance(each, Entry) else each for each in all_]
+            for kind, all_ in made._asdict().items()
+            if all_
+        }
+        facts |= {f"made {kind.replace('_', '-')}": _told(all_) for kind, all_ in made._asdict().items() if all_}
+        context.note("What the token had made is still there: take away what nobody else knows of.")
+    context.show(shown, facts)
+
+
+def _told(entries: Sequence[str | Entry]) -> str:
+    return ", ".join(f"{each.name} of {each.username}" if isinstance(each, Entry) else each for each in entries)
 
 
 def _as_named(
@@ -108,6 +126,7 @@ def _brief(token: Token) -> dict[str, Any]:
         "is_active": token.active,
         "expires_at": token.expires_on or None,
         "created_at": moment(token.created_at),
+        **({"deactivated_by": token.ended_by} if token.ended_by else {}),
         **_beyond(token),
     }
 
@@ -123,6 +142,7 @@ def _facts(token: Token) -> dict[str, object]:
         "id": token.id,
         "label": token.label or "none",
         "active": "yes" if token.active else "no",
+        **({"deactivated by": f"the {token.ended_by}"} if token.ended_by else {}),
         "expires": token.expires_on or "never",
         "created": human_moment(token.created_at),
         **{name: value if name == "selection" else ", ".join(value) for name, value in _beyond(token).items()},

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from meshd.accounts.holders import DEFAULT_PLAN
 from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch
@@ -27,9 +27,12 @@ from meshd.cli.errors import Refused
 from meshd.cli.intake import batches, sifted
 from meshd.cli.output import show_json, show_json_rows
 from meshd.cli.parser import Verbs, add_progress
-from meshd.cli.roster import brief, roster
+from meshd.cli.roster import PAGE, brief, roster
 from meshd.cli.values import counted, gigabytes
 from meshd.model import Account
+from meshd.store.statements import proxies, withheld
+from meshd.store.statements.rows import chunks
+from meshd.store.unit import Unit
 
 TOLD = 100
 """Bad rows that are told one by one; a file of the wrong kind has nothing else."""
@@ -57,25 +60,56 @@ def add_to(verbs: Verbs) -> None:
 def give_out(context: Context, args: Namespace) -> None:
     rows = roster(context, "exported")
     if context.json:
-        show_json_rows(context.out, (_as_json(account, parent, args.with_hashes) for account, parent in rows))
+        show_json_rows(context.out, (_as_json(row, args.with_hashes) for row in _exported(context, rows)))
         return
     writer = csv.writer(context.out, lineterminator="\n")
     writer.writerow(csvrows.COLUMNS + (("password_hash",) if args.with_hashes else ()))
-    for account, parent in rows:
-        writer.writerow(_as_csv(account, parent, args.with_hashes))
+    for row in _exported(context, rows):
+        writer.writerow(map(csvrows.harmless, _as_csv(row, args.with_hashes)))
 
 
-def _as_json(account: Account, parent: str | None, with_hash: bool) -> dict[str, Any]:
-    return brief(account, parent) | ({"password_hash": account.password_hash} if with_hash else {})
+class _Exported(NamedTuple):
+    account: Account
+    parent: str | None
+    proxies: Sequence[str]
+    withheld: Sequence[str]
 
 
-def _as_csv(account: Account, parent: str | None, with_hash: bool) -> list[str]:
+def _exported(context: Context, rows: Iterator[tuple[Account, str | None]]) -> Iterator[_Exported]:
+    """With the proxies of each, and those that the operator took from it."""
+    for page in chunks(rows, PAGE):
+        proxies, held = context.run(_proxies_of, [account.id for account, _ in page])
+        for account, parent in page:
+            yield _Exported(account, parent, proxies.get(account.id, ()), held.get(account.id, ()))
+
+
+def _proxies_of(ids: Sequence[int]) -> Unit[tuple[dict[int, list[str]], dict[int, list[str]]]]:
+    return (yield from proxies.of_accounts(ids)), (yield from withheld.of_accounts(ids, "proxy"))
+
+
+def _as_json(row: _Exported, with_hash: bool) -> dict[str, Any]:
+    account = row.account
+    more = {
+        "suspended": account.suspended,
+        "monthly_ceiling": account.monthly_ceiling,
+        "total_ceiling": account.total_ceiling,
+        "proxies": list(row.proxies),
+        "withheld_proxies": list(row.withheld),
+    }
+    secret = {"password_hash": account.password_hash} if with_hash else {}
+    return brief(account, row.parent) | more | secret
+
+
+def _as_csv(row: _Exported, with_hash: bool) -> list[str]:
+    account, parent = row.account, row.parent
     known = brief(account, parent) | {
         "parent": parent or "",
-        "active": "yes" if account.active else "no",
-        "monthly_limit": gigabytes(account.monthly_limit),
-        "total_limit": gigabytes(account.total_limit),
+        "active": "yes" if account.active else csvrows.SUSPENDED if account.suspended else "no",
+        "proxies": ",".join(row.proxies) or ("" if parent else csvrows.NO_PROXIES),
+        "withheld_proxies": ",".join(row.withheld),
     }
+    limits = ("monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling")
+    known |= {name: gigabytes(getattr(account, name)) for name in limits}
     return [str(known[name]) for name in csvrows.COLUMNS] + ([account.password_hash] if with_hash else [])
 
 
@@ -90,6 +124,7 @@ class _Outcome:
 
 
 def take_in(context: Context, args: Namespace) -> None:
+    context.require_store()
     outcome = _Outcome()
     good, wrong = sifted(context, _read(context, args.file, outcome))
     outcome.bad = sorted(outcome.bad + wrong, key=lambda row: row.line)
@@ -111,7 +146,7 @@ def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
     progress = context.progress("read")
     try:
         with _opened(name) as lines:
-            for row in csvrows.read(lines, context.plans, DEFAULT_PLAN):
+            for row in csvrows.read(lines, context.plans, context.proxies, DEFAULT_PLAN):
                 progress.step()
                 match row:
                     case ReadRow():
@@ -217,7 +252,8 @@ def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
         show_json(context.out, _as_report(outcome))
         return
     if outcome.passwords:
-        csv.writer(context.out, lineterminator="\n").writerows([("username", "password"), *outcome.passwords])
+        made = ((csvrows.harmless(name), password) for name, password in outcome.passwords)
+        csv.writer(context.out, lineterminator="\n").writerows([("username", "password"), *made])
     if done:
         left_out = f", {counted(len(outcome.bad), 'row')} left out" if outcome.bad else ""
         text = f"{counted(outcome.imported, 'account')} imported{left_out}"

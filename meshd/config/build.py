@@ -14,7 +14,7 @@ from meshd.config.errors import ConfigError, place
 from meshd.config.exitlists import ExitLists, read_lists
 from meshd.config.files import check_files
 from meshd.config.rules import served, unmet
-from meshd.config.sections import Sections, check_listeners
+from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
 from meshd.topology import DestinationRules, Exit, Limits, Probing, ProxyHost, Timeouts, Topology
@@ -98,6 +98,7 @@ def load(
     sections = Sections(given.file, settled, origins)
     topology = _topology(sections)
     check_listeners(settled["api.listen"], topology.proxies)
+    check_plans(topology.plans, topology.proxies, origins)
     config = Config(
         data_dir=settled["data_dir"],
         store_url=settled["store.url"],

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
-from meshd.config.errors import ConfigError
+from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits import Origins, read_exits
 from meshd.config.file import File
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number
@@ -31,7 +31,9 @@ PROXY: Mapping[str, Kind] = {
     "proxy_protocol_from": list_of(NETWORK),
 }
 PLAN: Mapping[str, Kind] = {
-    field.name: TRUTH if field.name == "world" else number(0, 10**9) for field in fields(Plan) if field.name != "name"
+    **{field.name: number(0, 10**9) for field in fields(Plan) if field.name not in ("name", "world", "includes")},
+    "world": TRUTH,
+    "includes": list_of(NAME),
 }
 
 
@@ -112,12 +114,22 @@ class Sections:
         )
 
 
+def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], origins: Mapping[str, str]) -> None:
+    """What a plan includes is there."""
+    for plan in plans.values():
+        for name in plan.includes or ():
+            if name not in proxies:
+                where = place(origins[f"plans.{plan.name}.includes"])
+                near = suggestion(name, proxies)
+                raise ConfigError(f"{where}: [plans.{plan.name}] includes: no proxy is named '{name}'{near}")
+
+
 def check_listeners(api: tuple[str, ...], proxies: Mapping[str, ProxyHost]) -> None:
     """One place serves one purpose, however it is written; `tcp:0` is a new port each time."""
     users = [("api", text) for text in api]
     users += [(f"proxies.{name}", text) for name, proxy in proxies.items() for text in proxy.listen]
     uses = [(user, text, parsed(text).place) for user, text in users]
-    for (one, first, place), (two, second, other) in combinations(uses, 2):
-        if overlap(place, other):
+    for (one, first, here), (two, second, there) in combinations(uses, 2):
+        if overlap(here, there):
             texts = first if first == second else f"{first} and {second}"
             raise ConfigError(f"{texts}: both {one} and {two} listen there")

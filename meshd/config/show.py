@@ -14,7 +14,7 @@ from meshd.config.sections import PLAN
 from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
 from meshd.store.url import masked
-from meshd.topology import Exit, ExitRule, Opening
+from meshd.topology import Exit, ExitRule, Opening, Plan
 
 Row = tuple[str, str, str]
 """Key, value, origin."""
@@ -64,7 +64,12 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
     for exit_ in config.own_exits:
         yield from ((f"exits.{exit_.name}.{key}", value) for key, value in _of_exit(exit_))
     for plan in config.topology.plans.values():
-        yield from ((f"plans.{plan.name}.{key}", getattr(plan, key)) for key in PLAN)
+        yield from ((f"plans.{plan.name}.{key}", of_plan(plan, key)) for key in PLAN)
+
+
+def of_plan(plan: Plan, key: str) -> Any:
+    value = getattr(plan, key)
+    return "all" if key == "includes" and value is None else value
 
 
 def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:

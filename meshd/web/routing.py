@@ -66,6 +66,8 @@ class Caller:
     """Who is asking, signed in."""
 
     admission: Admission
+    peer: str = ""
+    """The address that it asks from; "" where it has none."""
 
     @property
     def account(self) -> Account:
@@ -78,7 +80,10 @@ class Caller:
     @property
     def actor(self) -> ActorId:
         """Who acts: by a token, an account without the rights that its role has over others."""
-        return ByToken(self.id) if self.admission.source == "token" else self.id
+        admission = self.admission
+        if admission.source != "token":
+            return self.id
+        return ByToken(self.id, admission.token_id, admission.confined)
 
 
 Route = Callable[[Caller, Form], Awaitable[Reply]]
@@ -178,7 +183,7 @@ class Api:
         call.account = outcome.account.username
         if who is Who.PASSWORD and outcome.source != "password":
             return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
-        return await route(Caller(outcome), form_of(call, fields))
+        return await route(Caller(outcome, call.peer), form_of(call, fields))
 
     def _mount(self, method: str, path: str, answer: Answer) -> None:
         assert (method, path) not in self._answers

@@ -15,13 +15,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.accounts import holders, subaccounts, tokens
 from meshd.accounts.errors import AccountError
 from meshd.accounts.holders import Terms
-from meshd.accounts.ownership import ActorId, Operator
+from meshd.accounts.ownership import ActorId, ByToken, Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.model import Account, Role, Token
+from meshd.store.open import BlockingStore
 from meshd.store.sqlite_file import SQLiteFile
 from meshd.store.statements import accounts, audit, changes
-from meshd.store.unit import Unit
+from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, ExitRule, ProxyHost
+from tests.support.stores import postgres_url
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,13 +64,17 @@ class AccountsCase(SynchronousTestCase):
     plans = PLANS
 
     def setUp(self) -> None:
-        folder = tempfile.mkdtemp(prefix="meshd-test-")
-        self.addCleanup(shutil.rmtree, folder)
-        self.store = SQLiteFile(os.path.join(folder, "meshd.sqlite3"))
+        self.store = self.made_store()
         self.addCleanup(self.store.close)
         self.store.migrate()
         self.alice = self.customer("alice")
         self.kid = self.below("alice", "kid")
+
+    def made_store(self) -> Any:
+        """Not migrated yet."""
+        folder = tempfile.mkdtemp(prefix="meshd-test-")
+        self.addCleanup(shutil.rmtree, folder)
+        return SQLiteFile(os.path.join(folder, "meshd.sqlite3"))
 
     def run_unit(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.store.run(unit, *args, **kwargs)
@@ -83,7 +89,6 @@ class AccountsCase(SynchronousTestCase):
 
     def dump(self) -> list[str]:
         """All that the store holds."""
-        assert self.store._connection is not None
         return list(self.store._connection.iterdump())
 
     def customer(self, username: str, plan: str = "20", role: Role = "customer", **profile: Any) -> Account:
@@ -127,9 +132,68 @@ class AccountsCase(SynchronousTestCase):
         """Other numbers for one plan from now on."""
         self.plans = {**self.plans, plan: replace(self.plans[plan], **limits)}
 
+    def by_token(self, token: Token) -> ByToken:
+        """Who signs in with it."""
+        return ByToken(token.account_id, token.id, token.confined)
+
+    def confined(self, username: str | None = None, **how: Any) -> Token:
+        """A token of alice's or of her sub-account that is for less than its account may do."""
+        return self.run_unit(
+            tokens.create,
+            self.alice.id,
+            username,
+            digest=os.urandom(32),
+            label="",
+            expires_on="",
+            plans=self.plans,
+            known=KNOWN,
+            now=NOON,
+            **how,
+        )
+
+    def history(self, account: Account) -> list[tuple[str, str, str]]:
+        """Actor, action and detail of what was done to it, the newest first."""
+        entries = self.run_unit(audit.of_account, account.id, 1000)
+        return [(entry.actor, entry.action, entry.detail) for entry in entries]
+
     def told(self) -> tuple[str, str, int]:
         """The last entry of the audit, which must be of the account of the last published change."""
         newest = self.run_unit(changes.newest)
         change = self.run_unit(changes.since, newest - 1, 1)[0]
         entry = self.run_unit(audit.of_account, change.account_id, 1)[0]
         return entry.actor, entry.action, change.account_id
+
+
+class OnPostgres:
+    """Before an AccountsCase among the bases: the same on PostgreSQL."""
+
+    store: Any
+
+    def made_store(self) -> Any:
+        return BlockingStore(postgres_url(self))  # type: ignore[arg-type]
+
+    def dump(self) -> list[str]:
+        """All that the store holds."""
+        return list(self.store.run(_rows))
+
+
+def _rows() -> Unit[list[str]]:
+    found: list[str] = []
+    for (table,) in (yield Statement("select tablename from pg_tables where schemaname = 'public'", {})):
+        found += [f"{table} {row!r}" for row in (yield Statement(f"select * from {table}", {}))]
+    return sorted(found)
+
+
+def overtaken(begun: Callable[[], Unit[T]], before: str, other: Callable[[], Unit[Any]]) -> Unit[T]:
+    """A unit with another in its midst: before the first of its statements that begins so."""
+    met, unit = False, begun()
+    statement = next(unit)
+    while True:
+        if not met and statement.sql.lstrip().startswith(before):
+            met = True
+            yield from other()
+        try:
+            statement = unit.send((yield statement))
+        except StopIteration as end:
+            assert met, f"there is no statement {before!r}"
+            return end.value  # type: ignore[no-any-return]

@@ -150,13 +150,16 @@ class EditTests(AccountsCase):
         self.assertEqual(token, self.run_unit(tokens.by_id, token.id))
 
     def test_proxies_follow_the_plan(self) -> None:
-        """A downgrade keeps those authorised first and takes `world`; an upgrade adds none."""
+        """A downgrade keeps those authorised first and takes `world`; an upgrade brings back what one took, as far
+        as it goes."""
         rich = self.customer("rich", "50")
         self.assertEqual(("world",), self.edit("rich", plan="20").revoked)
         self.assertEqual(["us", "open"], self.run_unit(proxies.authorized, rich.id))
         self.assertEqual(("open",), self.edit("rich", plan="trial").revoked)
-        self.assertEqual((), self.edit("rich", plan="100").revoked)
-        self.assertEqual(["us"], self.run_unit(proxies.authorized, rich.id))
+        for plan, restored in (("20", ("open",)), ("100", ("world",))):
+            edited = self.edit("rich", plan=plan)
+            self.assertEqual(((), restored), (edited.revoked, edited.restored))
+        self.assertEqual(["us", "open", "world"], self.run_unit(proxies.authorized, rich.id))
 
     def test_sub_accounts_follow_the_plan(self) -> None:
         """Whoever reads a sub-account's row sees its parent's plan."""

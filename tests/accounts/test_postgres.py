@@ -88,7 +88,7 @@ class PostgresTests(TestCase):
         self.assertEqual(["", *["Taken"] * (AT_ONCE - 1)], self.race(attempt))
 
     def test_a_race_for_an_address(self) -> None:
-        """An address belongs to one account, whoever asks at the same time."""
+        """An account has an address once, whoever asks at the same time."""
 
         def attempt(store: BlockingStore, number: int) -> Any:
             return performed(
@@ -131,7 +131,7 @@ class PostgresTests(TestCase):
         token = run(
             tokens.create, self.alice.id, "kid", digest=b"1" * 32, label="ü", expires_on="", plans=PLANS, now=NOON
         )
-        self.assertFalse(run(tokens.deactivate, self.alice.id, token.id, now=NOON).active)
+        self.assertFalse(run(tokens.deactivate, self.alice.id, token.id, now=NOON).token.active)
         self.assertTrue(run(tokens.activate, self.alice.id, token.id, plans=PLANS, now=NOON).active)
         run(allowlists.add_hostname, self.alice.id, "kid", "a.example.com", plans=PLANS, now=NOON)
         run(proxies.revoke, self.alice.id, None, "us", known=KNOWN, now=NOON)

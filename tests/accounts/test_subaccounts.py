@@ -193,7 +193,7 @@ class ChangeTests(AccountsCase):
         """A stolen token of an admin or of the root reaches its own sub-accounts, and no customer."""
         root, admin = self.root(), self.customer("adm", role="admin")
         for actor in (root, admin):
-            by_token = ByToken(actor.id)
+            by_token = ByToken(actor.id, self.token(actor.id, None, actor.id).id)
             self.below(actor.username, f"{actor.username}.sub")
             self.run_unit(subaccounts.details, by_token, f"{actor.username}.sub", at=NOON)
             for name in ("alice", "kid"):

@@ -93,7 +93,7 @@ class TokenTests(AccountsCase):
         """Own and sub-accounts' tokens by id; each switch is published under the holder's account."""
         for username, holder in ((None, self.alice), ("kid", self.kid)):
             token = self.token(self.alice.id, username, holder.id)
-            self.assertFalse(self.run_unit(tokens.deactivate, self.alice.id, token.id, now=NOON).active)
+            self.assertFalse(self.run_unit(tokens.deactivate, self.alice.id, token.id, now=NOON).token.active)
             self.assertEqual(("alice", "token.deactivate", holder.id), self.told())
             on = self.run_unit(tokens.activate, self.alice.id, token.id, plans=self.plans, now=NOON)
             self.assertTrue(on.active)

@@ -60,6 +60,59 @@ class FieldTests(SynchronousTestCase):
             with named(repr(text)):
                 self.assertIsNotNone(validate.expiry(text, NOON))
 
+    def test_what_nobody_sees(self) -> None:
+        """In names, labels and e-mail addresses alike: what turns text about, hides in it or shows as nothing."""
+        refused = {
+            "a control character": "\x07",
+            "a newline": "\n",
+            "a soft hyphen": "\u00ad",
+            "a grapheme joiner": "\u034f",
+            "an Arabic letter mark": "\u061c",
+            "a Hangul filler": "\u3164",
+            "a half-width one": "\uffa0",
+            "a Mongolian vowel separator": "\u180e",
+            "a zero-width space": "\u200b",
+            "a left-to-right mark": "\u200e",
+            "a right-to-left mark": "\u200f",
+            "a line separator": "\u2028",
+            "an embedding": "\u202a",
+            "an override": "\u202e",
+            "a pop": "\u202c",
+            "an isolate": "\u2066",
+            "its end": "\u2069",
+            "a word joiner": "\u2060",
+            "an invisible times": "\u2062",
+            "a blank of braille": "\u2800",
+            "a byte order mark": "\ufeff",
+            "an interlinear anchor": "\ufff9",
+            "a lone surrogate": "\ud800",
+            "a tag": "\U000e0041",
+            "a joiner among Latin letters": "\u200d",
+            "a non-joiner among them": "\u200c",
+        }
+        for sentence, char in refused.items():
+            for text in (f"of{char}fice", f"{char}office", f"office{char}", char):
+                with named((sentence, text)):
+                    self.assertEqual("Control and invisible characters are not allowed.", validate.label(text))
+                    self.assertEqual(validate.label(text), validate.short_text(text, validate.NAME))
+                    self.assertIsNotNone(validate.email(f"{text}@x.example"))
+        for text in (
+            "büro 🏠",
+            "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",
+            "क्\u200dष",
+            "👩\u200d🔧",
+            "❤\ufe0f",
+            "東京",
+            "O'Brien",
+            "=1+1",
+            "a b",
+        ):
+            with named(text):
+                self.assertIsNone(validate.label(text))
+        for text in ("👩\u200d\u200d🔧", "👩\u200d", "\u200d🔧", "\u0639\u200ca"):
+            with named(text):
+                self.assertIsNotNone(validate.label(text))
+
     def test_addresses(self) -> None:
         """One public address for customers, or a private one for the operator; no range, nor what is no client's."""
         table = [

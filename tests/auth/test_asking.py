@@ -27,7 +27,7 @@ class Installation(SynchronousTestCase):
         self.secret, self.token = self.world.token(self.alice)
         self.world.list_address(self.alice, LISTED)
         self.world.list_hostname(self.alice, "home.example")
-        self.world.hostnames.by_address[RESOLVED] = "home.example"
+        self.world.resolve(self.alice, "home.example", RESOLVED)
 
     def admitted(self, *args: Any, **kwargs: Any) -> Admission:
         answer = self.world.ask(*args, **kwargs)
@@ -105,7 +105,7 @@ class OrderTests(Installation):
     def test_a_hostname_that_begins_to_resolve(self) -> None:
         """A remembered stranger is one no longer."""
         self.assertEqual(self.world.reason(peer=OTHER), "auth-required")
-        self.world.hostnames.by_address[OTHER] = "home.example"
+        self.world.resolve(self.alice, "home.example", OTHER)
         self.assertEqual(self.world.reason(peer=OTHER), "Alice")
 
 

@@ -15,7 +15,7 @@ from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal
 from meshd.resolver import Resolver
 from meshd.store.sqlite import SQLiteStore
-from meshd.store.statements import accounts, addresses, changes, hostnames, proxies, tokens
+from meshd.store.statements import accounts, addresses, changes, claims, hostnames, proxies, tokens
 from meshd.topology import Limits
 from tests.auth.world import PEER, basic, bearer, said
 from tests.support.stores import fresh_sqlite
@@ -58,6 +58,7 @@ class EndToEndTests(TestCase):
         store, service, alice = await self.installation()
         secret = new_token()
         token = await store.run(tokens.create, alice.id, token_digest(secret), "", "", 0)
+        await store.run(claims.stake, "198.51.100.7", alice.id, 0)
         await store.run(addresses.add, alice.id, "198.51.100.7", "", 0)
         ways = [(basic("Alice:pä:ss"), PEER), (basic("alice:key:pä:ss"), PEER), (bearer(secret), PEER)]
         for field, peer in [*ways, (None, "198.51.100.7")]:

@@ -26,7 +26,7 @@ class Installation(SynchronousTestCase):
         self.secret, self.token = self.world.token(self.alice)
         self.world.list_address(self.alice, LISTED)
         self.world.list_hostname(self.alice, "home.example")
-        self.world.hostnames.by_address[RESOLVED] = "home.example"
+        self.world.resolve(self.alice, "home.example", RESOLVED)
 
     def recall(self, *args: Any, peer: str = PEER) -> str:
         field, authorization = (*args, None, None)[:2]

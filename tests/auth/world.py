@@ -16,12 +16,13 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.auth.claims import stand
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal, Token
 from meshd.store.interface import StoreUnavailable
 from meshd.store.sqlite_file import SQLiteFile
-from meshd.store.statements import accounts, addresses, hostnames, proxies, tokens
+from meshd.store.statements import accounts, addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Unit
 from meshd.topology import Limits
 
@@ -182,10 +183,19 @@ class World:
         return secret, self.store.now(tokens.create, account.id, token_digest(secret), "", expires_on, NOON)
 
     def list_address(self, account: Account, address: str) -> None:
+        self.store.now(claims.stake, address, account.parent_id or account.id, NOON)
         self.store.now(addresses.add, account.id, address, "", NOON)
 
     def list_hostname(self, account: Account, hostname: str) -> None:
         self.store.now(hostnames.add, account.id, hostname, NOON)
+
+    def resolve(self, account: Account, hostname: str, *found: str) -> None:
+        """The account's hostname stands for these from now on, and for no others."""
+        held = self.store.now(stand, account.id, hostname, frozenset(found), int(self.wall()))
+        known = self.hostnames.by_address
+        for address in [address for address, name in known.items() if name == hostname]:
+            del known[address]
+        known |= dict.fromkeys(held, hostname)
 
     def changed(self, account: Account | None = None) -> None:
         """As the change feed says it; None for everything."""

@@ -250,6 +250,29 @@ class ChangeTests(CommandCase):
         self.assertEqual("Out of use, since the plan has none: 1 bearer token.\n", result.err)
         self.assertFalse(self.done("token", "list", "kid", "--json").json[0]["is_active"])
 
+    def test_what_plans_take_and_bring_back(self) -> None:
+        """Told for people and for programs, in both directions; what somebody else ended stays ended."""
+        for name in ("kid", "alice"):
+            self.done("token", "create", name)
+        self.done("token", "deactivate", "alice", "2")
+        taken = self.done("account", "set", "alice", "--plan", "trial", "--json")
+        self.assertEqual([1], taken.json["deactivated_tokens"])
+        listed = self.done("token", "list", "kid", "--json").json
+        self.assertEqual([(False, "plan")], [(row["is_active"], row["deactivated_by"]) for row in listed])
+        back = self.done("account", "set", "alice", "--plan", "10", "--json")
+        self.assertEqual([1], back.json["reactivated_tokens"])
+        self.assertEqual("In use again, since the plan has them: 1 bearer token.\n", back.err)
+        self.assertTrue(self.done("token", "list", "kid", "--json").json[0]["is_active"])
+        self.assertFalse(self.done("token", "list", "alice", "--json").json[0]["is_active"])
+
+    def test_limits_of_a_sub_account(self) -> None:
+        """Are shown as what its parent may set at most."""
+        shown = self.done("account", "set", "kid", "--monthly-limit", "5")
+        self.assertEqual("5 GB, its parent may set 5 GB at most", shown.facts["monthly limit"])
+        self.assertEqual(5 * 10**9, self.done("account", "show", "kid", "--json").json["monthly_ceiling"])
+        self.done("account", "set", "kid", "--monthly-limit", "0")
+        self.assertNotIn("monthly_ceiling", self.done("account", "show", "kid", "--json").json)
+
     def test_set_refused(self) -> None:
         """Nothing named is wrong usage; the rest says why."""
         self.misused("account", "set", "alice")

@@ -4,9 +4,14 @@ import os
 import re
 import time
 
+from meshd.accounts import allowlists, subaccounts
+from meshd.accounts.ownership import ByToken
+from meshd.accounts.profile import NewAccount
+from meshd.auth.claims import stand
 from meshd.auth.secrets import looks_like_token, token_digest
 from meshd.model import Ban, UsageEntry
 from meshd.store.statements import bans, tokens, usage
+from meshd.topology import PLANS
 from tests.cli.support import CommandCase, named
 
 
@@ -82,6 +87,31 @@ class TokenTests(CommandCase):
         self.misused("token", "delete")
 
 
+class EndedTokenTests(CommandCase):
+    def test_what_a_token_had_made(self) -> None:
+        """Told where it is put out of use and where it is deleted; nothing where it has made nothing."""
+        self.customer("alice")
+        self.customer("kid", "--parent", "alice")
+        for _ in range(2):
+            self.done("token", "create", "alice")
+        by_token, made = ByToken(1, 1), {"plans": PLANS, "now": int(time.time())}
+        run = self.store().run
+        run(allowlists.add_ip, by_token, "kid", "93.184.216.34", "", **made)
+        run(subaccounts.create, by_token, NewAccount(username="planted"), **made)
+        shown = self.done("token", "deactivate", "alice", "1", "--json").json
+        self.assertEqual(
+            {"sub_accounts": ["planted"], "ips": [{"username": "kid", "name": "93.184.216.34"}]}, shown["made"]
+        )
+        self.assertEqual("operator", shown["deactivated_by"])
+        self.assertIn("DEACTIVATED BY", self.done("token", "list", "alice").out)
+        result = self.done("token", "delete", "alice", "1")
+        self.assertEqual("93.184.216.34 of kid", result.facts["made ips"])
+        self.assertEqual("planted", result.facts["made sub-accounts"])
+        self.assertIn("still there", result.err)
+        quiet = self.done("token", "delete", "alice", "2")
+        self.assertEqual(("deleted  token 2\n", ""), (quiet.out, quiet.err))
+
+
 class AllowlistTests(CommandCase):
     def setUp(self) -> None:
         super().setUp()
@@ -100,22 +130,43 @@ class AllowlistTests(CommandCase):
         self.assertEqual(1, len(self.done("ip", "list", "alice", "--json").json))
 
     def test_ips_refused(self) -> None:
-        """Claimed by anybody, no single address, not there."""
+        """On the list already, no single address, not there."""
         self.done("ip", "add", "alice", "93.184.216.34")
-        self.refused("ip: IP address is already authorized", "ip", "add", "bob", "93.184.216.34")
+        self.refused("ip: IP address is already authorized", "ip", "add", "alice", "93.184.216.34")
         self.refused("ip: Enter one IPv4 or IPv6 address.", "ip", "add", "bob", "10.0.0.0/8")
         self.refused("ip: No client connects from this address.", "ip", "add", "bob", "0.0.0.0")
         self.refused("ip: IP address is not authorized", "ip", "delete", "bob", "93.184.216.34")
         self.refused("there is no account named 'nobody'", "ip", "list", "nobody")
 
+    def test_disputed(self) -> None:
+        """Who adds what another has is told; both are shown, and who keeps it."""
+        self.done("ip", "add", "alice", "93.184.216.34")
+        result = self.done("ip", "add", "bob", "93.184.216.34")
+        self.assertIn("93.184.216.34 is claimed by another account, which keeps it", result.err)
+        self.assertEqual([True], [row["disputed"] for row in self.done("ip", "list", "bob", "--json").json])
+        self.assertEqual(["IP", "LABEL", "ADDED", "DISPUTED"], self.done("ip", "list", "bob").rows[0])
+        self.assertEqual(["IP", "LABEL", "ADDED"], self.done("ip", "list", "alice").rows[0])
+        self.done("hostname", "add", "bob", "b.example")
+        store, now = self.store(), int(time.time())
+        store.run(stand, 2, "b.example", frozenset({"93.184.216.34", "93.184.216.35"}), now)
+        rows = self.done("ip", "disputed", "--json").json
+        shown = [(row["account"], row["hostname"], row["keeps"]) for row in rows]
+        self.assertEqual([("alice", None, True), ("bob", None, False), ("bob", "b.example", False)], shown)
+        self.assertIn("the address itself", self.done("ip", "disputed").out)
+        (row,) = self.done("hostname", "list", "bob", "--json").json
+        self.assertEqual((["93.184.216.34"], 2), (row["disputed"], len(row["addresses"])))
+        self.assertIn("DISPUTED", self.done("hostname", "list", "bob").out)
+        self.done("ip", "delete", "alice", "93.184.216.34")
+        self.assertEqual([False], [row["disputed"] for row in self.done("ip", "list", "bob", "--json").json])
+
     def test_hostnames(self) -> None:
-        """Added, listed, deleted, each belonging to one account."""
+        """Added, listed, deleted."""
         self.done("hostname", "add", "alice", "Home.Example.com.")
         self.assertEqual(
             [["HOSTNAME", "ADDED"], ["home.example.com"]],
             [row[: 2 - number] for number, row in enumerate(self.done("hostname", "list", "alice").rows)],
         )
-        self.refused("domain: Hostname is already authorized", "hostname", "add", "bob", "home.example.com")
+        self.refused("domain: Hostname is already authorized", "hostname", "add", "alice", "home.example.com")
         self.refused("domain: Enter a hostname.", "hostname", "add", "bob", "10.0.0.1")
         self.done("hostname", "delete", "alice", "home.example.com")
         self.refused("domain: Hostname is not authorized", "hostname", "delete", "alice", "home.example.com")
@@ -138,7 +189,9 @@ class ProxyTests(CommandCase):
         """By name or domain; without an account the list is that of the settings."""
         self.assertEqual((["us", "world"], ["us"]), (self.names(), self.names("alice")))
         self.done("proxy", "revoke", "alice", "us.mesh.example", *self.config)
-        self.assertEqual([], self.names("alice"))
+        (row,) = self.done("proxy", "list", "alice", "--json", *self.config).json
+        self.assertEqual(("us", True), (row["proxy"], row["taken_by"].startswith("operator")))
+        self.assertIn("taken by operator", self.done("proxy", "list", "alice", *self.config).out)
         shown = self.done("proxy", "authorize", "alice", "us", "--json", *self.config).json
         self.assertEqual({"proxy": "us", "domain": "us.mesh.example:4001"}, shown)
 
@@ -153,7 +206,61 @@ class ProxyTests(CommandCase):
         """It is shown as such, and can be revoked."""
         self.assertIn("not in the settings", self.done("proxy", "list", "alice").out)
         self.done("proxy", "revoke", "alice", "us")
-        self.assertEqual([], self.done("proxy", "list", "alice", "--json").json)
+        self.assertEqual([], self.done("account", "show", "alice", "--json").json["proxies"])
+
+
+class MoveTests(CommandCase):
+    """A newcomer's accounts are for `local`; the settings name three others from now on."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for name in ("alice", "bob"):
+            self.customer(name)
+        self.done("token", "create", "alice", "--proxies", "local")
+        names = ("us", "eu", "asia")
+        path = self.settings(
+            "".join(f'[proxies.{name}]\nlisten = ["tcp:{port}"]\n' for port, name in enumerate(names, 4001))
+        )
+        self.config = ("--config", path)
+
+    LINE = (
+        "there is no proxy 'local' in the settings, but there are 2 accounts and 1 token for it: "
+        "`meshd proxy move local NAME` moves them to another"
+    )
+
+    def test_told_before_it_bites(self) -> None:
+        """By `config check`, with the command that helps; after it there is nothing to tell."""
+        self.assertIn(self.LINE, self.done("config", "check", *self.config).out.splitlines())
+        checked = self.done("config", "check", "--json", *self.config).json
+        self.assertEqual([{"proxy": "local", "accounts": 2, "tokens": 1}], checked["strays"])
+        self.assertEqual([], self.done("config", "check", "--json").json["strays"])
+        moved = self.done("proxy", "move", "local", "us", "--json", *self.config).json
+        self.assertEqual({"old": "local", "new": "us", "accounts": 2, "tokens": 1}, moved)
+        self.assertEqual(1, len(self.done("config", "check", *self.config).out.splitlines()))
+        shown = self.done("account", "show", "bob", "--json", *self.config).json
+        self.assertEqual(["us"], shown["proxies"])
+
+    def test_a_check_needs_no_store(self) -> None:
+        """Without one there is nobody to be locked out; one that cannot be read is said to be not looked at."""
+        self.data_dir = os.path.join(self.folder, "nothing")
+        self.assertEqual([], self.done("config", "check", "--json", *self.config).json["strays"])
+        self.assertFalse(os.path.exists(self.data_dir))
+        os.mkdir(self.data_dir)
+        with open(os.path.join(self.data_dir, "meshd.sqlite3"), "w") as file:
+            file.write("no database, but long enough to be told from an empty file " * 20)
+        self.assertIn("was not looked at: ", self.done("config", "check", *self.config).out)
+
+    def test_refused(self) -> None:
+        """A name that nobody is for, and a proxy that the settings do not have."""
+        self.refused("nobody is for a proxy 'moon'", "proxy", "move", "moon", "us", *self.config)
+        self.refused(
+            "there is no proxy 'moon' in the settings; there are us, eu, asia",
+            "proxy",
+            "move",
+            "local",
+            "moon",
+            *self.config,
+        )
 
 
 class ReportTests(CommandCase):

@@ -18,6 +18,12 @@ from meshd.store.statements import accounts
 from meshd.topology import PLANS
 from tests.cli.support import CommandCase, Result, named
 
+PORTS = {4001: "us", 4002: "open", 4003: "world"}
+
+
+def _without(names: dict[str, str], *others: str) -> dict[str, str]:
+    return {name: value for name, value in names.items() if name not in (*others, "alice")}
+
 
 class TransferCase(CommandCase):
     def file(self, *rows: Sequence[str], text: str | bytes | None = None) -> str:
@@ -81,6 +87,20 @@ class ImportTests(TransferCase):
         self.assertEqual((0, "3,000 accounts imported\n", ""), (result.code, result.out, result.err))
         self.assertEqual([name for (name,) in rows], self.names())
         self.assertEqual("", self.hash_of("user2999"))
+
+    def test_without_a_store(self) -> None:
+        """Said before the first row is read, and before a file is opened; so for a schema that is not this one's."""
+        path = self.file(["username"], ["a"])
+        os.remove(os.path.join(self.data_dir, "meshd.sqlite3"))
+        with mock.patch("meshd.cli.csvrows.read", side_effect=AssertionError):
+            result = self.meshd("account", "import", path)
+        self.assertEqual((1, ""), (result.code, result.out))
+        self.assertIn("there is no store at", result.err)
+        with (
+            open(os.path.join(self.data_dir, "meshd.sqlite3"), "wb"),
+            mock.patch("meshd.cli.csvrows.read", side_effect=AssertionError),
+        ):
+            self.assertIn("meshd migrate", self.meshd("account", "import", path).err)
 
     def test_progress(self) -> None:
         """On stderr where it is asked for, and only there."""
@@ -306,7 +326,7 @@ class ExportTests(TransferCase):
             ("alice", "", "20", "0.01", 'A, "B"', "31"),
             tuple(alice[name] for name in ("username", "parent", "plan", "total_limit", "first_name", "billing_day")),
         )
-        self.assertEqual(("kid", "alice", "no"), (kid["username"], kid["parent"], kid["active"]))
+        self.assertEqual(("kid", "alice", "suspended"), (kid["username"], kid["parent"], kid["active"]))
         self.assertNotIn("argon2", result.out)
 
     def test_json(self) -> None:
@@ -334,6 +354,77 @@ class ExportTests(TransferCase):
         for row in (*again, *before):
             del row["created_at"]
         self.assertEqual(before, again)
+
+    def test_formulas(self) -> None:
+        """No cell is one for a spreadsheet, and each comes back as it was, apostrophes of its own included."""
+        names = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "''+1", "'t Hooft", "'", "''", "\uff1d1+1", " =1", "a=1", "=''"]
+        for number, name in enumerate(names):
+            self.done("account", "create", f"@user{number}", "--no-password", f"--first-name={name}")
+        exported = self.done("account", "export").out
+        for row in csv.reader(exported.splitlines()[1:]):
+            for cell in row:
+                self.assertNotRegex(cell, r"\A\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+        path = self.file(text=exported)
+        self.data_dir = os.path.join(self.folder, "other")
+        self.done("migrate")
+        self.done("account", "import", path)
+        back = {row["username"]: row["first_name"] for row in self.done("account", "list", "--json").json}
+        self.assertEqual({f"@user{number}": name.strip() for number, name in enumerate(names)}, _without(back, "kid"))
+        self.assertIn("\n'@user0,", exported)
+
+    def test_a_file_of_somebody_elses(self) -> None:
+        """A spreadsheet's own apostrophe is taken off; a password's is the password's."""
+        path = self.file(["username", "first_name", "password"], ["a", "'=1", "'=secret"])
+        self.done("account", "import", path)
+        (row,) = [each for each in self.done("account", "list", "--json").json if each["username"] == "a"]
+        self.assertEqual("=1", row["first_name"])
+        self.assertTrue(passwords._verify_now(self.hash_of("a"), "'=secret"))
+
+    def test_invisible_characters(self) -> None:
+        """Are refused, as everywhere."""
+        result = self.meshd("account", "import", self.file(["username", "last_name"], ["a", "a\u202eb"]))
+        self.assertIn("last_name: Control and invisible characters are not allowed.", result.err)
+
+    def test_what_the_operator_took(self) -> None:
+        """Goes along: proxies, a sub-account's state, its limits; and proxies that an account does not have."""
+        config = self.settings('[proxies.us]\nlisten = ["tcp:4001"]\n[proxies.eu]\nlisten = ["tcp:4002"]\n')
+        options = ("--config", config)
+        self.customer("bob", *options)
+        self.done("proxy", "revoke", "bob", "us", *options)
+        self.customer("none", *options)
+        for name in ("us", "eu"):
+            self.done("proxy", "revoke", "none", name, *options)
+        self.customer("son", "--parent", "bob", "--monthly-limit", "5", *options)
+        self.done("account", "set", "alice", "--total-limit", "1", *options)
+        self.done("proxy", "move", "local", "us", *options)
+        exported = self.done("account", "export", *options).out
+        path = self.file(text=exported)
+        self.data_dir = os.path.join(self.folder, "other")
+        self.done("migrate")
+        self.done("account", "import", path, *options)
+        again = self.done("account", "export", *options).out
+        before, after = (
+            sorted(row[:11] + row[12:] for row in csv.reader(text.splitlines())) for text in (exported, again)
+        )
+        self.assertEqual(before, after)
+        rows = {row["username"]: row for row in csv.DictReader(io.StringIO(again))}
+        self.assertEqual(("eu", "us"), (rows["bob"]["proxies"], rows["bob"]["withheld_proxies"]))
+        self.assertEqual(("(none)", "us,eu"), (rows["none"]["proxies"], rows["none"]["withheld_proxies"]))
+        self.assertEqual(("5", "suspended"), (rows["son"]["monthly_ceiling"], rows["kid"]["active"]))
+        self.assertEqual("us", rows["alice"]["proxies"])
+
+    def test_proxies_that_cannot_be(self) -> None:
+        """Those that the settings do not have, that the plan has no room for, that are no names."""
+        for cell, plan, reason in (
+            ("moon", "10", "proxies: There is no proxy 'moon'."),
+            ("us,world", "10", "proxies: Plan 10 has no room for the proxy 'world'."),
+            ("us,open", "trial", "proxies: Plan trial has no room for the proxy 'open'."),
+            ("u s", "10", "proxies: 'u s' is no name of a proxy"),
+        ):
+            config = self.settings("".join(f'[proxies.{n}]\nlisten = ["tcp:{p}"]\n' for p, n in PORTS.items()))
+            with named(cell):
+                path = self.file(["username", "plan", "proxies"], ["a", plan, cell])
+                self.assertIn(reason, self.meshd("account", "import", path, "--config", config).err)
 
     def test_empty(self) -> None:
         """A header without rows, an empty array."""

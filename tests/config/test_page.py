@@ -9,6 +9,7 @@ from pathlib import Path
 from meshd.config.exits import EXIT
 from meshd.config.page import renewed
 from meshd.config.sections import PLAN, PROXY, RULE
+from meshd.config.show import of_plan, value_text
 from meshd.config.table import SETTINGS
 from meshd.topology import PLANS
 from tests.config.support import ConfigTestCase
@@ -36,7 +37,7 @@ class PageTests(ConfigTestCase):
         """Row by row."""
         page = PAGE.read_text()
         for key in PLAN:
-            cells = [str(getattr(plan, key)).lower() for plan in PLANS.values()]
+            cells = [value_text(of_plan(plan, key)) for plan in PLANS.values()]
             self.assertIn(f"| `{key}` | {' | '.join(cells)} |", page)
 
     def test_its_example_loads(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv6Network
 
+from meshd.config.errors import ConfigError
 from meshd.topology import PLANS, Exit, ExitRule, Plan, UpstreamProxy
 from tests.config.support import ConfigTestCase
 
@@ -133,6 +134,15 @@ class PlanTests(ConfigTestCase):
         self.assertEqual(plans["20"], Plan("20", 25, 100, 100, 20, 20, True))
         self.assertEqual(plans["50"], PLANS["50"])
         self.assertEqual(PLANS["20"].bearer_tokens, 20)
+
+    def test_which_proxies_a_plan_includes(self) -> None:
+        """By their names; one that there is not is an error with its line, and with what may be meant."""
+        proxies = '[proxies.us]\nlisten = ["tcp:1"]\n[proxies.eu]\nlisten = ["tcp:2"]\n'
+        plans = self.load(f'{proxies}[plans.10]\nincludes = ["eu"]\n[plans.20]\nincludes = []').topology.plans
+        self.assertEqual((("eu",), (), None), tuple(plans[name].includes for name in ("10", "20", "50")))
+        error = self.assertRaises(ConfigError, self.load, f'{proxies}[plans.10]\nincludes = ["eu", "use"]')
+        self.assertIn("line 6: [plans.10] includes: no proxy is named 'use' (did you mean 'us'?)", str(error))
+        self.assertRaises(ConfigError, self.load, '[plans.10]\nincludes = "local"')
 
     def test_a_new_plan_begins_as_a_trial(self) -> None:
         """And stands after the shipped ones."""

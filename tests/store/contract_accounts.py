@@ -9,10 +9,12 @@ from meshd.store.statements import (
     addresses,
     audit,
     bans,
+    claims,
     hostnames,
     identities,
     proxies,
     tokens,
+    withheld,
 )
 from tests.store.contract import (
     FEBRUARY,
@@ -168,33 +170,39 @@ class AccountContract(StoreContract):
         self.assertTrue((await self.store.run(tokens.by_id, made[2].id)).active)
 
     async def test_addresses(self) -> None:
-        """An address belongs to one account of the whole installation."""
+        """An account lists an address once; another may list it too."""
         bob, eve = await self.create("bob"), await self.create("eve")
         made = await self.store.run(addresses.add, bob.id, "192.0.2.1", "home", NOW)
         self.assertEqual(made, AuthorizedIP(bob.id, "192.0.2.1", "home", NOW))
         self.assertEqual(
-            str(await self.fails(Conflict, addresses.add, eve.id, "192.0.2.1", "", NOW)).split()[1], "address"
+            str(await self.fails(Conflict, addresses.add, bob.id, "192.0.2.1", "", NOW)).split()[1], "address"
         )
-        self.assertEqual(await self.store.run(addresses.by_address, "192.0.2.1"), made)
+        self.assertEqual(await self.store.run(addresses.of_both, bob.id, "192.0.2.1"), made)
+        self.assertIsNone(await self.store.run(addresses.of_both, eve.id, "192.0.2.1"))
         self.assertEqual(await self.store.run(addresses.of_account, bob.id), [made])
-        self.assertEqual(await self.store.run(addresses.count, eve.id), 0)
         self.assertFalse(await self.store.run(addresses.delete, eve.id, "192.0.2.1"))
+        self.assertEqual(await self.store.run(addresses.count, eve.id), 0)
+        await self.store.run(addresses.add, eve.id, "192.0.2.1", "", NOW)
         self.assertTrue(await self.store.run(addresses.delete, bob.id, "192.0.2.1"))
         self.assertEqual(await self.store.run(addresses.count, bob.id), 0)
 
     async def test_hostnames(self) -> None:
-        """A hostname belongs to one account of the whole installation."""
+        """An account lists a hostname once; another may list it too."""
         bob, eve = await self.create("bob"), await self.create("eve")
         made = await self.store.run(hostnames.add, bob.id, "b.example", NOW)
         first = await self.store.run(hostnames.add, eve.id, "a.example", NOW)
         self.assertEqual(made, AuthorizedHostname(bob.id, "b.example", NOW))
         self.assertEqual(
-            str(await self.fails(Conflict, hostnames.add, eve.id, "b.example", NOW)).split()[1], "hostname"
+            str(await self.fails(Conflict, hostnames.add, bob.id, "b.example", NOW)).split()[1], "hostname"
         )
-        self.assertEqual(await self.store.run(hostnames.by_hostname, "b.example"), made)
+        self.assertEqual(await self.store.run(hostnames.of_both, bob.id, "b.example"), made)
+        self.assertIsNone(await self.store.run(hostnames.of_both, eve.id, "b.example"))
         self.assertEqual(await self.store.run(hostnames.of_account, bob.id), [made])
-        self.assertEqual(await self.store.run(hostnames.page, "", 1), [first])
-        self.assertEqual(await self.store.run(hostnames.page, "a.example", 5), [made])
+        other = await self.store.run(hostnames.add, eve.id, "b.example", NOW)
+        self.assertEqual(await self.store.run(hostnames.page, ("", 0), 1), [first])
+        self.assertEqual(await self.store.run(hostnames.page, ("a.example", eve.id), 5), [made, other])
+        self.assertEqual(await self.store.run(hostnames.page, ("b.example", bob.id), 5), [other])
+        self.assertTrue(await self.store.run(hostnames.delete, eve.id, "b.example"))
         self.assertFalse(await self.store.run(hostnames.delete, eve.id, "b.example"))
         self.assertTrue(await self.store.run(hostnames.delete, bob.id, "b.example"))
         self.assertEqual(await self.store.run(hostnames.count, bob.id), 0)
@@ -232,8 +240,6 @@ class AccountContract(StoreContract):
         await self.store.run(proxies.authorize, parent.id, "us", NOW)
         await self.store.run(proxies.authorize, parent.id, "open", NOW)
         token = await self.store.run(tokens.create, sub.id, b"d", "", "", NOW)
-        await self.store.run(addresses.add, sub.id, "192.0.2.1", "", NOW)
-        await self.store.run(hostnames.add, sub.id, "a.example", NOW)
         await self.bill(1, UsageEntry(sub.id, parent.id, 0, 1, 2, 1), UsageEntry(parent.id, 0, 0, 4, 0, 1))
         found = await self.store.run(identities.load, sub.id, NOW)
         self.assertEqual((found.account, found.parent, found.proxies), (sub, parent, ("us", "open")))
@@ -241,8 +247,6 @@ class AccountContract(StoreContract):
         self.assertEqual(found.parent_usage, Usage(parent.id, 7, 7, JANUARY))
         self.assertEqual(await self.store.run(identities.by_usernames, ["SUB"], NOW), found)
         self.assertEqual(await self.store.run(identities.by_token, b"d", NOW), (found, token))
-        self.assertEqual(await self.store.run(identities.by_address, "192.0.2.1", NOW), found)
-        self.assertEqual(await self.store.run(identities.by_hostname, "a.example", NOW), found)
         alone = await self.store.run(identities.load, parent.id, FEBRUARY)
         self.assertEqual((alone.parent, alone.parent_usage, len(alone.proxies)), (None, None, 2))
         self.assertEqual(alone.usage, Usage(parent.id, 7, 0, FEBRUARY))
@@ -266,8 +270,10 @@ class AccountContract(StoreContract):
         await self.create("bob")
         for text in ("bob\0", "\ud800", "'; drop table accounts --", "%", "x" * 100_000, "", ":id", "bob" + "x" * 99):
             self.assertIsNone(await self.store.run(identities.by_usernames, [text], NOW), text[:9])
-            self.assertIsNone(await self.store.run(identities.by_address, text, NOW), text[:9])
-            self.assertIsNone(await self.store.run(identities.by_hostname, text, NOW), text[:9])
+            self.assertEqual(await self.store.run(claims.of_address, text), [], text[:9])
+            self.assertIsNone(await self.store.run(addresses.of_both, 1, text), text[:9])
+            self.assertIsNone(await self.store.run(hostnames.of_both, 1, text), text[:9])
+            self.assertFalse(await self.store.run(withheld.held, 1, "proxy", text), text[:9])
             self.assertIsNone(await self.store.run(bans.find, text, text, NOW), text[:9])
 
     async def test_what_cannot_be_stored(self) -> None:

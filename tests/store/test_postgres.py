@@ -26,6 +26,7 @@ from tests.store import (
     contract_activity,
     contract_bans,
     contract_changes,
+    contract_claims,
     contract_exits,
     contract_units,
     contract_usage,
@@ -69,6 +70,10 @@ class BanTests(OnPostgres, contract_bans.BanContract):
 
 
 class ExitTests(OnPostgres, contract_exits.ExitContract):
+    __test__ = True
+
+
+class ClaimTests(OnPostgres, contract_claims.ClaimContract):
     __test__ = True
 
 

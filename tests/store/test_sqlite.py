@@ -30,6 +30,7 @@ from tests.store import (
     contract_activity,
     contract_bans,
     contract_changes,
+    contract_claims,
     contract_exits,
     contract_units,
     contract_usage,
@@ -70,6 +71,10 @@ class BanTests(OnSQLite, contract_bans.BanContract):
 
 
 class ExitTests(OnSQLite, contract_exits.ExitContract):
+    __test__ = True
+
+
+class ClaimTests(OnSQLite, contract_claims.ClaimContract):
     __test__ = True
 
 

@@ -26,6 +26,10 @@ FIELDS = (
     "billing_day",
     "created_at",
     "password_hash",
+    "suspended",
+    "monthly_ceiling",
+    "total_ceiling",
+    "password_by",
 )
 COLUMNS = ", ".join(FIELDS)
 
@@ -41,13 +45,21 @@ EDITABLE = frozenset(
         "total_limit",
         "billing_day",
         "role",
+        "suspended",
+        "monthly_ceiling",
+        "total_ceiling",
+        "password_by",
     }
 )
+
+_FLAGS = ("active", "suspended")
 
 
 def read(row: Row) -> Account:
     """One row of COLUMNS."""
-    return Account(row[0], row[1], row[2], row[3], row[4], bool(row[5]), *row[6:])
+    active, suspended = bool(row[5]), bool(row[14])
+    values: tuple[Any, ...] = (*row[:5], active, *row[6:14], suspended, *row[15:])
+    return Account(*values)
 
 
 def columns_of(alias: str) -> str:
@@ -139,10 +151,12 @@ def lock(account_id: int) -> Unit[None]:
 CREATE = f"""
 insert into accounts (
     username, username_key, twofold, parent_id, role, plan, first_name, last_name, email,
-    monthly_limit, total_limit, billing_day, created_at, password_hash
+    monthly_limit, total_limit, billing_day, created_at, password_hash,
+    monthly_ceiling, total_ceiling, password_by, made_by
 ) values (
     :username, :username_key, :twofold, :parent_id, :role, :plan, :first_name, :last_name, :email,
-    :monthly_limit, :total_limit, :billing_day, :created_at, :password_hash
+    :monthly_limit, :total_limit, :billing_day, :created_at, :password_hash,
+    :monthly_ceiling, :total_ceiling, :password_by, :made_by
 ) returning {COLUMNS}
 """
 
@@ -161,8 +175,14 @@ def create(
     total_limit: int = 0,
     billing_day: int,
     now: int,
+    monthly_ceiling: int = 0,
+    total_ceiling: int = 0,
+    made_by: int = 0,
 ) -> Unit[Account]:
-    """Conflict when the username is taken, or when it would be a second root."""
+    """Conflict when the username is taken, or when it would be a second root.
+
+    made_by: the token that makes it, and so sets its password; 0 for none.
+    """
     rows = yield Statement(
         CREATE,
         {
@@ -180,6 +200,10 @@ def create(
             "billing_day": billing_day,
             "created_at": now,
             "password_hash": password_hash,
+            "monthly_ceiling": monthly_ceiling,
+            "total_ceiling": total_ceiling,
+            "password_by": made_by if password_hash else 0,
+            "made_by": made_by,
         },
     )
     return read(rows[0])
@@ -191,8 +215,7 @@ def edit(account_id: int, **columns: Any) -> Unit[Account | None]:
         raise TypeError(f"no such column: {', '.join(sorted(unknown))}")
     if not columns:
         return (yield from by_id(account_id))
-    if "active" in columns:
-        columns["active"] = int(columns["active"])
+    columns |= {name: int(columns[name]) for name in _FLAGS if name in columns}
     assignments = ", ".join(f"{name} = :{name}" for name in sorted(columns))
     rows = yield Statement(
         f"update accounts set {assignments} where id = :id returning {COLUMNS}", {"id": account_id, **columns}

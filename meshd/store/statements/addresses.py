@@ -1,4 +1,4 @@
-"""Addresses that stand for an account; each belongs to one account of the whole installation."""
+"""Addresses that accounts list as theirs; whose one is where several list it, `claims` tells."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -10,18 +10,17 @@ from meshd.store.unit import Row, Statement, Unit
 
 COLUMNS = "account_id, address, label, created_at"
 
-ORDER = "order by ordinal, created_at, address"
-"""The oldest first: as they were added, whatever the clock."""
-
 
 def read(row: Row) -> AuthorizedIP:
     """One row of COLUMNS."""
     return AuthorizedIP(*row)
 
 
-def by_address(address: str) -> Unit[AuthorizedIP | None]:
+def of_both(account_id: int, address: str) -> Unit[AuthorizedIP | None]:
+    """The account's entry for the address."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_ips where address = :address", {"address": searchable(address)}
+        f"select {COLUMNS} from authorized_ips where account_id = :account_id and address = :address",
+        {"account_id": account_id, "address": searchable(address)},
     )
     return read(rows[0]) if rows else None
 
@@ -29,7 +28,7 @@ def by_address(address: str) -> Unit[AuthorizedIP | None]:
 def of_account(account_id: int) -> Unit[list[AuthorizedIP]]:
     """The oldest first."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_ips where account_id = :account_id {ORDER}",
+        f"select {COLUMNS} from authorized_ips where account_id = :account_id order by id",
         {"account_id": account_id},
     )
     return [read(row) for row in rows]
@@ -43,16 +42,18 @@ def count(account_id: int) -> Unit[int]:
 
 
 CREATE = f"""
-insert into authorized_ips (account_id, address, label, created_at, ordinal)
-values (:account_id, :address, :label, :created_at,
-    (select coalesce(max(ordinal), 0) + 1 from authorized_ips where account_id = :account_id))
+insert into authorized_ips (account_id, address, label, created_at, token_id)
+values (:account_id, :address, :label, :created_at, :token_id)
 returning {COLUMNS}
 """
 
 
-def add(account_id: int, address: str, label: str, now: int) -> Unit[AuthorizedIP]:
-    """Conflict when any account has the address."""
-    rows = yield Statement(CREATE, {"account_id": account_id, "address": address, "label": label, "created_at": now})
+def add(account_id: int, address: str, label: str, now: int, *, token_id: int = 0) -> Unit[AuthorizedIP]:
+    """Conflict when the account has it already.  token_id: whose doing it is; 0 for no token's."""
+    rows = yield Statement(
+        CREATE,
+        {"account_id": account_id, "address": address, "label": label, "created_at": now, "token_id": token_id},
+    )
     return read(rows[0])
 
 

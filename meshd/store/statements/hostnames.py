@@ -1,4 +1,4 @@
-"""Names whose addresses stand for an account; each belongs to one account of the whole installation."""
+"""Names that accounts list, for the addresses that they stand for; whose one of these is, `claims` tells."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -10,18 +10,17 @@ from meshd.store.unit import Row, Statement, Unit
 
 COLUMNS = "account_id, hostname, created_at"
 
-ORDER = "order by ordinal, created_at, hostname"
-"""The oldest first: as they were added, whatever the clock."""
-
 
 def read(row: Row) -> AuthorizedHostname:
     """One row of COLUMNS."""
     return AuthorizedHostname(*row)
 
 
-def by_hostname(hostname: str) -> Unit[AuthorizedHostname | None]:
+def of_both(account_id: int, hostname: str) -> Unit[AuthorizedHostname | None]:
+    """The account's entry for the name."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_hostnames where hostname = :hostname", {"hostname": searchable(hostname)}
+        f"select {COLUMNS} from authorized_hostnames where account_id = :account_id and hostname = :hostname",
+        {"account_id": account_id, "hostname": searchable(hostname)},
     )
     return read(rows[0]) if rows else None
 
@@ -29,17 +28,20 @@ def by_hostname(hostname: str) -> Unit[AuthorizedHostname | None]:
 def of_account(account_id: int) -> Unit[list[AuthorizedHostname]]:
     """The oldest first."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_hostnames where account_id = :account_id {ORDER}",
+        f"select {COLUMNS} from authorized_hostnames where account_id = :account_id order by id",
         {"account_id": account_id},
     )
     return [read(row) for row in rows]
 
 
-def page(after: str, limit: int) -> Unit[list[AuthorizedHostname]]:
-    """Those of all accounts that come after a name, by name; "" for the first page."""
+def page(after: tuple[str, int], limit: int) -> Unit[list[AuthorizedHostname]]:
+    """Those of all accounts that come after a name and an account, in that order; ("", 0) for the first page."""
     rows = yield Statement(
-        f"select {COLUMNS} from authorized_hostnames where hostname > :after order by hostname limit :limit",
-        {"after": after, "limit": limit},
+        f"""
+        select {COLUMNS} from authorized_hostnames where (hostname, account_id) > (:hostname, :account_id)
+        order by hostname, account_id limit :limit
+        """,
+        {"hostname": after[0], "account_id": after[1], "limit": limit},
     )
     return [read(row) for row in rows]
 
@@ -52,16 +54,17 @@ def count(account_id: int) -> Unit[int]:
 
 
 CREATE = f"""
-insert into authorized_hostnames (account_id, hostname, created_at, ordinal)
-values (:account_id, :hostname, :created_at,
-    (select coalesce(max(ordinal), 0) + 1 from authorized_hostnames where account_id = :account_id))
+insert into authorized_hostnames (account_id, hostname, created_at, token_id)
+values (:account_id, :hostname, :created_at, :token_id)
 returning {COLUMNS}
 """
 
 
-def add(account_id: int, hostname: str, now: int) -> Unit[AuthorizedHostname]:
-    """Conflict when any account has the name."""
-    rows = yield Statement(CREATE, {"account_id": account_id, "hostname": hostname, "created_at": now})
+def add(account_id: int, hostname: str, now: int, *, token_id: int = 0) -> Unit[AuthorizedHostname]:
+    """Conflict when the account has it already.  token_id: whose doing it is; 0 for no token's."""
+    rows = yield Statement(
+        CREATE, {"account_id": account_id, "hostname": hostname, "created_at": now, "token_id": token_id}
+    )
     return read(rows[0])
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from meshd.model import Account, Identity, Token
 from meshd.store.statements import accounts, tokens
+from meshd.store.statements.proxies import MOVING
 from meshd.store.statements.rows import listed, numbered
-from meshd.store.statements.texts import searchable, storable, username_key
+from meshd.store.statements.texts import storable, username_key
 from meshd.store.statements.usage import current
 from meshd.store.unit import Row, Statement, Unit
 
@@ -26,7 +27,12 @@ left join usage as u on u.account_id = a.id
 left join usage as pu on pu.account_id = a.parent_id
 """
 
-PROXIES = "select proxy from proxy_authorizations where account_id = :account_id order by id"
+PROXIES = """
+select p.proxy, m.old from proxy_authorizations as p
+left join moved_proxies as m on m.new = p.proxy and m.at > :since
+where p.account_id = :account_id order by p.id
+"""
+"""By their names, and for a while by those that they had before."""
 
 
 def load(account_id: int, at: int) -> Unit[Identity | None]:
@@ -43,20 +49,6 @@ def by_usernames(usernames: Sequence[str], at: int) -> Unit[Identity | None]:
     return (yield from _one(sql, numbered(("key",), keys), at))
 
 
-BY_ADDRESS = SELECT + "where a.id = (select account_id from authorized_ips where address = :address)"
-
-
-def by_address(address: str, at: int) -> Unit[Identity | None]:
-    return (yield from _one(BY_ADDRESS, {"address": searchable(address)}, at))
-
-
-BY_HOSTNAME = SELECT + "where a.id = (select account_id from authorized_hostnames where hostname = :hostname)"
-
-
-def by_hostname(hostname: str, at: int) -> Unit[Identity | None]:
-    return (yield from _one(BY_HOSTNAME, {"hostname": searchable(hostname)}, at))
-
-
 def by_token(digest: bytes, at: int) -> Unit[tuple[Identity, Token] | None]:
     """Whether or not the token is active and unexpired."""
     token = yield from tokens.by_digest(digest)
@@ -71,8 +63,9 @@ def _one(sql: str, params: dict[str, Any], at: int) -> Unit[Identity | None]:
     if not rows:
         return None
     account, parent = _accounts(rows[0])
-    proxies = yield Statement(PROXIES, {"account_id": (parent or account).id})
-    return _identity(account, parent, tuple(proxy for (proxy,) in proxies), rows[0][2 * WIDTH :], at)
+    found = yield Statement(PROXIES, {"account_id": (parent or account).id, "since": at - MOVING})
+    proxies = dict.fromkeys([proxy for proxy, _ in found] + [old for _, old in found if old is not None])
+    return _identity(account, parent, tuple(proxies), rows[0][2 * WIDTH :], at)
 
 
 def _accounts(row: Row) -> tuple[Account, Account | None]:

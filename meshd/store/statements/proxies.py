@@ -1,9 +1,17 @@
 """Which named proxies an account may use.  Rows are the parent's only; its sub-accounts follow them."""
 
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
+from meshd.store.statements.rows import chunks, listed, numbered
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
+
+MOVING = 86_400
+"""Seconds for which who was moved to another name may use the former one too."""
 
 
 def of_account(account_id: int) -> Unit[list[str]]:
@@ -15,17 +23,30 @@ def of_account(account_id: int) -> Unit[list[str]]:
     return [row[0] for row in rows]
 
 
+def of_accounts(ids: Iterable[int]) -> Unit[dict[int, list[str]]]:
+    """The same of many, those left out that have none."""
+    found: dict[int, list[str]] = {}
+    for chunk in chunks(ids):
+        ids_of = listed("id", len(chunk))
+        sql = f"select account_id, proxy from proxy_authorizations where account_id in {ids_of} order by id"
+        for account_id, proxy in (yield Statement(sql, numbered(("id",), [(each,) for each in chunk]))):
+            found.setdefault(account_id, []).append(proxy)
+    return found
+
+
 AUTHORIZE = """
-insert into proxy_authorizations (account_id, proxy, created_at)
-values (:account_id, :proxy, :created_at)
+insert into proxy_authorizations (account_id, proxy, created_at, token_id)
+values (:account_id, :proxy, :created_at, :token_id)
 on conflict (account_id, proxy) do nothing
 returning id
 """
 
 
-def authorize(account_id: int, proxy: str, now: int) -> Unit[bool]:
-    """Whether it is new."""
-    rows = yield Statement(AUTHORIZE, {"account_id": account_id, "proxy": proxy, "created_at": now})
+def authorize(account_id: int, proxy: str, now: int, *, token_id: int = 0) -> Unit[bool]:
+    """Whether it is new.  token_id: whose doing it is; 0 for no token's."""
+    rows = yield Statement(
+        AUTHORIZE, {"account_id": account_id, "proxy": proxy, "created_at": now, "token_id": token_id}
+    )
     return bool(rows)
 
 
@@ -36,3 +57,14 @@ def revoke(account_id: int, proxy: str) -> Unit[bool]:
         {"account_id": account_id, "proxy": searchable(proxy)},
     )
     return bool(rows)
+
+
+def formerly(names: Sequence[str], at: int) -> Unit[list[str]]:
+    """The names that these proxies had before, and may be asked for by for a while."""
+    if not names:
+        return []
+    rows = yield Statement(
+        f"select old from moved_proxies where at > :since and new in {listed('name', len(names))}",
+        {"since": at - MOVING, **numbered(("name",), [(name,) for name in names])},
+    )
+    return [row[0] for row in rows]

@@ -6,18 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshd.model import Token
+from meshd.model import EndedBy, Token
 from meshd.store.statements.texts import storable
 from meshd.store.unit import Row, Statement, Unit
 
-FIELDS = ("id", "account_id", "label", "active", "expires_on", "created_at", "selection", "proxies")
+FIELDS = ("id", "account_id", "label", "active", "expires_on", "created_at", "selection", "proxies", "ended_by")
 COLUMNS = ", ".join(FIELDS)
 
 
 def read(row: Row) -> Token:
     """One row of COLUMNS."""
     proxies = tuple(row[7].split(",")) if row[7] else ()
-    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], proxies)
+    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], proxies, row[8])
 
 
 def by_digest(digest: bytes) -> Unit[Token | None]:
@@ -43,6 +43,13 @@ def of_account(account_id: int) -> Unit[list[Token]]:
 def count(account_id: int) -> Unit[int]:
     """Active or not."""
     rows = yield Statement("select count(*) from tokens where account_id = :account_id", {"account_id": account_id})
+    return int(rows[0][0])
+
+
+def count_active(account_id: int) -> Unit[int]:
+    rows = yield Statement(
+        "select count(*) from tokens where account_id = :account_id and active = 1", {"account_id": account_id}
+    )
     return int(rows[0][0])
 
 
@@ -79,14 +86,29 @@ def create(
     return read(rows[0])
 
 
-def set_active(token_id: int, active: bool) -> Unit[Token | None]:
+def locked(token_id: int) -> Unit[Token | None]:
+    """As by_id; until this unit ends nobody changes it, and nobody uses it for a change."""
+    if not storable(token_id):
+        return None
+    rows = yield Statement(f"update tokens set active = active where id = :id returning {COLUMNS}", {"id": token_id})
+    return read(rows[0]) if rows else None
+
+
+def set_active(token_id: int, active: bool, ended_by: EndedBy = "") -> Unit[Token | None]:
+    """ended_by: of one that is put out of use, whose doing that is other than its holder's."""
     if not storable(token_id):
         return None
     rows = yield Statement(
-        f"update tokens set active = :active where id = :id returning {COLUMNS}",
-        {"id": token_id, "active": int(active)},
+        f"update tokens set active = :active, ended_by = :ended_by where id = :id returning {COLUMNS}",
+        {"id": token_id, "active": int(active), "ended_by": ended_by},
     )
     return read(rows[0]) if rows else None
+
+
+def hold(token_id: int) -> Unit[bool]:
+    """Whether it is active; then nobody puts it out of use before this unit ends."""
+    rows = yield Statement("update tokens set active = 1 where id = :id and active = 1 returning id", {"id": token_id})
+    return bool(rows)
 
 
 def delete(token_id: int) -> Unit[bool]:
@@ -97,15 +119,22 @@ def delete(token_id: int) -> Unit[bool]:
     return bool(rows)
 
 
-DEACTIVATE_ALL = """
-update tokens set active = 0
-where active = 1
-and (account_id = :account_id or account_id in (select id from accounts where parent_id = :account_id))
-returning id
-"""
+OF_FAMILY = "(account_id = :account_id or account_id in (select id from accounts where parent_id = :account_id))"
 
 
 def deactivate_all(account_id: int) -> Unit[list[int]]:
-    """The account's own and its sub-accounts'; the ids of those that were active."""
-    rows = yield Statement(DEACTIVATE_ALL, {"account_id": account_id})
+    """The account's own and its sub-accounts', by their plan; the ids of those that were active."""
+    rows = yield Statement(
+        f"update tokens set active = 0, ended_by = 'plan' where active = 1 and {OF_FAMILY} returning id",
+        {"account_id": account_id},
+    )
     return sorted(row[0] for row in rows)
+
+
+def ended_by_plan(account_id: int) -> Unit[list[Token]]:
+    """The account's own and its sub-accounts' that deactivate_all has put out of use, the oldest first."""
+    rows = yield Statement(
+        f"select {COLUMNS} from tokens where active = 0 and ended_by = 'plan' and {OF_FAMILY} order by id",
+        {"account_id": account_id},
+    )
+    return [read(row) for row in rows]

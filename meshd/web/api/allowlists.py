@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from twisted.logger import Logger
+
 from meshd.accounts import allowlists
 from meshd.accounts.validate import LABEL
 from meshd.model import AuthorizedIP
@@ -15,6 +17,8 @@ ADDRESS = 45
 """The longest spelling of an IPv6 address, an IPv4-mapped one's."""
 HOSTNAME = 254
 """With its final dot."""
+
+log = Logger()
 
 
 IP = ("ip", "label", "username")
@@ -36,15 +40,21 @@ class AllowlistRoutes:
         api.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname, DOMAIN)
 
     async def ips(self, caller: Caller, form: Form) -> Reply:
-        return Reply({"ips": [each.address for each in await self._ips(caller, form)]})
+        found = await self._ips(caller, form)
+        disputed = [each.address for each in found if each.disputed]
+        return Reply({"ips": [each.address for each in found], **({"disputed": disputed} if disputed else {})})
 
     async def ip_labels(self, caller: Caller, form: Form) -> Reply:
-        return Reply([{"ip": each.address, "label": each.label} for each in await self._ips(caller, form)])
+        found = await self._ips(caller, form)
+        return Reply([{"ip": each.address, "label": each.label, **_dispute(each)} for each in found])
 
     async def _ips(self, caller: Caller, form: Form) -> list[AuthorizedIP]:
         with form.reading() as field:
             username = on_behalf(field)
-        return await self._services.accounts.perform(allowlists.ips, caller.actor, username)
+        services = self._services
+        return await services.accounts.perform(
+            allowlists.ips, caller.actor, username, at=services.now(), peer=caller.peer
+        )
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
         """The answer repeats the address as it is kept, whatever its spelling was."""
@@ -54,9 +64,15 @@ class AllowlistRoutes:
             label = field.text("label", LABEL)
         services, plans = self._services, self._services.topology().plans
         added = await services.accounts.perform(
-            allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=services.now()
+            allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=services.now(), peer=caller.peer
         )
-        return Reply({"ip": added.address})
+        if added.contested:
+            log.warn(
+                "{address} stays with an earlier claim, not with account {account}, which has listed it",
+                address=added.address,
+                account=added.account_id,
+            )
+        return Reply({"ip": added.address, **_dispute(added)})
 
     async def delete_ip(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
@@ -69,8 +85,12 @@ class AllowlistRoutes:
     async def hostnames(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(allowlists.hosts, caller.actor, username)
-        return Reply({"domains": [each.hostname for each in found]})
+        services = self._services
+        found = await services.accounts.perform(
+            allowlists.hosts, caller.actor, username, at=services.now(), peer=caller.peer
+        )
+        disputed = [each.hostname for each in found if each.disputed]
+        return Reply({"domains": [each.hostname for each in found], **({"disputed": disputed} if disputed else {})})
 
     async def add_hostname(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
@@ -89,3 +109,8 @@ class AllowlistRoutes:
         services = self._services
         await services.accounts.perform(allowlists.delete_hostname, caller.actor, username, domain, now=services.now())
         return NO_CONTENT
+
+
+def _dispute(entry: AuthorizedIP) -> dict[str, bool]:
+    """What few entries have."""
+    return {"disputed": True} if entry.disputed else {}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from meshd.accounts import tokens
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
+from meshd.traces import Made
 from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf, stamp
 from meshd.web.forms import Form
 from meshd.web.replies import NO_CONTENT, Reply
@@ -24,6 +26,8 @@ PROXIES = 10_000
 NEW = ("label", "expires_at", "selection", "proxies", "username")
 KNOWN = ("id", "username")
 
+MADE = "X-ProxyMesh-Token-Made"
+
 
 class TokenRoutes:
     def __init__(self, services: Services, random: Callable[[int], bytes] = os.urandom) -> None:
@@ -32,6 +36,7 @@ class TokenRoutes:
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
+        api.route("GET", "/api/token/made/", Who.PASSWORD, self.made, KNOWN)
         api.route("POST", "/api/token/create/", Who.PASSWORD, self.create, NEW)
         api.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate, KNOWN)
         api.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate, KNOWN)
@@ -74,14 +79,23 @@ class TokenRoutes:
         return Reply(described(token))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
+        """With what the token had made, where it had made something."""
         services = self._services
-        token = await services.accounts.perform(tokens.deactivate, caller.actor, *_which(form), now=services.now())
-        return Reply(described(token))
+        ended = await services.accounts.perform(tokens.deactivate, caller.actor, *_which(form), now=services.now())
+        made = {"made": listed(ended.made)} if ended.made.counts else {}
+        return Reply(described(ended.token) | made)
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
+        """The document wants an empty answer: a field tells how much there is of what the token had made."""
         services = self._services
-        await services.accounts.perform(tokens.delete, caller.actor, *_which(form), now=services.now())
-        return NO_CONTENT
+        ended = await services.accounts.perform(tokens.delete, caller.actor, *_which(form), now=services.now())
+        counts = ", ".join(f"{kind}={number}" for kind, number in ended.made.counts.items())
+        return replace(NO_CONTENT, fields=((MADE, counts),)) if counts else NO_CONTENT
+
+    async def made(self, caller: Caller, form: Form) -> Reply:
+        """What a token has made that is there still, also one that was deleted."""
+        made = await self._services.accounts.perform(tokens.made, caller.actor, *_which(form))
+        return Reply(listed(made))
 
 
 def described(token: Token, secret: str = "") -> dict[str, object]:
@@ -95,6 +109,18 @@ def described(token: Token, secret: str = "") -> dict[str, object]:
         "created_at": stamp(token.created_at),
         **({"selection": token.selection} if token.selection else {}),
         **({"proxies": list(token.proxies)} if token.proxies else {}),
+        **({"deactivated_by": token.ended_by} if token.ended_by else {}),
+    }
+
+
+def listed(made: Made) -> dict[str, object]:
+    """By kind, each with its account."""
+    return {
+        "sub_accounts": list(made.sub_accounts),
+        "passwords": list(made.passwords),
+        "ips": [{"username": each.username, "ip": each.name} for each in made.ips],
+        "hostnames": [{"username": each.username, "domain": each.name} for each in made.hostnames],
+        "proxies": [{"username": each.username, "proxy": each.name} for each in made.proxies],
     }
 
 

@@ -77,6 +77,8 @@ MATRIX = (
     _row("GET", "/api/geoips/{proxy}/", SELF, "    200 200  200 200  200 200  200 200", proxy="open"),
     _row("GET", "/api/tokens/", SELF, "            200 401  200 401  403 401  200 401"),
     _row("GET", "/api/tokens/", SUB, "             200 401  200 401  403 401  403 401"),
+    _row("GET", "/api/token/made/", SELF, "        200 401  200 401  403 401  200 401", id=1),
+    _row("GET", "/api/token/made/", SUB, "         200 401  200 401  403 401  403 401", id="own token"),
     _row("POST", "/api/token/create/", SELF, "     200 401  200 401  403 401  200 401"),
     _row("POST", "/api/token/create/", SUB, "      200 401  200 401  403 401  403 401"),
     _row("POST", "/api/token/activate/", SUB, "    200 401  200 401  403 401  404 401", id="sub token"),

@@ -19,6 +19,7 @@ EVERY = (
     ("GET", "/api/hostnames/"),
     ("GET", "/api/sub/get/"),
     ("GET", "/api/tokens/"),
+    ("GET", "/api/token/made/"),
     ("GET", "/api/usage/"),
     ("GET", "/api/activity/"),
     ("POST", "/api/sub/create/"),
@@ -48,7 +49,7 @@ class AuthenticationTests(DocumentTestCase):
         """A whole request for a path of EVERY."""
         if method == "POST":
             return self.post(path, **FORM, **options)
-        return self.get(f"{path.format(proxy='open')}?username=sub", **options)
+        return self.get(f"{path.format(proxy='open')}?username=sub&id=1", **options)
 
     def every(self, **options: Any) -> list[Answer]:
         return [self.one(*each, **options) for each in EVERY]

@@ -36,7 +36,7 @@ class StatusTests(DocumentTestCase):
         }
         for method, path in EVERY:
             if method == "GET":
-                query = "?username=sub" if "/sub/" in path else ""
+                query = "?username=sub" if "/sub/" in path else f"?id={id_}" if "/made/" in path else ""
                 self.assertEqual(self.get(path.format(proxy="open") + query).status, 200, path)
         self.assertEqual(list(forms), POSTS)
         for path, form in forms.items():

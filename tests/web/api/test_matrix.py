@@ -42,7 +42,10 @@ class MatrixWorld(World):
         form: dict[str, object] = dict(row.form)
         if form.get("id") == "sub token":
             form["id"] = self.sub_token
-        if row.on == SUB and "id" not in form:
+        if form.get("id") == "own token":
+            form["id"] = self.sub_token
+            form["username"] = "sub"
+        elif row.on == SUB and "id" not in form:
             form["username"] = "sub"
         if row.on == "a new name":
             form["username"] = "brand-new"
@@ -107,12 +110,26 @@ class ForeignTests(DocumentTestCase):
             answers.add((answer.status, answer.body, tuple(each for each in answer.fields if each[0] != "Date")))
         self.assertEqual(len(answers), 1, answers)
 
-    def test_an_address_or_a_hostname_of_another_is_as_one_of_ones_own(self) -> None:
-        """The words do not tell whose it is."""
-        world = MatrixWorld(os.path.join(self.mktemp()))
-        for path, form in (("/api/ip/add/", {"ip": "8.8.8.8"}), ("/api/hostname/add/", {"domain": "a.example.com"})):
-            answers = {(world.post(path, form, who=who).body) for who in ("sub", "jo", "eve")}
-            self.assertEqual(len(answers), 1)
+    def test_an_address_or_a_hostname_of_another_is_as_one_that_nobody_has(self) -> None:
+        """No answer tells that it is somebody's: not what is added, nor the lists afterwards."""
+        for path, name, taken, free in (
+            ("/api/ip/add/", "ip", "8.8.8.8", "8.8.8.9"),
+            ("/api/hostname/add/", "domain", "a.example.com", "b.example.com"),
+        ):
+            for who in ("eve", "jo"):
+                with named((path, who)):
+                    answers = []
+                    for text in (taken, free):
+                        world = MatrixWorld(os.path.join(self.mktemp()))
+                        added = world.post(path, {name: text}, who=who)
+                        lists = [world.get(listing, who=who) for listing in LISTS]
+                        answers.append(
+                            [(each.status, each.body.replace(text.encode(), b"*")) for each in (added, *lists)]
+                        )
+                    self.assertEqual(*answers)
+
+
+LISTS = ("/api/ips/", "/api/ip_labels/", "/api/hostnames/")
 
 
 def dump(world: World) -> list[str]:

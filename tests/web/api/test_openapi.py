@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
+from unicodedata import category
 
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
@@ -15,6 +16,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.accounts.validate import label
 from meshd.web.api import openapi
 from tests.web.support import Answer, World, result
 
@@ -116,6 +118,18 @@ def _absolute(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: f"urn:api{value}" if key == "$ref" else _absolute(value) for key, value in node.items()}
     return [_absolute(item) for item in node] if isinstance(node, list) else node
+
+
+class LineTests(SynchronousTestCase):
+    def test_what_a_line_may_hold(self) -> None:
+        """As the document has it for labels and names, so it is taken; but for joiners, which it never offers."""
+        pattern = re.compile(document()["components"]["schemas"]["NewIP"]["properties"]["label"]["pattern"])
+        for number in (*range(0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE0200)):
+            char = chr(number)
+            offered, taken = pattern.fullmatch(char) is not None, label(char) is None
+            self.assertFalse(offered and not taken, hex(number))
+            if category(char) != "Cn":  # what Unicode will make of it, this Python does not know
+                self.assertEqual(offered, taken, hex(number))
 
 
 class DocumentTests(SynchronousTestCase):

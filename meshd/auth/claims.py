@@ -1,0 +1,78 @@
+"""Whose an address is that several accounts claim: the first family's that did, and nobody else's while it does.
+
+A claim begins when an account lists the address, or when meshd first finds that one of its hostnames stands for it, not
+when that name was listed: who points a name at an address that is another's already comes after.  It ends when the
+entry is removed, or HOLD after the name ceased to stand for it; a name that cannot be looked up keeps its claims for
+KEPT.  Only then does the next claim count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+
+from meshd.store.statements import accounts, claims, hostnames, withheld
+from meshd.store.unit import Unit
+from meshd.traces import Claim
+
+HOLD = 900
+"""Seconds that a name which has left an address keeps others from it: name servers do not all answer alike."""
+KEPT = 86_400
+"""Seconds that a name's claims outlive its last answer."""
+MOST = 32
+"""Addresses that one name claims, those that it left a while ago included: it stands for sixteen at a time."""
+
+
+def standing(found: Sequence[Claim], at: int) -> list[Claim]:
+    """Those that count at that time, in the same order."""
+    return [each for each in found if not each.left_at or at - each.left_at < HOLD]
+
+
+def admitted(found: Sequence[Claim], hostname: str, at: int) -> Claim | None:
+    """By which claim a client at the address comes in; found: all of the address, the earliest first.
+
+    hostname: the name that stands for the address as this process sees it; "" for none.
+    """
+    known = standing(found, at)
+    return next((c for c in known if c.family_id == known[0].family_id and c.hostname in ("", hostname)), None)
+
+
+def contested(found: Sequence[Claim], account_id: int, at: int) -> Claim | None:
+    """The claim that keeps the address from the account, although it claims it too; None where it is the account's."""
+    known = standing(found, at)
+    return known[0] if known and known[0].account_id != account_id else None
+
+
+def leads(found: Sequence[Claim], account_id: int, at: int) -> bool:
+    """Whether the address belongs to the account's names: they are those of the first family that were first."""
+    known = standing(found, at)
+    named = [each for each in known if each.family_id == known[0].family_id and each.hostname]
+    return bool(named) and named[0].account_id == account_id
+
+
+def stand(account_id: int, hostname: str, addresses: Set[str], now: int) -> Unit[frozenset[str]]:
+    """Note what the account's hostname stands for now; those of the addresses that are its own.
+
+    What the operator took from the account's family is not claimed anew.
+    """
+    account = yield from accounts.by_id(account_id)
+    if account is None or (yield from hostnames.of_both(account_id, hostname)) is None:
+        return frozenset()
+    family_id = account.parent_id or account.id
+    stood = yield from claims.of_hostname(account_id, hostname)
+    dead = [each.address for each in stood if each.left_at and now - each.left_at >= HOLD]
+    known = {each.address: each.left_at for each in stood if each.address not in dead}
+    if dead:
+        yield from claims.unpoint(account_id, hostname, dead)
+        yield from claims.release(family_id)
+    for address in sorted(known.keys() - addresses):
+        if not known[address]:
+            yield from claims.mark(account_id, hostname, address, now)
+    for address in sorted(addresses):
+        if known.get(address):
+            yield from claims.mark(account_id, hostname, address, 0)
+    for address in sorted(addresses - known.keys())[: max(MOST - len(known), 0)]:
+        if not (yield from withheld.held(family_id, "ip", address)):
+            yield from claims.stake(address, family_id, now)
+            yield from claims.point(account_id, hostname, address, now)
+    found = yield from claims.of_addresses(addresses)
+    return frozenset(each for each in addresses if leads(found.get(each, ()), account_id, now))

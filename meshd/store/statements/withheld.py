@@ -1,0 +1,93 @@
+"""What an account does not get by itself: taken from it, and from its sub-accounts, by the operator or by its plan."""
+
+# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from meshd.store.statements.rows import chunks, listed, numbered
+from meshd.store.statements.texts import searchable
+from meshd.store.unit import Statement, Unit
+
+Kind = Literal["proxy", "ip", "hostname"]
+Cause = Literal["operator", "plan"]
+
+
+class Withheld(NamedTuple):
+    """One thing that was taken."""
+
+    name: str
+    at: int
+    by: str
+    """As the audit names whoever did it."""
+
+
+def of_account(account_id: int, kind: Kind, cause: Cause = "operator") -> Unit[list[Withheld]]:
+    """In the order in which they were taken.  The account is no sub-account, here and below."""
+    rows = yield Statement(
+        """
+        select name, at, by from withheld
+        where account_id = :account_id and kind = :kind and cause = :cause order by id
+        """,
+        {"account_id": account_id, "kind": kind, "cause": cause},
+    )
+    return [Withheld(*row) for row in rows]
+
+
+def of_accounts(ids: Iterable[int], kind: Kind) -> Unit[dict[int, list[str]]]:
+    """What the operator has taken from each of many, by name; those left out from whom nothing was."""
+    found: dict[int, list[str]] = {}
+    for chunk in chunks(ids):
+        sql = f"""
+            select account_id, name from withheld
+            where account_id in {listed("id", len(chunk))} and kind = :kind and cause = 'operator' order by id
+        """
+        params = {"kind": kind, **numbered(("id",), [(each,) for each in chunk])}
+        for account_id, name in (yield Statement(sql, params)):
+            found.setdefault(account_id, []).append(name)
+    return found
+
+
+def held(account_id: int, kind: Kind, name: str) -> Unit[bool]:
+    """Whether the operator holds it back."""
+    rows = yield Statement(
+        """
+        select 1 from withheld
+        where account_id = :account_id and kind = :kind and name = :name and cause = 'operator'
+        """,
+        {"account_id": account_id, "kind": kind, "name": searchable(name)},
+    )
+    return bool(rows)
+
+
+HOLD = """
+insert into withheld (account_id, kind, name, cause, at, by)
+values (:account_id, :kind, :name, :cause, :at, :by)
+on conflict (account_id, kind, name) do update set cause = excluded.cause, at = excluded.at, by = excluded.by
+where withheld.cause = 'plan'
+returning name
+"""
+
+
+def hold(account_id: int, kind: Kind, name: str, cause: Cause, at: int, by: str) -> Unit[bool]:
+    """Whether it is new; what the operator holds back stays the operator's."""
+    rows = yield Statement(
+        HOLD, {"account_id": account_id, "kind": kind, "name": name, "cause": cause, "at": at, "by": by}
+    )
+    return bool(rows)
+
+
+def give_back(account_id: int, kind: Kind, name: str, cause: Cause | None = None) -> Unit[bool]:
+    """Whether it was held back; by whichever cause, where none is named."""
+    rows = yield Statement(
+        """
+        delete from withheld
+        where account_id = :account_id and kind = :kind and name = :name
+        and (cause = :cause or :cause = '')
+        returning name
+        """,
+        {"account_id": account_id, "kind": kind, "name": searchable(name), "cause": cause or ""},
+    )
+    return bool(rows)
