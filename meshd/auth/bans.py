@@ -49,7 +49,8 @@ class Failure(NamedTuple):
 
     address: str
     name: str
-    at: int
+    when: int
+    """Seconds since the epoch."""
 
 
 class BanTable:
@@ -83,22 +84,22 @@ class BanTable:
             return 0
         return max(names.get(name, 0) - now, names.get(EVERY_NAME, 0) - now, 0)
 
-    def counts(self, key: bytes, address: str, at: float) -> bool:
+    def counts(self, key: bytes, address: str, monotonic: float) -> bool:
         """Whether this wrong credential is to be counted: not if it was within the last ten seconds."""
-        if self.counted(key, address, at):
+        if self.counted(key, address, monotonic):
             return False
-        self._counted.add((key, address), at)
+        self._counted.add((key, address), monotonic)
         return True
 
-    def counted(self, key: bytes, address: str, at: float) -> bool:
-        return self._counted.fresh((key, address), at)
+    def counted(self, key: bytes, address: str, monotonic: float) -> bool:
+        return self._counted.fresh((key, address), monotonic)
 
     def failed(self, failure: Failure, *, limit: int, window: int, seconds: int, names_limit: int) -> None:
         """Count one here, since the store cannot: it is kept, to be told later, and bans in this process meanwhile."""
         self._unsaved.append(failure)
-        since = failure.at - window
-        here = [known.name for known in self._unsaved if known.address == failure.address and known.at > since]
-        until = failure.at + seconds
+        since = failure.when - window
+        here = [known.name for known in self._unsaved if known.address == failure.address and known.when > since]
+        until = failure.when + seconds
         if len(set(here)) >= names_limit:
             self.add(Ban(failure.address, EVERY_NAME, until))
         elif here.count(failure.name) >= limit:

@@ -46,8 +46,8 @@ class Failures:
 
     async def failed(self, asked: Asked) -> Refusal:
         """Count a wrong credential.  The store counts for all; while it is away, this process counts for itself."""
-        at = self._clock.seconds()
-        if self._limits().failures and (not asked.once or self.table.counts(asked.key, asked.address, at)):
+        monotonic = self._clock.seconds()
+        if self._limits().failures and (not asked.once or self.table.counts(asked.key, asked.address, monotonic)):
             await self._record(Failure(asked.address, asked.name, int(self._now())))
         return INVALID
 
@@ -97,7 +97,7 @@ class Failures:
             self.table.failed(failure, **self._bounds())
 
     async def _tell(self, failure: Failure) -> None:
-        ban = await self._store.run(bans.failed, failure.address, failure.name, failure.at, **self._bounds())
+        ban = await self._store.run(bans.failed, failure.address, failure.name, failure.when, **self._bounds())
         if ban is not None:
             self.table.add(ban)
 

@@ -204,9 +204,9 @@ class HostnameWatch:
         self._wake()
 
     def _answered(self, watched: Watched, answer: Answer) -> None:
-        at = self._clock.seconds()
-        watched.answered, watched.pause = at, TTL_MIN
-        self._ask_after(watched, min(max(answer.expires - at, TTL_MIN), TTL_MAX))
+        monotonic = self._clock.seconds()
+        watched.answered, watched.pause = monotonic, TTL_MIN
+        self._ask_after(watched, min(max(answer.expires - monotonic, TTL_MIN), TTL_MAX))
         self._assign(watched, self._usable(answer.addresses))
 
     def _not_answered(self, watched: Watched) -> None:

@@ -54,23 +54,23 @@ class IdentityCache:
     def __len__(self) -> int:
         return len(self._verdicts)
 
-    def fresh(self, key: Key, at: float) -> Verdict | None:
+    def fresh(self, key: Key, monotonic: float) -> Verdict | None:
         verdict = self._verdicts.get(key)
-        if verdict is None or at >= verdict.until:
+        if verdict is None or monotonic >= verdict.until:
             return None
         self._verdicts.move_to_end(key)
         return verdict
 
-    def stale(self, key: Key, at: float) -> Verdict | None:
+    def stale(self, key: Key, monotonic: float) -> Verdict | None:
         """One past its time that may serve while the store is away."""
         verdict = self._verdicts.get(key)
-        return verdict if verdict is not None and at < verdict.last else None
+        return verdict if verdict is not None and monotonic < verdict.last else None
 
-    def of_account(self, account_id: int, at: float, *, away: bool = False) -> Verdict | None:
+    def of_account(self, account_id: int, monotonic: float, *, away: bool = False) -> Verdict | None:
         """Any of the account that is fresh, or (away) may serve without the store: who it is, how long that holds."""
         for key in self._keys.get(account_id, ()):
             verdict = self._verdicts[key]
-            if at < (verdict.last if away else verdict.until):
+            if monotonic < (verdict.last if away else verdict.until):
                 return verdict
         return None
 
@@ -153,9 +153,9 @@ class Proofs:
     def __len__(self) -> int:
         return len(self._proofs)
 
-    def get(self, key: bytes, at: float) -> Proof | None:
+    def get(self, key: bytes, monotonic: float) -> Proof | None:
         proof = self._proofs.get(key)
-        return proof if proof is not None and at < proof.until else None
+        return proof if proof is not None and monotonic < proof.until else None
 
     def put(self, key: bytes, proof: Proof) -> None:
         self._proofs[key] = proof

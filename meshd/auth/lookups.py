@@ -27,29 +27,29 @@ class Listed(NamedTuple):
     hostname: str
 
 
-def by_name(name: str, usernames: Sequence[str], address: str, at: int, *, twofold: bool = False) -> Unit[Found]:
+def by_name(name: str, usernames: Sequence[str], address: str, now: int, *, twofold: bool = False) -> Unit[Found]:
     """The longest of the usernames that there is.
 
     name: what bans call all of them; twofold: whether to tell those too.
     """
-    if ban := (yield from bans.find(address, name, at)):
+    if ban := (yield from bans.find(address, name, now)):
         return Found(ban)
     names = (yield from accounts.twofold()) if twofold else None
-    return Found(identity=(yield from identities.by_usernames(usernames, at)), twofold=names)
+    return Found(identity=(yield from identities.by_usernames(usernames, now)), twofold=names)
 
 
-def by_token(digest: bytes, name: str, address: str, at: int) -> Unit[Found]:
-    if ban := (yield from bans.find(address, name, at)):
+def by_token(digest: bytes, name: str, address: str, now: int) -> Unit[Found]:
+    if ban := (yield from bans.find(address, name, now)):
         return Found(ban)
-    found = yield from identities.by_token(digest, at)
+    found = yield from identities.by_token(digest, now)
     return Found() if found is None else Found(identity=found[0], token=found[1])
 
 
-def by_peer(address: str, hostname: str, at: int) -> Unit[Listed | None]:
+def by_peer(address: str, hostname: str, now: int) -> Unit[Listed | None]:
     """The address list comes first; the hostname ("" for none) is what the address was resolved from."""
-    if identity := (yield from identities.by_address(address, at)):
+    if identity := (yield from identities.by_address(address, now)):
         return Listed(identity, "")
-    if hostname and (identity := (yield from identities.by_hostname(hostname, at))):
+    if hostname and (identity := (yield from identities.by_hostname(hostname, now))):
         return Listed(identity, hostname)
     return None
 
@@ -61,7 +61,7 @@ class Present(NamedTuple):
     token: Token | None
 
 
-def present(admission: Admission, at: int) -> Unit[Present]:
+def present(admission: Admission, now: int) -> Unit[Present]:
     """Nobody where what it was admitted by is its no more.  A password is for the caller to compare."""
     token = None
     match admission.source:
@@ -78,4 +78,4 @@ def present(admission: Admission, at: int) -> Unit[Present]:
             owner = admission.account.id
     if owner != admission.account.id:
         return Present(None, token)
-    return Present((yield from identities.load(owner, at)), token)
+    return Present((yield from identities.load(owner, now)), token)

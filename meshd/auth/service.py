@@ -183,22 +183,22 @@ class AuthService:
 
     def _remembered(self, question: Asked) -> Verdict | Refusal | None:
         """A ban, a verdict, or what follows from the same password with another selection or sticky key."""
-        at = self._seconds()
+        monotonic = self._seconds()
         if refusal := self._failures.banned(question.address, question.name):
             return refusal
-        verdict = self._cache.fresh(question.key, at)
+        verdict = self._cache.fresh(question.key, monotonic)
         if verdict is not None:
             return verdict
-        derived = self._verifier.derive(question, self._cache, at)
+        derived = self._verifier.derive(question, self._cache, monotonic)
         if isinstance(derived, Verdict):
             self._remember(question.key, question, derived)
         return derived
 
     def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | None:
-        at = self._seconds()
-        verdict = self._cache.fresh(peer, at)
+        monotonic = self._seconds()
+        verdict = self._cache.fresh(peer, monotonic)
         if verdict is None:
-            known_stranger = self._strangers.fresh(peer, at) and not self._hostname(peer)
+            known_stranger = self._strangers.fresh(peer, monotonic) and not self._hostname(peer)
             return REQUIRED if known_stranger else None
         return _answer(verdict, proxy) if self._resolves(verdict, peer) else None
 
@@ -270,18 +270,18 @@ class AuthService:
 
     def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
         """What serves without the store: a "yes" past its time, and a stranger that was one."""
-        at = self._seconds()
-        verdict = self._cache.stale(key, at)
+        monotonic = self._seconds()
+        verdict = self._cache.stale(key, monotonic)
         if verdict is None and question is not None:
-            derived = self._verifier.derive(question, self._cache, at, away=True)
+            derived = self._verifier.derive(question, self._cache, monotonic, away=True)
             if isinstance(derived, Refusal):
                 return derived
             verdict = derived
         if verdict is not None and self._resolves(verdict, key):
-            verdict.until = min(at + PROBE, verdict.last)
+            verdict.until = min(monotonic + PROBE, verdict.last)
             self._cache.put(key, verdict)
             return verdict
-        if isinstance(key, str) and self._strangers.stale(key, at, self._limits().credential_cache):
+        if isinstance(key, str) and self._strangers.stale(key, monotonic, self._limits().credential_cache):
             return REQUIRED
         return UNAVAILABLE
 

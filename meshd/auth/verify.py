@@ -61,15 +61,17 @@ class Verifier:
         async with self._lines.hold((asked.address, asked.name)):
             return self._failures.banned(asked.address, asked.name) or await self._password(asked)
 
-    def derive(self, asked: Asked, cache: IdentityCache, at: float, *, away: bool = False) -> Verdict | Refusal | None:
+    def derive(
+        self, asked: Asked, cache: IdentityCache, monotonic: float, *, away: bool = False
+    ) -> Verdict | Refusal | None:
         """From what is remembered of the same token or password with another selection or sticky key; no I/O."""
         if isinstance(asked, TokenAsked):
-            known = cache.fresh(asked.digest, at) if not away else cache.stale(asked.digest, at)
+            known = cache.fresh(asked.digest, monotonic) if not away else cache.stale(asked.digest, monotonic)
             return known and _selecting(asked, known)
         for split in asked.splits:
             for reading in asked.readings:
-                proof = self._proofs.get(self._password_key(split.base, reading), at)
-                known = proof and cache.of_account(proof.account_id, at, away=away)
+                proof = self._proofs.get(self._password_key(split.base, reading), monotonic)
+                known = proof and cache.of_account(proof.account_id, monotonic, away=away)
                 if proof and known and known.admission.account.password_hash == proof.encoded:
                     return self._by_password(asked, reading, known.admission.identity, (known.until, known.last))
             # A shorter name counts only where there is no account of this one.
@@ -84,8 +86,8 @@ class Verifier:
 
     def life(self, end: float = float("inf")) -> tuple[float, float]:
         """Until when a verdict is fresh, and until when it may serve while the store is away; never past its end."""
-        at, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
-        return at + min(span, left), at + min(2 * span, left)
+        monotonic, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
+        return monotonic + min(span, left), monotonic + min(2 * span, left)
 
     async def _token(self, asked: TokenAsked) -> Verdict | Refusal:
         now = int(self._now())
@@ -127,10 +129,10 @@ class Verifier:
         return found
 
     async def _matching(self, asked: PasswordAsked, account: Account | None) -> Reading | None:
-        at = self._clock.seconds()
+        monotonic = self._clock.seconds()
         username, encoded = (account.username.lower(), account.password_hash) if account else (asked.name, "")
         for reading in asked.readings:
-            proof = self._proofs.get(self._password_key(username, reading), at)
+            proof = self._proofs.get(self._password_key(username, reading), monotonic)
             if proof is not None and proof.encoded == encoded:
                 return reading
         for reading in asked.readings:
