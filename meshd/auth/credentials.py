@@ -1,7 +1,8 @@
 """What a credential field says: Basic (RFC 7617) or Bearer (RFC 6750), never who that is.
 
 A Basic user-id ends at the first colon.  The rest is read in two ways: as the password, and as `key:password`, whose
-key is sticky.  A token of ours may stand in a Basic field too, since most clients cannot send Bearer to a proxy:
+key is sticky; at the API, which knows no exits, as the password alone.  A token of ours may stand in a Basic field too,
+since most clients cannot send Bearer to a proxy:
 
 - as the password, whatever the user-id (a token names its account by itself, and clients fill in anything),
 - as the password of the sticky form (`anything:key:pm_…`),
@@ -48,20 +49,22 @@ class BasicCredentials:
     username: str
     rest: str = field(repr=False)
     """All after the first colon."""
+    keyed: bool = True
+    """Whether a sticky key may stand in it."""
 
     @property
     def passwords(self) -> tuple[Reading, ...]:
         """In the order in which they are to be tried; two at most, however many colons there are."""
         whole = Reading("", self.rest)
         key, colon, password = self.rest.partition(":")
-        return (whole, Reading(key, password)) if colon else (whole,)
+        return (whole, Reading(key, password)) if colon and self.keyed else (whole,)
 
     @property
     def token(self) -> Reading | None:
         """The token that the field carries, where it carries one."""
         if looks_like_token(self.username):
             key, colon, _ = self.rest.partition(":")
-            return Reading(key if colon else "", self.username)
+            return Reading(key if colon and self.keyed else "", self.username)
         return next((reading for reading in self.passwords if looks_like_token(reading.secret)), None)
 
     def __repr__(self) -> str:

@@ -27,19 +27,22 @@ class Listed(NamedTuple):
     hostname: str
 
 
-def by_name(name: str, usernames: Sequence[str], address: str, now: int, *, twofold: bool = False) -> Unit[Found]:
+def by_name(
+    name: str, usernames: Sequence[str], address: str, now: int, *, spared: bool = False, twofold: bool = False
+) -> Unit[Found]:
     """The longest of the usernames that there is.
 
-    name: what bans call all of them; twofold: whether to tell those too.
+    name: what bans call all of them; spared: whether no ban of the whole address concerns it; twofold: whether to tell
+    those too.
     """
-    if ban := (yield from bans.find(address, name, now)):
+    if ban := (yield from bans.find(address, name, now, spared=spared)):
         return Found(ban)
     names = (yield from accounts.twofold()) if twofold else None
     return Found(identity=(yield from identities.by_usernames(usernames, now)), twofold=names)
 
 
-def by_token(digest: bytes, name: str, address: str, now: int) -> Unit[Found]:
-    if ban := (yield from bans.find(address, name, now)):
+def by_token(digest: bytes, name: str, address: str, now: int, *, spared: bool = False) -> Unit[Found]:
+    if ban := (yield from bans.find(address, name, now, spared=spared)):
         return Found(ban)
     found = yield from identities.by_token(digest, now)
     return Found() if found is None else Found(identity=found[0], token=found[1])

@@ -34,8 +34,8 @@ class Recent(Generic[K]):
         since, generation = self._known.get(key, _NEVER)
         return monotonic - since < self._span and generation == self._generation
 
-    def stale(self, key: K, monotonic: float, span: float) -> bool:
-        """Added within that longer span, in doubt or not."""
+    def within(self, key: K, monotonic: float, span: float) -> bool:
+        """Added within that span, in doubt or not."""
         return monotonic - self._known.get(key, _NEVER)[0] < span
 
     def doubt(self) -> None:
