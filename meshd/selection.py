@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -24,12 +25,15 @@ KEYS = ("country", "exit", "not", "session", "ttl", "strict")
 LONGEST = 255
 """Characters of a user name, and of a text alone: more than SOCKS5 has room for (RFC 1929)."""
 
+MOST_CUTS = 8
+"""Places where a user name is cut, from its beginning: an account's name of 30 characters has room for no more keys."""
+
 EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}\Z")
 """What an exit can be called by, a name or an address."""
 
 _SPLIT = re.compile(rf"(?<!\A)-(?=(?:{'|'.join(KEYS)})(?:-|\Z))", re.ASCII | re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
-_VALUE = re.compile(r"(?:[A-Za-z0-9._~]|%[0-9A-Fa-f]{2})+\Z")
+_VALUE = re.compile(r"(?:[A-Za-z0-9._~]|%[0-9A-Fa-f]{2})++\Z")
 _DURATION = re.compile(r"([0-9]{1,5})([smhdSMHD]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -75,11 +79,12 @@ class Split(NamedTuple):
 def candidates(username: str) -> list[Split]:
     """All ways to read it, the longest base first: cut before each key that a "-" or the end follows.
 
-    Of a name that is too long to be one there is but one reading.
+    Cuts behind the first MOST_CUTS are left out: no account's name ends there.  Of a name that is too long to be one
+    there is but one reading.
     """
     splits = [Split(username, "")]
     if len(username) <= LONGEST:
-        cuts = [found.start() for found in _SPLIT.finditer(username)]
+        cuts = [found.start() for found in islice(_SPLIT.finditer(username), MOST_CUTS)]
         splits += [Split(username[:cut], username[cut + 1 :]) for cut in reversed(cuts)]
     return splits
 

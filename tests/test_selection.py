@@ -89,6 +89,10 @@ CANDIDATES = {
     "a key at the beginning": ("-country-us", [("-country-us", "")]),
     "a look-alike": ("alice-\u017fession-1", [("alice-\u017fession-1", "")]),
     "nothing": ("", [("", "")]),
+    "more keys than a name has room for": (
+        "a" + "-not" * 60,
+        [("a" + "-not" * 60, ""), *((f"a{'-not' * n}", f"not{'-not' * (59 - n)}") for n in range(7, -1, -1))],
+    ),
     "one that is too long": ("a-strict" + "-strict" * 40, [("a-strict" + "-strict" * 40, "")]),
 }
 

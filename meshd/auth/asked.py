@@ -28,7 +28,7 @@ class TokenAsked:
     """What bans call the peer."""
     consumed: Consumed
     once: bool
-    """Whether the same wrong credential within ten seconds counts once."""
+    """Whether the same wrong credential counts once in the window of failures."""
     splits: tuple[Split, ...] = field(repr=False)
     """The ways to read the user-id, one at least, the longest base first.  It may be the token."""
     digest: bytes
@@ -60,7 +60,7 @@ Asked = TokenAsked | PasswordAsked
 def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool = False) -> Asked | None:
     """None where the field is in no scheme of ours, or cannot be read: nothing was guessed.
 
-    api: whether it was shown to the API, where a user-id says who, and nothing else.
+    api: whether it was shown to the API, where a user-id says who, what follows it is the password, and nothing else.
     """
     common = ban_address(peer), consumed, not api
     match read(field):
@@ -68,9 +68,10 @@ def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool 
             return None
         case BearerCredentials(token):
             return _token(key, *common, (_NOBODY,), Reading("", token))
-        case BasicCredentials(username, rest) as basic:
+        case BasicCredentials(username, rest):
             splits = (Split(username, ""),) if api else tuple(candidates(username))
-            if (carried := BasicCredentials(splits[-1].base, rest).token) is not None:
+            basic = BasicCredentials(splits[-1].base, rest, keyed=not api)
+            if (carried := basic.token) is not None:
                 return _token(key, *common, splits, carried)
             named = tuple(Split(each.base.lower(), each.rest) for each in splits if can_be_user(each.base))
             return PasswordAsked(key, name_of_user(username), *common, named or (_UNNAMED,), basic.passwords)

@@ -9,6 +9,8 @@ elsewhere, nor a neighbour behind the same address.  What a credential is called
 - a user-id that no account can have: MALFORMED, one name for all of them;
 - a token: `token:` and the beginning of its digest.  Repeating one wrong token bans that token alone, so that the next,
   right one works at once, and a neighbour's; trying many is trying many names, which bans the address ("*").
+
+Whose credential was right at an address shortly before the whole of it was banned is spared that ban, and no other.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ from meshd.selection import stem
 
 EVERY_NAME = "*"
 MALFORMED = "(malformed)"
-COUNTED_ONCE = 10
-"""Seconds within which the same wrong credential from the same address counts once: urllib3 tries four times."""
+MOST_COUNTED = 10_000
+"""Wrong credentials that are known to have been counted.  The store knows them too, and longer."""
 _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]{1,30}")
 _UNSAVED = 1000
 
@@ -49,7 +51,10 @@ class Failure(NamedTuple):
 
     address: str
     name: str
-    at: int
+    when: int
+    """Seconds since the epoch."""
+    trace: str = ""
+    """What tells it from others of the name; "" where each counts."""
 
 
 class BanTable:
@@ -58,8 +63,10 @@ class BanTable:
     def __init__(self) -> None:
         self.by_address: dict[str, dict[str, int]] = {}
         self._added: list[Ban] = []
+        self._spared: dict[str, dict[str, bool]] = {}
+        """Names by addresses that are banned whole, and whether the store knows it."""
         self._unsaved: deque[Failure] = deque(maxlen=_UNSAVED)
-        self._counted: Recent[tuple[bytes, str]] = Recent(10_000, COUNTED_ONCE)
+        self._counted: Recent[tuple[bytes, str]] = Recent(MOST_COUNTED, 0)
 
     def add(self, ban: Ban) -> None:
         """One that was just made, here."""
@@ -70,35 +77,66 @@ class BanTable:
         """The store is about to be read: what is added from now on may be missing in what it says."""
         self._added.clear()
 
-    def replace(self, bans: Iterable[Ban]) -> None:
-        """What the store says is active."""
+    def replace(self, bans: Iterable[Ban], spared: Iterable[Ban] = ()) -> None:
+        """What the store says is active, and whom it says a whole address's ban spares."""
         self.by_address = {}
         for ban in (*bans, *self._added):
             self._enter(ban)
+        self._spared = {address: self._spared.get(address, {}) for address, _ in self.whole()}
+        for each in spared:
+            if each.address in self._spared:
+                self._spared[each.address][each.username] = True
+
+    def whole(self) -> list[tuple[str, int]]:
+        """The addresses of which every name is banned, and until when."""
+        return [(address, names[EVERY_NAME]) for address, names in self.by_address.items() if EVERY_NAME in names]
+
+    def spare(self, address: str, names: Iterable[str]) -> None:
+        """The ban of all of the address, if there is one, does not concern these, as long as it lasts."""
+        if EVERY_NAME in self.by_address.get(address, ()):
+            known = self._spared.setdefault(address, {})
+            for name in names:
+                known.setdefault(name, False)
+
+    def spares(self, address: str, name: str) -> bool:
+        return name in self._spared.get(address, ())
+
+    def unpublished(self) -> list[Ban]:
+        """Who is spared, and until when, and the store has not been told."""
+        found: list[Ban] = []
+        for address, until in self.whole():
+            names = self._spared.get(address, {})
+            found += [Ban(address, name, until) for name, told in names.items() if not told]
+        return found
+
+    def published(self, spared: Iterable[Ban]) -> None:
+        for each in spared:
+            self._spared.get(each.address, {})[each.username] = True
 
     def left(self, address: str, name: str, now: int) -> int:
         """For how many more seconds this name is refused from this address; 0 for not at all."""
         names = self.by_address.get(address)
         if names is None:
             return 0
-        return max(names.get(name, 0) - now, names.get(EVERY_NAME, 0) - now, 0)
+        whole = 0 if self.spares(address, name) else names.get(EVERY_NAME, 0)
+        return max(names.get(name, 0) - now, whole - now, 0)
 
-    def counts(self, key: bytes, address: str, at: float) -> bool:
-        """Whether this wrong credential is to be counted: not if it was within the last ten seconds."""
-        if self.counted(key, address, at):
+    def counts(self, guess: bytes, address: str, monotonic: float, window: float) -> bool:
+        """Whether this wrong credential is to be counted: not if it was within the window."""
+        if self.counted(guess, address, monotonic, window):
             return False
-        self._counted.add((key, address), at)
+        self._counted.add((guess, address), monotonic)
         return True
 
-    def counted(self, key: bytes, address: str, at: float) -> bool:
-        return self._counted.fresh((key, address), at)
+    def counted(self, guess: bytes, address: str, monotonic: float, window: float) -> bool:
+        return self._counted.within((guess, address), monotonic, window)
 
     def failed(self, failure: Failure, *, limit: int, window: int, seconds: int, names_limit: int) -> None:
         """Count one here, since the store cannot: it is kept, to be told later, and bans in this process meanwhile."""
         self._unsaved.append(failure)
-        since = failure.at - window
-        here = [known.name for known in self._unsaved if known.address == failure.address and known.at > since]
-        until = failure.at + seconds
+        since = failure.when - window
+        here = [known.name for known in self._unsaved if known.address == failure.address and known.when > since]
+        until = failure.when + seconds
         if len(set(here)) >= names_limit:
             self.add(Ban(failure.address, EVERY_NAME, until))
         elif here.count(failure.name) >= limit:

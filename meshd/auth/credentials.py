@@ -1,7 +1,8 @@
 """What a credential field says: Basic (RFC 7617) or Bearer (RFC 6750), never who that is.
 
 A Basic user-id ends at the first colon.  The rest is read in two ways: as the password, and as `key:password`, whose
-key is sticky.  A token of ours may stand in a Basic field too, since most clients cannot send Bearer to a proxy:
+key is sticky; at the API, which knows no exits, as the password alone.  A token of ours may stand in a Basic field too,
+since most clients cannot send Bearer to a proxy:
 
 - as the password, whatever the user-id (a token names its account by itself, and clients fill in anything),
 - as the password of the sticky form (`anything:key:pm_…`),
@@ -20,7 +21,16 @@ from typing import NamedTuple
 from meshd.auth.secrets import looks_like_token
 from meshd.selection import LONGEST
 
-_TOKEN68 = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
+# A credential is read before anybody is known, and each reading of a password is hashed slowly, so there is no more of
+# either than an honest client can need.  What is longer is nobody's, whatever it says.
+LONGEST_FIELD = 8 * 1024
+"""Bytes of the field: a user name and a rest of the longest, in UTF-8 and base64, have 6.8 kB."""
+LONGEST_REST = 1024
+"""Characters behind the user name: a sticky key, and a password of 128 in the longest spelling that means the same."""
+LONGEST_TOKEN = 256
+"""Characters of a bearer token; ours have 52."""
+
+_TOKEN68 = re.compile(rb"[A-Za-z0-9._~+/-]++=*+")
 
 
 class Reading(NamedTuple):
@@ -39,20 +49,22 @@ class BasicCredentials:
     username: str
     rest: str = field(repr=False)
     """All after the first colon."""
+    keyed: bool = True
+    """Whether a sticky key may stand in it."""
 
     @property
     def passwords(self) -> tuple[Reading, ...]:
-        """In the order in which they are to be tried."""
+        """In the order in which they are to be tried; two at most, however many colons there are."""
         whole = Reading("", self.rest)
         key, colon, password = self.rest.partition(":")
-        return (whole, Reading(key, password)) if colon else (whole,)
+        return (whole, Reading(key, password)) if colon and self.keyed else (whole,)
 
     @property
     def token(self) -> Reading | None:
         """The token that the field carries, where it carries one."""
         if looks_like_token(self.username):
             key, colon, _ = self.rest.partition(":")
-            return Reading(key if colon else "", self.username)
+            return Reading(key if colon and self.keyed else "", self.username)
         return next((reading for reading in self.passwords if looks_like_token(reading.secret)), None)
 
     def __repr__(self) -> str:
@@ -75,6 +87,8 @@ Credentials = BasicCredentials | BearerCredentials | Malformed
 
 def read(field: bytes) -> Credentials:
     """What a `Proxy-Authorization` or `Authorization` value says."""
+    if len(field) > LONGEST_FIELD:
+        return Malformed()
     scheme, _, rest = field.strip(b" \t").partition(b" ")
     match scheme.lower():
         case b"basic":
@@ -101,8 +115,8 @@ def _basic(encoded: bytes) -> BasicCredentials | Malformed:
     except binascii.Error:
         return Malformed()
     username, colon, rest = _text(decoded).partition(":")
-    # No account and no client has a longer one, and what is made of a user-id is more than the user-id.
-    return BasicCredentials(username, rest) if colon and len(username) <= LONGEST else Malformed()
+    short = len(username) <= LONGEST and len(rest) <= LONGEST_REST
+    return BasicCredentials(username, rest) if colon and short else Malformed()
 
 
 def _text(raw: bytes) -> str:
@@ -114,4 +128,5 @@ def _text(raw: bytes) -> str:
 
 
 def _bearer(token: bytes) -> BearerCredentials | Malformed:
-    return BearerCredentials(token.decode("ascii")) if _TOKEN68.fullmatch(token) else Malformed()
+    short = len(token) <= LONGEST_TOKEN
+    return BearerCredentials(token.decode("ascii")) if short and _TOKEN68.fullmatch(token) else Malformed()

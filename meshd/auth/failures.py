@@ -12,8 +12,11 @@ from twisted.python.failure import Failure as Trouble
 
 from meshd.auth.asked import Asked
 from meshd.auth.bans import BanTable, Failure
+from meshd.auth.identity import Verdict
 from meshd.auth.policy import INVALID, banned
-from meshd.model import Refusal
+from meshd.auth.secrets import ban_address
+from meshd.auth.verified import Verified
+from meshd.model import Ban, Refusal
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import bans
 from meshd.topology import Limits
@@ -38,21 +41,37 @@ class Failures:
         self._limits = limits
         self._away = False
         self._reading: Deferred[None] | None = None
+        self._verified = Verified(lambda: limits().identities)
         self.table = BanTable()
+
+    def right(self, verdict: Verdict, peer: str) -> None:
+        """A credential was right there: should its address be banned for the wrong ones of others, it is spared."""
+        verdict.peer = peer
+        self._verified.note(ban_address(peer), verdict.name, self._clock.seconds())
 
     def banned(self, address: str, name: str) -> Refusal | None:
         seconds = self.table.left(address, name, int(self._now()))
         return banned(seconds) if seconds else None
 
-    async def failed(self, asked: Asked) -> Refusal:
-        """Count a wrong credential.  The store counts for all; while it is away, this process counts for itself."""
-        at = self._clock.seconds()
-        if self._limits().failures and (not asked.once or self.table.counts(asked.key, asked.address, at)):
-            await self._record(Failure(asked.address, asked.name, int(self._now())))
+    async def failed(self, asked: Asked, guess: bytes = b"", trace: str = "") -> Refusal:
+        """Count a wrong credential.  The store counts for all; while it is away, this process counts for itself.
+
+        guess, trace: what tells it from other ones of its name, in this process and in the store, where it counts once.
+        """
+        limits = self._limits()
+        if limits.failures and (
+            not asked.once or self.table.counts(guess, asked.address, self._clock.seconds(), limits.failure_window)
+        ):
+            await self._record(Failure(asked.address, asked.name, int(self._now()), trace if asked.once else ""))
         return INVALID
 
-    def counted(self, asked: Asked) -> bool:
-        return self.table.counted(asked.key, asked.address, self._clock.seconds())
+    def counted(self, asked: Asked, guess: bytes) -> bool:
+        return self.table.counted(guess, asked.address, self._clock.seconds(), self._limits().failure_window)
+
+    def learned(self, ban: Ban) -> None:
+        """One that the store has, and this process has not read."""
+        self.table.add(ban)
+        self._spare(ban.address)
 
     async def start(self) -> None:
         """Read the bans, now and once a second.  A store that is away is no reason not to start."""
@@ -74,7 +93,8 @@ class Failures:
         try:
             await self._settle()
             self.table.reading()
-            self.table.replace(await self._store.run(bans.active, int(self._now()), MOST))
+            self.table.replace(*await self._store.run(bans.in_force, int(self._now()), MOST))
+            await self._publish()
         except StoreError:
             if not self._away:
                 _log.warn("the store is away: remembered identities serve, unknown ones are refused")
@@ -83,6 +103,20 @@ class Failures:
             if self._away:
                 _log.info("the store is back")
             self._away = False
+
+    def _spare(self, address: str) -> None:
+        # A verdict lasts no longer than a credential is remembered, and is noted anew where it is used.
+        span = 2.0 * self._limits().credential_cache
+        self.table.spare(address, self._verified.names(address, self._clock.seconds(), span))
+
+    async def _publish(self) -> None:
+        """Whoever was right here at an address that is banned whole goes on, in every process and after a restart."""
+        for address, _ in self.table.whole():
+            self._spare(address)
+        spared = self.table.unpublished()
+        if spared:
+            await self._store.run(bans.spare, spared)
+            self.table.published(spared)
 
     async def _settle(self) -> None:
         """Tell the store of the failures that it has missed."""
@@ -95,11 +129,14 @@ class Failures:
             await self._tell(failure)
         except StoreError:
             self.table.failed(failure, **self._bounds())
+            self._spare(failure.address)
 
     async def _tell(self, failure: Failure) -> None:
-        ban = await self._store.run(bans.failed, failure.address, failure.name, failure.at, **self._bounds())
+        ban = await self._store.run(
+            bans.failed, failure.address, failure.name, failure.when, failure.trace, **self._bounds()
+        )
         if ban is not None:
-            self.table.add(ban)
+            self.learned(ban)
 
     def _bounds(self) -> dict[str, int]:
         limits = self._limits()

@@ -224,12 +224,12 @@ class HostnameWatch:
         self._wake()
 
     async def _answered(self, watched: Watched, answer: Answer) -> None:
-        at = self._clock.seconds()
-        watched.answered, watched.pause = at, TTL_MIN
+        monotonic = self._clock.seconds()
+        watched.answered, watched.pause = monotonic, TTL_MIN
         usable = self._usable(answer.addresses)
         self._assign(watched, watched.addresses & usable)
         noted = await self._note(watched, usable)
-        pause = min(max(answer.expires - at, TTL_MIN), TTL_MAX) if noted else RETRY
+        pause = min(max(answer.expires - monotonic, TTL_MIN), TTL_MAX) if noted else RETRY
         # One that is disputed may be its account's soon.
         self._ask_after(watched, pause if watched.addresses == usable else min(pause, TTL_MIN))
 
@@ -256,11 +256,11 @@ class HostnameWatch:
             )
 
     async def _not_answered(self, watched: Watched) -> None:
-        at = self._clock.seconds()
-        outlived = at - watched.answered
+        monotonic = self._clock.seconds()
+        outlived = monotonic - watched.answered
         if outlived >= KEPT:
             self._assign(watched, frozenset())
-        if at - max(watched.answered, watched.begun) >= claims.KEPT:
+        if monotonic - max(watched.answered, watched.begun) >= claims.KEPT:
             await self._note(watched, frozenset())
         pause, watched.pause = watched.pause, min(watched.pause * 2, KEPT)
         # No longer than the last answer holds: then it must go.

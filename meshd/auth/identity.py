@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from meshd.model import Admission
 
@@ -36,6 +36,8 @@ class Verdict:
     """The proxies that it may use without another thought."""
     default: str = ""
     """What its token asks for by itself; "" for none."""
+    peer: str = ""
+    """Where it was noted as right last."""
 
 
 class IdentityCache:
@@ -54,23 +56,23 @@ class IdentityCache:
     def __len__(self) -> int:
         return len(self._verdicts)
 
-    def fresh(self, key: Key, at: float) -> Verdict | None:
+    def fresh(self, key: Key, monotonic: float) -> Verdict | None:
         verdict = self._verdicts.get(key)
-        if verdict is None or at >= verdict.until:
+        if verdict is None or monotonic >= verdict.until:
             return None
         self._verdicts.move_to_end(key)
         return verdict
 
-    def stale(self, key: Key, at: float) -> Verdict | None:
+    def stale(self, key: Key, monotonic: float) -> Verdict | None:
         """One past its time that may serve while the store is away."""
         verdict = self._verdicts.get(key)
-        return verdict if verdict is not None and at < verdict.last else None
+        return verdict if verdict is not None and monotonic < verdict.last else None
 
-    def of_account(self, account_id: int, at: float, *, away: bool = False) -> Verdict | None:
+    def of_account(self, account_id: int, monotonic: float, *, away: bool = False) -> Verdict | None:
         """Any of the account that is fresh, or (away) may serve without the store: who it is, how long that holds."""
         for key in self._keys.get(account_id, ()):
             verdict = self._verdicts[key]
-            if at < (verdict.last if away else verdict.until):
+            if monotonic < (verdict.last if away else verdict.until):
                 return verdict
         return None
 
@@ -140,24 +142,36 @@ class Proof(NamedTuple):
         return f"Proof(account_id={self.account_id})"
 
 
-class Proofs:
-    """Passwords that were verified: the slow hash is not run again for one that is in use.
+class Disproof(NamedTuple):
+    """That a password, known by its keyed digest, is not the one behind an encoded hash, nobody's ("") perhaps."""
+
+    encoded: str
+    trace: bytes
+    """Of its hash."""
+    until: float
+
+
+P = TypeVar("P", Proof, Disproof)
+
+
+class Proofs(Generic[P]):
+    """Passwords that were verified, or found wrong: the slow hash is not run again for one that is in use.
 
     A proof is of one encoded hash, so a changed password ends it without anybody's doing; unused, it ends by its time.
     """
 
     def __init__(self, bound: Callable[[], int]) -> None:
         self._bound = bound
-        self._proofs: OrderedDict[bytes, Proof] = OrderedDict()
+        self._proofs: OrderedDict[bytes, P] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._proofs)
 
-    def get(self, key: bytes, at: float) -> Proof | None:
+    def get(self, key: bytes, monotonic: float) -> P | None:
         proof = self._proofs.get(key)
-        return proof if proof is not None and at < proof.until else None
+        return proof if proof is not None and monotonic < proof.until else None
 
-    def put(self, key: bytes, proof: Proof) -> None:
+    def put(self, key: bytes, proof: P) -> None:
         self._proofs[key] = proof
         self._proofs.move_to_end(key)
         while len(self._proofs) > max(self._bound(), 1):

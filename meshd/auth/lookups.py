@@ -30,31 +30,34 @@ class Listed(NamedTuple):
     hostname: str
 
 
-def by_name(name: str, usernames: Sequence[str], address: str, at: int, *, twofold: bool = False) -> Unit[Found]:
+def by_name(
+    name: str, usernames: Sequence[str], address: str, now: int, *, spared: bool = False, twofold: bool = False
+) -> Unit[Found]:
     """The longest of the usernames that there is.
 
-    name: what bans call all of them; twofold: whether to tell those too.
+    name: what bans call all of them; spared: whether no ban of the whole address concerns it; twofold: whether to tell
+    those too.
     """
-    if ban := (yield from bans.find(address, name, at)):
+    if ban := (yield from bans.find(address, name, now, spared=spared)):
         return Found(ban)
     names = (yield from accounts.twofold()) if twofold else None
-    return Found(identity=(yield from identities.by_usernames(usernames, at)), twofold=names)
+    return Found(identity=(yield from identities.by_usernames(usernames, now)), twofold=names)
 
 
-def by_token(digest: bytes, name: str, address: str, at: int) -> Unit[Found]:
-    if ban := (yield from bans.find(address, name, at)):
+def by_token(digest: bytes, name: str, address: str, now: int, *, spared: bool = False) -> Unit[Found]:
+    if ban := (yield from bans.find(address, name, now, spared=spared)):
         return Found(ban)
-    found = yield from identities.by_token(digest, at)
+    found = yield from identities.by_token(digest, now)
     if found is None:
         return Found()
     identity, token = found
-    return Found(identity=identity, token=token, formerly=(yield from proxies.formerly(token.proxies, at)))
+    return Found(identity=identity, token=token, formerly=(yield from proxies.formerly(token.proxies, now)))
 
 
-def by_peer(address: str, hostname: str, at: int) -> Unit[Listed | None]:
+def by_peer(address: str, hostname: str, now: int) -> Unit[Listed | None]:
     """By the earliest claim of the address.  hostname: what stands for it as this process sees it; "" for none."""
-    claim = admitted((yield from claims.of_address(address)), hostname, at)
-    identity = (yield from identities.load(claim.account_id, at)) if claim else None
+    claim = admitted((yield from claims.of_address(address)), hostname, now)
+    identity = (yield from identities.load(claim.account_id, now)) if claim else None
     return Listed(identity, claim.hostname) if claim and identity else None
 
 
@@ -65,7 +68,7 @@ class Present(NamedTuple):
     token: Token | None
 
 
-def present(admission: Admission, at: int) -> Unit[Present]:
+def present(admission: Admission, now: int) -> Unit[Present]:
     """Nobody where what it was admitted by is its no more.  A password is for the caller to compare."""
     token = None
     match admission.source:
@@ -82,4 +85,4 @@ def present(admission: Admission, at: int) -> Unit[Present]:
             owner = admission.account.id
     if owner != admission.account.id:
         return Present(None, token)
-    return Present((yield from identities.load(owner, at)), token)
+    return Present((yield from identities.load(owner, now)), token)

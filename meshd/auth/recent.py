@@ -23,20 +23,20 @@ class Recent(Generic[K]):
     def __len__(self) -> int:
         return len(self._known)
 
-    def add(self, key: K, at: float) -> None:
-        self._known[key] = (at, self._generation)
+    def add(self, key: K, monotonic: float) -> None:
+        self._known[key] = (monotonic, self._generation)
         self._known.move_to_end(key)
         if len(self._known) > self._bound:
             self._known.popitem(last=False)
 
-    def fresh(self, key: K, at: float) -> bool:
+    def fresh(self, key: K, monotonic: float) -> bool:
         """Added within the span, and since the last doubt()."""
         since, generation = self._known.get(key, _NEVER)
-        return at - since < self._span and generation == self._generation
+        return monotonic - since < self._span and generation == self._generation
 
-    def stale(self, key: K, at: float, span: float) -> bool:
-        """Added within that longer span, in doubt or not."""
-        return at - self._known.get(key, _NEVER)[0] < span
+    def within(self, key: K, monotonic: float, span: float) -> bool:
+        """Added within that span, in doubt or not."""
+        return monotonic - self._known.get(key, _NEVER)[0] < span
 
     def doubt(self) -> None:
         """From now on no member is fresh until it is added again."""

@@ -76,7 +76,7 @@ class AuthService:
         self._cache = IdentityCache(lambda: limits().identities)
         self._failures = Failures(store, clock, now, limits)
         self._bans = self._failures.table
-        self._verifier = Verifier(store, clock, now, limits, hasher, self._failures, random(32))
+        self._verifier = Verifier(store, clock, now, limits, hasher, self._failures, random)
         self._presence = Presence(store, clock, now, limits)
         self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
         self._wrong: Recent[Key] = Recent(MOST_NO, NO_LIFE)
@@ -97,6 +97,8 @@ class AuthService:
                 return self._recall_unseen(key, proxy_authorization, "proxy-authorization", proxy, peer)
             if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
                 return refusal
+            if verdict.peer != peer:
+                self._failures.right(verdict, peer)
             return verdict.admission if proxy in verdict.open_to else _answer(verdict, proxy)
         if authorization is not None and bearer(authorization):
             return self._recall_origin(authorization, proxy, peer)
@@ -111,7 +113,11 @@ class AuthService:
             return known
         question = self._question(peer, proxy_authorization, authorization)
         outcome, _ = await self._decide(question.key if question else peer, question, peer)
-        return outcome if isinstance(outcome, Refusal) else _answer(outcome, proxy)
+        if isinstance(outcome, Refusal):
+            return outcome
+        if question is not None:
+            self._failures.right(outcome, peer)
+        return _answer(outcome, proxy)
 
     async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal:
         """For the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
@@ -122,6 +128,8 @@ class AuthService:
         if verdict is not None:  # as in recall(): whoever is known is not read again
             if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
                 return refusal
+            if verdict.peer != peer:
+                self._failures.right(verdict, peer)
             return inactive(verdict.admission.identity) or verdict.admission
         question = asked(key, authorization, peer, "authorization", api=True)
         if question is None:
@@ -135,6 +143,7 @@ class AuthService:
                 await self._failures.failed(question)
         if isinstance(outcome, Refusal):
             return outcome
+        self._failures.right(outcome, peer)
         return inactive(outcome.admission.identity) or outcome.admission
 
     async def still(self, admission: Admission, proxy: str) -> Refusal | None:
@@ -163,7 +172,11 @@ class AuthService:
         key = _key(self._origin_field, authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:
-            return self._failures.banned(ban_address(peer), verdict.name) or _answer(verdict, proxy)
+            if refusal := self._failures.banned(ban_address(peer), verdict.name):
+                return refusal
+            if verdict.peer != peer:
+                self._failures.right(verdict, peer)
+            return _answer(verdict, proxy)
         if own_token(authorization):
             return self._recall_unseen(key, authorization, "authorization", proxy, peer)
         return self._recall_peer(proxy, peer)
@@ -176,29 +189,38 @@ class AuthService:
             return INVALID
         outcome = self._remembered(question)
         if isinstance(outcome, Verdict):
+            self._failures.right(outcome, peer)
             return _answer(outcome, proxy)
-        if outcome is None and self._wrong.fresh(key, self._seconds()) and self._failures.counted(question):
+        if outcome is None and self._known_wrong(question):
             return INVALID
         return outcome
 
+    def _known_wrong(self, question: Asked) -> bool:
+        """Whether it was found wrong not long ago, under whatever selection, and has been counted."""
+        monotonic, guess = self._seconds(), self._verifier.guess(question)
+        wrong = self._wrong.fresh(question.key, monotonic) or (
+            self._wrong.fresh(guess, monotonic) and self._verifier.one_account(question)
+        )
+        return wrong and self._failures.counted(question, guess)
+
     def _remembered(self, question: Asked) -> Verdict | Refusal | None:
         """A ban, a verdict, or what follows from the same password with another selection or sticky key."""
-        at = self._seconds()
+        monotonic = self._seconds()
         if refusal := self._failures.banned(question.address, question.name):
             return refusal
-        verdict = self._cache.fresh(question.key, at)
+        verdict = self._cache.fresh(question.key, monotonic)
         if verdict is not None:
             return verdict
-        derived = self._verifier.derive(question, self._cache, at)
+        derived = self._verifier.derive(question, self._cache, monotonic)
         if isinstance(derived, Verdict):
             self._remember(question.key, question, derived)
         return derived
 
     def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | None:
-        at = self._seconds()
-        verdict = self._cache.fresh(peer, at)
+        monotonic = self._seconds()
+        verdict = self._cache.fresh(peer, monotonic)
         if verdict is None:
-            known_stranger = self._strangers.fresh(peer, at) and not self._hostname(peer)
+            known_stranger = self._strangers.fresh(peer, monotonic) and not self._hostname(peer)
             return REQUIRED if known_stranger else None
         return _answer(verdict, proxy) if self._resolves(verdict, peer) else None
 
@@ -237,7 +259,7 @@ class AuthService:
             outcome = await (self._verifier.check(question) if question else self._whose(peer))
             if isinstance(outcome, Refusal):
                 if self._cache.epoch == epoch:
-                    self._remember_no(key, outcome)
+                    self._remember_no(key, question, outcome)
                 return outcome
             # What was read before a change of this account is not good enough to remember: a tunnel opened by it would
             # have missed that change.
@@ -250,9 +272,11 @@ class AuthService:
         if isinstance(question, TokenAsked) and question.varies:
             self._cache.put(question.digest, verdict)
 
-    def _remember_no(self, key: Key, refusal: Refusal) -> None:
-        if refusal is INVALID:
+    def _remember_no(self, key: Key, question: Asked | None, refusal: Refusal) -> None:
+        if refusal is INVALID and question is not None:
             self._wrong.add(key, self._seconds())
+            if question.once and self._verifier.one_account(question):
+                self._wrong.add(self._verifier.guess(question), self._seconds())
         elif refusal is REQUIRED and isinstance(key, str):
             self._strangers.add(key, self._seconds())
 
@@ -270,18 +294,18 @@ class AuthService:
 
     def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
         """What serves without the store: a "yes" past its time, and a stranger that was one."""
-        at = self._seconds()
-        verdict = self._cache.stale(key, at)
+        monotonic = self._seconds()
+        verdict = self._cache.stale(key, monotonic)
         if verdict is None and question is not None:
-            derived = self._verifier.derive(question, self._cache, at, away=True)
+            derived = self._verifier.derive(question, self._cache, monotonic, away=True)
             if isinstance(derived, Refusal):
                 return derived
             verdict = derived
         if verdict is not None and self._resolves(verdict, key):
-            verdict.until = min(at + PROBE, verdict.last)
+            verdict.until = min(monotonic + PROBE, verdict.last)
             self._cache.put(key, verdict)
             return verdict
-        if isinstance(key, str) and self._strangers.stale(key, at, self._limits().credential_cache):
+        if isinstance(key, str) and self._strangers.within(key, monotonic, self._limits().credential_cache):
             return REQUIRED
         return UNAVAILABLE
 

@@ -1,14 +1,14 @@
 """Credentials that are not remembered: the store and the slow hash.
 
-Every way to a "no" costs the same: one question to the store and as many slow hashes as the field has readings, whether
-or not there is such an account.
+Every way to a "no" costs the same: one question to the store and as many slow hashes as the field has readings that
+were not found wrong before, whether or not there is such an account.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from time import gmtime, strftime
 
 from twisted.internet.interfaces import IReactorTime
@@ -18,13 +18,19 @@ from meshd.auth.asked import Asked, PasswordAsked, TokenAsked, selected
 from meshd.auth.credentials import Reading
 from meshd.auth.failures import Failures
 from meshd.auth.flights import Lines
-from meshd.auth.identity import IdentityCache, Proof, Proofs, Verdict
+from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
 from meshd.auth.policy import INVALID, open_to, token_end, token_valid
-from meshd.model import Account, Admission, Ban, Identity, Refusal
+from meshd.model import Account, Admission, Identity, Refusal
 from meshd.selection import NONE
 from meshd.store.interface import Store
 from meshd.topology import Limits
+
+MOST_WRONG = 10_000
+"""Wrong passwords that are known to be wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
+
+TOKEN = "token"  # noqa: S105
+"""The trace of a wrong token: bans call each by a name of its own, so that there is no other of that name."""
 
 
 class Verifier:
@@ -38,7 +44,7 @@ class Verifier:
         limits: Callable[[], Limits],
         hasher: Hasher,
         failures: Failures,
-        key: bytes,
+        random: Callable[[int], bytes],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,12 +52,14 @@ class Verifier:
         self._limits = limits
         self._hasher = hasher
         self._failures = failures
-        self._proofs = Proofs(lambda: limits().identities)
+        self._random = random
+        self._proofs: Proofs[Proof] = Proofs(lambda: limits().identities)
+        self._disproofs: Proofs[Disproof] = Proofs(lambda: MOST_WRONG)
         self._lines = Lines()
         self._twofold: frozenset[str] | None = None
         """The usernames that can be read as another one and a selection; None where that is in doubt."""
         self._epoch = 0
-        self._password_digest = blake2b(key=key, digest_size=16)
+        self._password_digest = blake2b(key=random(32), digest_size=16)
 
     async def check(self, asked: Asked) -> Verdict | Refusal:
         """For one that no known ban concerns.  StoreError, Busy."""
@@ -61,21 +69,32 @@ class Verifier:
         async with self._lines.hold((asked.address, asked.name)):
             return self._failures.banned(asked.address, asked.name) or await self._password(asked)
 
-    def derive(self, asked: Asked, cache: IdentityCache, at: float, *, away: bool = False) -> Verdict | Refusal | None:
+    def derive(
+        self, asked: Asked, cache: IdentityCache, monotonic: float, *, away: bool = False
+    ) -> Verdict | Refusal | None:
         """From what is remembered of the same token or password with another selection or sticky key; no I/O."""
         if isinstance(asked, TokenAsked):
-            known = cache.fresh(asked.digest, at) if not away else cache.stale(asked.digest, at)
+            known = cache.fresh(asked.digest, monotonic) if not away else cache.stale(asked.digest, monotonic)
             return known and _selecting(asked, known)
         for split in asked.splits:
             for reading in asked.readings:
-                proof = self._proofs.get(self._password_key(split.base, reading), at)
-                known = proof and cache.of_account(proof.account_id, at, away=away)
+                proof = self._proofs.get(self._password_key(split.base, reading), monotonic)
+                known = proof and cache.of_account(proof.account_id, monotonic, away=away)
                 if proof and known and known.admission.account.password_hash == proof.encoded:
                     return self._by_password(asked, reading, known.admission.identity, (known.until, known.last))
             # A shorter name counts only where there is no account of this one.
             if self._twofold is None or split.base in self._twofold:
                 return None
         return None
+
+    def guess(self, asked: Asked) -> bytes:
+        """What tells a wrong credential from others of its name: the token, or all that follows the user-id."""
+        return asked.digest if isinstance(asked, TokenAsked) else self._password_key(asked.name, asked.readings[0])
+
+    def one_account(self, asked: Asked) -> bool:
+        """Whether, as far as is known, all that bans call by its name is one account's, whatever selection is in it."""
+        longer = () if isinstance(asked, TokenAsked) else asked.splits[:-1]
+        return not longer or (self._twofold is not None and not any(each.base in self._twofold for each in longer))
 
     def doubt(self) -> None:
         """An account has changed: perhaps there is one whose name was none before."""
@@ -84,32 +103,54 @@ class Verifier:
 
     def life(self, end: float = float("inf")) -> tuple[float, float]:
         """Until when a verdict is fresh, and until when it may serve while the store is away; never past its end."""
-        at, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
-        return at + min(span, left), at + min(2 * span, left)
+        monotonic, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
+        return monotonic + min(span, left), monotonic + min(2 * span, left)
 
     async def _token(self, asked: TokenAsked) -> Verdict | Refusal:
-        now = int(self._now())
-        found = await self._store.run(lookups.by_token, asked.digest, asked.name, asked.address, now)
-        if found.ban:
-            return self._banned(found.ban, asked)
+        found = await self._unbanned(asked, lambda: self._find_token(asked))
+        if isinstance(found, Refusal):
+            return found
         identity, token = found.identity, found.token
-        if identity is None or token is None or not token_valid(token, today(now)):
-            return await self._failures.failed(asked)
+        if identity is None or token is None or not token_valid(token, today(self._now())):
+            return await self._failures.failed(asked, self.guess(asked), TOKEN)
         only = frozenset((*token.proxies, *found.formerly))
         admission = Admission(identity, "token", str(token.id), token.id, NONE, asked.consumed, only, token.confined)
         life = self.life(token_end(token))
         return _selecting(asked, Verdict(admission, asked.name, *life, open_to(identity, only), token.selection))
 
     async def _password(self, asked: PasswordAsked) -> Verdict | Refusal:
-        found = await self._find(asked)
-        if found.ban:
-            return self._banned(found.ban, asked)
+        found = await self._unbanned(asked, lambda: self._find(asked))
+        if isinstance(found, Refusal):
+            return found
         account = found.identity.account if found.identity else None
-        reading = await self._matching(asked, account)
-        if reading is None or found.identity is None:
-            return await self._failures.failed(asked)
-        self._prove(reading, found.identity.account)
-        return self._by_password(asked, reading, found.identity, self.life())
+        matched = await self._matching(asked, account)
+        if isinstance(matched, str) or found.identity is None:
+            trace = matched if isinstance(matched, str) else ""
+            return await self._failures.failed(asked, self.guess(asked), trace)
+        self._prove(matched, found.identity.account)
+        return self._by_password(asked, matched, found.identity, self.life())
+
+    async def _unbanned(self, asked: Asked, find: Callable[[], Awaitable[lookups.Found]]) -> lookups.Found | Refusal:
+        """What the store says, or the ban that it has and this process had not read yet."""
+        found = await find()
+        if found.ban is None:
+            return found
+        self._failures.learned(found.ban)
+        if refusal := self._failures.banned(asked.address, asked.name):
+            return refusal
+        # The address is banned for every name, but this one was right there, as this process knows.
+        found = await find()
+        return INVALID if found.ban else found
+
+    async def _find_token(self, asked: TokenAsked) -> lookups.Found:
+        return await self._store.run(
+            lookups.by_token,
+            asked.digest,
+            asked.name,
+            asked.address,
+            int(self._now()),
+            spared=self._failures.table.spares(asked.address, asked.name),
+        )
 
     async def _find(self, asked: PasswordAsked) -> lookups.Found:
         names = [split.base for split in asked.splits]
@@ -120,23 +161,40 @@ class Verifier:
             names,
             asked.address,
             int(self._now()),
+            spared=self._failures.table.spares(asked.address, asked.name),
             twofold=len(names) > 1 and self._twofold is None,
         )
         if found.twofold is not None and self._epoch == epoch:
             self._twofold = found.twofold
         return found
 
-    async def _matching(self, asked: PasswordAsked, account: Account | None) -> Reading | None:
-        at = self._clock.seconds()
+    async def _matching(self, asked: PasswordAsked, account: Account | None) -> Reading | str:
+        """The reading that is right; else the trace of the wrong ones."""
+        monotonic = self._clock.seconds()
         username, encoded = (account.username.lower(), account.password_hash) if account else (asked.name, "")
-        for reading in asked.readings:
-            proof = self._proofs.get(self._password_key(username, reading), at)
+        keys = {reading: self._password_key(username, reading) for reading in asked.readings}
+        for reading, key in keys.items():
+            proof = self._proofs.get(key, monotonic)
             if proof is not None and proof.encoded == encoded:
                 return reading
-        for reading in asked.readings:
-            if await self._hasher.verify(encoded, reading.secret):
-                return reading
-        return None
+        traces = []
+        for reading, key in keys.items():
+            disproof = self._disproofs.get(key, monotonic)
+            if disproof is None or disproof.encoded != encoded:
+                right, trace = await self._hasher.verify(encoded, reading.secret)
+                if right:
+                    return reading
+                disproof = self._disprove(key, encoded, trace)
+            traces.append(disproof.trace)
+        return sha256(b"".join(traces)).hexdigest()[:16] if all(traces) else ""
+
+    def _disprove(self, key: bytes, encoded: str, trace: bytes) -> Disproof:
+        # Not always for as long: that one was hashed again is to say nothing of a change in between.
+        share = 1 + self._random(1)[0] / 255
+        until = self._clock.seconds() + share * self._limits().failure_window / 2
+        disproof = Disproof(encoded, trace, until)
+        self._disproofs.put(key, disproof)
+        return disproof
 
     def _prove(self, reading: Reading, account: Account) -> None:
         # Twice the time of a verdict: one that is asked for again when it has run out finds its proof.
@@ -158,11 +216,6 @@ class Verifier:
             return selection
         admission = Admission(identity, "password", username, 0, selection, asked.consumed)
         return Verdict(admission, asked.name, *life, open_to(identity))
-
-    def _banned(self, ban: Ban, asked: Asked) -> Refusal:
-        """By a ban that the store has and this process had not read yet."""
-        self._failures.table.add(ban)
-        return self._failures.banned(asked.address, asked.name) or INVALID
 
 
 def _selecting(asked: TokenAsked, known: Verdict) -> Verdict | Refusal:

@@ -27,9 +27,9 @@ MOST_TRAILERS = 100
 # 15 hexadecimal digits stay below 2**60.  Blanks before the ';' are an error of old senders that RFC 9112 7.1.1 puts up
 # with; here they are refused, since a size is where no two readers may differ.
 _TOKEN = rb"[" + TCHAR + rb"]++"
-_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"'
-_SIZE = rb"([0-9A-Fa-f]{1,15})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?)*\r\n"
-_UNFINISHED_SIZE = rb"(?:[0-9A-Fa-f]{1,15}(?:;[" + TEXT + rb"]*+)?\r?)?"
+_QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
+_SIZE = rb"([0-9A-Fa-f]{1,15}+)(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?+)*+\r\n"
+_UNFINISHED_SIZE = rb"(?:[0-9A-Fa-f]{1,15}+(?:;[" + TEXT + rb"]*+)?+\r?)?"
 # RFC 9110 6.5.1: what frames, routes, authenticates, asks conditions or says what the content is comes too late in a
 # trailer, and dangerous where a later reader merges it into the head.
 _NOT_IN_TRAILERS = frozenset(

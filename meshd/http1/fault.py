@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meshd.http1.errors import BadMessage
-from meshd.http1.grammar import CONTROL, FIELD_LINE, LONGEST_METHOD, METHOD, VERSION
+from meshd.http1.grammar import FIELD_LINE, LONGEST_METHOD, METHOD, VERSION, control
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +47,26 @@ def refuse_faulty(text: bytes, rules: Rules, seen: int = 0) -> None:
     """
     begin = text.rfind(b"\n", 0, seen) + 1
     number = text.count(b"\n", 0, begin) + (rules.start is None)
+    known = max(0, seen - begin - 1)  # less one, since a CR is good only before its LF
     *lines, rest = text[begin : rules.total].split(b"\n")
     for line in lines:
         if line == b"\r" and number:
             return
-        _refuse_bytes(line, number, rules)
+        _refuse_bytes(line, number, rules, known)
         _refuse_line(line, number, rules)
-        number += 1
-    _refuse_bytes(rest, number, rules)
+        number, known = number + 1, 0
+    _refuse_bytes(rest, number, rules, known)
     if len(text) >= rules.total:
         raise BadMessage(rules.fields_too_large, "the fields are too large")
 
 
-def _refuse_bytes(line: bytes, number: int, rules: Rules) -> None:
-    """What can be said of a line before its end is seen."""
+def _refuse_bytes(line: bytes, number: int, rules: Rules, known: int) -> None:
+    """What can be said of a line before its end is seen; known: how many of its bytes were found good."""
     content = line.removesuffix(b"\r")
     if number == 0 and content[:1] in _OTHER_PROTOCOLS:
         raise BadMessage(rules.bad, _OTHER_PROTOCOLS[content[:1]])
-    if control := CONTROL.search(content, 0, rules.line + 1):
-        raise BadMessage(rules.bad, _NAMED_CONTROLS.get(control[0], "a control byte"))
+    if bad := control(content[known : rules.line + 1]):
+        raise BadMessage(rules.bad, _NAMED_CONTROLS.get(bad, "a control byte"))
     if len(content) > rules.line and number == 0:
         raise BadMessage(rules.start_too_long, "the first line is too long")
     if len(content) > rules.line:

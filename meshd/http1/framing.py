@@ -52,6 +52,9 @@ class UntilClose:
 
 BodyFraming = NoBody | Length | Chunked | UntilClose
 
+MOST_CODINGS = 10
+"""In Transfer-Encoding, of which one is implemented: what is refused anyhow is not to be gone through at length."""
+
 LONGEST_LENGTH = 18
 """Digits that fit into 63 bits whatever they are."""
 
@@ -109,6 +112,8 @@ def _chunked(codings: list[bytes], with_length: bool, minor: int, bad: int) -> C
     coding = codings[0].lower()
     if coding == b"chunked":
         return _CHUNKED
+    if coding.count(b",") >= MOST_CODINGS:
+        raise BadMessage(bad, f"more than {MOST_CODINGS} codings in Transfer-Encoding")
     members = [member.strip(b" \t") for member in coding.split(b",")]
     if members[-1] != b"chunked":
         # RFC 9112 6.3: the length of such a request cannot be known.

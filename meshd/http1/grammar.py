@@ -13,8 +13,8 @@ TCHAR = rb"!#$%&'*+\-.^_`|~0-9A-Za-z"
 TEXT = rb"\t\x20-\x7e\x80-\xff"
 """HTAB, SP, VCHAR and obs-text: what a field value or a reason phrase may hold."""
 
-CONTROL = re.compile(rb"[^" + TEXT + rb"]")
-"""A byte that no line may hold before its own CRLF."""
+_TEXT_BYTES = bytes({*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)})
+"""The same as a set of bytes."""
 
 LONGEST_METHOD = 32
 """RFC 9112 3 asks for 501 above the longest method one knows; the longest registered has 17 bytes."""
@@ -29,21 +29,26 @@ REQUEST_LINE = re.compile(rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) ([!-~]++) HTTP/
 # Any three digits: 999 is in use.
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([" + TEXT + rb"]*+))?\r\n")
 
-FIELD_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)\r\n")
+FIELD_LINE = re.compile(rb"[" + TCHAR + rb"]++:[" + TEXT + rb"]*+\r\n")
 
-_TRIMMED_LINE = re.compile(rb"(?m)^([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)(?<![ \t])\r\n")
+# Each matches any line at all, with empty groups where it is none of the kind: a search that had to skip a line would
+# try every byte of it anew.
+_TRIMMED_LINES = re.compile(rb"([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)(?<![ \t])\r\n|[^\n]*+\n")
+_LINES = re.compile(rb"([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)\r\n|[^\n]*+\n")
+_NO_FIELD = (b"", b"")
 
 
 def read_fields(buffer: bytes | bytearray, start: int, end: int) -> list[tuple[bytes, bytes]] | None:
-    """The field lines between two places, the first just after an LF and the second too.  None: one is malformed.
-
-    As many matches as there are LFs means that every line matched, since a match begins a line and holds one LF.
-    """
-    lines = buffer.count(b"\n", start, end)
-    pairs: list[tuple[bytes, bytes]] = _TRIMMED_LINE.findall(buffer, start, end)
-    if len(pairs) == lines:
+    """The field lines between two places, the first just after an LF and the second too.  None: one is malformed."""
+    pairs: list[tuple[bytes, bytes]] = _TRIMMED_LINES.findall(buffer, start, end)
+    if _NO_FIELD not in pairs:
         return pairs
-    pairs = FIELD_LINE.findall(buffer, start, end)
-    if len(pairs) != lines:
+    pairs = _LINES.findall(buffer, start, end)
+    if _NO_FIELD in pairs:
         return None
     return [(name, value.rstrip(b" \t")) for name, value in pairs]
+
+
+def control(line: bytes) -> bytes:
+    """The first byte that no line may hold before its own CRLF; b"" for none."""
+    return line.translate(None, _TEXT_BYTES)[:1]

@@ -61,7 +61,7 @@ def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -
     """
     end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, limits.total)
     # No line of a head that is shorter than the longest line is too long.
-    if not 0 <= end <= limits.line:
+    if end < 0 or (end > limits.line and _longest(buffer, end) > limits.line):
         _refuse_faulty_request(buffer, limits, seen)
         if end < 0:
             return None
@@ -89,6 +89,11 @@ def read_response(
         raise BadMessage(502, "a malformed head")
     minor, status, reason = line.groups()
     return ResponseHead(int(status), reason or b"", 1 if minor == b"1" else 0, Fields(pairs), end + 4)
+
+
+def _longest(buffer: bytes | bytearray, end: int) -> int:
+    """Bytes of the longest line before that place; where one has an LF alone it is more, and the head faulty."""
+    return max(map(len, bytes(buffer[:end]).split(b"\r\n")))
 
 
 def _refuse_faulty_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int) -> None:

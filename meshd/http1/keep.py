@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 
 HOP_BY_HOP = frozenset(
@@ -25,22 +26,39 @@ HOP_BY_HOP = frozenset(
 _NOT_TO_BE_NAMED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
-def keeps_alive(minor: int, fields: Fields) -> bool:
-    """Whether the sender wants the connection kept: in HTTP/1.1 unless it says close, in HTTP/1.0 if it says so."""
+MOST_OPTIONS = 100
+"""Members of Connection, over all its lines, blank ones too.  It is read before anybody is known; clients name few."""
+
+
+def options(fields: Fields, bad: int = 400) -> list[bytes]:
+    """What Connection names, in lower case.  BadMessage(bad) for more than MOST_OPTIONS."""
+    lines = fields.all(b"connection")
+    if len(lines) + sum(line.count(b",") for line in lines) > MOST_OPTIONS:
+        raise BadMessage(bad, f"more than {MOST_OPTIONS} options in Connection")
+    return fields.tokens(b"connection")
+
+
+def keeps_alive(minor: int, fields: Fields, bad: int = 400) -> bool:
+    """Whether the sender wants the connection kept: in HTTP/1.1 unless it says close, in HTTP/1.0 if it says so.
+
+    BadMessage(bad), as `options` has it.
+    """
     if b"connection" not in fields:
         return minor == 1
-    options = fields.tokens(b"connection")
-    return b"close" not in options and (minor == 1 or b"keep-alive" in options)
+    named = options(fields, bad)
+    return b"close" not in named and (minor == 1 or b"keep-alive" in named)
 
 
-def end_to_end(fields: Fields, drop: frozenset[bytes], prefixes: tuple[bytes, ...] = ()) -> list[tuple[bytes, bytes]]:
+def end_to_end(
+    fields: Fields, drop: frozenset[bytes], prefixes: tuple[bytes, ...] = (), bad: int = 400
+) -> list[tuple[bytes, bytes]]:
     """The fields to hand on, in order and case: without hop-by-hop ones, those that Connection names, and `drop`.
 
-    `drop` and `prefixes`, which drops whatever begins so, are in lower case.
+    `drop` and `prefixes`, which drops whatever begins so, are in lower case.  BadMessage(bad), as `options` has it.
     """
     gone = _gone(drop)
     if b"connection" in fields:
-        gone = gone.union(option for option in fields.tokens(b"connection") if option not in _NOT_TO_BE_NAMED)
+        gone = gone.union(option for option in options(fields, bad) if option not in _NOT_TO_BE_NAMED)
     return [
         pair
         for name, pair in zip(fields.names, fields.pairs, strict=True)

@@ -42,28 +42,29 @@ Target = AuthorityForm | AbsoluteForm
 
 LOOPBACK = ("::1", "127.0.0.1")
 """What localhost and the names under it are (RFC 6761, 6.3)."""
-NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\Z")
+NUMBER = re.compile(r"(?:^|\.)(?:[0-9]++|0[xX][0-9a-fA-F]*+)\Z")
 """To search a host for: one whose last label is a number is an IPv4 address in whatever spelling, or nothing (URL
 Standard, 3.5).
 """
 
 WHAT_THIS_PORT_IS = "this port is an HTTP proxy: send CONNECT host:port, or a target that begins with http://"
 
+# Every repeat is possessive, as in `grammar`; a name that is no longer than it may be has at most 127 labels.
 # Registered names as DNS has them (RFC 1035, with the underscore that is in use), or an IP literal.
-_LABEL = rb"[A-Za-z0-9_-]{1,63}"
-_HOST = rb"((?:" + _LABEL + rb"\.)*" + _LABEL + rb"\.?|\[[0-9A-Fa-f:.]{2,45}\])"
-_PORT = rb":([1-9][0-9]{0,4})"
+_LABEL = rb"[A-Za-z0-9_-]{1,63}+"
+_HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb"){0,126}+\.?+|\[[0-9A-Fa-f:.]{2,45}+\])"
+_PORT = rb":([1-9][0-9]{0,4}+)"
 # No '#' anywhere, and no '\' in the path, where browsers take it for a '/'.
-_PATH = rb"/[!\"$->@-\[\]-~]*"
-_QUERY = rb"\?[!\"$-~]*"
+_PATH = rb"/[!\"$->@-\[\]-~]*+"
+_QUERY = rb"\?[!\"$-~]*+"
 
 _AUTHORITY_FORM = re.compile(_HOST + _PORT)
 _ABSOLUTE_FORM = re.compile(
-    rb"(?i:http|ws)://(" + _HOST + rb"(?:" + _PORT + rb")?)((?:" + _PATH + rb")?(?:" + _QUERY + rb")?)"
+    rb"(?i:http|ws)://(" + _HOST + rb"(?:" + _PORT + rb")?+)((?:" + _PATH + rb")?+(?:" + _QUERY + rb")?+)"
 )
-_ANY_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_ANY_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*+)://(.*+)", re.DOTALL)
 _ONLY_HOST = re.compile(_HOST)
-_HOST_VALUE = re.compile(rb"(?:" + _HOST + rb"(?::[0-9]{0,5})?)?")
+_HOST_VALUE = re.compile(rb"(?:" + _HOST + rb"(?::[0-9]{0,5}+)?+)?+")
 
 _OTHER_SCHEMES = {
     b"https": "an https:// target has to come through CONNECT",

@@ -293,9 +293,7 @@ class Forwarding:
         """Protocols are switched only for those who asked, and only as they asked."""
         if head.status == 407 and self._asks_upstream():
             raise Stopped(Refusal("exit-failed"))  # which counts for nothing: the origin may have said it
-        if head.status == 101 and not (
-            self._request.websocket and (head.fields.get(b"upgrade") or b"").lower() == b"websocket"
-        ):
+        if head.status == 101 and not (self._request.websocket and head.fields.tokens(b"upgrade") == [b"websocket"]):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
         try:
             upstream.told = response = ProxyResponse(self._request.method, head, raw)
@@ -306,7 +304,7 @@ class Forwarding:
     async def _pass_interim(self, head: ResponseHead) -> None:
         """HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)."""
         if self._request.minor == 1:
-            fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS)
+            fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS, 502)
             self._client.begin_answer(head.status)
             await self._client.deliver(render_response(head.status, head.reason, fields))
             self._client.end_interim()

@@ -22,8 +22,8 @@ LONGEST_BLOCK = 536
 
 _FIRST_WORD = b"PROXY "
 _PORT = r"(?:0|[1-9][0-9]{0,4})"
-_LINE = re.compile(rf"PROXY TCP([46]) ([0-9A-Fa-f.:]+) ([0-9A-Fa-f.:]+) ({_PORT}) ({_PORT})")
-_UNKNOWN = re.compile(r"PROXY UNKNOWN(?: .*)?")
+_LINE = re.compile(rf"PROXY TCP([46]) ([0-9A-Fa-f.:]++) ([0-9A-Fa-f.:]++) ({_PORT}) ({_PORT})")
+_UNKNOWN = re.compile(r"PROXY UNKNOWN(?: .*+)?+")
 
 _LOCAL, _PROXY = 0x20, 0x21
 _ADDRESSES = {0x11: 4, 0x21: 16}

@@ -11,7 +11,7 @@ from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
 from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
-from meshd.http1.keep import end_to_end, keeps_alive
+from meshd.http1.keep import end_to_end, keeps_alive, options
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
 from meshd.proxy.exits import NO_WISHES, Wishes
 from meshd.proxy.pool import plain
@@ -23,10 +23,14 @@ INTERNAL_HOST = "meshd.internal"
 SHORT = 256
 """Bytes of all wishes of a request that are understood once for many: 1 MB of them at most."""
 
+MOST_NAMES = 100
+"""Exits that X-ProxyMesh-Not-IP may name, over all its lines: to read that many addresses takes half a millisecond."""
+
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
+_NOTHING = (NO_WISHES, 0)
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 _OURS = (b"proxy-", b"x-proxymesh-")
 _REGENERATED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
@@ -36,34 +40,57 @@ class Said:
     """What a client's fields say, whatever the request line above them.
 
     Clients say the same again and again on one connection, so it is worked out once and kept for as long as they do.
+    At once only what decides who is asking and how he is told no: the rest is read when somebody is known.
     """
 
     __slots__ = (
+        "_asked",
+        "_minor",
         "_origin_fields",
+        "_websocket",
         "authorization",
         "block",
         "fields",
         "keep",
         "proxy_authorization",
-        "timeout",
-        "websocket",
-        "wishes",
     )
 
     def __init__(self, minor: int, fields: Fields, block: bytes) -> None:
-        """block: the field lines with the blank line, as they came."""
+        """block: the field lines with the blank line, as they came.  BadMessage where two fields could say who asks."""
         self.block = block
         self.fields = fields
         self.keep = keeps_alive(minor, fields)
-        self.proxy_authorization = fields.get(b"proxy-authorization")
-        self.authorization = fields.get(b"authorization")
-        self.wishes = NO_WISHES
-        self.timeout = 0
-        if any(name.startswith(b"x-proxymesh-") for name in fields.names):
-            self.wishes = _wishes(fields)
-            self.timeout = _seconds(fields.get(b"x-proxymesh-timeout"))
-        self.websocket = minor == 1 and _wants_websocket(fields)
+        self.proxy_authorization = _one(fields, b"proxy-authorization", "Proxy-Authorization")
+        self.authorization = fields.get(b"authorization") if self.proxy_authorization is not None else _origins(fields)
+        self._minor = minor
+        self._asked: tuple[Wishes, int] | None = None
+        self._websocket: bool | None = None
         self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is asked for of the exit.  BadMessage where a field of ours is there twice, or names too many."""
+        return (self._asked or self._ask())[0]
+
+    @property
+    def timeout(self) -> int:
+        """Seconds that the client wants to wait for connecting and for the first byte; 0 for no wish.  BadMessage."""
+        return (self._asked or self._ask())[1]
+
+    def _ask(self) -> tuple[Wishes, int]:
+        fields = self.fields
+        if any(name.startswith(b"x-proxymesh-") for name in fields.names):
+            self._asked = _wishes(fields), _seconds(_one(fields, b"x-proxymesh-timeout", "X-ProxyMesh-Timeout"))
+        else:
+            self._asked = _NOTHING
+        return self._asked
+
+    @property
+    def websocket(self) -> bool:
+        """Whether they ask for an upgrade to WebSocket."""
+        if self._websocket is None:
+            self._websocket = self._minor == 1 and _wants_websocket(self.fields)
+        return self._websocket
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """The fields that the origin gets besides those that are written anew; not to be changed.
@@ -81,7 +108,7 @@ class Said:
 class ProxyRequest:
     """One request as the proxy understands it."""
 
-    __slots__ = ("framing", "has_body", "keep", "method", "minor", "said", "size", "target", "timeout", "wishes")
+    __slots__ = ("_wishes", "framing", "has_body", "keep", "method", "minor", "said", "size", "target")
 
     def __init__(
         self,
@@ -103,9 +130,7 @@ class ProxyRequest:
         self.said = said
         self.keep = said.keep
         """Whether the client's connection will go on."""
-        self.wishes = said.wishes
-        self.timeout = said.timeout
-        """Seconds that the client wants to wait for connecting and for the first byte; 0 for no wish."""
+        self._wishes: Wishes | None = None
 
     @classmethod
     def from_head(cls, head: RequestHead, buffer: bytes) -> ProxyRequest:
@@ -135,6 +160,20 @@ class ProxyRequest:
         return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=self.said)
 
     @property
+    def wishes(self) -> Wishes:
+        """What its fields ask for of the exit, or what they and the credential do, once that was set."""
+        return self.said.wishes if self._wishes is None else self._wishes
+
+    @wishes.setter
+    def wishes(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+
+    @property
+    def timeout(self) -> int:
+        """As its fields say."""
+        return self.said.timeout
+
+    @property
     def is_tunnel(self) -> bool:
         return type(self.target) is AuthorityForm
 
@@ -155,26 +194,43 @@ class ProxyRequest:
         return not self.has_body and self.method in _IDEMPOTENT
 
 
+def _one(fields: Fields, name: bytes, shown: str) -> bytes | None:
+    """The value of a field that can mean one thing only: of two, another reader might take the other."""
+    values = fields.all(name)
+    if len(values) > 1:
+        raise BadMessage(400, f"two {shown} fields")
+    return values[0] if values else None
+
+
+def _origins(fields: Fields) -> bytes | None:
+    """The value of Authorization, where no other field says who asks.  The origin may have two, but none of ours."""
+    values = fields.all(b"authorization")
+    if len(values) > 1 and any(map(own_token, values)):
+        raise BadMessage(400, "two Authorization fields, one of them with a token of this proxy")
+    return values[0] if values else None
+
+
 def _wishes(fields: Fields) -> Wishes:
-    get = fields.get
     said = (
-        get(b"x-proxymesh-ip"),
-        get(b"x-proxymesh-prefer-ip"),
-        get(b"x-proxymesh-not-ip"),
-        get(b"x-proxymesh-country"),
-        get(b"x-proxymesh-session"),
+        _one(fields, b"x-proxymesh-ip", "X-ProxyMesh-IP"),
+        _one(fields, b"x-proxymesh-prefer-ip", "X-ProxyMesh-Prefer-IP"),
+        b",".join(fields.all(b"x-proxymesh-not-ip")),
+        _one(fields, b"x-proxymesh-country", "X-ProxyMesh-Country"),
+        _one(fields, b"x-proxymesh-session", "X-ProxyMesh-Session"),
     )
     # A client says the same with each of its tunnels.  What is long is not kept: anybody could fill memory with it.
     return _known_wishes(*said) if sum(map(len, filter(None, said))) <= SHORT else _wishes_of(*said)
 
 
 def _wishes_of(
-    ip: bytes | None, prefer: bytes | None, avoid: bytes | None, country: bytes | None, session: bytes | None
+    ip: bytes | None, prefer: bytes | None, avoid: bytes, country: bytes | None, session: bytes | None
 ) -> Wishes:
+    if avoid.count(b",") >= MOST_NAMES:
+        raise BadMessage(400, f"more than {MOST_NAMES} exits in X-ProxyMesh-Not-IP")
     wishes = Wishes(
         ip=_exit_name(ip),
         prefer=_exit_name(prefer),
-        avoid=frozenset(plain(name) for name in map(_exit_name, (avoid or b"").split(b",")) if name),
+        avoid=frozenset(plain(name) for name in map(_exit_name, avoid.split(b",")) if name),
         country=_country(country),
         session=(session or b"").decode("latin-1"),
     )
@@ -204,5 +260,5 @@ def _seconds(value: bytes | None) -> int:
 
 
 def _wants_websocket(fields: Fields) -> bool:
-    upgrade = fields.get(b"upgrade")
-    return upgrade is not None and upgrade.lower() == b"websocket" and b"upgrade" in fields.tokens(b"connection")
+    upgrade = fields.all(b"upgrade")
+    return len(upgrade) == 1 and upgrade[0].lower() == b"websocket" and b"upgrade" in options(fields)

@@ -24,7 +24,7 @@ class ProxyResponse:
         self.status = head.status
         self.framing: BodyFraming = response_framing(method, head)
         self.reusable = (
-            keeps_alive(head.minor, head.fields)
+            keeps_alive(head.minor, head.fields, 502)
             and type(self.framing) is not UntilClose
             and not any(map(_signs_in_connection, head.fields.all(b"www-authenticate")))
         )
@@ -32,7 +32,7 @@ class ProxyResponse:
         self._head = head
         # A length where no body follows is one that some client would wait for (RFC 9110, 8.6).
         bodiless = head.status == 204 or head.status < 200
-        self._fields = end_to_end(head.fields, WITHOUT_LENGTH if bodiless else DROPPED, OURS)
+        self._fields = end_to_end(head.fields, WITHOUT_LENGTH if bodiless else DROPPED, OURS, 502)
         self._rendered: tuple[tuple[int, bool, str, str, str], bytes] | None = None
 
     def must_close(self, minor: int) -> bool:

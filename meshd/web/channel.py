@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from twisted.web.server import Request
 
+from meshd.http1.framing import LONGEST_LENGTH
 from meshd.http1.grammar import LONGEST_METHOD
 from meshd.web.deadline import Deadline
 from meshd.web.gate import Ticket
@@ -30,11 +31,23 @@ LINGER = 2.0
 GRACE = 5.0
 """Seconds for the last bytes to leave, then the connection is cut."""
 
-_ONCE = b"host authorization content-type content-length transfer-encoding origin sec-fetch-site"
-_SINGLE = frozenset(_ONCE.split())
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?\Z")
-_TARGET = re.compile(rb"[\x21-\x7e]+\Z")
-_ABSOLUTE = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
+# What is read before anybody has signed in is bounded by more than its bytes, wherever Twisted or the routing make much
+# of few.
+LONGEST_START = 4096
+"""Bytes of the request line: no query of ours comes near it.  Twisted looks at each byte by itself."""
+LONGEST_PATH = 256
+"""Bytes of a path as it came; ours have ninety at most.  Any other is searched for part by part."""
+MOST_LINES = 256
+"""In a chunked body, the chunks' own and those of the data: twenty fields of a form, each sent in three chunks."""
+
+_SINGLE = frozenset(
+    {b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"origin", b"sec-fetch-site"}
+)
+"""Fields that mean one thing or nothing: of two, the next reader might take the other."""
+_LENGTH = b"content-length:"
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5})?\Z")
+_TARGET = re.compile(rb"[\x21-\x7e]++\Z")
+_ABSOLUTE = re.compile(rb"https?://[^/?#]*+", re.IGNORECASE)
 
 
 class _Phase(Enum):
@@ -59,7 +72,7 @@ class ApiChannel(HTTPChannel):
         self.MAX_LENGTH = self.bounds.line_bytes
         self._deadline = Deadline(self.site.reactor)
         self._phase = _Phase.HEAD
-        self._received = self._head_bytes = self._head_lines = 0
+        self._received = self._head_bytes = self._head_lines = self._body_lines = 0
         self._moved = False
         self._peer: Any = None
         self._local: Any = None
@@ -131,8 +144,13 @@ class ApiChannel(HTTPChannel):
         self._head_lines += 1
         if self._head_bytes > self.bounds.head_bytes or self._head_lines > self.bounds.fields + 2:
             self.refuse(431, "too many header fields")
+        elif self._head_lines == 1 and len(line) > LONGEST_START:
+            self.refuse(414, "request line too long")
         elif line[:1] in (b" ", b"\t"):
             self.refuse(400, "folded header field")
+        elif line[: len(_LENGTH)].lower() == _LENGTH and len(digits := line[len(_LENGTH) :].strip()) > LONGEST_LENGTH:
+            # All would be read as one number, or fail at it.
+            self.refuse_body() if digits.isdigit() else self.refuse(400, "malformed Content-Length")
         else:
             super().lineReceived(line)
 
@@ -143,8 +161,14 @@ class ApiChannel(HTTPChannel):
             self.refuse(414, "request line too long")
 
     def rawDataReceived(self, data: bytes) -> None:
-        if self._phase is not _Phase.CLOSING:
-            super().rawDataReceived(data)
+        if self._phase is _Phase.CLOSING:
+            return
+        if self._phase is _Phase.BODY and self.length is None:
+            self._body_lines += data.count(b"\n")
+            if self._body_lines > MOST_LINES:
+                self.refuse(400, f"a chunked body of more than {MOST_LINES} lines")
+                return
+        super().rawDataReceived(data)
 
     def allHeadersReceived(self) -> None:
         problem = self._problem()
@@ -158,7 +182,7 @@ class ApiChannel(HTTPChannel):
     def allContentReceived(self) -> None:
         if self._phase is not _Phase.CLOSING:
             self._enter(_Phase.WORK)
-            self._head_bytes = self._head_lines = 0
+            self._head_bytes = self._head_lines = self._body_lines = 0
             super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
@@ -230,7 +254,10 @@ class ApiChannel(HTTPChannel):
         target = _ABSOLUTE.sub(b"", self._path, count=1) if _ABSOLUTE.match(self._path) else self._path
         if not target.startswith(b"/") or not _TARGET.match(target):
             return 400, "malformed request target; this is an API, and no proxy"
-        path = unquote_to_bytes(target.partition(b"?")[0])
+        raw = target.partition(b"?")[0]
+        if len(raw) > LONGEST_PATH:
+            return 414, f"a path of more than {LONGEST_PATH} bytes"
+        path = unquote_to_bytes(raw)
         if b"\0" in path or b"#" in target or not _is_utf8(path):
             return 400, "malformed request target"
         self._path = target

@@ -26,9 +26,9 @@ from meshd.web.site import ApiSite
 
 _HANDSHAKE = b"\x16"  # RFC 8446, 5.1: the content type that a TLS conversation begins with
 _LETTERS = re.compile(rb"[A-Z\r]")
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
-_PATH = re.compile(rb"/[\x21-\x7e]*\Z")
-_ABSOLUTE = re.compile(rb"http://[^/?#]*", re.IGNORECASE)
+_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,253}+|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_PATH = re.compile(rb"/[\x21-\x7e]*+\Z")
+_ABSOLUTE = re.compile(rb"http://[^/?#]*+", re.IGNORECASE)
 
 
 class _AnyTransport(TLSMemoryBIOProtocol):

@@ -45,6 +45,17 @@ class LimitedRequest(Request):
         self.started = self.channel.now()
         self.peer = self.channel.peer()
 
+    def parseCookies(self) -> None:
+        """No cookie means anything here."""
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The whole request is here.  Its query is for a route to read; Twisted would, before anybody signed in."""
+        self.content.seek(0)
+        self.args = {}
+        self.method, self.uri, self.clientproto = command, path, version
+        self.path = path.partition(b"?")[0]
+        self.process()
+
     def handleContentChunk(self, data: bytes) -> None:
         if self.content.tell() + len(data) > self.channel.bounds.body_bytes:
             self.channel.refuse_body()

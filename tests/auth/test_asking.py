@@ -149,13 +149,40 @@ class PasswordTests(Installation):
     def test_every_no_costs_the_same(self) -> None:
         """An unknown name, a wrong password, none at all: as many slow hashes, and as many questions to the store."""
         self.world.account("dave")
-        for form, hashes in {"{}:wrong": 1, "{}:key:wrong": 2, "{}:a:b:wrong": 2}.items():
+        for form, hashes in {"{}:wrong": 1, "{}:key:wrong2": 2, "{}:a:b:wrong": 2}.items():
             for name in ("alice", "nobody", "dave", "(not a name)"):
                 self.world.hasher.runs.clear()
                 self.world.store.asked.clear()
                 self.assertEqual(self.world.reason(basic(form.format(name))), "auth-invalid")
                 self.assertEqual(len(self.world.hasher.runs), hashes, (form, name))
                 self.assertEqual(self.world.store.asked, ["by_name", "failed"], (form, name))
+
+    def test_what_was_found_wrong_is_not_hashed_again(self) -> None:
+        """For as long as failures count, whoever changes meanwhile; of nobody's name as of an account's."""
+        for number, name in enumerate(("alice", "nobody", "(not a name)")):
+            peer = f"192.0.2.{number}"
+            self.world.reason(basic(f"{name}:wrong"), peer=peer)
+            self.world.reason(basic(f"{name}:key:also wrong"), peer=peer)
+            self.world.hasher.runs.clear()
+            for _ in range(20):
+                self.world.clock.advance(14)
+                self.world.changed(self.bob)
+                for form in ("{}:wrong", "{}-session-1:wrong", "{}:key:also wrong", "{}:also wrong"):
+                    self.assertEqual(self.world.reason(basic(form.format(name)), peer=peer), "auth-invalid")
+            self.assertEqual(self.world.hasher.runs, [], name)
+            self.world.clock.advance(600)
+            self.world.reason(basic(f"{name}:wrong"), peer=peer)
+            self.assertEqual(self.world.hasher.runs, ["wrong"], name)
+
+    def test_what_was_wrong_may_become_right(self) -> None:
+        """As soon as the account has another password, or comes to be."""
+        for userinfo in ("alice:new", "carol:new"):
+            self.assertEqual(self.world.reason(basic(userinfo)), "auth-invalid")
+        self.world.edit(self.alice, password_hash="hash:new")
+        self.world.changed(self.alice)
+        self.world.changed(self.world.account("carol", "new"))
+        for userinfo in ("alice:new", "carol:new"):
+            self.assertEqual(self.world.reason(basic(userinfo)).lower(), userinfo[:5])
 
 
 class TokenTests(Installation):

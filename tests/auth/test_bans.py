@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.bans import BanTable, Failure, name_of_token, name_of_user
 from meshd.auth.recent import Recent
+from meshd.auth.verified import PER_ADDRESS, Verified
 from meshd.model import Ban
 
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -112,16 +113,40 @@ class TableTests(SynchronousTestCase):
         self.table.add(Ban(HERE, "alice", 1050))
         self.assertEqual(self.table.left(HERE, "alice", 1000), 100)
 
-    def test_the_same_credential_counts_once_in_ten_seconds(self) -> None:
-        """Ten seconds from the one that counted, not from the last: who goes on trying is counted again."""
-        counts = [self.table.counts(b"key", HERE, at) for at in (0.0, 5.0, 9.9, 10.0, 15.0, 20.0)]
+    def test_the_same_credential_counts_once_in_the_window(self) -> None:
+        """From the one that counted, not from the last: who goes on trying is counted again, once a window."""
+        counts = [self.table.counts(b"guess", HERE, second, 600) for second in (0.0, 5.0, 599.9, 600.0, 900.0, 1200.0)]
         self.assertEqual(counts, [True, False, False, True, False, True])
 
     def test_each_address_and_credential_counts(self) -> None:
         """Once means once from one address, and of one credential."""
-        self.assertTrue(self.table.counts(b"key", HERE, 0))
-        self.assertTrue(self.table.counts(b"key", THERE, 0))
-        self.assertTrue(self.table.counts(b"other", HERE, 0))
+        self.assertTrue(self.table.counts(b"guess", HERE, 0, 600))
+        self.assertTrue(self.table.counts(b"guess", THERE, 0, 600))
+        self.assertTrue(self.table.counts(b"other", HERE, 0, 600))
+
+    def test_the_ban_of_an_address_spares_whom_it_is_told_to(self) -> None:
+        """Not from a ban of its own name, not at another address, and no longer than that ban lasts."""
+        self.table.spare(HERE, ["early"])
+        self.table.replace([Ban(HERE, "*", 1100), Ban(HERE, "bob", 1050), Ban(THERE, "*", 1100)])
+        self.table.spare(HERE, ["alice", "bob"])
+        left = {name: self.table.left(HERE, name, 1000) for name in ("alice", "bob", "carol", "early")}
+        self.assertEqual(left, {"alice": 0, "bob": 50, "carol": 100, "early": 100})
+        self.assertEqual(self.table.left(THERE, "alice", 1000), 100)
+        self.table.replace([Ban(HERE, "*", 1100)])
+        self.assertEqual(self.table.left(HERE, "alice", 1000), 0)
+        self.table.replace([])
+        self.table.replace([Ban(HERE, "*", 1300)])
+        self.assertEqual(self.table.left(HERE, "alice", 1000), 300)
+
+    def test_who_is_spared_is_told_to_the_store_once(self) -> None:
+        """What the store says itself is not told to it, and what it says of an address that is not banned is old."""
+        self.table.replace([Ban(HERE, "*", 1100)], [Ban(HERE, "alice", 1100), Ban(THERE, "alice", 900)])
+        self.table.spare(HERE, ["alice", "bob"])
+        told = [Ban(HERE, "bob", 1100)]
+        self.assertEqual(self.table.unpublished(), told)
+        self.table.published([*told, Ban(THERE, "alice", 900)])
+        self.assertEqual(self.table.unpublished(), [])
+        self.assertFalse(self.table.spares(THERE, "alice"))
 
     def test_unsaved_failures_are_bounded_and_leave_in_order(self) -> None:
         """The oldest are lost first, and what was told is told no more."""
@@ -137,6 +162,40 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(following.name, "name101")
 
 
+class VerifiedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.bound = 2 * PER_ADDRESS
+        self.verified = Verified(lambda: self.bound)
+
+    def test_span(self) -> None:
+        """Who was right there within the span, counted from the last time."""
+        self.verified.note(HERE, "alice", 0)
+        self.verified.note(HERE, "bob", 0)
+        self.verified.note(HERE, "bob", 50)
+        self.verified.note(THERE, "carol", 50)
+        self.assertEqual(self.verified.names(HERE, 99, 100), {"alice", "bob"})
+        self.assertEqual(self.verified.names(HERE, 100, 100), {"bob"})
+        self.assertEqual(self.verified.names("192.0.2.99", 100, 100), set())
+
+    def test_bounds(self) -> None:
+        """Of an address the name that was right longest ago goes first, of all the address."""
+        for number in range(PER_ADDRESS + 2):
+            self.verified.note(HERE, f"name{number}", 0)
+            self.verified.note(HERE, "name0", 0)
+        names = self.verified.names(HERE, 0, 1)
+        self.assertEqual((len(names), len(self.verified)), (PER_ADDRESS, PER_ADDRESS))
+        self.assertTrue({"name0", f"name{PER_ADDRESS + 1}"} <= names)
+        self.assertFalse({"name1", "name2"} & names)
+        for number in range(PER_ADDRESS):
+            self.verified.note(f"10.0.0.{number}", "alice", 0)
+        self.verified.note(HERE, "name5", 0)
+        self.assertEqual(len(self.verified), self.bound)
+        self.verified.note("198.51.100.1", "alice", 0)
+        self.assertEqual(len(self.verified), self.bound)
+        self.assertEqual(self.verified.names("10.0.0.0", 0, 1), set())
+        self.assertEqual(len(self.verified.names(HERE, 0, 1)), PER_ADDRESS)
+
+
 class RecentTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.recent: Recent[str] = Recent(2, 10)
@@ -146,17 +205,17 @@ class RecentTests(SynchronousTestCase):
         self.recent.add("a", 100)
         self.assertTrue(self.recent.fresh("a", 109.9))
         self.assertFalse(self.recent.fresh("a", 110))
-        self.assertTrue(self.recent.stale("a", 110, 300))
-        self.assertFalse(self.recent.stale("a", 400, 300))
+        self.assertTrue(self.recent.within("a", 110, 300))
+        self.assertFalse(self.recent.within("a", 400, 300))
         self.assertFalse(self.recent.fresh("b", 100))
-        self.assertFalse(self.recent.stale("b", 100, 300))
+        self.assertFalse(self.recent.within("b", 100, 300))
 
     def test_doubt(self) -> None:
         """Doubt ends freshness, not staleness; to be added again is to be fresh again."""
         self.recent.add("a", 100)
         self.recent.doubt()
         self.assertFalse(self.recent.fresh("a", 101))
-        self.assertTrue(self.recent.stale("a", 101, 300))
+        self.assertTrue(self.recent.within("a", 101, 300))
         self.recent.add("a", 102)
         self.assertTrue(self.recent.fresh("a", 103))
 

@@ -31,6 +31,16 @@ FIELDS = {
     "another scheme": (b'Digest username="alice"', Malformed()),
     "a token": (bearer(TOKEN), BearerCredentials(TOKEN)),
     "a token of somebody else's form": (b"bearer abc.def-_~+/==", BearerCredentials("abc.def-_~+/==")),
+    "the longest user-id and rest": (basic("a" * 255 + ":" + "b" * 1024), BasicCredentials("a" * 255, "b" * 1024)),
+    "the same in four bytes each": (
+        basic("\U00020000" * 255 + ":" + "\U00020000" * 1024),
+        BasicCredentials("\U00020000" * 255, "\U00020000" * 1024),
+    ),
+    "a user-id of 256": (basic("a" * 256 + ":b"), Malformed()),
+    "a rest of 1025": (basic("a:" + "b" * 1025), Malformed()),
+    "a rest of colons": (basic("a:" + ":" * 5_000), Malformed()),
+    "the longest bearer token": (bearer("a" * 256), BearerCredentials("a" * 256)),
+    "a longer one": (bearer("a" * 257), Malformed()),
     "a token with a space in it": (b"Bearer a b", Malformed()),
     "a token beyond ASCII": (b"Bearer \xe4", Malformed()),
     "no token": (b"Bearer ", Malformed()),
@@ -41,6 +51,7 @@ READINGS = {
     "the whole rest comes first, then a sticky key": ("k:p", (Reading("", "k:p"), Reading("k", "p"))),
     "the key ends at its first colon": ("k:p:q", (Reading("", "k:p:q"), Reading("k", "p:q"))),
     "an empty key": (":p", (Reading("", ":p"), Reading("", "p"))),
+    "never more than two": (":" * 1024, (Reading("", ":" * 1024), Reading("", ":" * 1023))),
 }
 
 CARRIED = {

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from threading import Event
 
+from argon2 import PasswordHasher as Argon2
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import TestCase
 
 from meshd.auth import passwords
-from meshd.auth.passwords import Busy, PasswordHasher, hash_now
+from meshd.auth.passwords import Busy, Compared, PasswordHasher, hash_now
 
 
 class PasswordHasherTests(TestCase):
@@ -31,33 +32,57 @@ class PasswordHasherTests(TestCase):
         """The password is right, another is not, and the encoded form is argon2id with the costs chosen."""
         encoded = await self.hasher.hash("pässword")
         self.assertTrue(encoded.startswith("$argon2id$v=19$m=19456,t=2,p=1$"))
-        self.assertTrue(await self.hasher.verify(encoded, "pässword"))
-        self.assertFalse(await self.hasher.verify(encoded, "Pässword"))
+        self.assertEqual(await self.hasher.verify(encoded, "pässword"), Compared(True, b""))
+        self.assertFalse((await self.hasher.verify(encoded, "Pässword")).right)
 
     async def test_spellings_of_one_letter(self) -> None:
         """A composed and a decomposed accent are one password."""
-        self.assertTrue(await self.hasher.verify(hash_now("p\u00e4"), "pa\u0308"))
+        self.assertTrue((await self.hasher.verify(hash_now("p\u00e4"), "pa\u0308")).right)
 
     async def test_nobody(self) -> None:
         """Where there is no hash, a password is hashed all the same, with the same costs, and is wrong."""
         hashed = []
-        argon2 = passwords._ARGON2
-        self.patch(passwords, "_ARGON2", self)
-        self.verify_with = lambda encoded, password: hashed.append(encoded) or argon2.verify(encoded, password)
-        self.assertFalse(await self.hasher.verify("", ""))
-        self.assertEqual([encoded[:31] for encoded in hashed], ["$argon2id$v=19$m=19456,t=2,p=1$"])
+        argon2 = passwords.hash_secret_raw
+        self.patch(
+            passwords, "hash_secret_raw", lambda *what, **costs: hashed.append(dict(costs)) or argon2(*what, **costs)
+        )
+        self.assertFalse((await self.hasher.verify("", "")).right)
+        self.assertFalse((await self.hasher.verify(hash_now("a"), "b")).right)
+        self.assertEqual(*hashed)
+        self.assertEqual((hashed[0]["time_cost"], hashed[0]["memory_cost"]), (2, 19 * 1024))
 
-    def verify(self, encoded: str, password: bytes) -> bool:
-        return bool(self.verify_with(encoded, password))
+    async def test_the_trace_of_a_wrong_one(self) -> None:
+        """The same for the same password and hash, whoever computes it; another for another of either."""
+        encoded, again = hash_now("a"), hash_now("a")
+        other = PasswordHasher(reactor)
+        traces = [
+            (await hasher.verify(*words)).trace
+            for hasher, *words in (
+                (self.hasher, encoded, "wrong"),
+                (other, encoded, "wrong"),
+                (self.hasher, encoded, "wrong too"),
+                (self.hasher, again, "wrong"),
+            )
+        ]
+        await other.stop()
+        self.assertEqual(len(set(traces)), 3)
+        self.assertEqual((traces[0], len(traces[0])), (traces[1], 8))
+
+    async def test_other_costs(self) -> None:
+        """An encoded hash is compared with the costs that it has been made with."""
+        encoded = Argon2(time_cost=1, memory_cost=64, parallelism=2, hash_len=20, salt_len=9).hash("brought along")
+        self.assertTrue((await self.hasher.verify(encoded, "brought along")).right)
+        self.assertFalse((await self.hasher.verify(encoded, "brought alone")).right)
 
     async def test_what_is_no_hash(self) -> None:
         """An encoded form that cannot be read is nobody's password, not an error."""
-        for encoded in ("plain", "$argon2id$broken", "pbkdf2_sha256$1$a$b"):
-            self.assertFalse(await self.hasher.verify(encoded, "plain"))
+        broken = hash_now("plain").replace("m=19456", "m=1")
+        for encoded in ("plain", "$argon2id$broken", "pbkdf2_sha256$1$a$b", broken, broken[:-40]):
+            self.assertEqual(await self.hasher.verify(encoded, "plain"), Compared(False, b""))
 
     async def test_any_text_can_be_hashed(self) -> None:
         """Not even a lone surrogate is an error."""
-        self.assertFalse(await self.hasher.verify(hash_now("a"), "\ud800"))
+        self.assertFalse((await self.hasher.verify(hash_now("a"), "\ud800")).right)
 
     async def test_the_queue_is_bounded(self) -> None:
         """One at work, one waiting; the third is refused at once, and there is room again when they are done."""

@@ -17,6 +17,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.claims import stand
+from meshd.auth.passwords import Compared
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal, Token
@@ -104,13 +105,14 @@ class CountingHasher:
     async def hash(self, password: str) -> str:
         return f"hash:{password}"
 
-    async def verify(self, encoded: str, password: str) -> bool:
+    async def verify(self, encoded: str, password: str) -> Compared:
         self.runs.append(password)
         if self.fails is not None:
             raise self.fails
         if self.gate is not None:
             await later(self.gate)
-        return encoded == f"hash:{password}"
+        right = encoded == f"hash:{password}"
+        return Compared(right, b"" if right else f"{encoded} {password}".encode())
 
     async def stop(self) -> None:
         return

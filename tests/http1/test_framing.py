@@ -54,6 +54,7 @@ AMBIGUOUS: dict[str, tuple[Pairs, int, str]] = {
     "a length of 19 digits": ([(CL, b"1" * 19)], 400, "a malformed Content-Length"),
     "two codings": ([(TE, b"chunked"), (TE, b"chunked")], 400, "two Transfer-Encoding fields"),
     "chunked hidden in a second line": ([(TE, b"identity"), (TE, b"chunked")], 400, "two Transfer-Encoding fields"),
+    "eleven codings": ([(TE, b"a," * 10 + b"chunked")], 400, "more than 10 codings in Transfer-Encoding"),
     "chunked twice": ([(TE, b"chunked, chunked")], 400, "chunked more than once in Transfer-Encoding"),
     "identity": ([(TE, b"identity")], 400, "a Transfer-Encoding that does not end in chunked"),
     "gzip alone": ([(TE, b"gzip")], 400, "a Transfer-Encoding that does not end in chunked"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.keep import end_to_end, keeps_alive
 
@@ -29,6 +30,26 @@ class KeepsAliveTests(SynchronousTestCase):
         ]
         for pairs, new, old in cases:
             self.assertEqual((keeps_alive(1, Fields(pairs)), keeps_alive(0, Fields(pairs))), (new, old), pairs)
+
+
+class OptionsTests(SynchronousTestCase):
+    def test_their_number_is_bounded(self) -> None:
+        """A hundred, over all lines, blank ones too; one more is refused with the status that was asked for."""
+        for lines in ([b"a," * 99], [b"a," * 49] * 2, [b" "] * 100, [b"," * 99]):
+            fields = [(b"Connection", line) for line in lines]
+            self.assertTrue(keeps_alive(1, Fields(fields)))
+            self.assertEqual(end_to_end(Fields(fields), frozenset()), [])
+            for bad, asked in (
+                (400, lambda fields: keeps_alive(1, fields)),
+                (502, lambda fields: keeps_alive(1, fields, 502)),
+                (400, lambda fields: end_to_end(fields, frozenset())),
+                (502, lambda fields: end_to_end(fields, frozenset(), (), 502)),
+            ):
+                with self.assertRaises(BadMessage) as refused:
+                    asked(Fields([*fields, (b"connection", b"b")]))
+                self.assertEqual(
+                    (refused.exception.status, refused.exception.rule), (bad, "more than 100 options in Connection")
+                )
 
 
 class EndToEndTests(SynchronousTestCase):

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
+from meshd.proxy import request as requests
 from meshd.proxy.exits import NO_WISHES, Wishes
 from meshd.proxy.request import ProxyRequest
 
@@ -72,12 +73,76 @@ class WishesTest(SynchronousTestCase):
         self.assertEqual(request(head).wishes, Wishes(country="DE"))
 
     def test_long_wishes_are_not_kept(self) -> None:
-        """They are read before anybody has signed in."""
-        names = b",".join(b"e%d" % number for number in range(2_000))
+        """They are read anew for each head that has them."""
+        names = b",".join(b"e%d" % number for number in range(100))
         head = GET + b"X-ProxyMesh-Not-IP: " + names + b"\r\n\r\n"
         read = request(head).wishes
-        self.assertEqual(len(read.avoid), 2_000)
+        self.assertEqual(len(read.avoid), 100)
         self.assertIsNot(request(head).wishes, read)
+
+    def test_nothing_is_understood_before_it_is_asked_for(self) -> None:
+        """A head is read before anybody is known; what it wishes for costs nothing until then, however wrong it is."""
+        calls: list[object] = []
+        self.patch(requests, "plain", calls.append)
+        self.patch(requests, "_known_wishes", lambda *said: calls.append(said))
+        for fields in (b"X-ProxyMesh-Not-IP: 192.0.2.1,\r\n", b"X-ProxyMesh-Not-IP: " + b"a," * 8_000 + b"\r\n"):
+            read = request(GET + fields + b"\r\n")
+            self.assertEqual((read.said.proxy_authorization, read.keep, calls), (None, True, []))
+
+    def test_too_many(self) -> None:
+        """A hundred names, over all lines, blank ones too; one more is refused, and says what the bound is."""
+        for lines in ((b"a," * 99 + b"b",), (b"," * 99,), (b"a," * 49, b"b," * 49), (b"a",) * 100):
+            fields = b"".join(b"X-ProxyMesh-Not-IP: " + line + b"\r\n" for line in lines)
+            self.assertLessEqual(len(request(GET + fields + b"\r\n").wishes.avoid), 2)
+            self.refused(fields + b"X-ProxyMesh-Not-IP: c\r\n", "more than 100 exits in X-ProxyMesh-Not-IP")
+
+    def test_lists_are_one_list(self) -> None:
+        """Two lines of names say as much as one."""
+        fields = b"X-ProxyMesh-Not-IP: a\r\nX-Proxymesh-Not-Ip: b, c\r\n"
+        self.assertEqual(request(GET + fields + b"\r\n").wishes.avoid, frozenset("abc"))
+
+    def test_a_wish_is_said_once(self) -> None:
+        """Of two, the first would win here and perhaps the last one elsewhere."""
+        for name in ("IP", "Prefer-IP", "Country", "Session", "Timeout"):
+            field = f"X-ProxyMesh-{name}: 1\r\n".encode()
+            for second in (field, field.lower(), field.replace(b"1", b"")):
+                self.refused(field + second, f"two X-ProxyMesh-{name} fields")
+
+    def refused(self, fields: bytes, rule: str) -> None:
+        """By whichever is asked for first."""
+        for asked in ("wishes", "timeout"):
+            with self.assertRaises(BadMessage) as refused:
+                getattr(request(GET + fields + b"\r\n"), asked)
+            self.assertEqual((refused.exception.status, refused.exception.rule), (400, rule))
+
+
+class CredentialsTest(SynchronousTestCase):
+    OURS = b"Authorization: Bearer pm_" + b"a" * 49 + b"\r\n"
+    ORIGINS = b"Authorization: Basic eA==\r\n"
+
+    def test_one_says_who(self) -> None:
+        """Of two `Proxy-Authorization` fields, or two `Authorization` ones with a token of ours, none is taken."""
+        proxy = b"Proxy-Authorization: Basic eA==\r\n"
+        two = "two Authorization fields, one of them with a token of this proxy"
+        for fields, rule in (
+            (proxy * 2, "two Proxy-Authorization fields"),
+            (proxy + b"PROXY-AUTHORIZATION:\r\n", "two Proxy-Authorization fields"),
+            (self.OURS * 2, two),
+            (self.ORIGINS + self.OURS, two),
+            (self.OURS + self.ORIGINS, two),
+        ):
+            with self.assertRaises(BadMessage) as refused:
+                request(GET + fields + b"\r\n")
+            self.assertEqual((refused.exception.status, refused.exception.rule), (400, rule), fields)
+
+    def test_the_origins_are_its_own(self) -> None:
+        """What is not for us may be there twice, and beside a credential of ours nothing else says who."""
+        read = request(GET + self.ORIGINS * 2 + b"\r\n").said
+        self.assertEqual(len(read.origin_fields("")), 2)
+        self.assertEqual((read.proxy_authorization, read.authorization), (None, b"Basic eA=="))
+        both = request(GET + b"Proxy-Authorization: Basic eQ==\r\n" + self.OURS + self.ORIGINS + b"\r\n").said
+        self.assertEqual(both.proxy_authorization, b"Basic eQ==")
+        self.assertEqual(both.origin_fields("proxy-authorization"), [])
 
 
 class OriginFieldsTest(SynchronousTestCase):
@@ -115,6 +180,7 @@ class WebSocketTest(SynchronousTestCase):
             "not named by Connection": GET + b"Upgrade: websocket\r\n",
             "another protocol": GET + b"Connection: upgrade\r\nUpgrade: h2c\r\n",
             "one of several": GET + b"Connection: upgrade\r\nUpgrade: websocket, h2c\r\n",
+            "one of two": GET + b"Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n",
             "another method": GET.replace(b"GET", b"POST") + self.UPGRADE,
             "HTTP/1.0": GET.replace(b"1.1", b"1.0") + self.UPGRADE,
             "with a body": GET + self.UPGRADE + b"Content-Length: 5\r\n",

@@ -19,9 +19,11 @@ from tests.store.contract import (
 class BanContract(StoreContract):
     """Wrong credentials."""
 
-    async def failed(self, username: str, now: int = NOW, address: str = "192.0.2.1", **bounds: int) -> Ban | None:
+    async def failed(
+        self, username: str, now: int = NOW, address: str = "192.0.2.1", trace: str = "", **bounds: int
+    ) -> Ban | None:
         bounds = {"limit": 4, "window": 600, "seconds": 10_800, "names_limit": 20} | bounds
-        return await self.store.run(bans.failed, address, username, now, **bounds)
+        return await self.store.run(bans.failed, address, username, now, trace, **bounds)
 
     async def test_fourth(self) -> None:
         """The fourth failure of a name from an address within the window bans just that name from there."""
@@ -38,6 +40,57 @@ class BanContract(StoreContract):
         """Failures that lie longer back than the window do not count."""
         outcomes = [await self.failed("bob", NOW + 201 * n) for n in range(8)]
         self.assertEqual(outcomes, [None] * 8)
+
+    async def test_the_same_one(self) -> None:
+        """What is told apart counts once in the window, of one name from one address; what is not, each time."""
+        for seconds in range(0, 599, 50):
+            self.assertIsNone(await self.failed("bob", NOW + seconds, trace="a", limit=2))
+        self.assertIsNone(await self.failed("eve", NOW, trace="a", limit=2))
+        self.assertIsNone(await self.failed("bob", NOW, "192.0.2.2", trace="a", limit=2))
+        self.assertIsNone(await self.failed("bob", NOW + 600, trace="a", limit=2))
+        self.assertEqual((await self.failed("bob", NOW + 600, trace="b", limit=2)).username, "bob")
+        self.assertIsNone(await self.failed("dan", NOW + 600, limit=2))
+        self.assertEqual((await self.failed("dan", NOW + 600, limit=2)).username, "dan")
+
+    async def test_the_same_one_at_once(self) -> None:
+        """On several nodes: it counts once all the same."""
+        other = await self.open()
+        bounds = {"limit": 2, "window": 600, "seconds": 60, "names_limit": 50}
+        outcomes = await gatherResults(
+            [start(store.run(bans.failed, "192.0.2.1", "bob", NOW, "a", **bounds)) for store in (self.store, other) * 5]
+        )
+        self.assertEqual(outcomes, [None] * 10)
+
+    async def test_spared(self) -> None:
+        """The ban of a whole address does not concern these names, from there, until then; their own ban does."""
+        whole = Ban("192.0.2.1", "*", NOW + 60)
+        await self.store.run(bans.add, whole)
+        self.assertEqual(await self.store.run(bans.in_force, NOW, 9), ([whole], []))
+        for until in (NOW + 60, NOW + 30):
+            await self.store.run(bans.spare, [Ban("192.0.2.1", "Bob", until), Ban("192.0.2.2", "eve", NOW + 10)])
+        spared = [Ban("192.0.2.1", "bob", NOW + 60), Ban("192.0.2.2", "eve", NOW + 10)]
+        self.assertEqual(await self.store.run(bans.in_force, NOW, 9), ([whole], spared))
+        self.assertEqual(await self.store.run(bans.in_force, NOW, 1), ([whole], spared[:1]))
+        for name, expected in (("bob", None), ("BOB", None), ("eve", whole), ("*", whole)):
+            self.assertEqual(await self.store.run(bans.find, "192.0.2.1", name, NOW), expected, name)
+        self.assertIsNone(await self.store.run(bans.find, "192.0.2.1", "eve", NOW, spared=True))
+        own = Ban("192.0.2.1", "bob", NOW + 5)
+        await self.store.run(bans.add, own)
+        self.assertEqual(await self.store.run(bans.find, "192.0.2.1", "bob", NOW), own)
+
+    async def test_spared_no_more(self) -> None:
+        """When the ban is lifted, the name gone, or the time over."""
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+            await self.store.run(bans.add, Ban(address, "*", NOW + 60))
+            await self.store.run(bans.spare, [Ban(address, name, NOW + 60) for name in ("bob", "eve")])
+        await self.store.run(bans.lift, "192.0.2.1", "*")
+        await self.store.run(bans.lift, "192.0.2.2", "")
+        await self.store.run(bans.lift, "192.0.2.3", "bob")
+        await self.store.run(bans.forget, "eve")
+        rows = await self.store.run(query, "select address, username from spared")
+        self.assertEqual(rows, [("192.0.2.3", "bob")])
+        await self.failed("dan", NOW + 60)
+        self.assertEqual(await self.store.run(query, "select * from spared"), [])
 
     async def test_after_a_ban(self) -> None:
         """When a ban is over, its name has all its tries again."""

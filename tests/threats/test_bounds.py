@@ -233,3 +233,27 @@ class NumbersTest(SynchronousTestCase):
             talk.send(get(origin.url("/bytes/100000000"), basic("alice")))
         time.sleep(0.5)
         self.assertLess(resident(daemon.pid) - before, 20 * 1024 * 1024)
+
+
+class StrangersTest(SynchronousTestCase):
+    """What is understood of a head, and when."""
+
+    NAMES = b"X-ProxyMesh-Not-IP: " + b"a," * 7_000 + b"\r\n"
+
+    def test_wishes_are_read_of_whom_is_known(self) -> None:
+        """Of a stranger's head nothing is: 407, however wrong it is; who is known is told the bound, and goes on."""
+        for head in (get(origin.url(), self.NAMES), connect("a.test:443", self.NAMES)):
+            self.assertEqual(ask(daemon, head).why, "auth-required")
+        with Talk(daemon) as talk:
+            for _ in range(2):
+                answer = talk.ask(get(origin.url(), basic("alice"), self.NAMES))
+                self.assertEqual((answer.status, answer.why), (400, "bad-request"))
+                self.assertIn(b"more than 100 exits in X-ProxyMesh-Not-IP", answer.body)
+            self.assertEqual(talk.ask(get(origin.url(), basic("alice"))).status, 200)
+
+    def test_one_credential_says_who(self) -> None:
+        """Of two none is taken, whichever is right."""
+        for lines in ((basic("alice"), basic("bob")), (basic("alice"), basic("alice", "wrong")), (basic("alice"),) * 2):
+            answer = ask(daemon, get(origin.url(), *lines))
+            self.assertEqual((answer.status, answer.why), (400, "bad-request"))
+            self.assertIn(b"two Proxy-Authorization fields", answer.body)

@@ -20,6 +20,7 @@ from meshd.accounts.holders import Terms
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.service import Accounts
+from meshd.auth.passwords import Compared
 from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal, UsageEntry
 from meshd.proxy.pool import Pools
@@ -116,8 +117,9 @@ class PlainHasher:
     async def hash(self, password: str) -> str:
         return f"plain:{password}"
 
-    async def verify(self, encoded: str, password: str) -> bool:
-        return encoded == f"plain:{password}"
+    async def verify(self, encoded: str, password: str) -> Compared:
+        right = encoded == f"plain:{password}"
+        return Compared(right, b"" if right else f"{encoded} {password}".encode())
 
     async def stop(self) -> None:
         """Nothing runs."""

@@ -4,8 +4,10 @@ import os
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import http
 
 from meshd.web.replies import EVERY_ANSWER
+from meshd.web.request import LimitedRequest
 from meshd.web.site import Bounds
 from tests.web.support import Line, World, basic, named, read_answer, read_answers, request
 
@@ -37,11 +39,21 @@ MALFORMED = {
     "a NUL in the path": (b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a byte above ASCII in the target": (b"GET /\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     "a request line of 17,000 bytes": (b"GET /" + b"a" * 17_000, 414),
+    "a request line of 4,097 bytes": (b"GET /?" + b"a" * 4_082 + b" HTTP/1.1\r\n", 414),
+    "a path of 257 bytes": (b"GET /" + b"a" * 256 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
     "a field of 17,000 bytes": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 17_000, 431),
     "fields of 40,000 bytes": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: %s\r\n" % (b"a" * 8000) * 5, 431),
     "102 fields": (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: 1\r\n" * 102, 431),
     "a body of 64 KiB and one byte": (BEGIN + b"Content-Length: 65537\r\n\r\n", 413),
     "a body of 27 digits": (BEGIN + b"Content-Length: 100000000000000000000000000\r\n\r\n", 413),
+    "a body of 5,000 digits": (BEGIN + b"Content-Length: " + b"9" * 5_000 + b"\r\nX: 1\r\n\r\n", 413),
+    "a length of 5,000 letters": (BEGIN + b"Content-Length: " + b"a" * 5_000 + b"\r\nX: 1\r\n\r\n", 400),
+    "two origins": (BEGIN + b"Content-Length: 1\r\nOrigin: a\r\nOrigin: b\r\n\r\n", 400),
+    "257 lines in a chunked body": (BEGIN + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 129, 400),
+    "chunks and trailers of 257 lines": (
+        BEGIN + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 50 + b"0\r\n" + b"A: b\r\n" * 156,
+        400,
+    ),
     "the same, expecting to be asked for it": (BEGIN + b"Expect: 100-continue\r\nContent-Length: 65537\r\n\r\n", 413),
     "65,537 bytes in chunks": (
         BEGIN
@@ -124,6 +136,37 @@ class RefusalTests(ChannelTestCase):
             line = self.line()
             line.say(BEGIN + framed)
             self.assertEqual(read_answer(line.heard()).status, 200)
+
+    def test_a_body_of_many_lines(self) -> None:
+        """256 in chunks, counted anew for each request, and as many as there is room for with a length."""
+        body = b"label=x&more=" + b"\n" * 1000
+        chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in b"label=x") + b"0\r\n" + b"A: b\r\n" * 240 + b"\r\n"
+        line = self.line()
+        for _ in range(2):
+            line.say(BEGIN + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+            self.assertEqual(read_answer(line.heard()).status, 200)
+        line.say(BEGIN + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+        self.assertEqual(read_answer(line.heard()).status, 200)
+
+    def test_what_means_nothing_is_not_read(self) -> None:
+        """Neither a cookie nor a query is gone through before somebody has signed in."""
+
+        def read(*_: object) -> None:
+            raise AssertionError("it was read")
+
+        self.patch(http, "parse_qs", read)
+        known: list[object] = []
+        process = LimitedRequest.process
+
+        def seen(request: LimitedRequest) -> None:
+            known.append((request.received_cookies, request.args))
+            process(request)
+
+        self.patch(LimitedRequest, "process", seen)
+        line = self.line()
+        line.say(request("GET", "/api/proxies/?username=a&b=c", ("Cookie", "a=b; c=d"), ("Authorization", "Basic x")))
+        self.assertEqual(read_answer(line.heard()).status, 401)
+        self.assertEqual(known, [({}, {})])
 
     def test_a_bounded_body_that_is_expected_is_asked_for(self) -> None:
         """Expect: 100-continue works where the body is welcome."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from zlib import crc32
 
 from meshd.model import Ban
@@ -25,17 +26,53 @@ def active(now: int, limit: int) -> Unit[list[Ban]]:
     return [Ban(*row) for row in rows]
 
 
-def find(address: str, username: str, now: int) -> Unit[Ban | None]:
-    """The ban that keeps this name from this address out, the longer one where there are two."""
-    rows = yield Statement(
-        """
-        select address, username, until from bans
-        where address = :address and username in (:username, '*') and until > :now
-        order by until desc limit 1
-        """,
-        {"address": searchable(address), "username": username_key(username), "now": now},
-    )
+FIND = """
+select address, username, until from bans
+where address = :address and until > :now and (username = :username or (username = '*' and :spared = 0 and not exists (
+    select 1 from spared where spared.address = :address and spared.username = :username and spared.until > :now
+)))
+order by until desc limit 1
+"""
+
+
+def in_force(now: int, limit: int) -> Unit[tuple[list[Ban], list[Ban]]]:
+    """Those that are active, and whom they spare."""
+    found = yield from active(now, limit)
+    whole = any(ban.username == EVERY_NAME for ban in found)
+    return found, (yield from spared(now, limit)) if whole else []
+
+
+def find(address: str, username: str, now: int, *, spared: bool = False) -> Unit[Ban | None]:
+    """The ban that keeps this name from this address out, the longer one where there are two.
+
+    spared: whether a ban of the whole address is known not to concern the name; else the store is asked that too.
+    """
+    whom = {"address": searchable(address), "username": username_key(username)}
+    rows = yield Statement(FIND, {**whom, "now": now, "spared": int(spared)})
     return Ban(*rows[0]) if rows else None
+
+
+def spared(now: int, limit: int) -> Unit[list[Ban]]:
+    """Names that a ban of their whole address does not concern, and until when that ban lasts; those of the newest."""
+    rows = yield Statement(
+        "select address, username, until from spared where until > :now order by until desc limit :limit",
+        {"now": now, "limit": limit},
+    )
+    return [Ban(*row) for row in rows]
+
+
+SPARE = """
+insert into spared (address, username, until) values (:address, :username, :until)
+on conflict (address, username) do update
+set until = case when excluded.until > spared.until then excluded.until else spared.until end
+"""
+
+
+def spare(names: Iterable[Ban]) -> Unit[None]:
+    """Let no ban of the whole address concern these, until then."""
+    for each in names:
+        whom = {"address": searchable(each.address), "username": username_key(each.username)}
+        yield Statement(SPARE, {**whom, "until": each.until})
 
 
 ADD = """
@@ -63,35 +100,54 @@ def lift(address: str, username: str) -> Unit[int]:
     yield from _lock(whom["address"])
     rows = yield Statement(LIFT, whom)
     yield Statement(PARDON, whom)
+    if username in ("", EVERY_NAME):
+        yield Statement("delete from spared where address = :address", {"address": whom["address"]})
     return len(rows)
 
 
 def forget(username: str) -> Unit[None]:
-    """The name's bans and failures, wherever they came from."""
-    for table in ("bans", "failures"):
+    """The name's bans and failures, wherever they came from, and where it was spared one."""
+    for table in ("bans", "failures", "spared"):
         yield Statement(f"delete from {table} where username = :username", {"username": username_key(username)})  # noqa: S608
 
 
 def failed(
-    address: str, username: str, now: int, *, limit: int, window: int, seconds: int, names_limit: int
+    address: str,
+    username: str,
+    now: int,
+    trace: str = "",
+    *,
+    limit: int,
+    window: int,
+    seconds: int,
+    names_limit: int,
 ) -> Unit[Ban | None]:
     """Record a wrong credential and return the ban that it causes.
 
     So many (limit) failures of one name from one address within the window ban that name from there; so many names
     (names_limit) ban the whole address.  Failures that led to a ban do not count towards the name's next one.
+    trace: tells this credential from the name's others, of which each counts once in the window; "" for one that counts
+    whatever it is.
     """
     address, username = searchable(address), username_key(username)
     yield from _lock(address)
     yield from _forget_old(now, window)
+    what = {"address": address, "username": username, "at": now, "trace": trace}
+    if trace and (yield Statement(KNOWN, {**what, "at": now - window})):
+        return None
     yield Statement(
-        "insert into failures (address, username, at) values (:address, :username, :at)",
-        {"address": address, "username": username, "at": now},
+        "insert into failures (address, username, at, trace) values (:address, :username, :at, :trace)", what
     )
     fresh, names = yield from _count(address, username, now - window)
     banned = EVERY_NAME if names >= names_limit else username
     if banned == username and fresh < limit:
         return None
     return (yield from _ban(address, banned, now + seconds))
+
+
+KNOWN = """
+select 1 from failures where address = :address and username = :username and trace = :trace and at > :at limit 1
+"""
 
 
 def _lock(address: str) -> Unit[None]:
@@ -102,7 +158,8 @@ def _lock(address: str) -> Unit[None]:
 
 def _forget_old(now: int, window: int) -> Unit[None]:
     yield Statement("delete from failures where at <= :since", {"since": now - window})
-    yield Statement("delete from bans where until <= :now", {"now": now})
+    for table in ("bans", "spared"):
+        yield Statement(f"delete from {table} where until <= :now", {"now": now})  # noqa: S608
 
 
 COUNT = """
