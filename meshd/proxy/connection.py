@@ -171,7 +171,7 @@ class ClientConnection(Watcher):
                 upstream.wire.close()
                 raise
         self._end("", True)
-        if not forwarding.uploaded:
+        if not forwarding.uploaded or request.said.switches:
             await self._let_it_read()
         return request.keep and forwarding.uploaded
 
@@ -308,7 +308,11 @@ class ClientConnection(Watcher):
     # Endings
 
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
-        """Answer no, if anything can still be answered; the connection goes on where the request had no body."""
+        """Answer no, if anything can still be answered.
+
+        The connection goes on where what follows is certain to be a request: the refused one was read, had no body, and
+        asked for no tunnel and no other protocol.
+        """
         if self._answering:
             self.wire.reset()
             return self._end(refusal.reason, False)

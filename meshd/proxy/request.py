@@ -45,6 +45,7 @@ class Said:
         "fields",
         "keep",
         "proxy_authorization",
+        "switches",
         "timeout",
         "websocket",
         "wishes",
@@ -62,7 +63,11 @@ class Said:
         if any(name.startswith(b"x-proxymesh-") for name in fields.names):
             self.wishes = _wishes(fields)
             self.timeout = _seconds(fields.get(b"x-proxymesh-timeout"))
-        self.websocket = minor == 1 and _wants_websocket(fields)
+        self.switches = self.websocket = False
+        upgrade = fields.get(b"upgrade") if minor == 1 else None
+        if upgrade is not None and b"upgrade" in fields.tokens(b"connection"):
+            self.websocket = upgrade.lower() == b"websocket"
+            self.switches = upgrade.lower() != b"h2c"  # whose clients wait for the 101, and may well never see one
         self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
@@ -101,8 +106,12 @@ class ProxyRequest:
         self.framing = framing
         self.has_body = framing is not NO_BODY and framing not in _EMPTY
         self.said = said
-        self.keep = said.keep
-        """Whether the client's connection will go on."""
+        self.keep = said.keep and not said.switches and type(target) is not AuthorityForm
+        """Whether the client's connection will go on.
+
+        Never after a request for another protocol: its client may be speaking that already, and where it does not get
+        it, what comes next is nobody's request (RFC 9931).
+        """
         self.wishes = said.wishes
         self.timeout = said.timeout
         """Seconds that the client wants to wait for connecting and for the first byte; 0 for no wish."""
@@ -201,8 +210,3 @@ def _country(value: bytes | None) -> str:
 def _seconds(value: bytes | None) -> int:
     text = (value or b"").decode("latin-1").strip()
     return int(text) if _SECONDS.fullmatch(text) else 0
-
-
-def _wants_websocket(fields: Fields) -> bool:
-    upgrade = fields.get(b"upgrade")
-    return upgrade is not None and upgrade.lower() == b"websocket" and b"upgrade" in fields.tokens(b"connection")

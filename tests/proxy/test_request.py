@@ -122,6 +122,24 @@ class WebSocketTest(SynchronousTestCase):
             self.assertFalse(request(head + b"\r\n").websocket, what)
 
 
+class KeepTest(SynchronousTestCase):
+    """Whether what follows may be a request."""
+
+    def test_after_a_request_for_another_protocol(self) -> None:
+        """It is the last one: a tunnel, or any upgrade that its client may be speaking before it has it."""
+        switch = b"Connection: Upgrade\r\nUpgrade: "
+        for head, keeps in (
+            (GET, True),
+            (b"CONNECT h.test:443 HTTP/1.1\r\n", False),
+            (b"CONNECT h.test:443 HTTP/1.0\r\nConnection: keep-alive\r\n", False),
+            (GET + switch + b"websocket\r\n", False),
+            (GET + switch + b"connect-udp\r\n", False),
+            (GET + switch + b"h2c\r\n", True),
+            (GET + b"Upgrade: websocket\r\n", True),
+        ):
+            self.assertEqual(request(head + b"\r\n").keep, keeps, head)
+
+
 class FramingTest(SynchronousTestCase):
     def test_connect_with_body(self) -> None:
         """CONNECT has no body; one that announces some is refused."""
