@@ -19,13 +19,13 @@ from meshd.proxy.departure import Departure
 from meshd.proxy.ends import ClientGone, Stopped
 from meshd.proxy.exits import joined
 from meshd.proxy.forward import Forwarding
-from meshd.proxy.internal import facts
+from meshd.proxy.internal import answer
 from meshd.proxy.opening import met
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.race import DialError
 from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
-from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
+from meshd.proxy.request import ProxyRequest
 from meshd.proxy.speech import HttpSpeech, Speech
 from meshd.proxy.task import Task
 from meshd.proxy.wire import Watcher, Wire
@@ -149,8 +149,8 @@ class ClientConnection(Watcher):
 
     async def _pass(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """An admitted request: metered, given an exit, and served."""
-        if request.target.host == INTERNAL_HOST and not request.is_tunnel:
-            return await self._answer_internal(request, admission, record)
+        if request.ends_here:
+            return await self._answer_ourselves(request, admission, record)
         meter = self._plane.ledger.open(admission, self._stopped)
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
@@ -209,17 +209,20 @@ class ClientConnection(Watcher):
         tunnel.start(*more)
         return False
 
-    async def _answer_internal(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
-        """What meshd would do, told by meshd itself; unbilled."""
+    async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
+        """What meshd itself is asked, such as what it would do; unbilled.  A body is nothing to it, and is let come."""
         choice = self._departure(request, admission).preview()
         keep = request.keep and not request.has_body
         self.begin_answer(200)
-        body = facts(request, admission, self.proxy, choice, self.wire.peer)
+        content = answer(request, admission, self.proxy, choice, self.wire.peer)
         try:
-            await self.wire.send(replies.internal(body, record.id, keep=keep, with_body=request.method != b"HEAD"))
+            await self.wire.send(replies.own(content, record.id, keep=keep, with_body=request.method != b"HEAD"))
         except OSError:
             raise ClientGone from None
-        return self._end("", keep)
+        self._end("", keep)
+        if request.has_body:
+            await self._let_it_read()
+        return keep
 
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
         """By the request's wishes and what the credential says."""

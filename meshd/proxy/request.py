@@ -23,11 +23,16 @@ INTERNAL_HOST = "meshd.internal"
 SHORT = 256
 """Bytes of all wishes of a request that are understood once for many: 1 MB of them at most."""
 
+MOST_HOPS = 10**9
+"""More of `Max-Forwards` is not counted (RFC 9110, 7.6.2)."""
+
+_HOPS = re.compile(rb"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+_COUNTED = frozenset({b"OPTIONS", b"TRACE"})
 _OURS = (b"proxy-", b"x-proxymesh-")
 _REGENERATED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 
@@ -86,7 +91,19 @@ class Said:
 class ProxyRequest:
     """One request as the proxy understands it."""
 
-    __slots__ = ("framing", "has_body", "keep", "method", "minor", "said", "size", "target", "timeout", "wishes")
+    __slots__ = (
+        "framing",
+        "has_body",
+        "hops",
+        "keep",
+        "method",
+        "minor",
+        "said",
+        "size",
+        "target",
+        "timeout",
+        "wishes",
+    )
 
     def __init__(
         self,
@@ -98,6 +115,7 @@ class ProxyRequest:
         framing: BodyFraming,
         said: Said,
     ) -> None:
+        """BadMessage for a Max-Forwards that is no number."""
         self.method = method
         self.target = target
         self.minor = minor
@@ -106,6 +124,8 @@ class ProxyRequest:
         self.framing = framing
         self.has_body = framing is not NO_BODY and framing not in _EMPTY
         self.said = said
+        self.hops = _hops(said.fields) if method in _COUNTED else None
+        """By how many others it may be passed on (`Max-Forwards`), where it says so and has such a method."""
         self.keep = said.keep and not said.switches and type(target) is not AuthorityForm
         """Whether the client's connection will go on.
 
@@ -148,6 +168,19 @@ class ProxyRequest:
         return type(self.target) is AuthorityForm
 
     @property
+    def ends_here(self) -> bool:
+        """Whether it is the proxy that is asked, and answers."""
+        return self.hops == 0 or (self.target.host == INTERNAL_HOST and not self.is_tunnel)
+
+    def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
+        """As those of what it says, with one hop less to go."""
+        fields = self.said.origin_fields(consumed)
+        if self.hops is None:
+            return fields
+        left = b"%d" % (self.hops - 1)
+        return [(name, left if name.lower() == b"max-forwards" else value) for name, value in fields]
+
+    @property
     def websocket(self) -> bool:
         """An upgrade to WebSocket (RFC 6455), the only one that is forwarded."""
         return self.said.websocket and self.method == b"GET" and not self.is_tunnel and not self.has_body
@@ -162,6 +195,16 @@ class ProxyRequest:
     def safe_to_repeat(self) -> bool:
         """Whether a kept connection that died may be replaced unnoticed: idempotent (RFC 9110, 9.2.2)."""
         return not self.has_body and self.method in _IDEMPOTENT
+
+
+def _hops(fields: Fields) -> int | None:
+    """None where it does not say."""
+    said = fields.all(b"max-forwards")
+    if not said:
+        return None
+    if len(said) > 1 or not _HOPS.fullmatch(said[0]):
+        raise BadMessage(400, "Max-Forwards has to be one number")
+    return min(int(said[0]), MOST_HOPS)
 
 
 def _wishes(fields: Fields) -> Wishes:

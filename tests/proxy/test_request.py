@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy.exits import NO_WISHES, Wishes
-from meshd.proxy.request import ProxyRequest
+from meshd.proxy.request import MOST_HOPS, ProxyRequest
 
 GET = b"GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n"
 
@@ -174,6 +174,37 @@ class EchoedTest(SynchronousTestCase):
         ):
             said = request(method + GET[3:] + field + b"\r\n")
             self.assertEqual(said.echoed, expected, (method, field))
+
+
+class HopsTest(SynchronousTestCase):
+    """`Max-Forwards` (RFC 9110, 7.6.2)."""
+
+    def test_where_it_counts(self) -> None:
+        """On TRACE and OPTIONS; at 0 it is we who are asked."""
+        for method, field, hops in (
+            (b"TRACE", b"", None),
+            (b"TRACE", b"Max-Forwards: 0\r\n", 0),
+            (b"OPTIONS", b"max-forwards: 000\r\n", 0),
+            (b"OPTIONS", b"Max-Forwards: 7\r\n", 7),
+            (b"TRACE", b"Max-Forwards: 99999999999999999999\r\n", MOST_HOPS),
+            (b"GET", b"Max-Forwards: 0\r\n", None),
+            (b"trace", b"Max-Forwards: 0\r\n", None),
+        ):
+            asked = request(method + GET[3:] + field + b"\r\n")
+            self.assertEqual((asked.hops, asked.ends_here), (hops, hops == 0), (method, field))
+
+    def test_one_less(self) -> None:
+        """The next one gets one less, in the same place; what does not count is passed on as it is."""
+        for method, passed in ((b"OPTIONS", b"6"), (b"GET", b"7")):
+            asked = request(method + GET[3:] + b"A: 1\r\nmax-forwards: 7\r\nB: 2\r\n\r\n")
+            self.assertEqual(asked.origin_fields(""), [(b"A", b"1"), (b"max-forwards", passed), (b"B", b"2")])
+
+    def test_no_number(self) -> None:
+        """What cannot be counted down is refused, and not passed on for others to guess at."""
+        for field in (b"-1", b"1.5", b"", b"1, 2", b"9" * 21, b"1\r\nMax-Forwards: 1"):
+            with self.assertRaises(BadMessage) as refused:
+                request(b"TRACE" + GET[3:] + b"Max-Forwards: " + field + b"\r\n\r\n")
+            self.assertEqual(refused.exception.status, 400)
 
 
 class RepeatedTest(SynchronousTestCase):
