@@ -15,6 +15,7 @@ from meshd.proxy.caps import Caps
 from meshd.proxy.destination import OwnListeners
 from meshd.proxy.dial import Dialler
 from meshd.proxy.factory import descriptor_ceiling
+from meshd.proxy.line import Line
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.overtls import TLSClients, TLSUpstreams
 from meshd.proxy.pipes import Pipes
@@ -27,6 +28,9 @@ from meshd.proxy.wheel import Wheel
 from meshd.resolver import Resolver
 from meshd.topology import Topology
 from meshd.usage.ledger import Ledger
+
+PART = 4
+"""The part of all descriptors that those who wait for their turn may take."""
 
 PIPES = 64
 """Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
@@ -48,16 +52,25 @@ def data_plane(
     descriptors, limits, timeouts = _descriptors(), topology.limits, topology.timeouts
     pipes = Pipes(min(PIPES, descriptors // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
+    caps = Caps(
+        lambda: plane.topology.limits,
+        limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
+    )
+
+    def may(key: tuple[int, bool]) -> bool:
+        """Whether an account may begin one more exchange, or tunnel."""
+        account_id, tunnel = key
+        open_now = ledger.tunnels(account_id)
+        return caps.start(account_id, open_now, wheel.seconds(), tunnel=tunnel, take=False) is None
+
     plane = DataPlane(
         poller=poller,
         wheel=wheel,
         relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), timeouts.idle, timeouts.half_closed),
         dialler=Dialler(poller, resolver, reactor, lambda: plane.topology.destinations, own, secure),
         upstreams=UpstreamPool(poller, wheel),
-        caps=Caps(
-            lambda: plane.topology.limits,
-            limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
-        ),
+        caps=caps,
+        line=Line(reactor, may, lambda: caps.ceiling // PART),
         auth=auth,
         ledger=ledger,
         topology=topology,

@@ -14,12 +14,13 @@ from twisted.logger import Logger
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
-from meshd.proxy.caps import GRACE, Place
+from meshd.proxy.caps import GRACE, REQUESTS_TOO_FAST, TLS_GRACE, Place
 from meshd.proxy.departure import Departure
 from meshd.proxy.ends import ClientGone, Stopped
 from meshd.proxy.exits import joined
 from meshd.proxy.forward import Forwarding
 from meshd.proxy.internal import answer
+from meshd.proxy.line import Leaving
 from meshd.proxy.opening import met
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.race import DialError
@@ -138,14 +139,49 @@ class ClientConnection(Watcher):
         admission = await self.who(said.proxy_authorization, said.authorization)
         if isinstance(admission, Refusal):
             return admission
-        if self.record is not None:
-            self.record.admitted(admission)
-        account_id = admission.identity.account.id
-        if not self.place.hold(account_id):
-            request.keep = False
-            return Refusal("rate-tunnels", "too many connections", retry_after=1)
-        open_now = plane.ledger.tunnels(account_id)
-        return plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel) or admission
+        record = self.record
+        assert record is not None
+        record.admitted(admission)
+        account_id, line = admission.identity.account.id, plane.line
+        before, self.place.asked = self.place.asked, record.began
+        refusal = line.ahead((account_id, request.is_tunnel)) if line.waiting else None
+        if refusal is None:
+            open_now = plane.ledger.tunnels(account_id)
+            refusal = plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel)
+        if refusal is not None:
+            if refusal is REQUESTS_TOO_FAST and plane.caps.outruns(record.began - before):
+                return refusal
+            admission = await self._turn(refusal, request, admission)
+            if isinstance(admission, Refusal):
+                return admission
+        self.place.hold(admission.identity.account.id)
+        return admission
+
+    async def _turn(self, refusal: Refusal, request: ProxyRequest, admission: Admission) -> Admission | Refusal:
+        """Wait in line for what was refused.  Who may ask is decided anew then, for a wait is long."""
+        plane, tunnel = self._plane, request.is_tunnel
+        patience = plane.caps.patience(refusal, plane.topology.timeouts.turn, tunnel=tunnel)
+        seconds = min(patience.seconds, request.timeout) if request.timeout else patience.seconds
+        self.phase(refusal.reason, seconds)
+        leaving = Leaving(self.wire, self.task, listens=bool(self.buffer) or not tunnel)
+        leaving.check()
+        self.wire.watcher = leaving
+        try:
+            while await plane.line.turn((admission.identity.account.id, tunnel), refusal, patience.places):
+                asked_anew = await self.who(request.said.proxy_authorization, request.said.authorization)
+                if isinstance(asked_anew, Refusal):
+                    return asked_anew
+                admission = asked_anew
+                account_id = admission.identity.account.id
+                open_now = plane.ledger.tunnels(account_id)
+                if plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=tunnel) is None:
+                    return admission
+        except Stopped as stop:
+            if stop.refusal.reason != refusal.reason:
+                raise
+        finally:
+            self.wire.watcher = self
+        return refusal
 
     async def _pass(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """An admitted request: metered, given an exit, and served."""
@@ -268,6 +304,11 @@ class ClientConnection(Watcher):
         self.wire = wire
         wire.watcher = self
 
+    def handshake(self, *, over: bool) -> None:
+        """Its TLS begins, or stands: its time counts from then on, unless it has begun to speak."""
+        if self._phase == "grace" or (over and not self._met):
+            self.phase("grace", min(TLS_GRACE, self._plane.topology.timeouts.head))
+
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
         self._phase = reason
@@ -374,7 +415,7 @@ class ClientConnection(Watcher):
         """The present phase took too long."""
         if self._phase == "grace":
             if self.place.linger():
-                self.phase("head-timeout", max(self._plane.topology.timeouts.head - GRACE, 0.1))
+                self.phase("head-timeout", max(self._plane.topology.timeouts.head - self._seconds, 0.1))
                 return
             self._phase = "head-timeout"
         if self._phase == "kept" or (self._phase == "head-timeout" and self.place.known and not self.buffer):
@@ -387,8 +428,13 @@ class ClientConnection(Watcher):
         if wire.gone:
             self.task.throw(ClientGone())
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is kept for a next request, of which nothing has come."""
+        return self._phase == "kept" and self.record is None and not self.buffer
+
     def evict(self) -> None:
-        """Others need the place of one that is not known."""
+        """Others need the place of one that is not known, or of one that is idle."""
         self.task.throw(ClientGone())
 
     def _over(self, error: BaseException | None) -> None:
