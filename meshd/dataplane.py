@@ -16,6 +16,7 @@ from meshd.proxy.caps import Caps
 from meshd.proxy.destination import OwnListeners
 from meshd.proxy.dial import Dialler
 from meshd.proxy.factory import descriptor_ceiling
+from meshd.proxy.line import Line
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.overtls import TLSClients, TLSUpstreams
 from meshd.proxy.pipes import Pipes
@@ -32,6 +33,9 @@ from meshd.topology import Limits, Topology
 from meshd.usage.ledger import Ledger
 
 log = Logger()
+
+PART = 4
+"""The part of all descriptors that those who wait for their turn may take."""
 
 PIPES = 64
 """Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
@@ -53,6 +57,17 @@ def data_plane(
     descriptors, limits, timeouts = _descriptors(), topology.limits, topology.timeouts
     pipes = Pipes(min(PIPES, descriptors // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
+    caps = Caps(
+        lambda: plane.topology.limits,
+        limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
+    )
+
+    def may(key: tuple[int, bool]) -> bool:
+        """Whether an account may begin one more exchange, or tunnel."""
+        account_id, tunnel = key
+        open_now = ledger.tunnels(account_id)
+        return caps.start(account_id, open_now, wheel.seconds(), tunnel=tunnel, take=False) is None
+
     plane = DataPlane(
         poller=poller,
         wheel=wheel,
@@ -61,10 +76,8 @@ def data_plane(
             poller, resolver, reactor, lambda: plane.topology.destinations, own, secure, _receive_buffer(limits)
         ),
         upstreams=UpstreamPool(poller, wheel),
-        caps=Caps(
-            lambda: plane.topology.limits,
-            limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
-        ),
+        caps=caps,
+        line=Line(reactor, may, lambda: caps.ceiling // PART),
         auth=auth,
         ledger=ledger,
         topology=topology,

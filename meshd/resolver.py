@@ -87,6 +87,13 @@ class Resolver:
         self._cache.move_to_end(host)
         return entry[1]
 
+    def asks(self, host: str) -> bool:
+        """Whether `resolve` would have to ask somebody now."""
+        entry = self._cache.get(host)
+        if entry is not None and entry[0] > self._seconds():
+            return False
+        return not (":" in host or NUMBER.search(host) or _is_loopback(host) or not _NAME.match(host))
+
     async def resolve(self, host: str) -> Resolved:
         """ResolveError where there is no address, none in time, or too much is being asked."""
         entry = self._cache.get(host)
@@ -114,7 +121,7 @@ class Resolver:
             return self._remember(host, _literal(host), self._ttl[1])
         if not _NAME.match(host):
             raise ResolveError("dns_error", "not a host name")
-        if host == "localhost" or host.endswith(".localhost"):
+        if _is_loopback(host):
             return self._remember(host, LOOPBACK, self._ttl[1])
         return None
 
@@ -171,6 +178,10 @@ def server_address(text: str) -> Server:
     if not colon or (":" in host and not host.endswith("]")):
         host, port = text, "53"
     return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def _literal(host: str) -> tuple[str, ...]:

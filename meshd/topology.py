@@ -134,6 +134,8 @@ class Timeouts:
     keep_alive: float = 60
     """A client connection between two requests; upstream ones are kept for at most this too."""
     dns: float = 5
+    turn: float = 20
+    """Of an exchange that its account may not begin yet; 0 where none waits."""
     drain: float = 30
 
 
@@ -151,7 +153,7 @@ class Limits:
     descriptor_reserve: int = 128
     unauthenticated_per_address: int = 20
     unauthenticated: int = 2000
-    tunnels_per_account: int = 1000
+    tunnels_per_account: int = 3000
     new_tunnels_per_second: int = 100
     requests_per_second: int = 1000
     exit_retries: int = 2

@@ -45,6 +45,19 @@ class ServerTests(TestCase):
         answer = await self.resolver().resolve("both.test")
         self.assertEqual(answer.addresses, ("2001:db8::1", "192.0.2.1", "192.0.2.2", "192.0.2.3"))
 
+    async def test_what_needs_no_question(self) -> None:
+        """Nobody is asked for an address, nor for what is remembered, whether it was found or not."""
+        self.server.say("found.test", "192.0.2.1")
+        resolver = self.resolver()
+        for host in ("found.test", "missing.test"):
+            self.assertTrue(resolver.asks(host))
+        await resolver.resolve("found.test")
+        await self.failure(resolver, "missing.test")
+        for host in ("found.test", "missing.test", "localhost", "a.localhost", "127.0.0.1", "::1", "0x7f.1", "no name"):
+            self.assertFalse(resolver.asks(host), host)
+        self.clock.advance(600)
+        self.assertTrue(resolver.asks("found.test"))
+
     async def test_an_answer_is_remembered_for_its_ttl_and_then_asked_for_again(self) -> None:
         """A change at the origin is seen when its TTL is over, neither sooner nor later."""
         self.server.say("moves.test", "192.0.2.1", ttl=40)

@@ -57,6 +57,7 @@ _TIMEOUTS = {
     "half_closed": (seconds(0.1, WEEK), "that a tunnel may stay idle once one side of it has ended"),
     "keep_alive": (seconds(0.1, DAY), "that a connection is kept between two requests, a client's or an origin's"),
     "dns": (seconds(0.1, 600), "for looking up one name"),
+    "turn": (seconds(0, 600), "that an exchange which its account may not begin yet waits for its turn; 0: none waits"),
     "drain": (seconds(0, WEEK), "that open exchanges have to end when meshd is stopped"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from meshd.model import Refusal
 from meshd.topology import Limits
@@ -15,12 +15,46 @@ BUCKETS = 10_000
 GRACE = 1.0
 """Seconds in which a new connection counts against no address: a browser opens many at once."""
 
+TLS_GRACE = 5.0
+"""Likewise for one that begins with TLS, until that stands, and again from then on: it costs both sides time, and a
+busy machine may let its browsers wait.
+"""
+
+ANOTHERS_END = 5.0
+"""Seconds at most to wait for another exchange to end, which unlike a rate's turn may not come at all."""
+
+TRUSTED = 10_000
+"""Addresses that are remembered because somebody was let in from there."""
+
+TRUST = 10
+"""Times as many may wait unknown, of an address that somebody was let in from."""
+
+CROWD = Refusal("rate-tunnels", "too many at a time", retry_after=1)
+TUNNELS_TOO_FAST = Refusal("rate-tunnels", "too many a second", retry_after=1)
+REQUESTS_TOO_FAST = Refusal("rate-requests", "too many a second", retry_after=1)
+
+
+class Patience(NamedTuple):
+    """How one may wait for its turn."""
+
+    seconds: float
+    places: int
+    """Of a row that has as many already, nobody else."""
+
 
 class Unknown(Protocol):
     """A client that has not said yet who it is."""
 
     def evict(self) -> None:
         """End it; others need its place."""
+
+
+class Known(Unknown, Protocol):
+    """A client of an account."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is only kept for what may come."""
 
 
 class Bucket:
@@ -44,7 +78,9 @@ class Caps:
         self.unauthenticated = 0
         self._unknown: dict[str, dict[Unknown, None]] = {}
         """Clients that are not known yet, by address, the oldest first."""
-        self._held: dict[int, int] = {}
+        self._held: dict[int, dict[Known, None]] = {}
+        """Clients of each account, the oldest first."""
+        self._trusted: OrderedDict[str, None] = OrderedDict()
         self._lingering: dict[str, int] = {}
         self._buckets: OrderedDict[int, Bucket] = OrderedDict()
 
@@ -74,26 +110,38 @@ class Caps:
             next(iter(fullest)).evict()
         return self.unauthenticated < self._limits().unauthenticated
 
-    def hold(self, account_id: int) -> bool:
-        """Whether one more client connection may be this account's."""
-        limit = self._limits().tunnels_per_account
-        held = self._held.get(account_id, 0)
-        if limit and held >= limit:
-            return False
-        self._held[account_id] = held + 1
-        return True
+    def hold(self, client: Known, account_id: int) -> None:
+        """One more client is this account's.
 
-    def let_go(self, account_id: int) -> None:
-        held = self._held[account_id] - 1
-        if held:
-            self._held[account_id] = held
-        else:
+        What it has under way is bounded elsewhere; what is kept beside that and idle gives way to who comes.
+        """
+        held = self._held.get(account_id, {})
+        limit = self._limits().tunnels_per_account
+        if limit and len(held) >= limit:
+            idle = next((each for each in held if each.idle), None)
+            if idle is not None:
+                idle.evict()
+        self._held.setdefault(account_id, {})[client] = None
+
+    def let_go(self, client: Known, account_id: int) -> None:
+        held = self._held[account_id]
+        del held[client]
+        if not held:
             del self._held[account_id]
+
+    def trust(self, address: str) -> None:
+        """Somebody was let in from there."""
+        trusted = self._trusted
+        trusted[address] = None
+        trusted.move_to_end(address)
+        if len(trusted) > TRUSTED:
+            trusted.popitem(last=False)
 
     def linger(self, address: str) -> bool:
         """Whether one more unknown connection from address may go on waiting after its grace."""
         waiting = self._lingering.get(address, 0)
-        if waiting >= self._limits().unauthenticated_per_address:
+        most = self._limits().unauthenticated_per_address
+        if waiting >= (most * TRUST if address in self._trusted else most):
             return False
         self._lingering[address] = waiting + 1
         return True
@@ -105,24 +153,48 @@ class Caps:
         else:
             del self._lingering[address]
 
-    def start(self, account_id: int, open_now: int, now: float, *, tunnel: bool) -> Refusal | None:
-        """Whether an account with so many exchanges open may start one more."""
+    def start(self, account_id: int, open_now: int, now: float, *, tunnel: bool, take: bool = True) -> Refusal | None:
+        """Whether an account with so many exchanges open may start one more.
+
+        take: False to ask only; what was asked for is still there then.
+        """
         limits = self._limits()
         if limits.tunnels_per_account and open_now >= limits.tunnels_per_account:
-            return Refusal("rate-tunnels", retry_after=1)
+            return CROWD
         rate = limits.new_tunnels_per_second if tunnel else limits.requests_per_second
         if not rate:
             return None
         bucket = self._bucket(account_id, now, limits)
         if tunnel:
             if bucket.tunnels < 1:
-                return Refusal("rate-tunnels", retry_after=1)
-            bucket.tunnels -= 1
+                return TUNNELS_TOO_FAST
+            bucket.tunnels -= take
         else:
             if bucket.requests < 1:
-                return Refusal("rate-requests", retry_after=1)
-            bucket.requests -= 1
+                return REQUESTS_TOO_FAST
+            bucket.requests -= take
         return None
+
+    def patience(self, refusal: Refusal, turn: float, *, tunnel: bool) -> Patience:
+        """How one that is refused so may wait for its turn instead.
+
+        turn: seconds that may be waited where it is certain that it comes; those are none of the row whose turn would
+        come later.
+        """
+        limits = self._limits()
+        places = (limits.tunnels_per_account or 2**62) if turn else 0
+        if refusal is CROWD:
+            return Patience(min(turn, ANOTHERS_END), places)
+        rate = limits.new_tunnels_per_second if tunnel else limits.requests_per_second
+        return Patience(turn, min(places, int(rate * turn)))
+
+    def outruns(self, seconds: float) -> bool:
+        """Whether a client that asks again after so many seconds is too fast all by itself.
+
+        It would never hear of it, were it slowed down instead.
+        """
+        rate = self._limits().requests_per_second
+        return bool(rate) and seconds * rate < 1
 
     def _bucket(self, account_id: int, now: float, limits: Limits) -> Bucket:
         bucket = self._buckets.get(account_id)
@@ -140,24 +212,26 @@ class Caps:
 class Place:
     """What one client takes of the bounds, from its arrival on."""
 
-    __slots__ = ("_address", "_caps", "_client", "_lingers", "account_id", "known")
+    __slots__ = ("_address", "_caps", "_client", "_lingers", "account_id", "asked", "known")
 
-    def __init__(self, caps: Caps, client: Unknown, address: str) -> None:
+    def __init__(self, caps: Caps, client: Known, address: str) -> None:
         self._caps = caps
-        self._client: Unknown | None = client
+        self._client = client
         self._address = address
         self._lingers = False
         self.known = False
         """Whether it was admitted once."""
         self.account_id = 0
         """The account that it counts as one of."""
+        self.asked = 0.0
+        """When it began its last request."""
         caps.arrived(client, address)
 
     def move(self, address: str) -> None:
         """It comes from there, and has just arrived."""
-        client = self._leave_the_unknown()
+        self._leave_the_unknown()
         self._address = address
-        self._caps.arrived(client, address)
+        self._caps.arrived(self._client, address)
 
     def linger(self) -> bool:
         """Whether it may go on waiting unknown, as one of the few of its address that may."""
@@ -170,30 +244,30 @@ class Place:
         if not self.known:
             self.known = True
             self._leave_the_unknown()
-            self._client = None
+            self._caps.trust(self._address)
 
-    def hold(self, account_id: int) -> bool:
-        """Count it as that account's, and no more as another's, if it may have one more."""
-        if account_id == self.account_id:
-            return True
-        if not self._caps.hold(account_id):
-            return False
-        if self.account_id:
-            self._caps.let_go(self.account_id)
-        self.account_id = account_id
-        return True
+    def hold(self, account_id: int) -> None:
+        """Count it as that account's, and no more as another's."""
+        if account_id != self.account_id:
+            self._let_go()
+            self._caps.hold(self._client, account_id)
+            self.account_id = account_id
 
     def leave(self) -> None:
         """It is gone."""
-        self.admitted()
-        if self.account_id:
-            self._caps.let_go(self.account_id)
+        if not self.known:
+            self.known = True
+            self._leave_the_unknown()
+        self._let_go()
+        del self._client  # which knows its place, and would wait for a collection
 
-    def _leave_the_unknown(self) -> Unknown:
-        client = self._client
-        assert client is not None
-        self._caps.known(client, self._address)
+    def _let_go(self) -> None:
+        if self.account_id:
+            self._caps.let_go(self._client, self.account_id)
+            self.account_id = 0
+
+    def _leave_the_unknown(self) -> None:
+        self._caps.known(self._client, self._address)
         if self._lingers:
             self._caps.linger_no_more(self._address)
             self._lingers = False
-        return client

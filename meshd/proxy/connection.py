@@ -16,19 +16,20 @@ from twisted.logger import Logger
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
-from meshd.proxy.caps import GRACE, Place
+from meshd.proxy.caps import GRACE, REQUESTS_TOO_FAST, TLS_GRACE, Place
 from meshd.proxy.departure import Departure
 from meshd.proxy.ends import ClientGone, Stopped
 from meshd.proxy.exits import joined
 from meshd.proxy.forward import Forwarding
-from meshd.proxy.internal import facts
+from meshd.proxy.internal import answer
+from meshd.proxy.line import Leaving
 from meshd.proxy.metered import MeteredConnection
 from meshd.proxy.opening import met
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.race import DialError
 from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
-from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
+from meshd.proxy.request import ProxyRequest
 from meshd.proxy.speech import HttpSpeech, Speech
 from meshd.proxy.task import WRITING, Task, parked
 from meshd.proxy.wire import Wire, unsent
@@ -144,19 +145,54 @@ class ClientConnection(MeteredConnection):
         admission = await self.who(said.proxy_authorization, said.authorization)
         if isinstance(admission, Refusal):
             return admission
-        if self.record is not None:
-            self.record.admitted(admission)
-        account_id = admission.identity.account.id
-        if not self.place.hold(account_id):
-            request.keep = False
-            return Refusal("rate-tunnels", "too many connections", retry_after=1)
-        open_now = plane.ledger.tunnels(account_id)
-        return plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel) or admission
+        record = self.record
+        assert record is not None
+        record.admitted(admission)
+        account_id, line = admission.identity.account.id, plane.line
+        before, self.place.asked = self.place.asked, record.began
+        refusal = line.ahead((account_id, request.is_tunnel)) if line.waiting else None
+        if refusal is None:
+            open_now = plane.ledger.tunnels(account_id)
+            refusal = plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel)
+        if refusal is not None:
+            if refusal is REQUESTS_TOO_FAST and plane.caps.outruns(record.began - before):
+                return refusal
+            admission = await self._turn(refusal, request, admission)
+            if isinstance(admission, Refusal):
+                return admission
+        self.place.hold(admission.identity.account.id)
+        return admission
+
+    async def _turn(self, refusal: Refusal, request: ProxyRequest, admission: Admission) -> Admission | Refusal:
+        """Wait in line for what was refused.  Who may ask is decided anew then, for a wait is long."""
+        plane, tunnel = self._plane, request.is_tunnel
+        patience = plane.caps.patience(refusal, plane.topology.timeouts.turn, tunnel=tunnel)
+        seconds = min(patience.seconds, request.timeout) if request.timeout else patience.seconds
+        self.phase(refusal.reason, seconds)
+        leaving = Leaving(self.wire, self.task, listens=bool(self.buffer) or not tunnel)
+        leaving.check()
+        self.wire.watcher = leaving
+        try:
+            while await plane.line.turn((admission.identity.account.id, tunnel), refusal, patience.places):
+                asked_anew = await self.who(request.said.proxy_authorization, request.said.authorization)
+                if isinstance(asked_anew, Refusal):
+                    return asked_anew
+                admission = asked_anew
+                account_id = admission.identity.account.id
+                open_now = plane.ledger.tunnels(account_id)
+                if plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=tunnel) is None:
+                    return admission
+        except Stopped as stop:
+            if stop.refusal.reason != refusal.reason:
+                raise
+        finally:
+            self.wire.watcher = self
+        return refusal
 
     async def _pass(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """An admitted request: metered, given an exit, and served."""
-        if request.target.host == INTERNAL_HOST and not request.is_tunnel:
-            return await self._answer_internal(request, admission, record)
+        if request.ends_here:
+            return await self._answer_ourselves(request, admission, record)
         meter = self._plane.ledger.open(admission, self._stopped)
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
@@ -179,7 +215,7 @@ class ClientConnection(MeteredConnection):
                 upstream.wire.close()
                 raise
         try:
-            if not forwarding.uploaded:
+            if not forwarding.uploaded or request.said.switches:
                 await self._let_it_read()
         finally:
             self._end("", True)
@@ -216,17 +252,20 @@ class ClientConnection(MeteredConnection):
         tunnel.start(*more)
         return False
 
-    async def _answer_internal(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
-        """What meshd would do, told by meshd itself; unbilled."""
+    async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
+        """What meshd itself is asked, such as what it would do; unbilled.  A body is nothing to it, and is let come."""
         choice = self._departure(request, admission).preview()
         keep = request.keep and not request.has_body
         self.begin_answer(200)
-        body = facts(request, admission, self.proxy, choice, self.wire.peer)
+        content = answer(request, admission, self.proxy, choice, self.wire.peer)
         try:
-            await self.wire.send(replies.internal(body, record.id, keep=keep, with_body=request.method != b"HEAD"))
+            await self.wire.send(replies.own(content, record.id, keep=keep, with_body=request.method != b"HEAD"))
         except OSError:
             raise ClientGone from None
-        return self._end("", keep)
+        self._end("", keep)
+        if request.has_body:
+            await self._let_it_read()
+        return keep
 
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
         """By the request's wishes and what the credential says."""
@@ -272,6 +311,11 @@ class ClientConnection(MeteredConnection):
         self.wire = wire
         wire.watcher = self
 
+    def handshake(self, *, over: bool) -> None:
+        """Its TLS begins, or stands: its time counts from then on, unless it has begun to speak."""
+        if self._phase == "grace" or (over and not self._met):
+            self.phase("grace", min(TLS_GRACE, self._plane.topology.timeouts.head))
+
     def phase(self, reason: str, seconds: float) -> None:
         """Until the next call the exchange may take so long, or ends with that reason."""
         self._phase = reason
@@ -294,7 +338,11 @@ class ClientConnection(MeteredConnection):
     # Endings
 
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
-        """Answer no, if anything can still be answered; the connection goes on where the request had no body."""
+        """Answer no, if anything can still be answered.
+
+        The connection goes on where what follows is certain to be a request: the refused one was read, had no body, and
+        asked for no tunnel and no other protocol.
+        """
         if self._answering:
             self._end(refusal.reason, False)
             await self._cut_short(refusal.reason)
@@ -308,7 +356,7 @@ class ClientConnection(MeteredConnection):
             # It has shown nothing and may try again: from now on it is one of the few of its address that may.
             keep = self.place.linger()
         record.status = row.status
-        if keep or request is None or not request.has_body:
+        if keep or self.meter is None:
             self._end(refusal.reason, keep)
         answer = self.speech.refusal(refusal, record.id, keep=keep) if self.speech is not None else b""
         self.phase("kept", LINGER_SECONDS)
@@ -390,7 +438,7 @@ class ClientConnection(MeteredConnection):
         """The present phase took too long."""
         if self._phase == "grace":
             if self.place.linger():
-                self.phase("head-timeout", max(self._plane.topology.timeouts.head - GRACE, 0.1))
+                self.phase("head-timeout", max(self._plane.topology.timeouts.head - self._seconds, 0.1))
                 return
             self._phase = "head-timeout"
         if self._phase == "delivering":
@@ -405,8 +453,13 @@ class ClientConnection(MeteredConnection):
         if wire.gone:
             self.task.throw(ClientGone())
 
+    @property
+    def idle(self) -> bool:
+        """Whether it is kept for a next request, of which nothing has come."""
+        return self._phase == "kept" and self.record is None and not self.buffer
+
     def evict(self) -> None:
-        """Others need the place of one that is not known."""
+        """Others need the place of one that is not known, or of one that is idle."""
         self.task.throw(ClientGone())
 
     def _over(self, error: BaseException | None) -> None:

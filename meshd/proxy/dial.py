@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Protocol
@@ -16,9 +17,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
+from meshd.proxy.departure import TIMEOUT
 from meshd.proxy.destination import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.proxy.ends import Stopped
 from meshd.proxy.handshake import Handshake, Refused, handshake
+from meshd.proxy.line import Line
 from meshd.proxy.poll import Poller
 from meshd.proxy.race import Blame, DialError, Dialled, Race
 from meshd.proxy.wire import Wire
@@ -29,10 +32,15 @@ ADDRESSES = 8
 """The most addresses of one name that are tried."""
 
 LOOKUPS = 16
-"""Names that one account may wait for at once: a silent name server of its own must not stop everybody's."""
+"""Different names that are asked for at once for one account, whose others wait for their turn: a silent name server of
+its own must not stop everybody's.
+"""
 
 EXIT_FAILED = Refusal("exit-failed")
-TOO_MANY = "rate-requests"
+EVERYBODY = 2**62
+"""Places in that line: whoever waits there is an exchange under way, and bounded as such."""
+
+TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
 """Causes that say nothing of an upstream proxy: it was not even tried."""
 
@@ -73,8 +81,9 @@ class Dialler:
         self._own = own
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
-        self._asking: dict[int, int] = {}
-        """Names that each account waits for."""
+        self._asking: dict[int, Counter[str]] = {}
+        """Names that are asked for each account, and by how many exchanges each."""
+        self._line = Line(clock, self._may_ask)
 
     async def dial(self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True) -> Dialled:
         """Connect to host, a name or an address without brackets, for an account.
@@ -96,7 +105,7 @@ class Dialler:
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = self._resolver.known(host)
         if addresses is None:
-            addresses = await Deferred.fromCoroutine(self._resolve(host, account_id))
+            addresses = await self._asked(host, account_id)
         refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
         if refusal is not None:
             raise DialError(refusal)
@@ -114,10 +123,8 @@ class Dialler:
     ) -> Dialled:
         """DialError, with the blame where it belongs."""
         try:
-            dialled = await self._reach(upstream, account_id)
+            dialled = await self._reach(upstream)
         except DialError as error:
-            if error.refusal.reason == TOO_MANY:
-                raise
             raise DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause) from None
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
@@ -134,12 +141,12 @@ class Dialler:
         wire.release()
         return dialled
 
-    async def _reach(self, upstream: UpstreamProxy, account_id: int) -> Dialled:
-        """The operator's own choice of a proxy, which may be anywhere."""
+    async def _reach(self, upstream: UpstreamProxy) -> Dialled:
+        """The operator's own choice of a proxy, which may be anywhere, and whose name is no customer's."""
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
-                addresses = await Deferred.fromCoroutine(self._resolve(upstream.host, account_id))
+                addresses = await Deferred.fromCoroutine(self._resolve(upstream.host))
             except Stopped as stop:
                 stop.blameless = True
                 raise
@@ -157,19 +164,43 @@ class Dialler:
         self._poller.add(secured, _Nobody())
         return secured
 
-    async def _resolve(self, host: str, account_id: int) -> tuple[str, ...]:
-        asking = self._asking.get(account_id, 0)
-        if asking >= LOOKUPS:
-            raise DialError(Refusal(TOO_MANY, "too many names at once", retry_after=1))
-        self._asking[account_id] = asking + 1
+    async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
+        """The addresses of a customer's destination, which are not known yet.  DialError, Stopped."""
+        behind = self._line.ahead(account_id) is not None
+        while (behind or not self._may_ask(account_id)) and self._would_ask(host, account_id):
+            try:
+                await self._line.turn(account_id, TOO_MANY, EVERYBODY)
+            except Stopped as stop:
+                raise DialError(TOO_MANY) if stop.refusal.reason == TIMEOUT else stop from None
+            behind = False
+        return await Deferred.fromCoroutine(self._counted(host, account_id))
+
+    def _may_ask(self, account_id: int) -> bool:
+        return len(self._asking.get(account_id, ())) < LOOKUPS
+
+    def _would_ask(self, host: str, account_id: int) -> bool:
+        """Whether it is one name more that is asked for."""
+        return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
+
+    async def _counted(self, host: str, account_id: int) -> tuple[str, ...]:
+        """Counted until it is answered, even where whoever wanted it has left."""
+        asking = self._asking.setdefault(account_id, Counter())
+        asking[host] += 1
+        try:
+            return await self._resolve(host)
+        finally:
+            asking[host] -= 1
+            if not asking[host]:
+                del asking[host]
+            if not asking:
+                del self._asking[account_id]
+            self._line.freed(account_id)
+
+    async def _resolve(self, host: str) -> tuple[str, ...]:
         try:
             return (await self._resolver.resolve(host)).addresses
         except ResolveError as error:
             raise DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")) from None
-        finally:
-            self._asking[account_id] -= 1
-            if not self._asking[account_id]:
-                del self._asking[account_id]
 
     def _own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
         return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None

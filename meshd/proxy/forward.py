@@ -189,7 +189,7 @@ class Forwarding:
         request = self._request
         target = request.target
         assert isinstance(target, AbsoluteForm)
-        fields = request.said.origin_fields(self._admission.consumed)
+        fields = request.origin_fields(self._admission.consumed)
         match request.framing:
             case Length(size):
                 fields = [*fields, (b"Content-Length", b"%d" % size)]

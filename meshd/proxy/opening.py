@@ -39,6 +39,9 @@ class Newcomer(Client, Protocol):
     def swap(self, wire: Wire) -> None:
         """From now on it is this one that the client is heard by."""
 
+    def handshake(self, *, over: bool) -> None:
+        """Its TLS begins, or stands: what it has to say can only come after that."""
+
 
 async def met(client: Newcomer, plane: DataPlane) -> bool:
     """Know how to speak to the client; False where it has left.  BadMessage, ClientGone, Stopped."""
@@ -82,9 +85,10 @@ def _unwrap(client: Newcomer, plane: DataPlane) -> None:
     fd = client.wire.release()
     poller.unregister(fd)
     try:
-        inner = plane.tls_clients(fd, received)
+        inner = plane.tls_clients(fd, received, lambda: client.handshake(over=True))
     except OSError:
         raise ClientGone from None
+    client.handshake(over=False)
     client.swap(Wire(poller, inner, peer))
 
 

@@ -48,9 +48,13 @@ class TLSClients:
         self._parts = poller, wheel, patience
         self._factory = TLSMemoryBIOFactory(tls, False, Factory(), clock=reactor)
 
-    def __call__(self, fd: int, received: bytes) -> int:
-        """A descriptor in the place of fd, of a client whose handshake begins with these bytes.  OSError."""
-        outside = Outside(*self._parts, half_closes=False)
+    def __call__(self, fd: int, received: bytes, agreed: Callable[[], None]) -> int:
+        """A descriptor in the place of fd, of a client whose handshake begins with these bytes.  OSError.
+
+        agreed: called when the handshake has come to its end.
+        """
+        outside = _Client(*self._parts, half_closes=False)
+        outside.agreed = agreed
         _adopt(self._reactor, fd, self._factory, outside)
         try:
             end = outside.join(self._reactor)
@@ -102,6 +106,23 @@ class TLSUpstreams:
         if len(self._contexts) > CONTEXTS:
             self._contexts.popitem(last=False)
         return factory
+
+
+@implementer(IHandshakeListener)
+class _Client(Outside):
+    """A client from the first byte of the handshake."""
+
+    agreed: Callable[[], None] | None = None
+    """Forgotten once it was called, or its owner would wait for a collection."""
+
+    def handshakeCompleted(self) -> None:
+        agreed, self.agreed = self.agreed, None
+        if agreed is not None:
+            agreed()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        self.agreed = None
+        super().connectionLost(reason)
 
 
 @implementer(IHandshakeListener)

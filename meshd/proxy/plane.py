@@ -11,6 +11,7 @@ from typing import Protocol
 from meshd.auth.service import AuthService
 from meshd.proxy.caps import Caps
 from meshd.proxy.dial import Dialler
+from meshd.proxy.line import Line
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.poll import Poller
 from meshd.proxy.pool import Pools
@@ -45,6 +46,7 @@ class DataPlane:
     dialler: Dialler
     upstreams: UpstreamPool
     caps: Caps
+    line: Line
     auth: AuthService
     ledger: Ledger
     topology: Topology
@@ -62,8 +64,10 @@ class DataPlane:
     connections: set[Served] = field(default_factory=set)
     """Clients that are being served; tunnels leave it for the ledger's open meters."""
     draining: bool = False
-    tls_clients: Callable[[int, bytes], int] | None = None
-    """Takes a descriptor and what was read of a TLS handshake, gives back one without TLS; None where TLS is off."""
+    tls_clients: Callable[[int, bytes, Callable[[], None]], int] | None = None
+    """Takes a descriptor, what was read of a TLS handshake, and whom to tell when it is over; gives back a descriptor
+    without TLS.  None where TLS is off.
+    """
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:

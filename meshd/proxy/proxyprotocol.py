@@ -28,8 +28,11 @@ _UNKNOWN = re.compile(r"PROXY UNKNOWN(?: .*+)?+")
 _LOCAL, _PROXY = 0x20, 0x21
 _ADDRESSES = {0x11: 4, 0x21: 16}
 """Over TCP: the bytes of one address, by the byte that names family and transport."""
-_UNTOLD = frozenset({0x00, 0x31})
-"""A family that is not said, or a Unix socket's: neither has an address that means anything here."""
+_UNTOLD = {0x00: 0, 0x31: 108}
+"""Likewise of a family that is not said, and a Unix socket's: neither has an address that means anything here."""
+
+_CHECKSUM = 0x03
+"""PP2_TYPE_CRC32C, among the extensions that follow the addresses."""
 
 
 class BadHeader(BadMessage):
@@ -92,12 +95,50 @@ def _read_block(buffer: bytes) -> Introduced | None:
     if len(buffer) < size:
         return None
     family = buffer[13]
+    _verify(buffer[:size], 16 + _room(family))
     if buffer[12] == _LOCAL or family in _UNTOLD:
         return Introduced("", size)
     width = _ADDRESSES.get(family)
     if width is None or length < 2 * width + 4:
         raise BadHeader
     return Introduced(_text(ip_address(buffer[16 : 16 + width])), size)
+
+
+def _room(family: int) -> int:
+    """Bytes of both addresses, with the ports where there are some; an unknown family has none."""
+    width = _ADDRESSES.get(family)
+    return 2 * _UNTOLD.get(family, 0) if width is None else 2 * width + 4
+
+
+def _verify(header: bytes, at: int) -> None:
+    """Hold a header to the checksum among the extensions that begin at `at`, where there is one.  BadHeader.
+
+    What cannot be read as extensions has none.
+    """
+    while len(header) >= at + 3:
+        kind, size = header[at], int.from_bytes(header[at + 1 : at + 3], "big")
+        begin, at = at + 3, at + 3 + size
+        if kind == _CHECKSUM and at <= len(header):
+            if header[begin:at] != crc32c(header[:begin] + bytes(size) + header[at:]).to_bytes(4, "big"):
+                raise BadHeader("the checksum of the PROXY header is wrong")
+            return
+
+
+def crc32c(data: bytes) -> int:
+    """The checksum of RFC 9260, appendix A (Castagnoli), which the standard library has not."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc ^ 0xFFFFFFFF
+
+
+def _remainder(byte: int) -> int:
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    return byte
+
+
+_TABLE = tuple(map(_remainder, range(256)))
 
 
 def _text(address: IPv4Address | IPv6Address) -> str:

@@ -15,7 +15,6 @@ class Record:
     __slots__ = (
         "_account_id",
         "_at",
-        "_began",
         "_client",
         "_host",
         "_method",
@@ -24,6 +23,7 @@ class Record:
         "_proxy",
         "_token_id",
         "_username",
+        "began",
         "closed",
         "departure",
         "exit",
@@ -38,7 +38,7 @@ class Record:
         self._proxy = proxy
         self._client = client
         self._at = plane.now()
-        self._began = plane.wheel.seconds()
+        self.began = plane.wheel.seconds()
         self._account_id = self._token_id = self._port = self.status = 0
         self._username = self._method = self._host = self.exit = ""
         self.id = plane.request_id()
@@ -70,7 +70,7 @@ class Record:
         exchange = Exchange(
             self.id,
             self._at,
-            plane.wheel.seconds() - self._began,
+            plane.wheel.seconds() - self.began,
             self._account_id,
             self._username,
             self._token_id,
@@ -89,3 +89,6 @@ class Record:
             plane.ledger.refused(exchange)
         else:
             plane.ledger.close(meter, exchange)
+            if plane.line.waiting:
+                plane.line.freed((self._account_id, True))
+                plane.line.freed((self._account_id, False))

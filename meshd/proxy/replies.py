@@ -132,13 +132,24 @@ def established(exit_label: str, not_found: str, request_id: str, *, moved: bool
     ).encode("ascii")
 
 
-def internal(body: bytes, request_id: str, *, keep: bool, with_body: bool = True) -> bytes:
-    """The answer of `http://meshd.internal/`: JSON."""
+class Content(NamedTuple):
+    """What the proxy says when it was asked itself."""
+
+    kind: str
+    """The media type; "" for no body."""
+    body: bytes
+    fields: str = ""
+    """Field lines with their ends."""
+
+
+def own(content: Content, request_id: str, *, keep: bool, with_body: bool = True) -> bytes:
+    """The answer to a request that the proxy itself was asked."""
+    kind = f"Content-Type: {content.kind}{CRLF}" if content.kind else ""
     return (
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        f"Cache-Control: no-store\r\n{proxy_status(request_id)}"
+        f"HTTP/1.1 200 OK\r\n{kind}Content-Length: {len(content.body)}\r\n"
+        f"Cache-Control: no-store\r\n{content.fields}{proxy_status(request_id)}"
         f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
-    ).encode("ascii") + (body if with_body else b"")
+    ).encode("ascii") + (content.body if with_body else b"")
 
 
 def _ascii(text: str) -> str:

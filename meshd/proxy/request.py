@@ -26,12 +26,17 @@ SHORT = 256
 MOST_NAMES = 100
 """Exits that X-ProxyMesh-Not-IP may name, over all its lines: to read that many addresses takes half a millisecond."""
 
+MOST_HOPS = 10**9
+"""More of `Max-Forwards` is not counted (RFC 9110, 7.6.2)."""
+
+_HOPS = re.compile(rb"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
 _NOTHING = (NO_WISHES, 0)
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
+_COUNTED = frozenset({b"OPTIONS", b"TRACE"})
 _OURS = (b"proxy-", b"x-proxymesh-")
 _REGENERATED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 
@@ -45,14 +50,14 @@ class Said:
 
     __slots__ = (
         "_asked",
-        "_minor",
         "_origin_fields",
-        "_websocket",
         "authorization",
         "block",
         "fields",
         "keep",
         "proxy_authorization",
+        "switches",
+        "websocket",
     )
 
     def __init__(self, minor: int, fields: Fields, block: bytes) -> None:
@@ -62,9 +67,12 @@ class Said:
         self.keep = keeps_alive(minor, fields)
         self.proxy_authorization = _one(fields, b"proxy-authorization", "Proxy-Authorization")
         self.authorization = fields.get(b"authorization") if self.proxy_authorization is not None else _origins(fields)
-        self._minor = minor
         self._asked: tuple[Wishes, int] | None = None
-        self._websocket: bool | None = None
+        wanted = _upgrade(fields) if minor == 1 else b""
+        self.websocket = wanted == b"websocket"
+        """Whether they ask for an upgrade to WebSocket."""
+        self.switches = wanted not in {b"", b"h2c"}  # whose clients wait for the 101, and may well never see one
+        """Whether they ask for another protocol."""
         self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
 
     @property
@@ -85,13 +93,6 @@ class Said:
             self._asked = _NOTHING
         return self._asked
 
-    @property
-    def websocket(self) -> bool:
-        """Whether they ask for an upgrade to WebSocket."""
-        if self._websocket is None:
-            self._websocket = self._minor == 1 and _wants_websocket(self.fields)
-        return self._websocket
-
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """The fields that the origin gets besides those that are written anew; not to be changed.
 
@@ -108,7 +109,7 @@ class Said:
 class ProxyRequest:
     """One request as the proxy understands it."""
 
-    __slots__ = ("_wishes", "framing", "has_body", "keep", "method", "minor", "said", "size", "target")
+    __slots__ = ("_wishes", "framing", "has_body", "hops", "keep", "method", "minor", "said", "size", "target")
 
     def __init__(
         self,
@@ -120,6 +121,7 @@ class ProxyRequest:
         framing: BodyFraming,
         said: Said,
     ) -> None:
+        """BadMessage for a Max-Forwards that is no number."""
         self.method = method
         self.target = target
         self.minor = minor
@@ -128,8 +130,14 @@ class ProxyRequest:
         self.framing = framing
         self.has_body = framing is not NO_BODY and framing not in _EMPTY
         self.said = said
-        self.keep = said.keep
-        """Whether the client's connection will go on."""
+        self.hops = _hops(said.fields) if method in _COUNTED else None
+        """By how many others it may be passed on (`Max-Forwards`), where it says so and has such a method."""
+        self.keep = said.keep and not said.switches and type(target) is not AuthorityForm
+        """Whether the client's connection will go on.
+
+        Never after a request for another protocol: its client may be speaking that already, and where it does not get
+        it, what comes next is nobody's request (RFC 9931).
+        """
         self._wishes: Wishes | None = None
 
     @classmethod
@@ -178,6 +186,19 @@ class ProxyRequest:
         return type(self.target) is AuthorityForm
 
     @property
+    def ends_here(self) -> bool:
+        """Whether it is the proxy that is asked, and answers."""
+        return self.hops == 0 or (self.target.host == INTERNAL_HOST and not self.is_tunnel)
+
+    def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
+        """As those of what it says, with one hop less to go."""
+        fields = self.said.origin_fields(consumed)
+        if self.hops is None:
+            return fields
+        left = b"%d" % (self.hops - 1)
+        return [(name, left if name.lower() == b"max-forwards" else value) for name, value in fields]
+
+    @property
     def websocket(self) -> bool:
         """An upgrade to WebSocket (RFC 6455), the only one that is forwarded."""
         return self.said.websocket and self.method == b"GET" and not self.is_tunnel and not self.has_body
@@ -208,6 +229,16 @@ def _origins(fields: Fields) -> bytes | None:
     if len(values) > 1 and any(map(own_token, values)):
         raise BadMessage(400, "two Authorization fields, one of them with a token of this proxy")
     return values[0] if values else None
+
+
+def _hops(fields: Fields) -> int | None:
+    """None where it does not say."""
+    said = fields.all(b"max-forwards")
+    if not said:
+        return None
+    if len(said) > 1 or not _HOPS.fullmatch(said[0]):
+        raise BadMessage(400, "Max-Forwards has to be one number")
+    return min(int(said[0]), MOST_HOPS)
 
 
 def _wishes(fields: Fields) -> Wishes:
@@ -259,6 +290,7 @@ def _seconds(value: bytes | None) -> int:
     return int(text) if _SECONDS.fullmatch(text) else 0
 
 
-def _wants_websocket(fields: Fields) -> bool:
-    upgrade = fields.all(b"upgrade")
-    return len(upgrade) == 1 and upgrade[0].lower() == b"websocket" and b"upgrade" in options(fields)
+def _upgrade(fields: Fields) -> bytes:
+    """The one protocol, in lower case, that a request asks to go on with; b"" for none."""
+    asked = fields.all(b"upgrade")
+    return b",".join(asked).lower() if asked and b"upgrade" in options(fields) else b""

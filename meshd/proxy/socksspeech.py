@@ -63,11 +63,7 @@ class SocksSpeech:
             self._no = lambda _: socksreplies.refused(reply)
             raise
         fields = [] if credential is None else [(b"Proxy-Authorization", credential)]
-        request = ProxyRequest(
-            b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=Said(1, Fields(fields), b"")
-        )
-        request.keep = False
-        return request
+        return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=Said(1, Fields(fields), b""))
 
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         return socksreplies.established(source)

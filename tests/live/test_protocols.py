@@ -14,6 +14,7 @@ import requests
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.halves import LINGER_SECONDS
+from meshd.proxy.proxyprotocol import crc32c
 from tests.live.raw import Raw, basic
 from tests.support.daemon import LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import CLOSE, RecordingOrigin, pattern
@@ -596,6 +597,17 @@ class IntroducedTests(ProtocolCase):
             raw = self.plain("127.0.0.41")
             raw.send(header + get("http://meshd.internal/", basic("anna", PASSWORD)))
             self.assertTrue(raw.rest().startswith(b"HTTP/1.1 400 "), header)
+
+    def test_not_by_a_header_whose_checksum_is_wrong(self) -> None:
+        """The connection ends with that, and nothing behind the header is run."""
+        address = socket.inet_aton("198.51.100.9") + socket.inet_aton("203.0.113.1") + b"\x12\x34\x7a\x30"
+        header = SIGNATURE + b"\x21\x11\x00\x13" + address + b"\x03\x00\x04"
+        right = crc32c(header + bytes(4))
+        for checksum, status in ((right, b"200"), (right ^ 1, b"400")):
+            raw = self.plain(BALANCER)
+            asked = get("http://meshd.internal/", basic("anna", PASSWORD) + b"Connection: close\r\n")
+            raw.send(header + checksum.to_bytes(4, "big") + asked)
+            self.assertEqual([line[9:12] for line in raw.rest().splitlines() if line.startswith(b"HTTP/")], [status])
 
     def test_not_without_one(self) -> None:
         """Whatever it speaks, and whoever it says it is."""

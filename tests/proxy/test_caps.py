@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.caps import BUCKETS, Caps, Place
+from meshd.proxy.caps import BUCKETS, CROWD, TRUST, TRUSTED, TUNNELS_TOO_FAST, Caps, Place
 from meshd.topology import Limits
 
 
@@ -57,6 +57,29 @@ class StartTest(SynchronousTestCase):
         self.assertEqual(
             {self.start(0, open_now=10**6, tunnel=tunnel) for tunnel in (True, False) for _ in range(50)}, {""}
         )
+
+    def test_to_ask_takes_nothing(self) -> None:
+        """Who asks whether there is room leaves it there."""
+        asked = [reason(self.caps.start(1, 0, 0, tunnel=True, take=False)) for _ in range(5)]
+        self.assertEqual([*asked, self.start(0), self.start(0), self.start(0)], [""] * 7 + ["rate-tunnels"])
+
+    def test_patience(self) -> None:
+        """A rate's turn comes for certain: as many wait as get theirs in time.  For others to end, less long."""
+        for refusal, turn, tunnel, expected in (
+            (TUNNELS_TOO_FAST, 20, True, (20, 3)),
+            (TUNNELS_TOO_FAST, 1, True, (1, 2)),
+            (CROWD, 20, False, (5, 3)),
+            (CROWD, 2, True, (2, 3)),
+            (TUNNELS_TOO_FAST, 0, True, (0, 0)),
+            (CROWD, 0, True, (0, 0)),
+        ):
+            self.assertEqual(self.caps.patience(refusal, turn, tunnel=tunnel), expected)
+
+    def test_who_outruns_the_rate_alone(self) -> None:
+        """One request after another, faster than the account may: here five a second."""
+        self.assertEqual([self.caps.outruns(seconds) for seconds in (0, 0.1, 0.2, 1)], [True, True, False, False])
+        self.limits = Limits(requests_per_second=0)
+        self.assertFalse(self.caps.outruns(0))
 
     def test_memory_is_bounded(self) -> None:
         """Accounts that are heard of do not pile up."""
@@ -118,17 +141,49 @@ class StrangersTest(SynchronousTestCase):
         self.assertFalse(stranger.evicted)
 
 
+class Client:
+    """Known, and idle or not."""
+
+    def __init__(self, caps: Caps, account: int, *, idle: bool) -> None:
+        self.caps, self.account, self.idle = caps, account, idle
+        self.evicted = False
+        caps.hold(self, account)
+
+    def evict(self) -> None:
+        self.evicted = True
+        self.caps.let_go(self, self.account)
+
+
 class HoldTest(SynchronousTestCase):
-    def test_connections_of_one_account(self) -> None:
-        """As many as tunnels, each account for itself, and one that goes makes room."""
-        caps = Caps(lambda: Limits(tunnels_per_account=2), 1000)
-        self.assertEqual([caps.hold(1), caps.hold(1), caps.hold(1), caps.hold(2)], [True, True, False, True])
-        caps.let_go(1)
-        self.assertTrue(caps.hold(1))
+    def setUp(self) -> None:
+        self.caps = Caps(lambda: Limits(tunnels_per_account=2), 1000)
+
+    def test_what_is_idle_gives_way(self) -> None:
+        """Of an account's connections there are as many as of its exchanges: the oldest that is idle ends."""
+        clients = [Client(self.caps, 1, idle=idle) for idle in (False, True, True, False)]
+        self.assertEqual([client.evicted for client in clients], [False, True, True, False])
+
+    def test_what_is_busy_does_not(self) -> None:
+        """Exchanges are bounded elsewhere, and another account's connections are none of this one's."""
+        clients = [Client(self.caps, account, idle=account == 2) for account in (1, 1, 2, 2, 1, 1)]
+        self.assertEqual([client.evicted for client in clients], [False] * 6)
+        for client in clients:
+            self.caps.let_go(client, client.account)
+        self.assertEqual(self.caps._held, {})
+
+    def test_the_last_one(self) -> None:
+        """That of a single place leaves it to the next."""
+        caps = Caps(lambda: Limits(tunnels_per_account=1), 1000)
+        first, second = (Client(caps, 1, idle=True) for _ in range(2))
+        self.assertEqual((first.evicted, second.evicted), (True, False))
+        caps.let_go(second, 1)
+        self.assertEqual(caps._held, {})
 
 
 class Nobody:
-    """A client that is not known."""
+    """A client that has nothing to do."""
+
+    idle = True
 
     def evict(self) -> None:
         """Nothing is done about it."""
@@ -169,9 +224,26 @@ class PlaceTest(SynchronousTestCase):
     def test_an_accounts_place(self) -> None:
         """Held once, given back for another's, and by leaving."""
         one, other = self.place("a"), self.place("b")
-        self.assertEqual([one.hold(1), one.hold(1), other.hold(1)], [True, True, False])
-        self.assertTrue(one.hold(2))
-        self.assertTrue(other.hold(1))
+        for account in (1, 1, 2):
+            one.hold(account)
+        other.hold(1)
+        self.assertEqual({account: len(held) for account, held in self.caps._held.items()}, {2: 1, 1: 1})
         for each in (one, other):
             each.leave()
         self.assert_empty()
+
+    def test_an_address_that_somebody_was_let_in_from(self) -> None:
+        """Of it more may wait unknown, though not any number."""
+        first = self.place("a")
+        first.admitted()
+        first.leave()
+        said = [self.place("a").linger() for _ in range(TRUST + 1)]
+        self.assertEqual(said, [True] * TRUST + [False])
+        self.assertEqual([self.place("b").linger(), self.place("b").linger()], [True, False])
+
+    def test_trust_is_bounded(self) -> None:
+        """Addresses do not pile up, and who was never let in is not trusted."""
+        self.place("stranger").leave()
+        for number in range(TRUSTED + 5):
+            self.caps.trust(str(number))
+        self.assertEqual((len(self.caps._trusted), "stranger" in self.caps._trusted), (TRUSTED, False))

@@ -15,9 +15,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.config.network import opening
 from meshd.model import Refusal
 from meshd.proxy.destination import OwnListeners
-from meshd.proxy.dial import Dialler, is_local
+from meshd.proxy.dial import LOOKUPS, Dialler, is_local
 from meshd.proxy.ends import Stopped
 from meshd.proxy.exits import Choice
+from meshd.proxy.line import BEAT
 from meshd.proxy.outlets import Outlet
 from meshd.proxy.race import ATTEMPT_DELAY, DialError, Dialled
 from meshd.proxy.task import Task
@@ -237,6 +238,141 @@ class DialTest(DialCase):
             (error,) = self.failed
             assert isinstance(error, DialError), error
             self.assertEqual((error.refusal.reason, error.refusal.detail), (reason, ""))
+
+
+class Asked(Names):
+    """One whose questions stay open until the test answers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: dict[str, list[Deferred[Resolved]]] = {}
+
+    def asks(self, host: str) -> bool:
+        return host not in self.table and not host[0].isdigit()
+
+    async def resolve(self, host: str) -> Resolved:
+        question: Deferred[Resolved] = Deferred()
+        self.open.setdefault(host, []).append(question)
+        return await question
+
+    def answer(self, host: str) -> None:
+        """To all who ask: there is none."""
+        for question in self.open.pop(host):
+            question.errback(ResolveError("dns_error", ""))
+
+
+class LookupsTest(DialCase):
+    """How many names are asked for at once."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.asked = Asked()
+        self.dialler = Dialler(
+            self.hand.poller,
+            self.asked,  # type: ignore[arg-type]
+            self.clock,
+            lambda: self.rules,
+            lambda: self.own,
+        )
+        self.ended: list[tuple[str, str]] = []
+
+    def ask(self, host: str, account: int = 1, exit_: Exit = ANY) -> Task:
+        async def dial() -> None:
+            await self.dialler.dial(host, 443, Choice(Outlet(exit_), ""), account)
+
+        def over(error: BaseException | None) -> None:
+            assert isinstance(error, DialError | Stopped), error
+            self.ended.append((host, error.refusal.reason))
+
+        task = Task(dial(), over)
+        task.resume()
+        return task
+
+    def full(self) -> list[Task]:
+        """The account asks for as many names as it may."""
+        return [self.ask(f"n{number}") for number in range(LOOKUPS)]
+
+    def test_one_name_is_one_however_many_ask_for_it(self) -> None:
+        """Forty tabs that fetch from one host wait for one look-up."""
+        for _ in range(4 * LOOKUPS):
+            self.ask("cdn")
+        self.ask("other")
+        self.assertEqual(
+            {host: len(open_) for host, open_ in self.asked.open.items()}, {"cdn": 4 * LOOKUPS, "other": 1}
+        )
+        self.assertEqual(self.ended, [])
+
+    def test_one_more_waits(self) -> None:
+        """In order, and asked for as soon as another is answered; nobody is refused."""
+        self.full()
+        for name in ("a", "b", "a"):
+            self.ask(name)
+        self.assertEqual(len(self.asked.open), LOOKUPS)
+        for answered, next_ in (("n3", "a"), ("n5", "b")):
+            self.asked.answer(answered)
+            self.clock.advance(0)
+            self.assertIn(next_, self.asked.open)
+            self.assertEqual(len(self.asked.open), LOOKUPS)
+        self.asked.answer("a")
+        self.clock.advance(0)
+        self.assertEqual(self.ended, [(name, "dns-error") for name in ("n3", "n5", "a")])
+        self.assertEqual(len(self.asked.open["a"]), 1)
+
+    def test_who_needs_no_answer_does_not_wait(self) -> None:
+        """A name that is being asked for, one that is known, an address."""
+        self.full()
+        self.asked.table["known"] = ("127.0.0.2",)
+        self.ask("n1")
+        self.assertEqual(len(self.asked.open["n1"]), 2)
+        self.ask("0x7f.1")
+        self.assertIn("0x7f.1", self.asked.open)
+        task = self.ask("known")
+        task.throw(Stopped(Refusal("quota-total")))
+        self.assertEqual(self.ended, [("known", "quota-total")])
+
+    def test_accounts_are_apart(self) -> None:
+        """One that waits keeps nobody else waiting."""
+        self.full()
+        self.ask("a", account=2)
+        self.assertIn("a", self.asked.open)
+
+    def test_an_upstream_proxys_name_is_nobodys(self) -> None:
+        """It is the operator's: it takes no place, and needs none."""
+        exits = [Exit(f"up{n}", "http", upstream=UpstreamProxy(f"gw{n}", 8080)) for n in range(2 * LOOKUPS)]
+        for exit_ in exits:
+            self.ask("far.example", exit_=exit_)
+        self.assertEqual(len(self.asked.open), 2 * LOOKUPS)
+        self.full()
+        self.assertEqual(len(self.asked.open), 3 * LOOKUPS)
+        self.ask("far.example", exit_=exits[0])
+        self.assertEqual((len(self.asked.open["gw0"]), self.ended), (2, []))
+
+    def test_in_vain(self) -> None:
+        """Who has waited as long as connecting may take is told what for; what ends it otherwise says so itself."""
+        self.full()
+        for reason, told in (("connection-timeout", "rate-requests"), ("quota-total", "quota-total")):
+            self.ask("a").throw(Stopped(Refusal(reason)))
+            self.assertEqual(self.ended.pop(), ("a", told))
+
+    def test_who_leaves_is_counted_until_its_name_is_answered(self) -> None:
+        """Else whoever hangs up at once could have any number asked for."""
+        for task in self.full():
+            task.throw(Stopped(Refusal("overloaded")))
+        self.ask("a")
+        self.assertNotIn("a", self.asked.open)
+        self.asked.answer("n0")
+        self.clock.advance(0)
+        self.assertIn("a", self.asked.open)
+
+    def test_nothing_is_left(self) -> None:
+        """Of an account that is done, and no timer."""
+        self.full()
+        self.ask("a")
+        while self.asked.open:
+            self.asked.answer(next(iter(self.asked.open)))
+            self.clock.advance(BEAT)
+        self.assertEqual((self.dialler._asking, len(self.ended)), ({}, LOOKUPS + 1))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class RefusedTest(DialCase):

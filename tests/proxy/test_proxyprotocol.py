@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.proxyprotocol import LONGEST_BLOCK, LONGEST_LINE, SIGNATURE, BadHeader, read_introduction
+from meshd.proxy.proxyprotocol import (
+    LONGEST_BLOCK,
+    LONGEST_LINE,
+    SIGNATURE,
+    BadHeader,
+    crc32c,
+    read_introduction,
+)
 
 AFTER = b"GET http://a/ HTTP/1.1\r\n"
 
@@ -24,6 +31,16 @@ def addresses(source: str, destination: str) -> bytes:
 
 FOUR = addresses("198.51.100.9", "203.0.113.1")
 SIX = addresses("2001:db8::9", "2001:db8::1")
+NOOP = b"\x04\x00\x02\x00\x00"
+
+
+def summed(command: int, family: int, body: bytes, before: bytes = b"", after: bytes = b"", wrong: int = 0) -> bytes:
+    """A block with a checksum among its extensions, off by wrong."""
+    empty = block(command, family, body + before + b"\x03\x00\x04" + bytes(4) + after)
+    at = 16 + len(body + before) + 3
+    return empty[:at] + (crc32c(empty) ^ wrong).to_bytes(4, "big") + empty[at + 4 :]
+
+
 LONG_UNKNOWN = b"PROXY UNKNOWN " + b"f" * (LONGEST_LINE - 16) + b"\r\n"
 
 GOOD = {
@@ -42,6 +59,11 @@ GOOD = {
         "198.51.100.9",
     ),
     "version 2, as long as may be": (block(0x21, 0x11, FOUR + b"\x04" * (LONGEST_BLOCK - 12)), "198.51.100.9"),
+    "version 2, with a checksum": (summed(0x21, 0x11, FOUR), "198.51.100.9"),
+    "version 2, with a checksum among others": (summed(0x21, 0x21, SIX, NOOP, NOOP), "2001:db8::9"),
+    "version 2, a checked check": (summed(0x20, 0x00, b""), ""),
+    "version 2, a checked Unix socket": (summed(0x21, 0x31, bytes(216), NOOP), ""),
+    "version 2, extensions cut off": (block(0x21, 0x11, FOUR + b"\x03\x00"), "198.51.100.9"),
     "version 2, a check of its own": (block(0x20, 0x00, b""), ""),
     "version 2, its own, with an address": (block(0x20, 0x11, FOUR), ""),
     "version 2, nothing known": (block(0x21, 0x00, b"whatever"), ""),
@@ -81,6 +103,12 @@ BAD = {
     "addresses cut off": block(0x21, 0x11, FOUR[:-1]),
     "IPv6 with the room of IPv4": block(0x21, 0x21, FOUR),
     "longer than may be": block(0x21, 0x11, FOUR, LONGEST_BLOCK + 1),
+    "a wrong checksum": summed(0x21, 0x11, FOUR, wrong=1),
+    "a wrong checksum among others": summed(0x21, 0x21, SIX, NOOP, NOOP, wrong=1 << 31),
+    "a wrong checksum of its own": summed(0x20, 0x00, b"", wrong=1),
+    "a wrong checksum of nothing known": summed(0x21, 0x00, b"", wrong=1),
+    "a wrong checksum of a Unix socket": summed(0x21, 0x31, bytes(216), wrong=1),
+    "a checksum of another size": block(0x21, 0x11, FOUR + b"\x03\x00\x02\x00\x00"),
     "as long as can be": block(0x20, 0x00, b"", 65535),
 }
 
@@ -110,6 +138,20 @@ class ReadingTests(SynchronousTestCase):
         """The first byte that is wrong decides."""
         for data in (b"G", b"\x05", b"PA", b"PROXYX", b"\r\n\r\n\x00\r\nQUIX", SIGNATURE + b"\x11"):
             self.assertRaises(BadHeader, read_introduction, data)
+
+    def test_a_checksum_covers_all_of_it(self) -> None:
+        """Whichever bit is turned over on the way, but for those that tell the length and where the checksum is."""
+        header = summed(0x21, 0x11, FOUR, after=NOOP)
+        for byte in (*range(16, 28), *range(31, len(header))):
+            for bit in range(8):
+                turned = bytearray(header)
+                turned[byte] ^= 1 << bit
+                self.assertRaises(BadHeader, read_introduction, bytes(turned))
+
+    def test_the_checksum_itself(self) -> None:
+        """The vectors of RFC 3720, B.4."""
+        for data, crc in ((bytes(32), 0x8A9136AA), (b"\xff" * 32, 0x62A8AB43), (bytes(range(32)), 0x46DD794E)):
+            self.assertEqual(crc32c(data), crc)
 
     @given(
         st.binary(min_size=1, max_size=700),

@@ -168,7 +168,7 @@ class BytesTest(SynchronousTestCase):
     def test_internal(self) -> None:
         """The answer of meshd.internal, byte for byte."""
         self.assertEqual(
-            replies.internal(b"{}\n", "ab-3", keep=True),
+            replies.own(replies.Content("application/json", b"{}\n"), "ab-3", keep=True),
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\nCache-Control: no-store\r\n"
             b'Proxy-Status: meshd; request-id="ab-3"\r\nConnection: keep-alive\r\n\r\n{}\n',
         )

@@ -8,7 +8,7 @@ from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy import request as requests
 from meshd.proxy.exits import NO_WISHES, Wishes
-from meshd.proxy.request import ProxyRequest
+from meshd.proxy.request import MOST_HOPS, ProxyRequest
 
 GET = b"GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n"
 
@@ -188,6 +188,24 @@ class WebSocketTest(SynchronousTestCase):
             self.assertFalse(request(head + b"\r\n").websocket, what)
 
 
+class KeepTest(SynchronousTestCase):
+    """Whether what follows may be a request."""
+
+    def test_after_a_request_for_another_protocol(self) -> None:
+        """It is the last one: a tunnel, or any upgrade that its client may be speaking before it has it."""
+        switch = b"Connection: Upgrade\r\nUpgrade: "
+        for head, keeps in (
+            (GET, True),
+            (b"CONNECT h.test:443 HTTP/1.1\r\n", False),
+            (b"CONNECT h.test:443 HTTP/1.0\r\nConnection: keep-alive\r\n", False),
+            (GET + switch + b"websocket\r\n", False),
+            (GET + switch + b"connect-udp\r\n", False),
+            (GET + switch + b"h2c\r\n", True),
+            (GET + b"Upgrade: websocket\r\n", True),
+        ):
+            self.assertEqual(request(head + b"\r\n").keep, keeps, head)
+
+
 class FramingTest(SynchronousTestCase):
     def test_connect_with_body(self) -> None:
         """CONNECT has no body; one that announces some is refused."""
@@ -222,6 +240,37 @@ class EchoedTest(SynchronousTestCase):
         ):
             said = request(method + GET[3:] + field + b"\r\n")
             self.assertEqual(said.echoed, expected, (method, field))
+
+
+class HopsTest(SynchronousTestCase):
+    """`Max-Forwards` (RFC 9110, 7.6.2)."""
+
+    def test_where_it_counts(self) -> None:
+        """On TRACE and OPTIONS; at 0 it is we who are asked."""
+        for method, field, hops in (
+            (b"TRACE", b"", None),
+            (b"TRACE", b"Max-Forwards: 0\r\n", 0),
+            (b"OPTIONS", b"max-forwards: 000\r\n", 0),
+            (b"OPTIONS", b"Max-Forwards: 7\r\n", 7),
+            (b"TRACE", b"Max-Forwards: 99999999999999999999\r\n", MOST_HOPS),
+            (b"GET", b"Max-Forwards: 0\r\n", None),
+            (b"trace", b"Max-Forwards: 0\r\n", None),
+        ):
+            asked = request(method + GET[3:] + field + b"\r\n")
+            self.assertEqual((asked.hops, asked.ends_here), (hops, hops == 0), (method, field))
+
+    def test_one_less(self) -> None:
+        """The next one gets one less, in the same place; what does not count is passed on as it is."""
+        for method, passed in ((b"OPTIONS", b"6"), (b"GET", b"7")):
+            asked = request(method + GET[3:] + b"A: 1\r\nmax-forwards: 7\r\nB: 2\r\n\r\n")
+            self.assertEqual(asked.origin_fields(""), [(b"A", b"1"), (b"max-forwards", passed), (b"B", b"2")])
+
+    def test_no_number(self) -> None:
+        """What cannot be counted down is refused, and not passed on for others to guess at."""
+        for field in (b"-1", b"1.5", b"", b"1, 2", b"9" * 21, b"1\r\nMax-Forwards: 1"):
+            with self.assertRaises(BadMessage) as refused:
+                request(b"TRACE" + GET[3:] + b"Max-Forwards: " + field + b"\r\n\r\n")
+            self.assertEqual(refused.exception.status, 400)
 
 
 class RepeatedTest(SynchronousTestCase):

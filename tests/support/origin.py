@@ -400,7 +400,9 @@ class Authority:
         self.file = os.path.join(folder, "ca.pem")
         self.ca.cert_pem.write_to_path(self.file)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert("127.0.0.1", "::1", "localhost", "origin.test").configure_cert(self.context)
+        issued = self.ca.issue_cert("127.0.0.1", "::1", "localhost", "origin.test")
+        issued.configure_cert(self.context)
+        self.leaf = issued.cert_chain_pems[0].bytes()
 
 
 @cache

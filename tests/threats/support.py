@@ -200,10 +200,12 @@ class Names:
 
     def _run(self) -> None:
         while True:
-            data, peer = self._socket.recvfrom(4096)
-            message = dns.Message()
-            message.fromStr(data)
-            self._socket.sendto(self._answer(message).toStr(), peer)
+            self._reply(*self._socket.recvfrom(4096))
+
+    def _reply(self, data: bytes, peer: tuple[str, int]) -> None:
+        message = dns.Message()
+        message.fromStr(data)
+        self._socket.sendto(self._answer(message).toStr(), peer)
 
     def _answer(self, message: Any) -> Any:
         query = message.queries[0]

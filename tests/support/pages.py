@@ -1,0 +1,105 @@
+"""Pages with what belongs to them, by TLS, in a process of its own: `python -m tests.support.pages` prints its port.
+
+/page/N?of=A,B   a page with N scripts of these hosts in turn; its title says how many of them have run
+/script          one of them
+
+Whoever comes may come again on the same connection; nothing may be kept in a cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qs, urlsplit
+
+import trustme
+
+from tests.support.daemon import ROOT, at_end_of, clean_environment, end_with_input
+
+SCRIPT = b"window.ran = (window.ran || 0) + 1; document.title = window.ran;"
+
+
+class Pages:
+    """The process, from the outside."""
+
+    def __init__(self, owner: Any = None) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.pages"],
+            cwd=ROOT,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+        if owner is not None:
+            at_end_of(owner, self.close)
+
+    def url(self, host: str, number: int, hosts: list[str]) -> str:
+        """Of a page of host with so many scripts of hosts."""
+        return f"https://{host}:{self.port}/page/{number}?of={','.join(hosts)}"
+
+    def close(self) -> None:
+        end_with_input(self._process)
+
+
+class Http(asyncio.Protocol):
+    """Requests off one connection, answered as they come."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self._buffer = (self._buffer + data).split(b"\r\n\r\n")
+        for head in heads:
+            kind, body = _answer(head.split(b" ", 2)[1].decode(), _port(head))
+            line = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+            self._transport.write(f"{line}Cache-Control: no-store\r\n\r\n".encode() + body)
+
+
+def _port(head: bytes) -> str:
+    """As the client has called us."""
+    fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    return fields[b"host"].decode().partition(":")[2]
+
+
+def _answer(target: str, port: str) -> tuple[str, bytes]:
+    url = urlsplit(target)
+    if not url.path.startswith("/page/"):
+        return "text/javascript", SCRIPT
+    count, hosts = int(url.path[6:]), parse_qs(url.query)["of"][0].split(",")
+    sources = (f"https://{hosts[number % len(hosts)]}:{port}/script?{number}" for number in range(count))
+    scripts = "".join(f'<script async src="{source}"></script>' for source in sources)
+    return "text/html", f'<!doctype html><title>0</title><link rel="icon" href="data:,">{scripts}<p>words'.encode()
+
+
+async def _serve(certificate: Path) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Http, "127.0.0.1", 0, backlog=4096, ssl=_context(certificate))
+    print(server.sockets[0].getsockname()[1], flush=True)
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin, ended.set)
+    await ended.wait()
+
+
+def _context(certificate: Path) -> Any:
+    import ssl
+
+    issued = trustme.CA().issue_cert("*.test", "127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+if __name__ == "__main__":
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        asyncio.run(_serve(Path(file.name)))
