@@ -25,7 +25,7 @@ from meshd.proxy.relay import Relay
 from meshd.proxy.upstream import UpstreamPool
 from meshd.proxy.wheel import Wheel
 from meshd.resolver import Resolver
-from meshd.topology import Topology
+from meshd.topology import Limits, Topology
 from meshd.usage.ledger import Ledger
 
 PIPES = 64
@@ -45,8 +45,8 @@ def data_plane(
 ) -> DataPlane:
     """Nothing is opened by it but its epoll; clients get no TLS before `accept_tls`."""
     poller, wheel = Poller(reactor), Wheel(reactor)
-    descriptors, limits, timeouts = _descriptors(), topology.limits, topology.timeouts
-    pipes = Pipes(min(PIPES, descriptors // 16))
+    timeouts = topology.timeouts
+    pipes = Pipes(min(PIPES, _descriptors() // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
     plane = DataPlane(
         poller=poller,
@@ -54,10 +54,7 @@ def data_plane(
         relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), timeouts.idle, timeouts.half_closed),
         dialler=Dialler(poller, resolver, reactor, lambda: plane.topology.destinations, own, secure),
         upstreams=UpstreamPool(poller, wheel),
-        caps=Caps(
-            lambda: plane.topology.limits,
-            limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
-        ),
+        caps=Caps(lambda: plane.topology.limits, ceiling(topology.limits)),
         auth=auth,
         ledger=ledger,
         topology=topology,
@@ -68,6 +65,11 @@ def data_plane(
         instance=f"{secrets.token_hex(4)}-",
     )
     return plane
+
+
+def ceiling(limits: Limits) -> int:
+    """Descriptors that the data plane may have open: two for each connection, or what the process has left."""
+    return limits.connections * 2 or descriptor_ceiling(_descriptors(), limits.descriptor_reserve)
 
 
 def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCreator) -> None:
