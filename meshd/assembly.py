@@ -17,7 +17,7 @@ from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config
-from meshd.dataplane import accept_tls, data_plane
+from meshd.dataplane import accept_tls, ceiling, data_plane
 from meshd.doors import Behind
 from meshd.enforcement import Enforcement
 from meshd.exitbook import ExitBook
@@ -113,7 +113,7 @@ class Daemon:
         self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
         self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
         self._reloads = Reloads(
-            config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
+            reactor, config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
         )
 
     def _site(self, hasher: PasswordHasher) -> ApiSite:
@@ -249,6 +249,9 @@ class Daemon:
         plane.topology, plane.pools = topology, fresh.pools
         plane.relay.idle = topology.timeouts.idle
         plane.relay.half_closed = topology.timeouts.half_closed
+        plane.caps.ceiling = ceiling(topology.limits)
+        self.site.gate.per_address = topology.limits.unauthenticated_per_address
+        self.site.gate.in_all = topology.limits.unauthenticated
         plane.upstreams.clear()
 
     async def _drain(self) -> None:

@@ -54,13 +54,10 @@ def data_plane(
 ) -> DataPlane:
     """Nothing is opened by it but its epoll; clients get no TLS before `accept_tls`."""
     poller, wheel = Poller(reactor), Wheel(reactor)
-    descriptors, limits, timeouts = _descriptors(), topology.limits, topology.timeouts
-    pipes = Pipes(min(PIPES, descriptors // 16))
+    limits, timeouts = topology.limits, topology.timeouts
+    pipes = Pipes(min(PIPES, _descriptors() // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
-    caps = Caps(
-        lambda: plane.topology.limits,
-        limits.connections * 2 or descriptor_ceiling(descriptors, limits.descriptor_reserve),
-    )
+    caps = Caps(lambda: plane.topology.limits, ceiling(limits))
 
     def may(key: tuple[int, bool]) -> bool:
         """Whether an account may begin one more exchange, or tunnel."""
@@ -89,6 +86,11 @@ def data_plane(
         seldom=Seldom(reactor.seconds),
     )
     return plane
+
+
+def ceiling(limits: Limits) -> int:
+    """Descriptors that the data plane may have open: two for each connection, or what the process has left."""
+    return limits.connections * 2 or descriptor_ceiling(_descriptors(), limits.descriptor_reserve)
 
 
 def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCreator) -> None:

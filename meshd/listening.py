@@ -128,7 +128,7 @@ class Listeners:
 
     def _open_sockets(self, wanted: Iterable[Wish], gone: Iterable[Door], new: list[Door]) -> None:
         """All have their place before one listens: whoever connects then is let in, whatever becomes of the others."""
-        yielding = [door for door in gone if isinstance(door, SocketDoor)]
+        yielding = [door for door in gone if isinstance(door, SocketDoor) and isinstance(door.wish.place, TCP)]
         made: list[SocketDoor] = []
         with giving_way(door.socket for door in yielding):
             for wish in wanted:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd import doubts
@@ -26,6 +27,9 @@ from meshd.usage.ledger import Ledger
 TOLD = 20
 """Lines of a verdict."""
 
+PATIENCE = 5.0
+"""Seconds that the store has to say what settings mean for accounts."""
+
 log = Logger()
 
 
@@ -34,6 +38,7 @@ class Reloads:
 
     def __init__(
         self,
+        clock: IReactorTime,
         config: Config,
         plane: DataPlane,
         ledger: Ledger,
@@ -44,6 +49,7 @@ class Reloads:
         swap: Callable[[Fresh], None],
     ) -> None:
         """config: what the daemon was started with; swap: lets others be in force."""
+        self._clock = clock
         self._started = config
         self._plane = plane
         self._ledger = ledger
@@ -72,7 +78,7 @@ class Reloads:
             fresh = await self._exits.built(lambda: examine(read()))
             config = fresh.config
             renew = tls.prepared(config.certificate, config.key) if tls is not None else None
-            doubtful = await doubts.asked(self._store, config.topology)
+            doubtful = await self._doubts(config)
             await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
             plan = await self._listeners.prepared(config.listeners)
         except FAULTS as error:
@@ -86,6 +92,14 @@ class Reloads:
         self._swap(fresh)
         self._rename(self._listeners.take(plan))
         return self._told(config, doubtful)
+
+    async def _doubts(self, config: Config) -> tuple[str, ...]:
+        """None where the store does not say in time: to reload is what was asked for."""
+        asking = Deferred.fromCoroutine(doubts.asked(self._store, config.topology))
+        try:
+            return await asking.addTimeout(PATIENCE, self._clock)
+        except TimeoutError:
+            return ()
 
     def _rename(self, names: Mapping[str, str]) -> None:
         """Whoever came to a proxy that has another name now is its client by that; of one that is gone, nobody's."""

@@ -74,11 +74,11 @@ def cannot_listen(text: str, error: Exception) -> ListenError:
 
 @contextmanager
 def giving_way(old: Iterable[ListeningSocket]) -> Iterator[None]:
-    """Meanwhile other sockets of this process may be given addresses that these have, and may listen there.
+    """Meanwhile other sockets of this process may be given addresses that these, of TCP, have, and may listen there.
 
     Linux asks both sides: the new ones are opened `beside`.
     """
-    sockets = [each.sock for each in old if each.sock.family != socket.AF_UNIX]
+    sockets = [each.sock for each in old]
     try:
         for sock in sockets:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -27,7 +27,7 @@ def add_to(top: Verbs) -> None:
     ):
         parser = verbs.verb(name, act, doing)
         parser.add_argument("name", help="the account")
-        parser.add_argument("proxy", help="its name in the settings, or its domain")
+        parser.add_argument("proxy", help="its name in the settings, or its domain; to revoke, also one that is gone")
     parser = verbs.verb("list", listing, "an account's proxies, or without one all of the settings")
     parser.add_argument("name", nargs="?", help="the account")
     parser = verbs.verb("move", move, "give all customers of a proxy to another, as after it was renamed")

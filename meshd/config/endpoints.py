@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from os.path import normpath
 
 from twisted.internet.endpoints import serverFromString
 
@@ -230,7 +231,7 @@ def _unix(arguments: _Arguments) -> Said:
     backlog = _backlog(arguments)
     arguments.take("lockfile")  # a socket that nobody listens on any more is told by trying
     arguments.done()
-    return Unix(path), _given(mode=mode, backlog=backlog)
+    return Unix(normpath(path)), _given(mode=mode, backlog=backlog)
 
 
 def _systemd(arguments: _Arguments) -> Said:

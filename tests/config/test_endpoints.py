@@ -80,6 +80,7 @@ ONE_PLACE = [
     ("tcp:1", "tcp:2", False),
     ("tcp:0", "tcp:0", False),
     ("unix:/a", "unix:/a:mode=600", True),
+    ("unix:/a/b", "unix:/a/./c/../b", True),
     ("unix:/a", "unix:/b", False),
     ("systemd:domain=INET:name=a", "haproxy:systemd:domain=INET:name=a", True),
     ("systemd:domain=INET:name=a", "systemd:domain=INET:name=b", False),

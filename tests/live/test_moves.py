@@ -133,6 +133,13 @@ class InterfaceTests(MoveCase):
         refused = {name for name in visitor.got if name not in ("200", "ConnectionResetError", "nothing")}
         self.assertEqual(refused, set(), visitor.got)
 
+    def test_another_interface_of_the_api(self) -> None:
+        """Twisted accepts there; whoever comes by the address that stays is let in all the time."""
+        port = self.daemon.api_port
+        for endpoint, six in ((f"tcp:{port}:interface=127.0.0.1", False), (f"tcp:{port}", True)):
+            self.taken(f'{self.before()}[api]\nlisten = ["{endpoint}"]\n')
+            self.assertEqual((_listens(port, "127.0.0.1"), _listens(port, "::1")), (True, six))
+
     def test_another_wrapping_of_the_same_port(self) -> None:
         """A PROXY header is wanted, and then no more; the port is open all the time."""
         self.taken(self.proxies(local=[self.daemon.proxy_port, f"haproxy:tcp:{self.second}"], other=[self.third]))

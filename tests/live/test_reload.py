@@ -151,6 +151,18 @@ class GoodReloadTests(ReloadCase):
         self.taken(plain())
         self.assertNotEqual(served(), before)
 
+    def test_bounds_of_connections_hold_from_then_on(self) -> None:
+        """Of the proxies in all, and of the API by address: both without a restart, and back again."""
+        self.taken(plain("[limits]\nconnections = 1\nunauthenticated_per_address = 1\n"))
+        refused = Raw(self, daemon.proxy_port)
+        self.assertEqual(refused.get(origin.url(), anna), 503)
+        first, second = Raw(self, daemon.api_port), Raw(self, daemon.api_port)
+        self.assertTrue(second.ends(within=5.0) or first.ends(within=0.1))
+        self.taken(plain())
+        self.assertEqual(Raw(self, daemon.proxy_port).get(origin.url(), anna), 200)
+        many = [Raw(self, daemon.api_port) for _ in range(3)]
+        self.assertFalse(any(each.ends(within=0.1) for each in many))
+
     def test_what_takes_a_restart_is_said(self) -> None:
         """By the key's name; the rest is taken."""
         since = daemon.log_position
