@@ -142,11 +142,11 @@ class ReferenceTests(SynchronousTestCase):
         """What tunnels and phases end with, beyond refusals."""
         source = "".join(
             (ROOT / "meshd" / name).read_text()
-            for name in ("proxy/relay.py", "proxy/connection.py", "proxy/forward.py")
+            for name in ("proxy/relay.py", "proxy/connection.py", "proxy/parting.py", "proxy/forward.py")
         )
         ends = set(re.findall(r'(?:\.close|\.phase|_end)\("([a-z-]+)"', source)) | {lines.RECOVERED}
         shown = {code for row in rows(doc("logging.md"), "| reason | the exchange |") for code in codes(row[0])}
-        internal = {"grace", "kept"}  # phases whose end is the connection's, without a line
+        internal = {"delivering", "grace", "kept"}  # phases whose end is the connection's, without a line
         self.assertEqual(ends - set(REASONS) - internal, shown - {'""'})
 
     def test_every_warning_stands_in_the_manual(self) -> None:

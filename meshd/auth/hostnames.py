@@ -84,6 +84,18 @@ class Watched:
     """Until the next try, should this one fail."""
 
 
+class Hostnames(Protocol):
+    """What is asked of HostnameWatch."""
+
+    def find(self, address: str) -> str: ...
+
+    def forget(self, change: Change) -> None: ...
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 class HostnameWatch:
     """Address → hostname, kept up to date from the store and from DNS."""
 

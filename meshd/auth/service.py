@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from hashlib import blake2b
-from typing import Any, Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth import lookups
 from meshd.auth.asked import Asked, Consumed, TokenAsked, asked
 from meshd.auth.credentials import bearer, own_token
+from meshd.auth.digests import FieldDigests
 from meshd.auth.failures import Failures
 from meshd.auth.flights import Crowded, Flights
+from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, open_to
@@ -40,18 +40,6 @@ MOST_AT_ONCE = 1024
 MOST_NO = 10_000
 PROBE = 2.0
 """Seconds that an outdated "yes" serves for when the store was found away; then it is asked again."""
-
-
-class Hostnames(Protocol):
-    """What is asked of HostnameWatch."""
-
-    def find(self, address: str) -> str: ...
-
-    def forget(self, change: Change) -> None: ...
-
-    async def start(self) -> None: ...
-
-    async def stop(self) -> None: ...
 
 
 class AuthService:
@@ -81,17 +69,14 @@ class AuthService:
         self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
         self._wrong: Recent[Key] = Recent(MOST_NO, NO_LIFE)
         self._strangers: Recent[str] = Recent(MOST_NO, NO_LIFE)
-        # What one field says is not what the same bytes say in another, so each has a key of its own.
-        self._proxy_field, self._origin_field, self._api_field = (
-            blake2b(key=random(32), digest_size=16) for _ in range(3)
-        )
+        self._digests = FieldDigests(random)
 
     def recall(
         self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
     ) -> Admission | Refusal | None:
         """What is known at once; None where admit() must be awaited.  Once a request, so its first lines are few."""
         if proxy_authorization is not None:
-            key = _key(self._proxy_field, proxy_authorization)
+            key = self._digests.proxy(proxy_authorization)
             verdict = self._cache.fresh(key, self._seconds())
             if verdict is None:
                 return self._recall_unseen(key, proxy_authorization, "proxy-authorization", proxy, peer)
@@ -123,7 +108,7 @@ class AuthService:
         """For the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
         if authorization is None:
             return REQUIRED
-        key = _key(self._api_field, authorization)
+        key = self._digests.api(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:  # as in recall(): whoever is known is not read again
             if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
@@ -169,7 +154,7 @@ class AuthService:
         await self._hasher.stop()
 
     def _recall_origin(self, authorization: bytes, proxy: str, peer: str) -> Admission | Refusal | None:
-        key = _key(self._origin_field, authorization)
+        key = self._digests.origin(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:
             if refusal := self._failures.banned(ban_address(peer), verdict.name):
@@ -236,10 +221,10 @@ class AuthService:
     def _question(self, peer: str, proxy_authorization: bytes | None, authorization: bytes | None) -> Asked | None:
         """The credential that decides; None where the address does."""
         if proxy_authorization is not None:
-            key = _key(self._proxy_field, proxy_authorization)
+            key = self._digests.proxy(proxy_authorization)
             return asked(key, proxy_authorization, peer, "proxy-authorization")
         if authorization is not None and own_token(authorization):
-            return asked(_key(self._origin_field, authorization), authorization, peer, "authorization")
+            return asked(self._digests.origin(authorization), authorization, peer, "authorization")
         return None
 
     async def _decide(self, key: Key, question: Asked | None, peer: str) -> tuple[Verdict | Refusal, bool]:
@@ -308,13 +293,6 @@ class AuthService:
         if isinstance(key, str) and self._strangers.within(key, monotonic, self._limits().credential_cache):
             return REQUIRED
         return UNAVAILABLE
-
-
-def _key(keyed: Any, field: bytes) -> bytes:
-    """The digest of a field; copying a keyed state is quicker than keying another."""
-    digest = keyed.copy()
-    digest.update(field)
-    return digest.digest()  # type: ignore[no-any-return]
 
 
 def _answer(verdict: Verdict, proxy: str) -> Admission | Refusal:

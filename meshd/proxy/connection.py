@@ -8,8 +8,6 @@ the end of the exchange, the only place here that catches everything.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -23,22 +21,17 @@ from meshd.proxy.exits import joined
 from meshd.proxy.forward import Forwarding
 from meshd.proxy.internal import answer
 from meshd.proxy.line import Leaving
-from meshd.proxy.metered import MeteredConnection
 from meshd.proxy.opening import met
+from meshd.proxy.parting import LINGER_SECONDS, PartingConnection
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.race import DialError
 from meshd.proxy.record import Record
 from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.speech import HttpSpeech, Speech
-from meshd.proxy.task import WRITING, Task, parked
-from meshd.proxy.wire import Wire, unsent
+from meshd.proxy.task import Task
+from meshd.proxy.wire import Wire
 from meshd.usage.meter import Meter
-
-LINGER_BYTES = 4 * 1024 * 1024
-"""What is read of a refused request's body so that the answer arrives before the reset."""
-
-LINGER_SECONDS = 2.0
 
 AN_EXCHANGE = 32 * 1024
 """What a request and its answer cost besides their bytes: the time that so many bytes take."""
@@ -46,12 +39,11 @@ AN_EXCHANGE = 32 * 1024
 log = Logger()
 
 
-class ClientConnection(MeteredConnection):
+class ClientConnection(PartingConnection):
     """Serves one client until either side has had enough."""
 
     __slots__ = (
         "_answering",
-        "_framed",
         "_met",
         "_phase",
         "_plane",
@@ -79,8 +71,6 @@ class ClientConnection(MeteredConnection):
         self.speech: Speech | None = HttpSpeech(self, plane)
         """None while it could not hear us."""
         self._answering = False
-        self._framed = True
-        """Whether the answer on its way says itself where its end is."""
         self.record: Record | None = None
         """Of the exchange that is under way; None between two."""
         self.task = Task(self._serve(), self._over)
@@ -216,7 +206,7 @@ class ClientConnection(MeteredConnection):
                 raise
         try:
             if not forwarding.uploaded or request.said.switches:
-                await self._let_it_read()
+                await self.let_it_read()
         finally:
             self._end("", True)
         return request.keep and forwarding.uploaded
@@ -264,7 +254,7 @@ class ClientConnection(MeteredConnection):
             raise ClientGone from None
         self._end("", keep)
         if request.has_body:
-            await self._let_it_read()
+            await self.let_it_read()
         return keep
 
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
@@ -328,7 +318,7 @@ class ClientConnection(MeteredConnection):
 
     def begin_answer(self, status: int, *, framed: bool = True) -> None:
         self._answering = True
-        self._framed = framed
+        self.framed = framed
         if self.record is not None:
             self.record.status = status
 
@@ -345,7 +335,7 @@ class ClientConnection(MeteredConnection):
         """
         if self._answering:
             self._end(refusal.reason, False)
-            await self._cut_short(refusal.reason)
+            await self.cut_short(refusal.reason)
             return False
         record = self.record = self.record or self._new_record()
         if record.closed:
@@ -363,55 +353,12 @@ class ClientConnection(MeteredConnection):
         try:
             await self.wire.send(answer)
             if not keep:
-                await self._let_it_read()
+                await self.let_it_read()
         except OSError:
             return False
         finally:
             self._end(refusal.reason, keep)
         return keep
-
-    async def _let_it_read(self) -> None:
-        """Take in what still comes, for a moment: a close with unread bytes would reset the answer away.
-
-        What comes of the body of an account's request is counted, even if it is of no use any more.
-        """
-        self.phase("kept", LINGER_SECONDS)
-        self.wire.end()
-        left = LINGER_BYTES
-        with suppress(OSError, ClientGone):  # it has left, as it may
-            while left > 0 and (data := await self._unwanted()):
-                left -= len(data)
-
-    async def _unwanted(self) -> bytes:
-        """Bytes that are of no use; b"" where no more are to be taken.  OSError, ClientGone."""
-        if self.meter is None:
-            return await self.wire.receive()
-        try:
-            data = await self.take()
-            await self.took(len(data))
-        except Stopped:  # it may send no more, but read
-            while not self.wire.ending:
-                await self.wire.wait_readable()
-            return b""
-        return data
-
-    async def _cut_short(self, reason: str) -> None:
-        """End an answer that is not whole: so that this is seen, and all that was counted still arrives."""
-        if self._framed:
-            self.wire.close()
-            return
-        if reason != "idle-timeout":  # which is a client's that takes nothing
-            await self._delivered()
-        self.wire.reset()
-
-    async def _delivered(self) -> None:
-        """Until the client has what the kernel was given for it; not if it takes nothing any more."""
-        left, now = 0, unsent(self.wire.fd)
-        while now and now != left:
-            left = now
-            self.phase("delivering", LINGER_SECONDS)
-            await parked(self, WRITING)
-            now = unsent(self.wire.fd)
 
     def _end(self, reason: str, keep: bool) -> bool:
         """The exchange is over, if one had begun: its line is written.  Gives keep back."""
