@@ -28,6 +28,8 @@ class LimitedRequest(Request):
     content: BytesIO
     account = ""
     """The username of who signed in; for the access log."""
+    tried = ""
+    """What bans call a credential that was refused; likewise."""
     started = 0.0
     peer = ""
     """The address of the client; "" where it has none, as on a unix socket."""

@@ -92,6 +92,8 @@ class Call:
     body: bytes = b""
     account: str = ""
     """The username, once it is known; for the access log."""
+    tried: str = ""
+    """What bans call the credential of somebody who was not let in; for the access log too."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The parts of the path that are no part of its name."""
 
@@ -173,6 +175,7 @@ class Api:
             return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
         if isinstance(outcome, Refusal):
+            call.tried = outcome.tried.name if outcome.tried else ""
             reply = not_admitted(outcome)
             if reply is None:
                 raise AssertionError(f"a sign-in cannot end in {outcome.reason!r}")
@@ -209,7 +212,7 @@ class Api:
 
         async def work() -> None:
             reply = await self.call(path, call)
-            request.account = call.account
+            request.account, request.tried = call.account, call.tried
             if request.gone:
                 request.unheard(reply)
             else:
