@@ -223,6 +223,17 @@ class Admission:
         return self.identity.account
 
 
+class Tried(NamedTuple):
+    """Whose credential was refused, as the logs may tell it; no client is told."""
+
+    name: str
+    """The account's, where the credential was its; else what bans call the name that was tried."""
+    account_id: int = 0
+    """The account of that name, where that is known."""
+    token_id: int = 0
+    """0 where no token was used, or none that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """A "no" as a value.  The reason is a key of `proxy.replies`; the detail, for people, holds nothing internal."""
@@ -231,6 +242,8 @@ class Refusal:
     detail: str = ""
     retry_after: int = 0
     """Seconds; 0 for none."""
+    tried: Tried | None = field(default=None, compare=False)
+    """None where no credential was refused."""
 
 
 class Exchange(NamedTuple):

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from meshd.accounts import entitlement
-from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached, Taken
+from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.holders import added, require_free, restrained
-from meshd.accounts.ownership import ActorId, Subject, below, locked, managed, named_subaccount, subaccount
+from meshd.accounts.ownership import ActorId, Subject, locked, managed, named_subaccount, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Identity
-from meshd.selection import candidates
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan
@@ -36,7 +35,6 @@ def create(
     subject = yield from managed(actor_id, parent)
     new = new.limited() if subject.by_operator else new
     account = yield from added_below(subject.account, new, plans=plans, now=now, made_by=subject.origin)
-    yield from _refuse_in_the_way(subject, new.username)
     yield from concluded(subject.by, "account.create", account.id, account.username, now)
     return (yield from _seen(account.id, now))
 
@@ -68,17 +66,6 @@ def require_creatable(
     new.require_valid()
     yield from _room(subject.account, plans)
     yield from require_free(new.username)
-    yield from _refuse_in_the_way(subject, new.username)
-
-
-def _refuse_in_the_way(subject: Subject, username: str) -> Unit[None]:
-    """Taken for what reads as another customer's name with a selection: it would mean the new account from now on."""
-    for split in candidates(username)[1:]:
-        other = yield from accounts.by_username(split.base)
-        if other is None or subject.account.id in (other.id, other.parent_id):
-            continue
-        if not (yield from below(subject.actor, other, change=True)):
-            raise Taken({"username": ["This username is taken."]})
 
 
 def _room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:

@@ -16,7 +16,7 @@ from unicodedata import category
 from meshd.accounts.errors import Invalid
 from meshd.auth.secrets import normal_address
 from meshd.model import GB
-from meshd.selection import SelectionError, read_selection
+from meshd.selection import SelectionError, candidates, read_selection
 from meshd.topology import Plan
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
@@ -51,7 +51,13 @@ def username(text: str) -> str | None:
         return "This field is required."
     if len(text) > USERNAME:
         return f"Use at most {USERNAME} characters."
-    return None if _USERNAME.match(text) else "Use letters, digits and .@+-_ only."
+    if not _USERNAME.match(text):
+        return "Use letters, digits and .@+-_ only."
+    # Whether or not there is such an account: there may be one tomorrow, whose requests would be taken for this one's.
+    base, selection = candidates(text)[-1]
+    if not selection:
+        return None
+    return f"This reads as the name {base} with a selection; leave out -{selection.partition('-')[0]}."
 
 
 def password(text: str) -> str | None:

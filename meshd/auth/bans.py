@@ -66,7 +66,7 @@ class BanTable:
         self._spared: dict[str, dict[str, bool]] = {}
         """Names by addresses that are banned whole, and whether the store knows it."""
         self._unsaved: deque[Failure] = deque(maxlen=_UNSAVED)
-        self._counted: Recent[tuple[bytes, str]] = Recent(MOST_COUNTED, 0)
+        self._counted: Recent[tuple[bytes, str], bool] = Recent(MOST_COUNTED, 0)
 
     def add(self, ban: Ban) -> None:
         """One that was just made, here."""
@@ -125,11 +125,11 @@ class BanTable:
         """Whether this wrong credential is to be counted: not if it was within the window."""
         if self.counted(guess, address, monotonic, window):
             return False
-        self._counted.add((guess, address), monotonic)
+        self._counted.add((guess, address), monotonic, True)
         return True
 
     def counted(self, guess: bytes, address: str, monotonic: float, window: float) -> bool:
-        return self._counted.within((guess, address), monotonic, window)
+        return self._counted.within((guess, address), monotonic, window) is not None
 
     def failed(self, failure: Failure, *, limit: int, window: int, seconds: int, names_limit: int) -> None:
         """Count one here, since the store cannot: it is kept, to be told later, and bans in this process meanwhile."""

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure as Trouble
 from meshd.auth.asked import Asked
 from meshd.auth.bans import BanTable, Failure
 from meshd.auth.identity import Verdict
-from meshd.auth.policy import INVALID, banned
+from meshd.auth.policy import banned, of_name
 from meshd.auth.secrets import ban_address
 from meshd.auth.verified import Verified
 from meshd.model import Ban, Refusal
@@ -49,11 +49,12 @@ class Failures:
         verdict.peer = peer
         self._verified.note(ban_address(peer), verdict.name, self._clock.seconds())
 
-    def banned(self, address: str, name: str) -> Refusal | None:
+    def banned(self, address: str, name: str, account_id: int = 0) -> Refusal | None:
+        """account_id: of the account of that name, where it is known."""
         seconds = self.table.left(address, name, int(self._now()))
-        return banned(seconds) if seconds else None
+        return of_name(banned(seconds), name, account_id) if seconds else None
 
-    async def failed(self, asked: Asked, guess: bytes = b"", trace: str = "") -> Refusal:
+    async def failed(self, asked: Asked, guess: bytes = b"", trace: str = "") -> None:
         """Count a wrong credential.  The store counts for all; while it is away, this process counts for itself.
 
         guess, trace: what tells it from other ones of its name, in this process and in the store, where it counts once.
@@ -63,7 +64,6 @@ class Failures:
             not asked.once or self.table.counts(guess, asked.address, self._clock.seconds(), limits.failure_window)
         ):
             await self._record(Failure(asked.address, asked.name, int(self._now()), trace if asked.once else ""))
-        return INVALID
 
     def counted(self, asked: Asked, guess: bytes) -> bool:
         return self.table.counted(guess, asked.address, self._clock.seconds(), self._limits().failure_window)

@@ -45,6 +45,10 @@ class Compared(NamedTuple):
     out a guess at it takes a slow hash too.  b"" where there is none.
     """
 
+    def __bool__(self) -> bool:
+        """A tuple would be true whatever is in it."""
+        return self.right
+
 
 class Hasher(Protocol):
     """What a service asks of PasswordHasher."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from calendar import timegm
 from collections.abc import Set
+from dataclasses import replace
 from datetime import date, timedelta
 
-from meshd.model import Identity, Refusal, Token
+from meshd.model import Admission, Identity, Refusal, Token, Tried
 
 REQUIRED = Refusal("auth-required")
 INVALID = Refusal("auth-invalid")
@@ -40,6 +41,17 @@ def open_to(identity: Identity, only: Set[str] = frozenset()) -> frozenset[str]:
 
 def banned(seconds: int) -> Refusal:
     return Refusal("auth-banned", retry_after=seconds)
+
+
+def of_name(refusal: Refusal, name: str, account_id: int = 0) -> Refusal:
+    """With what bans call the credential that was tried, and the account of that name where it is known: for logs."""
+    return replace(refusal, tried=Tried(name, account_id))
+
+
+def of_account(refusal: Refusal, admission: Admission) -> Refusal:
+    """With the account whose credential was right, and may not pass all the same."""
+    account = admission.identity.account
+    return replace(refusal, tried=Tried(account.username, account.id, admission.token_id))
 
 
 def token_valid(token: Token, today: str) -> bool:

@@ -1,4 +1,4 @@
-"""What was met not long ago: a bounded set whose members grow old."""
+"""What was met not long ago: a bounded table whose entries grow old."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
-_NEVER = (float("-inf"), 0)
 
-
-class Recent(Generic[K]):
-    """Keys and the time each was added; the oldest go first when there are too many."""
+class Recent(Generic[K, V]):
+    """Keys, what was said of each and when; the oldest go first when there are too many."""
 
     def __init__(self, bound: int, span: float) -> None:
         self._bound = bound
         self._span = span
-        self._known: OrderedDict[K, tuple[float, int]] = OrderedDict()
+        self._known: OrderedDict[K, tuple[float, int, V]] = OrderedDict()
         self._generation = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def add(self, key: K, monotonic: float) -> None:
-        self._known[key] = (monotonic, self._generation)
+    def add(self, key: K, monotonic: float, said: V) -> None:
+        self._known[key] = (monotonic, self._generation, said)
         self._known.move_to_end(key)
         if len(self._known) > self._bound:
             self._known.popitem(last=False)
 
-    def fresh(self, key: K, monotonic: float) -> bool:
-        """Added within the span, and since the last doubt()."""
-        since, generation = self._known.get(key, _NEVER)
-        return monotonic - since < self._span and generation == self._generation
+    def fresh(self, key: K, monotonic: float) -> V | None:
+        """What was said of it, within the span and since the last doubt(); else None."""
+        since, generation, said = self._known.get(key, (float("-inf"), 0, None))
+        return said if monotonic - since < self._span and generation == self._generation else None
 
-    def within(self, key: K, monotonic: float, span: float) -> bool:
-        """Added within that span, in doubt or not."""
-        return monotonic - self._known.get(key, _NEVER)[0] < span
+    def within(self, key: K, monotonic: float, span: float) -> V | None:
+        """What was said of it within that span, in doubt or not; else None."""
+        since, _, said = self._known.get(key, (float("-inf"), 0, None))
+        return said if monotonic - since < span else None
 
     def doubt(self) -> None:
-        """From now on no member is fresh until it is added again."""
+        """From now on no entry is fresh until it is added again."""
         self._generation += 1

@@ -16,16 +16,17 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth import lookups
 from meshd.auth.asked import Asked, Consumed, TokenAsked, asked
+from meshd.auth.bans import MALFORMED
 from meshd.auth.credentials import bearer, own_token
+from meshd.auth.denials import Denials
 from meshd.auth.digests import FieldDigests
 from meshd.auth.failures import Failures
 from meshd.auth.flights import Crowded, Flights
 from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
-from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, open_to
+from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, of_account, of_name, open_to
 from meshd.auth.presence import Presence
-from meshd.auth.recent import Recent
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
 from meshd.model import Admission, Change, Refusal
@@ -33,11 +34,8 @@ from meshd.selection import NONE
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Limits
 
-NO_LIFE = 10.0
-"""Seconds for which a "no" is remembered; a change of any account ends it before."""
 MOST_AT_ONCE = 1024
 """Different credentials and addresses that may be asked about at once."""
-MOST_NO = 10_000
 PROBE = 2.0
 """Seconds that an outdated "yes" serves for when the store was found away; then it is asked again."""
 
@@ -67,8 +65,7 @@ class AuthService:
         self._verifier = Verifier(store, clock, now, limits, hasher, self._failures, random)
         self._presence = Presence(store, clock, now, limits)
         self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
-        self._wrong: Recent[Key] = Recent(MOST_NO, NO_LIFE)
-        self._strangers: Recent[str] = Recent(MOST_NO, NO_LIFE)
+        self._denials = Denials(self._verifier, self._failures, clock.seconds)
         self._digests = FieldDigests(random)
 
     def recall(
@@ -80,7 +77,7 @@ class AuthService:
             verdict = self._cache.fresh(key, self._seconds())
             if verdict is None:
                 return self._recall_unseen(key, proxy_authorization, "proxy-authorization", proxy, peer)
-            if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
+            if self._bans.by_address and (refusal := self._banned(verdict, peer)):
                 return refusal
             if verdict.peer != peer:
                 self._failures.right(verdict, peer)
@@ -111,25 +108,26 @@ class AuthService:
         key = self._digests.api(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:  # as in recall(): whoever is known is not read again
-            if self._bans.by_address and (refusal := self._failures.banned(ban_address(peer), verdict.name)):
+            if self._bans.by_address and (refusal := self._banned(verdict, peer)):
                 return refusal
             if verdict.peer != peer:
                 self._failures.right(verdict, peer)
-            return inactive(verdict.admission.identity) or verdict.admission
+            return _signed_in(verdict)
         question = asked(key, authorization, peer, "authorization", api=True)
         if question is None:
-            return INVALID
+            return _UNREADABLE
         outcome = self._remembered(question)
-        if outcome is None and self._wrong.fresh(question.key, self._seconds()):
-            return await self._failures.failed(question)
+        if outcome is None and (wrong := self._denials.wrong(question)):
+            await self._failures.failed(question)
+            return wrong
         if outcome is None:
             outcome, led = await self._decide(question.key, question, peer)
-            if outcome is INVALID and not led:
+            if outcome == INVALID and not led:
                 await self._failures.failed(question)
         if isinstance(outcome, Refusal):
             return outcome
         self._failures.right(outcome, peer)
-        return inactive(outcome.admission.identity) or outcome.admission
+        return _signed_in(outcome)
 
     async def still(self, admission: Admission, proxy: str) -> Refusal | None:
         """Why an open tunnel's admission no longer holds, asked of the store; None where it does."""
@@ -139,8 +137,7 @@ class AuthService:
         """An account has changed: it and its sub-accounts are asked for anew, and every "no" is in doubt."""
         self._cache.drop(change.account_id)
         self._verifier.doubt()
-        self._wrong.doubt()
-        self._strangers.doubt()
+        self._denials.doubt()
         self._hostnames.forget(change)
 
     async def start(self) -> None:
@@ -157,7 +154,7 @@ class AuthService:
         key = self._digests.origin(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:
-            if refusal := self._failures.banned(ban_address(peer), verdict.name):
+            if refusal := self._banned(verdict, peer):
                 return refusal
             if verdict.peer != peer:
                 self._failures.right(verdict, peer)
@@ -171,22 +168,15 @@ class AuthService:
     ) -> Admission | Refusal | None:
         question = asked(key, field, peer, consumed)
         if question is None:
-            return INVALID
+            return _UNREADABLE
         outcome = self._remembered(question)
         if isinstance(outcome, Verdict):
             self._failures.right(outcome, peer)
             return _answer(outcome, proxy)
-        if outcome is None and self._known_wrong(question):
-            return INVALID
-        return outcome
+        return self._denials.counted(question) if outcome is None else outcome
 
-    def _known_wrong(self, question: Asked) -> bool:
-        """Whether it was found wrong not long ago, under whatever selection, and has been counted."""
-        monotonic, guess = self._seconds(), self._verifier.guess(question)
-        wrong = self._wrong.fresh(question.key, monotonic) or (
-            self._wrong.fresh(guess, monotonic) and self._verifier.one_account(question)
-        )
-        return wrong and self._failures.counted(question, guess)
+    def _banned(self, verdict: Verdict, peer: str) -> Refusal | None:
+        return self._failures.banned(ban_address(peer), verdict.name, verdict.admission.identity.account.id)
 
     def _remembered(self, question: Asked) -> Verdict | Refusal | None:
         """A ban, a verdict, or what follows from the same password with another selection or sticky key."""
@@ -202,11 +192,10 @@ class AuthService:
         return derived
 
     def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | None:
-        monotonic = self._seconds()
-        verdict = self._cache.fresh(peer, monotonic)
+        verdict = self._cache.fresh(peer, self._seconds())
         if verdict is None:
-            known_stranger = self._strangers.fresh(peer, monotonic) and not self._hostname(peer)
-            return REQUIRED if known_stranger else None
+            refusal = self._denials.stranger(peer)
+            return refusal if refusal and not self._hostname(peer) else None
         return _answer(verdict, proxy) if self._resolves(verdict, peer) else None
 
     def _resolves(self, verdict: Verdict, key: Key) -> bool:
@@ -235,7 +224,7 @@ class AuthService:
         except StoreError:
             return self._while_away(key, question), False
         except (Busy, Crowded):
-            return UNAVAILABLE, False
+            return _unavailable(question), False
         return landed.result, landed.led
 
     async def _anew(self, key: Key, question: Asked | None, peer: str) -> Verdict | Refusal:
@@ -244,7 +233,7 @@ class AuthService:
             outcome = await (self._verifier.check(question) if question else self._whose(peer))
             if isinstance(outcome, Refusal):
                 if self._cache.epoch == epoch:
-                    self._remember_no(key, question, outcome)
+                    self._denials.note(key, question, outcome)
                 return outcome
             # What was read before a change of this account is not good enough to remember: a tunnel opened by it would
             # have missed that change.
@@ -256,14 +245,6 @@ class AuthService:
         self._cache.put(key, verdict)
         if isinstance(question, TokenAsked) and question.varies:
             self._cache.put(question.digest, verdict)
-
-    def _remember_no(self, key: Key, question: Asked | None, refusal: Refusal) -> None:
-        if refusal is INVALID and question is not None:
-            self._wrong.add(key, self._seconds())
-            if question.once and self._verifier.one_account(question):
-                self._wrong.add(self._verifier.guess(question), self._seconds())
-        elif refusal is REQUIRED and isinstance(key, str):
-            self._strangers.add(key, self._seconds())
 
     async def _whose(self, peer: str) -> Verdict | Refusal:
         """By the address alone."""
@@ -290,11 +271,25 @@ class AuthService:
             verdict.until = min(monotonic + PROBE, verdict.last)
             self._cache.put(key, verdict)
             return verdict
-        if isinstance(key, str) and self._strangers.within(key, monotonic, self._limits().credential_cache):
+        if isinstance(key, str) and self._denials.was_stranger(key, self._limits().credential_cache):
             return REQUIRED
-        return UNAVAILABLE
+        return _unavailable(question)
+
+
+_UNREADABLE = of_name(INVALID, MALFORMED)
+"""Nothing was guessed."""
+
+
+def _unavailable(question: Asked | None) -> Refusal:
+    return of_name(UNAVAILABLE, question.name) if question is not None else UNAVAILABLE
 
 
 def _answer(verdict: Verdict, proxy: str) -> Admission | Refusal:
     admission = verdict.admission
-    return may_pass(admission.identity, proxy, admission.only) or admission
+    refusal = may_pass(admission.identity, proxy, admission.only)
+    return of_account(refusal, admission) if refusal else admission
+
+
+def _signed_in(verdict: Verdict) -> Admission | Refusal:
+    refusal = inactive(verdict.admission.identity)
+    return of_account(refusal, verdict.admission) if refusal else verdict.admission

@@ -20,7 +20,7 @@ from meshd.auth.failures import Failures
 from meshd.auth.flights import Lines
 from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
-from meshd.auth.policy import INVALID, open_to, token_end, token_valid
+from meshd.auth.policy import INVALID, of_account, of_name, open_to, token_end, token_valid
 from meshd.model import Account, Admission, Identity, Refusal
 from meshd.selection import NONE
 from meshd.store.interface import Store
@@ -112,7 +112,8 @@ class Verifier:
             return found
         identity, token = found.identity, found.token
         if identity is None or token is None or not token_valid(token, today(self._now())):
-            return await self._failures.failed(asked, self.guess(asked), TOKEN)
+            await self._failures.failed(asked, self.guess(asked), TOKEN)
+            return of_name(INVALID, asked.name, identity.account.id if identity else 0)
         only = frozenset((*token.proxies, *found.formerly))
         admission = Admission(identity, "token", str(token.id), token.id, NONE, asked.consumed, only, token.confined)
         life = self.life(token_end(token))
@@ -125,8 +126,8 @@ class Verifier:
         account = found.identity.account if found.identity else None
         matched = await self._matching(asked, account)
         if isinstance(matched, str) or found.identity is None:
-            trace = matched if isinstance(matched, str) else ""
-            return await self._failures.failed(asked, self.guess(asked), trace)
+            await self._failures.failed(asked, self.guess(asked), matched if isinstance(matched, str) else "")
+            return of_name(INVALID, asked.name, account.id if account else 0)
         self._prove(matched, found.identity.account)
         return self._by_password(asked, matched, found.identity, self.life())
 
@@ -140,7 +141,7 @@ class Verifier:
             return refusal
         # The address is banned for every name, but this one was right there, as this process knows.
         found = await find()
-        return INVALID if found.ban else found
+        return of_name(INVALID, asked.name) if found.ban else found
 
     async def _find_token(self, asked: TokenAsked) -> lookups.Found:
         return await self._store.run(
@@ -212,9 +213,10 @@ class Verifier:
     ) -> Verdict | Refusal:
         username = identity.account.username
         selection = selected(asked, username, reading.session)
+        admission = Admission(identity, "password", username, 0, NONE, asked.consumed)
         if isinstance(selection, Refusal):
-            return selection
-        admission = Admission(identity, "password", username, 0, selection, asked.consumed)
+            return of_account(selection, admission)
+        admission = replace(admission, selection=selection) if selection is not NONE else admission
         return Verdict(admission, asked.name, *life, open_to(identity))
 
 
@@ -222,7 +224,7 @@ def _selecting(asked: TokenAsked, known: Verdict) -> Verdict | Refusal:
     """The same token with what is asked for this time."""
     selection = selected(asked, known.admission.account.username, asked.session, known.default)
     if isinstance(selection, Refusal):
-        return selection
+        return of_account(selection, known.admission)
     admission = replace(known.admission, selection=selection, consumed=asked.consumed)
     return Verdict(admission, known.name, known.until, known.last, known.open_to, known.default)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,10 +19,13 @@ from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import brief, roster
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
 from meshd.model import Account, Identity
+from meshd.selection import candidates, stem
 from meshd.store.statements import accounts
 from meshd.store.unit import Unit
 
 ROLES = ("customer", "admin", "viewer")
+TOLD = 20
+"""Names with a selection in them that are told one by one."""
 
 
 def add_to(top: Verbs) -> None:
@@ -117,7 +120,10 @@ def _profile(args: Namespace) -> Profile:
 
 
 def show(context: Context, args: Namespace) -> None:
-    _show(context, context.run(_seen, context.operator, args.name, context.now()))
+    seen = context.run(_seen, context.operator, args.name, context.now())
+    _show(context, seen)
+    username = seen.identity.account.username
+    _tell_ambiguous(context, [username] if stem(username) != username else [])
 
 
 class _Seen(NamedTuple):
@@ -177,8 +183,9 @@ def _limit(size: int, ceiling: int) -> str:
 
 def listing(context: Context, args: Namespace) -> None:
     rows = _below(context, args.parent) if args.parent is not None else roster(context, "listed")
+    ambiguous: list[str] = []
     context.show_rows(
-        (brief(account, parent) for account, parent in rows),
+        (brief(account, parent) for account, parent in _watched(rows, ambiguous)),
         {
             "ID": lambda row: row["id"],
             "ACCOUNT": lambda row: row["username"],
@@ -190,6 +197,27 @@ def listing(context: Context, args: Namespace) -> None:
             "TOTAL LIMIT": lambda row: human_limit(row["total_limit"]),
         },
     )
+    _tell_ambiguous(context, ambiguous)
+
+
+def _watched(rows: Iterable[tuple[Account, str | None]], ambiguous: list[str]) -> Iterator[tuple[Account, str | None]]:
+    """The rows as they are; names that read as another one with a selection are added to the list."""
+    for account, parent in rows:
+        if stem(account.username) != account.username:
+            ambiguous.append(account.username)
+        yield account, parent
+
+
+def _tell_ambiguous(context: Context, usernames: Sequence[str]) -> None:
+    """Of before such names were refused."""
+    for username in usernames[:TOLD]:
+        base, selection = candidates(username)[-1]
+        context.note(
+            f"{username} reads as {base} with the selection {selection}, which {base} cannot use: "
+            "give its holder an account with another name."
+        )
+    if len(usernames) > TOLD:
+        context.note(f"… and {counted(len(usernames) - TOLD, 'name')} more")
 
 
 def _below(context: Context, parent: str) -> Iterator[tuple[Account, str]]:

@@ -340,6 +340,7 @@ class ClientConnection(PartingConnection):
         record = self.record = self.record or self._new_record()
         if record.closed:
             return False  # it was being refused already
+        record.tried(refusal)
         row = replies.REASONS[refusal.reason]
         keep = row.status < 500 and row.status != 408 and request is not None and request.keep and not request.has_body
         if keep and not self.place.known:

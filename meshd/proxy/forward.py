@@ -102,6 +102,8 @@ class Forwarding:
         try:
             upstream, response = await self._ask()
             departure.succeeded()
+            if response.by_proxy and self._asks_upstream():
+                record.passed("exit-answered")
             if response.status == 101:
                 self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))

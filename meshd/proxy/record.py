@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshd.model import Admission, Exchange
+from meshd.model import Admission, Exchange, Refusal
 from meshd.proxy.departure import Departure
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
@@ -14,6 +14,7 @@ class Record:
 
     __slots__ = (
         "_account_id",
+        "_admitted",
         "_at",
         "_client",
         "_host",
@@ -21,6 +22,7 @@ class Record:
         "_plane",
         "_port",
         "_proxy",
+        "_remark",
         "_token_id",
         "_username",
         "began",
@@ -40,7 +42,8 @@ class Record:
         self._at = plane.now()
         self.began = plane.wheel.seconds()
         self._account_id = self._token_id = self._port = self.status = 0
-        self._username = self._method = self._host = self.exit = ""
+        self._username = self._method = self._host = self._remark = self.exit = ""
+        self._admitted = False
         self.id = plane.request_id()
         self.meter: Meter | None = None
         self.departure: Departure | None = None
@@ -57,6 +60,16 @@ class Record:
         self._account_id = account.id
         self._username = account.username
         self._token_id = admission.token_id
+        self._admitted = True
+
+    def tried(self, refusal: Refusal) -> None:
+        """Whose credential it was that did not let its client in."""
+        if refusal.tried is not None and not self._admitted:
+            self._username, self._account_id, self._token_id = refusal.tried
+
+    def passed(self, reason: str) -> None:
+        """What is to be known of an exchange that goes well."""
+        self._remark = reason
 
     def close(self, reason: str) -> None:
         """The line, and the end of the metering.  Once is enough."""
@@ -81,12 +94,12 @@ class Record:
             self._port,
             self.exit,
             self.status,
-            reason,
+            reason or self._remark,
             meter.up if meter is not None else 0,
             meter.down if meter is not None else 0,
         )
         if meter is None:
-            plane.ledger.refused(exchange)
+            plane.ledger.refused(exchange, admitted=self._admitted)
         else:
             plane.ledger.close(meter, exchange)
             if plane.line.waiting:

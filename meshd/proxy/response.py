@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Chunked, UntilClose, response_framing
 from meshd.http1.head import ResponseHead
 from meshd.http1.keep import end_to_end, keeps_alive
@@ -10,12 +11,14 @@ from meshd.http1.render import render_response
 DROPPED = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-status"})
 WITHOUT_LENGTH = DROPPED | {b"content-length"}
 OURS = (b"x-proxymesh-",)
+BY_A_PROXY = (b"x-proxymesh-error", b"x-squid-error")
+"""What meshd, as the service that it is like, and Squid put on the answers that they make themselves."""
 
 
 class ProxyResponse:
     """Worked out once for a head; an origin that sends the very same head again has it at hand."""
 
-    __slots__ = ("_fields", "_head", "_rendered", "framing", "method", "raw", "reusable", "status")
+    __slots__ = ("_fields", "_head", "_rendered", "by_proxy", "framing", "method", "raw", "reusable", "status")
 
     def __init__(self, method: bytes, head: ResponseHead, raw: bytes) -> None:
         """In answer to such a method; raw: the head's bytes.  BadMessage where its end is not certain."""
@@ -29,6 +32,8 @@ class ProxyResponse:
             and not any(map(_signs_in_connection, head.fields.all(b"www-authenticate")))
         )
         """Whether the origin's connection serves another request, once the body is complete."""
+        self.by_proxy = head.status >= 400 and _made_by_a_proxy(head.fields)
+        """Whether it says of itself that a proxy has made it, the nearest one as far as can be told."""
         self._head = head
         # A length where no body follows is one that some client would wait for (RFC 9110, 8.6).
         bodiless = head.status == 204 or head.status < 200
@@ -64,6 +69,12 @@ class ProxyResponse:
         rendered = render_response(self.status, self._head.reason, fields)
         self._rendered = asked, rendered
         return rendered
+
+
+def _made_by_a_proxy(fields: Fields) -> bool:
+    """RFC 9209, 2.1.1: a member with an error is of whoever made the response; the last one is the nearest proxy's."""
+    told = fields.all(b"proxy-status")
+    return bool(told and b"error=" in told[-1]) or any(name in fields for name in BY_A_PROXY)
 
 
 def _signs_in_connection(challenge: bytes) -> bool:

@@ -102,10 +102,14 @@ class Ledger:
         if not tally.open:
             self._resting.add(tally)
 
-    def refused(self, exchange: Exchange) -> None:
-        """A line for who was not let in."""
+    def refused(self, exchange: Exchange, *, admitted: bool = True) -> None:
+        """A line for what was not carried.
+
+        admitted: whether its account is whose credential was shown, and let in: what strangers try is not for its eyes.
+        """
         self._exchanges.add(exchange, -1, 0, 0)
-        self._activity.add(exchange)
+        if admitted:
+            self._activity.add(exchange)
 
     def open_of(self, account_id: int) -> list[Meter]:
         """Its own and its sub-accounts'; 0 for everybody's."""

@@ -176,6 +176,7 @@ class Api:
             return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
         if isinstance(outcome, Refusal):
+            call.tried = outcome.tried.name if outcome.tried else ""
             reply = not_admitted(outcome)
             if reply is None:
                 raise AssertionError(f"a sign-in cannot end in {outcome.reason!r}")
@@ -212,7 +213,7 @@ class Api:
 
         async def work() -> None:
             reply = await self.call(path, call)
-            request.account = call.account
+            request.account, request.tried = call.account, call.tried
             if request.gone:
                 request.unheard(reply)
             else:

@@ -65,28 +65,31 @@ class CreateTests(AccountsCase):
                 error = self.refused(Taken, subaccounts.create, self.alice.id, new, plans=self.plans, now=NOON)
                 self.assertEqual({"username": ["This username is taken."]}, error.messages)
 
-    def test_in_the_way(self) -> None:
-        """What reads as another customer's name with a selection is taken; not one's own, nor for the operator."""
-        bob = self.customer("bob")
-        self.below("bob", "bobs")
-        for username in ("bob-session-1", "BOB-Strict", "bobs-country-us", "bob-x-ttl-5-not-a"):
+    def test_names_with_a_selection(self) -> None:
+        """What reads as a name with a selection is refused to everybody: be it one's own, another's or nobody's."""
+        self.customer("bob")
+        root = self.root()
+        for username in (
+            "bob-session-1",
+            "BOB-Strict",
+            "alice-session-1",
+            "kid-strict",
+            "nobody-ttl-5-not-a",
+            "x-exit",
+        ):
             with named(username):
                 new = NewAccount(username=username)
-                if username.startswith("bob-x"):
-                    self.customer("bob-x")
-                error = self.refused(Taken, subaccounts.create, self.alice.id, new, plans=self.plans, now=NOON)
-                self.assertEqual({"username": ["This username is taken."]}, error.messages)
-                self.refused(Taken, subaccounts.require_creatable, self.alice.id, new, plans=self.plans)
-        for actor, username in (
-            (self.alice.id, "alice-session-1"),
-            (self.alice.id, "kid-strict"),
-            (bob.id, "bob-ttl-5"),
-        ):
+                for actor, parent in ((self.alice.id, None), (root.id, "alice"), (OPERATOR, "alice")):
+                    words = {"parent": parent, "plans": self.plans}
+                    error = self.refused(Invalid, subaccounts.create, actor, new, **words, now=NOON)
+                    self.assertNotIsInstance(error, Taken)
+                    self.assertRegex(
+                        error.messages["username"][0], "^This reads as the name .* with a selection; leave"
+                    )
+                    self.refused(Invalid, subaccounts.require_creatable, actor, new, **words)
+        for username in ("bob-sessions-1", "bob_session_1", "-session-1", "bob-countryside"):
             new = NewAccount(username=username)
-            self.run_unit(subaccounts.require_creatable, actor, new, plans=self.plans)
-            self.run_unit(subaccounts.create, actor, new, plans=self.plans, now=NOON)
-        new = NewAccount(username="bobs-country-us")
-        self.run_unit(subaccounts.create, OPERATOR, new, parent="alice", plans=self.plans, now=NOON)
+            self.run_unit(subaccounts.create, self.alice.id, new, plans=self.plans, now=NOON)
 
     def test_wrong_values(self) -> None:
         """Every field at fault is told."""

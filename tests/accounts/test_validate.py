@@ -20,6 +20,21 @@ class FieldTests(SynchronousTestCase):
             with named(repr(text)):
                 self.assertIsNotNone(validate.username(text))
 
+    def test_usernames_with_a_selection(self) -> None:
+        """What reads as another name with a selection is told which, and what to leave out."""
+        for text, base, key in (
+            ("bob-session-1", "bob", "session"),
+            ("BOB-Strict", "BOB", "Strict"),
+            ("a-country-exit-not", "a", "country"),
+            ("do-not-reply", "do", "not"),
+            ("-x-ttl", "-x", "ttl"),
+        ):
+            told = f"This reads as the name {base} with a selection; leave out -{key}."
+            self.assertEqual(validate.username(text), told)
+        for text in ("session-1", "-session-1", "bob-sessions", "bob_session-", "bob--x", "strict"):
+            with named(text):
+                self.assertIsNone(validate.username(text))
+
     def test_passwords(self) -> None:
         """One to 128 characters, colons and spaces among them."""
         self.assertEqual([None] * 3, [validate.password(text) for text in ("x", "a:b c", "ü" * 128)])

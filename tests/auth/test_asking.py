@@ -293,7 +293,7 @@ class SecrecyTests(Installation):
         for part in (service, service._verifier, service._failures.table, service._presence):
             shown.append(repr(part))
             shown.append(repr({name: value for name, value in vars(part).items() if name not in ("_hasher", "_store")}))
-        for held in (service._cache._verdicts, service._verifier._proofs._proofs, service._wrong._known):
+        for held in (service._cache._verdicts, service._verifier._proofs._proofs, service._denials._wrong._known):
             shown.append(repr(held))
         everything = "\n".join(shown)
         for secret in ("hash:secret", self.secret, "wr0ng", *(field.decode().split()[1] for field in fields)):

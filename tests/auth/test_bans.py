@@ -198,30 +198,30 @@ class VerifiedTests(SynchronousTestCase):
 
 class RecentTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.recent: Recent[str] = Recent(2, 10)
+        self.recent: Recent[str, int] = Recent(2, 10)
 
     def test_span(self) -> None:
-        """A member is fresh for its span, and a little stale for a longer one."""
-        self.recent.add("a", 100)
-        self.assertTrue(self.recent.fresh("a", 109.9))
-        self.assertFalse(self.recent.fresh("a", 110))
-        self.assertTrue(self.recent.within("a", 110, 300))
-        self.assertFalse(self.recent.within("a", 400, 300))
-        self.assertFalse(self.recent.fresh("b", 100))
-        self.assertFalse(self.recent.within("b", 100, 300))
+        """An entry is fresh for its span, and may be had within a longer one."""
+        self.recent.add("a", 100, 7)
+        self.assertEqual(self.recent.fresh("a", 109.9), 7)
+        self.assertIsNone(self.recent.fresh("a", 110))
+        self.assertEqual(self.recent.within("a", 110, 300), 7)
+        self.assertIsNone(self.recent.within("a", 400, 300))
+        self.assertIsNone(self.recent.fresh("b", 100))
+        self.assertIsNone(self.recent.within("b", 100, 300))
 
     def test_doubt(self) -> None:
-        """Doubt ends freshness, not staleness; to be added again is to be fresh again."""
-        self.recent.add("a", 100)
+        """Doubt ends freshness and no more; to be added again is to be fresh again."""
+        self.recent.add("a", 100, 7)
         self.recent.doubt()
-        self.assertFalse(self.recent.fresh("a", 101))
-        self.assertTrue(self.recent.within("a", 101, 300))
-        self.recent.add("a", 102)
-        self.assertTrue(self.recent.fresh("a", 103))
+        self.assertIsNone(self.recent.fresh("a", 101))
+        self.assertEqual(self.recent.within("a", 101, 300), 7)
+        self.recent.add("a", 102, 7)
+        self.assertEqual(self.recent.fresh("a", 103), 7)
 
     def test_bound(self) -> None:
         """The one added longest ago goes first."""
         for key in ("a", "b", "a", "c"):
-            self.recent.add(key, 100)
-        self.assertEqual([self.recent.fresh(key, 100) for key in "abc"], [True, False, True])
+            self.recent.add(key, 100, 7)
+        self.assertEqual([self.recent.fresh(key, 100) for key in "abc"], [7, None, 7])
         self.assertEqual(len(self.recent), 2)

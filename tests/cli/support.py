@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.cli.main import main
 from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.statements import accounts
 from tests.accounts.support import named
 
 __all__ = ["CommandCase", "Result", "Terminal", "named"]
@@ -100,6 +101,11 @@ class CommandCase(SynchronousTestCase):
 
     def customer(self, name: str, *options: str) -> None:
         self.done("account", "create", name, "--no-password", *options)
+
+    def old_account(self, name: str) -> None:
+        """One with a name that no new one can have."""
+        terms: dict[str, Any] = {"parent_id": None, "role": "customer", "plan": "10", "billing_day": 1, "now": 0}
+        self.store().run(accounts.create, name, password_hash="", **terms)
 
     def settings(self, text: str) -> str:
         """A settings file with this text."""

@@ -9,6 +9,7 @@ from unittest import mock
 from meshd.accounts.holders import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
+from meshd.cli import account as commands
 from meshd.cli.main import main
 from meshd.store.statements import accounts
 from meshd.topology import PLANS
@@ -241,6 +242,30 @@ class ChangeTests(CommandCase):
         below = self.done("account", "list", "--parent", "ALICE", "--json").json
         self.assertEqual([("kid", "alice")], [(row["username"], row["parent"]) for row in below])
         self.refused("there is no account named 'nobody'", "account", "list", "--parent", "nobody")
+
+    def test_names_with_a_selection(self) -> None:
+        """None is made; those of before are told by what lists and shows accounts, on stderr, and stay as they are."""
+        told = "username: This reads as the name alice with a selection; leave out -session."
+        for options in ([], ["--parent", "alice"]):
+            self.refused(told, "account", "create", "alice-session-1", "--no-password", *options)
+        for name in ("alice-session-1", "Kid-country-us-strict", "alice-countryside"):
+            self.old_account(name)
+        lines = [
+            "alice-session-1 reads as alice with the selection session-1, which alice cannot use: "
+            "give its holder an account with another name.",
+            "Kid-country-us-strict reads as Kid with the selection country-us-strict, which Kid cannot use: "
+            "give its holder an account with another name.",
+        ]
+        for flags in ([], ["--json"]):
+            result = self.done("account", "list", *flags)
+            self.assertEqual(result.err.splitlines(), lines)
+            self.assertEqual(result.out.count("alice-session-1"), 1)
+        self.assertEqual(self.done("account", "show", "ALICE-session-1").err.splitlines(), lines[:1])
+        self.assertEqual(self.done("account", "show", "alice-countryside").err, "")
+        self.assertEqual(self.done("account", "list", "--parent", "alice").err, "")
+        self.patch(commands, "TOLD", 1)
+        self.assertEqual(self.done("account", "list").err.splitlines(), [lines[0], "… and 1 name more"])
+        self.done("account", "delete", "alice-session-1")
 
     def test_set(self) -> None:
         """What is named changes and the account is shown; what a smaller plan takes is told."""

@@ -183,7 +183,7 @@ class ExplainTests(CommandCase):
         """With a selection behind it; of two accounts that it may mean the longer one."""
         words = ("--config", self.config, "explain", "--to", "8.8.8.8", "--as")
         self.assertIn("of 2, by chance", self.done(*words, "Alice-country-us").out)
-        self.customer("alice-country-us", "--plan", "50")
+        self.old_account("alice-country-us")
         self.assertIn("alice-country-us is active", self.meshd(*words, "alice-country-us").out)
 
     def test_what_is_not_known(self) -> None:

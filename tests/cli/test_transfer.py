@@ -110,6 +110,12 @@ class ImportTests(TransferCase):
 
     BAD: tuple[tuple[str, list[str], str], ...] = (
         ("a name that is none", ["a b", "", "", ""], "username: Use letters"),
+        (
+            "a name with a selection",
+            ["good-strict", "", "", ""],
+            "username: This reads as the name good with a selection",
+        ),
+        ("the same below", ["kid-ttl-5", "alice", "", ""], "username: This reads as the name kid with a"),
         ("no name", ["", "", "", "1"], "username: This field is required."),
         ("a taken name", ["ALICE", "", "", ""], "username: This username is taken."),
         ("a name given twice", ["Good", "", "", ""], "username: also in line 2"),

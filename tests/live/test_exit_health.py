@@ -81,6 +81,38 @@ class UpstreamCase(HealthCase):
         self.reload(self.good.toml(self.good_name) + self.bad.toml(self.bad_name))
 
 
+class AnsweredTests(HealthCase):
+    """An exit that is a meshd of its own, and goes to no loopback address but for two ports."""
+
+    def setUp(self) -> None:
+        allowed = f'"{origin.authority}"'
+        self.upstream = LiveDaemon(self, f"[destinations]\nallow = [{allowed}]\n")
+        password = self.upstream.account("us")
+        self.name = f"strict-{next(names)}"
+        config = f'[[exits]]\nname = "{self.name}"\nkind = "http"\nupstream = "{self.upstream.proxy}"\n'
+        self.reload(config + f'username = "us"\npassword = "{password}"\n')
+
+    def line(self, path: str) -> dict[str, object]:
+        """Of the exchange log, the newest."""
+        status, _ = self.asked(path=path)
+
+        def found() -> dict[str, object] | None:
+            lines = [each for each in daemon.exchanges() if each["exit"] == self.name]
+            return lines[-1] if lines and lines[-1]["status"] == status else None
+
+        return until(found, f"an exchange that ends in {status}") or {}
+
+    def test_what_the_exit_answers_itself_is_told(self) -> None:
+        """The client gets it as it came, and the log says whose it is; the origin's own answer has no word."""
+        for path, status, reason in (("/status/403", 403, ""), ("/status/503", 503, ""), ("/echo", 200, "")):
+            line = self.line(path)
+            self.assertEqual((line["status"], line["reason"], line["account"] != 0), (status, reason, True), path)
+        self.upstream.reload("[destinations]\nallow = []\n")
+        line = self.line("/status/200")
+        self.assertEqual((line["status"], line["reason"], line["username"]), (403, "exit-answered", "anna"))
+        self.assertEqual(self.lines("has failed"), 0)
+
+
 class PassiveTests(UpstreamCase):
     def test_the_dead_are_passed_by_and_come_back(self) -> None:
         """No client notices; it is said once that it rests, and once that it works again."""

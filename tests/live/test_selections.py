@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.auth.passwords import hash_now
+from meshd.store.open import BlockingStore
+from meshd.store.statements import accounts, proxies
 from tests.support.daemon import CommandError, LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import RecordingOrigin
 
@@ -36,9 +39,29 @@ origin: RecordingOrigin
 def setUpModule() -> None:
     global daemon, origin  # noqa: PLW0603
     daemon = LiveDaemon(config=CONFIG)
-    for name in ("anna", "my", "my-session-1"):
+    for name in ("anna", "my"):
         daemon.account(name, f"{PASSWORD} of {name}")
+    old_account("my-session-1", f"{PASSWORD} of my-session-1")
     origin = RecordingOrigin()
+
+
+def old_account(name: str, password: str) -> None:
+    """One with a name that no new one can have."""
+    store = BlockingStore(daemon.store_url)
+    try:
+        made = store.run(
+            accounts.create,
+            name,
+            password_hash=hash_now(password),
+            parent_id=None,
+            role="customer",
+            plan="100",
+            billing_day=1,
+            now=0,
+        )
+        store.run(proxies.authorize, made.id, "local", 0)
+    finally:
+        store.close()
 
 
 def tearDownModule() -> None:
@@ -189,11 +212,22 @@ class NameTests(Live):
         answer = curl(f"my-session-1:{PASSWORD} of my")
         self.assertEqual((answer.status, answer.fields["x-proxymesh-error"]), (407, "invalid credentials"))
 
-    def test_a_name_in_the_way(self) -> None:
-        """A customer cannot take the place of another's selection; the operator may."""
+    def test_names_taken_in_advance(self) -> None:
+        """Nobody can have a name that reads as another's with a selection, before that one is there or after."""
         daemon.account("greedy", PASSWORD)
-        words = "-u", f"greedy:{PASSWORD}", "-d", "username=anna-session-1", f"{daemon.api}/api/sub/create/"
-        self.assertEqual(json.loads(ran("-k", *words)), {"username": ["This username is taken."]})
+        for name in ("later", "anna", "greedy"):
+            told = f"This reads as the name {name} with a selection; leave out -session."
+            words = "-u", f"greedy:{PASSWORD}", "-d", f"username={name}-session-1", f"{daemon.api}/api/sub/create/"
+            self.assertEqual(json.loads(ran("-k", *words)), {"username": [told]})
+            status, _, error = daemon.run_cli("account", "create", f"{name}-session-1", "--no-password")
+            self.assertEqual((status, error), (1, f"meshd: username: {told}\n"))
+        daemon.account("later", f"{PASSWORD} of later")
+        for number in range(6):
+            answer = curl(f"later-session-{number}:{PASSWORD} of later", url="http://meshd.internal/")
+            self.assertEqual(json.loads(answer.body)["account"], "later")
+        status, _, error = daemon.run_cli("account", "list")
+        self.assertEqual((status, error.count("\n")), (0, 1))
+        self.assertIn("my-session-1 reads as my with the selection session-1", error)
 
     def test_a_bad_selection(self) -> None:
         """400 with the key and its place, as often as one likes; without the password it is 407 like any other."""

@@ -183,6 +183,42 @@ class BansTest(SynchronousTestCase):
         bearer = f"Proxy-Authorization: Bearer {token}\r\n".encode()
         self.assertEqual(ask(daemon, get(origin.url(), bearer), "127.0.0.40").status, 200)
 
+    def test_threat_10_a_strangers_names(self) -> None:
+        """They ban an address, but for who was right there before, by password and by token, and go on being right."""
+        bearer = f"Proxy-Authorization: Bearer {daemon.token('bob')}\r\n".encode()
+        self.assertEqual(tried("127.0.0.44", "alice").status, 200)
+        self.assertEqual(ask(daemon, get(origin.url(), bearer), "127.0.0.44").status, 200)
+        for number in range(6):
+            fail("127.0.0.44", f"name{number}", 1)
+        self.assertEqual(tried("127.0.0.44", "carol").why, "auth-banned")
+        daemon.restart()
+        for _ in range(2):
+            self.assertEqual(tried("127.0.0.44", "carol").why, "auth-banned")
+            self.assertEqual(tried("127.0.0.44", "alice").status, 200)
+            self.assertEqual(ask(daemon, get(origin.url(), bearer), "127.0.0.44").status, 200)
+
+    def test_threat_10_an_old_password(self) -> None:
+        """However often it is repeated, over restarts too, nobody is banned; and the log tells in whose name."""
+        for _ in range(2):
+            with Talk(daemon, "127.0.0.45") as talk:
+                for number in range(20):
+                    name = f"dave-session-{number}" if number % 2 else "dave"
+                    self.assertEqual(talk.ask(get(origin.url(), basic(name, "old"))).why, "auth-invalid")
+            daemon.restart()
+        self.assertEqual(tried("127.0.0.45", "dave").status, 200)
+
+        def found() -> list[tuple[int, str, int]]:
+            lines = [line for line in daemon.exchanges() if line.get("client") == "127.0.0.45"]
+            return [(line["status"], line["username"], line["account"]) for line in lines]
+
+        until(lambda: len(found()) == 41, "every line is written")
+        account = daemon.cli("account", "show", "dave")["id"]
+        self.assertEqual(set(found()), {(407, "dave", account), (200, "dave", account)})
+        self.assertEqual(
+            daemon.total("dave"),
+            sum(line["up"] + line["down"] for line in daemon.exchanges() if line["account"] == account),
+        )
+
     def test_threat_10_listed_address(self) -> None:
         """Who is admitted by the address is not touched by the failures of others behind it."""
         daemon.cli("ip", "add", "bob", "127.0.0.42")
