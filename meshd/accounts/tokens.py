@@ -108,15 +108,15 @@ class Ended(NamedTuple):
 def deactivate(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
     """Stop it from being used.  NotFound.  Where the operator does, its holder cannot activate it again."""
     subject, token = yield from _found(actor_id, token_id, username)
-    ended = yield from _switched(subject, token, False, now)
-    return Ended(ended, (yield from planted.of_token(token_id, subject.family_id)))
+    made = yield from planted.of_token(token_id, subject.family_id)
+    return Ended((yield from _switched(subject, token, False, now)), made)
 
 
 def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
     """Remove it for good.  NotFound."""
     subject, token = yield from _found(actor_id, token_id, username)
-    yield from stored.delete(token_id)
     made = yield from planted.of_token(token_id, subject.family_id)
+    yield from stored.delete(token_id)
     yield from concluded(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
     return Ended(token, made)
 
