@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -34,22 +34,24 @@ class Unsafe(OSError):
     """It is not ours alone, and not ours to mend; one line that says what to do."""
 
 
-def secure(folder: Path, store_url: str) -> None:
-    """Unsafe.  A folder or a file that is not there yet is no fault."""
-    for above in _above(folder):
-        if fault := shared(above.stat()):
-            raise Unsafe(f"{above}, in which the data folder {folder} is, {fault}")
-    if folder.is_symlink() and (owner := folder.lstat().st_uid) not in (0, os.geteuid()):
-        raise Unsafe(f"data folder {folder} is a symbolic link of user {owner}: take another name")
-    if folder.exists():
-        _secure_folder(folder, kept=_kept(folder))
-        _secure_journals(folder / JOURNALS)
-    for name in WRITTEN:
-        _secure_file(folder / name, written=True)
-    for name in READ:
-        _secure_file(folder / name, written=False)
-    for path in {folder / STORE, _store(store_url) or folder / STORE}:
-        _secure_store(path)
+def secure(folder: Path, store_url: str, told: Callable[[str, str, str], None] | None = None) -> None:
+    """Unsafe, and then nothing has changed.  A folder or a file that is not there yet is no fault.
+
+    told: of what is closed, its path, its mode and the new one; by default the log.
+    """
+    told = told or _tell
+    stores = {folder / STORE, _store(store_url) or folder / STORE}
+    _check(folder, stores)
+    for inside in (folder, folder / JOURNALS):
+        if inside.exists():
+            _close(inside, 0o700, told)
+    _check(folder, stores)  # once more: until a moment ago others may have been able to change it
+    for path in _files(folder, stores):
+        _close(path, 0o600, told)
+
+
+def _tell(path: str, was: str, now: str) -> None:
+    _log.warn("{path} was open to others (mode {was}) and is {now} now", path=path, was=was, now=now)
 
 
 def _store(url: str) -> Path | None:
@@ -100,6 +102,25 @@ def foreign_file(status: os.stat_result, me: int, *, written: bool) -> str:
 # What is done about them
 
 
+def _check(folder: Path, stores: Iterable[Path]) -> None:
+    me = os.geteuid()
+    for above in _above(folder):
+        if fault := shared(above.stat()):
+            raise Unsafe(f"{above}, in which the data folder {folder} is, {fault}")
+    if folder.is_symlink() and (owner := folder.lstat().st_uid) not in (0, me):
+        raise Unsafe(f"data folder {folder} is a symbolic link of user {owner}: take another name")
+    journals = folder / JOURNALS
+    if journals.is_symlink() or (journals.exists() and not journals.is_dir()):
+        raise Unsafe(f"{journals} is no folder: remove it")
+    for inside, kept in ((folder, _kept(folder)), (journals, [])):
+        if inside.exists() and (fault := foreign_folder(inside.stat(), me, kept)):
+            raise Unsafe(f"data folder {inside} {fault}")
+    written = [folder / name for name in WRITTEN] + [each for store in stores for each in _with_beside(store)]
+    for path in sorted(written) + [folder / name for name in READ]:
+        if os.path.lexists(path) and (fault := foreign_file(path.lstat(), me, written=path in written)):
+            raise Unsafe(f"{path} {fault}")
+
+
 def _above(folder: Path) -> Iterator[Path]:
     """Every folder above it that is there, by the names given and by those that links lead to."""
     for path in {*folder.absolute().parents, *folder.resolve().parents}:
@@ -109,43 +130,25 @@ def _above(folder: Path) -> Iterator[Path]:
 
 def _kept(folder: Path) -> list[str]:
     """Some of what is in the folder, where nothing says that it is meshd's."""
-    found = {path.name for path in folder.iterdir()}
-    marks = {PID_FILE, JOURNALS, STORE}
-    return [] if found & marks else sorted(found)[:3]
+    found = set(os.listdir(folder)) if folder.is_dir() else set()
+    return [] if found & {JOURNALS, STORE, *WRITTEN} else sorted(found)[:3]
 
 
-def _secure_folder(folder: Path, kept: Sequence[str]) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        status = os.fstat(descriptor)
-        if fault := foreign_folder(status, os.geteuid(), kept):
-            raise Unsafe(f"data folder {folder} {fault}")
-        _close_to_others(descriptor, folder, status, 0o700)
-    finally:
-        os.close(descriptor)
-
-
-def _secure_journals(folder: Path) -> None:
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise Unsafe(f"{folder} is no folder: remove it")
-    if not folder.exists():
-        return
-    _secure_folder(folder, kept=())
-    for path in folder.iterdir():
+def _files(folder: Path, stores: Iterable[Path]) -> Iterator[Path]:
+    """What is to be nobody else's to read, where it is there."""
+    yield from (folder / name for name in WRITTEN if (folder / name).exists())
+    for store in stores:
+        if _is_database(store):  # another file is somebody's: it is refused as a store, and left alone
+            yield from (each for each in _with_beside(store) if each.exists())
+    for path in (folder / JOURNALS).iterdir() if (folder / JOURNALS).exists() else ():
         status = path.lstat()
         # What is none of ours is set aside when journals are looked for.
         if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
-            _close_file(path)
+            yield path
 
 
-def _secure_store(path: Path) -> None:
-    """With what SQLite puts beside it.  A file that is no database is left alone: it is refused later."""
-    for each in (Path(f"{path}{end}") for end in BESIDE_A_STORE):
-        _check_file(each, written=True)
-    if _is_database(path):
-        for each in (Path(f"{path}{end}") for end in BESIDE_A_STORE):
-            if each.exists():
-                _close_file(each)
+def _with_beside(store: Path) -> list[Path]:
+    return [Path(f"{store}{end}") for end in BESIDE_A_STORE]
 
 
 def _is_database(path: Path) -> bool:
@@ -155,32 +158,16 @@ def _is_database(path: Path) -> bool:
         return file.read(len(DATABASE)) == DATABASE
 
 
-def _secure_file(path: Path, *, written: bool) -> None:
-    _check_file(path, written=written)
-    if written and path.exists():
-        _close_file(path)
-
-
-def _check_file(path: Path, *, written: bool) -> None:
-    if not os.path.lexists(path):
-        return
-    if fault := foreign_file(path.lstat(), os.geteuid(), written=written):
-        raise Unsafe(f"{path} {fault}")
-
-
-def _close_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+def _close(path: Path, mode: int, told: Callable[[str, str, str], None]) -> None:
+    """Take from others what they may do with it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK if mode == 0o600 else os.O_RDONLY)
     try:
-        _close_to_others(descriptor, path, os.fstat(descriptor), 0o600)
-    finally:
-        os.close(descriptor)
-
-
-def _close_to_others(descriptor: int, path: Path, status: os.stat_result, mode: int) -> None:
-    was = stat.S_IMODE(status.st_mode)
-    if was & 0o077:
+        was = stat.S_IMODE(os.fstat(descriptor).st_mode)
+        if not was & 0o077:
+            return
         os.fchmod(descriptor, mode)
         if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
             raise Unsafe(f"{path} is open to others (mode {was:04o}), and this file system keeps it so")
-        modes = {"was": f"{was:04o}", "now": f"{mode:04o}"}
-        _log.warn("{path} was open to others (mode {was}) and is {now} now", path=str(path), **modes)
+        told(str(path), f"{was:04o}", f"{mode:04o}")
+    finally:
+        os.close(descriptor)

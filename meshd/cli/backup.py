@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def back_up(context: Context, args: Namespace) -> None:
 
 def restore(context: Context, args: Namespace) -> None:
     data_dir, url = context.config.data_dir, context.config.store_url
-    with _ours_alone(data_dir, url):
+    with _ours_alone(data_dir, url, context.note_closed):
         kept = backup.restore(url, args.file, stamp=time.strftime("%Y%m%dT%H%M%S", time.gmtime()))
         waiting = len(list((data_dir / JOURNALS).glob("*.journal")))
     context.show(
@@ -47,10 +47,10 @@ def restore(context: Context, args: Namespace) -> None:
 
 
 @contextmanager
-def _ours_alone(data_dir: Path, store_url: str) -> Iterator[None]:
+def _ours_alone(data_dir: Path, store_url: str, note: Callable[[str, str, str], None]) -> Iterator[None]:
     """Nobody starts in the folder meanwhile.  Refused where a daemon runs in it."""
     try:
-        secure(data_dir, store_url)
+        secure(data_dir, store_url, note)
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = PidFile(data_dir)
     except FolderInUse as error:

@@ -139,6 +139,10 @@ class Context:
         """For people, beside what a script reads."""
         self.err.write(text + "\n")
 
+    def note_closed(self, path: str, was: str, now: str) -> None:
+        """Of what `datafolder.secure` has closed."""
+        self.note(f"{path} was open to others (mode {was}) and is {now} now")
+
     def show_rows(self, rows: Iterable[Mapping[str, Any]], table: Mapping[str, Callable[[Any], object]]) -> None:
         """The rows as JSON, or as a table: for each header, what it shows of a row."""
         if self.json:

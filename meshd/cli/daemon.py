@@ -34,7 +34,7 @@ def add_to(top: Verbs) -> None:
 def migrate(context: Context, args: Namespace) -> None:
     data_dir = context.config.data_dir
     try:
-        secure(data_dir, context.config.store_url)
+        secure(data_dir, context.config.store_url, context.note_closed)
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except Unsafe as error:
         raise Refused(str(error)) from error

@@ -1,7 +1,13 @@
-"""PostgreSQL without a reactor: for the command line, one connection, one unit at a time."""
+"""PostgreSQL without a reactor: for the command line, one connection, one unit at a time.
+
+The connection is an asynchronous one that is waited for: so no wait is without an end, Ctrl-C ends each, and the last
+words of a server or a pooler that hangs up are heard, which libpq's blocking calls lose.
+"""
 
 from __future__ import annotations
 
+import select
+import socket
 import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -13,8 +19,8 @@ from meshd.store.dialect import POSTGRES, psycopg_text
 from meshd.store.drive import drive
 from meshd.store.interface import StoreError, StoreUnavailable
 from meshd.store.migrate import check, shipped, upgrade
-from meshd.store.postgres_driver import ATTEMPTS, BYTES, SET_UP, commit
-from meshd.store.postgres_errors import first_line, is_lost, is_transient, translate
+from meshd.store.postgres_driver import ATTEMPTS, BYTES, NETWORK, SET_UP, commit
+from meshd.store.postgres_errors import is_lost, is_transient, translate, why
 from meshd.store.statements.changes import PUBLISH
 from meshd.store.unit import Params, Row, Statement, Unit
 from meshd.store.url import PostgresURL
@@ -22,7 +28,13 @@ from meshd.store.url import PostgresURL
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 5.0
+
+ANSWER_SECONDS = 60.0
+"""Longer than the server's own bounds: only a connection that leads nowhere comes to it."""
+
+EVER = float("inf")
+"""A migration may take its time, and another's is waited for."""
 
 
 class BlockingPostgres:
@@ -32,10 +44,15 @@ class BlockingPostgres:
         self._settings: dict[str, Any] = dict(target.settings)
         self._connection: Any = None
         self._checked = False
+        self._patience = ANSWER_SECONDS
 
     def migrate(self) -> list[str]:
         """Bring the schema up to date; the names of the files that were applied.  SchemaError."""
-        names = self._run(upgrade, POSTGRES, shipped(), int(time.time()))
+        self._patience = EVER
+        try:
+            names = self._run(upgrade, POSTGRES, shipped(), int(time.time()))
+        finally:
+            self._patience = ANSWER_SECONDS
         self._checked = True
         return names
 
@@ -84,25 +101,72 @@ class BlockingPostgres:
         return result
 
     def _execute(self, sql: str, params: Params | None = None) -> list[Row]:
+        """StoreError; where the connection is lost, with what was the last said on it."""
+        connection = self._connected()
         try:
-            with self._connected().cursor() as cursor:
+            with connection.cursor() as cursor:
                 cursor.execute(sql, params)
+                self._await(connection, self._patience)
                 return cursor.fetchall() if cursor.description else []
         except psycopg2.Error as error:
             if is_lost(error):
                 self.close()
+                raise StoreUnavailable(f"the connection to the database was lost: {why(error)}") from error
             raise translate(error) from error
         except (OverflowError, ValueError) as error:
             raise translate(error) from error
 
     def _connected(self) -> Any:
-        if self._connection is None:
+        reason = "its name has no address"
+        for address in _addresses(self._settings) if self._connection is None else ():
             try:
-                connection = psycopg2.connect(**self._settings, client_encoding="utf8", connect_timeout=CONNECT_SECONDS)
-            except psycopg2.Error as error:
-                raise StoreUnavailable(f"PostgreSQL cannot be reached: {first_line(error)}") from error
-            connection.autocommit = True
-            extensions.register_type(BYTES, connection)
-            connection.cursor().execute(SET_UP)
-            self._connection = connection
+                self._connect({**NETWORK, **self._settings, **address})
+                break
+            except (psycopg2.Error, StoreUnavailable) as error:
+                self.close()
+                reason = f"{_place({**self._settings, **address})}{why(error)}"
+        if self._connection is None:
+            raise StoreUnavailable(f"PostgreSQL cannot be reached: {reason}")
         return self._connection
+
+    def _connect(self, settings: dict[str, Any]) -> None:
+        self._connection = connection = psycopg2.connect(**settings, client_encoding="utf8", async_=True)
+        self._await(connection, CONNECT_SECONDS)
+        cursor = connection.cursor()  # which has to live until it has its answer
+        cursor.execute(SET_UP)
+        self._await(connection, CONNECT_SECONDS)
+        extensions.register_type(BYTES, connection)
+
+    def _await(self, connection: Any, seconds: float) -> None:
+        """Until it has done what it was asked for.  Whatever comes in between closes it: StoreUnavailable, Ctrl-C."""
+        until = time.monotonic() + seconds
+        try:
+            while (state := connection.poll()) != extensions.POLL_OK:
+                ready = select.poll()
+                ready.register(connection, select.POLLIN if state == extensions.POLL_READ else select.POLLOUT)
+                left = max(0.0, until - time.monotonic())
+                if not ready.poll(None if left == EVER else left * 1000):
+                    raise StoreUnavailable("no answer in time")
+        except psycopg2.Error:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+
+def _addresses(settings: dict[str, Any]) -> list[dict[str, str]]:
+    """What to add to the settings for each address of the host, so that one that leads nowhere is not the only one."""
+    host = settings.get("host", "")
+    if not host or host.startswith(("/", "@")):
+        return [{}]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [{"hostaddr": str(address)} for address in dict.fromkeys(entry[4][0] for entry in found)]
+
+
+def _place(settings: dict[str, Any]) -> str:
+    """Where that is, for an error that does not say it itself."""
+    host = settings.get("hostaddr") or settings.get("host", "")
+    return f"{host}, port {settings.get('port', '5432')}: " if host else ""

@@ -17,6 +17,14 @@ set default_transaction_isolation = 'read committed'; set client_min_messages = 
 """
 """Bounds that hold on the server, so that what a client forgot does not keep locks."""
 
+NETWORK = {
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""A machine that is gone without a word ends its connections: libpq's settings, in seconds, and milliseconds."""
+
 BYTES = extensions.new_type(
     psycopg2.BINARY.values,
     "BYTES",

@@ -38,6 +38,10 @@ AWAY_CLASSES = {
 }
 
 
+STATEMENT_MODE = ("statement pooling mode", "give PgBouncer pool_mode = transaction, or session")
+"""What a pooler says to a transaction, and what to do about it."""
+
+
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is of no more use.  A deadlock or a full disk leaves it whole, OperationalError or not."""
     if isinstance(error, psycopg2.InterfaceError):
@@ -68,6 +72,12 @@ def translate(error: Exception) -> StoreError:
     if code[:2] == errorcodes.CLASS_INTEGRITY_CONSTRAINT_VIOLATION:
         return StoreError("the store refuses a row that contradicts others")
     return StoreError("the store refuses a statement or a value")
+
+
+def why(error: BaseException) -> str:
+    """For people who run the server: its own words, which `translate` keeps from everybody else."""
+    said = first_line(error.__cause__ if isinstance(error.__cause__, psycopg2.Error) else error)
+    return f"{said}: {STATEMENT_MODE[1]}" if STATEMENT_MODE[0] in said else said
 
 
 def first_line(error: BaseException) -> str:

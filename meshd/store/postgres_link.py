@@ -21,8 +21,8 @@ from txpostgres import txpostgres
 from zope.interface import implementer
 
 from meshd.store.interface import StoreError, StoreUnavailable
-from meshd.store.postgres_driver import BYTES, SET_UP
-from meshd.store.postgres_errors import first_line, is_lost, translate
+from meshd.store.postgres_driver import BYTES, NETWORK, SET_UP
+from meshd.store.postgres_errors import is_lost, translate, why
 from meshd.store.unit import Params, Row
 
 CONNECT_SECONDS = 5.0
@@ -34,6 +34,8 @@ class Link(txpostgres.Connection):
     def __init__(self, reactor: Any, heard: Callable[[], None] = lambda: None) -> None:
         super().__init__(reactor)
         self.lost: Deferred[str] = Deferred()
+        self.asked: float | None = None
+        """Since when an answer is awaited, by the reactor's clock; None while nothing is asked."""
         self._heard = heard
 
     @property
@@ -42,6 +44,7 @@ class Link(txpostgres.Connection):
 
     async def execute(self, sql: str, params: Params | None = None) -> list[Row]:
         """All rows of the last statement in the text.  StoreError; StoreUnavailable also when the link is lost."""
+        self.asked = self.reactor.seconds()
         try:
             cursor = self.cursor()
             await cursor.execute(sql, params)
@@ -50,7 +53,7 @@ class Link(txpostgres.Connection):
             raise StoreUnavailable("the database took too long") from error
         except psycopg2.Error as error:
             if is_lost(error):
-                self.lose(first_line(error))
+                self.lose(why(error))
             raise translate(error) from error
         except (OverflowError, ValueError) as error:
             raise translate(error) from error
@@ -58,6 +61,8 @@ class Link(txpostgres.Connection):
             if self.usable:
                 raise
             raise StoreUnavailable("the connection to the database was lost") from error
+        finally:
+            self.asked = None
 
     def lose(self, reason: str) -> None:
         """Close it and tell the owner, unless that was done."""
@@ -70,7 +75,7 @@ class Link(txpostgres.Connection):
         try:
             super().doRead()
         except psycopg2.Error as error:
-            self.lose(first_line(error))
+            self.lose(why(error))
 
     def checkForNotifies(self) -> None:
         if self._connection.notifies:
@@ -89,7 +94,7 @@ async def open_link(
             await _within(reactor, link, _prepare(link, {**settings, **address}, then))
         except (StoreError, psycopg2.Error) as error:
             link.lose("")
-            reason = first_line(error)
+            reason = why(error)
         else:
             return link
     raise StoreUnavailable(f"PostgreSQL cannot be reached: {reason}")
@@ -97,13 +102,16 @@ async def open_link(
 
 async def _prepare(link: Link, settings: Mapping[str, str], then: str) -> None:
     try:
-        await link.connect(**settings, client_encoding="utf8")
+        await link.connect(**NETWORK, **settings, client_encoding="utf8")
     except psycopg2.Error:
         raise
     except Exception as error:  # closed by the deadline
         raise StoreUnavailable("no answer in time") from error
     extensions.register_type(BYTES, link._connection)
     await link.execute(SET_UP + then)
+    # Told now, with the reason, and not by the first unit: a pooler in statement mode has no transactions.
+    for statement in ("begin", "commit"):
+        await link.execute(statement)
 
 
 def _within(reactor: Any, link: Link, work: Any) -> Deferred[None]:

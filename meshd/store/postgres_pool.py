@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from meshd.store.interface import StoreUnavailable
 from meshd.store.postgres_link import Link
+from meshd.store.postgres_watch import Watch
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -89,6 +90,7 @@ class Pool:
         self._reactor = reactor
         self._keepers = [Keeper(reactor, connect, self._up, self._down) for _ in range(size)]
         self._live: set[Link] = set()
+        self._watch = Watch(reactor, connect, lambda: self._live)
         self._idle: list[Link] = []
         self._waiting: deque[Deferred[Link]] = deque()
         self._news: list[Deferred[None]] = []
@@ -98,6 +100,7 @@ class Pool:
     def start(self) -> None:
         for keeper in self._keepers:
             keeper.start()
+        self._watch.start()
 
     async def ready(self) -> None:
         """Wait for the first connection.  StoreUnavailable, with the reason, when the first attempt fails."""
@@ -132,6 +135,7 @@ class Pool:
     async def stop(self) -> None:
         """Close all connections.  Nobody should be using one."""
         self._closing = True
+        self._watch.stop()
         self._dismiss("the store is closed")
         self._tell(lambda news: news.errback(StoreUnavailable("the store is closed")))
         await DeferredList([keeper.stop() for keeper in self._keepers])

@@ -62,10 +62,11 @@ class FolderTests(SynchronousTestCase):
         for name in ("meshd.pid", "exchanges.log", "meshd.sqlite3", "journal"):
             daemon = self.daemon()
             victim.write_text("precious")
+            daemon.data_dir.chmod(0o777)
             (daemon.data_dir / name).symlink_to(victim)
             self.refused(daemon, str(daemon.data_dir / name))
             self.assertEqual(victim.read_text(), "precious", name)
-            self.assertEqual(os.listdir(daemon.data_dir), [name])
+            self.assertEqual((os.listdir(daemon.data_dir), mode(daemon.data_dir)), ([name], 0o777))
 
     def test_the_command_looks_too(self) -> None:
         """`meshd migrate` makes no store through a link."""
@@ -77,3 +78,11 @@ class FolderTests(SynchronousTestCase):
         self.assertEqual(status, 1)
         self.assertIn("meshd.sqlite3", said)
         self.assertEqual(victim.stat().st_size, 0)
+
+    def test_the_command_says_what_it_closes(self) -> None:
+        """On stderr, a line each."""
+        daemon = self.daemon()
+        daemon.data_dir.chmod(0o755)
+        status, _, said = daemon.run_cli("migrate")
+        self.assertEqual((status, mode(daemon.data_dir)), (0, 0o700))
+        self.assertIn(f"{daemon.data_dir} was open to others (mode 0755) and is 0700 now", said)
