@@ -45,6 +45,7 @@ class ClientConnection(PartingConnection):
     __slots__ = (
         "_answering",
         "_met",
+        "_missed",
         "_phase",
         "_plane",
         "_seconds",
@@ -66,6 +67,7 @@ class ClientConnection(PartingConnection):
         self.slot = 0
         self._phase = "grace"
         self._seconds = 0.0
+        self._missed = plane.wheel.missed
         self._met = False
         """Whether its first bytes have said what it speaks."""
         self.speech: Speech | None = HttpSpeech(self, plane)
@@ -384,17 +386,27 @@ class ClientConnection(PartingConnection):
 
     def expired(self) -> None:
         """The present phase took too long."""
+        if not self.place.known and self._had_no_ear():
+            return
         if self._phase == "grace":
             if self.place.linger():
                 self.phase("head-timeout", max(self._plane.topology.timeouts.head - self._seconds, 0.1))
                 return
             self._phase = "head-timeout"
+        silent = not self.buffer and (self.place.known or not self._met)
         if self._phase == "delivering":
             self.wake()
-        elif self._phase == "kept" or (self._phase == "head-timeout" and self.place.known and not self.buffer):
-            self.task.throw(ClientGone())
+        elif self._phase == "kept" or (self._phase == "head-timeout" and silent):
+            self.task.throw(ClientGone())  # without a word: browsers open ahead, and would show it to people
         else:
             self.task.throw(Stopped(Refusal(self._phase)))
+
+    def _had_no_ear(self) -> bool:
+        """Whether we were not there for a part of the time, which is given to it then."""
+        missed, self._missed = self._plane.wheel.missed - self._missed, self._plane.wheel.missed
+        if missed > 0:
+            self._plane.wheel.arm(self, missed)
+        return missed > 0
 
     def stirred(self, wire: Wire) -> None:
         """The client did something while we waited for others; only its leaving matters now."""

@@ -46,6 +46,8 @@ class Wheel:
         self._due: deque[Timed] = deque()
         self._expiring = False
         self._next = int(self.now / TICK)
+        self.missed = 0.0
+        """Seconds in all that looks came late, for this process was not there: it may not have heard what was said."""
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
 
@@ -74,7 +76,9 @@ class Wheel:
 
     def tick(self) -> None:
         """Look at every slot that has come up since the last look."""
-        self.now = now = self._clock.seconds()
+        now = self._clock.seconds()
+        self.missed += max(0.0, now - self.now - 2 * TICK)
+        self.now = now
         due = int(now / TICK)
         while self._next <= due:
             for timed in self._slots.pop(self._next, ()):

@@ -142,6 +142,14 @@ class WheelTest(SynchronousTestCase):
         self.assertEqual((len(good.expirations), len(later.expirations)), (1, 1))
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
+    def test_time_that_it_was_not_there(self) -> None:
+        """What a look comes later than two ticks is told, in all; a look in time adds nothing."""
+        wheel = Wheel(clock := Clock())
+        for pause, missed in ((2 * TICK, 0), (5.0, 5.0 - 2 * TICK), (TICK, 5.0 - 2 * TICK), (1.0, 6.0 - 4 * TICK)):
+            clock.advance(pause)
+            wheel.tick()
+            self.assertAlmostEqual(wheel.missed, missed)
+
     def test_long_sleep(self) -> None:
         """After a process slept through an hour everything due expires, and nothing else."""
         due, not_due = self.timer(100), self.timer(4000)

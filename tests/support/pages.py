@@ -1,14 +1,17 @@
-"""Pages with what belongs to them, by TLS, in a process of its own: `python -m tests.support.pages` prints its port.
+"""Pages with what belongs to them, by TLS, and a name server that finds every host here, in a process of their own:
+`python -m tests.support.pages SECONDS` prints their ports.
 
 /page/N?of=A,B   a page with N scripts of these hosts in turn; its title says how many of them have run
 /script          one of them
 
-Whoever comes may come again on the same connection; nothing may be kept in a cache.
+Whoever comes may come again on the same connection; nothing may be kept in a cache.  A name is answered after SECONDS,
+as by a server that is far away.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -17,6 +20,7 @@ from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import trustme
+from twisted.names import dns
 
 from tests.support.daemon import ROOT, at_end_of, clean_environment, end_with_input
 
@@ -26,9 +30,10 @@ SCRIPT = b"window.ran = (window.ran || 0) + 1; document.title = window.ran;"
 class Pages:
     """The process, from the outside."""
 
-    def __init__(self, owner: Any = None) -> None:
+    def __init__(self, owner: Any = None, seconds: float = 0.0) -> None:
+        """seconds: that a name server takes."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.pages"],
+            [sys.executable, "-m", "tests.support.pages", str(seconds)],
             cwd=ROOT,
             env=clean_environment(),
             stdin=subprocess.PIPE,
@@ -36,7 +41,9 @@ class Pages:
             text=True,
         )
         assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
+        self.port, names = (int(word) for word in self._process.stdout.readline().split())
+        self.names = f"127.0.0.1:{names}"
+        """The name server, as `dns.servers` wants it."""
         if owner is not None:
             at_end_of(owner, self.close)
 
@@ -81,18 +88,38 @@ def _answer(target: str, port: str) -> tuple[str, bytes]:
     return "text/html", f'<!doctype html><title>0</title><link rel="icon" href="data:,">{scripts}<p>words'.encode()
 
 
-async def _serve(certificate: Path) -> None:
+class NameServer(asyncio.DatagramProtocol):
+    """Every name has one address of the older family."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        message = dns.Message()
+        message.fromStr(data)
+        (query,) = message.queries
+        answer = dns.Message(message.id, answer=1, recAv=1, recDes=1)
+        answer.queries = [query]
+        if query.type == dns.A:
+            record = dns.Record_A("127.0.0.1", 600)
+            answer.answers = [dns.RRHeader(query.name.name, dns.A, dns.IN, 600, record)]
+        asyncio.get_running_loop().call_later(self._seconds, self._transport.sendto, answer.toStr(), addr)
+
+
+async def _serve(certificate: Path, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Http, "127.0.0.1", 0, backlog=4096, ssl=_context(certificate))
-    print(server.sockets[0].getsockname()[1], flush=True)
+    names, _ = await loop.create_datagram_endpoint(lambda: NameServer(seconds), ("127.0.0.1", 0))
+    print(server.sockets[0].getsockname()[1], names.get_extra_info("sockname")[1], flush=True)
     ended = asyncio.Event()
     loop.add_reader(sys.stdin, ended.set)
     await ended.wait()
 
 
-def _context(certificate: Path) -> Any:
-    import ssl
-
+def _context(certificate: Path) -> ssl.SSLContext:
     issued = trustme.CA().issue_cert("*.test", "127.0.0.1")
     issued.private_key_and_cert_chain_pem.write_to_path(str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -102,4 +129,4 @@ def _context(certificate: Path) -> Any:
 
 if __name__ == "__main__":
     with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        asyncio.run(_serve(Path(file.name)))
+        asyncio.run(_serve(Path(file.name), float(sys.argv[1])))

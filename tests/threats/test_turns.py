@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import ssl
 import threading
@@ -210,6 +211,35 @@ class SilentTest(TurnsCase):
             each.settimeout(10)
             each.sendall(get(INTERNAL, ALICE, b"Connection: close\r\n"))
         self.assertEqual([each.recv(12) for each in opened], [b"HTTP/1.1 200"] * 30)
+
+    def test_that_we_could_not_hear(self) -> None:
+        """Time in which the daemon was not there to listen is not held against a client that spoke meanwhile."""
+        self.serve("[timeouts]\nhead = 1\n[limits]\nunauthenticated_per_address = 2\n")
+        head = get(INTERNAL, ALICE)
+        talks = [self.said(head[:50]) for _ in range(2)]
+        self.assert_waits(*talks)
+        self.daemon.signal(signal.SIGSTOP)
+        try:
+            for talk in talks:
+                talk.sock.setblocking(True)
+                talk.send(head[50:])
+            time.sleep(2.5)
+        finally:
+            self.daemon.signal(signal.SIGCONT)
+        self.assertEqual([self.answer(talk, "GET").status for talk in talks], [200] * 2)
+
+    def test_without_a_word(self) -> None:
+        """Who never speaks is let go without one: a browser that had opened ahead would show it to people."""
+        self.serve("[timeouts]\nhead = 0.5\n[limits]\nunauthenticated_per_address = 2\n")
+        context = ssl.create_default_context(cafile=str(self.daemon.certificate))
+        opened = self._opened(context)
+        self.assertEqual(opened.recv(100), b"")
+        with Talk(self.daemon) as plain:
+            self.assertEqual(plain.rest(), b"")
+        with Talk(self.daemon) as begun:
+            begun.send(b"GET ")
+            self.assertEqual(self.answer(begun, "GET").status, 408)
+        self.assertEqual([line["status"] for line in until(self.daemon.exchanges, "its line")], [408])
 
     def _opened(self, context: ssl.SSLContext) -> ssl.SSLSocket:
         sock = socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 10)
