@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,19 +13,18 @@ from meshd.accounts.holders import DEFAULT_PLAN, Edited, Terms
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.cli import passwords, transfer
+from meshd.cli.ambiguous import tell_ambiguous, watched
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import brief, roster
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
 from meshd.model import Account, Identity
-from meshd.selection import candidates, stem
+from meshd.selection import stem
 from meshd.store.statements import accounts
 from meshd.store.unit import Unit
 
 ROLES = ("customer", "admin", "viewer")
-TOLD = 20
-"""Names with a selection in them that are told one by one."""
 
 
 def add_to(top: Verbs) -> None:
@@ -123,7 +122,7 @@ def show(context: Context, args: Namespace) -> None:
     seen = context.run(_seen, context.operator, args.name, context.now())
     _show(context, seen)
     username = seen.identity.account.username
-    _tell_ambiguous(context, [username] if stem(username) != username else [])
+    tell_ambiguous(context, [username] if stem(username) != username else [])
 
 
 class _Seen(NamedTuple):
@@ -185,7 +184,7 @@ def listing(context: Context, args: Namespace) -> None:
     rows = _below(context, args.parent) if args.parent is not None else roster(context, "listed")
     ambiguous: list[str] = []
     context.show_rows(
-        (brief(account, parent) for account, parent in _watched(rows, ambiguous)),
+        (brief(account, parent) for account, parent in watched(rows, ambiguous)),
         {
             "ID": lambda row: row["id"],
             "ACCOUNT": lambda row: row["username"],
@@ -197,27 +196,7 @@ def listing(context: Context, args: Namespace) -> None:
             "TOTAL LIMIT": lambda row: human_limit(row["total_limit"]),
         },
     )
-    _tell_ambiguous(context, ambiguous)
-
-
-def _watched(rows: Iterable[tuple[Account, str | None]], ambiguous: list[str]) -> Iterator[tuple[Account, str | None]]:
-    """The rows as they are; names that read as another one with a selection are added to the list."""
-    for account, parent in rows:
-        if stem(account.username) != account.username:
-            ambiguous.append(account.username)
-        yield account, parent
-
-
-def _tell_ambiguous(context: Context, usernames: Sequence[str]) -> None:
-    """Of before such names were refused."""
-    for username in usernames[:TOLD]:
-        base, selection = candidates(username)[-1]
-        context.note(
-            f"{username} reads as {base} with the selection {selection}, which {base} cannot use: "
-            "give its holder an account with another name."
-        )
-    if len(usernames) > TOLD:
-        context.note(f"… and {counted(len(usernames) - TOLD, 'name')} more")
+    tell_ambiguous(context, ambiguous)
 
 
 def _below(context: Context, parent: str) -> Iterator[tuple[Account, str]]:

@@ -1,0 +1,33 @@
+"""Names that read as another account's with a selection, from before they were refused: told to the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from meshd.cli.context import Context
+from meshd.cli.values import counted
+from meshd.model import Account
+from meshd.selection import candidates, stem
+
+TOLD = 20
+"""Names with a selection in them that are told one by one."""
+
+
+def watched(rows: Iterable[tuple[Account, str | None]], ambiguous: list[str]) -> Iterator[tuple[Account, str | None]]:
+    """The rows as they are; names that read as another one with a selection are added to the list."""
+    for account, parent in rows:
+        if stem(account.username) != account.username:
+            ambiguous.append(account.username)
+        yield account, parent
+
+
+def tell_ambiguous(context: Context, usernames: Sequence[str]) -> None:
+    """Of before such names were refused."""
+    for username in usernames[:TOLD]:
+        base, selection = candidates(username)[-1]
+        context.note(
+            f"{username} reads as {base} with the selection {selection}, which {base} cannot use: "
+            "give its holder an account with another name."
+        )
+    if len(usernames) > TOLD:
+        context.note(f"… and {counted(len(usernames) - TOLD, 'name')} more")
