@@ -15,8 +15,8 @@ MODULE_LINES = 300
 FUNCTION_LINES = 60
 
 LONGER = {
-    "proxy/connection.py": 425,
-    "proxy/forward.py": 400,
+    "proxy/connection.py": 440,
+    "proxy/forward.py": 405,
 }
 """The two paths that are told top to bottom, and the lines that they may have."""
 

@@ -9,7 +9,7 @@ from unittest import mock
 from meshd.accounts.holders import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
-from meshd.cli import account as commands
+from meshd.cli import ambiguous
 from meshd.cli.main import main
 from meshd.store.statements import accounts
 from meshd.topology import PLANS
@@ -263,9 +263,9 @@ class ChangeTests(CommandCase):
         self.assertEqual(self.done("account", "show", "ALICE-session-1").err.splitlines(), lines[:1])
         self.assertEqual(self.done("account", "show", "alice-countryside").err, "")
         self.assertEqual(self.done("account", "list", "--parent", "alice").err, "")
-        self.patch(commands, "TOLD", 1)
+        self.patch(ambiguous, "TOLD", 1)
         self.assertEqual(self.done("account", "list").err.splitlines(), [lines[0], "… and 1 name more"])
-        self.done("account", "delete", "alice-session-1")
+        self.done("account", "delete", "alice-session-1", "--yes")
 
     def test_set(self) -> None:
         """What is named changes and the account is shown; what a smaller plan takes is told."""

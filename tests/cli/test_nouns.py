@@ -230,8 +230,8 @@ class MoveTests(CommandCase):
 
     def test_told_before_it_bites(self) -> None:
         """By `config check`, with the command that helps; after it there is nothing to tell."""
-        self.assertIn(self.LINE, self.done("config", "check", *self.config).out.splitlines())
-        checked = self.done("config", "check", "--json", *self.config).json
+        self.assertIn(self.LINE, self.meshd("config", "check", *self.config).out.splitlines())
+        checked = self.meshd("config", "check", "--json", *self.config).json
         self.assertEqual([{"proxy": "local", "accounts": 2, "tokens": 1}], checked["strays"])
         self.assertEqual([], self.done("config", "check", "--json").json["strays"])
         moved = self.done("proxy", "move", "local", "us", "--json", *self.config).json
@@ -241,14 +241,14 @@ class MoveTests(CommandCase):
         self.assertEqual(["us"], shown["proxies"])
 
     def test_a_check_needs_no_store(self) -> None:
-        """Without one there is nobody to be locked out; one that cannot be read is said to be not looked at."""
+        """Without one there is nobody to be locked out; one that cannot be read is a problem."""
         self.data_dir = os.path.join(self.folder, "nothing")
         self.assertEqual([], self.done("config", "check", "--json", *self.config).json["strays"])
         self.assertFalse(os.path.exists(self.data_dir))
         os.mkdir(self.data_dir)
         with open(os.path.join(self.data_dir, "meshd.sqlite3"), "w") as file:
             file.write("no database, but long enough to be told from an empty file " * 20)
-        self.assertIn("was not looked at: ", self.done("config", "check", *self.config).out)
+        self.assertIn("store: ", self.meshd("config", "check", *self.config).out)
 
     def test_refused(self) -> None:
         """A name that nobody is for, and a proxy that the settings do not have."""

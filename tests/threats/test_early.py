@@ -79,12 +79,13 @@ class RefusedConnectTest(EarlyCase):
         self.assertEqual([answer.status for answer in answers], [502])
         self.assert_unheard()
 
-    def test_nothing_is_billed(self) -> None:
-        """What followed it is nobody's request, and so nobody's bill."""
+    def test_one_exchange_is_billed(self) -> None:
+        """What followed it is nobody's request: it is what the refused one's account has sent besides."""
         self.world.daemon.account("unbilled", PASSWORD)
-        self.played(connect("10.0.0.1:443", basic("unbilled")) + self.hidden(basic("unbilled")))
+        sent = connect("10.0.0.1:443", basic("unbilled")) + self.hidden(basic("unbilled"))
+        self.played(sent)
         line = self.world.logged(username="unbilled", reason="acl-private")
-        self.assertEqual((line["up"], line["down"]), (0, 0))
+        self.assertEqual((line["up"], line["down"]), (len(sent), 0))
         self.assertEqual([each for each in self.world.daemon.exchanges() if each["username"] == "unbilled"], [line])
 
     def test_a_plain_request_keeps_its_connection(self) -> None:
