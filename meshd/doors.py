@@ -94,6 +94,8 @@ class SocketDoor:
             self.socket.listen(wish.endpoint.backlog)
             self.socket.set_mode(wish.endpoint.mode)
         self.wish = wish
+        if self._bridge is not None and wish.proxy:
+            self._bridge.proxy = wish.proxy  # for who has come and not spoken yet
         self._acceptor = self._acceptor_for(wish)
         self._acceptor.start()
 
@@ -121,10 +123,9 @@ class SocketDoor:
         return TwistedAcceptor(reactor, sock, _after_haproxy(factory) if wish.endpoint.haproxy else factory)
 
     def _bridge_to(self, proxy: str) -> BridgeFactory:
-        """One and the same: a client that has not spoken yet gets where the door leads by then."""
+        """One and the same, whichever proxies the door leads to."""
         if self._bridge is None:
             self._bridge = BridgeFactory(self._behind.reactor, self._behind.plane, proxy)
-        self._bridge.proxy = proxy
         return self._bridge
 
 

@@ -40,9 +40,10 @@ class ListeningSocket:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
 
     def set_mode(self, mode: int) -> None:
-        """Of the file."""
+        """Of the file, where that is still ours to change."""
         if self._path and self._file == _file(self._path):
-            os.chmod(self._path, mode)
+            with suppress(OSError):
+                os.chmod(self._path, mode)
 
     def close(self) -> None:
         self.sock.close()
