@@ -497,11 +497,11 @@ class TLSTests(ProtocolCase):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.connect(("127.0.0.1", own.proxy_port))
         raw = Raw(self, trusting(str(own.certificate)).wrap_socket(sock, server_hostname="127.0.0.1"))
-        raw.send(get(origin.url("/bytes/300000"), basic("anna", PASSWORD) + b"Connection: close\r\n"))
+        raw.send(get(origin.url("/bytes/150000"), basic("anna", PASSWORD) + b"Connection: close\r\n"))
         until(own.exchanges, "the data plane has done its part")
         time.sleep(2 * LINGER_SECONDS)
         raw.head()
-        self.assertEqual(raw.rest(), pattern(300_000))
+        self.assertEqual(raw.rest(), pattern(150_000))
 
     def test_a_handshake_that_fails(self) -> None:
         """No cipher in common; then no certificate that the client trusts.  Nothing is left behind."""

@@ -53,8 +53,11 @@ class Chromium:
         *flags: str,
         credentials: tuple[str, str] | None = None,
         account: tuple[str, str] | None = None,
+        niceness: int = 0,
     ) -> None:
-        """What it is given when a proxy (credentials) or a site (account) asks for some, each the first time."""
+        """What it is given when a proxy (credentials) or a site (account) asks for some, each the first time.
+        niceness: how far it yields to everybody else.
+        """
         self._answers = {"Proxy": credentials, "Server": account}
         self.challenges: list[dict[str, Any]] = []
         """Who has asked for credentials, as it says it."""
@@ -64,7 +67,7 @@ class Chromium:
         self._events: list[dict[str, Any]] = []
         theirs_in, self._out = os.pipe()
         self._in, theirs_out = os.pipe()
-        command = [program(), "--headless=new", *FLAGS, *flags, "--remote-debugging-pipe"]
+        command = ["nice", "-n", str(niceness), program(), "--headless=new", *FLAGS, *flags, "--remote-debugging-pipe"]
         command += [f"--user-data-dir={self._folder}/profile", "about:blank"]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}', "bash", *command],

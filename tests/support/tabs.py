@@ -54,8 +54,9 @@ class Tabs(Chromium):
         self.challenges.append(told["authChallenge"])
         request = tab, str(told["requestId"])
         said: dict[str, str] = {"response": "CancelAuth"}
-        if self._credentials and request not in self._given:
+        credentials = self._answers["Proxy"]
+        if credentials and request not in self._given:
             self._given.add(request)
             said = {"response": "ProvideCredentials"}
-            said |= dict(zip(("username", "password"), self._credentials, strict=True))
+            said |= dict(zip(("username", "password"), credentials, strict=True))
         self._send("Fetch.continueWithAuth", tab, requestId=told["requestId"], authChallengeResponse=said)
