@@ -99,14 +99,14 @@ class LogTests(SynchronousTestCase):
         self.assertEqual(len(daemon.log_lines(since)), 1)
 
     def test_clients_without_a_descriptor_leave_few_lines(self) -> None:
-        """Twisted has one for each of them that it cannot take."""
+        """Accepting rests meanwhile, which is said once."""
         config = "[limits]\nunauthenticated_per_address = 5000\n"
         daemon = LiveDaemon(self, config=config, wrap=("prlimit", "--nofile=128:128"))
         since = daemon.log_position
         crowd = [Talk(daemon, port=daemon.api_port) for _ in range(300)]
         for talk in crowd:
             self.addCleanup(talk.sock.close)
-        daemon.wait_for_log("EMFILE", since=since)
+        daemon.wait_for_log("out of descriptors", since=since)
         for talk in crowd:
             talk.sock.close()
         until(lambda: self.answered(daemon), "it takes clients again")
