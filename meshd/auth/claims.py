@@ -22,29 +22,29 @@ MOST = 32
 """Addresses that one name claims, those that it left a while ago included: it stands for sixteen at a time."""
 
 
-def standing(found: Sequence[Claim], at: int) -> list[Claim]:
+def standing(found: Sequence[Claim], now: int) -> list[Claim]:
     """Those that count at that time, in the same order."""
-    return [each for each in found if not each.left_at or at - each.left_at < HOLD]
+    return [each for each in found if not each.left_at or now - each.left_at < HOLD]
 
 
-def admitted(found: Sequence[Claim], hostname: str, at: int) -> Claim | None:
+def admitted(found: Sequence[Claim], hostname: str, now: int) -> Claim | None:
     """By which claim a client at the address comes in; found: all of the address, the earliest first.
 
     hostname: the name that stands for the address as this process sees it; "" for none.
     """
-    known = standing(found, at)
+    known = standing(found, now)
     return next((c for c in known if c.family_id == known[0].family_id and c.hostname in ("", hostname)), None)
 
 
-def contested(found: Sequence[Claim], account_id: int, at: int) -> Claim | None:
+def contested(found: Sequence[Claim], account_id: int, now: int) -> Claim | None:
     """The claim that keeps the address from the account, although it claims it too; None where it is the account's."""
-    known = standing(found, at)
+    known = standing(found, now)
     return known[0] if known and known[0].account_id != account_id else None
 
 
-def leads(found: Sequence[Claim], account_id: int, at: int) -> bool:
+def leads(found: Sequence[Claim], account_id: int, now: int) -> bool:
     """Whether the address belongs to the account's names: they are those of the first family that were first."""
-    known = standing(found, at)
+    known = standing(found, now)
     named = [each for each in known if each.family_id == known[0].family_id and each.hostname]
     return bool(named) and named[0].account_id == account_id
 

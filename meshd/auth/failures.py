@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -82,6 +83,7 @@ class Failures:
         if self._reading is not None:
             reading, self._reading = self._reading, None
             reading.cancel()
+        await self._try_to_publish()
 
     async def _keep_reading(self) -> None:
         while True:
@@ -118,6 +120,11 @@ class Failures:
             await self._store.run(bans.spare, spared)
             self.table.published(spared)
 
+    async def _try_to_publish(self) -> None:
+        """At once where it matters; the next reading does it where the store is away."""
+        with suppress(StoreError):
+            await self._publish()
+
     async def _settle(self) -> None:
         """Tell the store of the failures that it has missed."""
         while (failure := self.table.unsaved()) is not None:
@@ -137,6 +144,7 @@ class Failures:
         )
         if ban is not None:
             self.learned(ban)
+            await self._try_to_publish()
 
     def _bounds(self) -> dict[str, int]:
         limits = self._limits()

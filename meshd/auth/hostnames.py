@@ -254,9 +254,9 @@ class HostnameWatch:
 
     def _tell(self, watched: Watched, others: frozenset[str]) -> None:
         """Once an hour for each name, however its answers change."""
-        at = self._clock.seconds()
-        if others and self._watches(watched) and at - watched.told >= TELL:
-            watched.told = at
+        monotonic = self._clock.seconds()
+        if others and self._watches(watched) and monotonic - watched.told >= TELL:
+            watched.told = monotonic
             _log.warn(
                 "{addresses} stay with earlier claims, not with hostname {hostname} of account {account}",
                 addresses=", ".join(sorted(others)),

@@ -25,8 +25,6 @@ class Call:
     body: bytes = b""
     account: str = ""
     """The username, once it is known; for the access log."""
-    tried: str = ""
-    """What bans call the credential of somebody who was not let in; for the access log too."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The parts of the path that are no part of its name."""
     foreign: bool = False

@@ -30,8 +30,6 @@ class LimitedRequest(Request):
     """The username of who signed in; for the access log."""
     note = ""
     """What the request log says of the answer."""
-    tried = ""
-    """What bans call a credential that was refused; likewise."""
     started = 0.0
     peer = ""
     """The address of the client; "" where it has none, as on a unix socket."""

@@ -42,7 +42,7 @@ class Answered(NamedTuple):
     """Without the query."""
     status: int
     username: str
-    """Of who signed in, or what bans call the credential that was refused; "" for nobody."""
+    """Of who signed in; "" for nobody."""
     sent: int
     """Bytes of the body."""
     seconds: float

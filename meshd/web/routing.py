@@ -176,7 +176,6 @@ class Api:
             return unavailable()
         outcome = await self._auth.sign_in(call.peer, call.authorization)
         if isinstance(outcome, Refusal):
-            call.tried = outcome.tried.name if outcome.tried else ""
             reply = not_admitted(outcome)
             if reply is None:
                 raise AssertionError(f"a sign-in cannot end in {outcome.reason!r}")
@@ -213,7 +212,7 @@ class Api:
 
         async def work() -> None:
             reply = await self.call(path, call)
-            request.account, request.tried = call.account, call.tried
+            request.account = call.account
             if request.gone:
                 request.unheard(reply)
             else:

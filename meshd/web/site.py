@@ -82,7 +82,7 @@ class ApiSite(Site):
                 request.method.decode("latin-1"),
                 request.path[:_PATH_SHOWN].decode("latin-1"),
                 request.code,
-                request.account or request.tried,
+                request.account,
                 request.sentLength,
                 self.reactor.seconds() - request.started,
                 detail or request.note,

@@ -327,6 +327,18 @@ class SparedTests(Installation):
         self.assertEqual(third.reason(RIGHT), "alice")
         self.assertEqual(third.reason(basic("bob:secret")), "auth-banned")
 
+    def test_a_restart_right_after_the_ban(self) -> None:
+        """Who is spared is in the store as soon as the ban is; by another process's ban, when this one stops."""
+        self.world.reason(RIGHT)
+        second = World(self, self.world.store)
+        self.assertEqual(second.reason(basic("bob:secret")), "bob")
+        self.ban_all()
+        self.assertEqual(World(self, self.world.store).reason(RIGHT), "alice")
+        second.changed(self.bob)
+        self.assertEqual(second.reason(basic("bob:secret")), "bob")
+        second.now(second.service.stop())
+        self.assertEqual(World(self, self.world.store).reason(basic("bob:secret")), "bob")
+
     def test_while_the_store_is_away(self) -> None:
         """A ban that this process makes alone spares them too."""
         self.world.reason(RIGHT)

@@ -43,11 +43,6 @@ class LogTests(SynchronousTestCase):
         self.world.get("/api/proxies/", who=basic("jo", "wrong"))
         (answered,) = self.world.requests.added
         self.assertEqual((answered.status, answered.username), (401, ""))
-        for wrong in (basic("Jo", "wrong"), basic("Jo", "wrong again")):
-            self.world.requests.added.clear()
-            self.world.get("/api/proxies/", ("Authorization", wrong))
-            (answered,) = self.world.requests.added
-            self.assertEqual((answered.status, answered.username), (401, "jo"))
 
     def test_a_path_is_cut(self) -> None:
         """As it was sent, escapes and all, two hundred bytes of it."""
@@ -58,7 +53,7 @@ class LogTests(SynchronousTestCase):
     def test_a_client_that_hangs_up_leaves_its_line_all_the_same(self) -> None:
         """A change without a line could not be traced, nor a password be guessed at in the open."""
         path = "/api/token/create/"
-        for who, status, username in ((basic("jo", "secret"), 200, "jo"), (basic("jo", "wrong"), 401, "jo")):
+        for who, status, username in ((basic("jo", "secret"), 200, "jo"), (basic("jo", "wrong"), 401, "")):
             self.world.door.waiting = Deferred()
             line = Line(self.world.site)
             line.say(request("POST", path, ("Authorization", who)))
