@@ -136,7 +136,8 @@ class TreeTests(SynchronousTestCase):
         wanted = {
             "proxy/connection.py": {"ClientConnection"},
             "proxy/forward.py": {"Forwarding"},
-            "proxy/relay.py": {"Flow", "Tunnel"},
+            "proxy/flow.py": {"Flow"},
+            "proxy/relay.py": {"Tunnel"},
             "proxy/request.py": {"ProxyRequest", "Said"},
             "proxy/task.py": {"Task"},
             "proxy/upstream.py": {"Upstream"},

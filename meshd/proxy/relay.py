@@ -12,8 +12,9 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from meshd.proxy.flow import Flow
 from meshd.proxy.poll import ENDING, OUT, Poller
-from meshd.proxy.windows import PROOF, trust_reader
+from meshd.proxy.windows import trust_reader
 from meshd.proxy.wire import linger_none, shutdown
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ SMALL = 16 * 1024
 
 TURN = 4 * 1024 * 1024
 """Bytes that one direction moves before others get their turn: about a millisecond, as they are not copied here."""
-
-FIRST_REACH = 64 * 1024
-"""Bytes that are taken at once for a sink that has taken none: what is read ahead of it nobody pays for."""
 
 SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
 
@@ -55,48 +53,6 @@ class Relay:
         """Calls back in a later turn of the reactor."""
         self.idle = idle
         self.half_closed = half_closed
-
-
-class Flow:
-    """One direction of a tunnel."""
-
-    __slots__ = (
-        "blocked",
-        "early",
-        "ended",
-        "ending",
-        "fast",
-        "held",
-        "pipe",
-        "reach",
-        "sink",
-        "source",
-        "unproven",
-        "upward",
-    )
-
-    def __init__(self, source: int, sink: int, upward: bool, early: bytes, held: bytes) -> None:
-        self.source = source
-        self.sink = sink
-        self.upward = upward
-        """From the client to the origin."""
-        self.early = early
-        """What the source sent before it was this tunnel's; to be read before anything else."""
-        self.held = held
-        """Read and not yet written, SMALL at most (but for what came with the head)."""
-        self.pipe: Pipe | None = None
-        self.reach = FIRST_REACH
-        """Bytes that a pipe is filled with at once: more, the more the sink has taken."""
-        self.blocked = False
-        """Whether the sink has to take bytes before more are read."""
-        self.fast = False
-        """Whether the last read was full, so that `splice` is worth a pipe."""
-        self.ending = False
-        """The source's end was announced: read until it comes, however little there is."""
-        self.ended = False
-        """The source's end was passed on."""
-        self.unproven = 0 if upward else PROOF
-        """Bytes that the client has to take until it has shown that it reads."""
 
 
 class Tunnel:

@@ -7,7 +7,6 @@ routes is refused in the API's own words, by the header alone where that is enou
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -21,6 +20,7 @@ from meshd.http1.framing import LONGEST_LENGTH
 from meshd.http1.grammar import LONGEST_METHOD
 from meshd.web.deadline import Deadline
 from meshd.web.gate import Ticket
+from meshd.web.heads import ABSOLUTE, HOST, LENGTH, LONGEST_PATH, LONGEST_START, MOST_LINES, SINGLE, TARGET
 from meshd.web.replies import closing_answer, refused
 
 if TYPE_CHECKING:
@@ -30,24 +30,6 @@ LINGER = 2.0
 """Seconds that a refused client may go on sending: closed at once, it would be told "reset" and never why."""
 GRACE = 5.0
 """Seconds for the last bytes to leave, then the connection is cut."""
-
-# What is read before anybody has signed in is bounded by more than its bytes, wherever Twisted or the routing make much
-# of few.
-LONGEST_START = 4096
-"""Bytes of the request line: no query of ours comes near it.  Twisted looks at each byte by itself."""
-LONGEST_PATH = 256
-"""Bytes of a path as it came; ours have ninety at most.  Any other is searched for part by part."""
-MOST_LINES = 256
-"""In a chunked body, the chunks' own and those of the data: twenty fields of a form, each sent in three chunks."""
-
-_SINGLE = frozenset(
-    {b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"origin", b"sec-fetch-site"}
-)
-"""Fields that mean one thing or nothing: of two, the next reader might take the other."""
-_LENGTH = b"content-length:"
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5})?\Z")
-_TARGET = re.compile(rb"[\x21-\x7e]++\Z")
-_ABSOLUTE = re.compile(rb"https?://[^/?#]*+", re.IGNORECASE)
 
 
 class _Phase(Enum):
@@ -148,7 +130,7 @@ class ApiChannel(HTTPChannel):
             self.refuse(414, "request line too long")
         elif line[:1] in (b" ", b"\t"):
             self.refuse(400, "folded header field")
-        elif line[: len(_LENGTH)].lower() == _LENGTH and len(digits := line[len(_LENGTH) :].strip()) > LONGEST_LENGTH:
+        elif line[: len(LENGTH)].lower() == LENGTH and len(digits := line[len(LENGTH) :].strip()) > LONGEST_LENGTH:
             # All would be read as one number, or fail at it.
             self.refuse_body() if digits.isdigit() else self.refuse(400, "malformed Content-Length")
         else:
@@ -238,10 +220,10 @@ class ApiChannel(HTTPChannel):
         if not self._command.isupper() or len(self._command) > LONGEST_METHOD:
             return 501, "method not implemented"
         for name, values in fields.getAllRawHeaders():
-            if len(values) > 1 and name.lower() in _SINGLE:
+            if len(values) > 1 and name.lower() in SINGLE:
                 return 400, "repeated header field"
         hosts = fields.getRawHeaders(b"host", [])
-        if (not hosts and self._version == b"HTTP/1.1") or not all(map(_HOST.match, hosts)):
+        if (not hosts and self._version == b"HTTP/1.1") or not all(map(HOST.match, hosts)):
             return 400, "missing or malformed Host"
         coding = fields.getRawHeaders(b"transfer-encoding")
         if coding and (coding[0].lower() != b"chunked" or self._version != b"HTTP/1.1"):
@@ -251,8 +233,8 @@ class ApiChannel(HTTPChannel):
         return self._target_problem()
 
     def _target_problem(self) -> tuple[int, str] | None:
-        target = _ABSOLUTE.sub(b"", self._path, count=1) if _ABSOLUTE.match(self._path) else self._path
-        if not target.startswith(b"/") or not _TARGET.match(target):
+        target = ABSOLUTE.sub(b"", self._path, count=1) if ABSOLUTE.match(self._path) else self._path
+        if not target.startswith(b"/") or not TARGET.match(target):
             return 400, "malformed request target; this is an API, and no proxy"
         raw = target.partition(b"?")[0]
         if len(raw) > LONGEST_PATH:
