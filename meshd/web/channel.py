@@ -18,18 +18,13 @@ from twisted.web.server import Request
 
 from meshd.http1.framing import LONGEST_LENGTH
 from meshd.http1.grammar import LONGEST_METHOD
-from meshd.web.deadline import Deadline
+from meshd.web.deadline import GRACE, LINGER, Deadline
 from meshd.web.gate import Ticket
 from meshd.web.heads import ABSOLUTE, HOST, LENGTH, LONGEST_PATH, LONGEST_START, MOST_LINES, SINGLE, TARGET
 from meshd.web.replies import closing_answer, refused
 
 if TYPE_CHECKING:
     from meshd.web.site import ApiSite
-
-LINGER = 2.0
-"""Seconds that a refused client may go on sending: closed at once, it would be told "reset" and never why."""
-GRACE = 5.0
-"""Seconds for the last bytes to leave, then the connection is cut."""
 
 
 class _Phase(Enum):

@@ -9,6 +9,11 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 _NOW = 1e-6
 """Seconds that a clock's arithmetic may be off."""
 
+LINGER = 2.0
+"""Seconds that a refused client may go on sending: closed at once, it would be told "reset" and never why."""
+GRACE = 5.0
+"""Seconds for the last bytes to leave, then the connection is cut."""
+
 
 class Deadline:
     """At most one at a time; starting another replaces it.  `end()` when it will not be used again.

@@ -19,8 +19,8 @@ from twisted.web.http import datetimeToString
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls import ReloadableTLS
-from meshd.web.channel import GRACE, LINGER, host_of
-from meshd.web.deadline import Deadline
+from meshd.web.channel import host_of
+from meshd.web.deadline import GRACE, LINGER, Deadline
 from meshd.web.replies import closing_answer, refused
 from meshd.web.site import ApiSite
 
