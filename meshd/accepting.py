@@ -14,14 +14,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from meshd.seldom import Seldom
+
 AT_ONCE = 20
 """Connections taken at one wake-up; whoever is connected already gets a turn in between."""
 
 PAUSE = 0.5
 """Seconds without accepting after the process ran out of descriptors."""
-
-REPORT = 60.0
-"""Seconds between two lines about that."""
 
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -37,7 +36,7 @@ class TwistedAcceptor:
         self._listener = listener
         self._factory = factory
         self._pause: Any = None
-        self._reported = -REPORT
+        self._seldom = Seldom(reactor.seconds)
 
     def start(self) -> None:
         self._factory.doStart()
@@ -75,24 +74,27 @@ class TwistedAcceptor:
                     self._exhausted()
                 return
             with client:
-                self._take(client)
+                if not self._take(client):
+                    return
 
-    def _take(self, client: socket.socket) -> None:
+    def _take(self, client: socket.socket) -> bool:
+        """Twisted makes a descriptor of its own of ours; False where there was none left, and accepting rests."""
         client.setblocking(False)
         try:
             self._reactor.adoptStreamConnection(client.fileno(), client.family, self._factory)
-        except OSError:
-            pass  # it has left already, or there is no descriptor more
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._exhausted()
+                return False
+            # Else it has left already.
         except Exception:
-            self.log.failure("a connection could not be taken")
+            self._seldom.failure(self.log, "a connection could not be taken")
+        return True
 
     def _exhausted(self) -> None:
         """The listener would wake us for ever, so let it rest."""
         self._reactor.removeReader(self)
-        now = self._reactor.seconds()
-        if now - self._reported >= REPORT:
-            self._reported = now
-            self.log.warn("a listener is out of descriptors: accepting is paused")
+        self._seldom.say(self.log.warn, "a listener is out of descriptors: accepting is paused")
         if self._pause is None:
             self._pause = self._reactor.callLater(PAUSE, self._go_on)
 

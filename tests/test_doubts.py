@@ -7,9 +7,11 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.accounts.strays import Stray, strays
 from meshd.doubts import RANGE, asked, of_plans
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import accounts
+from meshd.topology import PLANS, Topology
 
 
 class Ranges:
@@ -22,6 +24,8 @@ class Ranges:
     async def run(self, unit: Any, *args: int) -> Any:
         if unit is accounts.newest:
             return self.newest
+        if unit is strays:
+            return [Stray("old", 2, 1)] if self.newest else []
         self.seen.append((args[0], args[1]))
         return [("gold", 2, f"a{args[0]}"), ("20", 5, "b")]
 
@@ -33,7 +37,7 @@ class Away:
 
 class DoubtTests(SynchronousTestCase):
     def asked(self, store: Any) -> tuple[str, ...]:
-        return self.successResultOf(Deferred.fromCoroutine(asked(store, {"20"})))
+        return self.successResultOf(Deferred.fromCoroutine(asked(store, Topology({}, (), {"20": PLANS["20"]}))))
 
     def test_plans_that_are_gone(self) -> None:
         """Summed up, each once, in their order."""
@@ -51,8 +55,9 @@ class DoubtTests(SynchronousTestCase):
     def test_a_million_accounts_are_looked_at_in_parts(self) -> None:
         """Nobody else waits long for the store."""
         store = Ranges(2 * RANGE + 1)
-        (line,) = self.asked(store)
-        self.assertIn("a0 and 5 more", line)
+        plan, proxy = self.asked(store)
+        self.assertIn("a0 and 5 more", plan)
+        self.assertIn("no proxy 'old' in the settings, but there are 2 accounts and 1 token for it", proxy)
         self.assertEqual(store.seen, [(0, RANGE), (RANGE, 2 * RANGE), (2 * RANGE, 3 * RANGE)])
 
     def test_a_store_that_is_away(self) -> None:

@@ -81,7 +81,7 @@ class OrderTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.watched: list[int] = []
         poller = SimpleNamespace(add=lambda fd, *_: self.watched.append(fd), unregister=self.watched.remove)
-        plane: Any = SimpleNamespace(poller=poller)
+        plane: Any = SimpleNamespace(poller=poller, dialler=SimpleNamespace(receive_buffer=0))
         self.listeners = Listeners(Behind(Clock(), plane, Factory), Inherited())
         self.addCleanup(lambda: self.successResultOf(Deferred.fromCoroutine(self.listeners.close())))
 

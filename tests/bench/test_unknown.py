@@ -37,6 +37,6 @@ class RunTests(SynchronousTestCase):
         """For each kind, whatever they are."""
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            unknown.main(["--heads", "1", "--rounds", "1"])
+            unknown.main(["--heads", "20", "--rounds", "1"])
         for kind in unknown.kinds():
             self.assertIn(f"| {kind.place}: {kind.name} | {len(kind.sent(0)):,} | ", printed.getvalue())

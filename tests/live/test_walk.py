@@ -38,15 +38,15 @@ class WalkTests(SynchronousTestCase):
             for proxy in ("us", "eu", "open"):
                 daemon.cli("proxy", "authorize", name, proxy)
         visitor.again()
-        self.assertEqual(daemon.cli("reload")["notes"], [])
+        (note,) = daemon.cli("reload")["notes"]
+        self.assertIn("`meshd proxy move local NAME` moves them to another", note)
         visitor.again()
         others = [Visitor(self, each, *fields, pause=PAUSE) for each in (eu, world)]
         for each in others:
             each.again()
 
         # The old name is nobody's any more.
-        for name in CUSTOMERS:
-            daemon.cli("proxy", "revoke", name, "local")
+        daemon.cli("proxy", "move", "local", "us")
         visitor.again()
         for each in others:
             each.again()

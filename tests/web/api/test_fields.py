@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -56,8 +58,17 @@ def documented_queries() -> Iterator[tuple[str, set[str]]]:
     """The path of each GET for those who sign in, and its parameters."""
     for path, item in document()["paths"].items():
         if "get" in item and path not in OPEN:
-            parameters = [resolved(each) for each in item["get"].get("parameters", ())]
-            yield path, {each["name"] for each in parameters if each["in"] == "query"}
+            yield path, {each["name"] for each in parameters(item["get"]) if each["in"] == "query"}
+
+
+def parameters(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    return [resolved(each) for each in operation.get("parameters", ())]
+
+
+def required(path: str) -> dict[str, str]:
+    """What the query of this path cannot be without, each a 1."""
+    needed = [each for each in parameters(document()["paths"][path]["get"]) if each["in"] == "query"]
+    return {each["name"]: "1" for each in needed if each.get("required")}
 
 
 class NameTests(SynchronousTestCase):
@@ -131,8 +142,8 @@ class EveryRouteTests(DocumentTestCase):
         """Against caches, for statistics, of a link that was passed on."""
         for path, _ in documented_queries():
             with named(path):
-                query = "?_=1700000000&utm_source=mail&format=json&username=sub"
-                self.assertEqual(self.get(f"{path.replace('{proxy}', 'us')}{query}").status, 200)
+                query = {**required(path), "_": "17", "utm_source": "mail", "format": "json", "username": "sub"}
+                self.assertEqual(self.get(f"{path.replace('{proxy}', 'us')}?{urlencode(query)}").status, 200)
 
     def test_a_misspelled_limit_makes_no_account(self) -> None:
         """`monthly_limt=5` made one without a limit."""

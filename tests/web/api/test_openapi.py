@@ -36,7 +36,7 @@ NAMES = {
 KEYWORDS = {
     *("openapi", "info", "servers", "tags", "components", "title", "version", "license", "identifier", "url"),
     *("get", "post", "operationId", "summary", "description", "requestBody", "name", "in", "scheme", "schema", "$ref"),
-    *("type", "required", "items", "enum", "const", "default", "examples", "format", "pattern", "anyOf"),
+    *("type", "required", "items", "enum", "const", "default", "examples", "format", "pattern", "anyOf", "allOf"),
     *("minLength", "maxLength", "minimum", "maximum", "minItems", "minProperties"),
     *("additionalProperties", "propertyNames"),
 }
