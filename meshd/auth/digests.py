@@ -12,23 +12,19 @@ from hashlib import blake2b
 class FieldDigests:
     """Of `Proxy-Authorization` and `Authorization` at the proxy, and of `Authorization` at the API."""
 
-    __slots__ = ("_api", "_origin", "_proxy")
+    __slots__ = ("api", "origin", "proxy")
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
-        self._proxy, self._origin, self._api = (blake2b(key=random(32), digest_size=16) for _ in range(3))
-
-    def proxy(self, field: bytes) -> bytes:
-        return _digest(self._proxy, field)
-
-    def origin(self, field: bytes) -> bytes:
-        return _digest(self._origin, field)
-
-    def api(self, field: bytes) -> bytes:
-        return _digest(self._api, field)
+        self.proxy, self.origin, self.api = (_keyed(random(32)) for _ in range(3))
 
 
-def _digest(keyed: blake2b, field: bytes) -> bytes:
+def _keyed(key: bytes) -> Callable[[bytes], bytes]:
     """Copying a keyed state is quicker than keying another."""
-    digest = keyed.copy()
-    digest.update(field)
-    return digest.digest()
+    keyed = blake2b(key=key, digest_size=16)
+
+    def digest(field: bytes) -> bytes:
+        state = keyed.copy()
+        state.update(field)
+        return state.digest()
+
+    return digest

@@ -159,7 +159,8 @@ class ClientConnection(PartingConnection):
         """Wait in line for what was refused.  Who may ask is decided anew then, for a wait is long."""
         plane, tunnel = self._plane, request.is_tunnel
         patience = plane.caps.patience(refusal, plane.topology.timeouts.turn, tunnel=tunnel)
-        seconds = min(patience.seconds, request.timeout) if request.timeout else patience.seconds
+        _, wish = request.said.wishes()
+        seconds = min(patience.seconds, wish) if wish else patience.seconds
         self.phase(refusal.reason, seconds)
         leaving = Leaving(self.wire, self.task, listens=bool(self.buffer) or not tunnel)
         leaving.check()
@@ -217,9 +218,9 @@ class ClientConnection(PartingConnection):
         """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
         plane = self._plane
         target = request.target
-        dialled = await departure.dial(target.host, target.port, self.place.account_id, self.phase, request.timeout)
+        dialled = await departure.dial(target.host, target.port, self.place.account_id, self.phase)
         choice = departure.choice
-        record.exit = label = choice.label(request.wishes, dialled.source)
+        record.exit = label = choice.label(departure.wishes, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
@@ -246,10 +247,12 @@ class ClientConnection(PartingConnection):
 
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """What meshd itself is asked, such as what it would do; unbilled.  A body is nothing to it, and is let come."""
-        choice = self._departure(request, admission).preview()
+        departure = self._departure(request, admission)
+        choice = departure.preview()
+        label = None if isinstance(choice, Refusal) else choice.label(departure.wishes, choice.exit.name)
         keep = request.keep and not request.has_body
         self.begin_answer(200)
-        content = answer(request, admission, self.proxy, choice, self.wire.peer)
+        content = answer(request, admission, self.proxy, label, self.wire.peer)
         try:
             await self.wire.send(replies.own(content, record.id, keep=keep, with_body=request.method != b"HEAD"))
         except OSError:
@@ -261,8 +264,9 @@ class ClientConnection(PartingConnection):
 
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
         """By the request's wishes and what the credential says."""
-        request.wishes = wishes = joined(request.wishes, admission.selection)
-        return Departure(self._plane, self.proxy, wishes, admission.account.id)
+        wishes, patience = request.said.wishes()
+        wishes = joined(wishes, admission.selection)
+        return Departure(self._plane, self.proxy, wishes, admission.account.id, patience)
 
     # What a speech asks of us, and forwarding
 

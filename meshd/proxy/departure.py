@@ -27,16 +27,18 @@ Phase = Callable[[str, float], None]
 class Departure:
     """Of one exchange of an account, through one named proxy."""
 
-    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "wishes")
+    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "patience", "wishes")
 
     choice: Choice
     """The exit; once `choose` has found one."""
 
-    def __init__(self, plane: DataPlane, proxy: str, wishes: Wishes, owner: int = 0) -> None:
+    def __init__(self, plane: DataPlane, proxy: str, wishes: Wishes, owner: int = 0, patience: int = 0) -> None:
+        """patience: seconds that the client wants to wait for connecting in all; 0 for as long as we do."""
         self._plane = plane
         self._owner = owner
         self._proxy = proxy
         self.wishes = wishes
+        self.patience = patience
         self._unfit: Unfit | None = None
         self._outlet: Outlet | None = None
         self._trial = False
@@ -61,14 +63,9 @@ class Departure:
         now, at, tried = plane.wheel.now, plane.now(), self._unfit or ()
         return choose(pool, self.wishes, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
 
-    async def dial(
-        self, host: str, port: int, account_id: int, phase: Phase, patience: float, *, tunnel: bool = True
-    ) -> Dialled:
-        """Connect to the destination, by another exit where one has failed.
-
-        patience: seconds that the client wants to wait in all; 0 for as long as we do.  DialError, Stopped.
-        """
-        plane = self._plane
+    async def dial(self, host: str, port: int, account_id: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
+        """Connect to the destination, by another exit where one has failed.  DialError, Stopped."""
+        plane, patience = self._plane, self.patience
         end = plane.wheel.now + patience
         left = plane.topology.limits.exit_retries
         while True:

@@ -152,8 +152,8 @@ class Dialler:
                 raise
         return await self._race(addresses[:ADDRESSES], upstream.port, "")
 
-    async def _race(self, addresses: tuple[str, ...], port: int, source: str) -> Dialled:
-        return await Race(self._poller, self._clock, addresses, port, source, self.receive_buffer).winner()
+    def _race(self, addresses: tuple[str, ...], port: int, source: str) -> Awaitable[Dialled]:
+        return Race(self._poller, self._clock, addresses, port, source, self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
         """A descriptor in the place of this one, whose bytes go to the upstream proxy through TLS."""

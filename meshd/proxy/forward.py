@@ -154,7 +154,6 @@ class Forwarding:
                 target.port,
                 self._admission.account.id,
                 self._client.phase,
-                request.timeout,
                 tunnel=request.websocket,
             )
             upstream = plane.upstreams.new(self._key(), dialled)
@@ -164,18 +163,18 @@ class Forwarding:
         if request.echoed and self._asks_upstream():
             upstream.wire.close()
             raise Stopped(NO_ECHO)
-        self._record.exit = departure.choice.label(request.wishes, upstream.source)
+        self._record.exit = departure.choice.label(departure.wishes, upstream.source)
         return upstream
 
     def _key(self) -> Key:
-        request, choice = self._request, self._departure.choice
-        target = request.target
+        departure, target = self._departure, self._request.target
+        choice = departure.choice
         way = choice.exit.name, choice.source
-        return (self._admission.account.id, request.wishes.session, *way, target.host, target.port)
+        return (self._admission.account.id, departure.wishes.session, *way, target.host, target.port)
 
     def _bound(self, seconds: float) -> float:
         """The client's own wish may only shorten a wait."""
-        wish = self._request.timeout
+        wish = self._departure.patience
         return min(seconds, wish) if wish else seconds
 
     def _asks_upstream(self) -> bool:

@@ -7,8 +7,7 @@ from __future__ import annotations
 import json
 
 from meshd.http1.target import AbsoluteForm
-from meshd.model import Admission, Refusal
-from meshd.proxy.exits import Choice
+from meshd.model import Admission
 from meshd.proxy.replies import Content
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
 
@@ -19,24 +18,14 @@ _SECRET = frozenset({b"authorization", b"cookie"})
 _SECRETS = (b"proxy-", b"x-proxymesh-")
 
 
-def answer(request: ProxyRequest, admission: Admission, proxy: str, choice: Choice | Refusal, client: str) -> Content:
-    """To a request that ends here.  choice: the exit that would be used."""
+def answer(request: ProxyRequest, admission: Admission, proxy: str, exit_: str | None, client: str) -> Content:
+    """To a request that ends here.  exit_: the label of the one that would be used; None where there is none."""
     if request.target.host == INTERNAL_HOST:
-        return Content("application/json", facts(request, admission, proxy, choice, client))
+        told = {"account": admission.account.username, "proxy": proxy, "exit": exit_, "client": client}
+        return Content("application/json", json.dumps(told).encode() + b"\n")
     if request.method == b"TRACE":
         return Content("message/http", echo(request))
     return Content("", b"", f"Allow: {METHODS}\r\n")
-
-
-def facts(request: ProxyRequest, admission: Admission, proxy: str, choice: Choice | Refusal, client: str) -> bytes:
-    """How the proxy sees whoever asks it, as JSON."""
-    told = {
-        "account": admission.account.username,
-        "proxy": proxy,
-        "exit": None if isinstance(choice, Refusal) else choice.label(request.wishes, choice.exit.name),
-        "client": client,
-    }
-    return json.dumps(told).encode() + b"\n"
 
 
 def echo(request: ProxyRequest) -> bytes:

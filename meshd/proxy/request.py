@@ -49,8 +49,8 @@ class Said:
     """
 
     __slots__ = (
-        "_asked",
         "_origin_fields",
+        "_wishes",
         "authorization",
         "block",
         "fields",
@@ -67,7 +67,7 @@ class Said:
         self.keep = keeps_alive(minor, fields)
         self.proxy_authorization = _one(fields, b"proxy-authorization", "Proxy-Authorization")
         self.authorization = fields.get(b"authorization") if self.proxy_authorization is not None else _origins(fields)
-        self._asked: tuple[Wishes, int] | None = None
+        self._wishes: tuple[Wishes, int] | None = None
         wanted = _upgrade(fields) if minor == 1 else b""
         self.websocket = wanted == b"websocket"
         """Whether they ask for an upgrade to WebSocket."""
@@ -75,23 +75,20 @@ class Said:
         """Whether they ask for another protocol."""
         self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
 
-    @property
-    def wishes(self) -> Wishes:
-        """What is asked for of the exit.  BadMessage where a field of ours is there twice, or names too many."""
-        return (self._asked or self._ask())[0]
+    def wishes(self) -> tuple[Wishes, int]:
+        """What is asked for of the exit, and the seconds that the client wants to wait for connecting and for the first
+        byte, 0 for no wish.  Read when it is asked for, since nobody pays for what a stranger wishes.
 
-    @property
-    def timeout(self) -> int:
-        """Seconds that the client wants to wait for connecting and for the first byte; 0 for no wish.  BadMessage."""
-        return (self._asked or self._ask())[1]
-
-    def _ask(self) -> tuple[Wishes, int]:
-        fields = self.fields
-        if any(name.startswith(b"x-proxymesh-") for name in fields.names):
-            self._asked = _wishes(fields), _seconds(_one(fields, b"x-proxymesh-timeout", "X-ProxyMesh-Timeout"))
-        else:
-            self._asked = _NOTHING
-        return self._asked
+        Raises: BadMessage where a field of ours is there twice, or names too many.
+        """
+        if self._wishes is None:
+            fields = self.fields
+            if any(name.startswith(b"x-proxymesh-") for name in fields.names):
+                seconds = _seconds(_one(fields, b"x-proxymesh-timeout", "X-ProxyMesh-Timeout"))
+                self._wishes = _wishes(fields), seconds
+            else:
+                self._wishes = _NOTHING
+        return self._wishes
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """The fields that the origin gets besides those that are written anew; not to be changed.
@@ -109,7 +106,7 @@ class Said:
 class ProxyRequest:
     """One request as the proxy understands it."""
 
-    __slots__ = ("_wishes", "framing", "has_body", "hops", "keep", "method", "minor", "said", "size", "target")
+    __slots__ = ("ends_here", "framing", "has_body", "hops", "keep", "method", "minor", "said", "size", "target")
 
     def __init__(
         self,
@@ -138,7 +135,8 @@ class ProxyRequest:
         Never after a request for another protocol: its client may be speaking that already, and where it does not get
         it, what comes next is nobody's request (RFC 9931).
         """
-        self._wishes: Wishes | None = None
+        self.ends_here = self.hops == 0 or (target.host == INTERNAL_HOST and type(target) is not AuthorityForm)
+        """Whether it is the proxy that is asked, and answers."""
 
     @classmethod
     def from_head(cls, head: RequestHead, buffer: bytes) -> ProxyRequest:
@@ -168,27 +166,8 @@ class ProxyRequest:
         return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=self.said)
 
     @property
-    def wishes(self) -> Wishes:
-        """What its fields ask for of the exit, or what they and the credential do, once that was set."""
-        return self.said.wishes if self._wishes is None else self._wishes
-
-    @wishes.setter
-    def wishes(self, wishes: Wishes) -> None:
-        self._wishes = wishes
-
-    @property
-    def timeout(self) -> int:
-        """As its fields say."""
-        return self.said.timeout
-
-    @property
     def is_tunnel(self) -> bool:
         return type(self.target) is AuthorityForm
-
-    @property
-    def ends_here(self) -> bool:
-        """Whether it is the proxy that is asked, and answers."""
-        return self.hops == 0 or (self.target.host == INTERNAL_HOST and not self.is_tunnel)
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """As those of what it says, with one hop less to go."""

@@ -70,9 +70,18 @@ class Wire:
 
     async def receive(self) -> bytes:
         """Wait for bytes, READ_SIZE at most; b"" where the peer has ended.  OSError."""
-        while (data := self.try_receive(READ_SIZE)) is None:
+        while True:
+            # As in try_receive, whose call would be one more for everything that comes.
+            if self.readable:
+                try:
+                    data = os.read(self.fd, READ_SIZE)
+                except BlockingIOError:
+                    self.readable = False
+                else:
+                    if len(data) < READ_SIZE and not self.ending:
+                        self.readable = False
+                    return data
             await parked(self, READING)
-        return data
 
     def try_receive(self, most: int) -> bytes | None:
         """What has come, up to so many bytes; b"" where the peer has ended, None where nothing came yet.  OSError."""

@@ -10,7 +10,22 @@ from unittest import skipUnless
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.daemon import LiveDaemon
+
 BENCH = Path(__file__).parents[2] / "bench"
+
+
+class TreeTests(SynchronousTestCase):
+    def test_a_tree_that_is_measured_beside_this_one_has_its_own_command(self) -> None:
+        """Its accounts are made by its own rules, wherever the measurement is started."""
+        tree = Path(self.mktemp()).resolve()
+        (tree / "meshd" / "cli").mkdir(parents=True)
+        for package in (tree / "meshd", tree / "meshd" / "cli"):
+            (package / "__init__.py").touch()
+        (tree / "meshd" / "cli" / "main.py").write_text("def main():\n    print('another tree')\n")
+        daemon = LiveDaemon(tree=str(tree), start=False)
+        self.addCleanup(daemon.close)
+        self.assertEqual(daemon.cli("whatever"), "another tree\n")
 
 
 @skipUnless(shutil.which("cc"), "no C compiler")

@@ -28,13 +28,16 @@ from typing import Any, TypeVar
 
 from meshd.store.open import BlockingStore
 from meshd.store.unit import Statement, Unit
+from tests.support.nursery import Child, Nursery
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[2]
 
-TWISTD = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()", "--nodaemon", "--pidfile=")
-"""As the `twistd` script has it, for the interpreter that runs the tests; without a file of its own in the folder."""
+RUN = (sys.executable, "-c", "from twisted.scripts.twistd import run; run()")
+"""As the `twistd` script has it, for the interpreter that runs the tests."""
+TWISTD = (*RUN, "--nodaemon", "--pidfile=")
+"""Without a file of its own in the folder."""
 
 UP = re.compile(r"API on \S+ listens")
 STARTING = 30.0
@@ -43,6 +46,7 @@ STOPPING = 40.0
 LOOPBACK = '["127.0.0.0/8", "::1/128"]'
 
 _cli_lock = threading.Lock()
+_nursery = Nursery()
 _draw = random.SystemRandom()
 
 
@@ -143,7 +147,9 @@ class LiveDaemon:
         self._tree = tree
         self._wrap = list(wrap)
         self._store = store
-        self._process: subprocess.Popen[str] | None = None
+        # Where nobody owns it, it may be measured: then it shares nothing with others.
+        self._forked = owner is not None and not (wrap or tree or environ)
+        self._process: subprocess.Popen[str] | Child | None = None
         self._readers: list[threading.Thread] = []
         self._lines: list[str] = []
         self._errors: list[str] = []
@@ -224,17 +230,7 @@ class LiveDaemon:
         assert not self.running, "runs already"
         self._errors.clear()
         since = len(self._lines)
-        self._process = process = subprocess.Popen(
-            self.command,
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        self._process = process = self._fork() if self._forked else self._spawn()
         self._readers = [
             threading.Thread(target=self._read, args=(process.stdout, ()), daemon=True),
             threading.Thread(target=self._read, args=(process.stderr, (self._errors,)), daemon=True),
@@ -249,6 +245,22 @@ class LiveDaemon:
         said = re.search(r"^root account: admin, password (\S+)", "".join(self._lines[since:]), re.MULTILINE)
         if said:
             self.root_password = said[1]
+
+    def _spawn(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    def _fork(self) -> Child:
+        return _nursery.fork(self.command[len(RUN) :], self.folder, self.environ)
 
     def failed_start(self) -> tuple[int, str]:
         """Start what cannot start: its exit status and stderr.  AssertionError if it starts."""
@@ -275,6 +287,7 @@ class LiveDaemon:
         status = self._process.wait(deadline)
         for reader in self._readers:
             reader.join(STOPPING)
+        _close(self._process)
         return status
 
     def restart(self) -> None:
@@ -307,9 +320,7 @@ class LiveDaemon:
             process.wait(STOPPING)
             for reader in self._readers:
                 reader.join(STOPPING)
-            for stream in (process.stdout, process.stderr):
-                if stream is not None:
-                    stream.close()
+            _close(process)
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -372,7 +383,13 @@ class LiveDaemon:
         if self._tree:
             command = [sys.executable, "-c", "import sys; from meshd.cli.main import main; sys.exit(main())"]
             done = subprocess.run(
-                [*command, *flags, *args], check=False, env=self.environ, input=input, capture_output=True, text=True
+                [*command, *flags, *args],
+                check=False,
+                cwd=self.folder,  # not that of whoever measures, which Python would look into first
+                env=self.environ,
+                input=input,
+                capture_output=True,
+                text=True,
             )
             return done.returncode, done.stdout, done.stderr
         out, err = io.StringIO(), io.StringIO()
@@ -443,6 +460,12 @@ def _totals() -> Unit[dict[str, int]]:
         "select username, coalesce(total_bytes, 0) from accounts left join usage on account_id = accounts.id", {}
     )
     return dict(rows)
+
+
+def _close(process: subprocess.Popen[str] | Child) -> None:
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def clean_environment() -> dict[str, str]:
