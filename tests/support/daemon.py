@@ -148,7 +148,7 @@ class LiveDaemon:
         self._wrap = list(wrap)
         self._store = store
         # Where nobody owns it, it may be measured: then it shares nothing with others.
-        self._forked = owner is not None and not (wrap or tree or environ)
+        self._plain = owner is not None and not (tree or environ)
         self._process: subprocess.Popen[str] | Child | None = None
         self._readers: list[threading.Thread] = []
         self._lines: list[str] = []
@@ -230,7 +230,8 @@ class LiveDaemon:
         assert not self.running, "runs already"
         self._errors.clear()
         since = len(self._lines)
-        self._process = process = self._fork() if self._forked else self._spawn()
+        forked = self._plain and not self._wrap and type(self) is LiveDaemon
+        self._process = process = self._fork() if forked else self._spawn()
         self._readers = [
             threading.Thread(target=self._read, args=(process.stdout, ()), daemon=True),
             threading.Thread(target=self._read, args=(process.stderr, (self._errors,)), daemon=True),
@@ -277,8 +278,9 @@ class LiveDaemon:
         return self.wait(deadline)
 
     def kill(self) -> int:
-        """kill -9; its (negative) exit status."""
-        self.signal(signal.SIGKILL)
+        """kill -9; its exit status, negative unless it had ended by itself."""
+        assert self._process is not None
+        self._process.kill()
         return self.wait(STOPPING)
 
     def wait(self, deadline: float = STOPPING) -> int:

@@ -7,6 +7,7 @@ four fifths of a start are imports.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -76,7 +77,7 @@ class Child:
     def poll(self) -> int | None:
         return self._status(0)
 
-    def wait(self, timeout: float) -> int:
+    def wait(self, timeout: float = 60.0) -> int:
         status = self._status(timeout)
         if status is None:
             raise subprocess.TimeoutExpired("twistd meshd", timeout)
@@ -84,7 +85,8 @@ class Child:
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, which we are about to be told
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
