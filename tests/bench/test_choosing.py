@@ -7,7 +7,7 @@ import io
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench import choosing
+from bench import choosing, works
 from bench.choosing import Found, Way
 from bench.table import quotient
 
@@ -41,6 +41,7 @@ class TableTests(SynchronousTestCase):
 class RunTests(SynchronousTestCase):
     def test_a_short_run_prints_its_figures(self) -> None:
         """Every way works, whatever its figures are."""
+        self.patch(works, "WARM_UP", 0.05)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
             choosing.main(["--seconds", "0.05", "--rounds", "1"])

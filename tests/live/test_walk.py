@@ -11,6 +11,7 @@ from tests.support.visitors import Visitor
 
 CUSTOMERS = [f"customer{number}" for number in range(10)]
 PAUSE = 0.02
+"""Seconds between two visits: the others want the processor too."""
 
 
 class WalkTests(SynchronousTestCase):
@@ -24,7 +25,7 @@ class WalkTests(SynchronousTestCase):
         daemon.configure(f'[proxies.local]\nlisten = ["tcp:{port}"]\n')
         daemon.restart()
         visitor = Visitor(self, port, *fields, pause=PAUSE)
-        visitor.again()
+        visitor.again(1)
         echo = RecordingOrigin(self, raw="echo")
         tunnel, kept = Raw(self, port), Raw(self, port)
         self.assertEqual(tunnel.tunnel(echo.authority, fields[0]), 200)
@@ -37,24 +38,25 @@ class WalkTests(SynchronousTestCase):
         for name in CUSTOMERS:
             for proxy in ("us", "eu", "open"):
                 daemon.cli("proxy", "authorize", name, proxy)
-        visitor.again()
+        visitor.again(1)
         (note,) = daemon.cli("reload")["notes"]
         self.assertIn("`meshd proxy move local NAME` moves them to another", note)
-        visitor.again()
+        visitor.again(1)
         others = [Visitor(self, each, *fields, pause=PAUSE) for each in (eu, world)]
         for each in others:
-            each.again()
+            each.again(1)
 
         # The old name is nobody's any more.
         daemon.cli("proxy", "move", "local", "us")
-        visitor.again()
+        visitor.again(1)
         for each in others:
-            each.again()
+            each.again(1)
         self.assertTrue(daemon.cli("config", "check")["ok"])
         self.assertTrue(tunnel.echoes())
         self.assertEqual(kept.get("http://meshd.internal/", fields[1]), 200)
         for each, names in zip((visitor, *others), ({"local", "us"}, {"eu"}, {"open"}), strict=True):
             each.stop()
             self.assertEqual((set(each.got), set(each.proxies)), ({"200"}, names), each.got)
+        tunnel.socket.close()  # or the end would wait for it
         self.assertEqual(daemon.terminate(), 0)
         self.assertNotIn("Traceback", daemon.log_text())

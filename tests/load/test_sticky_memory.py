@@ -15,7 +15,7 @@ from tests.support.echoes import Echoes
 from tests.support.figures import figure, sized
 from tests.support.load import Book, Credential, Link, basic
 
-KEYS = sized(10_000, 100_000)
+KEYS = sized(6_000, 100_000)
 """Of each kind: told in a field, told in the user name."""
 FIRST = 3_000
 """Of each kind, before the daemon is measured: until then it fills what is bounded, as a thousand idle connections to

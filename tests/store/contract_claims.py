@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshd.store.interface import Conflict, StoreError
+from meshd.store.interface import StoreError
 from meshd.store.statements import addresses, claims, hostnames, moves, proxies, tokens, withheld
 from meshd.traces import Claim
 from tests.store.contract import NOW, StoreContract, query
@@ -42,7 +42,8 @@ class ClaimContract(StoreContract):
         self.assertEqual(await self.store.run(claims.of_hostnames, bob.id), {"a.example": [OTHER]})
         found = await self.store.run(claims.of_address, IP)
         self.assertEqual(found, [Claim(bob.id, bob.id, "a.example", NOW, NOW, NOW + 5)])
-        await self.fails(Conflict, claims.point, bob.id, "a.example", IP, NOW)
+        await self.store.run(claims.point, bob.id, "a.example", IP, NOW + 9)
+        self.assertEqual(await self.store.run(claims.of_address, IP), found)
         await self.fails(StoreError, claims.point, bob.id, "b.example", IP, NOW)
         self.assertTrue(await self.store.run(claims.unpoint_all, bob.id, IP))
         self.assertFalse(await self.store.run(claims.unpoint_all, bob.id, IP))

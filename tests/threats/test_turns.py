@@ -141,7 +141,7 @@ class CrowdTest(TurnsCase):
         self.assert_waits(last)
         first.sock.close()
         self.assertEqual(self.answer(last).status, 200)
-        self.assertEqual(self.sink.accepted, 2)
+        until(lambda: self.sink.accepted == 2, "the origin has taken the second")
 
     def test_who_may_ask_is_decided_when_its_turn_comes(self) -> None:
         """Not when it came to wait."""

@@ -110,11 +110,12 @@ def of_hostnames(account_id: int) -> Unit[dict[str, list[str]]]:
 
 
 def point(account_id: int, hostname: str, address: str, now: int) -> Unit[None]:
-    """The hostname stands for the address from now on."""
+    """The hostname stands for the address from now on.  Another process may have noted it a moment ago."""
     yield Statement(
         """
         insert into hostname_addresses (account_id, hostname, address, since)
         values (:account_id, :hostname, :address, :now)
+        on conflict (account_id, hostname, address) do nothing
         """,
         {"account_id": account_id, "hostname": hostname, "address": address, "now": now},
     )
