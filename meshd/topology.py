@@ -154,7 +154,7 @@ class Limits:
     unauthenticated_per_address: int = 20
     unauthenticated: int = 2000
     tunnels_per_account: int = 3000
-    new_tunnels_per_second: int = 100
+    new_tunnels_per_second: int = 200
     requests_per_second: int = 1000
     exit_retries: int = 2
     """Other exits that are tried for a request whose exit has failed before anything was sent."""

@@ -26,6 +26,8 @@ YIELDING = 19
 """Browsers are on machines of their own, and not to take the proxy's and the origin's time: Chromium gives up on an
 HTTPS proxy whose handshake takes some seconds, which says nothing about what the proxy allows.
 """
+THRIFT = ("--renderer-process-limit=2", "--disable-site-isolation-trials", "--in-process-gpu")
+"""Few processes that draw, which ten browsers would have three hundred of; what goes over the network is the same."""
 NAMES_TAKE = 0.5
 """Seconds that a name server takes, far from here."""
 RESOURCES = 20
@@ -58,7 +60,7 @@ class BrowsersTests(SynchronousTestCase):
         shown = ssl.get_server_certificate(("127.0.0.1", self.pages.port)).encode()
         trust = trusted(shown, self.daemon.certificate.read_bytes())
         proxy = f"--proxy-server={scheme}://{self.daemon.proxy}"
-        return Tabs(self, proxy, trust, credentials=("anna", PASSWORD), niceness=YIELDING)
+        return Tabs(self, proxy, trust, *THRIFT, credentials=("anna", PASSWORD), niceness=YIELDING)
 
     def load(self, scheme: str, count: int, urls: list[str], expected: str) -> None:
         """So many browsers with a tab for each URL, all at once."""

@@ -20,12 +20,12 @@ HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 def raw(port: int, data: bytes, source: str = "127.0.0.1") -> None:
     """Say it, hear what comes, hang up."""
-    with contextlib.suppress(OSError):
-        with socket.create_connection(("127.0.0.1", port), 10, source_address=(source, 0)) as client:
-            client.sendall(data)
-            client.shutdown(socket.SHUT_WR)
-            while client.recv(4096):
-                pass
+    connected = socket.create_connection
+    with contextlib.suppress(OSError), connected(("127.0.0.1", port), 10, source_address=(source, 0)) as client:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(4096):
+            pass
 
 
 def by_tls(port: int, data: bytes, ciphers: str = "") -> None:
