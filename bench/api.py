@@ -137,6 +137,7 @@ def meshd() -> Iterator[tuple[LiveDaemon, list[Server]]]:
     daemon = LiveDaemon(start=False)
     daemon.configure(SETTINGS.format(port=daemon.api_port))
     try:
+        daemon.cli("migrate")  # its port is open before its store is ready
         running = started(daemon.command, daemon.api_port, daemon.folder, daemon.environ)
         try:
             yield daemon, list(signed_in(daemon, running.pid))

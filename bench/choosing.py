@@ -85,6 +85,7 @@ def daemon_of(way: Way, folder: Path) -> tuple[Proxy, str]:
     words = daemon.command
     if not way.chooses:
         words = [sys.executable, str(ROOT / "bench" / "unchosen.py"), *words[words.index("--nodaemon") :]]
+    daemon.cli("migrate")  # its port is open before its store is ready
     proxy = started(words, port, folder, daemon.environ | {"PYTHONHASHSEED": "0"})  # or dictionaries differ by luck
     daemon.account("customer")
     password = daemon.account("shop", parent="customer")

@@ -156,12 +156,19 @@ class GoodReloadTests(ReloadCase):
         self.taken(plain("[limits]\nconnections = 1\nunauthenticated_per_address = 1\n"))
         refused = Raw(self, daemon.proxy_port)
         self.assertEqual(refused.get(origin.url(), anna), 503)
-        first, second = Raw(self, daemon.api_port), Raw(self, daemon.api_port)
-        self.assertTrue(second.ends(within=5.0) or first.ends(within=0.1))
+        first = Raw(self, daemon.api_port)
+        self.assertTrue(self.turned_away(daemon.api_port) or first.ends(within=0.1))
         self.taken(plain())
         self.assertEqual(Raw(self, daemon.proxy_port).get(origin.url(), anna), 200)
         many = [Raw(self, daemon.api_port) for _ in range(3)]
         self.assertFalse(any(each.ends(within=0.1) for each in many))
+
+    def turned_away(self, port: int) -> bool:
+        """Whether one more connection is ended at once; perhaps before it was known here that it had begun."""
+        try:
+            return Raw(self, port).ends(within=5.0)
+        except ConnectionResetError:
+            return True
 
     def test_what_takes_a_restart_is_said(self) -> None:
         """By the key's name; the rest is taken."""
