@@ -17,7 +17,7 @@ from twisted.web.server import Site
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, whose profile.py would hide another
 
-from meshd.tls import ReloadableTLS  # noqa: E402
+from meshd.tls.server import ReloadableTLS  # noqa: E402
 
 PATH = "/api/proxies/"
 

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from meshd.config import Config, load, with_lists
-from meshd.exitwatch import SWITCH
-from meshd.proxy.pool import Pools
+from meshd.daemon.exitwatch import SWITCH
+from meshd.exits.pools import Pools
 
 T = TypeVar("T")
 

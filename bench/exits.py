@@ -11,8 +11,8 @@ from itertools import count
 from random import Random
 from statistics import median
 
-from meshd.proxy.exits import NO_WISHES, Choice, Wishes, choose
-from meshd.proxy.pool import Pools
+from meshd.exits.choosing import NO_WISHES, Choice, Wishes, choose
+from meshd.exits.pools import Pools
 from meshd.topology import Exit, ExitRule, ProxyHost, Topology
 
 SIZES = (1, 20, 32, 33, 1000, 50_000)

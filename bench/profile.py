@@ -75,7 +75,7 @@ def of_stacks(lines: Iterable[str]) -> Profile:
 
 
 def short(path: str, function: str) -> str:
-    """As py-spy says it: `function (meshd/proxy/wire.py)`."""
+    """As py-spy says it: `function (meshd/sockets/wire.py)`."""
     for marker in ("/site-packages/", f"{ROOT}/"):
         path = path.rpartition(marker)[2]
     return f"{function} ({path})" if path != "~" else function

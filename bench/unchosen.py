@@ -11,11 +11,11 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, whose profile.py would hide another
 
+from meshd.exits.choosing import NO_WISHES, Choice, Wishes  # noqa: E402
+from meshd.exits.departure import Departure  # noqa: E402
+from meshd.exits.pools import Pool  # noqa: E402
 from meshd.model import Refusal  # noqa: E402
 from meshd.proxy import request  # noqa: E402
-from meshd.proxy.departure import Departure  # noqa: E402
-from meshd.proxy.exits import NO_WISHES, Choice, Wishes  # noqa: E402
-from meshd.proxy.pool import Pool  # noqa: E402
 
 
 def first(self: Departure) -> Refusal | None:

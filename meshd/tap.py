@@ -20,13 +20,13 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from meshd import signals
-from meshd.assembly import Daemon
 from meshd.config import Config, load, outside
-from meshd.faults import FAULTS, one_line
-from meshd.inherited import Inherited
-from meshd.preparation import Prepared, announcement, prepare
-from meshd.runfile import Running, Verdict, write
+from meshd.daemon import signals
+from meshd.daemon.assembly import Daemon
+from meshd.daemon.faults import FAULTS, one_line
+from meshd.daemon.inherited import Inherited
+from meshd.daemon.preparation import Prepared, announcement, prepare
+from meshd.daemon.runfile import Running, Verdict, write
 
 TWISTDS_OWN = "twistd.pid"
 """The pid file that twistd would write in the working directory, unasked."""

@@ -18,16 +18,16 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.passwords import PasswordHasher
 from meshd.cli.main import parser
-from meshd.config.exits import EXIT
+from meshd.config.exits.described import EXIT
 from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.table import SETTINGS
-from meshd.proxy import destination
+from meshd.exits import destinations as destination
 from meshd.proxy.replies import REASONS
 from meshd.tap import Options
 from meshd.topology import Limits, Timeouts
-from meshd.usage import lines
+from meshd.usage import loglines as lines
 from meshd.web.app import build_api
-from meshd.web.requestlog import Answered
+from meshd.web.server.requestlog import Answered
 from tests.support.manual import ROOT, blocks, examples, matches, pages, pattern, tracked
 
 DOCS = ROOT / "docs"
@@ -142,7 +142,7 @@ class ReferenceTests(SynchronousTestCase):
         """What tunnels and phases end with, beyond refusals."""
         source = "".join(
             (ROOT / "meshd" / name).read_text()
-            for name in ("proxy/relay.py", "proxy/connection.py", "proxy/parting.py", "proxy/forward.py")
+            for name in ("sockets/relay.py", "proxy/connection.py", "proxy/parting.py", "proxy/forward.py")
         )
         ends = set(re.findall(r'(?:\.close|\.phase|\.passed|_end)\("([a-z-]+)"', source)) | {lines.RECOVERED}
         shown = {code for row in rows(doc("logging.md"), "| reason | the exchange |") for code in codes(row[0])}

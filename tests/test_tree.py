@@ -23,7 +23,7 @@ LONGER = {
 UNMIRRORED = {"store/statements", "store/migrations"}
 """Their tests are the store's contract."""
 
-ROOTS = {"meshd.tap", "meshd.store.postgres_blocking"}
+ROOTS = {"meshd.tap", "meshd.store.postgres.blocking"}
 """The plugin names the one, the store's URL the other."""
 
 
@@ -136,12 +136,12 @@ class TreeTests(SynchronousTestCase):
         wanted = {
             "proxy/connection.py": {"ClientConnection"},
             "proxy/forward.py": {"Forwarding"},
-            "proxy/flow.py": {"Flow"},
-            "proxy/relay.py": {"Tunnel"},
+            "sockets/flow.py": {"Flow"},
+            "sockets/relay.py": {"Tunnel"},
             "proxy/request.py": {"ProxyRequest", "Said"},
-            "proxy/task.py": {"Task"},
-            "proxy/upstream.py": {"Upstream"},
-            "proxy/wire.py": {"Wire", "Watcher"},
+            "sockets/task.py": {"Task"},
+            "proxy/kept.py": {"Upstream"},
+            "sockets/wire.py": {"Wire", "Watcher"},
             "usage/meter.py": {"Meter", "Tally"},
         }
         for name, classes in wanted.items():

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from meshd.accounts import entitlement
 from meshd.accounts.errors import AccountError, Invalid, NotFound
-from meshd.accounts.holders import ROOT_NAME, Terms, added_on_top, require_terms
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount
 from meshd.accounts.subaccounts import added_below
+from meshd.accounts.toplevel import ROOT_NAME, Terms, added_on_top, require_terms
 from meshd.accounts.trail import concluded
 from meshd.model import Account
 from meshd.store.statements import accounts, withheld

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 from meshd.accounts import entitlement
 from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
-from meshd.accounts.holders import added, require_free, restrained
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, named_subaccount, subaccount
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import added, require_free, restrained
 from meshd.accounts.trail import concluded
 from meshd.model import Account, Identity
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, usage

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meshd.auth.asked import Asked
 from meshd.auth.failures import Failures
 from meshd.auth.identity import Key
 from meshd.auth.policy import INVALID, REQUIRED
+from meshd.auth.question import Asked
 from meshd.auth.recent import Recent
 from meshd.auth.verify import Verifier
 from meshd.model import Refusal

@@ -11,10 +11,10 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure as Trouble
 
-from meshd.auth.asked import Asked
 from meshd.auth.bans import BanTable, Failure
 from meshd.auth.identity import Verdict
 from meshd.auth.policy import banned, of_name
+from meshd.auth.question import Asked
 from meshd.auth.secrets import ban_address
 from meshd.auth.verified import Verified
 from meshd.model import Ban, Refusal

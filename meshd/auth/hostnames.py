@@ -23,8 +23,8 @@ from twisted.python.failure import Failure
 
 from meshd.auth import claims
 from meshd.auth.secrets import normal_address
+from meshd.dns.resolver import ResolveError
 from meshd.model import AuthorizedHostname, Change
-from meshd.resolver import ResolveError
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import hostnames
 

@@ -14,8 +14,7 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
-from meshd.auth import lookups
-from meshd.auth.asked import Asked, Consumed, TokenAsked, asked
+from meshd.auth import units as lookups
 from meshd.auth.bans import MALFORMED
 from meshd.auth.credentials import bearer, own_token
 from meshd.auth.denials import Denials
@@ -26,7 +25,8 @@ from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, of_account, of_name, open_to
-from meshd.auth.presence import Presence
+from meshd.auth.question import Asked, Consumed, TokenAsked, asked
+from meshd.auth.recheck import Presence
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
 from meshd.model import Admission, Change, Refusal

@@ -13,14 +13,14 @@ from time import gmtime, strftime
 
 from twisted.internet.interfaces import IReactorTime
 
-from meshd.auth import lookups
-from meshd.auth.asked import Asked, PasswordAsked, TokenAsked, selected
+from meshd.auth import units as lookups
 from meshd.auth.credentials import Reading
 from meshd.auth.failures import Failures
 from meshd.auth.flights import Lines
 from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
 from meshd.auth.policy import INVALID, of_account, of_name, open_to, token_end, token_valid
+from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
 from meshd.model import Account, Admission, Identity, Refusal
 from meshd.selection import NONE
 from meshd.store.interface import Store

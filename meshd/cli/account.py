@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from meshd.accounts import holders, proxies, subaccounts
+from meshd.accounts import proxies, subaccounts
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import NotFound
-from meshd.accounts.holders import DEFAULT_PLAN, Edited, Terms
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import DEFAULT_PLAN, Edited, Terms
 from meshd.cli import passwords, transfer
 from meshd.cli.ambiguous import tell_ambiguous, watched
 from meshd.cli.context import Context

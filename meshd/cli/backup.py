@@ -11,8 +11,8 @@ from pathlib import Path
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
-from meshd.datafolder import JOURNALS, secure
-from meshd.pidfile import FolderInUse, PidFile
+from meshd.daemon.datafolder import JOURNALS, secure
+from meshd.daemon.pidfile import FolderInUse, PidFile
 from meshd.store import backup
 
 

@@ -11,12 +11,12 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.config import settings
-from meshd.doubts import of_plans
-from meshd.examination import examine
-from meshd.faults import one_line
+from meshd.daemon.doubts import of_plans
+from meshd.daemon.examination import examine
+from meshd.daemon.faults import one_line
 from meshd.store.interface import SchemaBehind, StoreError
 from meshd.store.statements import accounts
-from meshd.tls import CertificateError
+from meshd.tls.server import CertificateError
 
 MOST = 2**62
 """No account has a higher number."""

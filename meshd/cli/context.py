@@ -13,13 +13,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
-from meshd import runfile
 from meshd.accounts.attempt import performed
 from meshd.accounts.ownership import Operator
 from meshd.cli import output
 from meshd.cli.errors import Refused
 from meshd.cli.progress import Progress
 from meshd.config import Config, Daemons, folder_of, load
+from meshd.daemon import runfile
 from meshd.store import url as urls
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts

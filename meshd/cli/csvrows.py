@@ -20,9 +20,9 @@ from argon2.exceptions import InvalidHashError
 
 from meshd.accounts import validate
 from meshd.accounts.errors import Invalid
-from meshd.accounts.holders import Terms
 from meshd.accounts.importing import ImportedAccount, problem
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import Terms
 from meshd.cli.errors import Refused
 from meshd.cli.values import limit_bytes
 from meshd.model import Role

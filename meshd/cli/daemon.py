@@ -9,14 +9,14 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from meshd import runfile
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.values import seconds
-from meshd.datafolder import Unsafe, secure
-from meshd.pidfile import PID_FILE
-from meshd.runfile import Running, Verdict
+from meshd.daemon import runfile
+from meshd.daemon.datafolder import Unsafe, secure
+from meshd.daemon.pidfile import PID_FILE
+from meshd.daemon.runfile import Running, Verdict
 
 PATIENCE = 60.0
 """Seconds: lists of a million exits take some."""

@@ -59,7 +59,7 @@ def undrain(context: Context, args: Namespace) -> None:
 
 
 def test(context: Context, args: Namespace) -> None:
-    from meshd.cli.trial import tried  # noqa: PLC0415  (no other command needs a reactor)
+    from meshd.cli.exittest import tried  # noqa: PLC0415  (no other command needs a reactor)
 
     topology = context.config.topology
     exit_ = next((each for each in topology.exits if each.name == args.name), None)

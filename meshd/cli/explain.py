@@ -13,17 +13,17 @@ from typing import Any, NamedTuple, NoReturn
 from meshd.accounts.proxies import recognised
 from meshd.cli import output
 from meshd.cli.context import Context
-from meshd.cli.lookups import look_up
 from meshd.cli.parser import Verbs
+from meshd.cli.resolving import look_up
 from meshd.config import Config
 from meshd.config.endpoints import TCP, parsed
-from meshd.explain import Explanation, Question, Step, World, explain
+from meshd.exits.destinations import Judge, OwnListeners
+from meshd.exits.dialling import is_own
+from meshd.exits.pools import Pools
+from meshd.explain.walk import Explanation, Question, Step, World, explain
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
 from meshd.model import Identity, Refusal, RestingExit, Token
-from meshd.proxy.destination import Judge, OwnListeners
-from meshd.proxy.dial import is_own
-from meshd.proxy.pool import Pools
 from meshd.proxy.replies import REASONS
 from meshd.selection import candidates
 from meshd.store.statements import exits, identities, tokens

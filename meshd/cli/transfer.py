@@ -16,15 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TextIO
 
-from meshd.accounts.holders import DEFAULT_PLAN
 from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch
+from meshd.accounts.toplevel import DEFAULT_PLAN
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.cli import csvrows
 from meshd.cli.context import Context
 from meshd.cli.csvrows import BadRow, ReadRow, RootRow
 from meshd.cli.errors import Refused
-from meshd.cli.intake import batches, sifted
+from meshd.cli.importcheck import batches, sifted
 from meshd.cli.output import show_json, show_json_rows
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import PAGE, brief, roster

@@ -11,9 +11,9 @@ from typing import Any
 
 from meshd.config.endpoints import dialable
 from meshd.config.errors import ConfigError, place
-from meshd.config.exitlists import ExitLists, read_lists
-from meshd.config.files import check_files
-from meshd.config.rules import served, unmet
+from meshd.config.exits.lists import ExitLists, read_lists
+from meshd.config.exits.rules import served, unmet
+from meshd.config.file_checks import check_files
 from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS

@@ -10,10 +10,10 @@ from typing import Any
 
 from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
 from meshd.config.errors import ConfigError, place, suggestion
-from meshd.config.exits import Origins, read_exits
-from meshd.config.file import File
+from meshd.config.exits.described import Origins, read_exits
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
+from meshd.config.toml_file import File
 from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost
 
 PROXY_PORT = 31280

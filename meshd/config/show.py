@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from meshd.config.build import Config
-from meshd.config.exits import where
+from meshd.config.exits.described import where
 from meshd.config.network import opening_text
 from meshd.config.sections import PLAN
 from meshd.config.sources import DEFAULT

@@ -11,11 +11,11 @@ from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
+from meshd.proxy.accepting import peer_address
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.factory import peer_address
-from meshd.proxy.halves import Outside
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.wire import Wire
+from meshd.sockets.halves import Outside
+from meshd.sockets.wire import Wire
 
 
 class BridgeFactory(Factory):

@@ -11,26 +11,26 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from meshd.exits.choosing import joined
+from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
 from meshd.proxy.caps import GRACE, REQUESTS_TOO_FAST, TLS_GRACE, Place
-from meshd.proxy.departure import Departure
-from meshd.proxy.ends import ClientGone, Stopped
-from meshd.proxy.exits import joined
 from meshd.proxy.forward import Forwarding
+from meshd.proxy.http import HttpSpeech, Speech
 from meshd.proxy.internal import answer
-from meshd.proxy.line import Leaving
 from meshd.proxy.opening import met
 from meshd.proxy.parting import LINGER_SECONDS, PartingConnection
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.race import DialError
 from meshd.proxy.record import Record
-from meshd.proxy.relay import Tunnel
 from meshd.proxy.request import ProxyRequest
-from meshd.proxy.speech import HttpSpeech, Speech
-from meshd.proxy.task import Task
-from meshd.proxy.wire import Wire
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.line import Leaving
+from meshd.sockets.race import DialError
+from meshd.sockets.relay import Tunnel
+from meshd.sockets.task import Task
+from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
 
 AN_EXCHANGE = 32 * 1024

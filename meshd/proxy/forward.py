@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from meshd.exits.departure import Departure
+from meshd.exits.handshake import authorization
 from meshd.http1.errors import BadMessage
 from meshd.http1.framing import Chunked, ChunkReader, Length, NoBody, UntilClose
 from meshd.http1.head import ResponseHead, read_response
@@ -15,18 +17,16 @@ from meshd.http1.keep import end_to_end
 from meshd.http1.render import render_request, render_response
 from meshd.http1.target import AbsoluteForm
 from meshd.model import Admission, Refusal
-from meshd.proxy.departure import Departure
-from meshd.proxy.ends import Abandoned, ClientGone, Stopped
-from meshd.proxy.handshake import authorization
+from meshd.proxy.kept import Key, Upstream
 from meshd.proxy.metered import PIECE
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse
-from meshd.proxy.task import Task
 from meshd.proxy.upload import Upload, framed
-from meshd.proxy.upstream import Key, Upstream
-from meshd.proxy.wire import Wire
+from meshd.sockets.ends import Abandoned, ClientGone, Stopped
+from meshd.sockets.task import Task
+from meshd.sockets.wire import Wire
 
 NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meshd.model import Refusal
-from meshd.proxy.ends import ClientGone, Stopped
-from meshd.proxy.task import READING, TURN, WRITING, Task, next_turn, parked
-from meshd.proxy.windows import trust_reader
-from meshd.proxy.wire import READ_SIZE, Watcher, Wire
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.task import READING, TURN, WRITING, Task, next_turn, parked
+from meshd.sockets.windows import trust_reader
+from meshd.sockets.wire import READ_SIZE, Watcher, Wire
 from meshd.usage.meter import Meter
 
 PIECE = 128

@@ -10,13 +10,13 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from meshd.model import Refusal
-from meshd.proxy.ends import ClientGone, Stopped
+from meshd.proxy.http import Client, HttpSpeech, Speech
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.proxyprotocol import read_introduction
-from meshd.proxy.socks5 import VERSION
-from meshd.proxy.socksspeech import SocksSpeech
-from meshd.proxy.speech import Client, HttpSpeech, Speech
-from meshd.proxy.wire import Wire
+from meshd.proxy.socks import SocksSpeech
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.proxyprotocol import read_introduction
+from meshd.sockets.wire import Wire
+from meshd.socks5 import VERSION
 from meshd.topology import Network
 
 TLS_HANDSHAKE = 0x16

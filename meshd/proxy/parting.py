@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from meshd.proxy.ends import ClientGone, Stopped
 from meshd.proxy.metered import MeteredConnection
-from meshd.proxy.task import WRITING, parked
-from meshd.proxy.wire import unsent
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.task import WRITING, parked
+from meshd.sockets.wire import unsent
 
 LINGER_BYTES = 4 * 1024 * 1024
 """What is read of a refused request's body so that the answer arrives before the reset."""

@@ -9,16 +9,16 @@ from random import Random
 from typing import Protocol
 
 from meshd.auth.service import AuthService
+from meshd.exits.dialling import Dialler
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pools
 from meshd.proxy.caps import Caps
-from meshd.proxy.dial import Dialler
-from meshd.proxy.line import Line
-from meshd.proxy.outlets import Outlet
-from meshd.proxy.poll import Poller
-from meshd.proxy.pool import Pools
-from meshd.proxy.relay import Relay
-from meshd.proxy.upstream import UpstreamPool
-from meshd.proxy.wheel import Wheel
+from meshd.proxy.kept import UpstreamPool
 from meshd.seldom import Seldom
+from meshd.sockets.line import Line
+from meshd.sockets.poll import Poller
+from meshd.sockets.relay import Relay
+from meshd.sockets.wheel import Wheel
 from meshd.topology import Topology
 from meshd.usage.ledger import Ledger
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from meshd.exits.departure import Departure
 from meshd.model import Admission, Exchange, Refusal
-from meshd.proxy.departure import Departure
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.usage.meter import Meter

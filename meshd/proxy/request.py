@@ -6,6 +6,8 @@ import re
 from functools import lru_cache
 
 from meshd.auth.credentials import own_token
+from meshd.exits.choosing import NO_WISHES, Wishes
+from meshd.exits.pools import plain
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
@@ -13,8 +15,6 @@ from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive, options
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
-from meshd.proxy.exits import NO_WISHES, Wishes
-from meshd.proxy.pool import plain
 from meshd.selection import EXIT_NAME, country_code
 
 INTERNAL_HOST = "meshd.internal"

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from meshd.store import postgres_backup, sqlite_backup
 from meshd.store import url as urls
 from meshd.store.interface import StoreError
+from meshd.store.postgres import backup as postgres_backup
+from meshd.store.sqlite import backup as sqlite_backup
 
 IDS_APART = 1_000_000
 """By how much a restore moves ids on: none is given again that was given since, by which a journal may yet bill."""

@@ -8,8 +8,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from meshd.store import url as urls
 from meshd.store.interface import Store, StoreError
-from meshd.store.sqlite import SQLiteStore
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
+from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.unit import Unit
 
 P = ParamSpec("P")
@@ -22,7 +22,7 @@ def open_store(reactor: Any, url: str) -> Store:
         case urls.SQLiteURL(path):
             return SQLiteStore(reactor, path)
         case urls.PostgresURL():
-            return cast(Store, postgres("postgres").PostgresStore(reactor, url))
+            return cast(Store, postgres("store").PostgresStore(reactor, url))
 
 
 class _Blocking(Protocol):
@@ -58,13 +58,13 @@ def _blocking(url: str) -> _Blocking:
         case urls.SQLiteURL(path):
             return SQLiteFile(path)
         case urls.PostgresURL() as target:
-            return cast(_Blocking, postgres("postgres_blocking").BlockingPostgres(target))
+            return cast(_Blocking, postgres("blocking").BlockingPostgres(target))
 
 
 def postgres(name: str) -> Any:
     """One of the modules that need the packages of the extra.  StoreError where they are missing."""
     try:
-        return import_module(f"meshd.store.{name}")
+        return import_module(f"meshd.store.postgres.{name}")
     except ImportError as error:
         if (error.name or "").startswith("meshd"):
             raise

@@ -8,8 +8,8 @@ lease each.
 
 from __future__ import annotations
 
+from meshd import period
 from meshd.model import Refusal, Standing, Usage
-from meshd.usage import period
 from meshd.usage.meter import Meter
 
 UNLIMITED = 2**62

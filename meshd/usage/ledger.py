@@ -19,13 +19,13 @@ from meshd.store.statements import usage as statements
 from meshd.topology import Limits
 from meshd.usage.activity import Activity
 from meshd.usage.allowance import nobody
-from meshd.usage.exchanges import ExchangeLog
+from meshd.usage.exchangelog import ExchangeLog
+from meshd.usage.flushing import Rounds
 from meshd.usage.journal import Journal, SealedBatch
 from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
 from meshd.usage.quotas import Quotas
 from meshd.usage.recovery import RecoveryReport, bill, finish, recover
-from meshd.usage.rounds import Rounds
 
 OVERLOADED = Refusal("overloaded", "too many accounts at once", retry_after=1)
 

@@ -10,9 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.model import Account, Admission, Refusal, Standing, Usage
 from meshd.topology import Limits
 from meshd.usage.allowance import ALL, NO_SHARE, QUOTA_PARENT, SHARE, UNLIMITED, Allowance, newer, nobody, period_over
+from meshd.usage.flushing import Rounds
 from meshd.usage.meter import Meter
 from meshd.usage.peers import Peers
-from meshd.usage.rounds import Rounds
 
 
 class Quotas:

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
-from meshd.usage.exchanges import ExchangeLog
+from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal, SealedBatch, orphans
 
 _log = Logger()

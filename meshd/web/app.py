@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth.passwords import Hasher
 from meshd.seldom import Seldom
-from meshd.tls import ReloadableTLS
+from meshd.tls.server import ReloadableTLS
 from meshd.topology import Topology
 from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.health import HealthRoutes
@@ -18,12 +18,12 @@ from meshd.web.api.openapi import DocumentRoutes
 from meshd.web.api.proxies import Countries, ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
-from meshd.web.front import TLSFront
-from meshd.web.gate import Gate
-from meshd.web.requestlog import RequestLog
 from meshd.web.routing import Api, SignsIn
+from meshd.web.server.front import TLSFront
+from meshd.web.server.gate import Gate
+from meshd.web.server.requestlog import RequestLog
+from meshd.web.server.site import ApiSite, Bounds
 from meshd.web.services import Performs, Services
-from meshd.web.site import ApiSite, Bounds
 
 Ready = Callable[[], Awaitable[Mapping[str, bool]]]
 

@@ -12,14 +12,15 @@ from typing import Any, ParamSpec, TypeVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.accounts import holders, subaccounts, tokens
+from meshd.accounts import subaccounts, tokens
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import AccountError
-from meshd.accounts.holders import Terms
 from meshd.accounts.ownership import ActorId, ByToken, Operator
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import Terms
 from meshd.model import Account, Role, Token
 from meshd.store.open import BlockingStore
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts, audit, changes
 from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, ExitRule, ProxyHost

@@ -7,7 +7,7 @@ from typing import Any
 from meshd.accounts import allowlists, subaccounts
 from meshd.accounts.errors import Invalid
 from meshd.accounts.ownership import ActorId
-from meshd.auth import lookups
+from meshd.auth import units as lookups
 from meshd.auth.claims import HOLD, MOST, stand
 from meshd.model import Account
 from meshd.store.statements import accounts, claims

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshd.accounts import allowlists, history, holders, proxies, subaccounts, tokens
+from meshd.accounts import allowlists, history, proxies, subaccounts, tokens
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import Forbidden
-from meshd.accounts.holders import Terms
 from meshd.accounts.ownership import ByToken
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import Terms
 from meshd.model import Token
 from meshd.store.statements import accounts, series
 from meshd.store.statements import tokens as stored

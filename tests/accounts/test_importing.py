@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from meshd.accounts import importing, proxies
 from meshd.accounts.errors import NotFound, PlanLimitReached, Taken
-from meshd.accounts.holders import Terms
 from meshd.accounts.importing import ImportedAccount, RowRefused
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import Terms
 from meshd.store.statements import accounts, changes
 from tests.accounts.support import KNOWN, NOON, OPERATOR, AccountsCase, named
 

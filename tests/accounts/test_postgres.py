@@ -9,11 +9,12 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from meshd.accounts import allowlists, holders, proxies, subaccounts, tokens
+from meshd.accounts import allowlists, proxies, subaccounts, tokens
+from meshd.accounts import toplevel as holders
 from meshd.accounts.attempt import performed
 from meshd.accounts.errors import AccountError
-from meshd.accounts.holders import Terms
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import Terms
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts
 from meshd.store.statements import tokens as stored

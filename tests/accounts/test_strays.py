@@ -7,7 +7,7 @@ from typing import Any
 from meshd.accounts import proxies, strays, tokens
 from meshd.accounts.errors import Forbidden, NotFound
 from meshd.accounts.strays import Stray, told
-from meshd.auth import lookups
+from meshd.auth import units as lookups
 from meshd.model import Identity
 from meshd.store.statements import changes, identities
 from meshd.store.statements import proxies as stored

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshd.accounts import holders, subaccounts
+from meshd.accounts import subaccounts
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, Taken
 from meshd.accounts.ownership import ByToken
 from meshd.accounts.profile import NewAccount, Profile

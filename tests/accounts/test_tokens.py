@@ -4,11 +4,12 @@ import os
 from functools import partial
 from typing import Any
 
-from meshd.accounts import holders, proxies, tokens
+from meshd.accounts import proxies, tokens
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, PlanUnknown
-from meshd.accounts.holders import Terms
 from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import Profile
+from meshd.accounts.toplevel import Terms
 from meshd.model import Token
 from meshd.store.unit import Unit
 from tests.accounts.support import DAY, KNOWN, NOON, OPERATOR, AccountsCase, named

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from meshd.accounts import allowlists, holders, proxies, subaccounts, tokens
+from meshd.accounts import allowlists, proxies, subaccounts, tokens
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import AccountError, NotFound
-from meshd.accounts.holders import Terms
 from meshd.accounts.profile import Profile
+from meshd.accounts.toplevel import Terms
 from meshd.store.statements import accounts, audit, changes
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshd.accounts import allowlists, holders, proxies, subaccounts, tokens
+from meshd.accounts import allowlists, proxies, subaccounts, tokens
+from meshd.accounts import toplevel as holders
 from meshd.accounts.errors import Forbidden, Invalid, PlanLimitReached
-from meshd.accounts.holders import Edited, Terms
 from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.toplevel import Edited, Terms
 from meshd.auth.claims import stand
 from meshd.model import GB
 from meshd.store.statements import accounts, claims

@@ -12,9 +12,9 @@ from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
+from meshd.dns.resolver import Resolver
 from meshd.model import Account, Admission, Change, Refusal
-from meshd.resolver import Resolver
-from meshd.store.sqlite import SQLiteStore
+from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import accounts, addresses, changes, claims, hostnames, proxies, tokens
 from meshd.topology import Limits
 from tests.auth.world import PEER, basic, bearer, said

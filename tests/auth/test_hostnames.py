@@ -9,10 +9,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth import hostnames as module
-from meshd.auth import lookups
+from meshd.auth import units as lookups
 from meshd.auth.hostnames import HostnameWatch
+from meshd.dns.resolver import ResolveError
 from meshd.model import Account, Change
-from meshd.resolver import ResolveError
 from meshd.store.statements import accounts, hostnames
 from tests.auth.world import NOON, DirectStore, logged
 

@@ -22,7 +22,7 @@ from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal, Token
 from meshd.store.interface import StoreUnavailable
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts, addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Unit
 from meshd.topology import Limits

@@ -17,7 +17,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.cli.main import main
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts
 from tests.accounts.support import named
 

@@ -6,7 +6,7 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from unittest import mock
 
-from meshd.accounts.holders import bootstrap
+from meshd.accounts.toplevel import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
 from meshd.cli import ambiguous

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-from meshd.pidfile import FolderInUse, PidFile
+from meshd.daemon.pidfile import FolderInUse, PidFile
 from meshd.store import backup
 from tests.cli.support import CommandCase
 

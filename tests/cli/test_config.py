@@ -11,7 +11,7 @@ from unittest import mock
 
 import trustme
 
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.unit import Statement, Unit
 from tests.cli.support import CommandCase, named
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.cli.lookups import look_up
+from meshd.cli.resolving import look_up
 from meshd.model import Refusal, RestingExit, UsageEntry
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import exits, usage
 from tests.cli.support import CommandCase
 

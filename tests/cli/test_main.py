@@ -15,8 +15,8 @@ from unittest import mock
 
 import meshd
 from meshd.cli.main import main, parser
-from meshd.pidfile import PID_FILE, PidFile
-from meshd.runfile import Running, Verdict, write
+from meshd.daemon.pidfile import PID_FILE, PidFile
+from meshd.daemon.runfile import Running, Verdict, write
 from tests.cli.support import CommandCase, Terminal, named
 
 NOUNS = ("account", "token", "ip", "hostname", "proxy", "usage", "ban", "audit", "config", "migrate", "reload")

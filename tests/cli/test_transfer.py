@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from unittest import mock
 
-from meshd.accounts.holders import bootstrap
 from meshd.accounts.importing import add_batch
+from meshd.accounts.toplevel import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
 from meshd.cli import transfer
@@ -275,7 +275,7 @@ class ImportTests(TransferCase):
                 raise StoreUnavailable("the disk of the database is full")
             return run(context, unit, *args, **kwargs)
 
-        with mock.patch.object(Context, "run", once), mock.patch("meshd.cli.intake.BATCH", 1):
+        with mock.patch.object(Context, "run", once), mock.patch("meshd.cli.importcheck.BATCH", 1):
             result = self.take(["username"], ["a"], ["b"], options=["--generate-passwords"])
         self.assertEqual(1, result.code)
         self.assertEqual("meshd: the disk of the database is full", result.err.splitlines()[-1])

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config import Config, ConfigError, load
 from meshd.config import settings as rows
-from meshd.config.exits import EXIT
+from meshd.config.exits.described import EXIT
 from meshd.config.table import SETTINGS
 from tests.config.support import EXAMPLE
 

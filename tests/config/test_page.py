@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from meshd.config.exits import EXIT
+from meshd.config.exits.described import EXIT
 from meshd.config.page import renewed
 from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.show import of_plan, value_text

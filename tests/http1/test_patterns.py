@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd import selection
 from meshd.auth import bans, credentials, secrets
 from meshd.http1 import chunks, fault, grammar, head, target
-from meshd.proxy import proxyprotocol
-from meshd.web import channel, front
+from meshd.sockets import proxyprotocol
+from meshd.web.server import channel, front
 
 MODULES = (grammar, fault, head, target, chunks, credentials, secrets, bans, selection, proxyprotocol, channel, front)
 SHORT = 128

@@ -13,8 +13,8 @@ import time
 import requests
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.halves import LINGER_SECONDS
-from meshd.proxy.proxyprotocol import crc32c
+from meshd.sockets.halves import LINGER_SECONDS
+from meshd.sockets.proxyprotocol import crc32c
 from tests.live.raw import Raw, basic
 from tests.support.daemon import LiveDaemon, clean_environment, free_port, until
 from tests.support.origin import CLOSE, RecordingOrigin, pattern

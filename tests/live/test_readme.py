@@ -106,14 +106,14 @@ class ReadmeTests(SynchronousTestCase):
         self.assertTrue(matches(example.output, printed), f"{example.commands}\nprinted:\n{printed}")
 
     def test_whoever_may_not_write_to_the_environment_gets_no_warning(self) -> None:
-        """After `python -m meshd.plugincache`, and not before."""
+        """After `python -m meshd.daemon.plugincache`, and not before."""
         if os.geteuid() != 0:
             raise unittest.SkipTest("only root can become somebody else")
         python = self._python_of_nobody()
         for cache in self.folder.glob(".venv/lib/python3*/site-packages/twisted/plugins/dropin.cache"):
             cache.unlink()
         self.assertIn(WARNING, self._start_as_nobody(python))
-        subprocess.run([self.folder / ".venv/bin/python", "-m", "meshd.plugincache"], cwd="/", check=True)
+        subprocess.run([self.folder / ".venv/bin/python", "-m", "meshd.daemon.plugincache"], cwd="/", check=True)
         self.assertNotIn(WARNING, self._start_as_nobody(python))
 
     def _python_of_nobody(self) -> list[str]:

@@ -20,7 +20,7 @@ from tests.support.daemon import LiveDaemon, clean_environment, free_port, until
 
 HANGING = """
 from twisted.internet.defer import Deferred
-from meshd.store import sqlite
+from meshd.store.sqlite import store as sqlite
 started = sqlite.SQLiteStore.start
 async def start(self, **how):
     await started(self, **how)
@@ -38,7 +38,7 @@ ledger.Ledger.start = start
 """
 
 CRASHING = """
-from meshd import assembly
+from meshd.daemon import assembly
 def data_plane(*parts, **more):
     raise OSError(24, "Too many open files")
 assembly.data_plane = data_plane
@@ -146,7 +146,7 @@ class StopTests(EarlyCase):
     def test_a_password_that_was_made_is_shown(self) -> None:
         """A stop that comes while the root account is made comes after it."""
         daemon = self.daemon(
-            "import os, signal\nfrom meshd import preparation\nmade = preparation.bootstrap\n"
+            "import os, signal\nfrom meshd.daemon import preparation\nmade = preparation.bootstrap\n"
             "def bootstrap(*given, **more):\n"
             "    os.kill(os.getpid(), signal.SIGTERM)\n    return made(*given, **more)\n"
             "preparation.bootstrap = bootstrap"
@@ -172,7 +172,7 @@ class StopTests(EarlyCase):
         """What the reload would open stays closed."""
         extra = free_port()
         daemon = self.daemon(
-            "import os, signal\nfrom meshd import reloading\nexamine = reloading.examine\n"
+            "import os, signal\nfrom meshd.daemon import reloading\nexamine = reloading.examine\n"
             "def examined(config):\n    os.kill(os.getpid(), signal.SIGTERM)\n    return examine(config)\n"
             "reloading.examine = examined"
         )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from meshd.proxy.poll import Poller
+from meshd.sockets.poll import Poller
 
 PATIENCE = 60.0
 

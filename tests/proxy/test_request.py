@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.exits.choosing import NO_WISHES, Wishes
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy import request as requests
-from meshd.proxy.exits import NO_WISHES, Wishes
 from meshd.proxy.request import MOST_HOPS, ProxyRequest
 
 GET = b"GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n"

@@ -17,7 +17,7 @@ from meshd.model import UsageEntry
 from meshd.store import backup
 from meshd.store.interface import SchemaError, StoreError
 from meshd.store.open import BlockingStore
-from meshd.store.postgres_blocking import BlockingPostgres
+from meshd.store.postgres.blocking import BlockingPostgres
 from meshd.store.statements import accounts, usage
 from meshd.store.unit import Statement, Unit
 from tests.support import postgres, stores

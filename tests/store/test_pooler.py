@@ -10,14 +10,17 @@ from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
-from meshd.store import postgres_blocking, postgres_link, postgres_pool, postgres_watch
 from meshd.store.interface import StoreUnavailable
 from meshd.store.open import BlockingStore
-from meshd.store.postgres import PostgresStore
+from meshd.store.postgres import blocking as postgres_blocking
+from meshd.store.postgres import link as postgres_link
+from meshd.store.postgres import pool as postgres_pool
+from meshd.store.postgres import watch as postgres_watch
+from meshd.store.postgres.store import PostgresStore
 from meshd.store.statements import accounts, audit, changes
 from tests.store import contract_units, contract_usage
 from tests.store.contract import start
-from tests.store.test_postgres import OnPostgres, sleep
+from tests.store.postgres.test_store import OnPostgres, sleep
 from tests.support import postgres, stores
 from tests.support.pgbouncer import Mode, PgBouncer
 

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.store.dialect import POSTGRES, SQLITE, Dialect
 from meshd.store.migrate import shipped, upgrade
-from meshd.store.postgres_blocking import BlockingPostgres
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.postgres.blocking import BlockingPostgres
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Statement, Unit
 from meshd.store.url import PostgresURL, read

@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.store.interface import StoreUnavailable
-from meshd.store.postgres_watch import SILENT_SECONDS, Watch
+from meshd.store.postgres.watch import SILENT_SECONDS, Watch
 
 
 class FakeLink:

@@ -136,7 +136,7 @@ def _imports() -> None:
     import twisted.internet.epollreactor
     import twisted.scripts._twistd_unix
 
-    import meshd.assembly
+    import meshd.daemon.assembly
     import meshd.tap  # noqa: F401
 
     del sys.modules[REACTOR]

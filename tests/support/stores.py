@@ -10,8 +10,8 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from meshd.store.postgres import PostgresStore
-from meshd.store.sqlite import SQLiteStore
+from meshd.store.postgres.store import PostgresStore
+from meshd.store.sqlite.store import SQLiteStore
 from tests.support import postgres
 
 

@@ -18,11 +18,11 @@ from twisted.internet.defer import Deferred
 
 from meshd.model import Admission, Exchange
 from meshd.selection import NONE
-from meshd.store.sqlite import SQLiteStore
+from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import identities
 from meshd.topology import Limits
 from meshd.usage.activity import Activity
-from meshd.usage.exchanges import ExchangeLog
+from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter

@@ -12,13 +12,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from meshd import period
 from meshd.model import Account, Admission, Exchange, Identity, Refusal, Standing, Usage, UsageEntry
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import usage as statements
 from meshd.topology import Limits
-from meshd.usage import period
-from meshd.usage.exchanges import ExchangeLog
+from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd import period
 from meshd.model import Standing, Usage
-from meshd.usage import period
 from meshd.usage.allowance import ALL, NO_SHARE, SHARE, UNLIMITED, Allowance, lease_of, remainder
 from tests.usage.support import NOON
 

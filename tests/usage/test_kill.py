@@ -13,7 +13,7 @@ from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from meshd.model import Account
-from meshd.store.sqlite import SQLiteStore
+from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import accounts, series
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Change, Refusal
 from meshd.store.interface import StoreUnavailable
-from meshd.usage.exchanges import KEPT
+from meshd.usage.exchangelog import KEPT
 from meshd.usage.ledger import OVERLOADED
 from meshd.usage.recovery import RecoveryReport
 from tests.usage.support import NOON, Desk, MemoryStore, account, exchange, now, sums_of

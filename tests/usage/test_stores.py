@@ -14,7 +14,7 @@ from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
 from meshd.topology import Limits
 from meshd.usage.activity import Activity
-from meshd.usage.exchanges import ExchangeLog
+from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.layout import HEADER, WORD
 from meshd.usage.ledger import Ledger

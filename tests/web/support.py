@@ -15,23 +15,24 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
-from meshd.accounts import holders, subaccounts
-from meshd.accounts.holders import Terms
+from meshd.accounts import subaccounts
+from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.service import Accounts
+from meshd.accounts.toplevel import Terms
 from meshd.auth.passwords import Compared
 from meshd.auth.service import AuthService
+from meshd.exits.pools import Pools
 from meshd.model import Account, Admission, Change, Refusal, UsageEntry
-from meshd.proxy.pool import Pools
-from meshd.store.sqlite_file import SQLiteFile
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
 from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Topology
 from meshd.web.app import build_site
-from meshd.web.channel import ApiChannel
-from meshd.web.requestlog import Answered
-from meshd.web.site import ApiSite
+from meshd.web.server.channel import ApiChannel
+from meshd.web.server.requestlog import Answered
+from meshd.web.server.site import ApiSite
 
 
 @contextmanager

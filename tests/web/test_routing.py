@@ -15,8 +15,8 @@ from meshd.store.interface import Conflict, StoreUnavailable
 from meshd.web.call import Call
 from meshd.web.forms import Form, FormError
 from meshd.web.replies import EMPTY, Reply, head_of
-from meshd.web.requestlog import Answered
 from meshd.web.routing import Api, Caller, Who
+from meshd.web.server.requestlog import Answered
 from tests.support.said import said
 from tests.web.support import Line, World, basic, named, read_answer, request, result
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.accounts import holders
-from meshd.accounts.holders import Terms
+from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import Profile
+from meshd.accounts.toplevel import Terms
 from meshd.topology import PLANS
 from tests.web.api.test_openapi import OPEN, documented
 from tests.web.support import NOON, Answer, World, result

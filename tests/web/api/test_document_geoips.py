@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshd.proxy.outlets import FAILURES, REST
+from meshd.exits.outlets import FAILURES, REST
 from tests.web.api.document import DocumentTestCase
 from tests.web.api.sentences import says
 from tests.web.support import TOPOLOGY, named, proxy

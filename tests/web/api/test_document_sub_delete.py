@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from meshd.accounts import holders
-from meshd.accounts.holders import Terms
+from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount
+from meshd.accounts.toplevel import Terms
 from meshd.auth.secrets import token_digest
 from meshd.model import GB, Account, Exchange
 from meshd.store.statements import accounts, activity

@@ -9,9 +9,9 @@ from urllib.parse import urlencode, urlsplit
 from twisted.internet.testing import StringTransport
 
 from meshd.model import GB
-from meshd.tls import ReloadableTLS
+from meshd.tls.selfsigned import ensure_certificate
+from meshd.tls.server import ReloadableTLS
 from meshd.web.app import tls_factory
-from meshd.web.selfsigned import ensure_certificate
 from tests.web.api.document import DocumentTestCase
 from tests.web.support import NOON, Answer, basic, named, read_answer, request
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from meshd.accounts import allowlists, holders, subaccounts
+from meshd.accounts import allowlists, subaccounts
+from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.topology import PLANS
 from tests.web.api.document import DocumentTestCase

@@ -1,0 +1,70 @@
+"""Whether an open tunnel's admission still holds: asked anew of the store, after a change of its account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hmac import compare_digest
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
+from meshd.auth import units as lookups
+from meshd.auth.flights import Crowded, Flights
+from meshd.auth.policy import INVALID, UNAVAILABLE, may_pass, token_valid
+from meshd.auth.verify import today
+from meshd.model import Admission, Refusal
+from meshd.store.interface import Store, StoreError
+from meshd.topology import Limits
+
+PAUSE = 1.0
+"""Seconds between two questions to a store that is away."""
+
+
+class Presence:
+    """A thousand tunnels of one credential ask once."""
+
+    def __init__(
+        self, store: Store, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._now = now
+        self._limits = limits
+        self._flights: Flights[Refusal | None] = Flights(100_000)
+
+    async def still(self, admission: Admission, proxy: str) -> Refusal | None:
+        """Why it no longer holds; None where it does.
+
+        While the store is away the tunnel stays, and the question with it, for as long as an identity is remembered.
+        """
+        account = admission.account
+        key = (account.id, account.password_hash, admission.source, admission.subject, proxy)
+        try:
+            return (await self._flights.join(key, lambda: self._ask(admission, proxy))).result
+        except Crowded:
+            return UNAVAILABLE
+
+    async def _ask(self, admission: Admission, proxy: str) -> Refusal | None:
+        until = self._clock.seconds() + self._limits().credential_cache
+        while True:
+            try:
+                present = await self._store.run(lookups.present, admission, int(self._now()))
+            except StoreError:
+                if self._clock.seconds() >= until:
+                    return UNAVAILABLE
+                await deferLater(self._clock, PAUSE)
+            else:
+                return self._judge(admission, present) or self._may_pass(admission, present, proxy)
+
+    def _judge(self, admission: Admission, present: lookups.Present) -> Refusal | None:
+        """By what it was admitted by."""
+        if present.identity is None:
+            return INVALID
+        if present.token is not None and not token_valid(present.token, today(self._now())):
+            return INVALID
+        now, then = present.identity.account.password_hash, admission.account.password_hash
+        changed = admission.source == "password" and not compare_digest(now.encode(), then.encode())
+        return INVALID if changed else None
+
+    def _may_pass(self, admission: Admission, present: lookups.Present, proxy: str) -> Refusal | None:
+        return may_pass(present.identity, proxy, admission.only) if present.identity else INVALID

@@ -1,0 +1,78 @@
+"""An exit tried from the command line, on an event loop that lasts for that alone."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from twisted.internet.selectreactor import SelectReactor
+
+from meshd.cli.errors import Refused
+from meshd.dns.resolver import Resolver
+from meshd.exits.destinations import ANYWHERE, OwnListeners
+from meshd.exits.dialling import Dialler
+from meshd.exits.pools import addressed
+from meshd.sockets.poll import Poller
+from meshd.sockets.race import DialError
+from meshd.sockets.task import Task
+from meshd.sockets.tls import TLSUpstreams
+from meshd.sockets.wheel import Wheel
+from meshd.topology import Exit, Timeouts
+
+TURN = 0.05
+"""Seconds that the loop sleeps at most, so that Ctrl-C is heard."""
+
+
+class Way(NamedTuple):
+    """An exit and the address of it to leave by."""
+
+    exit: Exit
+    source: str
+
+
+def tried(exit_: Exit, host: str, port: int, timeouts: Timeouts, servers: Sequence[str]) -> float:
+    """Seconds until a connection to host stood.  Refused, with the reason, where none came about.
+
+    servers: name servers; without any the system's resolver is asked.
+    """
+    reactor = SelectReactor()
+    poller, wheel = Poller(reactor), Wheel(reactor)
+    resolver = Resolver(reactor, servers=servers, threads=1, timeout=lambda: timeouts.dns)
+    secure = TLSUpstreams(reactor, poller, wheel, lambda: 1.0)
+    dialler = Dialler(poller, resolver, reactor, lambda: ANYWHERE, OwnListeners, secure)
+    source = addressed(exit_, "", (), lambda _: int.from_bytes(os.urandom(8)))
+    ended: list[BaseException | None] = []
+
+    async def dialling() -> None:
+        dialled = await dialler.dial(host, port, Way(exit_, source))
+        poller.remove(dialled.fd)
+        os.close(dialled.fd)
+
+    poller.start()
+    began = time.monotonic()
+    task = Task(dialling(), ended.append)
+    try:
+        task.resume()
+        while not ended:
+            reactor.iterate(TURN)
+            if time.monotonic() - began >= timeouts.connect:
+                task.throw(Refused(f"{exit_.name}: no connection within {timeouts.connect:g} s"))
+        seconds = time.monotonic() - began
+    finally:
+        task.throw(Refused("interrupted"))
+        resolver.stop()
+        reactor.disconnectAll()
+        reactor.iterate(0)
+        poller.stop()
+    _judge(exit_, ended[0])
+    return seconds
+
+
+def _judge(exit_: Exit, error: BaseException | None) -> None:
+    if isinstance(error, DialError):
+        whose = {"exit": "the exit", "destination": "the destination"}
+        raise Refused(f"{exit_.name}: {error.cause} ({whose.get(error.blame, 'the exit or the destination')})")
+    if error is not None:
+        raise error

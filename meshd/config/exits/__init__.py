@@ -1,0 +1,1 @@
+"""Exits as the settings and lists describe them."""

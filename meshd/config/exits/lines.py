@@ -1,0 +1,244 @@
+"""Lists of exits as they are bought, one a line, in any of the common spellings; no file is touched here.
+
+    proxy.example:8080
+    proxy.example:8080:user:password           country=US tags=fast,dc
+    user:password@[2001:db8::1]:1080           kind=socks5
+    socks5://user:p%40ss@proxy.example:1080    weight=3
+    2001:db8:1::/64                            # a prefix of this machine, its exit a local one
+
+What is wrong is told by line and reason, in words that repeat nothing of the line: any piece of it may be a password.
+All other lines stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import blake2b
+from ipaddress import IPv6Address, IPv6Network
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from meshd.config.exits.places import PLACE, SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
+from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number, text_kind
+from meshd.config.network import COUNTRY
+from meshd.topology import Exit, ExitKind, UpstreamProxy
+
+ATTRIBUTES: Mapping[str, Kind] = {
+    "name": NAME,
+    "kind": choice("local", "http", "https", "socks5"),
+    "address": text_kind("a single IPv4 or IPv6 address", single_address),
+    "country": COUNTRY,
+    "tags": list_of(NAME, into=frozenset),
+    "weight": number(1, 100),
+    "reuse": TRUTH,
+}
+
+_OWN = frozenset({"name", "address"})
+"""Attributes that are another one in each line, so that remembering them is of no use."""
+
+_BARE = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/[0-9]+", re.ASCII)
+"""An IPv4 address, or a prefix: a proxy's port would be wanting."""
+_SIX = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+_FOUR = re.compile(r"((?:\[[^\[\]]*\]|[^:\[\]@]*):[0-9]{1,5})(?::([^:]*):(.*))?", re.ASCII)
+_STEM = re.compile(r"[^A-Za-z0-9._-]")
+_STEM_LENGTH = 46
+"""A name has 64 characters, 17 of which are for what follows the stem."""
+
+
+class Problem(NamedTuple):
+    line: int
+    reason: str
+
+
+class Source(NamedTuple):
+    """Where an exit stands."""
+
+    list: str
+    """Its name."""
+    line: int
+    """0 for an exit of the settings."""
+
+
+class Lines(NamedTuple):
+    """What a list says."""
+
+    exits: tuple[Exit, ...]
+    problems: tuple[Problem, ...]
+
+
+def read(text: str, stem: str, taken: dict[str, Source], name: str = "") -> Lines:
+    """The exits of a list, and what is wrong in it.
+
+    stem: what names begin with that the list does not give itself; name: the list's own.
+    taken: names and addresses that other exits have; those of this list are added.
+    """
+    reader = _Reader(_STEM.sub("-", stem).lstrip(".-")[:_STEM_LENGTH] or "list", taken, name)
+    problems: list[Problem] = []
+    for line, words in enumerate(map(str.split, text.split("\n")), 1):
+        if words and words[0][0] != "#":
+            try:
+                reader.take(line, words)
+            except ValueError as error:
+                problems.append(Problem(line, str(error)))
+    return Lines(tuple(reader.exits), tuple(problems))
+
+
+class _Way(NamedTuple):
+    """What the first word of a line says."""
+
+    kind: ExitKind
+    address: str = ""
+    prefix: IPv6Network | None = None
+    upstream: UpstreamProxy | None = None
+
+    def reused(self) -> _Way:
+        """The same, whose proxy reads every request.  ValueError where there is none that could."""
+        if self.upstream is None or self.kind == "socks5":
+            raise ValueError("only an http or https proxy can be said to reuse")
+        return self._replace(upstream=replace(self.upstream, reuse=True))
+
+    @property
+    def identity(self) -> bytes:
+        """What makes two exits the same."""
+        proxy = self.upstream
+        if proxy is None:
+            return f"local\0{self.prefix or self.address}".encode()
+        return f"{self.kind}\0{proxy.host}\0{proxy.port}\0{proxy.username}".encode()
+
+
+class _Reader:
+    def __init__(self, stem: str, taken: dict[str, Source], name: str) -> None:
+        self.exits: list[Exit] = []
+        self._stem = stem
+        self._taken = taken
+        self._name = name
+        self._lines: dict[bytes, int] = {}
+        """By identity."""
+        self._made: dict[str, int] = {}
+        """Which exit was the first to get a made name."""
+        self._known: dict[str, tuple[str, Any]] = {}
+        """Attributes by their text: most lines have the same few."""
+
+    def take(self, line: int, words: list[str]) -> None:
+        """ValueError with the reason."""
+        given = self._attributes(words)
+        way = _read_way(words[0], given.pop("kind", ""))
+        identity = way.identity
+        if identity in self._lines:
+            raise ValueError(f"same as line {self._lines[identity]}")
+        if way.upstream is None and "address" in given:
+            raise ValueError("an exit of this machine has no second address")
+        if given.pop("reuse", False):
+            way = way.reused()
+        address = given.pop("address", way.address)
+        where = address or (str(way.prefix) if way.prefix else "")
+        if where in self._taken:
+            raise ValueError(f"its address is that of {self._place(where)}")
+        name = given.pop("name", "") or self._made_name(identity)
+        if name in self._taken:
+            raise ValueError(f"its name is that of {self._place(name)}")
+        self.exits.append(Exit(name, way.kind, address, prefix=way.prefix, upstream=way.upstream, **given))
+        self._lines[identity] = line
+        self._taken[name] = source = Source(self._name, line)
+        if where:
+            self._taken[where] = source
+
+    def _place(self, key: str) -> str:
+        """Of the exit that has this name or address already."""
+        name, line = self._taken[key]
+        if not line:
+            return "an exit in the settings"
+        return f"line {line}" if name == self._name else f"{name} line {line}"
+
+    def _made_name(self, identity: bytes) -> str:
+        """The same whatever stands around the line.  Two that would get one name get longer ones, both of them."""
+        digest = blake2b(identity, digest_size=8).hexdigest()
+        name = f"{self._stem}-{digest[:8]}"
+        first = self._made.setdefault(name, len(self.exits))
+        if first == len(self.exits):
+            return name
+        if self.exits[first].name == name:
+            self._rename(first)
+        return f"{self._stem}-{digest}"
+
+    def _rename(self, place: int) -> None:
+        exit_ = self.exits[place]
+        way = _Way(exit_.kind, exit_.address, exit_.prefix, exit_.upstream)
+        name = f"{self._stem}-{blake2b(way.identity, digest_size=8).hexdigest()}"
+        self.exits[place] = replace(exit_, name=name)
+        self._taken[name] = self._taken.pop(exit_.name)
+
+    def _attributes(self, words: list[str]) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for position in range(1, len(words)):
+            word = words[position]
+            if word[0] == "#":
+                break
+            key, value = self._known.get(word) or self._attribute(word, position + 1)
+            if key in given:
+                raise ValueError(f"{key} is given twice")
+            given[key] = value
+        return given
+
+    def _attribute(self, word: str, position: int) -> tuple[str, Any]:
+        key, sign, text = word.partition("=")
+        key = "tags" if key == "tag" else key
+        kind = ATTRIBUTES.get(key) if sign else None
+        if kind is None:
+            raise ValueError(f"word {position} is no attribute: they are {', '.join(ATTRIBUTES)}, each with =")
+        try:
+            read = key, kind(kind.from_text(text), Path())
+        except ValueError:
+            raise ValueError(f"{key} must be {kind.words}") from None
+        if key not in _OWN:
+            self._known[word] = read
+        return read
+
+
+def _read_way(word: str, kind: str) -> _Way:
+    """The first word; kind is that of the attribute, "" for none."""
+    if not word.isprintable():
+        raise ValueError("it has a character that cannot be printed")
+    if "\N{REPLACEMENT CHARACTER}" in word:
+        raise ValueError("it is not UTF-8")
+    if "://" in word:
+        named, proxy = proxy_url(word)
+        if kind not in ("", named):
+            raise ValueError("its kind is not that of its URL")
+        return _Way(named, upstream=proxy)
+    local = _local(word)
+    if local is not None:
+        if kind not in ("", "local"):
+            raise ValueError("an address alone is an exit of this machine: a proxy's has a port")
+        return _Way("local", prefix=local) if isinstance(local, IPv6Network) else _Way("local", local)
+    if kind == "local":
+        raise ValueError("an exit of this machine is an address alone")
+    named = SCHEMES[kind or "http"]
+    return _Way(named, upstream=_proxy(named, word))
+
+
+def _local(word: str) -> str | IPv6Network | None:
+    """An address or a prefix of this machine; None for what is something else."""
+    if _BARE.fullmatch(word):
+        return address_or_prefix(word)
+    if _SIX.fullmatch(word):
+        try:
+            IPv6Address(word)
+        except ValueError:
+            return None
+        return single_address(word)
+    return None
+
+
+def _proxy(kind: ExitKind, word: str) -> UpstreamProxy:
+    """`host:port`, `host:port:user:password` or `user:password@host:port`, nothing of it encoded."""
+    credentials, at, authority = word.rpartition("@")
+    if at and PLACE.fullmatch(authority):
+        username, _, password = credentials.partition(":")
+        return upstream(kind, *place(authority), username, password)
+    found = _FOUR.fullmatch(word)
+    if found is None:
+        raise ValueError("it is none of host:port, host:port:user:password, user:password@host:port, a URL, an address")
+    return upstream(kind, *place(found[1]), found[2] or "", found[3] or "")

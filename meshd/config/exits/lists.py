@@ -1,0 +1,112 @@
+"""`exits_from`: lists of exits in files of their own, which may change while meshd runs.
+
+A line that is wrong costs itself alone.  A list that cannot be read, or of which nothing is left, is refused whole: so
+one that is just being written, or was emptied by a failed download, replaces none that works.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from meshd.config.errors import ConfigError
+from meshd.config.exits.described import where
+from meshd.config.exits.lines import Source, read
+from meshd.topology import Exit
+
+MOST = 1_000_000
+"""Exits of one process: a place on the ring of sticky keys has twenty bits for them."""
+
+TOLD = 3
+"""Problems that a message quotes."""
+
+Stamp = tuple[int, int, int, int]
+Stamps = Mapping[Path, Stamp | None]
+"""What tells that a file is another than before; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitLists:
+    """All of them, as they were read."""
+
+    exits: tuple[Exit, ...] = field(default=(), repr=False)
+    problems: tuple[str, ...] = ()
+    """One line each, with the list's name and the line in it."""
+    stamps: Stamps = field(default_factory=lambda: MappingProxyType({}))
+
+
+def read_lists(paths: Iterable[Path], own: Iterable[Exit], place: str) -> ExitLists:
+    """own: the exits that the settings describe; place: where the lists are named, for messages.  ConfigError."""
+    return _Reading(own, place).of(paths)
+
+
+def stamps(paths: Iterable[Path]) -> Stamps:
+    """As they are now."""
+    return {path: _stamp_of(path) for path in paths}
+
+
+def first_of(problems: tuple[str, ...]) -> str:
+    """A few of them, for one line of a log."""
+    more = len(problems) - TOLD
+    return "; ".join(problems[:TOLD]) + (f"; and {more} more" if more > 0 else "")
+
+
+class _Reading:
+    def __init__(self, own: Iterable[Exit], place: str) -> None:
+        self._place = place
+        self._taken: dict[str, Source] = {}
+        for exit_ in own:
+            self._taken.update({key: Source("", 0) for key in (exit_.name, where(exit_)) if key})
+        self._exits: list[Exit] = []
+        self._problems: list[str] = []
+        self._stamps: dict[Path, Stamp | None] = {}
+
+    def of(self, paths: Iterable[Path]) -> ExitLists:
+        for path in paths:
+            text, mode = self._read(path)
+            found = read(text, path.stem, self._taken, path.name)
+            problems = [f"{path.name} line {line}: {reason}" for line, reason in found.problems]
+            if not found.exits:
+                why = f" ({first_of(tuple(problems))})" if problems else ""
+                raise self._wrong(path, f"has no line that is an exit{why}")
+            self._exits += found.exits
+            self._problems += [*_openness(path, mode, found.exits), *problems]
+        if len(self._exits) > MOST:
+            raise ConfigError(f"{self._place}: exits_from: more than {MOST} exits")
+        return ExitLists(tuple(self._exits), tuple(self._problems), MappingProxyType(self._stamps))
+
+    def _read(self, path: Path) -> tuple[str, int]:
+        """Its text and its mode."""
+        try:
+            if not path.is_file():  # opening a pipe would wait for its other end
+                raise FileNotFoundError(2, "there is no such file")
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                raw = file.read()
+        except (OSError, ValueError) as error:
+            raise self._wrong(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        self._stamps[path] = _stamp(status)
+        return raw.decode("utf-8-sig", "replace"), stat.S_IMODE(status.st_mode)
+
+    def _wrong(self, path: Path, text: str) -> ConfigError:
+        return ConfigError(f"{self._place}: exits_from: {path} {text}")
+
+
+def _openness(path: Path, mode: int, exits: Iterable[Exit]) -> Iterator[str]:
+    if mode & 0o027 and any(exit_.upstream and exit_.upstream.password for exit_ in exits):
+        yield f"{path.name} holds passwords and is open to others (mode {mode:04o}): chmod 640 or 600"
+
+
+def _stamp_of(path: Path) -> Stamp | None:
+    try:
+        return _stamp(path.stat())
+    except (OSError, ValueError):
+        return None
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino

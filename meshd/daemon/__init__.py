@@ -1,0 +1,1 @@
+"""Wiring: one process from its settings, listeners and reloads to its end."""

@@ -1,0 +1,294 @@
+"""The one module that knows every other: a daemon is put together here; start, reload and stop are told in order."""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from meshd.accounts.service import Accounts
+from meshd.auth.hostnames import HostnameWatch
+from meshd.auth.passwords import PasswordHasher
+from meshd.auth.service import AuthService
+from meshd.config import Config
+from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
+from meshd.daemon.doors import Behind
+from meshd.daemon.enforcement import Enforcement
+from meshd.daemon.exitwatch import ExitWatch, Fresh
+from meshd.daemon.inherited import Inherited
+from meshd.daemon.listening import Listeners
+from meshd.daemon.reloading import Reloads
+from meshd.daemon.runfile import Verdict
+from meshd.dns.resolver import Resolver
+from meshd.exits.book import ExitBook
+from meshd.exits.client import ExitClient
+from meshd.exits.probes import Probes
+from meshd.model import Change, Refusal
+from meshd.store.feed import Feed
+from meshd.store.interface import StoreError
+from meshd.store.open import open_store
+from meshd.store.statements import changes
+from meshd.tls.server import ReloadableTLS
+from meshd.topology import Limits, Topology
+from meshd.usage.activity import Activity
+from meshd.usage.exchangelog import ExchangeLog
+from meshd.usage.journal import Journal
+from meshd.usage.ledger import Ledger
+from meshd.web.app import build_site, tls_factory
+from meshd.web.server.front import TLSFront
+from meshd.web.server.requestlog import RequestLog
+from meshd.web.server.site import ApiSite
+
+FEED_SECONDS = 0.5
+"""Between two looks at the change feed: what the command line changes has to hold within a second."""
+
+CALENDAR_SECONDS = 10.0
+"""Between two looks at whether it is past midnight, when tokens expire."""
+
+log = Logger()
+
+
+class Daemon:
+    """One process of meshd.
+
+    Everything it needs is built by its constructor, which opens what needs neither a client nor the store, such as the
+    epoll and the journal; `start` opens the rest.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        reload: Callable[[], Config],
+        now: Callable[[], float],
+        handed_over: Inherited,
+    ) -> None:
+        """reload: reads the settings anew; handed_over: sockets of the service manager's.  StoreError, OSError."""
+        self._reactor = reactor
+        self._config = config
+        self._reread = reload
+        self._now = now
+        self.store = open_store(reactor, config.store_url)
+        self.resolver = Resolver(
+            reactor, servers=config.dns_servers, threads=32, timeout=lambda: self.topology.timeouts.dns
+        )
+        hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
+        bounds = config.topology.limits
+        hasher = PasswordHasher(reactor, workers=bounds.password_workers, queue=bounds.password_queue)
+        self.auth = AuthService(self.store, reactor, now, self._limits, hasher, hostnames)
+        self._journals = _folder(config.data_dir / "journal")
+        self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
+        self._activity = Activity(self.store, reactor, now, self._limits)
+        journal = Journal(self._journals, now=now)
+        self.ledger = Ledger(self.store, journal, reactor, now, self._limits, self.exchanges, self._activity)
+        self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
+        node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
+        self._exit_book = ExitBook(self.store, reactor, now, lambda: self.plane.pools, node)
+        self.plane = data_plane(
+            reactor,
+            config.topology,
+            now,
+            auth=self.auth,
+            ledger=self.ledger,
+            resolver=self.resolver,
+            own=lambda: self._listeners.own,
+            note_exit=self._exit_book.note,
+        )
+        client = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
+        self._probes = Probes(reactor, self.plane, client.status)
+        enforcement = Enforcement(self.auth, self.ledger, now)
+        self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
+        self._calendar = _looping(reactor, enforcement.look_at_calendar)
+        self._requests = RequestLog(str(config.request_log), reactor, now)
+        self.site = self._site(hasher)
+        self._begun: Deferred[None] = succeed(None)
+        self._tls: ReloadableTLS | None = None
+        self._front: TLSFront | None = None
+        self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
+        self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
+        self._reloads = Reloads(
+            reactor, config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
+        )
+
+    def _site(self, hasher: PasswordHasher) -> ApiSite:
+        return build_site(
+            self._reactor,
+            auth=self.auth,
+            accounts=self.accounts,
+            hasher=hasher,
+            topology=lambda: self.topology,
+            countries=self._countries,
+            now=self._now,
+            ready=self.ready,
+            requests=self._requests,
+            available=lambda: not self._feed.away,
+        )
+
+    @property
+    def topology(self) -> Topology:
+        """The one reference that a reload swaps."""
+        return self.plane.topology
+
+    async def start(self) -> None:
+        """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
+
+        Where `stop` is called meanwhile it ends without letting anybody in.
+        """
+        self._begun = Deferred.fromCoroutine(self._start())
+        await self._begun
+
+    async def _start(self) -> None:
+        await self.store.start()
+        self._requests.open()
+        report = await self.ledger.start()
+        if self.plane.draining:
+            return
+        if report.journals or report.waiting:
+            log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
+        self._activity.start()
+        await self.auth.start()
+        self._feed.start()
+        self._calendar.start(CALENDAR_SECONDS, now=False)
+        self.plane.poller.start()
+        self.plane.wheel.start()
+        self._start_tls()
+        self.plane.pools.prepare()
+        await self._exit_book.start()
+        self._probes.start()
+        self._exits.start()
+        plan = await self._listeners.prepared(self._config.listeners)
+        if self.plane.draining:
+            await self._listeners.drop(plan)
+        else:
+            self._listeners.take(plan)
+            self._reloads.begin()
+            _quieten_collector()
+
+    async def stop(self) -> None:
+        """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
+        self.plane.draining = True
+        await self._start_over()
+        await self._listeners.close()
+        self._reloads.stop()
+        self._exits.stop()
+        await self._probes.stop()
+        await self._feed.stop()
+        if self._calendar.running:
+            self._calendar.stop()
+        draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
+        await DeferredList(draining, consumeErrors=True)
+        self._requests.close()
+        await self.accounts.stop()
+        await self.ledger.stop()
+        await self._activity.stop()
+        await self.auth.stop()
+        await self._exit_book.stop()
+        self.plane.wheel.stop()
+        self.plane.upstreams.clear()
+        self.plane.relay.pipes.close()
+        self.plane.poller.stop()
+        await self.resolver.stop()
+        await self.store.stop()
+
+    async def reload(self) -> Verdict:
+        """Take the settings anew, or say why not."""
+        if not self._begun.called:
+            await self._begun
+        if self.plane.draining:
+            return Verdict(False, ("meshd is being stopped",))
+        self.exchanges.reopen()
+        self._requests.reopen()
+        return await self._reloads.take(self._reread, self._tls)
+
+    async def _start_over(self) -> None:
+        """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
+        if not self._begun.called:
+            late = self._reactor.callLater(self.topology.timeouts.drain, self._begun.cancel)
+            await self._begun
+            if late.active():
+                late.cancel()
+
+    def _start_tls(self) -> None:
+        """One certificate for all that listens.  CertificateError."""
+        config = self._config
+        if config.speaks_tls:
+            self._tls = ReloadableTLS(config.certificate, config.key)
+            if config.api_tls:
+                self._front = tls_factory(self._reactor, self.site, self._tls)
+            if config.proxy_tls:
+                accept_tls(self._reactor, self.plane, self._tls)
+
+    async def ready(self) -> Mapping[str, bool]:
+        """For `/readyz`: by name, whether it is well."""
+        try:
+            await self.store.run(changes.newest)
+            store = True
+        except StoreError:
+            store = False
+        return {"store": store, "listeners": bool(self._listeners) and not self.plane.draining}
+
+    def _limits(self) -> Limits:
+        return self.topology.limits
+
+    def _countries(self, proxy: str) -> Mapping[str, int]:
+        pool = self.plane.pools.of(proxy)
+        return pool.countries(self.plane.wheel.now) if pool is not None else {}
+
+    def _swap(self, fresh: Fresh) -> None:
+        """What begins from now on goes by these settings."""
+        plane, topology = self.plane, fresh.config.topology
+        if topology.proxies.keys() != plane.topology.proxies.keys():  # who may use a new name is not remembered yet
+            self.auth.forget(Change(0, 0))
+        self._config = fresh.config
+        plane.topology, plane.pools = topology, fresh.pools
+        plane.relay.idle = topology.timeouts.idle
+        plane.relay.half_closed = topology.timeouts.half_closed
+        plane.caps.ceiling = ceiling(topology.limits)
+        self.site.gate.per_address = topology.limits.unauthenticated_per_address
+        self.site.gate.in_all = topology.limits.unauthenticated
+        plane.upstreams.clear()
+
+    async def _drain(self) -> None:
+        """Until nothing is open, or patience is over: then what is open ends."""
+        plane = self.plane
+        for connection in list(plane.connections):
+            connection.drain()
+        waited = 0.0
+        while (plane.connections or self.ledger.open_of(0)) and waited < self.topology.timeouts.drain:
+            await deferLater(self._reactor, 0.1)
+            waited += 0.1
+        for connection in list(plane.connections):
+            connection.stop()
+        for meter in self.ledger.open_of(0):
+            meter.stop(Refusal("overloaded", "shutting down"))
+
+    async def _drain_api(self) -> None:
+        await self.site.drain(self.topology.timeouts.drain)
+
+
+def _looping(reactor: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
+    call = LoopingCall(lambda: Deferred.fromCoroutine(work()))
+    call.clock = reactor
+    return call
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def _facts(report: Any) -> dict[str, int]:
+    return {"journals": report.journals, "up": report.up, "down": report.down}
+
+
+def _quieten_collector() -> None:
+    """Full collections would go through every idle tunnel; what has been built so far never becomes garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

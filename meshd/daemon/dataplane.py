@@ -1,0 +1,124 @@
+"""The data plane, put together of its parts."""
+
+from __future__ import annotations
+
+import random
+import resource
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.logger import Logger
+
+from meshd.auth.service import AuthService
+from meshd.dns.resolver import Resolver
+from meshd.exits.destinations import OwnListeners
+from meshd.exits.dialling import Dialler
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pools
+from meshd.proxy.accepting import descriptor_ceiling
+from meshd.proxy.caps import Caps
+from meshd.proxy.kept import UpstreamPool
+from meshd.proxy.plane import DataPlane
+from meshd.seldom import Seldom
+from meshd.sockets.line import Line
+from meshd.sockets.pipes import Pipes
+from meshd.sockets.poll import Poller
+from meshd.sockets.relay import Relay
+from meshd.sockets.tls import TLSClients, TLSUpstreams
+from meshd.sockets.wheel import Wheel
+from meshd.sockets.windows import largest_receive_buffer, receive_buffer
+from meshd.topology import Limits, Topology
+from meshd.usage.ledger import Ledger
+
+log = Logger()
+
+PART = 4
+"""The part of all descriptors that those who wait for their turn may take."""
+
+PIPES = 64
+"""Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
+
+
+def data_plane(
+    reactor: Any,
+    topology: Topology,
+    now: Callable[[], float],
+    *,
+    auth: AuthService,
+    ledger: Ledger,
+    resolver: Resolver,
+    own: Callable[[], OwnListeners],
+    note_exit: Callable[[Outlet], None],
+) -> DataPlane:
+    """Nothing is opened by it but its epoll; clients get no TLS before `accept_tls`."""
+    poller, wheel = Poller(reactor), Wheel(reactor)
+    limits, timeouts = topology.limits, topology.timeouts
+    pipes = Pipes(min(PIPES, _descriptors() // 16))
+    secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
+    caps = Caps(lambda: plane.topology.limits, ceiling(limits))
+
+    def may(key: tuple[int, bool]) -> bool:
+        """Whether an account may begin one more exchange, or tunnel."""
+        account_id, tunnel = key
+        open_now = ledger.tunnels(account_id)
+        return caps.start(account_id, open_now, wheel.seconds(), tunnel=tunnel, take=False) is None
+
+    plane = DataPlane(
+        poller=poller,
+        wheel=wheel,
+        relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), timeouts.idle, timeouts.half_closed),
+        dialler=Dialler(
+            poller, resolver, reactor, lambda: plane.topology.destinations, own, secure, _receive_buffer(limits)
+        ),
+        upstreams=UpstreamPool(poller, wheel),
+        caps=caps,
+        line=Line(reactor, may, lambda: caps.ceiling // PART),
+        auth=auth,
+        ledger=ledger,
+        topology=topology,
+        now=now,
+        chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)
+        pools=Pools(topology),
+        note_exit=note_exit,
+        instance=f"{secrets.token_hex(4)}-",
+        seldom=Seldom(reactor.seconds),
+    )
+    return plane
+
+
+def ceiling(limits: Limits) -> int:
+    """Descriptors that the data plane may have open: two for each connection, or what the process has left."""
+    return limits.connections * 2 or descriptor_ceiling(_descriptors(), limits.descriptor_reserve)
+
+
+def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCreator) -> None:
+    """From now on clients may come by TLS."""
+    plane.tls_clients = TLSClients(reactor, plane.poller, plane.wheel, tls, lambda: _patience(plane))
+
+
+def _patience(plane: DataPlane) -> float:
+    """Seconds to deliver what a TLS connection has left to say."""
+    return plane.topology.timeouts.half_closed
+
+
+def _receive_buffer(limits: Limits) -> int:
+    """SO_RCVBUF of customers' connections and of those to origins; said where the host does not let it be."""
+    largest = largest_receive_buffer()
+    size = receive_buffer(limits.window_bytes, largest)
+    if limits.window_bytes and not size:
+        log.info(
+            "limits.window_bytes needs net.core.rmem_max of {needed}, which is {largest}: windows are the kernel's own",
+            needed=limits.window_bytes // 2,
+            largest=largest,
+        )
+    return size
+
+
+def _descriptors() -> int:
+    """The soft limit of this process, raised to the hard one first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard

@@ -1,0 +1,192 @@
+"""Doors: places that clients come to, and whom they get to there, which may change while the door is open.
+
+Where an endpoint is a plain socket, proxies accept from it themselves; what Twisted wraps comes through a bridge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort, IProtocolFactory, IStreamServerEndpoint
+from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.protocols.haproxy import proxyEndpoint
+from zope.interface import implementer
+
+from meshd.config.endpoints import BACKLOG, Endpoint, Place
+from meshd.daemon.accepting import AT_ONCE, TwistedAcceptor
+from meshd.daemon.opening import ListeningSocket, cannot_listen
+from meshd.proxy.accepting import Acceptor
+from meshd.proxy.bridge import BridgeFactory
+from meshd.proxy.plane import DataPlane
+from meshd.sockets.poll import IN
+
+_MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
+"""What Twisted's plugins raise for text that they cannot use."""
+
+Address = tuple[str, int] | str
+"""Of a port; of anything else, its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """That clients of this proxy ("" for the API) come in there."""
+
+    proxy: str
+    endpoint: Endpoint
+    place: Place | int
+    """What the endpoint means: of a socket that was handed over its descriptor, by whichever name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What is behind all doors."""
+
+    reactor: Any
+    plane: DataPlane
+    api: Callable[[], IProtocolFactory]
+
+
+class Door(Protocol):
+    """Opened for a wish, but nobody gets in before `serve` is called."""
+
+    wish: Wish
+
+    def serve(self, wish: Wish) -> None:
+        """Whoever comes from now on gets there, and whoever waits to be accepted."""
+
+    def address(self) -> Address: ...
+
+    def close(self) -> Deferred[None]:
+        """Accept no more."""
+
+
+def place_text(door: Door) -> str:
+    """For people: `proxy us on [::]:31280`."""
+    address = door.address()
+    if isinstance(address, tuple):
+        host, port = address
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"proxy {door.wish.proxy} on {address}" if door.wish.proxy else f"API on {address}"
+
+
+class SocketDoor:
+    """A socket of ours, or one that was handed over."""
+
+    def __init__(self, behind: Behind, wish: Wish, sock: ListeningSocket) -> None:
+        self.wish = wish
+        self.socket = sock
+        self._behind = behind
+        self._acceptor: Acceptor | TwistedAcceptor | None = None
+        self._bridge: BridgeFactory | None = None
+
+    def serve(self, wish: Wish) -> None:
+        if self._acceptor is not None:
+            if wish == self.wish:
+                return
+            self._acceptor.stop()
+            self.socket.listen(wish.endpoint.backlog)
+            self.socket.set_mode(wish.endpoint.mode)
+        self.wish = wish
+        if self._bridge is not None and wish.proxy:
+            self._bridge.proxy = wish.proxy  # for who has come and not spoken yet
+        self._acceptor = self._acceptor_for(wish)
+        self._acceptor.start()
+
+    def empty(self) -> None:
+        """Let in all who wait to be accepted."""
+        assert self._acceptor is not None
+        for _ in range(0, BACKLOG, AT_ONCE):
+            self._acceptor.ready(self.socket.sock.fileno(), IN)
+
+    def address(self) -> Address:
+        name: Any = self.socket.sock.getsockname()
+        return (name[0], name[1]) if isinstance(name, tuple) else os.fsdecode(name)
+
+    def close(self) -> Deferred[None]:
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        self.socket.close()
+        return succeed(None)
+
+    def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
+        reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
+        if wish.proxy and not wish.endpoint.haproxy:
+            return Acceptor(plane, reactor, sock, wish.proxy)
+        factory = self._bridge_to(wish.proxy) if wish.proxy else self._behind.api()
+        return TwistedAcceptor(reactor, sock, _after_haproxy(factory) if wish.endpoint.haproxy else factory)
+
+    def _bridge_to(self, proxy: str) -> BridgeFactory:
+        """One and the same, whichever proxies the door leads to."""
+        if self._bridge is None:
+            self._bridge = BridgeFactory(self._behind.reactor, self._behind.plane, proxy)
+        return self._bridge
+
+
+class ForeignDoor:
+    """What a plugin of Twisted's listens on."""
+
+    def __init__(self, behind: Behind, wish: Wish, port: IListeningPort, lobby: Lobby) -> None:
+        self.wish = wish
+        self._behind = behind
+        self._port = port
+        self._lobby = lobby
+
+    @classmethod
+    async def opened(cls, behind: Behind, wish: Wish) -> ForeignDoor:
+        """ListenError."""
+        text, lobby = wish.endpoint.text, Lobby()
+        try:
+            port: IListeningPort = await serverFromString(behind.reactor, text).listen(lobby)
+        except CannotListenError as error:
+            raise cannot_listen(text, error.socketError) from error
+        except _MALFORMED as error:
+            raise cannot_listen(text, error) from error
+        return cls(behind, wish, port, lobby)
+
+    def serve(self, wish: Wish) -> None:
+        self.wish = wish
+        behind = self._behind
+        self._lobby.inner = BridgeFactory(behind.reactor, behind.plane, wish.proxy) if wish.proxy else behind.api()
+
+    def address(self) -> Address:
+        host: Any = self._port.getHost()
+        return (host.host, host.port) if hasattr(host, "port") else str(host)
+
+    def close(self) -> Deferred[None]:
+        return self._port.stopListening() or succeed(None)
+
+
+class Lobby(Factory):
+    """Sends each client to where the door leads."""
+
+    noisy = False
+    inner: IProtocolFactory | None = None
+    """None before it leads anywhere: the connection is closed."""
+
+    def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
+        return None if self.inner is None else self.inner.buildProtocol(addr)  # type: ignore[arg-type,return-value]
+
+
+def _after_haproxy(factory: IProtocolFactory) -> IProtocolFactory:
+    """The factory behind a reader of PROXY headers, as Twisted's endpoints would listen with it."""
+    caught = _Caught()
+    proxyEndpoint(caught).listen(factory)
+    return caught.factory
+
+
+@implementer(IStreamServerEndpoint)
+class _Caught:
+    """Listens nowhere, and keeps what it was to listen with."""
+
+    factory: IProtocolFactory
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
+        self.factory = protocolFactory
+        return Deferred()

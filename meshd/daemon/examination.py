@@ -1,0 +1,53 @@
+"""Whether what the settings name can be used as it is meant to be: asked alike by a start, a reload and the check.
+
+Nothing is made, and nothing is connected to.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from OpenSSL import SSL
+
+from meshd.config import Config, ConfigError
+from meshd.config.errors import place
+from meshd.config.stores import sqlite_file
+from meshd.store.open import BlockingStore
+from meshd.tls.selfsigned import check_own
+from meshd.tls.server import server_context, trust_of
+
+
+def examine(config: Config) -> Config:
+    """The same settings.  CertificateError, ConfigError, StoreError."""
+    if config.speaks_tls and config.self_signed:
+        check_own(config.certificate, config.key)
+    elif config.speaks_tls:
+        server_context(config.certificate, config.key)
+    _check_authorities(config)
+    _check_places(config)
+    BlockingStore(config.store_url).close()  # it opens nothing, but needs what is to be installed
+    return config
+
+
+def _check_places(config: Config) -> None:
+    """Of files that are made where they are missing: only the data folder is made with them."""
+    files = [("log.exchanges", config.exchange_log), ("log.requests", config.request_log)]
+    store = sqlite_file(config.store_url)
+    for key, path in (*files, *([("store.url", store)] if store is not None else [])):
+        if path.is_dir():
+            raise ConfigError(f"{place(config.origins[key])}: {key}: {path} is a folder")
+        if path.parent != config.data_dir and not path.parent.is_dir():
+            raise ConfigError(f"{place(config.origins[key])}: {key}: there is no folder {path.parent}")
+
+
+def _check_authorities(config: Config) -> None:
+    """Those that vouch for upstream proxies."""
+    for exit_ in config.own_exits:
+        file = exit_.upstream.ca if exit_.upstream is not None else ""
+        if not file:
+            continue
+        try:
+            trust_of(Path(file))
+        except (OSError, SSL.Error, ValueError):
+            key = f"exits.{exit_.name}.ca"
+            raise ConfigError(f"{place(config.origins[key])}: {key}: {file}: no certificate in PEM form") from None

@@ -1,0 +1,18 @@
+"""What is the operator's to mend: said in one line, and never with a traceback."""
+
+from __future__ import annotations
+
+from meshd.config.errors import ConfigError
+from meshd.daemon.opening import ListenError
+from meshd.daemon.pidfile import FolderInUse
+from meshd.store.interface import StoreError
+from meshd.tls.server import CertificateError
+
+FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, OSError)
+
+
+def one_line(error: BaseException) -> str:
+    """Names the file where there is one."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__

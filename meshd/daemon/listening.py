@@ -1,0 +1,204 @@
+"""All that clients come to.  A reload opens what is new and moves what is there before it closes what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.logger import Logger
+
+from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, overlap, parsed
+from meshd.daemon.doors import Behind, Door, ForeignDoor, SocketDoor, Wish, place_text
+from meshd.daemon.inherited import Inherited as HandedOver
+from meshd.daemon.opening import ListenError, ListeningSocket, cannot_listen, giving_way, opened
+from meshd.exits.destinations import OwnListeners
+
+Pair = tuple[str, str]
+"""A proxy's name ("" for the API) and the text of an endpoint."""
+
+
+def wishes(pairs: Iterable[Pair], handed_over: HandedOver) -> list[Wish]:
+    """What is asked for, each place once.  ListenError."""
+    found = [_wish(proxy, parsed(text), handed_over) for proxy, text in pairs]
+    for one, other in combinations(found, 2):
+        if isinstance(one.place, int) and one.place == other.place:
+            raise ListenError(f"{one.endpoint.text} and {other.endpoint.text} are the same socket")
+    return found
+
+
+def _wish(proxy: str, endpoint: Endpoint, handed_over: HandedOver) -> Wish:
+    place = endpoint.place
+    try:
+        return Wish(proxy, endpoint, handed_over.number(place) if isinstance(place, Inherited) else place)
+    except ValueError as error:
+        raise cannot_listen(endpoint.text, error) from error
+
+
+def probe(pairs: Iterable[Pair], handed_over: HandedOver) -> None:
+    """Find out whether the sockets can be opened, all at a time, and leave nothing behind.  ListenError."""
+    with ExitStack() as held:
+        for wish in wishes(pairs, handed_over):
+            if not isinstance(wish.place, Foreign):
+                sock = opened(wish.endpoint, handed_over)
+                held.callback(sock.close)
+                _listen(sock, wish.endpoint)
+
+
+def matched(have: Sequence[Wish], wanted: Sequence[Wish]) -> list[int | None]:
+    """For each that is wanted the position of one that has its place, rather one that is the same in more; or None."""
+    free = set(range(len(have)))
+    found: list[int | None] = [None] * len(wanted)
+    for same in (_all, _proxy_and_place, _place):
+        for at, wish in enumerate(wanted):
+            if found[at] is None:
+                found[at] = next((one for one in sorted(free) if same(have[one]) == same(wish)), None)
+                free.discard(-1 if (taken := found[at]) is None else taken)
+    return found
+
+
+def _all(wish: Wish) -> object:
+    return wish
+
+
+def _proxy_and_place(wish: Wish) -> object:
+    return wish.proxy, wish.place
+
+
+def _place(wish: Wish) -> object:
+    return wish.place
+
+
+def renamed(moves: Iterable[Pair], names: Collection[str]) -> dict[str, str]:
+    """By their old names the proxies that are no more, and whose clients all get to one other now.
+
+    moves: of each door that is still there the proxy that it led to and the one that it leads to.
+    """
+    heirs: dict[str, set[str]] = {}
+    for old, new in moves:
+        if old and old not in names:
+            heirs.setdefault(old, set()).add(new)
+    return {old: min(new) for old, new in heirs.items() if len(new) == 1 and "" not in new}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which door leads where from a moment on.  Nothing of it has happened yet, but that the new doors have a place."""
+
+    doors: Sequence[tuple[Door, Wish]]
+    new: Sequence[Door]
+
+
+class Listeners:
+    """The doors that are open."""
+
+    log = Logger()
+
+    def __init__(self, behind: Behind, handed_over: HandedOver) -> None:
+        self.own = OwnListeners()
+        """What customers must not reach through the proxy."""
+        self._behind = behind
+        self._handed_over = handed_over
+        self._open: list[Door] = []
+        self._closing: Deferred[Any] = succeed(None)
+        """Of what the latest plan had no use for."""
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    async def prepared(self, pairs: Iterable[Pair]) -> Plan:
+        """What is new listens, and lets nobody in; all or nothing.  Then `take` it or `drop` it.  ListenError."""
+        wanted = wishes(pairs, self._handed_over)
+        kept = [None if at is None else self._open[at] for at in matched([door.wish for door in self._open], wanted)]
+        missing = [wish for wish, door in zip(wanted, kept, strict=True) if door is None]
+        new: list[Door] = []
+        try:
+            self._open_sockets(missing, [door for door in self._open if door not in kept], new)
+            for wish in missing:
+                if isinstance(wish.place, Foreign):
+                    new.append(await ForeignDoor.opened(self._behind, wish))
+        except BaseException:
+            await _closed(new)
+            raise
+        made = {id(door.wish): door for door in new}
+        return Plan([(door or made[id(wish)], wish) for wish, door in zip(wanted, kept, strict=True)], new)
+
+    def _open_sockets(self, wanted: Iterable[Wish], gone: Iterable[Door], new: list[Door]) -> None:
+        """All have their place before one listens: whoever connects then is let in, whatever becomes of the others."""
+        yielding = [door for door in gone if isinstance(door, SocketDoor) and isinstance(door.wish.place, TCP)]
+        made: list[SocketDoor] = []
+        with giving_way(door.socket for door in yielding):
+            for wish in wanted:
+                if not isinstance(wish.place, Foreign):
+                    beside = any(_meet(wish, door.wish) for door in yielding)
+                    sock = opened(wish.endpoint, self._handed_over, beside=beside)
+                    made.append(SocketDoor(self._behind, wish, sock))
+                    new.append(made[-1])
+            for door in made:
+                _listen(door.socket, door.wish.endpoint)
+
+    async def drop(self, plan: Plan) -> None:
+        await _closed(plan.new)
+
+    def take(self, plan: Plan) -> Mapping[str, str]:
+        """From now on it is so.  Proxies that have another name now, as `renamed` tells them."""
+        doors = [door for door, _ in plan.doors]
+        gone = [door for door in self._open if door not in doors]
+        heirs = [(door, wish) for door in gone for _, wish in plan.doors if _meet(door.wish, wish)]
+        moves = [(door.wish.proxy, wish.proxy) for door, wish in (*plan.doors, *heirs) if door not in plan.new]
+        self.own = own_listeners(doors)
+        self._open = doors
+        for door, wish in plan.doors:
+            door.serve(wish)
+        for door, wish in heirs:
+            _bequeath(door, wish)
+        for door in doors:  # the API's last: who waits for its line waits for all
+            self.log.info("{listener} listens", listener=place_text(door))
+        closing = self._close(gone)
+        self._closing = closing if self._closing.called else DeferredList([self._closing, closing])
+        return renamed(moves, {wish.proxy for _, wish in plan.doors})
+
+    async def close(self) -> None:
+        """Accept no more."""
+        await DeferredList([self._closing, self._close(self._open)])
+
+    def _close(self, doors: Sequence[Door]) -> Deferred[Any]:
+        for door in doors:
+            self.log.info("{listener} closes", listener=place_text(door))
+        return _closed(doors)
+
+
+def _listen(sock: ListeningSocket, endpoint: Endpoint) -> None:
+    try:
+        sock.listen(endpoint.backlog)
+    except OSError as error:
+        raise cannot_listen(endpoint.text, error) from error
+
+
+def _meet(one: Wish, other: Wish) -> bool:
+    """Whether whoever came by the one may come by the other."""
+    return isinstance(one.place, TCP) and isinstance(other.place, TCP) and overlap(one.place, other.place)
+
+
+def _bequeath(door: Door, heir: Wish) -> None:
+    """Who waits at a door that is about to close gets where its heir leads."""
+    if isinstance(door, SocketDoor):
+        door.serve(
+            replace(door.wish, proxy=heir.proxy, endpoint=replace(door.wish.endpoint, haproxy=heir.endpoint.haproxy))
+        )
+        door.empty()
+
+
+def _closed(doors: Iterable[Door]) -> Deferred[Any]:
+    return DeferredList([door.close() for door in doors], consumeErrors=True)
+
+
+def own_listeners(doors: Iterable[Door]) -> OwnListeners:
+    """What customers must not reach through the proxy."""
+    addresses = [address for door in doors if isinstance(address := door.address(), tuple)]
+    return OwnListeners(
+        ports=frozenset(port for _, port in addresses), addresses=frozenset(host for host, _ in addresses)
+    )

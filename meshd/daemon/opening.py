@@ -1,0 +1,172 @@
+"""The sockets that are listened on, each opened once and kept for as long as the settings name its place.
+
+Who accepts from one may change; the socket stays open, and who has connected meanwhile waits in it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from meshd.config.endpoints import EVERYWHERE, TCP, Endpoint, Inherited, Unix
+from meshd.daemon.inherited import Inherited as HandedOver
+
+
+class ListenError(Exception):
+    """A listener could not be opened; the text names it."""
+
+
+class ListeningSocket:
+    """Closed by its owner; the file of a Unix socket goes with it where it is our own."""
+
+    def __init__(self, sock: socket.socket, *, path: str = "", handed_over: bool = False) -> None:
+        """path: of the file that was made for it, absolute."""
+        sock.setblocking(False)
+        self.sock = sock
+        self._path = path
+        self._file = _file(path)
+        self._handed_over = handed_over
+
+    def listen(self, backlog: int) -> None:
+        """How many may wait is the service manager's to say where the socket is.  OSError."""
+        if not self._handed_over:
+            self.sock.listen(backlog)
+            if self.sock.family != socket.AF_UNIX:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+
+    def set_mode(self, mode: int) -> None:
+        """Of the file, where that is still ours to change."""
+        if self._path and self._file == _file(self._path):
+            with suppress(OSError):
+                os.chmod(self._path, mode)
+
+    def close(self) -> None:
+        self.sock.close()
+        if self._path and self._file == _file(self._path):
+            with suppress(OSError):
+                os.unlink(self._path)
+
+
+def opened(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False) -> ListeningSocket:
+    """A socket that has the place, and of TCP's does not listen yet.  ListenError.
+
+    beside: it may share an address with sockets that are giving way, until it listens.
+    """
+    place = endpoint.place
+    try:
+        if isinstance(place, TCP):
+            return ListeningSocket(_bound(place, beside))
+        if isinstance(place, Unix):
+            return _unix(os.path.abspath(place.path), endpoint)
+        assert isinstance(place, Inherited)
+        return ListeningSocket(handed_over.copy(place), handed_over=True)
+    except (OSError, ValueError) as error:
+        raise cannot_listen(endpoint.text, error) from error
+
+
+def cannot_listen(text: str, error: Exception) -> ListenError:
+    return ListenError(f"cannot listen on {text}: {getattr(error, 'strerror', None) or error}")
+
+
+@contextmanager
+def giving_way(old: Iterable[ListeningSocket]) -> Iterator[None]:
+    """Meanwhile other sockets of this process may be given addresses that these, of TCP, have, and may listen there.
+
+    Linux asks both sides: the new ones are opened `beside`.
+    """
+    sockets = [each.sock for each in old]
+    try:
+        for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        yield
+    finally:
+        for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
+
+
+def _bound(place: TCP, beside: bool) -> socket.socket:
+    everywhere = place.interface == EVERYWHERE
+    host = ("::" if _has_ipv6() else "0.0.0.0") if everywhere else place.interface  # noqa: S104 (it is what was asked)
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if beside:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if everywhere and ":" in host:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)  # whatever the host's default
+        sock.bind((host, place.port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+def _unix(path: str, endpoint: Endpoint) -> ListeningSocket:
+    """Listening already: until then it cannot be told from one that was left behind."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _alone_in(os.path.dirname(path)):
+            _clear(path)
+            sock.bind(path)
+            os.chmod(path, endpoint.mode)
+            sock.listen(endpoint.backlog)
+            return ListeningSocket(sock, path=path)
+    except BaseException:
+        sock.close()
+        raise
+
+
+@contextmanager
+def _alone_in(folder: str) -> Iterator[None]:
+    """Two that start at once would each take the other's new socket for one that was left behind."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _clear(path: str) -> None:
+    """Remove a socket that a dead process has left.  OSError where the path is anybody's."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "there is a file that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.setblocking(False)
+        try:
+            asking.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass  # so many wait there that it is surely listened on
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _file(path: str) -> tuple[int, int] | None:
+    """Which file it is; None where there is none."""
+    if not path:
+        return None
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,131 @@
+"""Before the reactor runs: everything that can be found wrong is found here, and said in one line.
+
+Ports and the operator's own files are tried before anything is made, so a start that fails leaves nothing half-made.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from meshd.accounts.attempt import performed
+from meshd.accounts.toplevel import ROOT_NAME, bootstrap
+from meshd.auth.passwords import hash_now
+from meshd.auth.secrets import new_password
+from meshd.config import Config
+from meshd.config.endpoints import place_words
+from meshd.config.stores import sqlite_file
+from meshd.daemon.datafolder import secure
+from meshd.daemon.examination import examine
+from meshd.daemon.inherited import Inherited
+from meshd.daemon.listening import probe
+from meshd.daemon.pidfile import PidFile
+from meshd.store.interface import StoreError
+from meshd.store.open import BlockingStore
+from meshd.tls.selfsigned import ensure_certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a start found or made."""
+
+    pid_file: PidFile
+    root_password: str
+    """Of the root account that was just made; "" where there was one already.  It is shown once and kept nowhere."""
+
+    def __repr__(self) -> str:
+        return "Prepared()"
+
+
+def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = lambda: None) -> Prepared:
+    """ListenError, CertificateError, FolderInUse, StoreError, OSError.
+
+    hold: called before what must not be interrupted, to the end: a password that is made has to be shown.
+    """
+    examine(config)
+    probe(config.listeners, handed_over)
+    secure(config.data_dir, config.store_url)
+    before = _make_folder(config.data_dir)
+    pid_file = _locked(config.data_dir, made=before is None)
+    try:
+        if config.speaks_tls and config.self_signed:
+            ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
+            examine(config)
+        return Prepared(pid_file, _store(config, hold))
+    except BaseException:
+        _clear(config.data_dir, before)
+        pid_file.release()
+        raise
+
+
+def _make_folder(folder: Path) -> set[Path] | None:
+    """What is in it already; None where it had to be made."""
+    before = set(folder.iterdir()) if folder.exists() else None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return before
+
+
+def _locked(folder: Path, *, made: bool) -> PidFile:
+    """A folder that was made and cannot be had is removed; unless somebody is in it by now."""
+    try:
+        return PidFile(folder)
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+def _clear(folder: Path, before: set[Path] | None) -> None:
+    """Take away what a start has made that came to nothing; the folder is still ours alone, by its lock."""
+    for path in set(folder.iterdir()) - (before or set()):
+        path.unlink(missing_ok=True)
+    if before is None:
+        folder.rmdir()
+
+
+def _store(config: Config, hold: Callable[[], None]) -> str:
+    """Bring the schema up to date and make the root account; its password, or ""."""
+    store = BlockingStore(config.store_url)
+    try:
+        store.migrate()
+        hold()
+        password = new_password()
+        made = performed(
+            store.run,
+            bootstrap,
+            hash_now(password),
+            plans=config.topology.plans,
+            proxies=list(config.topology.proxies),
+            now=int(time.time()),
+        )
+        return password if made is not None else ""
+    except StoreError as error:
+        file = sqlite_file(config.store_url)
+        if file is None or str(file) in str(error):
+            raise
+        raise StoreError(f"{file}: {error}") from error
+    finally:
+        store.close()
+
+
+def announcement(config: Config, prepared: Prepared) -> str:
+    """What a start says to a person, with the line to try it by."""
+    proxy = config.first.domain
+    proxies = config.topology.proxies.items()
+    lines = [f"proxy {name}: http://{host.domain} {_listens(host.listen)}" for name, host in proxies]
+    lines.append(f"API: {'https' if config.api_tls else 'http'}://{config.api_domain}/ {_listens(config.api_listen)}")
+    if prepared.root_password:
+        lines.append(f"root account: {ROOT_NAME}, password {prepared.root_password} (shown this once)")
+    credentials = f"{ROOT_NAME}:{prepared.root_password}" if prepared.root_password else ROOT_NAME
+    lines.append(f"try it: curl -x http://{proxy} -U {credentials} http://meshd.internal/")
+    return "\n".join(lines)
+
+
+def _listens(endpoints: Iterable[str]) -> str:
+    """Where a client is told to go says nothing of where else one may come in."""
+    return f"(listens on {'; '.join(place_words(text) for text in endpoints)})"

@@ -1,0 +1,131 @@
+"""Taking the settings anew: everything is made ready first, and put in place in one turn of the event loop.
+
+What is wrong changes nothing.  No open tunnel notices, and nobody who connects meanwhile is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from meshd.config import Config, needs_restart
+from meshd.daemon import doubts
+from meshd.daemon.examination import examine
+from meshd.daemon.exitwatch import ExitWatch, Fresh, tell
+from meshd.daemon.faults import FAULTS, one_line
+from meshd.daemon.listening import Listeners
+from meshd.daemon.runfile import Verdict
+from meshd.proxy.plane import DataPlane
+from meshd.store.feed import Feed
+from meshd.store.interface import Store
+from meshd.tls.server import ReloadableTLS
+from meshd.usage.ledger import Ledger
+
+TOLD = 20
+"""Lines of a verdict."""
+
+PATIENCE = 5.0
+"""Seconds that the store has to say what settings mean for accounts."""
+
+log = Logger()
+
+
+class Reloads:
+    """Of one daemon; one at a time."""
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        config: Config,
+        plane: DataPlane,
+        ledger: Ledger,
+        store: Store,
+        feed: Feed,
+        exits: ExitWatch,
+        listeners: Listeners,
+        swap: Callable[[Fresh], None],
+    ) -> None:
+        """config: what the daemon was started with; swap: lets others be in force."""
+        self._clock = clock
+        self._started = config
+        self._plane = plane
+        self._ledger = ledger
+        self._store = store
+        self._feed = feed
+        self._exits = exits
+        self._listeners = listeners
+        self._swap = swap
+        self._telling: Deferred[None] | None = None
+
+    def begin(self) -> None:
+        """Tell what of the first settings may not be meant, once there is time."""
+        self._telling = Deferred.fromCoroutine(self._tell_doubts())
+        self._telling.addErrback(lambda failure: None)  # that it was stopped
+
+    def stop(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+
+    async def take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
+        """read: makes the settings of what the operator has written by now, in a thread."""
+        return await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._take(read, tls)))
+
+    async def _take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
+        try:
+            fresh = await self._exits.built(lambda: examine(read()))
+            config = fresh.config
+            renew = tls.prepared(config.certificate, config.key) if tls is not None else None
+            doubtful = await self._doubts(config)
+            await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
+            plan = await self._listeners.prepared(config.listeners)
+        except FAULTS as error:
+            log.error("settings were not reloaded: {error}", error=one_line(error))
+            return Verdict(False, (one_line(error),))
+        if self._plane.draining:
+            await self._listeners.drop(plan)
+            return Verdict(False, ("meshd is being stopped",))
+        if renew is not None:
+            renew()
+        self._swap(fresh)
+        self._rename(self._listeners.take(plan))
+        return self._told(config, doubtful)
+
+    async def _doubts(self, config: Config) -> tuple[str, ...]:
+        """None where the store does not say in time: to reload is what was asked for."""
+        asking = Deferred.fromCoroutine(doubts.asked(self._store, config.topology))
+        try:
+            return await asking.addTimeout(PATIENCE, self._clock)
+        except TimeoutError:
+            return ()
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Whoever came to a proxy that has another name now is its client by that; of one that is gone, nobody's."""
+        plane = self._plane
+        for connection in list(plane.connections):
+            connection.proxy = names.get(connection.proxy, connection.proxy)
+            if connection.proxy not in plane.topology.proxies:
+                connection.drain()
+        for meter in self._ledger.open_of(0):
+            meter.proxy = names.get(meter.proxy, meter.proxy)
+
+    def _told(self, config: Config, doubtful: tuple[str, ...]) -> Verdict:
+        restarts = needs_restart(self._started, config)  # whatever was reloaded since
+        for key in restarts:
+            log.warn("{key} takes a restart to change", key=key)
+        _warn(doubtful)
+        tell(config)
+        log.info("settings reloaded")
+        notes = [*(f"{key} takes a restart to change" for key in restarts), *doubtful, *config.problems]
+        more = len(notes) - TOLD
+        return Verdict(True, (*notes[:TOLD], *([f"and {more} more"] if more > 0 else [])))
+
+    async def _tell_doubts(self) -> None:
+        _warn(await doubts.asked(self._store, self._started.topology))
+
+
+def _warn(doubtful: Iterable[str]) -> None:
+    for doubt in doubtful:
+        log.warn("accounts and settings: {doubt}", doubt=doubt)

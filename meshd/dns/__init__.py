@@ -1,0 +1,1 @@
+"""Names to addresses: asked of name servers or of the system, cached, merged and bounded."""

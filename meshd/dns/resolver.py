@@ -1,0 +1,204 @@
+"""Names to addresses for everyone who dials or watches a name: merged, remembered, bounded.
+
+The promise: `known` answers at once or not at all, `resolve` within the deadline; equal questions are asked once; an
+answer is remembered for its TTL within bounds, a failure for a few seconds; no more than `queue` names are asked for at
+a time.  What is resolved is never checked here: whoever dials checks the address it dials.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
+
+from meshd.dns.servers import Server, ServerLookup
+from meshd.dns.system import GetAddrInfo, Lookup, ResolveError, ThreadLookup
+from meshd.http1.target import LOOPBACK, NUMBER
+from meshd.seldom import Seldom
+
+__all__ = ["ResolveError", "Resolved", "Resolver"]
+
+FAILURE_TTL = 5.0
+
+_NAME = re.compile(r"(?!.{254})[\w-]{1,63}(?:\.[\w-]{1,63})*\Z", re.ASCII)
+"""RFC 1035 section 2.3.4; the underscore is common in practice."""
+
+_log = Logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The addresses of a name in the order in which to try them; at least one, at most 16."""
+
+    addresses: tuple[str, ...]
+    expires: float
+    """By the clock that the resolver was given."""
+
+
+Entry = tuple[float, tuple[str, ...] | None, ResolveError | None]
+"""When it expires, and addresses or an error: a bare tuple, for `known` is asked once a request."""
+
+
+class Resolver:
+    """One for the process.  A host is lower case, without a final dot or brackets."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        servers: Sequence[str] = (),
+        threads: int = 8,
+        clock: Any = None,
+        timeout: Callable[[], float] = lambda: 5.0,
+        ttl_min: float = 5.0,
+        ttl_max: float = 300.0,
+        size: int = 10_000,
+        queue: int = 256,
+        getaddrinfo: GetAddrInfo = socket.getaddrinfo,
+    ) -> None:
+        """`servers` are addresses with ports ("127.0.0.1:53", "[::1]:53"); none means the system's own resolver."""
+        self._clock = reactor if clock is None else clock
+        self._seconds: Callable[[], float] = self._clock.seconds
+        self._seldom = Seldom(self._seconds)
+        self._timeout = timeout
+        self._ttl = (ttl_min, ttl_max)
+        self._size = size
+        self._queue = queue
+        self._cache: OrderedDict[str, Entry] = OrderedDict()
+        self._flights: dict[str, set[Deferred[Entry]]] = {}
+        self._lookup: Lookup = (
+            ServerLookup(reactor, [server_address(server) for server in servers], timeout)
+            if servers
+            else ThreadLookup(reactor, threads, getaddrinfo)
+        )
+        self._stopped = False
+
+    def known(self, host: str) -> tuple[str, ...] | None:
+        """The addresses if they are remembered; None also where the name is known to have none."""
+        entry = self._cache.get(host)
+        if entry is None or entry[0] <= self._seconds():
+            return None
+        self._cache.move_to_end(host)
+        return entry[1]
+
+    def asks(self, host: str) -> bool:
+        """Whether `resolve` would have to ask somebody now."""
+        entry = self._cache.get(host)
+        if entry is not None and entry[0] > self._seconds():
+            return False
+        return not (":" in host or NUMBER.search(host) or _is_loopback(host) or not _NAME.match(host))
+
+    async def resolve(self, host: str) -> Resolved:
+        """ResolveError where there is no address, none in time, or too much is being asked."""
+        entry = self._cache.get(host)
+        if entry is None or entry[0] <= self._seconds():
+            entry = self._without_asking(host) or await self._asked(host)
+        expires, addresses, error = entry
+        if addresses is None:
+            assert error is not None
+            raise ResolveError(error.kind, error.detail)  # a fresh one: a traceback kept by the cache would grow
+        return Resolved(addresses, expires)
+
+    def stop(self) -> Deferred[None]:
+        """Fail whoever waits, at once; fires when no socket is left."""
+        if self._stopped:
+            return succeed(None)
+        self._stopped = True
+        flights, self._flights = self._flights, {}
+        for waiters in flights.values():
+            _land(waiters, (0.0, None, ResolveError("dns_error", "stopping")))
+        return self._lookup.stop()
+
+    def _without_asking(self, host: str) -> Entry | None:
+        """Addresses, localhost with the names under it, and what cannot be a name."""
+        if ":" in host or NUMBER.search(host):
+            return self._remember(host, _literal(host), self._ttl[1])
+        if not _NAME.match(host):
+            raise ResolveError("dns_error", "not a host name")
+        if _is_loopback(host):
+            return self._remember(host, LOOPBACK, self._ttl[1])
+        return None
+
+    def _asked(self, host: str) -> Deferred[Entry]:
+        """Join the flight for this name, or start it."""
+        waiters = self._flights.get(host)
+        if waiters is not None:
+            return self._waiter(waiters)
+        if self._stopped:
+            raise ResolveError("dns_error", "stopping")
+        if len(self._flights) >= self._queue:
+            raise ResolveError("dns_timeout", "too many names are being looked up")
+        waiters = self._flights[host] = set()
+        waiter = self._waiter(waiters)
+        Deferred.fromCoroutine(self._fly(host))
+        return waiter
+
+    def _waiter(self, waiters: set[Deferred[Entry]]) -> Deferred[Entry]:
+        """Each with a deadline of its own.  Who goes away, or waits in vain, does not end the flight of the others."""
+        waiter: Deferred[Entry] = Deferred(waiters.discard)
+        waiters.add(waiter)
+        return waiter.addTimeout(self._timeout(), self._clock, _too_late)
+
+    async def _fly(self, host: str) -> None:
+        """Ask, remember, tell.  A late answer is remembered too: the next one who asks has it."""
+        try:
+            answer = await self._lookup.lookup(host)
+            low, high = self._ttl
+            entry = self._remember(host, answer.addresses, min(max(answer.ttl, low), high))
+        except ResolveError as error:
+            entry = self._fail(host, error)
+        except Exception:
+            self._seldom.failure(_log, "looking up {host} failed", host=host)
+            entry = self._fail(host, ResolveError("dns_error", "the look-up failed"))
+        _land(self._flights.pop(host, set()), entry)
+
+    def _remember(self, host: str, addresses: tuple[str, ...], ttl: float) -> Entry:
+        return self._keep(host, (self._seconds() + ttl, addresses, None))
+
+    def _fail(self, host: str, error: ResolveError) -> Entry:
+        return self._keep(host, (self._seconds() + FAILURE_TTL, None, error))
+
+    def _keep(self, host: str, entry: Entry) -> Entry:
+        self._cache[host] = entry
+        self._cache.move_to_end(host)
+        if len(self._cache) > self._size:
+            self._cache.popitem(last=False)
+        return entry
+
+
+def server_address(text: str) -> Server:
+    """`127.0.0.1:53`, `[::1]:53`, or an address alone, which means port 53."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, port = text, "53"
+    return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def _literal(host: str) -> tuple[str, ...]:
+    """Octal, hexadecimal and short spellings as the system's connect would take them; AI_NUMERICHOST never asks."""
+    text = host.encode("ascii", "replace")
+    try:
+        found = socket.getaddrinfo(text, None, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    except OSError as error:
+        raise ResolveError("dns_error", "not an address") from error
+    return tuple(str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found)
+
+
+def _land(waiters: set[Deferred[Entry]], entry: Entry) -> None:
+    for waiter in tuple(waiters):
+        if not waiter.called:  # one that is told may cancel another
+            waiter.callback(entry)
+
+
+def _too_late(_: object, limit: float) -> NoReturn:
+    raise ResolveError("dns_timeout", f"no answer within {limit:g} s")

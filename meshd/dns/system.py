@@ -1,0 +1,114 @@
+"""What the resolver asks, and the first way of answering: the machine's own resolver in threads that nothing else uses.
+
+The second way is `dns/servers.py`.  Neither caches and both end by themselves; `dns/resolver.py` merges, caches and
+bounds.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
+from threading import Thread
+from typing import Any, Literal, Protocol
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+MOST_ADDRESSES = 16
+"""An answer with hundreds of addresses is an attack on whoever tries or remembers them all."""
+
+GetAddrInfo = Callable[..., Sequence[tuple[Any, ...]]]
+
+
+class ResolveError(Exception):
+    """No addresses for a name; the kind is the error type of RFC 9209."""
+
+    def __init__(self, kind: Literal["dns_error", "dns_timeout"], detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Addresses as text in the order in which to try them, and for how many seconds they hold."""
+
+    addresses: tuple[str, ...]
+    ttl: float
+
+
+class Lookup(Protocol):
+    """A way of asking.  A name is lower case ASCII without a final dot, and no address."""
+
+    def lookup(self, name: str) -> Awaitable[Answer]:
+        """ResolveError where there is none; an Answer has at least one address."""
+
+    def stop(self) -> Deferred[None]:
+        """Fires when nothing is left of it but threads that the system's resolver holds."""
+
+
+def interleave(addresses: Sequence[str]) -> tuple[str, ...]:
+    """The families in turn, beginning with that of the first address (RFC 8305 section 4), without repetitions."""
+    unique = list(dict.fromkeys(addresses))
+    first = [address for address in unique if (":" in address) == (":" in unique[0])]
+    second = [address for address in unique if address not in first]
+    pairs = zip_longest(first, second)
+    return tuple(address for pair in pairs for address in pair if address is not None)[:MOST_ADDRESSES]
+
+
+class ThreadLookup:
+    """getaddrinfo in threads of its own: hosts file, search list and all, as the machine is set up.
+
+    The system tells no TTL, so the answer holds for a fixed time.
+    """
+
+    TTL = 30.0
+
+    def __init__(self, reactor: Any, threads: int, getaddrinfo: GetAddrInfo = socket.getaddrinfo) -> None:
+        self._reactor = reactor
+        self._getaddrinfo = getaddrinfo
+        self._pool = ThreadPool(0, threads, "names")
+        # A thread in a hanging getaddrinfo cannot be ended, and must not keep the process from ending.
+        self._pool.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
+        self._pool.start()
+        self._busy = 0
+        self._stopped = False
+
+    async def lookup(self, name: str) -> Answer:
+        """Ask in a thread; waits for a free one as long as it takes."""
+        self._busy += 1
+        try:
+            found = await deferToThreadPool(self._reactor, self._pool, self._ask, name)
+        except OSError as error:
+            raise ResolveError("dns_error", _reason(error)) from error
+        finally:
+            self._busy -= 1
+        if not found:
+            raise ResolveError("dns_error", "no address")
+        return Answer(interleave(found), self.TTL)
+
+    def _ask(self, name: str) -> list[str]:
+        """In a thread.  Bytes, since for text Python would run its own IDNA rules over the name."""
+        if self._stopped:
+            raise OSError("stopping")
+        found = self._getaddrinfo(name.encode("ascii"), None, socket.AF_UNSPEC, socket.SOCK_STREAM)
+        return [str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found]
+
+    def stop(self) -> Deferred[None]:
+        """End the idle threads; a busy one ends when the system's resolver lets it go."""
+        self._stopped = True
+        if self._busy:
+            self._pool.adjustPoolsize(0, 0)  # stop() would join them, and the reactor with it
+        else:
+            self._pool.stop()
+        return succeed(None)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+        return "the name servers gave no answer"
+    return error.strerror or str(error)

@@ -1,0 +1,1 @@
+"""The ways out: pools of exits, which one a request leaves by, and how it is dialled."""

@@ -1,0 +1,130 @@
+"""What the processes tell each other of exits: which the operator drains, read; and which rest here, written.
+
+The data plane judges for itself and never waits for this.  While the store is away what was drained stays drained, and
+what is to be written is written later: it is the present state that is compared with the store's, not each event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from math import ceil
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from meshd.accounts.exits import STALE
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pools
+from meshd.model import RestingExit
+from meshd.store.interface import Store, StoreError
+from meshd.store.statements import exits
+
+SECONDS = 0.5
+"""Between two looks: what the command line drains has to be so within a second."""
+AT_ONCE = 500
+"""Exits in one writing; the next ones wait for the next look."""
+PRUNE_SECONDS = 600.0
+
+log = Logger()
+
+
+class ExitBook:
+    """One process's; `note` is called by the data plane."""
+
+    def __init__(
+        self, store: Store, clock: IReactorTime, now: Callable[[], float], pools: Callable[[], Pools], node: str
+    ) -> None:
+        """pools: those of the moment, which a reload replaces; node: what this process is called."""
+        self._store = store
+        self._seconds = clock.seconds
+        self._now = now
+        self._pools = pools
+        self._node = node
+        self._drained: frozenset[str] = frozenset()
+        self._applied: Pools | None = None
+        self._noted: dict[str, None] = {}
+        """Names of exits that have begun to rest here and are not known to be back."""
+        self._written: dict[str, tuple[float, int]] = {}
+        """What the store has: the end of the rest by our clock, and the failures until then."""
+        self._prune_at = 0.0
+        self._fresh = True
+        self._away = False
+        self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
+        self._looks.clock = clock
+        self._ended: Deferred[LoopingCall] | None = None
+
+    def note(self, outlet: Outlet) -> None:
+        """An exit begins to rest, or is back."""
+        name = outlet.exit.name
+        if outlet.resting:
+            self._noted[name] = None
+            log.warn("exit {exit} has failed and rests: {reason}", exit=name, reason=outlet.reason)
+        else:
+            log.info("exit {exit} works again", exit=name)
+
+    async def start(self) -> None:
+        """Know what is drained before anybody is let in; where the store cannot say, nothing is, until it can."""
+        await self._look()
+        self._ended = self._looks.start(SECONDS, now=False)
+
+    async def stop(self) -> None:
+        """Nothing rests in a process that is no more."""
+        if self._ended is None:
+            return
+        self._looks.stop()
+        await self._ended
+        try:
+            await self._store.run(exits.forget, self._node)
+        except StoreError as error:
+            log.warn("the state of exits is not cleared: {error}", error=str(error))
+
+    async def _look(self) -> None:
+        try:
+            await self._read()
+            await self._write()
+        except StoreError as error:
+            if not self._away:
+                self._away = True
+                log.warn("exits are drained as before, the store is away: {error}", error=str(error))
+        except Exception:
+            log.failure("looking at the state of exits failed")
+        else:
+            self._away = False
+
+    async def _read(self) -> None:
+        drained = await self._store.run(exits.names_drained)
+        pools = self._pools()
+        if drained != self._drained or pools is not self._applied:
+            pools.drain(drained)
+        if drained != self._drained:
+            log.info("exits drained: {count}", count=len(drained))
+        self._drained, self._applied = drained, pools
+
+    async def _write(self) -> None:
+        if self._fresh:  # a process of this name may have died
+            await self._store.run(exits.forget, self._node)
+            self._fresh = False
+        outlets = self._pools().outlets
+        resting = {name: each for name in self._noted if (each := outlets.get(name)) is not None and each.resting}
+        news = {name: (each.until, each.failures) for name, each in resting.items()}
+        changed = list(islice((name for name in news if self._written.get(name) != news[name]), AT_ONCE))
+        back = list(islice((name for name in self._written if name not in resting), AT_ONCE))
+        self._noted = dict.fromkeys(resting)
+        if changed or back:
+            rests = [self._rest(resting[name]) for name in changed]
+            await self._store.run(exits.record, self._node, rests, back)
+            self._written.update((name, news[name]) for name in changed)
+            for name in back:
+                del self._written[name]
+        if self._seconds() >= self._prune_at:
+            await self._store.run(exits.prune, int(self._now()) - STALE)
+            self._prune_at = self._seconds() + PRUNE_SECONDS
+
+    def _rest(self, outlet: Outlet) -> RestingExit:
+        """With the end of the rest as a clock on the wall has it."""
+        now = self._now()
+        until = ceil(now + outlet.until - self._seconds())
+        return RestingExit(self._node, outlet.exit.name, until, outlet.failures, outlet.reason, int(now))

@@ -1,0 +1,148 @@
+"""By which exit one exchange leaves: chosen, dialled, and chosen anew as long as nothing has been sent.
+
+What an exit fails at is written down for those who choose after us.  Who asked for this very exit gets no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING
+
+from meshd.exits.choosing import NO_EXIT, Choice, Wishes, choose
+from meshd.exits.outlets import Outlet
+from meshd.model import Refusal
+from meshd.sockets.ends import Stopped
+from meshd.sockets.race import DialError, Dialled
+from meshd.topology import Exit
+
+if TYPE_CHECKING:
+    from meshd.exits.plane import ExitPlane
+
+TIMEOUT = "connection-timeout"
+
+Phase = Callable[[str, float], None]
+"""Says how long what follows may take, and the reason that ends it then."""
+
+
+class Departure:
+    """Of one exchange of an account, through one named proxy."""
+
+    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "patience", "wishes")
+
+    choice: Choice
+    """The exit; once `choose` has found one."""
+
+    def __init__(self, plane: ExitPlane, proxy: str, wishes: Wishes, owner: int = 0, patience: int = 0) -> None:
+        """patience: seconds that the client wants to wait for connecting in all; 0 for as long as we do."""
+        self._plane = plane
+        self._owner = owner
+        self._proxy = proxy
+        self.wishes = wishes
+        self.patience = patience
+        self._unfit: Unfit | None = None
+        self._outlet: Outlet | None = None
+        self._trial = False
+
+    def choose(self) -> Refusal | None:
+        """Why there is no exit; None where there is."""
+        chosen = self.preview()
+        if isinstance(chosen, Refusal):
+            return chosen
+        self.end()
+        self.choice = chosen
+        self._outlet = chosen.outlet
+        self._trial = chosen.outlet.taken()
+        return None
+
+    def preview(self) -> Choice | Refusal:
+        """What it would be, without leaving by it."""
+        plane = self._plane
+        pool = plane.pools.of(self._proxy)
+        if pool is None:
+            return NO_EXIT
+        now, at, tried = plane.wheel.now, plane.now(), self._unfit or ()
+        return choose(pool, self.wishes, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
+
+    async def dial(self, host: str, port: int, account_id: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
+        """Connect to the destination, by another exit where one has failed.  DialError, Stopped."""
+        plane, patience = self._plane, self.patience
+        end = plane.wheel.now + patience
+        left = plane.topology.limits.exit_retries
+        while True:
+            seconds = plane.topology.timeouts.connect
+            wait = min(seconds, max(end - plane.wheel.now, 0.001)) if patience else seconds
+            phase(TIMEOUT, wait)
+            try:
+                dialled = await plane.dialler.dial(host, port, self.choice, account_id, tunnel=tunnel)
+            except DialError as error:
+                if error.answered:
+                    self.succeeded()
+                if not self._another(error.blame, left, error.cause):
+                    raise
+                left -= error.blame != "family"
+            except Stopped as stop:
+                slow = stop.refusal.reason == TIMEOUT and self.choice.exit.upstream is not None
+                blame = "either" if stop.blameless or wait < seconds else "exit"
+                if not slow or not self._another(blame, 0 if patience else left, TIMEOUT):
+                    raise
+                left -= 1
+            else:
+                if tunnel or not self.choice.exit.is_http_proxy:
+                    self.succeeded()  # the others have been reached, and may yet refuse to serve us
+                return dialled
+
+    def failed(self, cause: str = "exit-failed") -> None:
+        """The exit refused to serve us, after it had been reached."""
+        outlet = self.choice.outlet
+        if outlet.failed(self._plane.wheel.now, cause):
+            self._plane.note_exit(outlet)
+
+    def end(self) -> None:
+        """The exchange is over.  Once is enough."""
+        if self._outlet is not None:
+            self._outlet.released(self._trial)
+            self._outlet = None
+
+    def succeeded(self) -> None:
+        """The exit has carried something."""
+        outlet = self.choice.outlet
+        if (outlet.failures or outlet.resting) and outlet.succeeded():
+            self._plane.note_exit(outlet)
+
+    def _another(self, blame: str, left: int, cause: str) -> bool:
+        """Whether there is another exit to try, which is chosen then."""
+        if blame == "exit":
+            self.failed(cause)
+        if blame == "destination" or self.choice.pinned or self.wishes.strict:
+            return False
+        if not left and blame != "family":
+            return False
+        self._unfit = unfit = self._unfit or Unfit()
+        unfit.tried.append(self.choice.outlet)
+        if blame == "family":
+            unfit.family = family(self.choice.exit)
+        return self.choose() is None
+
+
+class Unfit(Container[Outlet]):
+    """Exits that will not do for one exchange: those that have failed, and those of a family that its destination has
+    no address of, which costs no attempt.
+    """
+
+    __slots__ = ("family", "tried")
+
+    def __init__(self) -> None:
+        self.tried: list[Outlet] = []
+        self.family = 0
+
+    def __contains__(self, outlet: object) -> bool:
+        if outlet in self.tried:
+            return True
+        return self.family > 0 and isinstance(outlet, Outlet) and family(outlet.exit) == self.family
+
+
+def family(exit_: Exit) -> int:
+    """4 or 6, of the addresses that it leaves by; 0 where it can leave by both, or is another proxy."""
+    if exit_.prefix is not None:
+        return 6
+    return (6 if ":" in exit_.source else 4) if exit_.source else 0

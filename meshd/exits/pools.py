@@ -1,0 +1,258 @@
+"""The exits of the named proxies, so arranged that a choice among fifty thousand is as quick as one among five."""
+
+from __future__ import annotations
+
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from functools import cached_property, lru_cache
+from ipaddress import IPv6Address, ip_address
+from itertools import accumulate, islice
+from random import Random
+
+from meshd.exits.outlets import Outlet
+from meshd.exits.sticky import Accept, Finder, finder
+from meshd.topology import Exit, ProxyHost, Rotation, Topology
+
+TRIES = 8
+"""Draws before those that are usable are sought out: with half of them down one request in 256 comes to that."""
+
+KEYS = 256
+"""Sticky keys whose exit is kept, of each view: a browser opens dozens of tunnels with one."""
+KEY, AVOIDED = 64, 4
+"""Characters of such a key, and exits that are avoided with it, at most: 100 KB in all."""
+
+SAMPLE = 64
+"""Exits of which the least used one is taken, where there are more."""
+
+
+class View:
+    """Some exits of one proxy: all, or those of a country."""
+
+    def __init__(self, outlets: Sequence[Outlet], rotation: Rotation) -> None:
+        """outlets: one at least."""
+        self.outlets = outlets
+        self._rotation = rotation
+        self._simple = rotation == "random" and self._sums is None
+        self._turn = 0
+        self._latest = lru_cache(KEYS)(self._meant)
+
+    @cached_property
+    def finder(self) -> Finder:
+        """Of sticky keys."""
+        return finder(self.outlets)
+
+    def prepare(self) -> None:
+        """See `Pools.prepare`."""
+        for part in (self.finder, self._by_name, self._prefixes, self._rotation == "round-robin" and self._turns):
+            assert part is not None
+
+    def named(self, asked: str) -> Outlet | None:
+        """The one of that name or address, or whose prefix has the address in it."""
+        found = self._by_name.get(asked)
+        if found is not None or ":" not in asked:
+            return found
+        address = _ipv6(asked)
+        if address is None:
+            return None
+        inside = (each for each in self._prefixes if _has(each.exit, address))
+        return self._by_name.get(str(address)) or next(inside, None)
+
+    def meant(self, key: str, avoid: frozenset[str]) -> Outlet | None:
+        """The exit of a sticky key among those that are not to be avoided, whether or not it is up."""
+        find = self._latest if len(key) <= KEY and len(avoid) <= AVOIDED else self._meant
+        return find(key, avoid)
+
+    def _meant(self, key: str, avoid: frozenset[str]) -> Outlet | None:
+        return self.finder.find(key, lambda outlet: not avoided(outlet.exit, avoid))
+
+    def first_drawn(self, chance: Random) -> Outlet | None:
+        """One at random; None where it is not as simple as that."""
+        return self.outlets[int(chance.random() * len(self.outlets))] if self._simple else None
+
+    def drawn(self, chance: Random, ready: Accept) -> Outlet | None:
+        """One of those that are ready, as the proxy's rotation has it."""
+        match self._rotation:
+            case "round-robin":
+                return self._next(ready)
+            case "least-used":
+                return self._least_used(chance, ready)
+        outlets, sums = self.outlets, self._sums
+        for _ in range(TRIES):
+            place = int(chance.random() * len(outlets)) if sums is None else bisect(sums, chance.random() * sums[-1])
+            if ready(outlets[place]):
+                return outlets[place]
+        found = [outlet for outlet in outlets if ready(outlet)]
+        return chance.choices(found, [outlet.exit.weight for outlet in found])[0] if found else None
+
+    def _next(self, ready: Accept) -> Outlet | None:
+        """In the file's order; a weight is so many turns in a row."""
+        turns = self._turns
+        for step in range(len(turns)):
+            place = (self._turn + step) % len(turns)
+            if ready(turns[place]):
+                self._turn = place + 1
+                return turns[place]
+        return None
+
+    def _least_used(self, chance: Random, ready: Accept) -> Outlet | None:
+        some = self.outlets if len(self.outlets) <= SAMPLE else chance.sample(self.outlets, SAMPLE)
+        found = [each for each in some if ready(each)] or [each for each in self.outlets if ready(each)]
+        if not found:
+            return None
+        least = min(each.open / each.exit.weight for each in found)
+        return chance.choice([each for each in found if each.open / each.exit.weight == least])
+
+    @cached_property
+    def _sums(self) -> list[int] | None:
+        """Of weights, up to each place; None where all are alike."""
+        weights = [outlet.exit.weight for outlet in self.outlets]
+        return None if len(set(weights)) == 1 else list(accumulate(weights))
+
+    @cached_property
+    def _turns(self) -> list[Outlet]:
+        return [outlet for outlet in self.outlets for _ in range(outlet.exit.weight)]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Outlet]:
+        addresses = {outlet.exit.address: outlet for outlet in self.outlets if outlet.exit.address}
+        return addresses | {outlet.exit.name: outlet for outlet in self.outlets}
+
+    @cached_property
+    def _prefixes(self) -> list[Outlet]:
+        return [outlet for outlet in self.outlets if outlet.exit.prefix is not None]
+
+
+class Pool:
+    """The exits of one named proxy."""
+
+    def __init__(self, outlets: Sequence[Outlet], rotation: Rotation = "random") -> None:
+        self._rotation = rotation
+        self._countries: dict[str, list[Outlet]] = {}
+        for outlet in outlets:
+            self._countries.setdefault(outlet.exit.country, []).append(outlet)
+        self._views = {"": View(outlets, rotation)} if outlets else {}
+
+    def view(self, country: str) -> View | None:
+        """Of all exits where country is ""; None where there are none."""
+        view = self._views.get(country)
+        if view is None and country and country in self._countries:
+            view = self._views[country] = View(self._countries[country], self._rotation)
+        return view
+
+    def prepare(self) -> None:
+        """See `Pools.prepare`."""
+        for country in ("", *self._countries):
+            view = self.view(country)
+            if view is not None:
+                view.prepare()
+
+    def countries(self, now: float) -> Counter[str]:
+        """How many can be used now, by country; those without one are not counted."""
+        found: Counter[str] = Counter()
+        for country, outlets in self._countries.items():
+            usable = sum(outlet.usable(now) for outlet in outlets)
+            if country and usable:
+                found[country] = usable
+        return found
+
+
+class Pools:
+    """Those of one topology.  An exit whose settings a reload leaves alone keeps what is known of it."""
+
+    def __init__(self, topology: Topology, before: Pools | None = None, drained: Container[str] = ()) -> None:
+        known = before.outlets if before is not None else {}
+        self.outlets: Mapping[str, Outlet] = {exit_.name: _kept(exit_, known) for exit_ in topology.exits}
+        shared: dict[tuple[int, Rotation], Pool] = {}
+        self._pools = {name: self._pool(proxy, shared) for name, proxy in topology.proxies.items()}
+        if before is None:
+            self.drain(drained)
+
+    def prepare(self) -> None:
+        """Build now what else is built when it is first asked for: of fifty thousand exits that takes a second.
+
+        Nothing else is changed, so a thread may do it, and build the pools too, while those before them serve.
+        """
+        for pool in set(self._pools.values()):
+            pool.prepare()
+
+    def of(self, proxy: str) -> Pool | None:
+        """None for a proxy that the settings no longer have."""
+        return self._pools.get(proxy)
+
+    def drain(self, names: Container[str]) -> None:
+        """Nothing new leaves by these; by all others it may."""
+        for name, outlet in self.outlets.items():
+            outlet.drained = name in names
+
+    def _pool(self, proxy: ProxyHost, shared: dict[tuple[int, Rotation], Pool]) -> Pool:
+        """Proxies that have the very same exits have one pool."""
+        key = id(proxy.exits), proxy.rotation
+        if key not in shared:
+            shared[key] = Pool([self.outlets[exit_.name] for exit_ in proxy.exits], proxy.rotation)
+        return shared[key]
+
+
+def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[int], int]) -> str:
+    """The address to leave by; "" lets the kernel choose, or is the upstream proxy's business.
+
+    asked: what the client pinned; avoid: not all that a prefix has; bits: a random number for each try, of 64 bits at
+    least.
+    """
+    prefix = exit_.prefix
+    if prefix is None:
+        return exit_.source
+    pinned = _ipv6(asked)
+    if pinned is not None and pinned in prefix:
+        return str(pinned)
+    usable = prefix.num_addresses - 1
+    place = 0
+    for attempt in range(TRIES):
+        # The first address of a subnet is its routers' (RFC 4291, 2.6.1).
+        place = bits(attempt) % usable
+        address = str(prefix[1 + place])
+        if address not in avoid:
+            return address
+    # A small one, of which most is avoided: the next that is not.
+    following = (str(prefix[1 + (place + step) % usable]) for step in range(1, usable))
+    return next(address for address in following if address not in avoid)
+
+
+def avoided(exit_: Exit, names: Collection[str]) -> bool:
+    """Whether it is among those that a client does not want, by name or address, or has no others."""
+    return exit_.name in names or exit_.address in names or spent(exit_, names)
+
+
+def spent(exit_: Exit, avoid: Collection[str]) -> bool:
+    """Whether it has no other addresses than those that are to be avoided."""
+    prefix = exit_.prefix
+    if prefix is None or len(avoid) < prefix.num_addresses - 1:
+        return False
+    return all(str(address) in avoid for address in islice(prefix, 1, None))
+
+
+def plain(name: str) -> str:
+    """The name or address, an IPv6 address in its one spelling (RFC 5952)."""
+    address = _ipv6(name) if ":" in name else None
+    return name if address is None else str(address)
+
+
+def _kept(exit_: Exit, known: Mapping[str, Outlet]) -> Outlet:
+    before = known.get(exit_.name)
+    if before is not None and before.exit == exit_:
+        return before
+    made = Outlet(exit_)
+    made.drained = before is not None and before.drained
+    return made
+
+
+def _has(exit_: Exit, address: IPv6Address) -> bool:
+    return exit_.prefix is not None and address in exit_.prefix
+
+
+def _ipv6(text: str) -> IPv6Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return address if isinstance(address, IPv6Address) else None

@@ -1,0 +1,196 @@
+"""Exits tried without a customer: a URL is asked for through each of them once an interval.
+
+What a probe finds counts as what a request finds.  The URL itself may be down, which must not take every exit out: a
+failure that may be its own counts only where it has answered through another exit a moment ago.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from meshd.exits.choosing import Choice
+from meshd.exits.outlets import REST, Outlet
+from meshd.exits.plane import ExitPlane
+from meshd.exits.pools import Pools, addressed
+from meshd.sockets.race import DialError
+from meshd.topology import Probing
+
+SECONDS = 1.0
+"""Between two looks at whose turn it is."""
+
+SERVER_ERROR = 500
+
+SAYS_NOTHING = frozenset({"exit-refused", "dns-error", "dns-timeout", "overloaded"})
+"""Causes of a dial that failed: an upstream proxy that will not go there, and troubles of our own."""
+
+Ask = Callable[[str, Choice], Awaitable[int]]
+"""The status that a URL answers with through an exit; an exception where it does not answer."""
+
+log = Logger()
+
+
+class Probes:
+    """Of one process.  At most so many (`at_once`) are under way; what cannot be kept up with is late, not more."""
+
+    def __init__(self, clock: Any, plane: ExitPlane, ask: Ask) -> None:
+        self._clock = clock
+        self._plane = plane
+        self._ask = ask
+        self._pools: Pools | None = None
+        self._round: deque[Outlet] = deque()
+        """All exits; the first is next."""
+        self._owed = 0.0
+        """How many of them it is the turn of."""
+        self._rested: deque[Outlet] = deque()
+        """Those whose rest is over, which come first."""
+        self._tried: dict[Outlet, float] = {}
+        """When those that rest were tried the last time."""
+        self._running: dict[Outlet, Deferred[None]] = {}
+        self._answered: dict[Outlet, float] = {}
+        """The last two exits that the URL has answered through, and when."""
+        self._more: Any = None
+        self._looks = LoopingCall(self.look)
+        self._looks.clock = clock
+
+    @property
+    def _rules(self) -> Probing:
+        return self._plane.topology.probes
+
+    def start(self) -> None:
+        self._looks.start(SECONDS, now=False)
+
+    async def stop(self) -> None:
+        """What is under way ends now, and says nothing of its exit."""
+        if self._looks.running:
+            self._looks.stop()
+        if self._more is not None:
+            self._more.cancel()
+            self._more = None
+        running = list(self._running.values())
+        for probe in running:
+            probe.cancel()
+        await DeferredList(running, consumeErrors=True)
+
+    def look(self) -> None:
+        """Once a second: whose turn has come."""
+        rules = self._rules
+        if not rules.url:
+            return
+        if self._plane.pools is not self._pools:
+            self._arrange(self._plane.pools)
+        self._owed = min(self._owed + len(self._round) * SECONDS / rules.every, len(self._round))
+        now = self._plane.wheel.now
+        self._rested = deque(each for each in self._round if each.resting and self._due(each, now))
+        self._go_on()
+
+    def _arrange(self, pools: Pools) -> None:
+        """In an order of chance, so that processes do not all try the same exit at once."""
+        self._pools = pools
+        outlets = list(pools.outlets.values())
+        self._plane.chance.shuffle(outlets)
+        self._round = deque(outlets)
+        self._tried.clear()
+
+    def _due(self, outlet: Outlet, now: float) -> bool:
+        """Whether one that rests is to be tried; not at once again where the last try told nothing."""
+        return outlet.usable(now) and now - self._tried.get(outlet, -REST) >= REST
+
+    def _go_on(self) -> None:
+        """Begin as many as may be; those that end at once are followed in a later turn."""
+        self._more = None
+        for _ in range(self._rules.at_once - len(self._running)):
+            outlet = self._next()
+            if outlet is None:
+                return
+            self._begin(outlet)
+
+    def _next(self) -> Outlet | None:
+        while self._rested:
+            outlet = self._rested.popleft()
+            if outlet.resting and self._may(outlet):
+                return outlet
+        while self._owed >= 1:
+            self._owed -= 1
+            outlet = self._round[0]
+            self._round.rotate(-1)
+            if not outlet.resting and self._may(outlet):
+                return outlet
+        return None
+
+    def _may(self, outlet: Outlet) -> bool:
+        return outlet.usable(self._plane.wheel.now) and outlet not in self._running
+
+    def _begin(self, outlet: Outlet) -> None:
+        probe = Deferred.fromCoroutine(self._probe(outlet, self._rules))
+        if not probe.called:
+            self._running[outlet] = probe
+        probe.addErrback(self._hurt).addBoth(lambda _: self._over(outlet))
+
+    def _hurt(self, failure: Any) -> None:
+        if not failure.check(CancelledError):
+            log.failure("a probe was hurt", failure)
+
+    def _over(self, outlet: Outlet) -> None:
+        self._running.pop(outlet, None)
+        if self._more is None and self._looks.running:
+            self._more = self._clock.callLater(0, self._go_on)
+
+    async def _probe(self, outlet: Outlet, rules: Probing) -> None:
+        """CancelledError where we stop."""
+        plane = self._plane
+        source = addressed(outlet.exit, "", (), lambda _: plane.chance.getrandbits(64))
+        trial = outlet.taken()
+        if trial:
+            self._tried[outlet] = plane.wheel.now
+        try:
+            asked = Deferred.fromCoroutine(_coroutine(self._ask(rules.url, Choice(outlet, source))))
+            status = await asked.addTimeout(rules.timeout, self._clock)
+        except CancelledError:
+            raise
+        except DialError as error:
+            self._not_dialled(outlet, error)
+        except TimeoutError:
+            self._failed(outlet, "probe-timeout")
+        except Exception:  # of a connection, of TLS, of HTTP: there are many, and all mean the same
+            self._failed(outlet, "probe-unanswered")
+        else:
+            self._came(outlet, status)
+        finally:
+            outlet.released(trial)
+
+    def _came(self, outlet: Outlet, status: int) -> None:
+        if status >= SERVER_ERROR:
+            self._failed(outlet, f"probe-status-{status}")
+            return
+        self._answered.pop(outlet, None)
+        self._answered[outlet] = self._plane.wheel.now
+        if len(self._answered) > 2:
+            del self._answered[next(iter(self._answered))]
+        self._tried.pop(outlet, None)
+        if outlet.succeeded():
+            self._plane.note_exit(outlet)
+
+    def _not_dialled(self, outlet: Outlet, error: DialError) -> None:
+        if error.blame != "family" and error.cause not in SAYS_NOTHING:
+            self._failed(outlet, error.cause, sure=error.blame == "exit")
+
+    def _failed(self, outlet: Outlet, cause: str, *, sure: bool = False) -> None:
+        """sure: it is the exit's fault, whatever the URL does."""
+        now = self._plane.wheel.now
+        if (sure or self._vouched(outlet, now)) and outlet.failed(now, cause):
+            self._plane.note_exit(outlet)
+
+    def _vouched(self, outlet: Outlet, now: float) -> bool:
+        """Whether the URL is well, as another exit has shown within two intervals."""
+        since = now - 2 * self._rules.every
+        return any(at >= since for other, at in self._answered.items() if other is not outlet)
+
+
+async def _coroutine(awaited: Awaitable[int]) -> int:
+    return await awaited

@@ -1,0 +1,139 @@
+"""Sticky keys to exits, without remembering any: a key finds the same exit again, and when an exit leaves, only its own
+keys move.
+
+Few exits are ranked for each key (rendezvous hashing); of many, which would take milliseconds, the next on a ring is
+taken (consistent hashing, each key with several probes, which evens out the arcs).  Stable over restarts and over all
+nodes: names and keys are all that goes in.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from math import log
+from struct import Struct
+from typing import Protocol
+
+from meshd.exits.outlets import Outlet
+
+FEW = 32
+"""Exits that are ranked: as many as take the time of a ring, which spreads keys less evenly."""
+
+STEPS = 256
+"""Points that a probe passes before what is acceptable is sought out and ranked: fewer than one in fifty is, then."""
+
+_PLACE = 20
+"""Bits of a point that say whose it is: a million exits."""
+
+_MASK = 2**64 - 1
+_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""SplitMix64's."""
+_OWNER = 2**_PLACE - 1
+_WORDS = Struct("<8Q")
+_ONE = Struct("<Q")
+
+Accept = Callable[[Outlet], bool]
+
+
+class Finder(Protocol):
+    """Finds the exit of a key among those that are acceptable."""
+
+    def find(self, key: str, accept: Accept) -> Outlet | None: ...
+
+
+def finder(outlets: Sequence[Outlet]) -> Finder:
+    return Ranking(outlets) if len(outlets) <= FEW else Ring(outlets)
+
+
+class Ranking:
+    """Weighted rendezvous hashing: the highest of all scores."""
+
+    __slots__ = ("_equal", "_outlets", "_seeds")
+
+    def __init__(self, outlets: Sequence[Outlet]) -> None:
+        self._outlets = outlets
+        self._seeds = [word(outlet.exit.name) for outlet in outlets]
+        self._equal = len({outlet.exit.weight for outlet in outlets}) == 1
+
+    def find(self, key: str, accept: Accept) -> Outlet | None:
+        scores = self._scores(word(key))
+        if not scores:
+            return None
+        best = self._outlets[scores.index(max(scores))]
+        if accept(best):
+            return best
+        for place in sorted(range(len(scores)), key=scores.__getitem__, reverse=True):
+            if accept(self._outlets[place]):
+                return self._outlets[place]
+        return None
+
+    def _scores(self, own: int) -> Sequence[float]:
+        """In one expression, since a call for each exit would take longer than all else that is done for a key.
+
+        As SplitMix64 ends: multiplied, the high bits into the low ones, and multiplied again.
+        """
+        scores = [((mixed := (seed ^ own) * _FIRST & _MASK) ^ mixed >> 31) * _SECOND & _MASK for seed in self._seeds]
+        if self._equal:
+            return scores
+        weights = (outlet.exit.weight for outlet in self._outlets)
+        # 52 bits: with more the quotient could be rounded to 1, whose logarithm is 0.
+        return [-weight / log(((score >> 12) + 0.5) / 2**52) for score, weight in zip(scores, weights, strict=True)]
+
+
+class Ring:
+    """Consistent hashing with eight points for each unit of weight and eight probes for each key."""
+
+    __slots__ = ("_outlets", "_points")
+
+    def __init__(self, outlets: Sequence[Outlet]) -> None:
+        self._outlets = outlets
+        self._points = array("Q")
+        # Sorted in parts: one call for all would keep every other thread waiting, and the reactor is one of them.
+        parts: list[list[int]] = [[] for _ in range(64)]
+        for point in _points(outlets):
+            parts[point >> 58].append(point)
+        for part in parts:
+            self._points.extend(sorted(part))
+
+    def find(self, key: str, accept: Accept) -> Outlet | None:
+        nearest, found = _MASK + 1, None
+        for probe in _words(key):
+            outlet, distance = self._next(probe, accept)
+            if outlet is None:
+                return Ranking([outlet for outlet in self._outlets if accept(outlet)]).find(key, accept)
+            if distance < nearest:
+                nearest, found = distance, outlet
+        return found
+
+    def _next(self, probe: int, accept: Accept) -> tuple[Outlet | None, int]:
+        """The first acceptable one from the probe on, and how far it is; none where it is not near."""
+        count = len(self._points)
+        begin = bisect_left(self._points, probe)
+        for step in range(min(count, STEPS)):
+            at = (begin + step) % count
+            point = self._points[at]
+            outlet = self._outlets[point & _OWNER]
+            if accept(outlet):
+                return outlet, (point - probe) & _MASK
+        return None, 0
+
+
+def _points(outlets: Sequence[Outlet]) -> Iterator[int]:
+    """Where each is on the ring; the lowest bits of a point are its owner's place."""
+    for place, outlet in enumerate(outlets):
+        name = outlet.exit.name
+        for number in range(outlet.exit.weight):
+            for point in _words(f"{number}\0{name}" if number else name):
+                yield point & ~_OWNER | place
+
+
+def _words(text: str) -> tuple[int, ...]:
+    return _WORDS.unpack(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=64).digest())
+
+
+def word(text: str) -> int:
+    """64 bits of a text."""
+    number: int = _ONE.unpack(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())[0]
+    return number

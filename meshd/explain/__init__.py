@@ -1,0 +1,1 @@
+"""The decisions about a request told one by one, for `meshd explain`."""

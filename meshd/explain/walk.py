@@ -1,0 +1,263 @@
+"""Whether a request would pass, by which rule and which exit: the daemon's decisions, in its order, with nothing done.
+
+    token → selection → account → proxy → limits → exit → destination → addresses
+
+Each is taken by the very function that the daemon takes it by; the first "no" ends the walk.  What depends on the
+moment alone, as bans, rates and the number of open tunnels, is not asked.  Pure: whoever asks resolves the names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from time import gmtime, strftime
+from typing import NamedTuple
+
+from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
+from meshd.exits.choosing import NO_EXIT, NO_WISHES, candidates, choose, joined
+from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pool, Pools
+from meshd.explain.wording import drawn, names, used, which, why_none
+from meshd.http1.target import AbsoluteForm, Target
+from meshd.model import Account, Identity, Refusal, Standing, Token, Usage
+from meshd.proxy.request import INTERNAL_HOST
+from meshd.selection import NONE, SelectionError, merged, read_selection, render
+from meshd.topology import Exit, ProxyHost
+from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
+
+Resolve = Callable[[str], tuple[str, ...] | Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who wants to go where, and how."""
+
+    identity: Identity
+    proxy: ProxyHost
+    target: Target
+    selection: str = ""
+    before: int = 0
+    """How many characters of the user name stand before the selection."""
+    token: Token | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What it is judged by."""
+
+    pools: Pools
+    judge: Judge
+    own: Callable[[tuple[str, ...], int], bool]
+    """Whether one of the addresses would lead to a listener of ours."""
+    resolve: Resolve | None
+    """None where names are not to be looked up."""
+    now: int
+
+
+class Step(NamedTuple):
+    """One decision."""
+
+    name: str
+    no: Refusal | None
+    text: str
+    """The rule, or what it was decided by."""
+
+
+@dataclass(slots=True)
+class Explanation:
+    """What comes of it.  `no` is the refusal; with exits beside it, only some of them lead to it."""
+
+    steps: list[Step]
+    exits: tuple[str, ...] = ()
+    """Those that it would pass by, one of which is taken."""
+    no: Refusal | None = None
+    internal: bool = False
+    """Whether meshd itself would answer."""
+
+    @property
+    def passes(self) -> bool:
+        return self.no is None
+
+
+def explain(question: Question, world: World) -> Explanation:
+    """Walk the decisions until the first "no"."""
+    walk = _Walk(question, world)
+    steps: list[Step] = []
+    for step in walk.steps():
+        steps.append(step)
+        if step.no is not None:
+            return Explanation(steps, (), step.no)
+    return Explanation(steps, tuple(each.exit.name for each in walk.ways), walk.partly, walk.internal)
+
+
+class _Walk:
+    def __init__(self, question: Question, world: World) -> None:
+        self._question = question
+        self._world = world
+        self._wishes = NO_WISHES
+        self.ways: list[Outlet] = []
+        """The exits that one may leave by."""
+        self._source = ""
+        """Of the one exit, where it is known which address of it."""
+        self.partly: Refusal | None = None
+        """What happens by some exits, but not by all."""
+        target = question.target
+        self.internal = isinstance(target, AbsoluteForm) and target.host == INTERNAL_HOST
+
+    def steps(self) -> Iterator[Step]:
+        """In the daemon's order."""
+        if self._question.token is not None:
+            yield self._token(self._question.token)
+        yield self._selection()
+        yield self._account()
+        yield self._proxy()
+        if self.internal:
+            yield Step("destination", None, "answered by meshd itself")
+            return
+        yield self._limits()
+        yield self._exit()
+        yield self._destination()
+        yield self._addresses()
+
+    # Who is asking
+
+    def _token(self, token: Token) -> Step:
+        label = f"token {token.id}"
+        if token_valid(token, strftime("%Y-%m-%d", gmtime(self._world.now))):
+            return Step("token", None, f"{label} is valid" + (f" through {token.expires_on}" * bool(token.expires_on)))
+        return Step("token", INVALID, f"{label} has expired" if token.active else f"{label} is not active")
+
+    def _selection(self) -> Step:
+        question = self._question
+        try:
+            own = read_selection(question.selection, question.before)
+            default = read_selection(question.token.selection) if question.token else NONE
+        except SelectionError as error:
+            return Step("selection", Refusal("bad-selection", str(error)), str(error))
+        self._wishes = joined(NO_WISHES, both := merged(own, default))
+        note = "" if default == NONE else ", the token's" if own == NONE else ", in part the token's"
+        return Step("selection", None, f"{render(both)}{note}" if both != NONE else "none")
+
+    def _account(self) -> Step:
+        identity = self._question.identity
+        no = inactive(identity)
+        if no is not None:
+            account = identity.account if not identity.account.active else identity.parent or identity.account
+            return Step("account", no, f"{account.username} is not active")
+        above = f", of {identity.parent.username}" if identity.parent else ""
+        return Step("account", None, f"{identity.account.username} is active{above}")
+
+    def _proxy(self) -> Step:
+        question = self._question
+        only = frozenset(question.token.proxies) if question.token else frozenset()
+        no = may_pass(question.identity, question.proxy.name, only)
+        name = question.proxy.name
+        if no is None:
+            return Step("proxy", None, f"{name} is among its proxies")
+        whose = "the token's" if name in question.identity.proxies else "its"
+        return Step("proxy", no, f"{name} is not among {whose} proxies")
+
+    def _limits(self) -> Step:
+        identity, now = self._question.identity, self._world.now
+        account, parent = identity.account, identity.parent
+        held: list[tuple[Account, Usage, Refusal | None]] = [(account, identity.usage, None)]
+        if parent is not None and identity.parent_usage is not None:
+            held.append((parent, identity.parent_usage, QUOTA_PARENT))
+        told: list[str] = []
+        for each, usage, no in held:
+            standing = _standing(each, usage, (parent or account).billing_day)
+            left, reason = remainder(standing, now)
+            if left <= 0:
+                return Step("limits", no or reason, used(each, usage))
+            told += [used(each, usage)] if left < UNLIMITED else []
+        return Step("limits", None, "; ".join(told) or "none")
+
+    # Which way
+
+    def _exit(self) -> Step:
+        proxy, wishes, now = self._question.proxy, self._wishes, self._world.now
+        pool = self._world.pools.of(proxy.name) or Pool([])
+        view = pool.view(wishes.country)
+        owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
+        chosen = choose(pool, wishes, chance, now=now, at=now, owner=owner)
+        if view is None or isinstance(chosen, Refusal):
+            no = chosen if isinstance(chosen, Refusal) else NO_EXIT
+            return Step("exit", no, why_none(proxy, view, wishes, now, no))
+        missing = f"{chosen.not_found} is not there or not up; " if chosen.not_found else ""
+        if chosen.pinned or wishes.session:
+            self.ways, self._source = [chosen.outlet], chosen.source
+            return Step("exit", None, missing + which(view, wishes, now, chosen))
+        self.ways = candidates(view, wishes, now)
+        return Step("exit", None, missing + drawn(proxy, self.ways))
+
+    def _destination(self) -> Step:
+        target = self._question.target
+        no = self._world.judge.name(target.host, target.port)
+        return Step("destination", no, f"port {target.port} of {target.host}" + ("" if no else " may be asked for"))
+
+    def _addresses(self) -> Step:
+        """Each is judged; those of a name that an upstream proxy resolves are its own business."""
+        host = self._question.target.host
+        here = [outlet for outlet in self.ways if outlet.exit.upstream is None]
+        addresses = literal(host)
+        elsewhere = self._elsewhere(host, here) if not addresses else None
+        if elsewhere is not None and elsewhere.no is not None:
+            return elsewhere
+        if not addresses and not here:
+            return Step("addresses", None, "the upstream proxy looks the name up")
+        if not addresses:
+            if self._world.resolve is None:
+                return Step("addresses", None, "not looked up")
+            found = self._world.resolve(host)
+            if isinstance(found, Refusal):
+                return self._by_some(here, found, found.detail or host)
+            addresses = found
+        no = self._judged(addresses)
+        if no is not None:
+            refused, address = no
+            return self._by_some(self.ways if literal(host) else here, refused, address)
+        return self._reached(here, addresses)
+
+    def _elsewhere(self, host: str, here: Sequence[Outlet]) -> Step | None:
+        """Names are judged by themselves where an upstream proxy looks them up."""
+        no = self._world.judge.elsewhere(host, self._question.target.port)
+        there = [outlet for outlet in self.ways if outlet not in here]
+        return self._by_some(there, no, no.detail or host) if no is not None and there else None
+
+    def _judged(self, addresses: tuple[str, ...]) -> tuple[Refusal, str] | None:
+        """The first "no" and the address that it is for."""
+        port = self._question.target.port
+        for address in addresses:
+            no = self._world.judge.addresses((address,), port)
+            if no is not None:
+                return no, address
+        if self._world.own(addresses, port):
+            return Refusal(OUTSIDE), f"{', '.join(addresses)}: a port of meshd's own"
+        return None
+
+    def _reached(self, here: Sequence[Outlet], addresses: tuple[str, ...]) -> Step:
+        """Whether they are of a family that one of the exits can leave by: it is taken then."""
+        without = [each for each in here if not of_family(addresses, self._source or _any_source(each.exit))]
+        listed = ", ".join(addresses)
+        if len(without) == len(self.ways):
+            return self._by_some(without, NO_FAMILY, f"{listed}: none of the exit's family")
+        return Step("addresses", None, listed)
+
+    def _by_some(self, outlets: Sequence[Outlet], no: Refusal, text: str) -> Step:
+        """What is refused by these exits, and by the others is not."""
+        others = [each for each in self.ways if each not in outlets]
+        if not others:
+            return Step("addresses", no, text)
+        self.partly, self.ways = no, others
+        return Step("addresses", None, f"{text}, but for {names(others)}")
+
+
+def _standing(account: Account, usage: Usage, billing_day: int) -> Standing:
+    return Standing(account.id, account.parent_id, account.monthly_limit, account.total_limit, billing_day, usage)
+
+
+def _any_source(exit_: Exit) -> str:
+    """One of the addresses that it can leave by; "" where it can leave by any family."""
+    return str(exit_.prefix.network_address) if exit_.prefix is not None else exit_.source

@@ -1,0 +1,72 @@
+"""What `explain` says of exits and limits, in words; nothing secret, and nothing of where an upstream proxy is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshd.exits.choosing import GONE, Choice, Wishes, meant
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import View
+from meshd.model import GB, Account, Refusal, Usage
+from meshd.topology import ProxyHost
+
+NAMED = 5
+"""Exits that are named; of more the number is told."""
+
+
+def used(account: Account, usage: Usage) -> str:
+    """What of its limits is used, in GB."""
+    parts = (
+        (account.monthly_limit, usage.period_bytes, "this period"),
+        (account.total_limit, usage.total_bytes, "in all"),
+    )
+    told = [f"{size / GB:.3f} of {limit / GB:.3f} GB {when}" for limit, size, when in parts if limit]
+    return f"{account.username} has used {' and '.join(told)}"
+
+
+def why_none(proxy: ProxyHost, view: View | None, wishes: Wishes, now: float, no: Refusal) -> str:
+    if view is None:
+        return f"no exit of {proxy.name} is in {wishes.country}" if wishes.country else f"{proxy.name} has no exits"
+    own = meant(view, wishes, now) if no is GONE else None
+    if own is not None:
+        return f"{own.exit.name}, by session {wishes.session}, {_down(own)}"
+    resting = sum(not each.drained and not each.usable(now) for each in view.outlets)
+    drained = sum(each.drained for each in view.outlets)
+    facts = ((resting, "resting"), (drained, "drained"), (len(wishes.avoid), "to be avoided"))
+    return f"of {_exits(len(view.outlets))}: " + ", ".join(f"{count} {what}" for count, what in facts if count)
+
+
+def which(view: View, wishes: Wishes, now: float, chosen: Choice) -> str:
+    """The one exit that pin or key decide."""
+    name = _named(chosen.outlet, chosen.source)
+    if chosen.pinned:
+        return f"{name}, which is asked for"
+    own = meant(view, wishes, now) if chosen.moved else None
+    moved = f", in the place of {own.exit.name}, which {_down(own)}" if own is not None else ""
+    return f"{name}, by session {wishes.session}{moved}"
+
+
+def _down(outlet: Outlet) -> str:
+    return "is drained" if outlet.drained else "rests"
+
+
+def drawn(proxy: ProxyHost, ways: Sequence[Outlet]) -> str:
+    if len(ways) == 1:
+        return f"{_named(ways[0], ways[0].exit.source)}, the only one"
+    how = {"random": "by chance", "round-robin": "in turn", "least-used": "the least used"}[proxy.rotation]
+    return f"one of {len(ways):,}, {how}: {names(ways)}"
+
+
+def _named(outlet: Outlet, source: str) -> str:
+    kind = outlet.exit.kind
+    return f"{outlet.exit.name} ({kind} {source})" if source else f"{outlet.exit.name} ({kind})"
+
+
+def names(outlets: Sequence[Outlet]) -> str:
+    names = [outlet.exit.name for outlet in outlets[:NAMED]]
+    more = len(outlets) - NAMED
+    return ", ".join(names) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _exits(count: int) -> str:
+    return f"{count:,} exit" + ("s" if count != 1 else "")

@@ -1,0 +1,149 @@
+"""Accepting: many at a wake-up, within the descriptors that there are."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from meshd.model import Refusal
+from meshd.proxy import replies
+from meshd.proxy.connection import ClientConnection
+from meshd.proxy.opening import TLS_HANDSHAKE
+from meshd.proxy.plane import DataPlane
+from meshd.seldom import Seldom
+from meshd.sockets.poll import IN
+from meshd.sockets.windows import NOTSENT_LOWAT, UNPROVEN
+from meshd.sockets.wire import Wire
+from meshd.socks5 import VERSION
+
+INHERITED = (
+    (socket.IPPROTO_TCP, NOTSENT_LOWAT, UNPROVEN),
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
+)
+"""What accepted sockets take over from their listener: a client that vanished is noticed in two minutes."""
+
+ACCEPTS = 64
+"""Connections taken at one wake-up, so that a burst costs one and established ones still get their turn."""
+
+DEFER = 1
+"""Seconds that the kernel waits for a client's first bytes before it wakes us: then they are read at once."""
+
+PAUSE = 0.5
+"""Seconds without accepting after the process ran out of descriptors."""
+
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Acceptor:
+    """One listening socket of one named proxy."""
+
+    log = Logger()
+
+    def __init__(self, plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str) -> None:
+        """listener: listening already; it stays its owner's to close."""
+        self._plane = plane
+        self._clock = clock
+        self._listener = listener
+        self.proxy = proxy
+        self._pause: Any = None
+        self._seldom = Seldom(clock.seconds)
+        listener.setblocking(False)
+        if listener.family != socket.AF_UNIX:
+            for level, option, value in INHERITED:
+                listener.setsockopt(level, option, value)
+            if plane.dialler.receive_buffer:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, plane.dialler.receive_buffer)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
+
+    def start(self) -> None:
+        self._plane.poller.add(self._listener.fileno(), self, IN)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        self._plane.poller.unregister(self._listener.fileno())
+
+    def ready(self, fd: int, events: int) -> None:
+        # Without the socket object that `accept` makes, asks for its family and throws away again: 8 us of each client.
+        accept = self._listener._accept  # type: ignore[attr-defined]
+        for _ in range(ACCEPTS):
+            try:
+                client, address = accept()
+            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._exhausted()
+                return
+            self._accepted(client, address)
+
+    def _accepted(self, client: int, address: Any) -> None:
+        os.set_blocking(client, False)
+        peer = peer_address(address)
+        plane = self._plane
+        if plane.caps.crowded(len(plane.poller)):
+            self._turn_away(client)
+            return
+        ClientConnection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
+
+    def _turn_away(self, client: int) -> None:
+        """Full: say so in one write to who can read it, and hold on to nothing."""
+        self._seldom.say(self.log.warn, "proxy {proxy} is full: clients are turned away", proxy=self.proxy)
+        answer = replies.refusal(Refusal("overloaded", retry_after=1), self._plane.request_id(), keep=False)
+        try:
+            if speaks_http(_come(client)):
+                os.write(client, answer)
+        except OSError:
+            pass
+        finally:
+            os.close(client)
+
+    def _exhausted(self) -> None:
+        """No descriptor to accept with: the listener would wake us for ever, so let it rest."""
+        self._seldom.say(self.log.warn, "proxy {proxy} is out of descriptors: accepting is paused", proxy=self.proxy)
+        if self._pause is None:
+            self._plane.poller.pause(self._listener.fileno())
+            self._pause = self._clock.callLater(PAUSE, self._go_on)
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self._plane.poller.resume(self._listener.fileno())
+
+
+def _come(client: int) -> bytes:
+    """What the client has sent by now; read, for a close with unread bytes would reset the answer away.  OSError."""
+    try:
+        return os.read(client, 4096)
+    except BlockingIOError:
+        return b""
+
+
+def speaks_http(first: bytes) -> bool:
+    """Whether words may be understood by a client whose first bytes are these, or who has not sent any yet."""
+    return not first or first[0] not in {TLS_HANDSHAKE, VERSION}
+
+
+def peer_address(address: Any) -> str:
+    """The client's address as text, IPv4 where it is mapped, without a zone; "" for a Unix socket."""
+    if not isinstance(address, tuple):
+        return ""
+    text: str = address[0]
+    if text.startswith("::ffff:") and "." in text:
+        return text[7:]
+    return text.partition("%")[0]
+
+
+def descriptor_ceiling(limit: int, reserve: int) -> int:
+    """Descriptors for the data plane: a part is kept for the store, the API and the log; a small limit keeps half."""
+    return max(limit - min(reserve, limit // 2), 8)

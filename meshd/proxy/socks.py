@@ -1,0 +1,96 @@
+"""SOCKS5 with a client: a greeting, a login where it offers one, one request.
+
+The login is read as the Basic credential of the same name and password, so that it means what it means by HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from meshd.exits.choosing import Choice
+from meshd.http1.fields import Fields
+from meshd.model import Refusal
+from meshd.proxy import socksreplies
+from meshd.proxy.http import Client
+from meshd.proxy.request import NO_BODY, ProxyRequest, Said
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.socks5 import (
+    BY_PASSWORD,
+    NO_AUTHENTICATION,
+    BadSocks,
+    read_connect,
+    read_greeting,
+    read_login,
+)
+
+
+class _Message(Protocol):
+    @property
+    def size(self) -> int: ...
+
+
+Read = TypeVar("Read", bound=_Message)
+
+
+class SocksSpeech:
+    __slots__ = ("_client", "_no")
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._no: Callable[[str], bytes] = _to_greeting
+        """How a reason is said at this stage."""
+
+    async def read(self) -> ProxyRequest | None:
+        client = self._client
+        methods = (await self._next(read_greeting)).methods
+        credential: bytes | None = None
+        if BY_PASSWORD in methods:
+            await self._say(socksreplies.method(BY_PASSWORD))
+            self._no = socksreplies.not_logged_in
+            credential = (await self._next(read_login)).basic
+        elif NO_AUTHENTICATION not in methods:
+            raise Stopped(Refusal("auth-required"))
+        admission = await client.who(credential, None)
+        if isinstance(admission, Refusal):
+            raise Stopped(admission)
+        await self._say(socksreplies.method(NO_AUTHENTICATION) if credential is None else socksreplies.LOGGED_IN)
+        self._no = _to_request
+        try:
+            asked = await self._next(read_connect)
+        except BadSocks as bad:
+            reply = bad.reply
+            self._no = lambda _: socksreplies.refused(reply)
+            raise
+        fields = [] if credential is None else [(b"Proxy-Authorization", credential)]
+        return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=Said(1, Fields(fields), b""))
+
+    def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
+        return socksreplies.established(source)
+
+    def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:
+        return self._no(no.reason)
+
+    async def _next(self, reader: Callable[[bytes], Read | None]) -> Read:
+        """One message, taken from what has come.  BadSocks, ClientGone."""
+        client = self._client
+        while (message := reader(client.buffer)) is None:
+            client.expect_head()
+            if not await client.receive():
+                raise ClientGone
+        client.buffer = client.buffer[message.size :]
+        return message
+
+    async def _say(self, data: bytes) -> None:
+        try:
+            await self._client.wire.send(data)
+        except OSError:
+            raise ClientGone from None
+
+
+def _to_greeting(reason: str) -> bytes:
+    return socksreplies.NO_METHOD
+
+
+def _to_request(reason: str) -> bytes:
+    return socksreplies.refused(socksreplies.REPLIES[reason].reply)

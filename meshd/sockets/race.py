@@ -1,0 +1,220 @@
+"""From addresses to a connected socket: tried one after another, the next as soon as one has failed or is slow, and the
+first to answer wins (RFC 8305).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from twisted.internet.interfaces import IReactorTime
+
+from meshd.model import Refusal
+from meshd.sockets.poll import GONE, OUT, Poller
+from meshd.sockets.task import READING, Task, parked
+
+ATTEMPT_DELAY = 0.25
+"""Seconds before the next address is tried beside a slow one (RFC 8305, section 8)."""
+
+PREPARED = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
+)
+"""A probe a minute keeps the middleboxes on the way awake; an origin that vanished is the idle timeout's business."""
+
+BIND_ADDRESS_NO_PORT = 24
+"""IP_BIND_ADDRESS_NO_PORT: connect chooses the port, so that an address serves 28,000 connections to each origin."""
+
+IPV6_FREEBIND = 78
+
+_NOT_REACHED = {
+    errno.ECONNREFUSED: "connection-refused",
+    errno.ECONNRESET: "connection-reset",
+    errno.ETIMEDOUT: "connection-timeout",
+    errno.EADDRNOTAVAIL: "exit-failed",
+    errno.EMFILE: "overloaded",
+    errno.ENFILE: "overloaded",
+}
+
+
+Blame = Literal["destination", "exit", "either", "family"]
+"""family: the destination has no address that this exit could reach, and another exit may."""
+
+
+class DialError(Exception):
+    """Could not, with the reason for the client."""
+
+    def __init__(
+        self, refusal: Refusal, blame: Blame = "destination", cause: str = "", *, answered: bool = False
+    ) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+        self.blame = blame
+        """Whose fault it was: another exit may do better, but for a destination's."""
+        self.cause = cause or refusal.reason
+        """For the operator, who may know more of an exit than a client."""
+        self.answered = answered
+        """Whether an upstream proxy that works has said so: it was asked for the destination, and refused."""
+
+
+@dataclass(slots=True)
+class Dialled:
+    """A connected, registered, non-blocking socket."""
+
+    fd: int
+    address: str
+    """The address dialled."""
+    source: str
+    """The address it leaves by."""
+    readable: bool
+    """Whether the origin may have spoken already."""
+    early: bytes = b""
+    """What it has said."""
+
+
+class Race:
+    """Attempts at the addresses of one name; the first that connects wins."""
+
+    __slots__ = (
+        "_addresses",
+        "_clock",
+        "_error",
+        "_open",
+        "_poller",
+        "_port",
+        "_receive_buffer",
+        "_source",
+        "_timer",
+        "_won",
+        "reader",
+        "writer",
+    )
+
+    def __init__(
+        self,
+        poller: Poller,
+        clock: IReactorTime,
+        addresses: tuple[str, ...],
+        port: int,
+        source: str,
+        receive_buffer: int = 0,
+    ) -> None:
+        """source: the address to leave by, or ""; receive_buffer: SO_RCVBUF, or 0 where the kernel decides."""
+        self._poller = poller
+        self._clock = clock
+        self._addresses = list(reversed(addresses))
+        self._port = port
+        self._source = source
+        self._receive_buffer = receive_buffer
+        self._open: dict[int, tuple[socket.socket, str]] = {}
+        self._won: Dialled | None = None
+        self._error = errno.EHOSTUNREACH
+        self._timer: Any = None
+        self.reader: Task | None = None
+        self.writer: Task | None = None
+
+    async def winner(self) -> Dialled:
+        """DialError with the last failure when all have failed."""
+        try:
+            self._next()
+            while self._won is None and (self._open or self._addresses):
+                await parked(self, READING)
+        finally:
+            self._abandon()
+        if self._won is None:
+            reason = _NOT_REACHED.get(self._error, "unreachable")
+            raise DialError(Refusal(reason), "exit" if reason == "exit-failed" else "destination")
+        return self._won
+
+    def ready(self, fd: int, events: int) -> None:
+        """An attempt has an outcome."""
+        attempt, address = self._open[fd]
+        if events & GONE:
+            error = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error:  # a socket that has not begun to connect says that it is gone too
+                self._failed(fd, error)
+                self._next()
+        elif events & OUT:
+            self._connected(fd, attempt, address, bool(events & ~OUT))
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake the dialler where the race is over."""
+        if self.reader is not None and (self._won is not None or not (self._open or self._addresses)):
+            task, self.reader = self.reader, None
+            task.resume()
+
+    def _next(self) -> None:
+        """Begin attempts until one is under way, and have the next one begin later."""
+        while self._addresses and self._won is None:
+            if self._begin(self._addresses.pop()):
+                break
+        if self._addresses and self._won is None and self._open:
+            self._stop_timer()
+            self._timer = self._clock.callLater(ATTEMPT_DELAY, self._slow)
+
+    def _slow(self) -> None:
+        self._timer = None
+        self._next()
+        self._tell()
+
+    def _begin(self, address: str) -> bool:
+        """Whether the attempt is under way, or has won already."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        try:
+            attempt = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            self._error = error.errno or errno.EHOSTUNREACH
+            return False
+        try:
+            self._prepare(attempt)
+            outcome = attempt.connect_ex((address, self._port))
+        except OSError as error:
+            outcome = error.errno or errno.EHOSTUNREACH
+        if outcome not in {0, errno.EINPROGRESS}:
+            attempt.close()
+            self._error = outcome
+            return False
+        fd = attempt.fileno()
+        self._open[fd] = attempt, address
+        self._poller.add(fd, self)
+        if outcome == 0:
+            self._connected(fd, attempt, address, True)
+        return True
+
+    def _prepare(self, attempt: socket.socket) -> None:
+        for level, option, value in PREPARED:
+            attempt.setsockopt(level, option, value)
+        if self._receive_buffer:  # before connecting, which says how large windows may become
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
+        if self._source:
+            attempt.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
+            if ":" in self._source:  # any address of a prefix that is routed here, whether or not an interface has it
+                attempt.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+            attempt.bind((self._source, 0))
+
+    def _connected(self, fd: int, attempt: socket.socket, address: str, readable: bool) -> None:
+        del self._open[fd]
+        self._won = Dialled(fd, address, self._source or attempt.getsockname()[0], readable)
+        attempt.detach()
+
+    def _failed(self, fd: int, error: int) -> None:
+        attempt, _ = self._open.pop(fd)
+        self._poller.remove(fd)
+        attempt.close()
+        self._error = error
+
+    def _abandon(self) -> None:
+        self._stop_timer()
+        for fd, (attempt, _) in self._open.items():
+            self._poller.remove(fd)
+            attempt.close()
+        self._open.clear()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,286 @@
+"""A tunnel: two sockets, each byte of one to the other, counted, half-closed, with back-pressure.
+
+Small pieces are copied; a direction whose read comes back full changes to `splice` through a lent pipe, and the kernel
+moves its bytes without this process seeing them.  An idle tunnel holds no pipe, no buffer, no coroutine and no timer.
+No more is read than the meter has room for, so a limit is met to the byte.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from meshd.sockets.flow import Flow
+from meshd.sockets.poll import ENDING, OUT, Poller
+from meshd.sockets.windows import trust_reader
+from meshd.sockets.wire import linger_none, shutdown
+
+if TYPE_CHECKING:
+    from meshd.model import Refusal
+    from meshd.sockets.metering import TunnelMeter
+    from meshd.sockets.pipes import Pipe, Pipes
+    from meshd.sockets.wheel import Wheel
+
+SMALL = 16 * 1024
+"""A read that fills this much is followed by `splice`."""
+
+TURN = 4 * 1024 * 1024
+"""Bytes that one direction moves before others get their turn: about a millisecond, as they are not copied here."""
+
+SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
+
+
+class Relay:
+    """What all tunnels share."""
+
+    __slots__ = ("again", "half_closed", "idle", "pipes", "poller", "wheel")
+
+    def __init__(
+        self,
+        poller: Poller,
+        wheel: Wheel,
+        pipes: Pipes,
+        again: Callable[[Callable[[], None]], None],
+        idle: float,
+        half_closed: float,
+    ) -> None:
+        self.poller = poller
+        self.wheel = wheel
+        self.pipes = pipes
+        self.again = again
+        """Calls back in a later turn of the reactor."""
+        self.idle = idle
+        self.half_closed = half_closed
+
+
+class Tunnel:
+    """Owns both descriptors until both directions have ended, or one of them failed."""
+
+    __slots__ = ("_down", "_ended", "_meter", "_relay", "_up", "deadline", "slot")
+
+    def __init__(
+        self,
+        relay: Relay,
+        client: int,
+        origin: int,
+        meter: TunnelMeter,
+        *,
+        early: bytes,
+        late: bytes,
+        ended: Callable[[str], None],
+    ) -> None:
+        """Take over two registered descriptors.
+
+        early: bytes of the client, not counted yet, that the origin has not got; late: likewise of the origin.
+        ended: called once with "" or with the reason it ended early.
+        """
+        self._relay = relay
+        self._meter = meter
+        self._ended: Callable[[str], None] | None = ended
+        self._up = Flow(client, origin, True, early, b"")
+        self._down = Flow(origin, client, False, b"", late)
+        self.deadline = 0.0
+        self.slot = 0
+        relay.poller.hand_over(client, self)
+        relay.poller.hand_over(origin, self)
+        relay.wheel.arm(self, relay.idle)
+
+    def start(self, client_readable: bool, origin_readable: bool) -> None:
+        """Move what was handed over, and what may wait in a socket since before it was."""
+        for flow, readable in ((self._down, origin_readable), (self._up, client_readable)):
+            flow.ending = readable  # its end may have been announced too
+            if (flow.early or flow.held or readable) and self._ended is not None:
+                self._pump(flow)
+
+    def ready(self, fd: int, events: int) -> None:
+        """Edge-triggered: whatever may move is tried until it does not."""
+        up, down = self._up, self._down
+        reads, writes = (up, down) if fd == up.source else (down, up)
+        if events & ~OUT:
+            if events & ENDING:
+                reads.ending = True
+            if not reads.blocked:
+                self._pump(reads)
+        if events & OUT and writes.blocked and self._ended is not None:
+            self._pump(writes)
+
+    def expired(self) -> None:
+        self.close("idle-timeout")
+
+    def resume(self) -> None:
+        """There is room again."""
+        for flow in (self._up, self._down):
+            if self._ended is not None:
+                self._pump(flow)
+
+    def stopped(self, refusal: Refusal) -> None:
+        """The account may go no further; perhaps said from within our own counting."""
+        self.close(refusal.reason)
+
+    def close(self, reason: str) -> None:
+        """End both directions now.  Once is enough."""
+        ended = self._ended
+        if ended is None:
+            return
+        self._ended = None
+        relay = self._relay
+        relay.wheel.disarm(self)
+        for flow in (self._up, self._down):
+            self._return_pipe(flow)
+            source = flow.source
+            relay.poller.remove(source)
+            os.close(source)
+            flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
+        # Nothing may keep a tunnel and its meter alive through each other until a collection.
+        self._meter.stop = _over
+        self._meter.resume = None
+        ended(reason)
+
+    def _pump(self, flow: Flow) -> None:
+        """Move what can be moved; a failure on either side ends the tunnel."""
+        try:
+            self._move(flow)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._fail(flow)
+            return
+        if self._ended is not None:
+            relay = self._relay
+            half = self._up.ended or self._down.ended
+            self.deadline = relay.wheel.now + (relay.half_closed if half else relay.idle)
+
+    def _move(self, flow: Flow) -> None:
+        """Until a side is not ready (BlockingIOError) or gone (OSError), the source has ended, or others are next."""
+        budget = TURN
+        while budget > 0 and self._ended is not None:
+            if flow.held:
+                self._write_held(flow)
+            if flow.pipe is not None and flow.pipe.fill:
+                self._drain(flow, flow.pipe)
+            if self._ended is None or flow.ended:
+                return
+            room = self._room()
+            moved = self._splice_in(flow, room) if flow.fast else self._read(flow, room)
+            if moved == 0:
+                self._pass_end(flow)
+                return
+            budget -= moved
+            if flow.held and moved < SMALL and moved < room and not flow.ending:
+                # A read that got less than it asked for has emptied the socket: what comes later is announced anew.
+                self._write_held(flow)
+                return
+        if self._ended is not None:
+            self._relay.again(lambda: self._go_on(flow))
+
+    def _go_on(self, flow: Flow) -> None:
+        if self._ended is not None and not flow.blocked:
+            self._pump(flow)
+
+    def _read(self, flow: Flow, room: int) -> int:
+        if flow.early:
+            data, flow.early = flow.early[:room], flow.early[room:]
+        else:
+            data = os.read(flow.source, SMALL if room > SMALL else room)
+        count = len(data)
+        flow.held = data
+        flow.fast = count == SMALL
+        if flow.upward and count:
+            self._meter.sent_up(count)
+        return count
+
+    def _splice_in(self, flow: Flow, room: int) -> int:
+        """Fill a pipe from the source; where no pipe is to be had, copy."""
+        pipe = flow.pipe or self._relay.pipes.take()
+        if pipe is None:
+            return self._read(flow, room)
+        flow.pipe = pipe
+        size = flow.reach
+        try:
+            count = os.splice(flow.source, pipe.write_end, size if room > size else room, flags=SPLICE_FLAGS)
+        except BlockingIOError:
+            self._return_pipe(flow)
+            raise
+        pipe.fill = count
+        flow.fast = count >= SMALL
+        if flow.upward and count:
+            self._meter.sent_up(count)
+        return count
+
+    def _write_held(self, flow: Flow) -> None:
+        """Write what was copied; BlockingIOError while any of it is left."""
+        flow.blocked = True
+        held = flow.held
+        if flow.upward:
+            sent = os.write(flow.sink, held)
+            flow.held = held[sent:]
+        else:
+            sent = os.write(flow.sink, held[: self._room()])
+            flow.held = held[sent:]
+            self._meter.sent_down(sent)
+        if flow.held:
+            raise BlockingIOError
+        flow.blocked = False
+
+    def _drain(self, flow: Flow, pipe: Pipe) -> None:
+        """Empty the pipe into the sink; BlockingIOError while anything is left in it."""
+        flow.blocked = True
+        while pipe.fill and self._ended is not None:
+            if flow.upward:
+                pipe.fill -= os.splice(pipe.read_end, flow.sink, pipe.fill, flags=SPLICE_FLAGS)
+            else:
+                sent = os.splice(pipe.read_end, flow.sink, min(pipe.fill, self._room()), flags=SPLICE_FLAGS)
+                pipe.fill -= sent
+                self._meter.sent_down(sent)
+                if flow.unproven > 0:
+                    self._prove(flow, sent)
+        flow.blocked = False
+        if flow.reach < self._relay.pipes.size:
+            flow.reach *= 2
+        if not flow.fast:
+            self._return_pipe(flow)
+
+    def _prove(self, flow: Flow, taken: int) -> None:
+        flow.unproven -= taken
+        if flow.unproven <= 0:
+            trust_reader(flow.sink)
+
+    def _room(self) -> int:
+        """How many bytes may be moved now; BlockingIOError where the ledger will stop or resume us in a moment."""
+        room = self._meter.room
+        if room <= 0:
+            raise BlockingIOError
+        return room
+
+    def _pass_end(self, flow: Flow) -> None:
+        """The source has ended: so does the sink's input, and with the second of them the tunnel."""
+        flow.ended = True
+        self._return_pipe(flow)
+        if self._up.ended and self._down.ended:
+            self.close("")
+        else:
+            shutdown(flow.sink, socket.SHUT_WR)
+            self._relay.wheel.arm(self, self._relay.half_closed)  # sooner than what was asked for before
+
+    def _return_pipe(self, flow: Flow) -> None:
+        if flow.pipe is not None:
+            self._relay.pipes.give_back(flow.pipe)
+            flow.pipe = None
+
+    def _fail(self, flow: Flow) -> None:
+        """One side was reset: the other learns that this was not the end, unless the origin had said all."""
+        if self._ended is None:
+            return
+        if self._down.ended:
+            self.close("")
+            return
+        for fd in (flow.source, flow.sink):
+            linger_none(fd)
+            self._relay.poller.reset(fd)
+        self.close("reset")
+
+
+def _over(refusal: Refusal) -> None:
+    """It has ended already."""

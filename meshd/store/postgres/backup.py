@@ -1,0 +1,134 @@
+"""A PostgreSQL store through the server's own programs, `pg_dump` and `pg_restore`.
+
+They are told a password by their environment, which no other user can read: it stands on no command line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from meshd.store.dialect import POSTGRES
+from meshd.store.interface import StoreError
+from meshd.store.migrate import pending, recognise, shipped
+from meshd.store.open import postgres
+from meshd.store.unit import Statement, Unit
+from meshd.store.url import PostgresURL
+
+HEAD = b"PGDMP"
+"""What such a file begins with."""
+
+VARIABLES = {
+    "host": "PGHOST",
+    "port": "PGPORT",
+    "user": "PGUSER",
+    "password": "PGPASSWORD",
+    "dbname": "PGDATABASE",
+    "passfile": "PGPASSFILE",
+    "application_name": "PGAPPNAME",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "sslcrl": "PGSSLCRL",
+    "channel_binding": "PGCHANNELBINDING",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+    "gssencmode": "PGGSSENCMODE",
+}
+"""How the programs are told what a store's URL says."""
+
+_OURS = ("--no-owner", "--no-privileges")
+"""Whoever restores owns what is restored."""
+
+_OCCUPIED = """
+select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f') and n.nspname <> 'information_schema'
+and n.nspname not like 'pg!_%' escape '!' order by 1 limit 3
+"""
+
+_MOVE_ON = """
+select setval(pg_get_serial_sequence(:name, 'id'), nextval(pg_get_serial_sequence(:name, 'id')) + :apart)
+"""
+
+_COPIED = re.compile(
+    r"^COPY \S*schema_migrations \(number, name, sha256, applied_at\) FROM stdin;\n(.*?)^\\\.$", re.M | re.S
+)
+
+
+def back_up(target: PostgresURL, draft: Path) -> None:
+    """StoreError, SchemaError."""
+    with _looking(target) as look:
+        look(recognise, POSTGRES, shipped())
+    with draft.open("wb") as out:
+        _call(target, "pg_dump", "--format=custom", *_OURS, "--no-password", to=out)
+
+
+def restore(target: PostgresURL, file: Path, *, apart: int) -> None:
+    """Into an empty database.  apart: by how much ids are moved on.  StoreError, SchemaError."""
+    pending(_applied(target, file), shipped())
+    _call(target, "pg_restore", "--file=/dev/null", str(file))  # to its end: one that is cut off is told now
+    with _looking(target) as look:
+        if occupied := look(_occupied):
+            raise StoreError(
+                f"the database is not empty ({', '.join(occupied)}): make another one, and name it in store.url"
+            )
+    database = target.settings["dbname"].replace("\\", "\\\\").replace("'", "\\'")
+    options = ("--single-transaction", "--exit-on-error", *_OURS, "--no-password", f"--dbname=dbname='{database}'")
+    _call(target, "pg_restore", *options, str(file))
+    with _looking(target) as look:
+        look(_move_on, apart)
+
+
+def _applied(target: PostgresURL, file: Path) -> dict[int, str]:
+    """The migrations that the backup's schema has, as the store itself notes them.  StoreError where it has none."""
+    text = _call(target, "pg_restore", "--data-only", "--table=schema_migrations", "--file=-", str(file))
+    copied = _COPIED.search(text)
+    rows = [line.split("\t") for line in copied[1].splitlines()] if copied else []
+    if not rows:
+        raise StoreError(f"{file} is no backup of meshd's")
+    return {int(number): sha256 for number, _, sha256, _ in rows}
+
+
+def _occupied() -> Unit[list[str]]:
+    """Some of what is in the database."""
+    rows = yield Statement(_OCCUPIED, {})
+    return [str(name) for (name,) in rows]
+
+
+def _move_on(apart: int) -> Unit[None]:
+    for name in ("accounts", "tokens"):
+        yield Statement(_MOVE_ON, {"name": name, "apart": apart})
+
+
+@contextmanager
+def _looking(target: PostgresURL) -> Iterator[Any]:
+    """Runs units whatever the schema is."""
+    opened = postgres("blocking").BlockingPostgres(target)
+    try:
+        yield opened.look
+    finally:
+        opened.close()
+
+
+def _call(target: PostgresURL, program: str, *words: str, to: IO[bytes] | int = subprocess.PIPE) -> str:
+    """Run it to its end; what it wrote, unless that went elsewhere.  StoreError with its last word."""
+    streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": to, "stderr": subprocess.PIPE}
+    try:
+        done = subprocess.run([program, *words], env=_environment(target), check=False, **streams)  # noqa: S603
+    except FileNotFoundError:
+        raise StoreError(f"{program} is missing: install PostgreSQL's client programs") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines() or [f"status {done.returncode}"]
+        raise StoreError(said[-1] if program in said[-1] else f"{program}: {said[-1]}")
+    return (done.stdout or b"").decode(errors="replace")
+
+
+def _environment(target: PostgresURL) -> dict[str, str]:
+    if untold := target.settings.keys() - VARIABLES.keys():
+        raise StoreError(f"{', '.join(sorted(untold))} of the store's URL cannot be told to PostgreSQL's programs")
+    return {**os.environ, **{VARIABLES[name]: value for name, value in target.settings.items()}}

@@ -1,0 +1,180 @@
+"""One connection to PostgreSQL on the reactor.  What txpostgres leaves to be wished for is answered here.
+
+- An idle connection that is lost says so once, to its owner, instead of in a traceback.
+- Nothing that txpostgres hands out is ever cancelled: its Deferreds raise when they are, and the request to cancel that
+  goes to the server blocks, and may hit the next unit.  Deadlines close the connection instead.
+- libpq resolves host names in the calling thread, so it is given addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.interfaces import IAddress, IHostResolution, IResolutionReceiver
+from twisted.python.failure import Failure
+from txpostgres import txpostgres
+from zope.interface import implementer
+
+from meshd.store.interface import StoreError, StoreUnavailable
+from meshd.store.postgres.driver import BYTES, NETWORK, SET_UP
+from meshd.store.postgres.errors import is_lost, translate, why
+from meshd.store.unit import Params, Row
+
+CONNECT_SECONDS = 5.0
+
+
+class Link(txpostgres.Connection):
+    """A connection for one user at a time.  `lost` fires once, with the reason, when it is of no more use."""
+
+    def __init__(self, reactor: Any, heard: Callable[[], None] = lambda: None) -> None:
+        super().__init__(reactor)
+        self.lost: Deferred[str] = Deferred()
+        self.asked: float | None = None
+        """Since when an answer is awaited, by the reactor's clock; None while nothing is asked."""
+        self._heard = heard
+
+    @property
+    def usable(self) -> bool:
+        return self._connection is not None and not self._connection.closed and not self.lost.called
+
+    async def execute(self, sql: str, params: Params | None = None) -> list[Row]:
+        """All rows of the last statement in the text.  StoreError; StoreUnavailable also when the link is lost."""
+        self.asked = self.reactor.seconds()
+        try:
+            cursor = self.cursor()
+            await cursor.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+        except CancelledError as error:
+            raise StoreUnavailable("the database took too long") from error
+        except psycopg2.Error as error:
+            if is_lost(error):
+                self.lose(why(error))
+            raise translate(error) from error
+        except (OverflowError, ValueError) as error:
+            raise translate(error) from error
+        except Exception as error:
+            if self.usable:
+                raise
+            raise StoreUnavailable("the connection to the database was lost") from error
+        finally:
+            self.asked = None
+
+    def lose(self, reason: str) -> None:
+        """Close it and tell the owner, unless that was done."""
+        if self._connection is not None:
+            self.close()
+        if not self.lost.called:
+            self.lost.callback(reason)
+
+    def doRead(self) -> None:
+        try:
+            super().doRead()
+        except psycopg2.Error as error:
+            self.lose(why(error))
+
+    def checkForNotifies(self) -> None:
+        if self._connection.notifies:
+            del self._connection.notifies[:]
+            self._heard()
+
+
+async def open_link(
+    reactor: Any, settings: Mapping[str, str], *, heard: Callable[[], None] = lambda: None, then: str = ""
+) -> Link:
+    """A connection that is ready for work; `then` is a statement to begin with.  StoreUnavailable."""
+    reason = "its name has no address"
+    for address in await _addresses(reactor, settings):
+        link = Link(reactor, heard)
+        try:
+            await _within(reactor, link, _prepare(link, {**settings, **address}, then))
+        except (StoreError, psycopg2.Error) as error:
+            link.lose("")
+            reason = why(error)
+        else:
+            return link
+    raise StoreUnavailable(f"PostgreSQL cannot be reached: {reason}")
+
+
+async def _prepare(link: Link, settings: Mapping[str, str], then: str) -> None:
+    try:
+        await link.connect(**NETWORK, **settings, client_encoding="utf8")
+    except psycopg2.Error:
+        raise
+    except Exception as error:  # closed by the deadline
+        raise StoreUnavailable("no answer in time") from error
+    extensions.register_type(BYTES, link._connection)
+    await link.execute(SET_UP + then)
+    # Told now, with the reason, and not by the first unit: a pooler in statement mode has no transactions.
+    for statement in ("begin", "commit"):
+        await link.execute(statement)
+
+
+def _within(reactor: Any, link: Link, work: Any) -> Deferred[None]:
+    """The work, with a deadline; who cancels it, or the deadline, closes the link."""
+
+    def give_up(outer: Deferred[None]) -> None:
+        outer.errback(CancelledError())  # first, so that nobody goes on to the next address
+        link.lose("given up")
+
+    outer: Deferred[None] = Deferred(give_up)
+    late = reactor.callLater(CONNECT_SECONDS, link.lose, "no answer in time")
+    inner = Deferred.fromCoroutine(work)
+
+    def done(result: Failure | None) -> None:
+        if late.active():
+            late.cancel()
+        if not outer.called:
+            outer.callback(result)
+
+    inner.addBoth(done)
+    return outer
+
+
+async def _addresses(reactor: Any, settings: Mapping[str, str]) -> list[dict[str, str]]:
+    """What to add to the settings for each address of the host; one empty addition when there is nothing to resolve."""
+    host = settings.get("host", "")
+    if not host or host.startswith(("/", "@")) or _is_address(host):
+        return [{}]
+    try:
+        return [{"hostaddr": address} for address in await _resolve(reactor, host)]
+    except TimeoutError:
+        raise StoreUnavailable(f"PostgreSQL cannot be reached: {host} was not resolved in time") from None
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _resolve(reactor: Any, host: str) -> Deferred[list[str]]:
+    """TimeoutError."""
+    receiver = _Addresses()
+    reactor.nameResolver.resolveHostName(receiver, host)
+    return receiver.result.addTimeout(CONNECT_SECONDS, reactor)
+
+
+@implementer(IResolutionReceiver)
+class _Addresses:
+    """The addresses of one name, the resolver's first one first."""
+
+    def __init__(self) -> None:
+        self.result: Deferred[list[str]] = Deferred()
+        self._found: list[str] = []
+
+    def resolutionBegan(self, resolution: IHostResolution) -> None:
+        pass
+
+    def addressResolved(self, address: IAddress) -> None:
+        self._found.append(address.host)  # type: ignore[attr-defined]  # IPv4Address or IPv6Address
+
+    def resolutionComplete(self) -> None:
+        if not self.result.called:
+            self.result.callback(list(dict.fromkeys(self._found)))

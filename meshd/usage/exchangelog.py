@@ -1,0 +1,215 @@
+"""The exchange log: a file of lines, buffered, many to a write.
+
+What was counted and is in no written line stays known in the journal, so a line may be lost here (a full disk, a
+death) without its bytes being lost from the log's sum: a `recovered` line brings them later.  Nothing here raises into
+the path of the bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from time import time
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+from meshd.linefile import LineFile
+from meshd.model import Exchange
+from meshd.usage import loglines as lines
+from meshd.usage.journal import Journal, Sums
+
+MANY = 256
+"""Lines to a write: about 64 KiB."""
+SECONDS = 1.0
+"""A line waits so long at most."""
+KEPT = 8192
+"""Lines kept while the file cannot be written."""
+SEARCHED = 8 * 1024 * 1024
+"""Bytes beyond the noted position in which a dead process's last write is looked for: it had at most MANY lines."""
+
+_log = Logger()
+
+
+class _Record:
+    """A line to be: of an exchange, or of a remainder where there is none."""
+
+    __slots__ = ("account_id", "exchange", "slot", "sums", "token_id")
+
+    def __init__(
+        self, exchange: Exchange | None, slot: int, sums: Sums, account_id: int = 0, token_id: int = 0
+    ) -> None:
+        self.exchange = exchange
+        self.slot = slot
+        """-1 where nothing was counted."""
+        self.sums = sums
+        self.account_id = account_id
+        self.token_id = token_id
+
+
+class ExchangeLog:
+    """Appends to `path`; with "" there is no file, and every line counts as written."""
+
+    def __init__(self, path: str, clock: IReactorTime, *, now: Callable[[], float] = time) -> None:
+        self._file = LineFile(path, self._failed, self._healed)
+        self._clock = clock
+        self.now = now
+        self._journal: Journal | None = None
+        self._waiting: list[_Record] = []
+        self._timer: IDelayedCall | None = None
+        self.dropped = 0
+        """Lines given up since the file could last be written."""
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last write did not succeed."""
+        return self._file.failing
+
+    def bind(self, journal: Journal) -> None:
+        """The journal that this process counts in."""
+        self._journal = journal
+
+    def open(self) -> None:
+        """OSError where the file cannot be appended to: said at a start, not later."""
+        self._file.open()
+
+    def reopen(self) -> None:
+        """The file was moved away, as log rotation does."""
+        self.flush()
+        self._file.reopen()
+
+    def close(self) -> None:
+        self.flush()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._file.close()
+
+    # Lines
+
+    def add(self, exchange: Exchange, slot: int, up: int, down: int) -> None:
+        """One exchange; slot -1 for one that was not counted."""
+        self._add(_Record(exchange, slot, (up, down, 1)))
+
+    def add_remainder(self, slot: int, account_id: int, token_id: int, sums: Sums) -> None:
+        """One line for what was counted and is in none."""
+        self._add(_Record(None, slot, sums, account_id, token_id))
+
+    def _add(self, record: _Record) -> None:
+        if len(self._waiting) >= KEPT:
+            self.dropped += 1
+            return
+        self._waiting.append(record)
+        if self._timer is None:
+            self._timer = self._clock.callLater(SECONDS, self._due)
+        if len(self._waiting) >= MANY and not self.failing:
+            self.flush()
+
+    def _due(self) -> None:
+        self._timer = None
+        self.flush()
+        if self._waiting:
+            self._timer = self._clock.callLater(SECONDS, self._due)
+
+    def forget(self, slot: int) -> None:
+        """Give up the lines of a slot that changes hands."""
+        kept = [record for record in self._waiting if record.slot != slot]
+        self.dropped += len(self._waiting) - len(kept)
+        self._waiting = kept
+
+    def flush(self) -> None:
+        """Write what waits, as far as that is possible."""
+        while self._waiting and self._journal is not None:
+            many = self._waiting[:MANY]
+            written = self._write(self._journal, many)
+            del self._waiting[:written]
+            if written < len(many):
+                return
+
+    # Writing
+
+    def _write(self, journal: Journal, records: list[_Record]) -> int:
+        """How many of them stand in the file now, and are settled in the journal."""
+        data = "".join(self._lines(journal, records)).encode("ascii")
+        written = self._file.append(data, journal.writing)
+        journal.written(written, _sums(records[:written]))
+        return written
+
+    def _lines(self, journal: Journal, records: list[_Record]) -> list[str]:
+        now = self.now()
+        return [_text(record, journal.id, number, now) for number, record in enumerate(records, journal.lines + 1)]
+
+    def _failed(self, error: OSError) -> None:
+        _log.error("exchange log {path} cannot be written: {error}", path=self._file.path, error=str(error))
+
+    def _healed(self) -> None:
+        dropped, self.dropped = self.dropped, 0
+        path = self._file.path
+        _log.info("exchange log {path} is written again; {dropped} lines are lost", path=path, dropped=dropped)
+
+    # What a dead process left
+
+    def settle(self, orphan: Journal) -> int:
+        """Add a line for each remainder of the orphan; how many that were.  What cannot be written now stays one."""
+        self._settle_written(orphan)
+        records = [
+            _Record(None, slot, orphan.unlogged(slot), account_id, token_id)
+            for slot, (account_id, token_id) in orphan.remainders().items()
+        ]
+        done = 0
+        while done < len(records):
+            written = self._write(orphan, records[done : done + MANY])
+            if not written:
+                break
+            done += written
+        return done
+
+    def _settle_written(self, orphan: Journal) -> None:
+        """Lines that were written, but not settled before the death."""
+        found = [line for line in lines.find(self._tail(orphan), orphan.id, orphan.lines) if line.slot < orphan.slots]
+        sums: dict[int, Sums] = {}
+        for line in found:
+            if line.slot >= 0:
+                sums[line.slot] = _plus(sums.get(line.slot, (0, 0, 0)), (line.up, line.down, line.exchanges))
+        if found:
+            orphan.written(max(line.number for line in found) - orphan.lines, sums)
+            orphan.level()
+
+    def _tail(self, orphan: Journal) -> bytes:
+        device, inode, offset = orphan.log_position
+        path = self._file.path and _path_of(self._file.path, device, inode)
+        if not path:
+            return b""
+        with suppress(OSError), open(path, "rb") as file:
+            file.seek(offset if offset <= os.fstat(file.fileno()).st_size else 0)
+            return file.read(SEARCHED)
+        return b""
+
+
+def _path_of(path: str, device: int, inode: int) -> str:
+    """The file, which rotation may have renamed; "" where it is gone."""
+    with suppress(OSError), os.scandir(os.path.dirname(path) or ".") as entries:
+        for entry in entries:
+            if entry.inode() == inode and entry.stat().st_dev == device:
+                return entry.path
+    return ""
+
+
+def _text(record: _Record, journal_id: str, number: int, now: float) -> str:
+    name = lines.name_of(journal_id, number, record.slot)
+    if record.exchange is None:
+        return lines.of_remainder(now, name, record.account_id, record.token_id, record.sums)
+    return lines.of_exchange(record.exchange, name, record.sums[0], record.sums[1])
+
+
+def _sums(records: list[_Record]) -> dict[int, Sums]:
+    sums: dict[int, Sums] = {}
+    for record in records:
+        if record.slot >= 0:
+            sums[record.slot] = _plus(sums.get(record.slot, (0, 0, 0)), record.sums)
+    return sums
+
+
+def _plus(one: Sums, other: Sums) -> Sums:
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]

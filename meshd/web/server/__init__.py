@@ -1,0 +1,1 @@
+"""HTTP with bounds and deadlines, below every dialect of the API."""

@@ -1,0 +1,298 @@
+"""A client's connection to the API: Twisted's channel, with the bounds that it lacks.
+
+Twisted's has no limit on a body, an idle timer that every byte restarts, and answers to a bad head that a client cannot
+read.  Here each phase of a request has one absolute deadline (head, body, idle), and whatever is refused below the
+routes is refused in the API's own words, by the header alone where that is enough.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.server import Request
+
+from meshd.http1.framing import LONGEST_LENGTH
+from meshd.http1.grammar import LONGEST_METHOD
+from meshd.web.replies import closing_answer, refused
+from meshd.web.server.deadline import GRACE, LINGER, Deadline
+from meshd.web.server.gate import Ticket
+from meshd.web.server.heads import ABSOLUTE, HOST, LENGTH, LONGEST_PATH, LONGEST_START, MOST_LINES, SINGLE, TARGET
+
+if TYPE_CHECKING:
+    from meshd.web.server.site import ApiSite
+
+
+class _Phase(Enum):
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    WORK = auto()
+    CLOSING = auto()
+    """Whatever comes now is not read."""
+
+
+class ApiChannel(HTTPChannel):
+    """The site makes it, and says its bounds when the connection is made."""
+
+    maxHeaders = totalHeadersSize = 2**31  # Twisted answers 400 to too much; lineReceived is first, and says 431
+    site: ApiSite
+    transport: Any
+    ticket: Ticket | None = None
+
+    def connectionMade(self) -> None:
+        self.bounds = self.site.bounds()
+        self.MAX_LENGTH = self.bounds.line_bytes
+        self._deadline = Deadline(self.site.reactor)
+        self._phase = _Phase.HEAD
+        self._received = self._head_bytes = self._head_lines = self._body_lines = 0
+        self._moved = False
+        self._peer: Any = None
+        self._local: Any = None
+        self.site.open_channels.add(self)
+        super().connectionMade()
+        if self.ticket is None:
+            self.ticket = self.site.gate.enter(self._host())
+        if self.ticket is None:
+            self.cut()
+        else:
+            self._enter(_Phase.HEAD)
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
+        self._deadline.end()
+        self.signed_in()
+        self.site.closed(self)
+        super().connectionLost(reason)
+
+    def signed_in(self) -> None:
+        """A request on this connection was somebody's: it no longer counts at the gate."""
+        if self.ticket is not None:
+            self.ticket.leave()
+
+    def now(self) -> float:
+        return self.site.reactor.seconds()
+
+    def peer(self) -> str:
+        """The client's address, for the log and for bans."""
+        return host_of(self.getPeer())
+
+    def getPeer(self) -> Any:
+        """Asked at the first request, when what stands in front has told the client's address."""
+        if self._peer is None:
+            self._peer = super().getPeer()
+        return self._peer
+
+    def getHost(self) -> Any:
+        """It stays what it is, and to ask takes a system call."""
+        if self._local is None:
+            self._local = super().getHost()
+        return self._local
+
+    def finish(self) -> None:
+        """Close when the request that is being answered is done; now, if there is none."""
+        if self._phase in (_Phase.IDLE, _Phase.HEAD):
+            self._close()
+        else:
+            self.persistent = False
+
+    # What Twisted calls, in the order of a request.
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._phase is _Phase.CLOSING:
+            return
+        if not self._placed():
+            self.cut()
+            return
+        self._received += len(data)
+        if self._phase is _Phase.IDLE and not self.paused:
+            self._enter(_Phase.HEAD)
+        super().dataReceived(data)
+
+    def lineReceived(self, line: bytes) -> None:
+        if self._phase is not _Phase.HEAD:
+            if self._phase is _Phase.CLOSING:
+                return
+            self._enter(_Phase.HEAD)
+        self._head_bytes += len(line) + 2
+        self._head_lines += 1
+        if self._head_bytes > self.bounds.head_bytes or self._head_lines > self.bounds.fields + 2:
+            self.refuse(431, "too many header fields")
+        elif self._head_lines == 1 and len(line) > LONGEST_START:
+            self.refuse(414, "request line too long")
+        elif line[:1] in (b" ", b"\t"):
+            self.refuse(400, "folded header field")
+        elif line[: len(LENGTH)].lower() == LENGTH and len(digits := line[len(LENGTH) :].strip()) > LONGEST_LENGTH:
+            # All would be read as one number, or fail at it.
+            self.refuse_body() if digits.isdigit() else self.refuse(400, "malformed Content-Length")
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        if self._head_lines:
+            self.refuse(431, "header field too long")
+        else:
+            self.refuse(414, "request line too long")
+
+    def rawDataReceived(self, data: bytes) -> None:
+        if self._phase is _Phase.CLOSING:
+            return
+        if self._phase is _Phase.BODY and self.length is None:
+            self._body_lines += data.count(b"\n")
+            if self._body_lines > MOST_LINES:
+                self.refuse(400, f"a chunked body of more than {MOST_LINES} lines")
+                return
+        super().rawDataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        problem = self._problem()
+        if problem is not None:
+            self.refuse(*problem)
+            return
+        if self.length != 0:
+            self._enter(_Phase.BODY)
+        super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        if self._phase is not _Phase.CLOSING:
+            self._enter(_Phase.WORK)
+            self._head_bytes = self._head_lines = self._body_lines = 0
+            super().allContentReceived()
+
+    def requestDone(self, request: Request) -> None:
+        self._received = 0
+        self.paused = bool(self._waitingForTransport)  # what was read already waits until this answer has left
+        self._enter(_Phase.IDLE if self.persistent else _Phase.CLOSING)  # before super(), which may begin the next
+        super().requestDone(request)
+
+    # A client that does not read.  Twisted's channel would go on reading and answering, and what it holds for one
+    # connection would have no bound; here it is one read's worth of requests, a full buffer and one answer.
+
+    def pauseProducing(self) -> None:
+        """The buffer for what is to be sent is full."""
+        super().pauseProducing()
+        self._networkProducer.pauseProducing()  # also while a request is answered, when Twisted's does not
+
+    def resumeProducing(self) -> None:
+        """It is empty."""
+        self.paused = False
+        super().resumeProducing()
+        if self._buffer:
+            self.dataReceived(self.clearLineBuffer())
+
+    def loseConnection(self) -> None:
+        """What still comes is dropped, but it is read: the client's goodbye is behind it."""
+        if not self.transport.disconnecting:
+            self._networkProducer.resumeProducing()
+        super().loseConnection()
+
+    # Refusals.
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Answer below the routes, read no more, and close when the client had time to see it."""
+        if self._phase is _Phase.CLOSING:
+            return
+        self._phase = _Phase.CLOSING
+        self.setRawMode()
+        self.transport.write(closing_answer(refused(status, detail), datetimeToString()))
+        self.site.note_refusal(self._host(), status, detail)
+        self._deadline.start(LINGER, self._close)
+
+    def refuse_body(self) -> None:
+        self.refuse(413, f"request body over {self.bounds.body_bytes} bytes")
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Twisted's way of saying no; it has no body, no length and no Connection field."""
+        self.refuse(400, "malformed request")
+
+    def _problem(self) -> tuple[int, str] | None:
+        """What is wrong with a head that Twisted let through.  The path is normalised on the way."""
+        fields = self.requests[-1].requestHeaders
+        # Methods have a case, and the routing below does not know it.
+        if not self._command.isupper() or len(self._command) > LONGEST_METHOD:
+            return 501, "method not implemented"
+        for name, values in fields.getAllRawHeaders():
+            if len(values) > 1 and name.lower() in SINGLE:
+                return 400, "repeated header field"
+        hosts = fields.getRawHeaders(b"host", [])
+        if (not hosts and self._version == b"HTTP/1.1") or not all(map(HOST.match, hosts)):
+            return 400, "missing or malformed Host"
+        coding = fields.getRawHeaders(b"transfer-encoding")
+        if coding and (coding[0].lower() != b"chunked" or self._version != b"HTTP/1.1"):
+            return 501, "transfer coding not supported"
+        if self.length is not None and self.length > self.bounds.body_bytes:
+            return 413, f"request body over {self.bounds.body_bytes} bytes"
+        return self._target_problem()
+
+    def _target_problem(self) -> tuple[int, str] | None:
+        target = ABSOLUTE.sub(b"", self._path, count=1) if ABSOLUTE.match(self._path) else self._path
+        if not target.startswith(b"/") or not TARGET.match(target):
+            return 400, "malformed request target; this is an API, and no proxy"
+        raw = target.partition(b"?")[0]
+        if len(raw) > LONGEST_PATH:
+            return 414, f"a path of more than {LONGEST_PATH} bytes"
+        path = unquote_to_bytes(raw)
+        if b"\0" in path or b"#" in target or not _is_utf8(path):
+            return 400, "malformed request target"
+        self._path = target
+        return None
+
+    # Deadlines.
+
+    def _enter(self, phase: _Phase) -> None:
+        self._phase = phase
+        match phase:
+            case _Phase.HEAD:
+                self._deadline.start(self.bounds.head, self._late)
+            case _Phase.BODY:
+                self._deadline.start(self.bounds.body, self._late)
+            case _Phase.IDLE:
+                self._deadline.start(self.bounds.idle, self._close)
+            case _Phase.CLOSING:
+                self._deadline.start(self.bounds.idle, self.transport.abortConnection)
+            case _Phase.WORK:
+                self._deadline.stop()
+
+    def _late(self) -> None:
+        if self._received:
+            self.refuse(408, "request too slow")
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        """Let go, and see to it that it goes."""
+        self._phase = _Phase.CLOSING
+        self._deadline.start(GRACE, self.transport.abortConnection)
+        self.loseConnection()
+
+    def cut(self) -> None:
+        """At once, whatever is on its way."""
+        self._phase = _Phase.CLOSING
+        if self in self.site.open_channels:
+            self.transport.abortConnection()
+
+    def _placed(self) -> bool:
+        """Whether there is room at the gate for where the first bytes say that they come from."""
+        if self._moved or self.ticket is None:
+            return True
+        self._moved = True
+        return self.ticket.move(self._host())
+
+    def _host(self) -> str:
+        return host_of(self.transport.getPeer())
+
+
+def host_of(address: object) -> str:
+    """The address as text; "" where there is none, as on a unix socket."""
+    return str(getattr(address, "host", ""))
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

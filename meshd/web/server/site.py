@@ -1,0 +1,117 @@
+"""The API's Site: who may connect, how long things may take, and one line in the request log for each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.server import Site
+
+from meshd.topology import Topology
+from meshd.web.routing import Api
+from meshd.web.server.channel import ApiChannel
+from meshd.web.server.gate import Gate
+from meshd.web.server.request import LimitedRequest
+from meshd.web.server.requestlog import Answered, RequestLog
+
+_PATH_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Seconds and bytes of one connection."""
+
+    head: float = 10
+    """From the connection, or from the first byte of a later request, to the blank line; the TLS handshake included."""
+    body: float = 30
+    """64 KiB in this time is slower than any modem that still works."""
+    idle: float = 60
+    line_bytes: int = 16 * 1024
+    head_bytes: int = 32 * 1024
+    fields: int = 100
+    body_bytes: int = 64 * 1024
+
+    @classmethod
+    def of(cls, topology: Topology) -> Bounds:
+        """Those that the operator sets; a connection keeps what held when it was made."""
+        return cls(
+            head=topology.timeouts.head,
+            idle=topology.timeouts.keep_alive,
+            line_bytes=topology.limits.request_line_bytes,
+            head_bytes=topology.limits.head_bytes,
+        )
+
+
+class ApiSite(Site):
+    """A factory of ApiChannels.  A query or a credential is never in its log."""
+
+    noisy = False
+
+    def __init__(
+        self, api: Api, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate, requests: RequestLog
+    ) -> None:
+        super().__init__(
+            api.resource(), requestFactory=LimitedRequest, timeout=0, reactor=reactor, parsePOSTFormSubmission=False
+        )
+        self.api = api
+        self.timeOut = None  # ApiChannel has deadlines of its own
+        self.bounds = bounds
+        self.gate = gate
+        self._requests = requests
+        self.open_channels: set[ApiChannel] = set()
+        self._emptied: Deferred[None] | None = None
+
+    def protocol(self) -> ApiChannel:  # type: ignore[override]
+        """HTTP/1.1 always: Twisted's own would turn to HTTP/2 where that is installed, and leave the limits behind."""
+        return ApiChannel()
+
+    def startFactory(self) -> None:
+        """No log file, and no timer for its dates."""
+
+    def stopFactory(self) -> None:
+        """Nothing was started."""
+
+    def log(self, request: LimitedRequest, detail: str = "") -> None:  # type: ignore[override]
+        """Called when a request has been answered, or would have been."""
+        self._requests.add(
+            Answered(
+                self._requests.now(),
+                request.peer,
+                request.method.decode("latin-1"),
+                request.path[:_PATH_SHOWN].decode("latin-1"),
+                request.code,
+                request.account,
+                request.sentLength,
+                self.reactor.seconds() - request.started,
+                detail or request.note,
+            )
+        )
+
+    def note_refusal(self, client: str, status: int, detail: str) -> None:
+        """A request that never reached a route."""
+        self._requests.add(Answered(self._requests.now(), client, "", "", status, "", 0, 0.0, detail))
+
+    def closed(self, channel: ApiChannel) -> None:
+        """The channel's connection is gone."""
+        self.open_channels.discard(channel)
+        if not self.open_channels and self._emptied is not None:
+            emptied, self._emptied = self._emptied, None
+            emptied.callback(None)
+
+    async def drain(self, seconds: float) -> None:
+        """Close what is idle, let requests be answered for so long, then cut the rest."""
+        for channel in list(self.open_channels):
+            channel.finish()
+        if self.open_channels:
+            late = self.reactor.callLater(seconds, self._cut)
+            self._emptied = Deferred()
+            await self._emptied
+            if late.active():
+                late.cancel()
+        await self.api.settled()
+
+    def _cut(self) -> None:
+        for channel in list(self.open_channels):
+            channel.cut()

@@ -1,0 +1,82 @@
+"""What a change ends, and what it must not touch."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.daemon.enforcement import DAY, Enforcement
+from meshd.model import Change, Refusal
+
+NO = Refusal("auth-invalid")
+
+
+class Auth:
+    """Answers `still` when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[Deferred[Refusal | None]] = []
+
+    def forget(self, change: Change) -> None: ...
+
+    def still(self, admission: object, proxy: str) -> Deferred[Refusal | None]:
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+
+class Ledger:
+    def __init__(self) -> None:
+        self.meters: list[Any] = []
+
+    def open_of(self, account_id: int) -> list[Any]:
+        return list(self.meters)
+
+    async def changed(self, change: Change) -> None: ...
+
+    def meter(self, admission: object) -> Any:
+        made = SimpleNamespace(admission=admission, proxy="local", open=True, stopped=[])
+        made.stop = made.stopped.append
+        self.meters.append(made)
+        return made
+
+
+class EnforcementTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.auth, self.ledger, self.time = Auth(), Ledger(), 10.0 * DAY
+        self.enforcement = Enforcement(self.auth, self.ledger, lambda: self.time)  # type: ignore[arg-type]
+
+    def change(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.enforcement.changed(Change(1, 7)))
+
+    def test_one_question_for_one_admission(self) -> None:
+        """Two tunnels of one credential are asked about once and end together; another's goes on."""
+        one = SimpleNamespace(token_id=0)
+        first, second, other = self.ledger.meter(one), self.ledger.meter(one), self.ledger.meter(object())
+        done = self.change()
+        self.auth.asked[0].callback(NO)
+        self.auth.asked[1].callback(None)
+        self.successResultOf(done)
+        self.assertEqual([first.stopped, second.stopped, other.stopped], [[NO], [NO], []])
+
+    def test_ended_while_asking(self) -> None:
+        """An exchange that ended meanwhile is not stopped: its connection may be about somebody else's by now."""
+        meter = self.ledger.meter(SimpleNamespace(token_id=0))
+        done = self.change()
+        meter.open = False
+        self.auth.asked[0].callback(NO)
+        self.successResultOf(done)
+        self.assertEqual(meter.stopped, [])
+
+    def test_midnight(self) -> None:
+        """What was let in by a token is asked about when the day changes, and only then."""
+        token, password = self.ledger.meter(SimpleNamespace(token_id=3)), self.ledger.meter(SimpleNamespace(token_id=0))
+        self.successResultOf(Deferred.fromCoroutine(self.enforcement.look_at_calendar()))
+        self.assertEqual(self.auth.asked, [])
+        self.time += DAY
+        done = Deferred.fromCoroutine(self.enforcement.look_at_calendar())
+        self.auth.asked[0].callback(NO)
+        self.successResultOf(done)
+        self.assertEqual([token.stopped, password.stopped], [[NO], []])

@@ -1,0 +1,145 @@
+"""Origin connections kept for the next request."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.proxy import kept as upstream
+from meshd.proxy.kept import Key, Upstream, UpstreamPool
+from meshd.sockets.race import Dialled
+from meshd.sockets.wheel import Wheel
+from tests.proxy.hand import Far, Hand, tcp_pair
+
+KEY: Key = (1, "", "direct", "", "h.test", 80)
+
+
+class PoolTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.hand = Hand(self)
+        self.clock = Clock()
+        self.wheel = Wheel(self.clock)
+        self.pool = UpstreamPool(self.hand.poller, self.wheel)
+        self.addCleanup(self.pool.clear)
+
+    def connected(self, key: Key = KEY) -> tuple[Upstream, Far]:
+        near, far = tcp_pair(self)
+        fd = near.detach()
+        self.hand.poller.add(fd, Far(far))  # type: ignore[arg-type]  # until it is handed over
+        upstream = self.pool.new(key, Dialled(fd, "192.0.2.1", "192.0.2.9", True))
+        upstream.wire.readable = False  # as after a read that emptied it
+        return upstream, Far(far)
+
+    def kept(self, key: Key = KEY, seconds: float = 60) -> tuple[Upstream, Far]:
+        made = self.connected(key)
+        self.hand.settle()
+        self.pool.keep(made[0], seconds)
+        return made
+
+    def assert_closed(self, far: Far) -> None:
+        self.hand.until(lambda: far.ended, far.step)
+
+    def test_the_youngest_first(self) -> None:
+        """The connection that was used last is used next, and is known to have been used."""
+        _, (second, _) = self.kept(), self.kept()
+        taken = self.pool.take(KEY)
+        self.assertIs(taken, second)
+        self.assertTrue(taken.used)
+        taken.wire.close()
+
+    def test_never_shared(self) -> None:
+        """Whatever differs, account, session, exit, host or port, makes it another's."""
+        upstream_, _ = self.kept()
+        for other in (
+            (2, "", "direct", "h.test", 80),
+            (1, "s", "direct", "h.test", 80),
+            (1, "", "rack-1", "h.test", 80),
+            (1, "", "direct", "g.test", 80),
+            (1, "", "direct", "h.test", 81),
+        ):
+            self.assertIsNone(self.pool.take(other), other)
+        self.assertIs(self.pool.take(KEY), upstream_)
+        self.assertIsNone(self.pool.take(KEY))
+        upstream_.wire.close()
+
+    def test_not_emptied(self) -> None:
+        """One that may hold bytes nobody has read is not kept: they would be another request's answer."""
+        upstream_, far = self.connected()
+        upstream_.wire.readable = True
+        self.pool.keep(upstream_, 60)
+        self.assertIsNone(self.pool.take(KEY))
+        self.assert_closed(far)
+
+    def test_opened_under_other_rules(self) -> None:
+        """One in use while the rules changed is not kept."""
+        upstream_, far = self.connected()
+        self.pool.clear()
+        self.pool.keep(upstream_, 60)
+        self.assertIsNone(self.pool.take(KEY))
+        self.assert_closed(far)
+
+    def test_origin_leaves(self) -> None:
+        """One whose origin has closed is not lent again."""
+        _, far = self.kept()
+        far.sock.close()
+        self.hand.until(lambda: len(self.hand.poller) == 0)
+        self.assertIsNone(self.pool.take(KEY))
+
+    def test_origin_speaks_unasked(self) -> None:
+        """One that says something unasked is dropped: it would be the next request's answer."""
+        _, far = self.kept()
+        far.sock.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        self.hand.until(lambda: len(self.hand.poller) == 0)
+        self.assertIsNone(self.pool.take(KEY))
+
+    def test_origin_had_left(self) -> None:
+        """One whose end is known already is not kept at all."""
+        made, far = self.connected()
+        far.end()
+        self.hand.until(lambda: made.wire.ending)
+        self.pool.keep(made, 60)
+        self.assertIsNone(self.pool.take(KEY))
+        self.assertEqual((len(self.hand.poller), self.pool._idle), (0, {}))
+
+    def test_expires(self) -> None:
+        """It is kept for so long."""
+        _, far = self.kept(seconds=5)
+        self.clock.advance(4)
+        self.wheel.tick()
+        self.assertEqual(len(self.hand.poller), 1)
+        self.clock.advance(3)
+        self.wheel.tick()
+        self.assert_closed(far)
+        self.assertIsNone(self.pool.take(KEY))
+
+    def test_taken_does_not_expire(self) -> None:
+        """Its time stops when it is taken."""
+        self.kept(seconds=5)
+        taken = self.pool.take(KEY)
+        assert taken is not None
+        self.clock.advance(100)
+        self.wheel.tick()
+        self.assertGreaterEqual(taken.wire.fd, 0)
+        taken.wire.close()
+
+    def test_bounds(self) -> None:
+        """So many of one key and so many in all; one more is closed."""
+        with mock.patch.object(upstream, "KEPT_EACH", 2), mock.patch.object(upstream, "KEPT", 3):
+            fars = [self.kept()[1] for _ in range(3)]
+            self.assert_closed(fars[2])
+            others = [self.kept((2, "", "direct", "h.test", 80))[1] for _ in range(2)]
+            self.assert_closed(others[1])
+            self.assertEqual(len(self.hand.poller), 3)
+            self.kept((3, "", "direct", "h.test", 80))
+            self.assertNotIn((3, "", "direct", "h.test", 80), self.pool._idle)
+
+    def test_clear(self) -> None:
+        """All that are idle are closed, and nothing of them is left."""
+        fars = [self.kept((account, "", "direct", "h.test", 80))[1] for account in range(5)]
+        self.pool.clear()
+        for far in fars:
+            self.assert_closed(far)
+        self.assertEqual((len(self.hand.poller), self.pool._idle, self.pool._count), (0, {}, 0))
+        self.assertEqual(self.wheel._slots, {})

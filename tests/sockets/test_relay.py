@@ -1,0 +1,378 @@
+"""Tunnels between two loopback connections, on a poller that is turned by hand."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import socket
+from collections.abc import Callable
+from unittest import mock
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.model import Refusal
+from meshd.sockets import relay
+from meshd.sockets.pipes import Pipes
+from meshd.sockets.relay import SMALL, Relay, Tunnel
+from meshd.sockets.wheel import Wheel
+from meshd.sockets.wire import Wire
+from tests.proxy.hand import CountingMeter, Far, Hand, descriptors, tcp_pair
+
+MiB = 1024 * 1024
+IDLE, HALF_CLOSED = 600.0, 60.0
+
+
+class TunnelCase(SynchronousTestCase):
+    pipes_limit = 4
+
+    def setUp(self) -> None:
+        self.before = descriptors()
+        self.hand = Hand(self)
+        self.clock = Clock()
+        self.wheel = Wheel(self.clock)
+        self.pipes = Pipes(self.pipes_limit)
+        self.addCleanup(self.pipes.close)
+        self.relay = Relay(self.hand.poller, self.wheel, self.pipes, self.hand.later.append, IDLE, HALF_CLOSED)
+        self.ended: list[str] = []
+
+    def tunnel(self, *, buffers: int = 0, early: bytes = b"", late: bytes = b"", room: int = 2**62) -> Tunnel:
+        self.meter = CountingMeter(room)
+        near_client, client = tcp_pair(self, buffers)
+        near_origin, origin = tcp_pair(self, buffers)
+        self.client, self.origin = Far(client), Far(origin)
+        fds = [Wire(self.hand.poller, near.detach(), "").release() for near in (near_client, near_origin)]
+        tunnel = Tunnel(
+            self.relay,
+            *fds,
+            self.meter,
+            early=early,
+            late=late,
+            ended=self.ended.append,  # type: ignore[arg-type]
+        )
+        tunnel.start(True, True)
+        return tunnel
+
+    def step(self) -> None:
+        self.client.step()
+        self.origin.step()
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        self.hand.until(condition, self.step)
+
+    def exchange(self, up: bytes, down: bytes) -> None:
+        """Both at once, whole, and counted."""
+        self.client.unsent += up
+        self.origin.unsent += down
+        had = len(self.origin.got), len(self.client.got)
+        self.until(lambda: (len(self.origin.got), len(self.client.got)) == (had[0] + len(up), had[1] + len(down)))
+        self.assertEqual(bytes(self.origin.got[had[0] :]), up)
+        self.assertEqual(bytes(self.client.got[had[1] :]), down)
+        self.assertEqual((self.meter.up, self.meter.down), (len(self.origin.got), len(self.client.got)))
+
+    def assert_gone(self, reason: str) -> None:
+        """It has ended, once and so, and left no descriptor and no entry of the poller."""
+        self.assertEqual(self.ended, [reason])
+        self.assertEqual(len(self.hand.poller), 0)
+        for far in (self.client, self.origin):
+            far.sock.close()
+        self.pipes.close()
+        self.assertEqual(descriptors() - self.before, {self.hand.poller.fileno()})
+
+
+class BytesTest(TunnelCase):
+    def test_random_sizes(self) -> None:
+        """Every byte of both directions arrives in order and is counted, whatever the sizes."""
+        source = random.Random(5)
+        self.tunnel()
+        for size in (1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL, 100_000, MiB, 8 * MiB):
+            self.exchange(source.randbytes(size), source.randbytes(source.randrange(size + 1)))
+        for _ in range(20):
+            self.exchange(source.randbytes(source.randrange(300_000)), source.randbytes(source.randrange(300_000)))
+
+    def test_spliced(self) -> None:
+        """Much of it goes through pipes, which come back clean for the next."""
+        lent = []
+        take = self.pipes.take
+        self.pipes.take = lambda: lent.append(take()) or lent[-1]  # type: ignore[method-assign,func-returns-value]
+        self.tunnel(buffers=256 * 1024)
+        self.exchange(os.urandom(8 * MiB), os.urandom(8 * MiB))
+        self.assertGreater(len(lent), 1)
+        self.assertEqual(len(self.pipes._clean), self.pipes._made)
+        self.assertEqual({pipe.fill for pipe in lent}, {0})
+
+    def test_idle_holds_no_pipe(self) -> None:
+        """A tunnel that has gone quiet has given its pipes back."""
+        self.tunnel()
+        self.exchange(os.urandom(2 * MiB), b"")
+        self.exchange(b"a little", b"a little")
+        self.assertEqual(len(self.pipes._clean), self.pipes._made)
+
+    def test_back_pressure(self) -> None:
+        """From a client whose origin does not read, no more is taken than the buffers between hold."""
+        data = os.urandom(8 * MiB)
+        self.tunnel(buffers=4096)
+        self.origin.reading = False
+        self.client.unsent = data
+        for _ in range(12):
+            self.step()
+            self.hand.settle()
+        self.assertLess(self.meter.up, 3 * MiB)
+        self.assertGreater(self.meter.up, 0)
+        self.origin.unsent = b"the other direction goes on"
+        self.until(lambda: bytes(self.client.got) == b"the other direction goes on")
+        self.origin.reading = True
+        self.until(lambda: len(self.origin.got) == len(data))
+        self.assertEqual(bytes(self.origin.got), data)
+        self.assertEqual(self.meter.up, len(data))
+
+    def test_downward_counts_what_was_delivered(self) -> None:
+        """While the client does not read, only what its socket took is counted as sent to it."""
+        self.tunnel(buffers=4096)
+        self.client.reading = False
+        self.origin.unsent = bytes(4 * MiB)
+        for _ in range(12):
+            self.step()
+            self.hand.settle()
+        counted = self.meter.down
+        self.client.sock.setblocking(True)
+        got = self.client.sock.recv(8 * MiB, socket.MSG_WAITALL | socket.MSG_DONTWAIT)
+        self.assertLessEqual(len(got), counted)
+        self.assertLess(counted, 4 * MiB)
+
+    def test_what_came_before(self) -> None:
+        """Bytes that came with the head go first, each way."""
+        self.tunnel(early=b"hello ", late=b"220 ")
+        self.client.unsent, self.origin.unsent = b"origin", b"ready"
+        self.until(lambda: len(self.origin.got) == 12 and len(self.client.got) == 9)
+        self.assertEqual((bytes(self.origin.got), bytes(self.client.got)), (b"hello origin", b"220 ready"))
+        self.assertEqual((self.meter.up, self.meter.down), (12, 9))
+
+    def test_room(self) -> None:
+        """No more is moved than the meter has room for, to the byte, on either path."""
+        for size in (10, 200_000):
+            self.tunnel(room=size)
+            self.client.unsent = bytes(2 * size)
+            for _ in range(20):
+                self.step()
+                self.hand.settle()
+            self.assertEqual(len(self.origin.got), size)
+            self.assertEqual(self.meter.room, 0)
+
+    def test_others_get_their_turn(self) -> None:
+        """A direction that could go on for ever lets others go on after so many bytes."""
+        self.tunnel(buffers=MiB)
+        self.relay.pipes = Pipes(self.pipes_limit, 64 * 1024)
+        self.addCleanup(self.relay.pipes.close)
+        moved: list[int] = []
+        put_off = 0
+        turn = self.hand.turn
+
+        def measured() -> None:
+            nonlocal put_off
+            put_off += len(self.hand.later)
+            before = self.meter.up
+            turn()
+            moved.append(self.meter.up - before)
+
+        self.hand.turn = measured  # type: ignore[method-assign]
+        with mock.patch.object(relay, "TURN", 128 * 1024):
+            self.client.unsent = bytes(8 * MiB)
+            self.until(lambda: len(self.origin.got) == 8 * MiB)
+        self.assertGreater(put_off, 0)
+        # One go for an event and one that was put off may fall into the same turn.
+        self.assertLessEqual(max(moved), 2 * (128 + 64) * 1024)
+
+
+class LeaseTest(TunnelCase):
+    """A limited account's room is lent in slices."""
+
+    def test_a_read_cut_short_by_a_lease(self) -> None:
+        """What a lease left in the socket follows with the next one, though the kernel says nothing of it again."""
+        tunnel = self.tunnel()
+        self.exchange(b"a", b"b")
+        tunnel._up.ending = tunnel._down.ending = False  # as where nothing waited when the tunnel began
+        meter = self.meter
+        for size in (5_000, 7, 12_000):
+
+            def renew(n: int, size: int = size) -> None:
+                meter.room = meter.room if meter.room > 0 else size
+
+            meter.room = size
+            meter.on_up = meter.on_down = renew
+            self.exchange(bytes(30_000), bytes(30_000))
+
+
+class CopiedBytesTest(BytesTest):
+    """All of it again without a pipe to be had."""
+
+    pipes_limit = 0
+
+    def test_spliced(self) -> None:
+        """Without pipes the same bytes are copied."""
+        self.tunnel()
+        self.exchange(os.urandom(2 * MiB), os.urandom(2 * MiB))
+        self.assertEqual(self.pipes._made, 0)
+
+
+class EndingsTest(TunnelCase):
+    def test_client_ends_first(self) -> None:
+        """The client's end reaches the origin, whose answer still comes; then all is over."""
+        self.tunnel()
+        self.exchange(b"request", b"")
+        self.client.end()
+        self.until(lambda: self.origin.ended)
+        self.assertEqual(self.ended, [])
+        self.exchange(b"", os.urandom(MiB))
+        self.origin.end()
+        self.until(lambda: self.client.ended)
+        self.hand.until(lambda: bool(self.ended))
+        self.assertFalse(self.client.reset or self.origin.reset)
+        self.assert_gone("")
+
+    def test_origin_ends_first(self) -> None:
+        """The other way round it is the same."""
+        self.tunnel()
+        self.origin.end()
+        self.until(lambda: self.client.ended)
+        self.exchange(os.urandom(MiB), b"")
+        self.client.end()
+        self.until(lambda: self.origin.ended)
+        self.hand.until(lambda: bool(self.ended))
+        self.assertFalse(self.client.reset or self.origin.reset)
+        self.assert_gone("")
+
+    def test_end_behind_much(self) -> None:
+        """An end is passed on after the last byte before it, also to who reads slowly."""
+        data = os.urandom(4 * MiB)
+        self.tunnel(buffers=4096)
+        self.origin.reading = False
+        self.client.unsent = data
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        self.origin.reading = True
+        self.until(lambda: not self.client.unsent)
+        self.client.end()
+        self.until(lambda: self.origin.ended)
+        self.assertEqual(bytes(self.origin.got), data)
+
+    def test_reset_is_passed_on(self) -> None:
+        """Who is cut off is not told that this was the end."""
+        for cutter, other in (("client", "origin"), ("origin", "client")):
+            self.ended.clear()
+            self.tunnel()
+            self.exchange(b"x", b"y")
+            sock = getattr(self, cutter).sock
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+            sock.close()
+            far = getattr(self, other)
+            self.hand.until(lambda far=far: far.ended, far.step)
+            self.assertTrue(far.reset, cutter)
+            self.assert_gone("reset")
+
+    def test_idle(self) -> None:
+        """What moves nothing for so long is ended; what moves is not."""
+        self.tunnel()
+        for _ in range(3):
+            self.clock.advance(IDLE * 0.9)
+            self.wheel.tick()
+            self.exchange(b"x", b"")
+        self.assertEqual(self.ended, [])
+        self.clock.advance(IDLE + 1)
+        self.wheel.tick()
+        self.assert_gone("idle-timeout")
+
+    def test_half_closed(self) -> None:
+        """One side's end leaves the other a shorter time, from its last byte on."""
+        for half in ("client", "origin"):
+            self.ended.clear()
+            self.tunnel()
+            getattr(self, half).end()
+            self.until(lambda: self.client.ended or self.origin.ended)
+            self.clock.advance(HALF_CLOSED * 0.9)
+            self.wheel.tick()
+            self.exchange(*((b"", b"x") if half == "client" else (b"x", b"")))
+            self.clock.advance(HALF_CLOSED * 0.9)
+            self.wheel.tick()
+            self.assertEqual(self.ended, [], half)
+            self.clock.advance(HALF_CLOSED)
+            self.wheel.tick()
+            self.assert_gone("idle-timeout")
+
+    def test_closed_with_bytes_in_a_pipe(self) -> None:
+        """A pipe that holds a dead tunnel's bytes is closed, not lent again."""
+        tunnel = self.tunnel(buffers=256 * 1024)
+        self.origin.reading = False
+        self.client.unsent = bytes(8 * MiB)
+        self.until(lambda: self.pipes._made > 0)
+        for _ in range(20):
+            self.step()
+            self.hand.settle()
+        self.assertEqual((self.pipes._made, self.pipes._clean), (1, []))
+        tunnel.close("cut")
+        self.assertEqual((self.pipes._made, self.pipes._clean), (0, []))
+        self.assert_gone("cut")
+
+    def test_closed_twice(self) -> None:
+        """The end is told once, with its first reason."""
+        tunnel = self.tunnel()
+        tunnel.stopped(Refusal("quota-total"))
+        tunnel.close("later")
+        tunnel.expired()
+        self.assert_gone("quota-total")
+
+
+class StoppedInsideTest(TunnelCase):
+    """A stop said from within the counting: the descriptors' numbers belong to others at once."""
+
+    def stop_at(self, after: int, *, upward: bool, size: int, buffers: int = 0) -> None:
+        tunnel = self.tunnel(buffers=buffers)
+        taken: list[socket.socket] = []
+        counts = 0
+
+        def count(n: int) -> None:
+            nonlocal counts
+            counts += 1
+            if counts == after:
+                tunnel.stopped(Refusal("quota-total"))
+                for _ in range(2):  # the kernel gives out the lowest numbers first: the tunnel's
+                    taken.extend(socket.socketpair())
+
+        if upward:
+            self.meter.on_up = count
+            self.client.unsent = bytes(size)
+        else:
+            self.meter.on_down = count
+            self.origin.unsent = bytes(size)
+        self.until(lambda: bool(self.ended))
+        self.hand.settle()
+        self.assertEqual(self.ended, ["quota-total"])
+        self.assertEqual(counts, after)
+        written = select.select(taken, [], [], 0)[0]
+        for each in taken:
+            each.close()
+        self.assertEqual(written, [])
+        self.assertEqual(self.pipes._made, len(self.pipes._clean))
+        self.assert_gone("quota-total")
+
+    def test_copied_upward(self) -> None:
+        """While a small piece of the client's is counted."""
+        self.stop_at(1, upward=True, size=100)
+
+    def test_copied_downward(self) -> None:
+        """While a small piece of the origin's is counted."""
+        self.stop_at(1, upward=False, size=100)
+
+    def test_spliced_upward(self) -> None:
+        """While what the kernel moved into a pipe is counted: the pipe is dirty."""
+        for after in (2, 3):
+            self.ended.clear()
+            self.stop_at(after, upward=True, size=4 * MiB)
+
+    def test_spliced_downward(self) -> None:
+        """While what the kernel moved out of a pipe is counted, whole or in part."""
+        for after, buffers in ((2, 0), (3, 0), (4, 4096)):
+            self.ended.clear()
+            self.stop_at(after, upward=False, size=4 * MiB, buffers=buffers)

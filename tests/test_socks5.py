@@ -1,0 +1,168 @@
+"""What a SOCKS client says, byte by byte, and what it is told."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.http1.target import AuthorityForm
+from meshd.proxy import socksreplies
+from meshd.proxy.replies import REASONS
+from meshd.socks5 import BadSocks, read_connect, read_greeting, read_login
+from tests.support.manual import ROOT
+
+Reader = Callable[[bytes], Any]
+
+
+def named(name: bytes, port: int = 443) -> bytes:
+    return b"\x05\x01\x00\x03" + bytes([len(name)]) + name + port.to_bytes(2, "big")
+
+
+def addressed(address: str, port: int = 443) -> bytes:
+    packed = ip_address(address).packed
+    return b"\x05\x01\x00" + (b"\x01" if len(packed) == 4 else b"\x04") + packed + port.to_bytes(2, "big")
+
+
+def login(username: bytes, password: bytes) -> bytes:
+    return b"\x01" + bytes([len(username)]) + username + bytes([len(password)]) + password
+
+
+GREETINGS = {
+    b"\x05\x01\x00": {0},
+    b"\x05\x02\x00\x02": {0, 2},
+    b"\x05\x03\x01\x02\x02": {1, 2},
+    b"\x05\xff" + bytes(range(255)): set(range(255)),
+}
+
+LOGINS = {
+    login(b"alice", b"secret"): b"alice:secret",
+    login(b"alice", b"key:secret"): b"alice:key:secret",
+    login(b"pm_x", b""): b"pm_x:",
+    login(b"", b"pm_x"): b":pm_x",
+    login(b"a" * 255, b"\xff" * 255): b"a" * 255 + b":" + b"\xff" * 255,
+}
+
+REQUESTS = {
+    named(b"example.com"): ("example.com", 443),
+    named(b"Example.COM.", 1): ("example.com", 1),
+    named(b"a", 65535): ("a", 65535),
+    named(b"192.0.2.7"): ("192.0.2.7", 443),
+    named(b"[2001:DB8::7]"): ("2001:db8::7", 443),
+    addressed("192.0.2.7", 80): ("192.0.2.7", 80),
+    addressed("2001:db8::7"): ("2001:db8::7", 443),
+    addressed("::"): ("::", 443),
+}
+
+BAD: dict[str, tuple[Reader, bytes, int]] = {
+    "version 4": (read_greeting, b"\x04\x01\x00", 1),
+    "no method": (read_greeting, b"\x05\x00", 1),
+    "a login of version 5": (read_login, b"\x05\x01a\x01b", 1),
+    "a request of version 4": (read_connect, b"\x04\x01\x00\x01", 1),
+    "BIND": (read_connect, b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", 7),
+    "UDP": (read_connect, b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00", 7),
+    "no command": (read_connect, b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 7),
+    "a reserved byte": (read_connect, b"\x05\x01\x01\x01\x01\x01\x01\x01\x01\x01", 1),
+    "another type of address": (read_connect, b"\x05\x01\x00\x02\x01\x01\x01\x01\x01\x01", 8),
+    "no type of address": (read_connect, b"\x05\x01\x00\x00\x01\x01\x01\x01\x01\x01", 8),
+    "an empty name": (read_connect, named(b""), 1),
+    "port zero": (read_connect, named(b"example.com", 0), 1),
+    "port zero of an address": (read_connect, addressed("192.0.2.7", 0), 1),
+    "a port in the name": (read_connect, named(b"example.com:80"), 1),
+    "a path in the name": (read_connect, named(b"example.com/x"), 1),
+    "user information in the name": (read_connect, named(b"a@example.com"), 1),
+    "a NUL in the name": (read_connect, named(b"example.com\x00.org"), 1),
+    "a line's end in the name": (read_connect, named(b"a\r\nHost: b"), 1),
+    "a blank in the name": (read_connect, named(b"a b"), 1),
+    "a name that is not ASCII": (read_connect, named("bücher.example".encode()), 1),
+    "a name that is too long": (read_connect, named(b".".join([b"a" * 60] * 5)[:255]), 1),
+    "an empty label": (read_connect, named(b"a..b"), 1),
+    "an address without its bracket": (read_connect, named(b"[::1"), 1),
+    "an address with a zone": (read_connect, named(b"[fe80::1%25eth0]"), 1),
+}
+
+
+class ReadingTests(SynchronousTestCase):
+    def check(self, reader: Reader, message: bytes) -> Any:
+        """Waited for to the last byte; what comes after it is left alone.  What was read."""
+        for size in range(len(message)):
+            self.assertIsNone(reader(message[:size]), (message, size))
+        read = reader(message)
+        self.assertEqual(read.size, len(message))
+        self.assertEqual(reader(message + message), read)
+        return read
+
+    def test_greetings(self) -> None:
+        for message, methods in GREETINGS.items():
+            self.assertEqual(self.check(read_greeting, message).methods, methods)
+
+    def test_logins_are_what_basic_says(self) -> None:
+        """RFC 7617: name, colon, password; whatever they hold."""
+        for message, plain in LOGINS.items():
+            scheme, _, encoded = self.check(read_login, message).basic.partition(b" ")
+            self.assertEqual((scheme, b64decode(encoded)), (b"Basic", plain))
+
+    def test_requests(self) -> None:
+        for message, (host, port) in REQUESTS.items():
+            self.assertEqual(self.check(read_connect, message).target, AuthorityForm(host, port))
+
+    def test_bad_ones_byte_by_byte(self) -> None:
+        """Refused at some byte, with the answer that tells why, and never read as anything before."""
+        for what, (reader, message, reply) in BAD.items():
+            replies = set()
+            for size in range(len(message) + 1):
+                try:
+                    self.assertIsNone(reader(message[:size]), (what, size))
+                except BadSocks as bad:
+                    replies.add(bad.reply)
+                    self.assertEqual(bad.status, 501 if reply == 7 else 400, what)
+            self.assertEqual(replies, {reply}, what)
+
+    def test_a_password_is_in_no_text(self) -> None:
+        """A repr ends in logs."""
+        self.assertNotIn("hush", repr(read_login(login(b"alice", b"hush"))))
+
+    @given(st.binary(max_size=600), st.sampled_from([read_greeting, read_login, read_connect]))
+    def test_any_bytes(self, data: bytes, reader: Reader) -> None:
+        """A message within its bounds, an error, or more is awaited, and not for ever."""
+        try:
+            read = reader(data)
+        except BadSocks:
+            return
+        self.assertLess(len(data), 515) if read is None else self.assertLessEqual(read.size, min(515, len(data)))
+
+
+class RepliesTests(SynchronousTestCase):
+    def test_every_reason_has_its_answer(self) -> None:
+        """One that means no, at each stage."""
+        self.assertEqual(set(socksreplies.REPLIES), set(REASONS))
+        for reason, row in socksreplies.REPLIES.items():
+            self.assertIn(row.reply, range(1, 9), reason)
+            self.assertIn(row.status, range(1, 256), reason)
+
+    def test_the_table_in_the_manual_is_the_code(self) -> None:
+        """By reply and by status, with every reason that has it."""
+        page = (ROOT / "docs" / "proxy.md").read_text()
+        for field, header in (("reply", "| reply | reasons |"), ("status", "| status | reasons |")):
+            shown: dict[str, int] = {}
+            for line in page.partition(f"\n{header}\n")[2].splitlines()[1:]:
+                if not line.startswith("|"):
+                    break
+                number, reasons = line.strip("|").split("|")
+                shown |= dict.fromkeys(re.findall(r"`([a-z-]+)`", reasons), int(number.split()[0]))
+            real = {reason: getattr(row, field) for reason, row in socksreplies.REPLIES.items()}
+            self.assertEqual(shown, {reason: number for reason, number in real.items() if number != 255})
+
+    def test_the_address_of_an_exit(self) -> None:
+        """Where it has one that is known; no port."""
+        self.assertEqual(socksreplies.established("192.0.2.7"), b"\x05\x00\x00\x01\xc0\x00\x02\x07\x00\x00")
+        six = ip_address("2001:db8::7").packed
+        self.assertEqual(socksreplies.established("2001:db8::7"), b"\x05\x00\x00\x04" + six + b"\x00\x00")
+        self.assertEqual(socksreplies.established("bought-1"), b"\x05\x00\x00\x01" + bytes(6))
+        self.assertEqual(socksreplies.refused(5), b"\x05\x05\x00\x01" + bytes(6))
