@@ -6,19 +6,14 @@ What an exit fails at is written down for those who choose after us.  Who asked 
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import TYPE_CHECKING
 
 from meshd.exits.choosing import NO_EXIT, Choice, Wishes, choose
 from meshd.exits.outlets import Outlet
+from meshd.exits.plane import ExitPlane
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
-from meshd.sockets.race import DialError, Dialled
+from meshd.sockets.race import TIMEOUT, DialError, Dialled
 from meshd.topology import Exit
-
-if TYPE_CHECKING:
-    from meshd.exits.plane import ExitPlane
-
-TIMEOUT = "connection-timeout"
 
 Phase = Callable[[str, float], None]
 """Says how long what follows may take, and the reason that ends it then."""
@@ -33,7 +28,10 @@ class Departure:
     """The exit; once `choose` has found one."""
 
     def __init__(self, plane: ExitPlane, proxy: str, wishes: Wishes, owner: int = 0, patience: int = 0) -> None:
-        """patience: seconds that the client wants to wait for connecting in all; 0 for as long as we do."""
+        """owner: the account.
+
+        patience: seconds that the client wants to wait for connecting in all; 0 for as long as we do.
+        """
         self._plane = plane
         self._owner = owner
         self._proxy = proxy
@@ -63,7 +61,7 @@ class Departure:
         now, at, tried = plane.wheel.now, plane.now(), self._unfit or ()
         return choose(pool, self.wishes, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
 
-    async def dial(self, host: str, port: int, account_id: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
+    async def dial(self, host: str, port: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
         """Connect to the destination, by another exit where one has failed.  DialError, Stopped."""
         plane, patience = self._plane, self.patience
         end = plane.wheel.now + patience
@@ -73,7 +71,7 @@ class Departure:
             wait = min(seconds, max(end - plane.wheel.now, 0.001)) if patience else seconds
             phase(TIMEOUT, wait)
             try:
-                dialled = await plane.dialler.dial(host, port, self.choice, account_id, tunnel=tunnel)
+                dialled = await plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel)
             except DialError as error:
                 if error.answered:
                     self.succeeded()

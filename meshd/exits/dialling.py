@@ -17,14 +17,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import ResolveError, Resolver
-from meshd.exits.departure import TIMEOUT
 from meshd.exits.destinations import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.exits.handshake import Handshake, Refused, handshake
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import Line
 from meshd.sockets.poll import Poller
-from meshd.sockets.race import Blame, DialError, Dialled, Race
+from meshd.sockets.race import TIMEOUT, Blame, DialError, Dialled, Race
 from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 

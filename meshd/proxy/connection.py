@@ -218,7 +218,7 @@ class ClientConnection(PartingConnection):
         """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
         plane = self._plane
         target = request.target
-        dialled = await departure.dial(target.host, target.port, self.place.account_id, self.phase)
+        dialled = await departure.dial(target.host, target.port, self.phase)
         choice = departure.choice
         record.exit = label = choice.label(departure.wishes, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)

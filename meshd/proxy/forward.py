@@ -149,13 +149,7 @@ class Forwarding:
         upstream = plane.upstreams.take(self._key())
         if upstream is None:
             target = request.target
-            dialled = await departure.dial(
-                target.host,
-                target.port,
-                self._admission.account.id,
-                self._client.phase,
-                tunnel=request.websocket,
-            )
+            dialled = await departure.dial(target.host, target.port, self._client.phase, tunnel=request.websocket)
             upstream = plane.upstreams.new(self._key(), dialled)
             if dialled.early:
                 upstream.wire.close()

@@ -30,10 +30,13 @@ BIND_ADDRESS_NO_PORT = 24
 
 IPV6_FREEBIND = 78
 
+TIMEOUT = "connection-timeout"
+"""The reason of what was not reached in time."""
+
 _NOT_REACHED = {
     errno.ECONNREFUSED: "connection-refused",
     errno.ECONNRESET: "connection-reset",
-    errno.ETIMEDOUT: "connection-timeout",
+    errno.ETIMEDOUT: TIMEOUT,
     errno.EADDRNOTAVAIL: "exit-failed",
     errno.EMFILE: "overloaded",
     errno.ENFILE: "overloaded",

@@ -99,16 +99,9 @@ class Meter:
     def paid(self, n: int) -> bool:
         """Count n bytes from the client if there is room for all of them, else none."""
         tally = self.tally
-        own = tally.own
-        family = tally.family
-        if own.room < n or family.room < n:
+        if tally.own.room < n or tally.family.room < n:
             return False
-        tally.cells[tally.up_at] += n
-        self.up += n
-        own.room -= n
-        family.room -= n
-        if own.room <= 0 or family.room <= 0:
-            tally.renew(self)
+        self.sent_up(n)
         return True
 
     def sent_down(self, n: int) -> None:

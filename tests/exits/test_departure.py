@@ -90,13 +90,13 @@ class MarksTests(SynchronousTestCase):
             dialler=Dialler(wheel, *ends, Dialled(-1, "", "", False)),
             note_exit=self.noted.append,
         )
-        departure = Departure(plane, "p", NO_WISHES, patience=patience)  # type: ignore[arg-type]
+        departure = Departure(plane, "p", NO_WISHES, 1, patience)  # type: ignore[arg-type]
         self.assertIsNone(departure.choose())
         first = departure.choice.outlet
         for _ in range(before):
             first.failed(0.0)
         try:
-            departure.dial("h", 443, 1, lambda reason, seconds: None).send(None)
+            departure.dial("h", 443, lambda reason, seconds: None).send(None)
         except StopIteration:
             pass
         except (DialError, Stopped) as error:

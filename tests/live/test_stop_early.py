@@ -62,15 +62,7 @@ class Prelude(LiveDaemon):
     def begin(self) -> subprocess.Popen[str]:
         """Without waiting for anything; its output together."""
         assert self.config_file is not None
-        return subprocess.Popen(
-            self.command,
-            cwd=self.folder,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        return self._spawn(subprocess.STDOUT)
 
 
 class EarlyCase(SynchronousTestCase):

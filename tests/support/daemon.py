@@ -99,6 +99,18 @@ def completed(text: str, defaults: Mapping[str, Mapping[str, str]]) -> str:
     return text.lstrip()
 
 
+def beside(module: str, *words: str) -> subprocess.Popen[str]:
+    """A module of the tests that runs in a process of its own until its standard input ends, and says where it is."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 def end_with_input(child: subprocess.Popen[str]) -> None:
     """One that ends when its standard input does."""
     with child:
@@ -247,14 +259,14 @@ class LiveDaemon:
         if said:
             self.root_password = said[1]
 
-    def _spawn(self) -> subprocess.Popen[str]:
+    def _spawn(self, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command,
             cwd=self.folder,
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             errors="replace",
             start_new_session=True,

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import subprocess
 import sys
 from typing import Any, cast
 
-from tests.support.daemon import ROOT, at_end_of, clean_environment, end_with_input
+from tests.support.daemon import at_end_of, beside, end_with_input
 
 FILL = bytes(range(97, 123)) * 40_000
 POURED = FILL[:65536]
@@ -31,14 +30,7 @@ class Echoes:
     """The process, from the outside."""
 
     def __init__(self, owner: Any = None) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.echoes"],
-            cwd=ROOT,
-            env=clean_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._process = beside("tests.support.echoes")
         assert self._process.stdout is not None
         self.http, self.raw = (int(word) for word in self._process.stdout.readline().split())
         if owner is not None:

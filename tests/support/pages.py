@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 import trustme
 from twisted.names import dns
 
-from tests.support.daemon import ROOT, at_end_of, clean_environment, end_with_input
+from tests.support.daemon import at_end_of, beside, end_with_input
 
 SCRIPT = b"window.ran = (window.ran || 0) + 1; document.title = window.ran;"
 
@@ -32,14 +31,7 @@ class Pages:
 
     def __init__(self, owner: Any = None, seconds: float = 0.0) -> None:
         """seconds: that a name server takes."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.pages", str(seconds)],
-            cwd=ROOT,
-            env=clean_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._process = beside("tests.support.pages", str(seconds))
         assert self._process.stdout is not None
         self.port, names = (int(word) for word in self._process.stdout.readline().split())
         self.names = f"127.0.0.1:{names}"
