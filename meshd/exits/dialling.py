@@ -111,7 +111,7 @@ class Dialler:
         usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
             raise DialError(NO_FAMILY, "family")
-        return await self._race(usable, port, choice.source)
+        return await Race(self._poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
 
     def unjudged(self) -> Dialler:
         """One like this for destinations that the operator has named, which no rule is meant for."""
@@ -149,10 +149,8 @@ class Dialler:
             except Stopped as stop:
                 stop.blameless = True
                 raise
-        return await self._race(addresses[:ADDRESSES], upstream.port, "")
-
-    def _race(self, addresses: tuple[str, ...], port: int, source: str) -> Awaitable[Dialled]:
-        return Race(self._poller, self._clock, addresses, port, source, self.receive_buffer).winner()
+        usable = addresses[:ADDRESSES]
+        return await Race(self._poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
         """A descriptor in the place of this one, whose bytes go to the upstream proxy through TLS."""

@@ -33,10 +33,11 @@ class Fields:
     def all(self, name: bytes) -> list[bytes]:
         """Every value of that name, in order."""
         index = self._index or self._indexed()
-        if name not in index:
+        first = index.get(name)
+        if first is None:
             return []
         if len(index) == len(self.pairs):
-            return [index[name]]
+            return [first]
         return [value for key, (_, value) in zip(self.names, self.pairs, strict=True) if key == name]
 
     def tokens(self, name: bytes) -> list[bytes]:

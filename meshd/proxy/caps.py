@@ -115,13 +115,14 @@ class Caps:
 
         What it has under way is bounded elsewhere; what is kept beside that and idle gives way to who comes.
         """
-        held = self._held.get(account_id, {})
-        limit = self._limits().tunnels_per_account
-        if limit and len(held) >= limit:
+        held = self._held.get(account_id)
+        if held is None:
+            held = self._held[account_id] = {}
+        held[client] = None
+        if len(held) > (self._limits().tunnels_per_account or len(held)):
             idle = next((each for each in held if each.idle), None)
             if idle is not None:
                 idle.evict()
-        self._held.setdefault(account_id, {})[client] = None
 
     def let_go(self, client: Known, account_id: int) -> None:
         held = self._held[account_id]
@@ -132,10 +133,10 @@ class Caps:
     def trust(self, address: str) -> None:
         """Somebody was let in from there."""
         trusted = self._trusted
-        trusted[address] = None
-        trusted.move_to_end(address)
-        if len(trusted) > TRUSTED:
-            trusted.popitem(last=False)
+        if address not in trusted:
+            trusted[address] = None
+            if len(trusted) > TRUSTED:
+                trusted.popitem(last=False)
 
     def linger(self, address: str) -> bool:
         """Whether one more unknown connection from address may go on waiting after its grace."""

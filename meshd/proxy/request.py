@@ -83,7 +83,7 @@ class Said:
         """
         if self._wishes is None:
             fields = self.fields
-            if any(name.startswith(b"x-proxymesh-") for name in fields.names):
+            if b"x-proxymesh-" in self.block.lower():  # in a name, if not in a value
                 seconds = _seconds(_one(fields, b"x-proxymesh-timeout", "X-ProxyMesh-Timeout"))
                 self._wishes = _wishes(fields), seconds
             else:

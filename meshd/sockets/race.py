@@ -112,7 +112,7 @@ class Race:
         self._port = port
         self._source = source
         self._receive_buffer = receive_buffer
-        self._open: dict[int, tuple[socket.socket, str]] = {}
+        self._open: dict[int, tuple[socket.SocketType, str]] = {}
         self._won: Dialled | None = None
         self._error = errno.EHOSTUNREACH
         self._timer: Any = None
@@ -168,7 +168,7 @@ class Race:
         """Whether the attempt is under way, or has won already."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
-            attempt = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+            attempt = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
         except OSError as error:
             self._error = error.errno or errno.EHOSTUNREACH
             return False
@@ -188,7 +188,7 @@ class Race:
             self._connected(fd, attempt, address, True)
         return True
 
-    def _prepare(self, attempt: socket.socket) -> None:
+    def _prepare(self, attempt: socket.SocketType) -> None:
         for level, option, value in PREPARED:
             attempt.setsockopt(level, option, value)
         if self._receive_buffer:  # before connecting, which says how large windows may become
@@ -199,7 +199,7 @@ class Race:
                 attempt.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
             attempt.bind((self._source, 0))
 
-    def _connected(self, fd: int, attempt: socket.socket, address: str, readable: bool) -> None:
+    def _connected(self, fd: int, attempt: socket.SocketType, address: str, readable: bool) -> None:
         del self._open[fd]
         self._won = Dialled(fd, address, self._source or attempt.getsockname()[0], readable)
         attempt.detach()

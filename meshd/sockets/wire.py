@@ -188,6 +188,9 @@ def unsent(fd: int) -> int:
     return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
-def _borrow(fd: int) -> socket.socket:
-    """A socket object for a moment; the family is only said so that Python does not ask the kernel three questions."""
-    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
+def _borrow(fd: int) -> socket.SocketType:
+    """A socket object for a moment; the family is only said so that Python does not ask the kernel three questions.
+
+    It is the type that `socket.socket` is made of, at half the price: nothing here wants a file or a `with` of it.
+    """
+    return socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, fd)

@@ -291,7 +291,8 @@ class ConditionsTest(SynchronousTestCase):
     def test_uk(self) -> None:
         """UK, in any case, is GB."""
         for value in (b"UK", b"uk", b" gb ", b"GB"):
-            said = Said(1, Fields([(b"X-ProxyMesh-Country", value)]), b"")
+            name = b"X-ProxyMesh-Country"
+            said = Said(1, Fields([(name, value)]), name + b": " + value + b"\r\n\r\n")
             self.assertEqual(chosen(said.wishes()[0]).country, "GB", value)
 
     def test_what_was_tried_is_not_tried_again(self) -> None:

@@ -500,7 +500,7 @@ class UpstreamBlameTest(UpstreamCase):
             error = self.error()
             self.assertEqual((error.refusal.reason, error.blame, error.cause), ("exit-failed", "either", cause))
         self.failed.clear()
-        self.patch(socket, "socket", _no_more)
+        self.patch(socket, "SocketType", _no_more)
         self.start("origin.example", 443, self.exit())
         self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
 
