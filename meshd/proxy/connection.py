@@ -205,7 +205,7 @@ class ClientConnection(PartingConnection):
             try:
                 return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
             except BaseException:
-                upstream.wire.close()
+                upstream.close()
                 raise
         try:
             if not forwarding.uploaded or request.said.switches:

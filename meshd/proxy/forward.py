@@ -111,7 +111,7 @@ class Forwarding:
             complete = await self._answer(upstream, response)
         except BaseException:
             if upstream is not None:
-                upstream.wire.close()
+                upstream.close()
             raise
         finally:
             if self._sending is not None:
@@ -119,7 +119,7 @@ class Forwarding:
         if complete and response.reusable and self.uploaded and not self._showed_credentials():
             self._plane.upstreams.keep(upstream, self._plane.topology.timeouts.keep_alive)
         else:
-            upstream.wire.close()
+            upstream.close()
         return None
 
     # To the origin
@@ -133,11 +133,11 @@ class Forwarding:
                 await self._send(upstream, self._request_head())
                 response, self.late = await self._final_head(upstream)
             except OSError:
-                upstream.wire.close()
+                upstream.close()
                 if not upstream.used or not request.safe_to_repeat:
                     raise Stopped(Refusal("connection-reset")) from None
             except BaseException:
-                upstream.wire.close()
+                upstream.close()
                 raise
             else:
                 return upstream, response
@@ -152,10 +152,10 @@ class Forwarding:
             dialled = await departure.dial(target.host, target.port, self._client.phase, tunnel=request.websocket)
             upstream = plane.upstreams.new(self._key(), dialled)
             if dialled.early:
-                upstream.wire.close()
+                upstream.close()
                 raise Stopped(Refusal("bad-response", "an answer before the request"))
         if request.echoed and self._asks_upstream():
-            upstream.wire.close()
+            upstream.close()
             raise Stopped(NO_ECHO)
         self._record.exit = departure.choice.label(departure.wishes, upstream.source)
         return upstream

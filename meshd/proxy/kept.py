@@ -21,7 +21,7 @@ Key = tuple[int, str, str, str, str, int]
 class Upstream(Watcher):
     """A connection to an origin."""
 
-    __slots__ = ("_pool", "deadline", "generation", "key", "slot", "source", "told", "used", "wire")
+    __slots__ = ("_pool", "deadline", "generation", "idle", "key", "slot", "source", "told", "used", "wire")
 
     def __init__(self, pool: UpstreamPool, generation: int, key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
@@ -34,7 +34,10 @@ class Upstream(Watcher):
         """Whether it has served a request before: then it may have died unnoticed."""
         self.told: ProxyResponse | None = None
         """The last response's head and what was understood of it, for an origin that repeats itself."""
+        self.idle = False
+        """Whether it waits for a request."""
         self.deadline = 0.0
+        """Until when it may be idle; in use it has none, and what is left of an earlier one means nothing."""
         self.slot = 0
 
     def stirred(self, wire: Wire) -> None:
@@ -42,7 +45,13 @@ class Upstream(Watcher):
         self._pool.drop(self)
 
     def expired(self) -> None:
-        self._pool.drop(self)
+        if self.idle:
+            self._pool.drop(self)
+
+    def close(self) -> None:
+        """It is of no further use."""
+        self._pool.forget(self)
+        self.wire.close()
 
 
 class UpstreamPool:
@@ -77,9 +86,9 @@ class UpstreamPool:
         if useless or self._count >= KEPT or len(idle) >= KEPT_EACH:
             if not idle:
                 del self._idle[upstream.key]
-            upstream.wire.close()
+            upstream.close()
             return
-        upstream.used = True
+        upstream.used = upstream.idle = True
         idle.append(upstream)
         self._count += 1
         upstream.wire.watcher = upstream
@@ -90,7 +99,11 @@ class UpstreamPool:
         idle = self._idle[upstream.key]
         idle.remove(upstream)
         self._left(upstream, idle)
-        upstream.wire.close()
+        upstream.close()
+
+    def forget(self, upstream: Upstream) -> None:
+        """One that is being closed."""
+        self._wheel.disarm(upstream)
 
     def clear(self) -> None:
         """Close all that are idle, and those in use when they are given back: the rules may have changed."""
@@ -101,7 +114,7 @@ class UpstreamPool:
 
     def _left(self, upstream: Upstream, idle: list[Upstream]) -> None:
         self._count -= 1
-        self._wheel.disarm(upstream)
+        upstream.idle = False
         upstream.wire.watcher = None
         if not idle:
             del self._idle[upstream.key]

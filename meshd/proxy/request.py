@@ -106,7 +106,19 @@ class Said:
 class ProxyRequest:
     """One request as the proxy understands it."""
 
-    __slots__ = ("ends_here", "framing", "has_body", "hops", "keep", "method", "minor", "said", "size", "target")
+    __slots__ = (
+        "ends_here",
+        "framing",
+        "has_body",
+        "hops",
+        "is_tunnel",
+        "keep",
+        "method",
+        "minor",
+        "said",
+        "size",
+        "target",
+    )
 
     def __init__(
         self,
@@ -129,13 +141,14 @@ class ProxyRequest:
         self.said = said
         self.hops = _hops(said.fields) if method in _COUNTED else None
         """By how many others it may be passed on (`Max-Forwards`), where it says so and has such a method."""
-        self.keep = said.keep and not said.switches and type(target) is not AuthorityForm
+        self.is_tunnel = is_tunnel = type(target) is AuthorityForm
+        self.keep = said.keep and not said.switches and not is_tunnel
         """Whether the client's connection will go on.
 
         Never after a request for another protocol: its client may be speaking that already, and where it does not get
         it, what comes next is nobody's request (RFC 9931).
         """
-        self.ends_here = self.hops == 0 or (target.host == INTERNAL_HOST and type(target) is not AuthorityForm)
+        self.ends_here = self.hops == 0 or (target.host == INTERNAL_HOST and not is_tunnel)
         """Whether it is the proxy that is asked, and answers."""
 
     @classmethod
@@ -154,7 +167,7 @@ class ProxyRequest:
 
         Only what the general way has accepted is taken for granted: the fields.  The request line is read as ever.
         """
-        if self.has_body or self.minor != 1 or type(self.target) is AuthorityForm or len(buffer) > longest:
+        if self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
             return None
         line = REQUEST_LINE.match(buffer)
         if line is None or not buffer.endswith(self.said.block) or line.end() + len(self.said.block) != len(buffer):
@@ -164,10 +177,6 @@ class ProxyRequest:
             return None
         read = read_target(method, target)
         return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=self.said)
-
-    @property
-    def is_tunnel(self) -> bool:
-        return type(self.target) is AuthorityForm
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """As those of what it says, with one hop less to go."""

@@ -64,6 +64,30 @@ class PoolTest(SynchronousTestCase):
         self.assertIsNone(self.pool.take(KEY))
         upstream_.wire.close()
 
+    def test_in_use_past_its_time(self) -> None:
+        """The time that it may be idle ends with that; in use it has none, and idle anew it has all of it again."""
+        upstream_, far = self.kept(seconds=5)
+        self.assertIs(self.pool.take(KEY), upstream_)
+        self.pass_seconds(8)
+        self.pool.keep(upstream_, 5)
+        self.pass_seconds(4)
+        self.assertFalse(far.ended)
+        self.pass_seconds(4)
+        self.assertIsNone(self.pool.take(KEY))
+        self.assert_closed(far)
+
+    def test_closed_while_the_wheel_knows_it(self) -> None:
+        """Nothing is left of it there."""
+        upstream_, _ = self.kept(seconds=5)
+        self.pool.take(KEY)
+        upstream_.close()
+        self.assertEqual(upstream_.slot, 0)
+
+    def pass_seconds(self, seconds: int) -> None:
+        for _ in range(seconds * 4):
+            self.clock.advance(0.25)
+            self.wheel.tick()
+
     def test_not_emptied(self) -> None:
         """One that may hold bytes nobody has read is not kept: they would be another request's answer."""
         upstream_, far = self.connected()
