@@ -11,8 +11,9 @@ from itertools import count
 from random import Random
 from statistics import median
 
-from meshd.exits.choosing import NO_WISHES, Choice, Wishes, choose
+from meshd.exits.choosing import Choice, choose
 from meshd.exits.pools import Pools
+from meshd.selection import NONE, Selection
 from meshd.topology import Exit, ExitRule, ProxyHost, Topology
 
 SIZES = (1, 20, 32, 33, 1000, 50_000)
@@ -28,15 +29,15 @@ def topology(size: int) -> Topology:
     return Topology({"all": ProxyHost("all", (), "all:1", ExitRule(), exits)}, exits, {})
 
 
-def works(size: int) -> dict[str, Callable[[], Wishes]]:
+def works(size: int) -> dict[str, Callable[[], Selection]]:
     """What is asked for, by name; each key and each exclusion is another one."""
     numbers = count()
     return {
-        "no wishes": lambda: NO_WISHES,
-        "one excluded": lambda: Wishes(avoid=frozenset({f"exit-{next(numbers) % size}"} if size > 1 else {"none"})),
-        "sticky key": lambda: Wishes(session=f"browser {next(numbers)}"),
-        "country": lambda: Wishes(country="US"),
-        "country and key": lambda: Wishes(country="US", session=f"browser {next(numbers)}"),
+        "no wishes": lambda: NONE,
+        "one excluded": lambda: Selection(avoid=frozenset({f"exit-{next(numbers) % size}"} if size > 1 else {"none"})),
+        "sticky key": lambda: Selection(session=f"browser {next(numbers)}"),
+        "country": lambda: Selection(country="US"),
+        "country and key": lambda: Selection(country="US", session=f"browser {next(numbers)}"),
     }
 
 
@@ -45,7 +46,7 @@ def microseconds(call: Callable[[], object], calls: int) -> float:
     return min(timeit.repeat(call, number=calls, repeat=5)) / calls * 1e6
 
 
-def cost(pools: Pools, wish: Callable[[], Wishes], calls: int) -> float:
+def cost(pools: Pools, wish: Callable[[], Selection], calls: int) -> float:
     """Microseconds of one choice, less those of making the wish."""
     pool, chance = pools.of("all"), Random(1)
     assert pool is not None

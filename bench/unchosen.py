@@ -11,11 +11,12 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, whose profile.py would hide another
 
-from meshd.exits.choosing import NO_WISHES, Choice, Wishes  # noqa: E402
+from meshd.exits.choosing import Choice  # noqa: E402
 from meshd.exits.departure import Departure  # noqa: E402
 from meshd.exits.pools import Pool  # noqa: E402
 from meshd.model import Refusal  # noqa: E402
 from meshd.proxy import request  # noqa: E402
+from meshd.selection import NONE, Selection  # noqa: E402
 
 
 def first(self: Departure) -> Refusal | None:
@@ -28,14 +29,14 @@ def first(self: Departure) -> Refusal | None:
     return None
 
 
-def unread(fields: object) -> Wishes:
+def unread(fields: object) -> Selection:
     """In the place of the reading of X-ProxyMesh fields."""
-    return NO_WISHES
+    return NONE
 
 
 if __name__ == "__main__":
     Departure.choose = first  # type: ignore[method-assign]
-    request._wishes = unread  # type: ignore[assignment]
+    request._selection = unread  # type: ignore[assignment]
     from twisted.scripts.twistd import run
 
     run()

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
@@ -40,19 +41,38 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Wishes about an exit; the empty value of each means nothing."""
+    """What is asked for of the exit, by a user name, a token's default or a request's own fields; the empty value of
+    each means nothing.
+    """
 
     country: str = ""
     """ISO 3166 alpha-2, upper case."""
     exit: str = ""
-    """By name or address."""
+    """This exit, by name or address, or any other with a note in the answer."""
     avoid: frozenset[str] = frozenset()
+    """Names and addresses, these as `plain` has them."""
     session: str = ""
-    """A sticky key."""
+    """A sticky key: the same key leaves by the same exit while it is up."""
     ttl: int = 0
     """Seconds after which the key means another exit; 0 for never."""
     strict: bool = False
     """Whether a key whose exit is not up fails rather than moves."""
+    prefer: str = ""
+    """This exit, by name or address, or silently any other."""
+
+    def over(self, lower: Selection) -> Selection:
+        """Field by field what this one says, else what lower does; what either avoids is avoided."""
+        if lower is NONE or self is NONE:
+            return self if lower is NONE else lower
+        return Selection(
+            country=self.country or lower.country,
+            exit=self.exit or ("" if self.prefer else lower.exit),
+            avoid=self.avoid | lower.avoid,
+            session=self.session or lower.session,
+            ttl=self.ttl or lower.ttl,
+            strict=self.strict or lower.strict,
+            prefer=self.prefer or lower.prefer,
+        )
 
 
 NONE = Selection()
@@ -129,24 +149,18 @@ def render(selection: Selection) -> str:
     return "-".join([f"{key}-{value}" for key, value in pairs if value] + strict)
 
 
-def merged(upper: Selection, lower: Selection) -> Selection:
-    """Field by field: what upper says, else what lower does; what is to be avoided is avoided by both."""
-    if lower is NONE or upper is NONE:
-        return upper if lower is NONE else lower
-    return Selection(
-        country=upper.country or lower.country,
-        exit=upper.exit or lower.exit,
-        avoid=upper.avoid | lower.avoid,
-        session=upper.session or lower.session,
-        ttl=upper.ttl or lower.ttl,
-        strict=upper.strict or lower.strict,
-    )
-
-
 def country_code(text: str) -> str:
     """Upper case; `UK` is what many write for GB."""
     code = text.upper()
     return "GB" if code == "UK" else code
+
+
+def plain(name: str) -> str:
+    """The name or address of an exit, an IPv6 address in its one spelling (RFC 5952)."""
+    try:
+        return str(IPv6Address(name)) if ":" in name else name
+    except ValueError:
+        return name
 
 
 def _pieces(text: str, before: int) -> Iterator[tuple[str, int]]:
@@ -180,7 +194,7 @@ def _exit(value: str) -> str:
 
 
 def _not(value: str) -> frozenset[str]:
-    return frozenset(map(_exit, value.split(",")))
+    return frozenset(plain(_exit(name)) for name in value.split(","))
 
 
 def _ttl(value: str) -> int:

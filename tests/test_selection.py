@@ -13,7 +13,7 @@ from meshd.selection import (
     SelectionError,
     Split,
     candidates,
-    merged,
+    plain,
     read_selection,
     render,
     stem,
@@ -108,6 +108,33 @@ SELECTIONS = st.builds(
 )
 
 
+OVER = {
+    "below there is nothing": (Selection(exit="a"), NONE, Selection(exit="a")),
+    "above there is nothing": (
+        NONE,
+        Selection("US", "a", frozenset({"b"}), "s", 60, True),
+        Selection("US", "a", frozenset({"b"}), "s", 60, True),
+    ),
+    "the upper one wins": (
+        Selection(exit="b", country="DE", session="t"),
+        Selection("US", "a", session="s"),
+        Selection(exit="b", country="DE", session="t"),
+    ),
+    "in what it says": (Selection(session="t"), Selection("US", ttl=5), Selection(session="t", country="US", ttl=5)),
+    "one that prefers wins over one that pins": (Selection(prefer="b"), Selection(exit="a"), Selection(prefer="b")),
+    "what either avoids is avoided": (
+        Selection(avoid=frozenset("a")),
+        Selection(avoid=frozenset("b")),
+        Selection(avoid=frozenset("ab")),
+    ),
+    "a key, and that it is strict": (
+        Selection(session="t"),
+        Selection(strict=True),
+        Selection(session="t", strict=True),
+    ),
+}
+
+
 class ReadingTests(SynchronousTestCase):
     def test_reading(self) -> None:
         """Each key, its values, and how values are written."""
@@ -129,13 +156,24 @@ class ReadingTests(SynchronousTestCase):
             self.assertEqual(candidates(username), expected, sentence)
             self.assertEqual(stem(username), expected[-1][0], sentence)
 
-    def test_merging(self) -> None:
-        """The upper one wins, field by field; what either avoids is avoided."""
-        upper = Selection(country="US", session="a", avoid=frozenset({"x"}))
-        lower = Selection(country="DE", exit="e", ttl=5, strict=True, avoid=frozenset({"y"}))
-        self.assertEqual(merged(upper, lower), Selection("US", "e", frozenset({"x", "y"}), "a", 5, True))
-        self.assertIs(merged(upper, NONE), upper)
-        self.assertIs(merged(NONE, lower), lower)
+    def test_one_over_another(self) -> None:
+        """Field by field."""
+        for sentence, (upper, lower, expected) in OVER.items():
+            self.assertEqual(upper.over(lower), expected, sentence)
+        for one in (NONE, Selection(country="US")):
+            self.assertIs(one.over(NONE), one)
+            self.assertIs(NONE.over(one), one)
+
+    def test_spellings(self) -> None:
+        """An IPv6 address has one, and what is no address stays as it is."""
+        for name, expected in (
+            ("2001:DB8:0:0::5", "2001:db8::5"),
+            ("2001:db8::5", "2001:db8::5"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("Rack-1", "Rack-1"),
+            ("a:b", "a:b"),
+        ):
+            self.assertEqual(plain(name), expected)
 
 
 class AnyTextTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ from meshd.auth.bans import MALFORMED, can_be_user, name_of_token, name_of_user
 from meshd.auth.credentials import BasicCredentials, BearerCredentials, Malformed, Reading, read
 from meshd.auth.secrets import ban_address, token_digest
 from meshd.model import Refusal
-from meshd.selection import NONE, Selection, SelectionError, Split, candidates, merged, read_selection
+from meshd.selection import NONE, Selection, SelectionError, Split, candidates, read_selection
 
 Consumed = Literal["proxy-authorization", "authorization", ""]
 
@@ -85,8 +85,8 @@ def selected(asked: Asked, username: str, session: str, default: str = "") -> Se
     known = (split for split in asked.splits if split.base.lower() == username.lower())
     base, rest = next(known, asked.splits[-1])
     try:
-        own = merged(read_selection(rest, len(base) + 1), Selection(session=session) if session else NONE)
-        return merged(own, read_selection(default))
+        own = read_selection(rest, len(base) + 1).over(Selection(session=session) if session else NONE)
+        return own.over(read_selection(default))
     except SelectionError as error:
         return Refusal("bad-selection", str(error))
 

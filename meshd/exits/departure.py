@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
-from meshd.exits.choosing import NO_EXIT, Choice, Wishes, choose
+from meshd.exits.choosing import NO_EXIT, Choice, choose
 from meshd.exits.outlets import Outlet
 from meshd.exits.plane import ExitPlane
 from meshd.model import Refusal
+from meshd.selection import Selection
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import TIMEOUT, DialError, Dialled
 from meshd.topology import Exit
@@ -22,12 +23,12 @@ Phase = Callable[[str, float], None]
 class Departure:
     """Of one exchange of an account, through one named proxy."""
 
-    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "patience", "wishes")
+    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "patience", "selection")
 
     choice: Choice
     """The exit; once `choose` has found one."""
 
-    def __init__(self, plane: ExitPlane, proxy: str, wishes: Wishes, owner: int = 0, patience: int = 0) -> None:
+    def __init__(self, plane: ExitPlane, proxy: str, selection: Selection, owner: int = 0, patience: int = 0) -> None:
         """owner: the account.
 
         patience: seconds that the client wants to wait for connecting in all; 0 for as long as we do.
@@ -35,7 +36,7 @@ class Departure:
         self._plane = plane
         self._owner = owner
         self._proxy = proxy
-        self.wishes = wishes
+        self.selection = selection
         self.patience = patience
         self._unfit: Unfit | None = None
         self._outlet: Outlet | None = None
@@ -59,7 +60,7 @@ class Departure:
         if pool is None:
             return NO_EXIT
         now, at, tried = plane.wheel.now, plane.now(), self._unfit or ()
-        return choose(pool, self.wishes, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
+        return choose(pool, self.selection, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
 
     async def dial(self, host: str, port: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
         """Connect to the destination, by another exit where one has failed.  DialError, Stopped."""
@@ -111,7 +112,8 @@ class Departure:
         """Whether there is another exit to try, which is chosen then."""
         if blame == "exit":
             self.failed(cause)
-        if blame == "destination" or self.choice.pinned or self.wishes.strict:
+        strict = self.selection.strict and self.selection.session
+        if blame == "destination" or self.choice.pinned or strict:
             return False
         if not left and blame != "family":
             return False

@@ -231,12 +231,6 @@ def spent(exit_: Exit, avoid: Collection[str]) -> bool:
     return all(str(address) in avoid for address in islice(prefix, 1, None))
 
 
-def plain(name: str) -> str:
-    """The name or address, an IPv6 address in its one spelling (RFC 5952)."""
-    address = _ipv6(name) if ":" in name else None
-    return name if address is None else str(address)
-
-
 def _kept(exit_: Exit, known: Mapping[str, Outlet]) -> Outlet:
     before = known.get(exit_.name)
     if before is not None and before.exit == exit_:

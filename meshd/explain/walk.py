@@ -15,7 +15,7 @@ from time import gmtime, strftime
 from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
-from meshd.exits.choosing import NO_EXIT, NO_WISHES, candidates, choose, joined
+from meshd.exits.choosing import NO_EXIT, candidates, choose
 from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
@@ -23,7 +23,7 @@ from meshd.explain.wording import drawn, names, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
 from meshd.model import Account, Identity, Refusal, Standing, Token, Usage
 from meshd.proxy.request import INTERNAL_HOST
-from meshd.selection import NONE, SelectionError, merged, read_selection, render
+from meshd.selection import NONE, SelectionError, read_selection, render
 from meshd.topology import Exit, ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
 
@@ -96,7 +96,7 @@ class _Walk:
     def __init__(self, question: Question, world: World) -> None:
         self._question = question
         self._world = world
-        self._wishes = NO_WISHES
+        self._selected = NONE
         self.ways: list[Outlet] = []
         """The exits that one may leave by."""
         self._source = ""
@@ -136,7 +136,7 @@ class _Walk:
             default = read_selection(question.token.selection) if question.token else NONE
         except SelectionError as error:
             return Step("selection", Refusal("bad-selection", str(error)), str(error))
-        self._wishes = joined(NO_WISHES, both := merged(own, default))
+        self._selected = both = own.over(default)
         note = "" if default == NONE else ", the token's" if own == NONE else ", in part the token's"
         return Step("selection", None, f"{render(both)}{note}" if both != NONE else "none")
 
@@ -177,19 +177,19 @@ class _Walk:
     # Which way
 
     def _exit(self) -> Step:
-        proxy, wishes, now = self._question.proxy, self._wishes, self._world.now
+        proxy, selection, now = self._question.proxy, self._selected, self._world.now
         pool = self._world.pools.of(proxy.name) or Pool([])
-        view = pool.view(wishes.country)
+        view = pool.view(selection.country)
         owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
-        chosen = choose(pool, wishes, chance, now=now, at=now, owner=owner)
+        chosen = choose(pool, selection, chance, now=now, at=now, owner=owner)
         if view is None or isinstance(chosen, Refusal):
             no = chosen if isinstance(chosen, Refusal) else NO_EXIT
-            return Step("exit", no, why_none(proxy, view, wishes, now, no))
+            return Step("exit", no, why_none(proxy, view, selection, now, no))
         missing = f"{chosen.not_found} is not there or not up; " if chosen.not_found else ""
-        if chosen.pinned or wishes.session:
+        if chosen.pinned or selection.session:
             self.ways, self._source = [chosen.outlet], chosen.source
-            return Step("exit", None, missing + which(view, wishes, now, chosen))
-        self.ways = candidates(view, wishes, now)
+            return Step("exit", None, missing + which(view, selection, now, chosen))
+        self.ways = candidates(view, selection, now)
         return Step("exit", None, missing + drawn(proxy, self.ways))
 
     def _destination(self) -> Step:

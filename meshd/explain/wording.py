@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from meshd.exits.choosing import GONE, Choice, Wishes, meant
+from meshd.exits.choosing import GONE, Choice, meant
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import View
 from meshd.model import GB, Account, Refusal, Usage
+from meshd.selection import Selection
 from meshd.topology import ProxyHost
 
 NAMED = 5
@@ -24,26 +25,27 @@ def used(account: Account, usage: Usage) -> str:
     return f"{account.username} has used {' and '.join(told)}"
 
 
-def why_none(proxy: ProxyHost, view: View | None, wishes: Wishes, now: float, no: Refusal) -> str:
+def why_none(proxy: ProxyHost, view: View | None, selection: Selection, now: float, no: Refusal) -> str:
     if view is None:
-        return f"no exit of {proxy.name} is in {wishes.country}" if wishes.country else f"{proxy.name} has no exits"
-    own = meant(view, wishes, now) if no is GONE else None
+        country = selection.country
+        return f"no exit of {proxy.name} is in {country}" if country else f"{proxy.name} has no exits"
+    own = meant(view, selection, now) if no is GONE else None
     if own is not None:
-        return f"{own.exit.name}, by session {wishes.session}, {_down(own)}"
+        return f"{own.exit.name}, by session {selection.session}, {_down(own)}"
     resting = sum(not each.drained and not each.usable(now) for each in view.outlets)
     drained = sum(each.drained for each in view.outlets)
-    facts = ((resting, "resting"), (drained, "drained"), (len(wishes.avoid), "to be avoided"))
+    facts = ((resting, "resting"), (drained, "drained"), (len(selection.avoid), "to be avoided"))
     return f"of {_exits(len(view.outlets))}: " + ", ".join(f"{count} {what}" for count, what in facts if count)
 
 
-def which(view: View, wishes: Wishes, now: float, chosen: Choice) -> str:
+def which(view: View, selection: Selection, now: float, chosen: Choice) -> str:
     """The one exit that pin or key decide."""
     name = _named(chosen.outlet, chosen.source)
     if chosen.pinned:
         return f"{name}, which is asked for"
-    own = meant(view, wishes, now) if chosen.moved else None
+    own = meant(view, selection, now) if chosen.moved else None
     moved = f", in the place of {own.exit.name}, which {_down(own)}" if own is not None else ""
-    return f"{name}, by session {wishes.session}{moved}"
+    return f"{name}, by session {selection.session}{moved}"
 
 
 def _down(outlet: Outlet) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from meshd.exits.choosing import joined
 from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
@@ -220,7 +219,7 @@ class ClientConnection(PartingConnection):
         target = request.target
         dialled = await departure.dial(target.host, target.port, self.phase)
         choice = departure.choice
-        record.exit = label = choice.label(departure.wishes, dialled.source)
+        record.exit = label = choice.label(departure.selection, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
@@ -249,7 +248,7 @@ class ClientConnection(PartingConnection):
         """What meshd itself is asked, such as what it would do; unbilled.  A body is nothing to it, and is let come."""
         departure = self._departure(request, admission)
         choice = departure.preview()
-        label = None if isinstance(choice, Refusal) else choice.label(departure.wishes, choice.exit.name)
+        label = None if isinstance(choice, Refusal) else choice.label(departure.selection, choice.exit.name)
         keep = request.keep and not request.has_body
         self.begin_answer(200)
         content = answer(request, admission, self.proxy, label, self.wire.peer)
@@ -263,10 +262,10 @@ class ClientConnection(PartingConnection):
         return keep
 
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
-        """By the request's wishes and what the credential says."""
-        wishes, patience = request.said.wishes()
-        wishes = joined(wishes, admission.selection)
-        return Departure(self._plane, self.proxy, wishes, admission.account.id, patience)
+        """By what the request's fields ask for, over what the credential does."""
+        selection, patience = request.said.wishes()
+        selection = selection.over(admission.selection)
+        return Departure(self._plane, self.proxy, selection, admission.account.id, patience)
 
     # What a speech asks of us, and forwarding
 

@@ -157,14 +157,14 @@ class Forwarding:
         if request.echoed and self._asks_upstream():
             upstream.close()
             raise Stopped(NO_ECHO)
-        self._record.exit = departure.choice.label(departure.wishes, upstream.source)
+        self._record.exit = departure.choice.label(departure.selection, upstream.source)
         return upstream
 
     def _key(self) -> Key:
         departure, target = self._departure, self._request.target
         choice = departure.choice
         way = choice.exit.name, choice.source
-        return (self._admission.account.id, departure.wishes.session, *way, target.host, target.port)
+        return (self._admission.account.id, departure.selection.session, *way, target.host, target.port)
 
     def _bound(self, seconds: float) -> float:
         """The client's own wish may only shorten a wait."""

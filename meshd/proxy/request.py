@@ -6,8 +6,6 @@ import re
 from functools import lru_cache
 
 from meshd.auth.credentials import own_token
-from meshd.exits.choosing import NO_WISHES, Wishes
-from meshd.exits.pools import plain
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
@@ -15,7 +13,7 @@ from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive, options
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
-from meshd.selection import EXIT_NAME, country_code
+from meshd.selection import EXIT_NAME, NONE, Selection, country_code, plain
 
 INTERNAL_HOST = "meshd.internal"
 """Asked for through the proxy, answered by meshd itself."""
@@ -34,7 +32,7 @@ _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
-_NOTHING = (NO_WISHES, 0)
+_NOTHING = (NONE, 0)
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 _COUNTED = frozenset({b"OPTIONS", b"TRACE"})
 _OURS = (b"proxy-", b"x-proxymesh-")
@@ -67,7 +65,7 @@ class Said:
         self.keep = keeps_alive(minor, fields)
         self.proxy_authorization = _one(fields, b"proxy-authorization", "Proxy-Authorization")
         self.authorization = fields.get(b"authorization") if self.proxy_authorization is not None else _origins(fields)
-        self._wishes: tuple[Wishes, int] | None = None
+        self._wishes: tuple[Selection, int] | None = None
         wanted = _upgrade(fields) if minor == 1 else b""
         self.websocket = wanted == b"websocket"
         """Whether they ask for an upgrade to WebSocket."""
@@ -75,7 +73,7 @@ class Said:
         """Whether they ask for another protocol."""
         self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
 
-    def wishes(self) -> tuple[Wishes, int]:
+    def wishes(self) -> tuple[Selection, int]:
         """What is asked for of the exit, and the seconds that the client wants to wait for connecting and for the first
         byte, 0 for no wish.  Read when it is asked for, since nobody pays for what a stranger wishes.
 
@@ -85,7 +83,7 @@ class Said:
             fields = self.fields
             if b"x-proxymesh-" in self.block.lower():  # in a name, if not in a value
                 seconds = _seconds(_one(fields, b"x-proxymesh-timeout", "X-ProxyMesh-Timeout"))
-                self._wishes = _wishes(fields), seconds
+                self._wishes = _selection(fields), seconds
             else:
                 self._wishes = _NOTHING
         return self._wishes
@@ -229,7 +227,7 @@ def _hops(fields: Fields) -> int | None:
     return min(int(said[0]), MOST_HOPS)
 
 
-def _wishes(fields: Fields) -> Wishes:
+def _selection(fields: Fields) -> Selection:
     said = (
         _one(fields, b"x-proxymesh-ip", "X-ProxyMesh-IP"),
         _one(fields, b"x-proxymesh-prefer-ip", "X-ProxyMesh-Prefer-IP"),
@@ -238,25 +236,25 @@ def _wishes(fields: Fields) -> Wishes:
         _one(fields, b"x-proxymesh-session", "X-ProxyMesh-Session"),
     )
     # A client says the same with each of its tunnels.  What is long is not kept: anybody could fill memory with it.
-    return _known_wishes(*said) if sum(map(len, filter(None, said))) <= SHORT else _wishes_of(*said)
+    return _known_selection(*said) if sum(map(len, filter(None, said))) <= SHORT else _selection_of(*said)
 
 
-def _wishes_of(
+def _selection_of(
     ip: bytes | None, prefer: bytes | None, avoid: bytes, country: bytes | None, session: bytes | None
-) -> Wishes:
+) -> Selection:
     if avoid.count(b",") >= MOST_NAMES:
         raise BadMessage(400, f"more than {MOST_NAMES} exits in X-ProxyMesh-Not-IP")
-    wishes = Wishes(
-        ip=_exit_name(ip),
+    selection = Selection(
+        exit=_exit_name(ip),
         prefer=_exit_name(prefer),
         avoid=frozenset(plain(name) for name in map(_exit_name, avoid.split(b",")) if name),
         country=_country(country),
         session=(session or b"").decode("latin-1"),
     )
-    return NO_WISHES if wishes == NO_WISHES else wishes
+    return NONE if selection == NONE else selection
 
 
-_known_wishes = lru_cache(1024)(_wishes_of)
+_known_selection = lru_cache(1024)(_selection_of)
 
 
 def _exit_name(value: bytes | None) -> str:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import random
 from collections import Counter
 from ipaddress import IPv6Network, ip_address
+from urllib.parse import quote
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.exits.choosing import GONE, NO_EXIT, NO_WISHES, Choice, Wishes, choose, current, joined
+from meshd.exits.choosing import GONE, NO_EXIT, Choice, choose, current
 from meshd.exits.outlets import FAILURES, Outlet
 from meshd.exits.pools import Pool
 from meshd.http1.fields import Fields
 from meshd.model import Refusal
 from meshd.proxy.request import Said
-from meshd.selection import NONE, Selection
+from meshd.selection import NONE, Selection, read_selection
 from meshd.topology import Exit, Rotation
 from tests.web.api.sentences import says
 
@@ -31,29 +32,6 @@ EXITS = tuple(
 SESSIONS = [f"browser-{number}" for number in range(2000)]
 CHANCE = random.Random(8)
 
-JOINED = {
-    "a credential that says nothing": (Wishes(ip="a"), NONE, Wishes(ip="a")),
-    "fields that say nothing": (
-        NO_WISHES,
-        Selection("US", "a", frozenset({"b"}), "s", 60, True),
-        Wishes("a", "", frozenset({"b"}), "US", "s", 60, True),
-    ),
-    "a field wins": (
-        Wishes(ip="b", country="DE", session="t"),
-        Selection("US", "a", session="s"),
-        Wishes(ip="b", country="DE", session="t"),
-    ),
-    "only its own": (Wishes(session="t"), Selection("US", ttl=5), Wishes(session="t", country="US", ttl=5)),
-    "one that prefers wins over one that pins": (Wishes(prefer="b"), Selection(exit="a"), Wishes(prefer="b")),
-    "both exclude": (
-        Wishes(avoid=frozenset("a")),
-        Selection(avoid=frozenset("b")),
-        Wishes(avoid=frozenset("ab")),
-    ),
-    "strict is said of a session": (Wishes(session="t"), Selection(strict=True), Wishes(session="t", strict=True)),
-    "and of nothing else": (NO_WISHES, Selection("US", strict=True), Wishes(country="US")),
-}
-
 
 def outlets(*exits: Exit) -> list[Outlet]:
     return [Outlet(exit_) for exit_ in exits or EXITS]
@@ -65,22 +43,14 @@ def fail(outlet: Outlet, now: float = 0.0) -> None:
         outlet.failed(now)
 
 
-def asked(wishes: Wishes, pool: Pool | None = None, *, now: float = 0.0, at: float = 0.0) -> Choice | Refusal:
+def asked(wishes: Selection, pool: Pool | None = None, *, now: float = 0.0, at: float = 0.0) -> Choice | Refusal:
     return choose(pool or Pool(outlets()), wishes, CHANCE, now=now, at=at)
 
 
-def chosen(wishes: Wishes, pool: Pool | None = None) -> Exit:
+def chosen(wishes: Selection, pool: Pool | None = None) -> Exit:
     choice = asked(wishes, pool)
     assert isinstance(choice, Choice), choice
     return choice.exit
-
-
-class JoiningTests(SynchronousTestCase):
-    def test_fields_and_credential(self) -> None:
-        """One by one."""
-        for sentence, (wishes, selection, expected) in JOINED.items():
-            self.assertEqual(joined(wishes, selection), expected, sentence)
-        self.assertIs(joined(NO_WISHES, NONE), NO_WISHES)
 
 
 class FairTest(SynchronousTestCase):
@@ -94,11 +64,11 @@ class FairTest(SynchronousTestCase):
 
     def test_random(self) -> None:
         """Without wishes each exit is as likely as any other."""
-        self.assert_fair(Counter(chosen(NO_WISHES, self.pool).name for _ in range(DRAWS)), 10, DRAWS)
+        self.assert_fair(Counter(chosen(NONE, self.pool).name for _ in range(DRAWS)), 10, DRAWS)
 
     def test_random_among_those_that_fit(self) -> None:
         """Nor does a condition favour one of those that meet it."""
-        wishes = Wishes(country="GB")
+        wishes = Selection(country="GB")
         self.assert_fair(Counter(chosen(wishes, self.pool).name for _ in range(DRAWS)), 5, DRAWS)
 
     def test_random_among_those_that_are_up(self) -> None:
@@ -106,26 +76,26 @@ class FairTest(SynchronousTestCase):
         made = outlets()
         for each in made[:7]:
             fail(each)
-        self.assert_fair(Counter(chosen(NO_WISHES, Pool(made)).name for _ in range(DRAWS)), 3, DRAWS)
+        self.assert_fair(Counter(chosen(NONE, Pool(made)).name for _ in range(DRAWS)), 3, DRAWS)
 
     def test_weights(self) -> None:
         """An exit of weight 3 is chosen three times as often as one of weight 1, at random and by keys."""
         pool = Pool(outlets(Exit("one", "direct"), Exit("three", "direct", weight=3)))
         for counts in (
-            Counter(chosen(NO_WISHES, pool).name for _ in range(40_000)),
-            Counter(chosen(Wishes(session=str(number)), pool).name for number in range(40_000)),
+            Counter(chosen(NONE, pool).name for _ in range(40_000)),
+            Counter(chosen(Selection(session=str(number)), pool).name for number in range(40_000)),
         ):
             self.assertTrue(0.24 < counts["one"] / 40_000 < 0.26, counts)
 
     def test_sessions(self) -> None:
         """Sticky keys spread evenly, whatever is drawn."""
-        counts = Counter(chosen(Wishes(session=f"key {number}"), self.pool).name for number in range(20_000))
+        counts = Counter(chosen(Selection(session=f"key {number}"), self.pool).name for number in range(20_000))
         self.assert_fair(counts, 10, 20_000)
 
 
 class RotationTest(SynchronousTestCase):
     def names(self, pool: Pool, count: int) -> list[str]:
-        return [chosen(NO_WISHES, pool).name for _ in range(count)]
+        return [chosen(NONE, pool).name for _ in range(count)]
 
     def pool(self, rotation: Rotation, *exits: Exit) -> tuple[Pool, list[Outlet]]:
         made = outlets(*exits)
@@ -164,22 +134,22 @@ class StickyTest(SynchronousTestCase):
         """Chance has no say, nor has the order of the exits."""
         straight, shuffled = Pool(outlets()), Pool(outlets(*reversed(EXITS)))
         for session in SESSIONS[:200]:
-            wishes = Wishes(session=session)
+            wishes = Selection(session=session)
             self.assertEqual(len({chosen(wishes, pool).name for pool in (straight, shuffled) for _ in range(3)}), 1)
 
     def test_an_exit_leaves(self) -> None:
         """Only the sessions of the exit that left move; when it is back, so are they.  Gone, or resting."""
         pool = Pool(made := outlets())
-        before = {session: chosen(Wishes(session=session), pool) for session in SESSIONS}
+        before = {session: chosen(Selection(session=session), pool) for session in SESSIONS}
         for gone in made:
             without = Pool([outlet for outlet in made if outlet is not gone])
             fail(gone)
             for session, exit_ in before.items():
-                left, rests = (chosen(Wishes(session=session), each) for each in (without, pool))
+                left, rests = (chosen(Selection(session=session), each) for each in (without, pool))
                 self.assertIs(left, rests)
                 self.assertIn(exit_, {left, gone.exit}, session)
             gone.succeeded()
-        self.assertEqual({session: chosen(Wishes(session=session), pool) for session in SESSIONS}, before)
+        self.assertEqual({session: chosen(Selection(session=session), pool) for session in SESSIONS}, before)
 
     def test_an_exit_comes(self) -> None:
         """A new one takes about its share, and moves nobody between the others."""
@@ -187,7 +157,7 @@ class StickyTest(SynchronousTestCase):
         old, more = Pool(outlets()), Pool(outlets(*EXITS, new))
         moved = Counter()
         for session in SESSIONS:
-            before, now = (chosen(Wishes(session=session), pool) for pool in (old, more))
+            before, now = (chosen(Selection(session=session), pool) for pool in (old, more))
             moved[now.name] += before != now
         self.assertEqual({name for name, count in moved.items() if count}, {"rack-new"})
         self.assertTrue(100 < moved["rack-new"] < 300, moved)
@@ -195,21 +165,21 @@ class StickyTest(SynchronousTestCase):
     def test_the_keys_of_one_that_is_down(self) -> None:
         """A soft one moves and it is told; a strict one fails."""
         made = outlets()
-        session = next(each for each in SESSIONS if chosen(Wishes(session=each)).name == "rack-4")
+        session = next(each for each in SESSIONS if chosen(Selection(session=each)).name == "rack-4")
         fail(made[4])
-        soft = asked(Wishes(session=session), Pool(made))
+        soft = asked(Selection(session=session), Pool(made))
         assert isinstance(soft, Choice)
         self.assertTrue(soft.moved)
-        self.assertIs(asked(Wishes(session=session, strict=True), Pool(made)), GONE)
+        self.assertIs(asked(Selection(session=session, strict=True), Pool(made)), GONE)
         made[4].succeeded()
-        self.assertFalse(asked(Wishes(session=session, strict=True), Pool(made)).moved)  # type: ignore[union-attr]
+        self.assertFalse(asked(Selection(session=session, strict=True), Pool(made)).moved)  # type: ignore[union-attr]
 
     def test_the_keys_of_one_that_has_failed_this_very_request(self) -> None:
         """Another is tried, and the client is told that it is another."""
         made = outlets()
-        session = next(each for each in SESSIONS if chosen(Wishes(session=each)).name == "rack-4")
+        session = next(each for each in SESSIONS if chosen(Selection(session=each)).name == "rack-4")
         for strict in (False, True):
-            wishes = Wishes(session=session, strict=strict)
+            wishes = Selection(session=session, strict=strict)
             choice = choose(Pool(made), wishes, CHANCE, now=0, at=0, tried=(made[4],))
             if strict:
                 self.assertIs(choice, GONE)
@@ -222,7 +192,7 @@ class StickyTest(SynchronousTestCase):
         """Draining is as going, for what is new."""
         made = outlets()
         made[4].drained = True
-        self.assertNotIn("rack-4", {chosen(Wishes(session=each), Pool(made)).name for each in SESSIONS})
+        self.assertNotIn("rack-4", {chosen(Selection(session=each), Pool(made)).name for each in SESSIONS})
 
     @given(st.text(), st.integers(1, 100_000), st.floats(0, 4e9))
     def test_a_key_with_a_life_changes_once_in_it(self, session: str, ttl: int, at: float) -> None:
@@ -254,7 +224,7 @@ class ConditionsTest(SynchronousTestCase):
         made = outlets()
         for number in down:
             fail(made[number])
-        choice = asked(Wishes(ip, "", frozenset(avoid), country, session), Pool(made, rotation))
+        choice = asked(Selection(country, ip, frozenset(avoid), session), Pool(made, rotation))
         left = {
             exit_.name
             for number, exit_ in enumerate(EXITS)
@@ -267,7 +237,7 @@ class ConditionsTest(SynchronousTestCase):
 
     def test_nothing_at_all(self) -> None:
         """A proxy without exits has none to give."""
-        for wishes in (NO_WISHES, Wishes(session="x"), Wishes(ip="rack-1")):
+        for wishes in (NONE, Selection(session="x"), Selection(exit="rack-1")):
             self.assertIs(asked(wishes, Pool([])), NO_EXIT)
 
     @says(
@@ -278,10 +248,14 @@ class ConditionsTest(SynchronousTestCase):
     def test_country(self) -> None:
         """A country is a condition, also beside a pin or a sticky key."""
         pool = Pool(outlets())
-        for wishes in (Wishes(country="GB"), Wishes(country="GB", session="s"), Wishes(country="GB", ip="rack-1")):
+        for wishes in (
+            Selection(country="GB"),
+            Selection(country="GB", session="s"),
+            Selection(country="GB", exit="rack-1"),
+        ):
             for _ in range(200):
                 self.assertEqual(chosen(wishes, pool).country, "GB")
-        self.assertIs(asked(Wishes(country="DE")), NO_EXIT)
+        self.assertIs(asked(Selection(country="DE")), NO_EXIT)
 
     @says(
         "Geo IPs",
@@ -299,7 +273,7 @@ class ConditionsTest(SynchronousTestCase):
         """At random, by a key, or pinned."""
         made = outlets()
         tried = tuple(made[1:])
-        for wishes in (NO_WISHES, Wishes(session="k"), Wishes(ip="rack-3")):
+        for wishes in (NONE, Selection(session="k"), Selection(exit="rack-3")):
             choice = choose(Pool(made), wishes, CHANCE, now=0, at=0, tried=tried)
             assert isinstance(choice, Choice)
             self.assertIs(choice.outlet, made[0])
@@ -309,7 +283,7 @@ class PinTest(SynchronousTestCase):
     def test_found(self) -> None:
         """An exit asked for, by address or name, is the one taken; and nothing is said to be missing."""
         for name in ("198.51.100.6", "rack-6"):
-            for wishes in (Wishes(ip=name), Wishes(ip=name, session="s")):
+            for wishes in (Selection(exit=name), Selection(exit=name, session="s")):
                 choice = asked(wishes)
                 assert isinstance(choice, Choice)
                 self.assertEqual((choice.exit, choice.not_found, choice.pinned), (EXITS[6], "", True))
@@ -320,21 +294,21 @@ class PinTest(SynchronousTestCase):
         made = outlets()
         fail(made[2])
         for name in ("192.0.2.1", "rack-2", "198.51.100.2"):
-            choice = asked(Wishes(ip=name), Pool(made))
+            choice = asked(Selection(exit=name), Pool(made))
             assert isinstance(choice, Choice)
             self.assertEqual((choice.not_found, choice.pinned), (name, False))
 
     def test_preference(self) -> None:
         """One that is there is taken; one that is not gives any other, silently."""
-        self.assertEqual(chosen(Wishes(prefer="rack-6")), EXITS[6])
-        choice = asked(Wishes(prefer="192.0.2.1"))
+        self.assertEqual(chosen(Selection(prefer="rack-6")), EXITS[6])
+        choice = asked(Selection(prefer="192.0.2.1"))
         assert isinstance(choice, Choice)
         self.assertEqual((choice.not_found, choice.pinned), ("", False))
 
     def test_pin_before_preference(self) -> None:
         """Of both, the pin decides."""
-        self.assertEqual(chosen(Wishes(ip="rack-1", prefer="rack-2")), EXITS[1])
-        self.assertEqual(chosen(Wishes(ip="192.0.2.1", prefer="rack-2")), EXITS[2])
+        self.assertEqual(chosen(Selection(exit="rack-1", prefer="rack-2")), EXITS[1])
+        self.assertEqual(chosen(Selection(exit="192.0.2.1", prefer="rack-2")), EXITS[2])
 
 
 class PrefixTest(SynchronousTestCase):
@@ -343,41 +317,41 @@ class PrefixTest(SynchronousTestCase):
     def setUp(self) -> None:
         self.pool = Pool(outlets(Exit("six", "local", prefix=self.net)))
 
-    def source(self, wishes: Wishes) -> str:
+    def source(self, wishes: Selection) -> str:
         choice = asked(wishes, self.pool)
         assert isinstance(choice, Choice)
         return choice.source
 
     def test_a_random_address_of_the_prefix(self) -> None:
         """Another one each time, and never the first, which is the routers'."""
-        found = {self.source(NO_WISHES) for _ in range(200)}
+        found = {self.source(NONE) for _ in range(200)}
         self.assertEqual(len(found), 200)
         self.assertTrue(all(ip_address(address) in self.net for address in found))
         self.assertNotIn("2001:db8:1::", found)
 
     def test_a_key_has_one_address(self) -> None:
         """The same each time, and another for another key."""
-        self.assertEqual(len({self.source(Wishes(session="a")) for _ in range(20)}), 1)
-        self.assertNotEqual(self.source(Wishes(session="a")), self.source(Wishes(session="b")))
+        self.assertEqual(len({self.source(Selection(session="a")) for _ in range(20)}), 1)
+        self.assertNotEqual(self.source(Selection(session="a")), self.source(Selection(session="b")))
 
     def test_two_accounts_with_one_key_have_two_addresses(self) -> None:
         """What a site holds against one customer does not meet another."""
-        choices = [choose(self.pool, Wishes(session="1"), CHANCE, now=0, at=0, owner=owner) for owner in (1, 2, 1)]
+        choices = [choose(self.pool, Selection(session="1"), CHANCE, now=0, at=0, owner=owner) for owner in (1, 2, 1)]
         first, second, again = (choice.source for choice in choices if isinstance(choice, Choice))
         self.assertEqual(first, again)
         self.assertNotEqual(first, second)
 
     def test_an_address_of_it_can_be_pinned_and_excluded(self) -> None:
         """As that of any exit."""
-        own = self.source(Wishes(session="a"))
-        self.assertEqual(self.source(Wishes(ip=own)), own)
-        self.assertEqual(self.source(Wishes(ip="2001:DB8:1::0:5")), "2001:db8:1::5")
-        self.assertNotEqual(self.source(Wishes(session="a", avoid=frozenset({own}))), own)
+        own = self.source(Selection(session="a"))
+        self.assertEqual(self.source(Selection(exit=own)), own)
+        self.assertEqual(self.source(Selection(exit="2001:DB8:1::0:5")), "2001:db8:1::5")
+        self.assertNotEqual(self.source(Selection(session="a", avoid=frozenset({own}))), own)
 
     def test_an_excluded_address_is_no_pin(self) -> None:
         """However it is spelled: it is not found, and another one is taken."""
         for ip in ("2001:db8:1::5", "2001:DB8:1::0:5"):
-            wishes = joined(Wishes(ip=ip), Selection(avoid=frozenset({"2001:DB8:1:0::5"})))
+            wishes = Selection(exit=ip).over(read_selection("not-" + quote("2001:DB8:1:0::5")))
             choice = asked(wishes, self.pool)
             assert isinstance(choice, Choice)
             self.assertEqual((choice.not_found, choice.pinned), (ip, False))
@@ -387,5 +361,9 @@ class PrefixTest(SynchronousTestCase):
         """A small prefix is no exit without an address."""
         pool = Pool(outlets(Exit("small", "local", prefix=IPv6Network("2001:db8:2::/126"))))
         every = frozenset(f"2001:db8:2::{number}" for number in (1, 2, 3))
-        for wishes in (Wishes(avoid=every), Wishes(session="a", avoid=every), Wishes(ip="small", avoid=every)):
+        for wishes in (
+            Selection(avoid=every),
+            Selection(session="a", avoid=every),
+            Selection(exit="small", avoid=every),
+        ):
             self.assertEqual(asked(wishes, pool), NO_EXIT)

@@ -11,11 +11,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.exits.choosing import NO_WISHES, Choice
+from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure, Unfit, family
 from meshd.exits.outlets import FAILURES, Outlet
 from meshd.exits.pools import Pools
 from meshd.model import Refusal
+from meshd.selection import NONE
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import Blame, DialError, Dialled
 from meshd.topology import Exit, ExitRule, ProxyHost, Topology, UpstreamProxy
@@ -90,7 +91,7 @@ class MarksTests(SynchronousTestCase):
             dialler=Dialler(wheel, *ends, Dialled(-1, "", "", False)),
             note_exit=self.noted.append,
         )
-        departure = Departure(plane, "p", NO_WISHES, 1, patience)  # type: ignore[arg-type]
+        departure = Departure(plane, "p", NONE, 1, patience)  # type: ignore[arg-type]
         self.assertIsNone(departure.choose())
         first = departure.choice.outlet
         for _ in range(before):

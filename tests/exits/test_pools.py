@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.exits.rules import served
 from meshd.exits.outlets import FAILURES, REST, Outlet
-from meshd.exits.pools import AVOIDED, KEY, KEYS, Pool, Pools, View, addressed, plain, spent
+from meshd.exits.pools import AVOIDED, KEY, KEYS, Pool, Pools, View, addressed, spent
 from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Rotation, Topology, UpstreamProxy
 
 EXITS = tuple(Exit(f"e{number}", "direct", country=("DE", "FR", "")[number % 3]) for number in range(60))
@@ -226,17 +226,6 @@ class AddressTests(SynchronousTestCase):
         self.assertTrue(spent(small, usable | {"small-2", "2001:db8:6::"}))
         for other in (self.SIX, named("rack", address="2001:db8:6::1")):
             self.assertFalse(spent(other, usable), other.name)
-
-    def test_spellings(self) -> None:
-        """An IPv6 address has one, and what is no address stays as it is."""
-        for name, expected in (
-            ("2001:DB8:0:0::5", "2001:db8::5"),
-            ("2001:db8::5", "2001:db8::5"),
-            ("192.0.2.1", "192.0.2.1"),
-            ("Rack-1", "Rack-1"),
-            ("a:b", "a:b"),
-        ):
-            self.assertEqual(plain(name), expected)
 
 
 class MeantTests(SynchronousTestCase):

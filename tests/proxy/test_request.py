@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.exits.choosing import NO_WISHES, Wishes
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy import request as requests
 from meshd.proxy.request import MOST_HOPS, ProxyRequest
+from meshd.selection import NONE, Selection
 
 GET = b"GET http://h.test/ HTTP/1.1\r\nHost: h.test\r\n"
 
 WISHES = {
-    "an address": (b"X-ProxyMesh-IP: 198.51.100.7", Wishes(ip="198.51.100.7")),
-    "an IPv6 address": (b"X-ProxyMesh-IP: 2001:db8::7", Wishes(ip="2001:db8::7")),
-    "an exit's name": (b"x-proxymesh-ip: rack-1", Wishes(ip="rack-1")),
-    "a preference": (b"X-ProxyMesh-Prefer-IP: rack-1", Wishes(prefer="rack-1")),
-    "a list to avoid": (b"X-ProxyMesh-Not-IP: a , b,,c", Wishes(avoid=frozenset("abc"))),
-    "a country in small letters": (b"X-ProxyMesh-Country: us", Wishes(country="US")),
-    "the UK": (b"X-ProxyMesh-Country: uk", Wishes(country="GB")),
-    "a sticky key": (b"X-ProxyMesh-Session: any: thing, at=all", Wishes(session="any: thing, at=all")),
-    "a country that cannot be": (b"X-ProxyMesh-Country: ../../etc", Wishes(country="-")),
-    "a country of three letters": (b"X-ProxyMesh-Country: USA", Wishes(country="-")),
+    "an address": (b"X-ProxyMesh-IP: 198.51.100.7", Selection(exit="198.51.100.7")),
+    "an IPv6 address": (b"X-ProxyMesh-IP: 2001:db8::7", Selection(exit="2001:db8::7")),
+    "an exit's name": (b"x-proxymesh-ip: rack-1", Selection(exit="rack-1")),
+    "a preference": (b"X-ProxyMesh-Prefer-IP: rack-1", Selection(prefer="rack-1")),
+    "a list to avoid": (b"X-ProxyMesh-Not-IP: a , b,,c", Selection(avoid=frozenset("abc"))),
+    "a country in small letters": (b"X-ProxyMesh-Country: us", Selection(country="US")),
+    "the UK": (b"X-ProxyMesh-Country: uk", Selection(country="GB")),
+    "a sticky key": (b"X-ProxyMesh-Session: any: thing, at=all", Selection(session="any: thing, at=all")),
+    "a country that cannot be": (b"X-ProxyMesh-Country: ../../etc", Selection(country="-")),
+    "a country of three letters": (b"X-ProxyMesh-Country: USA", Selection(country="-")),
 }
 
 NOTHING = {
@@ -50,7 +50,7 @@ def request(buffer: bytes) -> ProxyRequest:
     return ProxyRequest.from_head(head, buffer)
 
 
-def wished(buffer: bytes) -> Wishes:
+def wished(buffer: bytes) -> Selection:
     return request(buffer).said.wishes()[0]
 
 
@@ -64,7 +64,7 @@ class WishesTest(SynchronousTestCase):
         """An empty value is absent, and what does not parse is ignored."""
         for what, field in NOTHING.items():
             wishes, timeout = request(GET + field + b"\r\n\r\n").said.wishes()
-            self.assertIs(wishes, NO_WISHES, what)
+            self.assertIs(wishes, NONE, what)
             self.assertEqual(timeout, 0, what)
 
     def test_timeout(self) -> None:
@@ -75,7 +75,7 @@ class WishesTest(SynchronousTestCase):
     def test_on_connect(self) -> None:
         """They are read on CONNECT as well."""
         head = b"CONNECT h.test:443 HTTP/1.1\r\nX-ProxyMesh-Country: de\r\n\r\n"
-        self.assertEqual(wished(head), Wishes(country="DE"))
+        self.assertEqual(wished(head), Selection(country="DE"))
 
     def test_long_wishes_are_not_kept(self) -> None:
         """They are read anew for each head that has them."""
@@ -89,7 +89,7 @@ class WishesTest(SynchronousTestCase):
         """A head is read before anybody is known; what it wishes for costs nothing until then, however wrong it is."""
         calls: list[object] = []
         self.patch(requests, "plain", calls.append)
-        self.patch(requests, "_known_wishes", lambda *said: calls.append(said))
+        self.patch(requests, "_known_selection", lambda *said: calls.append(said))
         for fields in (b"X-ProxyMesh-Not-IP: 192.0.2.1,\r\n", b"X-ProxyMesh-Not-IP: " + b"a," * 8_000 + b"\r\n"):
             read = request(GET + fields + b"\r\n")
             self.assertEqual((read.said.proxy_authorization, read.keep, calls), (None, True, []))
