@@ -14,12 +14,6 @@ from tests.support.manual import ROOT, tracked
 MODULE_LINES = 300
 FUNCTION_LINES = 60
 
-LONGER = {
-    "proxy/connection.py": 440,
-    "proxy/forward.py": 405,
-}
-"""The two paths that are told top to bottom, and the lines that they may have."""
-
 UNMIRRORED = {"store/statements", "store/migrations"}
 """Their tests are the store's contract."""
 
@@ -66,12 +60,7 @@ class TreeTests(SynchronousTestCase):
         """A longer one has a noun in it that wants to move out."""
         for path in modules():
             lines = len(path.read_text().splitlines())
-            self.assertLessEqual(lines, LONGER.get(short(path), MODULE_LINES), path)
-
-    def test_no_exception_outlives_its_reason(self) -> None:
-        """A module that became short is an exception no more."""
-        for name in LONGER:
-            self.assertGreater(len((ROOT / "meshd" / name).read_text().splitlines()), MODULE_LINES, name)
+            self.assertLessEqual(lines, MODULE_LINES, path)
 
     def test_functions_are_short(self) -> None:
         """What cannot be seen at once cannot be judged at once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from meshd.auth.bans import MALFORMED, can_be_user, name_of_token, name_of_user
 from meshd.auth.credentials import BasicCredentials, BearerCredentials, Malformed, Reading, read
@@ -55,6 +55,15 @@ class PasswordAsked:
 
 
 Asked = TokenAsked | PasswordAsked
+
+
+class Unseen(NamedTuple):
+    """What the store has to be asked about somebody who asks through a named proxy."""
+
+    question: Asked | None
+    """The credential that decides; None where the address does."""
+    peer: str
+    proxy: str
 
 
 def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool = False) -> Asked | None:

@@ -3,7 +3,8 @@
 The first that applies decides, and a wrong credential never falls through to the next: `Proxy-Authorization`; a token
 of ours in `Authorization`; the peer's address on a list; a hostname that resolves to it; nobody.
 
-`recall` answers what is remembered, without I/O; `admit` asks the store, runs the slow hash and counts failures.  While
+`recall` answers what is remembered, without I/O, or says what is to be asked; `admit` asks that of the store, runs the
+slow hash and counts failures.  While
 the store is away, what is remembered serves for one more lifetime, and all else is refused: nobody is let in unknown.
 """
 
@@ -25,7 +26,7 @@ from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, of_account, of_name, open_to
-from meshd.auth.question import Asked, Consumed, TokenAsked, asked
+from meshd.auth.question import Asked, Consumed, TokenAsked, Unseen, asked
 from meshd.auth.recheck import Presence
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
@@ -70,8 +71,10 @@ class AuthService:
 
     def recall(
         self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
-    ) -> Admission | Refusal | None:
-        """What is known at once; None where admit() must be awaited.  Once a request, so its first lines are few."""
+    ) -> Admission | Refusal | Unseen:
+        """What is known at once; Unseen where `admit` has to be awaited.  Called for each request, so its first lines
+        are few.
+        """
         if proxy_authorization is not None:
             key = self._digests.proxy(proxy_authorization)
             verdict = self._cache.fresh(key, self._seconds())
@@ -86,14 +89,9 @@ class AuthService:
             return self._recall_origin(authorization, proxy, peer)
         return self._recall_peer(proxy, peer)
 
-    async def admit(
-        self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
-    ) -> Admission | Refusal:
-        """The same, decided anew where it is not remembered."""
-        known = self.recall(proxy, peer, proxy_authorization, authorization)
-        if known is not None:
-            return known
-        question = self._question(peer, proxy_authorization, authorization)
+    async def admit(self, unseen: Unseen) -> Admission | Refusal:
+        """Decide what `recall` did not know."""
+        question, peer, proxy = unseen
         outcome, _ = await self._decide(question.key if question else peer, question, peer)
         if isinstance(outcome, Refusal):
             return outcome
@@ -150,7 +148,7 @@ class AuthService:
         await self._hostnames.stop()
         await self._hasher.stop()
 
-    def _recall_origin(self, authorization: bytes, proxy: str, peer: str) -> Admission | Refusal | None:
+    def _recall_origin(self, authorization: bytes, proxy: str, peer: str) -> Admission | Refusal | Unseen:
         key = self._digests.origin(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:
@@ -165,7 +163,7 @@ class AuthService:
 
     def _recall_unseen(
         self, key: bytes, field: bytes, consumed: Consumed, proxy: str, peer: str
-    ) -> Admission | Refusal | None:
+    ) -> Admission | Refusal | Unseen:
         question = asked(key, field, peer, consumed)
         if question is None:
             return _UNREADABLE
@@ -173,7 +171,7 @@ class AuthService:
         if isinstance(outcome, Verdict):
             self._failures.right(outcome, peer)
             return _answer(outcome, proxy)
-        return self._denials.counted(question) if outcome is None else outcome
+        return outcome or self._denials.counted(question) or Unseen(question, peer, proxy)
 
     def _banned(self, verdict: Verdict, peer: str) -> Refusal | None:
         return self._failures.banned(ban_address(peer), verdict.name, verdict.admission.identity.account.id)
@@ -191,12 +189,12 @@ class AuthService:
             self._remember(question.key, question, derived)
         return derived
 
-    def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | None:
+    def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | Unseen:
         verdict = self._cache.fresh(peer, self._seconds())
-        if verdict is None:
-            refusal = self._denials.stranger(peer)
-            return refusal if refusal and not self._hostname(peer) else None
-        return _answer(verdict, proxy) if self._resolves(verdict, peer) else None
+        if verdict is not None and self._resolves(verdict, peer):
+            return _answer(verdict, proxy)
+        refusal = self._denials.stranger(peer) if verdict is None else None
+        return refusal if refusal and not self._hostname(peer) else Unseen(None, peer, proxy)
 
     def _resolves(self, verdict: Verdict, key: Key) -> bool:
         """Whether a hostname still stands for the address; true for whoever was admitted by something else."""
@@ -206,15 +204,6 @@ class AuthService:
     def _hostname(self, peer: str) -> str:
         address = normal_address(peer)
         return self._hostnames.find(address) if address else ""
-
-    def _question(self, peer: str, proxy_authorization: bytes | None, authorization: bytes | None) -> Asked | None:
-        """The credential that decides; None where the address does."""
-        if proxy_authorization is not None:
-            key = self._digests.proxy(proxy_authorization)
-            return asked(key, proxy_authorization, peer, "proxy-authorization")
-        if authorization is not None and own_token(authorization):
-            return asked(self._digests.origin(authorization), authorization, peer, "authorization")
-        return None
 
     async def _decide(self, key: Key, question: Asked | None, peer: str) -> tuple[Verdict | Refusal, bool]:
         """The outcome, and whether this call was the one that brought it about."""

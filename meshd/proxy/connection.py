@@ -11,21 +11,24 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from meshd.auth.question import Unseen
 from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
-from meshd.proxy.caps import GRACE, REQUESTS_TOO_FAST, TLS_GRACE, Place
+from meshd.proxy.admitting import admit
+from meshd.proxy.caps import GRACE, Place
+from meshd.proxy.client import Speech
 from meshd.proxy.forward import Forwarding
-from meshd.proxy.http import HttpSpeech, Speech
+from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
 from meshd.proxy.opening import met
-from meshd.proxy.parting import LINGER_SECONDS, PartingConnection
+from meshd.proxy.parting import LINGER_SECONDS
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
+from meshd.proxy.waiting import WaitingConnection
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.line import Leaving
 from meshd.sockets.race import DialError
 from meshd.sockets.relay import Tunnel
 from meshd.sockets.task import Task
@@ -38,42 +41,18 @@ AN_EXCHANGE = 32 * 1024
 log = Logger()
 
 
-class ClientConnection(PartingConnection):
+class ClientConnection(WaitingConnection):
     """Serves one client until either side has had enough."""
 
-    __slots__ = (
-        "_answering",
-        "_met",
-        "_missed",
-        "_phase",
-        "_plane",
-        "_seconds",
-        "deadline",
-        "place",
-        "proxy",
-        "record",
-        "slot",
-        "speech",
-        "task",
-    )
+    __slots__ = ("_answering", "proxy", "speech")
 
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
-        super().__init__(wire, plane.relay.again)
-        self._plane = plane
+        super().__init__(plane, wire)
         self.proxy = proxy
-        self.deadline = 0.0
-        self.slot = 0
-        self._phase = "grace"
-        self._seconds = 0.0
-        self._missed = plane.wheel.missed
-        self._met = False
-        """Whether its first bytes have said what it speaks."""
         self.speech: Speech | None = HttpSpeech(self, plane)
-        """None while it could not hear us."""
+        """None while the client could not hear us."""
         self._answering = False
-        self.record: Record | None = None
-        """Of the exchange that is under way; None between two."""
         self.task = Task(self._serve(), self._over)
 
     def begin(self) -> None:
@@ -111,7 +90,7 @@ class ClientConnection(PartingConnection):
                 return False
             self.record = record = self._new_record()
             record.requested(request)
-            admission = await self._admit(request)
+            admission = await admit(self, self._plane, request, record)
             if isinstance(admission, Refusal):
                 return await self._refuse(admission, request)
             return await self._pass(request, admission, record)
@@ -122,64 +101,12 @@ class ClientConnection(PartingConnection):
         except (DialError, Stopped) as stop:
             return await self._refuse(stop.refusal, request)
         except Exception:
-            record = self.record = self.record or self._new_record()
+            self.record = record = self.record or self._new_record()
             self._plane.seldom.failure(log, "exchange {id} failed", id=record.id)
             return await self._refuse(Refusal("internal", f"id {record.id}"), request)
 
     def _new_record(self) -> Record:
         return Record(self._plane, self.proxy, self.wire.peer)
-
-    async def _admit(self, request: ProxyRequest) -> Admission | Refusal:
-        """Who is asking, decided anew for every request of a kept connection, and whether he may begin another."""
-        said = request.said
-        plane = self._plane
-        admission = await self.who(said.proxy_authorization, said.authorization)
-        if isinstance(admission, Refusal):
-            return admission
-        record = self.record
-        assert record is not None
-        record.admitted(admission)
-        account_id, line = admission.identity.account.id, plane.line
-        before, self.place.asked = self.place.asked, record.began
-        refusal = line.ahead((account_id, request.is_tunnel)) if line.waiting else None
-        if refusal is None:
-            open_now = plane.ledger.tunnels(account_id)
-            refusal = plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel)
-        if refusal is not None:
-            if refusal is REQUESTS_TOO_FAST and plane.caps.outruns(record.began - before):
-                return refusal
-            admission = await self._turn(refusal, request, admission)
-            if isinstance(admission, Refusal):
-                return admission
-        self.place.hold(admission.identity.account.id)
-        return admission
-
-    async def _turn(self, refusal: Refusal, request: ProxyRequest, admission: Admission) -> Admission | Refusal:
-        """Wait in line for what was refused.  Who may ask is decided anew then, for a wait is long."""
-        plane, tunnel = self._plane, request.is_tunnel
-        patience = plane.caps.patience(refusal, plane.topology.timeouts.turn, tunnel=tunnel)
-        _, wish = request.said.wishes()
-        seconds = min(patience.seconds, wish) if wish else patience.seconds
-        self.phase(refusal.reason, seconds)
-        leaving = Leaving(self.wire, self.task, listens=bool(self.buffer) or not tunnel)
-        leaving.check()
-        self.wire.watcher = leaving
-        try:
-            while await plane.line.turn((admission.identity.account.id, tunnel), refusal, patience.places):
-                asked_anew = await self.who(request.said.proxy_authorization, request.said.authorization)
-                if isinstance(asked_anew, Refusal):
-                    return asked_anew
-                admission = asked_anew
-                account_id = admission.identity.account.id
-                open_now = plane.ledger.tunnels(account_id)
-                if plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=tunnel) is None:
-                    return admission
-        except Stopped as stop:
-            if stop.refusal.reason != refusal.reason:
-                raise
-        finally:
-            self.wire.watcher = self
-        return refusal
 
     async def _pass(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """An admitted request: metered, given an exit, and served."""
@@ -246,8 +173,7 @@ class ClientConnection(PartingConnection):
 
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """What meshd itself is asked, such as what it would do; unbilled.  A body is nothing to it, and is let come."""
-        departure = self._departure(request, admission)
-        choice = departure.preview()
+        choice = (departure := self._departure(request, admission)).preview()
         label = None if isinstance(choice, Refusal) else choice.label(departure.selection, choice.exit.name)
         keep = request.keep and not request.has_body
         self.begin_answer(200)
@@ -281,19 +207,14 @@ class ClientConnection(PartingConnection):
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
         """Who is asking; from memory, if possible.  Once admitted, it is one of the unknown no more."""
         plane = self._plane
-        asked = self.proxy, self.wire.peer, proxy_authorization, authorization
-        admission = plane.auth.recall(*asked)
-        if admission is None:
+        admission: Admission | Refusal | Unseen
+        admission = plane.auth.recall(self.proxy, self.wire.peer, proxy_authorization, authorization)
+        if isinstance(admission, Unseen):
             self.phase("auth-unavailable", plane.topology.timeouts.first_byte)
-            admission = await Deferred.fromCoroutine(plane.auth.admit(*asked))
+            admission = await Deferred.fromCoroutine(plane.auth.admit(admission))
         if not self.place.known and not isinstance(admission, Refusal):
             self.place.admitted()
         return admission
-
-    def expect_head(self) -> None:
-        """Once it is known, a request may take its time anew; said again, it takes no longer."""
-        if self.place.known and self._phase != "head-timeout":
-            self.phase("head-timeout", self._plane.topology.timeouts.head)
 
     def came_from(self, address: str) -> None:
         """The client's own address, where the peer's is that of a proxy before us: it is counted as that one's."""
@@ -302,24 +223,9 @@ class ClientConnection(PartingConnection):
         self.phase("grace", GRACE)
 
     def swap(self, wire: Wire) -> None:
-        """From now on it is this one that the client is heard by."""
+        """Go on with another socket, which the client is heard by from now on."""
         self.wire = wire
         wire.watcher = self
-
-    def handshake(self, *, over: bool) -> None:
-        """Its TLS begins, or stands: its time counts from then on, unless it has begun to speak."""
-        if self._phase == "grace" or (over and not self._met):
-            self.phase("grace", min(TLS_GRACE, self._plane.topology.timeouts.head))
-
-    def phase(self, reason: str, seconds: float) -> None:
-        """Until the next call the exchange may take so long, or ends with that reason."""
-        self._phase = reason
-        self._seconds = seconds
-        self._plane.wheel.arm(self, seconds)
-
-    def alive(self) -> None:
-        """Something moved."""
-        self.deadline = self._plane.wheel.now + self._seconds
 
     def begin_answer(self, status: int, *, framed: bool = True) -> None:
         self._answering = True
@@ -373,11 +279,6 @@ class ClientConnection(PartingConnection):
         self.meter = None
         return keep
 
-    def drain(self) -> None:
-        """End at once where nothing is under way, else with the exchange that is."""
-        if self._phase in {"grace", "kept"} and not self.buffer:
-            self.task.throw(ClientGone())
-
     def stop(self) -> None:
         """End now; for a shutdown whose patience is over."""
         self._stopped(Refusal("overloaded", "shutting down"))
@@ -386,44 +287,6 @@ class ClientConnection(PartingConnection):
         """The ledger or an operator says stop, perhaps from within our own counting."""
         self.cut = refusal
         self.task.throw(Stopped(refusal))
-
-    def expired(self) -> None:
-        """The present phase took too long."""
-        if not self.place.known and self._had_no_ear():
-            return
-        if self._phase == "grace":
-            if self.place.linger():
-                self.phase("head-timeout", max(self._plane.topology.timeouts.head - self._seconds, 0.1))
-                return
-            self._phase = "head-timeout"
-        silent = not self.buffer and (self.place.known or not self._met)
-        if self._phase == "delivering":
-            self.wake()
-        elif self._phase == "kept" or (self._phase == "head-timeout" and silent):
-            self.task.throw(ClientGone())  # without a word: browsers open ahead, and would show it to people
-        else:
-            self.task.throw(Stopped(Refusal(self._phase)))
-
-    def _had_no_ear(self) -> bool:
-        """Whether we were not there for a part of the time, which is given to it then."""
-        missed, self._missed = self._plane.wheel.missed - self._missed, self._plane.wheel.missed
-        if missed > 0:
-            self._plane.wheel.arm(self, missed)
-        return missed > 0
-
-    def stirred(self, wire: Wire) -> None:
-        """The client did something while we waited for others; only its leaving matters now."""
-        if wire.gone:
-            self.task.throw(ClientGone())
-
-    @property
-    def idle(self) -> bool:
-        """Whether it is kept for a next request, of which nothing has come."""
-        return self._phase == "kept" and self.record is None and not self.buffer
-
-    def evict(self) -> None:
-        """Others need the place of one that is not known, or of one that is idle."""
-        self.task.throw(ClientGone())
 
     def _over(self, error: BaseException | None) -> None:
         """The task's end, whatever it was."""

@@ -6,62 +6,27 @@ are written anew from what was understood (RFC 9112, section 11.2).
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from meshd.exits.departure import Departure
 from meshd.exits.handshake import authorization
 from meshd.http1.errors import BadMessage
-from meshd.http1.framing import Chunked, ChunkReader, Length, NoBody, UntilClose
-from meshd.http1.head import ResponseHead, read_response
+from meshd.http1.framing import Chunked, Length, NoBody, UntilClose
+from meshd.http1.head import ResponseHead
 from meshd.http1.keep import end_to_end
 from meshd.http1.render import render_request, render_response
 from meshd.http1.target import AbsoluteForm
 from meshd.model import Admission, Refusal
+from meshd.proxy.client import Client
+from meshd.proxy.delivery import Delivery
 from meshd.proxy.kept import Key, Upstream
-from meshd.proxy.metered import PIECE
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
-from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse
-from meshd.proxy.upload import Upload, framed
+from meshd.proxy.response import OURS, WITHOUT_LENGTH, ProxyResponse, read_head
+from meshd.proxy.upload import Upload
 from meshd.sockets.ends import Abandoned, ClientGone, Stopped
 from meshd.sockets.task import Task
-from meshd.sockets.wire import Wire
 
 NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
-
-
-class Client(Protocol):
-    """What forwarding asks of the client's side."""
-
-    wire: Wire
-    buffer: bytes
-    task: Task
-
-    def phase(self, reason: str, seconds: float) -> None:
-        """Until the next call the exchange may take so long, or ends with that reason."""
-
-    @property
-    def room(self) -> int:
-        """How many bytes may be moved now."""
-
-    async def take(self) -> bytes:
-        """Bytes of the client, to be counted by `took`; b"" where it has ended.  ClientGone, Stopped."""
-
-    async def took(self, size: int, pieces: int = 0) -> None:
-        """Count so many bytes of what was taken; pieces: the chunks that they came in."""
-
-    async def deliver(self, data: bytes) -> None:
-        """Send the client bytes, and count them.  ClientGone, Stopped."""
-
-    async def worked(self, work: int) -> None:
-        """Give others their turn after what takes as long as so many bytes."""
-
-    def begin_answer(self, status: int, *, framed: bool = True) -> None:
-        """From now on the origin's answer is on its way; framed: whether the client can tell where its end is."""
-
-    def end_interim(self) -> None:
-        """It was an interim one, and is whole: another answer may still be given."""
 
 
 class Forwarding:
@@ -274,7 +239,7 @@ class Forwarding:
                 return told, data[len(told.raw) :]
             seen = len(buffer)
             buffer = buffer + data if buffer else data
-            while buffer and (head := _read_head(buffer, limits.response_head_bytes, seen)) is not None:
+            while buffer and (head := read_head(buffer, limits.response_head_bytes, seen)) is not None:
                 seen = 0
                 raw, buffer = buffer[: head.size], buffer[head.size :]
                 if head.status >= 200 or head.status == 101:
@@ -324,71 +289,11 @@ class Forwarding:
             await self._client.deliver(head + self.late[: framing.n])
             return came == framing.n
         self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
-        try:
-            if type(framing) is Length:
-                return await self._answer_length(upstream, head + self._came(), framing.n - came)
-            if type(framing) is Chunked:
-                return await self._answer_chunked(upstream, head)
-            return await self._answer_until_close(upstream, head + self._came())
-        except OSError:
-            raise Stopped(Refusal("response-incomplete")) from None
+        begun, self.late = self.late, b""
+        return await Delivery(self._client, upstream.wire, request.minor, begun).run(framing, head)
 
     def _head_of(self, response: ProxyResponse) -> bytes:
         request = self._request
         topology = self._plane.topology
         status = f'meshd; request-id="{self._record.id}"' if topology.proxy_status_on_forwarded else ""
         return response.render(request.minor, request.keep, self._record.exit, self._departure.choice.not_found, status)
-
-    async def _answer_length(self, upstream: Upstream, begun: bytes, left: int) -> bool:
-        await self._client.deliver(begun)
-        while left > 0:
-            data = await self._more(upstream)
-            await self._client.deliver(data if len(data) <= left else data[:left])
-            left -= len(data)
-        return left == 0
-
-    def _came(self) -> bytes:
-        came, self.late = self.late, b""
-        return came
-
-    async def _answer_chunked(self, upstream: Upstream, begun: bytes) -> bool:
-        reader = ChunkReader(bad=502)
-        data, pieces = self._reframed(reader, self._came())
-        while True:
-            data = begun + data if begun else data
-            begun = b""
-            if data:
-                await self._client.deliver(data)
-            await self._client.worked(PIECE * pieces)
-            if reader.done:
-                return not reader.unused
-            data, pieces = self._reframed(reader, await self._more(upstream))
-
-    def _reframed(self, reader: ChunkReader, data: bytes) -> tuple[bytes, int]:
-        """Framed anew for HTTP/1.1, unframed for HTTP/1.0; and of how many chunks."""
-        try:
-            pieces = reader.feed(data)
-        except BadMessage:
-            raise Stopped(Refusal("bad-response")) from None
-        return framed(reader, pieces) if self._request.minor == 1 else b"".join(pieces), len(pieces)
-
-    async def _answer_until_close(self, upstream: Upstream, begun: bytes) -> bool:
-        await self._client.deliver(begun)
-        while data := await upstream.wire.receive():
-            await self._client.deliver(data)
-        return False
-
-    async def _more(self, upstream: Upstream) -> bytes:
-        data = await upstream.wire.receive()
-        if not data:
-            raise Stopped(Refusal("response-incomplete"))
-        return data
-
-
-def _read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
-    try:
-        return read_response(buffer, limit, seen=seen)
-    except BadMessage as bad:
-        too_large = len(buffer) >= limit and b"\r\n\r\n" not in buffer[:limit]
-        reason = "response-head-too-large" if too_large else "bad-response"
-        raise Stopped(Refusal(reason, bad.rule)) from None

@@ -1,57 +1,14 @@
-"""How a client is spoken to: how its request is read, and how it is answered.  Here by HTTP, in `socksspeech` by SOCKS.
-
-Who may ask, and which way it goes, does not depend on it.
-"""
+"""HTTP with a client: how its requests are read, and how it is told what came of them."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from meshd.exits.choosing import Choice
 from meshd.http1.head import HeadLimits, read_request
-from meshd.model import Admission, Refusal
+from meshd.model import Refusal
 from meshd.proxy import replies
-from meshd.proxy.caps import Place
+from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
-from meshd.sockets.wire import Wire
-
-
-class Client(Protocol):
-    """What a speech asks of the connection."""
-
-    wire: Wire
-    buffer: bytes
-    """Received and not yet understood."""
-    place: Place
-
-    def phase(self, reason: str, seconds: float) -> None:
-        """Until the next call the exchange may take so long, or ends with that reason."""
-
-    def expect_head(self) -> None:
-        """Once it is known, a request may take its time anew; said again, it takes no longer."""
-
-    async def receive(self) -> bool:
-        """More bytes of the client; False where it has left."""
-
-    async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
-        """Who is asking with these credentials, or with none."""
-
-
-class Speech(Protocol):
-    """Of one connection."""
-
-    async def read(self) -> ProxyRequest | None:
-        """The next request; None where the client has left between two.  BadMessage, Stopped, ClientGone."""
-
-    def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
-        """The answer to a request whose tunnel stands.
-
-        label: what the exit is called; source: the address that it leaves by.
-        """
-
-    def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:
-        """The answer to a request that is refused, or to what should have become one."""
 
 
 class HttpSpeech:

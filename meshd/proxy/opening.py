@@ -7,10 +7,10 @@ HTTP, not around TLS.
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Protocol
 
 from meshd.model import Refusal
-from meshd.proxy.http import Client, HttpSpeech, Speech
+from meshd.proxy.client import Client
+from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.socks import SocksSpeech
 from meshd.sockets.ends import ClientGone, Stopped
@@ -26,24 +26,7 @@ _PRINTABLE = 0x20
 """HTTP begins with a letter, if not with an empty line; the others with less."""
 
 
-class Newcomer(Client, Protocol):
-    """A connection of which nothing is known."""
-
-    speech: Speech | None
-    """None while it could not hear us."""
-    proxy: str
-
-    def came_from(self, address: str) -> None:
-        """The client's own address, where the peer's is that of somebody before it."""
-
-    def swap(self, wire: Wire) -> None:
-        """From now on it is this one that the client is heard by."""
-
-    def handshake(self, *, over: bool) -> None:
-        """Its TLS begins, or stands: what it has to say can only come after that."""
-
-
-async def met(client: Newcomer, plane: DataPlane) -> bool:
+async def met(client: Client, plane: DataPlane) -> bool:
     """Know how to speak to the client; False where it has left.  BadMessage, ClientGone, Stopped."""
     if not client.buffer and not await client.receive():
         return False
@@ -64,7 +47,7 @@ async def met(client: Newcomer, plane: DataPlane) -> bool:
     return True
 
 
-async def _introduced(client: Newcomer) -> bool:
+async def _introduced(client: Client) -> bool:
     """Read the header, and whatever comes after it."""
     while (header := read_introduction(client.buffer)) is None:
         if not await client.receive():
@@ -75,7 +58,7 @@ async def _introduced(client: Newcomer) -> bool:
     return bool(client.buffer) or await client.receive()
 
 
-def _unwrap(client: Newcomer, plane: DataPlane) -> None:
+def _unwrap(client: Client, plane: DataPlane) -> None:
     """Hand the socket over, with what was read of it, and go on with what comes out of the TLS."""
     assert plane.tls_clients is not None
     poller, peer = plane.poller, client.wire.peer

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Chunked, UntilClose, response_framing
-from meshd.http1.head import ResponseHead
+from meshd.http1.head import ResponseHead, read_response
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.render import render_response
+from meshd.model import Refusal
+from meshd.sockets.ends import Stopped
 
 DROPPED = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-status"})
 WITHOUT_LENGTH = DROPPED | {b"content-length"}
@@ -69,6 +72,21 @@ class ProxyResponse:
         rendered = render_response(self.status, self._head.reason, fields)
         self._rendered = asked, rendered
         return rendered
+
+
+def read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
+    """The head at the beginning of what an origin has sent, of limit bytes at most; None while it is unfinished.
+
+    seen: how many bytes of the buffer an earlier call answered with None.
+
+    Raises: Stopped where it is no head, or too long.
+    """
+    try:
+        return read_response(buffer, limit, seen=seen)
+    except BadMessage as bad:
+        too_large = len(buffer) >= limit and b"\r\n\r\n" not in buffer[:limit]
+        reason = "response-head-too-large" if too_large else "bad-response"
+        raise Stopped(Refusal(reason, bad.rule)) from None
 
 
 def _made_by_a_proxy(fields: Fields) -> bool:

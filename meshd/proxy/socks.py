@@ -12,7 +12,7 @@ from meshd.exits.choosing import Choice
 from meshd.http1.fields import Fields
 from meshd.model import Refusal
 from meshd.proxy import socksreplies
-from meshd.proxy.http import Client
+from meshd.proxy.client import Client
 from meshd.proxy.request import NO_BODY, ProxyRequest, Said
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.socks5 import (

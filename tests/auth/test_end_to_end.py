@@ -17,7 +17,7 @@ from meshd.model import Account, Admission, Change, Refusal
 from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import accounts, addresses, changes, claims, hostnames, proxies, tokens
 from meshd.topology import Limits
-from tests.auth.world import PEER, basic, bearer, said
+from tests.auth.world import PEER, basic, bearer, let_in, said
 from tests.support.stores import fresh_sqlite
 
 
@@ -51,7 +51,7 @@ class EndToEndTests(TestCase):
         return store, service, alice
 
     async def ask(self, service: AuthService, field: bytes | None, peer: str = PEER) -> Admission | Refusal:
-        return service.recall("us", peer, field, None) or await service.admit("us", peer, field, None)
+        return await let_in(service, field, peer)
 
     async def test_every_way_in(self) -> None:
         """Password, sticky key, token and address, then remembered; and out again by a change."""

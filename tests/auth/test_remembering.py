@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.auth import service
 from meshd.auth.passwords import Busy
 from meshd.model import Admission, Refusal
 from meshd.store.interface import StoreError
@@ -56,6 +58,13 @@ class RecallTests(Installation):
         self.assertEqual(self.recall(b"Digest a"), "auth-invalid")
         self.assertEqual(self.recall(b"Basic ***"), "auth-invalid")
         self.assertEqual(self.world.store.asked, [])
+
+    def test_a_credential_is_read_once(self) -> None:
+        """However it ends: what `recall` has understood is what `admit` asks about."""
+        for field in (RIGHT, basic("alice:wrong"), bearer(self.secret)):
+            with mock.patch.object(service, "asked", wraps=service.asked) as read:
+                self.world.ask(field)
+            self.assertEqual(read.call_count, 1, field)
 
     def test_known_afterwards(self) -> None:
         """Each answer, yes or no, is known at once the next time, as the very same object."""

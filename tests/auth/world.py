@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.claims import stand
 from meshd.auth.passwords import Compared
+from meshd.auth.question import Unseen
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
 from meshd.model import Account, Admission, Change, Refusal, Token
@@ -209,11 +210,10 @@ class World:
         self, field: bytes | None = None, authorization: bytes | None = None, *, peer: str = PEER, proxy: str = "us"
     ) -> Admission | Refusal:
         """At the proxy, as it asks: what is remembered, else anew."""
-        known = self.service.recall(proxy, peer, field, authorization)
-        return known or self.now(self.service.admit(proxy, peer, field, authorization))
+        return self.now(let_in(self.service, field, peer, authorization, proxy))
 
     def begin(self, field: bytes | None = None, *, peer: str = PEER) -> Deferred[Admission | Refusal]:
-        return Deferred.fromCoroutine(self.service.admit("us", peer, field, None))  # type: ignore[arg-type]
+        return Deferred.fromCoroutine(let_in(self.service, field, peer))
 
     def sign_in(self, field: bytes | None, *, peer: str = PEER) -> Admission | Refusal:
         return self.now(self.service.sign_in(peer, field))
@@ -241,7 +241,15 @@ def logged(test: SynchronousTestCase) -> list[str]:
     return events
 
 
-def said(answer: Admission | Refusal | None) -> str:
+async def let_in(
+    service: AuthService, field: bytes | None, peer: str, authorization: bytes | None = None, proxy: str = "us"
+) -> Admission | Refusal:
+    """As a connection asks: what is remembered, else what the store says."""
+    known = service.recall(proxy, peer, field, authorization)
+    return await service.admit(known) if isinstance(known, Unseen) else known
+
+
+def said(answer: Admission | Refusal | Unseen) -> str:
     match answer:
         case Refusal():
             return answer.reason
