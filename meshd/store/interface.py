@@ -23,6 +23,19 @@ class Conflict(StoreError):
     """A unique value is taken already."""
 
 
+_NOUNS = {
+    "accounts": "username",
+    "authorized_ips": "address",
+    "authorized_hostnames": "hostname",
+    "tokens": "token",
+}
+
+
+def taken(table: str) -> Conflict:
+    """The Conflict of a unique value of that table, in words that a caller may show."""
+    return Conflict(f"this {_NOUNS.get(table, 'value')} is taken already")
+
+
 class SchemaError(StoreError):
     """The schema is newer than this program, older than it needs, or was edited; the text says what to do."""
 

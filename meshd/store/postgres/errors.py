@@ -5,8 +5,7 @@ from __future__ import annotations
 import psycopg2
 from psycopg2 import errorcodes
 
-from meshd.store.conflict import taken
-from meshd.store.interface import StoreError, StoreUnavailable
+from meshd.store.interface import StoreError, StoreUnavailable, taken
 
 SHUTDOWN = {
     errorcodes.ADMIN_SHUTDOWN,

@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
-from meshd.store.conflict import taken
 from meshd.store.dialect import SQLITE, only_reads
 from meshd.store.drive import drive
-from meshd.store.interface import StoreError, StoreUnavailable
+from meshd.store.interface import StoreError, StoreUnavailable, taken
 from meshd.store.migrate import check, shipped, upgrade
 from meshd.store.statements.changes import PUBLISH
 from meshd.store.unit import Row, Statement, Unit
