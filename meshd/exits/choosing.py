@@ -6,7 +6,7 @@ key that it has moves to another, or, where the client wants that, fails.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from random import Random
 from typing import NamedTuple
 
@@ -82,18 +82,27 @@ def choose(
     def at_random(_: int) -> int:
         return chance.getrandbits(64)
 
-    for asked in (selection.exit, selection.prefer):
-        outlet = view.named(asked) if asked and plain(asked) not in avoid else None
-        if outlet is not None and ready(outlet):
-            pinned = asked is selection.exit
-            source = addressed(outlet.exit, asked, avoid, at_random)
-            return Choice(outlet, source, "" if pinned else selection.exit, pinned=pinned)
+    named = _named(view, selection, ready, at_random)
+    if named is not None:
+        return named
     if selection.session:
         return _sticky(view, selection, at, owner, ready)
     found = view.drawn(chance, ready)
     if found is None:
         return NO_EXIT
     return Choice(found, addressed(found.exit, "", avoid, at_random), selection.exit)
+
+
+def _named(view: View, selection: Selection, ready: Accept, bits: Callable[[int], int]) -> Choice | None:
+    """The exit that is asked for by name or address, or the one that is preferred; None where neither can be used."""
+    avoid = selection.avoid
+    for asked in (selection.exit, selection.prefer):
+        outlet = view.named(asked) if asked and plain(asked) not in avoid else None
+        if outlet is not None and ready(outlet):
+            pinned = asked is selection.exit
+            source = addressed(outlet.exit, asked, avoid, bits)
+            return Choice(outlet, source, "" if pinned else selection.exit, pinned=pinned)
+    return None
 
 
 def candidates(view: View, selection: Selection, now: float) -> list[Outlet]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from meshd.model import Account, Role
 from meshd.selection import stem
@@ -161,6 +161,23 @@ insert into accounts (
 """
 
 
+class Facts(TypedDict, total=False):
+    """What an account need not have: "" and 0 where nothing is said."""
+
+    first_name: str
+    last_name: str
+    email: str
+    monthly_limit: int
+    total_limit: int
+    monthly_ceiling: int
+    total_ceiling: int
+
+
+_NONE_SAID = dict.fromkeys(("first_name", "last_name", "email"), "") | dict.fromkeys(
+    ("monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling"), 0
+)
+
+
 def create(
     username: str,
     *,
@@ -168,44 +185,29 @@ def create(
     role: Role,
     plan: str,
     password_hash: str,
-    first_name: str = "",
-    last_name: str = "",
-    email: str = "",
-    monthly_limit: int = 0,
-    total_limit: int = 0,
     billing_day: int,
     now: int,
-    monthly_ceiling: int = 0,
-    total_ceiling: int = 0,
     made_by: int = 0,
+    **facts: Unpack[Facts],
 ) -> Unit[Account]:
-    """Conflict when the username is taken, or when it would be a second root.
+    """Insert an account.  Raises: Conflict where the username is taken, or where it would be a second root.
 
     made_by: the token that makes it, and so sets its password; 0 for none.
     """
-    rows = yield Statement(
-        CREATE,
-        {
-            "username": username,
-            "username_key": username_key(username),
-            "twofold": int(stem(username) != username),
-            "parent_id": parent_id,
-            "role": role,
-            "plan": plan,
-            "first_name": first_name,
-            "last_name": last_name,
-            "email": email,
-            "monthly_limit": monthly_limit,
-            "total_limit": total_limit,
-            "billing_day": billing_day,
-            "created_at": now,
-            "password_hash": password_hash,
-            "monthly_ceiling": monthly_ceiling,
-            "total_ceiling": total_ceiling,
-            "password_by": made_by if password_hash else 0,
-            "made_by": made_by,
-        },
-    )
+    own = {
+        "username": username,
+        "username_key": username_key(username),
+        "twofold": int(stem(username) != username),
+        "parent_id": parent_id,
+        "role": role,
+        "plan": plan,
+        "billing_day": billing_day,
+        "created_at": now,
+        "password_hash": password_hash,
+        "password_by": made_by if password_hash else 0,
+        "made_by": made_by,
+    }
+    rows = yield Statement(CREATE, {**_NONE_SAID, **facts, **own})
     return read(rows[0])
 
 
