@@ -11,12 +11,12 @@ from configparser import ConfigParser
 from dataclasses import fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.python import usage
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.auth.passwords import PasswordHasher
 from meshd.cli.main import parser
 from meshd.config.exits.described import EXIT
 from meshd.config.sections import PLAN, PROXY, RULE
@@ -28,6 +28,7 @@ from meshd.topology import Limits, Timeouts
 from meshd.usage import loglines as lines
 from meshd.web.app import build_api
 from meshd.web.server.requestlog import Answered
+from meshd.web.services import Services
 from tests.support.manual import ROOT, blocks, examples, matches, pages, pattern, tracked
 
 DOCS = ROOT / "docs"
@@ -183,17 +184,9 @@ class ReferenceTests(SynchronousTestCase):
         async def ready() -> dict[str, bool]:
             return {}
 
-        hasher = PasswordHasher(None)
-        api = build_api(
-            Clock(),
-            auth=None,  # type: ignore[arg-type]
-            accounts=None,  # type: ignore[arg-type]
-            hasher=hasher,
-            topology=None,  # type: ignore[arg-type]
-            countries=None,  # type: ignore[arg-type]
-            now=None,  # type: ignore[arg-type]
-            ready=ready,
-        )
+        nobody: Any = None
+        services = Services(nobody, nobody, nobody, nobody, nobody, nobody, ready)
+        api = build_api(Clock(), services)
         headings = "".join(re.findall(r"^##+ .*$", doc("api.md"), re.MULTILINE))
         shown = {(method, path) for method, path in re.findall(r"`(GET|POST) (/[a-z_./{}]+)`", headings)}
         self.assertEqual(shown, set(api.mounted))

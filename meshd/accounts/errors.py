@@ -1,4 +1,4 @@
-"""Why a change was refused: each class says whose rule it was and what an HTTP edge answers with.
+"""Why a change was refused: each class says whose rule it was.  What a client is answered, an edge decides.
 
 The texts are for the account holder; they hold nothing internal and nothing about accounts that are not the caller's.
 """
@@ -6,13 +6,10 @@ The texts are for the account holder; they hold nothing internal and nothing abo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 
 class AccountError(Exception):
     """A change that a rule forbids; nothing of it was kept."""
-
-    status: ClassVar[int] = 400
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -22,46 +19,34 @@ class AccountError(Exception):
 class PlanLimitReached(AccountError):
     """The plan has no room for one more, or lacks the thing altogether."""
 
-    status = 402
-
 
 class NotYours(AccountError):
     """Not the caller's, or not there: one answer for both, so that nobody learns which names exist."""
 
-    status = 403
-
-    def __init__(self, detail: str = "not a sub-account of yours") -> None:
+    def __init__(self, detail: str = "not a sub-account of yours", *, absent: bool = False) -> None:
         super().__init__(detail)
+        self.absent = absent
+        """Whether nobody has that name: for the one path whose document promises the difference."""
 
 
 class Forbidden(AccountError):
     """Known to the caller, and not theirs to do: the text says what would be, and who can."""
 
-    status = 403
-
 
 class NotFound(AccountError):
     """No such thing among those that the caller may know of."""
-
-    status = 404
 
 
 class TooMany(AccountError):
     """Another question of this account, which takes the store long, is being answered."""
 
-    status = 429
-
 
 class PlanUnknown(AccountError):
     """The account's plan is not in the settings: the operator's fault, and curable by them alone."""
 
-    status = 503
-
 
 class Invalid(AccountError):
     """Values that cannot be accepted, by field: `{"field": ["message", …]}`."""
-
-    status = 400
 
     def __init__(self, messages: Mapping[str, Sequence[str]]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, texts in messages.items() for text in texts))

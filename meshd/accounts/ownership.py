@@ -117,15 +117,6 @@ def subaccount(actor_id: ActorId, username: str, *, change: bool = True) -> Unit
     return subject_of(actor_id, actor, (yield from _named(actor, username, change)))
 
 
-def named_subaccount(actor_id: ActorId, username: str) -> Unit[Subject]:
-    """As subaccount(), for `sub/edit`, whose document has another answer for what is not there: NotFound."""
-    actor = yield from acting(actor_id, change=True)
-    refuse_subaccount(actor)
-    if (yield from accounts.by_username(username)) is None:
-        raise NotFound("there is no such sub-account")
-    return subject_of(actor_id, actor, (yield from _named(actor, username, True)))
-
-
 def locked(subject: Subject) -> Unit[Subject]:
     """The same, its account as it is now and until this unit ends.  NotFound where it was deleted meanwhile."""
     yield from accounts.lock(subject.account.id)
@@ -165,8 +156,10 @@ def _chosen(actor: Account | Operator, username: str | None, change: bool) -> Un
 
 def _named(actor: Account | Operator, username: str, change: bool) -> Unit[Account]:
     account = yield from accounts.by_username(username)
-    if account is None and isinstance(actor, Operator):
-        raise NotFound(f"there is no account named {username!r}")
-    if account is None or not (yield from below(actor, account, change=change)):
+    if account is None:
+        if isinstance(actor, Operator):
+            raise NotFound(f"there is no account named {username!r}")
+        raise NotYours(absent=True)
+    if not (yield from below(actor, account, change=change)):
         raise NotYours
     return account

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from meshd.accounts import entitlement
 from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
-from meshd.accounts.ownership import ActorId, Subject, locked, managed, named_subaccount, subaccount
+from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import added, require_free, restrained
 from meshd.accounts.trail import concluded
@@ -80,7 +80,10 @@ def _room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
 def edit(
     actor_id: ActorId, username: str, profile: Profile, *, password_hash: str | None = None, at: int
 ) -> Unit[Identity]:
-    """Change what the profile names, and the password where a hash is given.  Invalid, NotYours, NotFound."""
+    """Change what the profile names, and the password where a hash is given.
+
+    Raises: Invalid, NotYours, NotFound for one that was deleted meanwhile
+    """
     subject = yield from locked((yield from _editable(actor_id, username, profile)))
     columns = restrained(subject, profile.columns())
     told = ", ".join(sorted(columns) if password_hash is None else sorted((*columns, "password")))
@@ -152,7 +155,7 @@ def _switched(actor_id: ActorId, username: str, active: bool, now: int) -> Unit[
 
 
 def _editable(actor_id: ActorId, username: str, profile: Profile) -> Unit[Subject]:
-    subject = yield from named_subaccount(actor_id, username)
+    subject = yield from managed(actor_id, username)
     profile.require_valid()
     return subject
 

@@ -44,6 +44,7 @@ from meshd.web.app import build_site, tls_factory
 from meshd.web.server.front import TLSFront
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.server.site import ApiSite
+from meshd.web.services import Services
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
@@ -117,18 +118,17 @@ class Daemon:
         )
 
     def _site(self, hasher: PasswordHasher) -> ApiSite:
-        return build_site(
-            self._reactor,
+        services = Services(
             auth=self.auth,
             accounts=self.accounts,
-            hasher=hasher,
+            hash=hasher.hash,
             topology=lambda: self.topology,
             countries=self._countries,
-            now=self._now,
+            clock=self._now,
             ready=self.ready,
-            requests=self._requests,
             available=lambda: not self._feed.away,
         )
+        return build_site(self._reactor, services, self._requests)
 
     @property
     def topology(self) -> Topology:

@@ -1,7 +1,7 @@
-"""The body of a POST as a Form: by its content type, of which forms know two.  Pure.
+"""The body of a POST as a Form, for rooms that are sent forms: by its content type, of which forms know two.  Pure.
 
-JSON gets a message that says what to send instead, whether it came under its own name or, as with a bare `curl -d`,
-under that of a form.  Files are no part of this API: a part that carries one is refused.
+JSON is recognised, whether it came under its own name or, as with a bare `curl -d`, under that of a form, so that a
+room can say what to send instead.  A part that carries a file is refused.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from multipart import (  # type: ignore[import-untyped]
 )
 
 from meshd.web.forms import MAX_FIELDS, Form, FormError, from_pairs, from_urlencoded, shown
+from meshd.web.problems import Flaw
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
-NOT_JSON = f"Send form-encoded data ({URLENCODED} or {MULTIPART}), not JSON."
 
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]\Z")  # RFC 2046, 5.1.1
 _HEADER_BYTES = 1024
@@ -34,10 +34,10 @@ def read_body(content_type: bytes | None, body: bytes) -> Form:
     if kind == MULTIPART:
         return _from_multipart(options.get("boundary", ""), body)
     if _is_json(kind) or (kind == URLENCODED and body.lstrip()[:1] in (b"{", b"[")):
-        raise FormError.of(NOT_JSON)
+        raise FormError.of(Flaw.JSON)
     if kind == URLENCODED:
         return from_urlencoded(body.rstrip(b"\r\n"))
-    raise FormError.of(f"Send {URLENCODED} or {MULTIPART}.", status=415)
+    raise FormError.of(Flaw.NO_FORM)
 
 
 def _content_type(field: bytes | None) -> tuple[str, dict[str, str]]:
@@ -53,15 +53,15 @@ def _is_json(kind: str) -> bool:
 
 def _from_multipart(boundary: str, body: bytes) -> Form:
     if not _BOUNDARY.match(boundary):
-        raise FormError.of("The boundary of the multipart form is missing or malformed.")
+        raise FormError.of(Flaw.NO_BOUNDARY)
     if not body.startswith(f"--{boundary}".encode("ascii")):  # the parser would skip a preamble
-        raise FormError.of("The multipart form does not begin with its boundary.")
+        raise FormError.of(Flaw.NOT_AT_BOUNDARY)
     try:
         return from_pairs(_parts(boundary, body))
     except ParserLimitReached:
-        raise FormError.of("The multipart form has too many fields, or too long headers.", status=413) from None
+        raise FormError.of(Flaw.TOO_MANY_PARTS) from None
     except (MultipartError, UnicodeError):
-        raise FormError.of("The multipart form is malformed.") from None
+        raise FormError.of(Flaw.MALFORMED) from None
 
 
 def _parts(boundary: str, body: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -86,8 +86,8 @@ def _parts(boundary: str, body: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _name(part: MultipartSegment) -> bytes:
     name: bytes = part.name.encode("utf-8", "surrogateescape")
     if part.filename is not None:
-        raise FormError.of("Files are not accepted; send the value as plain text.", field=shown(name))
+        raise FormError.of(Flaw.FILE, field=shown(name))
     encoding = part.header("Content-Transfer-Encoding", "binary") or "binary"
     if encoding.lower() not in ("binary", "8bit", "7bit"):
-        raise FormError.of("A content transfer encoding is not accepted.", field=shown(name))
+        raise FormError.of(Flaw.ENCODED, field=shown(name))
     return name

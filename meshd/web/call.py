@@ -1,14 +1,14 @@
-"""A request of the API as values, and the form that it carries."""
+"""A request to a room of the web as values, and the form that it carries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from meshd.web.bodies import read_body
 from meshd.web.forms import Form, FormError, from_urlencoded, refuse_slips, require_known
 from meshd.web.origin import Source, is_foreign
+from meshd.web.problems import Flaw
 
 
 @dataclass(slots=True)
@@ -19,9 +19,9 @@ class Call:
     path: str
     peer: str
     """The address of the client; "" where it has none, as on a unix socket."""
-    authorization: bytes | None = None
+    header: Callable[[bytes], bytes | None] = lambda name: None
+    """The value of a header field by its name in lower case; None where the field was not sent."""
     query: bytes = b""
-    content_type: bytes | None = None
     body: bytes = b""
     account: str = ""
     """The username, once it is known; for the access log."""
@@ -34,18 +34,18 @@ class Call:
 _NO_FIELDS = Form()
 
 
-def form_of(call: Call, fields: Sequence[str]) -> Form:
+def form_of(call: Call, fields: Sequence[str], read_body: Callable[[Call], Form]) -> Form:
     """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
 
-    Dropped silently they would act on another account than the one that was meant.
+    Dropped silently they would act on another account than the one that was meant.  Raises: FormError
     """
     query = from_urlencoded(call.query) if call.query else _NO_FIELDS
     if call.method == "GET":
         refuse_slips(query, fields)
         return Form({**query, **call.variables}) if call.variables else query
     if query:
-        raise FormError({name: ["Send this field in the body of the request."] for name in query})
-    form = read_body(call.content_type, call.body)
+        raise FormError(dict.fromkeys(query, Flaw.IN_ADDRESS))
+    form = read_body(call)
     require_known(form, fields)
     return form
 
@@ -56,9 +56,8 @@ def read_call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
         method=method,
         path=request.path.decode("latin-1"),
         peer=request.peer,
-        authorization=request.getHeader(b"authorization"),
+        header=request.getHeader,
         query=request.uri.partition(b"?")[2],
-        content_type=request.getHeader(b"content-type"),
         body=request.content.read(),
         variables=variables,
         foreign=_foreign(request, reads=method == "GET"),

@@ -1,7 +1,7 @@
 """What a client sent, as named texts: strict where it could be read two ways, and every complaint named by its field.
 
 Bytes become a Form; a Form is read inside `with form.reading() as field:`, whose end raises everything that was wrong
-at once.  The messages are worded as Django words them, since the clients of the documented service know those.  Pure.
+at once.  What is wrong is data (`problems`), which a dialect puts into words.  Pure.
 """
 
 from __future__ import annotations
@@ -16,14 +16,13 @@ from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from meshd.accounts.validate import is_date
+from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown
 
 MAX_FIELDS = 100
 """threats.md, part 3.  No form of ours has more than ten."""
 
 WHOLE = "__all__"
-"""The name under which a complaint stands that is about no single field, as in Django."""
-
-REQUIRED = "This field is required."
+"""The name under which a problem stands that is about no single field."""
 
 _NEAR = 0.65
 """How like a known name a slip of it is, by difflib: `user` is one of `username`, `count` none of `until`."""
@@ -36,18 +35,16 @@ _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")  # int() would take " 5", "+5", "
 
 
 class FormError(Exception):
-    """The form cannot be accepted: messages by field."""
+    """The form cannot be accepted: the problem of each field that has one."""
 
-    def __init__(self, messages: Mapping[str, list[str]], status: int = 400) -> None:
-        super().__init__("; ".join(f"{name}: {text}" for name, texts in messages.items() for text in texts))
-        self.messages = dict(messages)
-        self.status = status
-        """413 where there was too much, 415 where it was no form at all, else 400."""
+    def __init__(self, problems: Mapping[str, Problem]) -> None:
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems.items()))
+        self.problems = problems
 
     @classmethod
-    def of(cls, text: str, *, field: str = WHOLE, status: int = 400) -> FormError:
-        """One complaint, about the whole form unless a field is named."""
-        return cls({field: [text]}, status)
+    def of(cls, problem: Problem, *, field: str = WHOLE) -> FormError:
+        """One problem, of the whole form unless a field is named."""
+        return cls({field: problem})
 
 
 class Form(Mapping[str, str]):
@@ -72,24 +69,24 @@ class Form(Mapping[str, str]):
         """A Reading of this form; leaving the block raises FormError with all that it found wrong."""
         reading = Reading(self)
         yield reading
-        if reading.errors:
-            raise FormError(reading.errors)
+        if reading.problems:
+            raise FormError(reading.problems)
 
 
 class Reading:
     """Typed values out of a form.  A wrong one gives a stand-in and is told when the block ends."""
 
-    __slots__ = ("_form", "errors")
+    __slots__ = ("_form", "problems")
 
     def __init__(self, form: Form) -> None:
         self._form = form
-        self.errors: dict[str, list[str]] = {}
+        self.problems: dict[str, Problem] = {}
 
     def text(self, name: str, longest: int, *, required: bool = False) -> str:
         """Without the blanks around it; "" where it was not sent."""
         text = self._stripped(name)
         if required and not text:
-            self.wrong(name, REQUIRED)
+            self.wrong(name, Flaw.REQUIRED)
         return self._bounded(name, text, longest)
 
     def listed(self, name: str, longest: int) -> list[str]:
@@ -112,7 +109,7 @@ class Reading:
         """An ISO date that exists; "" where it was not sent, or sent blank."""
         text = self._stripped(name)
         if text and not is_date(text):
-            self.wrong(name, "Enter a valid date.")
+            self.wrong(name, Flaw.NO_DATE)
         return text
 
     def moment(self, name: str) -> int | None:
@@ -122,7 +119,7 @@ class Reading:
             return None
         found = _moment(text)
         if found is None:
-            self.wrong(name, "Enter a date, or a date and time as YYYY-MM-DDTHH:MM:SS.")
+            self.wrong(name, Flaw.NO_MOMENT)
         return found
 
     def whole_number(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
@@ -131,15 +128,15 @@ class Reading:
         if not text and default is not None:
             return default
         if not text:
-            self.wrong(name, REQUIRED)
+            self.wrong(name, Flaw.REQUIRED)
         if not _WHOLE_NUMBER.match(text):
-            self.wrong(name, "Enter a whole number.")
+            self.wrong(name, Flaw.NO_NUMBER)
             return least
         number = int(text)
         if number < least:
-            self.wrong(name, f"Ensure this value is greater than or equal to {least}.")
+            self.wrong(name, TooSmall(least))
         if number > most:
-            self.wrong(name, f"Ensure this value is less than or equal to {most}.")
+            self.wrong(name, TooLarge(most))
         return number
 
     def optional_number(self, name: str, *, least: int, most: int) -> int | None:
@@ -150,7 +147,7 @@ class Reading:
         """One of these; the first where it was not sent."""
         text = self._stripped(name) or choices[0]
         if text not in choices:
-            self.wrong(name, f"Choose one of {', '.join(choices)}.")
+            self.wrong(name, NoChoice(tuple(choices)))
         return text
 
     def _stripped(self, name: str) -> str:
@@ -158,27 +155,25 @@ class Reading:
 
     def _bounded(self, name: str, text: str, longest: int) -> str:
         if len(text) > longest:
-            self.wrong(name, f"Ensure this value has at most {longest} characters (it has {len(text)}).")
+            self.wrong(name, TooLong(longest, len(text)))
         return text
 
-    def wrong(self, name: str, text: str) -> None:
-        """Complain about a field."""
-        told = self.errors.setdefault(name, [])
-        if not told:  # the first complaint says it; one that follows from it would only confuse
-            told.append(text)
+    def wrong(self, name: str, problem: Problem) -> None:
+        """Note a field's problem: the first, since one that follows from it would only confuse."""
+        self.problems.setdefault(name, problem)
 
 
 def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Form:
     """A form of decoded but untrusted pairs.  FormError."""
     texts: dict[str, str] = {}
-    errors: dict[str, list[str]] = {}
+    problems: dict[str, Problem] = {}
     for raw_name, raw_value in pairs:
         name, value = _text(raw_name, WHOLE), _text(raw_value, shown(raw_name))
         if name in texts:
-            errors[shown(raw_name)] = ["This field was sent more than once."]
+            problems[shown(raw_name)] = Flaw.REPEATED
         texts[name] = value
-    if errors:
-        raise FormError(errors)
+    if problems:
+        raise FormError(problems)
     return Form(MappingProxyType(texts))
 
 
@@ -190,7 +185,7 @@ def from_urlencoded(data: bytes) -> Form:
     """
     parts = [part for part in data.split(b"&") if part]
     if len(parts) > MAX_FIELDS:
-        raise too_many()
+        raise FormError.of(Flaw.TOO_MANY_FIELDS)
     split = (part.partition(b"=") for part in parts)
     return from_pairs((_unquoted(name), _unquoted(value)) for name, _, value in split)
 
@@ -199,20 +194,15 @@ def require_known(form: Form, fields: Sequence[str]) -> None:
     """FormError that names every field but these: one that was ignored would have been meant to do something."""
     unknown = [name for name in form if name not in fields]
     if unknown:
-        raise FormError({shown(name.encode()): [_no_such(name, fields)] for name in unknown})
+        raise FormError({shown(name.encode()): Unknown(_near(name, fields), tuple(fields)) for name in unknown})
 
 
 def refuse_slips(query: Form, fields: Sequence[str]) -> None:
     """FormError that names what looks like a slip of one of these; whatever else an address carries is nobody's."""
     near = {name: _near(name, fields) for name in query if name not in fields}
-    slips = {shown(name.encode()): [_no_such(name, fields)] for name, meant in near.items() if meant}
+    slips = {shown(name.encode()): Unknown(meant, tuple(fields)) for name, meant in near.items() if meant}
     if slips:
         raise FormError(slips)
-
-
-def _no_such(name: str, fields: Sequence[str]) -> str:
-    near = _near(name, fields)
-    return f"Unknown field; did you mean {near}?" if near else f"Unknown field; known are {', '.join(fields)}."
 
 
 def _near(name: str, fields: Sequence[str]) -> str:
@@ -231,11 +221,6 @@ def _moment(text: str) -> int | None:
         return None
 
 
-def too_many() -> FormError:
-    """The complaint about more fields than MAX_FIELDS."""
-    return FormError.of(f"Too many fields: at most {MAX_FIELDS}.", status=413)
-
-
 def shown(name: bytes) -> str:
     """A field's name as an error may repeat it: printable ASCII, short."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name[:100]) or WHOLE
@@ -247,8 +232,8 @@ def _unquoted(part: bytes) -> bytes:
 
 def _text(raw: bytes, field: str) -> str:
     if b"\0" in raw:
-        raise FormError.of("Null characters are not allowed.", field=field)
+        raise FormError.of(Flaw.NUL, field=field)
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        raise FormError.of("Enter valid UTF-8.", field=field) from None
+        raise FormError.of(Flaw.NOT_UTF8, field=field) from None

@@ -1,5 +1,6 @@
-"""The path of an API request: where it comes from, credentials, the form, then five lines of a route, then bytes.
+"""The path of a request: where it comes from, credentials, the form, then five lines of a route, then bytes.
 
+What is refused, and when, is decided here; how a body is read, who is signed in and how a "no" is said, by the Dialect.
 `Api.route()` is the only way to mount a path that acts on an account, and what it mounts has refused what other sites'
 pages made a browser send, and signed its caller in, before the route is called; a route takes a Caller and a Form and
 returns a Reply, and never sees the request.  A client
@@ -13,44 +14,27 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from klein import Klein
 from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.http import datetimeToString
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from meshd.accounts.errors import AccountError, Invalid
+from meshd.accounts.errors import AccountError
 from meshd.accounts.ownership import ActorId, ByToken
 from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
 from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
 from meshd.web.call import Call, form_of, read_call
+from meshd.web.dialect import Dialect
 from meshd.web.forms import Form, FormError
-from meshd.web.replies import (
-    BUSY_PAUSE,
-    EVERY_ANSWER,
-    PAUSES,
-    Reply,
-    fields_of,
-    foreign,
-    internal_error,
-    not_admitted,
-    refused,
-    unauthenticated,
-    unavailable,
-    wrong,
-)
+from meshd.web.reply import Reply
 
 log = Logger()
-
-
-class SignsIn(Protocol):
-    """What we ask of `auth.service`."""
-
-    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal: ...
 
 
 class Who(Enum):
@@ -94,18 +78,18 @@ Known = dict[tuple[bytes, bytes], Callable[[Any], Deferred[None]]]
 
 
 class Api:
-    """The paths of the API and how each is answered."""
+    """The paths of a room and how each is answered."""
 
     def __init__(
         self,
-        auth: SignsIn,
+        dialect: Dialect,
         *,
         seldom: Seldom,
         available: Callable[[], bool] = lambda: True,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """available: whether the store answered when it was asked last."""
-        self._auth = auth
+        self._dialect = dialect
         self.seldom = seldom
         self._available = available
         self._random = random
@@ -146,20 +130,22 @@ class Api:
         """The root resource for a Site."""
         return self._app.resource()
 
+    def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
+        """A whole answer to what reaches no route; the connection ends with it."""
+        return self._dialect.heads.closing(self._dialect.refused(status, detail, *fields), datetimeToString())
+
     async def call(self, path: str, call: Call) -> Reply:
         """The answer of the mounted path, whatever happens on the way: the one place where all is caught."""
         try:
             return await self._answers[call.method, path](call)
         except FormError as error:
-            return wrong(error.messages, error.status)
-        except Invalid as error:
-            return wrong(error.messages)
+            return self._dialect.form_refused(error)
         except AccountError as error:
-            return refused(error.status, error.detail, PAUSES.get(error.status, 0))
+            return self._dialect.rule_refused(error)
         except StoreUnavailable:
-            return unavailable()
+            return self._dialect.store_away()
         except Busy:
-            return unavailable(BUSY_PAUSE)
+            return self._dialect.busy()
         except Exception:
             return self._reported(call.method, call.path, Failure())
 
@@ -170,20 +156,18 @@ class Api:
 
     async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
         """Where it comes from is asked first: a page of another site shall not bring about failures and bans either."""
+        dialect = self._dialect
         if call.foreign:
-            return foreign()
+            return dialect.foreign()
         if not self._available():  # some callers and answers are remembered, and no change could be made
-            return unavailable()
-        outcome = await self._auth.sign_in(call.peer, call.authorization)
+            return dialect.store_away()
+        outcome = await dialect.sign_in(call)
         if isinstance(outcome, Refusal):
-            reply = not_admitted(outcome)
-            if reply is None:
-                raise AssertionError(f"a sign-in cannot end in {outcome.reason!r}")
-            return reply
+            return dialect.not_admitted(outcome)
         call.account = outcome.account.username
         if who is Who.PASSWORD and outcome.source != "password":
-            return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
-        return await route(Caller(outcome, call.peer), form_of(call, fields))
+            return dialect.password_wanted()
+        return await route(Caller(outcome, call.peer), form_of(call, fields, dialect.read_body))
 
     def _mount(self, method: str, path: str, answer: Answer) -> None:
         assert (method, path) not in self._answers
@@ -226,11 +210,11 @@ class Api:
 
     def _finish(self, request: Any, reply: Reply) -> None:
         try:
-            request.answer(reply)
+            request.answer(reply, self._dialect.heads)
         except Exception:
             if request.startedWriting:  # nobody can be answered twice
                 raise
-            request.answer(self._reported(request.method.decode("latin-1"), request.path.decode("latin-1"), Failure()))
+            request.answer(self._broke(request, Failure()), self._dialect.heads)
 
     def _lost(self, failure: Failure, call: Call, channel: Any) -> None:
         """Better no connection than one that waits for ever, or has half an answer."""
@@ -239,30 +223,30 @@ class Api:
 
     def _unrouted(self, request: Any, failure: Failure) -> bytes:
         error = failure.value
-        if isinstance(error, MethodNotAllowed):
-            allow = ("Allow", ", ".join(sorted(error.valid_methods or ())))
-            return _written(refused(405, "method not allowed", 0, allow), request)
-        return _written(refused(404, "not found"), request)
+        allowed = sorted(error.valid_methods or ()) if isinstance(error, MethodNotAllowed) else ()
+        return self._written(self._dialect.unrouted(allowed), request)
 
     def _broken(self, request: Any, failure: Failure) -> bytes:
-        path = request.path.decode("latin-1")
-        return _written(self._reported(request.method.decode("latin-1"), path, failure), request)
+        return self._written(self._broke(request, failure), request)
+
+    def _written(self, reply: Reply, request: Any) -> bytes:
+        """Set all but the body on a request that Klein finishes, and return the body."""
+        content = reply.content()
+        request.note = reply.note
+        request.setResponseCode(reply.status)
+        heads = self._dialect.heads
+        for name, value in heads.every:
+            request.responseHeaders.setRawHeaders(name, [value])
+        for name, value in heads.own(reply, len(content)):
+            request.responseHeaders.addRawHeader(name, value)
+        return content
+
+    def _broke(self, request: Any, failure: Failure) -> Reply:
+        return self._reported(request.method.decode("latin-1"), request.path.decode("latin-1"), failure)
 
     def _reported(self, method: str, path: str, failure: Failure) -> Reply:
         id_ = self._random(8).hex()
         self.seldom.failure(
             log, "internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path
         )
-        return internal_error(id_)
-
-
-def _written(reply: Reply, request: Any) -> bytes:
-    """Set all but the body on a request that Klein finishes, and return the body."""
-    content = reply.content()
-    request.note = reply.note
-    request.setResponseCode(reply.status)
-    for name, value in EVERY_ANSWER:
-        request.responseHeaders.setRawHeaders(name, [value])
-    for name, value in fields_of(reply, len(content)):
-        request.responseHeaders.addRawHeader(name, value)
-    return content
+        return self._dialect.internal_error(id_)

@@ -33,6 +33,7 @@ from meshd.web.app import build_site
 from meshd.web.server.channel import ApiChannel
 from meshd.web.server.requestlog import Answered
 from meshd.web.server.site import ApiSite
+from meshd.web.services import Services
 
 
 @contextmanager
@@ -315,18 +316,17 @@ class World:
         )
         self.accounts = Accounts(self.store, lambda: self.now, lambda id_: self.door.auth.forget(Change(0, id_)))
         self.checks: Callable[[], Awaitable[Mapping[str, bool]]] = all_well
-        self.site = build_site(
-            self.clock,
+        self.services = Services(
             auth=self.door,
             accounts=self.accounts,
-            hasher=self.hasher,
+            hash=self.hasher.hash,
             topology=lambda: self.topology,
             countries=self.countries,
-            now=lambda: self.now,
+            clock=lambda: self.now,
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
-            requests=self.requests,  # type: ignore[arg-type]
             available=lambda: self.store.away is None,
         )
+        self.site = build_site(self.clock, self.services, self.requests)  # type: ignore[arg-type]
         self.jo = self.account("jo", plan="20")
         self.eve = self.account("eve", plan="20")
         self.tom = self.account("tom", plan="trial")

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.web.api.wording import STATUSES, messages
 from meshd.web.forms import MAX_FIELDS, WHOLE, Form, FormError, from_urlencoded, shown
+from meshd.web.problems import Flaw, TooLong
 from tests.web.support import named
 
 READ = {
@@ -44,7 +46,8 @@ def complaints(data: bytes) -> tuple[int, dict[str, list[str]]]:
     try:
         from_urlencoded(data)
     except FormError as error:
-        return error.status, error.messages
+        (status,) = {STATUSES.get(problem, 400) for problem in error.problems.values()}
+        return status, messages(error.problems)
     raise AssertionError(f"{data!r} was accepted")
 
 
@@ -74,7 +77,7 @@ class URLEncodedTests(SynchronousTestCase):
         try:
             form = from_urlencoded(data)
         except FormError as error:
-            for name, texts in error.messages.items():
+            for name, texts in messages(error.problems).items():
                 self.assertTrue(name and texts and all(texts))
                 name.encode("utf-8")
         else:
@@ -91,7 +94,7 @@ class ReadingTests(SynchronousTestCase):
     def errors(self, texts: dict[str, str], read: str, *args: object, **options: object) -> dict[str, list[str]]:
         with self.assertRaises(FormError) as caught, Form(texts).reading() as field:
             getattr(field, read)(*args, **options)
-        return caught.exception.messages
+        return messages(caught.exception.problems)
 
     def test_a_required_field_that_is_missing_or_blank(self) -> None:
         """Django's words: the clients of the documented service know them."""
@@ -169,8 +172,8 @@ class ReadingTests(SynchronousTestCase):
             field.date("on")
             field.text("id", 1, required=True)
             field.text("label", 2)
-        self.assertEqual(list(caught.exception.messages), ["label", "on", "id"])
-        self.assertEqual([len(texts) for texts in caught.exception.messages.values()], [1, 1, 1])
+        found = {"label": TooLong(3, 7), "on": Flaw.NO_DATE, "id": Flaw.REQUIRED}
+        self.assertEqual(list(caught.exception.problems.items()), list(found.items()))
 
     def test_what_is_raised_inside_the_block_is_not_hidden(self) -> None:
         """A fault of ours must not look like the client's."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.web.api.answers import FOREIGN
 from meshd.web.origin import Source, is_foreign
-from meshd.web.replies import FOREIGN
 from tests.web.support import Answer, Line, World, basic, named, read_answer, request
 
 OURS, THEIRS = False, True

@@ -12,9 +12,13 @@ from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached,
 from meshd.model import Refusal
 from meshd.seldom import Seldom
 from meshd.store.interface import Conflict, StoreUnavailable
+from meshd.web.api.answers import EVERY_ANSWER
+from meshd.web.api.dialect import ProxyMesh
+from meshd.web.api.wording import FLAWS
 from meshd.web.call import Call
 from meshd.web.forms import Form, FormError
-from meshd.web.replies import EMPTY, Reply, head_of
+from meshd.web.problems import Flaw
+from meshd.web.reply import EMPTY, Heads, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.server.requestlog import Answered
 from tests.support.said import said
@@ -23,9 +27,9 @@ from tests.web.support import Line, World, basic, named, read_answer, request, r
 CHALLENGES = ['Basic realm="meshd", charset="UTF-8"', 'Bearer realm="meshd"']
 
 RAISED: dict[str, tuple[Exception, int, Any]] = {
-    "a form that is wrong": (FormError({"id": ["Enter a whole number."]}), 400, {"id": ["Enter a whole number."]}),
-    "a form that is too large": (FormError.of("Too many fields.", status=413), 413, {"detail": "Too many fields."}),
-    "no form at all": (FormError.of("Send a form.", status=415), 415, {"detail": "Send a form."}),
+    "a form that is wrong": (FormError({"id": Flaw.NO_NUMBER}), 400, {"id": ["Enter a whole number."]}),
+    "a form that is too large": (FormError.of(Flaw.TOO_MANY_FIELDS), 413, {"detail": "Too many fields: at most 100."}),
+    "no form at all": (FormError.of(Flaw.NO_FORM), 415, {"detail": FLAWS[Flaw.NO_FORM]}),
     "a value that a rule refuses": (Invalid({"id": ["An expired token."]}), 400, {"id": ["An expired token."]}),
     "a plan without room": (PlanLimitReached("your plan"), 402, {"detail": "your plan"}),
     "what is another's": (NotYours(), 403, {"detail": "not a sub-account of yours"}),
@@ -50,11 +54,15 @@ REFUSED: dict[str, tuple[Refusal, int, str, str | None]] = {
 
 FIELDS = ("label", "username")
 
+HEADS = Heads("application/json", EVERY_ANSWER)
+
 
 class RoutingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
-        self.api = Api(self.world.door, seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size)
+        self.api = Api(
+            ProxyMesh(self.world.door), seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size
+        )
         self.got: list[tuple[int, dict[str, str]]] = []
         self.outcome: Reply | Exception | Deferred[Reply] = Reply({"ok": True})
         self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
@@ -71,7 +79,7 @@ class RoutingTestCase(SynchronousTestCase):
         return self.outcome
 
     def call(self, method: str = "GET", path: str = "/api/thing/", **more: Any) -> Reply:
-        call = Call(method, path, "192.0.2.1", basic("jo", "secret"), **more)
+        call = Call(method, path, "192.0.2.1", {b"authorization": basic("jo", "secret")}.get, **more)
         return result(self.api.call(path, call))
 
 
@@ -278,10 +286,8 @@ class WhoTests(RoutingTestCase):
 
     def token(self) -> str:
         from meshd.web.api.tokens import TokenRoutes
-        from meshd.web.services import Services
 
-        services = Services(self.world.accounts, lambda: self.world.topology, lambda: self.world.now)
-        TokenRoutes(services).mount(self.api)
+        TokenRoutes(self.world.services).mount(self.api)
         return str(self.world.new_token()["token"])
 
     def test_the_peer_is_the_socket_and_no_header(self) -> None:
@@ -360,14 +366,14 @@ class ReplyTests(SynchronousTestCase):
     def test_a_value_cannot_write_fields_of_its_own(self) -> None:
         """Line ends in it become blanks."""
         reply = Reply({}, fields=(("Location", "/a\r\nSet-Cookie: b\n\n"),))
-        head = head_of(reply, 2, b"today", close=False)
+        head = HEADS.head(reply, 2, b"today", close=False)
         self.assertIn(b"\r\nLocation: /a Set-Cookie: b \r\n", head)
         self.assertEqual(head.count(b"\n\r\n"), 1)
 
     def test_a_head_says_that_the_connection_ends(self) -> None:
         """Where it does."""
         found = [
-            b"\r\nConnection: close\r\n" in head_of(Reply({}), 2, b"today", close=close) for close in (True, False)
+            b"\r\nConnection: close\r\n" in HEADS.head(Reply({}), 2, b"today", close=close) for close in (True, False)
         ]
         self.assertEqual(found, [True, False])
 
@@ -381,4 +387,4 @@ class ReplyTests(SynchronousTestCase):
         """What is the same for everyone is encoded once."""
         content = Reply({"a": 1}).content()
         self.assertIs(Reply(content).content(), content)
-        self.assertIn(b"Content-Type: application/json\r\n", head_of(Reply(content), 8, b"today", close=False))
+        self.assertIn(b"Content-Type: application/json\r\n", HEADS.head(Reply(content), 8, b"today", close=False))

@@ -104,17 +104,7 @@ class LiveTests(TestCase):
         self.certificate, self.key = self.folder / "cert.pem", self.folder / "key.pem"
         ensure_certificate(self.certificate, self.key, hostname="test", now=NOON)
         self.world = World(os.path.join(self.folder, "store"))
-        self.site = build_site(
-            reactor,  # type: ignore[arg-type]
-            auth=self.world.door,
-            accounts=self.world.accounts,
-            hasher=self.world.hasher,
-            requests=self.world.requests,
-            topology=lambda: self.world.topology,
-            countries=self.world.countries,
-            now=lambda: self.world.now,
-            ready=self.world.checks,
-        )
+        self.site = build_site(reactor, self.world.services, self.world.requests)  # type: ignore[arg-type]
         self.tls = ReloadableTLS(self.certificate, self.key)
         self.factory = tls_factory(reactor, self.site, self.tls)  # type: ignore[arg-type]
         self.port: IListeningPort = reactor.listenTCP(0, self.factory, interface="127.0.0.1")  # type: ignore[attr-defined]

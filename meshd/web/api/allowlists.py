@@ -7,9 +7,10 @@ from twisted.logger import Logger
 from meshd.accounts import allowlists
 from meshd.accounts.validate import LABEL
 from meshd.model import AuthorizedIP
+from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import ON_BEHALF, on_behalf
 from meshd.web.forms import Form
-from meshd.web.replies import NO_CONTENT, Reply
+from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd.seldom import Seldom
-from meshd.web.replies import Reply
+from meshd.web.reply import Reply
 from meshd.web.routing import Api
 
 log = Logger()

@@ -14,7 +14,8 @@ from meshd.store.unit import Unit
 from meshd.web.api.fields import on_behalf, stamp
 from meshd.web.api.subaccounts import details
 from meshd.web.forms import Form, Reading
-from meshd.web.replies import Reply
+from meshd.web.problems import Worded
+from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
@@ -142,6 +143,6 @@ def _cursor(field: Reading) -> tuple[int, str]:
         return _NEWEST
     found = _CURSOR.match(text)
     if found is None:
-        field.wrong("cursor", "Enter what an answer named as next.")
+        field.wrong("cursor", Worded("Enter what an answer named as next."))
         return _NEWEST
     return int(found[1]), found[2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from meshd.web.replies import Reply
+from meshd.web.reply import Reply
 from meshd.web.routing import Api
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 from meshd.accounts import proxies
 from meshd.accounts.errors import NotFound
+from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import ON_BEHALF, on_behalf
 from meshd.web.forms import Form
-from meshd.web.replies import NO_CONTENT, Reply
+from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
@@ -17,14 +18,9 @@ PROXY = 260
 FIELDS = ("proxy", "username")
 
 
-Countries = Callable[[str], Mapping[str, int]]
-"""How many exits of a proxy are up, by country; those whose country nobody gave are not counted."""
-
-
 class ProxyRoutes:
-    def __init__(self, services: Services, countries: Countries) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._countries = countries
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
@@ -72,4 +68,4 @@ class ProxyRoutes:
         proxy = proxies.recognised(form["proxy"], self._services.topology().proxies)
         if proxy is None:
             raise NotFound("there is no such proxy")
-        return Reply(dict(self._countries(proxy.name)))
+        return Reply(dict(self._services.countries(proxy.name)))

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from meshd.accounts import subaccounts
+from meshd.accounts.errors import NotFound, NotYours
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, PASSWORD, USERNAME
 from meshd.model import GB, Identity
+from meshd.web.api.answers import DONE
 from meshd.web.api.fields import in_gb
 from meshd.web.forms import Form, Reading
-from meshd.web.replies import DONE, Reply
+from meshd.web.problems import Worded
+from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
-
-Hash = Callable[[str], Awaitable[str]]
 
 NAMED = ("username",)
 DETAILS = (
@@ -31,11 +30,8 @@ DETAILS = (
 
 
 class SubAccountRoutes:
-    """hash: the form of a password that is stored; Busy."""
-
-    def __init__(self, services: Services, hash: Hash) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._hash = hash
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
@@ -60,7 +56,7 @@ class SubAccountRoutes:
         new = NewAccount(username=username, profile=profile)
         if password:
             await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
-            new = NewAccount(username=username, password_hash=await self._hash(password), profile=profile)
+            new = NewAccount(username=username, password_hash=await self._services.hash(password), profile=profile)
         created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._services.now())
         return Reply(details(created))
 
@@ -70,15 +66,23 @@ class SubAccountRoutes:
             username = field.text("username", USERNAME, required=True)
             password = field.secret("password", PASSWORD)
             profile = _profile(field)
+        try:
+            edited = await self._edited(caller, username, profile, password)
+        except NotYours as error:  # this path's document alone tells the two apart
+            if error.absent:
+                raise NotFound("there is no such sub-account") from None
+            raise
+        return Reply(details(edited))
+
+    async def _edited(self, caller: Caller, username: str, profile: Profile, password: str) -> Identity:
         perform = self._services.accounts.perform
         password_hash: str | None = None
         if password:
             await perform(subaccounts.require_editable, caller.actor, username, profile)
-            password_hash = await self._hash(password)
-        edited = await perform(
+            password_hash = await self._services.hash(password)
+        return await perform(
             subaccounts.edit, caller.actor, username, profile, password_hash=password_hash, at=self._services.now()
         )
-        return Reply(details(edited))
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
         services = self._services
@@ -132,6 +136,6 @@ def _limit(field: Reading, name: str, shown: str) -> int | None:
     """Whole GB as bytes, by the name that the document's forms have or by the one that its answers show."""
     given, other = (field.optional_number(each, least=0, most=MAX_LIMIT // GB) for each in (name, shown))
     if given is not None and other is not None and given != other:
-        field.wrong(shown, f"This field and {name} are not the same.")
+        field.wrong(shown, Worded(f"This field and {name} are not the same."))
     chosen = other if given is None else given
     return None if chosen is None else chosen * GB

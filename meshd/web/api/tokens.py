@@ -5,8 +5,6 @@ The secret leaves in the answer to its creation and is kept nowhere; the store h
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import replace
 
 from meshd.accounts import tokens
@@ -15,9 +13,10 @@ from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
 from meshd.traces import Made
+from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf, stamp
 from meshd.web.forms import Form
-from meshd.web.replies import NO_CONTENT, Reply
+from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
@@ -30,9 +29,8 @@ MADE = "X-ProxyMesh-Token-Made"
 
 
 class TokenRoutes:
-    def __init__(self, services: Services, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._random = random
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
@@ -55,7 +53,7 @@ class TokenRoutes:
             expires_on = field.date("expires_at")
             selection = field.text("selection", LONGEST)
             only_for = field.listed("proxies", PROXIES)
-        secret = new_token(self._random(TOKEN_BYTES))
+        secret = new_token(self._services.random(TOKEN_BYTES))
         token = await self._services.accounts.perform(
             tokens.create,
             caller.actor,

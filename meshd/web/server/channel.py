@@ -8,23 +8,20 @@ routes is refused in the API's own words, by the header alone where that is enou
 from __future__ import annotations
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import HTTPChannel
 from twisted.web.server import Request
 
 from meshd.http1.framing import LONGEST_LENGTH
 from meshd.http1.grammar import LONGEST_METHOD
-from meshd.web.replies import closing_answer, refused
+from meshd.web.server.bounds import Serving
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
 from meshd.web.server.gate import Ticket
 from meshd.web.server.heads import ABSOLUTE, HOST, LENGTH, LONGEST_PATH, LONGEST_START, MOST_LINES, SINGLE, TARGET
-
-if TYPE_CHECKING:
-    from meshd.web.server.site import ApiSite
 
 
 class _Phase(Enum):
@@ -40,7 +37,7 @@ class ApiChannel(HTTPChannel):
     """The site makes it, and says its bounds when the connection is made."""
 
     maxHeaders = totalHeadersSize = 2**31  # Twisted answers 400 to too much; lineReceived is first, and says 431
-    site: ApiSite
+    site: Serving
     transport: Any
     ticket: Ticket | None = None
 
@@ -197,7 +194,7 @@ class ApiChannel(HTTPChannel):
             return
         self._phase = _Phase.CLOSING
         self.setRawMode()
-        self.transport.write(closing_answer(refused(status, detail), datetimeToString()))
+        self.transport.write(self.site.api.closing_answer(status, detail))
         self.site.note_refusal(self._host(), status, detail)
         self._deadline.start(LINGER, self._close)
 

@@ -14,12 +14,10 @@ from twisted.internet.interfaces import IAddress, IReactorTime, ITCPTransport
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
-from twisted.web.http import datetimeToString
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls.server import ReloadableTLS
-from meshd.web.replies import closing_answer, refused
 from meshd.web.server.channel import host_of
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
 from meshd.web.server.site import ApiSite
@@ -143,8 +141,9 @@ class Front(Protocol):
         """linger: the client may still be sending, and would be told "reset" by a close at once."""
         self._answered = True
         where = (("Location", location),) if location else ()
-        self.transport.write(closing_answer(refused(status, detail, 0, *where), datetimeToString()))
-        self.factory.site.note_refusal(self._host(), status, detail)
+        site = self.factory.site
+        self.transport.write(site.api.closing_answer(status, detail, *where))
+        site.note_refusal(self._host(), status, detail)
         if linger:
             self._deadline.start(LINGER, self._close)
         else:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
-from meshd.web.replies import Reply, head_of
+from meshd.web.reply import Heads, Reply
+from meshd.web.server.bounds import Serving
+from meshd.web.server.channel import ApiChannel
 from meshd.web.server.requestlog import GONE
-
-if TYPE_CHECKING:
-    from meshd.web.server.channel import ApiChannel
-    from meshd.web.server.site import ApiSite
 
 log = Logger()
 
@@ -24,7 +21,7 @@ class LimitedRequest(Request):
     """A request whose body is bounded while it arrives, and kept in memory."""
 
     channel: ApiChannel
-    site: ApiSite
+    site: Serving  # type: ignore[assignment]
     content: BytesIO
     account = ""
     """The username of who signed in; for the access log."""
@@ -70,14 +67,14 @@ class LimitedRequest(Request):
         else:
             answer(self)
 
-    def answer(self, reply: Reply) -> None:
+    def answer(self, reply: Reply, heads: Heads) -> None:
         """The whole answer in one write, and the end of the request.
 
         Twisted checks and puts together each field anew; here all but a few are constant.  What fails before
         `startedWriting` has told the client nothing.
         """
         content = reply.content()
-        head = head_of(reply, len(content), datetimeToString(), close=not self.channel.persistent)
+        head = heads.head(reply, len(content), datetimeToString(), close=not self.channel.persistent)
         if self.method == b"HEAD":
             content = b""
         if self.account:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
-from meshd.topology import Topology
-from meshd.web.routing import Api
+from meshd.web.server.bounds import Bounds, Paths
 from meshd.web.server.channel import ApiChannel
 from meshd.web.server.gate import Gate
 from meshd.web.server.request import LimitedRequest
@@ -19,38 +17,13 @@ from meshd.web.server.requestlog import Answered, RequestLog
 _PATH_SHOWN = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Seconds and bytes of one connection."""
-
-    head: float = 10
-    """From the connection, or from the first byte of a later request, to the blank line; the TLS handshake included."""
-    body: float = 30
-    """64 KiB in this time is slower than any modem that still works."""
-    idle: float = 60
-    line_bytes: int = 16 * 1024
-    head_bytes: int = 32 * 1024
-    fields: int = 100
-    body_bytes: int = 64 * 1024
-
-    @classmethod
-    def of(cls, topology: Topology) -> Bounds:
-        """Those that the operator sets; a connection keeps what held when it was made."""
-        return cls(
-            head=topology.timeouts.head,
-            idle=topology.timeouts.keep_alive,
-            line_bytes=topology.limits.request_line_bytes,
-            head_bytes=topology.limits.head_bytes,
-        )
-
-
 class ApiSite(Site):
     """A factory of ApiChannels.  A query or a credential is never in its log."""
 
     noisy = False
 
     def __init__(
-        self, api: Api, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate, requests: RequestLog
+        self, api: Paths, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate, requests: RequestLog
     ) -> None:
         super().__init__(
             api.resource(), requestFactory=LimitedRequest, timeout=0, reactor=reactor, parsePOSTFormSubmission=False

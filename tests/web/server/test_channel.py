@@ -6,9 +6,9 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web import http
 
-from meshd.web.replies import EVERY_ANSWER
+from meshd.web.api.answers import EVERY_ANSWER
+from meshd.web.server.bounds import Bounds
 from meshd.web.server.request import LimitedRequest
-from meshd.web.server.site import Bounds
 from tests.web.support import Line, World, basic, named, read_answer, read_answers, request
 
 AUTH = ("Authorization", basic("jo", "secret"))

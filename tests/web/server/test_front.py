@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.tls.selfsigned import ensure_certificate
 from meshd.tls.server import ReloadableTLS
+from meshd.web.api.answers import EVERY_ANSWER
 from meshd.web.app import tls_factory
-from meshd.web.replies import EVERY_ANSWER
 from tests.web.support import NOON, World, named, read_answer
 
 REDIRECTED = {

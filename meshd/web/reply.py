@@ -1,0 +1,83 @@
+"""What a room of the web answers, as a value, and the bytes of the head before it.  Pure.
+
+What all answers of a room share, its media type and the fields of security, is given by the room: a page of HTML needs
+another Content-Security-Policy than JSON does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from http import HTTPStatus
+
+PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
+Fields = tuple[tuple[str, str], ...]
+"""Names and values of header fields; a name may come twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its JSON (bytes, where that is encoded already), or nothing at all where body is `EMPTY`."""
+
+    body: object
+    status: int = 200
+    fields: Fields = field(default=())
+    """Beyond those that every answer has."""
+    note: str = ""
+    """For the request log, where it says more than the status."""
+    media: str = ""
+    """The body's media type; "" for the one of the room."""
+
+    def content(self) -> bytes:
+        """The bytes of the body.  Spaced as the documents print it, ASCII only."""
+        if isinstance(self.body, bytes):
+            return self.body
+        return b"" if self.body is EMPTY else _json(self.body).encode("ascii")
+
+
+EMPTY = object()
+
+_json = json.JSONEncoder(allow_nan=False).encode  # json.dumps() would make an encoder each time
+
+
+class Heads:
+    """Writes the heads of one room's answers.
+
+    media: the type of a body that names none; every: fields that each answer has.
+    """
+
+    def __init__(self, media: str, every: Fields) -> None:
+        self._media = media
+        self.every = every
+        self._constant = lru_cache(256)(self._parts)
+        """Of answers that are written again and again."""
+
+    def head(self, reply: Reply, size: int, date: bytes, *, close: bool) -> bytes:
+        """The head from its status to the blank line."""
+        return _joined(self._constant(reply.status, self.own(reply, size)), date, close=close)
+
+    def closing(self, reply: Reply, date: bytes) -> bytes:
+        """A whole answer, written below the routes; the connection ends with it."""
+        content = reply.content()
+        parts = self._parts(reply.status, self.own(reply, len(content)))  # not kept: a client chooses its Location
+        return b"HTTP/1.1 " + _joined(parts, date, close=True) + content
+
+    def own(self, reply: Reply, size: int) -> Fields:
+        """The fields that are this answer's alone; size is that of its body."""
+        fields = [(name, " ".join(value.splitlines())) for name, value in reply.fields]
+        if reply.body is not EMPTY:
+            fields.append(("Content-Type", reply.media or self._media))
+        if reply.status != 204:  # RFC 9110, 8.6
+            fields.append(("Content-Length", str(size)))
+        return tuple(fields)
+
+    def _parts(self, status: int, fields: Fields) -> tuple[bytes, bytes]:
+        """The parts of a head, before its date and after it."""
+        lines = "".join(f"{name}: {value}\r\n" for name, value in (*self.every, *fields))
+        return f"{status} {PHRASES[status]}\r\n".encode("ascii"), lines.encode("latin-1")
+
+
+def _joined(parts: tuple[bytes, bytes], date: bytes, *, close: bool) -> bytes:
+    return b"%sDate: %s\r\n%s%s\r\n" % (parts[0], date, parts[1], b"Connection: close\r\n" if close else b"")
