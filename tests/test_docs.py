@@ -11,6 +11,7 @@ from configparser import ConfigParser
 from dataclasses import fields
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -184,7 +185,7 @@ class ReferenceTests(SynchronousTestCase):
         async def ready() -> dict[str, bool]:
             return {}
 
-        nobody: Any = None
+        nobody: Any = SimpleNamespace(perform=None)
         services = Services(nobody, nobody, nobody, nobody, nobody, nobody, ready)
         api = build_api(Clock(), services)
         headings = "".join(re.findall(r"^##+ .*$", doc("api.md"), re.MULTILINE))

@@ -30,6 +30,7 @@ DOMAIN = ("domain", "username")
 class AllowlistRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._perform, self._now = services.accounts.perform, services.now
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/ips/", Who.ANY, self.ips, ON_BEHALF)
@@ -52,10 +53,7 @@ class AllowlistRoutes:
     async def _ips(self, caller: Caller, form: Form) -> list[AuthorizedIP]:
         with form.reading() as field:
             username = on_behalf(field)
-        services = self._services
-        return await services.accounts.perform(
-            allowlists.ips, caller.actor, username, at=services.now(), peer=caller.peer
-        )
+        return await self._perform(allowlists.ips, caller.actor, username, at=self._now(), peer=caller.peer)
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
         """The answer repeats the address as it is kept, whatever its spelling was."""
@@ -63,9 +61,9 @@ class AllowlistRoutes:
             username = on_behalf(field)
             ip = field.text("ip", ADDRESS, required=True)
             label = field.text("label", LABEL)
-        services, plans = self._services, self._services.topology().plans
-        added = await services.accounts.perform(
-            allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=services.now(), peer=caller.peer
+        plans = self._services.topology().plans
+        added = await self._perform(
+            allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=self._now(), peer=caller.peer
         )
         if added.contested:
             log.warn(
@@ -79,17 +77,13 @@ class AllowlistRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             ip = field.text("ip", ADDRESS, required=True)
-        services = self._services
-        await services.accounts.perform(allowlists.delete_ip, caller.actor, username, ip, now=services.now())
+        await self._perform(allowlists.delete_ip, caller.actor, username, ip, now=self._now())
         return NO_CONTENT
 
     async def hostnames(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        services = self._services
-        found = await services.accounts.perform(
-            allowlists.hosts, caller.actor, username, at=services.now(), peer=caller.peer
-        )
+        found = await self._perform(allowlists.hosts, caller.actor, username, at=self._now(), peer=caller.peer)
         disputed = [each.hostname for each in found if each.disputed]
         return Reply({"domains": [each.hostname for each in found], **({"disputed": disputed} if disputed else {})})
 
@@ -97,9 +91,9 @@ class AllowlistRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             domain = field.text("domain", HOSTNAME, required=True)
-        services, plans = self._services, self._services.topology().plans
-        added = await services.accounts.perform(
-            allowlists.add_hostname, caller.actor, username, domain, plans=plans, now=services.now()
+        plans = self._services.topology().plans
+        added = await self._perform(
+            allowlists.add_hostname, caller.actor, username, domain, plans=plans, now=self._now()
         )
         return Reply({"domain": added.hostname})
 
@@ -107,8 +101,7 @@ class AllowlistRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             domain = field.text("domain", HOSTNAME, required=True)
-        services = self._services
-        await services.accounts.perform(allowlists.delete_hostname, caller.actor, username, domain, now=services.now())
+        await self._perform(allowlists.delete_hostname, caller.actor, username, domain, now=self._now())
         return NO_CONTENT
 
 

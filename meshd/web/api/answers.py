@@ -9,17 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from meshd.accounts.errors import (
-    AccountError,
-    Forbidden,
-    Invalid,
-    NotFound,
-    NotYours,
-    PlanLimitReached,
-    PlanUnknown,
-    Taken,
-    TooMany,
-)
+from meshd.accounts import errors
 from meshd.web.forms import WHOLE
 from meshd.web.reply import EMPTY, Reply
 
@@ -52,16 +42,16 @@ class Ruling(NamedTuple):
     """Seconds; 0 for none."""
 
 
-RULINGS: Mapping[type[AccountError], Ruling] = {
-    AccountError: Ruling(400),
-    Invalid: Ruling(400),
-    Taken: Ruling(400),
-    PlanLimitReached: Ruling(402),
-    NotYours: Ruling(403),
-    Forbidden: Ruling(403),
-    NotFound: Ruling(404),
-    TooMany: Ruling(429, 1),
-    PlanUnknown: Ruling(503, STORE_PAUSE),
+RULINGS: Mapping[type[errors.AccountError], Ruling] = {
+    errors.AccountError: Ruling(400),
+    errors.Invalid: Ruling(400),
+    errors.Taken: Ruling(400),
+    errors.PlanLimitReached: Ruling(402),
+    errors.NotYours: Ruling(403),
+    errors.Forbidden: Ruling(403),
+    errors.NotFound: Ruling(404),
+    errors.TooMany: Ruling(429, 1),
+    errors.PlanUnknown: Ruling(503, STORE_PAUSE),
 }
 """Each class of `accounts.errors`."""
 

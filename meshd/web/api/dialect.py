@@ -6,16 +6,7 @@ from collections.abc import Awaitable, Sequence
 
 from meshd.accounts.errors import AccountError, Invalid
 from meshd.model import Admission, Refusal
-from meshd.web.api.answers import (
-    BUSY_PAUSE,
-    EVERY_ANSWER,
-    FOREIGN,
-    RULINGS,
-    STORE_PAUSE,
-    refused,
-    unauthenticated,
-    unavailable,
-)
+from meshd.web.api import answers
 from meshd.web.api.wording import STATUSES, messages
 from meshd.web.bodies import read_body
 from meshd.web.call import Call
@@ -29,7 +20,7 @@ class ProxyMesh:
 
     def __init__(self, auth: SignsIn) -> None:
         self._auth = auth
-        self.heads = Heads("application/json", EVERY_ANSWER)
+        self.heads = Heads("application/json", answers.EVERY_ANSWER)
 
     def read_body(self, call: Call) -> Form:
         return read_body(call.header(b"content-type"), call.body)
@@ -40,43 +31,43 @@ class ProxyMesh:
     def not_admitted(self, refusal: Refusal) -> Reply:
         match refusal.reason:
             case "auth-required":
-                return unauthenticated("authentication required")
+                return answers.unauthenticated("authentication required")
             case "auth-invalid":
-                return unauthenticated("invalid credentials")
+                return answers.unauthenticated("invalid credentials")
             case "auth-banned":
-                return refused(429, "too many failures", max(refusal.retry_after, 1))
+                return answers.refused(429, "too many failures", max(refusal.retry_after, 1))
             case "account-inactive":
-                return refused(402, "account inactive")
+                return answers.refused(402, "account inactive")
             case "auth-unavailable":
-                return unavailable(refusal.retry_after or STORE_PAUSE)
+                return answers.unavailable(refusal.retry_after or answers.STORE_PAUSE)
             case _:
                 raise AssertionError(f"a sign-in cannot end in {refusal.reason!r}")
 
     def password_wanted(self) -> Reply:
-        return unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
+        return answers.unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
 
     def foreign(self) -> Reply:
-        return Reply({"detail": FOREIGN}, 403, note=FOREIGN)
+        return Reply({"detail": answers.FOREIGN}, 403, note=answers.FOREIGN)
 
     def form_refused(self, error: FormError) -> Reply:
         """Only 400 has the shape with fields."""
         told = messages(error.problems)
         for problem in error.problems.values():
             if problem in STATUSES:
-                return refused(STATUSES[problem], " ".join(text for texts in told.values() for text in texts))
+                return answers.refused(STATUSES[problem], " ".join(text for texts in told.values() for text in texts))
         return Reply(told, 400)
 
     def rule_refused(self, error: AccountError) -> Reply:
-        status, retry_after = next(RULINGS[kind] for kind in type(error).__mro__ if kind in RULINGS)
+        status, retry_after = next(answers.RULINGS[kind] for kind in type(error).__mro__ if kind in answers.RULINGS)
         if isinstance(error, Invalid):
             return Reply(dict(error.messages), status)
-        return refused(status, error.detail, retry_after)
+        return answers.refused(status, error.detail, retry_after)
 
     def busy(self) -> Reply:
-        return unavailable(BUSY_PAUSE)
+        return answers.unavailable(answers.BUSY_PAUSE)
 
     def store_away(self) -> Reply:
-        return unavailable()
+        return answers.unavailable()
 
     def internal_error(self, id_: str) -> Reply:
         text = f"internal error, id {id_}"
@@ -84,8 +75,8 @@ class ProxyMesh:
 
     def unrouted(self, allowed: Sequence[str]) -> Reply:
         if allowed:
-            return refused(405, "method not allowed", 0, ("Allow", ", ".join(allowed)))
-        return refused(404, "not found")
+            return answers.refused(405, "method not allowed", 0, ("Allow", ", ".join(allowed)))
+        return answers.refused(404, "not found")
 
     def refused(self, status: int, detail: str, *fields: tuple[str, str]) -> Reply:
-        return refused(status, detail, 0, *fields)
+        return answers.refused(status, detail, 0, *fields)

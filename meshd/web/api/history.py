@@ -39,6 +39,7 @@ _NEWEST = (10**15, "")
 class HistoryRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._perform, self._now = services.accounts.perform, services.now
         self._asking: set[int] = set()
         """Accounts whose question the store is answering: these take it longer than others do."""
 
@@ -62,7 +63,7 @@ class HistoryRoutes:
             until=until,
             span=SPANS[interval],
             by=by,  # type: ignore[arg-type]
-            now=self._services.now(),
+            now=self._now(),
         )
         return Reply(
             {
@@ -84,7 +85,7 @@ class HistoryRoutes:
         limits = self._services.topology().limits
         if not limits.activity_per_account:
             return Reply({"activity": [], "next": None})
-        since = (self._services.now() - limits.activity_seconds) * 1000
+        since = (self._now() - limits.activity_seconds) * 1000
         found = await self._alone(caller, history.page, caller.actor, username, before=before, since=since, limit=limit)
         last = found.rows[-1][1] if found.more else None
         return Reply(
@@ -100,7 +101,7 @@ class HistoryRoutes:
             raise TooMany("one question about usage or activity at a time")
         self._asking.add(caller.id)
         try:
-            return await self._services.accounts.perform(unit, *args, **kwargs)
+            return await self._perform(unit, *args, **kwargs)
         finally:
             self._asking.discard(caller.id)
 

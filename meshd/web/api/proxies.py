@@ -21,6 +21,7 @@ FIELDS = ("proxy", "username")
 class ProxyRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._perform, self._now = services.accounts.perform, services.now
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
@@ -35,7 +36,7 @@ class ProxyRoutes:
         known, only = self._services.topology().proxies, caller.admission.only
         names: Sequence[str] = caller.admission.identity.proxies
         if username is not None:  # a sub-account of the caller, whose proxies are the same
-            names = await self._services.accounts.perform(proxies.authorized, caller.actor, username)
+            names = await self._perform(proxies.authorized, caller.actor, username)
         return Reply({"proxies": [known[name].domain for name in names if name in known and name in (only or known)]})
 
     async def add(self, caller: Caller, form: Form) -> Reply:
@@ -43,15 +44,15 @@ class ProxyRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             proxy = field.text("proxy", PROXY, required=True)
-        services, topology = self._services, self._services.topology()
-        host = await services.accounts.perform(
+        topology = self._services.topology()
+        host = await self._perform(
             proxies.authorize,
             caller.actor,
             username,
             proxy,
             known=topology.proxies,
             plans=topology.plans,
-            now=services.now(),
+            now=self._now(),
         )
         return Reply({"proxy": proxies.host_of(host)})
 
@@ -59,8 +60,8 @@ class ProxyRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             proxy = field.text("proxy", PROXY, required=True)
-        services, known = self._services, self._services.topology().proxies
-        await services.accounts.perform(proxies.revoke, caller.actor, username, proxy, known=known, now=services.now())
+        known = self._services.topology().proxies
+        await self._perform(proxies.revoke, caller.actor, username, proxy, known=known, now=self._now())
         return NO_CONTENT
 
     async def geoips(self, caller: Caller, form: Form) -> Reply:

@@ -32,6 +32,7 @@ DETAILS = (
 class SubAccountRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._perform, self._now = services.accounts.perform, services.now
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
@@ -42,8 +43,7 @@ class SubAccountRoutes:
         api.route("POST", "/api/sub/delete/", Who.ANY, self.delete, NAMED)
 
     async def get(self, caller: Caller, form: Form) -> Reply:
-        services = self._services
-        found = await services.accounts.perform(subaccounts.details, caller.actor, _username(form), at=services.now())
+        found = await self._perform(subaccounts.details, caller.actor, _username(form), at=self._now())
         return Reply(details(found))
 
     async def create(self, caller: Caller, form: Form) -> Reply:
@@ -52,12 +52,12 @@ class SubAccountRoutes:
             username = field.text("username", USERNAME, required=True)
             password = field.secret("password", PASSWORD)
             profile = _profile(field)
-        perform, plans = self._services.accounts.perform, self._services.topology().plans
+        perform, plans = self._perform, self._services.topology().plans
         new = NewAccount(username=username, profile=profile)
         if password:
             await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
             new = NewAccount(username=username, password_hash=await self._services.hash(password), profile=profile)
-        created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._services.now())
+        created = await perform(subaccounts.create, caller.actor, new, plans=plans, now=self._now())
         return Reply(details(created))
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
@@ -75,30 +75,25 @@ class SubAccountRoutes:
         return Reply(details(edited))
 
     async def _edited(self, caller: Caller, username: str, profile: Profile, password: str) -> Identity:
-        perform = self._services.accounts.perform
+        perform = self._perform
         password_hash: str | None = None
         if password:
             await perform(subaccounts.require_editable, caller.actor, username, profile)
             password_hash = await self._services.hash(password)
         return await perform(
-            subaccounts.edit, caller.actor, username, profile, password_hash=password_hash, at=self._services.now()
+            subaccounts.edit, caller.actor, username, profile, password_hash=password_hash, at=self._now()
         )
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
-        services = self._services
-        found = await services.accounts.perform(subaccounts.activate, caller.actor, _username(form), now=services.now())
+        found = await self._perform(subaccounts.activate, caller.actor, _username(form), now=self._now())
         return Reply(details(found))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
-        services = self._services
-        found = await services.accounts.perform(
-            subaccounts.deactivate, caller.actor, _username(form), now=services.now()
-        )
+        found = await self._perform(subaccounts.deactivate, caller.actor, _username(form), now=self._now())
         return Reply(details(found))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
-        services = self._services
-        await services.accounts.perform(subaccounts.delete, caller.actor, _username(form), now=services.now())
+        await self._perform(subaccounts.delete, caller.actor, _username(form), now=self._now())
         return DONE
 
 

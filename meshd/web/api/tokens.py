@@ -31,6 +31,7 @@ MADE = "X-ProxyMesh-Token-Made"
 class TokenRoutes:
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._perform, self._now = services.accounts.perform, services.now
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
@@ -43,7 +44,7 @@ class TokenRoutes:
     async def listing(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
             username = on_behalf(field)
-        found = await self._services.accounts.perform(tokens.listing, caller.actor, username)
+        found = await self._perform(tokens.listing, caller.actor, username)
         return Reply({"tokens": [described(token) for token in found]})
 
     async def create(self, caller: Caller, form: Form) -> Reply:
@@ -54,7 +55,7 @@ class TokenRoutes:
             selection = field.text("selection", LONGEST)
             only_for = field.listed("proxies", PROXIES)
         secret = new_token(self._services.random(TOKEN_BYTES))
-        token = await self._services.accounts.perform(
+        token = await self._perform(
             tokens.create,
             caller.actor,
             username,
@@ -62,7 +63,7 @@ class TokenRoutes:
             label=label,
             expires_on=expires_on,
             plans=self._services.topology().plans,
-            now=self._services.now(),
+            now=self._now(),
             selection=selection,
             proxies=only_for,
             known=self._services.topology().proxies,
@@ -70,29 +71,25 @@ class TokenRoutes:
         return Reply(described(token, secret))
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
-        services, plans = self._services, self._services.topology().plans
-        token = await services.accounts.perform(
-            tokens.activate, caller.actor, *_which(form), plans=plans, now=services.now()
-        )
+        plans = self._services.topology().plans
+        token = await self._perform(tokens.activate, caller.actor, *_which(form), plans=plans, now=self._now())
         return Reply(described(token))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
         """With what the token had made, where it had made something."""
-        services = self._services
-        ended = await services.accounts.perform(tokens.deactivate, caller.actor, *_which(form), now=services.now())
+        ended = await self._perform(tokens.deactivate, caller.actor, *_which(form), now=self._now())
         made = {"made": listed(ended.made)} if ended.made.counts else {}
         return Reply(described(ended.token) | made)
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         """The document wants an empty answer: a field tells how much there is of what the token had made."""
-        services = self._services
-        ended = await services.accounts.perform(tokens.delete, caller.actor, *_which(form), now=services.now())
+        ended = await self._perform(tokens.delete, caller.actor, *_which(form), now=self._now())
         counts = ", ".join(f"{kind}={number}" for kind, number in ended.made.counts.items())
         return replace(NO_CONTENT, fields=((MADE, counts),)) if counts else NO_CONTENT
 
     async def made(self, caller: Caller, form: Form) -> Reply:
         """What a token has made that is there still, also one that was deleted."""
-        made = await self._services.accounts.perform(tokens.made, caller.actor, *_which(form))
+        made = await self._perform(tokens.made, caller.actor, *_which(form))
         return Reply(listed(made))
 
 
