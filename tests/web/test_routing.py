@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -12,13 +11,12 @@ from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached,
 from meshd.model import Refusal
 from meshd.seldom import Seldom
 from meshd.store.interface import Conflict, StoreUnavailable
-from meshd.web.api.answers import EVERY_ANSWER
 from meshd.web.api.dialect import ProxyMesh
 from meshd.web.api.wording import FLAWS
 from meshd.web.call import Call
 from meshd.web.forms import Form, FormError
 from meshd.web.problems import Flaw
-from meshd.web.reply import EMPTY, Heads, Reply
+from meshd.web.reply import EMPTY, Reply
 from meshd.web.routing import Api, Caller, Who
 from meshd.web.server.requestlog import Answered
 from tests.support.said import said
@@ -53,8 +51,6 @@ REFUSED: dict[str, tuple[Refusal, int, str, str | None]] = {
 }
 
 FIELDS = ("label", "username")
-
-HEADS = Heads("application/json", EVERY_ANSWER)
 
 
 class RoutingTestCase(SynchronousTestCase):
@@ -360,31 +356,3 @@ class FaultTests(RoutingTestCase):
         del self.api.known
         with self.assertRaises(AttributeError):
             self.world.get("/api/thing/")
-
-
-class ReplyTests(SynchronousTestCase):
-    def test_a_value_cannot_write_fields_of_its_own(self) -> None:
-        """Line ends in it become blanks."""
-        reply = Reply({}, fields=(("Location", "/a\r\nSet-Cookie: b\n\n"),))
-        head = HEADS.head(reply, 2, b"today", close=False)
-        self.assertIn(b"\r\nLocation: /a Set-Cookie: b \r\n", head)
-        self.assertEqual(head.count(b"\n\r\n"), 1)
-
-    def test_a_head_says_that_the_connection_ends(self) -> None:
-        """Where it does."""
-        found = [
-            b"\r\nConnection: close\r\n" in HEADS.head(Reply({}), 2, b"today", close=close) for close in (True, False)
-        ]
-        self.assertEqual(found, [True, False])
-
-    def test_bodies_are_spaced_ascii_json(self) -> None:
-        """As the documents print theirs; a label in any script survives."""
-        content = Reply({"label": "café", "id": 1}).content()
-        self.assertEqual(content, b'{"label": "caf\\u00e9", "id": 1}')
-        self.assertEqual(json.loads(content)["label"], "café")
-
-    def test_a_body_of_bytes_is_encoded_already(self) -> None:
-        """What is the same for everyone is encoded once."""
-        content = Reply({"a": 1}).content()
-        self.assertIs(Reply(content).content(), content)
-        self.assertIn(b"Content-Type: application/json\r\n", HEADS.head(Reply(content), 8, b"today", close=False))

@@ -7,10 +7,12 @@ its idle time and by the process's descriptors, and no office behind one address
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 from twisted.logger import Logger
 
 from meshd.auth.secrets import ban_address
+from meshd.model import Sample
 from meshd.seldom import Seldom
 
 log = Logger()
@@ -27,6 +29,10 @@ class Gate:
 
     def __len__(self) -> int:
         return self._counts.total()
+
+    def samples(self) -> Iterable[Sample]:
+        """How many connections nobody has signed in on."""
+        yield "api_connections_unauthenticated", (), float(len(self))
 
     def enter(self, host: str) -> Ticket | None:
         """None where there is no room.  host is "" for a peer without an address, which only the sum bounds."""

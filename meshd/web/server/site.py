@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
+from meshd.model import Sample
 from meshd.web.server.bounds import Bounds, Paths
 from meshd.web.server.channel import ApiChannel
 from meshd.web.server.gate import Gate
@@ -65,6 +66,11 @@ class ApiSite(Site):
     def note_refusal(self, client: str, status: int, detail: str) -> None:
         """A request that never reached a route."""
         self._requests.add(Answered(self._requests.now(), client, "", "", status, "", 0, 0.0, detail))
+
+    def samples(self) -> Iterable[Sample]:
+        """How many connections are open, and how many of them nobody has signed in on."""
+        yield "api_connections", (), float(len(self.open_channels))
+        yield from self.gate.samples()
 
     def closed(self, channel: ApiChannel) -> None:
         """The channel's connection is gone."""

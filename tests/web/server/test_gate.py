@@ -26,6 +26,14 @@ class GateTests(SynchronousTestCase):
         tickets = [gate.enter(f"192.0.2.{last}") for last in range(5)]
         self.assertEqual([ticket is not None for ticket in tickets], [True, True, True, False, False])
 
+    def test_how_many_there_are_is_a_sample(self) -> None:
+        """Those that nobody has signed in on, whatever their address."""
+        gate = made(2, 10)
+        tickets = [gate.enter(f"192.0.2.{last}") for last in range(3)]
+        assert tickets[0] is not None
+        tickets[0].leave()
+        self.assertEqual(list(gate.samples()), [("api_connections_unauthenticated", (), 2.0)])
+
     def test_who_leaves_makes_room(self) -> None:
         """A place is given back once, however often it is left."""
         gate = made(1, 10)

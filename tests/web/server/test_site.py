@@ -82,6 +82,17 @@ class LogTests(SynchronousTestCase):
         self.assertEqual((answered.client, answered.status, answered.detail), ("192.0.2.1", 400, "malformed request"))
 
 
+class SampleTests(SynchronousTestCase):
+    def test_connections_are_counted(self) -> None:
+        """All that are open, and those of nobody yet."""
+        world = World(os.path.join(self.mktemp()))
+        lines = [Line(world.site) for _ in range(3)]
+        lines[0].say(GET)
+        lines[1].hang_up()
+        found = [("api_connections", (), 2.0), ("api_connections_unauthenticated", (), 1.0)]
+        self.assertEqual(list(world.site.samples()), found)
+
+
 class DrainTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
