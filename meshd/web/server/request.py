@@ -43,7 +43,7 @@ class LimitedRequest(Request):
         self.peer = self.channel.peer()
 
     def parseCookies(self) -> None:
-        """No cookie means anything here."""
+        """A dialect that knows cookies reads their field itself."""
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """The whole request is here.  Its query is for a route to read; Twisted would, before anybody signed in."""
