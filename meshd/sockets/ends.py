@@ -1,4 +1,4 @@
-"""How an exchange ends before its time."""
+"""The exceptions that end an exchange before its time."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from meshd.model import Refusal
 
 
 class Stopped(Exception):
-    """The exchange ends here; the client learns why where it has not got another answer yet."""
+    """The exchange ends here; the client is answered with the refusal where its answer has not begun yet."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
         self.refusal = refusal
         self.blameless = False
-        """Whether the exit has no part in it, as far as one can tell."""
+        """Whether the exit, as far as one can tell, has no part in this end."""
 
 
 class ClientGone(Exception):
@@ -20,4 +20,4 @@ class ClientGone(Exception):
 
 
 class Abandoned(Exception):
-    """The rest of a body is not wanted any more."""
+    """Whoever a body was read for wants no more of it."""

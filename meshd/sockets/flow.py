@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from meshd.sockets.pipes import Pipe
 
 FIRST_REACH = 64 * 1024
-"""Bytes that are taken at once for a sink that has taken none: what is read ahead of it nobody pays for."""
+"""Bytes that are read at once for a sink that has taken none: nobody pays for what is read ahead of the sink."""
 
 
 class Flow:
@@ -35,21 +35,21 @@ class Flow:
         self.source = source
         self.sink = sink
         self.upward = upward
-        """From the client to the origin."""
+        """Whether it goes from the client to the origin."""
         self.early = early
-        """What the source sent before it was this tunnel's; to be read before anything else."""
+        """Bytes that the source sent before the tunnel began; they are moved before anything is read."""
         self.held = held
-        """Read and not yet written, SMALL at most (but for what came with the head)."""
+        """Bytes that were read and not written yet: at most relay.SMALL, or what came with the head."""
         self.pipe: Pipe | None = None
         self.reach = FIRST_REACH
-        """Bytes that a pipe is filled with at once: more, the more the sink has taken."""
+        """Bytes that the pipe is filled with at once; doubled each time that the sink has emptied the pipe."""
         self.blocked = False
         """Whether the sink has to take bytes before more are read."""
         self.fast = False
         """Whether the last read was full, so that `splice` is worth a pipe."""
         self.ending = False
-        """The source's end was announced: read until it comes, however little there is."""
+        """Whether the poller has announced the source's end: a short read no longer means that nothing is left."""
         self.ended = False
-        """The source's end was passed on."""
+        """Whether the source's end was passed on to the sink."""
         self.unproven = 0 if upward else PROOF
-        """Bytes that the client has to take until it has shown that it reads."""
+        """Bytes that the client still has to take until it has shown that it reads (see windows.py); 0 upward."""

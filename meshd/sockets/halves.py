@@ -1,7 +1,7 @@
 """What only Twisted can make sense of (PROXY protocol, TLS) brought to the data plane by a pair of Unix sockets.
 
-Two Twisted transports are joined, each reading as fast as the other takes it: the one outside, and one end of the pair.
-The other end is the data plane's.  When that closes it, or resets it, the one outside hears of it from the poller.
+Two Twisted transports are joined, each reading as fast as the other writes: the peer's, and one end of the pair.  The
+other end is the data plane's.  When the data plane closes or resets its end, the poller tells the peer's side.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from meshd.sockets.poll import Poller
 from meshd.sockets.wheel import Wheel
 
 LINGER_SECONDS = 2.0
-"""For the peer to end its side too, once it was sent everything.  It may never do so, and holds two descriptors."""
+"""Seconds for the peer to end its side once it was sent everything: it may never do so, and holds two descriptors."""
 
 
 @implementer(IHalfCloseableProtocol)
 class Half(Protocol):
-    """One side; what comes goes to the other, as fast as that takes it."""
+    """One of two joined transports: what comes in goes to the other half, as fast as the other half takes it."""
 
     transport: Any
     other: Half | None = None
     half_closes = True
-    """Whether its transport can end one direction alone."""
+    """Whether the transport can end one direction alone."""
 
     def dataReceived(self, data: bytes) -> None:
         if self.other is not None:
@@ -40,10 +40,10 @@ class Half(Protocol):
             self.other.end()
 
     def writeConnectionLost(self) -> None:
-        """The peer reads no more; the reading side says so too."""
+        """Do nothing: a peer that reads no more is noticed on the reading side too."""
 
     def end(self) -> None:
-        """Nothing more comes from the other side: deliver what came, and say so."""
+        """Deliver what came from the other half, which sends no more, and then end this side."""
         if self.half_closes:
             self.transport.loseWriteConnection()
         else:
@@ -55,20 +55,20 @@ class Half(Protocol):
         if other is not None:
             other.other = None
             other.transport.unregisterProducer()
-            other.transport.resumeProducing()  # or it would not notice its own end
+            other.transport.resumeProducing()  # a paused transport would not notice its own end
             other.transport.loseConnection()
 
 
 class Outside(Half):
-    """The side of a client, or of an upstream proxy."""
+    """The half whose transport goes to a client or to an upstream proxy."""
 
     deadline = 0.0
     slot = 0
     lost = False
     _ended = False
-    """Whether all that the data plane had to say has been written."""
+    """Whether everything from the data plane was written, so that only the peer's own end is waited for."""
     _until = 0.0
-    """On the wheel; meaningful once the data plane has closed its end."""
+    """When to drop the connection, on the wheel's clock; only used once the data plane has closed its end."""
 
     def __init__(self, poller: Poller, wheel: Wheel, patience: Callable[[], float], *, half_closes: bool) -> None:
         """patience: seconds to deliver what was left when the data plane closed its end."""
@@ -78,7 +78,7 @@ class Outside(Half):
         self.half_closes = half_closes
 
     def join(self, reactor: Any) -> int:
-        """The data plane's end of a new pair whose other end gets what comes from outside.  OSError."""
+        """Make a socket pair, join one end with this side, and give the data plane's end.  Raises: OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with ours, theirs:
             for end in (ours, theirs):
@@ -101,17 +101,17 @@ class Outside(Half):
         self._poller.lingers_no_more(self)
         super().connectionLost(reason)
 
-    # What the poller and the wheel tell
+    # Called by the poller and the wheel
 
     def closed(self) -> None:
-        """The data plane has let go of its end."""
+        """Begin to deliver what is left, since the data plane has closed its end of the pair."""
         if not self.lost:
             self._poller.lingers(self)
             self._until = self._wheel.now + self._patience()
             self._linger()
 
     def abort(self) -> None:
-        """It is to look like no end.  By TLS a close without its own goodbye does, and delivers what there is."""
+        """Close so that the peer does not take it for a proper end: by a reset, or over TLS without close_notify."""
         if self.lost:
             return
         if self.half_closes:
@@ -120,12 +120,12 @@ class Outside(Half):
             self._hang_up()
 
     def drop(self) -> None:
-        """Be gone at once."""
+        """Abort the connection at once."""
         if not self.lost:
             self.transport.abortConnection()
 
     def expired(self) -> None:
-        """It had its moment; what is still to be delivered to a slow peer may take longer."""
+        """Close where the peer only lingers; drop where `_until` has passed; else give a slow peer more time."""
         if self._wheel.now >= self._until:
             self.drop()
             return
@@ -137,13 +137,13 @@ class Outside(Half):
         self._wheel.arm(self, max(0.0, min(LINGER_SECONDS, self._until - self._wheel.now)))
 
     def _hang_up(self) -> None:
-        """Close as soon as everything is in the kernel's hands, whether the peer ends its side or not."""
+        """Close as soon as the kernel has taken everything, whether the peer ends its side or not."""
         below = self.transport if self.half_closes else self.transport.transport  # TLS would wait for the peer's alert
         below.loseConnection()
 
 
 class Single(Factory):
-    """Gives out the one protocol that it was made for."""
+    """A factory of one protocol that exists already."""
 
     noisy = False
 

@@ -1,7 +1,8 @@
 """Exchanges that wait for their turn: a row for each account and each thing it has too much of, in order of arrival.
 
 A browser opens a hundred connections at once and shows an error for each that is refused; none of them reads
-`Retry-After`.  So who is one too many waits a moment before it is told so.  Where nobody waits, nothing is done here.
+`Retry-After`.  So an exchange that is one too many waits a moment before it is refused.  While none waits, this costs
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from meshd.sockets.task import READING, Task, parked
 from meshd.sockets.wire import Watcher, Wire
 
 BEAT = 0.1
-"""Seconds between two looks at every row: what an account may start in a second comes by itself, as time passes."""
+"""Seconds between two looks at every row: room under a rate comes as time passes, and nobody announces it."""
 
 TOGETHER = 8
 """Exchanges that go on in one turn of the reactor: each may dial, for which all others have to wait."""
@@ -29,13 +30,13 @@ LOOKS = 64
 
 
 class Row:
-    """Those who wait for one thing, the first one first."""
+    """The exchanges that wait for one thing, in order of arrival."""
 
     __slots__ = ("refusal", "waiting")
 
     def __init__(self, refusal: Refusal) -> None:
         self.refusal = refusal
-        """Why they wait, and what is said to who may not."""
+        """Why these exchanges wait, and the answer to one for which there is no place."""
         self.waiting: dict[Place, None] = {}
 
     def __len__(self) -> int:
@@ -43,7 +44,7 @@ class Row:
 
 
 class Place:
-    """One in a row; a task waits there."""
+    """The place in a row where one task waits."""
 
     __slots__ = ("granted", "reader", "writer")
 
@@ -51,43 +52,43 @@ class Place:
         self.reader: Task | None = None
         self.writer: Task | None = None
         self.granted = True
-        """Whether its turn has come; not so where it had to give way."""
+        """Whether the wait ends because the turn has come; False where this place was taken away."""
 
     def leave(self) -> None:
-        """Its task goes on, if it has not gone already."""
+        """Resume the task that waits here, if it has not left already."""
         task, self.reader = self.reader, None
         if task is not None:
             task.resume()
 
 
 class Line:
-    """All rows.  What there is room for is asked, never remembered: the counts are their owners'."""
+    """All rows.  Whether there is room is asked each time and never remembered: whoever counts keeps the counts."""
 
     def __init__(
         self, clock: IReactorTime, may: Callable[[Any], bool], most: Callable[[], int] = lambda: 2**62
     ) -> None:
-        """may: whether the first one of a row, by its key, may go on now; most: how many may wait in all."""
+        """may: whether the first exchange of the row with this key may go on now; most: how many may wait in all."""
         self._clock = clock
         self._may = may
         self._most = most
         self._rows: dict[Hashable, Row] = {}
         self._ready: dict[Hashable, None] = {}
-        """Rows to be looked at, in turn."""
+        """Keys of the rows to look at, in turn."""
         self._giving_way: deque[Place] = deque()
-        """Out of their rows already, and to be told so."""
+        """Places that were taken from their rows, and whose tasks are still to be resumed."""
         self._beating: Any = None
         self._turning: Any = None
         self.waiting = 0
 
     def ahead(self, key: Hashable) -> Refusal | None:
-        """What those of this row wait for, whom nobody may overtake; None where there are none."""
+        """Why the exchanges of this row wait, whom a new one may not overtake; None where nobody waits there."""
         row = self._rows.get(key)
         return row.refusal if row is not None else None
 
     async def turn(self, key: Hashable, refusal: Refusal, places: float) -> bool:
-        """Wait until it is this one's turn; False where there is no place, or it has to give its place up.
+        """Wait for this exchange's turn; False where there is no place for it, or its place was taken away.
 
-        places: how many may wait in the row.  Runs in a Task; whoever throws something in ends the wait.
+        places: how many may wait in the row.  Runs in a Task, and an exception thrown into that ends the wait.
         """
         if not self._has_place(key, places):
             return False
@@ -106,7 +107,7 @@ class Line:
         return place.granted
 
     def freed(self, key: Hashable) -> None:
-        """There may be room for the next of this row; it is looked at in a later turn of the reactor."""
+        """Have this row looked at in a later turn of the reactor, since there may be room for its next exchange."""
         if key in self._rows:
             self._ready[key] = None
             self._soon()
@@ -114,7 +115,7 @@ class Line:
     # Rows
 
     def _has_place(self, key: Hashable, places: float) -> bool:
-        """In this row, and among all: there the last one of the longest row gives way to who waits with fewer."""
+        """Whether there is a place in this row and among all; if all are full, the longest row may lose its last."""
         row = self._rows.get(key)
         size = len(row) if row is not None else 0
         if size >= places:
@@ -152,7 +153,7 @@ class Line:
             self._turning = self._clock.callLater(0, self._turns)
 
     def _turns(self) -> None:
-        """One of each row in turn, as long as there is room for it; the rest in the reactor's next turns."""
+        """Let the first of each row go on, row by row, while there is room; the rest in the reactor's next turns."""
         self._turning = None
         looks, going = LOOKS, TOGETHER
         while self._giving_way and going:
@@ -167,7 +168,7 @@ class Line:
             self._soon()
 
     def _next_of(self, key: Hashable) -> bool:
-        """Whether the first of that row has gone on."""
+        """Let the first exchange of that row go on if there is room; whether it has gone on."""
         row = self._rows.get(key)
         if row is None or not self._may(key):
             return False
@@ -178,23 +179,23 @@ class Line:
 
 
 class Leaving(Watcher):
-    """Hears, while a request waits, that its client has left."""
+    """Throws ClientGone into a request's task when the client leaves while the request waits."""
 
     __slots__ = ("_listens", "_task", "_wire")
 
     def __init__(self, wire: Wire, task: Task, *, listens: bool) -> None:
-        """listens: whether a client that has ended its side may still want the answer."""
+        """listens: whether a client that has ended its sending side may still want the answer."""
         self._wire = wire
         self._task = task
         self._listens = listens
 
     def check(self) -> None:
-        """ClientGone, where it has left already."""
+        """Make sure that the client has not left already.  Raises: ClientGone."""
         if self._left():
             raise ClientGone
 
     def stirred(self, wire: Wire) -> None:
-        """Bytes or an end have come."""
+        """End the wait if what came is the client's end."""
         if self._left():
             self._task.throw(ClientGone())
 

@@ -1,4 +1,4 @@
-"""What a tunnel asks of whoever counts its bytes."""
+"""The interface through which a tunnel has its bytes counted and bounded."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from meshd.model import Refusal
 
 
 class TunnelMeter(Protocol):
-    """Counts a tunnel's bytes, and says how many more may be moved."""
+    """Counts a tunnel's bytes, and tells how many more may be moved."""
 
     stop: Callable[[Refusal], None]
-    """Ends the tunnel: a limit is reached, or it may no longer pass."""
+    """Set by the tunnel, called to end it: a limit is reached, or the account is no longer let in."""
     resume: Callable[[], None] | None
-    """Called when `room` was 0 and no longer is."""
+    """Set by the tunnel, called when `room` was 0 and no longer is."""
 
     @property
     def room(self) -> int:
         """How many bytes may be moved now."""
 
     def sent_up(self, n: int) -> None:
-        """n bytes from the client."""
+        """Count n bytes that the client has sent."""
 
     def sent_down(self, n: int) -> None:
-        """n bytes to the client."""
+        """Count n bytes that the client was sent."""

@@ -6,13 +6,13 @@ import fcntl
 import os
 
 PIPE_BYTES = 1024 * 1024
-"""Measured per second of CPU time: 64 KiB pipes moved 1,150 MB, 256 KiB 1,550, 1 MiB 1,950."""
+"""The size of a pipe.  Measured in a second of CPU time: 64 KiB pipes moved 1,150 MB, 256 KiB 1,550, 1 MiB 1,950."""
 
 F_SETPIPE_SZ = 1031
 
 
 class Pipe:
-    """Two ends and how much is between them."""
+    """The two descriptors of a kernel pipe and, as `fill`, the bytes in it."""
 
     __slots__ = ("fill", "read_end", "write_end")
 
@@ -36,7 +36,7 @@ class Pipes:
         self._clean: list[Pipe] = []
 
     def take(self) -> Pipe | None:
-        """A clean pipe; None where there is none left, and the bytes are to be copied."""
+        """Lend an empty pipe; None where none can be had, and the bytes have to be copied."""
         if self._clean:
             return self._clean.pop()
         if self._made >= self._limit:
@@ -44,7 +44,7 @@ class Pipes:
         return self._make()
 
     def give_back(self, pipe: Pipe) -> None:
-        """A pipe with bytes in it is closed: they were another tunnel's."""
+        """Take a pipe back; one with bytes in it is closed, for the next borrower is another tunnel."""
         if pipe.fill:
             pipe.close()
             self._made -= 1
@@ -52,7 +52,7 @@ class Pipes:
             self._clean.append(pipe)
 
     def close(self) -> None:
-        """Close those that are here."""
+        """Close the pipes that are not lent out."""
         while self._clean:
             self._clean.pop().close()
             self._made -= 1

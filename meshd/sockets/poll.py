@@ -1,7 +1,7 @@
 """The data plane's own epoll, nested in the reactor's.
 
 Strategy: every socket of the proxy is registered once, edge-triggered for reading and writing together, and never
-modified again; whoever owns it remembers what it was told and tries.  The reactor sees one descriptor that is readable
+modified again; a socket's owner remembers the events and tries.  The reactor sees one descriptor that is readable
 while any of ours is ready, so timers, signals, Klein and the database share its loop as ever.  That saves the
 `epoll_ctl` calls of arming and disarming, and the reactor's log context and look-ups for each event: together about a
 third of a small request's time.
@@ -20,9 +20,9 @@ from zope.interface import implementer
 IN = select.EPOLLIN
 OUT = select.EPOLLOUT
 GONE = select.EPOLLHUP | select.EPOLLERR
-"""Both directions are over."""
+"""Events that say that both directions are over."""
 ENDING = GONE | select.EPOLLRDHUP
-"""The peer will send no more, or nothing works any more."""
+"""Events that say that the peer will send no more, or that both directions are over."""
 EDGES = IN | OUT | select.EPOLLRDHUP | select.EPOLLET
 
 BATCH = 256
@@ -30,20 +30,20 @@ BATCH = 256
 
 
 class Ready(Protocol):
-    """Whoever owns a descriptor."""
+    """The owner of a registered descriptor."""
 
     def ready(self, fd: int, events: int) -> None:
-        """Something may be done with fd.  Must try, and not trust that it can."""
+        """Try to read or write fd; an event is a hint, and the attempt may still find nothing to do."""
 
 
 class Behind(Protocol):
-    """Whoever has the other end of a descriptor that is one of a pair in this process."""
+    """The owner of the other end of a socket pair in this process, one end of which is registered."""
 
     def closed(self) -> None:
-        """The descriptor is being closed."""
+        """Hear that the registered end is being closed."""
 
     def abort(self) -> None:
-        """And is to look reset, which a pair cannot say."""
+        """Reset the outer connection: a socket pair has no RST of its own."""
 
 
 @implementer(IReadDescriptor)
@@ -62,7 +62,7 @@ class Poller:
         self._dispatching = False
 
     def __len__(self) -> int:
-        """Descriptors registered now, with the two that each pair has elsewhere, for as long as it has them."""
+        """Descriptors in use: those registered, and for each pair the other end and the outer connection's socket."""
         return len(self._owners) + 2 * (len(self._behind) + len(self._lingering))
 
     def start(self) -> None:
@@ -73,16 +73,16 @@ class Poller:
         self._epoll.close()
 
     def add(self, fd: int, owner: Ready, events: int = EDGES) -> None:
-        """Register fd; with EDGES its owner hears of it at once if it is ready already."""
+        """Register fd; with EDGES the owner hears of events from before the registration too."""
         self._epoll.register(fd, events)
         self._owners[fd] = owner
 
     def hand_over(self, fd: int, owner: Ready) -> None:
-        """From now on another object owns fd; it must try for itself what it may have missed."""
+        """Make another object the owner of fd; the new owner must try for itself what it may have missed."""
         self._owners[fd] = owner
 
     def remove(self, fd: int) -> None:
-        """Forget fd, which its owner closes next: closing takes it out of the kernel's set."""
+        """Forget fd, which its owner must close next: only that takes fd out of the kernel's epoll set."""
         del self._owners[fd]
         if self._dispatching:
             self._removed.add(fd)
@@ -90,30 +90,30 @@ class Poller:
             behind.closed()
 
     def stand_behind(self, fd: int, other: Behind) -> None:
-        """Let other hear what becomes of fd, one end of a pair; fd is, or will be, registered."""
+        """Let other hear when fd, one end of a pair, is closed or reset; fd is, or will be, registered."""
         self._behind[fd] = other
 
     def lingers(self, other: Behind) -> None:
-        """The descriptor that other stood behind is closed, its own two are not."""
+        """Go on counting the two descriptors of other, whose registered end is closed already."""
         self._lingering.add(other)
 
     def lingers_no_more(self, other: Behind) -> None:
-        """They are closed, if they ever lingered."""
+        """Stop counting the two descriptors of other, which are closed; nothing happens if they were not counted."""
         self._lingering.discard(other)
 
     def reset(self, fd: int) -> None:
-        """Let the coming close of fd look like no end to whoever is behind it."""
+        """Have the connection behind fd, if there is one, reset; the caller closes fd next."""
         behind = self._behind.get(fd)
         if behind is not None:
             behind.abort()
 
     def unregister(self, fd: int) -> None:
-        """Forget fd, which stays open."""
+        """Take fd out of the epoll; fd stays open."""
         self._epoll.unregister(fd)
         self.remove(fd)
 
     def pause(self, fd: int) -> None:
-        """Hear nothing of fd, a level-triggered descriptor, until `resume`."""
+        """Report no events of fd, a level-triggered descriptor, until `resume`."""
         self._epoll.modify(fd, 0)
 
     def resume(self, fd: int) -> None:
@@ -126,13 +126,13 @@ class Poller:
         return "proxy"
 
     def connectionLost(self, reason: Failure) -> None:
-        """Twisted asks for it; the reactor calls it when it stops."""
+        """Do nothing: IReadDescriptor asks for this method, and the reactor calls it when it stops."""
 
     def doRead(self) -> None:
-        """Tell the owners of what is ready.
+        """Call the owners of the descriptors that are ready.
 
-        A descriptor closed by an earlier owner of the same batch may have been given out again by the kernel; its
-        events are the old one's, and are dropped.
+        The number of a descriptor that was closed earlier in this batch may be another socket's by now; events that
+        the batch still has for that number are the old socket's, and are dropped.
         """
         owners = self._owners
         removed = self._removed

@@ -1,7 +1,7 @@
 """The header of HAProxy's PROXY protocol, versions 1 and 2: a load balancer says whose connection it passes on.
 
-Read without a socket, from the first bytes of a connection.  It decides what an allowlist is asked for, so nothing is
-repaired: what is not exactly a header is none.
+Read without a socket, from the first bytes of a connection.  The address in the header is looked up in allowlists, so
+nothing is repaired: what is not exactly a header is refused.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NamedTuple
 from meshd.http1.errors import BadMessage
 
 LONGEST_LINE = 107
-"""Of version 1, with its CRLF: what the protocol's document allows."""
+"""Bytes of a header of version 1, with its CRLF, as the protocol's document bounds it."""
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 LONGEST_BLOCK = 536
-"""After the sixteen bytes that version 2 begins with: what has to fit into one segment, whatever else it carries."""
+"""Bytes of a header of version 2 after its first sixteen: what fits into one segment, extensions included."""
 
 _FIRST_WORD = b"PROXY "
 _PORT = r"(?:0|[1-9][0-9]{0,4})"
@@ -27,32 +27,32 @@ _UNKNOWN = re.compile(r"PROXY UNKNOWN(?: .*+)?+")
 
 _LOCAL, _PROXY = 0x20, 0x21
 _ADDRESSES = {0x11: 4, 0x21: 16}
-"""Over TCP: the bytes of one address, by the byte that names family and transport."""
+"""The bytes of one address, by the byte that names family and transport (here TCP over IPv4 and IPv6)."""
 _UNTOLD = {0x00: 0, 0x31: 108}
-"""Likewise of a family that is not said, and a Unix socket's: neither has an address that means anything here."""
+"""The bytes of one address of an unspecified family and of Unix sockets, whose addresses mean nothing here."""
 
 _CHECKSUM = 0x03
-"""PP2_TYPE_CRC32C, among the extensions that follow the addresses."""
+"""PP2_TYPE_CRC32C, one of the extensions (TLVs) that follow the addresses in version 2."""
 
 
 class BadHeader(BadMessage):
-    """It is none, or none that can be relied on."""
+    """The first bytes are no PROXY header, or one that cannot be relied on."""
 
     def __init__(self, rule: str = "a malformed PROXY header") -> None:
         super().__init__(400, rule)
 
 
 class Introduced(NamedTuple):
-    """What a header says."""
+    """The client that a PROXY header names."""
 
     address: str
-    """The client's, as ipaddress prints it, IPv4 where it is mapped; "" where the peer's own is to be kept."""
+    """The client's address as ipaddress prints it, a mapped one as IPv4; "" where the peer itself is the client."""
     size: int
     """Bytes of the header."""
 
 
 def read_introduction(buffer: bytes) -> Introduced | None:
-    """The header that buffer, not empty, begins with; None while more has to come.  BadHeader."""
+    """The header that buffer, not empty, begins with; None while the header is incomplete.  Raises: BadHeader."""
     if buffer[:12] == SIGNATURE[: len(buffer)]:
         return _read_block(buffer)
     if buffer[:6] == _FIRST_WORD[: len(buffer)]:
@@ -105,15 +105,15 @@ def _read_block(buffer: bytes) -> Introduced | None:
 
 
 def _room(family: int) -> int:
-    """Bytes of both addresses, with the ports where there are some; an unknown family has none."""
+    """Bytes of both addresses of version 2, with their ports where the family has ports; 0 for an unknown family."""
     width = _ADDRESSES.get(family)
     return 2 * _UNTOLD.get(family, 0) if width is None else 2 * width + 4
 
 
 def _verify(header: bytes, at: int) -> None:
-    """Hold a header to the checksum among the extensions that begin at `at`, where there is one.  BadHeader.
+    """Compare a header with the checksum among its extensions, which begin at `at`.
 
-    What cannot be read as extensions has none.
+    A header without a checksum passes, and so does one whose rest cannot be read as extensions.  Raises: BadHeader.
     """
     while len(header) >= at + 3:
         kind, size = header[at], int.from_bytes(header[at + 1 : at + 3], "big")

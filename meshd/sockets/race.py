@@ -1,5 +1,5 @@
-"""From addresses to a connected socket: tried one after another, the next as soon as one has failed or is slow, and the
-first to answer wins (RFC 8305).
+"""From addresses to a connected socket: each address is tried as soon as the one before has failed or is slow, and the
+first that connects wins (RFC 8305).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PREPARED = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
 )
-"""A probe a minute keeps the middleboxes on the way awake; an origin that vanished is the idle timeout's business."""
+"""Options of each socket: a keep-alive probe a minute is for middleboxes; the idle timeout ends vanished origins."""
 
 BIND_ADDRESS_NO_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT: connect chooses the port, so that an address serves 28,000 connections to each origin."""
@@ -31,7 +31,7 @@ BIND_ADDRESS_NO_PORT = 24
 IPV6_FREEBIND = 78
 
 TIMEOUT = "connection-timeout"
-"""The reason of what was not reached in time."""
+"""The refusal's reason where nothing connected in time."""
 
 _NOT_REACHED = {
     errno.ECONNREFUSED: "connection-refused",
@@ -44,11 +44,11 @@ _NOT_REACHED = {
 
 
 Blame = Literal["destination", "exit", "either", "family"]
-"""family: the destination has no address that this exit could reach, and another exit may."""
+"""Whose fault it is that a connection failed; family: the destination has no address of the exit's address family."""
 
 
 class DialError(Exception):
-    """Could not, with the reason for the client."""
+    """No connection could be made; `refusal` is the answer to the client."""
 
     def __init__(
         self, refusal: Refusal, blame: Blame = "destination", cause: str = "", *, answered: bool = False
@@ -56,11 +56,11 @@ class DialError(Exception):
         super().__init__(refusal.reason)
         self.refusal = refusal
         self.blame = blame
-        """Whose fault it was: another exit may do better, but for a destination's."""
+        """Whose fault it was; another exit may do better unless it was the destination's."""
         self.cause = cause or refusal.reason
-        """For the operator, who may know more of an exit than a client."""
+        """The reason as the operator may see it, who may know more of an exit than a client."""
         self.answered = answered
-        """Whether an upstream proxy that works has said so: it was asked for the destination, and refused."""
+        """Whether an upstream proxy that works was asked for the destination and has refused it."""
 
 
 @dataclass(slots=True)
@@ -69,13 +69,13 @@ class Dialled:
 
     fd: int
     address: str
-    """The address dialled."""
+    """The address that was dialled."""
     source: str
-    """The address it leaves by."""
+    """The local address of the socket; of an exit with an upstream proxy the exit's address, or its name."""
     readable: bool
-    """Whether the origin may have spoken already."""
+    """Whether the peer may have sent something already."""
     early: bytes = b""
-    """What it has said."""
+    """Bytes of the destination that came with the end of an upstream proxy's handshake."""
 
 
 class Race:
@@ -120,7 +120,7 @@ class Race:
         self.writer: Task | None = None
 
     async def winner(self) -> Dialled:
-        """DialError with the last failure when all have failed."""
+        """Connect; runs in a Task.  Raises: DialError with the last failure when every attempt has failed."""
         try:
             self._next()
             while self._won is None and (self._open or self._addresses):
@@ -133,11 +133,11 @@ class Race:
         return self._won
 
     def ready(self, fd: int, events: int) -> None:
-        """An attempt has an outcome."""
+        """Note that the attempt with this descriptor has connected or failed."""
         attempt, address = self._open[fd]
         if events & GONE:
             error = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if error:  # a socket that has not begun to connect says that it is gone too
+            if error:  # epoll also reports EPOLLHUP for a socket that has not begun to connect
                 self._failed(fd, error)
                 self._next()
         elif events & OUT:
@@ -145,13 +145,13 @@ class Race:
         self._tell()
 
     def _tell(self) -> None:
-        """Wake the dialler where the race is over."""
+        """Wake the task in `winner` if the race is over."""
         if self.reader is not None and (self._won is not None or not (self._open or self._addresses)):
             task, self.reader = self.reader, None
             task.resume()
 
     def _next(self) -> None:
-        """Begin attempts until one is under way, and have the next one begin later."""
+        """Begin attempts until one is under way, and schedule the one after that."""
         while self._addresses and self._won is None:
             if self._begin(self._addresses.pop()):
                 break
@@ -165,7 +165,7 @@ class Race:
         self._tell()
 
     def _begin(self, address: str) -> bool:
-        """Whether the attempt is under way, or has won already."""
+        """Begin an attempt; whether it is under way, or has won already."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
             attempt = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
@@ -191,7 +191,7 @@ class Race:
     def _prepare(self, attempt: socket.SocketType) -> None:
         for level, option, value in PREPARED:
             attempt.setsockopt(level, option, value)
-        if self._receive_buffer:  # before connecting, which says how large windows may become
+        if self._receive_buffer:  # before connecting: the handshake fixes the window scale
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
         if self._source:
             attempt.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)

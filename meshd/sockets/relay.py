@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from meshd.sockets.wheel import Wheel
 
 SMALL = 16 * 1024
-"""A read that fills this much is followed by `splice`."""
+"""Bytes of a read that copies; a direction that has so many ready changes to `splice`."""
 
 TURN = 4 * 1024 * 1024
-"""Bytes that one direction moves before others get their turn: about a millisecond, as they are not copied here."""
+"""Bytes that one direction moves before others get their turn: about a millisecond with `splice`, which copies none."""
 
 SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
 
@@ -50,7 +50,7 @@ class Relay:
         self.wheel = wheel
         self.pipes = pipes
         self.again = again
-        """Calls back in a later turn of the reactor."""
+        """Calls its argument in a later turn of the reactor."""
         self.idle = idle
         self.half_closed = half_closed
 
@@ -71,10 +71,10 @@ class Tunnel:
         late: bytes,
         ended: Callable[[str], None],
     ) -> None:
-        """Take over two registered descriptors.
+        """Take over two descriptors that are registered with the poller.
 
-        early: bytes of the client, not counted yet, that the origin has not got; late: likewise of the origin.
-        ended: called once with "" or with the reason it ended early.
+        early, late: bytes that were read before, not counted yet, of the client for the origin, and the other way.
+        ended: called once, with "" after both directions have ended, else with the reason.
         """
         self._relay = relay
         self._meter = meter
@@ -88,14 +88,14 @@ class Tunnel:
         relay.wheel.arm(self, relay.idle)
 
     def start(self, client_readable: bool, origin_readable: bool) -> None:
-        """Move what was handed over, and what may wait in a socket since before it was."""
+        """Move the bytes that were handed over, and what came into the sockets before the tunnel owned them."""
         for flow, readable in ((self._down, origin_readable), (self._up, client_readable)):
-            flow.ending = readable  # its end may have been announced too
+            flow.ending = readable  # the poller may have announced the source's end to the owner before
             if (flow.early or flow.held or readable) and self._ended is not None:
                 self._pump(flow)
 
     def ready(self, fd: int, events: int) -> None:
-        """Edge-triggered: whatever may move is tried until it does not."""
+        """Move all that can be moved, since an edge-triggered event does not come a second time."""
         up, down = self._up, self._down
         reads, writes = (up, down) if fd == up.source else (down, up)
         if events & ~OUT:
@@ -110,17 +110,17 @@ class Tunnel:
         self.close("idle-timeout")
 
     def resume(self) -> None:
-        """There is room again."""
+        """Go on, since the meter has room again."""
         for flow in (self._up, self._down):
             if self._ended is not None:
                 self._pump(flow)
 
     def stopped(self, refusal: Refusal) -> None:
-        """The account may go no further; perhaps said from within our own counting."""
+        """End the tunnel, whose account may go no further; may be called from within `sent_up` and `sent_down`."""
         self.close(refusal.reason)
 
     def close(self, reason: str) -> None:
-        """End both directions now.  Once is enough."""
+        """End both directions now; calling it again changes nothing."""
         ended = self._ended
         if ended is None:
             return
@@ -133,13 +133,13 @@ class Tunnel:
             relay.poller.remove(source)
             os.close(source)
             flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
-        # Nothing may keep a tunnel and its meter alive through each other until a collection.
+        # Or tunnel and meter would keep each other alive until the garbage collector runs.
         self._meter.stop = _over
         self._meter.resume = None
         ended(reason)
 
     def _pump(self, flow: Flow) -> None:
-        """Move what can be moved; a failure on either side ends the tunnel."""
+        """Move what can be moved in one direction; a failure on either side ends the tunnel."""
         try:
             self._move(flow)
         except BlockingIOError:
@@ -153,7 +153,10 @@ class Tunnel:
             self.deadline = relay.wheel.now + (relay.half_closed if half else relay.idle)
 
     def _move(self, flow: Flow) -> None:
-        """Until a side is not ready (BlockingIOError) or gone (OSError), the source has ended, or others are next."""
+        """Move bytes until the source has ended, or the budget is used up and others are next.
+
+        Raises: BlockingIOError where a side is not ready, OSError where one is gone.
+        """
         budget = TURN
         while budget > 0 and self._ended is not None:
             if flow.held:
@@ -169,7 +172,7 @@ class Tunnel:
                 return
             budget -= moved
             if flow.held and moved < SMALL and moved < room and not flow.ending:
-                # A read that got less than it asked for has emptied the socket: what comes later is announced anew.
+                # A read that got less than it asked for has emptied the socket: the poller announces what comes later.
                 self._write_held(flow)
                 return
         if self._ended is not None:
@@ -192,7 +195,7 @@ class Tunnel:
         return count
 
     def _splice_in(self, flow: Flow, room: int) -> int:
-        """Fill a pipe from the source; where no pipe is to be had, copy."""
+        """Fill a pipe from the source; copy where no pipe is to be had.  Raises: BlockingIOError, OSError."""
         pipe = flow.pipe or self._relay.pipes.take()
         if pipe is None:
             return self._read(flow, room)
@@ -210,7 +213,7 @@ class Tunnel:
         return count
 
     def _write_held(self, flow: Flow) -> None:
-        """Write what was copied; BlockingIOError while any of it is left."""
+        """Write the bytes that were copied.  Raises: BlockingIOError while any are left."""
         flow.blocked = True
         held = flow.held
         if flow.upward:
@@ -225,7 +228,7 @@ class Tunnel:
         flow.blocked = False
 
     def _drain(self, flow: Flow, pipe: Pipe) -> None:
-        """Empty the pipe into the sink; BlockingIOError while anything is left in it."""
+        """Empty the pipe into the sink.  Raises: BlockingIOError while anything is left in the pipe."""
         flow.blocked = True
         while pipe.fill and self._ended is not None:
             if flow.upward:
@@ -248,21 +251,21 @@ class Tunnel:
             trust_reader(flow.sink)
 
     def _room(self) -> int:
-        """How many bytes may be moved now; BlockingIOError where the ledger will stop or resume us in a moment."""
+        """Bytes that may be moved now.  Raises: BlockingIOError where there are none: `resume` or `stopped` follows."""
         room = self._meter.room
         if room <= 0:
             raise BlockingIOError
         return room
 
     def _pass_end(self, flow: Flow) -> None:
-        """The source has ended: so does the sink's input, and with the second of them the tunnel."""
+        """Shut down the sink's writing side, since the source has ended; with the second direction the tunnel ends."""
         flow.ended = True
         self._return_pipe(flow)
         if self._up.ended and self._down.ended:
             self.close("")
         else:
             shutdown(flow.sink, socket.SHUT_WR)
-            self._relay.wheel.arm(self, self._relay.half_closed)  # sooner than what was asked for before
+            self._relay.wheel.arm(self, self._relay.half_closed)  # sooner than the idle timeout
 
     def _return_pipe(self, flow: Flow) -> None:
         if flow.pipe is not None:
@@ -270,7 +273,7 @@ class Tunnel:
             flow.pipe = None
 
     def _fail(self, flow: Flow) -> None:
-        """One side was reset: the other learns that this was not the end, unless the origin had said all."""
+        """Reset both sides, since one has failed; close both properly where the origin had already said all."""
         if self._ended is None:
             return
         if self._down.ended:
@@ -283,4 +286,4 @@ class Tunnel:
 
 
 def _over(refusal: Refusal) -> None:
-    """It has ended already."""
+    """Do nothing: the tunnel has ended already."""

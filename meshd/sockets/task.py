@@ -1,8 +1,8 @@
 """Runs one coroutine of the data plane.
 
-A coroutine parks by yielding what it waits for: a `Wire` (or anything with its two waiting places) or a Deferred.  To
-resume costs one `send`, where a Deferred for each wait would cost ten times that.  A task has one owner, who hears how
-it ended and may throw an exception in at any wait.
+A coroutine waits by yielding what it waits for: a `Wire` (or another `Waitable`) or a Deferred.  To resume it costs one
+`send`, where a Deferred for each wait would cost ten times that.  A task has one owner, who hears how the coroutine
+ended and may throw an exception in at any wait.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WRITING = 1
 
 
 class Waitable(Protocol):
-    """A place where at most one task waits for reading and one for writing."""
+    """Where at most one task waits for reading and one for writing."""
 
     reader: Task | None
     writer: Task | None
@@ -30,12 +30,12 @@ class Waitable(Protocol):
 
 @coroutine
 def parked(place: Waitable, direction: int) -> Generator[tuple[Waitable, int], None, None]:
-    """Wait here until the place's owner resumes us."""
+    """Wait at `place` until its owner resumes the task; direction: READING or WRITING."""
     yield place, direction
 
 
 class Pause:
-    """Where a task waits for no more than its next turn."""
+    """Where a task waits for a later turn of the reactor, and for nothing else."""
 
     __slots__ = ("reader", "writer")
 
@@ -45,19 +45,19 @@ class Pause:
 
     def over(self) -> None:
         task, self.reader = self.reader, None
-        if task is not None:  # it may have been thrown out
+        if task is not None:  # or an exception was thrown in, which has ended the wait
             task.resume()
 
 
 async def next_turn(again: Callable[[Callable[[], None]], None]) -> None:
-    """Go on when others have had their turn; again: calls back in a later turn of the reactor."""
+    """Wait until others have had their turn; again: calls its argument in a later turn of the reactor."""
     pause = Pause()
     again(pause.over)
     await parked(pause, READING)
 
 
 class Task:
-    """A coroutine and where it waits."""
+    """A running coroutine, and where it waits."""
 
     __slots__ = ("_coroutine", "_deferred", "_direction", "_ended", "_place", "over", "running")
 
@@ -71,12 +71,12 @@ class Task:
         self.over = False
 
     def resume(self) -> None:
-        """Go on from where it parked; its place has forgotten it already."""
+        """Go on from where the coroutine waits; the caller has cleared the place's `reader` or `writer` already."""
         self._place = None
         self._step(self._coroutine.send, None)
 
     def throw(self, error: BaseException) -> bool:
-        """Raise error where it waits.  False if it is running now or over: then it must notice for itself."""
+        """Raise error where the coroutine waits; False, with nothing done, if the coroutine is running now or over."""
         if self.running or self.over:
             return False
         self._unpark()
@@ -115,7 +115,7 @@ class Task:
     def _finish(self, error: BaseException | None) -> None:
         self.running = False
         self.over = True
-        ended, self._ended = self._ended, _heard  # or task and owner would keep each other until a collection
+        ended, self._ended = self._ended, _heard  # or task and owner would keep each other alive until a collection
         ended(error)
 
     def _await(self, deferred: Deferred[Any]) -> None:
@@ -123,7 +123,7 @@ class Task:
         deferred.addBoth(self._answered, deferred)
 
     def _answered(self, result: object, deferred: Deferred[Any]) -> None:
-        """Go on, unless we were thrown out of that wait: then the answer is nobody's.
+        """Go on with what the Deferred gave, unless an exception has ended the wait for that Deferred meanwhile.
 
         The coroutine takes a result from the Deferred itself, which cannot give a failure while it calls back.
         """
@@ -136,4 +136,4 @@ class Task:
 
 
 def _heard(error: BaseException | None) -> None:
-    """The owner knows already."""
+    """Do nothing: the owner has heard of the end already."""

@@ -1,7 +1,7 @@
-"""TLS on either side of the data plane: clients that come by it, and upstream proxies that are reached by it.
+"""TLS on either side of the data plane: with clients that begin a handshake, and with upstream proxies.
 
 Twisted has the socket and does the TLS; the data plane gets one end of a socket pair in its place (see `halves`), and
-so counts, bounds and times what is inside.  TLS has no half-close here: the end of one direction ends both, after
+so counts, bounds and times the plain bytes.  TLS has no half-close here: the end of one direction ends both, after
 everything was delivered.
 """
 
@@ -29,11 +29,11 @@ from meshd.tls.server import trust_of
 from meshd.topology import UpstreamProxy
 
 CONTEXTS = 64
-"""Names of upstream proxies that a context is remembered for; to make one reads all that the system trusts."""
+"""Upstream proxies whose TLS context is remembered; to make a context reads all certificates the system trusts."""
 
 
 class TLSClients:
-    """Takes the TLS off what clients send."""
+    """Speaks TLS with clients, and gives the data plane a descriptor with the plain bytes."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class TLSClients:
         self._factory = TLSMemoryBIOFactory(tls, False, Factory(), clock=reactor)
 
     def __call__(self, fd: int, received: bytes, agreed: Callable[[], None]) -> int:
-        """A descriptor in the place of fd, of a client whose handshake begins with these bytes.  OSError.
+        """Take over fd, whose client has begun a handshake, and give a descriptor with the plain bytes in its place.
 
-        agreed: called when the handshake has come to its end.
+        received: bytes that were read already; agreed: called when the handshake is complete.  Raises: OSError.
         """
         outside = _Client(*self._parts, half_closes=False)
         outside.agreed = agreed
@@ -66,7 +66,7 @@ class TLSClients:
 
 
 class TLSUpstreams:
-    """Speaks TLS to upstream proxies, and only to those that are whom they claim to be."""
+    """Speaks TLS with upstream proxies whose certificate is valid for their name."""
 
     def __init__(self, reactor: Any, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
         self._reactor = reactor
@@ -74,9 +74,9 @@ class TLSUpstreams:
         self._contexts: OrderedDict[tuple[str, str, int], Any] = OrderedDict()
 
     async def __call__(self, fd: int, upstream: UpstreamProxy) -> int | None:
-        """A descriptor in the place of fd, which is connected to upstream; None where it does not prove itself.
+        """Take over fd, connected to upstream, and give a descriptor with the plain bytes; None where TLS fails.
 
-        Runs in a Task.  Whatever comes of it, fd is taken care of.
+        Runs in a Task.  The caller must not close fd, whatever the outcome.
         """
         outside = _Upstream(*self._parts, half_closes=False)
         try:
@@ -94,7 +94,7 @@ class TLSUpstreams:
             raise
 
     def _factory(self, fd: int, upstream: UpstreamProxy) -> TLSMemoryBIOFactory:
-        """OSError where the certificates to trust cannot be read; fd is closed then."""
+        """Remember or make the factory.  Raises: OSError, after closing fd, where the CA file cannot be used."""
         try:
             changed = Path(upstream.ca).stat().st_mtime_ns if upstream.ca else 0
             key = upstream.host, upstream.ca, changed
@@ -110,10 +110,10 @@ class TLSUpstreams:
 
 @implementer(IHandshakeListener)
 class _Client(Outside):
-    """A client from the first byte of the handshake."""
+    """The side of a client, from the first byte of the handshake on."""
 
     agreed: Callable[[], None] | None = None
-    """Forgotten once it was called, or its owner would wait for a collection."""
+    """Called once, when the handshake is complete, and then dropped, or a cycle would wait for a collection."""
 
     def handshakeCompleted(self) -> None:
         agreed, self.agreed = self.agreed, None
@@ -127,12 +127,12 @@ class _Client(Outside):
 
 @implementer(IHandshakeListener)
 class _Upstream(Outside):
-    """An upstream proxy from the first byte of the handshake."""
+    """The side of an upstream proxy, from the first byte of the handshake on."""
 
     def __init__(self, *parts: Any, half_closes: bool) -> None:
         super().__init__(*parts, half_closes=half_closes)
         self.agreed: Deferred[bool] = Deferred()
-        """Fires with whether the handshake has come to its end."""
+        """Fires with True when the handshake is complete, with False when the connection is lost before."""
 
     def handshakeCompleted(self) -> None:
         self.agreed.callback(True)
@@ -144,13 +144,13 @@ class _Upstream(Outside):
 
 
 def _client_factory(reactor: Any, upstream: UpstreamProxy) -> TLSMemoryBIOFactory:
-    """OSError, ValueError, SSL.Error: of the file of certificates."""
+    """Make a factory that trusts the upstream's CA file, or the system.  Raises: OSError, ValueError, SSL.Error."""
     trust = trust_of(Path(upstream.ca)) if upstream.ca else None
     options = optionsForClientTLS(upstream.host, trust)
     return TLSMemoryBIOFactory(options, True, Factory(), clock=reactor)
 
 
 def _adopt(reactor: Any, fd: int, factory: TLSMemoryBIOFactory, outside: Outside) -> None:
-    """Let Twisted have a connected socket, with TLS between it and outside.  OSError where the peer has left."""
+    """Give Twisted a connected socket, with TLS between it and outside.  Raises: OSError where the peer has left."""
     with socket.socket(fileno=fd) as adopted:
         reactor.adoptStreamConnection(fd, adopted.family, Single(TLSMemoryBIOProtocol(factory, outside)))

@@ -1,7 +1,7 @@
-"""All timeouts of the data plane on one coarse wheel.
+"""All timeouts of the data plane on one coarse timer wheel.
 
-Activity costs one attribute: it moves a deadline later, and the wheel looks again when the old one comes up.  Only a
-deadline that moves earlier touches the wheel.  Nothing here is exact to better than a tick.
+Activity sets one attribute: the deadline moves later, and the wheel looks again when the old deadline comes up.  Only a
+deadline that moves earlier touches the wheel.  No timeout is more exact than a tick.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 TICK = 0.25
-"""Seconds between two looks."""
+"""Seconds between two looks at the wheel, and the width of a slot."""
 
 TOGETHER = 8
 """Expiries in one turn of the reactor: each may be an answer and a log line, for which all others have to wait."""
 
 _DUE = -1
-"""The slot of one that waits for its turn to expire."""
+"""The `slot` of something whose deadline has passed, and which waits for its turn to expire."""
 
 
 class Timed(Protocol):
     """Something with a deadline."""
 
     deadline: float
+    """Seconds on the wheel's clock; activity may move it later by assignment, `Wheel.arm` moves it either way."""
     slot: int
-    """The wheel's own note; 0 while it is on no slot."""
+    """The wheel's own note of where it keeps this object; 0 while nowhere."""
 
     def expired(self) -> None:
-        """The deadline has passed."""
+        """Do what has to be done now that the deadline has passed."""
 
 
 class Wheel:
-    """Calls `expired` of what it was given, at most two ticks late and never early."""
+    """Calls `expired` of each armed object, at most two ticks late and never early."""
 
     log = Logger()
 
@@ -47,12 +48,12 @@ class Wheel:
         self._expiring = False
         self._next = int(self.now / TICK)
         self.missed = 0.0
-        """Seconds in all that looks came late, for this process was not there: it may not have heard what was said."""
+        """Seconds in all by which looks came late since this process was held up: it may not have read what came."""
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
 
     def seconds(self) -> float:
-        """The time itself, where a tick is too coarse."""
+        """The clock's exact time, for callers to whom `now`, which moves once a tick, is too coarse."""
         return self._clock.seconds()
 
     def start(self) -> None:
@@ -64,7 +65,7 @@ class Wheel:
         self._due.clear()
 
     def arm(self, timed: Timed, seconds: float) -> None:
-        """Let timed expire so many seconds from now, whatever was asked before."""
+        """Let timed expire so many seconds from now, in the place of its deadline so far."""
         timed.deadline = deadline = self.now + TICK + seconds
         if timed.slot <= 0 or deadline / TICK < timed.slot - 1:
             self._move(timed, int(deadline / TICK) + 1)
@@ -89,7 +90,7 @@ class Wheel:
             self._expire()
 
     def _expire(self) -> None:
-        """Some of those that are due; the rest in the reactor's next turns."""
+        """End some of what is due; the rest in the reactor's next turns."""
         for _ in range(min(TOGETHER, len(self._due))):
             timed = self._due.popleft()
             if timed.slot == _DUE:
@@ -100,7 +101,7 @@ class Wheel:
 
     def _end(self, timed: Timed) -> None:
         timed.slot = 0
-        if timed.deadline > self.now:  # something has moved since it came up
+        if timed.deadline > self.now:  # activity has moved the deadline since its slot came up
             self._move(timed, int(timed.deadline / TICK) + 1)
             return
         try:

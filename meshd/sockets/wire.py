@@ -1,8 +1,8 @@
 """A non-blocking stream socket of the data plane, read and written by one task.
 
-Its descriptor is edge-triggered, so it keeps what the edges told it: `readable` and `writable` stay true until an
-attempt says otherwise.  A read that fills less than was asked for has emptied the socket, which saves the attempt that
-would only say so; after the peer's end was announced nothing is saved, or that end would be missed.
+The descriptor is edge-triggered, so a wire remembers what the edges said: `readable` stays true until an attempt says
+otherwise.  A read that gives less than was asked for has emptied the socket, so no further attempt is made; once the
+peer's end was announced, attempts are made until that end is read.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from meshd.sockets.poll import ENDING, GONE, IN, OUT, Poller
 from meshd.sockets.task import READING, WRITING, Task, parked
 
 READ_SIZE = 64 * 1024
-"""The most that is read, and so held in memory, at once."""
+"""Bytes that are read, and so held in memory, at once."""
 
 _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 """struct linger {1, 0}: close with a reset."""
 
 
 class Wire:
-    """One socket: its descriptor, what is known of it, and who waits for it."""
+    """One socket: its descriptor, what the poller said of it, and the tasks that wait for it."""
 
     __slots__ = ("ending", "fd", "gone", "peer", "poller", "readable", "reader", "watcher", "writable", "writer")
 
     def __init__(self, poller: Poller, fd: int, peer: str, *, registered: bool = False) -> None:
-        """registered: fd is in the poller already, and changes its owner."""
+        """registered: whether fd is in the poller already, and only changes its owner."""
         self.poller = poller
         self.fd = fd
         self.peer = peer
@@ -41,14 +41,14 @@ class Wire:
         self.reader: Task | None = None
         self.writer: Task | None = None
         self.watcher: Watcher | None = None
-        """Hears of events that nobody waited for."""
+        """Hears of what comes in while no task waits for it."""
         if registered:
             poller.hand_over(fd, self)
         else:
             poller.add(fd, self)
 
     def ready(self, fd: int, events: int) -> None:
-        """Note the edges, then wake who waits."""
+        """Note the edges, then wake the tasks that wait."""
         if events & ENDING:
             self.ending = True
             if events & GONE:
@@ -69,9 +69,9 @@ class Wire:
                 task.resume()
 
     async def receive(self) -> bytes:
-        """Wait for bytes, READ_SIZE at most; b"" where the peer has ended.  OSError."""
+        """Wait for bytes, READ_SIZE at most; b"" where the peer has ended.  Raises: OSError."""
         while True:
-            # As in try_receive, whose call would be one more for everything that comes.
+            # The same as try_receive, written out to save a call for each read.
             if self.readable:
                 try:
                     data = os.read(self.fd, READ_SIZE)
@@ -84,7 +84,7 @@ class Wire:
             await parked(self, READING)
 
     def try_receive(self, most: int) -> bytes | None:
-        """What has come, up to so many bytes; b"" where the peer has ended, None where nothing came yet.  OSError."""
+        """Read up to so many bytes; b"" where the peer has ended, None where nothing has come.  Raises: OSError."""
         if self.readable:
             try:
                 data = os.read(self.fd, most)
@@ -97,11 +97,11 @@ class Wire:
         return None
 
     async def wait_readable(self) -> None:
-        """Wait until there may be something to receive, after there was nothing."""
+        """Wait until there may be something to receive, after `try_receive` gave None."""
         await parked(self, READING)
 
     async def send(self, data: bytes) -> None:
-        """Wait until the kernel has taken all of data.  OSError."""
+        """Wait until the kernel has taken all of data.  Raises: OSError."""
         sent = self.try_send(data)
         while sent < len(data):
             self.writable = False
@@ -110,54 +110,54 @@ class Wire:
             sent = self.try_send(data)
 
     async def wait_writable(self) -> None:
-        """Wait until the kernel takes bytes again, after it took none."""
+        """Wait until the kernel takes bytes again, after `try_send` gave less than all."""
         self.writable = False
         await parked(self, WRITING)
 
     def try_send(self, data: bytes | memoryview) -> int:
-        """How much of data the kernel takes now.  OSError."""
+        """Write what the kernel takes of data now, and give how many bytes that is.  Raises: OSError."""
         try:
             return os.write(self.fd, data)
         except BlockingIOError:
             return 0
 
     def end(self) -> None:
-        """Tell the peer that no more will come."""
+        """Shut down the writing side: the peer reads the end."""
         shutdown(self.fd, socket.SHUT_WR)
 
     def close(self) -> None:
-        """Let go of the socket; what the kernel has taken is still delivered."""
+        """Close the socket; the kernel still delivers what it has taken."""
         if self.fd >= 0:
             fd = self.release()
             self.poller.remove(fd)
             os.close(fd)
 
     def reset(self) -> None:
-        """Close so that the peer sees that this was not the end."""
+        """Close with a reset, so that the peer does not take it for a proper end."""
         if self.fd >= 0:
             linger_none(self.fd)
             self.poller.reset(self.fd)
         self.close()
 
     def release(self) -> int:
-        """Give the descriptor, still registered, to another owner."""
+        """Give up the descriptor, which stays open and registered, for another owner."""
         fd, self.fd = self.fd, -1
         self.watcher = None
         return fd
 
 
 class Watcher:
-    """Hears of a wire that stirred while nobody waited for it."""
+    """Hears of what comes in on a wire while no task waits for it."""
 
     __slots__ = ()
 
     def stirred(self, wire: Wire) -> None:
-        """Bytes or an end have come."""
+        """React to bytes or an end that came in on the wire."""
         raise NotImplementedError
 
 
 def shutdown(fd: int, how: int) -> None:
-    """socket.shutdown of a bare descriptor; a peer that is gone already is no error."""
+    """Call socket.shutdown on a bare descriptor; a peer that is gone already is no error."""
     borrowed = _borrow(fd)
     try:
         borrowed.shutdown(how)
@@ -168,12 +168,12 @@ def shutdown(fd: int, how: int) -> None:
 
 
 def linger_none(fd: int) -> None:
-    """Let the coming close of fd send a reset."""
+    """Set SO_LINGER so that closing fd sends a reset."""
     set_option(fd, socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
 def set_option(fd: int, level: int, option: int, value: bytes) -> None:
-    """socket.setsockopt of a bare descriptor; one that knows no such option is no error."""
+    """Call socket.setsockopt on a bare descriptor; a socket without that option is no error."""
     borrowed = _borrow(fd)
     try:
         borrowed.setsockopt(level, option, value)
@@ -184,13 +184,13 @@ def set_option(fd: int, level: int, option: int, value: bytes) -> None:
 
 
 def unsent(fd: int) -> int:
-    """Bytes that the kernel was given for the peer, and of which it does not know that they have arrived."""
+    """Bytes that were written to fd, and that the peer has not acknowledged."""
     return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
 
 
 def _borrow(fd: int) -> socket.SocketType:
-    """A socket object for a moment; the family is only said so that Python does not ask the kernel three questions.
+    """A socket object around fd for a moment; a family is named only so that Python does not ask the kernel for it.
 
-    It is the type that `socket.socket` is made of, at half the price: nothing here wants a file or a `with` of it.
+    SocketType, the base of `socket.socket`, costs half as much, and neither a file nor a `with` is wanted here.
     """
     return socket.SocketType(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
