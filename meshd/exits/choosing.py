@@ -1,7 +1,7 @@
 """Which exit a request leaves by: one decision, of the proxy's exits, the client's selection and a source of chance.
 
-A country and an exclusion are conditions, a pin is a wish.  An exit that rests or is drained is none for now; a sticky
-key that it has moves to another, or, where the client wants that, fails.
+A country and an exclusion are conditions, a pinned exit is a wish.  An exit that rests or is drained is not chosen; a
+sticky key that means such an exit moves to another, or is refused where the selection is strict.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ GONE = Refusal("session-exit-gone")
 
 
 class Choice(NamedTuple):
-    """The exit, and what the client is to be told about it."""
+    """The exit that was chosen, and what the client is told about the choice."""
 
     outlet: Outlet
     source: str = ""
-    """The address to leave by; "" lets the kernel choose, or is the upstream proxy's business."""
+    """The local address to connect from; "" where the kernel chooses it, or an upstream proxy connects."""
     not_found: str = ""
-    """The address asked for that is not among the exits."""
+    """The exit, by name or address, that the client pinned and that could not be taken; "" for none."""
     pinned: bool = False
-    """Whether the client asked for this very one: then no other will do if it fails."""
+    """Whether the client pinned this very exit: no other is tried if this exit fails."""
     moved: bool = False
-    """Whether its sticky key means another one, which is not up."""
+    """Whether the sticky key means another exit, which cannot be used now."""
 
     @property
     def exit(self) -> Exit:
         return self.outlet.exit
 
     def label(self, selection: Selection, source: str) -> str:
-        """What `X-ProxyMesh-IP` says: the very text that was asked for where that exit was taken.
+        """The value of `X-ProxyMesh-IP`: the client's own spelling where the client pinned this exit.
 
-        source: the address that the connection leaves by.
+        source: the local address of the connection.
         """
         if self.pinned and selection.exit:
             return selection.exit
@@ -61,8 +61,9 @@ def choose(
 ) -> Choice | Refusal:
     """The exit for one request or tunnel.
 
-    now: of the clock that rests are counted by; at: seconds since the epoch; owner: the account, whose sticky keys mean
-    addresses of a prefix that are its own; tried: those that failed for this request.
+    now: seconds of the monotonic clock, for rests; at: seconds since the epoch, for sticky keys; owner: the account's
+    id, so that equal keys of two accounts mean different addresses of a prefix; tried: exits that failed for this
+    request.
     """
     view = pool.view(selection.country)
     if view is None:
@@ -73,7 +74,7 @@ def choose(
     def ready(outlet: Outlet) -> bool:
         return outlet.usable(now) and outlet not in tried and not (avoid and avoided(outlet.exit, avoid))
 
-    if not selection.exit and not selection.prefer:  # most often the first one found will do: no more is asked
+    if not selection.exit and not selection.prefer:  # the common case: the first exit found will do
         key = selection.session
         outlet = view.meant(current(key, selection.ttl, at), avoid) if key else view.first_drawn(chance)
         if outlet is not None and outlet.exit.prefix is None and ready(outlet):
@@ -106,19 +107,19 @@ def _named(view: View, selection: Selection, ready: Accept, bits: Callable[[int]
 
 
 def candidates(view: View, selection: Selection, now: float) -> list[Outlet]:
-    """Those of which one is drawn where no pin, preference or sticky key decides."""
+    """The exits of which one is drawn where no pin, preference or sticky key decides."""
     return [outlet for outlet in view.outlets if outlet.usable(now) and not avoided(outlet.exit, selection.avoid)]
 
 
 def meant(view: View, selection: Selection, at: float) -> Outlet | None:
-    """The one that the sticky key means, whether or not it is up."""
+    """The exit that the sticky key means, whether or not that exit can be used now."""
     return view.meant(current(selection.session, selection.ttl, at), selection.avoid)
 
 
 def current(session: str, ttl: int, at: float) -> str:
-    """The key that counts at that time: with a ttl another one every so many seconds.
+    """The key to look up at that time (seconds since the epoch): with a ttl a different one every ttl seconds.
 
-    When it changes depends on the key, so that not all of them change at once.
+    The moment of the change depends on the key, so that not all keys change at once.
     """
     if not ttl:
         return session
@@ -126,7 +127,7 @@ def current(session: str, ttl: int, at: float) -> str:
 
 
 def _sticky(view: View, selection: Selection, at: float, owner: int, ready: Accept) -> Choice | Refusal:
-    """ready: what can be used for this request."""
+    """Choose by the sticky key; ready: whether an exit can be used for this request."""
     key = current(selection.session, selection.ttl, at)
     own = found = view.meant(key, selection.avoid)
     if own is not None and not ready(own):

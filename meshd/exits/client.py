@@ -1,4 +1,4 @@
-"""Twisted's HTTP client through an exit: asks a URL of the operator's own for its status, and for nothing else.
+"""Twisted's HTTP client through an exit: asks a URL from the operator's settings for its status, and nothing else.
 
 The data plane's dialler connects; the socket is then Twisted's.
 """
@@ -28,12 +28,12 @@ from meshd.sockets.task import Task
 
 @implementer(IStreamClientEndpoint)
 class ExitEndpoint:
-    """A host and a port, by one exit."""
+    """Twisted's client endpoint for a host and a port, reached by one exit."""
 
     def __init__(
         self, reactor: Any, poller: Poller, dialler: Dialler, way: Way, host: str, port: int, asker: int = 0
     ) -> None:
-        """host: a name, or an address without brackets; asker: whose look-ups of names are counted together."""
+        """host: a name, or an address without brackets; asker: a number under which DNS look-ups are bounded."""
         self._reactor = reactor
         self._poller = poller
         self._dialler = dialler
@@ -41,10 +41,10 @@ class ExitEndpoint:
         self._target = host, port
         self._asker = asker
         self.transport: Any = None
-        """Once it is connected."""
+        """The transport, once the endpoint is connected; None before."""
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
-        """DialError, OSError.  To cancel ends the attempt."""
+        """Connect; cancelling the Deferred ends the attempt.  Raises: DialError, OSError."""
         made: list[IProtocol] = []
 
         async def dialling() -> None:
@@ -66,10 +66,10 @@ class ExitEndpoint:
         return connected
 
     def _adopted(self, dialled: Dialled, factory: IProtocolFactory) -> IProtocol:
-        """The protocol, on a transport of Twisted's that has the connection from now on."""
+        """Give the connection to a Twisted transport, with a protocol of that factory, and return the protocol."""
         self._poller.unregister(dialled.fd)
         receiver = _Receiver(factory)
-        with socket.socket(fileno=dialled.fd) as ours:  # Twisted takes a copy of the descriptor
+        with socket.socket(fileno=dialled.fd) as ours:  # Twisted duplicates the descriptor
             self.transport = self._reactor.adoptStreamConnection(ours.fileno(), ours.family, receiver)
         protocol: IProtocol = receiver.protocol
         if dialled.early:
@@ -78,7 +78,7 @@ class ExitEndpoint:
 
 
 class _Receiver(Factory):
-    """Remembers the protocol that another factory makes."""
+    """A factory that remembers the protocol that another factory makes."""
 
     noisy = False
     protocol: Any = None
@@ -93,7 +93,7 @@ class _Receiver(Factory):
 
 @implementer(IAgentEndpointFactory)
 class _Errand:
-    """One question to one URL by one exit."""
+    """The connections of one request to one URL by one exit."""
 
     def __init__(self, client: ExitClient, way: Way) -> None:
         self._client = client
@@ -107,14 +107,14 @@ class _Errand:
         return wrapClientTLS(self._client.tls(host), endpoint) if uri.scheme == b"https" else endpoint
 
     def end(self) -> None:
-        """Leave nothing open, whatever came of it."""
+        """Abort every connection that was made, whatever became of the request."""
         for endpoint in self._made:
             if endpoint.transport is not None:
                 endpoint.transport.abortConnection()
 
 
 class ExitClient:
-    """Asks URLs through exits."""
+    """Requests URLs through exits."""
 
     def __init__(self, reactor: Any, poller: Poller, dialler: Dialler) -> None:
         self._reactor = reactor
@@ -124,9 +124,11 @@ class ExitClient:
         self._numbers = count(1)
 
     async def status(self, url: str, way: Way) -> int:
-        """What the URL answers with; no redirect is followed and no body read.  Any exception where it does not answer.
+        """Request the URL and give the status of its answer; no redirect is followed and no body read.
 
-        To cancel ends it; nothing stays open.
+        Cancelling ends the request; nothing stays open.
+
+        Raises: any Exception where no answer comes.
         """
         errand = _Errand(self, way)
         client = HTTPClient(Agent.usingEndpointFactory(self._reactor, errand))
@@ -146,7 +148,7 @@ class ExitClient:
         return ExitEndpoint(self._reactor, self._poller, self._dialler, way, host, port, next(self._numbers))
 
     def tls(self, host: str) -> Any:
-        """To make one reads all certificates that the system trusts, and the same host is asked for each time."""
+        """TLS options for that host; remembered for the latest host, as making them reads all trusted certificates."""
         if self._tls[0] != host:
             self._tls = host, optionsForClientTLS(host)
         return self._tls[1]

@@ -1,6 +1,6 @@
-"""By which exit one exchange leaves: chosen, dialled, and chosen anew as long as nothing has been sent.
+"""By which exit one exchange leaves: an exit is chosen and dialled, and another chosen while nothing has been sent.
 
-What an exit fails at is written down for those who choose after us.  Who asked for this very exit gets no other.
+A failure is noted on the exit's outlet, for later choices.  A client that pinned an exit gets no other.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from meshd.sockets.race import TIMEOUT, DialError, Dialled
 from meshd.topology import Exit
 
 Phase = Callable[[str, float], None]
-"""Says how long what follows may take, and the reason that ends it then."""
+"""Bounds what follows: a refusal's reason, and the seconds after which the exchange ends with that reason."""
 
 
 class Departure:
-    """Of one exchange of an account, through one named proxy."""
+    """The way out of one exchange of an account, through one named proxy."""
 
     __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "patience", "selection")
 
     choice: Choice
-    """The exit; once `choose` has found one."""
+    """The exit that `choose` has found; not set before."""
 
     def __init__(self, plane: ExitPlane, proxy: str, selection: Selection, owner: int = 0, patience: int = 0) -> None:
-        """owner: the account.
+        """owner: the account's id.
 
-        patience: seconds that the client wants to wait for connecting in all; 0 for as long as we do.
+        patience: seconds that the client allows for connecting in all; 0 for the settings' `connect` at each attempt.
         """
         self._plane = plane
         self._owner = owner
@@ -43,7 +43,7 @@ class Departure:
         self._trial = False
 
     def choose(self) -> Refusal | None:
-        """Why there is no exit; None where there is."""
+        """Choose an exit and count this exchange on its outlet; the Refusal where there is none, else None."""
         chosen = self.preview()
         if isinstance(chosen, Refusal):
             return chosen
@@ -54,7 +54,7 @@ class Departure:
         return None
 
     def preview(self) -> Choice | Refusal:
-        """What it would be, without leaving by it."""
+        """The choice that `choose` would make now, without counting the exchange on the outlet."""
         plane = self._plane
         pool = plane.pools.of(self._proxy)
         if pool is None:
@@ -63,7 +63,7 @@ class Departure:
         return choose(pool, self.selection, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
 
     async def dial(self, host: str, port: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
-        """Connect to the destination, by another exit where one has failed.  DialError, Stopped."""
+        """Connect to the destination, by another exit where one has failed.  Raises: DialError, Stopped."""
         plane, patience = self._plane, self.patience
         end = plane.wheel.now + patience
         left = plane.topology.limits.exit_retries
@@ -87,29 +87,32 @@ class Departure:
                 left -= 1
             else:
                 if tunnel or not self.choice.exit.is_http_proxy:
-                    self.succeeded()  # the others have been reached, and may yet refuse to serve us
+                    self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
                 return dialled
 
     def failed(self, cause: str = "exit-failed") -> None:
-        """The exit refused to serve us, after it had been reached."""
+        """Note on the outlet that the exit could not be reached, or refused to serve us."""
         outlet = self.choice.outlet
         if outlet.failed(self._plane.wheel.now, cause):
             self._plane.note_exit(outlet)
 
     def end(self) -> None:
-        """The exchange is over.  Once is enough."""
+        """Stop counting this exchange on its outlet; calling it again changes nothing."""
         if self._outlet is not None:
             self._outlet.released(self._trial)
             self._outlet = None
 
     def succeeded(self) -> None:
-        """The exit has carried something."""
+        """Note on the outlet that the exit works."""
         outlet = self.choice.outlet
         if (outlet.failures or outlet.resting) and outlet.succeeded():
             self._plane.note_exit(outlet)
 
     def _another(self, blame: str, left: int, cause: str) -> bool:
-        """Whether there is another exit to try, which is chosen then."""
+        """Choose another exit, if one may be tried after this failure; whether one was chosen.
+
+        blame: whose fault the failure was, as in race.Blame; left: how many more exits may be tried.
+        """
         if blame == "exit":
             self.failed(cause)
         strict = self.selection.strict and self.selection.session
@@ -125,8 +128,8 @@ class Departure:
 
 
 class Unfit(Container[Outlet]):
-    """Exits that will not do for one exchange: those that have failed, and those of a family that its destination has
-    no address of, which costs no attempt.
+    """Exits that will not do for one exchange: those that have failed for it, and those of an address family (4 or 6;
+    0 for none) that the destination has no address of.
     """
 
     __slots__ = ("family", "tried")
@@ -142,7 +145,7 @@ class Unfit(Container[Outlet]):
 
 
 def family(exit_: Exit) -> int:
-    """4 or 6, of the addresses that it leaves by; 0 where it can leave by both, or is another proxy."""
+    """4 or 6, the address family that an exit leaves by; 0 where it can leave by both, or has an upstream proxy."""
     if exit_.prefix is not None:
         return 6
     return (6 if ":" in exit_.source else 4) if exit_.source else 0

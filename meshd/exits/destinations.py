@@ -54,24 +54,24 @@ OUTSIDE = "acl-private"
 ANYWHERE = DestinationRules(
     allow=(Opening(ip_network("0.0.0.0/0")), Opening(ip_network("::/0"))), ports=((1, 65535),), deny_ports=()
 )
-"""For the operator, who may go wherever this machine can."""
+"""The rules for URLs of the operator, who may go wherever this machine can."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnListeners:
-    """meshd's own ports: no customer reaches them through the proxy."""
+    """The ports that meshd itself listens at: no customer may reach them through the proxy."""
 
     ports: frozenset[int] = frozenset()
     addresses: frozenset[str] = frozenset()
-    """Of this host; "0.0.0.0" or "::" among the listeners stand for all of them, which the dialler finds out."""
+    """Addresses of listeners; the dialler counts every other address of this host among them (`dialling.is_local`)."""
 
 
 REMEMBERED = 4096
-"""Verdicts kept; hosts that are asked for are asked for again."""
+"""Verdicts on an address and port that are kept, as most are asked for again."""
 
 
 class Judge:
-    """Says no, by one set of rules."""
+    """Judges destinations by one set of rules."""
 
     def __init__(self, rules: DestinationRules) -> None:
         self.rules = rules
@@ -79,7 +79,7 @@ class Judge:
         self._verdicts: dict[tuple[str, int], Refusal | None] = {}
 
     def name(self, host: str, port: int) -> Refusal | None:
-        """What can be said before a name is resolved: the port and the name itself."""
+        """Why the port or the name is refused before the name is resolved; None where neither is."""
         if not self._port(port) and not any(opening.port == port for opening in self.rules.allow):
             return Refusal("acl-port", f"port {port}")
         if self.rules.deny_hosts and _host_denied(host, self.rules.deny_hosts):
@@ -87,9 +87,10 @@ class Judge:
         return None
 
     def elsewhere(self, host: str, port: int) -> Refusal | None:
-        """What can be said besides of a host that an upstream proxy looks up, for its addresses are never seen here.
+        """Why a host that an upstream proxy will resolve is refused, besides `name`; None where it is not.
 
-        An opening is for addresses, and so for no name; and no two proxies agree on what an old spelling means.
+        The addresses of such a name are never seen here, so no `Opening` applies to the name.  Numbers in old spellings
+        (0x7f.1) are refused, as no two proxies agree on what they mean.
         """
         addresses = literal(host)
         if addresses:
@@ -99,7 +100,7 @@ class Judge:
         return None if self._port(port) else Refusal("acl-port", f"port {port}")
 
     def addresses(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
-        """Every address of a name is judged: one that is forbidden forbids the name (DNS rebinding)."""
+        """Why a name's addresses are refused; None where all are allowed: one refused is enough (DNS rebinding)."""
         for text in addresses:
             asked = text, port
             if asked not in self._verdicts:
@@ -112,7 +113,7 @@ class Judge:
         return None
 
     def _address(self, text: str, port: int) -> Refusal | None:
-        """One numeric address, as the resolver gives it."""
+        """Judge one numeric address, spelled as the resolver gives it; None where it is allowed."""
         address = unwrap(ip_address(text.partition("%")[0]))
         port_refused = None if self._port(port) else Refusal("acl-port", f"port {port}")
         for opening in self.rules.allow:
@@ -141,7 +142,7 @@ def unwrap(address: Address) -> Address:
 
 
 def literal(host: str) -> tuple[str, ...]:
-    """The addresses that a host is wherever it is asked for, as the resolver would say them; nothing for a name."""
+    """The addresses of a host that needs no look-up (`localhost`, numeric), as the resolver spells them; else ()."""
     if host == "localhost" or host.endswith(".localhost"):
         return LOOPBACK
     try:
@@ -151,7 +152,7 @@ def literal(host: str) -> tuple[str, ...]:
 
 
 def of_family(addresses: tuple[str, ...], source: str) -> tuple[str, ...]:
-    """Those that can be reached from that address; "" reaches all."""
+    """The addresses of the family of `source`, which can be reached from there; all where source is ""."""
     if not source:
         return addresses
     six = ":" in source
@@ -165,6 +166,6 @@ def port_allowed(port: int, rules: DestinationRules) -> bool:
 
 
 def _host_denied(host: str, denied: frozenset[str]) -> bool:
-    """The name itself or a domain above it."""
+    """Whether the host or a domain above it is among the denied names."""
     labels = host.split(".")
     return any(".".join(labels[first:]) in denied for first in range(len(labels)))

@@ -1,5 +1,5 @@
-"""From a name to a connected socket: resolve once, judge every address, connect to those very addresses; or have an
-upstream proxy do it.
+"""From a name to a connected socket: resolve once, judge every address, connect to those very addresses; or ask an
+upstream proxy for the connection.
 
 The address that was judged is the address that is dialled: a name that changes its answer in between changes nothing.
 """
@@ -28,24 +28,22 @@ from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 
 ADDRESSES = 8
-"""The most addresses of one name that are tried."""
+"""Addresses of one name that are tried at most."""
 
 LOOKUPS = 16
-"""Different names that are asked for at once for one account, whose others wait for their turn: a silent name server of
-its own must not stop everybody's.
-"""
+"""Names looked up at once for one account; further ones wait, or one silent name server could stop all look-ups."""
 
 EXIT_FAILED = Refusal("exit-failed")
 EVERYBODY = 2**62
-"""Places in that line: whoever waits there is an exchange under way, and bounded as such."""
+"""Places in the line for look-ups, which needs no bound: each waits for an exchange, and those are bounded."""
 
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
-"""Causes that say nothing of an upstream proxy: it was not even tried."""
+"""Causes that say nothing about an upstream proxy, as they precede any attempt to connect to it."""
 
 
 class Way(Protocol):
-    """By which exit, and which address of it."""
+    """An exit, and the local address to connect from ("" where the kernel chooses)."""
 
     @property
     def exit(self) -> Exit: ...
@@ -55,7 +53,7 @@ class Way(Protocol):
 
 
 Secure = Callable[[int, UpstreamProxy], Awaitable[int | None]]
-"""Takes a connected descriptor and gives back one that speaks TLS to its peer; None where that fails."""
+"""Takes over a connected descriptor and gives one whose bytes reach the peer through TLS; None where that fails."""
 
 
 class Dialler:
@@ -71,7 +69,7 @@ class Dialler:
         secure: Secure | None = None,
         receive_buffer: int = 0,
     ) -> None:
-        """receive_buffer: SO_RCVBUF of what is opened; 0 where the kernel decides."""
+        """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides."""
         self._poller = poller
         self._resolver = resolver
         self._clock = clock
@@ -81,14 +79,16 @@ class Dialler:
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
         self._asking: dict[int, Counter[str]] = {}
-        """Names that are asked for each account, and by how many exchanges each."""
+        """For each account the names that are being looked up, and for how many exchanges each."""
         self._line = Line(clock, self._may_ask)
 
     async def dial(self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True) -> Dialled:
         """Connect to host, a name or an address without brackets, for an account.
 
         tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel.
-        Runs in a Task.  DialError; the caller bounds the time.
+        Runs in a Task, and the caller bounds the time.
+
+        Raises: DialError, Stopped.
         """
         judge = self._judge
         if judge.rules is not self._rules():
@@ -114,13 +114,13 @@ class Dialler:
         return await Race(self._poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
 
     def unjudged(self) -> Dialler:
-        """One like this for destinations that the operator has named, which no rule is meant for."""
+        """A dialler without destination rules, for URLs from the settings file (probes)."""
         return Dialler(self._poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
     async def _through(
         self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
     ) -> Dialled:
-        """DialError, with the blame where it belongs."""
+        """Connect by an upstream proxy.  Raises: DialError, which blames exit or destination, and Stopped."""
         try:
             dialled = await self._reach(upstream)
         except DialError as error:
@@ -141,7 +141,10 @@ class Dialler:
         return dialled
 
     async def _reach(self, upstream: UpstreamProxy) -> Dialled:
-        """The operator's own choice of a proxy, which may be anywhere, and whose name is no customer's."""
+        """Connect to the upstream proxy; no destination rules and no account's bound apply, as the operator named it.
+
+        Raises: DialError, Stopped.
+        """
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
@@ -153,7 +156,7 @@ class Dialler:
         return await Race(self._poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
-        """A descriptor in the place of this one, whose bytes go to the upstream proxy through TLS."""
+        """Give a descriptor in the place of fd, whose bytes reach the upstream proxy by TLS.  Raises: DialError."""
         self._poller.unregister(fd)
         secured = await self._secure(fd, upstream)
         if secured is None:
@@ -162,7 +165,7 @@ class Dialler:
         return secured
 
     async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
-        """The addresses of a customer's destination, which are not known yet.  DialError, Stopped."""
+        """Look up a destination; wait while its account has LOOKUPS under way.  Raises: DialError, Stopped."""
         behind = self._line.ahead(account_id) is not None
         while (behind or not self._may_ask(account_id)) and self._would_ask(host, account_id):
             try:
@@ -176,11 +179,11 @@ class Dialler:
         return len(self._asking.get(account_id, ())) < LOOKUPS
 
     def _would_ask(self, host: str, account_id: int) -> bool:
-        """Whether it is one name more that is asked for."""
+        """Whether a look-up of host would add one to those under way for the account."""
         return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
 
     async def _counted(self, host: str, account_id: int) -> tuple[str, ...]:
-        """Counted until it is answered, even where whoever wanted it has left."""
+        """Look host up; the look-up counts until it is answered, even where the exchange has ended meanwhile."""
         asking = self._asking.setdefault(account_id, Counter())
         asking[host] += 1
         try:
@@ -204,9 +207,11 @@ class Dialler:
 
 
 async def _agreed(wire: Wire, talk: Handshake) -> bytes:
-    """Carry out a handshake; what came after it.  DialError, Stopped.
+    """Carry out a handshake with an upstream proxy, and give the bytes that came after it.
 
-    An upstream proxy is to blame until it has let us in; then whoever is slow may be the destination.
+    The upstream proxy is to blame until it was asked for the destination; from then on either may be.
+
+    Raises: DialError, Stopped.
     """
     try:
         await wire.send(talk.begin())
@@ -229,10 +234,10 @@ async def _agreed(wire: Wire, talk: Handshake) -> bytes:
 
 
 class _Nobody:
-    """Owns a descriptor for the moment until somebody does."""
+    """The owner of a registered descriptor until the caller has taken it over."""
 
     def ready(self, fd: int, events: int) -> None:
-        """Whoever comes will try."""
+        """Do nothing: the next owner tries to read and write for itself."""
 
 
 async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:
@@ -241,14 +246,14 @@ async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:
 
 
 def is_own(own: OwnListeners, addresses: tuple[str, ...], port: int) -> bool:
-    """Whether one of them would lead back to a listener of ours."""
+    """Whether one of the addresses, with that port, leads back to a listener of this daemon."""
     return port in own.ports and any(address in own.addresses or is_local(address) for address in addresses)
 
 
 def is_local(address: str) -> bool:
-    """Whether packets to address stay on this host: then the kernel would answer them from that very address.
+    """Whether address is one of this host: the kernel then connects to it from that very address.
 
-    But for 127.0.0.0/8, which it answers from 127.0.0.1.
+    Loopback is decided beforehand, as the kernel connects to all of 127.0.0.0/8 from 127.0.0.1.
     """
     target = unwrap(ip_address(address))
     if target.is_loopback or target.is_unspecified:

@@ -1,7 +1,7 @@
 """Asking an upstream proxy for a tunnel: HTTP CONNECT (RFC 9110, 9.3.6) and SOCKS5 (RFC 1928, 1929), without a socket.
 
-A handshake is fed what has come and answers with what is to be sent.  Names go to the upstream proxy as they are: they
-are resolved there.  Its words are never passed on to a client.
+A handshake is fed the bytes that came and gives the bytes to send.  The upstream proxy resolves names itself.  The text
+of its answers is never passed on to a client.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from meshd.socks5 import IPV4, IPV6, NAME
 from meshd.topology import Exit, UpstreamProxy
 
 HEAD_BYTES = 16 * 1024
-"""Of an answer to CONNECT; proxies say little."""
+"""Bytes of the head of an answer to CONNECT, which is short."""
 
 _REFUSED_US = frozenset({401, 402, 407, 429})
-"""What concerns us and not the destination: wrong credentials, an unpaid bill, too many at once."""
+"""Statuses that concern us and not the destination: wrong credentials, an unpaid bill, too many requests."""
 
 
 class Refused(Exception):
@@ -28,36 +28,36 @@ class Refused(Exception):
     def __init__(self, reason: str, *, own_fault: bool) -> None:
         super().__init__(reason)
         self.reason = reason
-        """A key of `replies`."""
+        """The refusal's reason, a key of `proxy.replies`."""
         self.own_fault = own_fault
-        """Whether it would do the same for every destination."""
+        """Whether the upstream proxy would refuse every destination."""
 
 
 class Handshake(Protocol):
-    """What is said before a tunnel stands."""
+    """What is said with an upstream proxy until the tunnel stands."""
 
     done: bool
     rest: bytes
-    """What came after its end: the destination's."""
+    """Bytes that came after the end of the handshake: the destination's."""
     asked: bool
-    """Whether the destination was asked for: what takes long from then on, or ends, may be its fault."""
+    """Whether the destination was asked for: from then on the destination may cause a delay or an end."""
 
     def begin(self) -> bytes:
-        """What is said first."""
+        """The bytes to send first."""
 
     def feed(self, data: bytes) -> bytes:
-        """What is to be sent after this has come.  Refused."""
+        """Read the bytes that came, and give the bytes to send next; b"" for none.  Raises: Refused."""
 
 
 def handshake(exit_: Exit, host: str, port: int) -> Handshake:
-    """For a tunnel to host (a name, or an address without brackets) through an exit that has an upstream proxy."""
+    """The handshake for a tunnel to host (a name, or an address without brackets) by an exit with an upstream proxy."""
     assert exit_.upstream is not None
     kind = SocksHandshake if exit_.kind == "socks5" else ConnectHandshake
     return kind(exit_.upstream, host, port)
 
 
 def authorization(upstream: UpstreamProxy) -> bytes:
-    """The value of `Proxy-Authorization`; b"" where it wants none."""
+    """The value of `Proxy-Authorization` for an upstream proxy; b"" where the settings have no credentials for it."""
     if not upstream.username and not upstream.password:
         return b""
     return b"Basic " + b64encode(f"{upstream.username}:{upstream.password}".encode())
@@ -106,7 +106,7 @@ _SOCKS_REPLIES = {
     7: ("exit-failed", True),
     8: ("exit-refused", False),
 }
-"""REP fields of RFC 1928, 6.  8 is an address type that it does not know, which is up to who asks."""
+"""REP of RFC 1928, section 6, to a reason and `own_fault`.  8, an unknown address type, depends on the request."""
 
 
 class SocksHandshake:
@@ -163,7 +163,7 @@ class SocksHandshake:
         return b"\x05\x01\x00" + _address(self._host) + self._port.to_bytes(2, "big")
 
     def _connected(self) -> bytes | None:
-        """The reply repeats an address, whose length stands in its first bytes."""
+        """Read the reply to CONNECT, whose length depends on the address type and, for a name, on its fifth byte."""
         if len(self._buffer) < 5:
             return None
         version, reply, _, kind, first = self._buffer[:5]
@@ -182,7 +182,7 @@ class SocksHandshake:
 
 
 def _address(host: str) -> bytes:
-    """ATYP and the address of RFC 1928, 5."""
+    """ATYP and address, as RFC 1928, section 5 has them."""
     try:
         address = ip_address(host)
     except ValueError:

@@ -1,7 +1,7 @@
-"""An exit at work: how much leaves by it now, and whether it can be used.
+"""An exit at work: how many exchanges leave by it now, and whether it can be used.
 
-What fails several times in a row rests, for longer each time; then one request tries it, and it is back or rests again.
-Pure: times are the caller's, of a clock that only goes forward.
+An exit that fails several times in a row rests, for longer each time; then one request tries the exit, which is back or
+rests again.  Pure: callers give the time, in seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -9,43 +9,43 @@ from __future__ import annotations
 from meshd.topology import Exit
 
 FAILURES = 3
-"""In a row; fewer is chance."""
+"""Failures in a row after which an exit rests; fewer is chance."""
 REST = 5.0
-"""Seconds of the first rest; each further one is twice as long."""
+"""Seconds of the first rest; each further one is twice as long, up to LONGEST_REST."""
 LONGEST_REST = 600.0
 
 
 class Outlet:
-    """One exit of this process; it keeps its history over a reload that leaves its settings as they are."""
+    """The state of one exit in this process; a reload that does not change the exit's settings keeps it."""
 
     __slots__ = ("drained", "exit", "failures", "open", "reason", "resting", "rests", "trying", "until")
 
     def __init__(self, exit_: Exit) -> None:
         self.exit = exit_
         self.open = 0
-        """Requests and tunnels that are under way."""
+        """Requests and tunnels that leave by this exit now."""
         self.drained = False
-        """The operator wants nothing new to leave by it."""
+        """Whether the operator wants nothing new to leave by this exit."""
         self.failures = 0
-        """In a row."""
+        """Failures in a row."""
         self.reason = ""
-        """Of the latest failure, in a word or two."""
+        """The latest failure in a word or two; "" for none."""
         self.resting = False
         self.rests = 0
-        """In a row."""
+        """Rests in a row."""
         self.until = 0.0
-        """When the rest ends and it may be tried."""
+        """When the rest ends and a request may try the exit."""
         self.trying = False
-        """Whether a request is trying it."""
+        """Whether a request is trying the exit after its rest."""
 
     def usable(self, now: float) -> bool:
-        """Whether the next request may leave by it."""
+        """Whether the next request may leave by this exit."""
         if self.drained:
             return False
         return not self.resting or (now >= self.until and not self.trying)
 
     def taken(self) -> bool:
-        """A request is about to leave by it, and `released` will be called; whether it tries one that rested."""
+        """Count a request that will leave by this exit, until `released`; whether it is the one that ends a rest."""
         self.open += 1
         if not self.resting:
             return False
@@ -53,13 +53,13 @@ class Outlet:
         return True
 
     def released(self, trial: bool = True) -> None:
-        """It is over; what became of it was said before, or nobody can tell.  trial: what `taken` said."""
+        """Stop counting a request, after any `succeeded` or `failed` of it; trial: what `taken` gave for it."""
         self.open -= 1
         if trial:
             self.trying = False
 
     def succeeded(self) -> bool:
-        """It carried something; whether that is news."""
+        """Note that the exit works; whether that ends a rest."""
         self.failures = 0
         if not self.resting:
             return False
@@ -68,13 +68,13 @@ class Outlet:
         return True
 
     def failed(self, now: float, reason: str = "exit-failed") -> bool:
-        """It could not be reached, or refused to serve us; whether it rests from now on and did not before."""
+        """Note that the exit could not be reached or refused to serve us; whether a rest begins that did not go on."""
         self.failures += 1
         self.reason = reason
         if not self.resting and self.failures < FAILURES:
             return False
         if self.resting and now < self.until:
-            return False  # one that was under way when the rest began
+            return False  # a request that was under way when the rest began
         news = not self.resting
         self.resting = True
         self.until = now + min(REST * 2**self.rests, LONGEST_REST)

@@ -1,4 +1,4 @@
-"""What of a data plane those who leave by its exits ask for."""
+"""The part of the data plane that choosing and dialling an exit need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshd.topology import Topology
 
 
 class ExitPlane(Protocol):
-    """One reference is swapped on a reload (`topology`), another with it (`pools`)."""
+    """A reload swaps two references in one turn: `topology` and `pools`."""
 
     wheel: Wheel
     dialler: Dialler
@@ -25,4 +25,4 @@ class ExitPlane(Protocol):
         """Seconds since the epoch."""
 
     def note_exit(self, outlet: Outlet, /) -> None:
-        """Hears of an exit that begins to rest, and of one that is back."""
+        """Log and publish that an exit has begun to rest, or is back."""

@@ -15,22 +15,22 @@ from meshd.exits.sticky import Accept, Finder, finder
 from meshd.topology import Exit, ProxyHost, Rotation, Topology
 
 TRIES = 8
-"""Draws before those that are usable are sought out: with half of them down one request in 256 comes to that."""
+"""Random draws before the usable exits are listed: with half of all down, one request in 256 comes to that."""
 
 KEYS = 256
-"""Sticky keys whose exit is kept, of each view: a browser opens dozens of tunnels with one."""
+"""Sticky keys whose exit each view remembers: a browser opens dozens of tunnels with one key."""
 KEY, AVOIDED = 64, 4
-"""Characters of such a key, and exits that are avoided with it, at most: 100 KB in all."""
+"""Characters of a key that is remembered, and exits avoided with it, at most: about 100 KB a view."""
 
 SAMPLE = 64
-"""Exits of which the least used one is taken, where there are more."""
+"""Exits drawn at random of which the least used is taken, where a view has more."""
 
 
 class View:
     """Some exits of one proxy: all, or those of a country."""
 
     def __init__(self, outlets: Sequence[Outlet], rotation: Rotation) -> None:
-        """outlets: one at least."""
+        """outlets: at least one."""
         self.outlets = outlets
         self._rotation = rotation
         self._simple = rotation == "random" and self._sums is None
@@ -39,16 +39,16 @@ class View:
 
     @cached_property
     def finder(self) -> Finder:
-        """Of sticky keys."""
+        """Finds the exit of a sticky key."""
         return finder(self.outlets)
 
     def prepare(self) -> None:
-        """See `Pools.prepare`."""
+        """Build the tables that else are built when they are first used."""
         for part in (self.finder, self._by_name, self._prefixes, self._rotation == "round-robin" and self._turns):
             assert part is not None
 
     def named(self, asked: str) -> Outlet | None:
-        """The one of that name or address, or whose prefix has the address in it."""
+        """The exit of that name or address, or whose prefix contains the address; None for none."""
         found = self._by_name.get(asked)
         if found is not None or ":" not in asked:
             return found
@@ -59,7 +59,7 @@ class View:
         return self._by_name.get(str(address)) or next(inside, None)
 
     def meant(self, key: str, avoid: frozenset[str]) -> Outlet | None:
-        """The exit of a sticky key among those that are not to be avoided, whether or not it is up."""
+        """The exit of a sticky key among those that are not to be avoided, whether or not that exit can be used now."""
         find = self._latest if len(key) <= KEY and len(avoid) <= AVOIDED else self._meant
         return find(key, avoid)
 
@@ -67,11 +67,11 @@ class View:
         return self.finder.find(key, lambda outlet: not avoided(outlet.exit, avoid))
 
     def first_drawn(self, chance: Random) -> Outlet | None:
-        """One at random; None where it is not as simple as that."""
+        """One of all exits at random; None where weights or a rotation other than random have a say."""
         return self.outlets[int(chance.random() * len(self.outlets))] if self._simple else None
 
     def drawn(self, chance: Random, ready: Accept) -> Outlet | None:
-        """One of those that are ready, as the proxy's rotation has it."""
+        """One of the ready exits, by the proxy's rotation; None where none is ready."""
         match self._rotation:
             case "round-robin":
                 return self._next(ready)
@@ -86,7 +86,7 @@ class View:
         return chance.choices(found, [outlet.exit.weight for outlet in found])[0] if found else None
 
     def _next(self, ready: Accept) -> Outlet | None:
-        """In the file's order; a weight is so many turns in a row."""
+        """The next ready exit in the file's order; an exit of weight n has n turns in a row."""
         turns = self._turns
         for step in range(len(turns)):
             place = (self._turn + step) % len(turns)
@@ -105,7 +105,7 @@ class View:
 
     @cached_property
     def _sums(self) -> list[int] | None:
-        """Of weights, up to each place; None where all are alike."""
+        """The sums of the weights up to each exit; None where all weights are equal."""
         weights = [outlet.exit.weight for outlet in self.outlets]
         return None if len(set(weights)) == 1 else list(accumulate(weights))
 
@@ -134,21 +134,21 @@ class Pool:
         self._views = {"": View(outlets, rotation)} if outlets else {}
 
     def view(self, country: str) -> View | None:
-        """Of all exits where country is ""; None where there are none."""
+        """The exits of that country, all where country is ""; None where there are none."""
         view = self._views.get(country)
         if view is None and country and country in self._countries:
             view = self._views[country] = View(self._countries[country], self._rotation)
         return view
 
     def prepare(self) -> None:
-        """See `Pools.prepare`."""
+        """Build the views of all countries and their tables, which else are built when they are first used."""
         for country in ("", *self._countries):
             view = self.view(country)
             if view is not None:
                 view.prepare()
 
     def countries(self, now: float) -> Counter[str]:
-        """How many can be used now, by country; those without one are not counted."""
+        """How many exits can be used now, by country; exits without a country are not counted."""
         found: Counter[str] = Counter()
         for country, outlets in self._countries.items():
             usable = sum(outlet.usable(now) for outlet in outlets)
@@ -158,7 +158,7 @@ class Pool:
 
 
 class Pools:
-    """Those of one topology.  An exit whose settings a reload leaves alone keeps what is known of it."""
+    """The pools of one topology.  An exit whose settings a reload leaves alone keeps its Outlet."""
 
     def __init__(self, topology: Topology, before: Pools | None = None, drained: Container[str] = ()) -> None:
         known = before.outlets if before is not None else {}
@@ -169,24 +169,24 @@ class Pools:
             self.drain(drained)
 
     def prepare(self) -> None:
-        """Build now what else is built when it is first asked for: of fifty thousand exits that takes a second.
+        """Build all tables that else are built when they are first used: for fifty thousand exits that takes a second.
 
-        Nothing else is changed, so a thread may do it, and build the pools too, while those before them serve.
+        Nothing else is changed, so that another thread may make and prepare pools while the pools so far serve.
         """
         for pool in set(self._pools.values()):
             pool.prepare()
 
     def of(self, proxy: str) -> Pool | None:
-        """None for a proxy that the settings no longer have."""
+        """The pool of a named proxy; None for a proxy that the settings no longer have."""
         return self._pools.get(proxy)
 
     def drain(self, names: Container[str]) -> None:
-        """Nothing new leaves by these; by all others it may."""
+        """Drain exactly the exits of these names: nothing new leaves by them."""
         for name, outlet in self.outlets.items():
             outlet.drained = name in names
 
     def _pool(self, proxy: ProxyHost, shared: dict[tuple[int, Rotation], Pool]) -> Pool:
-        """Proxies that have the very same exits have one pool."""
+        """The pool of a proxy; proxies with the very same tuple of exits and rotation share one."""
         key = id(proxy.exits), proxy.rotation
         if key not in shared:
             shared[key] = Pool([self.outlets[exit_.name] for exit_ in proxy.exits], proxy.rotation)
@@ -194,10 +194,10 @@ class Pools:
 
 
 def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[int], int]) -> str:
-    """The address to leave by; "" lets the kernel choose, or is the upstream proxy's business.
+    """The local address to connect from; "" where the kernel chooses it, or an upstream proxy connects.
 
-    asked: what the client pinned; avoid: not all that a prefix has; bits: a random number for each try, of 64 bits at
-    least.
+    asked: the exit that the client pinned, "" for none; avoid: addresses to avoid, never all of a prefix; bits: gives a
+    number of at least 64 random bits for each attempt.
     """
     prefix = exit_.prefix
     if prefix is None:
@@ -213,18 +213,18 @@ def addressed(exit_: Exit, asked: str, avoid: Container[str], bits: Callable[[in
         address = str(prefix[1 + place])
         if address not in avoid:
             return address
-    # A small one, of which most is avoided: the next that is not.
+    # A small prefix, most of which is avoided: take the next address that is not.
     following = (str(prefix[1 + (place + step) % usable]) for step in range(1, usable))
     return next(address for address in following if address not in avoid)
 
 
 def avoided(exit_: Exit, names: Collection[str]) -> bool:
-    """Whether it is among those that a client does not want, by name or address, or has no others."""
+    """Whether a client avoids this exit, by its name or address, or by all addresses of its prefix."""
     return exit_.name in names or exit_.address in names or spent(exit_, names)
 
 
 def spent(exit_: Exit, avoid: Collection[str]) -> bool:
-    """Whether it has no other addresses than those that are to be avoided."""
+    """Whether the exit has a prefix all of whose addresses are to be avoided."""
     prefix = exit_.prefix
     if prefix is None or len(avoid) < prefix.num_addresses - 1:
         return False

@@ -19,17 +19,17 @@ from typing import Protocol
 from meshd.exits.outlets import Outlet
 
 FEW = 32
-"""Exits that are ranked: as many as take the time of a ring, which spreads keys less evenly."""
+"""Exits up to which all are ranked for each key; with more a ring is faster, which spreads keys less evenly."""
 
 STEPS = 256
-"""Points that a probe passes before what is acceptable is sought out and ranked: fewer than one in fifty is, then."""
+"""Points that a probe passes at most; if none is acceptable, few exits are, and those are sought out and ranked."""
 
 _PLACE = 20
-"""Bits of a point that say whose it is: a million exits."""
+"""Low bits of a point that hold the index of its exit: room for a million exits."""
 
 _MASK = 2**64 - 1
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-"""SplitMix64's."""
+"""The multipliers of SplitMix64."""
 _OWNER = 2**_PLACE - 1
 _WORDS = Struct("<8Q")
 _ONE = Struct("<Q")
@@ -38,7 +38,7 @@ Accept = Callable[[Outlet], bool]
 
 
 class Finder(Protocol):
-    """Finds the exit of a key among those that are acceptable."""
+    """Finds the exit of a sticky key among the exits that `accept` takes; None where it takes none."""
 
     def find(self, key: str, accept: Accept) -> Outlet | None: ...
 
@@ -48,7 +48,7 @@ def finder(outlets: Sequence[Outlet]) -> Finder:
 
 
 class Ranking:
-    """Weighted rendezvous hashing: the highest of all scores."""
+    """Weighted rendezvous hashing: each exit has a score for the key, and the highest wins."""
 
     __slots__ = ("_equal", "_outlets", "_seeds")
 
@@ -70,9 +70,9 @@ class Ranking:
         return None
 
     def _scores(self, own: int) -> Sequence[float]:
-        """In one expression, since a call for each exit would take longer than all else that is done for a key.
+        """The score of each exit, for a key that hashes to `own`: the final mix of SplitMix64, divided by weight.
 
-        As SplitMix64 ends: multiplied, the high bits into the low ones, and multiplied again.
+        In one expression, since a call for each exit would take longer than all else that is done for a key.
         """
         scores = [((mixed := (seed ^ own) * _FIRST & _MASK) ^ mixed >> 31) * _SECOND & _MASK for seed in self._seeds]
         if self._equal:
@@ -90,7 +90,7 @@ class Ring:
     def __init__(self, outlets: Sequence[Outlet]) -> None:
         self._outlets = outlets
         self._points = array("Q")
-        # Sorted in parts: one call for all would keep every other thread waiting, and the reactor is one of them.
+        # Sorted in parts: one call for all would hold the GIL, and the reactor's thread would wait.
         parts: list[list[int]] = [[] for _ in range(64)]
         for point in _points(outlets):
             parts[point >> 58].append(point)
@@ -108,7 +108,7 @@ class Ring:
         return found
 
     def _next(self, probe: int, accept: Accept) -> tuple[Outlet | None, int]:
-        """The first acceptable one from the probe on, and how far it is; none where it is not near."""
+        """The first acceptable exit from the probe on, and its distance; None where none is within STEPS points."""
         count = len(self._points)
         begin = bisect_left(self._points, probe)
         for step in range(min(count, STEPS)):
@@ -121,7 +121,7 @@ class Ring:
 
 
 def _points(outlets: Sequence[Outlet]) -> Iterator[int]:
-    """Where each is on the ring; the lowest bits of a point are its owner's place."""
+    """The points of each exit on the ring; the lowest bits of a point are the exit's index in `outlets`."""
     for place, outlet in enumerate(outlets):
         name = outlet.exit.name
         for number in range(outlet.exit.weight):
@@ -134,6 +134,6 @@ def _words(text: str) -> tuple[int, ...]:
 
 
 def word(text: str) -> int:
-    """64 bits of a text."""
+    """A 64-bit hash of a text."""
     number: int = _ONE.unpack(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())[0]
     return number

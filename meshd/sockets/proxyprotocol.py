@@ -113,7 +113,9 @@ def _room(family: int) -> int:
 def _verify(header: bytes, at: int) -> None:
     """Compare a header with the checksum among its extensions, which begin at `at`.
 
-    A header without a checksum passes, and so does one whose rest cannot be read as extensions.  Raises: BadHeader.
+    A header without a checksum passes, and so does one whose rest cannot be read as extensions.
+
+    Raises: BadHeader.
     """
     while len(header) >= at + 3:
         kind, size = header[at], int.from_bytes(header[at + 1 : at + 3], "big")

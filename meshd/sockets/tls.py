@@ -51,7 +51,9 @@ class TLSClients:
     def __call__(self, fd: int, received: bytes, agreed: Callable[[], None]) -> int:
         """Take over fd, whose client has begun a handshake, and give a descriptor with the plain bytes in its place.
 
-        received: bytes that were read already; agreed: called when the handshake is complete.  Raises: OSError.
+        received: bytes that were read already; agreed: called when the handshake is complete.
+
+        Raises: OSError.
         """
         outside = _Client(*self._parts, half_closes=False)
         outside.agreed = agreed
