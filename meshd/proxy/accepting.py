@@ -1,4 +1,4 @@
-"""Accepting: many at a wake-up, within the descriptors that there are."""
+"""Accepting clients: many at one wake-up, within the descriptors that the process may open."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ INHERITED = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
-"""What accepted sockets take over from their listener: a client that vanished is noticed in two minutes."""
+"""Options of a listener that accepted sockets inherit; keep-alive probes notice a vanished client in two minutes."""
 
 ACCEPTS = 64
-"""Connections taken at one wake-up, so that a burst costs one and established ones still get their turn."""
+"""Connections accepted at one wake-up: a burst costs few wake-ups, and connections that are open get their turn."""
 
 DEFER = 1
-"""Seconds that the kernel waits for a client's first bytes before it wakes us: then they are read at once."""
+"""TCP_DEFER_ACCEPT: seconds that the kernel waits for a client's first bytes, which are then read without waiting."""
 
 PAUSE = 0.5
 """Seconds without accepting after the process ran out of descriptors."""
@@ -49,7 +49,7 @@ class Acceptor:
     log = Logger()
 
     def __init__(self, plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str) -> None:
-        """listener: listening already; it stays its owner's to close."""
+        """listener: a socket that listens already; the caller closes it."""
         self._plane = plane
         self._clock = clock
         self._listener = listener
@@ -98,7 +98,7 @@ class Acceptor:
         ClientConnection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
 
     def _turn_away(self, client: int) -> None:
-        """Full: say so in one write to who can read it, and hold on to nothing."""
+        """Answer 503 in one write to a client that may speak HTTP, and close: there is room for no more clients."""
         self._seldom.say(self.log.warn, "proxy {proxy} is full: clients are turned away", proxy=self.proxy)
         answer = replies.refusal(Refusal("overloaded", retry_after=1), self._plane.request_id(), keep=False)
         try:
@@ -110,7 +110,7 @@ class Acceptor:
             os.close(client)
 
     def _exhausted(self) -> None:
-        """No descriptor to accept with: the listener would wake us for ever, so let it rest."""
+        """Pause accepting, as no descriptor is left: the listener would stay ready and wake us again and again."""
         self._seldom.say(self.log.warn, "proxy {proxy} is out of descriptors: accepting is paused", proxy=self.proxy)
         if self._pause is None:
             self._plane.poller.pause(self._listener.fileno())
@@ -122,7 +122,7 @@ class Acceptor:
 
 
 def _come(client: int) -> bytes:
-    """What the client has sent by now; read, for a close with unread bytes would reset the answer away.  OSError."""
+    """Read what the client has sent by now: a close with unread bytes would reset the answer away.  Raises: OSError."""
     try:
         return os.read(client, 4096)
     except BlockingIOError:
@@ -130,12 +130,12 @@ def _come(client: int) -> bytes:
 
 
 def speaks_http(first: bytes) -> bool:
-    """Whether words may be understood by a client whose first bytes are these, or who has not sent any yet."""
+    """Whether a client with these first bytes, b"" for none yet, may understand an answer in HTTP."""
     return not first or first[0] not in {TLS_HANDSHAKE, VERSION}
 
 
 def peer_address(address: Any) -> str:
-    """The client's address as text, IPv4 where it is mapped, without a zone; "" for a Unix socket."""
+    """The address of a socket's peer as text, a mapped one as IPv4, without a zone; "" for a Unix socket."""
     if not isinstance(address, tuple):
         return ""
     text: str = address[0]
@@ -145,5 +145,5 @@ def peer_address(address: Any) -> str:
 
 
 def descriptor_ceiling(limit: int, reserve: int) -> int:
-    """Descriptors for the data plane: a part is kept for the store, the API and the log; a small limit keeps half."""
+    """Descriptors for the data plane: the limit less the reserve for all else, or at least half of the limit."""
     return max(limit - min(reserve, limit // 2), 8)

@@ -1,4 +1,4 @@
-"""Whether whoever asks may begin another exchange now, or when his turn comes."""
+"""Admits an exchange: who is asking, and whether that account may begin another exchange now or after a wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meshd.sockets.line import Leaving
 
 
 async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record: Record) -> Admission | Refusal:
-    """Who is asking, decided anew for every request of a kept connection, and whether he may begin another.
+    """Decide who is asking, anew for every request of a kept connection, and wait while the account has too many.
 
     Raises: ClientGone, Stopped.
     """
@@ -41,7 +41,7 @@ async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record:
 async def _turn(
     client: Client, plane: DataPlane, refusal: Refusal, request: ProxyRequest, admission: Admission
 ) -> Admission | Refusal:
-    """Wait in line for what was refused.  Who may ask is decided anew then, for a wait is long."""
+    """Wait in line where the account has too much under way; then decide anew who is asking, for a wait is long."""
     tunnel = request.is_tunnel
     patience = plane.caps.patience(refusal, plane.topology.timeouts.turn, tunnel=tunnel)
     _, wish = request.said.wishes()

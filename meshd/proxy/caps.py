@@ -1,4 +1,7 @@
-"""Bounds on what clients may hold open or start: in all, by address before they are known, by account after."""
+"""Bounds on what clients may hold open or start: in all, by address until a client is admitted, by account after.
+
+A client is unknown until a credential, or its address, was accepted.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,22 @@ from meshd.model import Refusal
 from meshd.topology import Limits
 
 BUCKETS = 10_000
-"""Accounts whose rates are remembered; one that was forgotten starts with a full second."""
+"""Accounts whose rates are remembered; a forgotten account starts with a full bucket."""
 
 GRACE = 1.0
-"""Seconds in which a new connection counts against no address: a browser opens many at once."""
+"""Seconds for which a new connection is not counted against its address: a browser opens many at once."""
 
 TLS_GRACE = 5.0
-"""Likewise for one that begins with TLS, until that stands, and again from then on: it costs both sides time, and a
-busy machine may let its browsers wait.
-"""
+"""Seconds of grace for a TLS handshake, and again after it: TLS takes both sides time, and a machine may be busy."""
 
 ANOTHERS_END = 5.0
-"""Seconds at most to wait for another exchange to end, which unlike a rate's turn may not come at all."""
+"""Seconds at most to wait for another exchange to end, which may not happen, while room under a rate always comes."""
 
 TRUSTED = 10_000
-"""Addresses that are remembered because somebody was let in from there."""
+"""Addresses remembered from which a client was admitted."""
 
 TRUST = 10
-"""Times as many may wait unknown, of an address that somebody was let in from."""
+"""Times as many unknown connections may wait from an address from which a client was admitted before."""
 
 CROWD = Refusal("rate-tunnels", "too many at a time", retry_after=1)
 TUNNELS_TOO_FAST = Refusal("rate-tunnels", "too many a second", retry_after=1)
@@ -35,30 +36,30 @@ REQUESTS_TOO_FAST = Refusal("rate-requests", "too many a second", retry_after=1)
 
 
 class Patience(NamedTuple):
-    """How one may wait for its turn."""
+    """How long an exchange may wait for its turn, and how many may wait."""
 
     seconds: float
     places: int
-    """Of a row that has as many already, nobody else."""
+    """The length of a row at which nobody else may join it."""
 
 
 class Unknown(Protocol):
-    """A client that has not said yet who it is."""
+    """A client that was not admitted yet."""
 
     def evict(self) -> None:
-        """End it; others need its place."""
+        """End the client's connection, because others need its place."""
 
 
 class Known(Unknown, Protocol):
-    """A client of an account."""
+    """A client that was admitted for an account."""
 
     @property
     def idle(self) -> bool:
-        """Whether it is only kept for what may come."""
+        """Whether the connection is only kept for a request that may come."""
 
 
 class Bucket:
-    """A second's worth of what an account may start, refilled as time passes."""
+    """A token bucket: tunnels and requests that an account may start now, refilled up to a second's worth."""
 
     __slots__ = ("at", "requests", "tunnels")
 
@@ -69,7 +70,7 @@ class Bucket:
 
 
 class Caps:
-    """Counts, and says no."""
+    """Counts clients and their starts, and refuses what is one too many."""
 
     def __init__(self, limits: Callable[[], Limits], ceiling: int) -> None:
         """ceiling: descriptors that the data plane may have open."""
@@ -77,26 +78,26 @@ class Caps:
         self.ceiling = ceiling
         self.unauthenticated = 0
         self._unknown: dict[str, dict[Unknown, None]] = {}
-        """Clients that are not known yet, by address, the oldest first."""
+        """Unknown clients by address, the oldest first."""
         self._held: dict[int, dict[Known, None]] = {}
-        """Clients of each account, the oldest first."""
+        """Admitted clients by account id, the oldest first."""
         self._trusted: OrderedDict[str, None] = OrderedDict()
         self._lingering: dict[str, int] = {}
         self._buckets: OrderedDict[int, Bucket] = OrderedDict()
 
     def crowded(self, descriptors: int) -> bool:
-        """Whether one more client has to be turned away; it needs a descriptor to its origin too."""
+        """Whether one more client, which needs a descriptor here and one to its origin, has to be turned away."""
         if descriptors + 2 > self.ceiling:
             return True
         return self.unauthenticated >= self._limits().unauthenticated and not self._make_room()
 
     def arrived(self, client: Unknown, address: str) -> None:
-        """One more that is not known yet."""
+        """Count an unknown client at its address."""
         self.unauthenticated += 1
         self._unknown.setdefault(address, {})[client] = None
 
     def known(self, client: Unknown, address: str) -> None:
-        """It is known now, or gone."""
+        """Stop counting this client as unknown: it was admitted or has disconnected."""
         self.unauthenticated -= 1
         clients = self._unknown[address]
         del clients[client]
@@ -104,16 +105,16 @@ class Caps:
             del self._unknown[address]
 
     def _make_room(self) -> bool:
-        """At the cost of whoever takes the most of it: one address must not shut out all others."""
+        """End the oldest unknown client of the address with the most: one address must not shut out all others."""
         if self._unknown:
             fullest = max(self._unknown.values(), key=len)
             next(iter(fullest)).evict()
         return self.unauthenticated < self._limits().unauthenticated
 
     def hold(self, client: Known, account_id: int) -> None:
-        """One more client is this account's.
+        """Count a client for an account; where the account has too many, end the oldest that is idle.
 
-        What it has under way is bounded elsewhere; what is kept beside that and idle gives way to who comes.
+        Exchanges under way are bounded by `start`.
         """
         held = self._held.get(account_id)
         if held is None:
@@ -131,7 +132,7 @@ class Caps:
             del self._held[account_id]
 
     def trust(self, address: str) -> None:
-        """Somebody was let in from there."""
+        """Remember that a client was admitted from this address."""
         trusted = self._trusted
         if address not in trusted:
             trusted[address] = None
@@ -139,7 +140,7 @@ class Caps:
                 trusted.popitem(last=False)
 
     def linger(self, address: str) -> bool:
-        """Whether one more unknown connection from address may go on waiting after its grace."""
+        """Count one more unknown connection that waits after its grace; False where the address has too many."""
         waiting = self._lingering.get(address, 0)
         most = self._limits().unauthenticated_per_address
         if waiting >= (most * TRUST if address in self._trusted else most):
@@ -155,9 +156,9 @@ class Caps:
             del self._lingering[address]
 
     def start(self, account_id: int, open_now: int, now: float, *, tunnel: bool, take: bool = True) -> Refusal | None:
-        """Whether an account with so many exchanges open may start one more.
+        """Take one start from an account's bucket; the Refusal where it is empty, or too many exchanges are open.
 
-        take: False to ask only; what was asked for is still there then.
+        now: seconds of the monotonic clock; take: False to ask without taking.
         """
         limits = self._limits()
         if limits.tunnels_per_account and open_now >= limits.tunnels_per_account:
@@ -177,10 +178,9 @@ class Caps:
         return None
 
     def patience(self, refusal: Refusal, turn: float, *, tunnel: bool) -> Patience:
-        """How one that is refused so may wait for its turn instead.
+        """How an exchange that was refused so may wait instead.
 
-        turn: seconds that may be waited where it is certain that it comes; those are none of the row whose turn would
-        come later.
+        turn: seconds that an exchange may wait; a row has no place whose turn would come later under the rate.
         """
         limits = self._limits()
         places = (limits.tunnels_per_account or 2**62) if turn else 0
@@ -190,9 +190,9 @@ class Caps:
         return Patience(turn, min(places, int(rate * turn)))
 
     def outruns(self, seconds: float) -> bool:
-        """Whether a client that asks again after so many seconds is too fast all by itself.
+        """Whether a client that asks again after so many seconds alone exceeds the account's rate of requests.
 
-        It would never hear of it, were it slowed down instead.
+        Such a client is refused: slowed down instead, it would never learn of the limit.
         """
         rate = self._limits().requests_per_second
         return bool(rate) and seconds * rate < 1
@@ -211,7 +211,7 @@ class Caps:
 
 
 class Place:
-    """What one client takes of the bounds, from its arrival on."""
+    """How one client counts against the bounds, from its arrival on; each count is given back once."""
 
     __slots__ = ("_address", "_caps", "_client", "_lingers", "account_id", "asked", "known")
 
@@ -221,46 +221,46 @@ class Place:
         self._address = address
         self._lingers = False
         self.known = False
-        """Whether it was admitted once."""
+        """Whether the client was admitted once, or has left."""
         self.account_id = 0
-        """The account that it counts as one of."""
+        """The account that the client counts for; 0 for none yet."""
         self.asked = 0.0
-        """When it began its last request."""
+        """When the client's last request began, on the monotonic clock."""
         caps.arrived(client, address)
 
     def move(self, address: str) -> None:
-        """It comes from there, and has just arrived."""
+        """Count the client at another address, as if it had just arrived there."""
         self._leave_the_unknown()
         self._address = address
         self._caps.arrived(self._client, address)
 
     def linger(self) -> bool:
-        """Whether it may go on waiting unknown, as one of the few of its address that may."""
+        """Count the client among the few unknown ones of its address that may go on waiting; False where it may not."""
         if not self._lingers:
             self._lingers = self._caps.linger(self._address)
         return self._lingers
 
     def admitted(self) -> None:
-        """Known from now on: it counts no more among the unknown."""
+        """Stop counting the client as unknown, and trust its address."""
         if not self.known:
             self.known = True
             self._leave_the_unknown()
             self._caps.trust(self._address)
 
     def hold(self, account_id: int) -> None:
-        """Count it as that account's, and no more as another's."""
+        """Count the client for this account, and no longer for another."""
         if account_id != self.account_id:
             self._let_go()
             self._caps.hold(self._client, account_id)
             self.account_id = account_id
 
     def leave(self) -> None:
-        """It is gone."""
+        """Give all counts back, because the client has left."""
         if not self.known:
             self.known = True
             self._leave_the_unknown()
         self._let_go()
-        del self._client  # which knows its place, and would wait for a collection
+        del self._client  # or client and place would keep each other alive until a collection
 
     def _let_go(self) -> None:
         if self.account_id:

@@ -1,6 +1,4 @@
-"""A client's connection as others see it: those who read its requests, have it wait, and bring it answers; and how it
-is spoken to.
-"""
+"""The interfaces of a client's connection, as other modules use it, and of the protocol that the client speaks."""
 
 from __future__ import annotations
 
@@ -15,10 +13,10 @@ from meshd.sockets.wire import Wire
 
 
 class Speech(Protocol):
-    """The protocol that one connection speaks.  Who may ask, and which way it goes, does not depend on it."""
+    """The protocol of one connection, HTTP or SOCKS5: how a request is read and how it is answered."""
 
     async def read(self) -> ProxyRequest | None:
-        """The next request; None where the client has left between two.
+        """Read the next request; None where the client has left between two requests.
 
         Raises: BadMessage, Stopped, ClientGone.
         """
@@ -26,11 +24,11 @@ class Speech(Protocol):
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         """The answer to a request whose tunnel stands.
 
-        label: what the exit is called; source: the address that it leaves by.
+        label: the exit's name as the client sees it; source: the local address of the connection to the origin.
         """
 
     def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:
-        """The answer to a request that is refused, or to what should have become one."""
+        """The answer to a request that is refused, or that could not be read; keep: whether the connection goes on."""
 
 
 class Client(Protocol):
@@ -38,67 +36,67 @@ class Client(Protocol):
 
     wire: Wire
     buffer: bytes
-    """Received and not yet understood."""
+    """Bytes received and not read as a message yet."""
     proxy: str
     """The name of the proxy that the client came to."""
     place: Place
     task: Task
     speech: Speech | None
-    """None while the client could not hear us."""
+    """None while nothing can be answered, because a TLS handshake is under way."""
 
-    # What it says
+    # What the client says
 
     async def receive(self) -> bool:
         """Wait for more bytes; False where the client has left."""
 
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
-        """Who is asking with these credentials, or with none; from memory, if possible."""
+        """Decide who is asking with these field values, None for an absent field; from memory, if possible."""
 
     def came_from(self, address: str) -> None:
-        """Take the client's own address, where the peer's is that of a proxy before us, and count it as that one's."""
+        """Take the client's address from a PROXY header, in place of the peer's, and count the client there."""
 
     def swap(self, wire: Wire) -> None:
-        """Go on with another socket, which the client is heard by from now on."""
+        """Replace the client's socket, after TLS was taken off."""
 
-    # Its time
+    # The time it has
 
     def phase(self, reason: str, seconds: float) -> None:
-        """Let the exchange take so long until the next call, or end with that reason."""
+        """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
 
     def expect_head(self) -> None:
-        """Start the head's timeout for a client that is known; the same head does not extend it by a second call."""
+        """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""
 
     def handshake(self, *, over: bool) -> None:
-        """Start the grace of a client whose TLS begins, or stands: what it has to say can only come after that."""
+        """Start the grace of a client anew when its TLS handshake begins, and when it is over."""
 
-    # Its bytes, counted
+    # The bytes it moves, counted
 
     @property
     def room(self) -> int:
         """How many bytes may be moved now."""
 
     async def take(self) -> bytes:
-        """Bytes of the client, to be counted by `took`; b"" where it has ended.
+        """Wait for bytes of the client, to be counted by `took`; b"" where the client has ended.
 
         Raises: ClientGone, Stopped.
         """
 
     async def took(self, size: int, pieces: int = 0) -> None:
-        """Count so many bytes of what was taken; pieces: the chunks that they came in."""
+        """Count so many bytes of what `take` gave; pieces: the number of chunks that they came in."""
 
     async def deliver(self, data: bytes) -> None:
-        """Send the client bytes, and count them.
+        """Send the client bytes, wait until the kernel has taken them, and count them.
 
         Raises: ClientGone, Stopped.
         """
 
     async def worked(self, work: int) -> None:
-        """Give others their turn after what takes as long as so many bytes."""
+        """Account for work that takes as long as moving so many bytes; give others their turn after too much."""
 
-    # Its answer
+    # The answer it gets
 
     def begin_answer(self, status: int, *, framed: bool = True) -> None:
-        """Note that the answer is on its way; framed: whether the client can tell where its end is."""
+        """Note that an answer begins; framed: whether the client can tell where that answer ends."""
 
     def end_interim(self) -> None:
-        """Note that the answer was an interim one, and is whole: another may still be given."""
+        """Note that the answer was an interim response and is complete: a final one may still be given."""

@@ -2,8 +2,8 @@
 
     what it speaks → request → who is asking → may it pass → which exit → tunnel, or forward → one log line
 
-A "no" is a `Refusal`, answered from the table in `replies`; what could not be done is an exception, turned into one at
-the end of the exchange, the only place here that catches everything.
+A "no" is a `Refusal`, answered from the table in `replies`; what could not be done is an exception, which becomes a
+Refusal at the end of the exchange, the only place here that catches everything.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
 
 AN_EXCHANGE = 32 * 1024
-"""What a request and its answer cost besides their bytes: the time that so many bytes take."""
+"""The cost of a request and its answer besides their bytes, in bytes that take as long to move."""
 
 log = Logger()
 
 
 class ClientConnection(WaitingConnection):
-    """Serves one client until either side has had enough."""
+    """Serves one client, exchange by exchange, until either side ends the connection."""
 
     __slots__ = ("_answering", "proxy", "speech")
 
@@ -51,12 +51,12 @@ class ClientConnection(WaitingConnection):
         super().__init__(plane, wire)
         self.proxy = proxy
         self.speech: Speech | None = HttpSpeech(self, plane)
-        """None while the client could not hear us."""
+        """None while nothing can be answered, because a TLS handshake is under way."""
         self._answering = False
         self.task = Task(self._serve(), self._over)
 
     def begin(self) -> None:
-        """Read what has come with the connection already."""
+        """Count the client, start its first timeout and run its task."""
         self._plane.connections.add(self)
         self.place = Place(self._plane.caps, self, self.wire.peer)
         self.phase("grace", GRACE)
@@ -69,11 +69,11 @@ class ClientConnection(WaitingConnection):
         while await self._exchange():
             if self._plane.draining:
                 return
-            if self.buffer:  # of a client that asks without waiting
+            if self.buffer:  # the client pipelines requests
                 await self.worked(AN_EXCHANGE)
 
     async def _exchange(self) -> bool:
-        """One request and its answer; whether the connection serves another."""
+        """Serve one request; whether the connection serves another."""
         self._answering = False
         self.cut = None
         self.meter = None
@@ -109,7 +109,7 @@ class ClientConnection(WaitingConnection):
         return Record(self._plane, self.proxy, self.wire.peer)
 
     async def _pass(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
-        """An admitted request: metered, given an exit, and served."""
+        """Meter an admitted request, choose an exit for it and serve it; whether the connection serves another."""
         if request.ends_here:
             return await self._answer_ourselves(request, admission, record)
         meter = self._plane.ledger.open(admission, self._stopped)
@@ -141,7 +141,7 @@ class ClientConnection(WaitingConnection):
         return request.keep and forwarding.uploaded
 
     async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
-        """CONNECT: dial, say so in one write, and let the kernel move the bytes."""
+        """Serve a CONNECT: dial, answer in one write, and let the kernel move the bytes."""
         plane = self._plane
         target = request.target
         dialled = await departure.dial(target.host, target.port, self.phase)
@@ -159,7 +159,7 @@ class ClientConnection(WaitingConnection):
             raise
 
     def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
-        """Both sockets belong to the tunnel from now on, and this connection is over but for its log line."""
+        """Give both sockets to a tunnel, which closes the record; this connection ends.  late: as in `Tunnel`."""
         early, self.buffer = self.buffer, b""
         if self.cut is not None:
             raise Stopped(self.cut)
@@ -172,7 +172,7 @@ class ClientConnection(WaitingConnection):
         return False
 
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
-        """What meshd itself is asked, such as what it would do; unbilled.  A body is nothing to it, and is let come."""
+        """Answer a request that meshd itself is asked, unbilled; a body is ignored."""
         choice = (departure := self._departure(request, admission)).preview()
         label = None if isinstance(choice, Refusal) else choice.label(departure.selection, choice.exit.name)
         keep = request.keep and not request.has_body
@@ -188,15 +188,15 @@ class ClientConnection(WaitingConnection):
         return keep
 
     def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
-        """By what the request's fields ask for, over what the credential does."""
+        """The way out for a request: what its fields ask for, over what its credential asks for."""
         selection, patience = request.said.wishes()
         selection = selection.over(admission.selection)
         return Departure(self._plane, self.proxy, selection, admission.account.id, patience)
 
-    # What a speech asks of us, and forwarding
+    # Client, for speeches and forwarding
 
     async def receive(self) -> bool:
-        """More bytes of the client; False where it has left."""
+        """Wait for more bytes; False where the client has left."""
         try:
             data = await self.wire.receive()
         except OSError:
@@ -205,7 +205,7 @@ class ClientConnection(WaitingConnection):
         return bool(data)
 
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
-        """Who is asking; from memory, if possible.  Once admitted, it is one of the unknown no more."""
+        """Decide who is asking, from memory if possible; an admitted client no longer counts as unknown."""
         plane = self._plane
         admission: Admission | Refusal | Unseen
         admission = plane.auth.recall(self.proxy, self.wire.peer, proxy_authorization, authorization)
@@ -217,13 +217,13 @@ class ClientConnection(WaitingConnection):
         return admission
 
     def came_from(self, address: str) -> None:
-        """The client's own address, where the peer's is that of a proxy before us: it is counted as that one's."""
+        """Take the client's address from a PROXY header, in place of the peer's, and count the client there."""
         self.wire.peer = address
         self.place.move(address)
         self.phase("grace", GRACE)
 
     def swap(self, wire: Wire) -> None:
-        """Go on with another socket, which the client is heard by from now on."""
+        """Replace the client's socket, after TLS was taken off."""
         self.wire = wire
         wire.watcher = self
 
@@ -239,10 +239,10 @@ class ClientConnection(WaitingConnection):
     # Endings
 
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
-        """Answer no, if anything can still be answered.
+        """Answer a refusal, if the answer has not begun yet; whether the connection serves another request.
 
-        The connection goes on where what follows is certain to be a request: the refused one was read, had no body, and
-        asked for no tunnel and no other protocol.
+        It does where the next bytes are certain to be a request: the refused one was read, had no body, and asked for
+        no tunnel and no other protocol.
         """
         if self._answering:
             self._end(refusal.reason, False)
@@ -250,12 +250,12 @@ class ClientConnection(WaitingConnection):
             return False
         record = self.record = self.record or self._new_record()
         if record.closed:
-            return False  # it was being refused already
+            return False  # the request was being refused already
         record.tried(refusal)
         row = replies.REASONS[refusal.reason]
         keep = row.status < 500 and row.status != 408 and request is not None and request.keep and not request.has_body
         if keep and not self.place.known:
-            # It has shown nothing and may try again: from now on it is one of the few of its address that may.
+            # A client without credentials may try again, as one of the few of its address that may wait unknown.
             keep = self.place.linger()
         record.status = row.status
         if keep or self.meter is None:
@@ -273,28 +273,28 @@ class ClientConnection(WaitingConnection):
         return keep
 
     def _end(self, reason: str, keep: bool) -> bool:
-        """The exchange is over, if one had begun: its line is written.  Gives keep back."""
+        """Close the record of the exchange, if one had begun, which writes the log line; gives keep back."""
         if self.record is not None:
             self.record.close(reason)
         self.meter = None
         return keep
 
     def stop(self) -> None:
-        """End now; for a shutdown whose patience is over."""
+        """End the exchange now: a shutdown waits no longer."""
         self._stopped(Refusal("overloaded", "shutting down"))
 
     def _stopped(self, refusal: Refusal) -> None:
-        """The ledger or an operator says stop, perhaps from within our own counting."""
+        """End the exchange with that refusal; may be called from within the task's own counting."""
         self.cut = refusal
         self.task.throw(Stopped(refusal))
 
     def _over(self, error: BaseException | None) -> None:
-        """The task's end, whatever it was."""
+        """Release what the client held, since its task has ended; error: what ended the task, None for nothing."""
         plane = self._plane
         if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
             plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
         self.place.leave()
-        self.speech = None  # it knows us, and a tunnel must not wait for a collection to be without either
+        self.speech = None  # or speech and connection would keep each other alive, beside a tunnel too
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()

@@ -13,19 +13,19 @@ from meshd.sockets.wire import Wire
 
 
 class Delivery:
-    """One body.  While the client does not read, what was made of the origin's bytes is all that is kept of them."""
+    """Delivers one body.  While the client does not read, no more is read of the origin."""
 
     __slots__ = ("_begun", "_client", "_minor", "_origin")
 
     def __init__(self, client: Client, origin: Wire, minor: int, begun: bytes) -> None:
-        """minor: of the client's HTTP version; begun: what came of the body together with its head."""
+        """minor: 0 or 1, of the client's HTTP version; begun: bytes of the body that came with the response's head."""
         self._begun = begun
         self._client = client
         self._origin = origin
         self._minor = minor
 
     async def run(self, framing: BodyFraming, head: bytes) -> bool:
-        """Deliver the head and the body; whether that was complete and nothing came after it.
+        """Deliver the head and the body; whether the body was complete and no byte came after it.
 
         Raises: ClientGone, Stopped.
         """
@@ -65,7 +65,7 @@ class Delivery:
             data, pieces = self._reframed(reader, await self._more())
 
     def _reframed(self, reader: ChunkReader, data: bytes) -> tuple[bytes, int]:
-        """Framed anew for HTTP/1.1, unframed for HTTP/1.0; and of how many chunks."""
+        """The body bytes in data, chunked anew for HTTP/1.1, bare for HTTP/1.0; and the number of chunks read."""
         try:
             pieces = reader.feed(data)
         except BadMessage:

@@ -30,7 +30,7 @@ NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is to
 
 
 class Forwarding:
-    """One request on its way to an origin and back."""
+    """One request on its way to an origin, and its response on the way back."""
 
     __slots__ = (
         "_admission",
@@ -51,15 +51,14 @@ class Forwarding:
         self._admission = admission
         self._sending: Task | None = None
         self.uploaded = True
-        """Whether the client's whole body was taken: else its connection is of no further use."""
+        """Whether the whole body was read from the client, whose connection else serves no further request."""
         self.late = b""
-        """What the origin sent together with its head, or after it switched protocols; not yet delivered."""
+        """Bytes that the origin sent with the response's head, or after it switched protocols; not yet delivered."""
 
     async def run(self, departure: Departure, record: Record) -> Upstream | None:
-        """The whole exchange.
+        """Forward the request and its response; the connection where the origin has switched protocols, else None.
 
-        An Upstream is returned where the origin switched protocols: its connection is a tunnel from now on.
-        Stopped, ClientGone, DialError.
+        Raises: Stopped, ClientGone, DialError.
         """
         self._departure = departure
         self._record = record
@@ -109,7 +108,7 @@ class Forwarding:
             upstream = await self._connect()
 
     async def _connect(self) -> Upstream:
-        """A kept connection, or a new one."""
+        """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
         request, plane, departure = self._request, self._plane, self._departure
         upstream = plane.upstreams.take(self._key())
         if upstream is None:
@@ -132,16 +131,19 @@ class Forwarding:
         return (self._admission.account.id, departure.selection.session, *way, target.host, target.port)
 
     def _bound(self, seconds: float) -> float:
-        """The client's own wish may only shorten a wait."""
+        """The seconds to wait, which the client's own wish may only shorten."""
         wish = self._departure.patience
         return min(seconds, wish) if wish else seconds
 
     def _asks_upstream(self) -> bool:
-        """Whether an upstream HTTP proxy is asked for the resource, rather than its origin."""
+        """Whether an upstream HTTP proxy is asked for the resource, rather than the origin."""
         return self._departure.choice.exit.is_http_proxy and not self._request.websocket
 
     def _showed_credentials(self) -> bool:
-        """Some proxies are a mere pipe after their first request: the origin would read the next one's credentials."""
+        """Whether the upstream proxy was sent credentials and may not be again on this connection (`reuse` is off).
+
+        Some proxies only pass bytes on after the first request: the origin would read the next one's credentials.
+        """
         proxy = self._departure.choice.exit.upstream
         return proxy is not None and not proxy.reuse and self._asks_upstream() and bool(authorization(proxy))
 
@@ -168,7 +170,7 @@ class Forwarding:
         return render_request(request.method, b"http://" + target.authority + target.path, target.authority, fields)
 
     async def _send(self, upstream: Upstream, head: bytes) -> None:
-        """The head, and the body as far as it is here; the rest is sent by a task of its own while we listen."""
+        """Send the head and the part of the body that is here; a task of its own sends the rest while we read."""
         client = self._client
         client.phase("first-byte-timeout", self._bound(self._plane.topology.timeouts.first_byte))
         if not self._request.has_body:
@@ -198,10 +200,10 @@ class Forwarding:
         self._all_taken(upload)
 
     async def _taken(self, upload: Upload, data: bytes) -> bytes:
-        """What the origin gets for data, for which there was room; what belongs to the body is counted."""
+        """The bytes that the origin is sent for data, of the client; counts those of data that belong to the body."""
         try:
             body = upload.take(data)
-        finally:  # what is malformed was sent too
+        finally:  # the client sent malformed bytes too
             await self._client.took(len(data) - len(upload.unused), upload.pieces)
         return body
 
@@ -210,20 +212,20 @@ class Forwarding:
         self.uploaded = True
 
     def _sending_ended(self, error: BaseException | None) -> None:
-        """An origin that stopped listening may still answer; a client that left or erred ends the exchange."""
+        """End the exchange if the client left or erred; an origin that reads no more may still answer."""
         self._sending = None
         if error is None or isinstance(error, OSError | Abandoned):
             return
         task = self._client.task
         if not task.throw(error) and not task.over:
-            raise error  # into the task itself, which is beginning the upload
+            raise error  # the client's task is running: it has called `resume` to begin this upload
 
     # From the origin
 
     async def _final_head(self, upstream: Upstream) -> tuple[ProxyResponse, bytes]:
-        """The head of the final response and the bytes after it; interim ones are passed on.
+        """Read the final response's head and the bytes after it; interim responses are passed on to the client.
 
-        ConnectionResetError where a connection ended without a byte, which a kept one may.
+        Raises: Stopped, ClientGone, and ConnectionResetError where not a byte came, as on a stale kept connection.
         """
         limits = self._plane.topology.limits
         buffer = b""
@@ -250,9 +252,9 @@ class Forwarding:
                 await self._pass_interim(head)
 
     def _understood(self, upstream: Upstream, head: ResponseHead, raw: bytes) -> ProxyResponse:
-        """Protocols are switched only for those who asked, and only as they asked."""
+        """Check a final response's head, and remember it; 101 is accepted only for the protocol that was asked for."""
         if head.status == 407 and self._asks_upstream():
-            raise Stopped(Refusal("exit-failed"))  # which counts for nothing: the origin may have said it
+            raise Stopped(Refusal("exit-failed"))  # not noted on the outlet: the origin may have sent this 407
         if head.status == 101 and not (self._request.websocket and head.fields.tokens(b"upgrade") == [b"websocket"]):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
         try:
@@ -262,7 +264,7 @@ class Forwarding:
         return response
 
     async def _pass_interim(self, head: ResponseHead) -> None:
-        """HTTP/1.0 knows no interim responses (RFC 9110, section 15.2)."""
+        """Pass an interim response on, except to HTTP/1.0, which has none (RFC 9110, section 15.2)."""
         if self._request.minor == 1:
             fields = end_to_end(head.fields, WITHOUT_LENGTH, OURS, 502)
             self._client.begin_answer(head.status)
@@ -270,10 +272,7 @@ class Forwarding:
             self._client.end_interim()
 
     async def _answer(self, upstream: Upstream, response: ProxyResponse) -> bool:
-        """The response to the client; whether it was complete and nothing came after it.
-
-        While the client does not read, what was made of the origin's bytes is all that is kept of them.
-        """
+        """Deliver the final response; whether it was complete and no byte came after it."""
         request = self._request
         if response.must_close(request.minor) or not self.uploaded or self._plane.draining:
             request.keep = False

@@ -1,4 +1,4 @@
-"""HTTP with a client: how its requests are read, and how it is told what came of them."""
+"""HTTP with a client: how its requests are read and answered."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class HttpSpeech:
                     self._last, self._method = again, again.method
                     return again
         elif self._last is not None and not client.buffer:
-            client.phase("kept", topology.timeouts.head)  # it was told who may ask, and may yet say who it is
+            client.phase("kept", topology.timeouts.head)  # the client was challenged, and may yet send credentials
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
         seen = 0
         while (head := read_request(client.buffer, bounds, seen) if client.buffer else None) is None:

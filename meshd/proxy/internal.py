@@ -1,5 +1,5 @@
-"""What the proxy answers where it is asked itself: by `http://meshd.internal/`, or by a TRACE or OPTIONS that is to go
-no further (RFC 9110, 7.6.2).
+"""Answers to requests for the proxy itself: `http://meshd.internal/`, and a TRACE or OPTIONS whose `Max-Forwards` is 0
+(RFC 9110, 7.6.2).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from meshd.proxy.replies import Content
 from meshd.proxy.request import INTERNAL_HOST, ProxyRequest
 
 METHODS = "CONNECT, DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE"
-"""Any other is passed on as well."""
+"""The methods that `Allow` names, though any other is forwarded as well."""
 
 _SECRET = frozenset({b"authorization", b"cookie"})
 _SECRETS = (b"proxy-", b"x-proxymesh-")
 
 
 def answer(request: ProxyRequest, admission: Admission, proxy: str, exit_: str | None, client: str) -> Content:
-    """To a request that ends here.  exit_: the label of the one that would be used; None where there is none."""
+    """The answer to a request that ends here.  exit_: the label of the exit it would leave by; None for none."""
     if request.target.host == INTERNAL_HOST:
         told = {"account": admission.account.username, "proxy": proxy, "exit": exit_, "client": client}
         return Content("application/json", json.dumps(told).encode() + b"\n")
@@ -29,7 +29,7 @@ def answer(request: ProxyRequest, admission: Admission, proxy: str, exit_: str |
 
 
 def echo(request: ProxyRequest) -> bytes:
-    """The request as it was understood, without what may be a secret: a page's script must not read it by TRACE."""
+    """The request as it was understood, without secrets, which a page's script must not learn by TRACE."""
     target = request.target
     assert isinstance(target, AbsoluteForm)
     line = b"%b http://%b%b HTTP/1.%d\r\n" % (request.method, target.authority, target.path, request.minor)

@@ -1,4 +1,4 @@
-"""Connections to origins that are kept for the next request: never shared between accounts, exits or sessions."""
+"""Connections to origins that are kept for a next request: never shared between accounts, exits or sessions."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Watcher, Wire
 
 KEPT = 1024
-"""Idle connections in all; each costs a descriptor here and at its origin."""
+"""Idle connections in all; each costs a descriptor here and at the origin."""
 
 KEPT_EACH = 128
 """Idle connections of one account to one origin: as many as a busy crawler has under way at once."""
 
 Key = tuple[int, str, str, str, str, int]
-"""Account id, session, exit name, source address, host, port."""
+"""Who may use a connection: account id, session, exit name, source address, host, port."""
 
 
 class Upstream(Watcher):
-    """A connection to an origin."""
+    """A connection to an origin, or to the upstream proxy that is asked in the origin's place."""
 
     __slots__ = ("_pool", "deadline", "generation", "idle", "key", "slot", "source", "told", "used", "wire")
 
@@ -29,19 +29,19 @@ class Upstream(Watcher):
         self.key = key
         self.wire = wire
         self.source = source
-        """The address it leaves by."""
+        """The local address, or the exit's address or name where there is an upstream proxy."""
         self.used = False
-        """Whether it has served a request before: then it may have died unnoticed."""
+        """Whether the connection has served a request before: then the origin may have closed it meanwhile."""
         self.told: ProxyResponse | None = None
-        """The last response's head and what was understood of it, for an origin that repeats itself."""
+        """The last response, for an origin that sends the very same head again."""
         self.idle = False
-        """Whether it waits for a request."""
+        """Whether the connection waits for a request."""
         self.deadline = 0.0
-        """Until when it may be idle; in use it has none, and what is left of an earlier one means nothing."""
+        """When an idle connection is closed, on the wheel's clock; without meaning while the connection is in use."""
         self.slot = 0
 
     def stirred(self, wire: Wire) -> None:
-        """Nobody has asked it anything: whatever it says makes it useless."""
+        """Close the idle connection: bytes that come unasked, or an end, make it useless."""
         self._pool.drop(self)
 
     def expired(self) -> None:
@@ -49,13 +49,13 @@ class Upstream(Watcher):
             self._pool.drop(self)
 
     def close(self) -> None:
-        """It is of no further use."""
+        """Close the connection, which must not be idle in the pool."""
         self._pool.forget(self)
         self.wire.close()
 
 
 class UpstreamPool:
-    """Idle connections by what may use them, the youngest first."""
+    """The idle connections by key; the one that was used last is taken first."""
 
     def __init__(self, poller: Poller, wheel: Wheel) -> None:
         self._poller = poller
@@ -63,7 +63,7 @@ class UpstreamPool:
         self._idle: dict[Key, list[Upstream]] = {}
         self._count = 0
         self._generation = 0
-        """How often the rules may have changed: what was opened under earlier ones is not kept."""
+        """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
     def take(self, key: Key) -> Upstream | None:
         idle = self._idle.get(key)
@@ -78,7 +78,7 @@ class UpstreamPool:
         return Upstream(self, self._generation, key, wire, dialled.source)
 
     def keep(self, upstream: Upstream, seconds: float) -> None:
-        """Take back a connection whose exchange is complete; one too many is closed."""
+        """Keep a connection, whose exchange is complete, for so many seconds; close it where too many are kept."""
         idle = self._idle.setdefault(upstream.key, [])
         wire = upstream.wire
         # Something to read now would be read as the next request's answer.
@@ -102,11 +102,11 @@ class UpstreamPool:
         upstream.close()
 
     def forget(self, upstream: Upstream) -> None:
-        """One that is being closed."""
+        """Take a connection that is being closed off the wheel."""
         self._wheel.disarm(upstream)
 
     def clear(self) -> None:
-        """Close all that are idle, and those in use when they are given back: the rules may have changed."""
+        """Close all idle connections, and those in use once they are given back: destination rules may have changed."""
         self._generation += 1
         for idle in list(self._idle.values()):
             for upstream in list(idle):

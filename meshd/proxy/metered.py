@@ -1,7 +1,7 @@
-"""A client's connection as far as its bytes are counted: none is taken or passed on that its account has no room for.
+"""The part of a client's connection that counts bytes: none is read or sent for which its account has no room.
 
-Whatever carries them (a head, a body, an interim answer, what lingers after a refusal), they come by here, and here
-everybody else gets his turn between them.
+All bytes of a client pass here: heads, bodies, interim responses, what comes after a refusal.  After each TURN of them
+the other connections get their turn.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from meshd.sockets.wire import READ_SIZE, Watcher, Wire
 from meshd.usage.meter import Meter
 
 PIECE = 128
-"""What a chunk costs besides its bytes: the time that so many bytes take."""
+"""The cost of a chunk besides its bytes, in bytes that take as long to move."""
 
 
 class MeteredConnection(Watcher):
-    """Takes and delivers for the exchange under way, by its meter."""
+    """Reads from the client and sends to it for the exchange under way, as far as its meter has room."""
 
     __slots__ = ("_again", "_moved", "_trusted", "buffer", "cut", "meter", "reader", "wire", "writer")
 
     def __init__(self, wire: Wire, again: Callable[[Callable[[], None]], None]) -> None:
-        """again: calls back in a later turn of the reactor."""
+        """again: calls its argument in a later turn of the reactor."""
         self.wire = wire
         self.buffer = b""
-        """Received and not yet understood; READ_SIZE and an unfinished head at most."""
+        """Bytes received and not read as a message yet; READ_SIZE and an unfinished head at most."""
         self.meter: Meter | None = None
-        """Of the exchange under way, from when it is known whose it is."""
+        """The meter of the exchange under way; None before its request was admitted, and between two exchanges."""
         self.cut: Refusal | None = None
-        """Why that may go no further."""
+        """Why the exchange may go no further; None while it may."""
         self._again = again
         self._moved = 0
-        """Since others had their turn."""
+        """Bytes moved, or work of that cost done, since the other connections had their turn."""
         self._trusted = False
         """Whether the client has shown that it reads."""
         self.reader: Task | None = None
         self.writer: Task | None = None
 
     def alive(self) -> None:
-        """Something moved."""
+        """Start the time of the present phase anew: bytes have moved."""
         raise NotImplementedError
 
     @property
@@ -52,7 +52,7 @@ class MeteredConnection(Watcher):
         return self.meter.room
 
     async def charge(self, size: int) -> None:
-        """Count what was received of the client already.  Stopped where there is no room for all of it."""
+        """Count bytes that were received already, waiting for room.  Raises: Stopped where a limit is reached."""
         meter = self.meter
         assert meter is not None
         while size:
@@ -62,9 +62,9 @@ class MeteredConnection(Watcher):
             size -= part
 
     async def take(self) -> bytes:
-        """Bytes of the client, READ_SIZE at most, to be counted by `took`; b"" where it has ended.
+        """Wait for bytes of the client, READ_SIZE at most, to be counted by `took`; b"" where the client has ended.
 
-        ClientGone, Stopped.
+        Raises: ClientGone, Stopped.
         """
         meter = self.meter
         assert meter is not None
@@ -82,14 +82,14 @@ class MeteredConnection(Watcher):
             await self.wire.wait_readable()
 
     async def took(self, size: int, pieces: int = 0) -> None:
-        """Count so many bytes of what was taken; pieces: the chunks that they came in."""
+        """Count so many bytes of what `take` gave; pieces: the number of chunks that they came in."""
         assert self.meter is not None
         self.meter.sent_up(size)
         self.alive()
         await self.worked(size + PIECE * pieces)
 
     async def deliver(self, data: bytes | memoryview) -> None:
-        """Send the client bytes, and count them.  ClientGone, Stopped."""
+        """Send the client bytes, wait until the kernel has taken them, and count them.  Raises: ClientGone, Stopped."""
         meter = self.meter
         assert meter is not None
         wire = self.wire
@@ -114,13 +114,13 @@ class MeteredConnection(Watcher):
             data = memoryview(data)[sent:]
 
     async def worked(self, work: int) -> None:
-        """Give others their turn after what takes as long as so many bytes."""
+        """Account for work that takes as long as moving so many bytes; give others their turn after too much."""
         self._moved += work
         if self._moved >= TURN:
             await self._give_turn()
 
     def wake(self) -> None:
-        """Let those that wait for room look again."""
+        """Resume the tasks that wait for room, which look again."""
         reader, writer = self.reader, self.writer
         self.reader = self.writer = None
         for task in (reader, writer):
@@ -135,7 +135,7 @@ class MeteredConnection(Watcher):
         await next_turn(self._again)
 
     async def _more_room(self, meter: Meter, direction: int) -> int:
-        """Wait while the store is asked how much is left.  Stopped, by whoever stops the exchange, where it is none."""
+        """Wait while the store is asked how much is left.  Raises: Stopped where nothing is left."""
         while not (room := meter.room):
             if self.cut is not None:
                 raise Stopped(self.cut)

@@ -1,6 +1,6 @@
-"""The first bytes of a connection, which say how it is to be read: PROXY, TLS, SOCKS, or else HTTP.
+"""The first bytes of a connection, which tell its protocol: a PROXY header, TLS, SOCKS5, or else HTTP.
 
-A PROXY header is looked for where the peer is one of those that send it, and nowhere else.  TLS may be around SOCKS or
+A PROXY header is expected from the peers that the settings name, and from nobody else.  TLS may be around SOCKS5 or
 HTTP, not around TLS.
 """
 
@@ -20,14 +20,14 @@ from meshd.socks5 import VERSION
 from meshd.topology import Network
 
 TLS_HANDSHAKE = 0x16
-"""RFC 8446, 5.1: the content type that a TLS conversation begins with."""
+"""The content type of a handshake record, the first byte of TLS (RFC 8446, 5.1)."""
 
 _PRINTABLE = 0x20
-"""HTTP begins with a letter, if not with an empty line; the others with less."""
+"""HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
 
 
 async def met(client: Client, plane: DataPlane) -> bool:
-    """Know how to speak to the client; False where it has left.  BadMessage, ClientGone, Stopped."""
+    """Find out which protocol the client speaks; False where it has left.  Raises: BadMessage, ClientGone, Stopped."""
     if not client.buffer and not await client.receive():
         return False
     named = plane.topology.proxies.get(client.proxy)
@@ -48,7 +48,7 @@ async def met(client: Client, plane: DataPlane) -> bool:
 
 
 async def _introduced(client: Client) -> bool:
-    """Read the header, and whatever comes after it."""
+    """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
     while (header := read_introduction(client.buffer)) is None:
         if not await client.receive():
             return False
@@ -59,7 +59,7 @@ async def _introduced(client: Client) -> bool:
 
 
 def _unwrap(client: Client, plane: DataPlane) -> None:
-    """Hand the socket over, with what was read of it, and go on with what comes out of the TLS."""
+    """Hand the socket and the bytes read so far to TLS; go on with the plain bytes.  Raises: ClientGone, Stopped."""
     assert plane.tls_clients is not None
     poller, peer = plane.poller, client.wire.peer
     if len(poller) + 2 > plane.caps.ceiling:
@@ -76,6 +76,6 @@ def _unwrap(client: Client, plane: DataPlane) -> None:
 
 
 def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:
-    """A Unix socket's peer has no address, and is in none."""
+    """Whether the peer's address is in one of the networks; a Unix socket's peer has none ("")."""
     address = ip_address(peer) if peer else None
     return address is not None and any(address in network for network in networks)

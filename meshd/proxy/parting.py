@@ -1,4 +1,4 @@
-"""How a client's connection is left: so that it hears what it was told, and sees where that ended before its end."""
+"""How a client's connection is closed: so that the last answer arrives, and a truncated one is seen to be truncated."""
 
 from __future__ import annotations
 
@@ -10,59 +10,60 @@ from meshd.sockets.task import WRITING, parked
 from meshd.sockets.wire import unsent
 
 LINGER_BYTES = 4 * 1024 * 1024
-"""What is read of a refused request's body so that the answer arrives before the reset."""
+"""Bytes of a refused request's body that are read, so that no reset overtakes the answer."""
 
 LINGER_SECONDS = 2.0
+"""Seconds that a client has for reading the last answer."""
 
 
 class PartingConnection(MeteredConnection):
-    """Before and after the last byte of an answer."""
+    """Closes the connection after the last answer, or in the midst of it."""
 
     __slots__ = ("framed",)
 
     framed: bool
-    """Whether the answer on its way says itself where its end is."""
+    """Whether the client can tell where the present answer ends, by its length or its chunks."""
 
     def phase(self, reason: str, seconds: float) -> None:
-        """Until the next call the exchange may take so long, or ends with that reason."""
+        """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
         raise NotImplementedError
 
     async def let_it_read(self) -> None:
-        """Take in what still comes, for a moment: a close with unread bytes would reset the answer away.
+        """Read and drop what the client still sends, for LINGER_SECONDS: unread bytes would reset the answer away.
 
-        What comes of the body of an account's request is counted, even if it is of no use any more.
+        Bytes of an admitted request's body are counted even then.
         """
         self.phase("kept", LINGER_SECONDS)
         self.wire.end()
         left = LINGER_BYTES
-        with suppress(OSError, ClientGone):  # it has left, as it may
+        with suppress(OSError, ClientGone):  # the client may leave
             while left > 0 and (data := await self._unwanted()):
                 left -= len(data)
 
     async def _unwanted(self) -> bytes:
-        """Bytes that are of no use; b"" where no more are to be taken.  OSError, ClientGone."""
+        """Read bytes to drop; b"" where no more are to be read.  Raises: OSError, ClientGone."""
         if self.meter is None:
             return await self.wire.receive()
         try:
             data = await self.take()
             await self.took(len(data))
-        except Stopped:  # it may send no more, but read
+        except Stopped:  # no more is read of the client, which may still read the answer
             while not self.wire.ending:
                 await self.wire.wait_readable()
             return b""
         return data
 
     async def cut_short(self, reason: str) -> None:
-        """End an answer that is not whole: so that this is seen, and all that was counted still arrives."""
+        """Close in the midst of an answer, so that the client sees that, and still gets all that was counted."""
         if self.framed:
             self.wire.close()
             return
-        if reason != "idle-timeout":  # which is a client's that takes nothing
+        if reason != "idle-timeout":  # then the client takes nothing
             await self._delivered()
         self.wire.reset()
 
     async def _delivered(self) -> None:
-        """Until the client has what the kernel was given for it; not if it takes nothing any more."""
+        """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS."""
         left, now = 0, unsent(self.wire.fd)
         while now and now != left:
             left = now

@@ -24,21 +24,21 @@ from meshd.usage.ledger import Ledger
 
 
 class Served(Protocol):
-    """A client's connection."""
+    """A client's connection, as a shutdown or a removed proxy ends it."""
 
     proxy: str
-    """The name of the proxy that it came to."""
+    """The name of the proxy that the client came to."""
 
     def drain(self) -> None:
-        """End as soon as nothing is under way."""
+        """End the connection as soon as no exchange is under way."""
 
     def stop(self) -> None:
-        """End now."""
+        """End the connection now."""
 
 
 @dataclass(slots=True, eq=False)
 class DataPlane:
-    """Built by the assembly; one reference swapped on a reload (`topology`)."""
+    """Built by `daemon/dataplane.py`; a reload swaps `topology` and `pools`."""
 
     poller: Poller
     wheel: Wheel
@@ -54,22 +54,22 @@ class DataPlane:
     """Seconds since the epoch."""
     chance: Random
     pools: Pools
-    """The exits of the topology, and how they are."""
+    """The exits of the topology, and their present state."""
     note_exit: Callable[[Outlet], None]
-    """Hears of an exit that begins to rest, and of one that is back."""
+    """Called with the outlet of an exit that begins to rest, or is back."""
     instance: str
-    """What request ids of this process begin with."""
+    """The prefix of this process's request ids."""
     seldom: Seldom
-    """What clients can make us say again and again."""
+    """Writes log lines that clients can cause, at a bounded rate."""
     connections: set[Served] = field(default_factory=set)
-    """Clients that are being served; tunnels leave it for the ledger's open meters."""
+    """The clients being served; one whose tunnel stands leaves this set, and is found by its meter in the ledger."""
     draining: bool = False
     tls_clients: Callable[[int, bytes, Callable[[], None]], int] | None = None
-    """Takes a descriptor, what was read of a TLS handshake, and whom to tell when it is over; gives back a descriptor
-    without TLS.  None where TLS is off.
+    """Takes a descriptor, the bytes read of a TLS handshake and a callback for its end; gives a descriptor with the
+    plain bytes.  None where TLS is off.
     """
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def request_id(self) -> str:
-        """Unique over processes and restarts."""
+        """A new request id, unique over processes and restarts."""
         return f"{self.instance}{next(self._numbers):x}"

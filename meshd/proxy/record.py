@@ -1,4 +1,4 @@
-"""What the exchange log will say of one exchange, gathered while it goes on, and said once."""
+"""The exchange log's line about one exchange, gathered while the exchange goes on and written once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meshd.usage.meter import Meter
 
 
 class Record:
-    """Holds texts and numbers only, since a tunnel's record lives as long as the tunnel."""
+    """Gathers what the log says about one exchange; texts and numbers only, as it lives as long as a tunnel."""
 
     __slots__ = (
         "_account_id",
@@ -35,7 +35,7 @@ class Record:
     )
 
     def __init__(self, plane: DataPlane, proxy: str, client: str) -> None:
-        """An exchange of a client's address with a named proxy begins."""
+        """proxy: the named proxy that the client came to; client: the client's address."""
         self._plane = plane
         self._proxy = proxy
         self._client = client
@@ -63,16 +63,16 @@ class Record:
         self._admitted = True
 
     def tried(self, refusal: Refusal) -> None:
-        """Whose credential it was that did not let its client in."""
+        """Note whose credential was refused, unless an account was admitted before."""
         if refusal.tried is not None and not self._admitted:
             self._username, self._account_id, self._token_id = refusal.tried
 
     def passed(self, reason: str) -> None:
-        """What is to be known of an exchange that goes well."""
+        """Note a reason for the log line of an exchange that goes well."""
         self._remark = reason
 
     def close(self, reason: str) -> None:
-        """The line, and the end of the metering.  Once is enough."""
+        """Write the log line and end the metering; calling again changes nothing.  reason: "" where all went well."""
         if self.closed:
             return
         self.closed = True

@@ -15,7 +15,7 @@ from meshd.model import Refusal
 
 
 class Row(NamedTuple):
-    """How a reason is said."""
+    """How the proxy answers for one reason."""
 
     status: int
     phrase: str
@@ -78,7 +78,7 @@ STATUS_REASONS: Mapping[int, str] = MappingProxyType(
         505: "http-version",
     }
 )
-"""The reason for a message that broke a rule, by the status that its reader asks for."""
+"""The reason that answers a BadMessage, by its status."""
 
 CHALLENGES = b'Proxy-Authenticate: Basic realm="meshd", charset="UTF-8"\r\nProxy-Authenticate: Bearer realm="meshd"\r\n'
 
@@ -122,7 +122,8 @@ def proxy_status(request_id: str, error: str = "", reason: str = "", detail: str
 def established(exit_label: str, not_found: str, request_id: str, *, moved: bool = False) -> bytes:
     """The answer to a CONNECT whose tunnel stands: no body, no length, one write.
 
-    moved: whether the client's sticky key means another exit, which is not up.
+    not_found: the pinned exit that could not be taken, "" for none; moved: whether the sticky key means another exit,
+    which cannot be used now.
     """
     details = 'details="session-moved"; ' if moved else ""
     missing = f"X-ProxyMesh-IP-Not-Found: {not_found}\r\n" if not_found else ""
@@ -133,13 +134,13 @@ def established(exit_label: str, not_found: str, request_id: str, *, moved: bool
 
 
 class Content(NamedTuple):
-    """What the proxy says when it was asked itself."""
+    """The content of an answer to a request that the proxy itself was asked."""
 
     kind: str
     """The media type; "" for no body."""
     body: bytes
     fields: str = ""
-    """Field lines with their ends."""
+    """Further field lines, each with its CRLF."""
 
 
 def own(content: Content, request_id: str, *, keep: bool, with_body: bool = True) -> bytes:
@@ -153,5 +154,5 @@ def own(content: Content, request_id: str, *, keep: bool, with_body: bool = True
 
 
 def _ascii(text: str) -> str:
-    """What a header can carry of text for people."""
+    """At most 200 characters of a text, those that are not printable ASCII replaced by "?", for use in a field."""
     return "".join(c if " " <= c <= "~" else "?" for c in text[:200])

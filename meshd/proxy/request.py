@@ -1,4 +1,4 @@
-"""A proxy request: what a head means once its grammar has been read."""
+"""A proxy request: the meaning of a request head whose grammar has been read."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_tar
 from meshd.selection import EXIT_NAME, NONE, Selection, country_code, plain
 
 INTERNAL_HOST = "meshd.internal"
-"""Asked for through the proxy, answered by meshd itself."""
+"""The host whose requests meshd answers itself, when asked through the proxy."""
 
 SHORT = 256
-"""Bytes of all wishes of a request that are understood once for many: 1 MB of them at most."""
+"""Bytes of a request's X-ProxyMesh fields up to which their Selection is remembered: 1 MB in all at most."""
 
 MOST_NAMES = 100
 """Exits that X-ProxyMesh-Not-IP may name, over all its lines: to read that many addresses takes half a millisecond."""
 
 MOST_HOPS = 10**9
-"""More of `Max-Forwards` is not counted (RFC 9110, 7.6.2)."""
+"""A higher `Max-Forwards` counts as this (RFC 9110, 7.6.2)."""
 
 _HOPS = re.compile(rb"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
@@ -40,10 +40,10 @@ _REGENERATED = frozenset({b"host", b"content-length", b"transfer-encoding", b"up
 
 
 class Said:
-    """What a client's fields say, whatever the request line above them.
+    """The meaning of a request's fields, whatever the request line.
 
-    Clients say the same again and again on one connection, so it is worked out once and kept for as long as they do.
-    At once only what decides who is asking and how he is told no: the rest is read when somebody is known.
+    Clients repeat their fields on a connection, so that one Said serves all requests with the very same field block.
+    The constructor reads only what is needed to authenticate or refuse; the rest is read once the client is admitted.
     """
 
     __slots__ = (
@@ -59,7 +59,7 @@ class Said:
     )
 
     def __init__(self, minor: int, fields: Fields, block: bytes) -> None:
-        """block: the field lines with the blank line, as they came.  BadMessage where two fields could say who asks."""
+        """block: the field lines as they came, with the blank line.  Raises: BadMessage for two credentials."""
         self.block = block
         self.fields = fields
         self.keep = keeps_alive(minor, fields)
@@ -68,16 +68,16 @@ class Said:
         self._wishes: tuple[Selection, int] | None = None
         wanted = _upgrade(fields) if minor == 1 else b""
         self.websocket = wanted == b"websocket"
-        """Whether they ask for an upgrade to WebSocket."""
-        self.switches = wanted not in {b"", b"h2c"}  # whose clients wait for the 101, and may well never see one
-        """Whether they ask for another protocol."""
+        """Whether the fields ask for an upgrade to WebSocket."""
+        self.switches = wanted not in {b"", b"h2c"}  # clients of h2c go on in HTTP/1.1 without a 101
+        """Whether the fields ask for another protocol."""
         self._origin_fields: dict[str, list[tuple[bytes, bytes]]] = {}
 
     def wishes(self) -> tuple[Selection, int]:
-        """What is asked for of the exit, and the seconds that the client wants to wait for connecting and for the first
-        byte, 0 for no wish.  Read when it is asked for, since nobody pays for what a stranger wishes.
+        """The wanted exit, and the seconds allowed for connecting and for the first byte (0 for no wish); read at the
+        first call, so that a client that is not admitted causes no work.
 
-        Raises: BadMessage where a field of ours is there twice, or names too many.
+        Raises: BadMessage where an X-ProxyMesh field is there twice, or names too many exits.
         """
         if self._wishes is None:
             fields = self.fields
@@ -89,9 +89,9 @@ class Said:
         return self._wishes
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
-        """The fields that the origin gets besides those that are written anew; not to be changed.
+        """The fields that are forwarded to the origin as they are; callers must not change the list.
 
-        consumed: "authorization" where that field carried our credential.
+        consumed: "authorization" where that field carried a credential of this proxy.
         """
         known = self._origin_fields.get(consumed)
         if known is None:
@@ -128,7 +128,7 @@ class ProxyRequest:
         framing: BodyFraming,
         said: Said,
     ) -> None:
-        """BadMessage for a Max-Forwards that is no number."""
+        """size: bytes of the head.  Raises: BadMessage for a Max-Forwards that is no number."""
         self.method = method
         self.target = target
         self.minor = minor
@@ -138,20 +138,20 @@ class ProxyRequest:
         self.has_body = framing is not NO_BODY and framing not in _EMPTY
         self.said = said
         self.hops = _hops(said.fields) if method in _COUNTED else None
-        """By how many others it may be passed on (`Max-Forwards`), where it says so and has such a method."""
+        """How many further hops `Max-Forwards` allows; None without that field, or where the method is not counted."""
         self.is_tunnel = is_tunnel = type(target) is AuthorityForm
         self.keep = said.keep and not said.switches and not is_tunnel
-        """Whether the client's connection will go on.
+        """Whether the client's connection serves another request.
 
-        Never after a request for another protocol: its client may be speaking that already, and where it does not get
-        it, what comes next is nobody's request (RFC 9931).
+        Never after a request for another protocol: the client may speak that protocol already, and its next bytes be no
+        HTTP request (RFC 9931).
         """
         self.ends_here = self.hops == 0 or (target.host == INTERNAL_HOST and not is_tunnel)
-        """Whether it is the proxy that is asked, and answers."""
+        """Whether the proxy itself is asked, and answers."""
 
     @classmethod
     def from_head(cls, head: RequestHead, buffer: bytes) -> ProxyRequest:
-        """BadMessage for a target or a framing that is wrong or ambiguous.  buffer: what head was read from."""
+        """Interpret a head; buffer: what head was read from.  Raises: BadMessage for a wrong target or framing."""
         target = read_target(head.method, head.target)
         check_host(head, target)
         framing = request_framing(head)
@@ -161,9 +161,11 @@ class ProxyRequest:
         return cls(head.method, target, head.minor, head.size, framing=framing, said=said)
 
     def repeated(self, buffer: bytes, longest: int) -> ProxyRequest | None:
-        """The next request, where all of buffer is its head and its fields are this one's; else None.
+        """The next request, if buffer is exactly one head with the very field block of this request; else None.
 
-        Only what the general way has accepted is taken for granted: the fields.  The request line is read as ever.
+        The fields were checked with this request; the request line is read as for any other.  longest: bytes of buffer.
+
+        Raises: BadMessage.
         """
         if self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
             return None
@@ -177,7 +179,7 @@ class ProxyRequest:
         return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=self.said)
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
-        """As those of what it says, with one hop less to go."""
+        """The fields that are forwarded to the origin, `Max-Forwards` one less.  consumed: as in `Said`."""
         fields = self.said.origin_fields(consumed)
         if self.hops is None:
             return fields
@@ -186,23 +188,23 @@ class ProxyRequest:
 
     @property
     def websocket(self) -> bool:
-        """An upgrade to WebSocket (RFC 6455), the only one that is forwarded."""
+        """Whether this is an upgrade to WebSocket (RFC 6455), the only upgrade that is forwarded."""
         return self.said.websocket and self.method == b"GET" and not self.is_tunnel and not self.has_body
 
     @property
     def echoed(self) -> bool:
-        """Whether a proxy that is asked may answer with the request itself (RFC 9110, 7.6.2 and 9.3.8)."""
+        """Whether an upstream proxy may answer with the request itself (RFC 9110, 7.6.2 and 9.3.8)."""
         method = self.method.upper()
         return method == b"TRACE" or (method == b"OPTIONS" and self.said.fields.get(b"max-forwards") is not None)
 
     @property
     def safe_to_repeat(self) -> bool:
-        """Whether a kept connection that died may be replaced unnoticed: idempotent (RFC 9110, 9.2.2)."""
+        """Whether the request may be sent again after a kept connection died: it is idempotent (RFC 9110, 9.2.2)."""
         return not self.has_body and self.method in _IDEMPOTENT
 
 
 def _one(fields: Fields, name: bytes, shown: str) -> bytes | None:
-    """The value of a field that can mean one thing only: of two, another reader might take the other."""
+    """The value of a field, None where absent; shown: its name in the error.  Raises: BadMessage where it is twice."""
     values = fields.all(name)
     if len(values) > 1:
         raise BadMessage(400, f"two {shown} fields")
@@ -210,7 +212,7 @@ def _one(fields: Fields, name: bytes, shown: str) -> bytes | None:
 
 
 def _origins(fields: Fields) -> bytes | None:
-    """The value of Authorization, where no other field says who asks.  The origin may have two, but none of ours."""
+    """The value of Authorization, None where absent.  Raises: BadMessage for two, if one has a token of this proxy."""
     values = fields.all(b"authorization")
     if len(values) > 1 and any(map(own_token, values)):
         raise BadMessage(400, "two Authorization fields, one of them with a token of this proxy")
@@ -218,7 +220,7 @@ def _origins(fields: Fields) -> bytes | None:
 
 
 def _hops(fields: Fields) -> int | None:
-    """None where it does not say."""
+    """The value of Max-Forwards; None where absent.  Raises: BadMessage."""
     said = fields.all(b"max-forwards")
     if not said:
         return None
@@ -235,7 +237,7 @@ def _selection(fields: Fields) -> Selection:
         _one(fields, b"x-proxymesh-country", "X-ProxyMesh-Country"),
         _one(fields, b"x-proxymesh-session", "X-ProxyMesh-Session"),
     )
-    # A client says the same with each of its tunnels.  What is long is not kept: anybody could fill memory with it.
+    # A client repeats its fields with each tunnel.  Long ones are not remembered: they could fill memory.
     return _known_selection(*said) if sum(map(len, filter(None, said))) <= SHORT else _selection_of(*said)
 
 
@@ -258,13 +260,13 @@ _known_selection = lru_cache(1024)(_selection_of)
 
 
 def _exit_name(value: bytes | None) -> str:
-    """An address or a name; what does not parse is ignored, as clients in the wild send all sorts."""
+    """An exit's address or name; "" for a value that cannot be one, as clients in the wild send all sorts."""
     text = (value or b"").decode("latin-1").strip()
     return text if EXIT_NAME.match(text) else ""
 
 
 def _country(value: bytes | None) -> str:
-    """Upper case; a code that cannot exist stays one that no exit has."""
+    """A country code in upper case; "" for none, and "-", which no exit has, for what is no code."""
     text = (value or b"").decode("latin-1").strip().upper()
     if not text:
         return ""
@@ -277,6 +279,6 @@ def _seconds(value: bytes | None) -> int:
 
 
 def _upgrade(fields: Fields) -> bytes:
-    """The one protocol, in lower case, that a request asks to go on with; b"" for none."""
+    """The value of Upgrade in lower case; b"" where there is none, or Connection does not name it."""
     asked = fields.all(b"upgrade")
     return b",".join(asked).lower() if asked and b"upgrade" in options(fields) else b""

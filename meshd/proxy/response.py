@@ -1,4 +1,4 @@
-"""An origin's final response as the proxy understands it, and its head as the client gets it."""
+"""An origin's final response, and the head that the client gets of it."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ DROPPED = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authen
 WITHOUT_LENGTH = DROPPED | {b"content-length"}
 OURS = (b"x-proxymesh-",)
 BY_A_PROXY = (b"x-proxymesh-error", b"x-squid-error")
-"""What meshd, as the service that it is like, and Squid put on the answers that they make themselves."""
+"""Fields that meshd, ProxyMesh and Squid put on the answers that they make themselves."""
 
 
 class ProxyResponse:
-    """Worked out once for a head; an origin that sends the very same head again has it at hand."""
+    """The meaning of a response head; one object serves all responses of an origin with the very same head."""
 
     __slots__ = ("_fields", "_head", "_rendered", "by_proxy", "framing", "method", "raw", "reusable", "status")
 
     def __init__(self, method: bytes, head: ResponseHead, raw: bytes) -> None:
-        """In answer to such a method; raw: the head's bytes.  BadMessage where its end is not certain."""
+        """method: the request's; raw: the head's bytes.  Raises: BadMessage where the body's end is not certain."""
         self.method = method
         self.raw = raw
         self.status = head.status
@@ -36,7 +36,7 @@ class ProxyResponse:
         )
         """Whether the origin's connection serves another request, once the body is complete."""
         self.by_proxy = head.status >= 400 and _made_by_a_proxy(head.fields)
-        """Whether it says of itself that a proxy has made it, the nearest one as far as can be told."""
+        """Whether the response says that a proxy, as far as can be told the nearest, has made it."""
         self._head = head
         # A length where no body follows is one that some client would wait for (RFC 9110, 8.6).
         bodiless = head.status == 204 or head.status < 200
@@ -48,9 +48,10 @@ class ProxyResponse:
         return type(self.framing) is UntilClose or (minor == 0 and type(self.framing) is Chunked)
 
     def render(self, minor: int, keep: bool, exit_label: str, not_found: str, status_value: str = "") -> bytes:
-        """The origin's end-to-end fields in their order and case, framing of ours, and the exit.
+        """The head for the client: the origin's end-to-end fields in their order and case, our framing, and the exit.
 
-        status_value: of a `Proxy-Status` field, where the operator wants one.
+        minor: of the client's HTTP version; not_found: the pinned exit that could not be taken; status_value: the value
+        of `Proxy-Status`; "" for either leaves its field out.
         """
         asked = minor, keep, exit_label, not_found, status_value
         if self._rendered is not None and self._rendered[0] == asked:
@@ -75,11 +76,11 @@ class ProxyResponse:
 
 
 def read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
-    """The head at the beginning of what an origin has sent, of limit bytes at most; None while it is unfinished.
+    """Read the head, of limit bytes at most, at the beginning of what an origin has sent; None while it is unfinished.
 
     seen: how many bytes of the buffer an earlier call answered with None.
 
-    Raises: Stopped where it is no head, or too long.
+    Raises: Stopped where the bytes are no head, or the head is too long.
     """
     try:
         return read_response(buffer, limit, seen=seen)
@@ -90,11 +91,11 @@ def read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
 
 
 def _made_by_a_proxy(fields: Fields) -> bool:
-    """RFC 9209, 2.1.1: a member with an error is of whoever made the response; the last one is the nearest proxy's."""
+    """Whether Proxy-Status or a vendor's field says so; its last member is the nearest proxy's (RFC 9209, 2.1.1)."""
     told = fields.all(b"proxy-status")
     return bool(told and b"error=" in told[-1]) or any(name in fields for name in BY_A_PROXY)
 
 
 def _signs_in_connection(challenge: bytes) -> bool:
-    """NTLM and Negotiate authenticate the connection, which then is that one client's (RFC 4559, section 6)."""
+    """Whether the challenge is NTLM or Negotiate, which authenticate a connection for one client (RFC 4559, 6)."""
     return challenge[:9].lower() == b"negotiate" or challenge[:4].lower() == b"ntlm"

@@ -1,6 +1,6 @@
-"""SOCKS5 with a client: a greeting, a login where it offers one, one request.
+"""SOCKS5 with a client: a greeting, a login where the client offers one, one request.
 
-The login is read as the Basic credential of the same name and password, so that it means what it means by HTTP.
+A login is read as the Basic credential of the same name and password, and so means the same as over HTTP.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class SocksSpeech:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._no: Callable[[str], bytes] = _to_greeting
-        """How a reason is said at this stage."""
+        """Gives the answer to a refusal's reason, at the present stage of the dialogue."""
 
     async def read(self) -> ProxyRequest | None:
         client = self._client
@@ -72,7 +72,7 @@ class SocksSpeech:
         return self._no(no.reason)
 
     async def _next(self, reader: Callable[[bytes], Read | None]) -> Read:
-        """One message, taken from what has come.  BadSocks, ClientGone."""
+        """Wait for one message and take it from the buffer.  Raises: BadSocks, ClientGone, Stopped."""
         client = self._client
         while (message := reader(client.buffer)) is None:
             client.expect_head()

@@ -1,7 +1,7 @@
 """Every answer to a SOCKS client: one table, a row for each reason of `replies`.
 
-A "no" before the login is that no way to authenticate will do; to a login it is a status of RFC 1929, of which every
-one but 0 means no; to a request it is a REP field of RFC 1928.  Nothing more can be said to such a client.
+Before the login the only "no" is that no authentication method is acceptable; to a login it is a status of RFC 1929,
+where all but 0 refuse; to a request it is a REP field of RFC 1928.  SOCKS has room for nothing more.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """How a reason is said."""
+    """How a SOCKS client is answered for one reason."""
 
     reply: int
     """The REP field of RFC 1928, section 6."""
     status: int = 255
-    """To a login: the numbers are ours, for whoever reads a client's error."""
+    """The status in answer to a login; the numbers are our choice, for people who read a client's error message."""
 
 
 _GENERAL, _NOT_ALLOWED, _NETWORK, _HOST, _REFUSED, _EXPIRED, _COMMAND = 1, 2, 3, 4, 5, 6, 7
@@ -69,11 +69,11 @@ NO_METHOD = b"\x05\xff"
 LOGGED_IN = b"\x01\x00"
 
 _NOWHERE = b"\x01\x00\x00\x00\x00"
-"""0.0.0.0, in place of an address that is not told."""
+"""ATYP and 0.0.0.0, in place of an address that is not told."""
 
 
 def method(chosen: int) -> bytes:
-    """By which of the ways it offered the client is to authenticate."""
+    """The answer to a greeting: the authentication method chosen of those that the client offered."""
     return bytes((5, chosen))
 
 
@@ -82,14 +82,14 @@ def not_logged_in(reason: str) -> bytes:
 
 
 def refused(reply: int) -> bytes:
-    """To a request."""
+    """The answer to a request, with that REP and no address."""
     return b"\x05%c\x00%b\x00\x00" % (reply, _NOWHERE)
 
 
 def established(source: str) -> bytes:
-    """To a request whose tunnel stands.
+    """The answer to a request whose tunnel stands, without a port.
 
-    source: the address that it leaves by, or the name of an exit that has none that we know.  Ports are not told.
+    source: the local address of the connection, or the name of an exit whose address is not known.
     """
     try:
         address = ip_address(source)

@@ -1,4 +1,4 @@
-"""A request's body on its way to the origin, framed anew and counted as the client framed it."""
+"""A request's body on its way to the origin: chunked anew, but counted as the client framed it."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ Reader = ChunkReader | LengthReader
 
 
 class Upload:
-    """Reads one body."""
+    """Reads one request body."""
 
     __slots__ = ("_reader", "pieces")
 
     def __init__(self, framing: BodyFraming) -> None:
         self._reader: Reader = LengthReader(framing.n) if isinstance(framing, Length) else ChunkReader()
         self.pieces = 0
-        """How many the last bytes were cut into."""
+        """The number of chunks, or parts of one, in the data of the last `take`."""
 
     def take(self, data: bytes) -> bytes:
-        """What the origin gets for data.  BadMessage where the client's chunks are malformed."""
+        """The bytes that the origin is sent for data.  Raises: BadMessage where the client's chunks are malformed."""
         pieces = self._reader.feed(data)
         self.pieces = len(pieces)
         return b"".join(pieces) if isinstance(self._reader, LengthReader) else framed(self._reader, pieces)
@@ -31,12 +31,12 @@ class Upload:
 
     @property
     def unused(self) -> bytes:
-        """What came after the body: the next request."""
+        """Bytes that came after the body: the next request's."""
         return self._reader.unused
 
 
 def framed(reader: ChunkReader, pieces: list[bytes]) -> bytes:
-    """Pieces of a body in a chunk of ours; where it is complete, with the end and what trailers may be passed on."""
+    """One chunk with these pieces of a body; after the last also the end and the trailers that may be passed on."""
     body = chunk(b"".join(pieces)) if pieces else b""
     if not reader.done:
         return body

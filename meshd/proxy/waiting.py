@@ -1,6 +1,6 @@
-"""A client's connection as far as its time goes: how long each phase of an exchange may take, and who may end it then.
+"""The part of a client's connection that bounds time: each phase of an exchange has a reason and a deadline.
 
-One deadline at a time, on the wheel that all share: while a head is awaited, while others are asked, while it is kept.
+There is one deadline at a time, on the wheel that all connections share.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from meshd.sockets.wire import Wire
 
 
 class WaitingConnection(PartingConnection):
-    """Has a task, and ends it where it waits too long."""
+    """Ends the connection's task when a phase takes too long."""
 
     __slots__ = ("_met", "_missed", "_phase", "_plane", "_seconds", "deadline", "place", "record", "slot", "task")
 
     task: Task
     place: Place
-    """What the client takes of the bounds; from when the connection has begun."""
+    """How the client counts against the bounds; set when the connection begins."""
 
     def __init__(self, plane: DataPlane, wire: Wire) -> None:
         super().__init__(wire, plane.relay.again)
@@ -33,37 +33,37 @@ class WaitingConnection(PartingConnection):
         self._seconds = 0.0
         self._missed = plane.wheel.missed
         self._met = False
-        """Whether the client's first bytes have said what it speaks."""
+        """Whether the client's first bytes have told which protocol it speaks."""
         self.record: Record | None = None
-        """Of the exchange that is under way; None between two."""
+        """The record of the exchange under way; None between two."""
 
     def expect_head(self) -> None:
-        """Start the head's timeout for a client that is known; the same head does not extend it by a second call."""
+        """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""
         if self.place.known and self._phase != "head-timeout":
             self.phase("head-timeout", self._plane.topology.timeouts.head)
 
     def handshake(self, *, over: bool) -> None:
-        """Start the grace of a client whose TLS begins, or stands, unless the client has begun to speak."""
+        """Start the grace anew when TLS begins, and when it is over, unless the client has sent plain bytes already."""
         if self._phase == "grace" or (over and not self._met):
             self.phase("grace", min(TLS_GRACE, self._plane.topology.timeouts.head))
 
     def phase(self, reason: str, seconds: float) -> None:
-        """Let the exchange take so long until the next call, or end with that reason."""
+        """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
         self._phase = reason
         self._seconds = seconds
         self._plane.wheel.arm(self, seconds)
 
     def alive(self) -> None:
-        """Start the present phase's time anew: something moved."""
+        """Start the time of the present phase anew: bytes have moved."""
         self.deadline = self._plane.wheel.now + self._seconds
 
     def drain(self) -> None:
-        """End at once where nothing is under way, else with the exchange that is."""
+        """End the connection if no exchange is under way; an exchange ends it by itself while the plane is draining."""
         if self._phase in {"grace", "kept"} and not self.buffer:
             self.task.throw(ClientGone())
 
     def expired(self) -> None:
-        """End what the present phase's time is over for, with the reason that was given for it."""
+        """End the exchange with the present phase's reason, or a silent connection without an answer."""
         if not self.place.known and self._had_no_ear():
             return
         if self._phase == "grace":
@@ -75,27 +75,27 @@ class WaitingConnection(PartingConnection):
         if self._phase == "delivering":
             self.wake()
         elif self._phase == "kept" or (self._phase == "head-timeout" and silent):
-            self.task.throw(ClientGone())  # without a word: browsers open ahead, and would show it to people
+            self.task.throw(ClientGone())  # without an answer: browsers open connections ahead, and would show one
         else:
             self.task.throw(Stopped(Refusal(self._phase)))
 
     def _had_no_ear(self) -> bool:
-        """Whether this process was not there for a part of the client's time; the client is given that part then."""
+        """Whether this process was held up for a part of the phase, by which the deadline is then moved."""
         missed, self._missed = self._plane.wheel.missed - self._missed, self._plane.wheel.missed
         if missed > 0:
             self._plane.wheel.arm(self, missed)
         return missed > 0
 
     def stirred(self, wire: Wire) -> None:
-        """The client did something while we waited for others; only its leaving matters now."""
+        """End the connection if the client has left; whatever else comes while an exchange goes on is read later."""
         if wire.gone:
             self.task.throw(ClientGone())
 
     @property
     def idle(self) -> bool:
-        """Whether the connection is kept for a next request, of which nothing has come."""
+        """Whether the connection waits for a next request of which no byte has come."""
         return self._phase == "kept" and self.record is None and not self.buffer
 
     def evict(self) -> None:
-        """End a client that is not known, or idle: others need its place."""
+        """End a client that is unknown or idle, because others need its place."""
         self.task.throw(ClientGone())
