@@ -1,7 +1,7 @@
-"""What a SOCKS client says (RFC 1928, and RFC 1929 for its login), read from bytes.
+"""The messages of a SOCKS5 client (RFC 1928, and RFC 1929 for its login), read from bytes.
 
-Each message is read whole or not at all; none is longer than 515 bytes.  Nothing is repaired: a reserved byte is zero,
-and the destination is held to the very grammar of an HTTP client's `CONNECT`.
+Each message is read whole or not at all; none is longer than 515 bytes.  Nothing is repaired: a reserved byte must be
+zero, and the destination must follow the grammar of an HTTP client's `CONNECT`.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ ADDRESS_TYPE_NOT_SUPPORTED = 8
 _LOGIN_VERSION = 1
 _CONNECT = 1
 IPV4, NAME, IPV6 = 1, 3, 4
-"""ATYP of RFC 1928, 5."""
+"""Address types: ATYP of RFC 1928, 5."""
 
 
 class BadSocks(BadMessage):
-    """A message that breaks the protocol, or asks for what is not served."""
+    """A message that breaks the protocol, or asks for something that is not served."""
 
     def __init__(self, rule: str, reply: int = GENERAL_FAILURE) -> None:
         super().__init__(501 if reply == COMMAND_NOT_SUPPORTED else 400, rule)
         self.reply = reply
-        """The REP field that answers it, where a request is what was read."""
+        """The REP field of the answer, where the message was a request."""
 
 
 class Greeting(NamedTuple):
-    """The ways to authenticate that the client offers."""
+    """The authentication methods that the client offers; size: bytes of the message."""
 
     methods: frozenset[int]
     size: int
@@ -46,7 +46,7 @@ class Greeting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A name and a password, as they came."""
+    """A name and a password as they came; size: bytes of the message."""
 
     username: bytes
     password: bytes = field(repr=False)
@@ -54,19 +54,19 @@ class Login:
 
     @property
     def basic(self) -> bytes:
-        """The same as the value of an HTTP field (RFC 7617), so that it means the same."""
+        """The login as a Basic credential (RFC 7617), so that it means the same as over HTTP."""
         return b"Basic " + b64encode(self.username + b":" + self.password)
 
 
 class Connect(NamedTuple):
-    """A tunnel that is asked for."""
+    """A request for a tunnel; size: bytes of the message."""
 
     target: AuthorityForm
     size: int
 
 
 def read_greeting(buffer: bytes) -> Greeting | None:
-    """None while more has to come.  BadSocks."""
+    """The greeting that buffer begins with; None while it is incomplete.  Raises: BadSocks."""
     if buffer and buffer[0] != VERSION:
         raise BadSocks("not SOCKS version 5")
     if len(buffer) < 2:
@@ -78,9 +78,11 @@ def read_greeting(buffer: bytes) -> Greeting | None:
 
 
 def read_login(buffer: bytes) -> Login | None:
-    """None while more has to come.  BadSocks.
+    """The login that buffer begins with; None while it is incomplete.
 
-    RFC 1929 wants a byte at least of each; but a token may stand alone, in either.
+    RFC 1929 wants name and password of at least one byte; here one may be empty, as a token may stand in either alone.
+
+    Raises: BadSocks.
     """
     if buffer and buffer[0] != _LOGIN_VERSION:
         raise BadSocks("not a login of version 1")
@@ -94,7 +96,7 @@ def read_login(buffer: bytes) -> Login | None:
 
 
 def read_connect(buffer: bytes) -> Connect | None:
-    """None while more has to come.  BadSocks."""
+    """The request that buffer begins with; None while it is incomplete.  Raises: BadSocks."""
     if buffer and buffer[0] != VERSION:
         raise BadSocks("not SOCKS version 5")
     if len(buffer) > 1 and buffer[1] != _CONNECT:
@@ -111,7 +113,7 @@ def read_connect(buffer: bytes) -> Connect | None:
 
 
 def _target(message: bytes) -> AuthorityForm:
-    """Held to the grammar of `CONNECT host:port`, by the same reader."""
+    """The destination of a whole request, read as the target of `CONNECT host:port` is.  Raises: BadSocks."""
     kind, address, port = message[3], message[4:-2], int.from_bytes(message[-2:], "big")
     if kind == NAME:
         host = address[1:]

@@ -1,4 +1,4 @@
-"""Bodies, read as they come: counted ones and chunked ones (RFC 9112 6 and 7).
+"""Bodies, read as they come: those with a Content-Length and chunked ones (RFC 9112 6 and 7).
 
 A reader is fed what arrives and gives back what of it is body, as pieces to be written on.  It holds back at most one
 unfinished chunk line or trailer section.  A body that the connection cut short is one whose reader is not done.
@@ -44,7 +44,7 @@ _NOT_IN_TRAILERS = frozenset(
 
 
 def chunk(data: bytes) -> bytes:
-    """One chunk.  Never of nothing: that would be the last one."""
+    """One chunk with data, which must not be empty: an empty chunk would be the last one."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
@@ -58,7 +58,7 @@ class LengthReader:
         self.done = n == 0
         self.trailers = Fields([])
         self.unused = b""
-        """What came after the end."""
+        """Bytes that came after the body."""
 
     def feed(self, data: bytes | bytearray) -> list[bytes]:
         """The body bytes in data, as none or one piece."""
@@ -74,15 +74,15 @@ class LengthReader:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What is looked for before a chunk's data."""
+    """The patterns of the line before a chunk's data."""
 
     whole: re.Pattern[bytes]
     beginning: re.Pattern[bytes]
-    """Matches all that could still become a whole one."""
+    """Matches all bytes that could still become a whole line."""
 
 
 _FIRST_LINE = _Line(re.compile(_SIZE), re.compile(_UNFINISHED_SIZE))
-# Any further one begins with the CRLF that ends the data before it.
+# Any further line is matched with the CRLF that ends the data before it.
 _NEXT_LINE = _Line(re.compile(rb"\r\n" + _SIZE), re.compile(rb"\r?|\r\n" + _UNFINISHED_SIZE))
 
 
@@ -98,16 +98,16 @@ class ChunkReader:
         """Bytes that await more: an unfinished line, or unfinished trailers."""
         self._line = _FIRST_LINE
         self._left = 0
-        """Bytes that the present chunk still has."""
+        """Bytes of the present chunk that have not come yet."""
         self._in_trailers = False
         self.done = False
         self.trailers = Fields([])
-        """Without those that may not stand in trailers; empty until done."""
+        """The trailer fields, without those that may not stand in trailers; empty until done."""
         self.unused = b""
-        """What came after the end."""
+        """Bytes that came after the body."""
 
     def feed(self, data: bytes | bytearray) -> list[bytes]:
-        """The body bytes in data, a piece for each chunk or part of one.  BadMessage where a chunk is malformed."""
+        """The body bytes in data, a piece for each chunk or part of one.  Raises: BadMessage for a malformed chunk."""
         if self.done:
             self.unused += data
             return []
@@ -121,7 +121,7 @@ class ChunkReader:
         return pieces
 
     def _read_chunks(self, data: bytes, pieces: list[bytes]) -> bytes:
-        """Move the chunks of data into pieces; what is left is an unfinished line, or begins the trailers."""
+        """Append the chunks of data to pieces; gives the rest, an unfinished line or the beginning of the trailers."""
         place = 0
         while True:
             if self._left:
@@ -149,7 +149,7 @@ class ChunkReader:
         raise BadMessage(self._rules.bad, "a malformed chunk")
 
     def _read_trailers(self, data: bytes, seen: int) -> bytes:
-        """Finish with the blank line; what is returned is unfinished trailers."""
+        """Read the trailers up to the blank line; gives the bytes of trailers that are unfinished, b"" when done."""
         end = 0 if data[:2] == b"\r\n" else data.find(b"\r\n\r\n", 0, LONGEST_TRAILERS) + 2
         if end == 1:
             refuse_faulty(data, self._rules, seen)

@@ -1,4 +1,4 @@
-"""What is said when a message breaks a rule."""
+"""The exception for a message that breaks a rule."""
 
 from __future__ import annotations
 

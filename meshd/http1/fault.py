@@ -19,14 +19,14 @@ class StartLine:
     """How the first line of one kind of head is judged."""
 
     pattern: re.Pattern[bytes]
-    """What a good one matches, its CRLF included."""
+    """Matches a good first line, its CRLF included."""
     explain: Callable[[bytes], BadMessage]
-    """What is wrong with one that does not match, given without its CRLF and free of control bytes."""
+    """Gives the fault of a line that does not match, passed without its CRLF and free of control bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the lines of one kind of head are held to, and the statuses that say so."""
+    """The limits of one kind of head, and the status for each kind of fault."""
 
     start: StartLine | None
     """None where the text begins with field lines, as trailers do."""
@@ -41,13 +41,15 @@ class Rules:
 
 
 def refuse_faulty(text: bytes, rules: Rules, seen: int = 0) -> None:
-    """Raise BadMessage where the text, a head or the beginning of one, can no longer become a good head.
+    """Make sure that the text, a head or the beginning of one, can still become a good head.
 
-    `seen` bytes were found good by an earlier call.  What follows the blank line is not looked at.
+    `seen` bytes were found good by an earlier call.  Bytes after the blank line are not looked at.
+
+    Raises: BadMessage.
     """
     begin = text.rfind(b"\n", 0, seen) + 1
     number = text.count(b"\n", 0, begin) + (rules.start is None)
-    known = max(0, seen - begin - 1)  # less one, since a CR is good only before its LF
+    known = max(0, seen - begin - 1)  # less one, since a CR is good only before an LF
     *lines, rest = text[begin : rules.total].split(b"\n")
     for line in lines:
         if line == b"\r" and number:
@@ -61,7 +63,7 @@ def refuse_faulty(text: bytes, rules: Rules, seen: int = 0) -> None:
 
 
 def _refuse_bytes(line: bytes, number: int, rules: Rules, known: int) -> None:
-    """What can be said of a line before its end is seen; known: how many of its bytes were found good."""
+    """Check what can be checked before a line's end; known: how many of its bytes are good.  Raises: BadMessage."""
     content = line.removesuffix(b"\r")
     if number == 0 and content[:1] in _OTHER_PROTOCOLS:
         raise BadMessage(rules.bad, _OTHER_PROTOCOLS[content[:1]])
@@ -74,7 +76,7 @@ def _refuse_bytes(line: bytes, number: int, rules: Rules, known: int) -> None:
 
 
 def _refuse_line(line: bytes, number: int, rules: Rules) -> None:
-    """What can be said of a whole line, given without its LF."""
+    """Check a whole line, given without its LF.  Raises: BadMessage."""
     if not line.endswith(b"\r"):
         raise BadMessage(rules.bad, "a bare LF")
     content = line.removesuffix(b"\r")

@@ -1,4 +1,4 @@
-"""Field lines in the order they came."""
+"""The field lines of a message, in the order in which they came."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterator
 class Fields:
     """An ordered list of (name, value), names as they were sent.
 
-    What is asked for by name is asked for in lower case.  The index is built by the first question, so that a head
-    whose fields are only handed on costs none.
+    Methods take a name in lower case.  The index is built by the first look-up, so that a head whose fields are only
+    passed on needs none.
     """
 
     __slots__ = ("_index", "_names", "pairs")
@@ -27,7 +27,7 @@ class Fields:
         return self._names
 
     def get(self, name: bytes) -> bytes | None:
-        """The first value of that name."""
+        """The first value of that name; None where there is none."""
         return (self._index or self._indexed()).get(name)
 
     def all(self, name: bytes) -> list[bytes]:

@@ -1,7 +1,7 @@
 """Where a body ends (RFC 9112 6): decided once, from the head, or refused.
 
-Stricter than the RFC where it lets a recipient guess: two framings, a repeated length, or a coding beside `chunked` are
-what requests are smuggled with, so they are never resolved in favour of one.
+Stricter than the RFC where the RFC lets a recipient guess: requests are smuggled with two framings, a repeated length,
+or a coding beside `chunked`, so none of these is resolved in favour of one reading.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class NoBody:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """So many bytes follow, perhaps none."""
+    """n bytes follow the head; n may be 0."""
 
     n: int
 
 
 @dataclass(frozen=True, slots=True)
 class Chunked:
-    """Chunks follow, then trailers."""
+    """Chunks follow the head, then trailers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class UntilClose:
 BodyFraming = NoBody | Length | Chunked | UntilClose
 
 MOST_CODINGS = 10
-"""In Transfer-Encoding, of which one is implemented: what is refused anyhow is not to be gone through at length."""
+"""Codings in a Transfer-Encoding that are read; all but `chunked` alone are refused, and a long list at once."""
 
 LONGEST_LENGTH = 18
-"""Digits that fit into 63 bits whatever they are."""
+"""Digits of a Content-Length: any number of 18 digits fits into 63 bits."""
 
 _NO_BODY = NoBody()
 _CHUNKED = Chunked()
@@ -64,7 +64,7 @@ _UNTIL_CLOSE = UntilClose()
 
 
 def request_framing(head: RequestHead) -> NoBody | Length | Chunked:
-    """How the request's body is framed.  BadMessage: 400, or 501 for a transfer coding that is not implemented."""
+    """How the request's body is framed.  Raises: BadMessage, 400, or 501 for an unimplemented transfer coding."""
     framing = _framing(head.fields, head.minor, 400) or _NO_BODY
     if head.method == b"CONNECT" and framing != _NO_BODY:
         if framing != Length(0):
@@ -75,10 +75,11 @@ def request_framing(head: RequestHead) -> NoBody | Length | Chunked:
 
 
 def response_framing(method: bytes, head: ResponseHead) -> BodyFraming:
-    """How the body of the response to such a request is framed.  BadMessage(502) where that is not certain.
+    """How the body of the response to a request with that method, never CONNECT, is framed.
 
-    Fields are judged even where no body can follow (HEAD, 1xx, 204, 304), since whoever reads the answer next sees
-    them too.  An answer to CONNECT is not asked about here.
+    Fields are judged even where no body can follow (HEAD, 1xx, 204, 304), since the next reader sees them too.
+
+    Raises: BadMessage(502) where the framing is not certain.
     """
     framing = _framing(head.fields, head.minor, 502)
     status = head.status

@@ -14,10 +14,10 @@ TEXT = rb"\t\x20-\x7e\x80-\xff"
 """HTAB, SP, VCHAR and obs-text: what a field value or a reason phrase may hold."""
 
 _TEXT_BYTES = bytes({*b"\t", *range(0x20, 0x7F), *range(0x80, 0x100)})
-"""The same as a set of bytes."""
+"""The bytes of TEXT."""
 
 LONGEST_METHOD = 32
-"""RFC 9112 3 asks for 501 above the longest method one knows; the longest registered has 17 bytes."""
+"""Bytes of a method; a longer one is answered 501 (RFC 9112 3).  The longest registered has 17."""
 
 METHOD = re.compile(rb"[" + TCHAR + rb"]++")
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
@@ -25,13 +25,13 @@ VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 # RFC 9112 2.2: a server should ignore at least one empty line before the request line.
 REQUEST_LINE = re.compile(rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) ([!-~]++) HTTP/1\.([01])\r\n" % LONGEST_METHOD)
 
-# The SP before an absent reason phrase is forgiven, since many origins leave it out and nobody can read it two ways.
+# The SP before an absent reason phrase may be missing: many origins leave it out, and that cannot be read in two ways.
 # Any three digits: 999 is in use.
 STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: ([" + TEXT + rb"]*+))?\r\n")
 
 FIELD_LINE = re.compile(rb"[" + TCHAR + rb"]++:[" + TEXT + rb"]*+\r\n")
 
-# Each matches any line at all, with empty groups where it is none of the kind: a search that had to skip a line would
+# Each pattern matches any line, with empty groups for a line that is no field: a search that had to skip a line would
 # try every byte of it anew.
 _TRIMMED_LINES = re.compile(rb"([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)(?<![ \t])\r\n|[^\n]*+\n")
 _LINES = re.compile(rb"([" + TCHAR + rb"]++):[ \t]*+([" + TEXT + rb"]*+)\r\n|[^\n]*+\n")
@@ -39,7 +39,7 @@ _NO_FIELD = (b"", b"")
 
 
 def read_fields(buffer: bytes | bytearray, start: int, end: int) -> list[tuple[bytes, bytes]] | None:
-    """The field lines between two places, the first just after an LF and the second too.  None: one is malformed."""
+    """The fields between two places, each just after an LF; None where a line is malformed."""
     pairs: list[tuple[bytes, bytes]] = _TRIMMED_LINES.findall(buffer, start, end)
     if _NO_FIELD not in pairs:
         return pairs
@@ -50,5 +50,5 @@ def read_fields(buffer: bytes | bytearray, start: int, end: int) -> list[tuple[b
 
 
 def control(line: bytes) -> bytes:
-    """The first byte that no line may hold before its own CRLF; b"" for none."""
+    """The first byte of the line that no line may hold before its CRLF; b"" for none."""
     return line.translate(None, _TEXT_BYTES)[:1]

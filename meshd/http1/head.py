@@ -1,7 +1,7 @@
 """The head of a message: start line and fields, read from the beginning of a buffer.
 
-A reader is handed the buffer each time it has grown and answers with the head, with None for "more", or with
-BadMessage as soon as the head can no longer become a good one.  It keeps nothing between calls.
+A reader is called with the buffer each time the buffer has grown, and gives the head, or None while it is unfinished,
+or raises BadMessage as soon as the bytes can no longer become a good head.  Readers keep nothing between calls.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _BLANK = b"\r\n\r\n"
 
 @dataclass(frozen=True, slots=True)
 class HeadLimits:
-    """How much a request may say before its body."""
+    """Bounds on a request's head, with the status that answers a larger one."""
 
     line: int = 16384
-    """Bytes in a line without its CRLF; 414 for the request line, 431 for a field line."""
+    """Bytes in a line without its CRLF; else 414 for the request line, 431 for a field line."""
     total: int = 32768
-    """Bytes in the whole head, its blank line included; 431."""
+    """Bytes in the whole head, its blank line included; else 431."""
     fields: int = 200
-    """Field lines; 431."""
+    """Field lines; else 431."""
 
 
 @dataclass(slots=True)
 class RequestHead:
-    """A request as far as its blank line.  Not frozen: that would double what making one costs."""
+    """A request's head.  Not frozen, which would double the time to make one."""
 
     method: bytes
     target: bytes
@@ -44,7 +44,7 @@ class RequestHead:
 
 @dataclass(slots=True)
 class ResponseHead:
-    """A response as far as its blank line."""
+    """A response's head; the fields mean what they mean in RequestHead."""
 
     status: int
     reason: bytes
@@ -56,8 +56,10 @@ class ResponseHead:
 def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -> RequestHead | None:
     """The request head at the beginning of the buffer, or None while it is unfinished.
 
-    `seen` may say how many bytes of this buffer an earlier call answered with None: they are not gone through again,
-    and a head that comes byte by byte then costs no more than its size.
+    seen: bytes of this buffer for which an earlier call gave None.  They are not gone through again, and a head that
+    comes byte by byte then costs no more than its size.
+
+    Raises: BadMessage.
     """
     end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, limits.total)
     # No line of a head that is shorter than the longest line is too long.
@@ -77,7 +79,7 @@ def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -
 def read_response(
     buffer: bytes | bytearray, max_bytes: int, max_fields: int = 1000, seen: int = 0
 ) -> ResponseHead | None:
-    """The response head at the beginning of the buffer, or None while it is unfinished.  Every fault is a 502."""
+    """The response head at the beginning of the buffer; None while it is unfinished.  Raises: BadMessage(502)."""
     end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, max_bytes)
     if end < 0:
         refuse_faulty(bytes(buffer[:max_bytes]), _response_rules(max_bytes, max_fields), seen)
@@ -92,7 +94,7 @@ def read_response(
 
 
 def _longest(buffer: bytes | bytearray, end: int) -> int:
-    """Bytes of the longest line before that place; where one has an LF alone it is more, and the head faulty."""
+    """Bytes of the longest line before that place, or more where a bare LF, which is refused anyway, ends a line."""
     return max(map(len, bytes(buffer[:end]).split(b"\r\n")))
 
 

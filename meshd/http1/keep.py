@@ -1,4 +1,4 @@
-"""What of a message concerns this connection alone (RFC 9110 7.6.1, RFC 9112 9.3)."""
+"""The fields of a message that concern this connection alone (RFC 9110 7.6.1, RFC 9112 9.3)."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-"""Never handed on, whether or not Connection names them."""
+"""Fields that are never passed on, whether or not Connection names them."""
 
-# What frames or routes the message is read and written anew by the one who hands it on.  Could a sender take it away by
-# naming it in Connection, it would decide what the next reader takes for the end of the body, or for the host.
+# Fields that frame or route the message are written anew.  If a sender could remove one by naming it in Connection, the
+# sender would decide what the next reader takes for the end of the body, or for the host.
 _NOT_TO_BE_NAMED = frozenset({b"host", b"content-length", b"transfer-encoding"})
 
 
 MOST_OPTIONS = 100
-"""Members of Connection, over all its lines, blank ones too.  It is read before anybody is known; clients name few."""
+"""Members of Connection, over all its lines, blank ones too: it is read of clients that are not admitted yet."""
 
 
 def options(fields: Fields, bad: int = 400) -> list[bytes]:
-    """What Connection names, in lower case.  BadMessage(bad) for more than MOST_OPTIONS."""
+    """The names in Connection, in lower case.  Raises: BadMessage(bad) for more than MOST_OPTIONS."""
     lines = fields.all(b"connection")
     if len(lines) + sum(line.count(b",") for line in lines) > MOST_OPTIONS:
         raise BadMessage(bad, f"more than {MOST_OPTIONS} options in Connection")
@@ -39,10 +39,7 @@ def options(fields: Fields, bad: int = 400) -> list[bytes]:
 
 
 def keeps_alive(minor: int, fields: Fields, bad: int = 400) -> bool:
-    """Whether the sender wants the connection kept: in HTTP/1.1 unless it says close, in HTTP/1.0 if it says so.
-
-    BadMessage(bad), as `options` has it.
-    """
+    """Whether the sender keeps the connection: 1.1 without "close", 1.0 with "keep-alive".  Raises: BadMessage(bad)."""
     if b"connection" not in fields:
         return minor == 1
     named = options(fields, bad)
@@ -52,9 +49,11 @@ def keeps_alive(minor: int, fields: Fields, bad: int = 400) -> bool:
 def end_to_end(
     fields: Fields, drop: frozenset[bytes], prefixes: tuple[bytes, ...] = (), bad: int = 400
 ) -> list[tuple[bytes, bytes]]:
-    """The fields to hand on, in order and case: without hop-by-hop ones, those that Connection names, and `drop`.
+    """The fields to pass on, in order and case: without hop-by-hop ones, those that Connection names, and `drop`.
 
-    `drop` and `prefixes`, which drops whatever begins so, are in lower case.  BadMessage(bad), as `options` has it.
+    drop: names, and prefixes: beginnings of names, to leave out, both in lower case.
+
+    Raises: BadMessage(bad) for more than MOST_OPTIONS names in Connection.
     """
     gone = _gone(drop)
     if b"connection" in fields:

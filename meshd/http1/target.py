@@ -1,7 +1,7 @@
 """Request targets (RFC 9112 3.2) as a forward proxy reads them, and the Host field beside them.
 
 One spelling is accepted for each thing: what two readers of a URL could take for two hosts is refused, never repaired.
-Whether a host may be reached is not asked here; that is decided on its address.
+Whether a host may be reached is not decided here, but on its addresses.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ class AbsoluteForm:
     scheme: str
     """Always "http", of which ws:// is another name (RFC 6455, 4.1): some clients ask so for an upgrade."""
     host: str
-    """As in AuthorityForm."""
+    """Spelled as in AuthorityForm."""
     port: int
     path: bytes
-    """What the origin is to be asked for: path and query, or `*` (RFC 9112 3.2.4)."""
+    """The target for the origin: path and query, or `*` (RFC 9112 3.2.4)."""
     authority: bytes
-    """As it was written: what the origin's Host field has to say."""
+    """The authority as it was written, for the Host field that the origin is sent."""
 
 
 Target = AuthorityForm | AbsoluteForm
 
 LOOPBACK = ("::1", "127.0.0.1")
-"""What localhost and the names under it are (RFC 6761, 6.3)."""
+"""The addresses of localhost and the names under it (RFC 6761, 6.3)."""
 NUMBER = re.compile(r"(?:^|\.)(?:[0-9]++|0[xX][0-9a-fA-F]*+)\Z")
-"""To search a host for: one whose last label is a number is an IPv4 address in whatever spelling, or nothing (URL
+"""Found in a host whose last label is a number: such a host is an IPv4 address in some spelling, or invalid (URL
 Standard, 3.5).
 """
 
 WHAT_THIS_PORT_IS = "this port is an HTTP proxy: send CONNECT host:port, or a target that begins with http://"
 
-# Every repeat is possessive, as in `grammar`; a name that is no longer than it may be has at most 127 labels.
+# Every repeat is possessive, as in `grammar`; a name of the longest permitted length has at most 127 labels.
 # Registered names as DNS has them (RFC 1035, with the underscore that is in use), or an IP literal.
 _LABEL = rb"[A-Za-z0-9_-]{1,63}+"
 _HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb"){0,126}+\.?+|\[[0-9A-Fa-f:.]{2,45}+\])"
@@ -72,11 +72,11 @@ _OTHER_SCHEMES = {
 }
 
 LONGEST_NAME = 253
-"""RFC 1035 2.3.4, less the length byte and the root."""
+"""Characters of a host name (RFC 1035 2.3.4, less the length byte and the root)."""
 
 
 def read_target(method: bytes, target: bytes) -> Target:
-    """What the request is for.  BadMessage: 400 for any other form or spelling, 501 for a scheme but http and ws."""
+    """Read a request target.  Raises: BadMessage, 400 for a wrong form or spelling, 501 for an unserved scheme."""
     if method == b"CONNECT":
         match = _AUTHORITY_FORM.fullmatch(target)
         if match is None:
@@ -93,10 +93,12 @@ def read_target(method: bytes, target: bytes) -> Target:
 
 
 def check_host(head: RequestHead, target: Target) -> None:
-    """Hold the Host field to RFC 9112 3.2; BadMessage(400) where it is doubled, malformed, or missing.
+    """Check the Host field as RFC 9112 3.2 asks.
 
-    It may be missing in HTTP/1.0, and on CONNECT, since Python's own clients send none there.  It need not agree
-    with the target: the target wins (RFC 9112 3.2.2) and the origin is sent a Host made from it.
+    Host may be missing in HTTP/1.0, and on CONNECT, since Python's own clients send none there.  Host need not agree
+    with the target: the target wins (RFC 9112 3.2.2) and the origin is sent a Host made from the target.
+
+    Raises: BadMessage(400) where Host is doubled, malformed, or missing.
     """
     hosts = head.fields.all(b"host")
     if len(hosts) > 1:

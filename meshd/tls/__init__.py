@@ -1,1 +1,1 @@
-"""Certificates and what is spoken with them, for the API and the proxies' clients."""
+"""Certificates and TLS settings, for the API and the proxies' clients."""

@@ -1,6 +1,7 @@
-"""The certificate that a fresh installation starts with: its own, for the names that the machine has.
+"""The self-signed certificate that a fresh installation starts with, for the names of the machine.
 
-Both files are written whole or not at all, and never over others: two daemons that start at once end up with one pair.
+Certificate and key are each written whole or not at all, and never over an existing file: two daemons that start at
+once end up with one pair.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from meshd.tls.server import CertificateError, server_context
 
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 _LIFE = timedelta(days=3650)
-"""It is trusted by being pinned, and nobody is there to renew it: a short life would only be an outage."""
+"""The certificate is trusted by being pinned, and nobody renews it: a short life would only cause an outage."""
 
 
 def ensure_certificate(certificate: Path, key: Path, *, hostname: str, now: float) -> bool:
-    """Make the pair unless it is there; whether the certificate was made.  CertificateError."""
+    """Make certificate and key unless they exist; whether the certificate was made.  Raises: CertificateError."""
     try:
         if certificate.exists():  # looked at before the key, which is written first
             if not key.exists():
@@ -40,7 +41,7 @@ def ensure_certificate(certificate: Path, key: Path, *, hostname: str, now: floa
 
 
 def check_own(certificate: Path, key: Path) -> None:
-    """Whether the pair can be used, or made.  CertificateError."""
+    """Make sure that certificate and key can be used, or made.  Raises: CertificateError."""
     if certificate.exists():
         server_context(certificate, key)
     elif key.exists():
@@ -52,7 +53,7 @@ def _new_key() -> bytes:
 
 
 def _load_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """The key as it stands in the file: another process may have been first."""
+    """Read the key from its file, as another process may have written it first.  Raises: OSError, CertificateError."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (ValueError, TypeError) as error:
@@ -98,7 +99,7 @@ def _signed(key: ec.EllipticCurvePrivateKey, names: Sequence[x509.GeneralName], 
 
 
 def _create(path: Path, data: bytes, mode: int) -> bool:
-    """Write a file that is not there yet, whole; False where there is one by now."""
+    """Write a new file, whole or not at all; False where there is a file of that name by now.  Raises: OSError."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:

@@ -1,7 +1,7 @@
-"""TLS of what listens: Mozilla's "intermediate" profile (version 5.8), and a certificate that can be swapped.
+"""TLS for listeners: Mozilla's "intermediate" profile (version 5.8), and a certificate that can be swapped.
 
-The API and the proxies share one.  A new certificate is used from the next handshake on; where it cannot be used, the
-old one stays.
+The API and the proxies share one certificate.  A new one is used from the next handshake on; where a new one cannot be
+used, the old one stays.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ CIPHERS = (
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
-"""Of TLS 1.2.  The client's order decides, as the profile has it."""
+"""Cipher suites of TLS 1.2; the client's order decides, as in the profile."""
 CIPHERS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
 _ALPN = b"http/1.1"
 
 
 class CertificateError(Exception):
-    """The certificate or its key cannot be used; one line that names the file and the reason."""
+    """The certificate or its key cannot be used; the text is one line that names the file and the reason."""
 
 
 @implementer(IOpenSSLServerConnectionCreator)
 class ReloadableTLS:
-    """Server connections with the certificate chain and the key of two PEM files."""
+    """Makes server connections with the certificate chain and the key of two PEM files."""
 
     def __init__(self, certificate: Path, key: Path) -> None:
         self._certificate = certificate
@@ -45,11 +45,11 @@ class ReloadableTLS:
         self._context = server_context(certificate, key)
 
     def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
-        """Read both files again, or others.  CertificateError, and then nothing has changed."""
+        """Read both files again, or others, and use them.  Raises: CertificateError, with nothing changed."""
         self.prepared(certificate or self._certificate, key or self._key)()
 
     def prepared(self, certificate: Path, key: Path) -> Callable[[], None]:
-        """Read both files, or others; what is returned puts them in place.  CertificateError."""
+        """Read both files; the function that is returned puts them to use.  Raises: CertificateError."""
         context = server_context(certificate, key)
 
         def take() -> None:
@@ -62,7 +62,7 @@ class ReloadableTLS:
 
 
 def server_context(certificate: Path, key: Path) -> SSL.Context:
-    """A context of the profile with this chain and key.  CertificateError."""
+    """Make a context of the profile with this chain and key.  Raises: CertificateError."""
     _check_pair(certificate, key)
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
@@ -81,13 +81,13 @@ def server_context(certificate: Path, key: Path) -> SSL.Context:
 
 
 def trust_of(authorities: Path) -> Any:
-    """Trust in those whom the certificates of a PEM file vouch for.  OSError, ValueError, SSL.Error."""
+    """The trust root of the authorities in a PEM file, for Twisted.  Raises: OSError, ValueError, SSL.Error."""
     chain = x509.load_pem_x509_certificates(authorities.read_bytes())
     return trustRootFromCertificates([Certificate.loadPEM(each.public_bytes(Encoding.PEM)) for each in chain])
 
 
 def _check_pair(certificate: Path, key: Path) -> None:
-    """Read both in Python first: OpenSSL's own errors name no file, and it would ask the terminal for a passphrase."""
+    """Check both files in Python, as OpenSSL names no file and asks for a passphrase.  Raises: CertificateError."""
     chain, private = _read(certificate, "certificate"), _read(key, "key")
     try:
         leaf = x509.load_pem_x509_certificates(chain)[0]
@@ -112,7 +112,7 @@ def _read(path: Path, what: str) -> bytes:
 
 
 def _reason(error: SSL.Error) -> str:
-    """The last of OpenSSL's (library, function, reason) triples."""
+    """The reason in the last of OpenSSL's (library, function, reason) triples."""
     try:
         return str(error.args[0][-1][-1])
     except (IndexError, TypeError):
