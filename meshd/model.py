@@ -1,6 +1,6 @@
-"""The values that every floor speaks of: frozen, comparable, without behaviour beyond their own sums.
+"""The values that all modules share: frozen, comparable, almost without behaviour.
 
-Bytes are integers, times are whole seconds since the epoch (UTC), an absent text is "".  0 means "no limit".
+Sizes are in bytes, times in whole seconds since the epoch (UTC), an absent text is "", and a limit of 0 is none.
 """
 
 from __future__ import annotations
@@ -36,22 +36,23 @@ class Account:
     monthly_limit: int
     total_limit: int
     billing_day: int
-    """1 to 31; a day that a month lacks means its last.  A sub-account's periods follow its parent's."""
+    """1 to 31; in a month without that day its last day.  For a sub-account its parent's day counts instead."""
     created_at: int
     password_hash: str = field(repr=False)
     """argon2id in its encoded form; "" for an account that cannot sign in by password."""
     suspended: bool = False
-    """Whether the operator deactivated it: a sub-account that its parent cannot activate."""
+    """Whether the operator deactivated this sub-account, so that its parent cannot activate it."""
     monthly_ceiling: int = 0
-    """Of a sub-account: the highest limit that the operator lets its parent set, as is `total_ceiling`."""
+    """Of a sub-account: the highest monthly limit that the operator lets its parent set."""
     total_ceiling: int = 0
+    """Of a sub-account: the highest total limit that the operator lets its parent set."""
     password_by: int = 0
-    """The token that set its password; 0 for none."""
+    """The id of the token that set the password; 0 for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token.  Its secret is known to its holder alone; the store has the SHA-256."""
+    """A bearer token.  Only the holder knows its secret; the store has the secret's SHA-256."""
 
     id: int
     account_id: int
@@ -61,50 +62,50 @@ class Token:
     """An ISO date, the token valid through that day (UTC); "" for never."""
     created_at: int
     selection: str = ""
-    """What it asks for where its user does not, in the form of meshd.selection."""
+    """The exit that a request asks for by default, as a text of meshd.selection."""
     proxies: tuple[str, ...] = ()
-    """Names of the proxies that it is for; () for all that its account may use."""
+    """Names of the proxies that the token is for; () for all that its account may use."""
     ended_by: EndedBy = ""
-    """Of an inactive one: whose doing that is, other than its holder's."""
+    """Who deactivated an inactive token: the operator, a change of plan, or "" for the holder."""
 
     @property
     def confined(self) -> bool:
-        """Whether it is for less than its account may do: for some proxies, or with exits of its own choice."""
+        """Whether the token permits less than its account may do: it is for some proxies, or for chosen exits."""
         return bool(self.proxies or self.selection)
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedIP:
-    """An address whose connections are an account's without any credential."""
+    """An address whose connections are let in as an account's without any credential."""
 
     account_id: int
     address: str
-    """As ipaddress prints it, never IPv4-mapped."""
+    """The address as ipaddress prints it, never IPv4-mapped."""
     label: str
     created_at: int
     disputed: bool = False
-    """Whether an earlier claim keeps the address from this account, as far as whoever asked may know."""
+    """Whether an earlier claim keeps the address from this account, as far as the caller may know."""
     contested: bool = False
-    """Whether it does in truth: for the daemon's log, and for no customer."""
+    """Whether an earlier claim keeps the address from this account; for the log, never for a customer."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedHostname:
-    """A name whose present addresses are an account's without any credential."""
+    """A hostname from whose present addresses connections are let in as an account's without any credential."""
 
     account_id: int
     hostname: str
     """Lower case, no final dot."""
     created_at: int
     addresses: tuple[str, ...] = ()
-    """What it stands for now, as the daemon has found."""
+    """The addresses that the hostname has now, as the daemon has found."""
     disputed: tuple[str, ...] = ()
-    """Those of them that an earlier claim keeps from this account, as far as whoever asked may know."""
+    """Those of `addresses` that an earlier claim keeps from this account, as far as the caller may know."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an account and its sub-accounts have used, as the store knows it."""
+    """The bytes that an account and its sub-accounts have used, as the store knows."""
 
     account_id: int
     total_bytes: int
@@ -115,32 +116,32 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """All that a decision about one account needs, read in one unit."""
+    """An account with all that decisions about its requests need, read in one unit of the store."""
 
     account: Account
     parent: Account | None
     proxies: tuple[str, ...]
-    """Names of the proxies it is authorised for, in the order of authorisation; a sub-account's are its parent's."""
+    """Names of the account's proxies, in the order of authorisation; a sub-account has its parent's."""
     usage: Usage
     parent_usage: Usage | None
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An account's limits and usage after a flush: what the ledger judges by."""
+    """An account's limits and usage after a flush, by which the ledger judges whether it may go on."""
 
     account_id: int
     parent_id: int | None
     monthly_limit: int
     total_limit: int
     billing_day: int
-    """The effective one: the parent's for a sub-account."""
+    """The day that counts: the parent's for a sub-account."""
     usage: Usage
 
 
 @dataclass(frozen=True, slots=True)
 class UsageEntry:
-    """What one account moved in one journal batch."""
+    """The bytes and exchanges of one account and token in one batch of the journal."""
 
     account_id: int
     parent_id: int
@@ -156,7 +157,7 @@ class UsageEntry:
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """Four wrong credentials: this name is refused from this address until then."""
+    """After too many wrong credentials this name is refused from this address, until the time `until`."""
 
     address: str
     """IPv4, or the /64 of an IPv6 address, as text."""
@@ -166,37 +167,37 @@ class Ban:
 
 
 class DrainedExit(NamedTuple):
-    """An exit that the operator has taken out: nothing new leaves by it."""
+    """An exit that the operator has drained: nothing new leaves by it."""
 
     name: str
     at: int
     by: str
-    """As the audit names whoever did it."""
+    """Who drained the exit, as the audit log names people."""
 
 
 class RestingExit(NamedTuple):
-    """An exit that has failed, as one process sees it."""
+    """An exit that rests after failures, as one process sees it."""
 
     node: str
     """The process: `host:data folder`."""
     exit: str
     until: int
-    """When its rest ends and it is tried."""
+    """When the rest ends and a request may try the exit."""
     failures: int
-    """In a row."""
+    """Failures in a row."""
     reason: str
-    """Of the latest one."""
+    """The reason of the latest failure."""
     at: int
-    """When that was."""
+    """When the rest was noted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the change feed: drop what you remember of this account."""
+    """One entry of the change feed: processes drop what they remember of this account."""
 
     seq: int
     account_id: int
-    """0 means everything."""
+    """0 for all accounts."""
 
 
 Source = Literal["password", "token", "address", "hostname"]
@@ -204,22 +205,22 @@ Source = Literal["password", "token", "address", "hostname"]
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who is asking, decided: the outcome of authentication and of what depends on the account alone."""
+    """A client that was let in: the outcome of authentication and of all checks of the account alone."""
 
     identity: Identity
     source: Source
     subject: str
-    """What it was admitted by, never secret: the token's id, the address, the hostname, or the username."""
+    """What the client was admitted by, never secret: the token's id, the address, the hostname, or the username."""
     token_id: int
     """0 where no token was used."""
     selection: Selection
-    """What the credential says of the exit: its user name and its sticky key, else what its token has."""
+    """The exit that the credential asks for: by its user name, over the default of its token."""
     consumed: Literal["proxy-authorization", "authorization", ""]
-    """The request field that carried the credential."""
+    """The request field that carried the credential; "" for none."""
     only: frozenset[str] = frozenset()
-    """Names of the proxies that its token is for; empty for all that the account may use."""
+    """Names of the proxies that the token is for; empty for all that the account may use."""
     confined: bool = False
-    """Whether its token is for less than the account may do, and so changes nothing of it."""
+    """Whether the token is confined (see Token), and so may change nothing of the account."""
 
     @property
     def account(self) -> Account:
@@ -227,14 +228,14 @@ class Admission:
 
 
 class Tried(NamedTuple):
-    """Whose credential was refused, as the logs may tell it; no client is told."""
+    """Whose credential was refused: for the logs, never for a client."""
 
     name: str
-    """The account's, where the credential was its; else what bans call the name that was tried."""
+    """The username of the account, where the credential was the account's; else the tried name as bans have it."""
     account_id: int = 0
-    """The account of that name, where that is known."""
+    """The account of that name; 0 where it is not known."""
     token_id: int = 0
-    """0 where no token was used, or none that is known."""
+    """0 where no known token was used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +245,9 @@ class Refusal:
     reason: str
     detail: str = ""
     retry_after: int = 0
-    """Seconds; 0 for none."""
+    """Seconds for the field Retry-After; 0 for no such field."""
     tried: Tried | None = field(default=None, compare=False)
-    """None where no credential was refused."""
+    """The refused credential's owner; None where no credential was refused."""
 
 
 class Exchange(NamedTuple):
@@ -270,17 +271,17 @@ class Exchange(NamedTuple):
     exit: str
     status: int
     reason: str
-    """"" where all went well, else the reason of the refusal or of the end."""
+    """"" where all went well, else the reason of the refusal or of an early end."""
     up: int
     down: int
 
 
 class PastExchange(NamedTuple):
-    """An exchange that has ended, as its account's holder sees it."""
+    """An exchange that has ended, as the holder of its account sees it."""
 
     account_id: int
     ended: int
-    """Milliseconds since the epoch, as is `began`."""
+    """Milliseconds since the epoch; `began` too."""
     request: str
     """The id of the exchange."""
     family_id: int

@@ -1,4 +1,4 @@
-"""What may be said of an exit in one text: in a user name, behind the account's, or as a token's default.
+"""The exit that is asked for, as one text: in a user name, after the account's name, or as a token's default.
 
     user      = base *( "-" pair )            ; base: an account's username, the longest that exists
     text      = pair *( "-" pair )            ; as a token has it
@@ -8,7 +8,7 @@
     value     = 1*( ALPHA / DIGIT / "." / "_" / "~" / "%" HEXDIG HEXDIG )
     duration  = 1*5DIGIT [ "s" / "m" / "h" / "d" ]
 
-Each key once, in any case (RFC 5234 takes all texts so).  Pure.
+Each key at most once; letters of keys in either case (as RFC 5234 reads them).  Pure.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from urllib.parse import quote, unquote_to_bytes
 KEYS = ("country", "exit", "not", "session", "ttl", "strict")
 
 LONGEST = 255
-"""Characters of a user name, and of a text alone: more than SOCKS5 has room for (RFC 1929)."""
+"""Characters of a user name, and of a token's text: no fewer than SOCKS5 has room for (RFC 1929)."""
 
 MOST_CUTS = 8
-"""Places where a user name is cut, from its beginning: an account's name of 30 characters has room for no more keys."""
+"""Places, from the beginning, where a user name is cut: an account's name of 30 characters can contain no more keys."""
 
 EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}\Z")
-"""What an exit can be called by, a name or an address."""
+"""Matches a name or an address that an exit can have."""
 
 _SPLIT = re.compile(rf"(?<!\A)-(?=(?:{'|'.join(KEYS)})(?:-|\Z))", re.ASCII | re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
@@ -41,27 +41,25 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is asked for of the exit, by a user name, a token's default or a request's own fields; the empty value of
-    each means nothing.
-    """
+    """The exit that a user name, a token's default or a request's fields ask for; an empty value asks for nothing."""
 
     country: str = ""
     """ISO 3166 alpha-2, upper case."""
     exit: str = ""
-    """This exit, by name or address, or any other with a note in the answer."""
+    """The pinned exit, by name or address; where it cannot be used another is taken, with a note in the answer."""
     avoid: frozenset[str] = frozenset()
-    """Names and addresses, these as `plain` has them."""
+    """Exits not to be used, by name or by address, spelled as `plain` gives it."""
     session: str = ""
-    """A sticky key: the same key leaves by the same exit while it is up."""
+    """A sticky key: requests with the same key leave by the same exit as long as that exit can be used."""
     ttl: int = 0
-    """Seconds after which the key means another exit; 0 for never."""
+    """Seconds after which the sticky key means another exit; 0 for never."""
     strict: bool = False
-    """Whether a key whose exit is not up fails rather than moves."""
+    """Whether a request is refused, rather than moved, while the exit of its sticky key cannot be used."""
     prefer: str = ""
-    """This exit, by name or address, or silently any other."""
+    """The preferred exit, by name or address; where it cannot be used another is taken without a note."""
 
     def over(self, lower: Selection) -> Selection:
-        """Field by field what this one says, else what lower does; what either avoids is avoided."""
+        """Both selections as one: each field as here, or as in lower where it is empty here; `avoid` is of both."""
         if lower is NONE or self is NONE:
             return self if lower is NONE else lower
         return Selection(
@@ -79,7 +77,7 @@ NONE = Selection()
 
 
 class SelectionError(ValueError):
-    """A text that is no selection: at which key, at which character (from 1), and why."""
+    """A text is no selection; says at which key ("" for none), at which character (from 1), and why."""
 
     def __init__(self, key: str, position: int, reason: str) -> None:
         super().__init__(f"{key} at character {position}: {reason}" if key else f"character {position}: {reason}")
@@ -89,18 +87,18 @@ class SelectionError(ValueError):
 
 
 class Split(NamedTuple):
-    """One way to read a user name."""
+    """One way to read a user name: an account's name, and a selection's text after it."""
 
     base: str
     rest: str
-    """The selection; "" where the whole name is the account's."""
+    """The text of the selection; "" where the whole user name is the account's."""
 
 
 def candidates(username: str) -> list[Split]:
-    """All ways to read it, the longest base first: cut before each key that a "-" or the end follows.
+    """All ways to read a user name, the longest base first: cut before each key that a "-" or the end follows.
 
-    Cuts behind the first MOST_CUTS are left out: no account's name ends there.  Of a name that is too long to be one
-    there is but one reading.
+    Only the first MOST_CUTS cuts count, as no account's name ends after them.  A user name of more than LONGEST
+    characters is not cut.
     """
     splits = [Split(username, "")]
     if len(username) <= LONGEST:
@@ -110,12 +108,12 @@ def candidates(username: str) -> list[Split]:
 
 
 def stem(username: str) -> str:
-    """The shortest base: the same for all that can follow it, whichever accounts there are."""
+    """The shortest base of a user name, which does not depend on the selection or on which accounts exist."""
     return candidates(username)[-1].base
 
 
 def read_selection(text: str, before: int = 0) -> Selection:
-    """SelectionError.  before: how many characters stand before the text, for the position."""
+    """Read a text; before: characters that stand before it, for positions in errors.  Raises: SelectionError."""
     if len(text) > LONGEST:
         raise SelectionError("", before + LONGEST + 1, f"more than {LONGEST} characters")
     found = NONE
@@ -137,7 +135,7 @@ def read_selection(text: str, before: int = 0) -> Selection:
 
 
 def render(selection: Selection) -> str:
-    """The text that reads as this selection; "" for NONE."""
+    """The text that reads as this selection, but for `prefer`, which no text has; "" for NONE."""
     pairs = (
         ("country", selection.country.lower()),
         ("exit", _encoded(selection.exit)),
@@ -150,13 +148,13 @@ def render(selection: Selection) -> str:
 
 
 def country_code(text: str) -> str:
-    """Upper case; `UK` is what many write for GB."""
+    """A country code in upper case, `UK`, which many write, as GB."""
     code = text.upper()
     return "GB" if code == "UK" else code
 
 
 def plain(name: str) -> str:
-    """The name or address of an exit, an IPv6 address in its one spelling (RFC 5952)."""
+    """The name or address of an exit, an IPv6 address in its canonical spelling (RFC 5952)."""
     try:
         return str(IPv6Address(name)) if ":" in name else name
     except ValueError:
@@ -164,7 +162,7 @@ def plain(name: str) -> str:
 
 
 def _pieces(text: str, before: int) -> Iterator[tuple[str, int]]:
-    """What stands between the hyphens, and where each begins."""
+    """The pieces between the hyphens of a text, each with the position of its first character."""
     position = before + 1
     for piece in text.split("-") if text else ():
         yield piece, position
@@ -224,11 +222,11 @@ def _encoded(value: str) -> str:
 
 
 def _duration(seconds: int) -> str:
-    """In the largest unit that needs no fraction."""
+    """A duration in the largest unit that needs no fraction; "" for 0."""
     unit = next(unit for unit in "dhms" if seconds % _SECONDS[unit] == 0)
     return f"{seconds // _SECONDS[unit]}{unit}" if seconds else ""
 
 
 def _shown(key: str) -> str:
-    """As an error may repeat it: ASCII, short."""
+    """A key as an error message may repeat it: ASCII, at most 20 characters of the key."""
     return key[:20].encode("ascii", "backslashreplace").decode("ascii") or "nothing"

@@ -1,4 +1,4 @@
-"""`twistd meshd`: options to Config to a running Daemon."""
+"""`twistd meshd`: from the options to a Config and a running Daemon."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TWISTDS_OWN = "twistd.pid"
 
 
 class Options(usage.Options):
-    """Flags; each wins over the environment, the file and the default."""
+    """The flags; each wins over the environment, the settings file and the default."""
 
     optParameters = [
         ["config", "c", None, "settings file (TOML)"],
@@ -48,9 +48,9 @@ class Options(usage.Options):
         self["api"] = []
 
     def postOptions(self) -> None:
-        """meshd has a pid file of its own, locked, in its data folder: twistd's is written for who asks for one.
+        """Suppress twistd's pid file unless --pidfile asks for it: meshd has its own, locked, in the data folder.
 
-        Where that names ourselves, it is of a process that had our number before us, as in a container.
+        A pid file with our own number is of an earlier process with that number, as in a container, and is deleted.
         """
         if self.parent is None:
             return
@@ -68,15 +68,15 @@ class Options(usage.Options):
         self["api"].append(endpoint)
 
     def flags(self) -> dict[str, object]:
-        """As `meshd.config.load` takes them."""
+        """The flags that were given, as `meshd.config.load` takes them."""
         return {name.replace("-", "_"): value for name, value in self.items() if value}
 
 
 def makeService(options: Options) -> Service:
-    """The daemon as twistd runs it; what the operator has to mend ends the process here, in one line, status 1."""
+    """Make the service that twistd runs; a fault that the operator has to mend exits with one line and status 1."""
     from twisted.internet import reactor  # noqa: PLC0415  (installed by twistd only now)
 
-    # Wall time stands still or jumps when a clock is set, and every timer with it.
+    # Or all timers would stand still or jump when the wall clock is set.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
     handed_over = Inherited.found(os.environ)
     cwd = Path.cwd()
@@ -107,7 +107,7 @@ def _forget_namesake(path: Path) -> None:
 
 
 class MeshdService(Service):
-    """Owns the Daemon's two coroutines, and the signals."""
+    """Runs the Daemon's coroutines `start`, `reload` and `stop`, and handles the signals."""
 
     log = Logger()
     name = "meshd"
@@ -121,7 +121,7 @@ class MeshdService(Service):
         handed_over: Inherited,
         running: Running,
     ) -> None:
-        """running: what the command is told, but for the number of the process that twistd leaves behind."""
+        """running: what the run file tells the command, still with the pid from before twistd's fork."""
         self._reactor = reactor
         self._config = config
         self._pid_file = prepared.pid_file
@@ -140,11 +140,11 @@ class MeshdService(Service):
     async def _start(self) -> None:
         self._pid_file.write()
         self._daemon = Daemon(self._reactor, self._config, self._reload, time.time, self._handed_over)
-        self._tell(replace(self._running, pid=os.getpid()))  # before its last line says that it is there
+        self._tell(replace(self._running, pid=os.getpid()))  # before the log says that the daemon is there
         await self._daemon.start()
 
     def stopService(self) -> Deferred[None]:
-        """Drains, then closes everything in order."""
+        """Drain, then close everything in order."""
         super().stopService()
         return Deferred.fromCoroutine(self._stop())
 
@@ -159,18 +159,18 @@ class MeshdService(Service):
             self._pid_file.release()
 
     def _catch_signals(self) -> None:
-        """SIGTERM ends with status 0, where Twisted's own would end as if killed; SIGHUP reads the settings anew."""
+        """Let SIGTERM end with status 0, not as if killed, as Twisted would; let SIGHUP read the settings anew."""
         later = self._reactor.callFromThread
         signal.signal(signal.SIGTERM, lambda *_: later(self._stop_now))
         signal.signal(signal.SIGHUP, lambda *_: later(self._reload_now))
         signals.release()
 
     def _stop_now(self) -> None:
-        with suppress(ReactorNotRunning):  # a second signal, while it stops
+        with suppress(ReactorNotRunning):  # a second signal while the reactor stops
             self._reactor.stop()
 
     def _reload_now(self) -> None:
-        """One runs and one waits at most: it does what all who ask meanwhile have asked for."""
+        """Reload, or once more after the reload that is running: one that waits serves all requests made meanwhile."""
         self._reload_again = True
         if not self._reloading:
             self._reloading = True
@@ -194,7 +194,7 @@ class MeshdService(Service):
             return Verdict(False, ("a fault of meshd's own: its log has it",))
 
     def _tell(self, running: Running) -> None:
-        """Whoever asks for a reload waits for it; without it he has the log."""
+        """Write the run file, which `meshd reload` waits for; where that fails, the log has the outcome."""
         self._running = running
         try:
             write(self._config.data_dir, running)
@@ -202,9 +202,9 @@ class MeshdService(Service):
             self.log.warn("the command cannot be told what runs here: {error}", error=one_line(error))
 
     def _failed(self, failure: Failure) -> None:
-        """A start that failed ends the process with status 1, which twistd offers no other way to say."""
+        """End the process with status 1 after a failed start; twistd offers no other way to set the status."""
         if not self.running:
-            return  # it was stopped, and nobody waits for it any more
+            return  # the service was stopped during the start
         if failure.check(*FAULTS):
             self.log.critical("meshd cannot start: {error}", error=one_line(failure.value))  # type: ignore[arg-type]
             sys.__stderr__ and sys.__stderr__.write(f"meshd: {one_line(failure.value)}\n")  # type: ignore[arg-type]
@@ -215,7 +215,7 @@ class MeshdService(Service):
 
 
 def _end_with(status: int) -> None:
-    """The very last: by now twistd has removed its own file."""
+    """Exit with that status; called last, when twistd has removed its own pid file."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -1,4 +1,4 @@
-"""What the operator's file says of proxies, exits, plans, destinations and bounds: frozen, swapped whole."""
+"""The settings of proxies, exits, plans, destinations and bounds: frozen values, swapped as a whole by a reload."""
 
 from __future__ import annotations
 
@@ -15,52 +15,52 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class UpstreamProxy:
-    """Another proxy that requests leave through; its credentials go to it and nowhere else."""
+    """A parent proxy that requests leave through; its credentials are sent to that proxy and nowhere else."""
 
     host: str
     port: int
     username: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
     ca: str = ""
-    """A PEM file that vouches for it, in the place of the system's; of kind `https` alone."""
+    """A PEM file of authorities for the proxy's certificate, of kind `https`; "" for those that the system trusts."""
     reuse: bool = False
-    """Whether a connection to it, of kind `http` or `https`, may carry several requests with credentials: it reads each
-    of them.  A proxy that only passes on what follows the first would show them to the origin."""
+    """Whether one connection of kind `http` or `https` may carry several requests with credentials: the proxy must read
+    each of them.  A proxy that only passes on what follows the first would show them to the origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """A way out: the address that a request leaves by."""
+    """A way out: a local address, a prefix of them, or a parent proxy that requests leave by."""
 
     name: str
     kind: ExitKind
     address: str = ""
-    """The source address of a `local` exit; of an upstream proxy the address that origins see, where the operator
-    knows it; "" lets the kernel choose, or is not known."""
+    """Of a `local` exit the source address; with an upstream proxy the address that origins see, if the operator knows;
+    "" where the kernel chooses, or the address is not known."""
     country: str = ""
     """ISO 3166 alpha-2, upper case; "" for unknown."""
     tags: frozenset[str] = frozenset()
     weight: int = 1
-    """How many times as often as one of weight 1 it is chosen."""
+    """How many times as often this exit is chosen as one of weight 1."""
     prefix: IPv6Network | None = None
-    """Of a `local` exit in the place of one address: each of its addresses is one to leave by."""
+    """Of a `local` exit, in place of one address: a subnet each of whose addresses may be a source address."""
     upstream: UpstreamProxy | None = None
-    """Of kinds `http`, `https` and `socks5`."""
+    """The parent proxy of kinds `http`, `https` and `socks5`; else None."""
 
     @property
     def source(self) -> str:
-        """The address that connections are to leave by; "" lets the kernel choose, or is the upstream's business."""
+        """The local address to connect from; "" where the kernel chooses it, or an upstream proxy connects."""
         return self.address if self.upstream is None else ""
 
     @property
     def is_http_proxy(self) -> bool:
-        """Whether it is asked for a resource itself, by HTTP, rather than for a way to the origin."""
+        """Whether the exit is an HTTP proxy, which can be asked for a resource itself rather than for a tunnel."""
         return self.kind in {"http", "https"}
 
 
 @dataclass(frozen=True, slots=True)
 class ExitRule:
-    """Which exits serve a proxy; an empty set does not restrict."""
+    """Which exits serve a proxy: those that meet all three sets; an empty set does not restrict."""
 
     names: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
@@ -75,14 +75,14 @@ class ProxyHost:
     listen: tuple[str, ...]
     """Twisted endpoint strings."""
     domain: str
-    """`host:port` as `GET /api/proxies/` says it."""
+    """`host:port` as customers see it in `GET /api/proxies/`."""
     rule: ExitRule
     exits: tuple[Exit, ...]
-    """Those that the rule selects, in the file's order."""
+    """The exits that the rule selects, in the file's order."""
     rotation: Rotation = "random"
-    """How one is chosen for who does not say."""
+    """How an exit is chosen for a client that asks for none."""
     proxy_protocol_from: tuple[Network, ...] = ()
-    """Peers whose connections begin with a PROXY header, which says whose they are."""
+    """Load balancers whose connections begin with a PROXY header that names the client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,18 @@ class Plan:
     proxies: int
     sub_accounts: int
     world: bool
-    """Whether the proxy named `world` may be among its proxies."""
+    """Whether the proxy named `world` may be among the account's proxies."""
     includes: tuple[str, ...] | None = None
-    """Names of the proxies that may be; None for all, but for `world` as it says."""
+    """Names of the proxies that an account may have; None for all, except `world` where `world` is False."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A range that the default refusals do not apply to, with one port or any."""
+    """A range of addresses that the default refusals do not apply to, with one port or any."""
 
     network: Network
     port: int = 0
-    """0 for every port that the port rules allow; a port named here is allowed whatever they say."""
+    """0 for every port that the port rules allow; a port named here is allowed even against those rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,30 +118,30 @@ class DestinationRules:
     ports: tuple[tuple[int, int], ...] = ((80, 80), (443, 443), (1024, 65535))
     deny_ports: tuple[tuple[int, int], ...] = ((6660, 6669), (6697, 6697))
     deny_hosts: frozenset[str] = frozenset()
-    """Lower-case names; each refuses its sub-domains too."""
+    """Lower-case host names; each refuses its sub-domains too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds."""
+    """All in seconds."""
 
     head: float = 10
     connect: float = 10
     first_byte: float = 60
     idle: float = 600
-    """A tunnel or a body that moves nothing."""
+    """For a tunnel or a body in which nothing moves."""
     half_closed: float = 60
     keep_alive: float = 60
-    """A client connection between two requests; upstream ones are kept for at most this too."""
+    """For a client's connection between two requests, and for a kept connection to an origin."""
     dns: float = 5
     turn: float = 20
-    """Of an exchange that its account may not begin yet; 0 where none waits."""
+    """For an exchange that waits because its account has too many; 0 where none may wait."""
     drain: float = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds; 0 means none where a rate or a count per account is meant."""
+    """Bounds; a rate or a count per account of 0 means no bound."""
 
     head_bytes: int = 32 * 1024
     request_line_bytes: int = 16 * 1024
@@ -149,7 +149,7 @@ class Limits:
     response_head_bytes: int = 64 * 1024
     interim_responses: int = 16
     connections: int = 0
-    """Client connections in all; 0 derives it from the descriptor limit, less the reserve."""
+    """Client connections in all; 0 for as many as the descriptor limit, less the reserve, allows."""
     descriptor_reserve: int = 128
     unauthenticated_per_address: int = 20
     unauthenticated: int = 2000
@@ -157,7 +157,7 @@ class Limits:
     new_tunnels_per_second: int = 200
     requests_per_second: int = 1000
     exit_retries: int = 2
-    """Other exits that are tried for a request whose exit has failed before anything was sent."""
+    """How many other exits are tried for a request whose exit has failed before anything was sent."""
     on_limit: Literal["cut", "finish"] = "cut"
     failures: int = 4
     failure_window: int = 600
@@ -171,22 +171,22 @@ class Limits:
     password_queue: int = 64
     slice_bytes: int = 4 * 1024 * 1024
     window_bytes: int = 4 * 1024 * 1024
-    """Of one connection, that the kernel takes in before we do; 0 leaves it to the kernel."""
+    """The receive window of one connection, which the kernel fills ahead of us; 0 leaves it to the kernel."""
     flush_seconds: float = 1.0
     activity_per_account: int = 1000
-    """Exchanges of an account that `GET /api/activity/` can tell; 0 keeps none."""
+    """The newest exchanges of an account that are kept for `GET /api/activity/`; 0 keeps none."""
     activity_seconds: int = 7 * 24 * 3600
-    """After that they are forgotten."""
+    """Seconds for which those exchanges are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probing:
-    """How exits are tried without a customer."""
+    """How exits are probed, without a customer's request."""
 
     url: str = ""
-    """What is asked for through each exit; "" for no probes."""
+    """The URL that is requested through each exit; "" for no probes."""
     every: float = 60
-    """Seconds within which each exit is tried once."""
+    """Seconds within which each exit is probed once."""
     timeout: float = 10
     """Seconds that an answer may take."""
     at_once: int = 16
@@ -197,7 +197,7 @@ class Topology:
     """Everything that a reload may change while connections stay open."""
 
     proxies: Mapping[str, ProxyHost]
-    """By name, in the file's order."""
+    """The proxies by name, in the file's order."""
     exits: tuple[Exit, ...]
     plans: Mapping[str, Plan]
     destinations: DestinationRules = field(default_factory=DestinationRules)
@@ -221,4 +221,4 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
         "100": _plan("100", 100, True),
     }
 )
-"""As shipped.  The documents give tokens and addresses; proxies and sub-accounts per plan are ours."""
+"""The plans as shipped.  Tokens and addresses are as ProxyMesh documents them; proxies and sub-accounts are ours."""

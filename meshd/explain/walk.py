@@ -1,9 +1,9 @@
-"""Whether a request would pass, by which rule and which exit: the daemon's decisions, in its order, with nothing done.
+"""Whether a request would pass, by which rule and which exit: the daemon's decisions, in order, without their effects.
 
     token → selection → account → proxy → limits → exit → destination → addresses
 
-Each is taken by the very function that the daemon takes it by; the first "no" ends the walk.  What depends on the
-moment alone, as bans, rates and the number of open tunnels, is not asked.  Pure: whoever asks resolves the names.
+Each decision is made by the very function that the daemon uses; the first "no" ends the walk.  Bans, rates and the
+number of open tunnels, which depend on the moment alone, are left out.  Pure: the caller resolves names.
 """
 
 from __future__ import annotations
@@ -32,49 +32,49 @@ Resolve = Callable[[str], tuple[str, ...] | Refusal]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Who wants to go where, and how."""
+    """The request to explain: whose it is, to which proxy, and where it is to go."""
 
     identity: Identity
     proxy: ProxyHost
     target: Target
     selection: str = ""
     before: int = 0
-    """How many characters of the user name stand before the selection."""
+    """How many characters of the user name stand before the selection, for positions in errors."""
     token: Token | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What it is judged by."""
+    """The exits, rules and resolver that a request is judged with."""
 
     pools: Pools
     judge: Judge
     own: Callable[[tuple[str, ...], int], bool]
-    """Whether one of the addresses would lead to a listener of ours."""
+    """Whether one of the addresses, with the port, leads to a listener of meshd."""
     resolve: Resolve | None
-    """None where names are not to be looked up."""
+    """Gives the addresses of a name; None where names are not to be looked up."""
     now: int
 
 
 class Step(NamedTuple):
-    """One decision."""
+    """One decision; `no` is its refusal, None where the request passes."""
 
     name: str
     no: Refusal | None
     text: str
-    """The rule, or what it was decided by."""
+    """The rule, or the facts that decided."""
 
 
 @dataclass(slots=True)
 class Explanation:
-    """What comes of it.  `no` is the refusal; with exits beside it, only some of them lead to it."""
+    """The outcome for a request.  `no` is the refusal; with names in `exits`, only other exits lead to it."""
 
     steps: list[Step]
     exits: tuple[str, ...] = ()
-    """Those that it would pass by, one of which is taken."""
+    """Names of the exits by which the request would pass; one of them is taken."""
     no: Refusal | None = None
     internal: bool = False
-    """Whether meshd itself would answer."""
+    """Whether meshd itself would answer the request."""
 
     @property
     def passes(self) -> bool:
@@ -98,16 +98,16 @@ class _Walk:
         self._world = world
         self._selected = NONE
         self.ways: list[Outlet] = []
-        """The exits that one may leave by."""
+        """The exits that the request may leave by."""
         self._source = ""
-        """Of the one exit, where it is known which address of it."""
+        """The local address to connect from, where pin or key decide on one exit; "" where it is not known."""
         self.partly: Refusal | None = None
-        """What happens by some exits, but not by all."""
+        """The refusal that follows by some of the exits, and not by `ways`."""
         target = question.target
         self.internal = isinstance(target, AbsoluteForm) and target.host == INTERNAL_HOST
 
     def steps(self) -> Iterator[Step]:
-        """In the daemon's order."""
+        """The decisions in the daemon's order; the caller stops at the first "no"."""
         if self._question.token is not None:
             yield self._token(self._question.token)
         yield self._selection()
@@ -198,7 +198,7 @@ class _Walk:
         return Step("destination", no, f"port {target.port} of {target.host}" + ("" if no else " may be asked for"))
 
     def _addresses(self) -> Step:
-        """Each is judged; those of a name that an upstream proxy resolves are its own business."""
+        """Judge every address of the destination; a name is judged as such where an upstream proxy resolves it."""
         host = self._question.target.host
         here = [outlet for outlet in self.ways if outlet.exit.upstream is None]
         addresses = literal(host)
@@ -221,13 +221,13 @@ class _Walk:
         return self._reached(here, addresses)
 
     def _elsewhere(self, host: str, here: Sequence[Outlet]) -> Step | None:
-        """Names are judged by themselves where an upstream proxy looks them up."""
+        """Judge the name for exits whose upstream proxy resolves it; None where there is no refusal."""
         no = self._world.judge.elsewhere(host, self._question.target.port)
         there = [outlet for outlet in self.ways if outlet not in here]
         return self._by_some(there, no, no.detail or host) if no is not None and there else None
 
     def _judged(self, addresses: tuple[str, ...]) -> tuple[Refusal, str] | None:
-        """The first "no" and the address that it is for."""
+        """The first refusal and the address that it is for; None where all addresses are allowed."""
         port = self._question.target.port
         for address in addresses:
             no = self._world.judge.addresses((address,), port)
@@ -238,7 +238,7 @@ class _Walk:
         return None
 
     def _reached(self, here: Sequence[Outlet], addresses: tuple[str, ...]) -> Step:
-        """Whether they are of a family that one of the exits can leave by: it is taken then."""
+        """Drop exits whose address family cannot reach these addresses; refuse if none is left."""
         without = [each for each in here if not of_family(addresses, self._source or _any_source(each.exit))]
         listed = ", ".join(addresses)
         if len(without) == len(self.ways):
@@ -246,7 +246,7 @@ class _Walk:
         return Step("addresses", None, listed)
 
     def _by_some(self, outlets: Sequence[Outlet], no: Refusal, text: str) -> Step:
-        """What is refused by these exits, and by the others is not."""
+        """Note a refusal that these exits lead to; the step passes, by the other exits, if there are any."""
         others = [each for each in self.ways if each not in outlets]
         if not others:
             return Step("addresses", no, text)
@@ -259,5 +259,5 @@ def _standing(account: Account, usage: Usage, billing_day: int) -> Standing:
 
 
 def _any_source(exit_: Exit) -> str:
-    """One of the addresses that it can leave by; "" where it can leave by any family."""
+    """One of the local addresses of an exit; "" where the exit can leave by either address family."""
     return str(exit_.prefix.network_address) if exit_.prefix is not None else exit_.source

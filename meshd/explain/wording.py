@@ -1,4 +1,4 @@
-"""What `explain` says of exits and limits, in words; nothing secret, and nothing of where an upstream proxy is."""
+"""The sentences of `explain` about exits and limits, without secrets and without the addresses of upstream proxies."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from meshd.selection import Selection
 from meshd.topology import ProxyHost
 
 NAMED = 5
-"""Exits that are named; of more the number is told."""
+"""Exits that are listed by name; further ones are only counted."""
 
 
 def used(account: Account, usage: Usage) -> str:
-    """What of its limits is used, in GB."""
+    """How much of its limits an account has used, in GB."""
     parts = (
         (account.monthly_limit, usage.period_bytes, "this period"),
         (account.total_limit, usage.total_bytes, "in all"),
@@ -39,7 +39,7 @@ def why_none(proxy: ProxyHost, view: View | None, selection: Selection, now: flo
 
 
 def which(view: View, selection: Selection, now: float, chosen: Choice) -> str:
-    """The one exit that pin or key decide."""
+    """The exit that a pin or a sticky key decides on, and why."""
     name = _named(chosen.outlet, chosen.source)
     if chosen.pinned:
         return f"{name}, which is asked for"
