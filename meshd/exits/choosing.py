@@ -61,9 +61,8 @@ def choose(
 ) -> Choice | Refusal:
     """The exit for one request or tunnel.
 
-    now: seconds of the monotonic clock, for rests; at: seconds since the epoch, for sticky keys; owner: the account's
-    id, so that equal keys of two accounts mean different addresses of a prefix; tried: exits that failed for this
-    request.
+    now: monotonic seconds, for rests; at: seconds since the epoch, for sticky keys; owner: the account's id, as equal
+    keys of two accounts mean different addresses of a prefix; tried: exits that failed for this request.
     """
     view = pool.view(selection.country)
     if view is None:

@@ -124,9 +124,7 @@ class ExitClient:
         self._numbers = count(1)
 
     async def status(self, url: str, way: Way) -> int:
-        """Request the URL and give the status of its answer; no redirect is followed and no body read.
-
-        Cancelling ends the request; nothing stays open.
+        """Request the URL and give the answer's status; no redirect is followed, no body read, and nothing stays open.
 
         Raises: any Exception where no answer comes.
         """

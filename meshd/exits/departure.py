@@ -29,10 +29,7 @@ class Departure:
     """The exit that `choose` has found; not set before."""
 
     def __init__(self, plane: ExitPlane, proxy: str, selection: Selection, owner: int = 0, patience: int = 0) -> None:
-        """owner: the account's id.
-
-        patience: seconds that the client allows for connecting in all; 0 for the settings' `connect` at each attempt.
-        """
+        """owner: the account's id; patience: seconds that the client allows for connecting in all, 0 for no bound."""
         self._plane = plane
         self._owner = owner
         self._proxy = proxy
@@ -109,10 +106,7 @@ class Departure:
             self._plane.note_exit(outlet)
 
     def _another(self, blame: str, left: int, cause: str) -> bool:
-        """Choose another exit, if one may be tried after this failure; whether one was chosen.
-
-        blame: whose fault the failure was, as in race.Blame; left: how many more exits may be tried.
-        """
+        """Choose another exit, if that is left to try after such a failure (race.Blame); whether one was chosen."""
         if blame == "exit":
             self.failed(cause)
         strict = self.selection.strict and self.selection.session

@@ -89,8 +89,8 @@ class Judge:
     def elsewhere(self, host: str, port: int) -> Refusal | None:
         """Why a host that an upstream proxy will resolve is refused, besides `name`; None where it is not.
 
-        The addresses of such a name are never seen here, so no `Opening` applies to the name.  Numbers in old spellings
-        (0x7f.1) are refused, as no two proxies agree on what they mean.
+        Its addresses are never seen here, so no `Opening` applies; and no two proxies agree on what an old spelling of
+        an address (0x7f.1) means.
         """
         addresses = literal(host)
         if addresses:

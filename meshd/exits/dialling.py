@@ -35,7 +35,7 @@ LOOKUPS = 16
 
 EXIT_FAILED = Refusal("exit-failed")
 EVERYBODY = 2**62
-"""Places in the line for look-ups, which needs no bound: each waits for an exchange, and those are bounded."""
+"""Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
 
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
@@ -141,10 +141,7 @@ class Dialler:
         return dialled
 
     async def _reach(self, upstream: UpstreamProxy) -> Dialled:
-        """Connect to the upstream proxy; no destination rules and no account's bound apply, as the operator named it.
-
-        Raises: DialError, Stopped.
-        """
+        """Connect to an upstream proxy, to which no rule for destinations applies.  Raises: DialError, Stopped."""
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
@@ -207,9 +204,7 @@ class Dialler:
 
 
 async def _agreed(wire: Wire, talk: Handshake) -> bytes:
-    """Carry out a handshake with an upstream proxy, and give the bytes that came after it.
-
-    The upstream proxy is to blame until it was asked for the destination; from then on either may be.
+    """Carry out a handshake; gives the bytes after it.  A proxy is to blame until it was asked for the destination.
 
     Raises: DialError, Stopped.
     """

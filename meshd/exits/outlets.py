@@ -45,7 +45,7 @@ class Outlet:
         return not self.resting or (now >= self.until and not self.trying)
 
     def taken(self) -> bool:
-        """Count a request that will leave by this exit, until `released`; whether it is the one that ends a rest."""
+        """Count a request that will leave by this exit, until `released`; whether it is the trial after a rest."""
         self.open += 1
         if not self.resting:
             return False

@@ -41,11 +41,9 @@ class Rules:
 
 
 def refuse_faulty(text: bytes, rules: Rules, seen: int = 0) -> None:
-    """Make sure that the text, a head or the beginning of one, can still become a good head.
+    """Raise BadMessage where the text, a head or the beginning of one, can no longer become a good head.
 
     `seen` bytes were found good by an earlier call.  Bytes after the blank line are not looked at.
-
-    Raises: BadMessage.
     """
     begin = text.rfind(b"\n", 0, seen) + 1
     number = text.count(b"\n", 0, begin) + (rules.start is None)

@@ -1,7 +1,7 @@
 """Where a body ends (RFC 9112 6): decided once, from the head, or refused.
 
-Stricter than the RFC where the RFC lets a recipient guess: requests are smuggled with two framings, a repeated length,
-or a coding beside `chunked`, so none of these is resolved in favour of one reading.
+Stricter than the RFC where it lets a recipient guess: requests are smuggled with two framings, a repeated length, or a
+coding beside `chunked`, so none of these is resolved in favour of one reading.
 """
 
 from __future__ import annotations

@@ -93,12 +93,10 @@ def read_target(method: bytes, target: bytes) -> Target:
 
 
 def check_host(head: RequestHead, target: Target) -> None:
-    """Check the Host field as RFC 9112 3.2 asks.
+    """Raise BadMessage(400) where the Host field breaks RFC 9112 3.2: where it is doubled, malformed, or missing.
 
     Host may be missing in HTTP/1.0, and on CONNECT, since Python's own clients send none there.  Host need not agree
     with the target: the target wins (RFC 9112 3.2.2) and the origin is sent a Host made from the target.
-
-    Raises: BadMessage(400) where Host is doubled, malformed, or missing.
     """
     hosts = head.fields.all(b"host")
     if len(hosts) > 1:

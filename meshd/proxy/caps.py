@@ -1,7 +1,4 @@
-"""Bounds on what clients may hold open or start: in all, by address until a client is admitted, by account after.
-
-A client is unknown until a credential, or its address, was accepted.
-"""
+"""Bounds on what clients may hold open or start: in all, by address while unknown (not admitted), then by account."""
 
 from __future__ import annotations
 

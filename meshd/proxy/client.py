@@ -91,7 +91,7 @@ class Client(Protocol):
         """
 
     async def worked(self, work: int) -> None:
-        """Account for work that takes as long as moving so many bytes; give others their turn after too much."""
+        """Count work that takes as long as moving so many bytes; give others their turn after too much."""
 
     # The answer it gets
 

@@ -241,8 +241,8 @@ class ClientConnection(WaitingConnection):
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
         """Answer a refusal, if the answer has not begun yet; whether the connection serves another request.
 
-        It does where the next bytes are certain to be a request: the refused one was read, had no body, and asked for
-        no tunnel and no other protocol.
+        That is so where the next bytes are certain to be a request: the refused one was read, had no body, and asked
+        for no tunnel and no other protocol.
         """
         if self._answering:
             self._end(refusal.reason, False)

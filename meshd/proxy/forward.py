@@ -140,10 +140,7 @@ class Forwarding:
         return self._departure.choice.exit.is_http_proxy and not self._request.websocket
 
     def _showed_credentials(self) -> bool:
-        """Whether the upstream proxy was sent credentials and may not be again on this connection (`reuse` is off).
-
-        Some proxies only pass bytes on after the first request: the origin would read the next one's credentials.
-        """
+        """Whether an upstream proxy was shown credentials here, and might pass the next request's on to the origin."""
         proxy = self._departure.choice.exit.upstream
         return proxy is not None and not proxy.reuse and self._asks_upstream() and bool(authorization(proxy))
 

@@ -114,7 +114,7 @@ class MeteredConnection(Watcher):
             data = memoryview(data)[sent:]
 
     async def worked(self, work: int) -> None:
-        """Account for work that takes as long as moving so many bytes; give others their turn after too much."""
+        """Count work that takes as long as moving so many bytes; give others their turn after too much."""
         self._moved += work
         if self._moved >= TURN:
             await self._give_turn()

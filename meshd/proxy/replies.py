@@ -122,8 +122,7 @@ def proxy_status(request_id: str, error: str = "", reason: str = "", detail: str
 def established(exit_label: str, not_found: str, request_id: str, *, moved: bool = False) -> bytes:
     """The answer to a CONNECT whose tunnel stands: no body, no length, one write.
 
-    not_found: the pinned exit that could not be taken, "" for none; moved: whether the sticky key means another exit,
-    which cannot be used now.
+    not_found: the pinned exit that could not be taken, "" for none; moved: whether the sticky key means another exit.
     """
     details = 'details="session-moved"; ' if moved else ""
     missing = f"X-ProxyMesh-IP-Not-Found: {not_found}\r\n" if not_found else ""

@@ -35,7 +35,7 @@ class Flow:
         self.source = source
         self.sink = sink
         self.upward = upward
-        """Whether it goes from the client to the origin."""
+        """Whether this direction goes from the client to the origin."""
         self.early = early
         """Bytes that the source sent before the tunnel began; they are moved before anything is read."""
         self.held = held

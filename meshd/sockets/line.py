@@ -1,8 +1,7 @@
 """Exchanges that wait for their turn: a row for each account and each thing it has too much of, in order of arrival.
 
 A browser opens a hundred connections at once and shows an error for each that is refused; none of them reads
-`Retry-After`.  So an exchange that is one too many waits a moment before it is refused.  While none waits, this costs
-nothing.
+`Retry-After`.  So an exchange too many waits a moment before it is refused.  While none waits, nothing is done here.
 """
 
 from __future__ import annotations

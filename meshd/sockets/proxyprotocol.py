@@ -111,9 +111,7 @@ def _room(family: int) -> int:
 
 
 def _verify(header: bytes, at: int) -> None:
-    """Compare a header with the checksum among its extensions, which begin at `at`.
-
-    A header without a checksum passes, and so does one whose rest cannot be read as extensions.
+    """Check the checksum among a header's extensions, which begin at `at`; unreadable extensions have none.
 
     Raises: BadHeader.
     """

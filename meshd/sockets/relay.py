@@ -153,10 +153,7 @@ class Tunnel:
             self.deadline = relay.wheel.now + (relay.half_closed if half else relay.idle)
 
     def _move(self, flow: Flow) -> None:
-        """Move bytes until the source has ended, or the budget is used up and others are next.
-
-        Raises: BlockingIOError where a side is not ready, OSError where one is gone.
-        """
+        """Move bytes until the source ends, or others are next.  Raises: BlockingIOError; OSError from a lost side."""
         budget = TURN
         while budget > 0 and self._ended is not None:
             if flow.held:

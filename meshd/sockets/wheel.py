@@ -48,7 +48,7 @@ class Wheel:
         self._expiring = False
         self._next = int(self.now / TICK)
         self.missed = 0.0
-        """Seconds in all by which looks came late since this process was held up: it may not have read what came."""
+        """Seconds in all by which looks came late: this process was held up, and clients were not heard."""
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
 

@@ -1,7 +1,6 @@
 """The self-signed certificate that a fresh installation starts with, for the names of the machine.
 
-Certificate and key are each written whole or not at all, and never over an existing file: two daemons that start at
-once end up with one pair.
+Both files are written whole or not at all, and never over existing ones: two daemons that start at once share a pair.
 """
 
 from __future__ import annotations
