@@ -66,7 +66,7 @@ class Outside(Half):
     slot = 0
     lost = False
     _ended = False
-    """Whether everything from the data plane was written, so that only the peer's own end is waited for."""
+    """Whether the data plane has ended its side, and all of its bytes were given to the transport."""
     _until = 0.0
     """When to drop the connection, on the wheel's clock; only used once the data plane has closed its end."""
 
@@ -111,7 +111,7 @@ class Outside(Half):
             self._linger()
 
     def abort(self) -> None:
-        """Close so that the peer does not take it for a proper end: by a reset, or over TLS without close_notify."""
+        """Close so that the peer sees no proper end: by a reset, or over TLS without close_notify, all delivered."""
         if self.lost:
             return
         if self.half_closes:
