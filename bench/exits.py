@@ -52,7 +52,7 @@ def cost(pools: Pools, wish: Callable[[], Selection], calls: int) -> float:
     assert pool is not None
 
     def chosen() -> Choice:
-        choice = choose(pool, wish(), chance, now=0.0, at=0.0)
+        choice = choose(pool, wish(), chance, monotonic=0.0, now=0.0)
         assert isinstance(choice, Choice)
         return choice
 

@@ -146,7 +146,7 @@ class ReferenceTests(SynchronousTestCase):
             (ROOT / "meshd" / name).read_text()
             for name in ("sockets/relay.py", "proxy/connection.py", "proxy/parting.py", "proxy/forward.py")
         )
-        ends = set(re.findall(r'(?:\.close|\.phase|\.passed|_end)\("([a-z-]+)"', source)) | {lines.RECOVERED}
+        ends = set(re.findall(r'(?:\.close|\.phase|\.note_outcome|_end)\("([a-z-]+)"', source)) | {lines.RECOVERED}
         shown = {code for row in rows(doc("logging.md"), "| reason | the exchange |") for code in codes(row[0])}
         internal = {"delivering", "grace", "kept"}  # phases whose end is the connection's, without a line
         self.assertEqual(ends - set(REASONS) - internal, shown - {'""'})

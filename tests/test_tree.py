@@ -129,7 +129,7 @@ class TreeTests(SynchronousTestCase):
             "sockets/relay.py": {"Tunnel"},
             "proxy/request.py": {"ProxyRequest", "Said"},
             "sockets/task.py": {"Task"},
-            "proxy/kept.py": {"Upstream"},
+            "proxy/kept.py": {"Origin"},
             "sockets/wire.py": {"Wire", "Watcher"},
             "usage/meter.py": {"Meter", "Tally"},
         }

@@ -190,7 +190,7 @@ class Daemon:
         await self.auth.stop()
         await self._exit_book.stop()
         self.plane.wheel.stop()
-        self.plane.upstreams.clear()
+        self.plane.origins.clear()
         self.plane.relay.pipes.close()
         self.plane.poller.stop()
         await self.resolver.stop()
@@ -238,7 +238,7 @@ class Daemon:
 
     def _countries(self, proxy: str) -> Mapping[str, int]:
         pool = self.plane.pools.of(proxy)
-        return pool.countries(self.plane.wheel.now) if pool is not None else {}
+        return pool.countries(self.plane.wheel.monotonic) if pool is not None else {}
 
     def _swap(self, fresh: Fresh) -> None:
         """What begins from now on goes by these settings."""
@@ -252,7 +252,7 @@ class Daemon:
         plane.caps.ceiling = ceiling(topology.limits)
         self.site.gate.per_address = topology.limits.unauthenticated_per_address
         self.site.gate.in_all = topology.limits.unauthenticated
-        plane.upstreams.clear()
+        plane.origins.clear()
 
     async def _drain(self) -> None:
         """Until nothing is open, or patience is over: then what is open ends."""

@@ -19,7 +19,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.proxy.accepting import descriptor_ceiling
 from meshd.proxy.caps import Caps
-from meshd.proxy.kept import UpstreamPool
+from meshd.proxy.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
 from meshd.seldom import Seldom
 from meshd.sockets.line import Line
@@ -72,7 +72,7 @@ def data_plane(
         dialler=Dialler(
             poller, resolver, reactor, lambda: plane.topology.destinations, own, secure, _receive_buffer(limits)
         ),
-        upstreams=UpstreamPool(poller, wheel),
+        origins=KeptOrigins(poller, wheel),
         caps=caps,
         line=Line(reactor, may, lambda: caps.ceiling // PART),
         auth=auth,

@@ -54,14 +54,14 @@ def choose(
     selection: Selection,
     chance: Random,
     *,
+    monotonic: float,
     now: float,
-    at: float,
     owner: int = 0,
     tried: Container[Outlet] = (),
 ) -> Choice | Refusal:
     """The exit for one request or tunnel.
 
-    now: monotonic seconds, for rests; at: seconds since the epoch, for sticky keys; owner: the account's id, as equal
+    monotonic: seconds, for rests; now: seconds since the epoch, for sticky keys; owner: the account's id, as equal
     keys of two accounts mean different addresses of a prefix; tried: exits that failed for this request.
     """
     view = pool.view(selection.country)
@@ -71,11 +71,11 @@ def choose(
     avoid = selection.avoid
 
     def ready(outlet: Outlet) -> bool:
-        return outlet.usable(now) and outlet not in tried and not (avoid and avoided(outlet.exit, avoid))
+        return outlet.usable(monotonic) and outlet not in tried and not (avoid and avoided(outlet.exit, avoid))
 
     if not selection.exit and not selection.prefer:  # the common case: the first exit found will do
         key = selection.session
-        outlet = view.meant(current(key, selection.ttl, at), avoid) if key else view.first_drawn(chance)
+        outlet = view.meant(current(key, selection.ttl, now), avoid) if key else view.first_drawn(chance)
         if outlet is not None and outlet.exit.prefix is None and ready(outlet):
             return Choice(outlet, outlet.exit.source)
 
@@ -86,7 +86,7 @@ def choose(
     if named is not None:
         return named
     if selection.session:
-        return _sticky(view, selection, at, owner, ready)
+        return _sticky(view, selection, now, owner, ready)
     found = view.drawn(chance, ready)
     if found is None:
         return NO_EXIT
@@ -105,29 +105,29 @@ def _named(view: View, selection: Selection, ready: Accept, bits: Callable[[int]
     return None
 
 
-def candidates(view: View, selection: Selection, now: float) -> list[Outlet]:
+def candidates(view: View, selection: Selection, monotonic: float) -> list[Outlet]:
     """The exits of which one is drawn where no pin, preference or sticky key decides."""
-    return [outlet for outlet in view.outlets if outlet.usable(now) and not avoided(outlet.exit, selection.avoid)]
+    return [outlet for outlet in view.outlets if outlet.usable(monotonic) and not avoided(outlet.exit, selection.avoid)]
 
 
-def meant(view: View, selection: Selection, at: float) -> Outlet | None:
+def meant(view: View, selection: Selection, now: float) -> Outlet | None:
     """The exit that the sticky key means, whether or not that exit can be used now."""
-    return view.meant(current(selection.session, selection.ttl, at), selection.avoid)
+    return view.meant(current(selection.session, selection.ttl, now), selection.avoid)
 
 
-def current(session: str, ttl: int, at: float) -> str:
+def current(session: str, ttl: int, now: float) -> str:
     """The key to look up at that time (seconds since the epoch): with a ttl a different one every ttl seconds.
 
     The moment of the change depends on the key, so that not all keys change at once.
     """
     if not ttl:
         return session
-    return f"{session}\0{int(at + word(session) % ttl) // ttl}"
+    return f"{session}\0{int(now + word(session) % ttl) // ttl}"
 
 
-def _sticky(view: View, selection: Selection, at: float, owner: int, ready: Accept) -> Choice | Refusal:
+def _sticky(view: View, selection: Selection, now: float, owner: int, ready: Accept) -> Choice | Refusal:
     """Choose by the sticky key; ready: whether an exit can be used for this request."""
-    key = current(selection.session, selection.ttl, at)
+    key = current(selection.session, selection.ttl, now)
     own = found = view.meant(key, selection.avoid)
     if own is not None and not ready(own):
         if selection.strict:

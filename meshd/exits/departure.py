@@ -56,17 +56,17 @@ class Departure:
         pool = plane.pools.of(self._proxy)
         if pool is None:
             return NO_EXIT
-        now, at, tried = plane.wheel.now, plane.now(), self._unfit or ()
-        return choose(pool, self.selection, plane.chance, now=now, at=at, owner=self._owner, tried=tried)
+        monotonic, now, tried = plane.wheel.monotonic, plane.now(), self._unfit or ()
+        return choose(pool, self.selection, plane.chance, monotonic=monotonic, now=now, owner=self._owner, tried=tried)
 
     async def dial(self, host: str, port: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
         """Connect to the destination, by another exit where one has failed.  Raises: DialError, Stopped."""
         plane, patience = self._plane, self.patience
-        end = plane.wheel.now + patience
+        end = plane.wheel.monotonic + patience
         left = plane.topology.limits.exit_retries
         while True:
             seconds = plane.topology.timeouts.connect
-            wait = min(seconds, max(end - plane.wheel.now, 0.001)) if patience else seconds
+            wait = min(seconds, max(end - plane.wheel.monotonic, 0.001)) if patience else seconds
             phase(TIMEOUT, wait)
             try:
                 dialled = await plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel)
@@ -90,7 +90,7 @@ class Departure:
     def failed(self, cause: str = "exit-failed") -> None:
         """Note on the outlet that the exit could not be reached, or refused to serve us."""
         outlet = self.choice.outlet
-        if outlet.failed(self._plane.wheel.now, cause):
+        if outlet.failed(self._plane.wheel.monotonic, cause):
             self._plane.note_exit(outlet)
 
     def end(self) -> None:

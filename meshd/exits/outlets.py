@@ -38,11 +38,11 @@ class Outlet:
         self.trying = False
         """Whether a request is trying the exit after its rest."""
 
-    def usable(self, now: float) -> bool:
+    def usable(self, monotonic: float) -> bool:
         """Whether the next request may leave by this exit."""
         if self.drained:
             return False
-        return not self.resting or (now >= self.until and not self.trying)
+        return not self.resting or (monotonic >= self.until and not self.trying)
 
     def taken(self) -> bool:
         """Count a request that will leave by this exit, until `released`; whether it is the trial after a rest."""
@@ -67,16 +67,16 @@ class Outlet:
         self.rests = 0
         return True
 
-    def failed(self, now: float, reason: str = "exit-failed") -> bool:
+    def failed(self, monotonic: float, reason: str = "exit-failed") -> bool:
         """Note that the exit could not be reached or refused to serve us; whether a rest begins that did not go on."""
         self.failures += 1
         self.reason = reason
         if not self.resting and self.failures < FAILURES:
             return False
-        if self.resting and now < self.until:
+        if self.resting and monotonic < self.until:
             return False  # a request that was under way when the rest began
         news = not self.resting
         self.resting = True
-        self.until = now + min(REST * 2**self.rests, LONGEST_REST)
+        self.until = monotonic + min(REST * 2**self.rests, LONGEST_REST)
         self.rests = min(self.rests + 1, 16)
         return news

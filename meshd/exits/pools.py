@@ -147,11 +147,11 @@ class Pool:
             if view is not None:
                 view.prepare()
 
-    def countries(self, now: float) -> Counter[str]:
+    def countries(self, monotonic: float) -> Counter[str]:
         """How many exits can be used now, by country; exits without a country are not counted."""
         found: Counter[str] = Counter()
         for country, outlets in self._countries.items():
-            usable = sum(outlet.usable(now) for outlet in outlets)
+            usable = sum(outlet.usable(monotonic) for outlet in outlets)
             if country and usable:
                 found[country] = usable
         return found

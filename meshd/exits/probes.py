@@ -85,7 +85,7 @@ class Probes:
         if self._plane.pools is not self._pools:
             self._arrange(self._plane.pools)
         self._owed = min(self._owed + len(self._round) * SECONDS / rules.every, len(self._round))
-        now = self._plane.wheel.now
+        now = self._plane.wheel.monotonic
         self._rested = deque(each for each in self._round if each.resting and self._due(each, now))
         self._go_on()
 
@@ -124,7 +124,7 @@ class Probes:
         return None
 
     def _may(self, outlet: Outlet) -> bool:
-        return outlet.usable(self._plane.wheel.now) and outlet not in self._running
+        return outlet.usable(self._plane.wheel.monotonic) and outlet not in self._running
 
     def _begin(self, outlet: Outlet) -> None:
         probe = Deferred.fromCoroutine(self._probe(outlet, self._rules))
@@ -147,7 +147,7 @@ class Probes:
         source = addressed(outlet.exit, "", (), lambda _: plane.chance.getrandbits(64))
         trial = outlet.taken()
         if trial:
-            self._tried[outlet] = plane.wheel.now
+            self._tried[outlet] = plane.wheel.monotonic
         try:
             asked = Deferred.fromCoroutine(_coroutine(self._ask(rules.url, Choice(outlet, source))))
             status = await asked.addTimeout(rules.timeout, self._clock)
@@ -169,7 +169,7 @@ class Probes:
             self._failed(outlet, f"probe-status-{status}")
             return
         self._answered.pop(outlet, None)
-        self._answered[outlet] = self._plane.wheel.now
+        self._answered[outlet] = self._plane.wheel.monotonic
         if len(self._answered) > 2:
             del self._answered[next(iter(self._answered))]
         self._tried.pop(outlet, None)
@@ -182,7 +182,7 @@ class Probes:
 
     def _failed(self, outlet: Outlet, cause: str, *, sure: bool = False) -> None:
         """sure: it is the exit's fault, whatever the URL does."""
-        now = self._plane.wheel.now
+        now = self._plane.wheel.monotonic
         if (sure or self._vouched(outlet, now)) and outlet.failed(now, cause):
             self._plane.note_exit(outlet)
 

@@ -181,7 +181,7 @@ class _Walk:
         pool = self._world.pools.of(proxy.name) or Pool([])
         view = pool.view(selection.country)
         owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
-        chosen = choose(pool, selection, chance, now=now, at=now, owner=owner)
+        chosen = choose(pool, selection, chance, monotonic=now, now=now, owner=owner)
         if view is None or isinstance(chosen, Refusal):
             no = chosen if isinstance(chosen, Refusal) else NO_EXIT
             return Step("exit", no, why_none(proxy, view, selection, now, no))

@@ -21,13 +21,13 @@ async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record:
     admission = await client.who(said.proxy_authorization, said.authorization)
     if isinstance(admission, Refusal):
         return admission
-    record.admitted(admission)
+    record.note_admission(admission)
     account_id, line = admission.identity.account.id, plane.line
     before, client.place.asked = client.place.asked, record.began
     refusal = line.ahead((account_id, request.is_tunnel)) if line.waiting else None
     if refusal is None:
         open_now = plane.ledger.tunnels(account_id)
-        refusal = plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=request.is_tunnel)
+        refusal = plane.caps.start(account_id, open_now, plane.wheel.monotonic, tunnel=request.is_tunnel)
     if refusal is not None:
         if refusal is REQUESTS_TOO_FAST and plane.caps.outruns(record.began - before):
             return refusal
@@ -58,7 +58,7 @@ async def _turn(
             admission = asked_anew
             account_id = admission.identity.account.id
             open_now = plane.ledger.tunnels(account_id)
-            if plane.caps.start(account_id, open_now, plane.wheel.now, tunnel=tunnel) is None:
+            if plane.caps.start(account_id, open_now, plane.wheel.monotonic, tunnel=tunnel) is None:
                 return admission
     except Stopped as stop:
         if stop.refusal.reason != refusal.reason:

@@ -93,7 +93,7 @@ class Caps:
         self.unauthenticated += 1
         self._unknown.setdefault(address, {})[client] = None
 
-    def known(self, client: Unknown, address: str) -> None:
+    def no_longer_unknown(self, client: Unknown, address: str) -> None:
         """Stop counting this client as unknown: it was admitted or has disconnected."""
         self.unauthenticated -= 1
         clients = self._unknown[address]
@@ -265,7 +265,7 @@ class Place:
             self.account_id = 0
 
     def _leave_the_unknown(self) -> None:
-        self._caps.known(self._client, self._address)
+        self._caps.no_longer_unknown(self._client, self._address)
         if self._lingers:
             self._caps.linger_no_more(self._address)
             self._lingers = False

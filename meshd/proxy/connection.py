@@ -22,7 +22,7 @@ from meshd.proxy.client import Speech
 from meshd.proxy.forward import Forwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
-from meshd.proxy.opening import met
+from meshd.proxy.opening import meet
 from meshd.proxy.parting import LINGER_SECONDS
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
@@ -81,7 +81,7 @@ class ClientConnection(WaitingConnection):
         request: ProxyRequest | None = None
         try:
             if not self._met:
-                if not await met(self, self._plane):
+                if not await meet(self, self._plane):
                     return False
                 self._met = True
             assert self.speech is not None
@@ -89,7 +89,7 @@ class ClientConnection(WaitingConnection):
             if request is None:
                 return False
             self.record = record = self._new_record()
-            record.requested(request)
+            record.note_request(request)
             admission = await admit(self, self._plane, request, record)
             if isinstance(admission, Refusal):
                 return await self._refuse(admission, request)
@@ -126,12 +126,12 @@ class ClientConnection(WaitingConnection):
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
         forwarding = Forwarding(self._plane, self, request, admission)
-        upstream = await forwarding.run(departure, record)
-        if upstream is not None:
+        origin = await forwarding.run(departure, record)
+        if origin is not None:
             try:
-                return self._become_tunnel(record, meter, upstream.wire, forwarding.late)
+                return self._become_tunnel(record, meter, origin.wire, forwarding.late)
             except BaseException:
-                upstream.close()
+                origin.close()
                 raise
         try:
             if not forwarding.uploaded or request.said.switches:
@@ -251,7 +251,7 @@ class ClientConnection(WaitingConnection):
         record = self.record = self.record or self._new_record()
         if record.closed:
             return False  # the request was being refused already
-        record.tried(refusal)
+        record.note_tried(refusal)
         row = replies.REASONS[refusal.reason]
         keep = row.status < 500 and row.status != 408 and request is not None and request.keep and not request.has_body
         if keep and not self.place.known:

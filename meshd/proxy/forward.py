@@ -17,7 +17,7 @@ from meshd.http1.target import AbsoluteForm
 from meshd.model import Admission, Refusal
 from meshd.proxy.client import Client
 from meshd.proxy.delivery import Delivery
-from meshd.proxy.kept import Key, Upstream
+from meshd.proxy.kept import Key, Origin
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
@@ -55,74 +55,74 @@ class Forwarding:
         self.late = b""
         """Bytes that the origin sent with the response's head, or after it switched protocols; not yet delivered."""
 
-    async def run(self, departure: Departure, record: Record) -> Upstream | None:
+    async def run(self, departure: Departure, record: Record) -> Origin | None:
         """Forward the request and its response; the connection where the origin has switched protocols, else None.
 
         Raises: Stopped, ClientGone, DialError.
         """
         self._departure = departure
         self._record = record
-        upstream: Upstream | None = None
+        origin: Origin | None = None
         try:
-            upstream, response = await self._ask()
+            origin, response = await self._ask()
             departure.succeeded()
             if response.by_proxy and self._asks_upstream():
-                record.passed("exit-answered")
+                record.note_outcome("exit-answered")
             if response.status == 101:
                 self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))
-                return upstream
-            complete = await self._answer(upstream, response)
+                return origin
+            complete = await self._answer(origin, response)
         except BaseException:
-            if upstream is not None:
-                upstream.close()
+            if origin is not None:
+                origin.close()
             raise
         finally:
             if self._sending is not None:
                 self._sending.throw(Abandoned())
         if complete and response.reusable and self.uploaded and not self._showed_credentials():
-            self._plane.upstreams.keep(upstream, self._plane.topology.timeouts.keep_alive)
+            self._plane.origins.keep(origin, self._plane.topology.timeouts.keep_alive)
         else:
-            upstream.close()
+            origin.close()
         return None
 
     # To the origin
 
-    async def _ask(self) -> tuple[Upstream, ProxyResponse]:
+    async def _ask(self) -> tuple[Origin, ProxyResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
         request = self._request
-        upstream = await self._connect()
+        origin = await self._connect()
         while True:
             try:
-                await self._send(upstream, self._request_head())
-                response, self.late = await self._final_head(upstream)
+                await self._send(origin, self._request_head())
+                response, self.late = await self._final_head(origin)
             except OSError:
-                upstream.close()
-                if not upstream.used or not request.safe_to_repeat:
+                origin.close()
+                if not origin.used or not request.safe_to_repeat:
                     raise Stopped(Refusal("connection-reset")) from None
             except BaseException:
-                upstream.close()
+                origin.close()
                 raise
             else:
-                return upstream, response
-            upstream = await self._connect()
+                return origin, response
+            origin = await self._connect()
 
-    async def _connect(self) -> Upstream:
+    async def _connect(self) -> Origin:
         """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
         request, plane, departure = self._request, self._plane, self._departure
-        upstream = plane.upstreams.take(self._key())
-        if upstream is None:
+        origin = plane.origins.take(self._key())
+        if origin is None:
             target = request.target
             dialled = await departure.dial(target.host, target.port, self._client.phase, tunnel=request.websocket)
-            upstream = plane.upstreams.new(self._key(), dialled)
+            origin = plane.origins.new(self._key(), dialled)
             if dialled.early:
-                upstream.close()
+                origin.close()
                 raise Stopped(Refusal("bad-response", "an answer before the request"))
         if request.echoed and self._asks_upstream():
-            upstream.close()
+            origin.close()
             raise Stopped(NO_ECHO)
-        self._record.exit = departure.choice.label(departure.selection, upstream.source)
-        return upstream
+        self._record.exit = departure.choice.label(departure.selection, origin.source)
+        return origin
 
     def _key(self) -> Key:
         departure, target = self._departure, self._request.target
@@ -166,34 +166,34 @@ class Forwarding:
             fields = [*fields, (b"Proxy-Authorization", credential)]
         return render_request(request.method, b"http://" + target.authority + target.path, target.authority, fields)
 
-    async def _send(self, upstream: Upstream, head: bytes) -> None:
+    async def _send(self, origin: Origin, head: bytes) -> None:
         """Send the head and the part of the body that is here; a task of its own sends the rest while we read."""
         client = self._client
         client.phase("first-byte-timeout", self._bound(self._plane.topology.timeouts.first_byte))
         if not self._request.has_body:
-            sent = upstream.wire.try_send(head)
+            sent = origin.wire.try_send(head)
             if sent < len(head):
-                await upstream.wire.send(head[sent:])
+                await origin.wire.send(head[sent:])
             return
         self.uploaded = False
         upload = Upload(self._request.framing)
         room = self._client.room
         begun, client.buffer = client.buffer[:room], client.buffer[room:]
-        await upstream.wire.send(head + await self._taken(upload, begun))
+        await origin.wire.send(head + await self._taken(upload, begun))
         if upload.done:
             self._all_taken(upload)
         else:
-            self._sending = Task(self._send_rest(upstream, upload), self._sending_ended)
+            self._sending = Task(self._send_rest(origin, upload), self._sending_ended)
             self._sending.resume()
 
-    async def _send_rest(self, upstream: Upstream, upload: Upload) -> None:
+    async def _send_rest(self, origin: Origin, upload: Upload) -> None:
         while not upload.done:
             data = await self._client.take()
             if not data:
                 raise ClientGone
             body = await self._taken(upload, data)
             if body:
-                await upstream.wire.send(body)
+                await origin.wire.send(body)
         self._all_taken(upload)
 
     async def _taken(self, upload: Upload, data: bytes) -> bytes:
@@ -219,7 +219,7 @@ class Forwarding:
 
     # From the origin
 
-    async def _final_head(self, upstream: Upstream) -> tuple[ProxyResponse, bytes]:
+    async def _final_head(self, origin: Origin) -> tuple[ProxyResponse, bytes]:
         """Read the final response's head and the bytes after it; interim responses are passed on to the client.
 
         Raises: Stopped, ClientGone, and ConnectionResetError where not a byte came, as on a stale kept connection.
@@ -228,12 +228,12 @@ class Forwarding:
         buffer = b""
         interim = 0
         while True:
-            data = await upstream.wire.receive()
+            data = await origin.wire.receive()
             if not data:
                 if buffer or interim:
                     raise Stopped(Refusal("response-incomplete"))
                 raise ConnectionResetError
-            told = upstream.told
+            told = origin.told
             if told is not None and not buffer and told.method == self._request.method and data.startswith(told.raw):
                 return told, data[len(told.raw) :]
             seen = len(buffer)
@@ -242,20 +242,20 @@ class Forwarding:
                 seen = 0
                 raw, buffer = buffer[: head.size], buffer[head.size :]
                 if head.status >= 200 or head.status == 101:
-                    return self._understood(upstream, head, raw), buffer
+                    return self._understood(origin, head, raw), buffer
                 interim += 1
                 if interim > limits.interim_responses:
                     raise Stopped(Refusal("bad-response", "too many interim responses"))
                 await self._pass_interim(head)
 
-    def _understood(self, upstream: Upstream, head: ResponseHead, raw: bytes) -> ProxyResponse:
+    def _understood(self, origin: Origin, head: ResponseHead, raw: bytes) -> ProxyResponse:
         """Check a final response's head, and remember it; 101 is accepted only for the protocol that was asked for."""
         if head.status == 407 and self._asks_upstream():
             raise Stopped(Refusal("exit-failed"))  # not noted on the outlet: the origin may have sent this 407
         if head.status == 101 and not (self._request.websocket and head.fields.tokens(b"upgrade") == [b"websocket"]):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
         try:
-            upstream.told = response = ProxyResponse(self._request.method, head, raw)
+            origin.told = response = ProxyResponse(self._request.method, head, raw)
         except BadMessage:
             raise Stopped(Refusal("bad-response")) from None
         return response
@@ -268,7 +268,7 @@ class Forwarding:
             await self._client.deliver(render_response(head.status, head.reason, fields))
             self._client.end_interim()
 
-    async def _answer(self, upstream: Upstream, response: ProxyResponse) -> bool:
+    async def _answer(self, origin: Origin, response: ProxyResponse) -> bool:
         """Deliver the final response; whether it was complete and no byte came after it."""
         request = self._request
         if response.must_close(request.minor) or not self.uploaded or self._plane.draining:
@@ -286,7 +286,7 @@ class Forwarding:
             return came == framing.n
         self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
         begun, self.late = self.late, b""
-        return await Delivery(self._client, upstream.wire, request.minor, begun).run(framing, head)
+        return await Delivery(self._client, origin.wire, request.minor, begun).run(framing, head)
 
     def _head_of(self, response: ProxyResponse) -> bytes:
         request = self._request

@@ -18,12 +18,12 @@ Key = tuple[int, str, str, str, str, int]
 """Who may use a connection: account id, session, exit name, source address, host, port."""
 
 
-class Upstream(Watcher):
+class Origin(Watcher):
     """A connection to an origin, or to the upstream proxy that is asked in the origin's place."""
 
     __slots__ = ("_pool", "deadline", "generation", "idle", "key", "slot", "source", "told", "used", "wire")
 
-    def __init__(self, pool: UpstreamPool, generation: int, key: Key, wire: Wire, source: str) -> None:
+    def __init__(self, pool: KeptOrigins, generation: int, key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
         self.generation = generation
         self.key = key
@@ -54,67 +54,67 @@ class Upstream(Watcher):
         self.wire.close()
 
 
-class UpstreamPool:
+class KeptOrigins:
     """The idle connections by key; the one that was used last is taken first."""
 
     def __init__(self, poller: Poller, wheel: Wheel) -> None:
         self._poller = poller
         self._wheel = wheel
-        self._idle: dict[Key, list[Upstream]] = {}
+        self._idle: dict[Key, list[Origin]] = {}
         self._count = 0
         self._generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
-    def take(self, key: Key) -> Upstream | None:
+    def take(self, key: Key) -> Origin | None:
         idle = self._idle.get(key)
         if not idle:
             return None
-        upstream = idle.pop()
-        self._left(upstream, idle)
-        return upstream
+        origin = idle.pop()
+        self._left(origin, idle)
+        return origin
 
-    def new(self, key: Key, dialled: Dialled) -> Upstream:
+    def new(self, key: Key, dialled: Dialled) -> Origin:
         wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
-        return Upstream(self, self._generation, key, wire, dialled.source)
+        return Origin(self, self._generation, key, wire, dialled.source)
 
-    def keep(self, upstream: Upstream, seconds: float) -> None:
+    def keep(self, origin: Origin, seconds: float) -> None:
         """Keep a connection, whose exchange is complete, for so many seconds; close it where too many are kept."""
-        idle = self._idle.setdefault(upstream.key, [])
-        wire = upstream.wire
+        idle = self._idle.setdefault(origin.key, [])
+        wire = origin.wire
         # Something to read now would be read as the next request's answer.
-        useless = wire.ending or wire.readable or upstream.generation != self._generation
+        useless = wire.ending or wire.readable or origin.generation != self._generation
         if useless or self._count >= KEPT or len(idle) >= KEPT_EACH:
             if not idle:
-                del self._idle[upstream.key]
-            upstream.close()
+                del self._idle[origin.key]
+            origin.close()
             return
-        upstream.used = upstream.idle = True
-        idle.append(upstream)
+        origin.used = origin.idle = True
+        idle.append(origin)
         self._count += 1
-        upstream.wire.watcher = upstream
-        self._wheel.arm(upstream, seconds)
+        origin.wire.watcher = origin
+        self._wheel.arm(origin, seconds)
 
-    def drop(self, upstream: Upstream) -> None:
+    def drop(self, origin: Origin) -> None:
         """Close an idle connection."""
-        idle = self._idle[upstream.key]
-        idle.remove(upstream)
-        self._left(upstream, idle)
-        upstream.close()
+        idle = self._idle[origin.key]
+        idle.remove(origin)
+        self._left(origin, idle)
+        origin.close()
 
-    def forget(self, upstream: Upstream) -> None:
+    def forget(self, origin: Origin) -> None:
         """Take a connection that is being closed off the wheel."""
-        self._wheel.disarm(upstream)
+        self._wheel.disarm(origin)
 
     def clear(self) -> None:
         """Close all idle connections, and those in use once they are given back: destination rules may have changed."""
         self._generation += 1
         for idle in list(self._idle.values()):
-            for upstream in list(idle):
-                self.drop(upstream)
+            for origin in list(idle):
+                self.drop(origin)
 
-    def _left(self, upstream: Upstream, idle: list[Upstream]) -> None:
+    def _left(self, origin: Origin, idle: list[Origin]) -> None:
         self._count -= 1
-        upstream.idle = False
-        upstream.wire.watcher = None
+        origin.idle = False
+        origin.wire.watcher = None
         if not idle:
-            del self._idle[upstream.key]
+            del self._idle[origin.key]

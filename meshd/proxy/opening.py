@@ -26,7 +26,7 @@ _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
 
 
-async def met(client: Client, plane: DataPlane) -> bool:
+async def meet(client: Client, plane: DataPlane) -> bool:
     """Find out which protocol the client speaks; False where it has left.  Raises: BadMessage, ClientGone, Stopped."""
     if not client.buffer and not await client.receive():
         return False

@@ -13,7 +13,7 @@ from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.proxy.caps import Caps
-from meshd.proxy.kept import UpstreamPool
+from meshd.proxy.kept import KeptOrigins
 from meshd.seldom import Seldom
 from meshd.sockets.line import Line
 from meshd.sockets.poll import Poller
@@ -44,7 +44,7 @@ class DataPlane:
     wheel: Wheel
     relay: Relay
     dialler: Dialler
-    upstreams: UpstreamPool
+    origins: KeptOrigins
     caps: Caps
     line: Line
     auth: AuthService

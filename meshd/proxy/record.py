@@ -49,25 +49,25 @@ class Record:
         self.departure: Departure | None = None
         self.closed = False
 
-    def requested(self, request: ProxyRequest) -> None:
+    def note_request(self, request: ProxyRequest) -> None:
         target = request.target
         self._method = request.method.decode("ascii")
         self._host = target.host
         self._port = target.port
 
-    def admitted(self, admission: Admission) -> None:
+    def note_admission(self, admission: Admission) -> None:
         account = admission.identity.account
         self._account_id = account.id
         self._username = account.username
         self._token_id = admission.token_id
         self._admitted = True
 
-    def tried(self, refusal: Refusal) -> None:
+    def note_tried(self, refusal: Refusal) -> None:
         """Note whose credential was refused, unless an account was admitted before."""
         if refusal.tried is not None and not self._admitted:
             self._username, self._account_id, self._token_id = refusal.tried
 
-    def passed(self, reason: str) -> None:
+    def note_outcome(self, reason: str) -> None:
         """Note a reason for the log line of an exchange that goes well."""
         self._remark = reason
 

@@ -55,7 +55,7 @@ class WaitingConnection(PartingConnection):
 
     def alive(self) -> None:
         """Start the time of the present phase anew: bytes have moved."""
-        self.deadline = self._plane.wheel.now + self._seconds
+        self.deadline = self._plane.wheel.monotonic + self._seconds
 
     def drain(self) -> None:
         """End the connection if no exchange is under way; an exchange ends it by itself while the plane is draining."""

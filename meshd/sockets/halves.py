@@ -107,7 +107,7 @@ class Outside(Half):
         """Begin to deliver what is left, since the data plane has closed its end of the pair."""
         if not self.lost:
             self._poller.lingers(self)
-            self._until = self._wheel.now + self._patience()
+            self._until = self._wheel.monotonic + self._patience()
             self._linger()
 
     def abort(self) -> None:
@@ -126,7 +126,7 @@ class Outside(Half):
 
     def expired(self) -> None:
         """Close where the peer only lingers; drop where `_until` has passed; else give a slow peer more time."""
-        if self._wheel.now >= self._until:
+        if self._wheel.monotonic >= self._until:
             self.drop()
             return
         if self._ended:
@@ -134,7 +134,7 @@ class Outside(Half):
         self._linger()
 
     def _linger(self) -> None:
-        self._wheel.arm(self, max(0.0, min(LINGER_SECONDS, self._until - self._wheel.now)))
+        self._wheel.arm(self, max(0.0, min(LINGER_SECONDS, self._until - self._wheel.monotonic)))
 
     def _hang_up(self) -> None:
         """Close as soon as the kernel has taken everything, whether the peer ends its side or not."""

@@ -150,7 +150,7 @@ class Tunnel:
         if self._ended is not None:
             relay = self._relay
             half = self._up.ended or self._down.ended
-            self.deadline = relay.wheel.now + (relay.half_closed if half else relay.idle)
+            self.deadline = relay.wheel.monotonic + (relay.half_closed if half else relay.idle)
 
     def _move(self, flow: Flow) -> None:
         """Move bytes until the source ends, or others are next.  Raises: BlockingIOError; OSError from a lost side."""

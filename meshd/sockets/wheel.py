@@ -41,19 +41,19 @@ class Wheel:
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
-        self.now = clock.seconds()
+        self.monotonic = clock.seconds()
         self._clock = clock
         self._slots: dict[int, set[Timed]] = {}
         self._due: deque[Timed] = deque()
         self._expiring = False
-        self._next = int(self.now / TICK)
+        self._next = int(self.monotonic / TICK)
         self.missed = 0.0
         """Seconds in all by which looks came late: this process was held up, and clients were not heard."""
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
 
     def seconds(self) -> float:
-        """The clock's exact time, for callers to whom `now`, which moves once a tick, is too coarse."""
+        """The clock's exact time, for callers to whom `monotonic`, which moves once a tick, is too coarse."""
         return self._clock.seconds()
 
     def start(self) -> None:
@@ -66,7 +66,7 @@ class Wheel:
 
     def arm(self, timed: Timed, seconds: float) -> None:
         """Let timed expire so many seconds from now, in the place of its deadline so far."""
-        timed.deadline = deadline = self.now + TICK + seconds
+        timed.deadline = deadline = self.monotonic + TICK + seconds
         if timed.slot <= 0 or deadline / TICK < timed.slot - 1:
             self._move(timed, int(deadline / TICK) + 1)
 
@@ -77,14 +77,14 @@ class Wheel:
 
     def tick(self) -> None:
         """Look at every slot that has come up since the last look."""
-        now = self._clock.seconds()
-        self.missed += max(0.0, now - self.now - 2 * TICK)
-        self.now = now
-        due = int(now / TICK)
+        seconds = self._clock.seconds()
+        self.missed += max(0.0, seconds - self.monotonic - 2 * TICK)
+        self.monotonic = seconds
+        due = int(seconds / TICK)
         while self._next <= due:
             for timed in self._slots.pop(self._next, ()):
                 if timed.slot == self._next:
-                    self._look(timed, now)
+                    self._look(timed, seconds)
             self._next += 1
         if not self._expiring:
             self._expire()
@@ -101,7 +101,7 @@ class Wheel:
 
     def _end(self, timed: Timed) -> None:
         timed.slot = 0
-        if timed.deadline > self.now:  # activity has moved the deadline since its slot came up
+        if timed.deadline > self.monotonic:  # activity has moved the deadline since its slot came up
             self._move(timed, int(timed.deadline / TICK) + 1)
             return
         try:
@@ -109,9 +109,9 @@ class Wheel:
         except Exception:  # one owner's fault, which would stop the clock for all
             self.log.failure("an owner of a deadline failed")
 
-    def _look(self, timed: Timed, now: float) -> None:
+    def _look(self, timed: Timed, monotonic: float) -> None:
         timed.slot = 0
-        if timed.deadline <= now:
+        if timed.deadline <= monotonic:
             timed.slot = _DUE
             self._due.append(timed)
         else:

@@ -26,7 +26,7 @@ _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 class Wire:
     """One socket: its descriptor, what the poller said of it, and the tasks that wait for it."""
 
-    __slots__ = ("ending", "fd", "gone", "peer", "poller", "readable", "reader", "watcher", "writable", "writer")
+    __slots__ = ("ending", "fd", "gone", "peer", "poller", "readable", "reader", "watcher", "writer")
 
     def __init__(self, poller: Poller, fd: int, peer: str, *, registered: bool = False) -> None:
         """registered: whether fd is in the poller already, and only changes its owner."""
@@ -35,7 +35,6 @@ class Wire:
         self.peer = peer
         """The other side's address, without a port; "" for a Unix socket."""
         self.readable = True
-        self.writable = True
         self.ending = False
         self.gone = False
         self.reader: Task | None = None
@@ -62,7 +61,6 @@ class Wire:
             elif self.watcher is not None and self.fd >= 0:
                 self.watcher.stirred(self)
         if events & (OUT | GONE) and self.fd >= 0:
-            self.writable = True
             task = self.writer
             if task is not None:
                 self.writer = None
@@ -104,14 +102,12 @@ class Wire:
         """Wait until the kernel has taken all of data.  Raises: OSError."""
         sent = self.try_send(data)
         while sent < len(data):
-            self.writable = False
             await parked(self, WRITING)
             data = data[sent:]
             sent = self.try_send(data)
 
     async def wait_writable(self) -> None:
         """Wait until the kernel takes bytes again, after `try_send` gave less than all."""
-        self.writable = False
         await parked(self, WRITING)
 
     def try_send(self, data: bytes | memoryview) -> int:

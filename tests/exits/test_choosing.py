@@ -43,8 +43,8 @@ def fail(outlet: Outlet, now: float = 0.0) -> None:
         outlet.failed(now)
 
 
-def asked(wishes: Selection, pool: Pool | None = None, *, now: float = 0.0, at: float = 0.0) -> Choice | Refusal:
-    return choose(pool or Pool(outlets()), wishes, CHANCE, now=now, at=at)
+def asked(wishes: Selection, pool: Pool | None = None, *, monotonic: float = 0.0, now: float = 0.0) -> Choice | Refusal:
+    return choose(pool or Pool(outlets()), wishes, CHANCE, monotonic=monotonic, now=now)
 
 
 def chosen(wishes: Selection, pool: Pool | None = None) -> Exit:
@@ -180,7 +180,7 @@ class StickyTest(SynchronousTestCase):
         session = next(each for each in SESSIONS if chosen(Selection(session=each)).name == "rack-4")
         for strict in (False, True):
             wishes = Selection(session=session, strict=strict)
-            choice = choose(Pool(made), wishes, CHANCE, now=0, at=0, tried=(made[4],))
+            choice = choose(Pool(made), wishes, CHANCE, monotonic=0, now=0, tried=(made[4],))
             if strict:
                 self.assertIs(choice, GONE)
             else:
@@ -274,7 +274,7 @@ class ConditionsTest(SynchronousTestCase):
         made = outlets()
         tried = tuple(made[1:])
         for wishes in (NONE, Selection(session="k"), Selection(exit="rack-3")):
-            choice = choose(Pool(made), wishes, CHANCE, now=0, at=0, tried=tried)
+            choice = choose(Pool(made), wishes, CHANCE, monotonic=0, now=0, tried=tried)
             assert isinstance(choice, Choice)
             self.assertIs(choice.outlet, made[0])
 
@@ -336,7 +336,9 @@ class PrefixTest(SynchronousTestCase):
 
     def test_two_accounts_with_one_key_have_two_addresses(self) -> None:
         """What a site holds against one customer does not meet another."""
-        choices = [choose(self.pool, Selection(session="1"), CHANCE, now=0, at=0, owner=owner) for owner in (1, 2, 1)]
+        choices = [
+            choose(self.pool, Selection(session="1"), CHANCE, monotonic=0, now=0, owner=owner) for owner in (1, 2, 1)
+        ]
         first, second, again = (choice.source for choice in choices if isinstance(choice, Choice))
         self.assertEqual(first, again)
         self.assertNotEqual(first, second)

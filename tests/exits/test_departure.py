@@ -57,7 +57,7 @@ class Dialler:
 
     async def dial(self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool) -> Dialled:
         self.by.append(choice.exit.name)
-        self._wheel.now += self._seconds
+        self._wheel.monotonic += self._seconds
         end = self._ends.pop(0)
         if isinstance(end, BaseException):
             raise end
@@ -81,7 +81,7 @@ class MarksTests(SynchronousTestCase):
         """Failures in a row of the one that was dialled first, which had so many before; and how many were dialled."""
         exits = tuple(Exit(name, "http", upstream=UpstreamProxy("gw.example", 80)) for name in ("one", "two"))
         topology = Topology({"p": ProxyHost("p", (), "p.example", ExitRule(), exits)}, exits, {})
-        wheel = SimpleNamespace(now=0.0)
+        wheel = SimpleNamespace(monotonic=0.0)
         plane = SimpleNamespace(
             topology=topology,
             wheel=wheel,

@@ -31,7 +31,7 @@ class ProbeCase(SynchronousTestCase):
         self.noted: list[tuple[str, bool]] = []
         self.plane = SimpleNamespace(
             topology=Topology({}, (), {}, probes=self.rules),
-            wheel=SimpleNamespace(now=0.0),
+            wheel=SimpleNamespace(monotonic=0.0),
             chance=random.Random(5),
             note_exit=lambda outlet: self.noted.append((outlet.exit.name, outlet.resting)),
         )
@@ -68,7 +68,7 @@ class ProbeCase(SynchronousTestCase):
         """Who is asked in the next seconds."""
         before = len(self.asked)
         for _ in range(seconds):
-            self.plane.wheel.now += 1
+            self.plane.wheel.monotonic += 1
             self.clock.advance(1)
             for _ in range(len(self.plane.pools.outlets)):
                 self.clock.advance(0)
@@ -80,7 +80,7 @@ class ProbeCase(SynchronousTestCase):
     def rest(self, name: str) -> Outlet:
         """It rests from now on, as a client's requests have found."""
         for _ in range(FAILURES):
-            self.outlet(name).failed(self.plane.wheel.now)
+            self.outlet(name).failed(self.plane.wheel.monotonic)
         return self.outlet(name)
 
     def states(self) -> dict[str, bool]:
@@ -228,7 +228,7 @@ class JudgementTests(ProbeCase):
         self.answers["a"] = wrong()
         self.assertNotIn("a", self.later(int(REST) - 1))
         self.assertIn("a", self.later(2))
-        self.assertGreater(outlet.until, self.plane.wheel.now + 1.5 * REST)
+        self.assertGreater(outlet.until, self.plane.wheel.monotonic + 1.5 * REST)
         self.answers["a"] = 200
         self.assertEqual(self.later(12).count("a"), 1)
         self.assertEqual(self.noted, [("a", False)])
@@ -240,11 +240,11 @@ class JudgementTests(ProbeCase):
         outlet = self.rest("a")
         self.later(int(REST) + 1)
         self.assertEqual(list(self.open), ["a"])
-        self.assertFalse(outlet.usable(self.plane.wheel.now))
+        self.assertFalse(outlet.usable(self.plane.wheel.monotonic))
         self.open["a"].callback(200)
-        self.assertTrue(outlet.usable(self.plane.wheel.now))
+        self.assertTrue(outlet.usable(self.plane.wheel.monotonic))
         self.rest("a")
-        outlet.until = self.plane.wheel.now
+        outlet.until = self.plane.wheel.monotonic
         outlet.taken()
         self.assertEqual(self.later(5), [])
 

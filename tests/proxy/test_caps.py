@@ -121,7 +121,7 @@ class Stranger:
 
     def evict(self) -> None:
         self.evicted = True
-        self.caps.known(self, self.address)
+        self.caps.no_longer_unknown(self, self.address)
 
 
 class StrangersTest(SynchronousTestCase):

@@ -7,8 +7,8 @@ from unittest import mock
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy import kept as upstream
-from meshd.proxy.kept import Key, Upstream, UpstreamPool
+from meshd.proxy import kept
+from meshd.proxy.kept import KeptOrigins, Key, Origin
 from meshd.sockets.race import Dialled
 from meshd.sockets.wheel import Wheel
 from tests.proxy.hand import Far, Hand, tcp_pair
@@ -21,18 +21,18 @@ class PoolTest(SynchronousTestCase):
         self.hand = Hand(self)
         self.clock = Clock()
         self.wheel = Wheel(self.clock)
-        self.pool = UpstreamPool(self.hand.poller, self.wheel)
+        self.pool = KeptOrigins(self.hand.poller, self.wheel)
         self.addCleanup(self.pool.clear)
 
-    def connected(self, key: Key = KEY) -> tuple[Upstream, Far]:
+    def connected(self, key: Key = KEY) -> tuple[Origin, Far]:
         near, far = tcp_pair(self)
         fd = near.detach()
         self.hand.poller.add(fd, Far(far))  # type: ignore[arg-type]  # until it is handed over
-        upstream = self.pool.new(key, Dialled(fd, "192.0.2.1", "192.0.2.9", True))
-        upstream.wire.readable = False  # as after a read that emptied it
-        return upstream, Far(far)
+        origin = self.pool.new(key, Dialled(fd, "192.0.2.1", "192.0.2.9", True))
+        origin.wire.readable = False  # as after a read that emptied it
+        return origin, Far(far)
 
-    def kept(self, key: Key = KEY, seconds: float = 60) -> tuple[Upstream, Far]:
+    def kept(self, key: Key = KEY, seconds: float = 60) -> tuple[Origin, Far]:
         made = self.connected(key)
         self.hand.settle()
         self.pool.keep(made[0], seconds)
@@ -51,7 +51,7 @@ class PoolTest(SynchronousTestCase):
 
     def test_never_shared(self) -> None:
         """Whatever differs, account, session, exit, host or port, makes it another's."""
-        upstream_, _ = self.kept()
+        origin, _ = self.kept()
         for other in (
             (2, "", "direct", "h.test", 80),
             (1, "s", "direct", "h.test", 80),
@@ -60,16 +60,16 @@ class PoolTest(SynchronousTestCase):
             (1, "", "direct", "h.test", 81),
         ):
             self.assertIsNone(self.pool.take(other), other)
-        self.assertIs(self.pool.take(KEY), upstream_)
+        self.assertIs(self.pool.take(KEY), origin)
         self.assertIsNone(self.pool.take(KEY))
-        upstream_.wire.close()
+        origin.wire.close()
 
     def test_in_use_past_its_time(self) -> None:
         """The time that it may be idle ends with that; in use it has none, and idle anew it has all of it again."""
-        upstream_, far = self.kept(seconds=5)
-        self.assertIs(self.pool.take(KEY), upstream_)
+        origin, far = self.kept(seconds=5)
+        self.assertIs(self.pool.take(KEY), origin)
         self.pass_seconds(8)
-        self.pool.keep(upstream_, 5)
+        self.pool.keep(origin, 5)
         self.pass_seconds(4)
         self.assertFalse(far.ended)
         self.pass_seconds(4)
@@ -78,10 +78,10 @@ class PoolTest(SynchronousTestCase):
 
     def test_closed_while_the_wheel_knows_it(self) -> None:
         """Nothing is left of it there."""
-        upstream_, _ = self.kept(seconds=5)
+        origin, _ = self.kept(seconds=5)
         self.pool.take(KEY)
-        upstream_.close()
-        self.assertEqual(upstream_.slot, 0)
+        origin.close()
+        self.assertEqual(origin.slot, 0)
 
     def pass_seconds(self, seconds: int) -> None:
         for _ in range(seconds * 4):
@@ -90,17 +90,17 @@ class PoolTest(SynchronousTestCase):
 
     def test_not_emptied(self) -> None:
         """One that may hold bytes nobody has read is not kept: they would be another request's answer."""
-        upstream_, far = self.connected()
-        upstream_.wire.readable = True
-        self.pool.keep(upstream_, 60)
+        origin, far = self.connected()
+        origin.wire.readable = True
+        self.pool.keep(origin, 60)
         self.assertIsNone(self.pool.take(KEY))
         self.assert_closed(far)
 
     def test_opened_under_other_rules(self) -> None:
         """One in use while the rules changed is not kept."""
-        upstream_, far = self.connected()
+        origin, far = self.connected()
         self.pool.clear()
-        self.pool.keep(upstream_, 60)
+        self.pool.keep(origin, 60)
         self.assertIsNone(self.pool.take(KEY))
         self.assert_closed(far)
 
@@ -150,7 +150,7 @@ class PoolTest(SynchronousTestCase):
 
     def test_bounds(self) -> None:
         """So many of one key and so many in all; one more is closed."""
-        with mock.patch.object(upstream, "KEPT_EACH", 2), mock.patch.object(upstream, "KEPT", 3):
+        with mock.patch.object(kept, "KEPT_EACH", 2), mock.patch.object(kept, "KEPT", 3):
             fars = [self.kept()[1] for _ in range(3)]
             self.assert_closed(fars[2])
             others = [self.kept((2, "", "direct", "h.test", 80))[1] for _ in range(2)]

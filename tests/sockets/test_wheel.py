@@ -79,7 +79,7 @@ class WheelTest(SynchronousTestCase):
         timer = self.timer(1)
         for _ in range(20):
             self.run_for(0.5)
-            timer.deadline = self.wheel.now + 1
+            timer.deadline = self.wheel.monotonic + 1
         self.assertEqual(timer.expirations, [])
         self.run_for(2)
         self.assertEqual(len(timer.expirations), 1)
