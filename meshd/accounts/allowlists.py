@@ -1,9 +1,9 @@
 """Addresses and hostnames whose connections are an account's without any credential.
 
-Several accounts may list the same: the first keeps it, the others' entries are disputed, and come into force when the
-first is gone.  That an address is somebody else's is told to the operator, and to nobody who does not ask from that
-very address: there anybody can see whose it is.  Customers may add what is public; the operator also addresses of
-private networks, since a proxy for an office is used from there.
+Several accounts may list the same address: the first keeps it, the others' entries are disputed, and come into force
+when the first is gone.  That an address is another account's is told to the operator, and else only to those who ask
+from that very address, where anybody can see whose it is.  Customers may add public addresses; the operator may also
+add addresses of private networks, since a proxy for an office is used from there.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from meshd.traces import Claim
 
 
 def ips(actor_id: ActorId, username: str | None, *, at: int, peer: str = "") -> Unit[list[AuthorizedIP]]:
-    """The account's addresses, oldest first.  peer: the address that it is asked from."""
+    """The account's addresses, oldest first.  peer: the address that the question came from; "" for none."""
     subject = yield from own(actor_id, username, change=False)
     listed = yield from addresses.of_account(subject.account.id)
     found = yield from claims.of_addresses(each.address for each in listed)
@@ -43,7 +43,7 @@ def add_ip(
     now: int,
     peer: str = "",
 ) -> Unit[AuthorizedIP]:
-    """Add an address.  Invalid (fields `ip`, `label`), PlanLimitReached, NotYours, Forbidden."""
+    """Add an address.  Raises: Invalid (fields `ip`, `label`), PlanLimitReached, NotYours, Forbidden."""
     private = isinstance(actor_id, Operator)
     validate.require(ip=validate.address(ip, private=private), label=validate.label(label))
     subject = yield from own(actor_id, username)
@@ -64,13 +64,13 @@ def add_ip(
 
 
 def delete_ip(actor_id: ActorId, username: str | None, ip: str, *, now: int) -> Unit[None]:
-    """Remove an address.  Invalid (field `ip`) where it is not the account's, NotYours.
+    """Remove an address; one that the operator removes, the account cannot get back itself nor by its hostnames.
 
-    Where the operator does, the account does not get it again by itself, nor by its hostnames.
+    Raises: Invalid (field `ip`) where the address is not the account's, NotYours.
     """
     subject = yield from own(actor_id, username)
     address = normal_address(ip) or ip
-    yield from accounts.lock(subject.family_id)  # an entry that is under way is met
+    yield from accounts.lock(subject.family_id)  # waits for an entry that is being added, to find it
     gone = yield from addresses.delete(subject.account.id, address)
     if subject.by_operator:
         gone = (yield from claims.unpoint_all(subject.account.id, address)) or gone
@@ -82,7 +82,7 @@ def delete_ip(actor_id: ActorId, username: str | None, ip: str, *, now: int) -> 
 
 
 def hosts(actor_id: ActorId, username: str | None, *, at: int, peer: str = "") -> Unit[list[AuthorizedHostname]]:
-    """The account's hostnames, oldest first.  peer: the address that it is asked from."""
+    """The account's hostnames, oldest first.  peer: the address that the question came from; "" for none."""
     subject = yield from own(actor_id, username, change=False)
     listed = yield from hostnames.of_account(subject.account.id)
     resolved = yield from claims.of_hostnames(subject.account.id)
@@ -93,7 +93,7 @@ def hosts(actor_id: ActorId, username: str | None, *, at: int, peer: str = "") -
 def add_hostname(
     actor_id: ActorId, username: str | None, domain: str, *, plans: Mapping[str, Plan], now: int
 ) -> Unit[AuthorizedHostname]:
-    """Add a hostname.  Invalid (field `domain`), PlanLimitReached, NotYours, Forbidden."""
+    """Add a hostname.  Raises: Invalid (field `domain`), PlanLimitReached, NotYours, Forbidden."""
     validate.require(domain=validate.hostname(domain, private=isinstance(actor_id, Operator)))
     subject = yield from own(actor_id, username)
     plan = yield from entitlement.held(subject.account, plans)
@@ -110,13 +110,13 @@ def add_hostname(
 
 
 def delete_hostname(actor_id: ActorId, username: str | None, domain: str, *, now: int) -> Unit[None]:
-    """Remove a hostname.  Invalid (field `domain`) where it is not the account's, NotYours.
+    """Remove a hostname; one that the operator removes, the account cannot get back by itself.
 
-    Where the operator does, the account does not get it again by itself.
+    Raises: Invalid (field `domain`) where the hostname is not the account's, NotYours.
     """
     subject = yield from own(actor_id, username)
     name = validate.normal_hostname(domain)
-    yield from accounts.lock(subject.family_id)  # an entry that is under way is met
+    yield from accounts.lock(subject.family_id)  # waits for an entry that is being added, to find it
     if not (yield from hostnames.delete(subject.account.id, name)):
         raise Invalid({"domain": ["Hostname is not authorized"]})
     yield from claims.release(subject.family_id)
@@ -131,11 +131,11 @@ class Dispute(NamedTuple):
     username: str
     claim: Claim
     keeps: bool
-    """Whether it is the one that counts."""
+    """Whether this claim is the one in force."""
 
 
 def disputes(limit: int, *, at: int) -> Unit[list[Dispute]]:
-    """For the operator: the claims of at most so many (limit) addresses that several accounts claim, by address."""
+    """For the operator: the claims, at the second `at`, of up to `limit` addresses that several families claim."""
     found = yield from claims.of_addresses((yield from claims.disputed(limit)))
     names: dict[int, str] = {}
     for account_id in sorted({each.account_id for several in found.values() for each in several}):
@@ -172,7 +172,7 @@ def _placed(
 
 
 def _may_know(subject: Subject, rival: Claim, address: str, peer: str) -> bool:
-    """The operator, whoever asks from that address, and a parent of what is disputed within its own family."""
+    """Whether the one who asks may know of the rival: the operator, anybody at that address, the rival's parent."""
     if subject.by_operator or normal_address(peer) == address:
         return True
     return isinstance(subject.actor, Account) and rival.family_id == subject.actor.id

@@ -1,7 +1,7 @@
 """Running a change: what the daemon and the command line do around a unit.
 
-Two changes at once may both find a name free; one of them then meets the unique index.  Run again, it sees what the
-other has made, and refuses in its own words.
+Two changes at once may both find a name free; one of them then meets the unique index, as Conflict.  Run again, that
+change sees what the other has made, and is refused by the rule, in the rule's words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def performed(run: Callable[..., T], unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `run(unit, …)` returns of a store that makes its caller wait.  AccountError, StoreError."""
+    """Run the unit on a blocking store (`run`), once more after a Conflict.  Raises: AccountError, StoreError."""
     try:
         return run(unit, *args, **kwargs)
     except Conflict:
@@ -26,7 +26,7 @@ def performed(run: Callable[..., T], unit: Callable[P, Unit[T]], /, *args: P.arg
 
 
 def published(seen: list[int], unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> Unit[T]:
-    """The same unit; seen holds the accounts whose change it published, once it has ended."""
+    """Wrap the unit so that `seen` holds the ids of the accounts whose changes it published, once it has ended."""
     seen.clear()  # the store may run a unit again from the start
     generator = unit(*args, **kwargs)
     try:

@@ -1,6 +1,6 @@
 """Bans as the operator sees them: who is refused after too many wrong credentials, and letting them in again.
 
-Nothing is published: every process reads the bans in force once a second.
+Lifting a ban publishes no change: every process reads the bans in force once a second.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from meshd.store.unit import Unit
 
 
 def listing(*, limit: int, now: int) -> Unit[list[Ban]]:
-    """Those in force, the longest first."""
+    """Up to `limit` bans that are in force, the last to end first."""
     return (yield from stored.active(now, limit))
 
 
 def lift(operator: Operator, address: str, username: str, *, now: int) -> Unit[int]:
-    """Lift this name's ban from an address, or with "" every ban from there; how many there were.  NotFound."""
+    """Lift this name's ban from an address, or with "" every ban of it; how many there were.  Raises: NotFound."""
     banned = ban_address(address)
     lifted = yield from stored.lift(banned, stem(username))
     if lifted == 0:

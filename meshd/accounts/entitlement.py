@@ -1,7 +1,7 @@
 """What an account's plan entitles it to.
 
 A sub-account's plan is its parent's.  A rule of the form "at most N" holds only if nobody counts at the same time, so
-`held` locks the row of whoever holds the plan before it is read.
+`held` locks the row of the account that holds the plan before it reads that row.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from meshd.store.unit import Unit
 from meshd.topology import Plan
 
 WORLD = "world"
-"""The proxy that only some plans include, of those that do not name theirs."""
+"""The name of the proxy that a plan without `includes` includes only where its `world` is true."""
 
 
 def held(account: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
-    """The plan that counts for this account, its holder locked until the unit ends.  PlanUnknown."""
+    """Lock the plan's holder (the account or its parent) until the unit ends; the plan.  Raises: PlanUnknown."""
     holder_id = account.parent_id or account.id
     yield from accounts.lock(holder_id)
     holder = yield from accounts.by_id(holder_id)
@@ -29,7 +29,7 @@ def held(account: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
 
 
 def named(name: str, plans: Mapping[str, Plan]) -> Plan:
-    """The plan of that name.  PlanUnknown where the settings no longer have it."""
+    """The plan of that name.  Raises: PlanUnknown where the settings no longer have it."""
     plan = plans.get(name)
     if plan is None:
         raise PlanUnknown(f"plan {name!r} is not in the settings; try again later")
@@ -37,10 +37,10 @@ def named(name: str, plans: Mapping[str, Plan]) -> Plan:
 
 
 def includes(plan: Plan, proxy: str) -> bool:
-    """Whether the proxy may be among an account's."""
+    """Whether an account with this plan may be authorised for the proxy."""
     return (plan.world or proxy != WORLD) if plan.includes is None else proxy in plan.includes
 
 
 def first_proxies(plan: Plan, names: Iterable[str]) -> list[str]:
-    """What a new account is authorised for: the file's first that the plan includes, as many as it allows."""
+    """The first of these names that the plan includes, as many as it allows: what a new account is authorised for."""
     return [name for name in names if includes(plan, name)][: plan.proxies]

@@ -1,6 +1,6 @@
 """Exits as the operator sees them: which are drained, which rest, and draining and undraining them at run time.
 
-Nothing is published: every process reads the names twice a second.
+Draining publishes no change: every process reads the names of drained exits twice a second.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from meshd.store.statements import exits as stored
 from meshd.store.unit import Unit
 
 STALE = 3600
-"""Seconds after the end of a rest that it counts no more: its process has died, or nobody has asked for the exit."""
+"""Seconds for which a rest is told after its end: later its process has died, or nobody has asked for the exit."""
 
 
 class Health(NamedTuple):
-    """By the exit's name; all others are up."""
+    """The exits that are drained or resting, by name; all others are up."""
 
     drained: dict[str, DrainedExit]
     resting: dict[str, list[RestingExit]]
-    """In each process that has seen it fail."""
+    """One entry for each process that has seen the exit fail."""
 
 
 def health(*, now: int) -> Unit[Health]:
-    """Of every exit that is not simply up."""
+    """Which exits are drained, and which are resting."""
     drained = {each.name: each for each in (yield from stored.drained())}
     resting: dict[str, list[RestingExit]] = {}
     for each in (yield from stored.resting(now - STALE)):
@@ -37,7 +37,7 @@ def health(*, now: int) -> Unit[Health]:
 
 
 def drain(operator: Operator, names: Sequence[str], *, known: Container[str], now: int) -> Unit[list[str]]:
-    """Let nothing new leave by these; those that were not drained before.  NotFound for one that is no exit."""
+    """Let nothing new leave by these exits; those not drained before.  Raises: NotFound for one that is no exit."""
     for name in names:
         if name not in known:
             raise NotFound(f"there is no exit named {name!r}")
@@ -50,7 +50,7 @@ def drain(operator: Operator, names: Sequence[str], *, known: Container[str], no
 
 
 def undrain(operator: Operator, names: Sequence[str], *, now: int) -> Unit[list[str]]:
-    """Use these again, whether or not the settings still have them; their names.  NotFound for one not drained."""
+    """Use these exits again, even ones that the settings lack; their names.  Raises: NotFound for one not drained."""
     changed = sorted(set(names))
     for name in changed:
         if not (yield from stored.undrain(name)):

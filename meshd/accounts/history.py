@@ -1,4 +1,4 @@
-"""What was used, and what was done with it, as an account's holder may see it: its own, and its sub-accounts'."""
+"""Usage over time and past exchanges, as an account's holder may see them: its own, and its sub-accounts'."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from meshd.store.unit import Unit
 DAY, HOUR = stored.DAY, stored.HOUR
 
 MOST_READ = 50_000
-"""Rows of the store for one answer, a twentieth of a second: a year of days of a hundred sub-accounts, twenty days of
-their hours."""
+"""Rows that the store reads for one answer, in about 50 ms: of a hundred sub-accounts a year by day, or twenty days by
+hour."""
 
 MOST_SPANS = 10_000
-"""Rows of one answer."""
+"""Rows that one answer may have."""
 
 
 class Span(NamedTuple):
     """Bytes within one span of time."""
 
     at: int
-    """Its first second."""
+    """The first second of the span."""
     username: str | None
     """None for sub-accounts that were deleted, and where accounts are not told apart."""
     token_id: int | None
-    """None for what was used without one, and where tokens are not told apart."""
+    """None for bytes that were moved without a token, and where tokens are not told apart."""
     up: int
     down: int
     exchanges: int
@@ -53,7 +53,7 @@ class Page:
 
     rows: list[tuple[str, PastExchange]]
     more: bool
-    """Whether older ones follow."""
+    """Whether older exchanges follow."""
 
 
 def series(
@@ -66,9 +66,9 @@ def series(
     by: stored.Grouping,
     now: int,
 ) -> Unit[Series]:
-    """Spans that begin in [since, until); from the begin of the billing period, and until now, if not said.
+    """Usage by the spans that begin in [since, until); None means the begin of the billing period, and now.
 
-    NotYours; Invalid (field `since`) for a range that has no end after its begin, or is more than one answer may tell.
+    Raises: NotYours; Invalid (field `since`) for a range that is empty, or too much for one answer.
     """
     subject = yield from own(actor_id, username, change=False)
     account_id = subject.account.id
@@ -87,7 +87,7 @@ def series(
 
 
 def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], since: int, limit: int) -> Unit[Page]:
-    """The newest that ended before (time, request id) and at that time (since) or later.  NotYours.
+    """The newest exchanges that ended before `before` (time, request id) and not before `since`.  Raises: NotYours.
 
     Times are milliseconds since the epoch.
     """

@@ -1,7 +1,7 @@
 """Many new accounts at once, as a file lists them: checked whole first, then added in batches.
 
 A batch is one transaction.  Nobody remembers an account that did not exist, so one published change a batch is enough:
-it makes the processes forget the names they have refused.
+that change makes the processes forget the names they have refused.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class ImportedAccount:
     line: int
     new: NewAccount
     parent: str = ""
-    """A username, of this file (further up) or of the store; "" for a top-level account."""
+    """The parent's username, of this file (further up) or of the store; "" for a top-level account."""
     terms: Terms = field(default_factory=Terms)
     active: bool = True
     suspended: bool = False
-    """Whether the operator deactivated it."""
+    """Whether the operator deactivated the account, so that its parent cannot activate it."""
     proxies: tuple[str, ...] | None = None
-    """What it is authorised for; None for the first of its plan.  A sub-account has its parent's."""
+    """Proxies that the account may use; None for the first of its plan.  A sub-account has its parent's."""
     withheld: tuple[str, ...] = ()
-    """Proxies that the operator took from it."""
+    """Proxies that the operator took from the account."""
 
 
 class RowRefused(AccountError):
-    """The row of this line breaks a rule; the batch was not kept."""
+    """A row, told by its line in the file, breaks a rule; nothing of its batch was kept."""
 
     def __init__(self, line: int, reason: AccountError) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -50,7 +50,7 @@ class RowRefused(AccountError):
 
 
 def problem(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str] = ()) -> str | None:
-    """What is wrong with the row by itself.  proxies: those of the settings."""
+    """What is wrong with the row, whatever the store holds; None for nothing.  proxies: the names in the settings."""
     try:
         row.new.require_valid()
         require_terms(row.terms, plans)
@@ -62,7 +62,7 @@ def problem(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[s
 
 
 def standing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
-    """Those of these names that exist, by lower-case name, with the number of their sub-accounts."""
+    """The accounts of these names that exist, each with the number of its sub-accounts, by lower-case name."""
     found = {}
     for username in usernames:
         account = yield from accounts.by_username(username)
@@ -79,7 +79,7 @@ def add_batch(
     proxies: Sequence[str],
     now: int,
 ) -> Unit[None]:
-    """Add all of them or none.  RowRefused."""
+    """Add all of these accounts or none.  Raises: RowRefused."""
     account_id = 0
     for row in rows:
         try:
@@ -114,7 +114,7 @@ def _below(row: ImportedAccount, plans: Mapping[str, Plan], now: int) -> Unit[Ac
 
 
 def _refuse_proxies(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str]) -> None:
-    """Invalid for one that there is not, or that the plan has no room for."""
+    """Refuse a proxy that the settings lack, or that the plan has no room for.  Raises: Invalid."""
     wanted = () if row.parent or row.proxies is None else row.proxies
     fit = entitlement.first_proxies(plans[row.terms.plan], wanted) if row.terms.plan else wanted
     for name in wanted:

@@ -10,7 +10,7 @@ from meshd.accounts import validate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """The fields that a parent may change; None leaves one as it is.  Limits are in bytes, 0 for none."""
+    """The fields that a parent may change; None leaves a field as it is.  Limits are in bytes, 0 for none."""
 
     first_name: str | None = None
     last_name: str | None = None
@@ -19,7 +19,7 @@ class Profile:
     total_limit: int | None = None
 
     def columns(self) -> dict[str, Any]:
-        """Those that are given."""
+        """The fields that are given, by column."""
         given = {
             "first_name": self.first_name,
             "last_name": self.last_name,
@@ -30,7 +30,7 @@ class Profile:
         return {name: value for name, value in given.items() if value is not None}
 
     def problems(self) -> dict[str, str | None]:
-        """What is wrong with each field, None where nothing is."""
+        """What is wrong with each field; None where nothing is."""
         return {
             "first_name": validate.short_text(self.first_name or "", validate.NAME),
             "last_name": validate.short_text(self.last_name or "", validate.NAME),
@@ -40,33 +40,33 @@ class Profile:
         }
 
     def require_valid(self) -> None:
-        """Invalid, with every field at fault."""
+        """Check every field.  Raises: Invalid, with every field at fault."""
         validate.require(**self.problems())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:
-    """An account to be; its password arrives hashed."""
+    """An account that is to be made; its password arrives hashed."""
 
     username: str
     password_hash: str = field(default="", repr=False)
     """"" for an account that cannot sign in by password."""
     profile: Profile = Profile()
     monthly_ceiling: int = 0
-    """Of a sub-account: the highest limit that its parent may set, in bytes, as is `total_ceiling`; 0 for any."""
+    """The highest monthly limit (`total_ceiling`: total) that a sub-account's parent may set, in bytes; 0 for any."""
     total_ceiling: int = 0
 
     def ceilings(self) -> dict[str, Any]:
-        """By column."""
+        """Both ceilings, by column."""
         return {"monthly_ceiling": self.monthly_ceiling, "total_ceiling": self.total_ceiling}
 
     def limited(self) -> NewAccount:
-        """The same, with its limits as ceilings: what the operator sets, its parent does not raise."""
+        """This account with its limits as ceilings too: a limit that the operator sets, its parent cannot raise."""
         profile = self.profile
         return replace(self, monthly_ceiling=profile.monthly_limit or 0, total_ceiling=profile.total_limit or 0)
 
     def require_valid(self) -> None:
-        """Invalid, with every field at fault."""
+        """Check every field, and the limits against their ceilings.  Raises: Invalid, with the fields at fault."""
         validate.require(username=validate.username(self.username), **self.profile.problems())
         validate.require(
             monthly_limit=validate.within(self.profile.monthly_limit or 0, self.monthly_ceiling),

@@ -1,6 +1,6 @@
 """Which proxies an account may use: a list in the order of authorisation; a sub-account has its parent's.
 
-A customer adds and removes what her plan includes; what the operator took away the operator gives back.
+A customer adds and removes what her plan includes; what the operator took away, only the operator gives back.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from meshd.topology import Plan, ProxyHost
 
 
 def authorized(actor_id: ActorId, username: str | None = None) -> Unit[list[str]]:
-    """The names of its proxies, in order; those of the parent for a sub-account."""
+    """The names of the account's proxies, in the order of authorisation; a sub-account's are its parent's."""
     subject = yield from own(actor_id, username, change=False)
     return (yield from stored.of_account(subject.family_id))
 
 
 def kept_away(actor_id: ActorId, username: str | None = None) -> Unit[list[Withheld]]:
-    """What the operator has taken from it; from the parent, for a sub-account."""
+    """The proxies that the operator has taken from the account, or from a sub-account's parent."""
     subject = yield from own(actor_id, username, change=False)
     return (yield from withheld.of_account(subject.family_id, "proxy"))
 
 
 def recognised(text: str, known: Mapping[str, ProxyHost]) -> ProxyHost | None:
-    """The proxy that text means: its name, its host, its whole domain, or `domain:port`; None for what is two's."""
+    """The proxy of that name, `domain:port`, domain or first label of its domain; None for no proxy's, or for two's."""
     asked = text.strip().lower().removesuffix(".")
     by_name = {proxy.name.lower(): proxy for proxy in known.values()}
     if asked in by_name:
@@ -42,7 +42,7 @@ def recognised(text: str, known: Mapping[str, ProxyHost]) -> ProxyHost | None:
 
 
 def host_of(proxy: ProxyHost) -> str:
-    """Its whole domain, without the port."""
+    """The proxy's domain, without the port."""
     return proxy.domain.rpartition(":")[0] or proxy.domain
 
 
@@ -55,9 +55,9 @@ def authorize(
     plans: Mapping[str, Plan],
     now: int,
 ) -> Unit[ProxyHost]:
-    """Add one; nothing changes where it is there already.
+    """Authorise the account for a proxy; nothing changes where it is already.
 
-    Invalid (field `proxy`), PlanLimitReached, NotYours, Forbidden.
+    Raises: Invalid (field `proxy`), PlanLimitReached, NotYours, Forbidden.
     """
     host = recognised(proxy, known)
     if host is None:
@@ -78,15 +78,17 @@ def authorize(
 def revoke(
     actor_id: ActorId, username: str | None, proxy: str, *, known: Mapping[str, ProxyHost], now: int
 ) -> Unit[None]:
-    """Remove one; nothing changes where it is not there.  Invalid (field `proxy`), NotYours.
+    """Take a proxy from the account; nothing changes where the account does not have it.
 
-    A name that the settings no longer have can still be revoked where the account holds it.  The operator keeps it away
-    from now on, whether or not the account had it.
+    A name that the settings no longer have can still be revoked where the account holds it.  What the operator revokes
+    is withheld from now on, whether or not the account had it.
+
+    Raises: Invalid (field `proxy`), NotYours.
     """
     subject = yield from _holder(actor_id, username)
     host = recognised(proxy, known)
     name = host.name if host is not None else proxy
-    yield from accounts.lock(subject.account.id)  # an authorisation that is under way is met
+    yield from accounts.lock(subject.account.id)  # waits for one that is being added, to find it
     gone = yield from stored.revoke(subject.account.id, name)
     if not gone and host is None:
         raise _unknown(proxy)

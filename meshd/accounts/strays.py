@@ -1,8 +1,8 @@
-"""Accounts and tokens that are for a proxy which the settings do not have: told before it bites, and moved.
+"""Accounts and tokens that are for a proxy which the settings do not have: found in time, and moved to another proxy.
 
 A proxy that is renamed in the settings is another one.  Whoever was authorised for the old name is moved to the new one
-by `proxy move`; for a day the new name stands for the old one too, so that nobody is locked out whichever comes first,
-the move or the new settings, in whichever process.
+by `proxy move`; for a day whoever has the new one may use the old one too, so that nobody is locked out whichever comes
+first, the move or the new settings, in whichever process.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from meshd.store.statements import audit, changes, moves
 from meshd.store.unit import Unit
 
 BATCH = 2000
-"""Accounts a transaction: the daemon's own writes wait for milliseconds."""
+"""Accounts that are moved in one transaction, for which the daemon's own writes wait: milliseconds."""
 
 
 class Stray(NamedTuple):
-    """A proxy that is not in the settings, and who is for it."""
+    """A proxy that is not in the settings, and how many accounts and tokens are for it."""
 
     proxy: str
     accounts: int
@@ -28,13 +28,13 @@ class Stray(NamedTuple):
 
     @property
     def who(self) -> str:
-        """`10 accounts and 1 token`."""
+        """Both numbers in words: `10 accounts and 1 token`."""
         counts = {"account": self.accounts, "token": self.tokens}
         return " and ".join(f"{number:,} {noun}{'s' * (number != 1)}" for noun, number in counts.items() if number)
 
 
 def strays(known: Container[str]) -> Unit[list[Stray]]:
-    """By name; known: the proxies of the settings."""
+    """The proxies that accounts or tokens are for and the settings lack, by name.  known: the settings' proxies."""
     tokens: dict[str, int] = {}
     for proxies, number in (yield from moves.confinements()):
         for name in proxies:
@@ -48,7 +48,7 @@ def strays(known: Container[str]) -> Unit[list[Stray]]:
 
 
 def told(stray: Stray) -> str:
-    """One line for the operator, with what to do."""
+    """The line that tells the operator of a stray, and what to do about it."""
     return (
         f"there is no proxy {stray.proxy!r} in the settings, but there are {stray.who} for it: "
         f"`meshd proxy move {stray.proxy} NAME` moves them to another"
@@ -56,9 +56,11 @@ def told(stray: Stray) -> str:
 
 
 def begin(operator: Operator, old: str, new: str, *, known: Container[str], now: int) -> Unit[int]:
-    """Open the move: tokens and what is withheld at once; how many tokens.  NotFound where nobody is for the old one.
+    """Begin a move: move tokens and what is withheld at once; how many tokens.  Accounts follow by proceed().
 
-    While the settings have the old one too, nobody may use it in place of the new one.
+    For a day whoever has the new proxy may use the old one too, unless the settings (known) still have the old one.
+
+    Raises: NotFound where nobody is for the old proxy.
     """
     if old == new:
         raise NotFound(f"{old!r} is the proxy itself")
@@ -78,7 +80,7 @@ def begin(operator: Operator, old: str, new: str, *, known: Container[str], now:
 
 
 def proceed(operator: Operator, old: str, new: str, *, now: int) -> Unit[int]:
-    """Move the next accounts; how many, 0 at the end."""
+    """Move the next accounts, at most BATCH; how many, 0 at the end."""
     moved = yield from moves.move(old, new, BATCH, operator.name, f"{old} to {new}", now)
     if moved:
         yield from changes.publish(0)

@@ -1,4 +1,4 @@
-"""What a parent may do with its sub-accounts; the operator, with any account but the root's existence.
+"""What a parent may do with its sub-accounts, and the operator with any account (but delete or deactivate the root).
 
 Sub-accounts are accounts: their names are unique over the installation, and what they use counts for the parent too.
 """
@@ -20,7 +20,7 @@ from meshd.topology import Plan
 
 
 def details(actor_id: ActorId, username: str, *, at: int) -> Unit[Identity]:
-    """The sub-account with its usage at that time.  NotYours for foreign and absent alike."""
+    """The sub-account with its usage at the second `at`.  Raises: NotYours for foreign and absent alike."""
     subject = yield from subaccount(actor_id, username, change=False)
     return (yield from _seen(subject.account.id, at))
 
@@ -30,7 +30,7 @@ def create(
 ) -> Unit[Identity]:
     """Add a sub-account of the actor, or of the parent that is named.
 
-    Invalid, Taken (field `username`), PlanLimitReached, NotYours.
+    Raises: Invalid, Taken (field `username`), PlanLimitReached, NotYours.
     """
     subject = yield from managed(actor_id, parent)
     new = new.limited() if subject.by_operator else new
@@ -42,7 +42,7 @@ def create(
 def added_below(
     parent: Account, new: NewAccount, *, plans: Mapping[str, Plan], now: int, made_by: int = 0
 ) -> Unit[Account]:
-    """The new sub-account, if the parent's plan has room for it; nothing is announced yet."""
+    """Add a sub-account, if the parent's plan has room; the change is neither audited nor published yet."""
     new.require_valid()
     plan = yield from _room(parent, plans)
     return (
@@ -61,7 +61,7 @@ def added_below(
 def require_creatable(
     actor_id: ActorId, new: NewAccount, *, parent: str | None = None, plans: Mapping[str, Plan]
 ) -> Unit[None]:
-    """Whether create() would pass now; it refuses in the same words."""
+    """Raise what create() would raise now, and change nothing."""
     subject = yield from managed(actor_id, parent)
     new.require_valid()
     yield from _room(subject.account, plans)
@@ -95,25 +95,27 @@ def edit(
 
 
 def require_editable(actor_id: ActorId, username: str, profile: Profile) -> Unit[None]:
-    """Whether edit() would pass now; it refuses in the same words."""
+    """Refuse, as edit() would, an account that the actor may not change and an invalid profile; change nothing."""
     yield from _editable(actor_id, username, profile)
 
 
 def activate(actor_id: ActorId, username: str, *, now: int) -> Unit[Identity]:
-    """Let it pass again.  NotYours; Forbidden for a sub-account that the operator deactivated."""
+    """Let the account pass again.  Raises: NotYours; Forbidden for a sub-account that the operator deactivated."""
     return (yield from _switched(actor_id, username, True, now))
 
 
 def deactivate(actor_id: ActorId, username: str, *, now: int) -> Unit[Identity]:
-    """Refuse its requests, and those of its sub-accounts.  NotYours; Invalid for the root account."""
+    """Refuse the account's requests, and its sub-accounts'.  Raises: NotYours; Invalid for the root account."""
     return (yield from _switched(actor_id, username, False, now))
 
 
 def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
-    """Remove it, its sub-accounts and all that is theirs.  NotYours; Invalid for the root account.
+    """Remove the account, its sub-accounts and all that is theirs.
 
-    Forbidden for a sub-account that the operator deactivated: made anew, it would be active.
     Of a sub-account stays its part of its parent's bill, and in the audit that one was deleted, without its name.
+
+    Raises: NotYours; Invalid for the root account; Forbidden for a sub-account that the operator deactivated, since it
+    would be active if it were made anew.
     """
     subject = yield from locked((yield from subaccount(actor_id, username)))
     account = subject.account
@@ -134,7 +136,7 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
 
 
 def refuse_root(account: Account, done: str) -> None:
-    """Invalid for the root account, without which nobody could sign in to set things right."""
+    """Refuse the root account, without which nobody could sign in to set things right.  Raises: Invalid."""
     if account.role == "root":
         raise Invalid({"username": [f"The root account cannot be {done}."]})
 
@@ -161,7 +163,7 @@ def _editable(actor_id: ActorId, username: str, profile: Profile) -> Unit[Subjec
 
 
 def _forgotten(account: Account) -> Unit[None]:
-    """What no foreign key takes along."""
+    """Delete those rows of the account that no foreign key deletes with it."""
     yield from audit.forget(account.id)
     yield from bans.forget(account.username)
 

@@ -1,4 +1,4 @@
-"""Bearer tokens: at most so many an account, as the plan says; managed by the account or by its parent.
+"""Bearer tokens: each account has as many as its plan allows; managed by the account or by its parent.
 
 The secret itself never comes here: a token is created from its digest.
 """
@@ -52,10 +52,12 @@ def create(
     proxies: Sequence[str] = (),
     known: Mapping[str, ProxyHost] = MappingProxyType({}),
 ) -> Unit[Token]:
-    """Add a token.  PlanLimitReached, Invalid (fields `label`, `expires_at`, `selection`, `proxies`), NotYours.
+    """Add a token.
 
-    selection: what it asks for where its user does not; proxies: those that it is for, () for all; known: those that
-    there are.
+    selection: what the token asks of the exit where its user does not; proxies: those that the token is for, () for
+    all; known: the proxies of the settings.
+
+    Raises: PlanLimitReached, Invalid (fields `label`, `expires_at`, `selection`, `proxies`), NotYours.
     """
     validate.require(
         label=validate.label(label),
@@ -79,10 +81,10 @@ def create(
 def activate(
     actor_id: ActorId, token_id: int, username: str | None = None, *, plans: Mapping[str, Plan], now: int
 ) -> Unit[Token]:
-    """Let it be used again.  NotFound, Invalid for an expired one, PlanLimitReached after a downgrade.
+    """Let a token be used again.  username: the sub-account that must hold the token; None for any holder.
 
-    Forbidden for one that the operator put out of use.
-    It must be the sub-account's of that name, if one is given; so for the others.
+    Raises: NotFound, Invalid for an expired token, PlanLimitReached after a downgrade, Forbidden for a token that the
+    operator put out of use.
     """
     subject, token = yield from _found(actor_id, token_id, username)
     if token.expires_on and token.expires_on < validate.today(now):
@@ -98,22 +100,22 @@ def activate(
 
 
 class Ended(NamedTuple):
-    """A token that is used no more."""
+    """A token that was deactivated or deleted."""
 
     token: Token
     made: Made
-    """What it had made, and what is there still."""
+    """What the token had made, and what is there still."""
 
 
 def deactivate(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
-    """Stop it from being used.  NotFound.  Where the operator does, its holder cannot activate it again."""
+    """Stop a token from being used; if the operator does, its holder cannot activate it again.  Raises: NotFound."""
     subject, token = yield from _found(actor_id, token_id, username)
     made = yield from planted.of_token(token_id, subject.family_id)
     return Ended((yield from _switched(subject, token, False, now)), made)
 
 
 def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
-    """Remove it for good.  NotFound."""
+    """Remove a token for good.  Raises: NotFound."""
     subject, token = yield from _found(actor_id, token_id, username)
     made = yield from planted.of_token(token_id, subject.family_id)
     yield from stored.delete(token_id)
@@ -128,13 +130,13 @@ def made(actor_id: ActorId, token_id: int, username: str | None = None) -> Unit[
 
 
 def refuse_without_tokens(plan: Plan) -> None:
-    """PlanLimitReached where the plan has no tokens at all."""
+    """Refuse a plan that has no tokens at all.  Raises: PlanLimitReached."""
     if plan.bearer_tokens == 0:
         raise PlanLimitReached(f"plan {plan.name} does not support bearer tokens")
 
 
 def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyHost]) -> Unit[list[str]]:
-    """The names of those that are asked for, each once.  Invalid for one that the account may not use."""
+    """The names of the proxies that are asked for, each once.  Raises: Invalid for one that the account may not use."""
     found: dict[str, None] = {}
     held = (yield from authorizations.of_account(account.parent_id or account.id)) if asked else []
     for text in asked:
@@ -146,9 +148,9 @@ def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyH
 
 
 def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
-    """The token, if the actor or one of its sub-accounts holds it; one NotFound for foreign and absent alike.
+    """The token, if its holder is the actor or a sub-account, and of that username if one is given.  Raises: NotFound.
 
-    Its row is locked: what it does meanwhile is done before, or refused.
+    The token's row is locked: a change that is made by the token meanwhile is done before, or refused.
     """
     actor = yield from acting(actor_id, change=True)
     refuse_subaccount(actor)
@@ -167,7 +169,7 @@ def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple
 
 
 def _switched(subject: Subject, token: Token, active: bool, now: int) -> Unit[Token]:
-    """As it is then; of one that is so already nothing is told."""
+    """Set whether the token is active; one that is so already is neither changed nor audited."""
     ended_by = "" if active else _ended_by(subject, token)
     if (active, ended_by) == (token.active, token.ended_by):
         return token
@@ -180,7 +182,7 @@ def _switched(subject: Subject, token: Token, active: bool, now: int) -> Unit[To
 
 
 def _ended_by(subject: Subject, token: Token) -> EndedBy:
-    """What the operator put out of use stays the operator's; of what a plan did, its holder makes her own decision."""
+    """Whose doing a deactivation is: the operator's remains the operator's, a plan's becomes the holder's own ("")."""
     return "operator" if subject.by_operator or token.ended_by == "operator" else ""
 
 

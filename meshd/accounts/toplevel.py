@@ -25,36 +25,36 @@ from meshd.topology import Plan
 ROOT_NAME = "admin"
 ROOT_PLAN = "100"
 DEFAULT_PLAN = "10"
-"""Of an account whose maker names none: the smallest that has tokens and sub-accounts."""
+"""The plan of an account whose maker names none: the smallest that has tokens and sub-accounts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the operator alone decides of a top-level account; None leaves one as it is."""
+    """What the operator alone decides of a top-level account; None leaves a term as it is."""
 
     plan: str | None = None
     role: Role | None = None
     billing_day: int | None = None
 
     def columns(self) -> dict[str, Any]:
-        """Those that are given."""
+        """The terms that are given, by column."""
         given = {"plan": self.plan, "role": self.role, "billing_day": self.billing_day}
         return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """An account after a change, and what its new plan took away, and brought back of what another had taken."""
+    """An account after a change, what its new plan took away, and what it brought back that another had taken."""
 
     account: Account
     deactivated: tuple[int, ...] = ()
-    """Ids of the tokens that were active before."""
+    """Ids of the tokens that the plan put out of use."""
     revoked: tuple[str, ...] = ()
-    """Names of the proxies that it may not use any more."""
+    """Names of the proxies that the account may not use any more."""
     reactivated: tuple[int, ...] = ()
-    """Ids of tokens that a plan had put out of use."""
+    """Ids of the tokens, put out of use by another plan, that are active again."""
     restored: tuple[str, ...] = ()
-    """Names of proxies that a plan had taken."""
+    """Names of the proxies, taken by another plan, that the account may use again."""
 
 
 def bootstrap(
@@ -81,9 +81,11 @@ def create(
     proxies: Sequence[str],
     now: int,
 ) -> Unit[Account]:
-    """Add a top-level account.  Invalid, Taken (field `username`); NotYours for a customer.
+    """Add a top-level account, authorised for the first proxies that its plan includes.
 
-    It bills from today's day of the month unless the terms name one, and is authorised for the first of the proxies.
+    The account bills from today's day of the month unless the terms name one.
+
+    Raises: Invalid, Taken (field `username`); NotYours for a customer.
     """
     actor = yield from acting(actor_id, change=True)
     refuse_below_admin(actor, terms.role or "customer")
@@ -96,7 +98,7 @@ def create(
 def added_on_top(
     new: NewAccount, *, terms: Terms, plans: Mapping[str, Plan], proxies: Sequence[str], now: int
 ) -> Unit[Account]:
-    """The new top-level account with its first proxies; nothing is announced yet."""
+    """Add a top-level account with its first proxies; the change is neither audited nor published yet."""
     new.require_valid()
     require_terms(terms, plans)
     if terms.plan is None:
@@ -116,7 +118,7 @@ def added_on_top(
 def edit(
     actor_id: ActorId, username: str, profile: Profile, terms: Terms, *, plans: Mapping[str, Plan], now: int
 ) -> Unit[Edited]:
-    """Change what profile and terms name.  Invalid, NotYours, NotFound (to the operator)."""
+    """Change what profile and terms give.  Raises: Invalid, NotYours, NotFound (to the operator)."""
     profile.require_valid()
     require_terms(terms, plans)
     subject = yield from locked((yield from subaccount(actor_id, username)))
@@ -131,7 +133,7 @@ def edit(
 
 
 def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: int) -> Unit[None]:
-    """Replace the password; "" takes the account's sign-in by password away.  NotYours, NotFound."""
+    """Replace the password; "" takes the account's sign-in by password away.  Raises: NotYours, NotFound."""
     subject = yield from subaccount(actor_id, username)
     columns = {"password_hash": password_hash, "password_by": subject.origin}
     if (yield from accounts.edit(subject.account.id, **columns)) is None:
@@ -149,9 +151,9 @@ def added(
     now: int,
     made_by: int = 0,
 ) -> Unit[Account]:
-    """The account's row.  Taken (field `username`), also for the root's name before there is a root.
+    """Insert the account's row.  made_by: the id of the token that the account goes back to; 0 for none.
 
-    made_by: the token that it goes back to; 0 for none.
+    Raises: Taken (field `username`), also for the root's name before there is a root.
     """
     if role != "root" or new.username != ROOT_NAME:
         yield from require_free(new.username)
@@ -172,7 +174,7 @@ def added(
 
 
 def require_free(username: str) -> Unit[None]:
-    """Invalid for what is no username; Taken for one that exists, and always for the root's."""
+    """Check a new username.  Raises: Invalid for what is no username; Taken for one that exists, or is the root's."""
     validate.require(username=validate.username(username))
     if username.lower() == ROOT_NAME or (yield from accounts.by_username(username)) is not None:
         raise Taken({"username": ["This username is taken."]})
@@ -185,12 +187,12 @@ def authorize_first(account_id: int, names: Sequence[str], now: int) -> Unit[Non
 
 
 def day_of(now: int) -> int:
-    """The day of the month, UTC."""
+    """The day of the month of an epoch second, in UTC."""
     return datetime.fromtimestamp(now, UTC).day
 
 
 def require_terms(terms: Terms, plans: Mapping[str, Plan]) -> None:
-    """Invalid for a plan or a day that there is not, and for a second root."""
+    """Check the terms that are given.  Raises: Invalid for a plan or a day that there is not, and for a second root."""
     validate.require(
         plan=None if terms.plan is None else validate.plan(terms.plan, plans),
         billing_day=None if terms.billing_day is None else validate.billing_day(terms.billing_day),
@@ -199,7 +201,7 @@ def require_terms(terms: Terms, plans: Mapping[str, Plan]) -> None:
 
 
 def refuse_below_admin(actor: Account | Operator, role: Role) -> None:
-    """NotYours for those who may not make an account of that role on top: an admin makes customers, the root anyone."""
+    """Refuse an actor who may not make such a role: an admin makes customers, the root any.  Raises: NotYours."""
     if isinstance(actor, Operator) or actor.role == "root":
         return
     if actor.role != "admin" or role != "customer":
@@ -207,7 +209,7 @@ def refuse_below_admin(actor: Account | Operator, role: Role) -> None:
 
 
 def _refuse_terms(subject: Subject, terms: Terms) -> None:
-    """A sub-account's terms are its parent's; the root keeps its role; a customer does not set its own terms."""
+    """Refuse any terms of a sub-account (its parent's hold), a role for the root, and terms that a customer sets."""
     given = terms.columns()
     if not given:
         return
@@ -219,9 +221,9 @@ def _refuse_terms(subject: Subject, terms: Terms) -> None:
 
 
 def restrained(subject: Subject, columns: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns with the ceilings that they have or come to have.  Invalid for a limit above one.
+    """The columns to set; a sub-account's limits become its ceilings too where the operator sets them.
 
-    Where the operator limits a sub-account, its parent may set less, and no more.
+    Raises: Invalid for a limit that a parent sets above the ceiling.
     """
     account = subject.account
     limits = {name: columns[f"{name}_limit"] for name in ("monthly", "total") if f"{name}_limit" in columns}
@@ -246,7 +248,7 @@ def _replanned(account: Account, plan: Plan, now: int) -> Unit[Edited]:
 
 
 def _reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
-    """Tokens that a plan put out of use, each account's oldest first, as many as this one has room for."""
+    """Activate tokens that another plan put out of use, oldest first, as many as this plan has room for; their ids."""
     back = []
     for token in (yield from tokens.ended_by_plan(account.id)) if plan.bearer_tokens else ():
         expired = token.expires_on and token.expires_on < validate.today(now)
@@ -257,7 +259,7 @@ def _reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
 
 
 def _refitted(account: Account, plan: Plan, now: int) -> Unit[tuple[list[str], list[str]]]:
-    """Proxies that the plan takes, and those that one took and that this one has room for."""
+    """Revoke the proxies that the plan lacks, restore those that another plan took; the names of both."""
     held = yield from proxies.of_account(account.id)
     kept = entitlement.first_proxies(plan, held)
     revoked = [name for name in held if name not in kept]
@@ -273,7 +275,7 @@ def _refitted(account: Account, plan: Plan, now: int) -> Unit[tuple[list[str], l
 
 
 def _told(columns: Mapping[str, Any], edited: Edited) -> str:
-    """The audit's line: values of terms and limits, of personal fields only that they changed."""
+    """The audit's detail: of terms and limits their values, of personal fields only that they changed."""
     shown = ("plan", "role", "billing_day", "monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling")
     facts = [f"{name}={columns[name]}" if name in shown else name for name in sorted(columns)]
     facts += [f"{len(edited.deactivated)} tokens deactivated"] if edited.deactivated else []

@@ -1,4 +1,4 @@
-"""How every change ends: written down, then announced."""
+"""How every change ends: recorded in the audit, then published to all processes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from meshd.store.unit import Unit
 
 
 def concluded(actor: str, action: str, account_id: int, detail: str, now: int) -> Unit[None]:
-    """Record the change and publish it.  The last step of a unit: the feed's counter is locked from here to the end."""
+    """Record and publish a change: the last step of a unit, since the feed's counter stays locked until the commit."""
     yield from audit.record(now, actor, action, account_id, detail)
     yield from changes.publish(account_id)
