@@ -4,13 +4,13 @@ The store is what counts: all processes and nodes record failures there, and eac
 second.  A ban has two parts, the peer's address and the name that was tried, so that a stranger can lock nobody out
 elsewhere, nor a neighbour behind the same address.  What a credential is called:
 
-- a username: itself, in lower case, without what may be a selection, whichever accounts there are: to vary that is no
-  way around a ban, and tells nothing;
+- a username: itself, in lower case, without what may be a selection, whichever accounts there are: to vary the
+  selection is no way around a ban, and tells nothing of the accounts;
 - a user-id that no account can have: MALFORMED, one name for all of them;
 - a token: `token:` and the beginning of its digest.  Repeating one wrong token bans that token alone, so that the next,
   right one works at once, and a neighbour's; trying many is trying many names, which bans the address ("*").
 
-Whose credential was right at an address shortly before the whole of it was banned is spared that ban, and no other.
+A name whose credential was right at an address shortly before that whole address was banned is spared this ban alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from meshd.selection import stem
 EVERY_NAME = "*"
 MALFORMED = "(malformed)"
 MOST_COUNTED = 10_000
-"""Wrong credentials that are known to have been counted.  The store knows them too, and longer."""
+"""Wrong credentials that this process remembers to have counted.  The store remembers them too, and for longer."""
 _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]{1,30}")
 _UNSAVED = 1000
 
@@ -38,7 +38,7 @@ def name_of_user(username: str) -> str:
 
 
 def can_be_user(username: str) -> bool:
-    """Whether an account may be called so."""
+    """Whether an account may have this username."""
     return _USERNAME.fullmatch(username) is not None
 
 
@@ -54,31 +54,31 @@ class Failure(NamedTuple):
     when: int
     """Seconds since the epoch."""
     trace: str = ""
-    """What tells it from others of the name; "" where each counts."""
+    """What tells this credential from the name's others, so that it counts once; "" where each time counts."""
 
 
 class BanTable:
-    """by_address is empty while nobody is banned: the proxy asks that first."""
+    """The ends of the bans, by address and name.  by_address is empty while nobody is banned: the quick first test."""
 
     def __init__(self) -> None:
         self.by_address: dict[str, dict[str, int]] = {}
         self._added: list[Ban] = []
         self._spared: dict[str, dict[str, bool]] = {}
-        """Names by addresses that are banned whole, and whether the store knows it."""
+        """By address that is banned whole: the names that are spared that ban, and whether the store knows so."""
         self._unsaved: deque[Failure] = deque(maxlen=_UNSAVED)
         self._counted: Recent[tuple[bytes, str], bool] = Recent(MOST_COUNTED, 0)
 
     def add(self, ban: Ban) -> None:
-        """One that was just made, here."""
+        """Enter a new ban, which the answer to a reading of the store that has begun before may lack."""
         self._added.append(ban)
         self._enter(ban)
 
     def reading(self) -> None:
-        """The store is about to be read: what is added from now on may be missing in what it says."""
+        """Note that the store is about to be read: bans that are added from now on may be missing in its answer."""
         self._added.clear()
 
     def replace(self, bans: Iterable[Ban], spared: Iterable[Ban] = ()) -> None:
-        """What the store says is active, and whom it says a whole address's ban spares."""
+        """Adopt the bans that the store says are active, and the names that it says are spared their address's ban."""
         self.by_address = {}
         for ban in (*bans, *self._added):
             self._enter(ban)
@@ -88,11 +88,11 @@ class BanTable:
                 self._spared[each.address][each.username] = True
 
     def whole(self) -> list[tuple[str, int]]:
-        """The addresses of which every name is banned, and until when."""
+        """The addresses of which every name is banned, each with the epoch second at which that ban ends."""
         return [(address, names[EVERY_NAME]) for address, names in self.by_address.items() if EVERY_NAME in names]
 
     def spare(self, address: str, names: Iterable[str]) -> None:
-        """The ban of all of the address, if there is one, does not concern these, as long as it lasts."""
+        """Spare these names the ban of their whole address, if there is one, for as long as that ban lasts."""
         if EVERY_NAME in self.by_address.get(address, ()):
             known = self._spared.setdefault(address, {})
             for name in names:
@@ -102,7 +102,7 @@ class BanTable:
         return name in self._spared.get(address, ())
 
     def unpublished(self) -> list[Ban]:
-        """Who is spared, and until when, and the store has not been told."""
+        """The names that are spared a ban, with its end, and that the store has not been told of."""
         found: list[Ban] = []
         for address, until in self.whole():
             names = self._spared.get(address, {})
@@ -122,7 +122,7 @@ class BanTable:
         return max(names.get(name, 0) - now, whole - now, 0)
 
     def counts(self, guess: bytes, address: str, monotonic: float, window: float) -> bool:
-        """Whether this wrong credential is to be counted: not if it was within the window."""
+        """Note a wrong credential, and tell whether to count it: not if it was counted within the window (seconds)."""
         if self.counted(guess, address, monotonic, window):
             return False
         self._counted.add((guess, address), monotonic, True)
@@ -132,7 +132,7 @@ class BanTable:
         return self._counted.within((guess, address), monotonic, window) is not None
 
     def failed(self, failure: Failure, *, limit: int, window: int, seconds: int, names_limit: int) -> None:
-        """Count one here, since the store cannot: it is kept, to be told later, and bans in this process meanwhile."""
+        """Count a failure here while the store cannot: keep it, to tell the store later, and ban in this process."""
         self._unsaved.append(failure)
         since = failure.when - window
         here = [known.name for known in self._unsaved if known.address == failure.address and known.when > since]

@@ -1,9 +1,9 @@
-"""Whose an address is that several accounts claim: the first family's that did, and nobody else's while it does.
+"""Whose an address is that several accounts claim: the family's that claimed it first, for as long as it does.
 
-A claim begins when an account lists the address, or when meshd first finds that one of its hostnames stands for it, not
-when that name was listed: who points a name at an address that is another's already comes after.  It ends when the
-entry is removed, or HOLD after the name ceased to stand for it; a name that cannot be looked up keeps its claims for
-KEPT.  Only then does the next claim count.
+A claim begins when an account lists the address, or when meshd first finds that a hostname of the account resolves to
+it, not when that name was listed: who points a name at an address that is another's already comes after.  A claim ends
+when its entry is removed, or HOLD after the name ceased to resolve to the address; a name that cannot be looked up
+keeps its claims for KEPT.  Only then does the next claim count.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ HOLD = 900
 KEPT = 86_400
 """Seconds that a name's claims outlive its last answer."""
 MOST = 32
-"""Addresses that one name claims, those that it left a while ago included: it stands for sixteen at a time."""
+"""Addresses that one name claims, those that it left a while ago included: a name resolves to sixteen at a time."""
 
 
 def standing(found: Sequence[Claim], now: int) -> list[Claim]:
-    """Those that count at that time, in the same order."""
+    """The claims that count at the second `now`, in the same order."""
     return [each for each in found if not each.left_at or now - each.left_at < HOLD]
 
 
 def admitted(found: Sequence[Claim], hostname: str, now: int) -> Claim | None:
-    """By which claim a client at the address comes in; found: all of the address, the earliest first.
+    """The claim by which a client at the address comes in, if any.  found: the address's claims, the earliest first.
 
-    hostname: the name that stands for the address as this process sees it; "" for none.
+    hostname: the name that resolves to the address as this process sees it; "" for none.
     """
     known = standing(found, now)
     return next((c for c in known if c.family_id == known[0].family_id and c.hostname in ("", hostname)), None)
 
 
 def contested(found: Sequence[Claim], account_id: int, now: int) -> Claim | None:
-    """The claim that keeps the address from the account, although it claims it too; None where it is the account's."""
+    """The claim that keeps the address from the account; None where nobody else's does."""
     known = standing(found, now)
     return known[0] if known and known[0].account_id != account_id else None
 
 
 def leads(found: Sequence[Claim], account_id: int, now: int) -> bool:
-    """Whether the address belongs to the account's names: they are those of the first family that were first."""
+    """Whether the address is the account's by hostname: the first family's earliest claim by a hostname is its."""
     known = standing(found, now)
     named = [each for each in known if each.family_id == known[0].family_id and each.hostname]
     return bool(named) and named[0].account_id == account_id
 
 
 def stand(account_id: int, hostname: str, addresses: Set[str], now: int) -> Unit[frozenset[str]]:
-    """Note what the account's hostname stands for now; those of the addresses that are its own.
+    """Note what the account's hostname resolves to now; those of the addresses that are the account's own.
 
-    What the operator took from the account's family is not claimed anew.
+    An address that the operator took from the account's family is not claimed anew.
     """
     account = yield from accounts.by_id(account_id)
     if account is None or (yield from hostnames.of_both(account_id, hostname)) is None:

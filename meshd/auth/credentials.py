@@ -8,7 +8,7 @@ since most clients cannot send Bearer to a proxy:
 - as the password of the sticky form (`anything:key:pm_…`),
 - as the user-id, with an empty or ignored password; `pm_…:key:` gives a sticky key.
 
-What a user-id says of the exit (meshd.selection) is read by `asked`, which knows whether it may.
+What a user-id says of the exit (meshd.selection) is read by `question.asked`, which knows whether that is allowed.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class BasicCredentials:
     rest: str = field(repr=False)
     """All after the first colon."""
     keyed: bool = True
-    """Whether a sticky key may stand in it."""
+    """Whether a sticky key may stand before the password."""
 
     @property
     def passwords(self) -> tuple[Reading, ...]:
-        """In the order in which they are to be tried; two at most, however many colons there are."""
+        """The readings of `rest`, in the order in which to try them; two at most, however many colons there are."""
         whole = Reading("", self.rest)
         key, colon, password = self.rest.partition(":")
         return (whole, Reading(key, password)) if colon and self.keyed else (whole,)
@@ -79,7 +79,7 @@ class BearerCredentials:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """Another scheme, or one of ours that cannot be read."""
+    """A field in another scheme than Basic and Bearer, or one that cannot be read."""
 
 
 Credentials = BasicCredentials | BearerCredentials | Malformed
@@ -99,12 +99,12 @@ def read(field: bytes) -> Credentials:
 
 
 def own_token(field: bytes) -> bool:
-    """Whether an `Authorization` value is ours: by its prefix, so that a mistyped token goes to no origin either."""
+    """Whether a Bearer value is for meshd: by the token's prefix, so that a mistyped one goes to no origin either."""
     return bearer(field) and field[7:].lstrip(b" ").startswith(b"pm_")
 
 
 def bearer(field: bytes) -> bool:
-    """Whether it is in the Bearer scheme: a quick question, asked before own_token."""
+    """Whether an `Authorization` value is in the Bearer scheme: a quick question, asked before own_token."""
     return field[:7].lower() == b"bearer "
 
 
@@ -120,7 +120,7 @@ def _basic(encoded: bytes) -> BasicCredentials | Malformed:
 
 
 def _text(raw: bytes) -> str:
-    """UTF-8, as our challenge asks for; else what older clients send."""
+    """Decode UTF-8, as our challenge asks for (RFC 7617), or else Latin-1, which older clients send."""
     try:
         return raw.decode()
     except UnicodeDecodeError:

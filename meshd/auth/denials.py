@@ -1,4 +1,4 @@
-"""Who was refused not long ago, so that the same need not be asked again: neither the store nor the slow hash."""
+"""Who was refused not long ago, so that neither the store nor the slow hash is needed to refuse the same again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_NO = 10_000
 
 
 class Denials:
-    """Wrong credentials by their fields, and by what they guess; addresses that are nobody's."""
+    """Remembers wrong credentials, by their fields and by what they guess, and addresses that are nobody's."""
 
     def __init__(self, verifier: Verifier, failures: Failures, seconds: Callable[[], float]) -> None:
         """seconds: the monotonic clock."""
@@ -29,11 +29,11 @@ class Denials:
         self._strangers: Recent[str, Refusal] = Recent(MOST_NO, NO_LIFE)
 
     def wrong(self, question: Asked) -> Refusal | None:
-        """The "no" to this very field."""
+        """The refusal that is remembered for this very field; None for none."""
         return self._wrong.fresh(question.key, self._seconds())
 
     def counted(self, question: Asked) -> Refusal | None:
-        """The "no" to what was found wrong, under whatever selection, if it need not be counted again."""
+        """The refusal of what was found wrong, under whatever selection, if it need not be counted again; or None."""
         wrong, guess = self.wrong(question), self._verifier.guess(question)
         if wrong is None and self._verifier.one_account(question):
             wrong = self._wrong.fresh(guess, self._seconds())
@@ -43,11 +43,11 @@ class Denials:
         return self._strangers.fresh(peer, self._seconds())
 
     def was_stranger(self, peer: str, span: float) -> bool:
-        """Whether it was nobody's within that span, changes or not."""
+        """Whether the address was nobody's within the last `span` seconds, even if accounts have changed since."""
         return self._strangers.within(peer, self._seconds(), span) is not None
 
     def note(self, key: Key, question: Asked | None, refusal: Refusal) -> None:
-        """What came of it; only what would come of it again is remembered."""
+        """Remember a refusal, if the same question would get it again."""
         if refusal == INVALID and question is not None:
             self._wrong.add(key, self._seconds(), refusal)
             if question.once and self._verifier.one_account(question):
@@ -56,6 +56,6 @@ class Denials:
             self._strangers.add(key, self._seconds(), refusal)
 
     def doubt(self) -> None:
-        """An account has changed: perhaps some are let in now."""
+        """Trust no remembered refusal any more: an account has changed, and may be let in now."""
         self._wrong.doubt()
         self._strangers.doubt()

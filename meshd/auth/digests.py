@@ -1,6 +1,6 @@
-"""What a field that says who asks is remembered by: a digest keyed with a secret of this process.
+"""What a credential's field is remembered by: a digest keyed with a secret of this process.
 
-What one field says is not what the same bytes say in another, so each has a key of its own.
+The same bytes say one thing in one field and another in the next, so each field has a key of its own.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from hashlib import blake2b
 
 
 class FieldDigests:
-    """Of `Proxy-Authorization` and `Authorization` at the proxy, and of `Authorization` at the API."""
+    """Functions that digest `Proxy-Authorization` and `Authorization` at the proxy, and `Authorization` at the API."""
 
     __slots__ = ("api", "origin", "proxy")
 
@@ -19,7 +19,7 @@ class FieldDigests:
 
 
 def _keyed(key: bytes) -> Callable[[bytes], bytes]:
-    """Copying a keyed state is quicker than keying another."""
+    """A function that digests with this key.  Copying a keyed state is quicker than keying another."""
     keyed = blake2b(key=key, digest_size=16)
 
     def digest(field: bytes) -> bytes:

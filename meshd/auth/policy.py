@@ -11,28 +11,28 @@ from meshd.model import Admission, Identity, Refusal, Token, Tried
 
 REQUIRED = Refusal("auth-required")
 INVALID = Refusal("auth-invalid")
-"""One for wrong, unknown, expired and deactivated: an answer that tells them apart tells too much."""
+"""For wrong, unknown, expired and deactivated credentials: an answer that tells them apart tells too much."""
 UNAVAILABLE = Refusal("auth-unavailable", retry_after=1)
 INACTIVE = Refusal("account-inactive")
 NOT_AUTHORIZED = Refusal("proxy-not-authorized")
 
 
 def inactive(identity: Identity) -> Refusal | None:
-    """A sub-account needs its parent to be active too."""
+    """The refusal of an account that is inactive, or whose parent is; None where it is active."""
     parent = identity.parent
     active = identity.account.active and (parent is None or parent.active)
     return None if active else INACTIVE
 
 
 def may_pass(identity: Identity, proxy: str, only: Set[str] = frozenset()) -> Refusal | None:
-    """None where it may.  only: the proxies that its token is for; empty for all that the account may use."""
+    """Why the account may not use the proxy; None where it may.  only: the proxies its token is for; empty for all."""
     if refusal := inactive(identity):
         return refusal
     return None if proxy in identity.proxies and (not only or proxy in only) else NOT_AUTHORIZED
 
 
 def open_to(identity: Identity, only: Set[str] = frozenset()) -> frozenset[str]:
-    """The proxies that may_pass lets it use."""
+    """The proxies that may_pass lets the account use.  only: the proxies that its token is for; empty for all."""
     if inactive(identity):
         return frozenset()
     names = frozenset(identity.proxies)
@@ -44,12 +44,12 @@ def banned(seconds: int) -> Refusal:
 
 
 def of_name(refusal: Refusal, name: str, account_id: int = 0) -> Refusal:
-    """With what bans call the credential that was tried, and the account of that name where it is known: for logs."""
+    """The refusal with what bans call the tried credential, and that name's account where it is known: for logs."""
     return replace(refusal, tried=Tried(name, account_id))
 
 
 def of_account(refusal: Refusal, admission: Admission) -> Refusal:
-    """With the account whose credential was right, and may not pass all the same."""
+    """The refusal with the account whose credential was right, and that may not pass all the same: for logs."""
     account = admission.identity.account
     return replace(refusal, tried=Tried(account.username, account.id, admission.token_id))
 
@@ -60,7 +60,7 @@ def token_valid(token: Token, today: str) -> bool:
 
 
 def token_end(token: Token) -> float:
-    """The first second (UTC) at which it is no longer valid."""
+    """The first epoch second at which the token is no longer valid; infinity where it does not expire."""
     if not token.expires_on:
         return float("inf")
     return float(timegm((date.fromisoformat(token.expires_on) + timedelta(days=1)).timetuple()))

@@ -21,16 +21,16 @@ class TokenAsked:
     """A token, in whichever field and form it came."""
 
     key: bytes
-    """The keyed digest of its field."""
+    """The keyed digest of the field that the token came in."""
     name: str
-    """What bans call it."""
+    """What bans call the token."""
     address: str
-    """What bans call the peer."""
+    """What bans call the peer: an IPv4 address, or the /64 of an IPv6 address."""
     consumed: Consumed
     once: bool
     """Whether the same wrong credential counts once in the window of failures."""
     splits: tuple[Split, ...] = field(repr=False)
-    """The ways to read the user-id, one at least, the longest base first.  It may be the token."""
+    """The ways to read the user-id (which may be the token itself), one at least, the longest base first."""
     digest: bytes
     session: str
 
@@ -42,7 +42,7 @@ class TokenAsked:
 
 @dataclass(frozen=True, slots=True)
 class PasswordAsked:
-    """A user-id, and all readings of what follows it; the other attributes as above."""
+    """A user-id, and all readings of what follows it; the other attributes are as in TokenAsked."""
 
     key: bytes
     name: str
@@ -50,7 +50,7 @@ class PasswordAsked:
     consumed: Consumed
     once: bool
     splits: tuple[Split, ...]
-    """Those whose base an account may have, in lower case."""
+    """The ways to read the user-id whose base can be a username, in lower case; the longest base first."""
     readings: tuple[Reading, ...]
 
 
@@ -67,9 +67,9 @@ class Unseen(NamedTuple):
 
 
 def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool = False) -> Asked | None:
-    """None where the field is in no scheme of ours, or cannot be read: nothing was guessed.
+    """What a credential's field asks; None for another scheme, and for one that cannot be read: nothing was guessed.
 
-    api: whether it was shown to the API, where a user-id says who, what follows it is the password, and nothing else.
+    api: whether the field came to the API, where the user-id is a username alone and all that follows is the password.
     """
     common = ban_address(peer), consumed, not api
     match read(field):
@@ -87,9 +87,9 @@ def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool 
 
 
 def selected(asked: Asked, username: str, session: str, default: str = "") -> Selection | Refusal:
-    """What a right credential asks for.
+    """What a right credential asks of the exit, or the refusal of what cannot be read.
 
-    username: of the account that it is; session: the sticky key before the password; default: what its token has.
+    username: the account's; session: the credential's sticky key; default: its token's own selection; "" for none.
     """
     known = (split for split in asked.splits if split.base.lower() == username.lower())
     base, rest = next(known, asked.splits[-1])
@@ -101,7 +101,7 @@ def selected(asked: Asked, username: str, session: str, default: str = "") -> Se
 
 
 _UNNAMED = Split(MALFORMED, "")
-"""Asked for like any other name, so that it takes as long to find nobody."""
+"""What the store is asked for in place of an impossible name, so that to find nobody takes as long as ever."""
 
 
 def _token(

@@ -1,4 +1,4 @@
-"""Secrets and the addresses that stand for one: how they are written, told apart and compared.
+"""Tokens and passwords, and the addresses that stand in for one: how they are written, told apart and compared.
 
 A token is `pm_`, 43 base62 digits of 32 random bytes, and 6 of their CRC-32, so that a typing error is told from a
 token without asking anybody, and scanners of published code can find ours.
@@ -37,19 +37,19 @@ def looks_like_token(text: str) -> bool:
 
 
 def token_digest(token: str) -> bytes:
-    """What the store keeps.  A fast hash is right for 256 random bits."""
+    """What the store keeps of a token.  A fast hash is right for 256 random bits."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def new_password(random: bytes | None = None) -> str:
-    """A password that can be typed and pasted anywhere; 120 bits where none are given."""
+    """A base62 password, to be typed and pasted anywhere, of these random bytes, or of 15 fresh ones."""
     secret = os.urandom(15) if random is None else random
     return _base62(int.from_bytes(secret, "big"), ceil(len(secret) * 8 / log2(62)))
 
 
 @lru_cache(maxsize=4096)
 def normal_address(text: str) -> str | None:
-    """One text for each address: IPv4-mapped is IPv4, no zone.  None for what is no single address."""
+    """The one spelling of an IP address: IPv4-mapped as IPv4, without zone.  None for what is no single address."""
     address = _address(text)
     return None if address is None else str(address)
 

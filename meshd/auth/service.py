@@ -4,8 +4,8 @@ The first that applies decides, and a wrong credential never falls through to th
 of ours in `Authorization`; the peer's address on a list; a hostname that resolves to it; nobody.
 
 `recall` answers what is remembered, without I/O, or says what is to be asked; `admit` asks that of the store, runs the
-slow hash and counts failures.  While
-the store is away, what is remembered serves for one more lifetime, and all else is refused: nobody is let in unknown.
+slow hash and counts failures.  While the store is away, what is remembered serves for one more lifetime, and all else
+is refused: nobody is let in unknown.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from meshd.topology import Limits
 MOST_AT_ONCE = 1024
 """Different credentials and addresses that may be asked about at once."""
 PROBE = 2.0
-"""Seconds that an outdated "yes" serves for when the store was found away; then it is asked again."""
+"""Seconds that an outdated "yes" serves for when the store was found away; then the store is asked again."""
 
 
 class AuthService:
-    """One for the process; it starts and stops the hostnames, and stops the hasher."""
+    """Says who is asking, for all of a process; starts and stops the hostnames, and stops the hasher."""
 
     def __init__(
         self,
@@ -72,9 +72,7 @@ class AuthService:
     def recall(
         self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
     ) -> Admission | Refusal | Unseen:
-        """What is known at once; Unseen where `admit` has to be awaited.  Called for each request, so its first lines
-        are few.
-        """
+        """Answer from memory; Unseen where `admit` has to be awaited.  Called for each request, so kept short."""
         if proxy_authorization is not None:
             key = self._digests.proxy(proxy_authorization)
             verdict = self._cache.fresh(key, self._seconds())
@@ -90,7 +88,7 @@ class AuthService:
         return self._recall_peer(proxy, peer)
 
     async def admit(self, unseen: Unseen) -> Admission | Refusal:
-        """Decide what `recall` did not know."""
+        """Decide what `recall` could not answer, by the store and the slow hash."""
         question, peer, proxy = unseen
         outcome, _ = await self._decide(question.key if question else peer, question, peer)
         if isinstance(outcome, Refusal):
@@ -100,7 +98,7 @@ class AuthService:
         return _answer(outcome, proxy)
 
     async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal:
-        """For the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
+        """Say who asks at the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
         if authorization is None:
             return REQUIRED
         key = self._digests.api(authorization)
@@ -132,14 +130,14 @@ class AuthService:
         return await self._presence.still(admission, proxy)
 
     def forget(self, change: Change) -> None:
-        """An account has changed: it and its sub-accounts are asked for anew, and every "no" is in doubt."""
+        """Ask anew for a changed account and its sub-accounts from now on, and trust no remembered "no"."""
         self._cache.drop(change.account_id)
         self._verifier.doubt()
         self._denials.doubt()
         self._hostnames.forget(change)
 
     async def start(self) -> None:
-        """Read the bans, and go on reading; watch the hostnames.  A store that is away does not hinder it."""
+        """Start to read the bans again and again, and to watch the hostnames, even while the store is away."""
         await self._failures.start()
         await self._hostnames.start()
 
@@ -177,7 +175,7 @@ class AuthService:
         return self._failures.banned(ban_address(peer), verdict.name, verdict.admission.identity.account.id)
 
     def _remembered(self, question: Asked) -> Verdict | Refusal | None:
-        """A ban, a verdict, or what follows from the same password with another selection or sticky key."""
+        """A ban, a verdict on this field, or what follows from one on the same credential with another selection."""
         monotonic = self._seconds()
         if refusal := self._failures.banned(question.address, question.name):
             return refusal
@@ -197,7 +195,7 @@ class AuthService:
         return refusal if refusal and not self._hostname(peer) else Unseen(None, peer, proxy)
 
     def _resolves(self, verdict: Verdict, key: Key) -> bool:
-        """Whether a hostname still stands for the address; true for whoever was admitted by something else."""
+        """Whether the verdict's hostname still resolves to the address; true for a verdict by anything else."""
         admission = verdict.admission
         return admission.source != "hostname" or self._hostname(str(key)) == admission.subject
 
@@ -206,9 +204,9 @@ class AuthService:
         return self._hostnames.find(address) if address else ""
 
     async def _decide(self, key: Key, question: Asked | None, peer: str) -> tuple[Verdict | Refusal, bool]:
-        """The outcome, and whether this call was the one that brought it about."""
+        """The outcome, and whether this call brought it about itself, rather than waited for another's."""
         try:
-            # By the address too: each counts its own failures.
+            # Shared only by those from the same address: each address counts its own failures.
             landed = await self._flights.join((key, ban_address(peer)), lambda: self._anew(key, question, peer))
         except StoreError:
             return self._while_away(key, question), False
@@ -236,7 +234,7 @@ class AuthService:
             self._cache.put(question.digest, verdict)
 
     async def _whose(self, peer: str) -> Verdict | Refusal:
-        """By the address alone."""
+        """Ask the store whose the peer's address is."""
         address = normal_address(peer)
         if address is None:
             return REQUIRED
@@ -248,7 +246,7 @@ class AuthService:
         return Verdict(admission, "", *self._verifier.life(), open_to(listed.identity))
 
     def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
-        """What serves without the store: a "yes" past its time, and a stranger that was one."""
+        """What serves without the store: an outdated "yes", or the "no" to an address that was nobody's of late."""
         monotonic = self._seconds()
         verdict = self._cache.stale(key, monotonic)
         if verdict is None and question is not None:
@@ -266,7 +264,7 @@ class AuthService:
 
 
 _UNREADABLE = of_name(INVALID, MALFORMED)
-"""Nothing was guessed."""
+"""For a field that cannot be read: nothing was guessed, so no failure is counted."""
 
 
 def _unavailable(question: Asked | None) -> Refusal:

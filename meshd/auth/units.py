@@ -18,13 +18,13 @@ class Found(NamedTuple):
     identity: Identity | None = None
     token: Token | None = None
     twofold: frozenset[str] | None = None
-    """The usernames, in lower case, that can be read as another one and a selection; None where it was not asked."""
+    """Usernames, in lower case, that can be read as another one and a selection; None for not asked, or too many."""
     formerly: Sequence[str] = ()
     """Names that the token's proxies had before."""
 
 
 class Listed(NamedTuple):
-    """Whose an address is, and by which hostname; "" where it is listed itself."""
+    """Whose an address is, and by which hostname; "" where the address itself is listed."""
 
     identity: Identity
     hostname: str
@@ -33,10 +33,10 @@ class Listed(NamedTuple):
 def by_name(
     name: str, usernames: Sequence[str], address: str, now: int, *, spared: bool = False, twofold: bool = False
 ) -> Unit[Found]:
-    """The longest of the usernames that there is.
+    """The account with the longest of the usernames, or the ban that keeps it out.
 
-    name: what bans call all of them; spared: whether no ban of the whole address concerns it; twofold: whether to tell
-    those too.
+    name: what bans call all of the usernames; spared: whether that name is spared a ban of the whole address; twofold:
+    whether to read the twofold usernames too.
     """
     if ban := (yield from bans.find(address, name, now, spared=spared)):
         return Found(ban)
@@ -55,21 +55,21 @@ def by_token(digest: bytes, name: str, address: str, now: int, *, spared: bool =
 
 
 def by_peer(address: str, hostname: str, now: int) -> Unit[Listed | None]:
-    """By the earliest claim of the address.  hostname: what stands for it as this process sees it; "" for none."""
+    """Whose the address is, by its earliest claim.  hostname: what resolves to it as this process sees it, or ""."""
     claim = admitted((yield from claims.of_address(address)), hostname, now)
     identity = (yield from identities.load(claim.account_id, now)) if claim else None
     return Listed(identity, claim.hostname) if claim and identity else None
 
 
 class Present(NamedTuple):
-    """An admitted account as it is now; the token only where one was used."""
+    """An admitted account as it is now, None where it is admitted no more; the token only where one was used."""
 
     identity: Identity | None
     token: Token | None
 
 
 def present(admission: Admission, now: int) -> Unit[Present]:
-    """Nobody where what it was admitted by is its no more.  A password is for the caller to compare."""
+    """Read an admitted account anew, if what it was admitted by is still its.  A password the caller compares."""
     token = None
     match admission.source:
         case "token":

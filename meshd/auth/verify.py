@@ -27,14 +27,14 @@ from meshd.store.interface import Store
 from meshd.topology import Limits
 
 MOST_WRONG = 10_000
-"""Wrong passwords that are known to be wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
+"""Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
 
 TOKEN = "token"  # noqa: S105
-"""The trace of a wrong token: bans call each by a name of its own, so that there is no other of that name."""
+"""The trace of every wrong token: bans call each token by a name of its own, which has no second credential."""
 
 
 class Verifier:
-    """Decides about a credential anew.  What it has verified once it does not hash again while it is in use."""
+    """Decides about a credential anew.  A password that was verified is not hashed again while it is in use."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Verifier:
         self._password_digest = blake2b(key=random(32), digest_size=16)
 
     async def check(self, asked: Asked) -> Verdict | Refusal:
-        """For one that no known ban concerns.  StoreError, Busy."""
+        """Decide about a credential that no known ban concerns.  Raises: StoreError, Busy."""
         if isinstance(asked, TokenAsked):
             return await self._token(asked)
         # One guess after the other: of many at once, all but the first few are to meet the ban, not the hash.
@@ -72,7 +72,10 @@ class Verifier:
     def derive(
         self, asked: Asked, cache: IdentityCache, monotonic: float, *, away: bool = False
     ) -> Verdict | Refusal | None:
-        """From what is remembered of the same token or password with another selection or sticky key; no I/O."""
+        """Decide by what is remembered of the same token or password with another selection or sticky key; no I/O.
+
+        None where nothing is; away: whether an outdated verdict will do, since the store is away.
+        """
         if isinstance(asked, TokenAsked):
             known = cache.fresh(asked.digest, monotonic) if not away else cache.stale(asked.digest, monotonic)
             return known and _selecting(asked, known)
@@ -92,17 +95,17 @@ class Verifier:
         return asked.digest if isinstance(asked, TokenAsked) else self._password_key(asked.name, asked.readings[0])
 
     def one_account(self, asked: Asked) -> bool:
-        """Whether, as far as is known, all that bans call by its name is one account's, whatever selection is in it."""
+        """Whether all that bans call by this credential's name is surely one account's, with whatever selection."""
         longer = () if isinstance(asked, TokenAsked) else asked.splits[:-1]
         return not longer or (self._twofold is not None and not any(each.base in self._twofold for each in longer))
 
     def doubt(self) -> None:
-        """An account has changed: perhaps there is one whose name was none before."""
+        """Forget which usernames are twofold: an account has changed, and perhaps a username is new."""
         self._epoch += 1
         self._twofold = None
 
     def life(self, end: float = float("inf")) -> tuple[float, float]:
-        """Until when a verdict is fresh, and until when it may serve while the store is away; never past its end."""
+        """Until when (monotonic) a verdict is fresh, and may serve while the store is away; never past end (epoch)."""
         monotonic, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
         return monotonic + min(span, left), monotonic + min(2 * span, left)
 
@@ -132,7 +135,7 @@ class Verifier:
         return self._by_password(asked, matched, found.identity, self.life())
 
     async def _unbanned(self, asked: Asked, find: Callable[[], Awaitable[lookups.Found]]) -> lookups.Found | Refusal:
-        """What the store says, or the ban that it has and this process had not read yet."""
+        """What the store finds, or the refusal by a ban that the store has and this process had not read yet."""
         found = await find()
         if found.ban is None:
             return found
@@ -170,7 +173,7 @@ class Verifier:
         return found
 
     async def _matching(self, asked: PasswordAsked, account: Account | None) -> Reading | str:
-        """The reading that is right; else the trace of the wrong ones."""
+        """The reading that is the account's password; else the trace of the wrong ones, "" where one has no trace."""
         monotonic = self._clock.seconds()
         username, encoded = (account.username.lower(), account.password_hash) if account else (asked.name, "")
         keys = {reading: self._password_key(username, reading) for reading in asked.readings}
@@ -190,7 +193,7 @@ class Verifier:
         return sha256(b"".join(traces)).hexdigest()[:16] if all(traces) else ""
 
     def _disprove(self, key: bytes, encoded: str, trace: bytes) -> Disproof:
-        # Not always for as long: that one was hashed again is to say nothing of a change in between.
+        # For a random time: that a password is hashed again must not tell of a change in between.
         share = 1 + self._random(1)[0] / 255
         until = self._clock.seconds() + share * self._limits().failure_window / 2
         disproof = Disproof(encoded, trace, until)
@@ -198,7 +201,7 @@ class Verifier:
         return disproof
 
     def _prove(self, reading: Reading, account: Account) -> None:
-        # Twice the time of a verdict: one that is asked for again when it has run out finds its proof.
+        # Twice the time of a verdict: a password that is asked about again after its verdict has its proof still.
         until = self._clock.seconds() + 2 * self._limits().credential_cache
         proof = Proof(account.id, account.password_hash, until)
         self._proofs.put(self._password_key(account.username.lower(), reading), proof)
@@ -221,7 +224,7 @@ class Verifier:
 
 
 def _selecting(asked: TokenAsked, known: Verdict) -> Verdict | Refusal:
-    """The same token with what is asked for this time."""
+    """The verdict on a token with the selection that is asked for this time."""
     selection = selected(asked, known.admission.account.username, asked.session, known.default)
     if isinstance(selection, Refusal):
         return of_account(selection, known.admission)
