@@ -1,4 +1,4 @@
-"""A store in one file, and back: `pg_dump`'s for PostgreSQL, a database of SQLite's own for the other.
+"""Backing a store up to one file, and restoring it: a file of `pg_dump`'s for PostgreSQL, a database for SQLite.
 
 Nothing is ever written over: a backup takes its name when it is whole, and what a restore replaces is kept.
 """
@@ -17,13 +17,14 @@ from meshd.store.postgres import backup as postgres_backup
 from meshd.store.sqlite import backup as sqlite_backup
 
 IDS_APART = 1_000_000
-"""By how much a restore moves ids on: none is given again that was given since, by which a journal may yet bill."""
+"""By how much a restore moves ids on: an id that was given after the backup, which a journal may yet bill, is not
+given again."""
 
 
 def back_up(store_url: str, file: Path) -> int:
-    """Write the store, as it is at one moment, to a new file that nobody else can read; its size.
+    """Write the store, as it is at one moment, to a new file that nobody else can read; the file's size in bytes.
 
-    The store may be in use.  StoreError, also where the file is there already.
+    The store may be in use.  Raises: StoreError, also where the file is there already.
     """
     if os.path.lexists(file):
         raise StoreError(f"{file} is there already, and is not written over")
@@ -42,11 +43,12 @@ def back_up(store_url: str, file: Path) -> int:
 
 
 def restore(store_url: str, file: Path, *, stamp: str) -> Path | None:
-    """Put the store of a backup in the place of what is there; under which name that is kept, None for nothing.
+    """Put the store of a backup in the place of what is there; the path that keeps what was there, None for nothing.
 
-    Nobody may be using the store.  StoreError, and then nothing has changed: where the file is no backup of this kind
-    of store, is damaged, or comes from a newer meshd; where somebody has the SQLite store open, or the PostgreSQL
-    database is not empty.  stamp: ends the name of what is kept.
+    Nobody may be using the store.  stamp: ends the name of what is kept.
+
+    Raises: StoreError, and then nothing has changed: where the file is no backup of this kind of store, is damaged, or
+    comes from a newer meshd; where somebody has the SQLite store open, or the PostgreSQL database is not empty.
     """
     try:
         with file.open("rb") as opened:
@@ -75,7 +77,7 @@ def _check_kind(file: Path, head: bytes, wanted: bytes, other: bytes) -> None:
 
 @contextmanager
 def _draft(file: Path) -> Iterator[Path]:
-    """An empty file beside the other, of mode 0600; gone afterwards, unless it was given another name."""
+    """Make an empty file beside `file`, of mode 0600; it is gone afterwards, unless it was given another name."""
     draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
@@ -86,7 +88,7 @@ def _draft(file: Path) -> Iterator[Path]:
 
 
 def _place(draft: Path, file: Path) -> None:
-    """Give it its name, unless somebody else has taken that meanwhile.  FileExistsError."""
+    """Give the draft its name, unless somebody else has taken that name meanwhile.  Raises: FileExistsError."""
     with draft.open("rb") as written:
         os.fsync(written.fileno())
     try:
@@ -100,7 +102,7 @@ def _place(draft: Path, file: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """So that a new name survives the loss of power."""
+    """Write the folder to the disk, so that a new name in it survives the loss of power."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     with suppress(OSError):  # not every file system can
         os.fsync(descriptor)

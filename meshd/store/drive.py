@@ -12,11 +12,11 @@ from meshd.store.unit import Row, Statement, Unit
 T = TypeVar("T")
 
 Execute = Callable[[Statement], list[Row]]
-"""Raises StoreError in place of what the driver raises."""
+"""Executes a statement and gives its rows; raises StoreError in place of what the driver raises."""
 
 
 def drive(unit: Unit[T], execute: Execute) -> T:
-    """Execute the unit's statements one after the other and return what it returns."""
+    """Execute the unit's statements one after the other and return what the unit returns."""
     try:
         statement = next(unit)
         while True:
@@ -33,7 +33,7 @@ def drive(unit: Unit[T], execute: Execute) -> T:
 
 
 def give_up(unit: Unit[T], error: StoreError) -> NoReturn:
-    """Throw the failure of a statement into the unit, which may raise what it means, but cannot go on."""
+    """Throw a statement's failure into the unit, which may raise an exception of its own but cannot go on."""
     with suppress(StopIteration):
         unit.throw(error)
     raise StoreError("a unit went on after a statement that failed") from error

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class StoreError(Exception):
-    """The store could not do it; nothing of the unit was kept."""
+    """The store could not carry out a unit; nothing of the unit was kept."""
 
 
 class StoreUnavailable(StoreError):
@@ -48,12 +48,12 @@ class Store(Protocol):
     """Accounts and their usage in a database that may have other readers and writers."""
 
     async def start(self) -> None:
-        """Open it and check its schema.  SchemaError, StoreUnavailable."""
+        """Open the store and check its schema.  Raises: SchemaError, StoreUnavailable."""
 
     async def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one unit as one transaction.  StoreUnavailable, Conflict, StoreError.
+        """Run one unit as one transaction.  Raises: StoreUnavailable, Conflict, StoreError.
 
-        Once it has begun it is not cut short by whoever waits: a caller that goes away does not undo it.
+        A unit that has begun is not cut short: a caller that stops waiting for it does not undo it.
         """
 
     def on_change(self, wake: Callable[[], None]) -> None:

@@ -33,7 +33,7 @@ _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
 class Migration(NamedTuple):
-    """One file, as it is written."""
+    """One migration file, as it is written."""
 
     number: int
     name: str
@@ -45,13 +45,13 @@ class Migration(NamedTuple):
 
 
 def shipped() -> list[Migration]:
-    """Those of this program, in their order."""
+    """The migrations that this program brings, in their order."""
     folder = resources.files("meshd.store.migrations")
     return ordered((file.name, file.read_text("utf-8")) for file in folder.iterdir() if file.name.endswith(".sql"))
 
 
 def ordered(files: Iterable[tuple[str, str]]) -> list[Migration]:
-    """Files by number.  SchemaError for a name that is none, a gap or a number given twice."""
+    """The migrations in files (name, text) by number.  Raises: SchemaError for a bad name, a gap, a double number."""
     found = []
     for name, text in sorted(files):
         match = _NAME.fullmatch(name)
@@ -64,7 +64,7 @@ def ordered(files: Iterable[tuple[str, str]]) -> list[Migration]:
 
 
 def pending(applied: Mapping[int, str], known: Sequence[Migration]) -> list[Migration]:
-    """Those that are still to be applied.  SchemaError where what was applied is not what this program knows."""
+    """The migrations to apply still; applied: SHA-256 by number.  Raises: SchemaError where these are not as known."""
     if applied and max(applied) > len(known):
         raise SchemaError(
             f"the store's schema ({max(applied)}) is newer than this program's ({len(known)}): run a newer meshd"
@@ -76,7 +76,7 @@ def pending(applied: Mapping[int, str], known: Sequence[Migration]) -> list[Migr
 
 
 def cut(script: str) -> Iterator[str]:
-    """The single statements of a script, whatever stands in its strings, comments and triggers."""
+    """The statements of a script, whatever stands in its strings, comments and triggers.  Raises: SchemaError."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line
@@ -88,7 +88,7 @@ def cut(script: str) -> Iterator[str]:
 
 
 def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list[str]]:
-    """Apply what is pending, in one transaction; the names of the files that were.  SchemaError."""
+    """Apply the pending migrations in one transaction; the names of the applied files.  Raises: SchemaError."""
     if dialect.lock:
         yield Statement(dialect.lock, {})
     yield Statement(LEDGER, {})
@@ -106,7 +106,7 @@ def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list
 
 
 def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
-    """SchemaError unless it is a store of meshd's, with the schema that this program needs or an older one."""
+    """Check that the store is meshd's, with the schema that this program has or an older one.  Raises: SchemaError."""
     tables = yield Statement(dialect.tables, {})
     applied: list[Row] = []
     if ("schema_migrations",) in tables:
@@ -120,7 +120,7 @@ def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
 
 
 def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
-    """SchemaError unless the schema is exactly the one that this program needs."""
+    """Check that the schema is exactly the one that this program needs.  Raises: SchemaError, SchemaBehind."""
     tables = yield Statement(dialect.tables, {})
     applied = (yield Statement(APPLIED, {})) if ("schema_migrations",) in tables else []
     if missing := pending(dict(applied), known):

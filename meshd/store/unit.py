@@ -1,7 +1,7 @@
 """A unit of work: a generator that yields statements and is sent their rows.
 
 One unit is one transaction.  Units are composed with `yield from`, know no driver, and are tested by feeding rows.
-They may be run again from the start after a serialization failure, so they keep no state outside themselves.
+A unit may be run again from the start after a serialization failure, so it keeps no state outside itself.
 """
 
 from __future__ import annotations

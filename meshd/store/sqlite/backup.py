@@ -17,29 +17,31 @@ from meshd.store.migrate import recognise, shipped
 from meshd.store.sqlite.file import BUSY_SECONDS, execute, reader
 
 HEAD = b"SQLite format 3\0"
-"""What such a file begins with."""
+"""What an SQLite file begins with."""
 
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
 def back_up(path: str, draft: Path) -> None:
-    """StoreError, SchemaError."""
+    """Copy the store at `path`, as it is at one moment, into the file `draft`.  Raises: StoreError, SchemaError."""
     if not os.path.exists(path):
         raise StoreUnavailable(f"there is no store at {path}")
     with _opened(path) as source, _opened(str(draft)) as target:
         drive(recognise(SQLITE, shipped()), reader(source))
         with _translated(str(draft)):
-            # All pages in one step: one moment, which no writer disturbs, and none has to wait for it.
+            # All pages in one step: the copy is of one moment, which no writer disturbs, and no writer has to wait.
             source.backup(target)
-        # One file that is whole by itself.
+        # Out of WAL mode, the copy is one file that is whole by itself.
         execute(target, "pragma journal_mode = delete")
         _check_whole(target, "the copy")
 
 
 def restore(path: Path, file: Path, draft: Path, *, apart: int, stamp: str) -> Path | None:
-    """What was there before, under another name.  StoreError, SchemaError, OSError.
+    """Put the backup `file`, by way of `draft`, in the place of the store at `path`; the path that keeps that store.
 
-    apart: by how much ids are moved on.  stamp: ends that name.
+    apart: by how much ids are moved on.  stamp: ends the name of what is kept.
+
+    Raises: StoreError, SchemaError, OSError.
     """
     if path.exists() and os.path.samefile(path, file):
         raise StoreError(f"{file} is the store itself")
@@ -63,7 +65,7 @@ def restore(path: Path, file: Path, draft: Path, *, apart: int, stamp: str) -> P
 
 
 def _kept(path: Path, stamp: str) -> Path | None:
-    """Give the store that is there a second name, whole; it stays in its place until the new one takes that."""
+    """Give the present store a second name, whole; it also stays in its place until the new store takes that."""
     if not path.exists():
         return None
     beside = [] if _is_one_file(path) else [end for end in _BESIDE if os.path.lexists(f"{path}{end}")]
@@ -95,7 +97,7 @@ def _move_on(database: sqlite3.Connection, apart: int) -> None:
 
 
 def _is_one_file(path: Path) -> bool:
-    """Bring what stands beside it in; False where it is damaged.  StoreError where somebody has it open."""
+    """Bring WAL or journal into the file at `path`; False where damaged.  Raises: StoreError where it is in use."""
     with path.open("rb") as file:
         if file.read(len(HEAD)) != HEAD:
             return False

@@ -43,7 +43,8 @@ _BROKEN = {
     sqlite3.SQLITE_PROTOCOL,
     sqlite3.SQLITE_READONLY,
 }
-"""Not SQLITE_FULL: who has the file open goes on reading, while opening it takes room for the WAL's index."""
+"""Errors after which to open the file anew; not SQLITE_FULL, since opening it takes room for the WAL's index, and
+whoever has the file open goes on reading."""
 
 
 class _Writes(Exception):
@@ -51,7 +52,7 @@ class _Writes(Exception):
 
 
 def translate(error: Exception) -> StoreError:
-    """What a failure of the driver means, without the driver's words."""
+    """The StoreError for an exception of the driver, without the driver's words."""
     code = getattr(error, "sqlite_errorcode", 0)
     if code in _UNIQUE:
         return taken(str(error).rpartition(": ")[2].partition(".")[0])
@@ -68,7 +69,7 @@ def translate(error: Exception) -> StoreError:
 
 
 def is_broken(error: BaseException) -> bool:
-    """Whether to open the file anew before the next unit."""
+    """Whether the file is to be opened anew after this error, before the next unit."""
     return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _BROKEN
 
 
@@ -84,7 +85,7 @@ class SQLiteFile:
         self._checked = False
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; the names of the files that were applied.  SchemaError."""
+        """Bring the schema up to date; the names of the files that were applied.  Raises: SchemaError."""
         with self._guarded():
             if self._create:
                 self._make()
@@ -93,17 +94,17 @@ class SQLiteFile:
         return names
 
     def check(self) -> None:
-        """SchemaError when the schema is not this program's."""
+        """Check the schema.  Raises: SchemaError when it is not this program's."""
         with self._guarded():
             self._present()
 
     def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """One unit, one transaction.  SchemaError when the schema is not this program's."""
+        """Run one unit as one transaction.  Raises: StoreError; SchemaError when the schema is not this program's."""
         with self._guarded():
             return self._run(self._present(), unit, *args, **kwargs)
 
     def close(self) -> None:
-        """Without effect on a closed one; the next unit opens it again."""
+        """Close the connection, if it is open; the next unit opens the file again."""
         connection, self._connection = self._connection, None
         self._checked = False
         if connection is not None:
@@ -111,7 +112,7 @@ class SQLiteFile:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """What broke the connection closes it, so that the next unit finds the file as it is by then."""
+        """Close the connection after an error that broke it, so that the next unit finds the file as it is by then."""
         try:
             yield
         except StoreError as error:
@@ -149,7 +150,7 @@ class SQLiteFile:
     def _run(
         self, connection: sqlite3.Connection, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """A unit runs as a reader, which waits for nobody, until it wants to write; then from its start as a writer."""
+        """Run a unit as a reader, which waits for nobody, until it wants to write; then from its start as a writer."""
         try:
             with _transaction(connection, "begin"):
                 return drive(unit(*args, **kwargs), reader(connection))
@@ -176,7 +177,7 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
 
 
 def execute(connection: sqlite3.Connection, sql: str, params: Any = ()) -> list[Row]:
-    """All rows of one statement.  StoreError."""
+    """Execute one statement and give all its rows.  Raises: StoreError."""
     try:
         return connection.execute(sql, params).fetchall()
     except (sqlite3.Error, OverflowError, ValueError) as error:
@@ -184,7 +185,7 @@ def execute(connection: sqlite3.Connection, sql: str, params: Any = ()) -> list[
 
 
 def reader(connection: sqlite3.Connection) -> Callable[[Statement], list[Row]]:
-    """What executes statements that only read.  StoreError."""
+    """A function that executes statements that only read.  It raises StoreError, and _Writes for any other one."""
 
     def read(statement: Statement) -> list[Row]:
         if not only_reads(statement.sql):

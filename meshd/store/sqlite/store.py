@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 QUEUE = 2_000
-"""Units that may wait: more than a second's worth of work is not going to be done in time."""
+"""Units that may wait, a second's worth of work: more is not going to be done in time."""
 
 
 class _Job(Generic[T]):
@@ -37,7 +37,7 @@ class _Job(Generic[T]):
         self.claim()
 
     def deliver(self, result: T | Failure) -> None:
-        """To whoever still waits."""
+        """Hand the result to the caller, if it still waits."""
         if not self.result.called:
             self.result.callback(result)
 
@@ -57,9 +57,9 @@ class SQLiteStore:
         self._thread: Thread | None = None
 
     async def start(self, *, migrate: bool = True) -> None:
-        """Open the file; bring its schema up to date, or else refuse one that is not.
+        """Open the file and bring its schema up to date, or without `migrate` refuse one that is not.
 
-        SchemaError, StoreUnavailable; it may be called again then.
+        Raises: SchemaError, StoreUnavailable; start() may be called again then.
         """
         if self._thread is None:
             self._stopped: Deferred[None] = Deferred()
@@ -75,11 +75,11 @@ class SQLiteStore:
         return await self._do(lambda: self._file.run(unit, *args, **kwargs))
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Only what this process publishes wakes: the feed's poll finds what others do."""
+        """Call wake after each change that this process publishes; the feed's poll finds what other processes do."""
         self._wakes.append(wake)
 
     async def stop(self) -> None:
-        """Finish what was asked for, then close."""
+        """Finish the units that wait, then close the file."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._jobs.put(None)
@@ -96,7 +96,7 @@ class SQLiteStore:
         return await job.result
 
     def _work(self) -> None:
-        """In the thread."""
+        """Carry out one job after the other, in the store's thread."""
         while (job := self._jobs.get()) is not None:
             if job.claim():
                 self._begin(job)
@@ -106,7 +106,7 @@ class SQLiteStore:
             self._reactor.callFromThread(self._stopped.callback, None)
 
     def _begin(self, job: _Job[Any]) -> None:
-        """In the thread."""
+        """Do the job in the store's thread, and deliver its result in the reactor's."""
         try:
             result = job.work()
         except BaseException:
@@ -115,7 +115,7 @@ class SQLiteStore:
             self._reactor.callFromThread(job.deliver, result)
 
     def _published(self) -> None:
-        """In the thread."""
+        """Pass on, from the store's thread to the reactor's, that a change was published."""
         self._reactor.callFromThread(self._wake)
 
     def _wake(self) -> None:
