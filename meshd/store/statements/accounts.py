@@ -63,7 +63,7 @@ def read(row: Row) -> Account:
 
 
 def columns_of(alias: str) -> str:
-    """COLUMNS for a join."""
+    """COLUMNS, each with the alias of its table, for a join."""
     return ", ".join(f"{alias}.{name}" for name in FIELDS)
 
 
@@ -75,14 +75,14 @@ def by_id(account_id: int) -> Unit[Account | None]:
 
 
 def by_username(username: str) -> Unit[Account | None]:
-    """Whatever the case."""
+    """The account of that username, whatever the case."""
     rows = yield Statement(f"select {COLUMNS} from accounts where username_key = :key", {"key": username_key(username)})
     return read(rows[0]) if rows else None
 
 
 MOST_TWOFOLD = 10_000
 TWOFOLD = "select username_key from accounts where twofold = 1 limit :limit"
-"""Its index has only these."""
+"""The index for this statement has these rows only."""
 
 
 def twofold() -> Unit[frozenset[str] | None]:
@@ -116,7 +116,7 @@ def newest() -> Unit[int]:
 
 
 def plans_held(above: int, upto: int) -> Unit[list[tuple[str, int, str]]]:
-    """Of the accounts with ids in that range: each plan, how many have it, and the username of one of them."""
+    """Of the top-level accounts with ids in (above, upto]: each plan, how many have it, and one of their usernames."""
     rows = yield Statement(
         "select plan, count(*), min(username) from accounts"
         " where id > :above and id <= :upto and parent_id is null group by plan order by plan",
@@ -126,7 +126,7 @@ def plans_held(above: int, upto: int) -> Unit[list[tuple[str, int, str]]]:
 
 
 def usernames(account_id: int) -> Unit[dict[int, str]]:
-    """The account's own and its sub-accounts', by id."""
+    """The usernames of the account and of its sub-accounts, by id."""
     rows = yield Statement("select id, username from accounts where id = :id or parent_id = :id", {"id": account_id})
     return dict(rows)
 
@@ -143,7 +143,7 @@ def page(after_id: int, limit: int) -> Unit[list[Account]]:
 def lock(account_id: int) -> Unit[None]:
     """Let no other unit pass its own lock of this account before this unit ends.
 
-    A rule over several rows begins with it, since what was read before the lock may have changed.
+    A rule over several rows begins with this lock, since what was read before the lock may have changed.
     """
     yield Statement("update accounts set active = active where id = :id", {"id": account_id})
 
@@ -192,7 +192,7 @@ def create(
 ) -> Unit[Account]:
     """Insert an account.  Raises: Conflict where the username is taken, or where it would be a second root.
 
-    made_by: the token that makes it, and so sets its password; 0 for none.
+    Raises: Conflict when the username is taken, or when the account would be a second root.
     """
     own = {
         "username": username,
@@ -226,5 +226,5 @@ def edit(account_id: int, **columns: Any) -> Unit[Account | None]:
 
 
 def delete(account_id: int) -> Unit[None]:
-    """With its sub-accounts and all that was theirs.  What it cost its parent stays in the parent's usage."""
+    """Delete an account, its sub-accounts and all that was theirs.  What it used stays in its parent's usage."""
     yield Statement("delete from accounts where id = :id", {"id": account_id})

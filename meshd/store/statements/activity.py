@@ -15,7 +15,7 @@ FIELDS = PastExchange._fields
 COLUMNS = ", ".join(FIELDS)
 
 ROWS = 50
-"""In one statement: of sixteen columns each, below the 999 parameters of some SQLite builds."""
+"""Rows in one statement: of sixteen columns each, below the 999 parameters of some SQLite builds."""
 
 SWEEP = 2_000
 """Rows that are deleted for their age at once: what a long standstill has left goes in several turns."""
@@ -44,7 +44,7 @@ def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
 
 
 def add(exchanges: Iterable[Exchange]) -> Unit[None]:
-    """Those of accounts that exist; one that is there already is left as it is."""
+    """Insert the exchanges of accounts that exist; one that is there already is left as it is."""
     waiting = list(exchanges)
     families = yield from _families({exchange.account_id for exchange in waiting})
     found = [of_exchange(each, families[each.account_id]) for each in waiting if each.account_id in families]
@@ -64,7 +64,7 @@ def _families(account_ids: set[int]) -> Unit[dict[int, int]]:
 
 
 def page(column: str, id_: int, before: tuple[int, str], since: int, limit: int) -> Unit[list[PastExchange]]:
-    """The newest that ended before (time, request), and not before since.
+    """The newest exchanges that ended before `before` (milliseconds, request id) and not before `since`.
 
     column is `account_id`, or `family_id` for sub-accounts too.
     """
@@ -95,9 +95,9 @@ returning account_id
 
 
 def prune(account_ids: Sequence[int], keep: int, horizon: int) -> Unit[bool]:
-    """Of each of these accounts only the newest so many (keep) stay; of all, only what ended at that time or later.
+    """Delete all but the newest `keep` exchanges of these accounts, and any account's that ended before `horizon`.
 
-    Whether more is left that is too old.
+    Of the latter at most SWEEP at once; whether more may be left.  horizon: milliseconds since the epoch.
     """
     for account_id in account_ids:
         yield Statement(KEEP, {"account_id": account_id, "keep": keep})

@@ -1,4 +1,4 @@
-"""Addresses that accounts list as theirs; whose one is where several list it, `claims` tells."""
+"""Addresses that accounts list as theirs; where several accounts list one, `claims` tells whose it is."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -26,7 +26,7 @@ def of_both(account_id: int, address: str) -> Unit[AuthorizedIP | None]:
 
 
 def of_account(account_id: int) -> Unit[list[AuthorizedIP]]:
-    """The oldest first."""
+    """The account's entries, the oldest first."""
     rows = yield Statement(
         f"select {COLUMNS} from authorized_ips where account_id = :account_id order by id",
         {"account_id": account_id},
@@ -49,7 +49,7 @@ returning {COLUMNS}
 
 
 def add(account_id: int, address: str, label: str, now: int, *, token_id: int = 0) -> Unit[AuthorizedIP]:
-    """Conflict when the account has it already.  token_id: whose doing it is; 0 for no token's."""
+    """Insert an entry.  token_id: the token that it goes back to; 0 for none.  Raises: Conflict where it is there."""
     rows = yield Statement(
         CREATE,
         {"account_id": account_id, "address": address, "label": label, "created_at": now, "token_id": token_id},
@@ -58,7 +58,7 @@ def add(account_id: int, address: str, label: str, now: int, *, token_id: int = 
 
 
 def delete(account_id: int, address: str) -> Unit[bool]:
-    """Whether the account had it."""
+    """Delete the account's entry for the address; whether there was one."""
     rows = yield Statement(
         "delete from authorized_ips where account_id = :account_id and address = :address returning address",
         {"account_id": account_id, "address": searchable(address)},

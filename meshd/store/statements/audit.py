@@ -1,4 +1,4 @@
-"""Who changed what: kept after a customer that it was done to, forgotten with a sub-account."""
+"""Who changed what: entries about a deleted top-level account are kept, those about a sub-account go with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from meshd.store.unit import Statement, Unit
 
 
 class AuditEntry(NamedTuple):
-    """One thing that was done."""
+    """One change that was made."""
 
     at: int
     actor: str
@@ -28,7 +28,7 @@ def record(at: int, actor: str, action: str, account_id: int, detail: str = "") 
 
 
 def of_account(account_id: int, limit: int) -> Unit[list[AuditEntry]]:
-    """The newest first."""
+    """The entries about the account, at most `limit`, the newest first."""
     rows = yield Statement(
         """
         select at, actor, action, account_id, detail from audit
@@ -40,5 +40,5 @@ def of_account(account_id: int, limit: int) -> Unit[list[AuditEntry]]:
 
 
 def forget(account_id: int) -> Unit[None]:
-    """All that was done to the account."""
+    """Delete the entries about the account."""
     yield Statement("delete from audit where account_id = :account_id", {"account_id": account_id})

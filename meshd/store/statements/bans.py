@@ -15,7 +15,7 @@ SLOTS = 16
 
 
 def active(now: int, limit: int) -> Unit[list[Ban]]:
-    """Those that last longest first."""
+    """At most `limit` bans that are active, those that last longest first."""
     rows = yield Statement(
         """
         select address, username, until from bans
@@ -36,7 +36,7 @@ order by until desc limit 1
 
 
 def in_force(now: int, limit: int) -> Unit[tuple[list[Ban], list[Ban]]]:
-    """Those that are active, and whom they spare."""
+    """The active bans, and the names that are spared the ban of their whole address; at most `limit` of either."""
     found = yield from active(now, limit)
     whole = any(ban.username == EVERY_NAME for ban in found)
     return found, (yield from spared(now, limit)) if whole else []
@@ -45,7 +45,7 @@ def in_force(now: int, limit: int) -> Unit[tuple[list[Ban], list[Ban]]]:
 def find(address: str, username: str, now: int, *, spared: bool = False) -> Unit[Ban | None]:
     """The ban that keeps this name from this address out, the longer one where there are two.
 
-    spared: whether a ban of the whole address is known not to concern the name; else the store is asked that too.
+    spared: whether the name is known to be spared a ban of the whole address; else the store is asked that too.
     """
     whom = {"address": searchable(address), "username": username_key(username)}
     rows = yield Statement(FIND, {**whom, "now": now, "spared": int(spared)})
@@ -53,7 +53,7 @@ def find(address: str, username: str, now: int, *, spared: bool = False) -> Unit
 
 
 def spared(now: int, limit: int) -> Unit[list[Ban]]:
-    """Names that a ban of their whole address does not concern, and until when that ban lasts; those of the newest."""
+    """At most `limit` names that are spared the ban of their whole address, until that ban ends; the newest."""
     rows = yield Statement(
         "select address, username, until from spared where until > :now order by until desc limit :limit",
         {"now": now, "limit": limit},
@@ -69,7 +69,7 @@ set until = case when excluded.until > spared.until then excluded.until else spa
 
 
 def spare(names: Iterable[Ban]) -> Unit[None]:
-    """Let no ban of the whole address concern these, until then."""
+    """Spare each of these names, until its `until`, the ban of its whole address."""
     for each in names:
         whom = {"address": searchable(each.address), "username": username_key(each.username)}
         yield Statement(SPARE, {**whom, "until": each.until})
@@ -83,7 +83,7 @@ set until = case when excluded.until > bans.until then excluded.until else bans.
 
 
 def add(ban: Ban) -> Unit[None]:
-    """A ban that is there already is prolonged, never shortened."""
+    """Insert a ban; one that is there already is prolonged, never shortened."""
     yield Statement(
         ADD,
         {"address": searchable(ban.address), "username": username_key(ban.username), "until": ban.until},
@@ -95,7 +95,7 @@ PARDON = "delete from failures where address = :address and (username = :usernam
 
 
 def lift(address: str, username: str) -> Unit[int]:
-    """How many bans were lifted; "" lifts every ban of the address.  What led to them is forgotten too."""
+    """Lift a name's ban from an address, or with "" every ban of it; how many.  What led to them is forgotten too."""
     whom = {"address": searchable(address), "username": username_key(username)}
     yield from _lock(whom["address"])
     rows = yield Statement(LIFT, whom)
@@ -106,7 +106,7 @@ def lift(address: str, username: str) -> Unit[int]:
 
 
 def forget(username: str) -> Unit[None]:
-    """The name's bans and failures, wherever they came from, and where it was spared one."""
+    """Delete the name's bans and failures, from whatever address, and where it was spared a ban."""
     for table in ("bans", "failures", "spared"):
         yield Statement(f"delete from {table} where username = :username", {"username": username_key(username)})  # noqa: S608
 
@@ -124,10 +124,10 @@ def failed(
 ) -> Unit[Ban | None]:
     """Record a wrong credential and return the ban that it causes.
 
-    So many (limit) failures of one name from one address within the window ban that name from there; so many names
-    (names_limit) ban the whole address.  Failures that led to a ban do not count towards the name's next one.
-    trace: tells this credential from the name's others, of which each counts once in the window; "" for one that counts
-    whatever it is.
+    So many (limit) failures of one name from one address within the window (seconds) ban that name from there; so many
+    names (names_limit) ban the whole address.  Failures that led to a ban do not count towards the name's next one.
+    seconds: how long a ban lasts.  trace: tells this credential from the name's others, of which each counts once in
+    the window; "" for one that counts each time.
     """
     address, username = searchable(address), username_key(username)
     yield from _lock(address)
@@ -151,7 +151,7 @@ select 1 from failures where address = :address and username = :username and tra
 
 
 def _lock(address: str) -> Unit[None]:
-    """Without it, two failures at once would each count without the other."""
+    """Lock the address's slot until the commit: two failures at once would else each count without the other."""
     slot = crc32(address.encode()) % SLOTS
     yield Statement("update failure_locks set slot = slot where slot = :slot", {"slot": slot})
 
@@ -171,7 +171,7 @@ from failures where address = :address and at > :since
 
 
 def _count(address: str, username: str, since: int) -> Unit[tuple[int, int]]:
-    """The name's failures that no ban was made of, and how many names there were."""
+    """How many failures of the name led to no ban yet, and how many names have failed from the address."""
     rows = yield Statement(COUNT, {"address": address, "username": username, "since": since})
     return int(rows[0][0]), int(rows[0][1])
 

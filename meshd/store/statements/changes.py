@@ -6,18 +6,18 @@ from meshd.model import Change
 from meshd.store.unit import Statement, Unit
 
 KEEP = 10_000
-"""Numbers that stay readable; who slept longer is told to forget everything."""
+"""Numbers that stay readable; a process that slept longer is told to forget everything."""
 
 PRUNE_EVERY = 1_000
 
 PUBLISH = "insert into changes (seq, account_id) values (:seq, :account_id)"
-"""The stores look out for this text: who publishes wakes the feeds after the commit."""
+"""The stores look out for this text, to wake the feeds after the commit of a unit that publishes."""
 
 
 def publish(account_id: int) -> Unit[None]:
-    """The last statement of a unit that changes who may pass; 0 means everybody.
+    """Publish a change of an account (0: of every account), at the end of a unit that changes who may pass.
 
-    It holds the counter's row until the commit, so that numbers appear in their order and all who publish queue here.
+    The counter's row is locked until the commit, so that numbers appear in their order; all who publish queue here.
     """
     rows = yield Statement("update change_counter set seq = seq + 1 where id = 1 returning seq", {})
     seq = int(rows[0][0])
@@ -50,13 +50,13 @@ def since(seq: int, limit: int) -> Unit[list[Change]]:
 
 
 def newest() -> Unit[int]:
-    """The last number given; 0 for none yet."""
+    """The number of the newest change; 0 for none yet."""
     rows = yield Statement("select seq from change_counter where id = 1", {})
     return int(rows[0][0])
 
 
 def prune(keep: int) -> Unit[None]:
-    """Drop all but the newest so many numbers."""
+    """Delete all changes but those of the newest `keep` numbers."""
     yield Statement(
         "delete from changes where seq <= (select seq from change_counter where id = 1) - :keep", {"keep": keep}
     )

@@ -1,6 +1,6 @@
-"""Who claims an address: accounts that list it, and hostnames that stand for it; the family that was first keeps it.
+"""Who claims an address: accounts that list it, and hostnames that resolve to it; the family that was first keeps it.
 
-What is decided from this stands in `auth.claims`.
+`auth.claims` decides by these rows.
 """
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
@@ -30,7 +30,7 @@ join address_claims as f on f.address = c.address and f.family_id = coalesce(a.p
 
 
 def of_addresses(addresses: Iterable[str]) -> Unit[dict[str, list[Claim]]]:
-    """By address, only those that somebody claims; of each the earliest family first, and in it the earliest claim."""
+    """The claims by address, only of claimed ones; of each the earliest family first, and in it the earliest claim."""
     found: dict[str, list[Claim]] = {}
     for chunk in chunks(sorted({searchable(each) for each in addresses})):
         sql = OF_ADDRESSES.format(addresses=listed("address", len(chunk)))
@@ -42,7 +42,7 @@ def of_addresses(addresses: Iterable[str]) -> Unit[dict[str, list[Claim]]]:
 
 
 def of_address(address: str) -> Unit[list[Claim]]:
-    """As of_addresses, of one; [] where nobody claims it."""
+    """The claims of one address, the earliest family's first, as in of_addresses; [] where nobody claims it."""
     return (yield from of_addresses([address])).get(searchable(address), [])
 
 
@@ -55,7 +55,7 @@ on conflict (address, family_id) do nothing
 
 
 def stake(address: str, family_id: int, now: int) -> Unit[None]:
-    """The family claims the address, after all others that do; one that does already keeps its place."""
+    """Note that the family claims the address, after all others that do; one that does already keeps its place."""
     yield Statement(STAKE, {"address": address, "family_id": family_id, "now": now})
 
 
@@ -71,16 +71,16 @@ and not exists (
 
 
 def release(family_id: int) -> Unit[None]:
-    """The family loses its place wherever none of it claims the address any more."""
+    """End the family's place at every address that none of its accounts claims any more."""
     yield Statement(RELEASE, {"family_id": family_id})
 
 
 class Stood(NamedTuple):
-    """An address that a hostname stands for, or stood for."""
+    """An address that a hostname resolves to, or resolved to."""
 
     address: str
     left_at: int
-    """0 while it does."""
+    """When the hostname ceased to resolve to the address; 0 while it does."""
 
 
 def of_hostname(account_id: int, hostname: str) -> Unit[list[Stood]]:
@@ -95,7 +95,7 @@ def of_hostname(account_id: int, hostname: str) -> Unit[list[Stood]]:
 
 
 def of_hostnames(account_id: int) -> Unit[dict[str, list[str]]]:
-    """What each of the account's hostnames stands for now."""
+    """The addresses that each of the account's hostnames resolves to now."""
     rows = yield Statement(
         """
         select hostname, address from hostname_addresses
@@ -110,7 +110,7 @@ def of_hostnames(account_id: int) -> Unit[dict[str, list[str]]]:
 
 
 def point(account_id: int, hostname: str, address: str, now: int) -> Unit[None]:
-    """The hostname stands for the address from now on.  Another process may have noted it a moment ago."""
+    """Note that the hostname resolves to the address from now on; another process may just have noted that too."""
     yield Statement(
         """
         insert into hostname_addresses (account_id, hostname, address, since)
@@ -122,7 +122,7 @@ def point(account_id: int, hostname: str, address: str, now: int) -> Unit[None]:
 
 
 def mark(account_id: int, hostname: str, address: str, left_at: int) -> Unit[None]:
-    """When it ceased to stand for it; 0 where it does again."""
+    """Note when the hostname ceased to resolve to the address; 0 where it resolves to it again."""
     yield Statement(
         """
         update hostname_addresses set left_at = :left_at
@@ -133,7 +133,7 @@ def mark(account_id: int, hostname: str, address: str, left_at: int) -> Unit[Non
 
 
 def unpoint(account_id: int, hostname: str, addresses: Sequence[str]) -> Unit[None]:
-    """It has nothing to do with these any more."""
+    """Forget that the hostname resolved to these addresses."""
     for address in addresses:
         yield Statement(
             """
@@ -145,7 +145,7 @@ def unpoint(account_id: int, hostname: str, addresses: Sequence[str]) -> Unit[No
 
 
 def unpoint_all(account_id: int, address: str) -> Unit[bool]:
-    """None of the account's hostnames has anything to do with the address; whether one had."""
+    """Forget that any of the account's hostnames resolves or resolved to the address; whether one did."""
     rows = yield Statement(
         "delete from hostname_addresses where account_id = :account_id and address = :address returning hostname",
         {"account_id": account_id, "address": searchable(address)},
@@ -159,6 +159,6 @@ select address from address_claims group by address having count(*) > 1 order by
 
 
 def disputed(limit: int) -> Unit[list[str]]:
-    """Addresses that several families claim."""
+    """At most `limit` addresses that several families claim."""
     rows = yield Statement(DISPUTED, {"limit": limit})
     return [row[0] for row in rows]

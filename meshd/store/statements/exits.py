@@ -15,7 +15,7 @@ COLUMNS = ", ".join(FIELDS)
 
 
 def names_drained() -> Unit[frozenset[str]]:
-    """What every process asks twice a second."""
+    """The names of the drained exits, which every process asks for twice a second."""
     rows = yield Statement("select name from drained_exits", {})
     return frozenset(name for (name,) in rows)
 
@@ -26,7 +26,7 @@ def drained() -> Unit[list[DrainedExit]]:
 
 
 def drain(name: str, at: int, by: str) -> Unit[bool]:
-    """Whether it was not drained before."""
+    """Note that an exit is drained; whether it was not before."""
     rows = yield Statement(
         "insert into drained_exits (name, at, by) values (:name, :at, :by) on conflict do nothing returning name",
         {"name": name, "at": at, "by": by},
@@ -35,12 +35,12 @@ def drain(name: str, at: int, by: str) -> Unit[bool]:
 
 
 def undrain(name: str) -> Unit[bool]:
-    """Whether it was drained."""
+    """Note that an exit is drained no more; whether it was."""
     return bool((yield Statement("delete from drained_exits where name = :name returning name", {"name": name})))
 
 
 def resting(horizon: int) -> Unit[list[RestingExit]]:
-    """Those whose rest ends after that time, by the exit's name."""
+    """The rests that end after the second `horizon`, by the exit's name."""
     rows = yield Statement(
         f"select {COLUMNS} from exit_health where until > :horizon order by exit, node", {"horizon": horizon}
     )
@@ -48,7 +48,7 @@ def resting(horizon: int) -> Unit[list[RestingExit]]:
 
 
 def record(node: str, rests: Iterable[RestingExit], back: Iterable[str]) -> Unit[None]:
-    """Of one process: those that rest, or do so for longer, and the names of those that do not any more."""
+    """Note for one process (node) which exits rest, or rest for longer, and the names of those that rest no more."""
     for some in chunks(rests):
         yield Statement(
             f"""
@@ -66,10 +66,10 @@ def record(node: str, rests: Iterable[RestingExit], back: Iterable[str]) -> Unit
 
 
 def forget(node: str) -> Unit[None]:
-    """All that this process has said."""
+    """Delete all rests that this process has noted."""
     yield Statement("delete from exit_health where node = :node", {"node": node})
 
 
 def prune(horizon: int) -> Unit[None]:
-    """What a process that is no more has left: rests that ended before that time."""
+    """Delete what processes that are no more have left: rests that ended before the second `horizon`."""
     yield Statement("delete from exit_health where until < :horizon", {"horizon": horizon})

@@ -1,4 +1,4 @@
-"""Names that accounts list, for the addresses that they stand for; whose one of these is, `claims` tells."""
+"""Names that accounts list, for the addresses that they resolve to; whose such an address is, `claims` tells."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -26,7 +26,7 @@ def of_both(account_id: int, hostname: str) -> Unit[AuthorizedHostname | None]:
 
 
 def of_account(account_id: int) -> Unit[list[AuthorizedHostname]]:
-    """The oldest first."""
+    """The account's entries, the oldest first."""
     rows = yield Statement(
         f"select {COLUMNS} from authorized_hostnames where account_id = :account_id order by id",
         {"account_id": account_id},
@@ -35,7 +35,7 @@ def of_account(account_id: int) -> Unit[list[AuthorizedHostname]]:
 
 
 def page(after: tuple[str, int], limit: int) -> Unit[list[AuthorizedHostname]]:
-    """Those of all accounts that come after a name and an account, in that order; ("", 0) for the first page."""
+    """The entries of all accounts after (hostname, account id), in that order; ("", 0) for the first page."""
     rows = yield Statement(
         f"""
         select {COLUMNS} from authorized_hostnames where (hostname, account_id) > (:hostname, :account_id)
@@ -61,7 +61,7 @@ returning {COLUMNS}
 
 
 def add(account_id: int, hostname: str, now: int, *, token_id: int = 0) -> Unit[AuthorizedHostname]:
-    """Conflict when the account has it already.  token_id: whose doing it is; 0 for no token's."""
+    """Insert an entry.  token_id: the token that it goes back to; 0 for none.  Raises: Conflict where it is there."""
     rows = yield Statement(
         CREATE, {"account_id": account_id, "hostname": hostname, "created_at": now, "token_id": token_id}
     )
@@ -69,7 +69,7 @@ def add(account_id: int, hostname: str, now: int, *, token_id: int = 0) -> Unit[
 
 
 def delete(account_id: int, hostname: str) -> Unit[bool]:
-    """Whether the account had it."""
+    """Delete the account's entry for the name; whether there was one."""
     rows = yield Statement(
         "delete from authorized_hostnames where account_id = :account_id and hostname = :hostname returning hostname",
         {"account_id": account_id, "hostname": searchable(hostname)},

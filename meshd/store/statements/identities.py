@@ -1,4 +1,4 @@
-"""All that a decision about one account needs, by each way of being known."""
+"""All that a decision about one account needs, found by the account's id, by its username or by a token."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -32,25 +32,25 @@ select p.proxy, m.old from proxy_authorizations as p
 left join moved_proxies as m on m.new = p.proxy and m.at > :since
 where p.account_id = :account_id order by p.id
 """
-"""By their names, and for a while by those that they had before."""
+"""The names of the account's proxies, and for MOVING seconds those that these proxies had before."""
 
 
 def load(account_id: int, at: int) -> Unit[Identity | None]:
-    """As it stands at that time, which decides the billing period; so it does for all that follow."""
+    """The account as it stands at the second `at`, which decides the billing period; None where there is none."""
     if not storable(account_id):
         return None
     return (yield from _one(SELECT + "where a.id = :id", {"id": account_id}, at))
 
 
 def by_usernames(usernames: Sequence[str], at: int) -> Unit[Identity | None]:
-    """The longest of these that there is, whatever the case."""
+    """The account with the longest of these usernames, whatever the case, as it stands at the second `at`."""
     keys = [(username_key(username),) for username in usernames]
     sql = f"{SELECT} where a.username_key in {listed('key', len(keys))} order by length(a.username_key) desc limit 1"
     return (yield from _one(sql, numbered(("key",), keys), at))
 
 
 def by_token(digest: bytes, at: int) -> Unit[tuple[Identity, Token] | None]:
-    """Whether or not the token is active and unexpired."""
+    """The token of that digest, even an inactive or expired one, and its account as it stands at the second `at`."""
     token = yield from tokens.by_digest(digest)
     if token is None:
         return None

@@ -1,4 +1,4 @@
-"""Which proxies anybody is for, whether or not the settings have them, and giving one's customers to another."""
+"""Which proxies accounts and tokens are for, whether or not the settings have them, and moving them to another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from meshd.store.unit import Statement, Unit
 
 
 def names() -> Unit[list[str]]:
-    """Of all proxies that an account is authorised for: a look into the index for each, however many accounts."""
+    """The names of all proxies that accounts are authorised for: one look into the index for each of the names."""
     found: list[str] = []
     while True:
         after = found[-1] if found else ""
@@ -20,19 +20,19 @@ def names() -> Unit[list[str]]:
 
 
 def count(proxy: str) -> Unit[int]:
-    """Accounts that are authorised for it."""
+    """How many accounts are authorised for the proxy."""
     rows = yield Statement("select count(*) from proxy_authorizations where proxy = :proxy", {"proxy": proxy})
     return int(rows[0][0])
 
 
 def confinements() -> Unit[list[tuple[tuple[str, ...], int]]]:
-    """The sets of proxies that tokens are for, those for all left out, with how many tokens each has."""
+    """The sets of proxies that tokens are for, with how many tokens each has; tokens for all proxies are left out."""
     rows = yield Statement("select proxies, count(*) from tokens where proxies <> '' group by proxies", {})
     return [(tuple(proxies.split(",")), int(tokens)) for proxies, tokens in rows]
 
 
 def confined() -> Unit[list[tuple[int, int, tuple[str, ...]]]]:
-    """Of each token that is for some proxies its id, its account and these."""
+    """The id, the account's id and the proxies of each token that is for some proxies only."""
     rows = yield Statement("select id, account_id, proxies from tokens where proxies <> '' order by id", {})
     return [(token_id, account_id, tuple(proxies.split(","))) for token_id, account_id, proxies in rows]
 
@@ -50,7 +50,7 @@ on conflict (old) do update set new = excluded.new, at = excluded.at
 
 
 def remember(old: str, new: str, now: int) -> Unit[None]:
-    """For a while who may use the new one may use the old one; so may who was moved to the old one lately."""
+    """For MOVING seconds let whoever may use the proxy `new` use `old` too, and names that were moved to it lately."""
     over = {"horizon": now - MOVING, "new": new}
     yield Statement("delete from moved_proxies where at <= :horizon or old = :new", over)
     yield Statement("update moved_proxies set new = :new where new = :old", {"old": old, "new": new})
@@ -67,7 +67,7 @@ on conflict (account_id, kind, name) do nothing
 
 
 def withhold(old: str, new: str) -> Unit[None]:
-    """From whom the old one was taken, the new one is; but not from those who have it already."""
+    """Withhold the new proxy from those from whom the old one is withheld, unless they have the new one already."""
     yield Statement(WITHHOLD, {"old": old, "new": new})
 
 
@@ -99,9 +99,9 @@ update proxy_authorizations set proxy = :new where proxy = :old and id <= :bound
 
 
 def move(old: str, new: str, limit: int, actor: str, detail: str, now: int) -> Unit[int]:
-    """The next so many accounts of the old one have the new one in its place; how many there were.
+    """Give the next `limit` accounts of the old proxy the new one in its place; how many accounts there were.
 
-    Not those from whom the operator took the new one; those who had it already have it once.
+    Those from whom the operator took the new proxy lose the old one only; those who had the new one have it once.
     """
     rows = yield Statement(BOUND, {"old": old, "limit": limit})
     bound = rows[0][0]

@@ -1,4 +1,4 @@
-"""What a token has made, and what is there still: it outlives the token, until somebody takes it away."""
+"""What a token has made and what is there still: that outlives the token, until somebody takes it away."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -25,7 +25,7 @@ where e.token_id = :token_id and {_OF_FAMILY} order by e.id
 
 
 def of_token(token_id: int, family_id: int) -> Unit[Made]:
-    """Of the accounts of that id and below it; nothing for 0, which is no token."""
+    """What the token has made of the account `family_id` and those below it; nothing for 0, which is no token."""
     if not token_id:
         return Made()
     params = {"token_id": token_id, "family_id": family_id}

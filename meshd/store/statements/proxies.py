@@ -1,4 +1,4 @@
-"""Which named proxies an account may use.  Rows are the parent's only; its sub-accounts follow them."""
+"""Which named proxies an account may use.  Only top-level accounts have rows; a sub-account may use its parent's."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -11,11 +11,11 @@ from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
 
 MOVING = 86_400
-"""Seconds for which who was moved to another name may use the former one too."""
+"""Seconds for which a customer who was moved to a proxy's new name may use the former name too."""
 
 
 def of_account(account_id: int) -> Unit[list[str]]:
-    """The names, in the order of authorisation."""
+    """The names of the account's proxies, in the order of authorisation."""
     rows = yield Statement(
         "select proxy from proxy_authorizations where account_id = :account_id order by id",
         {"account_id": account_id},
@@ -24,7 +24,7 @@ def of_account(account_id: int) -> Unit[list[str]]:
 
 
 def of_accounts(ids: Iterable[int]) -> Unit[dict[int, list[str]]]:
-    """The same of many, those left out that have none."""
+    """The names of many accounts' proxies, by account id; accounts that have none are left out."""
     found: dict[int, list[str]] = {}
     for chunk in chunks(ids):
         ids_of = listed("id", len(chunk))
@@ -43,7 +43,7 @@ returning id
 
 
 def authorize(account_id: int, proxy: str, now: int, *, token_id: int = 0) -> Unit[bool]:
-    """Whether it is new.  token_id: whose doing it is; 0 for no token's."""
+    """Authorise an account for a proxy; whether that is new.  token_id: the token that it goes back to; 0 for none."""
     rows = yield Statement(
         AUTHORIZE, {"account_id": account_id, "proxy": proxy, "created_at": now, "token_id": token_id}
     )
@@ -51,7 +51,7 @@ def authorize(account_id: int, proxy: str, now: int, *, token_id: int = 0) -> Un
 
 
 def revoke(account_id: int, proxy: str) -> Unit[bool]:
-    """Whether it was there."""
+    """Take a proxy from an account; whether the account had it."""
     rows = yield Statement(
         "delete from proxy_authorizations where account_id = :account_id and proxy = :proxy returning id",
         {"account_id": account_id, "proxy": searchable(proxy)},
@@ -60,7 +60,7 @@ def revoke(account_id: int, proxy: str) -> Unit[bool]:
 
 
 def formerly(names: Sequence[str], at: int) -> Unit[list[str]]:
-    """The names that these proxies had before, and may be asked for by for a while."""
+    """The names that these proxies had before, and by which they may be asked for until MOVING seconds have passed."""
     if not names:
         return []
     rows = yield Statement(

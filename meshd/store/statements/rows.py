@@ -22,13 +22,13 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 @cache
 def placeholders(columns: tuple[str, ...], count: int) -> str:
-    """`(:a0, :b0), (:a1, :b1)` for `values`."""
+    """The text behind `values` for `count` rows, such as `(:a0, :b0), (:a1, :b1)`."""
     return ", ".join("(" + ", ".join(f":{name}{i}" for name in columns) + ")" for i in range(count))
 
 
 @cache
 def listed(name: str, count: int) -> str:
-    """`(:id0, :id1)` for `in`."""
+    """The text behind `in` for `count` values, such as `(:id0, :id1)`."""
     return "(" + ", ".join(f":{name}{i}" for i in range(count)) + ")"
 
 

@@ -14,7 +14,7 @@ from meshd.store.unit import Statement, Unit
 
 NO_TOKEN = 0
 DELETED = -1
-"""In the place of a token: what sub-accounts used that have been deleted since.  Their parent was billed for it."""
+"""In the place of a token's id: what sub-accounts that are deleted now have used; their parent was billed for it."""
 
 Grouping = Literal["total", "account", "token"]
 
@@ -44,11 +44,11 @@ class UsageSpan(NamedTuple):
     """Bytes within one span of time."""
 
     at: int
-    """Its first second."""
+    """The first second of the span."""
     account_id: int
     """0 for all of a family together."""
     token_id: int
-    """NO_TOKEN, DELETED, or a token's; NO_TOKEN also where tokens are not told apart."""
+    """NO_TOKEN, DELETED, or a token's id; NO_TOKEN also where tokens are not told apart."""
     up: int
     down: int
     exchanges: int
@@ -57,9 +57,9 @@ class UsageSpan(NamedTuple):
 def read(
     account_id: int, since: int, until: int, *, span: Span, by: Grouping, most: int
 ) -> Unit[list[UsageSpan] | None]:
-    """The account and its sub-accounts, the spans that begin in [since, until), oldest first.
+    """Usage of the account and its sub-accounts, by the spans that begin in [since, until), oldest first.
 
-    None where more rows (most) of the table would have to be read.
+    None where more than `most` rows of the table would have to be read.
     """
     rows = yield Statement(
         f"""
@@ -80,7 +80,7 @@ def read(
 
 
 def add(present: set[int], entries: Iterable[UsageEntry], at: int) -> Unit[None]:
-    """Add to the hour and the day of that time.  present: the accounts and parents that exist."""
+    """Add entries to the hour and the day of the second `at`.  present: ids of the accounts and parents that exist."""
     sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
     for entry in entries:
         owner = _owner(entry, present)
@@ -116,7 +116,7 @@ def _upsert(span: Span) -> str:
 
 
 def _owner(entry: UsageEntry, present: set[int]) -> tuple[int, int] | None:
-    """Whose span it is; the last bytes of a deleted sub-account are its parent's, as on the bill."""
+    """The account and token to count the entry for; a deleted sub-account's last bytes are its parent's, as billed."""
     if entry.account_id in present:
         return entry.account_id, entry.token_id
     return (entry.parent_id, DELETED) if entry.parent_id in present else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 KEY_LENGTH = 64
-"""Longer than any username may be (30), short enough that tried names cannot fill the store."""
+"""Characters of a key: more than a username may have (30), few enough that tried names cannot fill the store."""
 
 LARGEST = 2**63 - 1
 
@@ -16,7 +16,7 @@ def searchable(text: str) -> str:
 
 
 def username_key(username: str) -> str:
-    """What makes a username unique whatever its case."""
+    """The key by which a username is unique whatever its case."""
     return searchable(username[:KEY_LENGTH].lower())
 
 

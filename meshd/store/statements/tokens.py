@@ -33,7 +33,7 @@ def by_id(token_id: int) -> Unit[Token | None]:
 
 
 def of_account(account_id: int) -> Unit[list[Token]]:
-    """In the order of their creation."""
+    """The account's tokens, in the order of their creation."""
     rows = yield Statement(
         f"select {COLUMNS} from tokens where account_id = :account_id order by id", {"account_id": account_id}
     )
@@ -41,7 +41,7 @@ def of_account(account_id: int) -> Unit[list[Token]]:
 
 
 def count(account_id: int) -> Unit[int]:
-    """Active or not."""
+    """How many tokens the account has, active or not."""
     rows = yield Statement("select count(*) from tokens where account_id = :account_id", {"account_id": account_id})
     return int(rows[0][0])
 
@@ -70,7 +70,7 @@ def create(
     selection: str = "",
     proxies: Sequence[str] = (),
 ) -> Unit[Token]:
-    """An active one.  Conflict when the digest is there already."""
+    """Insert an active token.  Raises: Conflict when the digest is there already."""
     rows = yield Statement(
         CREATE,
         {
@@ -87,7 +87,7 @@ def create(
 
 
 def locked(token_id: int) -> Unit[Token | None]:
-    """As by_id; until this unit ends nobody changes it, and nobody uses it for a change."""
+    """The token of that id, locked: until this unit ends nobody changes it, and nobody uses it for a change."""
     if not storable(token_id):
         return None
     rows = yield Statement(f"update tokens set active = active where id = :id returning {COLUMNS}", {"id": token_id})
@@ -95,7 +95,7 @@ def locked(token_id: int) -> Unit[Token | None]:
 
 
 def set_active(token_id: int, active: bool, ended_by: EndedBy = "") -> Unit[Token | None]:
-    """ended_by: of one that is put out of use, whose doing that is other than its holder's."""
+    """Set whether a token is active.  ended_by: of an inactive one, whose doing that is, if not its holder's."""
     if not storable(token_id):
         return None
     rows = yield Statement(
@@ -106,13 +106,13 @@ def set_active(token_id: int, active: bool, ended_by: EndedBy = "") -> Unit[Toke
 
 
 def hold(token_id: int) -> Unit[bool]:
-    """Whether it is active; then nobody puts it out of use before this unit ends."""
+    """Whether the token is active; it is locked then, so that nobody puts it out of use before this unit ends."""
     rows = yield Statement("update tokens set active = 1 where id = :id and active = 1 returning id", {"id": token_id})
     return bool(rows)
 
 
 def delete(token_id: int) -> Unit[bool]:
-    """Whether it was there."""
+    """Delete a token; whether it was there."""
     if not storable(token_id):
         return False
     rows = yield Statement("delete from tokens where id = :id returning id", {"id": token_id})
@@ -123,7 +123,7 @@ OF_FAMILY = "(account_id = :account_id or account_id in (select id from accounts
 
 
 def deactivate_all(account_id: int) -> Unit[list[int]]:
-    """The account's own and its sub-accounts', by their plan; the ids of those that were active."""
+    """Put the tokens of an account and its sub-accounts out of use, by their plan; ids of those that were active."""
     rows = yield Statement(
         f"update tokens set active = 0, ended_by = 'plan' where active = 1 and {OF_FAMILY} returning id",
         {"account_id": account_id},
@@ -132,7 +132,7 @@ def deactivate_all(account_id: int) -> Unit[list[int]]:
 
 
 def ended_by_plan(account_id: int) -> Unit[list[Token]]:
-    """The account's own and its sub-accounts' that deactivate_all has put out of use, the oldest first."""
+    """The tokens of an account and its sub-accounts that deactivate_all has put out of use, the oldest first."""
     rows = yield Statement(
         f"select {COLUMNS} from tokens where active = 0 and ended_by = 'plan' and {OF_FAMILY} order by id",
         {"account_id": account_id},

@@ -47,7 +47,7 @@ def _standing(row: Row, at: int) -> Standing:
 
 
 def standings(ids: Iterable[int], at: int) -> Unit[list[Standing]]:
-    """Of those that exist, by id."""
+    """The standings, at the second `at`, of those of these accounts that exist, by id."""
     found: list[Standing] = []
     for chunk in chunks(sorted(set(ids))):
         sql = STANDINGS + listed("id", len(chunk))
@@ -62,7 +62,7 @@ def standing(account_id: int, at: int) -> Unit[Standing | None]:
 
 
 def of_account(account_id: int, at: int) -> Unit[Usage]:
-    """Nothing used for an account that is not there."""
+    """The account's usage at the second `at`; nothing used for an account that is not there."""
     found = yield from standing(account_id, at)
     return found.usage if found else Usage(account_id, 0, 0, 0)
 
@@ -80,10 +80,10 @@ def hold(account_id: int) -> Unit[None]:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A batch that was added."""
+    """What a batch that was added has led to."""
 
     standings: list[Standing]
-    """By id, of every account and parent touched that exists."""
+    """Of every account and parent touched that exists, by id."""
     others: list[tuple[str, int]]
     """Ids of the other journals that were billed of late, with the number of the newest batch of each."""
 
@@ -109,10 +109,10 @@ def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -
 OTHERS = "select id, last_batch from journals where id <> :id and applied_at > :since limit :most"
 
 OF_LATE = 24 * 3600
-"""Seconds: more than clocks of nodes are apart, and few enough that journals of dead nodes do not add up."""
+"""Seconds within which a journal was billed: more than clocks of nodes differ, too few for dead nodes to add up."""
 
 MOST_OTHERS = 256
-"""Whether one more spends makes no difference then."""
+"""Other journals that are told of at most: with so many, whether one more spends makes no difference."""
 
 
 def _others(journal_id: str, at: int) -> Unit[list[tuple[str, int]]]:
@@ -121,7 +121,7 @@ def _others(journal_id: str, at: int) -> Unit[list[tuple[str, int]]]:
 
 
 def forget_journal(journal_id: str) -> Unit[None]:
-    """Its file is gone, so none of its batches can come again."""
+    """Forget a journal whose file is gone, so that none of its batches can come again."""
     yield Statement("delete from journals where id = :id", {"id": journal_id})
 
 
@@ -139,7 +139,7 @@ def _first_time(journal_id: str, batch: int, at: int) -> Unit[bool]:
 
 
 def last_batch(journal_id: str) -> Unit[int]:
-    """The newest batch of that journal that was added; 0 for none."""
+    """The number of the newest batch of that journal that was added; 0 for none."""
     rows = yield Statement("select last_batch from journals where id = :id", {"id": journal_id})
     return int(rows[0][0]) if rows else 0
 
@@ -169,7 +169,7 @@ returning account_id, total_bytes, period_bytes, period_start
 
 
 def _add_totals(before: Sequence[Standing], added: dict[int, int], at: int) -> Unit[list[Standing]]:
-    """The standings again, with what the database made of them: other nodes may have written in between."""
+    """Add the bytes to the totals; the standings with the sums of the database: other nodes may have written too."""
     after: list[Standing] = []
     for chunk in chunks(before):
         values = [_total(standing, added[standing.account_id], at) for standing in chunk]
@@ -196,7 +196,7 @@ def _with_usage(standing: Standing, usage: Usage) -> Standing:
 
 
 def _reached_a_limit(standing: Standing, added: int) -> bool:
-    """Whether these bytes were the ones that reached it: the total that came back counts them last."""
+    """Whether a limit was reached by these `added` bytes: the totals that came back count them last."""
     usage = standing.usage
     return any(
         used - added < limit <= used

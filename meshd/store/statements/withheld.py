@@ -1,4 +1,4 @@
-"""What an account does not get by itself: taken from it, and from its sub-accounts, by the operator or by its plan."""
+"""What the operator or the plan took from a top-level account, and so from its sub-accounts, which have no rows."""
 
 # ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
 
@@ -16,7 +16,7 @@ Cause = Literal["operator", "plan"]
 
 
 class Withheld(NamedTuple):
-    """One thing that was taken."""
+    """One thing that was taken from an account."""
 
     name: str
     at: int
@@ -25,7 +25,7 @@ class Withheld(NamedTuple):
 
 
 def of_account(account_id: int, kind: Kind, cause: Cause = "operator") -> Unit[list[Withheld]]:
-    """In the order in which they were taken.  The account is no sub-account, here and below."""
+    """What was taken from the account, in the order in which it was taken."""
     rows = yield Statement(
         """
         select name, at, by from withheld
@@ -37,7 +37,7 @@ def of_account(account_id: int, kind: Kind, cause: Cause = "operator") -> Unit[l
 
 
 def of_accounts(ids: Iterable[int], kind: Kind) -> Unit[dict[int, list[str]]]:
-    """What the operator has taken from each of many, by name; those left out from whom nothing was."""
+    """The names of what the operator took from many accounts, by account id; those who lost nothing are left out."""
     found: dict[int, list[str]] = {}
     for chunk in chunks(ids):
         sql = f"""
@@ -51,7 +51,7 @@ def of_accounts(ids: Iterable[int], kind: Kind) -> Unit[dict[int, list[str]]]:
 
 
 def held(account_id: int, kind: Kind, name: str) -> Unit[bool]:
-    """Whether the operator holds it back."""
+    """Whether the operator withholds this from the account."""
     rows = yield Statement(
         """
         select 1 from withheld
@@ -72,7 +72,7 @@ returning name
 
 
 def hold(account_id: int, kind: Kind, name: str, cause: Cause, at: int, by: str) -> Unit[bool]:
-    """Whether it is new; what the operator holds back stays the operator's."""
+    """Withhold something from the account; whether that is new.  What the operator withholds stays the operator's."""
     rows = yield Statement(
         HOLD, {"account_id": account_id, "kind": kind, "name": name, "cause": cause, "at": at, "by": by}
     )
@@ -80,7 +80,7 @@ def hold(account_id: int, kind: Kind, name: str, cause: Cause, at: int, by: str)
 
 
 def give_back(account_id: int, kind: Kind, name: str, cause: Cause | None = None) -> Unit[bool]:
-    """Whether it was held back; by whichever cause, where none is named."""
+    """Withhold something no longer; whether it was withheld.  cause: the only one to end; None for any."""
     rows = yield Statement(
         """
         delete from withheld
