@@ -1,9 +1,8 @@
 """How many bytes an account may still move here: limits and usage turned into one integer to count down.
 
-The store's totals are at most a flush old, so what a limit leaves is lent in leases: a whole remainder is never spent
-on the word of an old total, but by a process that has the store to itself.  A lease is lent in two halves, so that the
-second lasts while the store is asked.  One process never passes a limit by its own bytes; several pass it by at most a
-lease each.
+The store's totals are up to a flush old, so what a limit leaves is lent in leases: only a process that has the store to
+itself spends a whole remainder on the word of an old total.  A lease is lent in two halves, so that the second lasts
+while the store is asked.  One process never passes a limit by its own bytes; several pass it by at most a lease each.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from meshd.usage.meter import Meter
 UNLIMITED = 2**62
 
 SHARE = 64
-"""Where several processes spend, a lease is at least this part of what is left: as many together spend no more than
+"""Where several processes spend, a lease is at least what is left divided by this: as many together spend no more than
 there is."""
 
 ALL = 1
 """The share of a process that has the store to itself."""
 
 NO_SHARE = 0
-"""A slice and no more: of who was quiet, or is judged by a word that may be old."""
+"""No share: a lease is one slice at most, where the account was quiet or the store's word of it may be old."""
 
 QUOTA_MONTHLY = Refusal("quota-monthly", "the monthly limit is reached")
 QUOTA_TOTAL = Refusal("quota-total", "the total limit is reached")
@@ -30,7 +29,7 @@ QUOTA_PARENT = Refusal("quota-parent", "a limit of the parent account is reached
 
 
 class Allowance:
-    """One account's, shared by all that it has open in this process, and by its sub-accounts'."""
+    """What an account may still move, shared by all that the account and its sub-accounts have open in the process."""
 
     __slots__ = (
         "base",
@@ -50,37 +49,37 @@ class Allowance:
 
     def __init__(self, standing: Standing, family: Allowance | None) -> None:
         self.family = family
-        """The parent's; None for an account without parent."""
+        """The allowance of the account's parent; None for an account without parent."""
         self.standing = standing
         self.room = UNLIMITED
-        """To be moved before asking: Meter counts it down."""
+        """Bytes that may be moved before the store is asked: Meter counts them down."""
         self.held = 0
-        """The second half of the lease."""
+        """Bytes of the second half of the lease, as long as it is not lent."""
         self.rest = 0
-        """What the limits leave beyond the lease."""
+        """Bytes that the limits leave beyond the lease."""
         self.base = UNLIMITED
-        """What they left by the standing alone."""
+        """Bytes that the limits left by the standing alone."""
         self.sealed = UNLIMITED
-        """What was left when the newest batch was sealed: the next standing includes what was counted until then."""
+        """Bytes left when the newest batch was sealed: the next standing includes what was counted until then."""
         self.reason = QUOTA_TOTAL
         """The refusal that will be due when nothing is left."""
         self.refusal: Refusal | None = None
         """Why nothing more may begin."""
         self.users = 0
-        """Tallies that count it down."""
+        """How many tallies count the allowance down."""
         self.meters: set[Meter] = set()
-        """The account's own that are open."""
+        """The account's own open meters."""
         self.subs: set[Allowance] = set()
         self.waiting: set[Meter] = set()
-        """Those to resume when there is room again."""
+        """The meters to resume when there is room again."""
 
     @property
     def left(self) -> int:
-        """All that the limits leave, as far as is known here."""
+        """All bytes that the limits leave, as far as this process knows."""
         return self.room + self.held + self.rest
 
     def seal(self) -> None:
-        """The running batch was sealed."""
+        """Note what is left at the moment at which the running batch is sealed."""
         self.sealed = self.left
 
     @property
@@ -88,9 +87,9 @@ class Allowance:
         return self.room + self.held
 
     def judge(self, standing: Standing, now: int, slice_bytes: int, share: int = NO_SHARE) -> None:
-        """Take the store's word as of the newest seal, less what was counted here since.
+        """Lend by the store's standing as of the newest seal, less what was counted here since.
 
-        share: what a lease is at least, as the part of what is left: `SHARE`, `ALL`, or `NO_SHARE`.
+        share: a lease is at least what is left divided by this number: `SHARE`, `ALL`, or `NO_SHARE` for a slice only.
         """
         counted = self.sealed - self.left
         self.standing = standing
@@ -99,14 +98,14 @@ class Allowance:
         self._lend(self.base - counted, slice_bytes, share)
 
     def judge_again(self, now: int, slice_bytes: int) -> None:
-        """The same word at another time: a period may be over."""
+        """Lend by the known standing at another time: a billing period may be over."""
         before = self.base
         self.base, self.reason = remainder(self.standing, now)
         self.sealed += self.base - before
         self._lend(self.left + self.base - before, slice_bytes)
 
     def lend_held(self) -> None:
-        """The second half."""
+        """Lend the second half of the lease."""
         self.room, self.held = self.room + self.held, 0
 
     def lend_rest(self, slice_bytes: int) -> None:
@@ -115,13 +114,13 @@ class Allowance:
 
     def _lend(self, left: int, slice_bytes: int, share: int = NO_SHARE) -> None:
         lease = lease_of(left, slice_bytes, share)
-        # Who has the store to itself has nothing to ask it for.
+        # A process that has the store to itself has nothing to ask the store for.
         self.held = lease // 2 if 0 < lease < UNLIMITED // 2 and share != ALL else 0
         self.room = lease - self.held
         self.rest = left - lease
 
     def ignore(self) -> None:
-        """Count on without asking: what is open may end by itself."""
+        """Lift the limits, so that what is open may end by itself; all is counted as before."""
         more = UNLIMITED - self.left
         self.room += more
         self.base += more
@@ -129,7 +128,7 @@ class Allowance:
 
 
 def remainder(standing: Standing, now: int) -> tuple[int, Refusal]:
-    """What the limits leave, and which of them is the nearer.  A period that is over counts nothing."""
+    """Bytes that the limits leave, and the refusal of the nearer limit.  A period that is over counts nothing."""
     usage = standing.usage
     monthly = total = UNLIMITED
     if standing.total_limit:
@@ -151,10 +150,10 @@ def lease_of(left: int, slice_bytes: int, share: int) -> int:
 
 
 def newer(one: Standing, other: Standing | None) -> Standing:
-    """The one that has seen more; totals only grow."""
+    """The standing that has seen more, since totals only grow."""
     return one if other is None or one.usage.total_bytes > other.usage.total_bytes else other
 
 
 def nobody() -> Allowance:
-    """Stands where an account has no parent."""
+    """An allowance without limits, in the place of the parent's where an account has no parent."""
     return Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)), None)

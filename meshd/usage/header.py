@@ -35,9 +35,9 @@ MOST_SLOTS = 2**17
 MISSING = 2**64 - 1
 """Stands for a word beyond the end of the file: as a count it grew too much, as an id it is none."""
 SALVAGED = 2**39
-"""From here on the batches of journals whose own numbers cannot be read are numbered; even."""
+"""The first number, an even one, for the batches of journals whose own numbers cannot be read."""
 LONG_AGO = 1_577_836_800
-"""2020: no batch was opened before."""
+"""The begin of 2020 in epoch seconds: no batch was opened before."""
 PENDING = 2**20
 """Lines of the log that may be settled at once."""
 
@@ -47,18 +47,18 @@ _OTHER_VERSION = re.compile(rb"meshdj\d\d")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the header and the file itself say."""
+    """What a journal's header and the file itself say."""
 
     layout: Layout
     id: int
     numbers: tuple[int, int] | None
-    """Of the newest batch that was sealed and of the newest that was acknowledged; None where they cannot be told."""
+    """The newest sealed batch's number, and the newest acknowledged one's; None where they cannot be told."""
     whole: bool
-    """Whether nothing contradicts anything."""
+    """Whether nothing in header and file contradicts anything else there."""
 
 
 def facts(words: Sequence[int], size: int, name: str) -> Facts | None:
-    """None where it is no journal, or one of another version.  size: of the file, in bytes."""
+    """What is said of a journal; None for no journal, or one of another version.  size: of the file, in bytes."""
     if len(words) < HEADER:
         return None
     slots, id_ = _slots(words, size), _id(words, name)
@@ -77,7 +77,7 @@ def facts(words: Sequence[int], size: int, name: str) -> Facts | None:
 
 
 def is_unused(words: Sequence[int]) -> bool:
-    """Whether nothing was ever counted in it: its process died while making it."""
+    """Whether nothing was ever counted in the journal: its process died while making it."""
     return not any((*words[:1], *words[SEALED : LOG_OFFSET + 1], *words[HEADER:]))
 
 
@@ -96,7 +96,7 @@ def _slots(words: Sequence[int], size: int) -> int | None:
 
 
 def _id(words: Sequence[int], name: str) -> int | None:
-    """Two of three that agree; else the name, which no damaged page takes with it."""
+    """The id that its complement confirms; else the file's name, which no damaged page takes with it."""
     match = _NAME.fullmatch(name)
     named = int(match[1], 16) if match else None
     if words[ID_AT] == MISSING - words[ID_AGAIN]:
@@ -114,7 +114,7 @@ def _numbers(words: Sequence[int]) -> tuple[int, int] | None:
 
 
 def settle_header(words: array[int] | memoryview[int], known: Facts, now: int) -> None:
-    """Write down what is known, and put right what a wrong clock or a damaged word would do to later sums."""
+    """Write what is known to the header, and put right what a wrong clock or a damaged word would do to later sums."""
     assert known.numbers is not None
     sealed, acked = known.numbers
     words[SEALED], words[ACKED] = sealed, acked

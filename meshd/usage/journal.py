@@ -60,10 +60,10 @@ class SealedBatch:
 
     number: int
     at: int
-    """When counting into it began."""
+    """The epoch second at which counting into the batch began."""
     entries: tuple[UsageEntry, ...]
     slots: tuple[int, ...]
-    """Of the entries."""
+    """The slot of each entry, in the order of the entries."""
 
 
 class Journal:
@@ -90,7 +90,7 @@ class Journal:
         self._top = self.slots if top is None else min(top, self.slots)
         """Slots from here on were never used."""
         self._changed: Sequence[int] = range(self._top)
-        """In the last batch."""
+        """Slots whose counts changed in the last batch."""
         self._copied = [0, 0]
         """How many slots, from the first on, the copies of even and of odd batches have."""
         layout = Layout(self.slots)
@@ -99,7 +99,7 @@ class Journal:
 
     @classmethod
     def of_orphan(cls, file: JournalFile) -> Journal:
-        """One whose process is dead."""
+        """The journal in this file of a process that is dead."""
         self = cls.__new__(cls)
         self._adopt(file)
         if self.numbered:
@@ -108,11 +108,11 @@ class Journal:
 
     @property
     def numbered(self) -> bool:
-        """Whether the next batch's number is known; where it was damaged, `number` comes first."""
+        """Whether the next batch's number is known; where it was damaged, number() has to be called first."""
         return self._file.salvage is None or self._file.salvage.numbered
 
     def number(self, last: int) -> None:
-        """By the newest of its batches that the store has."""
+        """Number the batches, where that was damaged, by the newest of this journal's that the store has."""
         assert self._file.salvage is not None
         self._file.salvage.number(last)
         self._redo_commit()
@@ -124,7 +124,7 @@ class Journal:
     # Slots
 
     def take(self, account_id: int, parent_id: int, token_id: int) -> int | None:
-        """A slot with nothing uncounted in it; None when all are taken."""
+        """Give this account and token a slot whose counts are all billed; None when all slots are taken."""
         if self._free:
             slot = self._free.pop()
         elif self._top < self.slots:
@@ -159,7 +159,7 @@ class Journal:
 
     @property
     def scarce(self) -> bool:
-        """Fewer than an eighth of the slots are free."""
+        """Whether fewer than an eighth of the slots are free."""
         return len(self._free) + self.slots - self._top < self.slots // 8
 
     def _at(self, area: int, slot: int) -> Sums:
@@ -167,20 +167,20 @@ class Journal:
         return self.words[at], self.words[at + 1], unsigned(self.words[at + 2])
 
     def _copy(self, back: int = 0) -> int:
-        """The counts as of the newest seal, or of the one before."""
+        """Where the counts as of the newest seal are, or (back=1) as of the seal before."""
         return self._copies[(self.words[SEALED] - back) % 2]
 
     # Batches
 
     def sealed(self) -> SealedBatch | None:
-        """The batch that was sealed and not acknowledged."""
+        """The batch that was sealed and not acknowledged; None where there is none."""
         number = self.words[SEALED]
         if number == self.words[ACKED]:
             return None
         return self._batch(number, self._values(self._copy(1)), self._values(self._copy()))
 
     def seal(self, now: int) -> SealedBatch | None:
-        """End the running batch; None when nothing was counted.  Only when none is waiting: numbers arrive in order."""
+        """End the running batch; None when nothing was counted.  Numbers arrive in order: none may be waiting."""
         number = self.words[SEALED] + 1
         if number != self.words[ACKED] + 1:
             raise RuntimeError("a sealed batch is waiting to be acknowledged")
@@ -197,12 +197,12 @@ class Journal:
         return batch
 
     def acknowledge(self, number: int) -> None:
-        """The store has it."""
+        """Note that the store has the batch of this number."""
         self.words[ACKED] = number
         self.words[CHECKED_ACKED] = checked(number)
 
     def _copy_counts(self, parity: int, changed: Sequence[int]) -> None:
-        """The copy is two batches old: besides what has changed in this one it lacks what did in the last."""
+        """Bring a copy up to date: it is two batches old, and lacks what changed in this batch and in the last."""
         words, counts, to = self.words, self._counts, self._copies[parity]
         for slot in {*changed, *self._changed, *range(self._copied[parity], self._top)}:
             k, at = to + slot * WIDTH, counts + slot * WIDTH
@@ -232,7 +232,7 @@ class Journal:
 
     @property
     def lines(self) -> int:
-        """How many lines were settled; the next has the number after."""
+        """How many lines of the log were settled; the next line has the number after."""
         return self.words[LINES]
 
     @property
@@ -241,11 +241,11 @@ class Journal:
         return self.words[LOG_DEVICE], self.words[LOG_INODE], self.words[LOG_OFFSET]
 
     def writing(self, device: int, inode: int, offset: int) -> None:
-        """Lines are about to be appended there; all before them are settled."""
+        """Note that lines are about to be appended there; all lines before them are settled."""
         self.words[LOG_DEVICE], self.words[LOG_INODE], self.words[LOG_OFFSET] = device, inode, offset
 
     def written(self, lines: int, sums: Mapping[int, Sums]) -> None:
-        """So many more lines stand in the log, with these sums by slot: settled all at once, or not at all."""
+        """Settle so many more lines of the log, with these sums by slot: all at once, or not at all."""
         last = self.words[LINES] + lines
         for slot, sum_ in sums.items():
             at, logged = self._next + slot * WIDTH, self._logged + slot * WIDTH
@@ -282,19 +282,19 @@ class Journal:
 
     @property
     def settled(self) -> bool:
-        """Whether all of it is billed and logged."""
+        """Whether all that the journal has counted is billed and logged."""
         counts = self._values(self._counts)
         return self.sealed() is None and counts == self._values(self._copy()) and counts == self._values(self._logged)
 
     def remove(self) -> bool:
-        """It is settled.  Whether its file is gone for good: a damaged one is set aside."""
+        """Remove the file of a settled journal; whether it is gone for good: a damaged one is set aside."""
         return self._file.remove()
 
     def release(self) -> None:
-        """Leave it to whoever starts next."""
+        """Leave the file to the process that starts next."""
         self._file.release()
 
 
 def orphans(directory: str | Path, now: Callable[[], float] = time) -> list[Journal]:
-    """Those whose process is dead, now locked by this one."""
+    """The journals whose processes are dead, locked by this process now."""
     return [Journal.of_orphan(file) for file in locked_orphans(Path(directory), int(now()))]

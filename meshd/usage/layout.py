@@ -28,7 +28,7 @@ MAGIC_1 = int.from_bytes(b"meshdj01", "little")
 """The version before: without checked words."""
 WORD = 8
 HEADER = 512
-"""Words; one page."""
+"""Words of the header: one page of 4 kB."""
 WIDTH = 3
 WORDS_A_SLOT = 19
 
@@ -44,9 +44,9 @@ SLOTS_AT, ID_AT, SEALED, ACKED, OPENED, COMMIT, LINES, LOG_DEVICE, LOG_INODE, LO
     10,
     11,
 )
-"""OPENED has two words: of even and of odd batches."""
+"""OPENED has two words, epoch seconds: when counting into the even and into the odd batch began."""
 CHECKED_SEALED, CHECKED_ACKED, CHECKED_SLOTS, ID_AGAIN, CHECKED_TOP, CHECKED_COPIED = 256, 257, 258, 259, 260, 261
-"""ID_AGAIN: its complement, which no pattern that a block is filled with agrees with.
+"""ID_AGAIN: the complement of the id, so that a block filled with one pattern tells no id.
 
 CHECKED_TOP: how many slots, from the first on, were ever taken.  CHECKED_COPIED has two words: how many of them the
 copies of even and of odd batches have.
@@ -54,7 +54,7 @@ copies of even and of odd batches have.
 
 _BITS = 40
 MOST: int = 2**_BITS - 1
-"""Of an id and of a number that is checked."""
+"""The highest id, and the highest number that is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Layout:
 
     @property
     def copies(self) -> tuple[int, int]:
-        """Of the even batches, and of the odd ones."""
+        """The sealed counts: of the even batches, and of the odd ones."""
         return HEADER + 2 * self.slots * WIDTH, HEADER + 3 * self.slots * WIDTH
 
     @property
@@ -90,38 +90,38 @@ class Layout:
 
     @property
     def words(self) -> int:
-        """All of them."""
+        """How many words the journal has."""
         return HEADER + self.slots * WORDS_A_SLOT
 
 
 def checked(number: int) -> int:
-    """The number as a word that vouches for itself."""
+    """The number as a word that vouches for itself, by its upper bits."""
     return number | _crc(number) << _BITS
 
 
 def unchecked(word: int) -> int | None:
-    """The number of such a word; None where it is damaged, or none was stored."""
+    """The number in a word of checked(); None where the word is damaged, or was never stored."""
     number = word & MOST
     return number if word == checked(number) else None
 
 
 def signed(slot: int, number: int, *others: int) -> int:
-    """One of the words of a slot as it is stored, with the check of all of them."""
+    """A word of a slot as it is stored: the number, and a check of it and of the slot's other words."""
     return number | _crc(slot, number, *others) << _BITS
 
 
 def unsigned(word: int) -> int:
-    """Without the check."""
+    """The number in a word of signed(), without the check."""
     return word & MOST
 
 
 def is_signed(word: int) -> bool:
-    """Whether it has a check at all; in a journal of MAGIC_1 none has."""
+    """Whether a slot's word has a check at all; in a journal of MAGIC_1 none has."""
     return word > MOST
 
 
 def _crc(*numbers: int) -> int:
-    """24 bits, never all 0."""
+    """A CRC of these numbers: 24 bits, never all 0."""
     return crc32(_packed[len(numbers)](MAGIC, *numbers)) >> 8 or 1
 
 

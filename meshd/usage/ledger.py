@@ -59,7 +59,7 @@ class Ledger:
         self._tallies: dict[tuple[int, int], Tally] = {}
         self._by_slot: dict[int, Tally] = {}
         self._resting: set[Tally] = set()
-        """Those that had nothing open at some time since the last flush."""
+        """Tallies that had nothing open at some time since the last flush."""
         self._doubtful: set[int] = set()
         """Accounts whose standing must be read anew."""
         self._one = DeferredLock()
@@ -70,7 +70,7 @@ class Ledger:
     # Exchanges
 
     def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
-        """Begin to count for who was admitted; stop is called, in a later turn, when the exchange must end."""
+        """Begin to count for an admission; stop is called, in a later turn, when the exchange must end."""
         tally = self._tallies.get((admission.identity.account.id, admission.token_id))
         if tally is None:
             begun = self._begin(admission)
@@ -88,7 +88,7 @@ class Ledger:
         return meter
 
     def close(self, meter: Meter, exchange: Exchange) -> None:
-        """It has ended: count it, and write its line, with the bytes that the meter counted."""
+        """Count an exchange that has ended, and write its line, with the bytes that the meter counted."""
         if not meter.open:
             return
         meter.open = False
@@ -103,16 +103,16 @@ class Ledger:
             self._resting.add(tally)
 
     def refused(self, exchange: Exchange, *, admitted: bool = True) -> None:
-        """A line for what was not carried.
+        """Write a line for an exchange that was refused.
 
-        admitted: whether its account is whose credential was shown, and let in: what strangers try is not for its eyes.
+        admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
         """
         self._exchanges.add(exchange, -1, 0, 0)
         if admitted:
             self._activity.add(exchange)
 
     def open_of(self, account_id: int) -> list[Meter]:
-        """Its own and its sub-accounts'; 0 for everybody's."""
+        """The open meters of the account and its sub-accounts; of everybody for 0."""
         if account_id == 0:
             return [meter for allowance in self._quotas.at_work() for meter in allowance.meters]
         allowance = self._quotas.find(account_id)
@@ -147,7 +147,7 @@ class Ledger:
         return OVERLOADED
 
     def _free_resting(self) -> None:
-        """Give back the slots of those that have nothing open, unbilled or unlogged."""
+        """Give back the slots of the tallies that have nothing open, unbilled or unlogged."""
         self._exchanges.flush()
         resting, self._resting = self._resting, set()
         for tally in resting:
@@ -177,7 +177,7 @@ class Ledger:
     # Flushing
 
     async def start(self) -> RecoveryReport:
-        """Bill what dead processes left behind, then flush regularly.  OSError when the log cannot be written."""
+        """Bill what dead processes left behind, then flush regularly.  Raises: OSError if the log cannot be written."""
         self._exchanges.open()
         report = await self._recover()
         self._rounds.start()
@@ -189,7 +189,7 @@ class Ledger:
         return report
 
     async def flush(self) -> None:
-        """Bring all that was counted until now to the store.  After a StoreError it waits in the journal."""
+        """Bring all that was counted until now to the store.  Raises: StoreError; then all waits in the journal."""
         async with _held(self._one):
             try:
                 late = self._journal.sealed()
@@ -211,7 +211,7 @@ class Ledger:
     async def _apply(self, batch: SealedBatch) -> None:
         applied = await bill(self._store, self._journal, batch)
         if applied is None:
-            # It was applied although the answer was lost.
+            # The batch had been applied, although the answer was lost.
             self._doubtful |= {entry.account_id for entry in batch.entries}
             self._doubtful |= {entry.parent_id for entry in batch.entries}
             return
@@ -234,9 +234,9 @@ class Ledger:
                 self._quotas.heard(standing)
 
     async def changed(self, change: Change) -> None:
-        """Limits or totals may be others now: read the account's and its sub-accounts', and cut who is over.
+        """Read the limits and totals of a changed account and its sub-accounts, and cut those that are over.
 
-        Where the store is away, the next flush that succeeds does it.
+        Where the store is away, the next flush that succeeds does so.
         """
         concerned = self._quotas.doubt(change.account_id)
         if concerned:
@@ -245,7 +245,7 @@ class Ledger:
                 await self.flush()
 
     async def stop(self) -> None:
-        """The final flush.  What the store cannot take now stays in the journal for the next start."""
+        """Flush for the last time.  What the store cannot take now stays in the journal for the next start."""
         await self._rounds.stop()
         try:
             await self.flush()

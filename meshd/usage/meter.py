@@ -27,7 +27,7 @@ class Cells(Protocol):
 
 
 class Nowhere:
-    """Counts that nobody reads."""
+    """Cells whose counts nobody reads, for what is sent after a meter was closed."""
 
     def __init__(self) -> None:
         self.words = memoryview(array("Q", (0, 0, 0)))
@@ -61,7 +61,7 @@ class Tally:
         self.family = family
         self.renew = renew
         self.open = 0
-        """Meters."""
+        """How many meters of the tally are open."""
 
 
 class Meter:
@@ -73,19 +73,19 @@ class Meter:
         self.tally = tally
         self.admission = admission
         self.stop = stop
-        """End the exchange: a limit is reached, or it may no longer pass."""
+        """Called to end the exchange: a limit is reached, or the account may no longer pass."""
         self.open = True
         self.stopping = False
-        """Whether the ledger asked for that already."""
+        """Whether `stop` was called already, or is about to be."""
         self.resume: Callable[[], None] | None = None
         """Called when `room` was 0 and no longer is."""
         self.proxy = ""
-        """The named proxy it came through: what it must still be allowed to use."""
+        """The named proxy that the exchange came through, and that its account must still be allowed to use."""
         self.up = 0
         self.down = 0
 
     def sent_up(self, n: int) -> None:
-        """n bytes from the client."""
+        """Count n bytes from the client."""
         tally = self.tally
         tally.cells[tally.up_at] += n
         self.up += n
@@ -105,7 +105,7 @@ class Meter:
         return True
 
     def sent_down(self, n: int) -> None:
-        """n bytes to the client."""
+        """Count n bytes to the client."""
         tally = self.tally
         tally.cells[tally.down_at] += n
         self.down += n

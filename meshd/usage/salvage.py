@@ -44,7 +44,7 @@ class Salvage:
     """The words of one journal in memory, whole in form: what could not be read is 0 there."""
 
     def __init__(self, words: array[int], known: Facts, now: int) -> None:
-        """words: as far as the file has them.  Where `known` lacks the numbers, `number` comes next."""
+        """words: as far as the file has them.  Where `known` lacks the numbers, number() has to be called next."""
         self.words = words[: known.layout.words]
         self.words.extend([MISSING] * (known.layout.words - len(self.words)))
         self.facts = known
@@ -62,7 +62,7 @@ class Salvage:
 
     @property
     def sound(self) -> bool:
-        """Whether the file can be used as it stands: there was nothing to mend."""
+        """Whether the file can be used as it stands, since there was nothing to mend."""
         return self.facts.whole and not self.unread and self._sums() == self._found
 
     @property
@@ -73,10 +73,11 @@ class Salvage:
         return not self._once or self.words[SEALED] != self.words[ACKED]
 
     def number(self, last: int) -> None:
-        """By the newest batch that the store has: one of the two copies is its, the other is older, or of the next.
+        """Number the batches by `last`, the newest that the store has: one of the two copies is of that batch.
 
-        Such a next one is billed by its own number, and then it is asked again.  All the rest is one batch beyond all
-        numbers, by which the store knows for ever that this journal has nothing more.
+        The other copy is older, or of the next batch: that is billed by its own number, and then the store is asked
+        again.  All the rest is one batch beyond all numbers, by which the store knows for ever that this journal has
+        nothing more.
         """
         done = last >= SALVAGED
         base, other = self._copies(last - done)
@@ -114,7 +115,7 @@ class Salvage:
         settle_header(words, known, self._now)
 
     def _clear_first_copy(self) -> None:
-        """Before the first batch there was nothing."""
+        """Clear the even copy, of batch 0: before the first batch there was nothing."""
         at, n = self.facts.layout.copies[0], self.facts.layout.slots * WIDTH
         self.words[at : at + n] = array("Q", bytes(n * WORD))
         self._copied[0] = 0
@@ -125,7 +126,7 @@ class Salvage:
         newest, older = self._copy(slot, sealed), self._copy(slot, sealed - 1)
         others = (newest, logged, older) if judge.pending else (newest, logged)
         if MISSING not in counts and all(other == counts for other in others) and any(self._ids(slot)):
-            return  # nothing of it is asked for
+            return  # all that the slot counted is billed and logged
         if not self._is_known(slot):
             self.unread += WIDTH
             self._drop(slot)
@@ -144,7 +145,7 @@ class Salvage:
             self.words[newest + at], self.words[older + at] = mended.newest, mended.older
 
     def _plain(self, at: int, slots: int = 1) -> list[int]:
-        """Counts as numbers."""
+        """The counts of so many slots, from the word `at` on, as numbers without checks."""
         values = self.words[at : at + slots * WIDTH].tolist()
         values[WIDTH - 1 :: WIDTH] = map(unsigned, values[WIDTH - 1 :: WIDTH])
         return values
@@ -163,7 +164,7 @@ class Salvage:
         return [up, down, unsigned(exchanges)] if whole else None
 
     def _sums(self) -> array[int]:
-        """Counts, copies and what is logged."""
+        """The words of the counts, of their copies and of what is logged."""
         return self.words[self.facts.layout.counts : self.facts.layout.next]
 
     def _ids(self, slot: int) -> array[int]:
@@ -171,14 +172,14 @@ class Salvage:
         return self.words[at : at + WIDTH]
 
     def _is_free(self, slot: int) -> bool:
-        """Whether nobody has ever had it, as far as can be told."""
+        """Whether nobody has ever had the slot, as far as can be told."""
         if self._top is not None:
             return slot >= self._top
         counts = self.facts.layout.counts + slot * WIDTH
         return not any(self._ids(slot)) and set(self.words[counts : counts + WIDTH]) <= {0, MISSING}
 
     def _is_known(self, slot: int) -> bool:
-        """Whether its ids are those that were stored."""
+        """Whether the slot's ids are those that were stored."""
         account_id, parent, token_id = self._ids(slot)
         if not 0 < account_id <= MOST or token_id > MOST:
             return False
@@ -187,7 +188,7 @@ class Salvage:
         return parent == signed(slot, unsigned(parent), account_id, token_id)
 
     def _is_old(self) -> bool:
-        """Whether it is of the version whose words had no checks."""
+        """Whether the journal is of the version whose words had no checks."""
         at, n = self.facts.layout.who, self.facts.layout.slots * WIDTH
         return self.words[0] == MAGIC_1 or (
             self.words[0] != MAGIC and not any(map(is_signed, self.words[at + 1 : at + n : WIDTH]))
@@ -207,24 +208,24 @@ class Mended(NamedTuple):
     counted: int
     newest: int
     older: int
-    """At the newest seal, and at the one before."""
+    """The count at the seal before the newest one; `newest` is the count at that one."""
     unbilled: int = 0
-    """The part, from the beginning, that no line of the log may stand for any more."""
+    """The part of the count, from the beginning, that no line of the log may stand for any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What a count of this journal may be."""
+    """Bounds of what a count of a journal may be."""
 
     pending: bool
     """Whether the sealed batch waits to be acknowledged."""
     sealed_seconds: int
-    """How long that batch may have lasted."""
+    """How long the sealed batch may have lasted."""
     running_seconds: int
-    """How much longer the process may have counted."""
+    """How long the process may have counted after the newest seal."""
 
     def mended(self, k: int, count: int, newest: int | None, older: int | None) -> Mended:
-        """The k-th of a slot's counts; a copy is None where it cannot be read."""
+        """Judge the k-th of a slot's counts; `newest` and `older`, its copies, are None where they cannot be read."""
         rate = EXCHANGES_A_SECOND if k == WIDTH - 1 else BYTES_A_SECOND
         running = newest is not None and newest <= count <= newest + rate * self.running_seconds
         sealed = not self.pending or (
@@ -240,7 +241,7 @@ class Judge:
 
 
 def _seconds(begin: int, end: int, now: int) -> int:
-    """How long that may have been."""
+    """How many seconds may have passed from begin to end (epoch seconds); LONG where that cannot be told."""
     if begin < LONG_AGO or end < LONG_AGO:
         return LONG
     return min(max(0, min(end, now) - begin), 100 * 365 * LONG) + GRACE
