@@ -87,9 +87,9 @@ def series(
 
 
 def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], since: int, limit: int) -> Unit[Page]:
-    """The newest exchanges that ended before `before` (time, request id) and not before `since`.  Raises: NotYours.
+    """The newest exchanges that ended before `before` (time, request id) and not before `since`, in epoch milliseconds.
 
-    Times are milliseconds since the epoch.
+    Raises: NotYours.
     """
     subject = yield from own(actor_id, username, change=False)
     account = subject.account

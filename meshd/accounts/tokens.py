@@ -148,9 +148,9 @@ def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyH
 
 
 def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
-    """The token, if its holder is the actor or a sub-account, and of that username if one is given.  Raises: NotFound.
+    """The token, its row locked: a change that is made by the token meanwhile is done before, or refused.
 
-    The token's row is locked: a change that is made by the token meanwhile is done before, or refused.
+    Raises: NotFound where neither the actor nor a sub-account (`username`, if given) holds such a token.
     """
     actor = yield from acting(actor_id, change=True)
     refuse_subaccount(actor)

@@ -69,7 +69,7 @@ class BanTable:
         self._counted: Recent[tuple[bytes, str], bool] = Recent(MOST_COUNTED, 0)
 
     def add(self, ban: Ban) -> None:
-        """Enter a new ban, which the answer to a reading of the store that has begun before may lack."""
+        """Enter a new ban, which a reading of the store that has begun already may lack."""
         self._added.append(ban)
         self._enter(ban)
 

@@ -43,7 +43,7 @@ def contested(found: Sequence[Claim], account_id: int, now: int) -> Claim | None
 
 
 def leads(found: Sequence[Claim], account_id: int, now: int) -> bool:
-    """Whether the address is the account's by hostname: the first family's earliest claim by a hostname is its."""
+    """Whether, of all claims of the address by hostname, the first family's earliest one is the account's."""
     known = standing(found, now)
     named = [each for each in known if each.family_id == known[0].family_id and each.hostname]
     return bool(named) and named[0].account_id == account_id

@@ -55,7 +55,7 @@ def of_account(refusal: Refusal, admission: Admission) -> Refusal:
 
 
 def token_valid(token: Token, today: str) -> bool:
-    """Whether it is active and, on this ISO date (UTC), not past its last day."""
+    """Whether the token is active and, on this ISO date (UTC), not past its last day."""
     return token.active and (not token.expires_on or today <= token.expires_on)
 
 

@@ -32,7 +32,7 @@ def new_token(random: bytes | None = None) -> str:
 
 
 def looks_like_token(text: str) -> bool:
-    """Whether its form and its checksum are those of a token."""
+    """Whether the text's form and checksum are those of a token."""
     return _TOKEN.fullmatch(text) is not None and _checksum(text[3:-_CHECKSUM]) == text[-_CHECKSUM:]
 
 

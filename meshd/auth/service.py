@@ -103,7 +103,7 @@ class AuthService:
             return REQUIRED
         key = self._digests.api(authorization)
         verdict = self._cache.fresh(key, self._seconds())
-        if verdict is not None:  # as in recall(): whoever is known is not read again
+        if verdict is not None:  # as in recall(): a field whose verdict is remembered is not parsed again
             if self._bans.by_address and (refusal := self._banned(verdict, peer)):
                 return refusal
             if verdict.peer != peer:

@@ -69,7 +69,7 @@ class Present(NamedTuple):
 
 
 def present(admission: Admission, now: int) -> Unit[Present]:
-    """Read an admitted account anew, if what it was admitted by is still its.  A password the caller compares."""
+    """Read an admitted account anew, if what it was admitted by is still the account's.  A password is not compared."""
     token = None
     match admission.source:
         case "token":

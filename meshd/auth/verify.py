@@ -85,7 +85,7 @@ class Verifier:
                 known = proof and cache.of_account(proof.account_id, monotonic, away=away)
                 if proof and known and known.admission.account.password_hash == proof.encoded:
                     return self._by_password(asked, reading, known.admission.identity, (known.until, known.last))
-            # A shorter name counts only where there is no account of this one.
+            # A shorter name counts only where no account has this longer one.
             if self._twofold is None or split.base in self._twofold:
                 return None
         return None
@@ -142,7 +142,7 @@ class Verifier:
         self._failures.learned(found.ban)
         if refusal := self._failures.banned(asked.address, asked.name):
             return refusal
-        # The address is banned for every name, but this one was right there, as this process knows.
+        # The address is banned for every name, but this process knows that this name was right there.
         found = await find()
         return of_name(INVALID, asked.name) if found.ban else found
 

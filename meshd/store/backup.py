@@ -22,9 +22,9 @@ given again."""
 
 
 def back_up(store_url: str, file: Path) -> int:
-    """Write the store, as it is at one moment, to a new file that nobody else can read; the file's size in bytes.
+    """Write the store, in use perhaps, as of one moment, to a new file that nobody else can read; its size in bytes.
 
-    The store may be in use.  Raises: StoreError, also where the file is there already.
+    Raises: StoreError, also where the file is there already.
     """
     if os.path.lexists(file):
         raise StoreError(f"{file} is there already, and is not written over")

@@ -12,7 +12,7 @@ from meshd.store.unit import Row, Statement, Unit
 T = TypeVar("T")
 
 Execute = Callable[[Statement], list[Row]]
-"""Executes a statement and gives its rows; raises StoreError in place of what the driver raises."""
+"""Executes a statement and gives its rows.  Raises: StoreError, in place of what the driver raises."""
 
 
 def drive(unit: Unit[T], execute: Execute) -> T:

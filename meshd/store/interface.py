@@ -51,9 +51,9 @@ class Store(Protocol):
         """Open the store and check its schema.  Raises: SchemaError, StoreUnavailable."""
 
     async def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one unit as one transaction.  Raises: StoreUnavailable, Conflict, StoreError.
+        """Run one unit as one transaction; a caller that stops waiting does not undo a unit that has begun.
 
-        A unit that has begun is not cut short: a caller that stops waiting for it does not undo it.
+        Raises: StoreUnavailable, Conflict, StoreError.
         """
 
     def on_change(self, wake: Callable[[], None]) -> None:

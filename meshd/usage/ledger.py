@@ -252,7 +252,7 @@ class Ledger:
         except StoreError as error:
             _log.warn("usage stays in journal {journal}: {error}", journal=self._journal.id, error=str(error))
         self._exchanges.close()
-        if not self.open_of(0):  # who still counts keeps the lock; the next start finds it all
+        if not self.open_of(0):  # while a meter is open, the journal stays locked; the next start finds it all
             await finish(self._store, self._journal)
 
     async def _round(self) -> None:

@@ -185,7 +185,7 @@ def execute(connection: sqlite3.Connection, sql: str, params: Any = ()) -> list[
 
 
 def reader(connection: sqlite3.Connection) -> Callable[[Statement], list[Row]]:
-    """A function that executes statements that only read.  It raises StoreError, and _Writes for any other one."""
+    """A function that executes statements that only read.  Raises: StoreError, and _Writes for other statements."""
 
     def read(statement: Statement) -> list[Row]:
         if not only_reads(statement.sql):

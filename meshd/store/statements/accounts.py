@@ -56,7 +56,7 @@ _FLAGS = ("active", "suspended")
 
 
 def read(row: Row) -> Account:
-    """One row of COLUMNS."""
+    """The account in one row of COLUMNS."""
     active, suspended = bool(row[5]), bool(row[14])
     values: tuple[Any, ...] = (*row[:5], active, *row[6:14], suspended, *row[15:])
     return Account(*values)
@@ -97,7 +97,7 @@ def root() -> Unit[Account | None]:
 
 
 def children(parent_id: int) -> Unit[list[Account]]:
-    """The sub-accounts, by username."""
+    """The account's sub-accounts, in the order of their usernames."""
     rows = yield Statement(
         f"select {COLUMNS} from accounts where parent_id = :parent_id order by username_key", {"parent_id": parent_id}
     )

@@ -12,7 +12,7 @@ COLUMNS = "account_id, address, label, created_at"
 
 
 def read(row: Row) -> AuthorizedIP:
-    """One row of COLUMNS."""
+    """The entry in one row of COLUMNS."""
     return AuthorizedIP(*row)
 
 

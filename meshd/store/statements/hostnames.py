@@ -12,7 +12,7 @@ COLUMNS = "account_id, hostname, created_at"
 
 
 def read(row: Row) -> AuthorizedHostname:
-    """One row of COLUMNS."""
+    """The entry in one row of COLUMNS."""
     return AuthorizedHostname(*row)
 
 

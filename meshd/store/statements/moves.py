@@ -50,7 +50,7 @@ on conflict (old) do update set new = excluded.new, at = excluded.at
 
 
 def remember(old: str, new: str, now: int) -> Unit[None]:
-    """For MOVING seconds let whoever may use the proxy `new` use `old` too, and names that were moved to it lately."""
+    """For MOVING seconds let whoever may use the proxy `new` use `old` too, and names lately moved to `old`."""
     over = {"horizon": now - MOVING, "new": new}
     yield Statement("delete from moved_proxies where at <= :horizon or old = :new", over)
     yield Statement("update moved_proxies set new = :new where new = :old", {"old": old, "new": new})

@@ -15,7 +15,7 @@ COLUMNS = ", ".join(FIELDS)
 
 
 def read(row: Row) -> Token:
-    """One row of COLUMNS."""
+    """The token in one row of COLUMNS."""
     proxies = tuple(row[7].split(",")) if row[7] else ()
     return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], proxies, row[8])
 

@@ -20,7 +20,7 @@ from meshd.store.unit import Row, Statement, Unit
 
 
 def current(account_id: int, billing_day: int, at: int, stored: Sequence[int | None]) -> Usage:
-    """The stored total_bytes, period_bytes and period_start (None: never used) as they count at that time.
+    """The stored total_bytes, period_bytes and period_start (None: never used) as they count at the second `at`.
 
     A period that is over counts nothing any more; one that lies ahead, since a clock stood wrong, is not taken back.
     """
@@ -109,7 +109,7 @@ def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -
 OTHERS = "select id, last_batch from journals where id <> :id and applied_at > :since limit :most"
 
 OF_LATE = 24 * 3600
-"""Seconds within which a journal was billed: more than clocks of nodes differ, too few for dead nodes to add up."""
+"""Seconds within which a journal was billed: more than clocks of nodes differ, too few for dead ones to pile up."""
 
 MOST_OTHERS = 256
 """Other journals that are told of at most: with so many, whether one more spends makes no difference."""
