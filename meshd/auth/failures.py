@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.python.failure import Failure as Trouble
 
 from meshd.auth.bans import BanTable, Failure
 from meshd.auth.identity import Verdict
@@ -18,6 +15,7 @@ from meshd.auth.question import Asked
 from meshd.auth.secrets import ban_address
 from meshd.auth.verified import Verified
 from meshd.model import Ban, Refusal
+from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import bans
 from meshd.topology import Limits
@@ -40,8 +38,15 @@ class Failures:
         self._clock = clock
         self._now = now
         self._limits = limits
-        self._away = False
-        self._reading: Deferred[None] | None = None
+        self._readings = Regularly(
+            clock,
+            self._read,
+            self._pace,
+            log=_log,
+            away="the store is away: remembered identities serve, unknown ones are refused",
+            back="the store is back",
+            expected=(StoreError,),
+        )
         self._verified = Verified(lambda: limits().identities)
         self.table = BanTable()
 
@@ -76,35 +81,22 @@ class Failures:
 
     async def start(self) -> None:
         """Read the bans, now and once a second.  A store that is away is no reason not to start."""
-        await self._read()
-        self._reading = Deferred.fromCoroutine(self._keep_reading()).addErrback(_mishap)
+        self._readings.start(now=True)
+        await self._readings.ended()
 
     async def stop(self) -> None:
-        if self._reading is not None:
-            reading, self._reading = self._reading, None
-            reading.cancel()
+        await self._readings.stop(cut=True)
         await self._try_to_publish()
 
-    async def _keep_reading(self) -> None:
-        while True:
-            # A thousand bans take some milliseconds to read: they make the readings rarer by as much.
-            await deferLater(self._clock, EVERY * (1 + len(self.table.by_address) // 1000))
-            await self._read()
+    def _pace(self) -> float:
+        """A thousand bans take some milliseconds to read: they make the readings rarer by as much."""
+        return EVERY * (1 + len(self.table.by_address) // 1000)
 
     async def _read(self) -> None:
-        try:
-            await self._settle()
-            self.table.reading()
-            self.table.replace(*await self._store.run(bans.in_force, int(self._now()), MOST))
-            await self._publish()
-        except StoreError:
-            if not self._away:
-                _log.warn("the store is away: remembered identities serve, unknown ones are refused")
-            self._away = True
-        else:
-            if self._away:
-                _log.info("the store is back")
-            self._away = False
+        await self._settle()
+        self.table.reading()
+        self.table.replace(*await self._store.run(bans.in_force, int(self._now()), MOST))
+        await self._publish()
 
     def _spare(self, address: str) -> None:
         # A verdict lasts no longer than a credential is remembered, and is noted anew where it is used.
@@ -155,8 +147,3 @@ class Failures:
             # 0 means that no number of names bans an address.
             "names_limit": limits.names_per_address or 2**31,
         }
-
-
-def _mishap(failure: Trouble) -> None:
-    if not failure.check(CancelledError):
-        _log.failure("the reading of bans has ended", failure=failure)

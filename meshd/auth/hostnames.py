@@ -25,6 +25,7 @@ from meshd.auth import claims
 from meshd.auth.secrets import normal_address
 from meshd.dns.resolver import ResolveError
 from meshd.model import AuthorizedHostname, Change
+from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import hostnames
 
@@ -122,8 +123,7 @@ class HostnameWatch:
         self._reload = 0.0
         self._failed = False
         self._asking = 0
-        self._nap: Deferred[None] | None = None
-        self._watching: Deferred[None] | None = None
+        self._looks = Regularly(clock, self._look, lambda: TICK, log=_log, away="hostnames cannot be watched")
 
     def find(self, address: str) -> str:
         """The hostname that stands for an address, as normal_address writes it; "" for none that it belongs to."""
@@ -133,38 +133,21 @@ class HostnameWatch:
     def forget(self, change: Change) -> None:
         """Read the account's names again, soon; 0 for everybody's."""
         self._changed.add(change.account_id)
-        self._wake()
+        self._looks.begin()
 
     async def start(self) -> None:
-        self._watching = Deferred.fromCoroutine(self._watch())
-        self._watching.addErrback(_mishap)
+        self._looks.start(now=True)
 
     async def stop(self) -> None:
-        if self._watching is not None:
-            watching, self._watching = self._watching, None
-            watching.cancel()
+        await self._looks.stop(cut=True)
 
-    async def _watch(self) -> None:
+    async def _look(self) -> None:
+        """Read what has changed, also meanwhile, and ask for the names whose turn has come."""
         while True:
             await self._read_changed()
             self._ask_due()
-            await self._sleep()
-
-    async def _sleep(self) -> None:
-        if self._changed and not self._failed:
-            return
-        self._nap = Deferred()
-        tick = self._clock.callLater(TICK, self._wake)
-        try:
-            await self._nap
-        finally:
-            self._nap = None
-            if tick.active():
-                tick.cancel()
-
-    def _wake(self) -> None:
-        if self._nap is not None and not self._nap.called:
-            self._nap.callback(None)
+            if self._failed or not self._changed:
+                return
 
     async def _read_changed(self) -> None:
         """From the store; what cannot be read now is read at the next tick."""
@@ -230,7 +213,7 @@ class HostnameWatch:
         finally:
             self._asking -= 1
         # The next in the queue need not wait for the tick.
-        self._wake()
+        self._looks.begin()
 
     async def _answered(self, watched: Watched, answer: Answer) -> None:
         monotonic = self._clock.seconds()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from meshd.accounts.service import Accounts
@@ -30,6 +30,7 @@ from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
 from meshd.model import Change, Refusal
+from meshd.running.regularly import Regularly
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
@@ -105,7 +106,9 @@ class Daemon:
         self._probes = Probes(reactor, self.plane, client.status)
         enforcement = Enforcement(self.auth, self.ledger, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
-        self._calendar = _looping(reactor, enforcement.look_at_calendar)
+        self._calendar = Regularly(
+            reactor, enforcement.look_at_calendar, lambda: CALENDAR_SECONDS, log=log, away="the calendar is not kept"
+        )
         self._requests = RequestLog(str(config.request_log), reactor, now)
         self.site = self._site(hasher)
         self._begun: Deferred[None] = succeed(None)
@@ -154,7 +157,7 @@ class Daemon:
         self._activity.start()
         await self.auth.start()
         self._feed.start()
-        self._calendar.start(CALENDAR_SECONDS, now=False)
+        self._calendar.start()
         self.plane.poller.start()
         self.plane.wheel.start()
         self._start_tls()
@@ -179,8 +182,7 @@ class Daemon:
         self._exits.stop()
         await self._probes.stop()
         await self._feed.stop()
-        if self._calendar.running:
-            self._calendar.stop()
+        self._calendar.stop()
         draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
         await DeferredList(draining, consumeErrors=True)
         self._requests.close()
@@ -270,12 +272,6 @@ class Daemon:
 
     async def _drain_api(self) -> None:
         await self.site.drain(self.topology.timeouts.drain)
-
-
-def _looping(reactor: Any, work: Callable[[], Coroutine[Any, Any, None]]) -> LoopingCall:
-    call = LoopingCall(lambda: Deferred.fromCoroutine(work()))
-    call.clock = reactor
-    return call
 
 
 def _folder(path: Path) -> Path:

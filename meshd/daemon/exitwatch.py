@@ -12,7 +12,6 @@ from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
@@ -20,6 +19,7 @@ from twisted.python.threadpool import ThreadPool
 from meshd.config import Config, ConfigError, with_lists
 from meshd.config.exits.lists import Stamps, first_of, stamps
 from meshd.exits.pools import Pools
+from meshd.running.regularly import Regularly
 
 SECONDS = 2.0
 """Between two looks.  A list is read once two of them have found it alike: whoever writes it has come to an end."""
@@ -58,17 +58,16 @@ class ExitWatch:
         self._threads = ThreadPool(0, 1, "exits")
         # A thread that waits for a hanging file system must not keep the process from ending.
         self._threads.threadFactory = partial(Thread, daemon=True)  # type: ignore[assignment]
-        self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._watch()))
-        self._looks.clock = reactor
+        away = "looking at the lists of exits failed"
+        self._looks = Regularly(reactor, self.look, lambda: SECONDS, log=log, away=away)
 
     def start(self) -> None:
         self._threads.start()
         tell(self._current().config)
-        self._looks.start(SECONDS, now=False)
+        self._looks.start()
 
     def stop(self) -> None:
-        if self._looks.running:
-            self._looks.stop()
+        self._looks.stop()  # a look may wait for a hanging file system: nobody waits for its end
         if not self._threads.started:
             return
         if self._busy:
@@ -99,12 +98,6 @@ class ExitWatch:
             return
         self._swap(fresh)
         tell(fresh.config)
-
-    async def _watch(self) -> None:
-        try:
-            await self.look()
-        except Exception:
-            log.failure("looking at the lists of exits failed")
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         self._busy += 1

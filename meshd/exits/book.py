@@ -10,15 +10,14 @@ from collections.abc import Callable
 from itertools import islice
 from math import ceil
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from meshd.accounts.exits import STALE
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.model import RestingExit
+from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import exits
 
@@ -51,10 +50,15 @@ class ExitBook:
         """What the store has: the end of the rest by our clock, and the failures until then."""
         self._prune_at = 0.0
         self._fresh = True
-        self._away = False
-        self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
-        self._looks.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
+        self._looks = Regularly(
+            clock,
+            self._look,
+            lambda: SECONDS,
+            log=log,
+            away="exits are drained as before, the store is away",
+            back="the store tells again which exits are drained",
+            expected=(StoreError,),
+        )
 
     def note(self, outlet: Outlet) -> None:
         """An exit begins to rest, or is back."""
@@ -67,32 +71,22 @@ class ExitBook:
 
     async def start(self) -> None:
         """Know what is drained before anybody is let in; where the store cannot say, nothing is, until it can."""
-        await self._look()
-        self._ended = self._looks.start(SECONDS, now=False)
+        self._looks.start(now=True)
+        await self._looks.ended()
 
     async def stop(self) -> None:
         """Nothing rests in a process that is no more."""
-        if self._ended is None:
+        if not self._looks.running:
             return
-        self._looks.stop()
-        await self._ended
+        await self._looks.stop()
         try:
             await self._store.run(exits.forget, self._node)
         except StoreError as error:
             log.warn("the state of exits is not cleared: {error}", error=str(error))
 
     async def _look(self) -> None:
-        try:
-            await self._read()
-            await self._write()
-        except StoreError as error:
-            if not self._away:
-                self._away = True
-                log.warn("exits are drained as before, the store is away: {error}", error=str(error))
-        except Exception:
-            log.failure("looking at the state of exits failed")
-        else:
-            self._away = False
+        await self._read()
+        await self._write()
 
     async def _read(self) -> None:
         drained = await self._store.run(exits.names_drained)

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from meshd.exits.choosing import Choice
 from meshd.exits.outlets import REST, Outlet
 from meshd.exits.plane import ExitPlane
 from meshd.exits.pools import Pools, addressed
+from meshd.running.regularly import Regularly
 from meshd.sockets.race import DialError
 from meshd.topology import Probing
 
@@ -55,20 +55,18 @@ class Probes:
         self._answered: dict[Outlet, float] = {}
         """The last two exits that the URL has answered through, and when."""
         self._more: Any = None
-        self._looks = LoopingCall(self.look)
-        self._looks.clock = clock
+        self._looks = Regularly(clock, self.look, lambda: SECONDS, log=log, away="exits cannot be probed")
 
     @property
     def _rules(self) -> Probing:
         return self._plane.topology.probes
 
     def start(self) -> None:
-        self._looks.start(SECONDS, now=False)
+        self._looks.start()
 
     async def stop(self) -> None:
         """What is under way ends now, and says nothing of its exit."""
-        if self._looks.running:
-            self._looks.stop()
+        self._looks.stop()
         if self._more is not None:
             self._more.cancel()
             self._more = None

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from meshd.model import Exchange
+from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import activity
 from meshd.topology import Limits
@@ -51,20 +50,22 @@ class Activity:
         self._written: Counter[int] = Counter()
         """Rows by account since its surplus was cleared."""
         self._sweep_at = 0.0
-        self._fails = False
-        self._loop = LoopingCall(lambda: Deferred.fromCoroutine(self.write()))
-        self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
+        self._turns = Regularly(
+            clock,
+            self._write,
+            lambda: SECONDS,
+            log=_log,
+            away="activity is not written",
+            back="activity is written again",
+            expected=(StoreError,),
+        )
 
     def start(self) -> None:
-        self._ended = self._loop.start(SECONDS, now=False)
+        self._turns.start()
 
     async def stop(self) -> None:
         """After the writing that is under way, and one more."""
-        if self._ended is not None:
-            self._loop.stop()
-            await self._ended
-        await self.write()
+        await self._turns.finish()
 
     def add(self, exchange: Exchange) -> None:
         """An exchange has ended; one of nobody's is nobody's to look at."""
@@ -82,35 +83,25 @@ class Activity:
         newest.append(exchange)
         self._count += 1
 
-    async def write(self) -> None:
+    async def _write(self) -> None:
         """Bring what waits to the store, and clear there what is too much or too old.
 
-        What cannot be written is given up, whatever the reason, which is said once.
+        What cannot be written is given up, whatever the reason.
         """
         waiting, self._waiting, self._count = self._waiting, {}, 0
         limits = self._limits()
-        try:
-            if waiting and limits.activity_per_account:
-                await self._store.run(activity.add, [each for newest in waiting.values() for each in newest])
-                self._written.update({account_id: len(newest) for account_id, newest in waiting.items()})
-            await self._prune(limits)
-        except StoreError as error:
-            if not self._fails:
-                _log.warn("activity is not written: {error}", error=str(error))
-            self._fails = True
-        except Exception:
-            if not self._fails:
-                _log.failure("activity cannot be written")
-            self._fails = True
-        else:
-            if self._fails and waiting:
-                _log.info("activity is written again")
-                self._fails = False
+        if waiting and limits.activity_per_account:
+            await self._store.run(activity.add, [each for newest in waiting.values() for each in newest])
+            self._written.update({account_id: len(newest) for account_id, newest in waiting.items()})
+        await self._prune(limits)
 
     async def _prune(self, limits: Limits) -> None:
-        """With 0 to be kept, all is too old."""
+        """Clear what is too much or too old; with 0 to be kept, all is too old.
+
+        After a failure the store is asked in any case: only its answer says that activity is written again.
+        """
         surplus = [account_id for account_id, rows in self._written.items() if rows >= SURPLUS][:PRUNED]
-        if not surplus and self._seconds() < self._sweep_at:
+        if not surplus and self._seconds() < self._sweep_at and not self._turns.failing:
             return
         keep = limits.activity_per_account
         horizon = int((self._now() - (limits.activity_seconds if keep else 0)) * 1000)

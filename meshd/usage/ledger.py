@@ -14,13 +14,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd.model import Admission, Change, Exchange, Refusal
+from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.topology import Limits
 from meshd.usage.activity import Activity
 from meshd.usage.allowance import nobody
 from meshd.usage.exchangelog import ExchangeLog
-from meshd.usage.flushing import Rounds
 from meshd.usage.journal import Journal, SealedBatch
 from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
@@ -28,6 +28,9 @@ from meshd.usage.quotas import Quotas
 from meshd.usage.recovery import RecoveryReport, bill, finish, recover
 
 OVERLOADED = Refusal("overloaded", "too many accounts at once", retry_after=1)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 5.0
+"""Seconds between two flushes while they fail: each pause is twice as long as the one before."""
 
 SEARCH = 60.0
 """Seconds between two looks for journals of processes that died meanwhile."""
@@ -53,7 +56,16 @@ class Ledger:
         self._clock = clock
         self._exchanges = log
         self._activity = activity
-        self._rounds = Rounds(clock, self._round, lambda: limits().flush_seconds)
+        self._rounds = Regularly(
+            clock,
+            self._round,
+            lambda: limits().flush_seconds,
+            log=_log,
+            away="usage waits in the journal, the store is away",
+            back="usage reaches the store again",
+            expected=(StoreError,),
+            pause=_longer,
+        )
         self._peers = Peers(clock.seconds, lambda: limits().flush_seconds)
         self._quotas = Quotas(clock, now, limits, self._rounds, self._peers)
         self._tallies: dict[tuple[int, int], Tally] = {}
@@ -263,6 +275,10 @@ class Ledger:
             raise
         if self._clock.seconds() >= self._search_at:
             await self._recover()
+
+
+def _longer(pause: float) -> float:
+    return min(pause * 2 or FIRST_PAUSE, LONGEST_PAUSE)
 
 
 @asynccontextmanager

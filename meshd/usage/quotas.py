@@ -8,9 +8,9 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Account, Admission, Refusal, Standing, Usage
+from meshd.running.regularly import Regularly
 from meshd.topology import Limits
 from meshd.usage.allowance import ALL, NO_SHARE, QUOTA_PARENT, SHARE, UNLIMITED, Allowance, newer, nobody, period_over
-from meshd.usage.flushing import Rounds
 from meshd.usage.meter import Meter
 from meshd.usage.peers import Peers
 
@@ -23,7 +23,7 @@ class Quotas:
         clock: IReactorTime,
         now: Callable[[], float],
         limits: Callable[[], Limits],
-        rounds: Rounds,
+        rounds: Regularly,
         peers: Peers,
     ) -> None:
         self._clock = clock

@@ -67,8 +67,7 @@ class ExitBookTests(TestCase):
     async def look(self, seconds: float = SECONDS) -> None:
         """The next look, and its end."""
         self.clock.advance(seconds)
-        while self.book._looks.call is None:  # it waits for the store's thread
-            await _turn()
+        await self.book._looks.ended()
 
     def fail(self, name: str, reason: str = "connection-refused") -> Outlet:
         """One more request fails with it."""

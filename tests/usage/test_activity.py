@@ -49,7 +49,8 @@ class ActivityTests(SynchronousTestCase):
         return ended
 
     def write(self) -> None:
-        now(self.activity.write())
+        """One turn: a stop has one that is not waited for."""
+        now(self.activity.stop())
 
     def test_what_ended_is_written_once(self) -> None:
         """All accounts together, in one unit; and nothing where nothing ended."""

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
 
+from meshd.running.regularly import Regularly
 from meshd.store.interface import StoreUnavailable
 from meshd.store.postgres.link import Link
 
 SILENT_SECONDS = 5.0
 """How long an answer may take before a new connection is tried; again after as long, while it still takes."""
+
+_log = Logger()
 
 
 class Watch:
@@ -28,23 +30,14 @@ class Watch:
         self._reactor = reactor
         self._connect = connect
         self._links = links
-        self._looking: Deferred[None] | None = None
-        self._looks = LoopingCall(self._look)
-        self._looks.clock = reactor
+        away = "silent connections to the database cannot be judged"
+        self._looks = Regularly(reactor, self._judge, lambda: SILENT_SECONDS, log=_log, away=away)
 
     def start(self) -> None:
-        self._looks.start(SILENT_SECONDS, now=False)
+        self._looks.start()
 
     def stop(self) -> None:
-        if self._looks.running:
-            self._looks.stop()
-        if self._looking is not None:
-            self._looking.cancel()
-
-    def _look(self) -> Deferred[None]:
-        """The next one waits for the end of this."""
-        self._looking = looking = Deferred.fromCoroutine(self._judge())
-        return looking.addErrback(lambda failure: failure.trap(CancelledError) and None)
+        self._looks.stop(cut=True)
 
     async def _judge(self) -> None:
         before = self._reactor.seconds() - SILENT_SECONDS

@@ -1,0 +1,1 @@
+"""How work runs over time: again and again, beyond its caller, once for many."""
