@@ -6,11 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from meshd.accounts.attempt import published
 from meshd.accounts.errors import AccountError
+from meshd.running.detached import Detached
 from meshd.store.interface import Conflict, Store
 from meshd.store.unit import Unit
 
@@ -27,7 +29,7 @@ class Accounts:
         self._store = store
         self._now = now
         self._announce = announce
-        self._running: set[Deferred[None]] = set()
+        self._changes = Detached(self._lost)
 
     def now(self) -> int:
         """The time that units are given: whole seconds, UTC."""
@@ -39,28 +41,15 @@ class Accounts:
         It runs on when the one who waits is cancelled: a client that hangs up neither undoes a change nor keeps the
         rest of the process from hearing of it.
         """
-        waiting: Deferred[T] = Deferred()
-        running = ensureDeferred(self._settle(waiting, unit, *args, **kwargs))
-        self._running.add(running)
-        running.addBoth(lambda _: self._running.discard(running))
-        return await waiting
+        return await self._changes.run(Deferred.fromCoroutine(self._run(unit, *args, **kwargs)))
 
     async def stop(self) -> None:
         """Wait for what runs."""
-        await DeferredList(list(self._running))
+        await self._changes.ended()
 
-    async def _settle(
-        self, waiting: Deferred[T], unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        """Run it for the one who waits; a Deferred that was cancelled swallows what comes after."""
-        try:
-            value = await self._run(unit, *args, **kwargs)
-        except Exception as error:
-            if waiting.called and not isinstance(error, AccountError):
-                self.log.failure("a change failed after its client had gone")
-            waiting.errback(error)
-        else:
-            waiting.callback(value)
+    def _lost(self, failure: Failure) -> None:
+        if not failure.check(AccountError):
+            self.log.failure("a change failed after its client had gone", failure)
 
     async def _run(self, unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         seen: list[int] = []

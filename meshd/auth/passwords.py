@@ -19,9 +19,10 @@ from argon2 import PasswordHasher as Argon2
 from argon2 import extract_parameters
 from argon2.exceptions import HashingError, InvalidHashError
 from argon2.low_level import hash_secret_raw
-from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
+
+from meshd.running.detached import Detached
 
 T = TypeVar("T")
 
@@ -67,8 +68,7 @@ class PasswordHasher:
         self._reactor = reactor
         self._pool = ThreadPool(0, max(workers, 1), name="passwords")
         self._bound = max(workers, 1) + queue
-        self._waiting = 0
-        self._idle: list[Deferred[None]] = []
+        self._hashes = Detached()
         self._stopped = False
         self._dummy = _unknown()
 
@@ -83,31 +83,17 @@ class PasswordHasher:
     async def stop(self) -> None:
         """Take no more, and finish what waits."""
         self._stopped = True
-        if self._waiting:
-            idle: Deferred[None] = Deferred()
-            self._idle.append(idle)
-            await idle
+        await self._hashes.ended()
         if self._pool.started:
             self._pool.stop()
 
     async def _run(self, work: Callable[..., T], *args: str) -> T:
-        if self._stopped or self._waiting >= self._bound:
+        if self._stopped or len(self._hashes) >= self._bound:
             raise Busy
         if not self._pool.started:
             self._pool.start()
-        self._waiting += 1
         # Whoever waits may go away; the thread is busy all the same, so it is counted until it is done.
-        done: Deferred[T] = deferToThreadPool(self._reactor, self._pool, work, *args)
-        done.addBoth(self._done)
-        return await _detached(done)
-
-    def _done(self, result: T) -> T:
-        self._waiting -= 1
-        if not self._waiting:
-            for idle in self._idle:
-                idle.callback(None)
-            self._idle.clear()
-        return result
+        return await self._hashes.run(deferToThreadPool(self._reactor, self._pool, work, *args))
 
 
 def hash_now(password: str) -> str:
@@ -150,15 +136,3 @@ def _unknown() -> str:
     """The hash of a password that nobody knows: random bytes in the place of a result."""
     salt, result = (b64encode(os.urandom(size)).rstrip(b"=").decode() for size in (16, 32))
     return f"$argon2id$v=19$m=19456,t=2,p=1${salt}${result}"
-
-
-def _detached(done: Deferred[T]) -> Deferred[T]:
-    """Ends as the other does, and may be cancelled without it."""
-    waiter: Deferred[T] = Deferred()
-
-    def land(result: Any) -> None:
-        if not waiter.called:
-            waiter.callback(result)
-
-    done.addBoth(land)
-    return waiter

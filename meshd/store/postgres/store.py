@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 
+from meshd.running.detached import Detached
 from meshd.store.dialect import POSTGRES, only_reads, psycopg_text
 from meshd.store.drive import give_up
 from meshd.store.interface import StoreError, StoreUnavailable
@@ -46,7 +47,7 @@ class PostgresStore:
         self._listener: Keeper | None = None
         self._size = size
         self._wakes: list[Callable[[], None]] = []
-        self._running: set[Deferred[Any]] = set()
+        self._units = Detached()
 
     async def start(self, *, migrate: bool = True) -> None:
         """Connect; bring the schema up to date, or else refuse one that is not.
@@ -69,8 +70,8 @@ class PostgresStore:
         if pool is None:
             raise StoreUnavailable("the store is closed")
         link = await pool.acquire()
-        work = Deferred.fromCoroutine(self._carry_out(pool, link, lambda: unit(*args, **kwargs)))
-        return await self._shielded(work)
+        work = self._carry_out(pool, link, lambda: unit(*args, **kwargs))
+        return await self._units.run(Deferred.fromCoroutine(work))
 
     def on_change(self, wake: Callable[[], None]) -> None:
         """Whoever publishes wakes, this process or another."""
@@ -79,8 +80,7 @@ class PostgresStore:
     async def stop(self) -> None:
         """Finish what runs, then close."""
         pool, self._pool = self._pool, None
-        while self._running:
-            await DeferredList(list(self._running))
+        await self._units.ended()
         if self._listener is not None:
             await self._listener.stop()
             self._listener = None
@@ -118,18 +118,6 @@ class PostgresStore:
                 pool.release(link)
             link = await pool.acquire()
         raise AssertionError("unreachable")
-
-    def _shielded(self, work: Deferred[T]) -> Deferred[T]:
-        """What may be cancelled without the work's noticing it."""
-        outer: Deferred[T] = Deferred()
-        self._running.add(work)
-
-        def done(result: Any) -> None:
-            self._running.discard(work)
-            outer.callback(result)  # after a cancellation, without effect
-
-        work.addBoth(done)
-        return outer
 
 
 class _Transaction:
