@@ -9,10 +9,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from meshd.auth import units as lookups
-from meshd.auth.flights import Crowded, Flights
 from meshd.auth.policy import INVALID, UNAVAILABLE, may_pass, token_valid
 from meshd.auth.verify import today
 from meshd.model import Admission, Refusal
+from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Limits
 

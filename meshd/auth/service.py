@@ -21,7 +21,6 @@ from meshd.auth.credentials import bearer, own_token
 from meshd.auth.denials import Denials
 from meshd.auth.digests import FieldDigests
 from meshd.auth.failures import Failures
-from meshd.auth.flights import Crowded, Flights
 from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
@@ -31,6 +30,7 @@ from meshd.auth.recheck import Presence
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
 from meshd.model import Admission, Change, Refusal
+from meshd.running.flights import Crowded, Flights
 from meshd.selection import NONE
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Limits

@@ -16,12 +16,12 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.auth import units as lookups
 from meshd.auth.credentials import Reading
 from meshd.auth.failures import Failures
-from meshd.auth.flights import Lines
 from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
 from meshd.auth.policy import INVALID, of_account, of_name, open_to, token_end, token_valid
 from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
 from meshd.model import Account, Admission, Identity, Refusal
+from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
 from meshd.topology import Limits

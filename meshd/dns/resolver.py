@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from meshd.dns.servers import Server, ServerLookup
 from meshd.dns.system import GetAddrInfo, Lookup, ResolveError, ThreadLookup
 from meshd.http1.target import LOOPBACK, NUMBER
+from meshd.running.flights import Crowded, Flights
 from meshd.seldom import Seldom
 
 __all__ = ["ResolveError", "Resolved", "Resolver"]
@@ -69,9 +70,8 @@ class Resolver:
         self._timeout = timeout
         self._ttl = (ttl_min, ttl_max)
         self._size = size
-        self._queue = queue
         self._cache: OrderedDict[str, Entry] = OrderedDict()
-        self._flights: dict[str, set[Deferred[Entry]]] = {}
+        self._flights: Flights[Entry] = Flights(queue)
         self._lookup: Lookup = (
             ServerLookup(reactor, [server_address(server) for server in servers], timeout)
             if servers
@@ -110,9 +110,7 @@ class Resolver:
         if self._stopped:
             return succeed(None)
         self._stopped = True
-        flights, self._flights = self._flights, {}
-        for waiters in flights.values():
-            _land(waiters, (0.0, None, ResolveError("dns_error", "stopping")))
+        self._flights.abandon(ResolveError("dns_error", "stopping"))
         return self._lookup.stop()
 
     def _without_asking(self, host: str) -> Entry | None:
@@ -125,38 +123,27 @@ class Resolver:
             return self._remember(host, LOOPBACK, self._ttl[1])
         return None
 
-    def _asked(self, host: str) -> Deferred[Entry]:
-        """Join the flight for this name, or start it."""
-        waiters = self._flights.get(host)
-        if waiters is not None:
-            return self._waiter(waiters)
+    async def _asked(self, host: str) -> Entry:
+        """Join the flight for this name, or start it; whoever waits has a deadline of its own."""
         if self._stopped:
             raise ResolveError("dns_error", "stopping")
-        if len(self._flights) >= self._queue:
-            raise ResolveError("dns_timeout", "too many names are being looked up")
-        waiters = self._flights[host] = set()
-        waiter = self._waiter(waiters)
-        Deferred.fromCoroutine(self._fly(host))
-        return waiter
+        joined = Deferred.fromCoroutine(self._flights.join(host, lambda: self._fly(host)))
+        try:
+            return (await joined.addTimeout(self._timeout(), self._clock, _too_late)).result
+        except Crowded:
+            raise ResolveError("dns_timeout", "too many names are being looked up") from None
 
-    def _waiter(self, waiters: set[Deferred[Entry]]) -> Deferred[Entry]:
-        """Each with a deadline of its own.  Who goes away, or waits in vain, does not end the flight of the others."""
-        waiter: Deferred[Entry] = Deferred(waiters.discard)
-        waiters.add(waiter)
-        return waiter.addTimeout(self._timeout(), self._clock, _too_late)
-
-    async def _fly(self, host: str) -> None:
-        """Ask, remember, tell.  A late answer is remembered too: the next one who asks has it."""
+    async def _fly(self, host: str) -> Entry:
+        """Ask and remember.  A late answer is remembered too: the next one who asks has it."""
         try:
             answer = await self._lookup.lookup(host)
             low, high = self._ttl
-            entry = self._remember(host, answer.addresses, min(max(answer.ttl, low), high))
+            return self._remember(host, answer.addresses, min(max(answer.ttl, low), high))
         except ResolveError as error:
-            entry = self._fail(host, error)
+            return self._fail(host, error)
         except Exception:
             self._seldom.failure(_log, "looking up {host} failed", host=host)
-            entry = self._fail(host, ResolveError("dns_error", "the look-up failed"))
-        _land(self._flights.pop(host, set()), entry)
+            return self._fail(host, ResolveError("dns_error", "the look-up failed"))
 
     def _remember(self, host: str, addresses: tuple[str, ...], ttl: float) -> Entry:
         return self._keep(host, (self._seconds() + ttl, addresses, None))
@@ -192,12 +179,6 @@ def _literal(host: str) -> tuple[str, ...]:
     except OSError as error:
         raise ResolveError("dns_error", "not an address") from error
     return tuple(str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found)
-
-
-def _land(waiters: set[Deferred[Entry]], entry: Entry) -> None:
-    for waiter in tuple(waiters):
-        if not waiter.called:  # one that is told may cancel another
-            waiter.callback(entry)
 
 
 def _too_late(_: object, limit: float) -> NoReturn:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from meshd.running.flights import Flights
 from meshd.seldom import Seldom
 from meshd.web.reply import Reply
 from meshd.web.routing import Api
@@ -29,7 +30,7 @@ class HealthRoutes:
         self._seldom = seldom
         self._ready = ready
         self._told: tuple[float, Reply] | None = None
-        self._waiting: list[Deferred[Reply]] | None = None
+        self._runs: Flights[Reply] = Flights(1)
 
     def mount(self, api: Api) -> None:
         api.open("/healthz", self.alive)
@@ -42,16 +43,11 @@ class HealthRoutes:
         """One run of the checks for all who ask while it lasts, and for a moment after."""
         if self._told is not None and self._clock.seconds() - self._told[0] < REMEMBERED:
             return self._told[1]
-        if self._waiting is not None:
-            turn: Deferred[Reply] = Deferred()
-            self._waiting.append(turn)
-            return await turn
-        self._waiting = []
+        return (await self._runs.join("ready", self._run)).result
+
+    async def _run(self) -> Reply:
         reply = await self._checked()
         self._told = self._clock.seconds(), reply
-        waiting, self._waiting = self._waiting, None
-        for turn in waiting:
-            turn.callback(reply)
         return reply
 
     async def _checked(self) -> Reply:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 T = TypeVar("T")
 
@@ -27,26 +28,34 @@ class Flights(Generic[T]):
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
-        self._waiting: dict[Hashable, list[Deferred[T]]] = {}
+        self._waiting: dict[Hashable, dict[Deferred[T], None]] = {}
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Landed[T]:
-        """The result of the work under way for this key, else of this.  Crowded."""
+        """The result of the work under way for this key, else of this.
+
+        Raises: Crowded, and what the work raises.
+        """
         waiting = self._waiting.get(key)
         led = waiting is None
-        waiter: Deferred[T] = Deferred()
-        if waiting is not None:
-            waiting.append(waiter)
-        elif len(self._waiting) >= self._bound:
-            raise Crowded
-        else:
-            self._waiting[key] = [waiter]
+        if waiting is None:
+            if len(self._waiting) >= self._bound:
+                raise Crowded
+            waiting = self._waiting[key] = {}
+        waiter: Deferred[T] = Deferred(waiting.pop)
+        waiting[waiter] = None
+        if led:
             # Owned by all who wait, so that the first may go away.
             Deferred.fromCoroutine(_run(work)).addBoth(self._land, key)
         return Landed(await waiter, led)
 
+    def abandon(self, error: Exception) -> None:
+        """At a stop: fail whoever waits now; what the work comes to is nobody's."""
+        for key in list(self._waiting):
+            self._land(Failure(error), key)
+
     def _land(self, result: Any, key: Hashable) -> None:
-        for waiter in self._waiting.pop(key):
-            if not waiter.called:
+        for waiter in list(self._waiting.pop(key, ())):
+            if not waiter.called:  # whoever is told may cancel another
                 waiter.callback(result)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.auth.flights import Crowded, Flights, Landed, Lines
+from meshd.running.flights import Crowded, Flights, Landed, Lines
 
 
 class FlightTests(SynchronousTestCase):
@@ -68,6 +68,31 @@ class FlightTests(SynchronousTestCase):
         self.join("b")
         self.failureResultOf(self.join("c"), Crowded)
         self.assertNoResult(self.join("a"))
+
+    def test_abandoned(self) -> None:
+        """All fail at once, and a late result is nobody's; another flight may begin."""
+        joined = [self.join("a"), self.join("a"), self.join("b")]
+        self.flights.abandon(ValueError("stopping"))
+        for one in joined:
+            self.failureResultOf(one, ValueError)
+        self.begun[0].callback("late")
+        self.assertNoResult(self.join("c"))
+
+    def test_who_goes_away_leaves_nothing_behind(self) -> None:
+        """However long the work takes, and however many give up meanwhile."""
+        self.join("a")
+        for _ in range(100):
+            gone = self.join("a")
+            gone.cancel()
+            self.failureResultOf(gone, CancelledError)
+        self.assertEqual(len(self.flights._waiting["a"]), 1)
+
+    def test_who_is_told_may_send_another_away(self) -> None:
+        """The other one's place is gone by then."""
+        first, second = self.join("a"), self.join("a")
+        first.addCallback(lambda _: second.cancel())
+        self.begun[0].callback("done")
+        self.failureResultOf(second, CancelledError)
 
 
 class LineTests(SynchronousTestCase):
