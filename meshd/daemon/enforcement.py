@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from meshd.auth.service import AuthService
 from meshd.model import Admission, Change
 from meshd.store.interface import StoreError
+from meshd.usage.allowance import OpenMeter
 from meshd.usage.ledger import Ledger
-from meshd.usage.meter import Meter
 
 DAY = 86_400
 
@@ -38,9 +38,9 @@ class Enforcement:
                 return
             self._day = today
 
-    async def _recheck(self, meters: Iterable[Meter]) -> None:
+    async def _recheck(self, meters: Iterable[OpenMeter]) -> None:
         """One question for what was let in by one credential, however many tunnels it has."""
-        alike: dict[tuple[int, str], list[Meter]] = {}
+        alike: dict[tuple[int, str], list[OpenMeter]] = {}
         for meter in meters:
             alike.setdefault((id(meter.admission), meter.proxy), []).append(meter)
         for (_, proxy), open_by_it in alike.items():

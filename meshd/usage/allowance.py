@@ -7,9 +7,11 @@ while the store is asked.  One process never passes a limit by its own bytes; se
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from meshd import period
-from meshd.model import Refusal, Standing, Usage
-from meshd.usage.meter import Meter
+from meshd.model import Admission, Refusal, Standing, Usage
 
 UNLIMITED = 2**62
 
@@ -26,6 +28,17 @@ NO_SHARE = 0
 QUOTA_MONTHLY = Refusal("quota-monthly", "the monthly limit is reached")
 QUOTA_TOTAL = Refusal("quota-total", "the total limit is reached")
 QUOTA_PARENT = Refusal("quota-parent", "a limit of the parent account is reached")
+
+
+class OpenMeter(Protocol):
+    """What is known here of a Meter that counts an allowance down."""
+
+    admission: Admission
+    proxy: str
+    open: bool
+    stopping: bool
+    stop: Callable[[Refusal], None]
+    resume: Callable[[], None] | None
 
 
 class Allowance:
@@ -66,12 +79,12 @@ class Allowance:
         self.refusal: Refusal | None = None
         """Why nothing more may begin."""
         self.users = 0
-        """How many tallies count the allowance down."""
-        self.meters: set[Meter] = set()
-        """The account's own open meters."""
+        """Tallies that count it down."""
+        self.meters: set[OpenMeter] = set()
+        """The account's own that are open."""
         self.subs: set[Allowance] = set()
-        self.waiting: set[Meter] = set()
-        """The meters to resume when there is room again."""
+        self.waiting: set[OpenMeter] = set()
+        """Those to resume when there is room again."""
 
     @property
     def left(self) -> int:

@@ -19,7 +19,7 @@ from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.topology import Limits
 from meshd.usage.activity import Activity
-from meshd.usage.allowance import nobody
+from meshd.usage.allowance import OpenMeter, nobody
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal, SealedBatch
 from meshd.usage.meter import Meter, Nowhere, Tally
@@ -123,8 +123,8 @@ class Ledger:
         if admitted:
             self._activity.add(exchange)
 
-    def open_of(self, account_id: int) -> list[Meter]:
-        """The open meters of the account and its sub-accounts; of everybody for 0."""
+    def open_of(self, account_id: int) -> list[OpenMeter]:
+        """Its own and its sub-accounts'; 0 for everybody's."""
         if account_id == 0:
             return [meter for allowance in self._quotas.at_work() for meter in allowance.meters]
         allowance = self._quotas.find(account_id)

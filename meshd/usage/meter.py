@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from meshd.model import Admission, Refusal
-
-if TYPE_CHECKING:
-    from meshd.usage.allowance import Allowance
+from meshd.usage.allowance import Allowance
 
 
 class Cells(Protocol):

@@ -10,7 +10,18 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.model import Account, Admission, Refusal, Standing, Usage
 from meshd.running.regularly import Regularly
 from meshd.topology import Limits
-from meshd.usage.allowance import ALL, NO_SHARE, QUOTA_PARENT, SHARE, UNLIMITED, Allowance, newer, nobody, period_over
+from meshd.usage.allowance import (
+    ALL,
+    NO_SHARE,
+    QUOTA_PARENT,
+    SHARE,
+    UNLIMITED,
+    Allowance,
+    OpenMeter,
+    newer,
+    nobody,
+    period_over,
+)
 from meshd.usage.meter import Meter
 from meshd.usage.peers import Peers
 
@@ -207,13 +218,13 @@ class Quotas:
             self._clock.callLater(0, _stop, due)
 
 
-def _resume(meters: set[Meter]) -> None:
+def _resume(meters: set[OpenMeter]) -> None:
     for meter in meters:
         if meter.open and meter.resume is not None:
             meter.resume()
 
 
-def _stop(due: list[tuple[Meter, Refusal]]) -> None:
+def _stop(due: list[tuple[OpenMeter, Refusal]]) -> None:
     for meter, reason in due:
         if meter.open:
             meter.stop(reason)
