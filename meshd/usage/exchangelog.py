@@ -12,18 +12,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import time
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from meshd.linefile import LineFile
+from meshd.logs.linelog import LineLog
 from meshd.model import Exchange
 from meshd.usage import loglines as lines
 from meshd.usage.journal import Journal, Sums
 
 MANY = 256
 """Lines to a write: about 64 KiB."""
-SECONDS = 1.0
-"""A line waits so long at most."""
 KEPT = 8192
 """Lines kept while the file cannot be written."""
 SEARCHED = 8 * 1024 * 1024
@@ -48,69 +46,27 @@ class _Record:
         self.token_id = token_id
 
 
-class ExchangeLog:
+class ExchangeLog(LineLog[_Record]):
     """Appends to `path`; with "" there is no file, and every line counts as written."""
 
     def __init__(self, path: str, clock: IReactorTime, *, now: Callable[[], float] = time) -> None:
-        self._file = LineFile(path, self._failed, self._healed)
-        self._clock = clock
+        super().__init__("exchange log", path, clock, _log, many=MANY, kept=KEPT)
         self.now = now
         self._journal: Journal | None = None
-        self._waiting: list[_Record] = []
-        self._timer: IDelayedCall | None = None
-        self.dropped = 0
-        """Lines given up since the file could last be written."""
-
-    @property
-    def failing(self) -> bool:
-        """Whether the last write did not succeed."""
-        return self._file.failing
 
     def bind(self, journal: Journal) -> None:
         """The journal that this process counts in."""
         self._journal = journal
 
-    def open(self) -> None:
-        """OSError where the file cannot be appended to: said at a start, not later."""
-        self._file.open()
-
-    def reopen(self) -> None:
-        """The file was moved away, as log rotation does."""
-        self.flush()
-        self._file.reopen()
-
-    def close(self) -> None:
-        self.flush()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._file.close()
-
     # Lines
 
     def add(self, exchange: Exchange, slot: int, up: int, down: int) -> None:
         """One exchange; slot -1 for one that was not counted."""
-        self._add(_Record(exchange, slot, (up, down, 1)))
+        self._put(_Record(exchange, slot, (up, down, 1)))
 
     def add_remainder(self, slot: int, account_id: int, token_id: int, sums: Sums) -> None:
         """One line for what was counted and is in none."""
-        self._add(_Record(None, slot, sums, account_id, token_id))
-
-    def _add(self, record: _Record) -> None:
-        if len(self._waiting) >= KEPT:
-            self.dropped += 1
-            return
-        self._waiting.append(record)
-        if self._timer is None:
-            self._timer = self._clock.callLater(SECONDS, self._due)
-        if len(self._waiting) >= MANY and not self.failing:
-            self.flush()
-
-    def _due(self) -> None:
-        self._timer = None
-        self.flush()
-        if self._waiting:
-            self._timer = self._clock.callLater(SECONDS, self._due)
+        self._put(_Record(None, slot, sums, account_id, token_id))
 
     def forget(self, slot: int) -> None:
         """Give up the lines of a slot that changes hands."""
@@ -118,18 +74,12 @@ class ExchangeLog:
         self.dropped += len(self._waiting) - len(kept)
         self._waiting = kept
 
-    def flush(self) -> None:
-        """Write what waits, as far as that is possible."""
-        while self._waiting and self._journal is not None:
-            many = self._waiting[:MANY]
-            written = self._write(self._journal, many)
-            del self._waiting[:written]
-            if written < len(many):
-                return
-
     # Writing
 
-    def _write(self, journal: Journal, records: list[_Record]) -> int:
+    def _write(self, records: list[_Record]) -> int:
+        return self._settled(self._journal, records) if self._journal is not None else 0
+
+    def _settled(self, journal: Journal, records: list[_Record]) -> int:
         """How many of them stand in the file now, and are settled in the journal."""
         data = "".join(self._lines(journal, records)).encode("ascii")
         written = self._file.append(data, journal.writing)
@@ -139,14 +89,6 @@ class ExchangeLog:
     def _lines(self, journal: Journal, records: list[_Record]) -> list[str]:
         now = self.now()
         return [_text(record, journal.id, number, now) for number, record in enumerate(records, journal.lines + 1)]
-
-    def _failed(self, error: OSError) -> None:
-        _log.error("exchange log {path} cannot be written: {error}", path=self._file.path, error=str(error))
-
-    def _healed(self) -> None:
-        dropped, self.dropped = self.dropped, 0
-        path = self._file.path
-        _log.info("exchange log {path} is written again; {dropped} lines are lost", path=path, dropped=dropped)
 
     # What a dead process left
 
@@ -159,7 +101,7 @@ class ExchangeLog:
         ]
         done = 0
         while done < len(records):
-            written = self._write(orphan, records[done : done + MANY])
+            written = self._settled(orphan, records[done : done + MANY])
             if not written:
                 break
             done += written

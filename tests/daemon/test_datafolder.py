@@ -15,7 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from meshd.daemon.datafolder import DATABASE, Unsafe, foreign_file, foreign_folder, secure, shared
 from meshd.daemon.pidfile import PidFile
-from meshd.linefile import LineFile
+from meshd.logs.linefile import LineFile
 
 ME, STRANGER = 1000, 1001
 POSTGRES = "postgresql://host/database"

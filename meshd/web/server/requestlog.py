@@ -11,13 +11,11 @@ from collections.abc import Callable
 from time import gmtime, strftime
 from typing import NamedTuple
 
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from meshd.linefile import LineFile
+from meshd.logs.linelog import LineLog
 
-SECONDS = 1.0
-"""A line waits so long at most."""
 MANY = 1024
 """Lines that may wait, 200 KB of them: more are written at once."""
 CAP = 300
@@ -50,58 +48,19 @@ class Answered(NamedTuple):
     """Why it was refused below the routes; or GONE."""
 
 
-class RequestLog:
+class RequestLog(LineLog[Answered]):
     """Appends to `path`; with "" nothing is written."""
 
     def __init__(self, path: str, clock: IReactorTime, now: Callable[[], float]) -> None:
-        self._file = LineFile(path, self._failed, self._healed)
-        self._clock = clock
+        super().__init__("request log", path, clock, _log, many=MANY, kept=0)
         self.now = now
-        self._waiting: list[Answered] = []
-        self._timer: IDelayedCall | None = None
-        self._lost = 0
 
     def add(self, answered: Answered) -> None:
-        if not self._file.path:
-            return
-        self._waiting.append(answered)
-        if len(self._waiting) >= MANY:
-            self.flush()
-        elif self._timer is None:
-            self._timer = self._clock.callLater(SECONDS, self._due)
+        if self._file.path:
+            self._put(answered)
 
-    def flush(self) -> None:
-        """Write what waits."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            self._lost += len(waiting) - self._file.append("".join(map(_line, waiting)).encode("ascii"))
-
-    def open(self) -> None:
-        """OSError where the file cannot be appended to: said at a start, not later."""
-        self._file.open()
-
-    def reopen(self) -> None:
-        """The file was moved away, as log rotation does."""
-        self.flush()
-        self._file.reopen()
-
-    def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self.flush()
-        self._file.close()
-
-    def _due(self) -> None:
-        self._timer = None
-        self.flush()
-
-    def _failed(self, error: OSError) -> None:
-        _log.error("request log {path} cannot be written: {error}", path=self._file.path, error=str(error))
-
-    def _healed(self) -> None:
-        lost, self._lost = self._lost, 0
-        _log.info("request log {path} is written again; {lost} lines are lost", path=self._file.path, lost=lost)
+    def _write(self, records: list[Answered]) -> int:
+        return self._file.append("".join(map(_line, records)).encode("ascii"))
 
 
 def _line(answered: Answered) -> str:

@@ -9,7 +9,8 @@ from twisted.internet.task import Clock
 from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.web.server.requestlog import CAP, MANY, SECONDS, Answered, RequestLog
+from meshd.logs.linelog import SECONDS
+from meshd.web.server.requestlog import CAP, MANY, Answered, RequestLog
 from tests.web.support import NOON
 
 ONE = Answered(NOON + 0.25, "192.0.2.1", "GET", "/api/proxies/", 200, "jo", 65, 0.00123)

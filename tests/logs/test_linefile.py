@@ -8,7 +8,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.linefile import LineFile
+from meshd.logs.linefile import LineFile
 
 _write = os.write
 
