@@ -22,7 +22,7 @@ KINDS = 200
 
 @dataclass(slots=True)
 class _Said:
-    at: float
+    monotonic: float
     left_out: int = 0
 
 
@@ -35,12 +35,12 @@ class Seldom:
 
     def due(self, kind: Hashable) -> int | None:
         """None where it was said within the last minute; else how many were left out since it was."""
-        now = self._seconds()
+        monotonic = self._seconds()
         said = self._said.get(kind)
-        if said is not None and now - said.at < EVERY:
+        if said is not None and monotonic - said.monotonic < EVERY:
             said.left_out += 1
             return None
-        self._said[kind] = _Said(now)
+        self._said[kind] = _Said(monotonic)
         self._said.move_to_end(kind)
         if len(self._said) > KINDS:
             self._said.popitem(last=False)

@@ -81,7 +81,7 @@ class Failures:
 
     async def start(self) -> None:
         """Read the bans, now and once a second.  A store that is away is no reason not to start."""
-        self._readings.start(now=True)
+        self._readings.start(at_once=True)
         await self._readings.ended()
 
     async def stop(self) -> None:

@@ -136,7 +136,7 @@ class HostnameWatch:
         self._looks.begin()
 
     async def start(self) -> None:
-        self._looks.start(now=True)
+        self._looks.start(at_once=True)
 
     async def stop(self) -> None:
         await self._looks.stop(cut=True)

@@ -62,8 +62,8 @@ class Presence:
             return INVALID
         if present.token is not None and not token_valid(present.token, today(self._now())):
             return INVALID
-        now, then = present.identity.account.password_hash, admission.account.password_hash
-        changed = admission.source == "password" and not compare_digest(now.encode(), then.encode())
+        newer, older = present.identity.account.password_hash, admission.account.password_hash
+        changed = admission.source == "password" and not compare_digest(newer.encode(), older.encode())
         return INVALID if changed else None
 
     def _may_pass(self, admission: Admission, present: lookups.Present, proxy: str) -> Refusal | None:

@@ -71,7 +71,7 @@ class ExitBook:
 
     async def start(self) -> None:
         """Know what is drained before anybody is let in; where the store cannot say, nothing is, until it can."""
-        self._looks.start(now=True)
+        self._looks.start(at_once=True)
         await self._looks.ended()
 
     async def stop(self) -> None:

@@ -83,8 +83,8 @@ class Probes:
         if self._plane.pools is not self._pools:
             self._arrange(self._plane.pools)
         self._owed = min(self._owed + len(self._round) * SECONDS / rules.every, len(self._round))
-        now = self._plane.wheel.monotonic
-        self._rested = deque(each for each in self._round if each.resting and self._due(each, now))
+        monotonic = self._plane.wheel.now
+        self._rested = deque(each for each in self._round if each.resting and self._due(each, monotonic))
         self._go_on()
 
     def _arrange(self, pools: Pools) -> None:
@@ -95,9 +95,9 @@ class Probes:
         self._round = deque(outlets)
         self._tried.clear()
 
-    def _due(self, outlet: Outlet, now: float) -> bool:
+    def _due(self, outlet: Outlet, monotonic: float) -> bool:
         """Whether one that rests is to be tried; not at once again where the last try told nothing."""
-        return outlet.usable(now) and now - self._tried.get(outlet, -REST) >= REST
+        return outlet.usable(monotonic) and monotonic - self._tried.get(outlet, -REST) >= REST
 
     def _go_on(self) -> None:
         """Begin as many as may be; those that end at once are followed in a later turn."""
@@ -180,13 +180,13 @@ class Probes:
 
     def _failed(self, outlet: Outlet, cause: str, *, sure: bool = False) -> None:
         """sure: it is the exit's fault, whatever the URL does."""
-        now = self._plane.wheel.monotonic
-        if (sure or self._vouched(outlet, now)) and outlet.failed(now, cause):
+        monotonic = self._plane.wheel.now
+        if (sure or self._vouched(outlet, monotonic)) and outlet.failed(monotonic, cause):
             self._plane.note_exit(outlet)
 
-    def _vouched(self, outlet: Outlet, now: float) -> bool:
+    def _vouched(self, outlet: Outlet, monotonic: float) -> bool:
         """Whether the URL is well, as another exit has shown within two intervals."""
-        since = now - 2 * self._rules.every
+        since = monotonic - 2 * self._rules.every
         return any(at >= since for other, at in self._answered.items() if other is not outlet)
 
 

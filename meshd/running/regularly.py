@@ -60,9 +60,9 @@ class Regularly:
         """Whether the last round failed."""
         return self._failure is not None
 
-    def start(self, *, now: bool = False) -> None:
+    def start(self, *, at_once: bool = False) -> None:
         self.running = True
-        if now:
+        if at_once:
             self._begin()
         else:
             self._call = self._clock.callLater(self._every(), self._begin)

@@ -63,7 +63,7 @@ class Feed:
 
     def start(self) -> None:
         """Poll now, and from now on."""
-        self._polls.start(now=True)
+        self._polls.start(at_once=True)
 
     async def look(self) -> None:
         """Tell what has changed by now.  A store that does not answer is not waited for for long."""

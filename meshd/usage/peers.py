@@ -31,27 +31,27 @@ class Peers:
 
     def heard(self, others: Iterable[tuple[str, int]]) -> None:
         """The other journals' ids, each with the number of its newest batch, as of a flush of ours."""
-        at = self._seconds()
+        monotonic = self._seconds()
         batches = dict(others)
         self._moved = {
-            journal: at if self._batches.get(journal) != batch else self._moved[journal]
+            journal: monotonic if self._batches.get(journal) != batch else self._moved[journal]
             for journal, batch in batches.items()
         }
         self._batches = batches
-        if at - self._heard > SILENT and self._others(at):
-            self._joined = at
-        self._heard = at
+        if monotonic - self._heard > SILENT and self._others(monotonic):
+            self._joined = monotonic
+        self._heard = monotonic
 
     @property
     def alone(self) -> bool:
         """Whether nobody else is known to spend; false where nothing was heard of late."""
-        at = self._seconds()
-        return at - self._heard <= LIVE and not self._others(at)
+        monotonic = self._seconds()
+        return monotonic - self._heard <= LIVE and not self._others(monotonic)
 
     @property
     def joining(self) -> bool:
         """Whether others spend who may not have heard of us yet: each of them flushes twice meanwhile."""
         return self._seconds() - self._joined <= 2 * self._every()
 
-    def _others(self, at: float) -> bool:
-        return any(at - moved <= LIVE for moved in self._moved.values())
+    def _others(self, monotonic: float) -> bool:
+        return any(monotonic - moved <= LIVE for moved in self._moved.values())

@@ -134,7 +134,7 @@ class RegularlyTests(SynchronousTestCase):
         """Who starts them may wait for the first."""
         self.rounds = self.regularly()
         gate = self.gate = Deferred()
-        self.rounds.start(now=True)
+        self.rounds.start(at_once=True)
         ended = [self.rounds.ended(), self.rounds.ended()]
         ended[0].cancel()
         self.failureResultOf(ended[0], CancelledError)
