@@ -5,13 +5,14 @@ Each kind of line is said at once, and when it comes again, at most once a minut
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+
+from meshd.bounded import Bounded
 
 EVERY = 60.0
 """Seconds between two lines of a kind."""
@@ -31,7 +32,7 @@ class Seldom:
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
-        self._said: OrderedDict[Hashable, _Said] = OrderedDict()
+        self._said: Bounded[Hashable, _Said] = Bounded(lambda: KINDS)
 
     def due(self, kind: Hashable) -> int | None:
         """None where it was said within the last minute; else how many were left out since it was."""
@@ -40,10 +41,7 @@ class Seldom:
         if said is not None and monotonic - said.monotonic < EVERY:
             said.left_out += 1
             return None
-        self._said[kind] = _Said(monotonic)
-        self._said.move_to_end(kind)
-        if len(self._said) > KINDS:
-            self._said.popitem(last=False)
+        self._said.put(kind, _Said(monotonic))
         return said.left_out if said is not None else 0
 
     def say(self, tell: Callable[..., None], text: str, **facts: object) -> None:

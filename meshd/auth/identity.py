@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from meshd.bounded import Bounded
 from meshd.model import Admission
 
 Key = bytes | str
@@ -48,7 +49,7 @@ class IdentityCache:
         self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
         self._keys: dict[int, dict[Key, None]] = {}
         self._children: dict[int, set[int]] = {}
-        self._dropped: OrderedDict[int, int] = OrderedDict()
+        self._dropped: Bounded[int, int] = Bounded(lambda: _DROPPED)
         self._floor = 0
         self.epoch = 0
         """How often something was dropped.  Whoever reads the store notes it before."""
@@ -113,10 +114,7 @@ class IdentityCache:
             table.clear()
 
     def _note(self, account_id: int) -> None:
-        self._dropped[account_id] = self.epoch
-        self._dropped.move_to_end(account_id)
-        if len(self._dropped) > _DROPPED:
-            _, self._floor = self._dropped.popitem(last=False)
+        self._floor = self._dropped.put(account_id, self.epoch) or self._floor
 
     def _remove(self, key: Key) -> None:
         account = self._verdicts.pop(key).admission.account
@@ -161,8 +159,7 @@ class Proofs(Generic[P]):
     """
 
     def __init__(self, bound: Callable[[], int]) -> None:
-        self._bound = bound
-        self._proofs: OrderedDict[bytes, P] = OrderedDict()
+        self._proofs: Bounded[bytes, P] = Bounded(lambda: max(bound(), 1))
 
     def __len__(self) -> int:
         return len(self._proofs)
@@ -172,7 +169,4 @@ class Proofs(Generic[P]):
         return proof if proof is not None and monotonic < proof.until else None
 
     def put(self, key: bytes, proof: P) -> None:
-        self._proofs[key] = proof
-        self._proofs.move_to_end(key)
-        while len(self._proofs) > max(self._bound(), 1):
-            self._proofs.popitem(last=False)
+        self._proofs.put(key, proof)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
+
+from meshd.bounded import Bounded
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -14,19 +15,15 @@ class Recent(Generic[K, V]):
     """Keys, what was said of each and when; the oldest go first when there are too many."""
 
     def __init__(self, bound: int, span: float) -> None:
-        self._bound = bound
         self._span = span
-        self._known: OrderedDict[K, tuple[float, int, V]] = OrderedDict()
+        self._known: Bounded[K, tuple[float, int, V]] = Bounded(lambda: bound)
         self._generation = 0
 
     def __len__(self) -> int:
         return len(self._known)
 
     def add(self, key: K, monotonic: float, said: V) -> None:
-        self._known[key] = (monotonic, self._generation, said)
-        self._known.move_to_end(key)
-        if len(self._known) > self._bound:
-            self._known.popitem(last=False)
+        self._known.put(key, (monotonic, self._generation, said))
 
     def fresh(self, key: K, monotonic: float) -> V | None:
         """What was said of it, within the span and since the last doubt(); else None."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
+from meshd.bounded import Bounded
 from meshd.dns.servers import Server, ServerLookup
 from meshd.dns.system import GetAddrInfo, Lookup, ResolveError, ThreadLookup
 from meshd.http1.target import LOOPBACK, NUMBER
@@ -69,8 +69,7 @@ class Resolver:
         self._seldom = Seldom(self._seconds)
         self._timeout = timeout
         self._ttl = (ttl_min, ttl_max)
-        self._size = size
-        self._cache: OrderedDict[str, Entry] = OrderedDict()
+        self._cache: Bounded[str, Entry] = Bounded(lambda: size)
         self._flights: Flights[Entry] = Flights(queue)
         self._lookup: Lookup = (
             ServerLookup(reactor, [server_address(server) for server in servers], timeout)
@@ -152,10 +151,7 @@ class Resolver:
         return self._keep(host, (self._seconds() + FAILURE_TTL, None, error))
 
     def _keep(self, host: str, entry: Entry) -> Entry:
-        self._cache[host] = entry
-        self._cache.move_to_end(host)
-        if len(self._cache) > self._size:
-            self._cache.popitem(last=False)
+        self._cache.put(host, entry)
         return entry
 
 

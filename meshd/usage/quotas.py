@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime
 
+from meshd.bounded import Bounded
 from meshd.model import Account, Admission, Refusal, Standing, Usage
 from meshd.running.regularly import Regularly
 from meshd.topology import Limits
@@ -47,7 +47,7 @@ class Quotas:
         """The parent of those who have none."""
         self._allowances: dict[int, Allowance] = {}
         """Of the accounts at work, and of their parents."""
-        self._remembered: OrderedDict[int, Standing] = OrderedDict()
+        self._remembered: Bounded[int, Standing] = Bounded(lambda: limits().identities)
         """Of accounts at work recently."""
         self._generous: set[Allowance] = set()
         """Those that were lent more than a slice."""
@@ -92,9 +92,7 @@ class Quotas:
         self._generous.discard(allowance)
         if allowance.family is not None:
             allowance.family.subs.discard(allowance)
-        self._remembered[account_id] = allowance.standing
-        if len(self._remembered) > self._limits().identities:
-            self._remembered.popitem(last=False)
+        self._remembered.put(account_id, allowance.standing)
 
     def find(self, account_id: int) -> Allowance | None:
         return self._allowances.get(account_id)
