@@ -83,7 +83,7 @@ class Probes:
         if self._plane.pools is not self._pools:
             self._arrange(self._plane.pools)
         self._owed = min(self._owed + len(self._round) * SECONDS / rules.every, len(self._round))
-        monotonic = self._plane.wheel.now
+        monotonic = self._plane.wheel.monotonic
         self._rested = deque(each for each in self._round if each.resting and self._due(each, monotonic))
         self._go_on()
 
@@ -180,7 +180,7 @@ class Probes:
 
     def _failed(self, outlet: Outlet, cause: str, *, sure: bool = False) -> None:
         """sure: it is the exit's fault, whatever the URL does."""
-        monotonic = self._plane.wheel.now
+        monotonic = self._plane.wheel.monotonic
         if (sure or self._vouched(outlet, monotonic)) and outlet.failed(monotonic, cause):
             self._plane.note_exit(outlet)
 
