@@ -208,6 +208,21 @@ class Topology:
     probes: Probing = field(default_factory=Probing)
 
 
+class Live:
+    """The settings that hold now: one object for all who read a setting at use.  A reload swaps its content."""
+
+    __slots__ = ("limits", "timeouts", "topology")
+
+    def __init__(self, topology: Topology) -> None:
+        self.swap(topology)
+
+    def swap(self, topology: Topology) -> None:
+        """Let these settings hold from now on."""
+        self.topology = topology
+        self.limits = topology.limits
+        self.timeouts = topology.timeouts
+
+
 def _plan(name: str, size: int, world: bool) -> Plan:
     return Plan(name, size, ips=100, hostnames=100, proxies=max(size, 1), sub_accounts=size, world=world)
 

@@ -18,7 +18,7 @@ from meshd.model import Ban, Refusal
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import bans
-from meshd.topology import Limits
+from meshd.topology import Live
 
 EVERY = 1.0
 """Seconds between two readings of the bans; as the change feed."""
@@ -31,13 +31,11 @@ _log = Logger()
 class Failures:
     """Counts wrong credentials, and knows who is banned."""
 
-    def __init__(
-        self, store: Store, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits]
-    ) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
         self._store = store
         self._clock = clock
         self._now = now
-        self._limits = limits
+        self._live = live
         self._readings = Regularly(
             clock,
             self._read,
@@ -47,7 +45,7 @@ class Failures:
             back="the store is back",
             expected=(StoreError,),
         )
-        self._verified = Verified(lambda: limits().identities)
+        self._verified = Verified(lambda: live.limits.identities)
         self.table = BanTable()
 
     def right(self, verdict: Verdict, peer: str) -> None:
@@ -65,14 +63,14 @@ class Failures:
 
         guess, trace: what tells it from other ones of its name, in this process and in the store, where it counts once.
         """
-        limits = self._limits()
+        limits = self._live.limits
         if limits.failures and (
             not asked.once or self.table.counts(guess, asked.address, self._clock.seconds(), limits.failure_window)
         ):
             await self._record(Failure(asked.address, asked.name, int(self._now()), trace if asked.once else ""))
 
     def counted(self, asked: Asked, guess: bytes) -> bool:
-        return self.table.counted(guess, asked.address, self._clock.seconds(), self._limits().failure_window)
+        return self.table.counted(guess, asked.address, self._clock.seconds(), self._live.limits.failure_window)
 
     def learned(self, ban: Ban) -> None:
         """One that the store has, and this process has not read."""
@@ -100,7 +98,7 @@ class Failures:
 
     def _spare(self, address: str) -> None:
         # A verdict lasts no longer than a credential is remembered, and is noted anew where it is used.
-        span = 2.0 * self._limits().credential_cache
+        span = 2.0 * self._live.limits.credential_cache
         self.table.spare(address, self._verified.names(address, self._clock.seconds(), span))
 
     async def _publish(self) -> None:
@@ -139,7 +137,7 @@ class Failures:
             await self._try_to_publish()
 
     def _bounds(self) -> dict[str, int]:
-        limits = self._limits()
+        limits = self._live.limits
         return {
             "limit": limits.failures,
             "window": limits.failure_window,

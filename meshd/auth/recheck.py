@@ -14,7 +14,7 @@ from meshd.auth.verify import today
 from meshd.model import Admission, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
-from meshd.topology import Limits
+from meshd.topology import Live
 
 PAUSE = 1.0
 """Seconds between two questions to a store that is away."""
@@ -23,13 +23,11 @@ PAUSE = 1.0
 class Presence:
     """A thousand tunnels of one credential ask once."""
 
-    def __init__(
-        self, store: Store, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits]
-    ) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
         self._store = store
         self._clock = clock
         self._now = now
-        self._limits = limits
+        self._live = live
         self._flights: Flights[Refusal | None] = Flights(100_000)
 
     async def still(self, admission: Admission, proxy: str) -> Refusal | None:
@@ -45,7 +43,7 @@ class Presence:
             return UNAVAILABLE
 
     async def _ask(self, admission: Admission, proxy: str) -> Refusal | None:
-        until = self._clock.seconds() + self._limits().credential_cache
+        until = self._clock.seconds() + self._live.limits.credential_cache
         while True:
             try:
                 present = await self._store.run(lookups.present, admission, int(self._now()))

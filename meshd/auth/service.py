@@ -33,7 +33,7 @@ from meshd.model import Admission, Change, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.selection import NONE
 from meshd.store.interface import Store, StoreError
-from meshd.topology import Limits
+from meshd.topology import Live
 
 MOST_AT_ONCE = 1024
 """Different credentials and addresses that may be asked about at once."""
@@ -49,7 +49,7 @@ class AuthService:
         store: Store,
         clock: IReactorTime,
         now: Callable[[], float],
-        limits: Callable[[], Limits],
+        live: Live,
         hasher: Hasher,
         hostnames: Hostnames,
         random: Callable[[int], bytes] = os.urandom,
@@ -57,14 +57,14 @@ class AuthService:
         self._store = store
         self._seconds = clock.seconds
         self._now = now
-        self._limits = limits
+        self._live = live
         self._hasher = hasher
         self._hostnames = hostnames
-        self._cache = IdentityCache(lambda: limits().identities)
-        self._failures = Failures(store, clock, now, limits)
+        self._cache = IdentityCache(lambda: live.limits.identities)
+        self._failures = Failures(store, clock, now, live)
         self._bans = self._failures.table
-        self._verifier = Verifier(store, clock, now, limits, hasher, self._failures, random)
-        self._presence = Presence(store, clock, now, limits)
+        self._verifier = Verifier(store, clock, now, live, hasher, self._failures, random)
+        self._presence = Presence(store, clock, now, live)
         self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
         self._denials = Denials(self._verifier, self._failures, clock.seconds)
         self._digests = FieldDigests(random)
@@ -258,7 +258,7 @@ class AuthService:
             verdict.until = min(monotonic + PROBE, verdict.last)
             self._cache.put(key, verdict)
             return verdict
-        if isinstance(key, str) and self._denials.was_stranger(key, self._limits().credential_cache):
+        if isinstance(key, str) and self._denials.was_stranger(key, self._live.limits.credential_cache):
             return REQUIRED
         return _unavailable(question)
 

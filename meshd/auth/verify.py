@@ -24,7 +24,7 @@ from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
-from meshd.topology import Limits
+from meshd.topology import Live
 
 MOST_WRONG = 10_000
 """Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
@@ -41,7 +41,7 @@ class Verifier:
         store: Store,
         clock: IReactorTime,
         now: Callable[[], float],
-        limits: Callable[[], Limits],
+        live: Live,
         hasher: Hasher,
         failures: Failures,
         random: Callable[[int], bytes],
@@ -49,11 +49,11 @@ class Verifier:
         self._store = store
         self._clock = clock
         self._now = now
-        self._limits = limits
+        self._live = live
         self._hasher = hasher
         self._failures = failures
         self._random = random
-        self._proofs: Proofs[Proof] = Proofs(lambda: limits().identities)
+        self._proofs: Proofs[Proof] = Proofs(lambda: live.limits.identities)
         self._disproofs: Proofs[Disproof] = Proofs(lambda: MOST_WRONG)
         self._lines = Lines()
         self._twofold: frozenset[str] | None = None
@@ -106,7 +106,7 @@ class Verifier:
 
     def life(self, end: float = float("inf")) -> tuple[float, float]:
         """Until when (monotonic) a verdict is fresh, and may serve while the store is away; never past end (epoch)."""
-        monotonic, span, left = self._clock.seconds(), self._limits().credential_cache, end - self._now()
+        monotonic, span, left = self._clock.seconds(), self._live.limits.credential_cache, end - self._now()
         return monotonic + min(span, left), monotonic + min(2 * span, left)
 
     async def _token(self, asked: TokenAsked) -> Verdict | Refusal:
@@ -195,14 +195,14 @@ class Verifier:
     def _disprove(self, key: bytes, encoded: str, trace: bytes) -> Disproof:
         # For a random time: that a password is hashed again must not tell of a change in between.
         share = 1 + self._random(1)[0] / 255
-        until = self._clock.seconds() + share * self._limits().failure_window / 2
+        until = self._clock.seconds() + share * self._live.limits.failure_window / 2
         disproof = Disproof(encoded, trace, until)
         self._disproofs.put(key, disproof)
         return disproof
 
     def _prove(self, reading: Reading, account: Account) -> None:
         # Twice the time of a verdict: a password that is asked about again after its verdict has its proof still.
-        until = self._clock.seconds() + 2 * self._limits().credential_cache
+        until = self._clock.seconds() + 2 * self._live.limits.credential_cache
         proof = Proof(account.id, account.password_hash, until)
         self._proofs.put(self._password_key(account.username.lower(), reading), proof)
 

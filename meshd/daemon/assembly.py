@@ -36,7 +36,7 @@ from meshd.store.interface import StoreError
 from meshd.store.open import open_store
 from meshd.store.statements import changes
 from meshd.tls.server import ReloadableTLS
-from meshd.topology import Limits, Topology
+from meshd.topology import Live
 from meshd.usage.activity import Activity
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
@@ -76,41 +76,12 @@ class Daemon:
         self._config = config
         self._reread = reload
         self._now = now
+        self._live = Live(config.topology)
         self.store = open_store(reactor, config.store_url)
-        self.resolver = Resolver(
-            reactor, servers=config.dns_servers, threads=32, timeout=lambda: self.topology.timeouts.dns
-        )
-        hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
-        bounds = config.topology.limits
-        hasher = PasswordHasher(reactor, workers=bounds.password_workers, queue=bounds.password_queue)
-        self.auth = AuthService(self.store, reactor, now, self._limits, hasher, hostnames)
-        self._journals = _folder(config.data_dir / "journal")
-        self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
-        self._activity = Activity(self.store, reactor, now, self._limits)
-        journal = Journal(self._journals, now=now)
-        self.ledger = Ledger(self.store, journal, reactor, now, self._limits, self.exchanges, self._activity)
-        self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
-        node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
-        self._exit_book = ExitBook(self.store, reactor, now, lambda: self.plane.pools, node)
-        self.plane = data_plane(
-            reactor,
-            config.topology,
-            now,
-            auth=self.auth,
-            ledger=self.ledger,
-            resolver=self.resolver,
-            own=lambda: self._listeners.own,
-            note_exit=self._exit_book.note,
-        )
-        client = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
-        self._probes = Probes(reactor, self.plane, client.status)
-        enforcement = Enforcement(self.auth, self.ledger, now)
-        self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
-        self._calendar = Regularly(
-            reactor, enforcement.look_at_calendar, lambda: CALENDAR_SECONDS, log=log, away="the calendar is not kept"
-        )
+        self._build_services()
+        self._build_plane()
         self._requests = RequestLog(str(config.request_log), reactor, now)
-        self.site = self._site(hasher)
+        self.site = self._site()
         self._begun: Deferred[None] = succeed(None)
         self._tls: ReloadableTLS | None = None
         self._front: TLSFront | None = None
@@ -120,23 +91,54 @@ class Daemon:
             reactor, config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
         )
 
-    def _site(self, hasher: PasswordHasher) -> ApiSite:
+    def _build_services(self) -> None:
+        """Who is asking, what was used, what may be changed; and what brings changes of the store to them."""
+        reactor, config, now, live = self._reactor, self._config, self._now, self._live
+        self.resolver = Resolver(reactor, servers=config.dns_servers, threads=32, timeout=lambda: live.timeouts.dns)
+        hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
+        self._hasher = PasswordHasher(reactor, workers=live.limits.password_workers, queue=live.limits.password_queue)
+        self.auth = AuthService(self.store, reactor, now, live, self._hasher, hostnames)
+        journal = Journal(_folder(config.data_dir / "journal"), now=now)
+        self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
+        self._activity = Activity(self.store, reactor, now, live)
+        self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._activity)
+        self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
+        enforcement = Enforcement(self.auth, self.ledger, now)
+        self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
+        self._calendar = Regularly(
+            reactor, enforcement.look_at_calendar, lambda: CALENDAR_SECONDS, log=log, away="the calendar is not kept"
+        )
+
+    def _build_plane(self) -> None:
+        """The way of the bytes, and what is known of the exits."""
+        reactor = self._reactor
+        node = f"{socket.gethostname()}:{self._config.data_dir}"  # which one process at a time may have
+        self._exit_book = ExitBook(self.store, reactor, self._now, lambda: self.plane.pools, node)
+        self.plane = data_plane(
+            reactor,
+            self._live,
+            self._now,
+            auth=self.auth,
+            ledger=self.ledger,
+            resolver=self.resolver,
+            own=lambda: self._listeners.own,
+            note_exit=self._exit_book.note,
+        )
+        client = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
+        self._probes = Probes(reactor, self.plane, client.status)
+
+    def _site(self) -> ApiSite:
         services = Services(
             auth=self.auth,
             accounts=self.accounts,
-            hash=hasher.hash,
-            topology=lambda: self.topology,
+            hash=self._hasher.hash,
+            live=self._live,
             countries=self._countries,
             clock=self._now,
             ready=self.ready,
             available=lambda: not self._feed.away,
         )
         return build_site(self._reactor, services, self._requests)
-
-    @property
-    def topology(self) -> Topology:
-        """The one reference that a reload swaps."""
-        return self.plane.topology
 
     async def start(self) -> None:
         """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
@@ -211,7 +213,7 @@ class Daemon:
     async def _start_over(self) -> None:
         """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
         if not self._begun.called:
-            late = self._reactor.callLater(self.topology.timeouts.drain, self._begun.cancel)
+            late = self._reactor.callLater(self._live.timeouts.drain, self._begun.cancel)
             await self._begun
             if late.active():
                 late.cancel()
@@ -235,25 +237,19 @@ class Daemon:
             store = False
         return {"store": store, "listeners": bool(self._listeners) and not self.plane.draining}
 
-    def _limits(self) -> Limits:
-        return self.topology.limits
-
     def _countries(self, proxy: str) -> Mapping[str, int]:
         pool = self.plane.pools.of(proxy)
         return pool.countries(self.plane.wheel.monotonic) if pool is not None else {}
 
     def _swap(self, fresh: Fresh) -> None:
         """What begins from now on goes by these settings."""
-        plane, topology = self.plane, fresh.config.topology
-        if topology.proxies.keys() != plane.topology.proxies.keys():  # who may use a new name is not remembered yet
+        plane, live, topology = self.plane, self._live, fresh.config.topology
+        if topology.proxies.keys() != live.topology.proxies.keys():  # who may use a new name is not remembered yet
             self.auth.forget(Change(0, 0))
         self._config = fresh.config
-        plane.topology, plane.pools = topology, fresh.pools
-        plane.relay.idle = topology.timeouts.idle
-        plane.relay.half_closed = topology.timeouts.half_closed
+        live.swap(topology)
+        plane.pools = fresh.pools
         plane.caps.ceiling = ceiling(topology.limits)
-        self.site.gate.per_address = topology.limits.unauthenticated_per_address
-        self.site.gate.in_all = topology.limits.unauthenticated
         plane.origins.clear()
 
     async def _drain(self) -> None:
@@ -262,7 +258,7 @@ class Daemon:
         for connection in list(plane.connections):
             connection.drain()
         waited = 0.0
-        while (plane.connections or self.ledger.open_of(0)) and waited < self.topology.timeouts.drain:
+        while (plane.connections or self.ledger.open_of(0)) and waited < self._live.timeouts.drain:
             await deferLater(self._reactor, 0.1)
             waited += 0.1
         for connection in list(plane.connections):
@@ -271,7 +267,7 @@ class Daemon:
             meter.stop(Refusal("overloaded", "shutting down"))
 
     async def _drain_api(self) -> None:
-        await self.site.drain(self.topology.timeouts.drain)
+        await self.site.drain(self._live.timeouts.drain)
 
 
 def _folder(path: Path) -> Path:

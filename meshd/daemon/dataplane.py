@@ -29,7 +29,7 @@ from meshd.sockets.relay import Relay
 from meshd.sockets.tls import TLSClients, TLSUpstreams
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.windows import largest_receive_buffer, receive_buffer
-from meshd.topology import Limits, Topology
+from meshd.topology import Limits, Live
 from meshd.usage.ledger import Ledger
 
 log = Logger()
@@ -43,7 +43,7 @@ PIPES = 64
 
 def data_plane(
     reactor: Any,
-    topology: Topology,
+    live: Live,
     now: Callable[[], float],
     *,
     auth: AuthService,
@@ -54,10 +54,9 @@ def data_plane(
 ) -> DataPlane:
     """Nothing is opened by it but its epoll; clients get no TLS before `accept_tls`."""
     poller, wheel = Poller(reactor), Wheel(reactor)
-    limits, timeouts = topology.limits, topology.timeouts
     pipes = Pipes(min(PIPES, _descriptors() // 16))
-    secure = TLSUpstreams(reactor, poller, wheel, lambda: _patience(plane))
-    caps = Caps(lambda: plane.topology.limits, ceiling(limits))
+    secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
+    caps = Caps(live, ceiling(live.limits))
 
     def may(key: tuple[int, bool]) -> bool:
         """Whether an account may begin one more exchange, or tunnel."""
@@ -65,27 +64,26 @@ def data_plane(
         open_now = ledger.tunnels(account_id)
         return caps.start(account_id, open_now, wheel.seconds(), tunnel=tunnel, take=False) is None
 
-    plane = DataPlane(
+    return DataPlane(
         poller=poller,
         wheel=wheel,
-        relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), timeouts.idle, timeouts.half_closed),
+        relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), live),
         dialler=Dialler(
-            poller, resolver, reactor, lambda: plane.topology.destinations, own, secure, _receive_buffer(limits)
+            poller, resolver, reactor, lambda: live.topology.destinations, own, secure, _receive_buffer(live.limits)
         ),
         origins=KeptOrigins(poller, wheel),
         caps=caps,
         line=Line(reactor, may, lambda: caps.ceiling // PART),
         auth=auth,
         ledger=ledger,
-        topology=topology,
+        live=live,
         now=now,
         chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)
-        pools=Pools(topology),
+        pools=Pools(live.topology),
         note_exit=note_exit,
         instance=f"{secrets.token_hex(4)}-",
         seldom=Seldom(reactor.seconds),
     )
-    return plane
 
 
 def ceiling(limits: Limits) -> int:
@@ -95,12 +93,7 @@ def ceiling(limits: Limits) -> int:
 
 def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCreator) -> None:
     """From now on clients may come by TLS."""
-    plane.tls_clients = TLSClients(reactor, plane.poller, plane.wheel, tls, lambda: _patience(plane))
-
-
-def _patience(plane: DataPlane) -> float:
-    """Seconds to deliver what a TLS connection has left to say."""
-    return plane.topology.timeouts.half_closed
+    plane.tls_clients = TLSClients(reactor, plane.poller, plane.wheel, tls, lambda: plane.live.timeouts.half_closed)
 
 
 def _receive_buffer(limits: Limits) -> int:

@@ -106,7 +106,7 @@ class Reloads:
         plane = self._plane
         for connection in list(plane.connections):
             connection.proxy = names.get(connection.proxy, connection.proxy)
-            if connection.proxy not in plane.topology.proxies:
+            if connection.proxy not in plane.live.topology.proxies:
                 connection.drain()
         for meter in self._ledger.open_of(0):
             meter.proxy = names.get(meter.proxy, meter.proxy)

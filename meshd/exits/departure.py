@@ -63,9 +63,9 @@ class Departure:
         """Connect to the destination, by another exit where one has failed.  Raises: DialError, Stopped."""
         plane, patience = self._plane, self.patience
         end = plane.wheel.monotonic + patience
-        left = plane.topology.limits.exit_retries
+        left = plane.live.limits.exit_retries
         while True:
-            seconds = plane.topology.timeouts.connect
+            seconds = plane.live.timeouts.connect
             wait = min(seconds, max(end - plane.wheel.monotonic, 0.001)) if patience else seconds
             phase(TIMEOUT, wait)
             try:

@@ -9,15 +9,15 @@ from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.sockets.wheel import Wheel
-from meshd.topology import Topology
+from meshd.topology import Live
 
 
 class ExitPlane(Protocol):
-    """A reload swaps two references in one turn: `topology` and `pools`."""
+    """A reload swaps the settings in `live` and the pools in one turn."""
 
     wheel: Wheel
     dialler: Dialler
-    topology: Topology
+    live: Live
     pools: Pools
     chance: Random
 

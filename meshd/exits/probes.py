@@ -59,7 +59,7 @@ class Probes:
 
     @property
     def _rules(self) -> Probing:
-        return self._plane.topology.probes
+        return self._plane.live.topology.probes
 
     def start(self) -> None:
         self._looks.start()

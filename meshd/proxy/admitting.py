@@ -43,7 +43,7 @@ async def _turn(
 ) -> Admission | Refusal:
     """Wait in line where the account has too much under way; then decide anew who is asking, for a wait is long."""
     tunnel = request.is_tunnel
-    patience = plane.caps.patience(refusal, plane.topology.timeouts.turn, tunnel=tunnel)
+    patience = plane.caps.patience(refusal, plane.live.timeouts.turn, tunnel=tunnel)
     _, wish = request.said.wishes()
     client.phase(refusal.reason, min(patience.seconds, wish) if wish else patience.seconds)
     wire = client.wire

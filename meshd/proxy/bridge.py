@@ -36,7 +36,7 @@ class BridgeFactory(Factory):
 
     def wait(self, outside: Stranger) -> Any:
         """The call that ends a connection which does not say who it is."""
-        return self._reactor.callLater(self._plane.topology.timeouts.head, outside.transport.abortConnection)
+        return self._reactor.callLater(self._plane.live.timeouts.head, outside.transport.abortConnection)
 
     def connect(self, outside: Stranger) -> None:
         """Give the data plane a client that talks like the one outside."""
@@ -52,7 +52,7 @@ class Stranger(Outside):
     _waiting: Any = None
 
     def __init__(self, bridge: BridgeFactory, plane: DataPlane) -> None:
-        super().__init__(plane.poller, plane.wheel, lambda: plane.topology.timeouts.half_closed, half_closes=True)
+        super().__init__(plane.poller, plane.wheel, lambda: plane.live.timeouts.half_closed, half_closes=True)
         self._bridge = bridge
 
     def connectionMade(self) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from meshd.model import Refusal
-from meshd.topology import Limits
+from meshd.topology import Limits, Live
 
 BUCKETS = 10_000
 """Accounts whose rates are remembered; a forgotten account starts with a full bucket."""
@@ -69,9 +68,9 @@ class Bucket:
 class Caps:
     """Counts clients and their starts, and refuses what is one too many."""
 
-    def __init__(self, limits: Callable[[], Limits], ceiling: int) -> None:
+    def __init__(self, live: Live, ceiling: int) -> None:
         """ceiling: descriptors that the data plane may have open."""
-        self._limits = limits
+        self._live = live
         self.ceiling = ceiling
         self.unauthenticated = 0
         self._unknown: dict[str, dict[Unknown, None]] = {}
@@ -86,7 +85,7 @@ class Caps:
         """Whether one more client, which needs a descriptor here and one to its origin, has to be turned away."""
         if descriptors + 2 > self.ceiling:
             return True
-        return self.unauthenticated >= self._limits().unauthenticated and not self._make_room()
+        return self.unauthenticated >= self._live.limits.unauthenticated and not self._make_room()
 
     def arrived(self, client: Unknown, address: str) -> None:
         """Count an unknown client at its address."""
@@ -106,7 +105,7 @@ class Caps:
         if self._unknown:
             fullest = max(self._unknown.values(), key=len)
             next(iter(fullest)).evict()
-        return self.unauthenticated < self._limits().unauthenticated
+        return self.unauthenticated < self._live.limits.unauthenticated
 
     def hold(self, client: Known, account_id: int) -> None:
         """Count a client for an account; where the account has too many, end the oldest that is idle.
@@ -117,7 +116,7 @@ class Caps:
         if held is None:
             held = self._held[account_id] = {}
         held[client] = None
-        if len(held) > (self._limits().tunnels_per_account or len(held)):
+        if len(held) > (self._live.limits.tunnels_per_account or len(held)):
             idle = next((each for each in held if each.idle), None)
             if idle is not None:
                 idle.evict()
@@ -139,7 +138,7 @@ class Caps:
     def linger(self, address: str) -> bool:
         """Count one more unknown connection that waits after its grace; False where the address has too many."""
         waiting = self._lingering.get(address, 0)
-        most = self._limits().unauthenticated_per_address
+        most = self._live.limits.unauthenticated_per_address
         if waiting >= (most * TRUST if address in self._trusted else most):
             return False
         self._lingering[address] = waiting + 1
@@ -157,7 +156,7 @@ class Caps:
 
         now: seconds of the monotonic clock; take: False to ask without taking.
         """
-        limits = self._limits()
+        limits = self._live.limits
         if limits.tunnels_per_account and open_now >= limits.tunnels_per_account:
             return CROWD
         rate = limits.new_tunnels_per_second if tunnel else limits.requests_per_second
@@ -179,7 +178,7 @@ class Caps:
 
         turn: seconds that an exchange may wait; a row has no place whose turn would come later under the rate.
         """
-        limits = self._limits()
+        limits = self._live.limits
         places = (limits.tunnels_per_account or 2**62) if turn else 0
         if refusal is CROWD:
             return Patience(min(turn, ANOTHERS_END), places)
@@ -191,7 +190,7 @@ class Caps:
 
         Such a client is refused: slowed down instead, it would never learn of the limit.
         """
-        rate = self._limits().requests_per_second
+        rate = self._live.limits.requests_per_second
         return bool(rate) and seconds * rate < 1
 
     def _bucket(self, account_id: int, now: float, limits: Limits) -> Bucket:

@@ -210,7 +210,7 @@ class ClientConnection(WaitingConnection):
         admission: Admission | Refusal | Unseen
         admission = plane.auth.recall(self.proxy, self.wire.peer, proxy_authorization, authorization)
         if isinstance(admission, Unseen):
-            self.phase("auth-unavailable", plane.topology.timeouts.first_byte)
+            self.phase("auth-unavailable", plane.live.timeouts.first_byte)
             admission = await Deferred.fromCoroutine(plane.auth.admit(admission))
         if not self.place.known and not isinstance(admission, Refusal):
             self.place.admitted()

@@ -81,7 +81,7 @@ class Forwarding:
             if self._sending is not None:
                 self._sending.throw(Abandoned())
         if complete and response.reusable and self.uploaded and not self._showed_credentials():
-            self._plane.origins.keep(origin, self._plane.topology.timeouts.keep_alive)
+            self._plane.origins.keep(origin, self._plane.live.timeouts.keep_alive)
         else:
             origin.close()
         return None
@@ -169,7 +169,7 @@ class Forwarding:
     async def _send(self, origin: Origin, head: bytes) -> None:
         """Send the head and the part of the body that is here; a task of its own sends the rest while we read."""
         client = self._client
-        client.phase("first-byte-timeout", self._bound(self._plane.topology.timeouts.first_byte))
+        client.phase("first-byte-timeout", self._bound(self._plane.live.timeouts.first_byte))
         if not self._request.has_body:
             sent = origin.wire.try_send(head)
             if sent < len(head):
@@ -224,7 +224,7 @@ class Forwarding:
 
         Raises: Stopped, ClientGone, and ConnectionResetError where not a byte came, as on a stale kept connection.
         """
-        limits = self._plane.topology.limits
+        limits = self._plane.live.limits
         buffer = b""
         interim = 0
         while True:
@@ -284,12 +284,12 @@ class Forwarding:
         if type(framing) is Length and came >= framing.n:
             await self._client.deliver(head + self.late[: framing.n])
             return came == framing.n
-        self._client.phase("idle-timeout", self._plane.topology.timeouts.idle)
+        self._client.phase("idle-timeout", self._plane.live.timeouts.idle)
         begun, self.late = self.late, b""
         return await Delivery(self._client, origin.wire, request.minor, begun).run(framing, head)
 
     def _head_of(self, response: ProxyResponse) -> bytes:
         request = self._request
-        topology = self._plane.topology
+        topology = self._plane.live.topology
         status = f'meshd; request-id="{self._record.id}"' if topology.proxy_status_on_forwarded else ""
         return response.render(request.minor, request.keep, self._record.exit, self._departure.choice.not_found, status)

@@ -22,11 +22,11 @@ class HttpSpeech:
 
     async def read(self) -> ProxyRequest | None:
         client = self._client
-        topology = self._plane.topology
-        limits = topology.limits
+        live = self._plane.live
+        limits = live.limits
         self._method = b""
         if client.place.known and not client.buffer:
-            client.phase("kept", topology.timeouts.keep_alive)
+            client.phase("kept", live.timeouts.keep_alive)
             if not await client.receive():
                 return None
             if self._last is not None:
@@ -36,7 +36,7 @@ class HttpSpeech:
                     self._last, self._method = again, again.method
                     return again
         elif self._last is not None and not client.buffer:
-            client.phase("kept", topology.timeouts.head)  # the client was challenged, and may yet send credentials
+            client.phase("kept", live.timeouts.head)  # the client was challenged, and may yet send credentials
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
         seen = 0
         while (head := read_request(client.buffer, bounds, seen) if client.buffer else None) is None:

@@ -30,7 +30,7 @@ async def meet(client: Client, plane: DataPlane) -> bool:
     """Find out which protocol the client speaks; False where it has left.  Raises: BadMessage, ClientGone, Stopped."""
     if not client.buffer and not await client.receive():
         return False
-    named = plane.topology.proxies.get(client.proxy)
+    named = plane.live.topology.proxies.get(client.proxy)
     senders = named.proxy_protocol_from if named is not None else ()
     if senders and _is_in(client.wire.peer, senders) and not await _introduced(client):
         return False

@@ -19,7 +19,7 @@ from meshd.sockets.line import Line
 from meshd.sockets.poll import Poller
 from meshd.sockets.relay import Relay
 from meshd.sockets.wheel import Wheel
-from meshd.topology import Topology
+from meshd.topology import Live
 from meshd.usage.ledger import Ledger
 
 
@@ -49,7 +49,7 @@ class DataPlane:
     line: Line
     auth: AuthService
     ledger: Ledger
-    topology: Topology
+    live: Live
     now: Callable[[], float]
     """Seconds since the epoch."""
     chance: Random

@@ -40,12 +40,12 @@ class WaitingConnection(PartingConnection):
     def expect_head(self) -> None:
         """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""
         if self.place.known and self._phase != "head-timeout":
-            self.phase("head-timeout", self._plane.topology.timeouts.head)
+            self.phase("head-timeout", self._plane.live.timeouts.head)
 
     def handshake(self, *, over: bool) -> None:
         """Start the grace anew when TLS begins, and when it is over, unless the client has sent plain bytes already."""
         if self._phase == "grace" or (over and not self._met):
-            self.phase("grace", min(TLS_GRACE, self._plane.topology.timeouts.head))
+            self.phase("grace", min(TLS_GRACE, self._plane.live.timeouts.head))
 
     def phase(self, reason: str, seconds: float) -> None:
         """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
@@ -68,7 +68,7 @@ class WaitingConnection(PartingConnection):
             return
         if self._phase == "grace":
             if self.place.linger():
-                self.phase("head-timeout", max(self._plane.topology.timeouts.head - self._seconds, 0.1))
+                self.phase("head-timeout", max(self._plane.live.timeouts.head - self._seconds, 0.1))
                 return
             self._phase = "head-timeout"
         silent = not self.buffer and (self.place.known or not self._met)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshd.sockets.metering import TunnelMeter
     from meshd.sockets.pipes import Pipe, Pipes
     from meshd.sockets.wheel import Wheel
+    from meshd.topology import Live
 
 SMALL = 16 * 1024
 """Bytes of a read that copies; a direction that has so many ready changes to `splice`."""
@@ -35,7 +36,7 @@ SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE"
 class Relay:
     """What all tunnels share."""
 
-    __slots__ = ("again", "half_closed", "idle", "pipes", "poller", "wheel")
+    __slots__ = ("again", "live", "pipes", "poller", "wheel")
 
     def __init__(
         self,
@@ -43,16 +44,14 @@ class Relay:
         wheel: Wheel,
         pipes: Pipes,
         again: Callable[[Callable[[], None]], None],
-        idle: float,
-        half_closed: float,
+        live: Live,
     ) -> None:
         self.poller = poller
         self.wheel = wheel
         self.pipes = pipes
         self.again = again
         """Calls its argument in a later turn of the reactor."""
-        self.idle = idle
-        self.half_closed = half_closed
+        self.live = live
 
 
 class Tunnel:
@@ -85,7 +84,7 @@ class Tunnel:
         self.slot = 0
         relay.poller.hand_over(client, self)
         relay.poller.hand_over(origin, self)
-        relay.wheel.arm(self, relay.idle)
+        relay.wheel.arm(self, relay.live.timeouts.idle)
 
     def start(self, client_readable: bool, origin_readable: bool) -> None:
         """Move the bytes that were handed over, and what came into the sockets before the tunnel owned them."""
@@ -150,7 +149,8 @@ class Tunnel:
         if self._ended is not None:
             relay = self._relay
             half = self._up.ended or self._down.ended
-            self.deadline = relay.wheel.monotonic + (relay.half_closed if half else relay.idle)
+            timeouts = relay.live.timeouts
+            self.deadline = relay.wheel.monotonic + (timeouts.half_closed if half else timeouts.idle)
 
     def _move(self, flow: Flow) -> None:
         """Move bytes until the source ends, or others are next.  Raises: BlockingIOError; OSError from a lost side."""
@@ -262,7 +262,7 @@ class Tunnel:
             self.close("")
         else:
             shutdown(flow.sink, socket.SHUT_WR)
-            self._relay.wheel.arm(self, self._relay.half_closed)  # sooner than the idle timeout
+            self._relay.wheel.arm(self, self._relay.live.timeouts.half_closed)  # sooner than the idle timeout
 
     def _return_pipe(self, flow: Flow) -> None:
         if flow.pipe is not None:

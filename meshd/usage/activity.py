@@ -17,7 +17,7 @@ from meshd.model import Exchange
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import activity
-from meshd.topology import Limits
+from meshd.topology import Limits, Live
 
 SECONDS = 1.0
 """Between two writings."""
@@ -38,13 +38,11 @@ _log = Logger()
 class Activity:
     """One process's; `add` is called at the end of every exchange."""
 
-    def __init__(
-        self, store: Store, clock: IReactorTime, now: Callable[[], float], limits: Callable[[], Limits]
-    ) -> None:
+    def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
         self._store = store
         self._seconds = clock.seconds
         self._now = now
-        self._limits = limits
+        self._live = live
         self._waiting: dict[int, deque[Exchange]] = {}
         self._count = 0
         self._written: Counter[int] = Counter()
@@ -89,7 +87,7 @@ class Activity:
         What cannot be written is given up, whatever the reason.
         """
         waiting, self._waiting, self._count = self._waiting, {}, 0
-        limits = self._limits()
+        limits = self._live.limits
         if waiting and limits.activity_per_account:
             await self._store.run(activity.add, [each for newest in waiting.values() for each in newest])
             self._written.update({account_id: len(newest) for account_id, newest in waiting.items()})

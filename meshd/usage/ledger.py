@@ -17,7 +17,7 @@ from meshd.model import Admission, Change, Exchange, Refusal
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
-from meshd.topology import Limits
+from meshd.topology import Live
 from meshd.usage.activity import Activity
 from meshd.usage.allowance import OpenMeter, nobody
 from meshd.usage.exchangelog import ExchangeLog
@@ -47,7 +47,7 @@ class Ledger:
         journal: Journal,
         clock: IReactorTime,
         now: Callable[[], float],
-        limits: Callable[[], Limits],
+        live: Live,
         log: ExchangeLog,
         activity: Activity,
     ) -> None:
@@ -59,15 +59,15 @@ class Ledger:
         self._rounds = Regularly(
             clock,
             self._round,
-            lambda: limits().flush_seconds,
+            lambda: live.limits.flush_seconds,
             log=_log,
             away="usage waits in the journal, the store is away",
             back="usage reaches the store again",
             expected=(StoreError,),
             pause=_longer,
         )
-        self._peers = Peers(clock.seconds, lambda: limits().flush_seconds)
-        self._quotas = Quotas(clock, now, limits, self._rounds, self._peers)
+        self._peers = Peers(clock.seconds, lambda: live.limits.flush_seconds)
+        self._quotas = Quotas(clock, now, live, self._rounds, self._peers)
         self._tallies: dict[tuple[int, int], Tally] = {}
         self._by_slot: dict[int, Tally] = {}
         self._resting: set[Tally] = set()

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.bounded import Bounded
 from meshd.model import Account, Admission, Refusal, Standing, Usage
 from meshd.running.regularly import Regularly
-from meshd.topology import Limits
+from meshd.topology import Live
 from meshd.usage.allowance import (
     ALL,
     NO_SHARE,
@@ -33,13 +33,13 @@ class Quotas:
         self,
         clock: IReactorTime,
         now: Callable[[], float],
-        limits: Callable[[], Limits],
+        live: Live,
         rounds: Regularly,
         peers: Peers,
     ) -> None:
         self._clock = clock
         self._wall = now
-        self._limits = limits
+        self._live = live
         self._rounds = rounds
         self._peers = peers
         self._latest = 0
@@ -47,7 +47,7 @@ class Quotas:
         """The parent of those who have none."""
         self._allowances: dict[int, Allowance] = {}
         """Of the accounts at work, and of their parents."""
-        self._remembered: Bounded[int, Standing] = Bounded(lambda: limits().identities)
+        self._remembered: Bounded[int, Standing] = Bounded(lambda: live.limits.identities)
         """Of accounts at work recently."""
         self._generous: set[Allowance] = set()
         """Those that were lent more than a slice."""
@@ -124,7 +124,7 @@ class Quotas:
 
     def _reopen(self, allowance: Allowance) -> None:
         if period_over(allowance.standing, self.now()):
-            allowance.judge_again(self.now(), self._limits().slice_bytes)
+            allowance.judge_again(self.now(), self._live.limits.slice_bytes)
             self._follow(allowance)
 
     def seal(self, counted: set[Allowance]) -> None:
@@ -136,7 +136,7 @@ class Quotas:
         for allowance in counted:
             allowance.seal()
         for allowance in self._generous - counted:
-            allowance.lend_rest(self._limits().slice_bytes)
+            allowance.lend_rest(self._live.limits.slice_bytes)
         self._generous &= counted
 
     def heard(self, standing: Standing) -> None:
@@ -144,7 +144,7 @@ class Quotas:
         allowance = self._allowances.get(standing.account_id)
         if allowance is not None:
             self._judge(allowance, standing, ALL if self._peers.alone else NO_SHARE if self._peers.joining else SHARE)
-            if self._limits().slice_bytes < allowance.lent < UNLIMITED // 2:
+            if self._live.limits.slice_bytes < allowance.lent < UNLIMITED // 2:
                 self._generous.add(allowance)
             else:
                 self._generous.discard(allowance)
@@ -158,7 +158,7 @@ class Quotas:
                 self._renew(allowance, meter)
 
     def _renew(self, allowance: Allowance, meter: Meter) -> None:
-        slice_bytes = self._limits().slice_bytes
+        slice_bytes = self._live.limits.slice_bytes
         if allowance.left <= 0:
             self._rounds.hasten()  # for others to hear of it
             allowance.judge_again(self.now(), slice_bytes)
@@ -178,11 +178,11 @@ class Quotas:
         """The store is away: who is known goes on, within what the limits left when it last spoke."""
         for allowance in self._allowances.values():
             if allowance.waiting:
-                allowance.lend_rest(self._limits().slice_bytes)
+                allowance.lend_rest(self._live.limits.slice_bytes)
                 self._resume(allowance)
 
     def _judge(self, allowance: Allowance, standing: Standing, share: int) -> None:
-        allowance.judge(standing, self.now(), self._limits().slice_bytes, share)
+        allowance.judge(standing, self.now(), self._live.limits.slice_bytes, share)
         self._follow(allowance)
 
     def _follow(self, allowance: Allowance) -> None:
@@ -192,7 +192,7 @@ class Quotas:
             self._resume(allowance)
             return
         allowance.refusal = allowance.reason
-        if self._limits().on_limit == "finish":
+        if self._live.limits.on_limit == "finish":
             allowance.ignore()
             self._resume(allowance)
         else:

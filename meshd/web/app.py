@@ -40,9 +40,8 @@ def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) 
     To stop: close the ports, then `await site.drain(seconds)`.
     """
     api = build_api(reactor, services)
-    limits = services.topology().limits
-    gate = Gate(limits.unauthenticated_per_address, limits.unauthenticated, api.seldom)
-    return ApiSite(api, reactor, bounds=lambda: Bounds.of(services.topology()), gate=gate, requests=requests)
+    gate = Gate(services.live, api.seldom)
+    return ApiSite(api, reactor, bounds=lambda: Bounds.of(services.live.topology), gate=gate, requests=requests)
 
 
 def tls_factory(reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> TLSFront:

@@ -9,7 +9,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
-from meshd.topology import Topology
+from meshd.topology import Live
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,13 +30,13 @@ class Performs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Who may ask, what may be changed, and the operator's settings of this moment."""
+    """Who may ask, what may be changed, and the operator's settings."""
 
     auth: SignsIn
     accounts: Performs
     hash: Callable[[str], Awaitable[str]]
     """The form of a password that is stored.  Raises: Busy"""
-    topology: Callable[[], Topology]
+    live: Live
     countries: Callable[[str], Mapping[str, int]]
     """How many exits of a proxy are up, by country; those whose country nobody gave are not counted."""
     clock: Callable[[], float]

@@ -16,8 +16,8 @@ from meshd.dns.resolver import Resolver
 from meshd.model import Account, Admission, Change, Refusal
 from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import accounts, addresses, changes, claims, hostnames, proxies, tokens
-from meshd.topology import Limits
 from tests.auth.world import PEER, basic, bearer, let_in, said
+from tests.support.live import settings
 from tests.support.stores import fresh_sqlite
 
 
@@ -31,7 +31,7 @@ class EndToEndTests(TestCase):
             store,
             reactor,
             time.time,
-            Limits,
+            settings(),
             hasher,
             HostnameWatch(resolver, store, reactor, allow_private=True),
         )

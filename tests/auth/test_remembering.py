@@ -13,6 +13,7 @@ from meshd.auth.passwords import Busy
 from meshd.model import Admission, Refusal
 from meshd.store.interface import StoreError
 from meshd.store.statements import accounts, addresses, proxies, tokens
+from meshd.topology import Limits
 from tests.auth.world import OTHER, PEER, World, basic, bearer, said
 
 RIGHT = basic("alice:secret")
@@ -112,7 +113,7 @@ class RecallTests(Installation):
 
     def test_memory_is_bounded(self) -> None:
         """Any number of credentials, strangers and wrong guesses takes bounded memory."""
-        self.world.limits = type(self.world.limits)(identities=5)
+        self.world.live.limits = Limits(identities=5)
         for number in range(10):
             account = self.world.account(f"user{number}", "secret")
             self.assertEqual(self.world.reason(basic(f"user{number}:secret")), account.username)

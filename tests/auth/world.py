@@ -27,6 +27,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts, addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Unit
 from meshd.topology import Limits
+from tests.support.live import settings
 
 T = TypeVar("T")
 
@@ -150,9 +151,9 @@ class World:
         self.wall_ahead = NOON - 1000.0
         self.hasher = CountingHasher()
         self.hostnames = FixedHostnames()
-        self.limits = Limits(**limits)
+        self.live = settings(Limits(**limits))
         self.service = AuthService(
-            self.store, self.clock, self.wall, lambda: self.limits, self.hasher, self.hostnames, os.urandom
+            self.store, self.clock, self.wall, self.live, self.hasher, self.hostnames, os.urandom
         )
 
     def wall(self) -> float:

@@ -19,7 +19,7 @@ from meshd.model import Refusal
 from meshd.selection import NONE
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import Blame, DialError, Dialled
-from meshd.topology import Exit, ExitRule, ProxyHost, Topology, UpstreamProxy
+from meshd.topology import Exit, ExitRule, Live, ProxyHost, Topology, UpstreamProxy
 
 FAMILIES = {
     Exit("direct", "direct"): 0,
@@ -83,7 +83,7 @@ class MarksTests(SynchronousTestCase):
         topology = Topology({"p": ProxyHost("p", (), "p.example", ExitRule(), exits)}, exits, {})
         wheel = SimpleNamespace(monotonic=0.0)
         plane = SimpleNamespace(
-            topology=topology,
+            live=Live(topology),
             wheel=wheel,
             now=lambda: 0,
             chance=random.Random(1),

@@ -18,6 +18,7 @@ from meshd.exits.probes import Probes
 from meshd.model import Refusal
 from meshd.sockets.race import Blame, DialError
 from meshd.topology import Exit, Probing, Topology
+from tests.support.live import settings
 
 URL = "http://probe.example/"
 
@@ -30,7 +31,7 @@ class ProbeCase(SynchronousTestCase):
         self.clock = Clock()
         self.noted: list[tuple[str, bool]] = []
         self.plane = SimpleNamespace(
-            topology=Topology({}, (), {}, probes=self.rules),
+            live=settings(probes=self.rules),
             wheel=SimpleNamespace(monotonic=0.0),
             chance=random.Random(5),
             note_exit=lambda outlet: self.noted.append((outlet.exit.name, outlet.resting)),
@@ -106,7 +107,7 @@ class TurnTests(ProbeCase):
         """What ends makes room; a probe that is late is not begun twice."""
         self.later(60 - 1)
         self.assertLessEqual(len(self.open), 3)
-        self.plane.topology = replace(self.plane.topology, probes=replace(self.rules, timeout=600))
+        self.plane.live.swap(replace(self.plane.live.topology, probes=replace(self.rules, timeout=600)))
         self.later(20)
         self.assertEqual(len(self.open), 3)
         self.assertEqual(self.later(10), [])
@@ -118,9 +119,9 @@ class TurnTests(ProbeCase):
 
     def test_none_without_a_url(self) -> None:
         """A reload ends and begins them."""
-        self.plane.topology = replace(self.plane.topology, probes=Probing())
+        self.plane.live.swap(replace(self.plane.live.topology, probes=Probing()))
         self.assertEqual(self.later(30), [])
-        self.plane.topology = replace(self.plane.topology, probes=self.rules)
+        self.plane.live.swap(replace(self.plane.live.topology, probes=self.rules))
         self.answers = dict.fromkeys(self.names, 200)
         self.assertEqual(len(self.later(10)), 5)
 
@@ -139,7 +140,7 @@ class TurnTests(ProbeCase):
 
     def test_a_stop_ends_what_is_under_way(self) -> None:
         """Without a word about the exit, and nothing is begun any more."""
-        self.plane.topology = replace(self.plane.topology, probes=replace(self.rules, timeout=600))
+        self.plane.live.swap(replace(self.plane.live.topology, probes=replace(self.rules, timeout=600)))
         self.later(6)
         self.assertEqual(len(self.open), 3)
         self.successResultOf(Deferred.fromCoroutine(self.probes.stop()))

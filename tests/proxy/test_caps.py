@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.caps import BUCKETS, CROWD, TRUST, TRUSTED, TUNNELS_TOO_FAST, Caps, Place
 from meshd.topology import Limits
+from tests.support.live import settings
 
 
 def reason(refusal: object) -> str:
@@ -14,8 +15,8 @@ def reason(refusal: object) -> str:
 
 class StartTest(SynchronousTestCase):
     def setUp(self) -> None:
-        self.limits = Limits(tunnels_per_account=3, new_tunnels_per_second=2, requests_per_second=5)
-        self.caps = Caps(lambda: self.limits, 100)
+        self.live = settings(Limits(tunnels_per_account=3, new_tunnels_per_second=2, requests_per_second=5))
+        self.caps = Caps(self.live, 100)
 
     def start(self, now: float, *, account: int = 1, open_now: int = 0, tunnel: bool = True) -> str:
         return reason(self.caps.start(account, open_now, now, tunnel=tunnel))
@@ -53,7 +54,7 @@ class StartTest(SynchronousTestCase):
 
     def test_no_limits(self) -> None:
         """0 is no limit."""
-        self.limits = Limits(tunnels_per_account=0, new_tunnels_per_second=0, requests_per_second=0)
+        self.live.limits = Limits(tunnels_per_account=0, new_tunnels_per_second=0, requests_per_second=0)
         self.assertEqual(
             {self.start(0, open_now=10**6, tunnel=tunnel) for tunnel in (True, False) for _ in range(50)}, {""}
         )
@@ -78,7 +79,7 @@ class StartTest(SynchronousTestCase):
     def test_who_outruns_the_rate_alone(self) -> None:
         """One request after another, faster than the account may: here five a second."""
         self.assertEqual([self.caps.outruns(seconds) for seconds in (0, 0.1, 0.2, 1)], [True, True, False, False])
-        self.limits = Limits(requests_per_second=0)
+        self.live.limits = Limits(requests_per_second=0)
         self.assertFalse(self.caps.outruns(0))
 
     def test_memory_is_bounded(self) -> None:
@@ -90,7 +91,7 @@ class StartTest(SynchronousTestCase):
 
 class UnknownTest(SynchronousTestCase):
     def setUp(self) -> None:
-        self.caps = Caps(lambda: Limits(unauthenticated_per_address=2, unauthenticated=3), 10)
+        self.caps = Caps(settings(Limits(unauthenticated_per_address=2, unauthenticated=3)), 10)
 
     def test_lingering(self) -> None:
         """So many of one address wait, others' are apart, and a place that is left is free again."""
@@ -127,7 +128,7 @@ class Stranger:
 class StrangersTest(SynchronousTestCase):
     def test_the_fullest_address_makes_room(self) -> None:
         """When all places of the unknown are taken, the oldest of the address with the most gives up its own."""
-        caps = Caps(lambda: Limits(unauthenticated=5), 1000)
+        caps = Caps(settings(Limits(unauthenticated=5)), 1000)
         first = Stranger(caps, "192.0.2.1")
         many = [Stranger(caps, "192.0.2.2") for _ in range(4)]
         self.assertFalse(caps.crowded(10))
@@ -135,7 +136,7 @@ class StrangersTest(SynchronousTestCase):
 
     def test_descriptors_are_nobodys_to_give(self) -> None:
         """Without descriptors a newcomer is turned away, and nobody evicted."""
-        caps = Caps(Limits, 100)
+        caps = Caps(settings(), 100)
         stranger = Stranger(caps, "192.0.2.1")
         self.assertTrue(caps.crowded(99))
         self.assertFalse(stranger.evicted)
@@ -156,7 +157,7 @@ class Client:
 
 class HoldTest(SynchronousTestCase):
     def setUp(self) -> None:
-        self.caps = Caps(lambda: Limits(tunnels_per_account=2), 1000)
+        self.caps = Caps(settings(Limits(tunnels_per_account=2)), 1000)
 
     def test_what_is_idle_gives_way(self) -> None:
         """Of an account's connections there are as many as of its exchanges: the oldest that is idle ends."""
@@ -173,7 +174,7 @@ class HoldTest(SynchronousTestCase):
 
     def test_the_last_one(self) -> None:
         """That of a single place leaves it to the next."""
-        caps = Caps(lambda: Limits(tunnels_per_account=1), 1000)
+        caps = Caps(settings(Limits(tunnels_per_account=1)), 1000)
         first, second = (Client(caps, 1, idle=True) for _ in range(2))
         self.assertEqual((first.evicted, second.evicted), (True, False))
         caps.let_go(second, 1)
@@ -193,7 +194,7 @@ class PlaceTest(SynchronousTestCase):
     """What one client takes, through its life."""
 
     def setUp(self) -> None:
-        self.caps = Caps(lambda: Limits(unauthenticated_per_address=1, tunnels_per_account=1), 10)
+        self.caps = Caps(settings(Limits(unauthenticated_per_address=1, tunnels_per_account=1)), 10)
 
     def place(self, address: str) -> Place:
         return Place(self.caps, Nobody(), address)

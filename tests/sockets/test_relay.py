@@ -18,7 +18,9 @@ from meshd.sockets.pipes import Pipes
 from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Wire
+from meshd.topology import Timeouts
 from tests.proxy.hand import CountingMeter, Far, Hand, descriptors, tcp_pair
+from tests.support.live import settings
 
 MiB = 1024 * 1024
 IDLE, HALF_CLOSED = 600.0, 60.0
@@ -34,7 +36,8 @@ class TunnelCase(SynchronousTestCase):
         self.wheel = Wheel(self.clock)
         self.pipes = Pipes(self.pipes_limit)
         self.addCleanup(self.pipes.close)
-        self.relay = Relay(self.hand.poller, self.wheel, self.pipes, self.hand.later.append, IDLE, HALF_CLOSED)
+        live = settings(timeouts=Timeouts(idle=IDLE, half_closed=HALF_CLOSED))
+        self.relay = Relay(self.hand.poller, self.wheel, self.pipes, self.hand.later.append, live)
         self.ended: list[str] = []
 
     def tunnel(self, *, buffers: int = 0, early: bytes = b"", late: bytes = b"", room: int = 2**62) -> Tunnel:

@@ -26,6 +26,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
+from tests.support.live import settings
 
 STEP = 1009
 """Bytes."""
@@ -35,8 +36,8 @@ LIMITS = Limits(flush_seconds=0.01)
 
 def ledger_in(folder: Path, store: SQLiteStore) -> Ledger:
     log = ExchangeLog(str(folder / "log"), reactor)
-    activity = Activity(store, reactor, time.time, lambda: LIMITS)
-    return Ledger(store, Journal(folder / "journal", slots=64), reactor, time.time, lambda: LIMITS, log, activity)
+    activity = Activity(store, reactor, time.time, settings(LIMITS))
+    return Ledger(store, Journal(folder / "journal", slots=64), reactor, time.time, settings(LIMITS), log, activity)
 
 
 async def work(folder: Path, account_ids: list[int]) -> None:

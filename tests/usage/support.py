@@ -22,6 +22,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
+from tests.support.live import settings
 
 NOON = 1_732_276_800
 """2024-11-22, 12:00 UTC."""
@@ -186,7 +187,7 @@ class Desk:
         self.store = store
         self.clock = Clock()
         self.wall = float(NOON)
-        self.limits = Limits(**limits)
+        self.live = settings(Limits(**limits))
         self.journal = Journal(self.folder / "journal", slots=slots, now=lambda: self.wall)
         self.log_path = self.folder / log if log else None
         self.log = ExchangeLog(str(self.log_path or ""), self.clock, now=lambda: self.wall)
@@ -196,7 +197,7 @@ class Desk:
             self.journal,
             self.clock,
             lambda: self.wall,
-            lambda: self.limits,
+            self.live,
             self.log,
             self.seen,  # type: ignore[arg-type]
         )

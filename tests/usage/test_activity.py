@@ -12,6 +12,7 @@ from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import activity
 from meshd.topology import Limits
 from meshd.usage.activity import AT_ONCE, PRUNED, SECONDS, SURPLUS, SWEEP_SECONDS, WAITING, Activity
+from tests.support.live import settings
 from tests.usage.support import NOON, exchange, now
 
 
@@ -40,8 +41,8 @@ class ActivityTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store = Notes()
         self.clock = Clock()
-        self.limits = Limits(activity_per_account=7, activity_seconds=100)
-        self.activity = Activity(self.store, self.clock, lambda: NOON, lambda: self.limits)  # type: ignore[arg-type]
+        self.live = settings(Limits(activity_per_account=7, activity_seconds=100))
+        self.activity = Activity(self.store, self.clock, lambda: NOON, self.live)  # type: ignore[arg-type]
 
     def end(self, account_id: int, number: int = 0) -> Exchange:
         ended = exchange(account_id=account_id, id=f"r-{number}")
@@ -126,7 +127,7 @@ class ActivityTests(SynchronousTestCase):
 
     def test_none_are_kept_where_the_operator_wants_none(self) -> None:
         """What was kept before is too old, all of it."""
-        self.limits = Limits(activity_per_account=0, activity_seconds=100)
+        self.live.limits = Limits(activity_per_account=0, activity_seconds=100)
         self.end(1)
         self.write()
         self.assertEqual(self.store.added, [])

@@ -12,7 +12,6 @@ from meshd.store.interface import Store
 from meshd.store.statements import accounts, changes, identities, series
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
-from meshd.topology import Limits
 from meshd.usage.activity import Activity
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
@@ -21,6 +20,7 @@ from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
 from meshd.usage.recovery import recover
 from tests.support import stores
+from tests.support.live import settings
 from tests.usage.counting import admitted
 from tests.usage.support import NOON, exchange
 
@@ -38,7 +38,9 @@ class _Scenario:
         clock = Clock()
         journal = Journal(stores.folder(self), slots=8, now=lambda: NOON)
         log = ExchangeLog("", clock)
-        return Ledger(store, journal, clock, lambda: NOON, Limits, log, Activity(store, clock, lambda: NOON, Limits))
+        return Ledger(
+            store, journal, clock, lambda: NOON, settings(), log, Activity(store, clock, lambda: NOON, settings())
+        )
 
     async def store(self) -> Store:
         raise NotImplementedError

@@ -28,7 +28,7 @@ from meshd.model import Account, Admission, Change, Refusal, UsageEntry
 from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
-from meshd.topology import PLANS, Exit, ExitRule, ProxyHost, Topology
+from meshd.topology import PLANS, Exit, ExitRule, Live, ProxyHost, Topology
 from meshd.web.app import build_site
 from meshd.web.server.channel import ApiChannel
 from meshd.web.server.requestlog import Answered
@@ -300,7 +300,7 @@ class World:
         self.now = float(NOON)
         self._batches = 0
         self.store = NowStore(path)
-        self.topology = TOPOLOGY
+        self.live = Live(TOPOLOGY)
         self.pools = Pools(TOPOLOGY)
         self.hasher = PlainHasher()
         self.requests = Requests()
@@ -309,7 +309,7 @@ class World:
                 self.store,
                 self.clock,
                 lambda: self.now,
-                lambda: self.topology.limits,
+                self.live,
                 self.hasher,
                 NoHostnames(),  # type: ignore[arg-type]
             )
@@ -320,7 +320,7 @@ class World:
             auth=self.door,
             accounts=self.accounts,
             hash=self.hasher.hash,
-            topology=lambda: self.topology,
+            live=self.live,
             countries=self.countries,
             clock=lambda: self.now,
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
@@ -362,10 +362,10 @@ class World:
         self.clock.advance(seconds)
 
     def set_topology(self, **changes: Any) -> None:
-        topology = replace(self.topology, **changes)
+        topology = replace(self.live.topology, **changes)
         exits = {exit_.name: exit_ for each in topology.proxies.values() for exit_ in each.exits}
-        self.topology = replace(topology, exits=tuple(exits.values()))
-        self.pools = Pools(self.topology, self.pools)
+        self.live.swap(replace(topology, exits=tuple(exits.values())))
+        self.pools = Pools(self.live.topology, self.pools)
 
     def countries(self, proxy: str) -> Mapping[str, int]:
         pool = self.pools.of(proxy)

@@ -24,6 +24,7 @@ from meshd.web.routing import Api, Caller, Who
 from meshd.web.server.bounds import Bounds
 from meshd.web.server.gate import Gate
 from meshd.web.server.site import ApiSite
+from tests.support.live import settings
 from tests.web.support import Answer, Line, World, basic, named, read_answer, request
 
 MEDIA = "application/vnd.test+json"
@@ -129,7 +130,7 @@ class DialectTests(SynchronousTestCase):
         api.route("GET", "/v1/page/", Who.ANY, self.page, ())
         self.raised: Exception | None = None
         requests: Any = self.world.requests
-        self.world.site = ApiSite(api, clock, bounds=Bounds, gate=Gate(20, 1000, seldom), requests=requests)
+        self.world.site = ApiSite(api, clock, bounds=Bounds, gate=Gate(settings(), seldom), requests=requests)
 
     async def make(self, caller: Caller, form: Form) -> Reply:
         if self.raised is not None:

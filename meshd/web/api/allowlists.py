@@ -61,7 +61,7 @@ class AllowlistRoutes:
             username = on_behalf(field)
             ip = field.text("ip", ADDRESS, required=True)
             label = field.text("label", LABEL)
-        plans = self._services.topology().plans
+        plans = self._services.live.topology.plans
         added = await self._perform(
             allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=self._now(), peer=caller.peer
         )
@@ -91,7 +91,7 @@ class AllowlistRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             domain = field.text("domain", HOSTNAME, required=True)
-        plans = self._services.topology().plans
+        plans = self._services.live.topology.plans
         added = await self._perform(
             allowlists.add_hostname, caller.actor, username, domain, plans=plans, now=self._now()
         )

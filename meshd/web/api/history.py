@@ -82,7 +82,7 @@ class HistoryRoutes:
             username = on_behalf(field)
             limit = field.whole_number("limit", least=1, most=LARGEST_PAGE, default=PAGE)
             before = _cursor(field)
-        limits = self._services.topology().limits
+        limits = self._services.live.limits
         if not limits.activity_per_account:
             return Reply({"activity": [], "next": None})
         since = (self._now() - limits.activity_seconds) * 1000

@@ -33,7 +33,7 @@ class ProxyRoutes:
         """In the order of authorisation, as the proxy itself knows it.  One that the operator took away is not told."""
         with form.reading() as field:
             username = on_behalf(field)
-        known, only = self._services.topology().proxies, caller.admission.only
+        known, only = self._services.live.topology.proxies, caller.admission.only
         names: Sequence[str] = caller.admission.identity.proxies
         if username is not None:  # a sub-account of the caller, whose proxies are the same
             names = await self._perform(proxies.authorized, caller.actor, username)
@@ -44,7 +44,7 @@ class ProxyRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             proxy = field.text("proxy", PROXY, required=True)
-        topology = self._services.topology()
+        topology = self._services.live.topology
         host = await self._perform(
             proxies.authorize,
             caller.actor,
@@ -60,13 +60,13 @@ class ProxyRoutes:
         with form.reading() as field:
             username = on_behalf(field)
             proxy = field.text("proxy", PROXY, required=True)
-        known = self._services.topology().proxies
+        known = self._services.live.topology.proxies
         await self._perform(proxies.revoke, caller.actor, username, proxy, known=known, now=self._now())
         return NO_CONTENT
 
     async def geoips(self, caller: Caller, form: Form) -> Reply:
         """How many exits the proxy has in each country, but for those that rest or are drained."""
-        proxy = proxies.recognised(form["proxy"], self._services.topology().proxies)
+        proxy = proxies.recognised(form["proxy"], self._services.live.topology.proxies)
         if proxy is None:
             raise NotFound("there is no such proxy")
         return Reply(dict(self._services.countries(proxy.name)))

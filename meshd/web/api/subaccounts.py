@@ -52,7 +52,7 @@ class SubAccountRoutes:
             username = field.text("username", USERNAME, required=True)
             password = field.secret("password", PASSWORD)
             profile = _profile(field)
-        perform, plans = self._perform, self._services.topology().plans
+        perform, plans = self._perform, self._services.live.topology.plans
         new = NewAccount(username=username, profile=profile)
         if password:
             await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)

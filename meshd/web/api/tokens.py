@@ -62,16 +62,16 @@ class TokenRoutes:
             digest=token_digest(secret),
             label=label,
             expires_on=expires_on,
-            plans=self._services.topology().plans,
+            plans=self._services.live.topology.plans,
             now=self._now(),
             selection=selection,
             proxies=only_for,
-            known=self._services.topology().proxies,
+            known=self._services.live.topology.proxies,
         )
         return Reply(described(token, secret))
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
-        plans = self._services.topology().plans
+        plans = self._services.live.topology.plans
         token = await self._perform(tokens.activate, caller.actor, *_which(form), plans=plans, now=self._now())
         return Reply(described(token))
 

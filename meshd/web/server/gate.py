@@ -14,16 +14,16 @@ from twisted.logger import Logger
 from meshd.auth.secrets import ban_address
 from meshd.model import Sample
 from meshd.seldom import Seldom
+from meshd.topology import Live
 
 log = Logger()
 
 
 class Gate:
-    """per_address and in_all bound the connections that nobody has signed in on."""
+    """Bounds the connections that nobody has signed in on, as `limits.unauthenticated` and its bound by address say."""
 
-    def __init__(self, per_address: int, in_all: int, seldom: Seldom) -> None:
-        self.per_address = per_address
-        self.in_all = in_all
+    def __init__(self, live: Live, seldom: Seldom) -> None:
+        self._live = live
         self._counts: Counter[str] = Counter()
         self._seldom = seldom
 
@@ -41,10 +41,10 @@ class Gate:
 
     def admit(self, key: str) -> bool:
         """Count one more under the key, if there is room."""
-        if len(self) >= self.in_all:
+        if len(self) >= self._live.limits.unauthenticated:
             self._seldom.say(log.warn, "API connections are refused: too many unauthenticated ones in all")
             return False
-        if key != "" and self._counts[key] >= self.per_address:
+        if key != "" and self._counts[key] >= self._live.limits.unauthenticated_per_address:
             self._seldom.say(
                 log.warn, "API connections are refused: too many unauthenticated ones from {address}", address=key
             )

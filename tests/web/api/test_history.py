@@ -236,7 +236,7 @@ class ActivityTests(DocumentTestCase):
     def test_what_is_too_old_is_told_no_more(self) -> None:
         """Whether or not it was cleared yet; with nothing to be kept, nothing is told."""
         self.end(self.world.jo, 1)
-        self.world.later(self.world.topology.limits.activity_seconds)
+        self.world.later(self.world.live.limits.activity_seconds)
         self.assertEqual(self.ids(), ["r-1"])
         self.world.later(1)
         self.assertEqual(self.ids(), [])

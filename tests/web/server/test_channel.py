@@ -411,7 +411,7 @@ class DeadlineTests(ChannelTestCase):
         self.world.set_topology(
             timeouts=Timeouts(head=3, keep_alive=7), limits=Limits(head_bytes=5, request_line_bytes=4)
         )
-        bounds = Bounds.of(self.world.topology)
+        bounds = Bounds.of(self.world.live.topology)
         self.assertEqual((bounds.head, bounds.idle, bounds.head_bytes, bounds.line_bytes), (3, 7, 5, 4))
 
 

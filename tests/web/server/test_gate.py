@@ -4,12 +4,15 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.seldom import EVERY, Seldom
+from meshd.topology import Limits
 from meshd.web.server.gate import Gate
+from tests.support.live import settings
 from tests.support.said import said
 
 
 def made(per_address: int, in_all: int, clock: Clock | None = None) -> Gate:
-    return Gate(per_address, in_all, Seldom((clock or Clock()).seconds))
+    limits = Limits(unauthenticated_per_address=per_address, unauthenticated=in_all)
+    return Gate(settings(limits), Seldom((clock or Clock()).seconds))
 
 
 class GateTests(SynchronousTestCase):
