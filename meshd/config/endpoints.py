@@ -76,7 +76,7 @@ class Endpoint:
     text: str
     place: Place
     haproxy: bool = False
-    """Whether a PROXY header comes first, which Twisted reads."""
+    """Whether every connection begins with a PROXY header."""
     backlog: int = BACKLOG
     mode: int = 0o666
     """Of a Unix socket's file."""
@@ -87,7 +87,8 @@ def parsed(text: str) -> Endpoint:
     if not text.isprintable():
         raise ValueError
     haproxy = text.startswith(_WRAPPER)
-    kind, colon, rest = text.removeprefix(_WRAPPER).partition(":")
+    bare = text.removeprefix(_WRAPPER)
+    kind, colon, rest = bare.partition(":")
     if not colon or not rest or not kind.isalnum():
         raise ValueError
     if kind == "haproxy":
@@ -96,8 +97,8 @@ def parsed(text: str) -> Endpoint:
         raise ValueError("TLS is told from plain connections by itself: write tcp:")
     reader = _READERS.get(kind)
     if reader is None:
-        _check_foreign(text, kind)
-        return Endpoint(text, Foreign(text))
+        _check_foreign(bare, kind)
+        return Endpoint(text, Foreign(bare), haproxy)
     words, named = _arguments(rest)
     place, more = reader(_Arguments(words, named))
     return Endpoint(text, place, haproxy, **more)

@@ -1,6 +1,7 @@
 """Doors: places that clients come to, and whom they get to there, which may change while the door is open.
 
-Where an endpoint is a plain socket, proxies accept from it themselves; what Twisted wraps comes through a bridge.
+Where an endpoint is a plain socket, proxies accept from it themselves; what a plugin of Twisted's opens comes through a
+bridge.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.protocols.haproxy import proxyEndpoint
 from zope.interface import implementer
 
-from meshd.config.endpoints import BACKLOG, Endpoint, Place
+from meshd.config.endpoints import BACKLOG, Endpoint, Foreign, Place
 from meshd.daemon.accepting import AT_ONCE, TwistedAcceptor
 from meshd.daemon.opening import ListeningSocket, cannot_listen
 from meshd.proxy.accepting import Acceptor
@@ -84,7 +85,6 @@ class SocketDoor:
         self.socket = sock
         self._behind = behind
         self._acceptor: Acceptor | TwistedAcceptor | None = None
-        self._bridge: BridgeFactory | None = None
 
     def serve(self, wish: Wish) -> None:
         if self._acceptor is not None:
@@ -94,8 +94,6 @@ class SocketDoor:
             self.socket.listen(wish.endpoint.backlog)
             self.socket.set_mode(wish.endpoint.mode)
         self.wish = wish
-        if self._bridge is not None and wish.proxy:
-            self._bridge.proxy = wish.proxy  # for who has come and not spoken yet
         self._acceptor = self._acceptor_for(wish)
         self._acceptor.start()
 
@@ -117,16 +115,9 @@ class SocketDoor:
 
     def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
         reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
-        if wish.proxy and not wish.endpoint.haproxy:
-            return Acceptor(plane, reactor, sock, wish.proxy)
-        factory = self._bridge_to(wish.proxy) if wish.proxy else self._behind.api()
-        return TwistedAcceptor(reactor, sock, _after_haproxy(factory) if wish.endpoint.haproxy else factory)
-
-    def _bridge_to(self, proxy: str) -> BridgeFactory:
-        """One and the same, whichever proxies the door leads to."""
-        if self._bridge is None:
-            self._bridge = BridgeFactory(self._behind.reactor, self._behind.plane, proxy)
-        return self._bridge
+        if wish.proxy:
+            return Acceptor(plane, reactor, sock, wish.proxy, introduced=wish.endpoint.haproxy)
+        return TwistedAcceptor(reactor, sock, _api(self._behind, wish))
 
 
 class ForeignDoor:
@@ -141,7 +132,8 @@ class ForeignDoor:
     @classmethod
     async def opened(cls, behind: Behind, wish: Wish) -> ForeignDoor:
         """ListenError."""
-        text, lobby = wish.endpoint.text, Lobby()
+        assert isinstance(wish.place, Foreign)
+        text, lobby = wish.place.text, Lobby()
         try:
             port: IListeningPort = await serverFromString(behind.reactor, text).listen(lobby)
         except CannotListenError as error:
@@ -153,7 +145,11 @@ class ForeignDoor:
     def serve(self, wish: Wish) -> None:
         self.wish = wish
         behind = self._behind
-        self._lobby.inner = BridgeFactory(behind.reactor, behind.plane, wish.proxy) if wish.proxy else behind.api()
+        if wish.proxy:
+            introduced = wish.endpoint.haproxy
+            self._lobby.inner = BridgeFactory(behind.reactor, behind.plane, wish.proxy, introduced=introduced)
+        else:
+            self._lobby.inner = _api(behind, wish)
 
     def address(self) -> Address:
         host: Any = self._port.getHost()
@@ -174,10 +170,12 @@ class Lobby(Factory):
         return None if self.inner is None else self.inner.buildProtocol(addr)  # type: ignore[arg-type,return-value]
 
 
-def _after_haproxy(factory: IProtocolFactory) -> IProtocolFactory:
-    """The factory behind a reader of PROXY headers, as Twisted's endpoints would listen with it."""
+def _api(behind: Behind, wish: Wish) -> IProtocolFactory:
+    """The API's factory; where a PROXY header comes first, behind Twisted's reader of it."""
+    if not wish.endpoint.haproxy:
+        return behind.api()
     caught = _Caught()
-    proxyEndpoint(caught).listen(factory)
+    proxyEndpoint(caught).listen(behind.api())
     return caught.factory
 
 

@@ -43,13 +43,24 @@ PAUSE = 0.5
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+class IntroducedConnection(ClientConnection):
+    """Of a client behind a balancer, which says whose connection it passes on."""
+
+    __slots__ = ()
+
+    introduced = True
+
+
 class Acceptor:
     """One listening socket of one named proxy."""
 
     log = Logger()
 
-    def __init__(self, plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str) -> None:
-        """listener: a socket that listens already; the caller closes it."""
+    def __init__(
+        self, plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str, *, introduced: bool = False
+    ) -> None:
+        """listener: a socket that listens already; the caller closes it.  introduced: clients send a PROXY header."""
+        self._connection = IntroducedConnection if introduced else ClientConnection
         self._plane = plane
         self._clock = clock
         self._listener = listener
@@ -95,7 +106,7 @@ class Acceptor:
         if plane.caps.crowded(len(plane.poller)):
             self._turn_away(client)
             return
-        ClientConnection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
+        self._connection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
 
     def _turn_away(self, client: int) -> None:
         """Answer 503 in one write to a client that may speak HTTP, and close: there is room for no more clients."""

@@ -1,4 +1,4 @@
-"""Listeners whose connections only Twisted can make sense of (`haproxy:`, for one) brought to the data plane.
+"""Clients of a listener that only a plugin of Twisted's can open, brought to the data plane by a socket pair.
 
 That costs a copy each way and keeps everything behind it free of a second kind of wire.
 """
@@ -9,9 +9,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
-from twisted.python.failure import Failure
 
-from meshd.proxy.accepting import peer_address
+from meshd.proxy.accepting import IntroducedConnection, peer_address
 from meshd.proxy.connection import ClientConnection
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.halves import Outside
@@ -23,49 +22,34 @@ class BridgeFactory(Factory):
 
     noisy = False
 
-    def __init__(self, reactor: Any, plane: DataPlane, proxy: str) -> None:
+    def __init__(self, reactor: Any, plane: DataPlane, proxy: str, *, introduced: bool) -> None:
+        """introduced: its clients send a PROXY header."""
         self._reactor = reactor
         self._plane = plane
-        self.proxy = proxy
+        self._proxy = proxy
+        self._connection = IntroducedConnection if introduced else ClientConnection
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """None, which closes the connection, where there are no descriptors for it."""
         if self._plane.caps.crowded(len(self._plane.poller) + 2):
             return None
-        return Stranger(self, self._plane)
+        return _Bridged(self, self._plane)
 
-    def wait(self, outside: Stranger) -> Any:
-        """The call that ends a connection which does not say who it is."""
-        return self._reactor.callLater(self._plane.live.timeouts.head, outside.transport.abortConnection)
-
-    def connect(self, outside: Stranger) -> None:
+    def connect(self, outside: Outside) -> None:
         """Give the data plane a client that talks like the one outside."""
-        end = outside.join(self._reactor)
-        peer = outside.transport.getPeer()
-        address = peer_address((getattr(peer, "host", ""),)) if hasattr(peer, "host") else ""
-        ClientConnection(self._plane, self.proxy, Wire(self._plane.poller, end, address)).begin()
+        plane = self._plane
+        address = peer_address((getattr(outside.transport.getPeer(), "host", ""),))
+        wire = Wire(plane.poller, outside.join(self._reactor), address)
+        self._connection(plane, self._proxy, wire).begin()
 
 
-class Stranger(Outside):
-    """A client until its first bytes: what stands before them, such as PROXY's line, tells whose they are."""
-
-    _waiting: Any = None
-
+class _Bridged(Outside):
     def __init__(self, bridge: BridgeFactory, plane: DataPlane) -> None:
         super().__init__(plane.poller, plane.wheel, lambda: plane.live.timeouts.half_closed, half_closes=True)
         self._bridge = bridge
 
     def connectionMade(self) -> None:
-        self._waiting = self._bridge.wait(self)
-
-    def dataReceived(self, data: bytes) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        try:
             self._bridge.connect(self)
-        super().dataReceived(data)
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        if self._waiting is not None and self._waiting.active():
-            self._waiting.cancel()
-        super().connectionLost(reason)
+        except OSError:  # no descriptors for a pair
+            self.transport.abortConnection()

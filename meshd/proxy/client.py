@@ -39,6 +39,8 @@ class Client(Protocol):
     """Bytes received and not read as a message yet."""
     proxy: str
     """The name of the proxy that the client came to."""
+    introduced: bool
+    """Whether a PROXY header must come first, whoever the peer is."""
     place: Place
     task: Task
     speech: Speech | None

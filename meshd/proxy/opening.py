@@ -1,7 +1,7 @@
 """The first bytes of a connection, which tell its protocol: a PROXY header, TLS, SOCKS5, or else HTTP.
 
-A PROXY header is expected from the peers that the settings name, and from nobody else.  TLS may be around SOCKS5 or
-HTTP, not around TLS.
+A PROXY header is expected on listeners that are declared so and from the peers that the settings name, and nowhere
+else.  TLS may be around SOCKS5 or HTTP, not around TLS.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return False
     named = plane.live.topology.proxies.get(client.proxy)
     senders = named.proxy_protocol_from if named is not None else ()
-    if senders and _is_in(client.wire.peer, senders) and not await _introduced(client):
+    if (client.introduced or (senders and _is_in(client.wire.peer, senders))) and not await _read_header(client):
         return False
     if client.buffer[0] >= _PRINTABLE:
         return True
@@ -47,7 +47,7 @@ async def meet(client: Client, plane: DataPlane) -> bool:
     return True
 
 
-async def _introduced(client: Client) -> bool:
+async def _read_header(client: Client) -> bool:
     """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
     while (header := read_introduction(client.buffer)) is None:
         if not await client.receive():

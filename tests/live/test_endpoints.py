@@ -102,10 +102,12 @@ class EndpointTests(SynchronousTestCase):
         self.check_carries(Raw(self, self.handed))
 
     def test_a_client_of_haproxys_that_does_not_speak_its_protocol(self) -> None:
-        """Ended without an answer from the proxy."""
+        """A malformed request, whoever's credential it has."""
         raw = Raw(self, self.behind)
         raw.send(ASK + self.field + b"\r\n")
-        self.assertEqual(raw.rest(), b"")
+        answer = raw.rest()
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400 "), answer)
+        self.assertIn(b"begin with a PROXY header", answer)
 
     def test_zz_all_of_them_end_with_the_daemon(self) -> None:
         """SIGTERM, status 0, and the Unix socket is gone from its folder."""
