@@ -22,7 +22,7 @@ from meshd.model import Account, AuthorizedHostname, AuthorizedIP
 from meshd.store.statements import accounts, addresses, claims, hostnames
 from meshd.store.unit import Unit
 from meshd.topology import Plan
-from meshd.traces import Claim
+from meshd.values.traces import Claim
 
 
 def ips(actor_id: ActorId, username: str | None, *, at: int, peer: str = "") -> Unit[list[AuthorizedIP]]:

@@ -30,7 +30,7 @@ from meshd.store.statements import proxies as authorizations
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
-from meshd.traces import Made
+from meshd.values.traces import Made
 
 
 def listing(actor_id: ActorId, username: str | None) -> Unit[list[Token]]:

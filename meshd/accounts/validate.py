@@ -18,12 +18,12 @@ from meshd.auth.secrets import normal_address
 from meshd.model import GB
 from meshd.selection import SelectionError, candidates, read_selection
 from meshd.topology import Plan
+from meshd.values.addresses import ends_in_number, is_name
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
 _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]+\Z")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
-_LABEL_OF_HOSTNAME = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\Z")
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Categories of characters that show nothing, or that turn about what stands beside them."""
@@ -177,11 +177,8 @@ def normal_hostname(text: str) -> str:
 def hostname(text: str, *, private: bool) -> str | None:
     """A name of the DNS, in its ASCII form.  Where private is false it needs a dot: `localhost` is everybody's."""
     name = normal_hostname(text)
-    if not name or len(name) > 253:
-        return "Enter a hostname."
     if not name.isascii():
         return "Enter the hostname in its ASCII form (xn--…)."
-    labels = name.split(".")
-    if labels[-1].isdigit() or not all(_LABEL_OF_HOSTNAME.match(part) for part in labels):
+    if not is_name(name) or ends_in_number(name):
         return "Enter a hostname."
-    return None if private or len(labels) > 1 else "Enter a full hostname, with its domain."
+    return None if private or "." in name else "Enter a full hostname, with its domain."

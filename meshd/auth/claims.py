@@ -12,7 +12,7 @@ from collections.abc import Sequence, Set
 
 from meshd.store.statements import accounts, claims, hostnames, withheld
 from meshd.store.unit import Unit
-from meshd.traces import Claim
+from meshd.values.traces import Claim
 
 HOLD = 900
 """Seconds that a name which has left an address keeps others from it: name servers do not all answer alike."""

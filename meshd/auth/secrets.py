@@ -10,9 +10,11 @@ import hashlib
 import os
 import re
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 from math import ceil, log2
 from zlib import crc32
+
+from meshd.values.addresses import Address, parse_ip, unmapped
 
 TOKEN_BYTES = 32
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -63,14 +65,9 @@ def ban_address(text: str) -> str:
     return text[:64] if address is None else str(address)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+def _address(text: str) -> Address | None:
+    address = parse_ip(text.partition("%")[0])
+    return None if address is None else unmapped(address)
 
 
 def _checksum(body: str) -> str:

@@ -16,6 +16,7 @@ from meshd.http1.errors import BadMessage
 from meshd.http1.target import read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit
+from meshd.values.addresses import join_host
 
 
 def add_to(top: Verbs) -> None:
@@ -67,7 +68,7 @@ def test(context: Context, args: Namespace) -> None:
         raise NotFound(f"there is no exit named {args.name!r}")
     host, port = args.to or _of_url(topology.probes.url)
     seconds = tried(exit_, host, port, topology.timeouts, context.config.dns_servers)
-    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    shown = join_host(host, port)
     context.show(
         {"exit": exit_.name, "to": shown, "seconds": round(seconds, 3)},
         {"exit": exit_.name, "to": shown, "connected": f"after {seconds * 1000:.0f} ms"},
@@ -78,12 +79,11 @@ def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
     """All of an exit but its credentials."""
     upstream, drained = exit_.upstream, health.drained.get(exit_.name)
     resting = health.resting.get(exit_.name, [])
-    host = upstream and (f"[{upstream.host}]" if ":" in upstream.host else upstream.host)
     return {
         "name": exit_.name,
         "kind": exit_.kind,
         "address": exit_.address or (str(exit_.prefix) if exit_.prefix else None),
-        "upstream": f"{host}:{upstream.port}" if upstream else None,
+        "upstream": join_host(upstream.host, upstream.port) if upstream else None,
         "country": exit_.country or None,
         "tags": sorted(exit_.tags),
         "weight": exit_.weight,

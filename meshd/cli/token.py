@@ -15,7 +15,7 @@ from meshd.cli.parser import Verbs
 from meshd.cli.values import human_moment, moment
 from meshd.model import Token
 from meshd.store.unit import Unit
-from meshd.traces import Entry, Made
+from meshd.values.traces import Entry, Made
 
 
 def add_to(top: Verbs) -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from os.path import normpath
 
 from twisted.internet.endpoints import serverFromString
 
 from meshd.config.errors import suggestion
 from meshd.config.kinds import text_kind
+from meshd.values.addresses import join_host, parse_ip
 
 BACKLOG = 4096
 """Connections that wait for their accept; Twisted's 50 are lost in the first burst."""
@@ -125,9 +125,9 @@ def dialable(listen: str, port: int) -> str:
     """`host:port` at which this machine reaches an endpoint: the default of what customers are told."""
     place = parsed(listen).place
     if not isinstance(place, TCP):
-        return f"127.0.0.1:{port}"
+        return join_host("127.0.0.1", port)
     host = "127.0.0.1" if place.interface in (*_WILDCARDS, "0.0.0.0") else place.interface  # noqa: S104
-    return f"{f'[{host}]' if ':' in host else host}:{place.port}"
+    return join_host(host, place.port)
 
 
 def _share(one: str, other: str) -> bool:
@@ -262,10 +262,9 @@ def _interface(text: str, *, six: bool) -> str:
     """As ipaddress prints it; of `tcp6` all of the machine's where none is given."""
     if not text:
         return "::" if six else EVERYWHERE
-    try:
-        address = ip_address(text)
-    except ValueError:
-        raise ValueError("an interface is an address, such as 127.0.0.1") from None
+    address = parse_ip(text)
+    if address is None:
+        raise ValueError("an interface is an address, such as 127.0.0.1")
     if six and address.version == 4:
         raise ValueError("an interface of tcp6 is an IPv6 address")
     return str(address)

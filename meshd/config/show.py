@@ -15,6 +15,7 @@ from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
 from meshd.store.url import masked
 from meshd.topology import Exit, ExitRule, Opening, Plan
+from meshd.values.addresses import join_host
 
 Row = tuple[str, str, str]
 """Key, value, origin."""
@@ -78,7 +79,7 @@ def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:
     yield from (("tags", exit_.tags), ("weight", exit_.weight))
     proxy = exit_.upstream
     if proxy is not None:
-        yield "upstream", f"[{proxy.host}]:{proxy.port}" if ":" in proxy.host else f"{proxy.host}:{proxy.port}"
+        yield "upstream", join_host(proxy.host, proxy.port)
         yield from ((key, "***" if getattr(proxy, key) else "") for key in ("username", "password"))
         yield "ca", proxy.ca
 

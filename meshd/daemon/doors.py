@@ -27,6 +27,7 @@ from meshd.proxy.accepting import Acceptor
 from meshd.proxy.bridge import BridgeFactory
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.poll import IN
+from meshd.values.addresses import join_host
 
 _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
 """What Twisted's plugins raise for text that they cannot use."""
@@ -72,8 +73,7 @@ def place_text(door: Door) -> str:
     """For people: `proxy us on [::]:31280`."""
     address = door.address()
     if isinstance(address, tuple):
-        host, port = address
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        address = join_host(*address)
     return f"proxy {door.wish.proxy} on {address}" if door.wish.proxy else f"API on {address}"
 
 

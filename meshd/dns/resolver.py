@@ -19,9 +19,10 @@ from twisted.logger import Logger
 from meshd.bounded import Bounded
 from meshd.dns.servers import Server, ServerLookup
 from meshd.dns.system import GetAddrInfo, Lookup, ResolveError, ThreadLookup
-from meshd.http1.target import LOOPBACK, NUMBER
+from meshd.http1.target import LOOPBACK
 from meshd.running.flights import Crowded, Flights
 from meshd.seldom import Seldom
+from meshd.values.addresses import ends_in_number, is_place, split_host
 
 __all__ = ["ResolveError", "Resolved", "Resolver"]
 
@@ -91,7 +92,7 @@ class Resolver:
         entry = self._cache.get(host)
         if entry is not None and entry[0] > self._seconds():
             return False
-        return not (":" in host or NUMBER.search(host) or _is_loopback(host) or not _NAME.match(host))
+        return not (":" in host or ends_in_number(host) or _is_loopback(host) or not _NAME.match(host))
 
     async def resolve(self, host: str) -> Resolved:
         """ResolveError where there is no address, none in time, or too much is being asked."""
@@ -114,7 +115,7 @@ class Resolver:
 
     def _without_asking(self, host: str) -> Entry | None:
         """Addresses, localhost with the names under it, and what cannot be a name."""
-        if ":" in host or NUMBER.search(host):
+        if ":" in host or ends_in_number(host):
             return self._remember(host, _literal(host), self._ttl[1])
         if not _NAME.match(host):
             raise ResolveError("dns_error", "not a host name")
@@ -157,10 +158,7 @@ class Resolver:
 
 def server_address(text: str) -> Server:
     """`127.0.0.1:53`, `[::1]:53`, or an address alone, which means port 53."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        host, port = text, "53"
-    return host.strip("[]"), int(port)
+    return split_host(text) if is_place(text) else (text.strip("[]"), 53)
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Network, ip_address, ip_network
 
-from meshd.http1.target import LOOPBACK, NUMBER
+from meshd.http1.target import LOOPBACK
 from meshd.model import Refusal
 from meshd.topology import DestinationRules, Opening
-
-Address = IPv4Address | IPv6Address
+from meshd.values.addresses import Address, ends_in_number, parse_ip, unmapped
 
 _REFUSED = tuple(
     ip_network(text)
@@ -44,7 +43,6 @@ _REFUSED = tuple(
         "ff00::/8",  # multicast
     )
 )
-_MAPPED = IPv6Network("::ffff:0:0/96")
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
 _SIX_TO_FOUR = IPv6Network("2002::/16")
 
@@ -95,7 +93,7 @@ class Judge:
         addresses = literal(host)
         if addresses:
             return self.addresses(addresses, port)
-        if NUMBER.search(host):
+        if ends_in_number(host):
             return Refusal(OUTSIDE, "an address in an old spelling")
         return None if self._port(port) else Refusal("acl-port", f"port {port}")
 
@@ -132,9 +130,10 @@ class Judge:
 
 def unwrap(address: Address) -> Address:
     """The IPv4 address inside an IPv4-mapped, NAT64 or 6to4 one: that is where the packets would go."""
+    address = unmapped(address)
     if isinstance(address, IPv4Address):
         return address
-    if address in _MAPPED or any(address in network for network in _TRANSLATED):
+    if any(address in network for network in _TRANSLATED):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     if address in _SIX_TO_FOUR:
         return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
@@ -145,10 +144,8 @@ def literal(host: str) -> tuple[str, ...]:
     """The addresses of a host that needs no look-up (`localhost`, numeric), as the resolver spells them; else ()."""
     if host == "localhost" or host.endswith(".localhost"):
         return LOOPBACK
-    try:
-        return (str(ip_address(host)),)
-    except ValueError:
-        return ()
+    address = parse_ip(host)
+    return () if address is None else (str(address),)
 
 
 def of_family(addresses: tuple[str, ...], source: str) -> tuple[str, ...]:

@@ -7,13 +7,13 @@ of its answers is never passed on to a client.
 from __future__ import annotations
 
 from base64 import b64encode
-from ipaddress import ip_address
 from typing import Protocol
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import read_response
 from meshd.socks5 import IPV4, IPV6, NAME
 from meshd.topology import Exit, UpstreamProxy
+from meshd.values.addresses import join_host, parse_ip
 
 HEAD_BYTES = 16 * 1024
 """Bytes of the head of an answer to CONNECT, which is short."""
@@ -65,7 +65,7 @@ def authorization(upstream: UpstreamProxy) -> bytes:
 
 class ConnectHandshake:
     def __init__(self, upstream: UpstreamProxy, host: str, port: int) -> None:
-        self._authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self._authority = join_host(host, port)
         self._authorization = authorization(upstream)
         self._buffer = b""
         self.asked = self.done = False
@@ -183,9 +183,8 @@ class SocksHandshake:
 
 def _address(host: str) -> bytes:
     """ATYP and address, as RFC 1928, section 5 has them."""
-    try:
-        address = ip_address(host)
-    except ValueError:
+    address = parse_ip(host)
+    if address is None:
         name = host.encode("ascii")
         return bytes([NAME, len(name)]) + name
     return bytes([IPV4 if address.version == 4 else IPV6]) + address.packed

@@ -6,13 +6,14 @@ from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import cached_property, lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from itertools import accumulate, islice
 from random import Random
 
 from meshd.exits.outlets import Outlet
 from meshd.exits.sticky import Accept, Finder, finder
 from meshd.topology import Exit, ProxyHost, Rotation, Topology
+from meshd.values.addresses import parse_ip
 
 TRIES = 8
 """Random draws before the usable exits are listed: with half of all down, one request in 256 comes to that."""
@@ -245,8 +246,5 @@ def _has(exit_: Exit, address: IPv6Address) -> bool:
 
 
 def _ipv6(text: str) -> IPv6Address | None:
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
+    address = parse_ip(text)
     return address if isinstance(address, IPv6Address) else None

@@ -42,10 +42,6 @@ Target = AuthorityForm | AbsoluteForm
 
 LOOPBACK = ("::1", "127.0.0.1")
 """The addresses of localhost and the names under it (RFC 6761, 6.3)."""
-NUMBER = re.compile(r"(?:^|\.)(?:[0-9]++|0[xX][0-9a-fA-F]*+)\Z")
-"""Found in a host whose last label is a number: such a host is an IPv4 address in some spelling, or invalid (URL
-Standard, 3.5).
-"""
 
 WHAT_THIS_PORT_IS = "this port is an HTTP proxy: send CONNECT host:port, or a target that begins with http://"
 

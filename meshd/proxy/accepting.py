@@ -20,6 +20,7 @@ from meshd.sockets.poll import IN
 from meshd.sockets.windows import NOTSENT_LOWAT, UNPROVEN
 from meshd.sockets.wire import Wire
 from meshd.socks5 import VERSION
+from meshd.values.addresses import peer_address
 
 INHERITED = (
     (socket.IPPROTO_TCP, NOTSENT_LOWAT, UNPROVEN),
@@ -143,16 +144,6 @@ def _come(client: int) -> bytes:
 def speaks_http(first: bytes) -> bool:
     """Whether a client with these first bytes, b"" for none yet, may understand an answer in HTTP."""
     return not first or first[0] not in {TLS_HANDSHAKE, VERSION}
-
-
-def peer_address(address: Any) -> str:
-    """The address of a socket's peer as text, a mapped one as IPv4, without a zone; "" for a Unix socket."""
-    if not isinstance(address, tuple):
-        return ""
-    text: str = address[0]
-    if text.startswith("::ffff:") and "." in text:
-        return text[7:]
-    return text.partition("%")[0]
 
 
 def descriptor_ceiling(limit: int, reserve: int) -> int:

@@ -10,11 +10,12 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 
-from meshd.proxy.accepting import IntroducedConnection, peer_address
+from meshd.proxy.accepting import IntroducedConnection
 from meshd.proxy.connection import ClientConnection
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.halves import Outside
 from meshd.sockets.wire import Wire
+from meshd.values.addresses import peer_address
 
 
 class BridgeFactory(Factory):

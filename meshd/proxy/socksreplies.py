@@ -7,9 +7,10 @@ where all but 0 refuse; to a request it is a REP field of RFC 1928.  SOCKS has r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import NamedTuple
+
+from meshd.values.addresses import parse_ip
 
 
 class Row(NamedTuple):
@@ -91,8 +92,7 @@ def established(source: str) -> bytes:
 
     source: the local address of the connection, or the name of an exit whose address is not known.
     """
-    try:
-        address = ip_address(source)
-    except ValueError:
+    address = parse_ip(source)
+    if address is None:
         return refused(0)
     return b"\x05\x00\x00%c%b\x00\x00" % (1 if address.version == 4 else 4, address.packed)

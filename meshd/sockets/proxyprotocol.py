@@ -7,10 +7,11 @@ nothing is repaired: what is not exactly a header is refused.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from meshd.http1.errors import BadMessage
+from meshd.values.addresses import unmapped
 
 LONGEST_LINE = 107
 """Bytes of a header of version 1, with its CRLF, as the protocol's document bounds it."""
@@ -80,7 +81,7 @@ def _read_line(buffer: bytes) -> Introduced | None:
         raise BadHeader from None
     if {source.version, destination.version} != {int(told[1])}:
         raise BadHeader
-    return Introduced(_text(source), end + 1)
+    return Introduced(str(unmapped(source)), end + 1)
 
 
 def _read_block(buffer: bytes) -> Introduced | None:
@@ -101,7 +102,7 @@ def _read_block(buffer: bytes) -> Introduced | None:
     width = _ADDRESSES.get(family)
     if width is None or length < 2 * width + 4:
         raise BadHeader
-    return Introduced(_text(ip_address(buffer[16 : 16 + width])), size)
+    return Introduced(str(unmapped(ip_address(buffer[16 : 16 + width]))), size)
 
 
 def _room(family: int) -> int:
@@ -139,9 +140,3 @@ def _remainder(byte: int) -> int:
 
 
 _TABLE = tuple(map(_remainder, range(256)))
-
-
-def _text(address: IPv4Address | IPv6Address) -> str:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(address)

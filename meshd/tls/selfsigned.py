@@ -9,7 +9,6 @@ import os
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from meshd.tls.server import CertificateError, server_context
+from meshd.values.addresses import parse_ip
 
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 _LIFE = timedelta(days=3650)
@@ -68,11 +68,8 @@ def _names(hostname: str) -> Sequence[x509.GeneralName]:
 
 
 def _general(name: str) -> x509.GeneralName:
-    try:
-        address: IPv4Address | IPv6Address = ip_address(name)
-    except ValueError:
-        return x509.DNSName(name)
-    return x509.IPAddress(address)
+    address = parse_ip(name)
+    return x509.DNSName(name) if address is None else x509.IPAddress(address)
 
 
 def _signed(key: ec.EllipticCurvePrivateKey, names: Sequence[x509.GeneralName], now: datetime) -> x509.Certificate:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from meshd import period
 from meshd.model import Admission, Refusal, Standing, Usage
+from meshd.values import period
 
 UNLIMITED = 2**62
 

@@ -13,7 +13,7 @@ from meshd.accounts.toplevel import Terms
 from meshd.model import Token
 from meshd.store.statements import accounts, series
 from meshd.store.statements import tokens as stored
-from meshd.traces import Entry, Made
+from meshd.values.traces import Entry, Made
 from tests.accounts.support import KNOWN, NOON, OPERATOR, AccountsCase, OnPostgres, named
 
 IP, OTHER = "93.184.216.34", "93.184.216.35"

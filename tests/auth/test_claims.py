@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.claims import HOLD, admitted, contested, leads
-from meshd.traces import Claim
+from meshd.values.traces import Claim
 
 AT = 1_000_000
 

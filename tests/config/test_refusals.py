@@ -61,7 +61,10 @@ WRONG_FILES = {
     ),
     "an opening that is a name": ('[destinations]\nallow = ["localhost:80"]', "allow must be a range such as"),
     "an opening with a range and a port": ('[destinations]\nallow = ["10.0.0.0/8:80"]', "allow must be a range"),
-    "an IPv4 address in brackets": ('[destinations]\nallow = ["[127.0.0.1]:80"]', "(brackets are for IPv6)"),
+    "an IPv4 address in brackets": (
+        '[destinations]\nallow = ["[127.0.0.1]:80"]',
+        "(what stands in its brackets is no IPv6 address)",
+    ),
     "a mapped opening": ('[destinations]\nallow = ["::ffff:10.0.0.1"]', "compared as IPv4: write it so"),
     "a port 0": ('[destinations]\nports = ["0"]', "(a port is a number from 1 to 65535)"),
     "a port with a sign": ('[destinations]\nports = ["+80"]', "a port such as"),

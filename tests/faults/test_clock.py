@@ -15,7 +15,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd import period
+from meshd.values import period
 from tests.faults.world import World, eventually
 from tests.support.daemon import ROOT, until
 from tests.support.figures import figure

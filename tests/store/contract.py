@@ -8,7 +8,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from meshd import period
 from meshd.model import Account, Token, UsageEntry
 from meshd.store.interface import Store
 from meshd.store.statements import (
@@ -18,6 +17,7 @@ from meshd.store.statements import (
     usage,
 )
 from meshd.store.unit import Statement, Unit
+from meshd.values import period
 
 DAY = 86_400
 NOW = 1_770_000_000

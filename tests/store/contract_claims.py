@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshd.store.interface import StoreError
 from meshd.store.statements import addresses, claims, hostnames, moves, proxies, tokens, withheld
-from meshd.traces import Claim
+from meshd.values.traces import Claim
 from tests.store.contract import NOW, StoreContract, query
 
 IP, OTHER = "192.0.2.1", "2001:db8::1"

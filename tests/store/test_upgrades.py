@@ -13,7 +13,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Statement, Unit
 from meshd.store.url import PostgresURL, read
-from meshd.traces import Claim
+from meshd.values.traces import Claim
 from tests.support.stores import postgres_url, sqlite_path
 
 BEFORE_CLAIMS = 4

@@ -12,7 +12,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from meshd import period
 from meshd.model import Account, Admission, Exchange, Identity, Refusal, Standing, Usage, UsageEntry
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
@@ -22,7 +21,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
-from tests.support.live import settings
+from meshd.values import period
 
 NOON = 1_732_276_800
 """2024-11-22, 12:00 UTC."""

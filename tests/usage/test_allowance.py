@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd import period
 from meshd.model import Standing, Usage
 from meshd.usage.allowance import ALL, NO_SHARE, SHARE, UNLIMITED, Allowance, lease_of, remainder
+from meshd.values import period
 from tests.usage.support import NOON
 
 LIMIT = 10_000

@@ -16,14 +16,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import blake2b
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from meshd.config.exits.places import PLACE, SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
+from meshd.config.exits.places import SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.topology import Exit, ExitKind, UpstreamProxy
+from meshd.values.addresses import is_place, parse_ip
 
 ATTRIBUTES: Mapping[str, Kind] = {
     "name": NAME,
@@ -224,18 +225,14 @@ def _local(word: str) -> str | IPv6Network | None:
     if _BARE.fullmatch(word):
         return address_or_prefix(word)
     if _SIX.fullmatch(word):
-        try:
-            IPv6Address(word)
-        except ValueError:
-            return None
-        return single_address(word)
+        return single_address(word) if parse_ip(word) else None
     return None
 
 
 def _proxy(kind: ExitKind, word: str) -> UpstreamProxy:
     """`host:port`, `host:port:user:password` or `user:password@host:port`, nothing of it encoded."""
     credentials, at, authority = word.rpartition("@")
-    if at and PLACE.fullmatch(authority):
+    if at and is_place(authority):
         username, _, password = credentials.partition(":")
         return upstream(kind, *place(authority), username, password)
     found = _FOUR.fullmatch(word)

@@ -6,23 +6,18 @@ What is wrong is told by a ValueError whose text has nothing of what was read: t
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from meshd.topology import ExitKind, UpstreamProxy
+from meshd.values.addresses import ends_in_number, is_name, parse_ip, split_host, unmapped
 
 SCHEMES: dict[str, ExitKind] = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5"}
 """Of URLs.  Names are resolved at the other proxy in any case, which is what the h stands for."""
 
 LONGEST = 255
 """Bytes of a user name or a password in SOCKS5 (RFC 1929, 2); by HTTP too nobody has longer ones."""
-
-_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.ASCII)
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9a-fA-F]*)", re.ASCII)
-"""A host whose last label is a number is an IPv4 address, or nothing (URL Standard, 3.5)."""
-PLACE = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*)):([0-9]{1,5})", re.ASCII)
 
 
 class Place(NamedTuple):
@@ -35,10 +30,8 @@ class Place(NamedTuple):
 
 def place(text: str) -> Place:
     """`host:port`, an IPv6 address in brackets."""
-    found = PLACE.fullmatch(text)
-    if found is None:
-        raise ValueError("it is no host:port, with an IPv6 address in brackets")
-    return Place(_six(found[1]) if found[1] is not None else _host(found[2]), _port(found[3]))
+    host, port = split_host(text)
+    return Place(host if ":" in host else _host(host), port)
 
 
 def proxy_url(text: str) -> tuple[ExitKind, UpstreamProxy]:
@@ -64,12 +57,11 @@ def upstream(
 
 def single_address(text: str) -> str:
     """An address that something can be sent from, as ipaddress prints it."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        raise ValueError("it is no address") from None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        raise ValueError(f"write it as {address.ipv4_mapped}")
+    address = parse_ip(text)
+    if address is None:
+        raise ValueError("it is no address")
+    if (four := unmapped(address)) is not address:
+        raise ValueError(f"write it as {four}")
     if address.is_unspecified or address.is_multicast or "%" in text:
         raise ValueError("nothing can be sent from it")
     return str(address)
@@ -97,28 +89,9 @@ def _prefix(text: str) -> IPv6Network:
 
 
 def _host(text: str) -> str:
-    if _NUMBER.fullmatch(text):
-        try:
-            return str(IPv4Address(text))
-        except ValueError:
-            raise ValueError("its host is neither an address nor a name") from None
-    if not _NAME.fullmatch(text):
+    if not is_name(text) or (ends_in_number(text) and not parse_ip(text)):
         raise ValueError("its host is neither an address nor a name")
     return text.lower()
-
-
-def _six(text: str) -> str:
-    try:
-        return str(IPv6Address(text))
-    except ValueError:
-        raise ValueError("what stands in its brackets is no IPv6 address") from None
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 1 <= port <= 65535:
-        raise ValueError("a port is a number from 1 to 65535")
-    return port
 
 
 def _decoded(text: str) -> str:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from typing import Any
 
 import psycopg2
@@ -24,6 +23,7 @@ from meshd.store.interface import StoreError, StoreUnavailable
 from meshd.store.postgres.driver import BYTES, NETWORK, SET_UP
 from meshd.store.postgres.errors import is_lost, translate, why
 from meshd.store.unit import Params, Row
+from meshd.values.addresses import parse_ip
 
 CONNECT_SECONDS = 5.0
 
@@ -138,20 +138,12 @@ def _within(reactor: Any, link: Link, work: Any) -> Deferred[None]:
 async def _addresses(reactor: Any, settings: Mapping[str, str]) -> list[dict[str, str]]:
     """What to add to the settings for each address of the host; one empty addition when there is nothing to resolve."""
     host = settings.get("host", "")
-    if not host or host.startswith(("/", "@")) or _is_address(host):
+    if not host or host.startswith(("/", "@")) or parse_ip(host):
         return [{}]
     try:
         return [{"hostaddr": address} for address in await _resolve(reactor, host)]
     except TimeoutError:
         raise StoreUnavailable(f"PostgreSQL cannot be reached: {host} was not resolved in time") from None
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _resolve(reactor: Any, host: str) -> Deferred[list[str]]:

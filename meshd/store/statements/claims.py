@@ -13,7 +13,7 @@ from typing import NamedTuple
 from meshd.store.statements.rows import chunks, listed, numbered
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
-from meshd.traces import Claim
+from meshd.values.traces import Claim
 
 FAMILY = "(select id from accounts where id = :family_id or parent_id = :family_id)"
 

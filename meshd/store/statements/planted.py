@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from meshd.store.unit import Statement, Unit
-from meshd.traces import Entry, Made
+from meshd.values.traces import Entry, Made
 
 _OF_FAMILY = ":family_id in (a.id, a.parent_id)"
 

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from meshd import period
 from meshd.model import Standing, Usage, UsageEntry
 from meshd.store.statements import changes, series
 from meshd.store.statements.rows import chunks, listed, numbered, placeholders
 from meshd.store.unit import Row, Statement, Unit
+from meshd.values import period
 
 
 def current(account_id: int, billing_day: int, at: int, stored: Sequence[int | None]) -> Usage:

@@ -12,7 +12,7 @@ from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
-from meshd.traces import Made
+from meshd.values.traces import Made
 from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf, stamp
 from meshd.web.forms import Form

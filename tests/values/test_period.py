@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd import period
+from meshd.values import period
 
 PERIODS = [
     # the rule, billing day, a moment, first second, first second of the next
