@@ -30,6 +30,7 @@ from meshd.store.statements import proxies as authorizations
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
+from meshd.values.times import today
 from meshd.values.traces import Made
 
 
@@ -87,7 +88,7 @@ def activate(
     operator put out of use.
     """
     subject, token = yield from _found(actor_id, token_id, username)
-    if token.expires_on and token.expires_on < validate.today(now):
+    if token.expires_on and token.expires_on < today(now):
         raise Invalid({"id": ["An expired token cannot be activated."]})
     plan = yield from entitlement.held(subject.account, plans)
     if token.ended_by == "operator" and not subject.by_operator:

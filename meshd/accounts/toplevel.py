@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from meshd.accounts import entitlement, validate
@@ -21,6 +20,7 @@ from meshd.model import Account, Role
 from meshd.store.statements import accounts, proxies, tokens, withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan
+from meshd.values.times import day_of, today
 
 ROOT_NAME = "admin"
 ROOT_PLAN = "100"
@@ -186,11 +186,6 @@ def authorize_first(account_id: int, names: Sequence[str], now: int) -> Unit[Non
         yield from proxies.authorize(account_id, name, now)
 
 
-def day_of(now: int) -> int:
-    """The day of the month of an epoch second, in UTC."""
-    return datetime.fromtimestamp(now, UTC).day
-
-
 def require_terms(terms: Terms, plans: Mapping[str, Plan]) -> None:
     """Check the terms that are given.  Raises: Invalid for a plan or a day that there is not, and for a second root."""
     validate.require(
@@ -251,7 +246,7 @@ def _reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
     """Activate tokens that another plan put out of use, oldest first, as many as this plan has room for; their ids."""
     back = []
     for token in (yield from tokens.ended_by_plan(account.id)) if plan.bearer_tokens else ():
-        expired = token.expires_on and token.expires_on < validate.today(now)
+        expired = token.expires_on and token.expires_on < today(now)
         if not expired and (yield from tokens.count_active(token.account_id)) < plan.bearer_tokens:
             yield from tokens.set_active(token.id, True)
             back.append(token.id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
 from decimal import Decimal
 from ipaddress import ip_address
 from unicodedata import category
@@ -19,10 +18,10 @@ from meshd.model import GB
 from meshd.selection import SelectionError, candidates, read_selection
 from meshd.topology import Plan
 from meshd.values.addresses import ends_in_number, is_name
+from meshd.values.times import is_date, today
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
 _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]+\Z")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -121,11 +120,6 @@ def plan(name: str, plans: Mapping[str, Plan]) -> str | None:
     return None if name in plans else f"There is no plan {name!r}; there are {', '.join(plans)}."
 
 
-def today(now: int) -> str:
-    """The ISO date of now, UTC."""
-    return datetime.fromtimestamp(now, UTC).date().isoformat()
-
-
 def expiry(text: str, now: int) -> str | None:
     """text is "" (never) or the last day on which the token is valid."""
     if not text:
@@ -142,17 +136,6 @@ def selection(text: str) -> str | None:
     except SelectionError as error:
         return f"{error}."
     return None
-
-
-def is_date(text: str) -> bool:
-    """An ISO date that exists."""
-    if not _DATE.match(text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def address(text: str, *, private: bool) -> str | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from calendar import timegm
 from collections.abc import Set
 from dataclasses import replace
-from datetime import date, timedelta
 
 from meshd.model import Admission, Identity, Refusal, Token, Tried
+from meshd.values.times import DAY, read_time
 
 REQUIRED = Refusal("auth-required")
 INVALID = Refusal("auth-invalid")
@@ -61,6 +60,5 @@ def token_valid(token: Token, today: str) -> bool:
 
 def token_end(token: Token) -> float:
     """The first epoch second at which the token is no longer valid; infinity where it does not expire."""
-    if not token.expires_on:
-        return float("inf")
-    return float(timegm((date.fromisoformat(token.expires_on) + timedelta(days=1)).timetuple()))
+    last_day = read_time(token.expires_on)
+    return float("inf") if last_day is None else float(last_day + DAY)

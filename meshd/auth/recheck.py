@@ -10,11 +10,11 @@ from twisted.internet.task import deferLater
 
 from meshd.auth import units as lookups
 from meshd.auth.policy import INVALID, UNAVAILABLE, may_pass, token_valid
-from meshd.auth.verify import today
 from meshd.model import Admission, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
-from meshd.topology import Live
+from meshd.topology import Limits
+from meshd.values.times import today
 
 PAUSE = 1.0
 """Seconds between two questions to a store that is away."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import blake2b, sha256
-from time import gmtime, strftime
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -24,7 +23,8 @@ from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
-from meshd.topology import Live
+from meshd.topology import Limits
+from meshd.values.times import today
 
 MOST_WRONG = 10_000
 """Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
@@ -230,7 +230,3 @@ def _selecting(asked: TokenAsked, known: Verdict) -> Verdict | Refusal:
         return of_account(selection, known.admission)
     admission = replace(known.admission, selection=selection, consumed=asked.consumed)
     return Verdict(admission, known.name, known.until, known.last, known.open_to, known.default)
-
-
-def today(now: float) -> str:
-    return strftime("%Y-%m-%d", gmtime(now))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from meshd.model import GB
+from meshd.values.times import iso
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?\Z", re.ASCII)
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -64,8 +64,8 @@ def human_limit(size: int) -> str:
 
 def moment(at: int) -> str:
     """A time in ISO 8601, UTC."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{iso(at)}Z"
 
 
 def human_moment(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return iso(at).replace("T", " ")

@@ -14,8 +14,8 @@ from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, secon
 from meshd.config.network import AUTHORITY, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
 from meshd.config.stores import STORE_URL
 from meshd.topology import Limits, Probing, Timeouts
+from meshd.values.times import DAY
 
-DAY = 86_400
 WEEK = 7 * DAY
 YEAR = 365 * DAY
 MiB = 1024 * 1024

@@ -9,8 +9,7 @@ from meshd.model import Admission, Change
 from meshd.store.interface import StoreError
 from meshd.usage.allowance import OpenMeter
 from meshd.usage.ledger import Ledger
-
-DAY = 86_400
+from meshd.values.times import DAY
 
 
 class Enforcement:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from time import gmtime, strftime
 from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
@@ -26,6 +25,7 @@ from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
 from meshd.topology import Exit, ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
+from meshd.values.times import today
 
 Resolve = Callable[[str], tuple[str, ...] | Refusal]
 
@@ -125,7 +125,7 @@ class _Walk:
 
     def _token(self, token: Token) -> Step:
         label = f"token {token.id}"
-        if token_valid(token, strftime("%Y-%m-%d", gmtime(self._world.now))):
+        if token_valid(token, today(self._world.now)):
             return Step("token", None, f"{label} is valid" + (f" through {token.expires_on}" * bool(token.expires_on)))
         return Step("token", INVALID, f"{label} has expired" if token.active else f"{label} is not active")
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from functools import lru_cache
-from time import gmtime, strftime
 from typing import NamedTuple
 
 from meshd.model import Exchange
+from meshd.values.times import iso
 
 CAP = 300
 """Characters of any one text; names of hosts have at most 255."""
@@ -66,7 +65,7 @@ def of_exchange(exchange: Exchange, name: str, up: int, down: int) -> str:
     id_, username, proxy, client, method, host, exit_, reason = texts if plain else map(_quoted, texts)
     seconds = int(exchange.at)
     return (_PLAIN_LINE if plain else _LINE) % (
-        _stamp(seconds),
+        iso(seconds),
         (exchange.at - seconds) * 1000,
         name,
         id_,
@@ -90,16 +89,11 @@ def of_exchange(exchange: Exchange, name: str, up: int, down: int) -> str:
 def of_remainder(at: float, name: str, account_id: int, token_id: int, sums: tuple[int, int, int]) -> str:
     up, down, exchanges = sums
     seconds = int(at)
-    return _RECOVERED % (_stamp(seconds), (at - seconds) * 1000, name, account_id, token_id, exchanges, up, down)
+    return _RECOVERED % (iso(seconds), (at - seconds) * 1000, name, account_id, token_id, exchanges, up, down)
 
 
 def _quoted(text: str) -> str:
     return json.dumps(text[:CAP])
-
-
-@lru_cache(maxsize=64)
-def _stamp(seconds: int) -> str:
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
 
 
 def find(data: bytes, journal_id: str, after: int) -> Iterator[Written]:

@@ -9,23 +9,23 @@ from calendar import monthrange, timegm
 from functools import lru_cache
 from time import gmtime
 
-_DAY = 86_400
+from meshd.values.times import DAY
 
 
 def start(billing_day: int, at: int) -> int:
     """The first second of the period that `at` lies in."""
-    return _bounds(billing_day, at // _DAY)[0]
+    return _bounds(billing_day, at // DAY)[0]
 
 
 def following(billing_day: int, at: int) -> int:
     """The first second after the period that `at` lies in."""
-    return _bounds(billing_day, at // _DAY)[1]
+    return _bounds(billing_day, at // DAY)[1]
 
 
 # A batch asks for at most 31 billing days of one and the same UTC day.
 @lru_cache(maxsize=128)
 def _bounds(billing_day: int, day: int) -> tuple[int, int]:
-    now = gmtime(day * _DAY)
+    now = gmtime(day * DAY)
     if now.tm_mday >= _day_in(now.tm_year, now.tm_mon, billing_day):
         return _opening(now.tm_year, now.tm_mon, billing_day), _opening(now.tm_year, now.tm_mon + 1, billing_day)
     return _opening(now.tm_year, now.tm_mon - 1, billing_day), _opening(now.tm_year, now.tm_mon, billing_day)

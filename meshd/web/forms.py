@@ -7,15 +7,13 @@ at once.  What is wrong is data (`problems`), which a dialect puts into words.  
 from __future__ import annotations
 
 import re
-from calendar import timegm
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from difflib import get_close_matches
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
-from meshd.accounts.validate import is_date
+from meshd.values.times import is_date, read_time
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown
 
 MAX_FIELDS = 100
@@ -28,8 +26,6 @@ _NEAR = 0.65
 """How like a known name a slip of it is, by difflib: `user` is one of `username`, `count` none of `until`."""
 _LONGEST_SLIP = 64
 """Characters; longer ones are compared with nothing, which would take a while."""
-
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2})?\Z", re.ASCII)
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
 
@@ -117,7 +113,7 @@ class Reading:
         text = self._stripped(name)
         if not text:
             return None
-        found = _moment(text)
+        found = read_time(text)
         if found is None:
             self.wrong(name, Flaw.NO_MOMENT)
         return found
@@ -210,15 +206,6 @@ def _near(name: str, fields: Sequence[str]) -> str:
     if len(name) > _LONGEST_SLIP:
         return ""
     return next(iter(get_close_matches(name.lower().replace("-", "_"), fields, 1, _NEAR)), "")
-
-
-def _moment(text: str) -> int | None:
-    if not _MOMENT.match(text) or not is_date(text[:10]):
-        return None
-    try:
-        return timegm(datetime.fromisoformat(text).timetuple())
-    except ValueError:
-        return None
 
 
 def shown(name: bytes) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from meshd.accounts.validate import USERNAME
 from meshd.model import GB
+from meshd.values.times import iso
 from meshd.web.forms import Reading
 
 LARGEST = 2**63 - 1
@@ -23,7 +22,7 @@ def on_behalf(field: Reading) -> str | None:
 
 def stamp(at: int) -> str:
     """A time as the document shows one: UTC, without a zone."""
-    return datetime.fromtimestamp(at, UTC).replace(tzinfo=None).isoformat()
+    return iso(at)
 
 
 def in_gb(size: int) -> int | float:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from time import gmtime, strftime
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd.logs.linelog import LineLog
+from meshd.values.times import iso
 
 MANY = 1024
 """Lines that may wait, 200 KB of them: more are written at once."""
@@ -66,7 +66,7 @@ class RequestLog(LineLog[Answered]):
 def _line(answered: Answered) -> str:
     facts = {name: fact[:CAP] if isinstance(fact, str) else fact for name, fact in answered._asdict().items()}
     seconds = int(answered.at)
-    facts["at"] = f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{int((answered.at - seconds) * 1000):03}Z"
+    facts["at"] = f"{iso(seconds)}.{int((answered.at - seconds) * 1000):03}Z"
     facts["seconds"] = round(answered.seconds, 3)
     if not answered.detail:
         del facts["detail"]

@@ -1,0 +1,42 @@
+"""How times are written and read: ISO 8601, UTC.  A time is a number of seconds since the epoch.  Pure."""
+
+from __future__ import annotations
+
+import re
+from calendar import timegm
+from datetime import UTC, datetime
+from functools import lru_cache
+from time import gmtime
+
+DAY = 86_400
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2})?\Z", re.ASCII)
+
+
+@lru_cache(maxsize=64)  # of log lines, many of which are of one second
+def iso(seconds: int) -> str:
+    """`2026-11-28T09:30:00`, without a zone."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
+
+
+def today(now: float) -> str:
+    """The date of now."""
+    return iso(int(now))[:10]
+
+
+def day_of(now: float) -> int:
+    """The day of the month that now is."""
+    return gmtime(now).tm_mday
+
+
+def is_date(text: str) -> bool:
+    """Whether the text is a date as `today` writes it, of a day that exists."""
+    return len(text) == len("2026-11-28") and read_time(text) is not None
+
+
+def read_time(text: str) -> int | None:
+    """The time that a text as `iso` writes it means, or the midnight of a date; None for any other text."""
+    try:
+        return timegm(datetime.fromisoformat(text).timetuple()) if _MOMENT.match(text) else None
+    except ValueError:
+        return None
