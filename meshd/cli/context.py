@@ -20,10 +20,10 @@ from meshd.cli.errors import Refused
 from meshd.cli.progress import Progress
 from meshd.config import Config, Daemons, folder_of, load
 from meshd.daemon import runfile
-from meshd.store import url as urls
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts
 from meshd.store.unit import Unit
+from meshd.store.url import sqlite_file
 from meshd.topology import Plan
 
 P = ParamSpec("P")
@@ -115,15 +115,15 @@ class Context:
 
     def has_store(self) -> bool:
         """Whether there may be one: of SQLite a file, of a server only asking it tells."""
-        return self._missing() == ""
+        return self._missing() is None
 
-    def _missing(self) -> str:
+    def _missing(self) -> Path | None:
         """The file that there is not."""
-        target = urls.read(self.config.store_url)
-        return target.path if isinstance(target, urls.SQLiteURL) and not os.path.exists(target.path) else ""
+        path = sqlite_file(self.config.store_url)
+        return path if path is not None and not path.exists() else None
 
     def _require_store(self) -> None:
-        if self._store is None and (path := self._missing()):
+        if self._store is None and (path := self._missing()) is not None:
             raise Refused(f"there is no store at {path} yet: start the daemon, or run `meshd migrate`")
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshd.config.errors import ConfigError, place
-from meshd.config.stores import has_password
+from meshd.store.url import has_password
 from meshd.topology import Exit
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Any
 
 from meshd.config.errors import ConfigError, suggestion
 from meshd.config.kinds import KindError
-from meshd.config.stores import has_password
 from meshd.config.table import SECTIONS, SETTINGS, Setting
 from meshd.config.toml_file import File, complaint, read
+from meshd.store.url import has_password
 
 DEFAULT = "default"
 MANY = frozenset({"proxies", "exits", "plans"})

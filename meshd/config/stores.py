@@ -21,16 +21,4 @@ def store_url(raw: Any, base: Path) -> str:
     return urls.of_file(target.path) if isinstance(target, urls.SQLiteURL) else raw
 
 
-def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite store; None for another."""
-    target = urls.read(url)
-    return Path(target.path) if isinstance(target, urls.SQLiteURL) else None
-
-
-def has_password(url: str) -> bool:
-    """Whether it carries one, in either of libpq's places."""
-    target = urls.read(url)
-    return isinstance(target, urls.PostgresURL) and not {"password", "sslpassword"}.isdisjoint(target.settings)
-
-
 STORE_URL = Kind("sqlite:///FILE or postgresql://USER@HOST/DATABASE", store_url, secret=True, embedded=urls.quoted)

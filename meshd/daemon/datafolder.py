@@ -14,7 +14,7 @@ from pathlib import Path
 from twisted.logger import Logger
 
 from meshd.daemon.pidfile import PID_FILE
-from meshd.store import url as urls
+from meshd.store.url import sqlite_file
 
 JOURNALS = "journal"
 
@@ -40,7 +40,7 @@ def secure(folder: Path, store_url: str, told: Callable[[str, str, str], None] |
     told: of what is closed, its path, its mode and the new one; by default the log.
     """
     told = told or _tell
-    stores = {folder / STORE, _store(store_url) or folder / STORE}
+    stores = {folder / STORE, sqlite_file(store_url) or folder / STORE}
     _check(folder, stores)
     for inside in (folder, folder / JOURNALS):
         if inside.exists():
@@ -52,12 +52,6 @@ def secure(folder: Path, store_url: str, told: Callable[[str, str, str], None] |
 
 def _tell(path: str, was: str, now: str) -> None:
     _log.warn("{path} was open to others (mode {was}) and is {now} now", path=path, was=was, now=now)
-
-
-def _store(url: str) -> Path | None:
-    """The file of an SQLite store."""
-    target = urls.read(url)
-    return Path(target.path) if isinstance(target, urls.SQLiteURL) else None
 
 
 # Decisions

@@ -11,8 +11,8 @@ from OpenSSL import SSL
 
 from meshd.config import Config, ConfigError
 from meshd.config.errors import place
-from meshd.config.stores import sqlite_file
 from meshd.store.open import BlockingStore
+from meshd.store.url import sqlite_file
 from meshd.tls.selfsigned import check_own
 from meshd.tls.server import server_context, trust_of
 

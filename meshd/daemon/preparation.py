@@ -18,7 +18,6 @@ from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.config import Config
 from meshd.config.endpoints import place_words
-from meshd.config.stores import sqlite_file
 from meshd.daemon.datafolder import secure
 from meshd.daemon.examination import examine
 from meshd.daemon.inherited import Inherited
@@ -26,6 +25,7 @@ from meshd.daemon.listening import probe
 from meshd.daemon.pidfile import PidFile
 from meshd.store.interface import StoreError
 from meshd.store.open import BlockingStore
+from meshd.store.url import sqlite_file
 from meshd.tls.selfsigned import ensure_certificate
 
 

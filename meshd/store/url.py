@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, unquote_to_bytes, urlsplit
 
 from meshd.store.interface import StoreError
@@ -78,6 +79,24 @@ def read(url: str, base: str = "") -> SQLiteURL | PostgresURL:
             return _postgres(parts)
         case _:
             raise StoreError(f"store URL: its scheme is none of those that are known; write {FORMS}")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite store, by its absolute path; None for another store.
+
+    Raises: StoreError.
+    """
+    target = read(url)
+    return Path(target.path) if isinstance(target, SQLiteURL) else None
+
+
+def has_password(url: str) -> bool:
+    """Whether it carries one, in either of libpq's places.
+
+    Raises: StoreError.
+    """
+    target = read(url)
+    return isinstance(target, PostgresURL) and not {"password", "sslpassword"}.isdisjoint(target.settings)
 
 
 def of_file(path: str) -> str:
