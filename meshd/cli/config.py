@@ -10,7 +10,7 @@ from meshd.accounts.strays import Stray, strays, told
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
-from meshd.config import settings
+from meshd.config import rows
 from meshd.daemon.doubts import of_plans
 from meshd.daemon.examination import examine
 from meshd.daemon.faults import one_line
@@ -80,6 +80,6 @@ def _doubts(context: Context) -> tuple[list[Stray], Sequence[str]]:
 
 def show(context: Context, args: Namespace) -> None:
     context.show_rows(
-        ({"key": key, "value": value, "origin": origin} for key, value, origin in settings(context.config)),
+        ({"key": key, "value": value, "origin": origin} for key, value, origin in rows(context.config)),
         {"KEY": lambda row: row["key"], "VALUE": lambda row: row["value"], "FROM": lambda row: row["origin"]},
     )

@@ -3,9 +3,10 @@
 Or one line that says why not.  Only text is read here; nothing is made, opened for good or connected to.
 """
 
-from meshd.config.build import Config, load, needs_restart, with_lists
+from meshd.config.build import load, needs_restart, with_lists
 from meshd.config.errors import ConfigError
-from meshd.config.show import settings
+from meshd.config.settings import Config
+from meshd.config.show import rows
 from meshd.config.sources import Daemons, folder_of, outside
 
 __all__ = [
@@ -16,6 +17,6 @@ __all__ = [
     "load",
     "needs_restart",
     "outside",
-    "settings",
+    "rows",
     "with_lists",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
@@ -11,75 +11,16 @@ from typing import Any
 
 from meshd.config.endpoints import dialable
 from meshd.config.errors import ConfigError, place
-from meshd.config.exits.lists import ExitLists, read_lists
+from meshd.config.exits.lists import read_lists
 from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
 from meshd.config.sections import Sections, check_listeners, check_plans
+from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
-from meshd.topology import DestinationRules, Exit, Limits, Probing, ProxyHost, Timeouts, Topology
+from meshd.topology import DestinationRules, Limits, Probing, Timeouts, Topology
 
 API_PORT = 8443
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """All settings, every path absolute, and where each came from."""
-
-    data_dir: Path
-    store_url: str = field(repr=False)
-    """May hold a password."""
-    exchange_log: Path
-    request_log: Path
-    api_listen: tuple[str, ...]
-    api_tls: bool
-    proxy_tls: bool
-    """Whether clients of the proxies may come by TLS."""
-    api_domain: str
-    certificate: Path
-    key: Path
-    dns_servers: tuple[str, ...]
-    """As `host:port`; empty means the system's resolver."""
-    hostnames_allow_private: bool
-    exits_from: tuple[Path, ...]
-    """Lists of exits."""
-    own_exits: tuple[Exit, ...]
-    """Those of the settings themselves; the topology has all of them."""
-    topology: Topology
-    origins: Mapping[str, str]
-    """By dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir"; "default", or absent."""
-    file: Path | None
-    lists: ExitLists = field(default_factory=ExitLists)
-    problems: tuple[str, ...] = ()
-    """What is wrong with the lists, or because of them, and keeps nothing from starting; a line each."""
-
-    @property
-    def proxy_status_on_forwarded(self) -> bool:
-        return self.topology.proxy_status_on_forwarded
-
-    @property
-    def speaks_tls(self) -> bool:
-        """Whether a certificate is needed."""
-        return self.api_tls or self.proxy_tls
-
-    @property
-    def self_signed(self) -> bool:
-        """Whether certificate and key are meshd's own to make."""
-        return self.origins.get("api.certificate", DEFAULT) == DEFAULT
-
-    @property
-    def listeners(self) -> list[tuple[str, str]]:
-        """Pairs of a proxy's name ("" for the API) and the text of an endpoint; the API's last."""
-        proxies = self.topology.proxies.values()
-        return [
-            *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
-            *(("", endpoint) for endpoint in self.api_listen),
-        ]
-
-    @property
-    def first(self) -> ProxyHost:
-        """The proxy that `--proxy` speaks of."""
-        return next(iter(self.topology.proxies.values()))
 
 
 def load(
@@ -99,20 +40,12 @@ def load(
     topology = _topology(sections)
     check_listeners(settled["api.listen"], topology.proxies)
     check_plans(topology.plans, topology.proxies, origins)
+    plain: dict[str, Any] = {
+        s.attribute: settled.get(s.key) for s in SETTINGS if s.attribute and "." not in s.attribute
+    }
+    plain["api_domain"] = plain["api_domain"] or dialable(settled["api.listen"][0], API_PORT)
     config = Config(
-        data_dir=settled["data_dir"],
-        store_url=settled["store.url"],
-        exchange_log=settled["log.exchanges"],
-        request_log=settled["log.requests"],
-        api_listen=settled["api.listen"],
-        api_tls=settled["api.tls"],
-        proxy_tls=settled["proxy.tls"],
-        api_domain=settled.get("api.domain") or dialable(settled["api.listen"][0], API_PORT),
-        certificate=settled["api.certificate"],
-        key=settled["api.key"],
-        dns_servers=settled["dns.servers"],
-        hostnames_allow_private=settled["hostnames.allow_private"],
-        exits_from=settled["exits_from"],
+        **plain,
         own_exits=sections.exits(),
         topology=topology,
         origins=MappingProxyType(origins),

@@ -10,14 +10,11 @@ import os
 import pwd
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from meshd.config.errors import ConfigError, place
+from meshd.config.settings import Config
 from meshd.store.url import has_password
 from meshd.topology import Exit
-
-if TYPE_CHECKING:
-    from meshd.config.build import Config
 
 
 def check_files(config: Config) -> None:

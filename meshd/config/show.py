@@ -7,10 +7,10 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
-from meshd.config.build import Config
 from meshd.config.exits.described import where
 from meshd.config.network import opening_text
 from meshd.config.sections import PLAN
+from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
 from meshd.store.url import masked
@@ -21,7 +21,7 @@ Row = tuple[str, str, str]
 """Key, value, origin."""
 
 
-def settings(config: Config) -> Iterator[Row]:
+def rows(config: Config) -> Iterator[Row]:
     """Each value and where it came from, secrets masked."""
     for key, value in _values(config):
         yield key, masked(value) if key == "store.url" else value_text(value), config.origins.get(key, DEFAULT)

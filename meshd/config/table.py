@@ -155,7 +155,7 @@ SETTINGS: tuple[Setting, ...] = (
         TRUTH,
         False,
         "whether origins' responses get a Proxy-Status field too",
-        "proxy_status_on_forwarded",
+        "topology.proxy_status_on_forwarded",
     ),
     Setting(
         "dns.servers",

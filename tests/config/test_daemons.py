@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from meshd.config import Config, ConfigError, Daemons, folder_of, load, outside, settings
+from meshd.config import Config, ConfigError, Daemons, folder_of, load, outside, rows
 from meshd.config.sources import Said
 from tests.config.support import ConfigTestCase
 
@@ -79,7 +79,7 @@ class FoundTests(ConfigTestCase):
         self.assertEqual(config.store_url, "sqlite:////srv/daemons/x.sqlite3")
         self.assertEqual(config.first.listen, ("tcp:1", "unix:/a,b"))
         self.assertEqual((config.api_listen, config.topology.timeouts.head), (("tcp:2", "tcp:3"), 7))
-        origins = {key: origin for key, _, origin in settings(config)}
+        origins = {key: origin for key, _, origin in rows(config)}
         self.assertEqual(origins["store.url"], "flag --store of the daemon")
         self.assertEqual(origins["timeouts.head"], "environment MESHD_TIMEOUTS_HEAD of the daemon")
 

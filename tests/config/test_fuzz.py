@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.config import Config, ConfigError, load
-from meshd.config import settings as rows
+from meshd.config import Config, ConfigError, load, rows
 from meshd.config.exits.described import EXIT
 from meshd.config.table import SETTINGS
 from tests.config.support import EXAMPLE

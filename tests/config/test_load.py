@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from meshd.config import load, needs_restart, settings
+from meshd.config import load, needs_restart, rows
 from meshd.config.table import SETTINGS
 from meshd.store.url import SQLiteURL, read
 from meshd.topology import Exit, ExitRule, Limits, Timeouts
@@ -32,7 +32,7 @@ class DefaultTests(ConfigTestCase):
         )
         self.assertEqual((config.dns_servers, config.hostnames_allow_private, config.file), ((), False, None))
         self.assertTrue(config.self_signed)
-        self.assertFalse(config.proxy_status_on_forwarded)
+        self.assertFalse(config.topology.proxy_status_on_forwarded)
         (proxy,) = config.topology.proxies.values()
         self.assertEqual((proxy.name, proxy.listen, proxy.domain), ("local", ("tcp:31280",), "127.0.0.1:31280"))
         self.assertEqual((proxy.rule, proxy.exits), (ExitRule(), (Exit("direct", "direct"),)))
@@ -274,7 +274,7 @@ class ShowTests(ConfigTestCase):
     """`meshd config show`."""
 
     def shown(self, *given: Any) -> dict[str, tuple[str, str]]:
-        return {key: (value, origin) for key, value, origin in settings(self.load(*given))}
+        return {key: (value, origin) for key, value, origin in rows(self.load(*given))}
 
     def test_credentials_of_upstream_proxies_are_not_shown(self) -> None:
         """Only that there are some."""

@@ -1,0 +1,67 @@
+"""All settings of one process as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meshd.config.exits.lists import ExitLists
+from meshd.config.sources import DEFAULT
+from meshd.topology import Exit, ProxyHost, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All settings, every path absolute, and where each came from."""
+
+    data_dir: Path
+    store_url: str = field(repr=False)
+    """May hold a password."""
+    exchange_log: Path
+    request_log: Path
+    api_listen: tuple[str, ...]
+    api_tls: bool
+    proxy_tls: bool
+    """Whether clients of the proxies may come by TLS."""
+    api_domain: str
+    certificate: Path
+    key: Path
+    dns_servers: tuple[str, ...]
+    """As `host:port`; empty means the system's resolver."""
+    hostnames_allow_private: bool
+    exits_from: tuple[Path, ...]
+    """Lists of exits."""
+    own_exits: tuple[Exit, ...]
+    """Those of the settings themselves; the topology has all of them."""
+    topology: Topology
+    origins: Mapping[str, str]
+    """By dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir"; "default", or absent."""
+    file: Path | None
+    lists: ExitLists = field(default_factory=ExitLists)
+    problems: tuple[str, ...] = ()
+    """What is wrong with the lists, or because of them, and keeps nothing from starting; a line each."""
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether a certificate is needed."""
+        return self.api_tls or self.proxy_tls
+
+    @property
+    def self_signed(self) -> bool:
+        """Whether certificate and key are meshd's own to make."""
+        return self.origins.get("api.certificate", DEFAULT) == DEFAULT
+
+    @property
+    def listeners(self) -> list[tuple[str, str]]:
+        """Pairs of a proxy's name ("" for the API) and the text of an endpoint; the API's last."""
+        proxies = self.topology.proxies.values()
+        return [
+            *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
+            *(("", endpoint) for endpoint in self.api_listen),
+        ]
+
+    @property
+    def first(self) -> ProxyHost:
+        """The proxy that `--proxy` speaks of."""
+        return next(iter(self.topology.proxies.values()))
