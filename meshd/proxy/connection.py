@@ -46,8 +46,6 @@ class ClientConnection(WaitingConnection):
 
     __slots__ = ("_answering", "proxy", "speech")
 
-    introduced = False
-
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
         super().__init__(plane, wire)

@@ -20,6 +20,8 @@ class WaitingConnection(PartingConnection):
 
     __slots__ = ("_met", "_missed", "_phase", "_plane", "_seconds", "deadline", "place", "record", "slot", "task")
 
+    introduced = False
+    """Whether a PROXY header must come first, whoever the peer is."""
     task: Task
     place: Place
     """How the client counts against the bounds; set when the connection begins."""
