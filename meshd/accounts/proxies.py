@@ -25,10 +25,11 @@ def authorized(actor_id: ActorId, username: str | None = None) -> Unit[list[str]
     return (yield from stored.of_account(subject.family_id))
 
 
-def kept_away(actor_id: ActorId, username: str | None = None) -> Unit[list[Withheld]]:
-    """The proxies that the operator has taken from the account, or from a sub-account's parent."""
+def of_account(actor_id: ActorId, username: str | None = None) -> Unit[tuple[list[str], list[Withheld]]]:
+    """The names of an account's proxies, in order, and those that the operator has taken; of a sub-account's parent."""
     subject = yield from own(actor_id, username, change=False)
-    return (yield from withheld.of_account(subject.family_id, "proxy"))
+    names = yield from stored.of_account(subject.family_id)
+    return names, (yield from withheld.of_account(subject.family_id, "proxy"))
 
 
 def recognised(text: str, known: Mapping[str, ProxyHost]) -> ProxyHost | None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from meshd.accounts import proxies, subaccounts
+from meshd.accounts import overview, proxies, subaccounts
 from meshd.accounts import toplevel as holders
-from meshd.accounts.errors import NotFound
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import DEFAULT_PLAN, Edited, Terms
@@ -22,7 +21,6 @@ from meshd.cli.roster import brief, roster
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
 from meshd.model import Account, Identity
 from meshd.selection import stem
-from meshd.store.statements import accounts
 from meshd.store.unit import Unit
 
 ROLES = ("customer", "admin", "viewer")
@@ -137,8 +135,7 @@ class _Seen(NamedTuple):
 
 def _seen(operator: Operator, name: str, at: int) -> Unit[_Seen]:
     identity = yield from subaccounts.details(operator, name, at=at)
-    names = yield from proxies.authorized(operator, name)
-    taken = yield from proxies.kept_away(operator, name)
+    names, taken = yield from proxies.of_account(operator, name)
     return _Seen(identity, names, [each.name for each in taken])
 
 
@@ -201,15 +198,8 @@ def listing(context: Context, args: Namespace) -> None:
 
 
 def _below(context: Context, parent: str) -> Iterator[tuple[Account, str]]:
-    name, children = context.run(_family, parent)
+    name, children = context.run(overview.family, context.operator, parent)
     return ((child, name) for child in children)
-
-
-def _family(parent: str) -> Unit[tuple[str, list[Account]]]:
-    account = yield from accounts.by_username(parent)
-    if account is None:
-        raise NotFound(f"there is no account named {parent!r}")
-    return account.username, (yield from accounts.children(account.id))
 
 
 def change(context: Context, args: Namespace) -> None:
@@ -268,7 +258,7 @@ def deactivate(context: Context, args: Namespace) -> None:
 
 
 def delete(context: Context, args: Namespace) -> None:
-    name, children = context.run(_family, args.name)
+    name, children = context.run(overview.family, context.operator, args.name)
     if not args.yes:
         _confirm(context, name, len(children))
     context.run(subaccounts.delete, context.operator, args.name, now=context.now())

@@ -6,20 +6,16 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from meshd.accounts.strays import Stray, strays, told
+from meshd.accounts.strays import Stray
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.config import rows
-from meshd.daemon.doubts import of_plans
+from meshd.daemon.doubts import of_store
 from meshd.daemon.examination import examine
 from meshd.daemon.faults import one_line
 from meshd.store.interface import SchemaBehind, StoreError
-from meshd.store.statements import accounts
 from meshd.tls.server import CertificateError
-
-MOST = 2**62
-"""No account has a higher number."""
 
 
 def add_to(top: Verbs) -> None:
@@ -69,13 +65,11 @@ def _doubts(context: Context) -> tuple[list[Stray], Sequence[str]]:
     if not context.has_store():
         return [], ()
     try:
-        held = context.run(accounts.plans_held, 0, MOST)
-        gone = context.run(strays, context.config.topology.proxies)
+        return context.run(of_store, context.config.topology)
     except SchemaBehind:
         return [], ()
     except StoreError as error:
         return [], (f"store: {error}",)
-    return gone, (*of_plans(held, context.plans), *map(told, gone))
 
 
 def show(context: Context, args: Namespace) -> None:

@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
+from meshd.accounts import overview
 from meshd.accounts.attempt import performed
 from meshd.accounts.ownership import Operator
 from meshd.cli import output
@@ -21,7 +22,6 @@ from meshd.cli.progress import Progress
 from meshd.config import Config, Daemons, folder_of, load
 from meshd.daemon import runfile
 from meshd.store.open import BlockingStore
-from meshd.store.statements import accounts
 from meshd.store.unit import Unit
 from meshd.store.url import sqlite_file
 from meshd.topology import Plan
@@ -111,7 +111,7 @@ class Context:
 
     def require_store(self) -> None:
         """What a long command begins with: is there a store, and does it answer?  StoreError, Refused."""
-        self.run(accounts.root)
+        self.run(overview.root)
 
     def has_store(self) -> bool:
         """Whether there may be one: of SQLite a file, of a server only asking it tells."""

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from meshd.accounts.proxies import recognised
 from meshd.cli import output
@@ -20,26 +19,17 @@ from meshd.config.endpoints import TCP, parsed
 from meshd.exits.destinations import Judge, OwnListeners
 from meshd.exits.dialling import is_own
 from meshd.exits.pools import Pools
+from meshd.explain.known import Known
+from meshd.explain.known import known as known_of
 from meshd.explain.walk import Explanation, Question, Step, World, explain
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
-from meshd.model import Identity, Refusal, RestingExit, Token
+from meshd.model import Refusal, Token
 from meshd.proxy.replies import REASONS
 from meshd.selection import candidates
-from meshd.store.statements import exits, identities, tokens
-from meshd.store.unit import Unit
 from meshd.topology import ProxyHost
 
 _HAS_PORT = re.compile(r":[0-9]*\Z")
-
-
-class Known(NamedTuple):
-    """What the store says, all of one moment."""
-
-    identity: Identity | None
-    token: Token | None
-    drained: frozenset[str]
-    resting: Sequence[RestingExit]
 
 
 def add_to(top: Verbs) -> None:
@@ -63,7 +53,7 @@ def act(context: Context, args: Namespace) -> None:
     proxy = _proxy(context.config, args)
     name = f"{args.name}-{args.select}" if args.select else args.name
     splits = candidates(name)
-    known = context.run(_known, [split.base for split in splits], args.token, context.now())
+    known = context.run(known_of, [split.base for split in splits], args.token, context.now())
     if known.identity is None:
         _unknown(args, f"there is no account {name}, nor one that a selection follows")
     split = next(each for each in splits if each.base.lower() == known.identity.account.username.lower())
@@ -74,13 +64,6 @@ def act(context: Context, args: Namespace) -> None:
     if not explanation.passes:
         context.out.flush()
         raise SystemExit(1)
-
-
-def _known(usernames: Sequence[str], token_id: int | None, now: int) -> Unit[Known]:
-    identity = yield from identities.by_usernames(usernames, now)
-    token = (yield from tokens.by_id(token_id)) if token_id is not None else None
-    drained = yield from exits.names_drained()
-    return Known(identity, token, drained, (yield from exits.resting(now)))
 
 
 def _unknown(args: Namespace, text: str) -> NoReturn:

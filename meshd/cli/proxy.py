@@ -7,13 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from meshd.accounts import proxies, strays
-from meshd.accounts.ownership import Operator
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.values import counted, moment
-from meshd.store.statements.withheld import Withheld
-from meshd.store.unit import Unit
 from meshd.topology import ProxyHost
 
 NOT_THERE = "not in the settings"
@@ -59,10 +56,9 @@ def revoke(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     known = context.config.topology.proxies
-    held: list[Withheld] = []
-    names = list(known)
+    names, held = list(known), list[Any]()
     if args.name is not None:
-        names, held = context.run(_of_account, context.operator, args.name)
+        names, held = context.run(proxies.of_account, context.operator, args.name)
     rows: list[dict[str, Any]] = [{"proxy": name, **_domain(known, name)} for name in names]
     for each in held:
         rows.append({"proxy": each.name, **_domain(known, each.name), "taken_by": each.by, "taken_at": moment(each.at)})
@@ -73,11 +69,6 @@ def listing(context: Context, args: Namespace) -> None:
     if held:
         columns["STATE"] = lambda row: f"taken by {row['taken_by']}" if "taken_by" in row else "authorized"
     context.show_rows(rows, columns)
-
-
-def _of_account(operator: Operator, name: str) -> Unit[tuple[list[str], list[Withheld]]]:
-    names = yield from proxies.authorized(operator, name)
-    return names, (yield from proxies.kept_away(operator, name))
 
 
 def _domain(known: Mapping[str, ProxyHost], name: str) -> dict[str, Any]:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
 
-from meshd.accounts import bans, subaccounts
-from meshd.accounts.errors import NotFound
-from meshd.accounts.ownership import Operator
+from meshd.accounts import bans, overview, subaccounts
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_bytes, human_limit, human_moment, moment
-from meshd.store.statements import accounts, audit
-from meshd.store.statements.audit import AuditEntry
-from meshd.store.unit import Unit
 
 MANY = 10_000
 """Bans that are listed at most."""
@@ -69,7 +64,7 @@ def lift_ban(context: Context, args: Namespace) -> None:
 
 
 def show_audit(context: Context, args: Namespace) -> None:
-    entries = context.run(_audit, context.operator, args.name, args.limit)
+    entries = context.run(overview.trail, context.operator, args.name, args.limit)
     context.show_rows(
         (
             {"at": moment(entry.at), "actor": entry.actor, "action": entry.action, "detail": entry.detail}
@@ -82,13 +77,6 @@ def show_audit(context: Context, args: Namespace) -> None:
             "DETAIL": lambda row: row["detail"],
         },
     )
-
-
-def _audit(operator: Operator, name: str, limit: int) -> Unit[list[AuditEntry]]:
-    account = yield from accounts.by_username(name)
-    if account is None:
-        raise NotFound(f"there is no account named {name!r}")
-    return (yield from audit.of_account(account.id, limit))
 
 
 def _count(text: str) -> int:

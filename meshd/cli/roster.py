@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+from meshd.accounts import overview
 from meshd.cli.context import Context
 from meshd.cli.values import moment
 from meshd.model import Account
-from meshd.store.statements import accounts
-from meshd.store.unit import Unit
-
-PAGE = 1000
 
 
 def roster(context: Context, doing: str) -> Iterator[tuple[Account, str | None]]:
+    return chain.from_iterable(pages(context, doing))
+
+
+def pages(context: Context, doing: str) -> Iterator[list[tuple[Account, str | None]]]:
     """The oldest first; a parent is always older than its sub-accounts."""
     progress = context.progress(doing)
     names: dict[int, str] = {}
     after = 0
     try:
-        while page := context.run(_page, after, names):
-            yield from ((account, names.get(account.parent_id or 0)) for account in page)
+        while page := context.run(overview.page, after, names):
+            yield [(account, names.get(account.parent_id or 0)) for account in page]
             after = page[-1].id
             progress.step(len(page))
     finally:
         progress.close()
-
-
-def _page(after: int, names: dict[int, str]) -> Unit[list[Account]]:
-    """The next accounts, with the names of their parents added to those that are known."""
-    page = yield from accounts.page(after, PAGE)
-    for parent_id in {account.parent_id for account in page if account.parent_id} - names.keys():
-        parent = yield from accounts.by_id(parent_id)
-        if parent is not None:
-            names[parent_id] = parent.username
-    return page
 
 
 def brief(account: Account, parent: str | None) -> dict[str, Any]:

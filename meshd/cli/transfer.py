@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TextIO
 
 from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch
+from meshd.accounts.overview import proxies_of
 from meshd.accounts.toplevel import DEFAULT_PLAN
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
@@ -27,12 +28,9 @@ from meshd.cli.errors import Refused
 from meshd.cli.importcheck import batches, sifted
 from meshd.cli.output import show_json, show_json_rows
 from meshd.cli.parser import Verbs, add_progress
-from meshd.cli.roster import PAGE, brief, roster
+from meshd.cli.roster import brief, pages
 from meshd.cli.values import counted, gigabytes
 from meshd.model import Account
-from meshd.store.statements import proxies, withheld
-from meshd.store.statements.rows import chunks
-from meshd.store.unit import Unit
 
 TOLD = 100
 """Bad rows that are told one by one; a file of the wrong kind has nothing else."""
@@ -58,13 +56,13 @@ def add_to(verbs: Verbs) -> None:
 
 
 def give_out(context: Context, args: Namespace) -> None:
-    rows = roster(context, "exported")
+    rows = _exported(context)
     if context.json:
-        show_json_rows(context.out, (_as_json(row, args.with_hashes) for row in _exported(context, rows)))
+        show_json_rows(context.out, (_as_json(row, args.with_hashes) for row in rows))
         return
     writer = csv.writer(context.out, lineterminator="\n")
     writer.writerow(csvrows.COLUMNS + (("password_hash",) if args.with_hashes else ()))
-    for row in _exported(context, rows):
+    for row in rows:
         writer.writerow(map(csvrows.harmless, _as_csv(row, args.with_hashes)))
 
 
@@ -75,16 +73,12 @@ class _Exported(NamedTuple):
     withheld: Sequence[str]
 
 
-def _exported(context: Context, rows: Iterator[tuple[Account, str | None]]) -> Iterator[_Exported]:
-    """With the proxies of each, and those that the operator took from it."""
-    for page in chunks(rows, PAGE):
-        proxies, held = context.run(_proxies_of, [account.id for account, _ in page])
+def _exported(context: Context) -> Iterator[_Exported]:
+    """All accounts, with the proxies of each, and those that the operator took from it."""
+    for page in pages(context, "exported"):
+        proxies, held = context.run(proxies_of, [account.id for account, _ in page])
         for account, parent in page:
             yield _Exported(account, parent, proxies.get(account.id, ()), held.get(account.id, ()))
-
-
-def _proxies_of(ids: Sequence[int]) -> Unit[tuple[dict[int, list[str]], dict[int, list[str]]]]:
-    return (yield from proxies.of_accounts(ids)), (yield from withheld.of_accounts(ids, "proxy"))
 
 
 def _as_json(row: _Exported, with_hash: bool) -> dict[str, Any]:

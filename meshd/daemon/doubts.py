@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
-from meshd.accounts.strays import strays, told
+from meshd.accounts.strays import Stray, strays, told
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import accounts
+from meshd.store.unit import Unit
 from meshd.topology import Topology
 
 RANGE = 20_000
 """Accounts that are looked at in one go: everybody else who asks the store waits for some milliseconds at most."""
+
+MOST = 2**62
+"""No account has a higher number."""
 
 Held = Iterable[tuple[str, int, str]]
 """A plan, how many have it, and the name of one of them; a plan may come several times."""
@@ -28,6 +32,13 @@ async def asked(store: Store, topology: Topology) -> tuple[str, ...]:
     except StoreError:
         return ()
     return *of_plans(held, topology.plans), *map(told, gone)
+
+
+def of_store(topology: Topology) -> Unit[tuple[list[Stray], Sequence[str]]]:
+    """The proxies that are gone, and a line for each doubt: all at once, for whom no client waits."""
+    held = yield from accounts.plans_held(0, MOST)
+    gone = yield from strays(topology.proxies)
+    return gone, (*of_plans(held, topology.plans), *map(told, gone))
 
 
 def of_plans(held: Held, plans: Collection[str]) -> tuple[str, ...]:

@@ -56,12 +56,12 @@ class WithholdingTests(AccountsCase):
                 for plan in ("trial", "100", "20"):
                     self.edit("alice", plan=plan)
                 self.assertNotIn("us", self.authorized())
-                (held,) = self.run_unit(proxies.kept_away, OPERATOR, "kid")
+                _, (held,) = self.run_unit(proxies.of_account, OPERATOR, "kid")
                 self.assertEqual("us", held.name)
                 self.authorize(hand, "us", "alice")
                 self.revoke(self.alice.id, "us")
                 self.authorize(self.alice.id, "us")
-                self.assertEqual([], self.run_unit(proxies.kept_away, self.alice.id))
+                self.assertEqual([], self.run_unit(proxies.of_account, self.alice.id)[1])
 
     def test_a_proxy_that_the_account_does_not_have(self) -> None:
         """Is kept from it too; the audit has it once."""
