@@ -7,10 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from twisted.internet.selectreactor import SelectReactor
-
 from meshd.cli.errors import Refused
-from meshd.dns.resolver import Resolver
+from meshd.cli.resolving import TURN, own_loop
 from meshd.exits.destinations import ANYWHERE, OwnListeners
 from meshd.exits.dialling import Dialler
 from meshd.exits.pools import addressed
@@ -20,9 +18,6 @@ from meshd.sockets.task import Task
 from meshd.sockets.tls import TLSUpstreams
 from meshd.sockets.wheel import Wheel
 from meshd.topology import Exit, Timeouts
-
-TURN = 0.05
-"""Seconds that the loop sleeps at most, so that Ctrl-C is heard."""
 
 
 class Way(NamedTuple):
@@ -37,37 +32,33 @@ def tried(exit_: Exit, host: str, port: int, timeouts: Timeouts, servers: Sequen
 
     servers: name servers; without any the system's resolver is asked.
     """
-    reactor = SelectReactor()
-    poller, wheel = Poller(reactor), Wheel(reactor)
-    resolver = Resolver(reactor, servers=servers, threads=1, timeout=lambda: timeouts.dns)
-    secure = TLSUpstreams(reactor, poller, wheel, lambda: 1.0)
-    dialler = Dialler(poller, resolver, reactor, lambda: ANYWHERE, OwnListeners, secure)
-    source = addressed(exit_, "", (), lambda _: int.from_bytes(os.urandom(8)))
     ended: list[BaseException | None] = []
-
-    async def dialling() -> None:
-        dialled = await dialler.dial(host, port, Way(exit_, source))
-        poller.remove(dialled.fd)
-        os.close(dialled.fd)
-
-    poller.start()
-    began = time.monotonic()
-    task = Task(dialling(), ended.append)
-    try:
-        task.resume()
-        while not ended:
-            reactor.iterate(TURN)
-            if time.monotonic() - began >= timeouts.connect:
-                task.throw(Refused(f"{exit_.name}: no connection within {timeouts.connect:g} s"))
-        seconds = time.monotonic() - began
-    finally:
-        task.throw(Refused("interrupted"))
-        resolver.stop()
-        reactor.disconnectAll()
-        reactor.iterate(0)
-        poller.stop()
+    with own_loop(servers, timeouts.dns) as (reactor, resolver):
+        poller = Poller(reactor)
+        secure = TLSUpstreams(reactor, poller, Wheel(reactor), lambda: 1.0)
+        dialler = Dialler(poller, resolver, reactor, lambda: ANYWHERE, OwnListeners, secure)
+        poller.start()
+        began = time.monotonic()
+        task = Task(_dial(dialler, poller, exit_, host, port), ended.append)
+        try:
+            task.resume()
+            while not ended:
+                reactor.iterate(TURN)
+                if time.monotonic() - began >= timeouts.connect:
+                    task.throw(Refused(f"{exit_.name}: no connection within {timeouts.connect:g} s"))
+            seconds = time.monotonic() - began
+        finally:
+            task.throw(Refused("interrupted"))
+            poller.stop()
     _judge(exit_, ended[0])
     return seconds
+
+
+async def _dial(dialler: Dialler, poller: Poller, exit_: Exit, host: str, port: int) -> None:
+    source = addressed(exit_, "", (), lambda _: int.from_bytes(os.urandom(8)))
+    dialled = await dialler.dial(host, port, Way(exit_, source))
+    poller.remove(dialled.fd)
+    os.close(dialled.fd)
 
 
 def _judge(exit_: Exit, error: BaseException | None) -> None:

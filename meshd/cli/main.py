@@ -18,7 +18,7 @@ from meshd.cli import account, allowlist, backup, config, daemon, exits, explain
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, common
-from meshd.config import ConfigError
+from meshd.config.errors import ConfigError, one_line
 from meshd.store.interface import StoreError
 
 DONE, REFUSED, INTERRUPTED, UNREAD = 0, 1, 130, 141
@@ -73,8 +73,7 @@ def _carried_out(args: Namespace) -> int:
 
 def _said(text: str, code: int) -> int:
     """One line, whatever an argument or a file put into it."""
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
-    print(f"meshd: {line}", file=sys.stderr)
+    print(f"meshd: {one_line(text)}", file=sys.stderr)
     return code
 
 

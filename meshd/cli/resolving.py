@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.selectreactor import SelectReactor
@@ -15,19 +17,26 @@ TURN = 0.05
 """Seconds that the loop sleeps at most, so that Ctrl-C is heard."""
 
 
-def look_up(host: str, servers: Sequence[str], timeout: float) -> tuple[str, ...] | Refusal:
-    """The addresses, asked of these name servers or, without any, of the system's resolver."""
+@contextmanager
+def own_loop(servers: Sequence[str], timeout: float) -> Iterator[tuple[Any, Resolver]]:
+    """A reactor to be turned by hand, and a resolver on it that asks these servers or, without any, the system."""
     reactor = SelectReactor()
     resolver = Resolver(reactor, servers=servers, threads=1, timeout=lambda: timeout)
-    ended: list[Resolved | Failure] = []
-    Deferred.fromCoroutine(resolver.resolve(host)).addBoth(ended.append)
     try:
-        while not ended:
-            reactor.iterate(TURN)
+        yield reactor, resolver
     finally:
         resolver.stop()
         reactor.disconnectAll()
         reactor.iterate(0)
+
+
+def look_up(host: str, servers: Sequence[str], timeout: float) -> tuple[str, ...] | Refusal:
+    """The addresses, asked of these name servers or, without any, of the system's resolver."""
+    ended: list[Resolved | Failure] = []
+    with own_loop(servers, timeout) as (reactor, resolver):
+        Deferred.fromCoroutine(resolver.resolve(host)).addBoth(ended.append)
+        while not ended:
+            reactor.iterate(TURN)
     return _outcome(ended[0])
 
 

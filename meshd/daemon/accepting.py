@@ -5,7 +5,6 @@ Twisted's own ports would close the socket, or remove its file, when they stop; 
 
 from __future__ import annotations
 
-import errno
 import socket
 from typing import Any
 
@@ -14,15 +13,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from meshd.proxy.accepting import EXHAUSTED, PAUSE
 from meshd.seldom import Seldom
 
 AT_ONCE = 20
 """Connections taken at one wake-up; whoever is connected already gets a turn in between."""
-
-PAUSE = 0.5
-"""Seconds without accepting after the process ran out of descriptors."""
-
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 @implementer(IReadDescriptor)
@@ -70,7 +65,7 @@ class TwistedAcceptor:
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno in EXHAUSTED:
                     self._exhausted()
                 return
             with client:
@@ -83,7 +78,7 @@ class TwistedAcceptor:
         try:
             self._reactor.adoptStreamConnection(client.fileno(), client.family, self._factory)
         except OSError as error:
-            if error.errno in _EXHAUSTED:
+            if error.errno in EXHAUSTED:
                 self._exhausted()
                 return False
             # Else it has left already.

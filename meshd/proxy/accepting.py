@@ -41,7 +41,7 @@ DEFER = 1
 PAUSE = 0.5
 """Seconds without accepting after the process ran out of descriptors."""
 
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class IntroducedConnection(ClientConnection):
@@ -95,7 +95,7 @@ class Acceptor:
             except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                 return
             except OSError as error:
-                if error.errno in _EXHAUSTED:
+                if error.errno in EXHAUSTED:
                     self._exhausted()
                 return
             self._accepted(client, address)
