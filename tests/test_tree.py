@@ -17,10 +17,7 @@ FUNCTION_LINES = 43
 UNMIRRORED = {"store/statements", "store/migrations"}
 """Their tests are the store's contract."""
 
-CIRCLES = [
-    {"meshd.usage.allowance", "meshd.usage.meter"},
-    {"meshd.web.server.channel", "meshd.web.server.request", "meshd.web.server.site"},
-]
+CIRCLES = [{"meshd.usage.allowance", "meshd.usage.meter"}]
 """Modules that still need one another, if only in an annotation."""
 
 ROOTS = {"meshd.tap", "meshd.store.postgres.blocking"}
