@@ -13,7 +13,7 @@ from meshd.auth.policy import INVALID, UNAVAILABLE, may_pass, token_valid
 from meshd.model import Admission, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
-from meshd.topology import Limits
+from meshd.topology import Live
 from meshd.values.times import today
 
 PAUSE = 1.0

@@ -23,7 +23,7 @@ from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
-from meshd.topology import Limits
+from meshd.topology import Live
 from meshd.values.times import today
 
 MOST_WRONG = 10_000

@@ -22,6 +22,7 @@ from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
 from meshd.values import period
+from tests.support.live import settings
 
 NOON = 1_732_276_800
 """2024-11-22, 12:00 UTC."""
