@@ -19,10 +19,7 @@ def root() -> Unit[Account | None]:
 
 
 def family(actor_id: ActorId, username: str) -> Unit[tuple[str, list[Account]]]:
-    """An account's name as it is written, and its sub-accounts.
-
-    Raises: NotFound.
-    """
+    """An account's name as it is written, and its sub-accounts.  Raises: NotFound."""
     account = (yield from own(actor_id, username, change=False)).account
     return account.username, (yield from accounts.children(account.id))
 
@@ -43,9 +40,6 @@ def proxies_of(ids: Sequence[int]) -> Unit[tuple[dict[int, list[str]], dict[int,
 
 
 def trail(actor_id: ActorId, username: str, limit: int) -> Unit[list[AuditEntry]]:
-    """Who changed what of an account, the newest first.
-
-    Raises: NotFound.
-    """
+    """Who changed what of an account, the newest first.  Raises: NotFound."""
     account = (yield from own(actor_id, username, change=False)).account
     return (yield from audit.of_account(account.id, limit))

@@ -44,10 +44,7 @@ class LineLog(ABC, Generic[R]):
         return self._file.failing
 
     def open(self) -> None:
-        """Open the file at a start, so that a wrong path is said then and not later.
-
-        Raises: OSError.
-        """
+        """Open the file at a start, so that a wrong path is said then and not later.  Raises: OSError."""
         self._file.open()
 
     def reopen(self) -> None:

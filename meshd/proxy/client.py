@@ -87,10 +87,7 @@ class Client(Protocol):
         """Count so many bytes of what `take` gave; pieces: the number of chunks that they came in."""
 
     async def deliver(self, data: bytes) -> None:
-        """Send the client bytes, wait until the kernel has taken them, and count them.
-
-        Raises: ClientGone, Stopped.
-        """
+        """Send the client bytes, wait until the kernel has taken them, and count them.  Raises: ClientGone, Stopped."""
 
     async def worked(self, work: int) -> None:
         """Count work that takes as long as moving so many bytes; give others their turn after too much."""

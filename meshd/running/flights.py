@@ -31,10 +31,7 @@ class Flights(Generic[T]):
         self._waiting: dict[Hashable, dict[Deferred[T], None]] = {}
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Landed[T]:
-        """The result of the work under way for this key, else of this.
-
-        Raises: Crowded, and what the work raises.
-        """
+        """The result of the work under way for this key, else of this.  Raises: Crowded, and what the work raises."""
         waiting = self._waiting.get(key)
         led = waiting is None
         if waiting is None:

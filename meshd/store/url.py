@@ -82,19 +82,13 @@ def read(url: str, base: str = "") -> SQLiteURL | PostgresURL:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of an SQLite store, by its absolute path; None for another store.
-
-    Raises: StoreError.
-    """
+    """The file of an SQLite store, by its absolute path; None for another store.  Raises: StoreError."""
     target = read(url)
     return Path(target.path) if isinstance(target, SQLiteURL) else None
 
 
 def has_password(url: str) -> bool:
-    """Whether it carries one, in either of libpq's places.
-
-    Raises: StoreError.
-    """
+    """Whether it carries one, in either of libpq's places.  Raises: StoreError."""
     target = read(url)
     return isinstance(target, PostgresURL) and not {"password", "sslpassword"}.isdisjoint(target.settings)
 
