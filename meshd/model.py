@@ -16,9 +16,6 @@ EndedBy = Literal["", "operator", "plan"]
 GB = 10**9
 """A gigabyte, in bytes, wherever a document, a form or a command says GB."""
 
-Sample = tuple[str, tuple[tuple[str, str], ...], float]
-"""One number of a service at this moment: its name, its labels with their values, and what it is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.manual import ROOT, tracked
 
 MODULE_LINES = 300
-FUNCTION_LINES = 43
+FUNCTION_LINES = 40
 
 UNMIRRORED = {"store/statements", "store/migrations"}
 """Their tests are the store's contract."""

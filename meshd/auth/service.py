@@ -11,7 +11,7 @@ is refused: nobody is let in unknown.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -34,6 +34,7 @@ from meshd.running.flights import Crowded, Flights
 from meshd.selection import NONE
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
+from meshd.values.samples import Sample
 
 MOST_AT_ONCE = 1024
 """Different credentials and addresses that may be asked about at once."""
@@ -135,6 +136,10 @@ class AuthService:
         self._verifier.doubt()
         self._denials.doubt()
         self._hostnames.forget(change)
+
+    def samples(self) -> Iterable[Sample]:
+        """How many credentials and addresses are remembered."""
+        yield "auth_identities", (), float(len(self._cache))
 
     async def start(self) -> None:
         """Start to read the bans again and again, and to watch the hostnames, even while the store is away."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from meshd.usage.activity import Activity
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
+from meshd.values.samples import Sample
 from meshd.web.app import build_site, tls_factory
 from meshd.web.server.front import TLSFront
 from meshd.web.server.requestlog import RequestLog
@@ -227,6 +228,12 @@ class Daemon:
                 self._front = tls_factory(self._reactor, self.site, self._tls)
             if config.proxy_tls:
                 accept_tls(self._reactor, self.plane, self._tls)
+
+    def samples(self) -> Iterator[Sample]:
+        """The numbers of all services at this moment."""
+        logs = self.exchanges, self._requests
+        for part in (self.plane, self.auth, self.ledger, self.resolver, self._feed, self.site, *logs):
+            yield from part.samples()
 
     async def ready(self) -> Mapping[str, bool]:
         """For `/readyz`: by name, whether it is well."""

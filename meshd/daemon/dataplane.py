@@ -52,11 +52,11 @@ def data_plane(
     own: Callable[[], OwnListeners],
     note_exit: Callable[[Outlet], None],
 ) -> DataPlane:
-    """Nothing is opened by it but its epoll; clients get no TLS before `accept_tls`."""
+    """Build the data plane, which opens nothing but its epoll; clients get no TLS before `accept_tls`."""
     poller, wheel = Poller(reactor), Wheel(reactor)
     pipes = Pipes(min(PIPES, _descriptors() // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
-    caps = Caps(live, ceiling(live.limits))
+    caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
 
     def may(key: tuple[int, bool]) -> bool:
         """Whether an account may begin one more exchange, or tunnel."""
@@ -68,9 +68,7 @@ def data_plane(
         poller=poller,
         wheel=wheel,
         relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), live),
-        dialler=Dialler(
-            poller, resolver, reactor, lambda: live.topology.destinations, own, secure, _receive_buffer(live.limits)
-        ),
+        dialler=Dialler(poller, resolver, reactor, lambda: live.topology.destinations, own, secure, buffer),
         origins=KeptOrigins(poller, wheel),
         caps=caps,
         line=Line(reactor, may, lambda: caps.ceiling // PART),

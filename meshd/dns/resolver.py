@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -23,6 +23,7 @@ from meshd.http1.target import LOOPBACK
 from meshd.running.flights import Crowded, Flights
 from meshd.seldom import Seldom
 from meshd.values.addresses import ends_in_number, is_place, split_host
+from meshd.values.samples import Sample
 
 __all__ = ["ResolveError", "Resolved", "Resolver"]
 
@@ -86,6 +87,10 @@ class Resolver:
             return None
         self._cache.move_to_end(host)
         return entry[1]
+
+    def samples(self) -> Iterable[Sample]:
+        """How many names are remembered, with those that have no address."""
+        yield "dns_names", (), float(len(self._cache))
 
     def asks(self, host: str) -> bool:
         """Whether `resolve` would have to ask somebody now."""

@@ -67,7 +67,6 @@ def choose(
     view = pool.view(selection.country)
     if view is None:
         return NO_EXIT
-
     avoid = selection.avoid
 
     def ready(outlet: Outlet) -> bool:
@@ -82,8 +81,7 @@ def choose(
     def at_random(_: int) -> int:
         return chance.getrandbits(64)
 
-    named = _named(view, selection, ready, at_random)
-    if named is not None:
+    if (named := _named(view, selection, ready, at_random)) is not None:
         return named
     if selection.session:
         return _sticky(view, selection, now, owner, ready)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from ipaddress import IPv6Address
 from itertools import accumulate, islice
@@ -14,6 +14,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.sticky import Accept, Finder, finder
 from meshd.topology import Exit, ProxyHost, Rotation, Topology
 from meshd.values.addresses import parse_ip
+from meshd.values.samples import Sample
 
 TRIES = 8
 """Random draws before the usable exits are listed: with half of all down, one request in 256 comes to that."""
@@ -176,6 +177,12 @@ class Pools:
         """
         for pool in set(self._pools.values()):
             pool.prepare()
+
+    def samples(self) -> Iterable[Sample]:
+        """What leaves by each exit now, and which exits rest."""
+        for name, outlet in self.outlets.items():
+            yield "exit_exchanges_open", (("exit", name),), float(outlet.open)
+            yield "exit_resting", (("exit", name),), float(outlet.resting)
 
     def of(self, proxy: str) -> Pool | None:
         """The pool of a named proxy; None for a proxy that the settings no longer have."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from meshd.logs.linefile import LineFile
+from meshd.values.samples import Sample
 
 SECONDS = 1.0
 """A line waits so long at most, while the file can be written."""
@@ -42,6 +44,12 @@ class LineLog(ABC, Generic[R]):
     def failing(self) -> bool:
         """Whether the last write did not succeed."""
         return self._file.failing
+
+    def samples(self) -> Iterable[Sample]:
+        """Whether the log can be written, and how many records were given up since it could last be."""
+        labels = (("log", self._title),)
+        yield "log_failing", labels, float(self.failing)
+        yield "log_records_dropped", labels, float(self.dropped)
 
     def open(self) -> None:
         """Open the file at a start, so that a wrong path is said then and not later.  Raises: OSError."""

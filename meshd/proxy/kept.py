@@ -65,6 +65,9 @@ class KeptOrigins:
         self._generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
+    def __len__(self) -> int:
+        return self._count
+
     def take(self, key: Key) -> Origin | None:
         idle = self._idle.get(key)
         if not idle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -21,6 +21,7 @@ from meshd.sockets.relay import Relay
 from meshd.sockets.wheel import Wheel
 from meshd.topology import Live
 from meshd.usage.ledger import Ledger
+from meshd.values.samples import Sample
 
 
 class Served(Protocol):
@@ -38,7 +39,7 @@ class Served(Protocol):
 
 @dataclass(slots=True, eq=False)
 class DataPlane:
-    """Built by `daemon/dataplane.py`; a reload swaps `topology` and `pools`."""
+    """Built by `daemon/dataplane.py`; a reload swaps the settings in `live`, and `pools`."""
 
     poller: Poller
     wheel: Wheel
@@ -69,6 +70,15 @@ class DataPlane:
     plain bytes.  None where TLS is off.
     """
     _numbers: count[int] = field(default_factory=lambda: count(1))
+
+    def samples(self) -> Iterable[Sample]:
+        """How much of its bounds the data plane uses, and how its exits do."""
+        yield "proxy_connections", (), float(len(self.connections))
+        yield "proxy_clients_unknown", (), float(self.caps.unauthenticated)
+        yield "proxy_descriptors", (), float(len(self.poller))
+        yield "proxy_exchanges_waiting", (), float(self.line.waiting)
+        yield "proxy_origins_kept", (), float(len(self.origins))
+        yield from self.pools.samples()
 
     def request_id(self) -> str:
         """A new request id, unique over processes and restarts."""

@@ -5,7 +5,7 @@ Polling is what the promise rests on; the store's `on_change` only makes it soon
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 from twisted.internet.defer import TimeoutError
@@ -16,6 +16,7 @@ from meshd.model import Change
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import changes
+from meshd.values.samples import Sample
 
 BATCH = 500
 """Changes in one read."""
@@ -55,6 +56,10 @@ class Feed:
             expected=(StoreError,),
         )
         store.on_change(self._wake)
+
+    def samples(self) -> Iterable[Sample]:
+        """Whether the store answered when it was asked last."""
+        yield "store_available", (), float(not self.away)
 
     @property
     def away(self) -> bool:

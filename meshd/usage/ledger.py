@@ -26,6 +26,7 @@ from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
 from meshd.usage.quotas import Quotas
 from meshd.usage.recovery import RecoveryReport, bill, finish, recover
+from meshd.values.samples import Sample
 
 OVERLOADED = Refusal("overloaded", "too many accounts at once", retry_after=1)
 
@@ -187,6 +188,10 @@ class Ledger:
         return True
 
     # Flushing
+
+    def samples(self) -> Iterable[Sample]:
+        """How many exchanges are counted now."""
+        yield "usage_exchanges_open", (), float(len(self.open_of(0)))
 
     async def start(self) -> RecoveryReport:
         """Bill what dead processes left behind, then flush regularly.  Raises: OSError if the log cannot be written."""

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from twisted.logger import Logger
 
 from meshd.auth.secrets import ban_address
-from meshd.model import Sample
 from meshd.seldom import Seldom
 from meshd.topology import Live
+from meshd.values.samples import Sample
 
 log = Logger()
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Site
 
-from meshd.model import Sample
+from meshd.values.samples import Sample
 from meshd.web.server.bounds import Bounds, Paths
 from meshd.web.server.channel import ApiChannel
 from meshd.web.server.gate import Gate
