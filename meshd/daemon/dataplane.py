@@ -61,8 +61,7 @@ def data_plane(
     def may(key: tuple[int, bool]) -> bool:
         """Whether an account may begin one more exchange, or tunnel."""
         account_id, tunnel = key
-        open_now = ledger.tunnels(account_id)
-        return caps.start(account_id, open_now, wheel.seconds(), tunnel=tunnel, take=False) is None
+        return caps.start(account_id, ledger.tunnels(account_id), wheel.seconds(), tunnel=tunnel, take=False) is None
 
     return DataPlane(
         poller=poller,
