@@ -18,7 +18,7 @@ class Bounded(OrderedDict[K, V]):
         self._bound = bound
 
     def put(self, key: K, value: V) -> V | None:
-        """Enter the value as the newest; the last value that had to go for it, if any had to."""
+        """Enter the value as the newest; the value that was dropped for it (the last of several), else None."""
         self[key] = value
         self.move_to_end(key)
         gone = None

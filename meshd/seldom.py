@@ -28,14 +28,14 @@ class _Said:
 
 
 class Seldom:
-    """A kind is a text, before its facts are put in; a failure's, also where it was raised."""
+    """Bounds log lines by kind: the text before its facts are put in and, of a failure, where it was raised."""
 
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._said: Bounded[Hashable, _Said] = Bounded(lambda: KINDS)
 
     def due(self, kind: Hashable) -> int | None:
-        """None where it was said within the last minute; else how many were left out since it was."""
+        """How many lines of the kind were left out since the last one; None where that was within the last minute."""
         monotonic = self._seconds()
         said = self._said.get(kind)
         if said is not None and monotonic - said.monotonic < EVERY:
@@ -45,13 +45,16 @@ class Seldom:
         return said.left_out if said is not None else 0
 
     def say(self, tell: Callable[..., None], text: str, **facts: object) -> None:
-        """tell: a logger's method, such as `log.warn`; the text has its facts in braces."""
+        """Log a line unless its kind was logged within the last minute.
+
+        tell: a logger's method, such as `log.warn`; the text has its facts in braces.
+        """
         left_out = self.due(text)
         if left_out is not None:
             tell(_with(text, left_out), left_out=left_out, **facts)
 
     def failure(self, log: Logger, text: str, failure: Failure | None = None, **facts: Any) -> None:
-        """An exception with its traceback: the one given, or the one that is being handled."""
+        """Log an exception with its traceback: the failure given, or the exception that is being handled."""
         failure = failure or Failure()
         left_out = self.due((text, failure.type, _place(failure)))
         if left_out is not None:
@@ -63,7 +66,7 @@ def _with(text: str, left_out: int) -> str:
 
 
 def _place(failure: Failure) -> tuple[str, int] | None:
-    """The file and line that it was raised in; None for one that was never raised."""
+    """The file and line that an exception was raised in; None for one that was never raised."""
     trace = failure.getTracebackObject()
     if trace is None:
         return None

@@ -22,7 +22,7 @@ AT_ONCE = 16
 
 @implementer(IReadDescriptor)
 class Datagrams:
-    """Open from the constructor (OSError) until `close`.  received: told of each datagram."""
+    """A connected UDP socket, open until `close`; `received` is called with each datagram.  Raises: OSError."""
 
     def __init__(self, reactor: Any, address: tuple[str, int], received: Callable[[bytes], None]) -> None:
         self._reactor = reactor
@@ -37,7 +37,7 @@ class Datagrams:
             raise
 
     def send(self, data: bytes) -> None:
-        """OSError; a full buffer drops it, as the net may."""
+        """Send one datagram; a full buffer drops the datagram, as the network may.  Raises: OSError."""
         try:
             self._socket.send(data)
         except BlockingIOError:
@@ -47,7 +47,7 @@ class Datagrams:
         self._reactor.removeReader(self)
         self._socket.close()
 
-    # What the reactor asks.
+    # IReadDescriptor
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -66,4 +66,4 @@ class Datagrams:
                 return
 
     def connectionLost(self, reason: Any) -> None:
-        """The reactor has let go of it; it is still its owner's to close."""
+        """Do nothing: the reactor has let go of the socket, and the owner of this object closes it."""

@@ -28,6 +28,7 @@ from meshd.values.samples import Sample
 __all__ = ["ResolveError", "Resolved", "Resolver"]
 
 FAILURE_TTL = 5.0
+"""Seconds."""
 
 _NAME = re.compile(r"(?!.{254})[\w-]{1,63}(?:\.[\w-]{1,63})*\Z", re.ASCII)
 """RFC 1035 section 2.3.4; the underscore is common in practice."""
@@ -45,11 +46,11 @@ class Resolved:
 
 
 Entry = tuple[float, tuple[str, ...] | None, ResolveError | None]
-"""When it expires, and addresses or an error: a bare tuple, for `known` is asked once a request."""
+"""Expiry, and addresses or else an error: a bare tuple, for `known` is called at every request."""
 
 
 class Resolver:
-    """One for the process.  A host is lower case, without a final dot or brackets."""
+    """Resolves host names, one object for the process.  A host is lower case, without a final dot or brackets."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class Resolver:
         self._stopped = False
 
     def known(self, host: str) -> tuple[str, ...] | None:
-        """The addresses if they are remembered; None also where the name is known to have none."""
+        """The addresses of the host if they are remembered; None also for a name that is known to have none."""
         entry = self._cache.get(host)
         if entry is None or entry[0] <= self._seconds():
             return None
@@ -100,7 +101,7 @@ class Resolver:
         return not (":" in host or ends_in_number(host) or _is_loopback(host) or not _NAME.match(host))
 
     async def resolve(self, host: str) -> Resolved:
-        """ResolveError where there is no address, none in time, or too much is being asked."""
+        """The addresses of the host.  Raises: ResolveError where there are none, none in time, or the queue is full."""
         entry = self._cache.get(host)
         if entry is None or entry[0] <= self._seconds():
             entry = self._without_asking(host) or await self._asked(host)
@@ -111,7 +112,7 @@ class Resolver:
         return Resolved(addresses, expires)
 
     def stop(self) -> Deferred[None]:
-        """Fail whoever waits, at once; fires when no socket is left."""
+        """Fail every `resolve` that waits, at once; the result fires when no socket is left."""
         if self._stopped:
             return succeed(None)
         self._stopped = True
@@ -119,7 +120,7 @@ class Resolver:
         return self._lookup.stop()
 
     def _without_asking(self, host: str) -> Entry | None:
-        """Addresses, localhost with the names under it, and what cannot be a name."""
+        """Answer for an address, and for localhost and names under it; None for other names.  Raises: ResolveError."""
         if ":" in host or ends_in_number(host):
             return self._remember(host, _literal(host), self._ttl[1])
         if not _NAME.match(host):
@@ -129,7 +130,7 @@ class Resolver:
         return None
 
     async def _asked(self, host: str) -> Entry:
-        """Join the flight for this name, or start it; whoever waits has a deadline of its own."""
+        """Join the look-up of this name or start one; each caller that waits has a deadline of its own."""
         if self._stopped:
             raise ResolveError("dns_error", "stopping")
         joined = Deferred.fromCoroutine(self._flights.join(host, lambda: self._fly(host)))
@@ -139,7 +140,7 @@ class Resolver:
             raise ResolveError("dns_timeout", "too many names are being looked up") from None
 
     async def _fly(self, host: str) -> Entry:
-        """Ask and remember.  A late answer is remembered too: the next one who asks has it."""
+        """Look the name up and remember the answer, also one that is too late for whoever asked.  Never raises."""
         try:
             answer = await self._lookup.lookup(host)
             low, high = self._ttl
@@ -162,7 +163,7 @@ class Resolver:
 
 
 def server_address(text: str) -> Server:
-    """`127.0.0.1:53`, `[::1]:53`, or an address alone, which means port 53."""
+    """Host and port of `127.0.0.1:53` or `[::1]:53`; an address alone means port 53."""
     return split_host(text) if is_place(text) else (text.strip("[]"), 53)
 
 
@@ -171,7 +172,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _literal(host: str) -> tuple[str, ...]:
-    """Octal, hexadecimal and short spellings as the system's connect would take them; AI_NUMERICHOST never asks."""
+    """The address that an octal, hexadecimal or short spelling means to connect(2); AI_NUMERICHOST asks nobody."""
     text = host.encode("ascii", "replace")
     try:
         found = socket.getaddrinfo(text, None, socket.AF_UNSPEC, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)

@@ -23,9 +23,9 @@ from meshd.dns.system import Answer, ResolveError, interleave
 MOST_ALIASES = 8
 LEAST_TRIES = 3
 RESOLUTION_DELAY = 0.05
-"""How long the slower family may keep the faster one waiting (RFC 8305 section 3)."""
+"""Seconds that the slower address family may keep the faster one waiting (RFC 8305 section 3)."""
 PARTIAL_TTL = 5.0
-"""An answer that lacks a family which did not answer in time is asked for again soon."""
+"""Seconds that an answer holds which lacks an address family, since that did not answer in time."""
 
 Server = tuple[str, int]
 
@@ -40,7 +40,10 @@ class ServerLookup:
         self._running: set[Deferred[Any]] = set()
 
     async def lookup(self, name: str) -> Answer:
-        """Both families; the first that has addresses waits for the other no longer than RESOLUTION_DELAY."""
+        """Addresses of both families, IPv6 first.  The first that answers waits RESOLUTION_DELAY for the other at most.
+
+        Raises: ResolveError.
+        """
         families = [self._start(name, kind) for kind in (dns.AAAA, dns.A)]
         for family, other in zip(families, reversed(families), strict=True):
             family.addCallback(self._hurry, other)
@@ -56,14 +59,14 @@ class ServerLookup:
         return Answer(addresses, ttl)
 
     def stop(self) -> Deferred[None]:
-        """Cancel every question; fires when their sockets are closed."""
+        """Cancel every question; the result fires when the sockets of all questions are closed."""
         running = list(self._running)
         for question in running:
             question.cancel()
         return DeferredList(running).addCallback(lambda _: None)
 
     def _start(self, name: str, kind: int) -> Deferred[Any]:
-        """One family in the background; fires with Answer or ResolveError as a value, and never fails."""
+        """Ask for one address family; the result fires with an Answer, or with a ResolveError as a value."""
         limit = self._timeout()
         family: Deferred[Any] = Deferred.fromCoroutine(self._follow(name.encode("ascii"), kind, limit))
         family.addTimeout(limit, self._reactor)
@@ -82,7 +85,7 @@ class ServerLookup:
         return outcome
 
     async def _follow(self, name: bytes, kind: int, limit: float) -> Answer:
-        """Follow aliases (CNAME) within an answer and, where it stops at one, with further questions."""
+        """Follow aliases (CNAME) within an answer and, where the answer stops at an alias, with further questions."""
         chain = Chain(name, kind)
         while True:
             asked = chain.name
@@ -91,7 +94,7 @@ class ServerLookup:
                 return Answer(tuple(chain.addresses), chain.ttl)
 
     async def _ask(self, name: bytes, kind: int, limit: float) -> list[Any]:
-        """The records that the first server to know an answer gave."""
+        """Ask the servers in turn; the records of the first usable answer.  Raises: ResolveError."""
         question = dns.Query(name, kind)
         tries = max(LEAST_TRIES, len(self._servers))
         failure = ResolveError("dns_timeout", "the name servers gave no answer")
@@ -111,7 +114,7 @@ class ServerLookup:
         return (self._servers[turn % len(self._servers)] for turn in range(tries))
 
     async def _exchange(self, server: Server, question: Any, limit: float) -> Any:
-        """One question to one server; TimeoutError also for an answer to something else."""
+        """Ask one server one question.  Raises: TimeoutError, also where the answer is to something else."""
         message = await self._by_udp(server, question, limit)
         if message.trunc:
             message = await self._by_tcp(server, question, limit)
@@ -151,7 +154,7 @@ class ServerLookup:
 
 
 class Chain:
-    """From a name over its aliases to the addresses of one family."""
+    """The way from a name over its aliases to the addresses of one family."""
 
     def __init__(self, name: bytes, kind: int) -> None:
         self.name = name
@@ -161,7 +164,7 @@ class Chain:
         self._aliases = 0
 
     def read(self, records: Sequence[Any]) -> None:
-        """Go on through one answer's records; those of other names are not ours to believe."""
+        """Follow the aliases in one answer's records; records of other names are not believed."""
         while True:
             own = [record for record in records if record.name.name.lower() == self.name]
             addresses = [record for record in own if record.type == self._kind]
@@ -181,7 +184,7 @@ class Chain:
 
 
 class Listener:
-    """What twisted.names' protocols report to; all that matters is that a connection is gone."""
+    """The controller of a DNSProtocol: all that matters is that the connection is gone."""
 
     def __init__(self) -> None:
         self.lost: Deferred[None] = Deferred()
@@ -193,11 +196,11 @@ class Listener:
         self.lost.callback(None)
 
     def messageReceived(self, message: Any, protocol: Any, address: Any = None) -> None:
-        """An answer to a question that nobody asked, or asks any more."""
+        """Ignore an answer to a question that nobody asked, or asks any more."""
 
 
 def _answer(data: bytes, id_: int) -> Any:
-    """The message that a datagram is; None where it is none, or no answer to the question of that id."""
+    """The message in a datagram; None where the datagram is no message or does not answer the question of that id."""
     message = dns.Message()
     try:
         message.fromStr(data)
@@ -223,7 +226,7 @@ def _defuse(outcome: Any, timer: Any) -> Any:
 
 
 def _outcome(failure: Any) -> ResolveError:
-    """An early end as a value; anything unforeseen stays a failure of the look-up."""
+    """A ResolveError, or a cancelled or timed out question, as a value; anything unforeseen stays a failure."""
     if failure.check(ResolveError) is not None:
         error: ResolveError = failure.value
         return error
@@ -232,7 +235,7 @@ def _outcome(failure: Any) -> ResolveError:
 
 
 def _failure(outcomes: Sequence[Any]) -> ResolveError:
-    """Neither family has an address: a definite "no" says more than a silence, whichever family said it."""
+    """The error of a name that has no address: a definite "no" of either family rather than a silence."""
     errors = [outcome for outcome in outcomes if isinstance(outcome, ResolveError)]
     definite = [error for error in errors if error.kind == "dns_error"]
     return next(iter(definite or errors), ResolveError("dns_error", "no address"))

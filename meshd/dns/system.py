@@ -45,14 +45,14 @@ class Lookup(Protocol):
     """A way of asking.  A name is lower case ASCII without a final dot, and no address."""
 
     def lookup(self, name: str) -> Awaitable[Answer]:
-        """ResolveError where there is none; an Answer has at least one address."""
+        """An Answer with at least one address.  Raises: ResolveError."""
 
     def stop(self) -> Deferred[None]:
-        """Fires when nothing is left of it but threads that the system's resolver holds."""
+        """End all look-ups; the result fires when nothing is left but threads that the system's resolver holds."""
 
 
 def interleave(addresses: Sequence[str]) -> tuple[str, ...]:
-    """The families in turn, beginning with that of the first address (RFC 8305 section 4), without repetitions."""
+    """IPv4 and IPv6 addresses in turn, beginning with the first one's family (RFC 8305 section 4), each once."""
     unique = list(dict.fromkeys(addresses))
     first = [address for address in unique if (":" in address) == (":" in unique[0])]
     second = [address for address in unique if address not in first]
@@ -67,6 +67,7 @@ class ThreadLookup:
     """
 
     TTL = 30.0
+    """Seconds."""
 
     def __init__(self, reactor: Any, threads: int, getaddrinfo: GetAddrInfo = socket.getaddrinfo) -> None:
         self._reactor = reactor
@@ -79,7 +80,7 @@ class ThreadLookup:
         self._stopped = False
 
     async def lookup(self, name: str) -> Answer:
-        """Ask in a thread; waits for a free one as long as it takes."""
+        """Call getaddrinfo in a thread, and wait for a free thread as long as it takes.  Raises: ResolveError."""
         self._busy += 1
         try:
             found = await deferToThreadPool(self._reactor, self._pool, self._ask, name)
@@ -92,7 +93,7 @@ class ThreadLookup:
         return Answer(interleave(found), self.TTL)
 
     def _ask(self, name: str) -> list[str]:
-        """In a thread.  Bytes, since for text Python would run its own IDNA rules over the name."""
+        """Runs in a thread.  The name goes as bytes, since to text Python would apply IDNA rules of its own."""
         if self._stopped:
             raise OSError("stopping")
         found = self._getaddrinfo(name.encode("ascii"), None, socket.AF_UNSPEC, socket.SOCK_STREAM)

@@ -9,9 +9,10 @@ from contextlib import suppress
 
 
 class LineFile:
-    """Opened when it is needed, and anew after a failure.  With "" there is no file, and every line counts as written.
+    """A file of lines that nobody else appends to, opened when it is needed, and anew after a failure.
 
-    Nobody else appends to it.  `failed` is told once an outage, `healed` once when it is over.
+    With the path "" there is no file, and every line counts as written.  An outage is told once when it begins
+    (`failed`), and once when it is over (`healed`).
     """
 
     def __init__(self, path: str, failed: Callable[[OSError], None], healed: Callable[[], None]) -> None:
@@ -22,12 +23,12 @@ class LineFile:
         self._fd = -1
 
     def open(self) -> None:
-        """OSError where it cannot be appended to: said at a start, not later."""
+        """Open the file at a start, so that a wrong path is said then and not later.  Raises: OSError."""
         if self.path and self._fd < 0:
             self._fd = _opened(self.path)
 
     def reopen(self) -> None:
-        """It was moved away, as log rotation does."""
+        """Begin a new file, since this one was moved away, as log rotation does."""
         self.close()
         with suppress(OSError):
             self.open()
@@ -38,9 +39,9 @@ class LineFile:
             self._fd = -1
 
     def append(self, lines: bytes, noted: Callable[[int, int, int], None] | None = None) -> int:
-        """How many of the lines stand in the file now, from the first on.
+        """Append whole lines; how many of them, from the first on, are in the file now.
 
-        noted: told device, inode and size before they are written.
+        noted: called with device, inode and size of the file before the lines are written.
         """
         try:
             whole = self._append(lines, noted)
@@ -55,7 +56,7 @@ class LineFile:
         return lines.count(b"\n", 0, whole)
 
     def _append(self, lines: bytes, noted: Callable[[int, int, int], None] | None) -> int:
-        """How many bytes, all of them whole lines."""
+        """Append the lines; how many bytes of them, all whole lines, are in the file now.  Raises: OSError."""
         if not self.path:
             return len(lines)
         self.open()
@@ -78,7 +79,7 @@ class LineFile:
 
 
 def _opened(path: str) -> int:
-    """Through a symbolic link only where it is the system's or this user's, as `/dev/stdout` is: never a stranger's."""
+    """Open for appending; follow a symbolic link only of root or this user, as `/dev/stdout`.  Raises: OSError."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
     try:
         return os.open(path, flags | os.O_NOFOLLOW, 0o600)

@@ -13,7 +13,7 @@ from meshd.logs.linefile import LineFile
 from meshd.values.samples import Sample
 
 SECONDS = 1.0
-"""A line waits so long at most, while the file can be written."""
+"""Most seconds that a line waits while the file can be written."""
 
 R = TypeVar("R")
 
@@ -94,7 +94,7 @@ class LineLog(ABC, Generic[R]):
 
     @abstractmethod
     def _write(self, records: list[R]) -> int:
-        """Append the records' lines to the file; how many of them stand there now, from the first on."""
+        """Append the records' lines to the file; how many of them, from the first on, are written."""
 
     def _due(self) -> None:
         self._timer = None

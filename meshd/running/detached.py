@@ -23,7 +23,7 @@ class Detached:
         return len(self._running)
 
     def run(self, work: Deferred[T]) -> Deferred[T]:
-        """What the work comes to.  Cancelling the result ends the waiting and not the work."""
+        """The outcome of the work.  Cancelling the returned Deferred ends the waiting and not the work."""
         waiter: Deferred[T] = Deferred()
         self._running.add(work)
 

@@ -31,7 +31,7 @@ class Flights(Generic[T]):
         self._waiting: dict[Hashable, dict[Deferred[T], None]] = {}
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Landed[T]:
-        """The result of the work under way for this key, else of this.  Raises: Crowded, and what the work raises."""
+        """The result of the work under way for this key, else of `work`.  Raises: Crowded, and what the work raises."""
         waiting = self._waiting.get(key)
         led = waiting is None
         if waiting is None:
@@ -46,7 +46,7 @@ class Flights(Generic[T]):
         return Landed(await waiter, led)
 
     def abandon(self, error: Exception) -> None:
-        """At a stop: fail whoever waits now; what the work comes to is nobody's."""
+        """Fail every caller that waits now; the results of their work are dropped."""
         for key in list(self._waiting):
             self._land(Failure(error), key)
 
@@ -61,7 +61,7 @@ async def _run(work: Callable[[], Awaitable[T]]) -> T:
 
 
 class Lines:
-    """One at a time for each key, in the order of coming."""
+    """Locks by key: one holder of a key at a time, in the order of coming."""
 
     def __init__(self) -> None:
         self._lines: dict[Hashable, _Line] = {}
@@ -94,10 +94,10 @@ class _Line:
         await turn
 
     def leave(self) -> bool:
-        """Let the next one in; whether the line is over.
+        """Let the next one in; whether the line is empty now.
 
-        Who is let in may leave before callback() returns, so the outermost call passes the turn on in a loop: nested,
-        a thousand who are refused at once would exhaust the stack.
+        Who is let in may leave before callback() returns, so the outermost call lets them in by a loop: nested calls
+        for a thousand who are refused at once would exhaust the stack.
         """
         self._busy = False
         if self._passing:

@@ -44,7 +44,7 @@ def peer_address(address: Any) -> str:
 
 
 def is_name(text: str) -> bool:
-    """Whether a host can be called so in the DNS, in ASCII and without a final dot."""
+    """Whether the text can be the name of a host in the DNS, in ASCII and without a final dot."""
     return _NAME.fullmatch(text) is not None
 
 
@@ -66,12 +66,12 @@ def split_host(text: str) -> tuple[str, int]:
 
 
 def is_place(text: str) -> bool:
-    """Whether it looks like `host:port`."""
+    """Whether the text looks like `host:port`."""
     return _PLACE.fullmatch(text) is not None
 
 
 def read_port(text: str) -> int:
-    """Raises: ValueError."""
+    """The number of a port from its decimal text.  Raises: ValueError."""
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
         raise ValueError("a port is a number from 1 to 65535")
     return int(text)

@@ -32,7 +32,7 @@ def _bounds(billing_day: int, day: int) -> tuple[int, int]:
 
 
 def _opening(year: int, month: int, billing_day: int) -> int:
-    """Midnight of the billing day; months 0 and 13 belong to the years beside."""
+    """Midnight of the billing day; month 0 is December of the year before, month 13 January of the next."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     return timegm((year, month, _day_in(year, month, billing_day), 0, 0, 0))
 

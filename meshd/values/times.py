@@ -15,17 +15,17 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}:\d{2})?\Z", re.ASCII)
 
 @lru_cache(maxsize=64)  # of log lines, many of which are of one second
 def iso(seconds: int) -> str:
-    """`2026-11-28T09:30:00`, without a zone."""
+    """The time as `2026-11-28T09:30:00`, without a zone."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat()
 
 
 def today(now: float) -> str:
-    """The date of now."""
+    """The UTC date of a time, as `2026-11-28`."""
     return iso(int(now))[:10]
 
 
 def day_of(now: float) -> int:
-    """The day of the month that now is."""
+    """The UTC day of the month of a time, from 1."""
     return gmtime(now).tm_mday
 
 
