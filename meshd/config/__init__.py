@@ -1,6 +1,7 @@
 """The operator's settings: flags, environment, a TOML file and defaults become one frozen Config.
 
-Or one line that says why not.  Only text is read here; nothing is made, opened for good or connected to.
+Settings that cannot be used are refused in one line that says why.  Files are only read here: nothing is made, opened
+for good or connected to.
 """
 
 from meshd.config.build import load, needs_restart, with_lists

@@ -1,4 +1,4 @@
-"""Flags, environment and file → Config.  Nothing is made or changed here; a second call is a reload."""
+"""Flags, environment and file → Config.  Nothing is made or changed here; a reload calls `load` again."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ API_PORT = 8443
 def load(
     flags: Mapping[str, object], environ: Mapping[str, str], *, cwd: Path, daemons: Daemons | None = None
 ) -> Config:
-    """ConfigError, one line, where anything at all is wrong.
+    """The settings that flags, environment and file say.  Raises: ConfigError where anything at all is wrong.
 
-    daemons: what the running daemon was given, for who is given less.
+    daemons: what the running daemon was given, for a command that was given less.
     """
     given = sources(flags, environ, cwd.absolute(), daemons)
     settled: dict[str, Any] = {}
@@ -56,9 +56,11 @@ def load(
 
 
 def with_lists(config: Config) -> Config:
-    """The same settings, and the exits that their lists have now.  ConfigError where a list cannot be used.
+    """The same settings, with the exits that their lists have now.
 
-    A rule may come to select nothing when a list changes: where there are lists, that is told, and stops nobody.
+    A rule may come to select nothing when a list changes: where there are lists, that is a problem to tell, no error.
+
+    Raises: ConfigError where a list cannot be used.
     """
     lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]))
     exits = (*config.own_exits, *lists.exits)
@@ -71,7 +73,7 @@ def with_lists(config: Config) -> Config:
 
 
 def needs_restart(old: Config, new: Config) -> tuple[str, ...]:
-    """Keys whose values differ and which a reload leaves as they are."""
+    """Keys of the settings that differ and that a reload does not change."""
     fixed = (setting for setting in SETTINGS if not setting.live)
     return tuple(s.key for s in fixed if attrgetter(s.attribute)(old) != attrgetter(s.attribute)(new))
 
@@ -84,7 +86,7 @@ def _check_heads(settled: Mapping[str, Any], origins: Mapping[str, str]) -> None
 
 
 def _topology(sections: Sections) -> Topology:
-    """All but the exits."""
+    """The topology, still without its exits."""
     settled = sections.settled
     return Topology(
         proxies=sections.proxies(),

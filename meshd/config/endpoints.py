@@ -1,4 +1,4 @@
-"""Endpoint strings, read once for all: for the check of the settings, and for the socket that is opened.
+"""Twisted's endpoint strings: read by one parser for the check of the settings and for the socket that is opened.
 
 The syntax and the names are Twisted's.  A type that is none of `tcp`, `tcp6`, `unix` and `systemd` is one of Twisted's
 plugins, which reads its text itself.
@@ -18,10 +18,10 @@ from meshd.config.kinds import text_kind
 from meshd.values.addresses import join_host, parse_ip
 
 BACKLOG = 4096
-"""Connections that wait for their accept; Twisted's 50 are lost in the first burst."""
+"""Connections that may wait to be accepted; Twisted's 50 are too few for a burst."""
 
 EVERYWHERE = ""
-"""As an interface: all addresses, of both families where the host has both."""
+"""The interface that means all addresses, of both families where the host has both."""
 _WILDCARDS = frozenset({EVERYWHERE, "::"})
 _WRAPPER = "haproxy:"
 
@@ -32,41 +32,41 @@ _NAMED = re.compile(r"((?:\\.|[^=\\])*)(=?)(.*)")
 
 @dataclass(frozen=True, slots=True)
 class TCP:
-    """A port."""
+    """A TCP port to listen on."""
 
     port: int
-    """0 for any that is free."""
+    """0 for any free port."""
     interface: str = EVERYWHERE
-    """An address."""
+    """An IP address, or EVERYWHERE."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unix:
-    """A socket in the file system."""
+    """A Unix socket to listen on."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Inherited:
-    """A socket that the service manager opened, by its name or by its place among them."""
+    """A socket that the service manager opened, by its name or by its place among those sockets."""
 
     family: str
     """`INET`, `INET6` or `UNIX`."""
     name: str = ""
     index: int = -1
-    """Meaningful where there is no name."""
+    """The place from 0, where there is no name; else -1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What a plugin of Twisted's listens on."""
+    """An endpoint that a plugin of Twisted's listens on, by its string."""
 
     text: str
 
 
 Place = TCP | Unix | Inherited | Foreign
-"""What is listened on, however that is written and whatever reads what comes."""
+"""What is listened on; two spellings of one thing are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +79,11 @@ class Endpoint:
     """Whether every connection begins with a PROXY header."""
     backlog: int = BACKLOG
     mode: int = 0o666
-    """Of a Unix socket's file."""
+    """The mode of a Unix socket's file."""
 
 
 def parsed(text: str) -> Endpoint:
-    """ValueError, whose text is for people where it has one."""
+    """Parse an endpoint string.  Raises: ValueError, whose text is for people, or is empty."""
     if not text.isprintable():
         raise ValueError
     haproxy = text.startswith(_WRAPPER)
@@ -105,7 +105,7 @@ def parsed(text: str) -> Endpoint:
 
 
 def overlap(one: Place, other: Place) -> bool:
-    """Whether the kernel gives only one of them to who asks."""
+    """Whether the kernel lets only one socket listen on both places."""
     if isinstance(one, TCP) and isinstance(other, TCP):
         return one.port == other.port != 0 and _share(one.interface, other.interface)
     return one == other
@@ -131,14 +131,14 @@ def dialable(listen: str, port: int) -> str:
 
 
 def _share(one: str, other: str) -> bool:
-    """Whether two interfaces have an address in common; `::` is all of IPv4's too."""
+    """Whether two interfaces have an address in common; `::` has all IPv4 addresses too."""
     if one == other or not _WILDCARDS.isdisjoint({one, other}):
         return True
     return "0.0.0.0" in (one, other) and ":" not in one + other  # noqa: S104
 
 
 def _check_foreign(text: str, kind: str) -> None:
-    """ValueError where no plugin of Twisted's knows the type, or makes anything of the rest."""
+    """Refuse an endpoint that no plugin of Twisted's takes.  Raises: ValueError."""
     if kind == "stdio":
         raise ValueError("standard input is no listener")
     try:
@@ -153,7 +153,7 @@ def _check_foreign(text: str, kind: str) -> None:
 
 
 def _arguments(text: str) -> tuple[list[str], dict[str, str]]:
-    """Words between colons, and those that have a name; a backslash takes the next character for itself."""
+    """Arguments in order, and by name, of `a:b:name=c`; a backslash escapes.  Raises: ValueError."""
     words: list[str] = []
     named: dict[str, str] = {}
     if not _WORDS.fullmatch(text):
@@ -170,19 +170,19 @@ def _arguments(text: str) -> tuple[list[str], dict[str, str]]:
 
 
 def _bare(text: str) -> str:
-    """Without the backslashes that have done their work."""
+    """The text with its backslash escapes undone."""
     return re.sub(r"\\(.)", r"\1", text)
 
 
 class _Arguments:
-    """Each is asked for once, by its name or in its order; what is left over is refused."""
+    """Arguments of an endpoint: each is taken once, by its name or in its order, and what is left over is refused."""
 
     def __init__(self, words: list[str], named: Mapping[str, str]) -> None:
         self._words = words
         self._named = dict(named)
 
     def take(self, name: str, *, in_order: bool = True) -> str | None:
-        """None where it is not given."""
+        """Take the argument of this name, or the next in order; None where there is none.  Raises: ValueError."""
         if in_order and self._words:
             if name in self._named:
                 raise ValueError(f"{name} is given twice")
@@ -203,13 +203,13 @@ class _Arguments:
         return number
 
     def done(self) -> None:
-        """ValueError where something is left."""
+        """Refuse arguments that nobody has taken.  Raises: ValueError."""
         for left in (*self._named, *self._words):
             raise ValueError(f"there is no argument '{left}'")
 
 
 Said = tuple[Place, dict[str, int]]
-"""The place, and what else an Endpoint has."""
+"""The place, and the backlog and mode of an Endpoint where they are given."""
 
 
 def _tcp(arguments: _Arguments, *, six: bool = False) -> Said:
@@ -259,7 +259,7 @@ def _range(what: str, low: int, high: int) -> str:
 
 
 def _interface(text: str, *, six: bool) -> str:
-    """As ipaddress prints it; of `tcp6` all of the machine's where none is given."""
+    """An interface as ipaddress prints it; for "" all addresses.  Raises: ValueError."""
     if not text:
         return "::" if six else EVERYWHERE
     address = parse_ip(text)

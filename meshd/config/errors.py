@@ -14,12 +14,12 @@ class ConfigError(Exception):
 
 
 def one_line(text: str) -> str:
-    """Whatever a file or an environment held, a terminal shows it as one line and obeys nothing in it."""
+    """The text with control characters and line breaks escaped, so that a terminal shows one line and obeys nothing."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def shown(raw: object) -> str:
-    """A wrong value as a message quotes it."""
+    """A wrong value as a message quotes it: at most 60 characters."""
     try:
         text = repr(raw)
     except ValueError:  # Python prints no whole number of more than 4300 digits
@@ -36,6 +36,6 @@ def place(origin: str) -> str:
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
-    """` (did you mean 'head'?)`, or nothing where no known word is near."""
+    """` (did you mean 'head'?)` with the known word nearest to this one; "" where none is near."""
     near = get_close_matches(word, list(known), n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""

@@ -18,7 +18,7 @@ from meshd.topology import Exit
 
 
 def check_files(config: Config) -> None:
-    """ConfigError for the first that will not do.  What meshd makes by itself may still be missing."""
+    """Check the files that settings name.  Files that meshd makes by itself may be missing.  Raises: ConfigError."""
     try:
         _check(config)
     except OSError as error:
@@ -39,7 +39,7 @@ def _check(config: Config) -> None:
 
 
 def _check_password(config: Config) -> None:
-    """Of the store, where others could read it: in a file that is open to them, or in the list of processes."""
+    """Refuse the store's password where others could read it: in a file open to them, or in the list of processes."""
     origin = config.origins["store.url"]
     if origin.startswith("flag "):
         raise ConfigError(

@@ -12,7 +12,7 @@ Reader = Callable[[Any, Path], Any]
 
 
 class KindError(ValueError):
-    """A value is none of its kind."""
+    """A value is not of its kind."""
 
     def __init__(self, words: str, raw: object, detail: str = "", item: int | None = None) -> None:
         super().__init__(words)
@@ -20,18 +20,19 @@ class KindError(ValueError):
         self.raw = raw
         self.detail = detail
         self.item = item
-        """Its position, where it stands in a list."""
+        """The position of the value in a list, from 0; None outside a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """`read` gets a raw value and the folder that relative paths start from; a ValueError's text is the reason."""
+    """What a value may be.  `read` gets a raw value and the folder that relative paths start from; the text of its
+    ValueError is the reason why not."""
 
     words: str
     """What follows "must be"."""
     read: Reader
     from_text: Callable[[str], object] = str
-    """The raw value that an environment variable or a flag means; ValueError where it means none."""
+    """The raw value that the text of an environment variable or a flag means.  Raises: ValueError."""
     secret: bool = False
     """Whether a wrong value must not be quoted."""
     embedded: Callable[[str], str] = str
@@ -47,7 +48,7 @@ class Kind:
 
 
 def number(low: int, high: int) -> Kind:
-    """A whole number; TOML's true is none."""
+    """A whole number; TOML's true, an int to Python, is refused."""
 
     def read(raw: Any, _: Path) -> int:
         if type(raw) is not int or not low <= raw <= high:
@@ -77,7 +78,7 @@ def choice(*words: str) -> Kind:
 
 
 def pattern(words: str, expression: str, convert: Callable[[str], str] = str) -> Kind:
-    """Text that a regular expression matches whole."""
+    """Text that a regular expression matches as a whole, converted."""
     compiled = re.compile(expression)
 
     def read(raw: Any, _: Path) -> str:
@@ -89,7 +90,7 @@ def pattern(words: str, expression: str, convert: Callable[[str], str] = str) ->
 
 
 def text_kind(words: str, convert: Callable[[str], Any]) -> Kind:
-    """Text that `convert` takes without a ValueError."""
+    """Text that `convert` takes without a ValueError; the value is what `convert` gives."""
 
     def read(raw: Any, _: Path) -> Any:
         if not isinstance(raw, str):
@@ -100,7 +101,7 @@ def text_kind(words: str, convert: Callable[[str], Any]) -> Kind:
 
 
 def list_of(kind: Kind, *, empty: bool = True, into: Callable[[Any], Any] = tuple) -> Kind:
-    """Each item is of the kind, and none stands there twice."""
+    """A list without repetitions whose items are all of one kind."""
     words = f"a list, each item {kind.words}"
 
     def read(raw: Any, base: Path) -> Any:
@@ -137,7 +138,7 @@ def _number_from_text(text: str) -> int | float:
 
 
 def _truth_from_text(text: str) -> bool:
-    """Also as containers' environments write it."""
+    """A truth value from text, also as environments of containers write truth values.  Raises: ValueError."""
     truths = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
     if text.lower() not in truths:
         raise ValueError
@@ -157,7 +158,7 @@ def _path(raw: Any, base: Path) -> Path:
 
 
 def under(base: Path, text: str) -> Path:
-    """A path that may be relative to base, or to somebody's home."""
+    """A path from text that may be relative to `base`, or begin with `~` for a home folder.  Raises: ValueError."""
     try:
         return base / Path(text).expanduser()
     except RuntimeError as error:

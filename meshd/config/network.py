@@ -1,4 +1,7 @@
-"""The kinds that speak of the network: addresses, ranges, ports, names."""
+"""Kinds of settings about the network: addresses, ranges, ports, names.
+
+Each function here reads the text of one, and raises ValueError for text that is none.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +17,19 @@ from meshd.values.addresses import is_name, join_host, parse_ip, read_port, spli
 
 
 def authority(text: str) -> str:
-    """`host:port` as a client's settings take it."""
+    """`host:port` as people enter it in the settings of a client."""
     _check_host(split_host(text)[0])
     return text
 
 
 def nameserver(text: str) -> str:
-    """An address with or without a port, as `host:port`."""
+    """An address with or without a port, as `host:port`; the default port is 53."""
     host, port = (text, 53) if parse_ip(text) else split_host(text)
     return join_host(ipaddress.ip_address(host), port)
 
 
 def opening(text: str) -> Opening:
-    """`10.1.0.0/16`, `fd00::/8`, `192.0.2.1`, `127.0.0.1:8080` or `[::1]:8080`."""
+    """The Opening that `10.1.0.0/16`, `fd00::/8`, `192.0.2.1`, `127.0.0.1:8080` or `[::1]:8080` means."""
     if "/" in text or parse_ip(text):
         return Opening(_range(text))
     host, port = split_host(text)
@@ -34,7 +37,7 @@ def opening(text: str) -> Opening:
 
 
 def opening_text(value: Opening) -> str:
-    """As `opening` reads it."""
+    """An Opening as text that `opening` reads."""
     network = value.network
     host = str(network.network_address if network.num_addresses == 1 else network)
     return join_host(host, value.port) if value.port else host
@@ -52,14 +55,14 @@ def ports(raw: Any, _: Path) -> tuple[int, int]:
 
 
 def hostname(text: str) -> str:
-    """Lower case; an address is none."""
+    """A host name in lower case; an address is no host name."""
     if not is_name(text) or parse_ip(text):
         raise ValueError
     return text.lower()
 
 
 def probe_url(text: str) -> str:
-    """`http` or `https`, a host, perhaps a port, a path and a query; "" for none."""
+    """An absolute `http` or `https` URL without credentials and fragment; "" for none."""
     parts = urlsplit(text)
     if not text:
         return text

@@ -14,12 +14,12 @@ END = "<!-- end of the rows -->"
 
 
 def table() -> str:
-    """Markdown, a row a setting."""
+    """The table in Markdown, a row for each setting."""
     return "\n".join(["| setting | default | may be | what it is |", "|---|---|---|---|", *_rows()])
 
 
 def renewed(page: str) -> str:
-    """The page with the table of today."""
+    """The page with the present table between its two marks."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{table()}\n\n{END}{after}"

@@ -38,7 +38,7 @@ PLAN: Mapping[str, Kind] = {
 
 
 class Sections:
-    """Reads them from a file, or from none; notes the origin of each value in `origins`."""
+    """Reads proxies, exits and plans from the settings file, if any; notes each value's origin in `origins`."""
 
     def __init__(self, file: File | None, settled: Mapping[str, Any], origins: Origins) -> None:
         self.file = file
@@ -46,12 +46,15 @@ class Sections:
         self.origins = origins
 
     def exits(self) -> tuple[Exit, ...]:
-        """Those that the file describes itself; one direct exit where no place names any."""
+        """The exits that the file itself describes; one direct exit where neither it nor a list has any.
+
+        Raises: ConfigError.
+        """
         own = read_exits(self.file, self.origins) if self.file else ()
         return own or (() if self.settled["exits_from"] else (Exit("direct", "direct"),))
 
     def plans(self) -> Mapping[str, Plan]:
-        """The shipped ones, changed field by field, and new ones that have the trial's numbers unless they say."""
+        """Shipped plans, changed field by field, and new ones, whose defaults are the trial's.  Raises: ConfigError."""
         plans = dict(PLANS)
         for name, raw in self._named("plans"):
             assert self.file is not None
@@ -60,7 +63,10 @@ class Sections:
         return MappingProxyType(plans)
 
     def proxies(self) -> Mapping[str, ProxyHost]:
-        """In the file's order, no exit given to any; one named `local` where it names none."""
+        """The proxies in the file's order, still without exits; one named `local` where the file has none.
+
+        Raises: ConfigError.
+        """
         named = self._named("proxies") or [("local", {})]
         proxies: dict[str, ProxyHost] = {}
         for name, raw in named:
@@ -97,7 +103,7 @@ class Sections:
         return ProxyHost(name, listen, domain, rule, (), given.get("rotation", "random"), senders)
 
     def _of_first(self, name: str) -> dict[str, Any]:
-        """`proxy.listen` and `proxy.domain`, which stand in for the first proxy's own."""
+        """The settings `proxy.listen` and `proxy.domain`, which override those of the first proxy."""
         given = {}
         for key in ("listen", "domain"):
             if f"proxy.{key}" in self.settled:
@@ -115,7 +121,7 @@ class Sections:
 
 
 def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], origins: Mapping[str, str]) -> None:
-    """What a plan includes is there."""
+    """Refuse plans that include a proxy which does not exist.  Raises: ConfigError."""
     for plan in plans.values():
         for name in plan.includes or ():
             if name not in proxies:
@@ -125,7 +131,7 @@ def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], ori
 
 
 def check_listeners(api: tuple[str, ...], proxies: Mapping[str, ProxyHost]) -> None:
-    """One place serves one purpose, however it is written; `tcp:0` is a new port each time."""
+    """Refuse two endpoints of one place, in any spelling; `tcp:0` is a new port each time.  Raises: ConfigError."""
     users = [("api", text) for text in api]
     users += [(f"proxies.{name}", text) for name, proxy in proxies.items() for text in proxy.listen]
     uses = [(user, text, parsed(text).place) for user, text in users]

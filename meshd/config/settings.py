@@ -17,7 +17,7 @@ class Config:
 
     data_dir: Path
     store_url: str = field(repr=False)
-    """May hold a password."""
+    """A URL that may hold a password, so it is not part of the repr."""
     exchange_log: Path
     request_log: Path
     api_listen: tuple[str, ...]
@@ -28,15 +28,16 @@ class Config:
     certificate: Path
     key: Path
     dns_servers: tuple[str, ...]
-    """As `host:port`; empty means the system's resolver."""
+    """Name servers as `host:port`; none means the system's resolver."""
     hostnames_allow_private: bool
     exits_from: tuple[Path, ...]
-    """Lists of exits."""
+    """Files with lists of exits."""
     own_exits: tuple[Exit, ...]
-    """Those of the settings themselves; the topology has all of them."""
+    """Exits that the settings themselves describe; the topology has those of the lists too."""
     topology: Topology
     origins: Mapping[str, str]
-    """By dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir"; "default", or absent."""
+    """Where each value came from, by dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir",
+    "default"; a key that is absent has its default."""
     file: Path | None
     lists: ExitLists = field(default_factory=ExitLists)
     problems: tuple[str, ...] = ()

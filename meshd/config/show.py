@@ -1,4 +1,4 @@
-"""Settings as people read them: `meshd config show`."""
+"""Settings as `meshd config show` prints them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Row = tuple[str, str, str]
 
 
 def rows(config: Config) -> Iterator[Row]:
-    """Each value and where it came from, secrets masked."""
+    """A row for each setting, with secrets masked."""
     for key, value in _values(config):
         yield key, masked(value) if key == "store.url" else value_text(value), config.origins.get(key, DEFAULT)
 
 
 def value_text(value: Any) -> str:
-    """As the file would have it, without quotes and brackets; "-" for nothing."""
+    """A value as the settings file writes it, but without quotes and brackets; "-" for nothing."""
     return _text(value) or "-"
 
 
@@ -74,7 +74,7 @@ def of_plan(plan: Plan, key: str) -> Any:
 
 
 def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:
-    """Of credentials only that there are some."""
+    """Keys and values of an exit; credentials are masked."""
     yield from (("kind", exit_.kind), ("address", where(exit_)), ("country", exit_.country))
     yield from (("tags", exit_.tags), ("weight", exit_.weight))
     proxy = exit_.upstream

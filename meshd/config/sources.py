@@ -1,4 +1,4 @@
-"""Where a value comes from: flags, then environment, then file, then default.  The first that says decides."""
+"""Where a value comes from: flags, then environment, then file, then default.  The first that has a value decides."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _KUBERNETES = re.compile(r"MESHD_(?:SERVICE_|PORT(?:_|$))")
 
 
 Said = Mapping[str, tuple[str | Sequence[str] | None, str]]
-"""By setting what a flag or a variable of another process said, and which; None for what is kept secret."""
+"""What flags and variables of another process said, by setting: the text, None for a secret; and which flag or
+variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +34,24 @@ class Daemons:
 
     said: Said
     cwd: Path
-    """What relative paths in it start from."""
+    """The folder that relative paths in `said` start from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The places besides the defaults, with all their names checked."""
+    """The sources of values other than the defaults, with all names of settings in them checked."""
 
     flags: Mapping[str, object]
-    """Those that were given, None and empty ones left out."""
+    """Flags by name, without those that are None or empty."""
     environ: Mapping[str, str]
     file: File | None
     cwd: Path
-    """What relative paths in flags, environment and defaults start from."""
+    """The folder that relative paths in flags, environment and defaults start from."""
     daemons: Daemons | None = None
-    """It goes before the file, and after what this process was given itself."""
+    """What the running daemon was given: it overrides the file, and flags and environment override it."""
 
     def settle(self) -> Iterator[tuple[str, Any, str]]:
-        """Key, value and origin of each setting, those that are not given and have no default left out."""
+        """Key, value and origin of each setting that is given or has a default.  Raises: ConfigError."""
         data_dir = ""
         for setting in SETTINGS:
             given = self._given(setting) or self._default(setting, data_dir)
@@ -83,7 +84,7 @@ class Sources:
         return self._read(setting, raw, origin, daemons.cwd), origin
 
     def _read(self, setting: Setting, raw: object, origin: str, base: Path | None = None) -> Any:
-        """A flag or a variable; text is read as its kind reads text."""
+        """The value of a flag or a variable.  Raises: ConfigError."""
         try:
             return setting.kind(_raw(setting, raw), base or self.cwd)
         except KindError as wrong:
@@ -99,7 +100,7 @@ class Sources:
 
 
 def outside(flags: Mapping[str, object], environ: Mapping[str, str]) -> Said:
-    """What flags and variables say, for another process; which folder it is about that one knows."""
+    """What flags and variables say, to tell another process; without the data folder, which that process knows."""
     said: dict[str, tuple[str | Sequence[str] | None, str]] = {}
     for setting in SETTINGS:
         raw: Any = flags.get(setting.flag) or environ.get(setting.environment)
@@ -112,7 +113,7 @@ def outside(flags: Mapping[str, object], environ: Mapping[str, str]) -> Said:
 
 
 def folder_of(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path) -> Path:
-    """The data folder, without reading more than it takes to know that.  ConfigError."""
+    """The data folder, without reading more settings than that takes.  Raises: ConfigError."""
     key, value, _ = next(sources(flags, environ, cwd).settle())
     assert key == "data_dir"
     return Path(value)
@@ -121,7 +122,7 @@ def folder_of(flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path
 def sources(
     flags: Mapping[str, object], environ: Mapping[str, str], cwd: Path, daemons: Daemons | None = None
 ) -> Sources:
-    """Find and read the file, and refuse every name that no setting has."""
+    """Find and read the file, and refuse every name that no setting has.  Raises: ConfigError."""
     given = {name: value for name, value in flags.items() if value not in (None, "", [], ())}
     _check_flags(given)
     _check_environment(environ)
@@ -147,7 +148,7 @@ def _check_environment(environ: Mapping[str, str]) -> None:
 
 
 def _check_file(file: File) -> None:
-    """Unknown sections and keys; the sections that hold things are read elsewhere."""
+    """Refuse unknown sections and keys; the sections in MANY are checked where they are read.  Raises: ConfigError."""
     top = {setting.key for setting in SETTINGS if "." not in setting.key}
     file.known((), file.data, SECTIONS | MANY | top)
     for section in SECTIONS:

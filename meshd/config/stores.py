@@ -1,4 +1,4 @@
-"""The kind that a store's URL is of."""
+"""The kind of setting that a store's URL is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshd.store.interface import StoreError
 
 
 def store_url(raw: Any, base: Path) -> str:
-    """An SQLite file by its absolute path, or a PostgreSQL URL as it is.  ValueError."""
+    """The URL of an SQLite file with its path made absolute, or a PostgreSQL URL as it is.  Raises: ValueError."""
     if not isinstance(raw, str) or not raw.isprintable():
         raise ValueError
     try:

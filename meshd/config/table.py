@@ -23,19 +23,19 @@ MiB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row: in the file under `[section]`, in the environment as `MESHD_SECTION_NAME`."""
+    """One setting: in the file under `[section]`, in the environment as `MESHD_SECTION_NAME`."""
 
     key: str
     kind: Kind
     default: object
-    """As the file would say it; `{data_dir}` stands for the data folder, None for "not given"."""
+    """The default as the file would write it; `{data_dir}` stands for the data folder, None for "not given"."""
     about: str
     attribute: str
-    """Where a Config has it; "" for what shows under `proxies.NAME`."""
+    """The attribute of a Config, with dots; "" for a setting that becomes part of the first proxy."""
     live: bool = True
     """Whether a reload changes it; else it needs a restart."""
     flag: str = ""
-    """Its name among the flags."""
+    """The name of its flag, with underscores; "" for none."""
 
     @property
     def environment(self) -> str:

@@ -16,23 +16,23 @@ from meshd.config.toml_lines import KeyPath, lines
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What the file says, not yet judged."""
+    """What the settings file says: values as TOML has them, not yet checked."""
 
     name: str
-    """As the operator wrote it."""
+    """The file's name as the operator wrote it."""
     path: Path
     data: dict[str, Any]
     lines: Mapping[KeyPath, int]
 
     def origin(self, path: KeyPath) -> str:
-        """As `meshd config show` tells it."""
+        """Where a value stands, as `meshd config show` says: `file meshd.toml:12`."""
         return f"file {self.name}:{self._line(path)}"
 
     def wrong(self, path: KeyPath, text: str) -> ConfigError:
         return ConfigError(f"{self.name} line {self._line(path)}: {text}")
 
     def get(self, path: KeyPath) -> Any:
-        """None where the file does not say; TOML has no null."""
+        """The raw value at a path, None where the file has none (TOML has no null).  Raises: ConfigError."""
         found: Any = self.data
         for key in path:
             if not isinstance(found, dict):
@@ -43,7 +43,10 @@ class File:
         return found
 
     def table(self, path: KeyPath, raw: object, kinds: Mapping[str, Kind]) -> dict[str, Any]:
-        """The values of one table, those that it has.  Known keys first: the value of one may explain another."""
+        """The values that one table has.  Known keys are read first: a wrong value may explain an unknown key.
+
+        Raises: ConfigError.
+        """
         values = {
             key: self.value((*path, key), item, kinds[key]) for key, item in self.items(path, raw) if key in kinds
         }
@@ -51,20 +54,20 @@ class File:
         return values
 
     def items(self, path: KeyPath, raw: object) -> list[tuple[str, Any]]:
-        """The keys of what has to be a table."""
+        """Keys and raw values of a table.  Raises: ConfigError where it is no table."""
         if not isinstance(raw, dict):
             raise self.wrong(path, f"{title(path)} must be a table")
         return list(raw.items())
 
     def known(self, path: KeyPath, raw: object, names: Mapping[str, Any] | frozenset[str]) -> None:
-        """Refuse the first key that is none of these."""
+        """Refuse the first key that is none of these names.  Raises: ConfigError."""
         for key, _ in self.items(path, raw):
             if key not in names:
                 text = f"{title(path)} unknown key '{key}'{suggestion(key, names)}"
                 raise self.wrong((*path, key), text.lstrip())
 
     def value(self, path: KeyPath, raw: object, kind: Kind) -> Any:
-        """Read one value, relative paths from the file's folder."""
+        """The value of its kind; relative paths start from the file's folder.  Raises: ConfigError."""
         try:
             return kind(raw, self.path.parent)
         except KindError as wrong:
@@ -78,7 +81,7 @@ class File:
 
 
 def read(name: str, cwd: Path) -> File:
-    """ConfigError where it cannot be read or is no TOML."""
+    """Read the settings file.  Raises: ConfigError where the file cannot be read or is no TOML."""
     try:
         path = under(cwd, name)
         raw = path.read_bytes()
@@ -90,7 +93,7 @@ def read(name: str, cwd: Path) -> File:
 
 
 def parse(name: str, path: Path, raw: bytes) -> File:
-    """ConfigError where it is no TOML."""
+    """Parse the bytes of the settings file.  Raises: ConfigError where they are no TOML."""
     text = raw.decode("utf-8-sig", "replace")
     try:
         raw.decode("utf-8")
@@ -113,12 +116,12 @@ def title(path: KeyPath) -> str:
 
 
 def complaint(wrong: KindError) -> str:
-    """What a value must be, what it is, and why that will not do."""
+    """The end of a message: what a value must be, what it is, and why that is wrong."""
     return f"must be {wrong.words}, not {shown(wrong.raw)}" + (f" ({wrong.detail})" if wrong.detail else "")
 
 
 def _where(message: str, text: str) -> str:
-    """tomllib tells the place at the end of its message; here it stands in front."""
+    """tomllib's message with the line, which tomllib puts at the end, in front."""
     match = re.fullmatch(r"(.*) \(at (?:line ([0-9]+), column [0-9]+|end of document)\)", message, re.DOTALL)
     if match is None:
         return f": not TOML: {message}"

@@ -40,7 +40,7 @@ class _Walk:
         """How many tables each array of tables has so far."""
 
     def statements(self) -> dict[KeyPath, int]:
-        """Headers and pairs to the end."""
+        """Walk over headers and pairs to the end; the lines found."""
         table: KeyPath = ()
         self._blank()
         while self.at < len(self.text):
@@ -66,7 +66,7 @@ class _Walk:
         return path
 
     def _latest(self, keys: KeyPath, line: int) -> KeyPath:
-        """In a header, the name of an array of tables means its latest table."""
+        """The path of keys in a header, where the name of an array of tables means the array's latest table."""
         path: KeyPath = ()
         for key in keys:
             path = self._within((*path, key))
@@ -135,7 +135,7 @@ class _Walk:
         self.at = match.end()
 
     def _line(self) -> int:
-        """Of the place reached; counted on from the last one, since a large file has many."""
+        """The line of the place reached; counted on from the last call, since a large file has many lines."""
         at, line = self._counted
         self._counted = (self.at, line + self.text.count("\n", at, self.at))
         return self._counted[1]

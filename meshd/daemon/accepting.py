@@ -1,6 +1,6 @@
-"""Accepting for Twisted: what comes to a socket of ours becomes a transport of its own, and a protocol of a factory.
+"""Accepting for Twisted: a connection to a socket of ours becomes a Twisted transport and a protocol of a factory.
 
-Twisted's own ports would close the socket, or remove its file, when they stop; here it stays its owner's.
+Twisted's own ports would close the socket, or remove its file, when they stop; here both are left to the owner.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from meshd.proxy.accepting import EXHAUSTED, PAUSE
 from meshd.seldom import Seldom
 
 AT_ONCE = 20
-"""Connections taken at one wake-up; whoever is connected already gets a turn in between."""
+"""Most connections accepted at one wake-up, so that open connections get their turn in between."""
 
 
 @implementer(IReadDescriptor)
 class TwistedAcceptor:
-    """Of one listening socket, for one factory."""
+    """Accepts connections of one listening socket for one factory."""
 
     log = Logger()
 
@@ -52,10 +52,10 @@ class TwistedAcceptor:
         return "listener"
 
     def connectionLost(self, reason: Failure) -> None:
-        """Twisted asks for it; the reactor calls it when it stops."""
+        """Do nothing when the reactor stops: the owner closes the socket."""
 
     def ready(self, fd: int, events: int) -> None:
-        """As the data plane's own is told."""
+        """Accept, called as the data plane's acceptor is called."""
         self.doRead()
 
     def doRead(self) -> None:
@@ -73,7 +73,7 @@ class TwistedAcceptor:
                     return
 
     def _take(self, client: socket.socket) -> bool:
-        """Twisted makes a descriptor of its own of ours; False where there was none left, and accepting rests."""
+        """Hand a copy of the descriptor to Twisted; False where no descriptor was left, and accepting is paused."""
         client.setblocking(False)
         try:
             self._reactor.adoptStreamConnection(client.fileno(), client.family, self._factory)
@@ -81,13 +81,13 @@ class TwistedAcceptor:
             if error.errno in EXHAUSTED:
                 self._exhausted()
                 return False
-            # Else it has left already.
+            # For any other reason the client has left already.
         except Exception:
             self._seldom.failure(self.log, "a connection could not be taken")
         return True
 
     def _exhausted(self) -> None:
-        """The listener would wake us for ever, so let it rest."""
+        """Pause accepting, as no descriptor is left: the listener would stay ready and wake us again and again."""
         self._reactor.removeReader(self)
         self._seldom.say(self.log.warn, "a listener is out of descriptors: accepting is paused")
         if self._pause is None:

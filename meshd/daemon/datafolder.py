@@ -1,7 +1,7 @@
-"""Whether what meshd keeps is its own: the data folder, and the files that it writes to, before anything is touched.
+"""Whether the data folder, and the files that meshd writes to, are meshd's alone, checked before anything is touched.
 
-What is only open to others is closed, and that is said.  What others could have put there, or could still change, is
-refused with the reason: a folder or a file of another user, a link in the place of a file, a second name of one.
+A mode that lets others read is changed, and that is logged.  What others could have put there, or could still change,
+is refused with the reason: a folder or a file of another user, a link in the place of a file, a second name of one.
 """
 
 from __future__ import annotations
@@ -20,24 +20,26 @@ JOURNALS = "journal"
 
 STORE = "meshd.sqlite3"
 WRITTEN = (PID_FILE, "exchanges.log", "requests.log")
-"""Names in the folder that meshd writes to, besides the store's."""
+"""Names of files in the folder that meshd writes to, besides the store's."""
 READ = ("cert.pem", "key.pem")
-"""Names that it makes once and reads from then on; their modes are a matter of the settings."""
+"""Names of files that meshd makes once and then reads; the settings are checked for their modes."""
 BESIDE_A_STORE = ("", "-wal", "-shm", "-journal")
 DATABASE = b"SQLite format 3\0"
-"""What the file of a store begins with."""
+"""The first bytes of a store's file."""
 
 _log = Logger()
 
 
 class Unsafe(OSError):
-    """It is not ours alone, and not ours to mend; one line that says what to do."""
+    """A folder or file is not meshd's alone, and meshd cannot mend that; one line that says what to do."""
 
 
 def secure(folder: Path, store_url: str, told: Callable[[str, str, str], None] | None = None) -> None:
-    """Unsafe, and then nothing has changed.  A folder or a file that is not there yet is no fault.
+    """Take from others what they may do with the folder and its files, where these exist.
 
-    told: of what is closed, its path, its mode and the new one; by default the log.
+    told: called with path, old mode and new mode of what is changed; by default the log is told.
+
+    Raises: Unsafe, and then nothing has changed; OSError.
     """
     told = told or _tell
     stores = {folder / STORE, sqlite_file(store_url) or folder / STORE}
@@ -58,14 +60,14 @@ def _tell(path: str, was: str, now: str) -> None:
 
 
 def shared(status: os.stat_result) -> str:
-    """What is wrong with a folder above ours: others could put another in our folder's place."""
+    """What is wrong with a folder above the data folder, "" for nothing: others could exchange the data folder."""
     if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         return "can be written to by everybody: take another place, or chmod o-w"
     return ""
 
 
 def foreign_folder(status: os.stat_result, me: int, kept: Sequence[str]) -> str:
-    """What is wrong with the folder itself that is not ours to mend.  kept: what is in it beside meshd's own."""
+    """What is wrong with the data folder that meshd cannot mend, "" for nothing.  kept: names in it not meshd's."""
     if status.st_uid != me:
         return f"belongs to user {status.st_uid}, and this is user {me}: run meshd as its owner, or with a new folder"
     if not stat.S_IMODE(status.st_mode) & 0o077:
@@ -79,7 +81,7 @@ def foreign_folder(status: os.stat_result, me: int, kept: Sequence[str]) -> str:
 
 
 def foreign_file(status: os.stat_result, me: int, *, written: bool) -> str:
-    """What is wrong with a file that is not ours to mend."""
+    """What is wrong with a file that meshd cannot mend, "" for nothing.  written: whether meshd writes to the file."""
     if stat.S_ISLNK(status.st_mode):
         if written:
             return "is a symbolic link, and would be written to: remove it; settings may name another place"
@@ -116,20 +118,20 @@ def _check(folder: Path, stores: Iterable[Path]) -> None:
 
 
 def _above(folder: Path) -> Iterator[Path]:
-    """Every folder above it that is there, by the names given and by those that links lead to."""
+    """Each existing folder above a folder, by the names given and by the names that links lead to."""
     for path in {*folder.absolute().parents, *folder.resolve().parents}:
         if path.exists():
             yield path
 
 
 def _kept(folder: Path) -> list[str]:
-    """Some of what is in the folder, where nothing says that it is meshd's."""
+    """The first names in a folder in which nothing shows that it is meshd's; none where something does."""
     found = set(os.listdir(folder)) if folder.is_dir() else set()
     return [] if found & {JOURNALS, STORE, *WRITTEN} else sorted(found)[:3]
 
 
 def _files(folder: Path, stores: Iterable[Path]) -> Iterator[Path]:
-    """What is to be nobody else's to read, where it is there."""
+    """Files that exist and that nobody else may read."""
     yield from (folder / name for name in WRITTEN if (folder / name).exists())
     for store in stores:
         if _is_database(store):  # another file is somebody's: it is refused as a store, and left alone
@@ -153,7 +155,7 @@ def _is_database(path: Path) -> bool:
 
 
 def _close(path: Path, mode: int, told: Callable[[str, str, str], None]) -> None:
-    """Take from others what they may do with it."""
+    """Give a file or folder the mode, where others may do anything with it.  Raises: Unsafe, OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK if mode == 0o600 else os.O_RDONLY)
     try:
         was = stat.S_IMODE(os.fstat(descriptor).st_mode)

@@ -1,6 +1,6 @@
 """Doors: places that clients come to, and whom they get to there, which may change while the door is open.
 
-Where an endpoint is a plain socket, proxies accept from it themselves; what a plugin of Twisted's opens comes through a
+Proxies accept from plain sockets themselves; connections to an endpoint that a plugin of Twisted's opens come through a
 bridge.
 """
 
@@ -33,22 +33,22 @@ _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
 """What Twisted's plugins raise for text that they cannot use."""
 
 Address = tuple[str, int] | str
-"""Of a port; of anything else, its name."""
+"""Host and port of a TCP socket; the name of anything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """That clients of this proxy ("" for the API) come in there."""
+    """The wish that clients of a proxy ("" for the API) come in at an endpoint."""
 
     proxy: str
     endpoint: Endpoint
     place: Place | int
-    """What the endpoint means: of a socket that was handed over its descriptor, by whichever name."""
+    """What the endpoint means; of a socket that the service manager handed over, the descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What is behind all doors."""
+    """What all doors lead to."""
 
     reactor: Any
     plane: DataPlane
@@ -56,12 +56,12 @@ class Behind:
 
 
 class Door(Protocol):
-    """Opened for a wish, but nobody gets in before `serve` is called."""
+    """A listener opened for a wish; nobody gets in before `serve` is called."""
 
     wish: Wish
 
     def serve(self, wish: Wish) -> None:
-        """Whoever comes from now on gets there, and whoever waits to be accepted."""
+        """Let in, as the wish says, whoever connects from now on, and whoever waits to be accepted."""
 
     def address(self) -> Address: ...
 
@@ -70,7 +70,7 @@ class Door(Protocol):
 
 
 def place_text(door: Door) -> str:
-    """For people: `proxy us on [::]:31280`."""
+    """A door for people: `proxy us on [::]:31280`."""
     address = door.address()
     if isinstance(address, tuple):
         address = join_host(*address)
@@ -78,7 +78,7 @@ def place_text(door: Door) -> str:
 
 
 class SocketDoor:
-    """A socket of ours, or one that was handed over."""
+    """A door at a socket that meshd opened or was handed over."""
 
     def __init__(self, behind: Behind, wish: Wish, sock: ListeningSocket) -> None:
         self.wish = wish
@@ -98,7 +98,7 @@ class SocketDoor:
         self._acceptor.start()
 
     def empty(self) -> None:
-        """Let in all who wait to be accepted."""
+        """Accept all connections that wait in the backlog."""
         assert self._acceptor is not None
         for _ in range(0, BACKLOG, AT_ONCE):
             self._acceptor.ready(self.socket.sock.fileno(), IN)
@@ -121,7 +121,7 @@ class SocketDoor:
 
 
 class ForeignDoor:
-    """What a plugin of Twisted's listens on."""
+    """A door at an endpoint that a plugin of Twisted's listens on."""
 
     def __init__(self, behind: Behind, wish: Wish, port: IListeningPort, lobby: Lobby) -> None:
         self.wish = wish
@@ -131,7 +131,7 @@ class ForeignDoor:
 
     @classmethod
     async def opened(cls, behind: Behind, wish: Wish) -> ForeignDoor:
-        """ListenError."""
+        """Have the plugin listen; clients are turned away until `serve` is called.  Raises: ListenError."""
         assert isinstance(wish.place, Foreign)
         text, lobby = wish.place.text, Lobby()
         try:
@@ -160,18 +160,18 @@ class ForeignDoor:
 
 
 class Lobby(Factory):
-    """Sends each client to where the door leads."""
+    """The factory that a plugin listens with: passes each client on to where the door leads now."""
 
     noisy = False
     inner: IProtocolFactory | None = None
-    """None before it leads anywhere: the connection is closed."""
+    """Where the door leads; None before it leads anywhere: then the connection is closed."""
 
     def buildProtocol(self, addr: IAddress | None) -> TwistedProtocol | None:
         return None if self.inner is None else self.inner.buildProtocol(addr)  # type: ignore[arg-type,return-value]
 
 
 def _api(behind: Behind, wish: Wish) -> IProtocolFactory:
-    """The API's factory; where a PROXY header comes first, behind Twisted's reader of it."""
+    """The API's factory; wrapped in Twisted's reader of PROXY headers where connections begin with one."""
     if not wish.endpoint.haproxy:
         return behind.api()
     caught = _Caught()
@@ -181,7 +181,7 @@ def _api(behind: Behind, wish: Wish) -> IProtocolFactory:
 
 @implementer(IStreamServerEndpoint)
 class _Caught:
-    """Listens nowhere, and keeps what it was to listen with."""
+    """An endpoint that listens nowhere, and keeps the factory it was to listen with."""
 
     factory: IProtocolFactory
 

@@ -1,4 +1,4 @@
-"""What is right, and perhaps not meant: settings by which accounts that are in the store lose something."""
+"""Doubts: settings that are valid and perhaps not meant, as accounts in the store lose something by them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from meshd.store.unit import Unit
 from meshd.topology import Topology
 
 RANGE = 20_000
-"""Accounts that are looked at in one go: everybody else who asks the store waits for some milliseconds at most."""
+"""Account numbers in one query, so that other queries wait for some milliseconds at most."""
 
 MOST = 2**62
-"""No account has a higher number."""
+"""A number that is above that of any account."""
 
 Held = Iterable[tuple[str, int, str]]
-"""A plan, how many have it, and the name of one of them; a plan may come several times."""
+"""A plan, how many accounts have it, and the name of one of them; a plan may come several times."""
 
 
 async def asked(store: Store, topology: Topology) -> tuple[str, ...]:
-    """A line each; none where the store does not answer."""
+    """A line for each doubt, asked of the store in small queries; none where the store fails."""
     held: list[tuple[str, int, str]] = []
     try:
         newest = await store.run(accounts.newest)
@@ -35,14 +35,17 @@ async def asked(store: Store, topology: Topology) -> tuple[str, ...]:
 
 
 def of_store(topology: Topology) -> Unit[tuple[list[Stray], Sequence[str]]]:
-    """The proxies that are gone, and a line for each doubt: all at once, for whom no client waits."""
+    """Proxies that are gone, and a line for each doubt, in one transaction: for a command, beside no clients.
+
+    Raises: StoreError.
+    """
     held = yield from accounts.plans_held(0, MOST)
     gone = yield from strays(topology.proxies)
     return gone, (*of_plans(held, topology.plans), *map(told, gone))
 
 
 def of_plans(held: Held, plans: Collection[str]) -> tuple[str, ...]:
-    """Plans that accounts have and the settings do not."""
+    """A line for each plan that accounts have and the settings do not."""
     counts: Counter[str] = Counter()
     names: dict[str, str] = {}
     for plan, count, name in held:

@@ -1,4 +1,4 @@
-"""Changes take hold: what is open and no longer allowed ends, what is remembered and no longer true is dropped."""
+"""Enforcing changes: exchanges no longer allowed are ended, and remembered facts no longer true are dropped."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Enforcement:
         self._day = int(now()) // DAY
 
     async def changed(self, change: Change) -> None:
-        """Forget, judge limits anew, and ask for every open exchange whether it would still be let in.  StoreError."""
+        """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
         self._auth.forget(change)
         await self._ledger.changed(change)
         await self._recheck(self._ledger.open_of(change.account_id))
 
     async def look_at_calendar(self) -> None:
-        """Tokens expire at midnight UTC, which no change announces.  A store that is away is asked at the next call."""
+        """Check what tokens opened once a UTC day, as they expire at midnight; if the store fails, at the next call."""
         today = int(self._now()) // DAY
         if today != self._day:
             try:
@@ -38,7 +38,10 @@ class Enforcement:
             self._day = today
 
     async def _recheck(self, meters: Iterable[OpenMeter]) -> None:
-        """One question for what was let in by one credential, however many tunnels it has."""
+        """Stop what would no longer be let in, by one question for each admission, however many tunnels it has.
+
+        Raises: StoreError.
+        """
         alike: dict[tuple[int, str], list[OpenMeter]] = {}
         for meter in meters:
             alike.setdefault((id(meter.admission), meter.proxy), []).append(meter)

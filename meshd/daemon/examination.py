@@ -1,4 +1,4 @@
-"""Whether what the settings name can be used as it is meant to be: asked alike by a start, a reload and the check.
+"""Whether certificates, files and the store that the settings name can be used, for a start, a reload and the check.
 
 Nothing is made, and nothing is connected to.
 """
@@ -18,7 +18,7 @@ from meshd.tls.server import server_context, trust_of
 
 
 def examine(config: Config) -> Config:
-    """The same settings.  CertificateError, ConfigError, StoreError."""
+    """Check what the settings name, and give them back.  Raises: CertificateError, ConfigError, StoreError."""
     if config.speaks_tls and config.self_signed:
         check_own(config.certificate, config.key)
     elif config.speaks_tls:
@@ -30,7 +30,7 @@ def examine(config: Config) -> Config:
 
 
 def _check_places(config: Config) -> None:
-    """Of files that are made where they are missing: only the data folder is made with them."""
+    """Check files that meshd makes where they are missing: of folders it makes only the data folder."""
     files = [("log.exchanges", config.exchange_log), ("log.requests", config.request_log)]
     store = sqlite_file(config.store_url)
     for key, path in (*files, *([("store.url", store)] if store is not None else [])):
@@ -41,7 +41,7 @@ def _check_places(config: Config) -> None:
 
 
 def _check_authorities(config: Config) -> None:
-    """Those that vouch for upstream proxies."""
+    """Check the certificate authorities of upstream proxies.  Raises: ConfigError."""
     for exit_ in config.own_exits:
         file = exit_.upstream.ca if exit_.upstream is not None else ""
         if not file:

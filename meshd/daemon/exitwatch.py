@@ -1,6 +1,6 @@
-"""Settings and lists of exits taken anew while the proxy serves: read, and built, in a thread of their own.
+"""Settings and lists of exits read anew, and their pools built, in a thread while the proxy serves.
 
-Fifty thousand exits are two seconds of work.  The reactor only swaps what has been made.
+Fifty thousand exits are two seconds of work.  The reactor only puts the result in place.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from meshd.exits.pools import Pools
 from meshd.running.regularly import Regularly
 
 SECONDS = 2.0
-"""Between two looks.  A list is read once two of them have found it alike: whoever writes it has come to an end."""
+"""Seconds between two looks.  A list is read once two looks have found it alike: whoever writes it has ended."""
 
 SWITCH = 0.0005
-"""Seconds that the thread may go on while the reactor waits for the interpreter.  Python's own 5 ms would come to it at
-each system call."""
+"""Seconds that the thread may keep the interpreter while the reactor wants it.  Of Python's 5 ms the reactor would wait
+after each of its system calls."""
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ log = Logger()
 
 
 class Fresh(NamedTuple):
-    """Settings, and the exits that go with them."""
+    """Settings, and the pools of exits made from them."""
 
     config: Config
     pools: Pools
@@ -43,7 +43,7 @@ class Fresh(NamedTuple):
 class ExitWatch:
     """Looks at the lists of exits, and has them read when they have changed.
 
-    Whoever has the lock changes the settings; `current` tells them, `swap` puts others in their place.
+    Whoever changes settings holds the lock; `current` gives the settings in force, `swap` puts others in force.
     """
 
     def __init__(self, reactor: Any, current: Callable[[], Fresh], swap: Callable[[Fresh], None]) -> None:
@@ -53,7 +53,7 @@ class ExitWatch:
         self._swap = swap
         self._seen: Stamps = {}
         self._refused: Stamps = {}
-        """Of lists that could not be used: they are not tried again before they change."""
+        """Stamps of lists that could not be used: these are not tried again before they change."""
         self._busy = 0
         self._threads = ThreadPool(0, 1, "exits")
         # A thread that waits for a hanging file system must not keep the process from ending.
@@ -76,11 +76,11 @@ class ExitWatch:
             self._threads.stop()
 
     async def built(self, read: Callable[[], Config]) -> Fresh:
-        """What `read` makes of the settings, with its exits.  ConfigError, OSError."""
+        """Run `read` in the thread, and build the pools of the settings it gives.  Raises: ConfigError, OSError."""
         return await self._in_thread(partial(_built, read, self._current().pools))
 
     async def look(self) -> None:
-        """Once; takes over the lists that have changed, and been left alone since the last look."""
+        """Take over lists that have changed, and have been left alone since the last look."""
         config = self._current().config
         if not config.exits_from:
             return
@@ -109,7 +109,7 @@ class ExitWatch:
 
 
 def tell(config: Config) -> None:
-    """How many exits the lists have, and what is wrong in them."""
+    """Log how many exits the lists have, and what is wrong in the lists."""
     if not config.exits_from:
         return
     count = len(config.lists.exits)
@@ -125,7 +125,7 @@ def tell(config: Config) -> None:
 
 
 def _built(read: Callable[[], Config], before: Pools) -> Fresh:
-    """In a thread; of `before` nothing is changed."""
+    """Read settings and build their pools, in a thread; `before`, the pools in force, is not changed."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH)
     try:

@@ -1,4 +1,4 @@
-"""What is the operator's to mend: said in one line, and never with a traceback."""
+"""Errors that the operator can mend: told in one line, and never with a traceback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, O
 
 
 def one_line(error: BaseException) -> str:
-    """Names the file where there is one."""
+    """The error in one line, with the name of its file where it has one."""
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__

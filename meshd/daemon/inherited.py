@@ -1,7 +1,7 @@
 """Sockets that the service manager has opened and handed over (sd_listen_fds(3)).
 
-Each stays open, under its own number, for as long as the process lives; who listens gets a copy.  So its number is
-never given to anything else, and a reload may let go of it and take it again.
+Each socket stays open, under its own number, for as long as the process lives; a listener gets a copy.  So the number
+is never given to anything else, and a reload may let go of a socket and take it again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 
 class Inherited:
-    """By name and by place."""
+    """The sockets that were handed over, found by name or by place."""
 
     def __init__(self, *sockets: tuple[int, str]) -> None:
         """sockets: descriptors with their names, in their order."""
@@ -28,7 +28,7 @@ class Inherited:
 
     @classmethod
     def found(cls, environ: MutableMapping[str, str]) -> Inherited:
-        """Those of this process.  Neither they nor the variables that tell of them go on to its children."""
+        """Take the sockets of this process; neither they nor the variables about them are passed on to its children."""
         descriptors = _descriptors()
         names = environ.get("LISTEN_FDNAMES", "").split(":")
         for name in _VARIABLES:
@@ -40,7 +40,7 @@ class Inherited:
         return cls(*zip(descriptors, names, strict=False))
 
     def number(self, place: endpoints.Inherited) -> int:
-        """The descriptor that is meant.  ValueError where there is none, or more than one."""
+        """The descriptor of a place.  Raises: ValueError where there is none, or more than one."""
         if not place.name:
             if place.index >= len(self._sockets):
                 raise ValueError("systemd has handed over no such socket")
@@ -54,7 +54,7 @@ class Inherited:
         return self._sockets[at[0]][0]
 
     def copy(self, place: endpoints.Inherited) -> socket.socket:
-        """One more descriptor of the same socket.  ValueError where it is of another kind; OSError."""
+        """Duplicate the socket of a place.  Raises: ValueError where the socket is of another kind, OSError."""
         descriptor = os.dup(self.number(place))
         try:
             copy = socket.socket(fileno=descriptor)
@@ -70,7 +70,7 @@ class Inherited:
 
 
 def _descriptors() -> list[int]:
-    """Twisted has read, and taken away, what the environment says of them; it is asked for one after the other."""
+    """The descriptors handed over.  Twisted has taken them out of the environment, so Twisted is asked for each."""
     found: list[int] = []
     with suppress(LookupError):
         while True:
@@ -80,7 +80,10 @@ def _descriptors() -> list[int]:
 
 
 def _check(copy: socket.socket, family: str) -> None:
-    """Of INET and INET6 the kernel knows better than whoever wrote the settings."""
+    """Refuse a socket that does not listen, or whose family is not that of the settings; INET and INET6 count as one.
+
+    Raises: ValueError.
+    """
     if copy.type != socket.SOCK_STREAM or not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise ValueError("it is no socket that listens for connections")
     if (copy.family == socket.AF_UNIX) != (family == "UNIX"):

@@ -1,4 +1,4 @@
-"""All that clients come to.  A reload opens what is new and moves what is there before it closes what is gone."""
+"""The listeners of a daemon.  A reload opens new ones and redirects old ones before it closes unwanted ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Pair = tuple[str, str]
 
 
 def wishes(pairs: Iterable[Pair], handed_over: HandedOver) -> list[Wish]:
-    """What is asked for, each place once.  ListenError."""
+    """The wishes of the settings.  Raises: ListenError, also where two name one socket that was handed over."""
     found = [_wish(proxy, parsed(text), handed_over) for proxy, text in pairs]
     for one, other in combinations(found, 2):
         if isinstance(one.place, int) and one.place == other.place:
@@ -39,7 +39,7 @@ def _wish(proxy: str, endpoint: Endpoint, handed_over: HandedOver) -> Wish:
 
 
 def probe(pairs: Iterable[Pair], handed_over: HandedOver) -> None:
-    """Find out whether the sockets can be opened, all at a time, and leave nothing behind.  ListenError."""
+    """Try whether all sockets can be open at a time, and close them again.  Raises: ListenError."""
     with ExitStack() as held:
         for wish in wishes(pairs, handed_over):
             if not isinstance(wish.place, Foreign):
@@ -49,7 +49,7 @@ def probe(pairs: Iterable[Pair], handed_over: HandedOver) -> None:
 
 
 def matched(have: Sequence[Wish], wanted: Sequence[Wish]) -> list[int | None]:
-    """For each that is wanted the position of one that has its place, rather one that is the same in more; or None."""
+    """For each wanted wish the position of one in `have` with the same place, preferring more in common; or None."""
     free = set(range(len(have)))
     found: list[int | None] = [None] * len(wanted)
     for same in (_all, _proxy_and_place, _place):
@@ -73,9 +73,9 @@ def _place(wish: Wish) -> object:
 
 
 def renamed(moves: Iterable[Pair], names: Collection[str]) -> dict[str, str]:
-    """By their old names the proxies that are no more, and whose clients all get to one other now.
+    """New names of proxies by their old ones: a proxy that is gone was renamed if all its doors lead to one other now.
 
-    moves: of each door that is still there the proxy that it led to and the one that it leads to.
+    moves: the old and the new proxy of each door that is kept; names: the proxies that there are now.
     """
     heirs: dict[str, set[str]] = {}
     for old, new in moves:
@@ -86,31 +86,31 @@ def renamed(moves: Iterable[Pair], names: Collection[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Which door leads where from a moment on.  Nothing of it has happened yet, but that the new doors have a place."""
+    """Where each door is to lead.  Only the new doors are open already; nobody is let in by them."""
 
     doors: Sequence[tuple[Door, Wish]]
     new: Sequence[Door]
 
 
 class Listeners:
-    """The doors that are open."""
+    """The doors that are open, and their changes at a reload."""
 
     log = Logger()
 
     def __init__(self, behind: Behind, handed_over: HandedOver) -> None:
         self.own = OwnListeners()
-        """What customers must not reach through the proxy."""
+        """The addresses of meshd itself, which customers must not reach through the proxy."""
         self._behind = behind
         self._handed_over = handed_over
         self._open: list[Door] = []
         self._closing: Deferred[Any] = succeed(None)
-        """Of what the latest plan had no use for."""
+        """Fires when the doors that earlier plans had no use for are closed."""
 
     def __len__(self) -> int:
         return len(self._open)
 
     async def prepared(self, pairs: Iterable[Pair]) -> Plan:
-        """What is new listens, and lets nobody in; all or nothing.  Then `take` it or `drop` it.  ListenError."""
+        """Open new doors, all or none, and let nobody in yet; then `take` or `drop` the plan.  Raises: ListenError."""
         wanted = wishes(pairs, self._handed_over)
         kept = [None if at is None else self._open[at] for at in matched([door.wish for door in self._open], wanted)]
         missing = [wish for wish, door in zip(wanted, kept, strict=True) if door is None]
@@ -127,7 +127,10 @@ class Listeners:
         return Plan([(door or made[id(wish)], wish) for wish, door in zip(wanted, kept, strict=True)], new)
 
     def _open_sockets(self, wanted: Iterable[Wish], gone: Iterable[Door], new: list[Door]) -> None:
-        """All have their place before one listens: whoever connects then is let in, whatever becomes of the others."""
+        """Bind all sockets before one listens: a client that connects must be let in, whatever becomes of the others.
+
+        Raises: ListenError.
+        """
         yielding = [door for door in gone if isinstance(door, SocketDoor) and isinstance(door.wish.place, TCP)]
         made: list[SocketDoor] = []
         with giving_way(door.socket for door in yielding):
@@ -144,7 +147,7 @@ class Listeners:
         await _closed(plan.new)
 
     def take(self, plan: Plan) -> Mapping[str, str]:
-        """From now on it is so.  Proxies that have another name now, as `renamed` tells them."""
+        """Put a plan in force, and close the doors it has no use for; new names of proxies by their old ones."""
         doors = [door for door, _ in plan.doors]
         gone = [door for door in self._open if door not in doors]
         heirs = [(door, wish) for door in gone for _, wish in plan.doors if _meet(door.wish, wish)]
@@ -155,14 +158,14 @@ class Listeners:
             door.serve(wish)
         for door, wish in heirs:
             _bequeath(door, wish)
-        for door in doors:  # the API's last: who waits for its line waits for all
+        for door in doors:  # the API's is last: whoever waits for its line in the log waits for all
             self.log.info("{listener} listens", listener=place_text(door))
         closing = self._close(gone)
         self._closing = closing if self._closing.called else DeferredList([self._closing, closing])
         return renamed(moves, {wish.proxy for _, wish in plan.doors})
 
     async def close(self) -> None:
-        """Accept no more."""
+        """Close all doors."""
         await DeferredList([self._closing, self._close(self._open)])
 
     def _close(self, doors: Sequence[Door]) -> Deferred[Any]:
@@ -179,12 +182,12 @@ def _listen(sock: ListeningSocket, endpoint: Endpoint) -> None:
 
 
 def _meet(one: Wish, other: Wish) -> bool:
-    """Whether whoever came by the one may come by the other."""
+    """Whether a client of the one place may come to the other."""
     return isinstance(one.place, TCP) and isinstance(other.place, TCP) and overlap(one.place, other.place)
 
 
 def _bequeath(door: Door, heir: Wish) -> None:
-    """Who waits at a door that is about to close gets where its heir leads."""
+    """Let in whoever waits at a door that is about to close, to where its heir leads."""
     if isinstance(door, SocketDoor):
         door.serve(
             replace(door.wish, proxy=heir.proxy, endpoint=replace(door.wish.endpoint, haproxy=heir.endpoint.haproxy))
@@ -197,7 +200,7 @@ def _closed(doors: Iterable[Door]) -> Deferred[Any]:
 
 
 def own_listeners(doors: Iterable[Door]) -> OwnListeners:
-    """What customers must not reach through the proxy."""
+    """The TCP addresses of the doors."""
     addresses = [address for door in doors if isinstance(address := door.address(), tuple)]
     return OwnListeners(
         ports=frozenset(port for _, port in addresses), addresses=frozenset(host for host, _ in addresses)

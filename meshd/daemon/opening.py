@@ -1,6 +1,6 @@
-"""The sockets that are listened on, each opened once and kept for as long as the settings name its place.
+"""Listening sockets, each opened once and kept for as long as the settings name its place.
 
-Who accepts from one may change; the socket stays open, and who has connected meanwhile waits in it.
+Who accepts from a socket may change; the socket stays open, and clients that connect meanwhile wait in its backlog.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class ListenError(Exception):
 
 
 class ListeningSocket:
-    """Closed by its owner; the file of a Unix socket goes with it where it is our own."""
+    """A socket that its owner closes; a Unix socket's file is removed with it where the file is still the one made."""
 
     def __init__(self, sock: socket.socket, *, path: str = "", handed_over: bool = False) -> None:
-        """path: of the file that was made for it, absolute."""
+        """path: the absolute path of a Unix socket's file, "" for none; handed_over: by the service manager."""
         sock.setblocking(False)
         self.sock = sock
         self._path = path
@@ -33,14 +33,14 @@ class ListeningSocket:
         self._handed_over = handed_over
 
     def listen(self, backlog: int) -> None:
-        """How many may wait is the service manager's to say where the socket is.  OSError."""
+        """Listen; of a socket that was handed over the service manager sets the backlog.  Raises: OSError."""
         if not self._handed_over:
             self.sock.listen(backlog)
             if self.sock.family != socket.AF_UNIX:
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
 
     def set_mode(self, mode: int) -> None:
-        """Of the file, where that is still ours to change."""
+        """Change the mode of a Unix socket's file, where the file is still the one made."""
         if self._path and self._file == _file(self._path):
             with suppress(OSError):
                 os.chmod(self._path, mode)
@@ -53,9 +53,11 @@ class ListeningSocket:
 
 
 def opened(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False) -> ListeningSocket:
-    """A socket that has the place, and of TCP's does not listen yet.  ListenError.
+    """Open a socket at the endpoint's place; a TCP socket does not listen yet.
 
-    beside: it may share an address with sockets that are giving way, until it listens.
+    beside: until it listens, the socket may share an address with sockets that are giving way.
+
+    Raises: ListenError.
     """
     place = endpoint.place
     try:
@@ -75,9 +77,9 @@ def cannot_listen(text: str, error: Exception) -> ListenError:
 
 @contextmanager
 def giving_way(old: Iterable[ListeningSocket]) -> Iterator[None]:
-    """Meanwhile other sockets of this process may be given addresses that these, of TCP, have, and may listen there.
+    """Within the context, other sockets of this process may bind to, and listen on, the addresses of these TCP sockets.
 
-    Linux asks both sides: the new ones are opened `beside`.
+    Linux asks both sides for SO_REUSEPORT: the new sockets are opened with `beside`.
     """
     sockets = [each.sock for each in old]
     try:
@@ -116,7 +118,7 @@ def _has_ipv6() -> bool:
 
 
 def _unix(path: str, endpoint: Endpoint) -> ListeningSocket:
-    """Listening already: until then it cannot be told from one that was left behind."""
+    """Open a Unix socket that listens: before it listens, it cannot be told from one that a dead process left."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with _alone_in(os.path.dirname(path)):
@@ -132,7 +134,7 @@ def _unix(path: str, endpoint: Endpoint) -> ListeningSocket:
 
 @contextmanager
 def _alone_in(folder: str) -> Iterator[None]:
-    """Two that start at once would each take the other's new socket for one that was left behind."""
+    """Lock the folder: two processes that start at once would each remove the other's new socket.  Raises: OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +144,7 @@ def _alone_in(folder: str) -> Iterator[None]:
 
 
 def _clear(path: str) -> None:
-    """Remove a socket that a dead process has left.  OSError where the path is anybody's."""
+    """Remove a socket that a dead process has left.  Raises: OSError where the path is in use."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -162,7 +164,7 @@ def _clear(path: str) -> None:
 
 
 def _file(path: str) -> tuple[int, int] | None:
-    """Which file it is; None where there is none."""
+    """Device and inode of the file; None where there is none."""
     if not path:
         return None
     try:

@@ -14,10 +14,10 @@ class FolderInUse(Exception):
 
 
 class PidFile:
-    """Taken before anything in the folder is touched.  The lock survives going to the background."""
+    """The locked file, taken before anything in the folder is touched.  The lock survives going to the background."""
 
     def __init__(self, folder: Path) -> None:
-        """FolderInUse, OSError."""
+        """Take the lock.  Raises: FolderInUse, OSError."""
         self._path = folder / PID_FILE
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -28,7 +28,7 @@ class PidFile:
             raise FolderInUse(f"data folder {folder} is in use by process {owner}") from None
 
     def write(self) -> None:
-        """The present process id."""
+        """Write the present process id."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
 

@@ -9,7 +9,7 @@ from twisted.plugin import IPlugin, getPlugins
 
 
 def main() -> None:
-    """Looking at every plugin writes the cache where it is out of date."""
+    """Look at every plugin, which writes the cache where it is out of date."""
     list(getPlugins(IPlugin))
 
 

@@ -1,4 +1,4 @@
-"""Before the reactor runs: everything that can be found wrong is found here, and said in one line.
+"""A start before the reactor runs: everything that can be found wrong is found here, and told in one line.
 
 Ports and the operator's own files are tried before anything is made, so a start that fails leaves nothing half-made.
 """
@@ -35,16 +35,18 @@ class Prepared:
 
     pid_file: PidFile
     root_password: str
-    """Of the root account that was just made; "" where there was one already.  It is shown once and kept nowhere."""
+    """Password of the root account just made, shown once and kept nowhere; "" where there was such an account."""
 
     def __repr__(self) -> str:
         return "Prepared()"
 
 
 def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = lambda: None) -> Prepared:
-    """ListenError, CertificateError, FolderInUse, StoreError, OSError.
+    """Check everything, lock the data folder, and make the certificate, the schema and the root account.
 
-    hold: called before what must not be interrupted, to the end: a password that is made has to be shown.
+    hold: called before what must not be interrupted any more: a password that is made has to be shown.
+
+    Raises: ConfigError, ListenError, CertificateError, FolderInUse, StoreError, OSError.
     """
     examine(config)
     probe(config.listeners, handed_over)
@@ -63,14 +65,14 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
 
 
 def _make_folder(folder: Path) -> set[Path] | None:
-    """What is in it already; None where it had to be made."""
+    """Make the folder; what was in it already, or None where there was no folder."""
     before = set(folder.iterdir()) if folder.exists() else None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return before
 
 
 def _locked(folder: Path, *, made: bool) -> PidFile:
-    """A folder that was made and cannot be had is removed; unless somebody is in it by now."""
+    """Lock the folder; one that was just made and cannot be locked is removed, unless something is in it by now."""
     try:
         return PidFile(folder)
     except BaseException:
@@ -81,7 +83,7 @@ def _locked(folder: Path, *, made: bool) -> PidFile:
 
 
 def _clear(folder: Path, before: set[Path] | None) -> None:
-    """Take away what a start has made that came to nothing; the folder is still ours alone, by its lock."""
+    """Remove what a failed start has made; nobody else has made anything, as the folder is locked."""
     for path in set(folder.iterdir()) - (before or set()):
         path.unlink(missing_ok=True)
     if before is None:
@@ -127,5 +129,5 @@ def announcement(config: Config, prepared: Prepared) -> str:
 
 
 def _listens(endpoints: Iterable[str]) -> str:
-    """Where a client is told to go says nothing of where else one may come in."""
+    """The endpoints in words, since the domain that clients are told does not show all ways in."""
     return f"(listens on {'; '.join(place_words(text) for text in endpoints)})"

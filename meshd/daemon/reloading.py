@@ -1,6 +1,6 @@
-"""Taking the settings anew: everything is made ready first, and put in place in one turn of the event loop.
+"""Reloads: everything is made ready first, and put in force in one turn of the event loop.
 
-What is wrong changes nothing.  No open tunnel notices, and nobody who connects meanwhile is refused.
+Wrong settings change nothing.  Open tunnels go on, and no client that connects meanwhile is refused.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from meshd.tls.server import ReloadableTLS
 from meshd.usage.ledger import Ledger
 
 TOLD = 20
-"""Lines of a verdict."""
+"""Most lines of a verdict."""
 
 PATIENCE = 5.0
-"""Seconds that the store has to say what settings mean for accounts."""
+"""Seconds that the store has to answer what settings mean for accounts."""
 
 log = Logger()
 
 
 class Reloads:
-    """Of one daemon; one at a time."""
+    """The reloads of one daemon, one at a time."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Reloads:
         listeners: Listeners,
         swap: Callable[[Fresh], None],
     ) -> None:
-        """config: what the daemon was started with; swap: lets others be in force."""
+        """config: the settings that the daemon was started with; swap: puts fresh ones in force."""
         self._clock = clock
         self._started = config
         self._plane = plane
@@ -61,7 +61,7 @@ class Reloads:
         self._telling: Deferred[None] | None = None
 
     def begin(self) -> None:
-        """Tell what of the first settings may not be meant, once there is time."""
+        """Log doubts about the first settings, in the background."""
         self._telling = Deferred.fromCoroutine(self._tell_doubts())
         self._telling.addErrback(lambda failure: None)  # that it was stopped
 
@@ -70,7 +70,7 @@ class Reloads:
             self._telling.cancel()
 
     async def take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
-        """read: makes the settings of what the operator has written by now, in a thread."""
+        """Reload.  read: reads the settings that the operator has written by now; called in a thread."""
         return await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._take(read, tls)))
 
     async def _take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
@@ -94,7 +94,7 @@ class Reloads:
         return self._told(config, doubtful)
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
-        """None where the store does not say in time: to reload is what was asked for."""
+        """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""
         asking = Deferred.fromCoroutine(doubts.asked(self._store, config.topology))
         try:
             return await asking.addTimeout(PATIENCE, self._clock)
@@ -102,7 +102,7 @@ class Reloads:
             return ()
 
     def _rename(self, names: Mapping[str, str]) -> None:
-        """Whoever came to a proxy that has another name now is its client by that; of one that is gone, nobody's."""
+        """Move connections of a renamed proxy to its new name, and drain those of a proxy that is gone."""
         plane = self._plane
         for connection in list(plane.connections):
             connection.proxy = names.get(connection.proxy, connection.proxy)

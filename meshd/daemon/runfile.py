@@ -1,7 +1,7 @@
-"""What runs in a data folder, told to the `meshd` command: where its settings come from, and how its reloads went.
+"""The run file, which tells the `meshd` command where a daemon's settings come from, and how its reloads went.
 
-The daemon writes the file whole each time; no password is in it.  It stays when the daemon ends, so that the command
-goes on working on the same store.
+The daemon writes the whole file each time; no password is in it.  The file stays when the daemon ends, so that the
+command goes on working on the same store.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from typing import Any
 
 RUN_FILE = "meshd.run"
 MOST = 1024 * 1024
-"""Bytes of it that are read: it is far smaller."""
+"""Most bytes that are read; the file is far smaller."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a reload."""
+    """The outcome of a reload."""
 
     taken: bool
     said: tuple[str, ...] = ()
-    """Why it was not taken, or what is worth knowing of what was; a line each."""
+    """Lines that say why the settings were not taken, or what is worth knowing about those that were."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The content of the file."""
+    """The content of the run file."""
 
     pid: int
     cwd: str = ""
-    """What relative paths in `given` start from."""
+    """The folder that relative paths in `given` start from."""
     config: str = ""
     """The settings file, absolute; "" for none."""
     given: Mapping[str, tuple[str | Sequence[str] | None, str]] = field(default_factory=dict)
-    """By setting what a flag or a variable said, and which; None in the place of a secret."""
+    """What flags and variables say, by setting: the text, None for a secret; and which flag or variable."""
     begun: int = 0
-    """How many reloads have begun, and"""
+    """How many reloads have begun."""
     ended: int = 0
-    """how many have ended; at most one is under way."""
+    """How many reloads have ended; at most one is under way."""
     verdict: Verdict | None = None
-    """Of the latest that has ended."""
+    """The verdict of the latest reload that has ended; None before the first."""
 
     def reload_begins(self) -> Running:
         return replace(self, begun=self.begun + 1)
@@ -55,7 +55,7 @@ class Running:
 
 
 def write(folder: Path, running: Running) -> None:
-    """OSError."""
+    """Write the run file as a whole.  Raises: OSError."""
     path = folder / RUN_FILE
     draft = folder / f".{RUN_FILE}.{secrets.token_hex(8)}"
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -70,7 +70,7 @@ def write(folder: Path, running: Running) -> None:
 
 
 def read(folder: Path) -> Running | None:
-    """None where there is none, or none that this program may read and understands."""
+    """Read the run file; None where there is none, or none that this program may read and understands."""
     try:
         with (folder / RUN_FILE).open("rb") as file:
             raw = json.loads(file.read(MOST))

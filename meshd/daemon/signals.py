@@ -1,7 +1,7 @@
-"""Signals before the event loop can handle them.
+"""Signals that come before the event loop can handle them.
 
-While things are being made, a stop interrupts that and they are taken away again.  From the moment on that they are
-whole, signals wait for the loop, which then stops, or reloads, as ever.
+While a start makes files, a signal to stop interrupts the start, and the files are removed again.  Once they are
+made, signals wait for the event loop, which then stops or reloads as usual.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ WAITING = (*STOPS, signal.SIGHUP)
 
 
 class StopAsked(BaseException):
-    """Raised wherever the program is when somebody stops it."""
+    """A signal asks the program to stop; raised wherever the program is."""
 
     @property
     def status(self) -> int:
-        """To exit with: to be stopped is no failure; from a terminal it is said as shells have it."""
+        """The exit status: 0 for SIGTERM, as to be stopped is no failure; else 128 and the signal, as in shells."""
         number: int = self.args[0]
         return 0 if number == signal.SIGTERM else 128 + number
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within it a stop raises StopAsked, until `hold`; a reload waits."""
+    """Within the context, a signal to stop raises StopAsked until `hold` is called; one to reload waits."""
     before = {number: signal.signal(number, _raise) for number in STOPS}
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     try:
@@ -38,12 +38,12 @@ def interruptible() -> Iterator[None]:
 
 
 def hold() -> None:
-    """All of them wait from now on, until `release`."""
+    """Block all signals that `WAITING` names until `release`."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WAITING)
 
 
 def release() -> None:
-    """Those that have come meanwhile come now."""
+    """Let signals in again; those that came since `hold` come now."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)
 
 

@@ -1,4 +1,4 @@
-"""[[exits]]: the ways out that the settings file itself describes."""
+"""`[[exits]]`: the exits that the settings file itself describes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPSTREAM_KINDS = ("http", "https", "socks5")
 
 
 def _secret(kind: Kind) -> Kind:
-    """A wrong value is not quoted: it is a password, or somebody has put one there."""
+    """The kind with wrong values not quoted: a password may stand in them."""
     return replace(kind, secret=True)
 
 
@@ -43,7 +43,7 @@ _OF_UPSTREAMS = ("upstream", "username", "password", "reuse", "ca")
 
 
 def read_exits(file: File, origins: Origins) -> tuple[Exit, ...]:
-    """In the file's order; none where it has no such section.  ConfigError."""
+    """The exits in the file's order; none where the file has no such section.  Raises: ConfigError."""
     raw = file.get(("exits",))
     if raw is None:
         return ()
@@ -65,12 +65,12 @@ def read_exits(file: File, origins: Origins) -> tuple[Exit, ...]:
 
 
 def where(exit_: Exit) -> str:
-    """The address or the prefix that it is asked for by; "" for none.  Each is one exit's only."""
+    """The address or prefix that customers ask for an exit by, of which no two exits have the same; "" for none."""
     return exit_.address or (str(exit_.prefix) if exit_.prefix else "")
 
 
 class _Described:
-    """One table of them."""
+    """One table `[[exits]]`."""
 
     def __init__(self, file: File, position: int, raw: object) -> None:
         self._file = file
@@ -81,7 +81,7 @@ class _Described:
         self._name = self._given["name"]
 
     def made(self, origins: Origins) -> Exit:
-        """ConfigError.  Notes where each value came from; what a URL says stands in its line."""
+        """The exit; notes in `origins` where each of its values came from.  Raises: ConfigError."""
         given = self._given
         origins.update({f"exits.{self._name}.{key}": self._file.origin((*self._path, key)) for key in given})
         if "url" in given:

@@ -6,8 +6,8 @@
     socks5://user:p%40ss@proxy.example:1080    weight=3
     2001:db8:1::/64                            # a prefix of this machine, its exit a local one
 
-What is wrong is told by line and reason, in words that repeat nothing of the line: any piece of it may be a password.
-All other lines stay.
+A wrong line is told by number and reason, in words that repeat nothing of the line: any piece of it may be a password.
+All other lines count.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ ATTRIBUTES: Mapping[str, Kind] = {
 }
 
 _OWN = frozenset({"name", "address"})
-"""Attributes that are another one in each line, so that remembering them is of no use."""
+"""Attributes whose value differs from line to line, so that remembering what was read is of no use."""
 
 _BARE = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/[0-9]+", re.ASCII)
-"""An IPv4 address, or a prefix: a proxy's port would be wanting."""
+"""An IPv4 address or a prefix without a port, so it is no proxy."""
 _SIX = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _FOUR = re.compile(r"((?:\[[^\[\]]*\]|[^:\[\]@]*):[0-9]{1,5})(?::([^:]*):(.*))?", re.ASCII)
 _STEM = re.compile(r"[^A-Za-z0-9._-]")
@@ -54,26 +54,26 @@ class Problem(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where an exit stands."""
+    """Where an exit is described."""
 
     list: str
-    """Its name."""
+    """The list's name; "" for the settings."""
     line: int
     """0 for an exit of the settings."""
 
 
 class Lines(NamedTuple):
-    """What a list says."""
+    """What was read from a list."""
 
     exits: tuple[Exit, ...]
     problems: tuple[Problem, ...]
 
 
 def read(text: str, stem: str, taken: dict[str, Source], name: str = "") -> Lines:
-    """The exits of a list, and what is wrong in it.
+    """The exits of a list, and what is wrong in the list.
 
-    stem: what names begin with that the list does not give itself; name: the list's own.
-    taken: names and addresses that other exits have; those of this list are added.
+    stem: the beginning of names for exits that the list gives none; name: the list's own.
+    taken: names and addresses that other exits have; those of this list are added to it.
     """
     reader = _Reader(_STEM.sub("-", stem).lstrip(".-")[:_STEM_LENGTH] or "list", taken, name)
     problems: list[Problem] = []
@@ -154,7 +154,7 @@ class _Reader:
         return f"line {line}" if name == self._name else f"{name} line {line}"
 
     def _made_name(self, identity: bytes) -> str:
-        """The same whatever stands around the line.  Two that would get one name get longer ones, both of them."""
+        """A name made from what the line says alone.  Two lines that would get the same name both get longer names."""
         digest = blake2b(identity, digest_size=8).hexdigest()
         name = f"{self._stem}-{digest[:8]}"
         first = self._made.setdefault(name, len(self.exits))
@@ -199,7 +199,7 @@ class _Reader:
 
 
 def _read_way(word: str, kind: str) -> _Way:
-    """The first word; kind is that of the attribute, "" for none."""
+    """Read the first word; kind: the line's attribute, "" for none.  Raises: ValueError."""
     if not word.isprintable():
         raise ValueError("it has a character that cannot be printed")
     if "\N{REPLACEMENT CHARACTER}" in word:
@@ -221,7 +221,7 @@ def _read_way(word: str, kind: str) -> _Way:
 
 
 def _local(word: str) -> str | IPv6Network | None:
-    """An address or a prefix of this machine; None for what is something else."""
+    """The address or prefix of this machine that the word is; None for any other word.  Raises: ValueError."""
     if _BARE.fullmatch(word):
         return address_or_prefix(word)
     if _SIX.fullmatch(word):
@@ -230,7 +230,7 @@ def _local(word: str) -> str | IPv6Network | None:
 
 
 def _proxy(kind: ExitKind, word: str) -> UpstreamProxy:
-    """`host:port`, `host:port:user:password` or `user:password@host:port`, nothing of it encoded."""
+    """Read `host:port`, `host:port:user:password` or `user:password@host:port`, not encoded.  Raises: ValueError."""
     credentials, at, authority = word.rpartition("@")
     if at and is_place(authority):
         username, _, password = credentials.partition(":")

@@ -1,7 +1,7 @@
 """`exits_from`: lists of exits in files of their own, which may change while meshd runs.
 
-A line that is wrong costs itself alone.  A list that cannot be read, or of which nothing is left, is refused whole: so
-one that is just being written, or was emptied by a failed download, replaces none that works.
+A wrong line is skipped.  A list that cannot be read, or has no right line, is refused whole: so a list that is just
+being written, or was emptied by a failed download, replaces none that works.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ MOST = 1_000_000
 """Exits of one process: a place on the ring of sticky keys has twenty bits for them."""
 
 TOLD = 3
-"""Problems that a message quotes."""
+"""Most problems that a message quotes."""
 
 Stamp = tuple[int, int, int, int]
 Stamps = Mapping[Path, Stamp | None]
-"""What tells that a file is another than before; None where there is none."""
+"""By file what tells that the file has changed; None where there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitLists:
-    """All of them, as they were read."""
+    """What was read from all lists."""
 
     exits: tuple[Exit, ...] = field(default=(), repr=False)
     problems: tuple[str, ...] = ()
@@ -40,17 +40,20 @@ class ExitLists:
 
 
 def read_lists(paths: Iterable[Path], own: Iterable[Exit], place: str) -> ExitLists:
-    """own: the exits that the settings describe; place: where the lists are named, for messages.  ConfigError."""
+    """Read all lists.  Raises: ConfigError.
+
+    own: exits that the settings describe; place: where the settings name the lists, for messages.
+    """
     return _Reading(own, place).of(paths)
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:
-    """As they are now."""
+    """The stamps that the files have now."""
     return {path: _stamp_of(path) for path in paths}
 
 
 def first_of(problems: tuple[str, ...]) -> str:
-    """A few of them, for one line of a log."""
+    """The first few problems, for one line of a log."""
     more = len(problems) - TOLD
     return "; ".join(problems[:TOLD]) + (f"; and {more} more" if more > 0 else "")
 
@@ -80,7 +83,7 @@ class _Reading:
         return ExitLists(tuple(self._exits), tuple(self._problems), MappingProxyType(self._stamps))
 
     def _read(self, path: Path) -> tuple[str, int]:
-        """Its text and its mode."""
+        """The text and the mode of a file.  Raises: ConfigError."""
         try:
             if not path.is_file():  # opening a pipe would wait for its other end
                 raise FileNotFoundError(2, "there is no such file")

@@ -1,6 +1,6 @@
 """Where an exit is, as people write it: an address or a prefix of this machine, or another proxy with its credentials.
 
-What is wrong is told by a ValueError whose text has nothing of what was read: that may be a piece of a password.
+Every reader here raises ValueError, whose text has nothing of what was read: that may be a piece of a password.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from meshd.topology import ExitKind, UpstreamProxy
 from meshd.values.addresses import ends_in_number, is_name, parse_ip, split_host, unmapped
 
 SCHEMES: dict[str, ExitKind] = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5"}
-"""Of URLs.  Names are resolved at the other proxy in any case, which is what the h stands for."""
+"""Kinds of exits by the scheme of a URL.  The h of socks5h says that the other proxy resolves names: it always does."""
 
 LONGEST = 255
-"""Bytes of a user name or a password in SOCKS5 (RFC 1929, 2); by HTTP too nobody has longer ones."""
+"""Most bytes of a user name or a password: the bound of SOCKS5 (RFC 1929, 2), kept for HTTP too."""
 
 
 class Place(NamedTuple):
@@ -29,13 +29,13 @@ class Place(NamedTuple):
 
 
 def place(text: str) -> Place:
-    """`host:port`, an IPv6 address in brackets."""
+    """Read `host:port`, where an IPv6 address has brackets."""
     host, port = split_host(text)
     return Place(host if ":" in host else _host(host), port)
 
 
 def proxy_url(text: str) -> tuple[ExitKind, UpstreamProxy]:
-    """`http://user:password@host:port`, percent-encoded, and likewise for the other schemes."""
+    """Read `http://user:password@host:port`, percent-encoded, or a URL of another scheme in SCHEMES."""
     scheme, _, rest = text.partition("://")
     kind = SCHEMES.get(scheme.lower())
     if kind is None:
@@ -49,7 +49,7 @@ def proxy_url(text: str) -> tuple[ExitKind, UpstreamProxy]:
 def upstream(
     kind: ExitKind, host: str, port: int, username: str = "", password: str = "", ca: str = ""
 ) -> UpstreamProxy:
-    """With credentials that this kind of proxy can be told."""
+    """An upstream proxy whose credentials can be sent to this kind of proxy."""
     if username or password:
         _check_credentials(kind, username, password)
     return UpstreamProxy(host, port, username, password, ca)
@@ -68,7 +68,7 @@ def single_address(text: str) -> str:
 
 
 def address_or_prefix(text: str) -> str | IPv6Network:
-    """`192.0.2.1`, `2001:db8::1`, or a prefix as `2001:db8:1::/64`."""
+    """Read an address such as `2001:db8::1`, or a prefix such as `2001:db8:1::/64`."""
     return _prefix(text) if "/" in text else single_address(text)
 
 

@@ -10,11 +10,11 @@ from meshd.config.errors import place, suggestion
 from meshd.topology import Exit, ExitRule, ProxyHost
 
 NEAR = 1000
-"""Names that are searched for the one that was meant."""
+"""Most names that are searched for the one that was meant: the search is slow."""
 
 
 def served(proxies: Mapping[str, ProxyHost], exits: tuple[Exit, ...]) -> Mapping[str, ProxyHost]:
-    """With the exits that their rules select.  One rule has one tuple of them, whoever has the rule."""
+    """The proxies with the exits that their rules select; proxies with equal rules share one tuple of exits."""
     chosen = {ExitRule(): exits}
     for proxy in proxies.values():
         if proxy.rule not in chosen:
@@ -23,7 +23,7 @@ def served(proxies: Mapping[str, ProxyHost], exits: tuple[Exit, ...]) -> Mapping
 
 
 def selects(rule: ExitRule, exit_: Exit) -> bool:
-    """By name and country and tag, where the rule says one; of several in a list, any."""
+    """Whether the exit meets each of name, country and tag that the rule has; of several in a list one is enough."""
     return (
         (not rule.names or exit_.name in rule.names)
         and (not rule.countries or exit_.country in rule.countries)
@@ -32,7 +32,7 @@ def selects(rule: ExitRule, exit_: Exit) -> bool:
 
 
 def unmet(proxies: Mapping[str, ProxyHost], exits: Sequence[Exit], origins: Mapping[str, str]) -> Iterator[str]:
-    """Rules that name an exit that is not there, or select none: a line for each, with its place."""
+    """A line, with its place in the settings, for each rule that names an unknown exit or selects no exit."""
     names = {exit_.name for exit_ in exits}
     for proxy in proxies.values():
         key = f"proxies.{proxy.name}.exits"
