@@ -278,9 +278,4 @@ _READERS: Mapping[str, Callable[[_Arguments], Said]] = {
 }
 
 
-def _endpoint(text: str) -> str:
-    parsed(text)
-    return text
-
-
-ENDPOINT = text_kind("a Twisted endpoint string such as tcp:31280", _endpoint)
+ENDPOINT = text_kind("a Twisted endpoint string such as tcp:31280", lambda text: parsed(text).text)

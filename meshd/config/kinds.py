@@ -68,25 +68,20 @@ def seconds(low: float, high: float) -> Kind:
 
 
 def choice(*words: str) -> Kind:
-    def read(raw: Any, _: Path) -> str:
-        if not isinstance(raw, str) or raw not in words:
-            raise ValueError
-        return raw
-
     quoted = [f'"{word}"' for word in words]
-    return Kind(f"{', '.join(quoted[:-1])} or {quoted[-1]}", read)
+    return pattern(f"{', '.join(quoted[:-1])} or {quoted[-1]}", "|".join(map(re.escape, words)))
 
 
 def pattern(words: str, expression: str, convert: Callable[[str], str] = str) -> Kind:
     """Text that a regular expression matches as a whole, converted."""
     compiled = re.compile(expression)
 
-    def read(raw: Any, _: Path) -> str:
-        if not isinstance(raw, str) or not compiled.fullmatch(raw):
+    def matched(text: str) -> str:
+        if not compiled.fullmatch(text):
             raise ValueError
-        return convert(raw)
+        return convert(text)
 
-    return Kind(words, read)
+    return text_kind(words, matched)
 
 
 def text_kind(words: str, convert: Callable[[str], Any]) -> Kind:
@@ -111,24 +106,16 @@ def list_of(kind: Kind, *, empty: bool = True, into: Callable[[Any], Any] = tupl
             raise KindError(f"{words}, and not empty", raw)
         values: dict[Any, None] = {}
         for position, item in enumerate(raw):
-            value = _item(kind, item, base, position)
+            try:
+                value = kind(item, base)
+            except KindError as wrong:
+                raise KindError(wrong.words, wrong.raw, wrong.detail, position) from wrong
             if value in values:
                 raise KindError(kind.words, item, "it stands there twice", position)
             values[value] = None
         return into(values)
 
-    return Kind(words, read, _items_from_text)
-
-
-def _item(kind: Kind, raw: object, base: Path, position: int) -> Any:
-    try:
-        return kind(raw, base)
-    except KindError as wrong:
-        raise KindError(wrong.words, wrong.raw, wrong.detail, position) from wrong
-
-
-def _items_from_text(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+    return Kind(words, read, lambda text: [part.strip() for part in text.split(",") if part.strip()])
 
 
 def _number_from_text(text: str) -> int | float:

@@ -18,7 +18,7 @@ from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost
 
 PROXY_PORT = 31280
 
-RULE: Mapping[str, Kind] = {
+RULE: Mapping[str, Kind] = {  # in the order of an ExitRule's fields
     "name": list_of(NAME, into=frozenset),
     "country": list_of(COUNTRY, into=frozenset),
     "tag": list_of(NAME, into=frozenset),
@@ -115,9 +115,7 @@ class Sections:
         if self.file is None:
             return ExitRule()
         given = self._table(self.file, ("proxies", proxy, "exits"), raw, RULE, f"proxies.{proxy}.exits")
-        return ExitRule(
-            given.get("name", frozenset()), given.get("country", frozenset()), given.get("tag", frozenset())
-        )
+        return ExitRule(*(given.get(key, frozenset()) for key in RULE))
 
 
 def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], origins: Mapping[str, str]) -> None:

@@ -42,14 +42,12 @@ def _text(value: Any) -> str:
             return str(low) if low == high else f"{low}-{high}"
         case tuple() | list() | frozenset():
             return ", ".join(sorted(value) if isinstance(value, frozenset) else map(_text, value))
+        case Opening():
+            return opening_text(value)
+        case ExitRule():
+            return _rule_text(value)
         case _:
-            return _of_topology(value)
-
-
-def _of_topology(value: Any) -> str:
-    if isinstance(value, Opening):
-        return opening_text(value)
-    return _rule_text(value) if isinstance(value, ExitRule) else str(value)
+            return str(value)
 
 
 def _values(config: Config) -> Iterator[tuple[str, Any]]:

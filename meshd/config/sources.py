@@ -85,10 +85,12 @@ class Sources:
 
     def _read(self, setting: Setting, raw: object, origin: str, base: Path | None = None) -> Any:
         """The value of a flag or a variable.  Raises: ConfigError."""
+        items = [str(item) for item in raw] if isinstance(raw, list | tuple) else None
         try:
-            return setting.kind(_raw(setting, raw), base or self.cwd)
-        except KindError as wrong:
-            raise ConfigError(f"{origin}: {complaint(wrong)}") from wrong
+            return setting.kind(setting.kind.from_text(str(raw)) if items is None else items, base or self.cwd)
+        except ValueError as error:
+            wrong = error if isinstance(error, KindError) else KindError(setting.kind.words, raw)
+            raise ConfigError(f"{origin}: {complaint(wrong)}") from error
 
     def _default(self, setting: Setting, data_dir: str) -> tuple[Any, str] | None:
         if setting.default is None:
@@ -155,12 +157,3 @@ def _check_file(file: File) -> None:
         if section in file.data:
             names = [setting.key.partition(".")[2] for setting in SETTINGS if setting.key.startswith(f"{section}.")]
             file.known((section,), file.data[section], frozenset(names))
-
-
-def _raw(setting: Setting, given: object) -> object:
-    if isinstance(given, list | tuple):
-        return [str(item) for item in given]
-    try:
-        return setting.kind.from_text(str(given))
-    except ValueError as error:
-        raise KindError(setting.kind.words, given) from error

@@ -6,7 +6,7 @@ Proxies, exits and plans, of which there are many, are described in `sections.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
@@ -42,14 +42,24 @@ class Setting:
         return "MESHD_" + self.key.upper().replace(".", "_")
 
 
-_PROBES = {
+_Rows = Mapping[str, tuple[Kind, str] | tuple[Kind, str, list[str]]]
+"""By name the kind, what the setting does, and perhaps the default."""
+
+_DESTINATIONS: _Rows = {
+    "allow": (list_of(OPENING), "ranges, or single addresses with a port, that are refused otherwise", []),
+    "ports": (list_of(PORTS, empty=False), "ports that requests may go to", ["80", "443", "1024-65535"]),
+    "deny_ports": (list_of(PORTS), "ports among those that are refused nevertheless", ["6660-6669", "6697"]),
+    "deny_hosts": (list_of(HOSTNAME, into=frozenset), "names that are refused, with everything under them", []),
+}
+
+_PROBES: _Rows = {
     "url": (PROBE_URL, "asked for through every exit, to see whether it works; without one there are no probes"),
     "every": (seconds(1, DAY), "within which each exit is tried once, by each process"),
     "timeout": (seconds(0.1, 600), "that an answer may take"),
     "at_once": (number(1, 1000), "probes under way at a time; what cannot be kept up with is late"),
 }
 
-_TIMEOUTS = {
+_TIMEOUTS: _Rows = {
     "head": (seconds(0.1, DAY), "for a request's whole head, however it drips"),
     "connect": (seconds(0.1, DAY), "for connecting to one destination, all its addresses together"),
     "first_byte": (seconds(0.1, DAY), "for the first byte of an origin's answer"),
@@ -61,7 +71,7 @@ _TIMEOUTS = {
     "drain": (seconds(0, WEEK), "that open exchanges have to end when meshd is stopped"),
 }
 
-_LIMITS = {
+_LIMITS: _Rows = {
     "head_bytes": (number(1024, MiB), "of a request's line and fields together; more is answered 431"),
     "request_line_bytes": (number(512, MiB), "of a request's line; more is answered 414"),
     "fields": (number(10, 10_000), "header fields in a request; more are answered 431"),
@@ -98,10 +108,12 @@ _LIMITS = {
 _RESTART = frozenset({"limits.window_bytes", "limits.password_workers", "limits.password_queue"})
 
 
-def _bounds(section: str, table: dict[str, tuple[Kind, str]], defaults: object) -> Iterator[Setting]:
-    for name, (kind, about) in table.items():
+def _of_topology(section: str, table: _Rows, defaults: object = None) -> Iterator[Setting]:
+    """Settings that a topology has in a section of its own; a row without a default has that of `defaults`."""
+    for name, (kind, about, *default) in table.items():
         key = f"{section}.{name}"
-        yield Setting(key, kind, getattr(defaults, name), about, f"topology.{key}", live=key not in _RESTART)
+        value = default[0] if default else getattr(defaults, name)
+        yield Setting(key, kind, value, about, f"topology.{key}", live=key not in _RESTART)
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -173,37 +185,10 @@ SETTINGS: tuple[Setting, ...] = (
         "hostnames_allow_private",
         live=False,
     ),
-    Setting(
-        "destinations.allow",
-        list_of(OPENING),
-        [],
-        "ranges, or single addresses with a port, that are refused otherwise",
-        "topology.destinations.allow",
-    ),
-    Setting(
-        "destinations.ports",
-        list_of(PORTS, empty=False),
-        ["80", "443", "1024-65535"],
-        "ports that requests may go to",
-        "topology.destinations.ports",
-    ),
-    Setting(
-        "destinations.deny_ports",
-        list_of(PORTS),
-        ["6660-6669", "6697"],
-        "ports among those that are refused nevertheless",
-        "topology.destinations.deny_ports",
-    ),
-    Setting(
-        "destinations.deny_hosts",
-        list_of(HOSTNAME, into=frozenset),
-        [],
-        "names that are refused, with everything under them",
-        "topology.destinations.deny_hosts",
-    ),
-    *_bounds("probes", _PROBES, Probing()),
-    *_bounds("timeouts", _TIMEOUTS, Timeouts()),
-    *_bounds("limits", _LIMITS, Limits()),
+    *_of_topology("destinations", _DESTINATIONS),
+    *_of_topology("probes", _PROBES, Probing()),
+    *_of_topology("timeouts", _TIMEOUTS, Timeouts()),
+    *_of_topology("limits", _LIMITS, Limits()),
 )
 
 SECTIONS = frozenset(setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key)

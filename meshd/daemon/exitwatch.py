@@ -114,12 +114,8 @@ def tell(config: Config) -> None:
         return
     count = len(config.lists.exits)
     if config.problems:
-        log.warn(
-            "lists of exits: {count} exits, {wrong} problems: {first}",
-            count=count,
-            wrong=len(config.problems),
-            first=first_of(config.problems),
-        )
+        text = "lists of exits: {count} exits, {wrong} problems: {first}"
+        log.warn(text, count=count, wrong=len(config.problems), first=first_of(config.problems))
     else:
         log.info("lists of exits: {count} exits", count=count)
 

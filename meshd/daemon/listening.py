@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
@@ -19,6 +20,9 @@ from meshd.exits.destinations import OwnListeners
 
 Pair = tuple[str, str]
 """A proxy's name ("" for the API) and the text of an endpoint."""
+
+_ALIKE = (attrgetter("proxy", "endpoint", "place"), attrgetter("proxy", "place"), attrgetter("place"))
+"""What an open door and a wish may have in common, the most first."""
 
 
 def wishes(pairs: Iterable[Pair], handed_over: HandedOver) -> list[Wish]:
@@ -52,24 +56,12 @@ def matched(have: Sequence[Wish], wanted: Sequence[Wish]) -> list[int | None]:
     """For each wanted wish the position of one in `have` with the same place, preferring more in common; or None."""
     free = set(range(len(have)))
     found: list[int | None] = [None] * len(wanted)
-    for same in (_all, _proxy_and_place, _place):
+    for same in _ALIKE:
         for at, wish in enumerate(wanted):
             if found[at] is None:
                 found[at] = next((one for one in sorted(free) if same(have[one]) == same(wish)), None)
                 free.discard(-1 if (taken := found[at]) is None else taken)
     return found
-
-
-def _all(wish: Wish) -> object:
-    return wish
-
-
-def _proxy_and_place(wish: Wish) -> object:
-    return wish.proxy, wish.place
-
-
-def _place(wish: Wish) -> object:
-    return wish.place
 
 
 def renamed(moves: Iterable[Pair], names: Collection[str]) -> dict[str, str]:

@@ -164,9 +164,7 @@ def _clear(path: str) -> None:
 
 
 def _file(path: str) -> tuple[int, int] | None:
-    """Device and inode of the file; None where there is none."""
-    if not path:
-        return None
+    """Device and inode of the file; None where there is none, as for ""."""
     try:
         status = os.lstat(path)
     except OSError:

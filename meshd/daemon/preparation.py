@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from meshd.accounts.attempt import performed
@@ -34,11 +34,8 @@ class Prepared:
     """What a start found or made."""
 
     pid_file: PidFile
-    root_password: str
+    root_password: str = field(repr=False)
     """Password of the root account just made, shown once and kept nowhere; "" where there was such an account."""
-
-    def __repr__(self) -> str:
-        return "Prepared()"
 
 
 def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = lambda: None) -> Prepared:

@@ -122,11 +122,11 @@ class Resolver:
     def _without_asking(self, host: str) -> Entry | None:
         """Answer for an address, and for localhost and names under it; None for other names.  Raises: ResolveError."""
         if ":" in host or ends_in_number(host):
-            return self._remember(host, _literal(host), self._ttl[1])
+            return self._remember(host, self._ttl[1], _literal(host))
         if not _NAME.match(host):
             raise ResolveError("dns_error", "not a host name")
         if _is_loopback(host):
-            return self._remember(host, LOOPBACK, self._ttl[1])
+            return self._remember(host, self._ttl[1], LOOPBACK)
         return None
 
     async def _asked(self, host: str) -> Entry:
@@ -144,20 +144,17 @@ class Resolver:
         try:
             answer = await self._lookup.lookup(host)
             low, high = self._ttl
-            return self._remember(host, answer.addresses, min(max(answer.ttl, low), high))
+            return self._remember(host, min(max(answer.ttl, low), high), answer.addresses)
         except ResolveError as error:
-            return self._fail(host, error)
+            return self._remember(host, FAILURE_TTL, None, error)
         except Exception:
             self._seldom.failure(_log, "looking up {host} failed", host=host)
-            return self._fail(host, ResolveError("dns_error", "the look-up failed"))
+            return self._remember(host, FAILURE_TTL, None, ResolveError("dns_error", "the look-up failed"))
 
-    def _remember(self, host: str, addresses: tuple[str, ...], ttl: float) -> Entry:
-        return self._keep(host, (self._seconds() + ttl, addresses, None))
-
-    def _fail(self, host: str, error: ResolveError) -> Entry:
-        return self._keep(host, (self._seconds() + FAILURE_TTL, None, error))
-
-    def _keep(self, host: str, entry: Entry) -> Entry:
+    def _remember(
+        self, host: str, ttl: float, addresses: tuple[str, ...] | None, error: ResolveError | None = None
+    ) -> Entry:
+        entry = (self._seconds() + ttl, addresses, error)
         self._cache.put(host, entry)
         return entry
 

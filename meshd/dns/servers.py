@@ -7,7 +7,7 @@ Each question leaves from a port of its own with a random id, and an answer coun
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from secrets import randbelow
 from typing import Any
 
@@ -98,7 +98,8 @@ class ServerLookup:
         question = dns.Query(name, kind)
         tries = max(LEAST_TRIES, len(self._servers))
         failure = ResolveError("dns_timeout", "the name servers gave no answer")
-        for server in self._turns(tries):
+        for turn in range(tries):
+            server = self._servers[turn % len(self._servers)]
             try:
                 message = await self._exchange(server, question, limit / tries)
             except (TimeoutError, OSError, ConnectError):
@@ -109,9 +110,6 @@ class ServerLookup:
                 return list(message.answers)
             failure = ResolveError("dns_error", f"the name server answered with code {message.rCode}")
         raise failure
-
-    def _turns(self, tries: int) -> Iterator[Server]:
-        return (self._servers[turn % len(self._servers)] for turn in range(tries))
 
     async def _exchange(self, server: Server, question: Any, limit: float) -> Any:
         """Ask one server one question.  Raises: TimeoutError, also where the answer is to something else."""
@@ -148,7 +146,9 @@ class ServerLookup:
         try:
             return await protocol.query([question], limit)
         finally:
-            _drop_timers(protocol)
+            for _, timer in protocol.liveMessages.values():
+                timer.cancel()
+            protocol.liveMessages.clear()
             protocol.transport.abortConnection()
             await listener.lost
 
@@ -171,7 +171,7 @@ class Chain:
             alias = next((record for record in own if record.type == dns.CNAME), None)
             if addresses or alias is None:
                 self.ttl = min([self.ttl, *(record.ttl for record in addresses)])
-                self.addresses = [_text(record.payload.address) for record in addresses]
+                self.addresses = [str(ipaddress.ip_address(record.payload.address)) for record in addresses]
                 return
             self._step(alias)
 
@@ -207,16 +207,6 @@ def _answer(data: bytes, id_: int) -> Any:
     except Exception:  # whatever twisted.names stumbles over
         return None
     return message if message.answer and message.id == id_ else None
-
-
-def _text(packed: bytes) -> str:
-    return str(ipaddress.ip_address(packed))
-
-
-def _drop_timers(protocol: Any) -> None:
-    for _, timer in protocol.liveMessages.values():
-        timer.cancel()
-    protocol.liveMessages.clear()
 
 
 def _defuse(outcome: Any, timer: Any) -> Any:

@@ -14,7 +14,6 @@ from meshd.config.toml_file import File
 from meshd.topology import Exit
 
 Origins = dict[str, str]
-Given = dict[str, Any]
 
 UPSTREAM_KINDS = ("http", "https", "socks5")
 
@@ -75,7 +74,7 @@ class _Described:
     def __init__(self, file: File, position: int, raw: object) -> None:
         self._file = file
         self._path = ("exits", position)
-        self._given: Given = file.table(self._path, raw, EXIT)
+        self._given: dict[str, Any] = file.table(self._path, raw, EXIT)
         if "name" not in self._given:
             raise file.wrong(self._path, "[[exits]] name is missing")
         self._name = self._given["name"]
@@ -107,7 +106,7 @@ class _Described:
         for key in _OF_UPSTREAMS:
             if key in self._given:
                 kinds = '"https"' if key == "ca" else '"http", "https" or "socks5"'
-                raise self._wrong(key, f"has {_an(key)}: its kind must be {kinds}")
+                raise self._wrong(key, f"has {'an' if key == 'upstream' else 'a'} {key}: its kind must be {kinds}")
         address = self._given.get("address", "")
         if common["kind"] == "local" and not address:
             raise self._wrong("", "is local and needs an address")
@@ -138,7 +137,3 @@ class _Described:
 
     def _wrong(self, key: str, text: str) -> Exception:
         return self._file.wrong((*self._path, key) if key else self._path, f"[[exits]] '{self._name}' {text}")
-
-
-def _an(key: str) -> str:
-    return f"an {key}" if key == "upstream" else f"a {key}"
