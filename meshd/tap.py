@@ -78,7 +78,7 @@ def makeService(options: Options) -> Service:
 
     # Or all timers would stand still or jump when the wall clock is set.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
-    handed_over = Inherited.found(os.environ)
+    handed_over = Inherited.take(os.environ)
     cwd = Path.cwd()
     environ = dict(os.environ)
 

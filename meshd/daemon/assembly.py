@@ -168,7 +168,7 @@ class Daemon:
         await self._exit_book.start()
         self._probes.start()
         self._exits.start()
-        plan = await self._listeners.prepared(self._config.listeners)
+        plan = await self._listeners.prepare(self._config.listeners)
         if self.plane.draining:
             await self._listeners.drop(plan)
         else:

@@ -130,7 +130,7 @@ class ForeignDoor:
         self._lobby = lobby
 
     @classmethod
-    async def opened(cls, behind: Behind, wish: Wish) -> ForeignDoor:
+    async def open(cls, behind: Behind, wish: Wish) -> ForeignDoor:
         """Have the plugin listen; clients are turned away until `serve` is called.  Raises: ListenError."""
         assert isinstance(wish.place, Foreign)
         text, lobby = wish.place.text, Lobby()

@@ -21,7 +21,7 @@ Held = Iterable[tuple[str, int, str]]
 """A plan, how many accounts have it, and the name of one of them; a plan may come several times."""
 
 
-async def asked(store: Store, topology: Topology) -> tuple[str, ...]:
+async def ask(store: Store, topology: Topology) -> tuple[str, ...]:
     """A line for each doubt, asked of the store in small queries; none where the store fails."""
     held: list[tuple[str, int, str]] = []
     try:

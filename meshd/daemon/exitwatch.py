@@ -75,9 +75,9 @@ class ExitWatch:
         else:
             self._threads.stop()
 
-    async def built(self, read: Callable[[], Config]) -> Fresh:
+    async def build(self, read: Callable[[], Config]) -> Fresh:
         """Run `read` in the thread, and build the pools of the settings it gives.  Raises: ConfigError, OSError."""
-        return await self._in_thread(partial(_built, read, self._current().pools))
+        return await self._in_thread(partial(_build, read, self._current().pools))
 
     async def look(self) -> None:
         """Take over lists that have changed, and have been left alone since the last look."""
@@ -91,7 +91,7 @@ class ExitWatch:
 
     async def _renew(self, seen: Stamps) -> None:
         try:
-            fresh = await self.built(partial(with_lists, self._current().config))
+            fresh = await self.build(partial(with_lists, self._current().config))
         except ConfigError as error:
             self._refused = seen
             log.error("lists of exits were not taken: {error}", error=str(error))
@@ -120,7 +120,7 @@ def tell(config: Config) -> None:
         log.info("lists of exits: {count} exits", count=count)
 
 
-def _built(read: Callable[[], Config], before: Pools) -> Fresh:
+def _build(read: Callable[[], Config], before: Pools) -> Fresh:
     """Read settings and build their pools, in a thread; `before`, the pools in force, is not changed."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH)

@@ -27,7 +27,7 @@ class Inherited:
         self._sockets = sockets
 
     @classmethod
-    def found(cls, environ: MutableMapping[str, str]) -> Inherited:
+    def take(cls, environ: MutableMapping[str, str]) -> Inherited:
         """Take the sockets of this process; neither they nor the variables about them are passed on to its children."""
         descriptors = _descriptors()
         names = environ.get("LISTEN_FDNAMES", "").split(":")

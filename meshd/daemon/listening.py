@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, overlap, parsed
 from meshd.daemon.doors import Behind, Door, ForeignDoor, SocketDoor, Wish, place_text
 from meshd.daemon.inherited import Inherited as HandedOver
-from meshd.daemon.opening import ListenError, ListeningSocket, cannot_listen, giving_way, opened
+from meshd.daemon.opening import ListenError, ListeningSocket, cannot_listen, giving_way, open_socket
 from meshd.exits.destinations import OwnListeners
 
 Pair = tuple[str, str]
@@ -47,7 +47,7 @@ def probe(pairs: Iterable[Pair], handed_over: HandedOver) -> None:
     with ExitStack() as held:
         for wish in wishes(pairs, handed_over):
             if not isinstance(wish.place, Foreign):
-                sock = opened(wish.endpoint, handed_over)
+                sock = open_socket(wish.endpoint, handed_over)
                 held.callback(sock.close)
                 _listen(sock, wish.endpoint)
 
@@ -101,7 +101,7 @@ class Listeners:
     def __len__(self) -> int:
         return len(self._open)
 
-    async def prepared(self, pairs: Iterable[Pair]) -> Plan:
+    async def prepare(self, pairs: Iterable[Pair]) -> Plan:
         """Open new doors, all or none, and let nobody in yet; then `take` or `drop` the plan.  Raises: ListenError."""
         wanted = wishes(pairs, self._handed_over)
         kept = [None if at is None else self._open[at] for at in matched([door.wish for door in self._open], wanted)]
@@ -111,9 +111,9 @@ class Listeners:
             self._open_sockets(missing, [door for door in self._open if door not in kept], new)
             for wish in missing:
                 if isinstance(wish.place, Foreign):
-                    new.append(await ForeignDoor.opened(self._behind, wish))
+                    new.append(await ForeignDoor.open(self._behind, wish))
         except BaseException:
-            await _closed(new)
+            await _close_all(new)
             raise
         made = {id(door.wish): door for door in new}
         return Plan([(door or made[id(wish)], wish) for wish, door in zip(wanted, kept, strict=True)], new)
@@ -129,14 +129,14 @@ class Listeners:
             for wish in wanted:
                 if not isinstance(wish.place, Foreign):
                     beside = any(_meet(wish, door.wish) for door in yielding)
-                    sock = opened(wish.endpoint, self._handed_over, beside=beside)
+                    sock = open_socket(wish.endpoint, self._handed_over, beside=beside)
                     made.append(SocketDoor(self._behind, wish, sock))
                     new.append(made[-1])
             for door in made:
                 _listen(door.socket, door.wish.endpoint)
 
     async def drop(self, plan: Plan) -> None:
-        await _closed(plan.new)
+        await _close_all(plan.new)
 
     def take(self, plan: Plan) -> Mapping[str, str]:
         """Put a plan in force, and close the doors it has no use for; new names of proxies by their old ones."""
@@ -163,7 +163,7 @@ class Listeners:
     def _close(self, doors: Sequence[Door]) -> Deferred[Any]:
         for door in doors:
             self.log.info("{listener} closes", listener=place_text(door))
-        return _closed(doors)
+        return _close_all(doors)
 
 
 def _listen(sock: ListeningSocket, endpoint: Endpoint) -> None:
@@ -187,7 +187,7 @@ def _bequeath(door: Door, heir: Wish) -> None:
         door.empty()
 
 
-def _closed(doors: Iterable[Door]) -> Deferred[Any]:
+def _close_all(doors: Iterable[Door]) -> Deferred[Any]:
     return DeferredList([door.close() for door in doors], consumeErrors=True)
 
 

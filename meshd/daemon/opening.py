@@ -52,7 +52,7 @@ class ListeningSocket:
                 os.unlink(self._path)
 
 
-def opened(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False) -> ListeningSocket:
+def open_socket(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False) -> ListeningSocket:
     """Open a socket at the endpoint's place; a TCP socket does not listen yet.
 
     beside: until it listens, the socket may share an address with sockets that are giving way.
@@ -62,7 +62,7 @@ def opened(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False)
     place = endpoint.place
     try:
         if isinstance(place, TCP):
-            return ListeningSocket(_bound(place, beside))
+            return ListeningSocket(_bind(place, beside))
         if isinstance(place, Unix):
             return _unix(os.path.abspath(place.path), endpoint)
         assert isinstance(place, Inherited)
@@ -91,7 +91,7 @@ def giving_way(old: Iterable[ListeningSocket]) -> Iterator[None]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
 
 
-def _bound(place: TCP, beside: bool) -> socket.socket:
+def _bind(place: TCP, beside: bool) -> socket.socket:
     everywhere = place.interface == EVERYWHERE
     host = ("::" if _has_ipv6() else "0.0.0.0") if everywhere else place.interface  # noqa: S104 (it is what was asked)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)

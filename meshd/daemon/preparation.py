@@ -49,7 +49,7 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
     probe(config.listeners, handed_over)
     secure(config.data_dir, config.store_url)
     before = _make_folder(config.data_dir)
-    pid_file = _locked(config.data_dir, made=before is None)
+    pid_file = _lock(config.data_dir, made=before is None)
     try:
         if config.speaks_tls and config.self_signed:
             ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
@@ -68,7 +68,7 @@ def _make_folder(folder: Path) -> set[Path] | None:
     return before
 
 
-def _locked(folder: Path, *, made: bool) -> PidFile:
+def _lock(folder: Path, *, made: bool) -> PidFile:
     """Lock the folder; one that was just made and cannot be locked is removed, unless something is in it by now."""
     try:
         return PidFile(folder)

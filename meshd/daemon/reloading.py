@@ -75,12 +75,12 @@ class Reloads:
 
     async def _take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
         try:
-            fresh = await self._exits.built(lambda: examine(read()))
+            fresh = await self._exits.build(lambda: examine(read()))
             config = fresh.config
             renew = tls.prepared(config.certificate, config.key) if tls is not None else None
             doubtful = await self._doubts(config)
             await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
-            plan = await self._listeners.prepared(config.listeners)
+            plan = await self._listeners.prepare(config.listeners)
         except FAULTS as error:
             log.error("settings were not reloaded: {error}", error=one_line(error))
             return Verdict(False, (one_line(error),))
@@ -95,7 +95,7 @@ class Reloads:
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
         """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""
-        asking = Deferred.fromCoroutine(doubts.asked(self._store, config.topology))
+        asking = Deferred.fromCoroutine(doubts.ask(self._store, config.topology))
         try:
             return await asking.addTimeout(PATIENCE, self._clock)
         except TimeoutError:
@@ -123,7 +123,7 @@ class Reloads:
         return Verdict(True, (*notes[:TOLD], *([f"and {more} more"] if more > 0 else [])))
 
     async def _tell_doubts(self) -> None:
-        _warn(await doubts.asked(self._store, self._started.topology))
+        _warn(await doubts.ask(self._store, self._started.topology))
 
 
 def _warn(doubtful: Iterable[str]) -> None:

@@ -104,7 +104,7 @@ class Resolver:
         """The addresses of the host.  Raises: ResolveError where there are none, none in time, or the queue is full."""
         entry = self._cache.get(host)
         if entry is None or entry[0] <= self._seconds():
-            entry = self._without_asking(host) or await self._asked(host)
+            entry = self._without_asking(host) or await self._ask(host)
         expires, addresses, error = entry
         if addresses is None:
             assert error is not None
@@ -129,7 +129,7 @@ class Resolver:
             return self._remember(host, self._ttl[1], LOOPBACK)
         return None
 
-    async def _asked(self, host: str) -> Entry:
+    async def _ask(self, host: str) -> Entry:
         """Join the look-up of this name or start one; each caller that waits has a deadline of its own."""
         if self._stopped:
             raise ResolveError("dns_error", "stopping")

@@ -25,7 +25,7 @@ class LineFile:
     def open(self) -> None:
         """Open the file at a start, so that a wrong path is said then and not later.  Raises: OSError."""
         if self.path and self._fd < 0:
-            self._fd = _opened(self.path)
+            self._fd = _open(self.path)
 
     def reopen(self) -> None:
         """Begin a new file, since this one was moved away, as log rotation does."""
@@ -78,7 +78,7 @@ class LineFile:
             self._told_failed(error)
 
 
-def _opened(path: str) -> int:
+def _open(path: str) -> int:
     """Open for appending; follow a symbolic link only of root or this user, as `/dev/stdout`.  Raises: OSError."""
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
     try:

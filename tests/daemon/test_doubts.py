@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts.strays import Stray, strays
-from meshd.daemon.doubts import RANGE, asked, of_plans
+from meshd.daemon.doubts import RANGE, ask, of_plans
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import accounts
 from meshd.topology import PLANS, Topology
@@ -37,7 +37,7 @@ class Away:
 
 class DoubtTests(SynchronousTestCase):
     def asked(self, store: Any) -> tuple[str, ...]:
-        return self.successResultOf(Deferred.fromCoroutine(asked(store, Topology({}, (), {"20": PLANS["20"]}))))
+        return self.successResultOf(Deferred.fromCoroutine(ask(store, Topology({}, (), {"20": PLANS["20"]}))))
 
     def test_plans_that_are_gone(self) -> None:
         """Summed up, each once, in their order."""

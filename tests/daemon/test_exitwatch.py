@@ -131,7 +131,7 @@ class ExitWatchTests(TestCase):
         await self.looks(1)
         await self.watch.lock.acquire()
         look = Deferred.fromCoroutine(self.watch.look())
-        fresh = await self.watch.built(self.loaded)
+        fresh = await self.watch.build(self.loaded)
         self.assertEqual((self.swaps, look.called), (0, False))
         self.swap(fresh)
         self.watch.lock.release()
@@ -142,4 +142,4 @@ class ExitWatchTests(TestCase):
         """From the thread."""
         self.list.unlink()
         with self.assertRaisesRegex(Exception, "there is no such file"):
-            await self.watch.built(partial(load, {"config": "meshd.toml"}, {}, cwd=self.folder))
+            await self.watch.build(partial(load, {"config": "meshd.toml"}, {}, cwd=self.folder))

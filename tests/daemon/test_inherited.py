@@ -16,7 +16,7 @@ ACTIVATED = """
 import os, sys
 from meshd.daemon.inherited import Inherited
 from meshd.config.endpoints import Inherited as Place
-found = Inherited.found(os.environ)
+found = Inherited.take(os.environ)
 print([found.number(Place("INET", index=at)) for at in range(2)], found.number(Place("INET", "b")))
 print(sorted(name for name in os.environ if name.startswith("LISTEN_")), [os.get_inheritable(fd) for fd in (3, 4)])
 """

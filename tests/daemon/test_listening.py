@@ -86,7 +86,7 @@ class OrderTests(SynchronousTestCase):
         self.addCleanup(lambda: self.successResultOf(Deferred.fromCoroutine(self.listeners.close())))
 
     def prepared(self, *rows: tuple[str, str]) -> Plan:
-        return self.successResultOf(Deferred.fromCoroutine(self.listeners.prepared(rows)))
+        return self.successResultOf(Deferred.fromCoroutine(self.listeners.prepare(rows)))
 
     def test_what_is_prepared_listens_and_lets_nobody_in(self) -> None:
         """Whoever connects meanwhile waits in it; then it is watched, and what is own is known."""
@@ -113,7 +113,7 @@ class OrderTests(SynchronousTestCase):
         port = free_port()
         with socket.create_server(("127.0.0.1", 0)) as taken:
             rows = [("a", f"tcp:{port}"), ("a", f"tcp:{taken.getsockname()[1]}")]
-            self.failureResultOf(Deferred.fromCoroutine(self.listeners.prepared(rows)), ListenError)
+            self.failureResultOf(Deferred.fromCoroutine(self.listeners.prepare(rows)), ListenError)
         self.assertRaises(ConnectionRefusedError, socket.create_connection, ("127.0.0.1", port), 5)
 
 

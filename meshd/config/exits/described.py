@@ -51,7 +51,7 @@ def read_exits(file: File, origins: Origins) -> tuple[Exit, ...]:
     found: dict[str, Exit] = {}
     addresses: dict[str, str] = {}
     for position, item in enumerate(raw):
-        made = _Described(file, position, item).made(origins)
+        made = _Described(file, position, item).make(origins)
         if made.name in found:
             raise file.wrong(("exits", position, "name"), f"[[exits]] two exits are named '{made.name}'")
         found[made.name] = made
@@ -79,7 +79,7 @@ class _Described:
             raise file.wrong(self._path, "[[exits]] name is missing")
         self._name = self._given["name"]
 
-    def made(self, origins: Origins) -> Exit:
+    def make(self, origins: Origins) -> Exit:
         """The exit; notes in `origins` where each of its values came from.  Raises: ConfigError."""
         given = self._given
         origins.update({f"exits.{self._name}.{key}": self._file.origin((*self._path, key)) for key in given})
