@@ -24,7 +24,7 @@ from meshd.web.services import Services
 
 
 def build_api(reactor: IReactorTime, services: Services) -> Api:
-    """Every path, mounted."""
+    """Make the API with every path mounted."""
     seldom = Seldom(reactor.seconds)
     api = Api(ProxyMesh(services.auth), seldom=seldom, available=services.available, random=services.random)
     for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes):
@@ -35,7 +35,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
 
 
 def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:
-    """The API as a factory for plain connections: behind TLS of our own (`tls_factory`) or of the operator's.
+    """Make the API's factory for plain connections: behind TLS of our own (`tls_factory`) or of the operator's.
 
     To stop: close the ports, then `await site.drain(seconds)`.
     """
@@ -45,5 +45,5 @@ def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) 
 
 
 def tls_factory(reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> TLSFront:
-    """The site behind TLS, plain requests redirected."""
+    """Put the site behind TLS; plain HTTP requests are redirected to HTTPS."""
     return TLSFront(reactor, site, tls)

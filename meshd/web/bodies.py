@@ -25,11 +25,11 @@ MULTIPART = "multipart/form-data"
 
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=? -]{0,69}[A-Za-z0-9'()+_,./:=?-]\Z")  # RFC 2046, 5.1.1
 _HEADER_BYTES = 1024
-"""A part's header line: its longest honest content is a field's name."""
+"""Bytes of a header line of a part: the longest honest one carries a field's name."""
 
 
 def read_body(content_type: bytes | None, body: bytes) -> Form:
-    """The form in a request's body.  FormError.  No content type means urlencoded, as old clients mean it."""
+    """The form in a request's body; without a content type urlencoded, as old clients mean it.  Raises: FormError."""
     kind, options = _content_type(content_type)
     if kind == MULTIPART:
         return _from_multipart(options.get("boundary", ""), body)

@@ -24,20 +24,21 @@ class Call:
     query: bytes = b""
     body: bytes = b""
     account: str = ""
-    """The username, once it is known; for the access log."""
+    """The username of the caller, for the request log; "" until the caller is signed in."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """The parts of the path that are no part of its name."""
+    """The segments of the path that the route has in braces, by name."""
     foreign: bool = False
-    """Whether a page of another site made a browser send it."""
+    """Whether a page of another site made a browser send the request."""
 
 
 _NO_FIELDS = Form()
 
 
 def form_of(call: Call, fields: Sequence[str], read_body: Callable[[Call], Form]) -> Form:
-    """A GET's is its query, whatever else it carries; a POST's is its body, and fields in its address are refused.
+    """The form of a GET is its query, whatever body it has; that of a POST is its body.
 
-    Dropped silently they would act on another account than the one that was meant.  Raises: FormError
+    Fields in the query of a POST are refused: without them the route could act on another account than was meant.
+    Raises: FormError.
     """
     query = from_urlencoded(call.query) if call.query else _NO_FIELDS
     if call.method == "GET":
@@ -51,7 +52,7 @@ def form_of(call: Call, fields: Sequence[str], read_body: Callable[[Call], Form]
 
 
 def read_call(request: Any, method: str, variables: Mapping[str, str]) -> Call:
-    """Of a request of Twisted's.  method is the route's: GET for a HEAD."""
+    """The Call of a request of Twisted's.  method is that of the route: GET for a HEAD."""
     return Call(
         method=method,
         path=request.path.decode("latin-1"),

@@ -23,37 +23,37 @@ class Dialect(Protocol):
         """The media type of this room and the fields that each of its answers has."""
 
     def read_body(self, call: Call) -> Form:
-        """The fields in the body of a POST.  Raises: FormError"""
+        """The fields in the body of a POST.  Raises: FormError."""
 
     def sign_in(self, call: Call) -> Awaitable[Admission | Refusal]:
-        """Who is asking, by the fields or cookies that carry credentials here."""
+        """Who sent the request, by the header fields or cookies that carry credentials in this room."""
 
     def not_admitted(self, refusal: Refusal) -> Reply:
-        """To a caller whom `sign_in` refused, with a challenge where credentials are missing or wrong."""
+        """The answer to a caller whom `sign_in` refused, with a challenge where credentials are missing or wrong."""
 
     def password_wanted(self) -> Reply:
-        """To a caller who is signed in, but not by the password that this path needs."""
+        """The answer to a caller who signed in by a token at a path that needs the password."""
 
     def foreign(self) -> Reply:
-        """To a browser that a page of another site made send the request."""
+        """The answer to a browser that a page of another site made send the request."""
 
     def form_refused(self, error: FormError) -> Reply:
-        """To a form that cannot be accepted."""
+        """The answer to a form that cannot be accepted."""
 
     def rule_refused(self, error: AccountError) -> Reply:
-        """To a change that a rule of the accounts forbids."""
+        """The answer to a change that a rule of the accounts forbids."""
 
     def busy(self) -> Reply:
-        """While more passwords wait to be hashed than may."""
+        """The answer while the queue of passwords to be hashed is full."""
 
     def store_away(self) -> Reply:
-        """While the store does not answer."""
+        """The answer while the store cannot be reached."""
 
     def internal_error(self, id_: str) -> Reply:
-        """After a fault of our own; the id stands in the logs, in one beside what happened."""
+        """The answer after a fault of our own; the id finds the traceback in the daemon's log."""
 
     def unrouted(self, allowed: Sequence[str]) -> Reply:
-        """To a path that is not there, or whose methods are only those allowed."""
+        """The answer to an unknown path (allowed is empty), or to a method that is none of those allowed."""
 
     def refused(self, status: int, detail: str, *fields: tuple[str, str]) -> Reply:
-        """To what HTTP itself refuses below the routes, whose statuses are HTTP's in every room."""
+        """The answer to what is refused below the routes, by HTTP itself, with HTTP's status for it."""

@@ -17,15 +17,15 @@ from meshd.values.times import is_date, read_time
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown
 
 MAX_FIELDS = 100
-"""threats.md, part 3.  No form of ours has more than ten."""
+"""Fields that a form may have (threats.md, part 3).  No form of ours has more than ten."""
 
 WHOLE = "__all__"
-"""The name under which a problem stands that is about no single field."""
+"""The name under which FormError has a problem that is about no single field."""
 
 _NEAR = 0.65
-"""How like a known name a slip of it is, by difflib: `user` is one of `username`, `count` none of `until`."""
+"""Ratio of difflib from which a name is a slip of a known one: `user` of `username`, but not `count` of `until`."""
 _LONGEST_SLIP = 64
-"""Characters; longer ones are compared with nothing, which would take a while."""
+"""Characters of a name that is compared with the known ones; comparing longer names would take a while."""
 
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}\Z")  # int() would take " 5", "+5", "1_0" and the digits of every script
 
@@ -39,7 +39,7 @@ class FormError(Exception):
 
     @classmethod
     def of(cls, problem: Problem, *, field: str = WHOLE) -> FormError:
-        """One problem, of the whole form unless a field is named."""
+        """A FormError with one problem, of the whole form unless a field is named."""
         return cls({field: problem})
 
 
@@ -62,7 +62,7 @@ class Form(Mapping[str, str]):
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
-        """A Reading of this form; leaving the block raises FormError with all that it found wrong."""
+        """Give a Reading of this form; leaving the block raises FormError with all problems that the Reading noted."""
         reading = Reading(self)
         yield reading
         if reading.problems:
@@ -70,7 +70,7 @@ class Form(Mapping[str, str]):
 
 
 class Reading:
-    """Typed values out of a form.  A wrong one gives a stand-in and is told when the block ends."""
+    """Typed values out of a form.  A wrong field gives a stand-in, and its problem is raised when the block ends."""
 
     __slots__ = ("_form", "problems")
 
@@ -79,37 +79,37 @@ class Reading:
         self.problems: dict[str, Problem] = {}
 
     def text(self, name: str, longest: int, *, required: bool = False) -> str:
-        """Without the blanks around it; "" where it was not sent."""
+        """The text of a field without the blanks around it; "" for a field that was not sent."""
         text = self._stripped(name)
         if required and not text:
             self.wrong(name, Flaw.REQUIRED)
         return self._bounded(name, text, longest)
 
     def listed(self, name: str, longest: int) -> list[str]:
-        """What stands between commas, without blanks; [] where it was not sent."""
+        """The texts between the commas of a field, without blanks; [] for a field that was not sent."""
         return [each for part in self.text(name, longest).split(",") if (each := part.strip())]
 
     def changed(self, name: str, longest: int) -> str | None:
-        """None where it was not sent, "" where it was sent empty."""
+        """The text of a field; None for a field that was not sent, "" for a field that was sent empty."""
         return self.text(name, longest) if name in self._form else None
 
     def secret(self, name: str, longest: int) -> str:
-        """As it was sent, blanks included; "" where it was not sent."""
+        """The text of a field as it was sent, blanks included; "" for a field that was not sent."""
         return self._bounded(name, self._form.get(name, ""), longest)
 
     def optional(self, name: str, longest: int) -> str | None:
-        """None where it was not sent, or sent empty."""
+        """The text of a field; None for a field that was not sent, or was sent empty."""
         return self.text(name, longest) or None
 
     def date(self, name: str) -> str:
-        """An ISO date that exists; "" where it was not sent, or sent blank."""
+        """A field with an ISO date that exists; "" for a field that was not sent, or was sent blank."""
         text = self._stripped(name)
         if text and not is_date(text):
             self.wrong(name, Flaw.NO_DATE)
         return text
 
     def moment(self, name: str) -> int | None:
-        """A date (its first second) or a date and time, UTC, as seconds since the epoch; None where it was not sent."""
+        """Seconds since the epoch of a date (its first second) or a date and time, UTC; None for a field not sent."""
         text = self._stripped(name)
         if not text:
             return None
@@ -119,7 +119,7 @@ class Reading:
         return found
 
     def whole_number(self, name: str, *, least: int, most: int, default: int | None = None) -> int:
-        """Decimal digits; where it was not sent, the default, or a complaint if there is none."""
+        """A number in decimal digits; a field that was not sent gives the default, or is a problem without one."""
         text = self._stripped(name)
         if not text and default is not None:
             return default
@@ -136,11 +136,11 @@ class Reading:
         return number
 
     def optional_number(self, name: str, *, least: int, most: int) -> int | None:
-        """As whole_number; None where it was not sent, or sent empty."""
+        """A number as of `whole_number`; None for a field that was not sent, or was sent empty."""
         return self.whole_number(name, least=least, most=most) if self._stripped(name) else None
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
-        """One of these; the first where it was not sent."""
+        """A field that is one of the choices; the first choice for a field that was not sent."""
         text = self._stripped(name) or choices[0]
         if text not in choices:
             self.wrong(name, NoChoice(tuple(choices)))
@@ -155,12 +155,12 @@ class Reading:
         return text
 
     def wrong(self, name: str, problem: Problem) -> None:
-        """Note a field's problem: the first, since one that follows from it would only confuse."""
+        """Note the problem of a field, unless the field has one: a second that follows from the first would confuse."""
         self.problems.setdefault(name, problem)
 
 
 def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Form:
-    """A form of decoded but untrusted pairs.  FormError."""
+    """The form of name and value pairs that are decoded but untrusted.  Raises: FormError."""
     texts: dict[str, str] = {}
     problems: dict[str, Problem] = {}
     for raw_name, raw_value in pairs:
@@ -174,10 +174,10 @@ def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Form:
 
 
 def from_urlencoded(data: bytes) -> Form:
-    """`application/x-www-form-urlencoded`, as a body or as a query.  FormError.
+    """The form in a body or a query of the type `application/x-www-form-urlencoded`.
 
     Only "&" separates: a reader that also splits at ";" sees other fields than the writer wrote.  A "%" that begins no
-    escape stands for itself, as the URL standard has it.
+    escape stands for itself, as the URL standard has it.  Raises: FormError.
     """
     parts = [part for part in data.split(b"&") if part]
     if len(parts) > MAX_FIELDS:
@@ -187,14 +187,14 @@ def from_urlencoded(data: bytes) -> Form:
 
 
 def require_known(form: Form, fields: Sequence[str]) -> None:
-    """FormError that names every field but these: one that was ignored would have been meant to do something."""
+    """Refuse a form with fields that are not known: each was meant to do something.  Raises: FormError."""
     unknown = [name for name in form if name not in fields]
     if unknown:
         raise FormError({shown(name.encode()): Unknown(_near(name, fields), tuple(fields)) for name in unknown})
 
 
 def refuse_slips(query: Form, fields: Sequence[str]) -> None:
-    """FormError that names what looks like a slip of one of these; whatever else an address carries is nobody's."""
+    """Refuse a query with what looks like a slip of a known field; other unknown fields may be.  Raises: FormError."""
     near = {name: _near(name, fields) for name in query if name not in fields}
     slips = {shown(name.encode()): Unknown(meant, tuple(fields)) for name, meant in near.items() if meant}
     if slips:
@@ -202,14 +202,14 @@ def refuse_slips(query: Form, fields: Sequence[str]) -> None:
 
 
 def _near(name: str, fields: Sequence[str]) -> str:
-    """The known name that is meant, "" where none is near."""
+    """The known field that a name is a slip of; "" where none is near."""
     if len(name) > _LONGEST_SLIP:
         return ""
     return next(iter(get_close_matches(name.lower().replace("-", "_"), fields, 1, _NEAR)), "")
 
 
 def shown(name: bytes) -> str:
-    """A field's name as an error may repeat it: printable ASCII, short."""
+    """The name of a field as an error may repeat the name: printable ASCII, 100 bytes at most."""
     return "".join(chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name[:100]) or WHOLE
 
 

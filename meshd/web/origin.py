@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 
 _OURS = (b"same-origin", b"none")
-"""`none` is what a person did: an address typed, a bookmark.  `same-site` is a neighbour's page, on another port or
-under another name of the same domain."""
+"""Values of Sec-Fetch-Site for our own requests; `none` is what a person did: an address typed, a bookmark.
+`same-site` is foreign: a neighbour's page, on another port or under another name of the same domain."""
 
 _PORTS = {b"http": b"80", b"https": b"443"}
 
@@ -30,15 +30,15 @@ class Source:
     origin: bytes | None = None
     """`Origin`."""
     host: bytes | None = None
-    """`Host`: what the API is called where the request comes from."""
+    """`Host`: the name and port by which the client calls the API."""
     followed: bool = False
-    """Whether it opens a page of its own, as a link that somebody follows does."""
+    """Whether the request opens a page of its own, as a link that somebody follows does."""
     tls: bool = False
-    """Whether it came by TLS to meshd itself; a balancer in front may have taken the TLS off."""
+    """Whether the request came by TLS to meshd itself; a balancer in front may have taken the TLS off."""
 
 
 def is_foreign(source: Source, *, reads: bool) -> bool:
-    """Whether to refuse it.  reads: it changes nothing, so that a link to it, on whatever page, may be followed."""
+    """Whether another site's page made a browser send the request.  reads: a GET, to which links may be followed."""
     if reads and source.followed:
         return False
     if source.site is not None:

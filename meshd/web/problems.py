@@ -18,26 +18,26 @@ class Flaw(Enum):
     """Neither a date nor a date and time."""
     NO_NUMBER = auto()
     IN_ADDRESS = auto()
-    """In the query of a request whose fields are in its body."""
+    """A field in the query of a POST, whose fields belong in its body."""
     FILE = auto()
     ENCODED = auto()
-    """A part of a multipart form with a content transfer encoding."""
+    """A part of a multipart form has a content transfer encoding."""
 
     # About the whole body.
     JSON = auto()
-    """Where a form was expected."""
+    """JSON where a form was expected."""
     NO_FORM = auto()
-    """Of no type that is read."""
+    """A body of a media type that is no form's."""
     TOO_MANY_FIELDS = auto()
     TOO_MANY_PARTS = auto()
-    """Or too long headers of one, in a multipart form."""
+    """A multipart form with too many parts, or with a part whose headers are too long."""
     NO_BOUNDARY = auto()
     NOT_AT_BOUNDARY = auto()
     MALFORMED = auto()
 
 
 class TooLong(NamedTuple):
-    """In characters."""
+    """A text of `has` characters where at most `most` are allowed."""
 
     most: int
     has: int
@@ -52,13 +52,13 @@ class TooLarge(NamedTuple):
 
 
 class NoChoice(NamedTuple):
-    """None of what may be chosen."""
+    """A text that is none of the choices."""
 
     choices: tuple[str, ...]
 
 
 class Unknown(NamedTuple):
-    """No field of this form; near is the one that was meant, "" where none is like it."""
+    """A field that the form does not know; near is the known field that was meant, "" where none is like the name."""
 
     near: str
     known: tuple[str, ...]

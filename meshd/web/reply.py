@@ -24,14 +24,14 @@ class Reply:
     body: object
     status: int = 200
     fields: Fields = field(default=())
-    """Beyond those that every answer has."""
+    """Header fields beyond those that every answer of the room has."""
     note: str = ""
-    """For the request log, where it says more than the status."""
+    """A remark for the request log, where the status does not say enough; "" for none."""
     media: str = ""
     """The body's media type; "" for the one of the room."""
 
     def content(self) -> bytes:
-        """The bytes of the body.  Spaced as the documents print it, ASCII only."""
+        """The bytes of the body: JSON in ASCII only, spaced as ProxyMesh's documents print JSON."""
         if isinstance(self.body, bytes):
             return self.body
         return b"" if self.body is EMPTY else _json(self.body).encode("ascii")
@@ -52,20 +52,20 @@ class Heads:
         self._media = media
         self.every = every
         self._constant = lru_cache(256)(self._parts)
-        """Of answers that are written again and again."""
+        """The parts of heads that are written again and again."""
 
     def head(self, reply: Reply, size: int, date: bytes, *, close: bool) -> bytes:
         """The head from its status to the blank line."""
         return _joined(self._constant(reply.status, self.own(reply, size)), date, close=close)
 
     def closing(self, reply: Reply, date: bytes) -> bytes:
-        """A whole answer, written below the routes; the connection ends with it."""
+        """The bytes of a whole answer with `Connection: close`, for a request that is refused below the routes."""
         content = reply.content()
         parts = self._parts(reply.status, self.own(reply, len(content)))  # not kept: a client chooses its Location
         return b"HTTP/1.1 " + _joined(parts, date, close=True) + content
 
     def own(self, reply: Reply, size: int) -> Fields:
-        """The fields that are this answer's alone; size is that of its body."""
+        """The header fields that this answer has beyond those of every answer; size is that of its body in bytes."""
         fields = [(name, " ".join(value.splitlines())) for name, value in reply.fields]
         if reply.body is not EMPTY:
             fields.append(("Content-Type", reply.media or self._media))
@@ -74,7 +74,7 @@ class Heads:
         return tuple(fields)
 
     def _parts(self, status: int, fields: Fields) -> tuple[bytes, bytes]:
-        """The parts of a head, before its date and after it."""
+        """The parts of a head before and after the Date field."""
         lines = "".join(f"{name}: {value}\r\n" for name, value in (*self.every, *fields))
         return f"{status} {PHRASES[status]}\r\n".encode("ascii"), lines.encode("latin-1")
 

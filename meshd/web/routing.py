@@ -1,10 +1,9 @@
 """The path of a request: where it comes from, credentials, the form, then five lines of a route, then bytes.
 
-What is refused, and when, is decided here; how a body is read, who is signed in and how a "no" is said, by the Dialect.
-`Api.route()` is the only way to mount a path that acts on an account, and what it mounts has refused what other sites'
-pages made a browser send, and signed its caller in, before the route is called; a route takes a Caller and a Form and
-returns a Reply, and never sees the request.  A client
-that hangs up ends nothing: what was begun is finished, for nobody could tell how far it had come.
+This module decides what is refused and when; the Dialect reads bodies, signs callers in and words each refusal.
+`Api.route()` is the only way to mount a path that acts on an account: before the route is called, cross-site requests
+of browsers are refused and the caller is signed in.  A route takes a Caller and a Form, returns a Reply, and never sees
+the request.  A route that was begun is finished also when its client hangs up: nobody could tell how far it had come.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ class Who(Enum):
 
     ANY = "a password or a bearer token"
     PASSWORD = "a password"  # noqa: S105
-    """For what a stolen token must not be able to do: make itself permanent."""
+    """For routes by which a stolen token could make itself permanent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, signed in."""
+    """The account that sent a request, signed in."""
 
     admission: Admission
     peer: str = ""
-    """The address that it asks from; "" where it has none."""
+    """The address of the client; "" where it has none, as on a unix socket."""
 
     @property
     def account(self) -> Account:
@@ -63,7 +62,7 @@ class Caller:
 
     @property
     def actor(self) -> ActorId:
-        """Who acts: by a token, an account without the rights that its role has over others."""
+        """Who acts, by the rules of ownership: signed in by a token, an account lacks its role's rights over others."""
         admission = self.admission
         if admission.source != "token":
             return self.id
@@ -74,11 +73,11 @@ Route = Callable[[Caller, Form], Awaitable[Reply]]
 OpenRoute = Callable[[], Awaitable[Reply]]
 Answer = Callable[[Call], Awaitable[Reply]]
 Known = dict[tuple[bytes, bytes], Callable[[Any], Deferred[None]]]
-"""What answers a request, by its method and path."""
+"""The callable that answers a request of Twisted's, by method and path."""
 
 
 class Api:
-    """The paths of a room and how each is answered."""
+    """The paths that are mounted for one Dialect, and what answers each of them."""
 
     def __init__(
         self,
@@ -88,7 +87,7 @@ class Api:
         available: Callable[[], bool] = lambda: True,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """available: whether the store answered when it was asked last."""
+        """available: whether the store answered its last query."""
         self._dialect = dialect
         self.seldom = seldom
         self._available = available
@@ -97,33 +96,33 @@ class Api:
         self._answers: dict[tuple[str, str], Answer] = {}
         self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
         self.known: Known = {}
-        """Paths that are known to the letter need no search, which takes longer than all else that is done here."""
+        """Paths without variables: a look-up spares Klein's search, which takes longer than the rest of the routing."""
         self._app = Klein()
         self._app.url_map.merge_slashes = False  # `/api//ips/` is no path of ours, and a redirect would lose a form
         self._app.handle_errors(HTTPException)(self._unrouted)
         self._app.handle_errors(Exception)(self._broken)
 
     def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str]) -> None:
-        """Mount a path for those who sign in.  With and without its trailing slash; HEAD comes with GET.
+        """Mount a path for callers who sign in, with and without its trailing slash; GET answers HEAD too.
 
-        fields: all that its form knows; no other reaches the route.  A part of the path in braces, as in
-        `/api/geoips/{proxy}/`, is any segment, and reaches the route as a field of its form.
+        fields: the names that the route's form may have; others are refused.  A segment of the path in braces, as in
+        `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
         """
         self._fields[method, path] = tuple(fields)
         self._mount(method, path, partial(self._signed, who, route, fields))
 
     def open(self, path: str, route: OpenRoute) -> None:
-        """Mount a GET for everyone.  It is told nothing of the request."""
+        """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
         self._mount("GET", path, lambda call: route())
 
     @property
     def mounted(self) -> frozenset[tuple[str, str]]:
-        """(method, path) of all that was mounted."""
+        """The (method, path) of every mounted route."""
         return frozenset(self._answers)
 
     @property
     def fields(self) -> Mapping[tuple[str, str], Sequence[str]]:
-        """What each path for those who sign in knows, by method and path."""
+        """The names of the form fields of each route that needs a sign-in, by method and path."""
         return dict(self._fields)
 
     def resource(self) -> Any:
@@ -131,11 +130,11 @@ class Api:
         return self._app.resource()
 
     def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
-        """A whole answer to what reaches no route; the connection ends with it."""
+        """The bytes of a whole answer with `Connection: close`, for a request that reaches no route."""
         return self._dialect.heads.closing(self._dialect.refused(status, detail, *fields), datetimeToString())
 
     async def call(self, path: str, call: Call) -> Reply:
-        """The answer of the mounted path, whatever happens on the way: the one place where all is caught."""
+        """Run the route that is mounted at the path, and turn every exception that it raises into a Reply."""
         try:
             return await self._answers[call.method, path](call)
         except FormError as error:
@@ -150,12 +149,15 @@ class Api:
             return self._reported(call.method, call.path, Failure())
 
     async def settled(self) -> None:
-        """Wait until everything that was begun is done, also for clients that have gone."""
+        """Wait until every route that was begun has ended, also those whose clients have hung up."""
         while self._running:
             await DeferredList(list(self._running))
 
     async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
-        """Where it comes from is asked first: a page of another site shall not bring about failures and bans either."""
+        """Run a route for a signed-in caller.
+
+        The origin is checked before the credentials: a page of another site shall not cause failures and bans either.
+        """
         dialect = self._dialect
         if call.foreign:
             return dialect.foreign()
@@ -178,7 +180,7 @@ class Api:
             return self._begin(read_call(request, method, variables), path, request)
 
         def endpoint(request: Any, **variables: str) -> Deferred[None]:
-            """Klein cancels what it is given when the client goes, and must not cancel the work."""
+            """Give Klein a Deferred of its own, which Klein cancels when the client hangs up; the route runs on."""
             client: Deferred[None] = Deferred(canceller=lambda _: None)
             begin(request, **variables).addCallback(lambda _: None if client.called else client.callback(None))
             return client
@@ -191,7 +193,7 @@ class Api:
                     self.known[told.encode("ascii"), spelling.encode("ascii")] = begin
 
     def _begin(self, call: Call, path: str, request: Any) -> Deferred[None]:
-        """The work runs on when the client goes."""
+        """Run the route and write its answer; the route runs on when the client hangs up."""
         channel = request.channel
 
         async def work() -> None:
@@ -217,7 +219,7 @@ class Api:
             request.answer(self._broke(request, Failure()), self._dialect.heads)
 
     def _lost(self, failure: Failure, call: Call, channel: Any) -> None:
-        """Better no connection than one that waits for ever, or has half an answer."""
+        """Log the failure and cut the connection, which would wait for ever otherwise, or has half an answer."""
         self.seldom.failure(log, "the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
         channel.cut()
 
@@ -230,7 +232,7 @@ class Api:
         return self._written(self._broke(request, failure), request)
 
     def _written(self, reply: Reply, request: Any) -> bytes:
-        """Set all but the body on a request that Klein finishes, and return the body."""
+        """Set status and header fields of an answer on a request that Klein finishes, and return the body."""
         content = reply.content()
         request.note = reply.note
         request.setResponseCode(reply.status)

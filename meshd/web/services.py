@@ -1,4 +1,4 @@
-"""What the rooms of the web stand on, handed to each of them."""
+"""What the routes need of the rest of the daemon, handed to each of them."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ T = TypeVar("T")
 
 
 class SignsIn(Protocol):
-    """What we ask of `auth.service`."""
+    """What the web needs of `auth.service`."""
 
     async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal: ...
 
 
 class Performs(Protocol):
-    """What we ask of `accounts.service`."""
+    """What the web needs of `accounts.service`."""
 
     async def perform(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the unit as one transaction.  AccountError, StoreUnavailable."""
+        """Run the unit as one transaction.  Raises: AccountError, StoreUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Who may ask, what may be changed, and the operator's settings."""
+    """Sign-in, the accounts, password hashing, the operator's settings, health and time, for the routes."""
 
     auth: SignsIn
     accounts: Performs
     hash: Callable[[str], Awaitable[str]]
-    """The form of a password that is stored.  Raises: Busy"""
+    """Hash a password for the store.  Raises: Busy."""
     live: Live
     countries: Callable[[str], Mapping[str, int]]
-    """How many exits of a proxy are up, by country; those whose country nobody gave are not counted."""
+    """The number of exits of a proxy that are up, by country; exits without a country in the settings do not count."""
     clock: Callable[[], float]
     """Seconds since the epoch."""
     ready: Callable[[], Awaitable[Mapping[str, bool]]]
-    """The name of each check, and whether it passed."""
+    """Run the readiness checks: the name of each check, and whether it passed."""
     available: Callable[[], bool] = lambda: True
-    """Whether the store answered when it was asked last."""
+    """Whether the store answered its last query."""
     random: Callable[[int], bytes] = os.urandom
 
     def now(self) -> int:

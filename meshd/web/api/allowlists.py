@@ -15,9 +15,9 @@ from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
 ADDRESS = 45
-"""The longest spelling of an IPv6 address, an IPv4-mapped one's."""
+"""Characters of the longest spelling of an IPv6 address, which is an IPv4-mapped one."""
 HOSTNAME = 254
-"""With its final dot."""
+"""Characters of the longest hostname, its final dot included."""
 
 log = Logger()
 
@@ -56,7 +56,7 @@ class AllowlistRoutes:
         return await self._perform(allowlists.ips, caller.actor, username, at=self._now(), peer=caller.peer)
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
-        """The answer repeats the address as it is kept, whatever its spelling was."""
+        """Add an address; the answer has the address as it is stored, whatever spelling the client sent."""
         with form.reading() as field:
             username = on_behalf(field)
             ip = field.text("ip", ADDRESS, required=True)
@@ -106,5 +106,5 @@ class AllowlistRoutes:
 
 
 def _dispute(entry: AuthorizedIP) -> dict[str, bool]:
-    """What few entries have."""
+    """The key of an address that another account claims too; few addresses have it."""
     return {"disputed": True} if entry.disputed else {}

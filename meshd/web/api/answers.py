@@ -14,13 +14,13 @@ from meshd.web.forms import WHOLE
 from meshd.web.reply import EMPTY, Reply
 
 CHALLENGES = ('Basic realm="meshd", charset="UTF-8"', 'Bearer realm="meshd"')
-"""One field each: clients that read only the first are the ones that know only Basic."""
+"""Challenges of WWW-Authenticate, a field each and Basic first: clients that read one field know only Basic."""
 
 STORE_PAUSE = 5
-"""Seconds to wait when the store is away: it is asked again about as often."""
+"""Seconds of Retry-After while the store cannot be reached: the daemon tries the store again about as often."""
 
 BUSY_PAUSE = 1
-"""Seconds to wait when more passwords wait to be hashed than may: a full queue is worked off in about that."""
+"""Seconds of Retry-After while the queue of passwords to be hashed is full: hashing a full queue takes about that."""
 
 FOREIGN = "a page of another site made this browser send the request; it is refused"
 
@@ -31,15 +31,15 @@ EVERY_ANSWER = (
     ("Referrer-Policy", "no-referrer"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
 )
-"""No Strict-Transport-Security: it would bind every port of the operator's host, and this is one of them."""
+"""Header fields of every answer.  No Strict-Transport-Security: it would bind every port of the operator's host."""
 
 
 class Ruling(NamedTuple):
-    """What a kind of rule answers with."""
+    """How a broken rule of the accounts is answered."""
 
     status: int
     retry_after: int = 0
-    """Seconds; 0 for none."""
+    """Seconds of Retry-After; 0 for no such field."""
 
 
 RULINGS: Mapping[type[errors.AccountError], Ruling] = {
@@ -53,24 +53,24 @@ RULINGS: Mapping[type[errors.AccountError], Ruling] = {
     errors.TooMany: Ruling(429, 1),
     errors.PlanUnknown: Ruling(503, STORE_PAUSE),
 }
-"""Each class of `accounts.errors`."""
+"""The status of each class of `accounts.errors`."""
 
 NO_CONTENT = Reply(EMPTY, 204)
-"""What a deletion answers, where the document says 204."""
+"""The answer to a deletion for which ProxyMesh's document says 204."""
 
 DONE = Reply(EMPTY)
-"""What a deletion answers, where the document says an empty 200."""
+"""The answer to a deletion for which ProxyMesh's document says an empty 200."""
 
 
 def refused(status: int, detail: str, retry_after: int = 0, *fields: tuple[str, str]) -> Reply:
-    """Any error in the one shape that its status has; retry_after in seconds, 0 for none."""
+    """An error in the shape that its status has; retry_after in seconds, 0 for no Retry-After."""
     pause = (("Retry-After", str(retry_after)),) if retry_after else ()
     body: object = {WHOLE: [detail]} if status == 400 else {"detail": detail}
     return Reply(body, status, (*pause, *fields))
 
 
 def unauthenticated(detail: str) -> Reply:
-    """401 with both challenges."""
+    """A 401 with both challenges."""
     return refused(401, detail, 0, *(("WWW-Authenticate", challenge) for challenge in CHALLENGES))
 
 

@@ -50,7 +50,7 @@ class ProxyMesh:
         return Reply({"detail": answers.FOREIGN}, 403, note=answers.FOREIGN)
 
     def form_refused(self, error: FormError) -> Reply:
-        """Only 400 has the shape with fields."""
+        """The answer to a form's problems; a 400 names them by field, other statuses in one text."""
         told = messages(error.problems)
         for problem in error.problems.values():
             if problem in STATUSES:

@@ -8,24 +8,24 @@ from meshd.values.times import iso
 from meshd.web.forms import Reading
 
 LARGEST = 2**63 - 1
-"""What a number may be at most, for both databases."""
+"""The largest integer that SQLite and PostgreSQL store."""
 
 
 ON_BEHALF = ("username",)
-"""What a path knows that takes nothing but the account that it is about."""
+"""The form fields of a route that takes nothing but the account that the route is about."""
 
 
 def on_behalf(field: Reading) -> str | None:
-    """The sub-account that is acted for; None for the caller itself."""
+    """The name of the sub-account that the caller acts for; None for the caller's own account."""
     return field.optional("username", USERNAME)
 
 
 def stamp(at: int) -> str:
-    """A time as the document shows one: UTC, without a zone."""
+    """A time as ProxyMesh's document shows times: ISO 8601 in UTC, without a zone."""
     return iso(at)
 
 
 def in_gb(size: int) -> int | float:
-    """A limit in bytes as GB: whole as a form sets it, with a fraction only where an operator set one."""
+    """A limit in bytes as GB: an integer as forms set limits; a fraction only where an operator set one."""
     whole, rest = divmod(size, GB)
     return whole if rest == 0 else size / GB

@@ -16,14 +16,17 @@ from meshd.web.routing import Api
 log = Logger()
 
 PATIENCE = 5.0
-"""Seconds for the checks; a balancer has given up by then."""
+"""Seconds that the readiness checks may take; a balancer has given up by then."""
 
 REMEMBERED = 1.0
-"""Seconds that an outcome is told again, since anybody may ask, and as often as they like."""
+"""Seconds that an answer of `/readyz` is repeated without new checks, since anybody may ask, as often as they like."""
 
 
 class HealthRoutes:
-    """ready() names each check and whether it passed; it may raise, which fails them all."""
+    """The routes of the health checks.
+
+    ready: gives the name of each readiness check and whether it passed; where ready raises, all checks have failed.
+    """
 
     def __init__(self, clock: IReactorTime, ready: Callable[[], Awaitable[Mapping[str, bool]]], seldom: Seldom) -> None:
         self._clock = clock
@@ -40,7 +43,7 @@ class HealthRoutes:
         return _OK
 
     async def ready(self) -> Reply:
-        """One run of the checks for all who ask while it lasts, and for a moment after."""
+        """Answer whether all checks pass; callers at the same time, and for a moment after, share one run of them."""
         if self._told is not None and self._clock.seconds() - self._told[0] < REMEMBERED:
             return self._told[1]
         return (await self._runs.join("ready", self._run)).result

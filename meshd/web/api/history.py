@@ -33,7 +33,7 @@ LARGEST_PAGE = 200
 
 _CURSOR = re.compile(r"(\d{1,15})-([0-9A-Za-z._-]{1,64})\Z", re.ASCII)
 _NEWEST = (10**15, "")
-"""After whatever will have ended in the next thirty thousand years."""
+"""A cursor after every exchange that will have ended in the next thirty thousand years (milliseconds, request id)."""
 
 
 class HistoryRoutes:
@@ -41,14 +41,14 @@ class HistoryRoutes:
         self._services = services
         self._perform, self._now = services.accounts.perform, services.now
         self._asking: set[int] = set()
-        """Accounts whose question the store is answering: these take it longer than others do."""
+        """Ids of accounts for which a query of history runs: such queries take the store longer than others do."""
 
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/usage/", Who.ANY, self.usage, SERIES)
         api.route("GET", "/api/activity/", Who.ANY, self.activity, PAGES)
 
     async def usage(self, caller: Caller, form: Form) -> Reply:
-        """A series, beside the account's details, whose limits and totals it explains."""
+        """Answer with a series of usage and the details of the account, whose totals the series explains."""
         with form.reading() as field:
             username = on_behalf(field)
             interval = field.choice("interval", tuple(SPANS))
@@ -77,7 +77,7 @@ class HistoryRoutes:
         )
 
     async def activity(self, caller: Caller, form: Form) -> Reply:
-        """Newest first; `next` is the cursor of the page that follows, null at the end."""
+        """Answer with a page of exchanges, the newest first; `next` is the cursor of the next page, null at the end."""
         with form.reading() as field:
             username = on_behalf(field)
             limit = field.whole_number("limit", least=1, most=LARGEST_PAGE, default=PAGE)
@@ -96,7 +96,7 @@ class HistoryRoutes:
         )
 
     async def _alone(self, caller: Caller, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """TooMany while the store answers another such question of this account."""
+        """Run the unit, but one at a time for each account.  Raises: TooMany while another of the account runs."""
         if caller.id in self._asking:
             raise TooMany("one question about usage or activity at a time")
         self._asking.add(caller.id)

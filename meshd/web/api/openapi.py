@@ -1,4 +1,4 @@
-"""`GET /api/openapi.json`: the document of this API, for everyone, as it ships."""
+"""`GET /api/openapi.json`: the OpenAPI document of this API as it ships, for everyone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meshd.web.reply import Reply
 from meshd.web.routing import Api
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where it is there: ten times as quick, at every start."""
+"""The loader of libyaml where that is installed: ten times as quick, at every start."""
 
 
 class DocumentRoutes:
@@ -26,6 +26,6 @@ class DocumentRoutes:
 
 
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1, read from `openapi.yaml` beside this module."""
+    """The OpenAPI 3.1 document, read from `openapi.yaml` beside this module."""
     text = resources.files(__package__).joinpath("openapi.yaml").read_text("utf-8")
     return dict(yaml.load(text, Loader=_LOADER))  # noqa: S506 (both loaders are safe ones)

@@ -14,7 +14,7 @@ from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
 PROXY = 260
-"""A domain (253 characters), a colon and a port."""
+"""Characters of a domain (253), a colon and a port."""
 FIELDS = ("proxy", "username")
 
 
@@ -30,7 +30,7 @@ class ProxyRoutes:
         api.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips, ())
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
-        """In the order of authorisation, as the proxy itself knows it.  One that the operator took away is not told."""
+        """List the proxies of an account in the order of authorization, but those that the operator took away."""
         with form.reading() as field:
             username = on_behalf(field)
         known, only = self._services.live.topology.proxies, caller.admission.only
@@ -40,7 +40,7 @@ class ProxyRoutes:
         return Reply({"proxies": [known[name].domain for name in names if name in known and name in (only or known)]})
 
     async def add(self, caller: Caller, form: Form) -> Reply:
-        """The answer is the whole domain, without the port."""
+        """Authorize a proxy; the answer is the whole domain of the proxy, without the port."""
         with form.reading() as field:
             username = on_behalf(field)
             proxy = field.text("proxy", PROXY, required=True)
@@ -65,7 +65,7 @@ class ProxyRoutes:
         return NO_CONTENT
 
     async def geoips(self, caller: Caller, form: Form) -> Reply:
-        """How many exits the proxy has in each country, but for those that rest or are drained."""
+        """Count the exits of a proxy by country; exits that rest or are drained do not count."""
         proxy = proxies.recognised(form["proxy"], self._services.live.topology.proxies)
         if proxy is None:
             raise NotFound("there is no such proxy")

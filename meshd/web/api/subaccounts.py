@@ -47,7 +47,7 @@ class SubAccountRoutes:
         return Reply(details(found))
 
     async def create(self, caller: Caller, form: Form) -> Reply:
-        """Asked twice whether it may be: nobody makes us hash a password for nothing."""
+        """Make a sub-account; the rules are checked before the password is hashed too, since hashing is expensive."""
         with form.reading() as field:
             username = field.text("username", USERNAME, required=True)
             password = field.secret("password", PASSWORD)
@@ -61,7 +61,7 @@ class SubAccountRoutes:
         return Reply(details(created))
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
-        """What was not sent stays; a name that was sent empty is removed."""
+        """Change a sub-account: a field that was not sent stays; a name that was sent empty is removed."""
         with form.reading() as field:
             username = field.text("username", USERNAME, required=True)
             password = field.secret("password", PASSWORD)
@@ -98,7 +98,7 @@ class SubAccountRoutes:
 
 
 def details(identity: Identity) -> dict[str, object]:
-    """The details object of the document: bandwidth in GB, names only where they were set."""
+    """The details object of ProxyMesh's document: bandwidth in GB, names only where they were set."""
     account, usage = identity.account, identity.usage
     names = {"first_name": account.first_name, "last_name": account.last_name, "email": account.email}
     return {
@@ -128,7 +128,7 @@ def _profile(field: Reading) -> Profile:
 
 
 def _limit(field: Reading, name: str, shown: str) -> int | None:
-    """Whole GB as bytes, by the name that the document's forms have or by the one that its answers show."""
+    """A limit in bytes, sent in whole GB under the name in the document's forms or, shown, that in its answers."""
     given, other = (field.optional_number(each, least=0, most=MAX_LIMIT // GB) for each in (name, shown))
     if given is not None and other is not None and given != other:
         field.wrong(shown, Worded(f"This field and {name} are not the same."))

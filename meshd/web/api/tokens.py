@@ -1,6 +1,6 @@
 """Bearer tokens: `/api/tokens/` and `/api/token/…`, for those who sign in with their password.
 
-The secret leaves in the answer to its creation and is kept nowhere; the store has its digest.
+The secret of a token is told once, in the answer to its creation; the store keeps only the digest of the secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from meshd.web.routing import Api, Caller, Who
 from meshd.web.services import Services
 
 PROXIES = 10_000
-"""Characters of a list of proxies."""
+"""Characters of the longest list of proxies."""
 NEW = ("label", "expires_at", "selection", "proxies", "username")
 KNOWN = ("id", "username")
 
@@ -76,25 +76,25 @@ class TokenRoutes:
         return Reply(described(token))
 
     async def deactivate(self, caller: Caller, form: Form) -> Reply:
-        """With what the token had made, where it had made something."""
+        """Put a token out of use; the answer has what the token had made, if anything."""
         ended = await self._perform(tokens.deactivate, caller.actor, *_which(form), now=self._now())
         made = {"made": listed(ended.made)} if ended.made.counts else {}
         return Reply(described(ended.token) | made)
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
-        """The document wants an empty answer: a field tells how much there is of what the token had made."""
+        """Delete a token; as ProxyMesh's document wants no body, a header field counts what the token had made."""
         ended = await self._perform(tokens.delete, caller.actor, *_which(form), now=self._now())
         counts = ", ".join(f"{kind}={number}" for kind, number in ended.made.counts.items())
         return replace(NO_CONTENT, fields=((MADE, counts),)) if counts else NO_CONTENT
 
     async def made(self, caller: Caller, form: Form) -> Reply:
-        """What a token has made that is there still, also one that was deleted."""
+        """List what a token, also a deleted one, has made and what is still there."""
         made = await self._perform(tokens.made, caller.actor, *_which(form))
         return Reply(listed(made))
 
 
 def described(token: Token, secret: str = "") -> dict[str, object]:
-    """A token as the document shows it; with its secret only at its creation, and with what it has beyond that."""
+    """A token as ProxyMesh's document shows tokens, with optional keys of ours; secret is "" except at the creation."""
     return {
         "id": token.id,
         "label": token.label,
@@ -109,7 +109,7 @@ def described(token: Token, secret: str = "") -> dict[str, object]:
 
 
 def listed(made: Made) -> dict[str, object]:
-    """By kind, each with its account."""
+    """What a token has made, by kind, each entry with the account that it belongs to."""
     return {
         "sub_accounts": list(made.sub_accounts),
         "passwords": list(made.passwords),
@@ -120,6 +120,6 @@ def listed(made: Made) -> dict[str, object]:
 
 
 def _which(form: Form) -> tuple[int, str | None]:
-    """The token's id, and the sub-account whose it must be; None where the client did not say."""
+    """The id of a token and the sub-account that must hold the token; None for an account that was not sent."""
     with form.reading() as field:
         return field.whole_number("id", least=1, most=LARGEST), on_behalf(field)

@@ -1,4 +1,4 @@
-"""What is wrong with a form, in the words that Django has: clients of the documented service know those.  Pure."""
+"""The problems of a form in Django's words, which clients of the documented service know.  Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FLAWS = {
 }
 
 STATUSES: Mapping[Problem, int] = {Flaw.TOO_MANY_FIELDS: 413, Flaw.TOO_MANY_PARTS: 413, Flaw.NO_FORM: 415}
-"""Of problems that are no complaint about a field; all others are 400."""
+"""The status of a problem that is about no field; every other problem has 400."""
 
 
 def worded(problem: Problem) -> str:
@@ -56,5 +56,5 @@ def worded(problem: Problem) -> str:
 
 
 def messages(problems: Mapping[str, Problem]) -> dict[str, list[str]]:
-    """The body of a 400, by field."""
+    """The body of a 400: the messages by field."""
     return {name: [worded(problem)] for name, problem in problems.items()}

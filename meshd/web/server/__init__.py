@@ -1,1 +1,1 @@
-"""HTTP with bounds and deadlines, below every dialect of the API."""
+"""The HTTP server of the API, with bounds and deadlines, below every dialect."""

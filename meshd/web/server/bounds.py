@@ -1,4 +1,4 @@
-"""What one connection may take, and what the connections ask of those whom they serve."""
+"""The limits of one connection, and the protocols of the site and the routing that connections depend on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from meshd.web.server.gate import Gate
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Seconds and bytes of one connection."""
+    """Limits of one connection: times in seconds, sizes in bytes."""
 
     head: float = 10
-    """From the connection, or from the first byte of a later request, to the blank line; the TLS handshake included."""
+    """Seconds from the connection (TLS included), or the first byte of a later request, to the end of the head."""
     body: float = 30
-    """64 KiB in this time is slower than any modem that still works."""
+    """Seconds for the body; 64 KiB in this time is slower than any modem that still works."""
     idle: float = 60
     line_bytes: int = 16 * 1024
     head_bytes: int = 32 * 1024
@@ -29,7 +29,7 @@ class Bounds:
 
     @classmethod
     def of(cls, topology: Topology) -> Bounds:
-        """Those that the operator sets; a connection keeps what held when it was made."""
+        """The limits from the operator's settings; a connection keeps those that held when it was made."""
         return cls(
             head=topology.timeouts.head,
             idle=topology.timeouts.keep_alive,
@@ -39,27 +39,27 @@ class Bounds:
 
 
 class Paths(Protocol):
-    """What a site and its requests ask of the paths that they lead to."""
+    """What a site and its requests need of the routing."""
 
     @property
     def seldom(self) -> Seldom: ...
 
     @property
     def known(self) -> Mapping[tuple[bytes, bytes], Callable[[Any], object]]:
-        """What answers a request for a path that is known to the letter, by method and path."""
+        """The callable that answers a request for a path without variables, by method and path."""
 
     def resource(self) -> Any:
-        """What answers every other request."""
+        """The resource that answers every request whose path is not in `known`."""
 
     def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
-        """A whole answer to what reaches no route; the connection ends with it."""
+        """The bytes of a whole answer with `Connection: close`, for a request that reaches no route."""
 
     async def settled(self) -> None:
-        """Wait until everything that was begun is done."""
+        """Wait until every route that was begun has ended."""
 
 
 class Serving(Protocol):
-    """What a channel and its requests ask of their site."""
+    """What a channel and its requests need of their site."""
 
     api: Paths
     gate: Gate

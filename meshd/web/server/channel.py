@@ -1,8 +1,8 @@
 """A client's connection to the API: Twisted's channel, with the bounds that it lacks.
 
-Twisted's has no limit on a body, an idle timer that every byte restarts, and answers to a bad head that a client cannot
-read.  Here each phase of a request has one absolute deadline (head, body, idle), and whatever is refused below the
-routes is refused in the API's own words, by the header alone where that is enough.
+Twisted's channel has no limit on a body, an idle timer that every byte restarts, and answers to a bad head that a
+client cannot read.  Here each phase of a request has one absolute deadline (head, body, idle), and what is refused
+below the routes is refused in the API's own words, before the body is read where the head is reason enough.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ class _Phase(Enum):
     BODY = auto()
     WORK = auto()
     CLOSING = auto()
-    """Whatever comes now is not read."""
+    """The connection is being closed; what the client still sends is not read."""
 
 
 class ApiChannel(HTTPChannel):
-    """The site makes it, and says its bounds when the connection is made."""
+    """A connection of the site, with the bounds that the site has when the connection is made."""
 
     maxHeaders = totalHeadersSize = 2**31  # Twisted answers 400 to too much; lineReceived is first, and says 431
     site: Serving
@@ -66,7 +66,7 @@ class ApiChannel(HTTPChannel):
         super().connectionLost(reason)
 
     def signed_in(self) -> None:
-        """A request on this connection was somebody's: it no longer counts at the gate."""
+        """Stop counting this connection at the gate, since a request on it has signed in."""
         if self.ticket is not None:
             self.ticket.leave()
 
@@ -74,23 +74,23 @@ class ApiChannel(HTTPChannel):
         return self.site.reactor.seconds()
 
     def peer(self) -> str:
-        """The client's address, for the log and for bans."""
+        """The address of the client, for the log and for bans."""
         return host_of(self.getPeer())
 
     def getPeer(self) -> Any:
-        """Asked at the first request, when what stands in front has told the client's address."""
+        """The address of the client, kept from the first request on, when a balancer's PROXY header has been read."""
         if self._peer is None:
             self._peer = super().getPeer()
         return self._peer
 
     def getHost(self) -> Any:
-        """It stays what it is, and to ask takes a system call."""
+        """The address of our end, kept since asking takes a system call."""
         if self._local is None:
             self._local = super().getHost()
         return self._local
 
     def finish(self) -> None:
-        """Close when the request that is being answered is done; now, if there is none."""
+        """Close the connection when the request that is being answered is done; at once if there is none."""
         if self._phase in (_Phase.IDLE, _Phase.HEAD):
             self._close()
         else:
@@ -169,19 +169,19 @@ class ApiChannel(HTTPChannel):
     # connection would have no bound; here it is one read's worth of requests, a full buffer and one answer.
 
     def pauseProducing(self) -> None:
-        """The buffer for what is to be sent is full."""
+        """Stop reading: the buffer of bytes to be sent is full."""
         super().pauseProducing()
         self._networkProducer.pauseProducing()  # also while a request is answered, when Twisted's does not
 
     def resumeProducing(self) -> None:
-        """It is empty."""
+        """Read again: the buffer of bytes to be sent is empty."""
         self.paused = False
         super().resumeProducing()
         if self._buffer:
             self.dataReceived(self.clearLineBuffer())
 
     def loseConnection(self) -> None:
-        """What still comes is dropped, but it is read: the client's goodbye is behind it."""
+        """Close, but read on and drop what still comes, since the client's end of stream is behind it."""
         if not self.transport.disconnecting:
             self._networkProducer.resumeProducing()
         super().loseConnection()
@@ -189,7 +189,7 @@ class ApiChannel(HTTPChannel):
     # Refusals.
 
     def refuse(self, status: int, detail: str) -> None:
-        """Answer below the routes, read no more, and close when the client had time to see it."""
+        """Answer below the routes, read no more, and close when the client had time to see the answer."""
         if self._phase is _Phase.CLOSING:
             return
         self._phase = _Phase.CLOSING
@@ -202,11 +202,11 @@ class ApiChannel(HTTPChannel):
         self.refuse(413, f"request body over {self.bounds.body_bytes} bytes")
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """Twisted's way of saying no; it has no body, no length and no Connection field."""
+        """Refuse in the API's words: Twisted's own answer has no body, no length and no Connection field."""
         self.refuse(400, "malformed request")
 
     def _problem(self) -> tuple[int, str] | None:
-        """What is wrong with a head that Twisted let through.  The path is normalised on the way."""
+        """The refusal (status, detail) of a head that Twisted accepted, or None; the path is normalised on the way."""
         fields = self.requests[-1].requestHeaders
         # Methods have a case, and the routing below does not know it.
         if not self._command.isupper() or len(self._command) > LONGEST_METHOD:
@@ -260,19 +260,19 @@ class ApiChannel(HTTPChannel):
             self._close()
 
     def _close(self) -> None:
-        """Let go, and see to it that it goes."""
+        """Close the connection; abort it where the last bytes have not left in time."""
         self._phase = _Phase.CLOSING
         self._deadline.start(GRACE, self.transport.abortConnection)
         self.loseConnection()
 
     def cut(self) -> None:
-        """At once, whatever is on its way."""
+        """Abort the connection at once, whatever is still to be sent."""
         self._phase = _Phase.CLOSING
         if self in self.site.open_channels:
             self.transport.abortConnection()
 
     def _placed(self) -> bool:
-        """Whether there is room at the gate for where the first bytes say that they come from."""
+        """Whether the gate has room for the client's address, which may differ since a PROXY header came."""
         if self._moved or self.ticket is None:
             return True
         self._moved = True
@@ -283,7 +283,7 @@ class ApiChannel(HTTPChannel):
 
 
 def host_of(address: object) -> str:
-    """The address as text; "" where there is none, as on a unix socket."""
+    """The host of an address as text; "" where the address has none, as on a unix socket."""
     return str(getattr(address, "host", ""))
 
 

@@ -1,4 +1,4 @@
-"""One absolute deadline: what it bounds must end by then, however busily it drips."""
+"""An absolute deadline for work that could go on for ever, such as a request that comes byte by byte."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 _NOW = 1e-6
-"""Seconds that a clock's arithmetic may be off."""
+"""Seconds by which the arithmetic of a clock may be off."""
 
 LINGER = 2.0
-"""Seconds that a refused client may go on sending: closed at once, it would be told "reset" and never why."""
+"""Seconds that a refused client may go on sending: after a close at once it would see a reset and not the answer."""
 GRACE = 5.0
-"""Seconds for the last bytes to leave, then the connection is cut."""
+"""Seconds for the last bytes of a closing connection to leave, before the connection is aborted."""
 
 
 class Deadline:
-    """At most one at a time; starting another replaces it.  `end()` when it will not be used again.
+    """At most one deadline at a time: `start()` replaces the one before; `end()` when no other will be started.
 
-    Several are started for every request and hardly one comes due, so the reactor's timer is left where it stands and
-    looks, when it rings, for how long there is still to go.
+    Several deadlines are started for every request and hardly one comes due, so the reactor's timer stays where it is
+    and is armed anew when it rings too early.
     """
 
     __slots__ = ("_call", "_clock", "_due", "_late", "_rings")
@@ -40,11 +40,11 @@ class Deadline:
             self._rings = self._due
 
     def stop(self) -> None:
-        """Nothing is bounded now."""
+        """Forget the deadline; the timer stays for the next one."""
         self._late = None
 
     def end(self) -> None:
-        """Leave no timer behind."""
+        """Forget the deadline and cancel the timer."""
         self._late = None
         if self._call is not None:
             self._call.cancel()

@@ -1,7 +1,6 @@
-"""The API's port: TLS, or a client that forgot the `s`, told apart by the first byte.
+"""The API's port: TLS, or a client that forgot the `s` of https, told apart by the first byte.
 
-A plain-HTTP request is answered 302 to the same address by HTTPS, and its credentials are not looked at.  It works in
-front of any endpoint, since it is a factory like any other.
+A plain-HTTP request is answered 302 to the same address by HTTPS, and its credentials are not looked at.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ _ABSOLUTE = re.compile(rb"http://[^/?#]*+", re.IGNORECASE)
 
 
 class _AnyTransport(TLSMemoryBIOProtocol):
-    """TLS over what may be no TCP: Twisted's says that it is, and fails on a unix socket.
+    """TLS also over a unix socket, where Twisted's own fails since it takes every transport for TCP.
 
-    It gathers no small writes for a later turn, as Twisted's does: an answer is one write.
+    Small writes are not gathered for a later turn of the reactor, as Twisted does: an answer is one write.
     """
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -40,7 +39,7 @@ class _AnyTransport(TLSMemoryBIOProtocol):
             self.transport.setTcpNoDelay(enabled)
 
     def _tlsShutdownFinished(self, reason: Failure | None) -> None:
-        """Of a client that hangs up without TLS's goodbye, the traceback would keep 70 kB until a collection."""
+        """Free the traceback of a client that hangs up without close_notify: it would keep 70 kB until a collection."""
         super()._tlsShutdownFinished(reason)
         if reason is not None:
             reason.cleanFailure()
@@ -70,7 +69,7 @@ class TLSFront(Factory):
 
 
 class Front(Protocol):
-    """A connection until its first byte has said what it is; then it only passes on."""
+    """A connection until its first byte has told TLS from plain HTTP; TLS is then passed on to the site."""
 
     transport: Any
     factory: TLSFront
@@ -138,7 +137,7 @@ class Front(Protocol):
             self._answer(302, "use HTTPS", location, linger=len(self._plain) > head.size or _has_body(head))
 
     def _answer(self, status: int, detail: str, location: str = "", *, linger: bool = True) -> None:
-        """linger: the client may still be sending, and would be told "reset" by a close at once."""
+        """Answer and close; linger: close later, since a client that is still sending would see a reset otherwise."""
         self._answered = True
         where = (("Location", location),) if location else ()
         site = self.factory.site
@@ -161,7 +160,7 @@ class Front(Protocol):
 
 
 def https_location(head: RequestHead) -> str | None:
-    """The address of the same thing by HTTPS, on the host and port that the client named; None where it named none."""
+    """The https URL of a request on the host and port that the client named; None for a request without a host."""
     hosts = head.fields.all(b"host")
     target = _ABSOLUTE.sub(b"", head.target, count=1) or b"/"
     if len(hosts) != 1 or not _HOST.match(hosts[0]) or not _PATH.match(target):

@@ -1,7 +1,7 @@
-"""How many connections may be open to the API: those of nobody yet, by address and in all.
+"""A bound on the open connections to the API on which nobody has signed in, by address and in all.
 
-A connection counts as nobody's from its first moment until a request on it has signed in; after that it is bounded by
-its idle time and by the process's descriptors, and no office behind one address is shut out.
+A connection counts from its first moment until a request on it has signed in; after that it is bounded by its idle time
+and by the process's descriptors, and no office behind one address is shut out.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Gate:
         return self._counts.total()
 
     def samples(self) -> Iterable[Sample]:
-        """How many connections nobody has signed in on."""
+        """The number of connections on which nobody has signed in, for the metrics."""
         yield "api_connections_unauthenticated", (), float(len(self))
 
     def enter(self, host: str) -> Ticket | None:
-        """None where there is no room.  host is "" for a peer without an address, which only the sum bounds."""
+        """Count a new connection; None where there is no room.  host: "" for a peer that only the sum bounds."""
         ticket = Ticket(self)
         return ticket if ticket.move(host) else None
 
     def admit(self, key: str) -> bool:
-        """Count one more under the key, if there is room."""
+        """Count one more connection under the key if there is room; whether there was."""
         if len(self) >= self._live.limits.unauthenticated:
             self._seldom.say(log.warn, "API connections are refused: too many unauthenticated ones in all")
             return False
@@ -59,7 +59,7 @@ class Gate:
 
 
 class Ticket:
-    """One connection's place at the gate."""
+    """The place of one connection in the counts of the gate."""
 
     __slots__ = ("_gate", "_key")
 
@@ -68,9 +68,9 @@ class Ticket:
         self._key: str | None = None
 
     def move(self, host: str) -> bool:
-        """Count under this address from now on: behind a balancer the client's is known only with the first bytes.
+        """Count the connection under this address: behind a balancer the client's is known only with the first bytes.
 
-        False where there is no room; the place is given up then.
+        False where there is no room; the connection is then counted no longer.
         """
         key = ban_address(host) if host else ""
         if key == self._key:
@@ -82,7 +82,7 @@ class Ticket:
         return True
 
     def leave(self) -> None:
-        """Signed in, or gone; once more does no harm."""
+        """Stop counting the connection, which has signed in or is gone; calling this again does no harm."""
         if self._key is not None:
             self._gate.release(self._key)
             self._key = None

@@ -1,4 +1,4 @@
-"""What a head may be before anybody has signed in."""
+"""Limits and patterns for the head of a request, which is read before anybody has signed in."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import re
 # What is read before anybody has signed in is bounded by more than its bytes, wherever Twisted or the routing make much
 # of few.
 LONGEST_START = 4096
-"""Bytes of the request line: no query of ours comes near it.  Twisted looks at each byte by itself."""
+"""Bytes of the longest request line: no query of ours comes near.  Twisted looks at each byte by itself."""
 LONGEST_PATH = 256
-"""Bytes of a path as it came; ours have ninety at most.  Any other is searched for part by part."""
+"""Bytes of the longest path as it came; ours have ninety at most.  Klein searches for a path part by part."""
 MOST_LINES = 256
-"""In a chunked body, the chunks' own and those of the data: twenty fields of a form, each sent in three chunks."""
+"""Lines in a chunked body, of chunk heads and data together: enough for twenty fields of three chunks each."""
 
 SINGLE = frozenset(
     {b"host", b"authorization", b"content-type", b"content-length", b"transfer-encoding", b"origin", b"sec-fetch-site"}
 )
-"""Fields that mean one thing or nothing: of two, the next reader might take the other."""
+"""Header fields that may come once only: of two, another reader of the request might take the other."""
 LENGTH = b"content-length:"
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5})?\Z")
 TARGET = re.compile(rb"[\x21-\x7e]++\Z")

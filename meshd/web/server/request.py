@@ -1,4 +1,4 @@
-"""A request to the API: its body bounded, its answer written at once."""
+"""A request to the API, whose body is bounded and whose answer is one write."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class LimitedRequest(Request):
     site: Serving  # type: ignore[assignment]
     content: BytesIO
     account = ""
-    """The username of who signed in; for the access log."""
+    """The username of the caller, for the request log; "" while nobody is signed in."""
     note = ""
-    """What the request log says of the answer."""
+    """A remark on the answer for the request log; "" for none."""
     started = 0.0
     peer = ""
     """The address of the client; "" where it has none, as on a unix socket."""
 
     @property
     def gone(self) -> bool:
-        """Whether the client has hung up: nobody is left to answer."""
+        """Whether the client has hung up, so that nobody is left to answer."""
         return bool(self._disconnected)
 
     def gotLength(self, length: int | None) -> None:
@@ -43,10 +43,10 @@ class LimitedRequest(Request):
         self.peer = self.channel.peer()
 
     def parseCookies(self) -> None:
-        """A dialect that knows cookies reads their field itself."""
+        """Parse nothing: a dialect that uses cookies reads the Cookie field itself."""
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
-        """The whole request is here.  Its query is for a route to read; Twisted would, before anybody signed in."""
+        """Answer a complete request; the query is left to the route: Twisted would parse it before the sign-in."""
         self.content.seek(0)
         self.args = {}
         self.method, self.uri, self.clientproto = command, path, version
@@ -60,7 +60,7 @@ class LimitedRequest(Request):
             self.content.write(data)
 
     def process(self) -> None:
-        """What answers a path that is known to the letter is found in one step; the rest is Klein's to search for."""
+        """Find what answers the path: a path without variables in one look-up, any other by Klein's search."""
         answer = self.channel.site.api.known.get((self.method, self.path))
         if answer is None:
             super().process()
@@ -68,10 +68,10 @@ class LimitedRequest(Request):
             answer(self)
 
     def answer(self, reply: Reply, heads: Heads) -> None:
-        """The whole answer in one write, and the end of the request.
+        """Write the whole answer at once and end the request.
 
-        Twisted checks and puts together each field anew; here all but a few are constant.  What fails before
-        `startedWriting` has told the client nothing.
+        Twisted checks and joins each header field anew; here all but a few fields are constant.  Where an exception is
+        raised before `startedWriting` is set, the client has been told nothing.
         """
         content = reply.content()
         head = heads.head(reply, len(content), datetimeToString(), close=not self.channel.persistent)
@@ -86,16 +86,16 @@ class LimitedRequest(Request):
         self.finish()
 
     def unheard(self, reply: Reply) -> None:
-        """The client has hung up.  What it asked for was done all the same, and has its line in the log."""
+        """Log the answer to a client that has hung up, whose request was carried out all the same."""
         self.code = reply.status
         self.site.log(self, GONE)
 
     def getRequestHostname(self) -> bytes:
-        """Nothing here depends on the name that the client used, so nothing it wrote there can upset the routing."""
+        """A constant: the routing does not depend on the Host field, so no value of that can upset the routing."""
         return b"localhost"
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """What broke outside of every route: Twisted would answer in HTML."""
+        """Log and answer a failure outside of every route, which Twisted would answer in HTML."""
         self.channel.site.api.seldom.failure(log, "internal error below the routes", reason)
         if not self.startedWriting and not self._disconnected:
             self.channel.refuse(500, "internal error")

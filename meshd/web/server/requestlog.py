@@ -1,7 +1,7 @@
 """The request log: a file with a line for each request to the API, JSON, buffered, many to a write.
 
-A line through the daemon's own log takes as long as answering the request.  A line that cannot be written is given up,
-and that is said once: who asks the API pays nothing by it.
+A line through the daemon's own log takes as long as answering the request.  A line that cannot be written is dropped,
+and that is logged once: the clients of the API are served all the same.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from meshd.logs.linelog import LineLog
 from meshd.values.times import iso
 
 MANY = 1024
-"""Lines that may wait, 200 KB of them: more are written at once."""
+"""Lines that may wait to be written, about 200 KB; at more, all are written at once."""
 CAP = 300
-"""Characters of any one text."""
+"""Characters of a text in a line; longer texts are cut."""
 
 GONE = "client gone"
-"""The detail of a request whose client hung up before the answer, with the status that it would have been told."""
+"""The detail of a request whose client hung up before the answer; its status is that of the unsent answer."""
 
 _log = Logger()
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Answered(NamedTuple):
-    """A request and how it ended; its fields are the line's."""
+    """A request and how it ended; the attributes are the fields of a line."""
 
     at: float
-    """When it was answered."""
+    """When the request was answered, in seconds since the epoch."""
     client: str
     method: str
-    """ "" for one that never reached a route, whose head was not taken."""
+    """The method; "" for a request that was refused below the routes."""
     path: str
-    """Without the query."""
+    """The path without the query."""
     status: int
     username: str
-    """Of who signed in; "" for nobody."""
+    """The username of the caller; "" for a caller who is not signed in."""
     sent: int
-    """Bytes of the body."""
+    """Bytes of the answer's body."""
     seconds: float
     detail: str = ""
-    """Why it was refused below the routes; or GONE."""
+    """Why the request was refused below the routes, a remark on the answer, or GONE; "" for none."""
 
 
 class RequestLog(LineLog[Answered]):
-    """Appends to `path`; with "" nothing is written."""
+    """The request log in the file `path`; with "" nothing is written."""
 
     def __init__(self, path: str, clock: IReactorTime, now: Callable[[], float]) -> None:
         super().__init__("request log", path, clock, _log, many=MANY, kept=0)

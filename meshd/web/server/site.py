@@ -19,7 +19,7 @@ _PATH_SHOWN = 200
 
 
 class ApiSite(Site):
-    """A factory of ApiChannels.  A query or a credential is never in its log."""
+    """The factory of ApiChannels.  The request log never has a query or a credential."""
 
     noisy = False
 
@@ -38,17 +38,17 @@ class ApiSite(Site):
         self._emptied: Deferred[None] | None = None
 
     def protocol(self) -> ApiChannel:  # type: ignore[override]
-        """HTTP/1.1 always: Twisted's own would turn to HTTP/2 where that is installed, and leave the limits behind."""
+        """Make a channel for HTTP/1.1: Twisted's own would allow HTTP/2, which knows none of these limits."""
         return ApiChannel()
 
     def startFactory(self) -> None:
-        """No log file, and no timer for its dates."""
+        """Start nothing: Twisted would open a log file, and start a timer for its dates."""
 
     def stopFactory(self) -> None:
-        """Nothing was started."""
+        """Stop nothing, since nothing was started."""
 
     def log(self, request: LimitedRequest, detail: str = "") -> None:  # type: ignore[override]
-        """Called when a request has been answered, or would have been."""
+        """Log a request that has been answered, or whose client has hung up."""
         self._requests.add(
             Answered(
                 self._requests.now(),
@@ -64,23 +64,23 @@ class ApiSite(Site):
         )
 
     def note_refusal(self, client: str, status: int, detail: str) -> None:
-        """A request that never reached a route."""
+        """Log a request that never reached a route."""
         self._requests.add(Answered(self._requests.now(), client, "", "", status, "", 0, 0.0, detail))
 
     def samples(self) -> Iterable[Sample]:
-        """How many connections are open, and how many of them nobody has signed in on."""
+        """The number of open connections, and of those on which nobody has signed in, for the metrics."""
         yield "api_connections", (), float(len(self.open_channels))
         yield from self.gate.samples()
 
     def closed(self, channel: ApiChannel) -> None:
-        """The channel's connection is gone."""
+        """Forget a channel whose connection is gone."""
         self.open_channels.discard(channel)
         if not self.open_channels and self._emptied is not None:
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)
 
     async def drain(self, seconds: float) -> None:
-        """Close what is idle, let requests be answered for so long, then cut the rest."""
+        """Close idle connections, let requests be answered for so many seconds, then cut the rest."""
         for channel in list(self.open_channels):
             channel.finish()
         if self.open_channels:
