@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from meshd.values.times import is_date, read_time
@@ -43,22 +42,8 @@ class FormError(Exception):
         return cls({field: problem})
 
 
-class Form(Mapping[str, str]):
+class Form(dict[str, str]):
     """Named texts, each name once, each value valid UTF-8 without NUL."""
-
-    __slots__ = ("_texts",)
-
-    def __init__(self, texts: Mapping[str, str] = MappingProxyType({})) -> None:
-        self._texts = texts
-
-    def __getitem__(self, name: str) -> str:
-        return self._texts[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts)
-
-    def __len__(self) -> int:
-        return len(self._texts)
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:
@@ -170,7 +155,7 @@ def from_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> Form:
         texts[name] = value
     if problems:
         raise FormError(problems)
-    return Form(MappingProxyType(texts))
+    return Form(texts)
 
 
 def from_urlencoded(data: bytes) -> Form:

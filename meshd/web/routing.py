@@ -9,14 +9,14 @@ the request.  A route that was begun is finished also when its client hangs up: 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import Deferred, DeferredList, ensureDeferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
@@ -26,6 +26,7 @@ from meshd.accounts.errors import AccountError
 from meshd.accounts.ownership import ActorId, ByToken
 from meshd.auth.passwords import Busy
 from meshd.model import Account, Admission, Refusal
+from meshd.running.detached import Detached
 from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
 from meshd.web.call import Call, form_of, read_call
@@ -92,9 +93,10 @@ class Api:
         self.seldom = seldom
         self._available = available
         self._random = random
-        self._running: set[Deferred[None]] = set()
+        self._work = Detached()
         self._answers: dict[tuple[str, str], Answer] = {}
-        self._fields: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.fields: dict[tuple[str, str], Sequence[str]] = {}
+        """The names of the form fields of each route that needs a sign-in, by method and path."""
         self.known: Known = {}
         """Paths without variables: a look-up spares Klein's search, which takes longer than the rest of the routing."""
         self._app = Klein()
@@ -108,7 +110,7 @@ class Api:
         fields: the names that the route's form may have; others are refused.  A segment of the path in braces, as in
         `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
         """
-        self._fields[method, path] = tuple(fields)
+        self.fields[method, path] = fields
         self._mount(method, path, partial(self._signed, who, route, fields))
 
     def open(self, path: str, route: OpenRoute) -> None:
@@ -119,11 +121,6 @@ class Api:
     def mounted(self) -> frozenset[tuple[str, str]]:
         """The (method, path) of every mounted route."""
         return frozenset(self._answers)
-
-    @property
-    def fields(self) -> Mapping[tuple[str, str], Sequence[str]]:
-        """The names of the form fields of each route that needs a sign-in, by method and path."""
-        return dict(self._fields)
 
     def resource(self) -> Any:
         """The root resource for a Site."""
@@ -146,12 +143,11 @@ class Api:
         except Busy:
             return self._dialect.busy()
         except Exception:
-            return self._reported(call.method, call.path, Failure())
+            return self._report(call.method, call.path, Failure())
 
-    async def settled(self) -> None:
+    async def drain(self) -> None:
         """Wait until every route that was begun has ended, also those whose clients have hung up."""
-        while self._running:
-            await DeferredList(list(self._running))
+        await self._work.ended()
 
     async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
         """Run a route for a signed-in caller.
@@ -179,21 +175,15 @@ class Api:
         def begin(request: Any, **variables: str) -> Deferred[None]:
             return self._begin(read_call(request, method, variables), path, request)
 
-        def endpoint(request: Any, **variables: str) -> Deferred[None]:
-            """Give Klein a Deferred of its own, which Klein cancels when the client hangs up; the route runs on."""
-            client: Deferred[None] = Deferred(canceller=lambda _: None)
-            begin(request, **variables).addCallback(lambda _: None if client.called else client.callback(None))
-            return client
-
         bare = path.rstrip("/").replace("{", "<").replace("}", ">")
         for spelling in (bare, f"{bare}/"):  # `strict_slashes=False` would take "//" too, and forget some 405s
-            self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(endpoint)
+            self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(begin)
             if "<" not in spelling:
                 for told in ("GET", "HEAD") if method == "GET" else (method,):
                     self.known[told.encode("ascii"), spelling.encode("ascii")] = begin
 
     def _begin(self, call: Call, path: str, request: Any) -> Deferred[None]:
-        """Run the route and write its answer; the route runs on when the client hangs up."""
+        """Run the route and write its answer; the route runs on when Klein cancels, as the client hangs up."""
         channel = request.channel
 
         async def work() -> None:
@@ -204,11 +194,7 @@ class Api:
             else:
                 self._finish(request, reply)
 
-        running = ensureDeferred(work()).addErrback(self._lost, call, channel)
-        if not running.called:
-            self._running.add(running)
-            running.addCallback(lambda _: self._running.discard(running))
-        return running
+        return self._work.run(ensureDeferred(work()).addErrback(self._cut, call, channel))
 
     def _finish(self, request: Any, reply: Reply) -> None:
         try:
@@ -218,7 +204,7 @@ class Api:
                 raise
             request.answer(self._broke(request, Failure()), self._dialect.heads)
 
-    def _lost(self, failure: Failure, call: Call, channel: Any) -> None:
+    def _cut(self, failure: Failure, call: Call, channel: Any) -> None:
         """Log the failure and cut the connection, which would wait for ever otherwise, or has half an answer."""
         self.seldom.failure(log, "the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
         channel.cut()
@@ -226,12 +212,12 @@ class Api:
     def _unrouted(self, request: Any, failure: Failure) -> bytes:
         error = failure.value
         allowed = sorted(error.valid_methods or ()) if isinstance(error, MethodNotAllowed) else ()
-        return self._written(self._dialect.unrouted(allowed), request)
+        return self._write(self._dialect.unrouted(allowed), request)
 
     def _broken(self, request: Any, failure: Failure) -> bytes:
-        return self._written(self._broke(request, failure), request)
+        return self._write(self._broke(request, failure), request)
 
-    def _written(self, reply: Reply, request: Any) -> bytes:
+    def _write(self, reply: Reply, request: Any) -> bytes:
         """Set status and header fields of an answer on a request that Klein finishes, and return the body."""
         content = reply.content()
         request.note = reply.note
@@ -244,9 +230,9 @@ class Api:
         return content
 
     def _broke(self, request: Any, failure: Failure) -> Reply:
-        return self._reported(request.method.decode("latin-1"), request.path.decode("latin-1"), failure)
+        return self._report(request.method.decode("latin-1"), request.path.decode("latin-1"), failure)
 
-    def _reported(self, method: str, path: str, failure: Failure) -> Reply:
+    def _report(self, method: str, path: str, failure: Failure) -> Reply:
         id_ = self._random(8).hex()
         self.seldom.failure(
             log, "internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
@@ -41,7 +41,7 @@ class Services:
     """The number of exits of a proxy that are up, by country; exits without a country in the settings do not count."""
     clock: Callable[[], float]
     """Seconds since the epoch."""
-    ready: Callable[[], Awaitable[Mapping[str, bool]]]
+    ready: Callable[[], Coroutine[Any, Any, Mapping[str, bool]]]
     """Run the readiness checks: the name of each check, and whether it passed."""
     available: Callable[[], bool] = lambda: True
     """Whether the store answered its last query."""
@@ -50,3 +50,11 @@ class Services:
     def now(self) -> int:
         """Whole seconds since the epoch."""
         return int(self.clock())
+
+
+class Routes:
+    """What every group of routes keeps at hand of the services."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._perform, self._now, self._live = services.accounts.perform, services.now, services.live

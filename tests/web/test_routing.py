@@ -303,7 +303,7 @@ class HangUpTests(RoutingTestCase):
         settled: list[None] = []
         from twisted.internet.defer import ensureDeferred
 
-        ensureDeferred(self.api.settled()).addCallback(settled.append)
+        ensureDeferred(self.api.drain()).addCallback(settled.append)
         self.assertEqual((work.called, settled), (False, []))
         work.callback(Reply({"done": True}))
         self.assertEqual(settled, [None])

@@ -8,11 +8,11 @@ from meshd.accounts import allowlists
 from meshd.accounts.validate import LABEL
 from meshd.model import AuthorizedIP
 from meshd.web.api.answers import NO_CONTENT
-from meshd.web.api.fields import ON_BEHALF, on_behalf
+from meshd.web.api.fields import ON_BEHALF, on_behalf, read_required
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
-from meshd.web.services import Services
+from meshd.web.services import Routes
 
 ADDRESS = 45
 """Characters of the longest spelling of an IPv6 address, which is an IPv4-mapped one."""
@@ -27,11 +27,7 @@ OLD_IP = ("ip", "username")
 DOMAIN = ("domain", "username")
 
 
-class AllowlistRoutes:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._perform, self._now = services.accounts.perform, services.now
-
+class AllowlistRoutes(Routes):
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/ips/", Who.ANY, self.ips, ON_BEHALF)
         api.route("GET", "/api/ip_labels/", Who.ANY, self.ip_labels, ON_BEHALF)
@@ -61,7 +57,7 @@ class AllowlistRoutes:
             username = on_behalf(field)
             ip = field.text("ip", ADDRESS, required=True)
             label = field.text("label", LABEL)
-        plans = self._services.live.topology.plans
+        plans = self._live.topology.plans
         added = await self._perform(
             allowlists.add_ip, caller.actor, username, ip, label, plans=plans, now=self._now(), peer=caller.peer
         )
@@ -74,9 +70,7 @@ class AllowlistRoutes:
         return Reply({"ip": added.address, **_dispute(added)})
 
     async def delete_ip(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            username = on_behalf(field)
-            ip = field.text("ip", ADDRESS, required=True)
+        username, ip = read_required(form, "ip", ADDRESS)
         await self._perform(allowlists.delete_ip, caller.actor, username, ip, now=self._now())
         return NO_CONTENT
 
@@ -88,19 +82,15 @@ class AllowlistRoutes:
         return Reply({"domains": [each.hostname for each in found], **({"disputed": disputed} if disputed else {})})
 
     async def add_hostname(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            username = on_behalf(field)
-            domain = field.text("domain", HOSTNAME, required=True)
-        plans = self._services.live.topology.plans
+        username, domain = read_required(form, "domain", HOSTNAME)
+        plans = self._live.topology.plans
         added = await self._perform(
             allowlists.add_hostname, caller.actor, username, domain, plans=plans, now=self._now()
         )
         return Reply({"domain": added.hostname})
 
     async def delete_hostname(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            username = on_behalf(field)
-            domain = field.text("domain", HOSTNAME, required=True)
+        username, domain = read_required(form, "domain", HOSTNAME)
         await self._perform(allowlists.delete_hostname, caller.actor, username, domain, now=self._now())
         return NO_CONTENT
 

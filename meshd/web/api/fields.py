@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from meshd.accounts.validate import USERNAME
 from meshd.model import GB
-from meshd.values.times import iso
-from meshd.web.forms import Reading
+from meshd.web.forms import Form, Reading
 
 LARGEST = 2**63 - 1
 """The largest integer that SQLite and PostgreSQL store."""
@@ -20,9 +19,10 @@ def on_behalf(field: Reading) -> str | None:
     return field.optional("username", USERNAME)
 
 
-def stamp(at: int) -> str:
-    """A time as ProxyMesh's document shows times: ISO 8601 in UTC, without a zone."""
-    return iso(at)
+def read_required(form: Form, name: str, longest: int) -> tuple[str | None, str]:
+    """The sub-account that the caller acts for (see `on_behalf`) and the text of the one field that a route needs."""
+    with form.reading() as field:
+        return on_behalf(field), field.text(name, longest, required=True)
 
 
 def in_gb(size: int) -> int | float:

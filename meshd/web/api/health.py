@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorTime
@@ -12,6 +13,8 @@ from meshd.running.flights import Flights
 from meshd.seldom import Seldom
 from meshd.web.reply import Reply
 from meshd.web.routing import Api
+
+Ready = Callable[[], Coroutine[Any, Any, Mapping[str, bool]]]
 
 log = Logger()
 
@@ -28,7 +31,7 @@ class HealthRoutes:
     ready: gives the name of each readiness check and whether it passed; where ready raises, all checks have failed.
     """
 
-    def __init__(self, clock: IReactorTime, ready: Callable[[], Awaitable[Mapping[str, bool]]], seldom: Seldom) -> None:
+    def __init__(self, clock: IReactorTime, ready: Ready, seldom: Seldom) -> None:
         self._clock = clock
         self._seldom = seldom
         self._ready = ready
@@ -49,22 +52,19 @@ class HealthRoutes:
         return (await self._runs.join("ready", self._run)).result
 
     async def _run(self) -> Reply:
-        reply = await self._checked()
+        reply = await self._check()
         self._told = self._clock.seconds(), reply
         return reply
 
-    async def _checked(self) -> Reply:
+    async def _check(self) -> Reply:
         try:
-            checks = await ensureDeferred(self._asked()).addTimeout(PATIENCE, self._clock)
+            checks = await ensureDeferred(self._ready()).addTimeout(PATIENCE, self._clock)
         except Exception:
             self._seldom.failure(log, "the readiness checks failed")
             return Reply({"status": "unavailable", "checks": {}}, 503)
         if all(checks.values()):
             return _OK
         return Reply({"status": "unavailable", "checks": dict(checks)}, 503)
-
-    async def _asked(self) -> Mapping[str, bool]:
-        return await self._ready()
 
 
 _OK = Reply({"status": "ok"})

@@ -11,13 +11,14 @@ from meshd.accounts.errors import TooMany
 from meshd.accounts.history import Span
 from meshd.model import PastExchange
 from meshd.store.unit import Unit
-from meshd.web.api.fields import on_behalf, stamp
+from meshd.values.times import iso
+from meshd.web.api.fields import on_behalf
 from meshd.web.api.subaccounts import details
 from meshd.web.forms import Form, Reading
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
-from meshd.web.services import Services
+from meshd.web.services import Routes, Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,10 +37,9 @@ _NEWEST = (10**15, "")
 """A cursor after every exchange that will have ended in the next thirty thousand years (milliseconds, request id)."""
 
 
-class HistoryRoutes:
+class HistoryRoutes(Routes):
     def __init__(self, services: Services) -> None:
-        self._services = services
-        self._perform, self._now = services.accounts.perform, services.now
+        super().__init__(services)
         self._asking: set[int] = set()
         """Ids of accounts for which a query of history runs: such queries take the store longer than others do."""
 
@@ -70,8 +70,8 @@ class HistoryRoutes:
                 "account": details(found.identity),
                 "interval": interval,
                 "by": by,
-                "since": stamp(found.since),
-                "until": stamp(found.until),
+                "since": iso(found.since),
+                "until": iso(found.until),
                 "usage": [_span(each, by) for each in found.spans],
             }
         )
@@ -82,7 +82,7 @@ class HistoryRoutes:
             username = on_behalf(field)
             limit = field.whole_number("limit", least=1, most=LARGEST_PAGE, default=PAGE)
             before = _cursor(field)
-        limits = self._services.live.limits
+        limits = self._live.limits
         if not limits.activity_per_account:
             return Reply({"activity": [], "next": None})
         since = (self._now() - limits.activity_seconds) * 1000
@@ -110,7 +110,7 @@ def _span(span: Span, by: str) -> dict[str, object]:
     whose = {"username": span.username, "token": span.token_id}
     shown = {"account": ("username",), "token": ("username", "token"), "total": ()}[by]
     return {
-        "at": stamp(span.at),
+        "at": iso(span.at),
         **{name: whose[name] for name in shown},
         "bytes_up": span.up,
         "bytes_down": span.down,
@@ -121,7 +121,7 @@ def _span(span: Span, by: str) -> dict[str, object]:
 def _exchange(username: str, row: PastExchange) -> dict[str, object]:
     return {
         "request_id": row.request,
-        "at": f"{stamp(row.began // 1000)}.{row.began % 1000:03}",
+        "at": f"{iso(row.began // 1000)}.{row.began % 1000:03}",
         "seconds": (row.ended - row.began) / 1000,
         "username": username,
         "token": row.token_id or None,

@@ -7,22 +7,18 @@ from collections.abc import Sequence
 from meshd.accounts import proxies
 from meshd.accounts.errors import NotFound
 from meshd.web.api.answers import NO_CONTENT
-from meshd.web.api.fields import ON_BEHALF, on_behalf
+from meshd.web.api.fields import ON_BEHALF, on_behalf, read_required
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
-from meshd.web.services import Services
+from meshd.web.services import Routes
 
 PROXY = 260
 """Characters of a domain (253), a colon and a port."""
 FIELDS = ("proxy", "username")
 
 
-class ProxyRoutes:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._perform, self._now = services.accounts.perform, services.now
-
+class ProxyRoutes(Routes):
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
         api.route("POST", "/api/proxy/add/", Who.ANY, self.add, FIELDS)
@@ -33,7 +29,7 @@ class ProxyRoutes:
         """List the proxies of an account in the order of authorization, but those that the operator took away."""
         with form.reading() as field:
             username = on_behalf(field)
-        known, only = self._services.live.topology.proxies, caller.admission.only
+        known, only = self._live.topology.proxies, caller.admission.only
         names: Sequence[str] = caller.admission.identity.proxies
         if username is not None:  # a sub-account of the caller, whose proxies are the same
             names = await self._perform(proxies.authorized, caller.actor, username)
@@ -41,32 +37,20 @@ class ProxyRoutes:
 
     async def add(self, caller: Caller, form: Form) -> Reply:
         """Authorize a proxy; the answer is the whole domain of the proxy, without the port."""
-        with form.reading() as field:
-            username = on_behalf(field)
-            proxy = field.text("proxy", PROXY, required=True)
-        topology = self._services.live.topology
-        host = await self._perform(
-            proxies.authorize,
-            caller.actor,
-            username,
-            proxy,
-            known=topology.proxies,
-            plans=topology.plans,
-            now=self._now(),
-        )
+        username, proxy = read_required(form, "proxy", PROXY)
+        known, plans, now = self._live.topology.proxies, self._live.topology.plans, self._now()
+        host = await self._perform(proxies.authorize, caller.actor, username, proxy, known=known, plans=plans, now=now)
         return Reply({"proxy": proxies.host_of(host)})
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            username = on_behalf(field)
-            proxy = field.text("proxy", PROXY, required=True)
-        known = self._services.live.topology.proxies
+        username, proxy = read_required(form, "proxy", PROXY)
+        known = self._live.topology.proxies
         await self._perform(proxies.revoke, caller.actor, username, proxy, known=known, now=self._now())
         return NO_CONTENT
 
     async def geoips(self, caller: Caller, form: Form) -> Reply:
         """Count the exits of a proxy by country; exits that rest or are drained do not count."""
-        proxy = proxies.recognised(form["proxy"], self._services.live.topology.proxies)
+        proxy = proxies.recognised(form["proxy"], self._live.topology.proxies)
         if proxy is None:
             raise NotFound("there is no such proxy")
         return Reply(dict(self._services.countries(proxy.name)))

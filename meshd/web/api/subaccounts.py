@@ -13,7 +13,7 @@ from meshd.web.forms import Form, Reading
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
-from meshd.web.services import Services
+from meshd.web.services import Routes
 
 NAMED = ("username",)
 DETAILS = (
@@ -29,11 +29,7 @@ DETAILS = (
 )
 
 
-class SubAccountRoutes:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._perform, self._now = services.accounts.perform, services.now
-
+class SubAccountRoutes(Routes):
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
         api.route("POST", "/api/sub/create/", Who.ANY, self.create, DETAILS)
@@ -48,11 +44,8 @@ class SubAccountRoutes:
 
     async def create(self, caller: Caller, form: Form) -> Reply:
         """Make a sub-account; the rules are checked before the password is hashed too, since hashing is expensive."""
-        with form.reading() as field:
-            username = field.text("username", USERNAME, required=True)
-            password = field.secret("password", PASSWORD)
-            profile = _profile(field)
-        perform, plans = self._perform, self._services.live.topology.plans
+        username, password, profile = _read_details(form)
+        perform, plans = self._perform, self._live.topology.plans
         new = NewAccount(username=username, profile=profile)
         if password:
             await perform(subaccounts.require_creatable, caller.actor, new, plans=plans)
@@ -62,19 +55,16 @@ class SubAccountRoutes:
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
         """Change a sub-account: a field that was not sent stays; a name that was sent empty is removed."""
-        with form.reading() as field:
-            username = field.text("username", USERNAME, required=True)
-            password = field.secret("password", PASSWORD)
-            profile = _profile(field)
+        username, password, profile = _read_details(form)
         try:
-            edited = await self._edited(caller, username, profile, password)
+            edited = await self._edit(caller, username, profile, password)
         except NotYours as error:  # this path's document alone tells the two apart
             if error.absent:
                 raise NotFound("there is no such sub-account") from None
             raise
         return Reply(details(edited))
 
-    async def _edited(self, caller: Caller, username: str, profile: Profile, password: str) -> Identity:
+    async def _edit(self, caller: Caller, username: str, profile: Profile, password: str) -> Identity:
         perform = self._perform
         password_hash: str | None = None
         if password:
@@ -117,14 +107,18 @@ def _username(form: Form) -> str:
         return field.text("username", USERNAME, required=True)
 
 
-def _profile(field: Reading) -> Profile:
-    return Profile(
-        first_name=field.changed("first_name", NAME),
-        last_name=field.changed("last_name", NAME),
-        email=field.changed("email", EMAIL),
-        monthly_limit=_limit(field, "monthly_limit", "monthly_bandwidth_limit"),
-        total_limit=_limit(field, "total_limit", "total_bandwidth_limit"),
-    )
+def _read_details(form: Form) -> tuple[str, str, Profile]:
+    """The username, the password ("" for none) and what is told of the account."""
+    with form.reading() as field:
+        username, password = field.text("username", USERNAME, required=True), field.secret("password", PASSWORD)
+        profile = Profile(
+            first_name=field.changed("first_name", NAME),
+            last_name=field.changed("last_name", NAME),
+            email=field.changed("email", EMAIL),
+            monthly_limit=_limit(field, "monthly_limit", "monthly_bandwidth_limit"),
+            total_limit=_limit(field, "total_limit", "total_bandwidth_limit"),
+        )
+        return username, password, profile
 
 
 def _limit(field: Reading, name: str, shown: str) -> int | None:

@@ -12,13 +12,14 @@ from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
+from meshd.values.times import iso
 from meshd.values.traces import Made
 from meshd.web.api.answers import NO_CONTENT
-from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf, stamp
+from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.routing import Api, Caller, Who
-from meshd.web.services import Services
+from meshd.web.services import Routes
 
 PROXIES = 10_000
 """Characters of the longest list of proxies."""
@@ -28,11 +29,7 @@ KNOWN = ("id", "username")
 MADE = "X-ProxyMesh-Token-Made"
 
 
-class TokenRoutes:
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._perform, self._now = services.accounts.perform, services.now
-
+class TokenRoutes(Routes):
     def mount(self, api: Api) -> None:
         api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
         api.route("GET", "/api/token/made/", Who.PASSWORD, self.made, KNOWN)
@@ -62,16 +59,16 @@ class TokenRoutes:
             digest=token_digest(secret),
             label=label,
             expires_on=expires_on,
-            plans=self._services.live.topology.plans,
+            plans=self._live.topology.plans,
             now=self._now(),
             selection=selection,
             proxies=only_for,
-            known=self._services.live.topology.proxies,
+            known=self._live.topology.proxies,
         )
         return Reply(described(token, secret))
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
-        plans = self._services.live.topology.plans
+        plans = self._live.topology.plans
         token = await self._perform(tokens.activate, caller.actor, *_which(form), plans=plans, now=self._now())
         return Reply(described(token))
 
@@ -101,7 +98,7 @@ def described(token: Token, secret: str = "") -> dict[str, object]:
         **({"token": secret} if secret else {}),
         "is_active": token.active,
         "expires_at": token.expires_on or None,
-        "created_at": stamp(token.created_at),
+        "created_at": iso(token.created_at),
         **({"selection": token.selection} if token.selection else {}),
         **({"proxies": list(token.proxies)} if token.proxies else {}),
         **({"deactivated_by": token.ended_by} if token.ended_by else {}),

@@ -54,7 +54,7 @@ class Paths(Protocol):
     def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
         """The bytes of a whole answer with `Connection: close`, for a request that reaches no route."""
 
-    async def settled(self) -> None:
+    async def drain(self) -> None:
         """Wait until every route that was begun has ended."""
 
 

@@ -70,13 +70,6 @@ class ApiChannel(HTTPChannel):
         if self.ticket is not None:
             self.ticket.leave()
 
-    def now(self) -> float:
-        return self.site.reactor.seconds()
-
-    def peer(self) -> str:
-        """The address of the client, for the log and for bans."""
-        return host_of(self.getPeer())
-
     def getPeer(self) -> Any:
         """The address of the client, kept from the first request on, when a balancer's PROXY header has been read."""
         if self._peer is None:

@@ -56,14 +56,6 @@ class TLSFront(Factory):
         self.wrapping = TLSMemoryBIOFactory(tls, False, site, clock=reactor)
         self.wrapping.protocol = _AnyTransport
 
-    def doStart(self) -> None:
-        self.site.doStart()
-        super().doStart()
-
-    def doStop(self) -> None:
-        self.site.doStop()
-        super().doStop()
-
     def buildProtocol(self, addr: IAddress | None) -> Front:  # type: ignore[override]
         return Front(self)
 

@@ -7,7 +7,6 @@ and by the process's descriptors, and no office behind one address is shut out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from twisted.logger import Logger
 
@@ -29,10 +28,6 @@ class Gate:
 
     def __len__(self) -> int:
         return self._counts.total()
-
-    def samples(self) -> Iterable[Sample]:
-        """The number of connections on which nobody has signed in, for the metrics."""
-        yield "api_connections_unauthenticated", (), float(len(self))
 
     def enter(self, host: str) -> Ticket | None:
         """Count a new connection; None where there is no room.  host: "" for a peer that only the sum bounds."""

@@ -11,7 +11,7 @@ from twisted.web.server import Request
 
 from meshd.web.reply import Heads, Reply
 from meshd.web.server.bounds import Serving
-from meshd.web.server.channel import ApiChannel
+from meshd.web.server.channel import ApiChannel, host_of
 from meshd.web.server.requestlog import GONE
 
 log = Logger()
@@ -39,8 +39,8 @@ class LimitedRequest(Request):
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()
         self.site = self.channel.site
-        self.started = self.channel.now()
-        self.peer = self.channel.peer()
+        self.started = self.site.reactor.seconds()
+        self.peer = host_of(self.channel.getPeer())
 
     def parseCookies(self) -> None:
         """Parse nothing: a dialect that uses cookies reads the Cookie field itself."""

@@ -70,7 +70,7 @@ class ApiSite(Site):
     def samples(self) -> Iterable[Sample]:
         """The number of open connections, and of those on which nobody has signed in, for the metrics."""
         yield "api_connections", (), float(len(self.open_channels))
-        yield from self.gate.samples()
+        yield "api_connections_unauthenticated", (), float(len(self.gate))
 
     def closed(self, channel: ApiChannel) -> None:
         """Forget a channel whose connection is gone."""
@@ -89,7 +89,7 @@ class ApiSite(Site):
             await self._emptied
             if late.active():
                 late.cancel()
-        await self.api.settled()
+        await self.api.drain()
 
     def _cut(self) -> None:
         for channel in list(self.open_channels):

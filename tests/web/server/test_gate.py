@@ -35,7 +35,7 @@ class GateTests(SynchronousTestCase):
         tickets = [gate.enter(f"192.0.2.{last}") for last in range(3)]
         assert tickets[0] is not None
         tickets[0].leave()
-        self.assertEqual(list(gate.samples()), [("api_connections_unauthenticated", (), 2.0)])
+        self.assertEqual(len(gate), 2)
 
     def test_who_leaves_makes_room(self) -> None:
         """A place is given back once, however often it is left."""
