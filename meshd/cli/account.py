@@ -244,7 +244,7 @@ def passwd(context: Context, args: Namespace) -> None:
     shown = {"account": args.name} | ({"password": password.generated} if password.generated else {})
     if password.generated:
         context.note("The password is shown this once.")
-    context.show(shown, shown)
+    context.show(shown)
 
 
 def activate(context: Context, args: Namespace) -> None:
@@ -262,8 +262,8 @@ def delete(context: Context, args: Namespace) -> None:
     if not args.yes:
         _confirm(context, name, len(children))
     context.run(subaccounts.delete, context.operator, args.name, now=context.now())
-    shown = {"deleted": name, "sub_accounts": len(children)}
-    context.show(shown, {"deleted": name, "sub-accounts": len(children)})
+    count = len(children)
+    context.show({"deleted": name, "sub_accounts": count}, {"deleted": name, "sub-accounts": count})
 
 
 def _confirm(context: Context, name: str, children: int) -> None:

@@ -79,7 +79,7 @@ def list_disputed(context: Context, args: Namespace) -> None:
 
 def delete_ip(context: Context, args: Namespace) -> None:
     context.run(allowlists.delete_ip, context.operator, args.name, args.ip, now=context.now())
-    context.show({"deleted": args.ip}, {"deleted": args.ip})
+    context.show({"deleted": args.ip})
 
 
 def add_hostname(context: Context, args: Namespace) -> None:
@@ -103,7 +103,7 @@ def list_hostnames(context: Context, args: Namespace) -> None:
 
 def delete_hostname(context: Context, args: Namespace) -> None:
     context.run(allowlists.delete_hostname, context.operator, args.name, args.hostname, now=context.now())
-    context.show({"deleted": args.hostname}, {"deleted": args.hostname})
+    context.show({"deleted": args.hostname})
 
 
 def _ip(added: AuthorizedIP) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from io import StringIO
 from pathlib import Path
@@ -130,10 +131,15 @@ class Context:
         if self._store is not None:
             self._store.close()
 
-    def progress(self, doing: str, total: int = 0) -> Progress:
-        """On stderr: where it is a terminal, or where `--progress` asks for it."""
+    @contextmanager
+    def progress(self, doing: str, total: int = 0) -> Iterator[Progress]:
+        """Tell on stderr how far the block is, where stderr is a terminal or `--progress` asks for it."""
         wanted = self.err.isatty() or getattr(self._args, "progress", False)
-        return Progress(self.err, doing, total, wanted=wanted, clock=time.monotonic)
+        progress = Progress(self.err, doing, total, wanted=wanted, clock=time.monotonic)
+        try:
+            yield progress
+        finally:
+            progress.close()
 
     def note(self, text: str) -> None:
         """For people, beside what a script reads."""
@@ -150,9 +156,9 @@ class Context:
         else:
             output.show_table(self.out, list(table), ([cell(row) for cell in table.values()] for row in rows))
 
-    def show(self, value: Mapping[str, Any], facts: Mapping[str, object]) -> None:
-        """The value as JSON, or the facts, a line each."""
+    def show(self, value: Mapping[str, Any], facts: Mapping[str, object] | None = None) -> None:
+        """Print the value as JSON, or the facts (None: those of the value), a line each."""
         if self.json:
             output.show_json(self.out, value)
         else:
-            output.show_facts(self.out, facts)
+            output.show_facts(self.out, value if facts is None else facts)

@@ -58,7 +58,7 @@ def reload(context: Context, args: Namespace) -> None:
         raise Refused(f"no daemon runs on {folder}") from None
     except PermissionError:
         raise Refused(f"process {pid} is another user's: run this as the one that the daemon runs as") from None
-    verdict = _awaited(folder, pid, before, args.wait)
+    verdict = _await(folder, pid, before, args.wait)
     if not verdict.taken:
         raise Refused(f"settings were not reloaded: {'; '.join(verdict.said)}")
     context.show({"pid": pid, "reloaded": True, "notes": list(verdict.said)}, {"settings": f"reloaded (process {pid})"})
@@ -81,7 +81,7 @@ def _begun(folder: Path, pid: int) -> int:
     return running.begun if running is not None and running.pid == pid else 0
 
 
-def _awaited(folder: Path, pid: int, before: int, seconds: float) -> Verdict:
+def _await(folder: Path, pid: int, before: int, seconds: float) -> Verdict:
     """Of a reload that began after so many others."""
     end = time.monotonic() + seconds
     while True:

@@ -60,14 +60,14 @@ def undrain(context: Context, args: Namespace) -> None:
 
 
 def test(context: Context, args: Namespace) -> None:
-    from meshd.cli.exittest import tried  # noqa: PLC0415  (no other command needs a reactor)
+    from meshd.cli.exittest import try_exit  # noqa: PLC0415  (no other command needs a reactor)
 
     topology = context.config.topology
     exit_ = next((each for each in topology.exits if each.name == args.name), None)
     if exit_ is None:
         raise NotFound(f"there is no exit named {args.name!r}")
     host, port = args.to or _of_url(topology.probes.url)
-    seconds = tried(exit_, host, port, topology.timeouts, context.config.dns_servers)
+    seconds = try_exit(exit_, host, port, topology.timeouts, context.config.dns_servers)
     shown = join_host(host, port)
     context.show(
         {"exit": exit_.name, "to": shown, "seconds": round(seconds, 3)},

@@ -27,7 +27,7 @@ class Way(NamedTuple):
     source: str
 
 
-def tried(exit_: Exit, host: str, port: int, timeouts: Timeouts, servers: Sequence[str]) -> float:
+def try_exit(exit_: Exit, host: str, port: int, timeouts: Timeouts, servers: Sequence[str]) -> float:
     """Seconds until a connection to host stood.  Refused, with the reason, where none came about.
 
     servers: name servers; without any the system's resolver is asked.

@@ -39,13 +39,10 @@ def batches(rows: Sequence[ReadRow]) -> Iterator[Sequence[ReadRow]]:
 def _existing(context: Context, rows: Sequence[ReadRow]) -> Standing:
     """What the store knows of the names of these rows and of their parents."""
     found: dict[str, tuple[Account, int]] = {}
-    progress = context.progress("checked", len(rows))
-    try:
+    with context.progress("checked", len(rows)) as progress:
         for batch in batches(rows):
             found |= context.run(standing, sorted(_names(batch) - found.keys()))
             progress.step(len(batch))
-    finally:
-        progress.close()
     return found
 
 

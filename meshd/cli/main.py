@@ -34,15 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):  # a label need not be of this terminal's alphabet
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _carried_out(args)
+        return _carry_out(args)
     except BrokenPipeError:
         _drop_output()
         return UNREAD
     except OSError as error:  # of writing: the disk is full, the terminal is gone
         _drop_output()
-        return _said(error.strerror or str(error), REFUSED)
+        return _say(error.strerror or str(error), REFUSED)
     except KeyboardInterrupt:
-        return _said("interrupted", INTERRUPTED)
+        return _say("interrupted", INTERRUPTED)
 
 
 def parser() -> ArgumentParser:
@@ -56,14 +56,14 @@ def parser() -> ArgumentParser:
     return top
 
 
-def _carried_out(args: Namespace) -> int:
+def _carry_out(args: Namespace) -> int:
     context = Context(args)
     try:
         args.act(context, args)
         context.out.flush()
     except (AccountError, ConfigError, Refused, StoreError) as error:
         context.out.flush()
-        return _said(str(error), REFUSED)
+        return _say(str(error), REFUSED)
     except SystemExit as end:  # a command that finds its own usage wrong
         return end.code if isinstance(end.code, int) else REFUSED
     finally:
@@ -71,7 +71,7 @@ def _carried_out(args: Namespace) -> int:
     return DONE
 
 
-def _said(text: str, code: int) -> int:
+def _say(text: str, code: int) -> int:
     """One line, whatever an argument or a file put into it."""
     print(f"meshd: {one_line(text)}", file=sys.stderr)
     return code

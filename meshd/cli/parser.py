@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable
-from typing import Any
 
 from meshd.cli.context import Context
 
@@ -35,9 +34,9 @@ class Verbs:
         self._shared = shared
         self._parsers = parser.add_subparsers(metavar=title, required=True, title="commands")
 
-    def verb(self, name: str, act: Act, doing: str, **options: Any) -> ArgumentParser:
-        """A command that is carried out by act."""
-        parser = self._add(name, doing, **options)
+    def verb(self, name: str, act: Act, doing: str) -> ArgumentParser:
+        """Add a command that `act` carries out."""
+        parser = self._add(name, doing)
         parser.set_defaults(act=act, parser=parser)
         return parser
 
@@ -45,8 +44,5 @@ class Verbs:
         """A word that verbs follow."""
         return Verbs(self._add(name, doing), self._shared, "COMMAND")
 
-    def _add(self, name: str, doing: str, **options: Any) -> ArgumentParser:
-        parser: ArgumentParser = self._parsers.add_parser(
-            name, parents=[self._shared], help=doing, description=doing, allow_abbrev=False, **options
-        )
-        return parser
+    def _add(self, name: str, doing: str) -> ArgumentParser:
+        return self._parsers.add_parser(name, parents=[self._shared], help=doing, description=doing, allow_abbrev=False)

@@ -34,24 +34,15 @@ def add_to(top: Verbs) -> None:
 
 
 def authorize(context: Context, args: Namespace) -> None:
-    known = context.config.topology.proxies
-    proxy = context.run(
-        proxies.authorize,
-        context.operator,
-        args.name,
-        args.proxy,
-        known=known,
-        plans=context.plans,
-        now=context.now(),
-    )
-    shown = {"proxy": proxy.name, "domain": proxy.domain}
-    context.show(shown, shown)
+    known, plans, now = context.config.topology.proxies, context.plans, context.now()
+    proxy = context.run(proxies.authorize, context.operator, args.name, args.proxy, known=known, plans=plans, now=now)
+    context.show({"proxy": proxy.name, "domain": proxy.domain})
 
 
 def revoke(context: Context, args: Namespace) -> None:
     known = context.config.topology.proxies
     context.run(proxies.revoke, context.operator, args.name, args.proxy, known=known, now=context.now())
-    context.show({"revoked": args.proxy}, {"revoked": args.proxy})
+    context.show({"revoked": args.proxy})
 
 
 def listing(context: Context, args: Namespace) -> None:
@@ -81,11 +72,8 @@ def move(context: Context, args: Namespace) -> None:
     if host is None:
         raise Refused(f"there is no proxy {args.new!r} in the settings; there are {', '.join(known)}")
     tokens = context.run(strays.begin, context.operator, args.old, host.name, known=known, now=context.now())
-    progress = context.progress("moved")
-    try:
+    with context.progress("moved") as progress:
         while moved := context.run(strays.proceed, context.operator, args.old, host.name, now=context.now()):
             progress.step(moved)
-    finally:
-        progress.close()
     shown = {"old": args.old, "new": host.name, "accounts": progress.done, "tokens": tokens}
     context.show(shown, {"moved": f"{counted(progress.done, 'account')}, {counted(tokens, 'token')}", "to": host.name})

@@ -60,7 +60,7 @@ def list_bans(context: Context, args: Namespace) -> None:
 
 def lift_ban(context: Context, args: Namespace) -> None:
     lifted = context.run(bans.lift, context.operator, args.address, args.name, now=context.now())
-    context.show({"lifted": lifted}, {"lifted": lifted})
+    context.show({"lifted": lifted})
 
 
 def show_audit(context: Context, args: Namespace) -> None:

@@ -18,16 +18,13 @@ def roster(context: Context, doing: str) -> Iterator[tuple[Account, str | None]]
 
 def pages(context: Context, doing: str) -> Iterator[list[tuple[Account, str | None]]]:
     """The oldest first; a parent is always older than its sub-accounts."""
-    progress = context.progress(doing)
     names: dict[int, str] = {}
     after = 0
-    try:
+    with context.progress(doing) as progress:
         while page := context.run(overview.page, after, names):
             yield [(account, names.get(account.parent_id or 0)) for account in page]
             after = page[-1].id
             progress.step(len(page))
-    finally:
-        progress.close()
 
 
 def brief(account: Account, parent: str | None) -> dict[str, Any]:

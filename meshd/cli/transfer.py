@@ -137,20 +137,16 @@ def take_in(context: Context, args: Namespace) -> None:
 
 def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
     rows = []
-    progress = context.progress("read")
-    try:
-        with _opened(name) as lines:
-            for row in csvrows.read(lines, context.plans, context.proxies, DEFAULT_PLAN):
-                progress.step()
-                match row:
-                    case ReadRow():
-                        rows.append(row)
-                    case BadRow():
-                        outcome.bad.append(row)
-                    case RootRow():
-                        outcome.roots += 1
-    finally:
-        progress.close()
+    with context.progress("read") as progress, _opened(name) as lines:
+        for row in csvrows.read(lines, context.plans, context.proxies, DEFAULT_PLAN):
+            progress.step()
+            match row:
+                case ReadRow():
+                    rows.append(row)
+                case BadRow():
+                    outcome.bad.append(row)
+                case RootRow():
+                    outcome.roots += 1
     return rows
 
 
@@ -177,15 +173,15 @@ def _tell_bad(context: Context, bad: Sequence[BadRow]) -> None:
 
 
 def _add(context: Context, rows: Sequence[ReadRow], outcome: _Outcome, *, generate: bool, skip_bad: bool) -> None:
-    progress = context.progress("imported", len(rows))
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(os.cpu_count()) as threads, context.progress("imported", len(rows)) as progress:
         try:
             for batch in batches(rows):
-                _add_batch(context, _secured(batch, threads, generate), outcome, skip_bad=skip_bad)
+                # argon2 lets go of the interpreter, so threads use all cores.
+                hashed = list(threads.map(lambda row: _hash(row, generate), batch))
+                _add_batch(context, hashed, outcome, skip_bad=skip_bad)
                 progress.step(len(batch))
         finally:
             threads.shutdown(cancel_futures=True)
-            progress.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +192,7 @@ class _Secured:
     generated: str = field(default="", repr=False)
 
 
-def _secured(batch: Sequence[ReadRow], threads: ThreadPoolExecutor, generate: bool) -> list[_Secured]:
-    """argon2 lets go of the interpreter, so threads use all cores."""
-    return list(threads.map(lambda row: _hashed(row, generate), batch))
-
-
-def _hashed(row: ReadRow, generate: bool) -> _Secured:
+def _hash(row: ReadRow, generate: bool) -> _Secured:
     account, password, generated = row.account, row.password, ""
     if generate and not password and not account.new.password_hash:
         password = generated = new_password()
