@@ -125,12 +125,12 @@ def show(context: Context, args: Namespace) -> None:
 
 
 class _Seen(NamedTuple):
-    """An account as the store has it."""
+    """What the store knows of an account."""
 
     identity: Identity
     proxies: list[str]
     taken: list[str]
-    """Proxies that the operator took from it."""
+    """Names of the proxies that the operator took from the account."""
 
 
 def _seen(operator: Operator, name: str, at: int) -> Unit[_Seen]:
@@ -140,7 +140,7 @@ def _seen(operator: Operator, name: str, at: int) -> Unit[_Seen]:
 
 
 def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) -> None:
-    """done: what a change has brought about besides, for programs."""
+    """Print an account; done: what a change of the plan has taken and brought back, for the JSON alone."""
     identity, names = seen.identity, seen.proxies
     account, usage = identity.account, identity.usage
     parent = identity.parent.username if identity.parent else None
@@ -215,7 +215,7 @@ def change(context: Context, args: Namespace) -> None:
 
 
 def _done(edited: Edited) -> dict[str, Any]:
-    """What the plan has taken and brought back, for programs."""
+    """What a change of the plan has taken from the account and brought back, as JSON."""
     done = {
         "deactivated_tokens": edited.deactivated,
         "reactivated_tokens": edited.reactivated,
@@ -226,7 +226,7 @@ def _done(edited: Edited) -> dict[str, Any]:
 
 
 def _changed(edited: Edited) -> Iterator[str]:
-    """What the plan has taken and brought back, for people."""
+    """What a change of the plan has taken from the account and brought back, in sentences."""
     if edited.deactivated:
         yield f"Out of use, since the plan has none: {counted(len(edited.deactivated), 'bearer token')}."
     if edited.reactivated:
@@ -267,7 +267,7 @@ def delete(context: Context, args: Namespace) -> None:
 
 
 def _confirm(context: Context, name: str, children: int) -> None:
-    """Refused unless its name is typed."""
+    """Ask for the name of the account that is to be deleted.  Raises: Refused where another text is typed."""
     what = f"{name} with {counted(children, 'sub-account')} and their usage, for good"
     if not context.input.isatty():
         raise Refused(f"there is no terminal to ask on: say --yes to delete {what}")

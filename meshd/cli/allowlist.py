@@ -1,4 +1,4 @@
-"""`meshd ip` and `meshd hostname`: who needs no credential."""
+"""`meshd ip` and `meshd hostname`: the addresses and hostnames whose connections need no credential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that read as another account's with a selection, from before they were refused: told to the operator."""
+"""Old usernames that read as another account's with a selection, told to the operator; new ones are refused."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from meshd.model import Account
 from meshd.selection import candidates, stem
 
 TOLD = 20
-"""Names with a selection in them that are told one by one."""
+"""Ambiguous names that are told one by one; of the rest the number is told."""
 
 
 def watched(rows: Iterable[tuple[Account, str | None]], ambiguous: list[str]) -> Iterator[tuple[Account, str | None]]:
-    """The rows as they are; names that read as another one with a selection are added to the list."""
+    """Pass the rows on, and add usernames that read as another one with a selection to the list `ambiguous`."""
     for account, parent in rows:
         if stem(account.username) != account.username:
             ambiguous.append(account.username)
@@ -22,7 +22,7 @@ def watched(rows: Iterable[tuple[Account, str | None]], ambiguous: list[str]) ->
 
 
 def tell_ambiguous(context: Context, usernames: Sequence[str]) -> None:
-    """Of before such names were refused."""
+    """Note on stderr each username that reads as another one with a selection."""
     for username in usernames[:TOLD]:
         base, selection = candidates(username)[-1]
         context.note(

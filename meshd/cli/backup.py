@@ -1,4 +1,4 @@
-"""`meshd backup` and `meshd restore`: the whole store in one file, and back."""
+"""`meshd backup` and `meshd restore`: the whole store written to one file, and read from such a file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def restore(context: Context, args: Namespace) -> None:
 
 @contextmanager
 def _ours_alone(data_dir: Path, store_url: str, note: Callable[[str, str, str], None]) -> Iterator[None]:
-    """Nobody starts in the folder meanwhile.  Refused where a daemon runs in it."""
+    """Keep daemons from starting in the data folder during the block.  Raises: Refused where one runs."""
     try:
         secure(data_dir, store_url, note)
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

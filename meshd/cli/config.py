@@ -25,7 +25,7 @@ def add_to(top: Verbs) -> None:
 
 
 def check(context: Context, args: Namespace) -> None:
-    """All that a start and a reload ask, and what they only tell."""
+    """Check all that a start and a reload of the daemon check, and tell also what these only log."""
     config = context.config
     try:
         examine(config)
@@ -53,7 +53,7 @@ def check(context: Context, args: Namespace) -> None:
 
 
 def _tell(context: Context, problems: Sequence[str]) -> None:
-    """Refused, since that is what a script asks."""
+    """Print the problems.  Raises: Refused, so that a script sees by the exit code that there are problems."""
     if not context.json:
         for problem in problems:
             context.out.write(f"{problem}\n")
@@ -61,7 +61,7 @@ def _tell(context: Context, problems: Sequence[str]) -> None:
 
 
 def _doubts(context: Context) -> tuple[list[Stray], Sequence[str]]:
-    """What the settings mean for the accounts that there are, if there is a store."""
+    """The proxies that accounts have and the settings lack, and problems in words; none without a store."""
     if not context.has_store():
         return [], ()
     try:

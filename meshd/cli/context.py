@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Context:
-    """One run of the command; settings and store are read when they are first asked for."""
+    """One run of a command; settings and store are read when an attribute first needs them."""
 
     def __init__(self, args: Namespace) -> None:
         self.json: bool = getattr(args, "json", False)
@@ -49,7 +49,7 @@ class Context:
 
     @property
     def input(self) -> TextIO:
-        """Empty where there is none at all, as after `<&-`."""
+        """Standard input; an empty one where there is none at all, as after `<&-`."""
         return sys.stdin or StringIO()
 
     @property
@@ -58,17 +58,17 @@ class Context:
 
     @cached_property
     def data_dir(self) -> Path:
-        """Without reading the rest of the settings.  ConfigError."""
+        """The data folder, found without reading the rest of the settings.  Raises: ConfigError."""
         return folder_of(self._flags, os.environ, Path.cwd())
 
     @property
     def file(self) -> str:
-        """The settings file that this command is told of; "" for none."""
+        """The settings file that flags or environment name; "" for none."""
         return self._flags["config"] or os.environ.get("MESHD_CONFIG") or ""
 
     @cached_property
     def config(self) -> Config:
-        """With the settings of the folder's daemon where the command is told none itself.  ConfigError."""
+        """The settings, from the file of the daemon on the data folder where none is named.  Raises: ConfigError."""
         running = runfile.read(self.data_dir)
         if running is None:
             return load(self._flags, os.environ, cwd=Path.cwd())
@@ -80,7 +80,7 @@ class Context:
 
     @cached_property
     def operator(self) -> Operator:
-        """Named for the audit by the login name of whoever runs the command."""
+        """The operator, whom the audit names by the login name of whoever runs the command."""
         try:
             return Operator(f"operator:{getpass.getuser()}")
         except (KeyError, OSError, ImportError):
@@ -97,7 +97,7 @@ class Context:
 
     @property
     def store(self) -> BlockingStore:
-        """StoreError for an impossible URL; the database itself is opened by the first unit."""
+        """The store, whose database the first unit opens.  Raises: StoreError for an impossible URL."""
         if self._store is None:
             self._store = BlockingStore(self.config.store_url)
         return self._store
@@ -106,20 +106,20 @@ class Context:
         return int(time.time())
 
     def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """One unit, one transaction.  AccountError, StoreError, Refused."""
+        """Run the unit as one transaction.  Raises: AccountError, StoreError, Refused."""
         self._require_store()
         return performed(self.store.run, unit, *args, **kwargs)
 
     def require_store(self) -> None:
-        """What a long command begins with: is there a store, and does it answer?  StoreError, Refused."""
+        """Check at the start of a long command that the store answers.  Raises: StoreError, Refused."""
         self.run(overview.root)
 
     def has_store(self) -> bool:
-        """Whether there may be one: of SQLite a file, of a server only asking it tells."""
+        """Whether there may be a store: SQLite's file exists; a database server can be judged by a query only."""
         return self._missing() is None
 
     def _missing(self) -> Path | None:
-        """The file that there is not."""
+        """The path of SQLite's file where that does not exist, else None."""
         path = sqlite_file(self.config.store_url)
         return path if path is not None and not path.exists() else None
 
@@ -142,15 +142,15 @@ class Context:
             progress.close()
 
     def note(self, text: str) -> None:
-        """For people, beside what a script reads."""
+        """Write a line to stderr for people, apart from the output that a script reads."""
         self.err.write(text + "\n")
 
     def note_closed(self, path: str, was: str, now: str) -> None:
-        """Of what `datafolder.secure` has closed."""
+        """Note that `datafolder.secure` has changed the mode of a path."""
         self.note(f"{path} was open to others (mode {was}) and is {now} now")
 
     def show_rows(self, rows: Iterable[Mapping[str, Any]], table: Mapping[str, Callable[[Any], object]]) -> None:
-        """The rows as JSON, or as a table: for each header, what it shows of a row."""
+        """Print the rows as JSON, or as a table that has for each header a function from a row to the cell."""
         if self.json:
             output.show_json_rows(self.out, rows)
         else:

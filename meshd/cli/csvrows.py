@@ -1,10 +1,9 @@
-"""The rows of an import, read and judged one by one; nothing here knows the store.
+"""The rows of an import, read and checked one by one, without the store.
 
-The first line names the columns; only `username` must be there.  `export` writes the same columns, so what it wrote can
+The first line names the columns; only `username` is required.  `export` writes the same columns, so that an export can
 be imported elsewhere; `created_at` is then a new one, and the root's row is left out, since every store has its own.
 
-What a spreadsheet would take for a formula has an apostrophe before it in the file, which is taken away when it is
-read.
+A cell that a spreadsheet would take for a formula begins with an apostrophe in the file, which reading takes away.
 """
 
 from __future__ import annotations
@@ -46,15 +45,15 @@ COLUMNS = (
     "proxies",
     "withheld_proxies",
 )
-"""What an export writes; limits in GB, names of proxies with commas."""
+"""The columns that an export writes; limits in GB, names of proxies with commas between."""
 
 SECRETS = ("password", "password_hash")
 
 SUSPENDED = "suspended"
-"""In the column `active`: a sub-account that the operator deactivated."""
+"""The value in the column `active` for a sub-account that the operator deactivated."""
 
 NO_PROXIES = "(none)"
-"""In the column `proxies`, where an empty cell means those that a new account of the plan has."""
+"""The value in the column `proxies` for none; an empty cell means the proxies that a new account of the plan has."""
 
 _TRUTH = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, SUSPENDED: False}
 _ROLES = ("customer", "admin", "viewer")
@@ -64,31 +63,31 @@ _FORMULA = re.compile(
     "[\\s']*[=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
     "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]"
 )
-"""What begins so, a spreadsheet calculates."""
+"""The beginning of a cell that a spreadsheet takes for a formula."""
 
 
 def harmless(cell: str) -> str:
-    """The cell as the file has it; plain() is the reverse."""
+    """A cell that no spreadsheet takes for a formula; `plain()` is the reverse."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def plain(cell: str) -> str:
-    """The cell as it was before harmless()."""
+    """The cell as it was before `harmless()`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRow:
-    """A row that is right by itself."""
+    """A row that is right as far as can be told without the store and the other rows."""
 
     account: ImportedAccount
     password: str = field(default="", repr=False)
-    """Still to be hashed; "" for none."""
+    """The password in clear, still to be hashed; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be imported, and why."""
+    """A row that cannot be imported, and the reason."""
 
     line: int
     username: str
@@ -96,15 +95,15 @@ class BadRow:
 
 
 class RootRow(Exception):
-    """The root account's row of an export."""
+    """The row of the root account in an export."""
 
 
 def read(
     lines: Iterable[str], plans: Mapping[str, Plan], proxies: Sequence[str], default_plan: str
 ) -> Iterator[ReadRow | BadRow | RootRow]:
-    """Every row but blank ones.  Refused where it is no CSV, or its first line names unknown columns.
+    """Read every row but blank ones; proxies: the names of those in the settings.
 
-    proxies: those of the settings.
+    Raises: Refused where the text is no CSV, or its first line names unknown columns.
     """
     reader = csv.reader(lines, strict=True)
     try:
@@ -154,7 +153,7 @@ def _row(
 
 
 def _read(line: int, values: Mapping[str, str], default_plan: str) -> ReadRow:
-    """ValueError, Invalid."""
+    """Read the cells of a row, by column.  Raises: ValueError, Invalid."""
 
     def value(name: str) -> str:
         return values.get(name, "").strip()
@@ -215,7 +214,7 @@ def _day(text: str) -> int | None:
 
 
 def _proxies(text: str) -> tuple[str, ...] | None:
-    """None where nobody says."""
+    """The names of the proxies; None for an empty cell, which leaves them to the plan."""
     return () if text == NO_PROXIES else _names("proxies", text) if text else None
 
 
@@ -234,7 +233,7 @@ def _active(text: str) -> bool:
 
 
 def _check_secrets(password: str, password_hash: str) -> None:
-    """ValueError; its text holds nothing of either."""
+    """Check a row's password and hash.  Raises: ValueError, whose text holds nothing of either."""
     if password and password_hash:
         raise ValueError("password: give it or its hash, not both")
     if password and (wrong := validate.password(password)) is not None:

@@ -1,4 +1,4 @@
-"""`meshd migrate` and `meshd reload`: what concerns the store's file and the running daemon."""
+"""`meshd migrate` makes or updates the schema of the store; `meshd reload` has the running daemon read its settings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from meshd.daemon.pidfile import PID_FILE
 from meshd.daemon.runfile import Running, Verdict
 
 PATIENCE = 60.0
-"""Seconds: lists of a million exits take some."""
+"""Seconds to wait for a reload by default: reading lists of a million exits takes a while."""
 
 LOOK = 0.05
-"""Seconds between two looks for the verdict."""
+"""Seconds between two looks for the daemon's verdict."""
 
 
 def add_to(top: Verbs) -> None:
@@ -45,7 +45,7 @@ def migrate(context: Context, args: Namespace) -> None:
 
 
 def reload(context: Context, args: Namespace) -> None:
-    """Ask for it, and wait for what comes of it."""
+    """Ask the running daemon for a reload, and wait for the outcome."""
     folder = context.data_dir
     pid = holder(folder / PID_FILE)
     if pid is None:
@@ -68,7 +68,7 @@ def reload(context: Context, args: Namespace) -> None:
 
 
 def _require_same_file(context: Context, running: Running | None) -> None:
-    """Whoever names a file means that the daemon reads it."""
+    """Check that the daemon reads the settings file that this command was told of, if any.  Raises: Refused."""
     if context.file and running is not None and os.path.realpath(context.file) != os.path.realpath(running.config):
         if running.config:
             raise Refused(f"the daemon reads {running.config}, and not {context.file}")
@@ -76,13 +76,13 @@ def _require_same_file(context: Context, running: Running | None) -> None:
 
 
 def _begun(folder: Path, pid: int) -> int:
-    """How many reloads have begun by now: one that begins later knows what is written by now."""
+    """The number of reloads that have begun: any later reload reads the settings as they are written by now."""
     running = runfile.read(folder)
     return running.begun if running is not None and running.pid == pid else 0
 
 
 def _await(folder: Path, pid: int, before: int, seconds: float) -> Verdict:
-    """Of a reload that began after so many others."""
+    """Wait for the verdict of a reload that began after `before` others.  Raises: Refused."""
     end = time.monotonic() + seconds
     while True:
         running = runfile.read(folder)
@@ -96,9 +96,9 @@ def _await(folder: Path, pid: int, before: int, seconds: float) -> Verdict:
 
 
 def holder(path: Path) -> int | None:
-    """The daemon that holds the lock of this file; None where nobody does.  Refused.
+    """The process id of the daemon that holds the lock of this file; None where nobody does.  Raises: Refused.
 
-    It holds the lock while it lives, so a number that was left behind is told from a true one.
+    A daemon holds the lock while it lives, which tells its process id from one that a dead daemon left behind.
     """
     try:
         with path.open("rb") as file:
@@ -114,7 +114,7 @@ def holder(path: Path) -> int | None:
 
 
 def _pid(text: bytes, path: Path) -> int:
-    """A number below 2 would signal init, or every process of a group."""
+    """The process id in a PID file; a number below 2 would signal init or a process group.  Raises: Refused."""
     text = text.strip()
     if not text:
         raise Refused("the daemon is just starting or stopping: try again")

@@ -1,7 +1,7 @@
-"""A command that cannot be carried out."""
+"""The exception of a command that cannot be carried out."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """The reason, one line for whoever typed the command."""
+    """A command that cannot be carried out; the text is the reason, one line for whoever typed the command."""

@@ -1,4 +1,4 @@
-"""`meshd exit`: the exits of the settings and their lists, how they are, taking them out and trying them."""
+"""`meshd exit`: list the exits of the settings and their state, drain and undrain exits, and test one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test(context: Context, args: Namespace) -> None:
 
 
 def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
-    """All of an exit but its credentials."""
+    """An exit as JSON, without its credentials."""
     upstream, drained = exit_.upstream, health.drained.get(exit_.name)
     resting = health.resting.get(exit_.name, [])
     return {
@@ -104,7 +104,7 @@ def _rest(rest: RestingExit, now: int) -> dict[str, Any]:
 
 
 def _state(row: dict[str, Any]) -> str:
-    """For people: the operator's will before what was found."""
+    """The state of an exit in words: that the operator drained the exit comes before what probes found."""
     if row["drained"]:
         return f"drained by {row['drained']['by']} at {row['drained']['at']}"
     return "; ".join(map(_rest_text, row["resting"])) or "up"

@@ -1,4 +1,4 @@
-"""An exit tried from the command line, on an event loop that lasts for that alone."""
+"""A connection through an exit, made from the command line on an event loop of its own."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from meshd.topology import Exit, Timeouts
 
 
 class Way(NamedTuple):
-    """An exit and the address of it to leave by."""
+    """An exit and the local address of the exit to connect from."""
 
     exit: Exit
     source: str
 
 
 def try_exit(exit_: Exit, host: str, port: int, timeouts: Timeouts, servers: Sequence[str]) -> float:
-    """Seconds until a connection to host stood.  Refused, with the reason, where none came about.
+    """Connect to the host through the exit; the seconds that took.  Raises: Refused, with the reason.
 
-    servers: name servers; without any the system's resolver is asked.
+    servers: addresses of name servers; without any the system's resolver is asked.
     """
     ended: list[BaseException | None] = []
     with own_loop(servers, timeouts.dns) as (reactor, resolver):

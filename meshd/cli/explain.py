@@ -1,6 +1,6 @@
-"""`meshd explain`: would this pass, by which rule, by which exit; nothing is sent but the question to the name server.
+"""`meshd explain`: whether a request would pass, by which rule and exit; only the name server is asked, nothing else.
 
-Exit codes: 0 it would, 1 it would not, 2 there is no such account, token or proxy.
+Exit codes: 0 the request would pass, 1 the request would not, 2 there is no such account, token or proxy.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def add_to(top: Verbs) -> None:
 
 
 def act(context: Context, args: Namespace) -> None:
-    """SystemExit: 1 where it would not pass, 2 where something is not known."""
+    """Explain a request.  Raises: SystemExit with 1 for a request that would not pass, 2 for unknown arguments."""
     target = _target(args)
     proxy = _proxy(context.config, args)
     name = f"{args.name}-{args.select}" if args.select else args.name
@@ -72,7 +72,7 @@ def _unknown(args: Namespace, text: str) -> NoReturn:
 
 
 def _target(args: Namespace) -> Target:
-    """Read as the proxy reads it."""
+    """The destination of `--to`, read as the proxy reads the target of a request."""
     text = args.to
     if args.plain:
         text = text if text.lower().startswith("http://") else f"http://{text}"
@@ -120,7 +120,7 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
 
 
 def _own(config: Config) -> OwnListeners:
-    """As far as the settings tell: a port that systemd hands over is not known here."""
+    """The addresses that meshd listens on by the settings; ports that systemd hands over are not known here."""
     listen = [*config.api_listen, *(each for proxy in config.topology.proxies.values() for each in proxy.listen)]
     places = [place for each in listen if isinstance(place := parsed(each).place, TCP)]
     return OwnListeners(frozenset(place.port for place in places), frozenset(place.interface for place in places))

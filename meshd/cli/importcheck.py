@@ -1,4 +1,4 @@
-"""Checking the rows of an import against each other and against the store, before anything is added."""
+"""The check of the rows of an import against each other and against the store, before any row is added."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from meshd.model import Account
 from meshd.topology import Plan
 
 BATCH = 500
-"""Rows a transaction: long enough to be fast, short enough that the daemon's own writes wait for milliseconds."""
+"""Rows in a transaction: enough to be fast, few enough that the daemon's own writes wait for milliseconds only."""
 
 Standing = Mapping[str, tuple[Account, int]]
 
 
 def sifted(context: Context, rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[BadRow]]:
-    """Those that can be added, top-level accounts first, and those that cannot."""
+    """The rows that can be added, top-level accounts first, and the rows that cannot."""
     existing = _existing(context, rows)
     good: list[ReadRow] = []
     bad: list[BadRow] = []
@@ -37,7 +37,7 @@ def batches(rows: Sequence[ReadRow]) -> Iterator[Sequence[ReadRow]]:
 
 
 def _existing(context: Context, rows: Sequence[ReadRow]) -> Standing:
-    """What the store knows of the names of these rows and of their parents."""
+    """The accounts in the store with the names in these rows or those of their parents, by name in lower case."""
     found: dict[str, tuple[Account, int]] = {}
     with context.progress("checked", len(rows)) as progress:
         for batch in batches(rows):
@@ -52,7 +52,7 @@ def _names(rows: Iterable[ReadRow]) -> set[str]:
 
 
 class _Sieve:
-    """Remembers what the file itself adds while its rows pass."""
+    """Checks rows one after the other, and remembers the accounts that the accepted rows will add."""
 
     def __init__(self, existing: Standing, plans: Mapping[str, Plan]) -> None:
         self._existing = existing
@@ -64,7 +64,7 @@ class _Sieve:
         self._children = Counter({name: children for name, (_, children) in existing.items()})
 
     def reason_against(self, row: ReadRow) -> str | None:
-        """None for one that passes, which the later rows are then judged with."""
+        """Why a row cannot be added; None for a row that can, against which later rows are then checked too."""
         name, parent = row.account.new.username.lower(), row.account.parent.lower()
         reason = self._against_name(name) or (self._against_parent(parent) if parent else None)
         if reason is None:

@@ -72,13 +72,13 @@ def _carry_out(args: Namespace) -> int:
 
 
 def _say(text: str, code: int) -> int:
-    """One line, whatever an argument or a file put into it."""
+    """Print an error in one line, whatever an argument or a file put into the text; the exit code is passed on."""
     print(f"meshd: {one_line(text)}", file=sys.stderr)
     return code
 
 
 def _drop_output() -> None:
-    """Nobody reads: keep the interpreter from writing what is left at its end, and from complaining that it cannot."""
+    """Point stdout at /dev/null: nobody reads it, and the interpreter would fail to write the rest at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,4 +1,4 @@
-"""What a command prints: for people by default, aligned and never wrapped; JSON where asked."""
+"""The output of commands: aligned and never wrapped for people, or JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def show_json(out: TextIO, value: Any) -> None:
 
 
 def show_json_rows(out: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
-    """A JSON array, a row a line, written as it comes."""
+    """Print a JSON array with a row a line; each row is written when the iterator gives the row."""
     opening = "["
     for row in rows:
         out.write(f"{opening}\n  {json.dumps(row, ensure_ascii=False)}")
@@ -25,7 +25,7 @@ def show_json_rows(out: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def show_table(out: TextIO, headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A line a row, under its header; a column of numbers stands to the right."""
+    """Print a table with a line a row under the headers; columns of numbers are aligned to the right."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(headers, *cells, strict=True)]
     right = [bool(cells) and all(_is_number(cell) for cell in column) for column in zip(*cells, strict=True)]
@@ -35,7 +35,7 @@ def show_table(out: TextIO, headers: Sequence[str], rows: Iterable[Sequence[obje
 
 
 def show_facts(out: TextIO, facts: Mapping[str, object]) -> None:
-    """A name and a value a line."""
+    """Print a name and a value a line."""
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         out.write(f"{name:<{width}}{_GAP}{value}".rstrip() + "\n")
@@ -54,7 +54,7 @@ def _is_number(text: str) -> bool:
 
 
 def _width(text: str) -> int:
-    """Columns on a terminal: wide characters take two, combining ones none."""
+    """The columns of a text on a terminal: wide characters take two, combining characters none."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)

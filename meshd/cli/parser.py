@@ -1,4 +1,4 @@
-"""The shape of the command line: nouns, verbs, and the options that stand anywhere."""
+"""The command line as a tree of nouns and verbs (`meshd account create`), and the options that may stand anywhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Act = Callable[[Context, Namespace], None]
 
 
 def common() -> ArgumentParser:
-    """Options that are understood before and after the sub-command.
+    """A parser of the options that are understood before and after the sub-command.
 
-    They have no default, or that of the later place would undo what the earlier said.
+    These options have no default: the default of the later place would undo the value from the earlier.
     """
     options = ArgumentParser(add_help=False, argument_default=SUPPRESS)
     options.add_argument("--data-dir", metavar="DIR", help="the data folder, as for the daemon")
@@ -23,7 +23,7 @@ def common() -> ArgumentParser:
 
 
 def add_progress(parser: ArgumentParser) -> None:
-    """The option of a command that can take long."""
+    """Add `--progress`, the option of a command that can take long."""
     parser.add_argument("--progress", action="store_true", help="tell on stderr how far it is, without a terminal too")
 
 
@@ -41,7 +41,7 @@ class Verbs:
         return parser
 
     def noun(self, name: str, doing: str) -> Verbs:
-        """A word that verbs follow."""
+        """Add a word that verbs follow, as `account` in `meshd account create`."""
         return Verbs(self._add(name, doing), self._shared, "COMMAND")
 
     def _add(self, name: str, doing: str) -> ArgumentParser:

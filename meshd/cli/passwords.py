@@ -21,14 +21,14 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class ChosenPassword:
-    """What is stored, and the clear text where it was made here and nobody else knows it."""
+    """The hash to store ("" for no password), and the clear text of a generated password, to be shown; else ""."""
 
     password_hash: str = field(repr=False)
     generated: str = field(default="", repr=False)
 
 
 def add_to(parser: ArgumentParser) -> None:
-    """The options of a command that takes a password."""
+    """Add the options of a command that takes a password."""
     ways = parser.add_mutually_exclusive_group()
     ways.add_argument("--password-stdin", action="store_true", help="read the password from the first line of stdin")
     ways.add_argument("--generate", action="store_true", help="make a password and print it once")
@@ -36,9 +36,9 @@ def add_to(parser: ArgumentParser) -> None:
 
 
 def chosen(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpass.getpass) -> ChosenPassword:
-    """The password by the way that args name, else a prompt, else, where no input can hold one, a generated one.
+    """The password by the way that args name, else from a prompt, else, where no input can hold one, a generated one.
 
-    Refused where something is piped in and nobody said what it is.
+    Raises: Refused where standard input may hold a password and no option says so.
     """
     if args.no_password:
         return ChosenPassword("")
@@ -52,7 +52,7 @@ def chosen(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpas
 
 
 def _typed(stdin: TextIO, prompt: Callable[[str], str]) -> str:
-    """ "" to have one made."""
+    """The password typed at a prompt; "" for one that is to be generated.  Raises: Refused."""
     if stdin.isatty():
         return _prompted(prompt)
     if may_hold(stdin):
@@ -64,7 +64,7 @@ def _typed(stdin: TextIO, prompt: Callable[[str], str]) -> str:
 
 
 def hashed(text: str) -> str:
-    """Refused for one that is empty or too long."""
+    """The hash of a password.  Raises: Refused for a password that is empty or too long."""
     problem = validate.password(text)
     if problem is not None:
         raise Refused(f"password: {problem}")
@@ -79,7 +79,7 @@ def _first_line(stdin: TextIO) -> str:
 
 
 def _prompted(prompt: Callable[[str], str]) -> str:
-    """Typed twice alike; "" to have one made."""
+    """Ask for a password twice; "" for one that is to be generated.  Raises: Refused."""
     for _ in range(ATTEMPTS):
         try:
             text = prompt("Password (empty: make one): ")

@@ -1,4 +1,4 @@
-"""How far a long command has come: on stderr, from the second second on."""
+"""The progress of a long command on stderr, shown from one second after its beginning on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TextIO
 
 EVERY = 0.2
-"""Seconds between two updates of a terminal's line; without a terminal it is a second, and a line each."""
+"""Seconds between two updates of the line on a terminal; elsewhere a new line is written each second."""
 
 
 class Progress:
-    """One line that changes; `total` 0 means that nobody knows how many there are."""
+    """A line that shows how many things are done; total 0 means that nobody knows how many there are."""
 
     def __init__(self, err: TextIO, doing: str, total: int, *, wanted: bool, clock: Callable[[], float]) -> None:
         self._err = err
@@ -25,14 +25,14 @@ class Progress:
         self.done = 0
 
     def step(self, count: int = 1) -> None:
-        """So many more are done."""
+        """Count so many more as done, and show the line if that is due."""
         self.done += count
         if self._wanted and self._clock() >= self._next:
             self._show()
             self._next = self._clock() + (EVERY if self._alive else 1.0)
 
     def close(self) -> None:
-        """Leave the terminal's line as if nothing had been there."""
+        """Blank the line on a terminal."""
         if self._shown and self._alive:
             self._err.write("\r" + " " * len(self._shown) + "\r")
             self._err.flush()

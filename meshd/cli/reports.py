@@ -1,4 +1,4 @@
-"""`meshd usage`, `meshd ban` and `meshd audit`: what was used, who is refused, who changed what."""
+"""`meshd usage`, `meshd ban` and `meshd audit`: usage of an account, bans after wrong credentials, and the audit."""
 
 from __future__ import annotations
 

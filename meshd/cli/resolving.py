@@ -1,4 +1,4 @@
-"""A name looked up as the daemon would, on an event loop that lasts for that alone."""
+"""A name looked up as the daemon would, on an event loop of its own."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.model import Refusal
 
 TURN = 0.05
-"""Seconds that the loop sleeps at most, so that Ctrl-C is heard."""
+"""Seconds that the event loop sleeps at most, so that Ctrl-C is noticed."""
 
 
 @contextmanager
 def own_loop(servers: Sequence[str], timeout: float) -> Iterator[tuple[Any, Resolver]]:
-    """A reactor to be turned by hand, and a resolver on it that asks these servers or, without any, the system."""
+    """Give a reactor to be iterated by hand, and a resolver that asks the servers or, without any, the system's."""
     reactor = SelectReactor()
     resolver = Resolver(reactor, servers=servers, threads=1, timeout=lambda: timeout)
     try:
@@ -31,7 +31,7 @@ def own_loop(servers: Sequence[str], timeout: float) -> Iterator[tuple[Any, Reso
 
 
 def look_up(host: str, servers: Sequence[str], timeout: float) -> tuple[str, ...] | Refusal:
-    """The addresses, asked of these name servers or, without any, of the system's resolver."""
+    """Look up the addresses of a host at the name servers or, without any, by the system's resolver."""
     ended: list[Resolved | Failure] = []
     with own_loop(servers, timeout) as (reactor, resolver):
         Deferred.fromCoroutine(resolver.resolve(host)).addBoth(ended.append)

@@ -17,7 +17,7 @@ def roster(context: Context, doing: str) -> Iterator[tuple[Account, str | None]]
 
 
 def pages(context: Context, doing: str) -> Iterator[list[tuple[Account, str | None]]]:
-    """The oldest first; a parent is always older than its sub-accounts."""
+    """All accounts page by page, the oldest first; a parent is always older than its sub-accounts."""
     names: dict[int, str] = {}
     after = 0
     with context.progress(doing) as progress:
@@ -28,7 +28,7 @@ def pages(context: Context, doing: str) -> Iterator[list[tuple[Account, str | No
 
 
 def brief(account: Account, parent: str | None) -> dict[str, Any]:
-    """An account as JSON says it; limits in bytes, and never a secret."""
+    """An account as JSON, with limits in bytes, and without any secret."""
     return {
         "id": account.id,
         "username": account.username,

@@ -1,4 +1,4 @@
-"""What stands on a standard input that is no terminal."""
+"""Whether a standard input that is no terminal holds anything."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TextIO
 
 
 def may_hold(stdin: TextIO) -> bool:
-    """Whether there is something to read, or may yet come: not on `/dev/null`, nor at the end of a file or a pipe.
+    """Whether stdin has bytes, or may yet get some: not on `/dev/null`, nor at the end of a file or a pipe.
 
-    Nothing is read by it from a file or a pipe, and it does not wait.
+    The check reads nothing from a file or a pipe, and does not wait.
     """
     try:
         descriptor = stdin.fileno()

@@ -92,7 +92,7 @@ def delete(context: Context, args: Namespace) -> None:
 
 
 def _show_ended(context: Context, made: Made, shown: dict[str, Any], facts: dict[str, object]) -> None:
-    """With what the token had made, which does not go with it."""
+    """Print a token that was ended, and what the token had made, which is still there."""
     if made.counts:
         shown["made"] = {
             kind: [{"username": each.username, "name": each.name} if isinstance(each, Entry) else each for each in all_]
@@ -111,7 +111,7 @@ def _told(entries: Sequence[str | Entry]) -> str:
 def _as_named(
     name: str | None, unit: Callable[..., Unit[Any]], operator: Any, token_id: int, **known: Any
 ) -> Unit[Any]:
-    """The unit, if the token is of the account that was named; a wrong number then does no harm to another's."""
+    """Run the unit on a token, which must be the named account's, if any: a wrong id then harms no other account's."""
     if name is not None:
         held = yield from tokens.listing(operator, name)
         if token_id not in [token.id for token in held]:
@@ -132,7 +132,7 @@ def _brief(token: Token) -> dict[str, Any]:
 
 
 def _beyond(token: Token) -> dict[str, Any]:
-    """What few tokens have."""
+    """The optional values of a token that few tokens have."""
     facts = {"selection": token.selection, "proxies": list(token.proxies)}
     return {name: value for name, value in facts.items() if value}
 

@@ -1,7 +1,7 @@
 """`meshd account export` and `account import`: all accounts as CSV or JSON, and many new ones from CSV.
 
-An import is checked whole before its first row is added: where a row is bad, nothing is, unless bad rows are to be
-skipped.  It is added in batches; one that is interrupted says how far it came.
+All rows of an import are checked before the first is added: where a row is bad, none is added, unless bad rows are to
+be skipped.  Rows are added in batches; an import that is interrupted says how far it came.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from meshd.cli.values import counted, gigabytes
 from meshd.model import Account
 
 TOLD = 100
-"""Bad rows that are told one by one; a file of the wrong kind has nothing else."""
+"""Bad rows that are told one by one: in a file of the wrong kind every row is bad."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -74,7 +74,7 @@ class _Exported(NamedTuple):
 
 
 def _exported(context: Context) -> Iterator[_Exported]:
-    """All accounts, with the proxies of each, and those that the operator took from it."""
+    """All accounts, each with its proxies and those that the operator took from it."""
     for page in pages(context, "exported"):
         proxies, held = context.run(proxies_of, [account.id for account, _ in page])
         for account, parent in page:
@@ -109,7 +109,7 @@ def _as_csv(row: _Exported, with_hash: bool) -> list[str]:
 
 @dataclass
 class _Outcome:
-    """What became of an import so far."""
+    """What an import has done so far."""
 
     bad: list[BadRow] = field(default_factory=list)
     imported: int = 0
@@ -152,7 +152,7 @@ def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
 
 @contextmanager
 def _opened(name: str) -> Iterator[TextIO]:
-    """The file's text, a byte order mark left out.  Refused."""
+    """Open the file, or stdin for "-", as text without a byte order mark.  Raises: Refused."""
     if name == "-" and sys.stdin is None:
         raise Refused("-: there is no standard input")
     try:
@@ -186,7 +186,7 @@ def _add(context: Context, rows: Sequence[ReadRow], outcome: _Outcome, *, genera
 
 @dataclass(frozen=True, slots=True)
 class _Secured:
-    """A row with its password hashed; the clear one where it was made here."""
+    """A row with its password hashed, and the clear text of a generated password; "" for any other."""
 
     account: ImportedAccount
     generated: str = field(default="", repr=False)
@@ -202,7 +202,7 @@ def _hash(row: ReadRow, generate: bool) -> _Secured:
 
 
 def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *, skip_bad: bool) -> None:
-    """In one transaction.  Where a rule has come to forbid a row since the check, the others are tried without it."""
+    """Add the rows in one transaction; a row that a rule has come to forbid since the check is left out."""
     while batch:
         try:
             context.run(
@@ -227,7 +227,7 @@ def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *
 
 
 def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
-    """Passwords that were made are printed whatever happened: nobody else knows them."""
+    """Print the outcome of an import; generated passwords also after a failure, since nobody else knows them."""
     if outcome.imported and not done:
         kept = counted(outcome.imported, "account")
         context.note(f"{kept} had been imported by then; --skip-bad goes on from there.")

@@ -14,12 +14,12 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`."""
+    """A number with its noun: `1 row`, `2,000 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def limit_bytes(text: str) -> int:
-    """GB, fractions allowed, as bytes; 0 is no limit.  ValueError."""
+    """A limit typed in GB, fractions allowed, in bytes; 0 is no limit.  Raises: ValueError."""
     if not _DECIMAL.match(text):
         raise ValueError(f"{text[:40]!r} is not a number of GB")
     size = Decimal(text) * GB
@@ -29,7 +29,7 @@ def limit_bytes(text: str) -> int:
 
 
 def limit_argument(text: str) -> int:
-    """As limit_bytes, for argparse."""
+    """A limit in bytes, as `limit_bytes` gives it, for argparse.  Raises: ArgumentTypeError."""
     try:
         return limit_bytes(text)
     except ValueError as error:
@@ -37,19 +37,19 @@ def limit_argument(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """For argparse: how long to wait, an hour at most."""
+    """Seconds to wait, an hour at most, for argparse.  Raises: ArgumentTypeError."""
     if not _DECIMAL.match(text) or float(text) > 3600:
         raise ArgumentTypeError(f"{text[:40]!r} is not a number of seconds up to 3600")
     return float(text)
 
 
 def gigabytes(size: int) -> str:
-    """Bytes as GB, exactly; the reverse of limit_bytes."""
+    """Bytes as GB, exactly; the reverse of `limit_bytes`."""
     return format((Decimal(size) / GB).normalize(), "f")
 
 
 def human_bytes(size: int) -> str:
-    """Bytes to three digits, in steps of a thousand."""
+    """A size with three digits and a unit, in steps of a thousand."""
     value = float(size)
     for unit in _UNITS:
         if value < 999.5 or unit == _UNITS[-1]:
