@@ -68,9 +68,9 @@ def create(context: Context, args: Namespace) -> None:
     if args.parent is not None and terms.columns():
         raise Refused(f"a sub-account has its parent's {' and '.join(terms.columns()).replace('_', ' ')}")
     context.run(_check_new, context, args.name, args.parent)  # before somebody types a password for nothing
-    password = passwords.chosen(args, context.input)
+    password = passwords.choose(args, context.input)
     new = NewAccount(username=args.name, password_hash=password.password_hash, profile=_profile(args))
-    account = _created(context, new, args.parent, terms)
+    account = _create(context, new, args.parent, terms)
     shown: dict[str, Any] = brief(account, args.parent)
     facts = {"account": account.username, "plan": account.plan}
     if password.generated:
@@ -87,7 +87,7 @@ def _check_new(context: Context, name: str, parent: str | None) -> Unit[None]:
         yield from subaccounts.require_creatable(context.operator, new, parent=parent, plans=context.plans)
 
 
-def _created(context: Context, new: NewAccount, parent: str | None, terms: Terms) -> Account:
+def _create(context: Context, new: NewAccount, parent: str | None, terms: Terms) -> Account:
     now = context.now()
     if parent is not None:
         found = context.run(subaccounts.create, context.operator, new, parent=parent, plans=context.plans, now=now)
@@ -239,7 +239,7 @@ def _changed(edited: Edited) -> Iterator[str]:
 
 def passwd(context: Context, args: Namespace) -> None:
     context.run(subaccounts.details, context.operator, args.name, at=context.now())
-    password = passwords.chosen(args, context.input)
+    password = passwords.choose(args, context.input)
     context.run(holders.set_password, context.operator, args.name, password.password_hash, now=context.now())
     shown = {"account": args.name} | ({"password": password.generated} if password.generated else {})
     if password.generated:

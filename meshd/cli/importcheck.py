@@ -17,7 +17,7 @@ BATCH = 500
 Standing = Mapping[str, tuple[Account, int]]
 
 
-def sifted(context: Context, rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[BadRow]]:
+def sift(context: Context, rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[BadRow]]:
     """The rows that can be added, top-level accounts first, and the rows that cannot."""
     existing = _existing(context, rows)
     good: list[ReadRow] = []

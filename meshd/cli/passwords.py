@@ -35,7 +35,7 @@ def add_to(parser: ArgumentParser) -> None:
     ways.add_argument("--no-password", action="store_true", help="no sign-in by password at all")
 
 
-def chosen(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpass.getpass) -> ChosenPassword:
+def choose(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpass.getpass) -> ChosenPassword:
     """The password by the way that args name, else from a prompt, else, where no input can hold one, a generated one.
 
     Raises: Refused where standard input may hold a password and no option says so.

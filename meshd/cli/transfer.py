@@ -25,7 +25,7 @@ from meshd.cli import csvrows
 from meshd.cli.context import Context
 from meshd.cli.csvrows import BadRow, ReadRow, RootRow
 from meshd.cli.errors import Refused
-from meshd.cli.importcheck import batches, sifted
+from meshd.cli.importcheck import batches, sift
 from meshd.cli.output import show_json, show_json_rows
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import brief, pages
@@ -120,7 +120,7 @@ class _Outcome:
 def take_in(context: Context, args: Namespace) -> None:
     context.require_store()
     outcome = _Outcome()
-    good, wrong = sifted(context, _read(context, args.file, outcome))
+    good, wrong = sift(context, _read(context, args.file, outcome))
     outcome.bad = sorted(outcome.bad + wrong, key=lambda row: row.line)
     _tell_bad(context, outcome.bad)
     done = False
@@ -137,7 +137,7 @@ def take_in(context: Context, args: Namespace) -> None:
 
 def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
     rows = []
-    with context.progress("read") as progress, _opened(name) as lines:
+    with context.progress("read") as progress, _open(name) as lines:
         for row in csvrows.read(lines, context.plans, context.proxies, DEFAULT_PLAN):
             progress.step()
             match row:
@@ -151,7 +151,7 @@ def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[TextIO]:
+def _open(name: str) -> Iterator[TextIO]:
     """Open the file, or stdin for "-", as text without a byte order mark.  Raises: Refused."""
     if name == "-" and sys.stdin is None:
         raise Refused("-: there is no standard input")

@@ -111,7 +111,7 @@ class Api:
         `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
         """
         self.fields[method, path] = fields
-        self._mount(method, path, partial(self._signed, who, route, fields))
+        self._mount(method, path, partial(self._run_signed, who, route, fields))
 
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
@@ -149,7 +149,7 @@ class Api:
         """Wait until every route that was begun has ended, also those whose clients have hung up."""
         await self._work.ended()
 
-    async def _signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
+    async def _run_signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
         """Run a route for a signed-in caller.
 
         The origin is checked before the credentials: a page of another site shall not cause failures and bans either.

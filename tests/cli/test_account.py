@@ -92,7 +92,7 @@ class CreateTests(CommandCase):
         self.assertEqual([], self.done("account", "list", "--json").json)
 
     def prompted(self, *typed: str | BaseException) -> Result:
-        with mock.patch("meshd.cli.passwords.chosen.__defaults__", (mock.Mock(side_effect=list(typed)),)):
+        with mock.patch("meshd.cli.passwords.choose.__defaults__", (mock.Mock(side_effect=list(typed)),)):
             return self.meshd("account", "create", "alice", stdin=Terminal())
 
     def test_prompt(self) -> None:

@@ -54,7 +54,7 @@ class HistoryRoutes(Routes):
             interval = field.choice("interval", tuple(SPANS))
             by = field.choice("by", GROUPINGS)
             since, until = field.moment("since"), field.moment("until")
-        found = await self._alone(
+        found = await self._ask(
             caller,
             history.series,
             caller.actor,
@@ -86,7 +86,7 @@ class HistoryRoutes(Routes):
         if not limits.activity_per_account:
             return Reply({"activity": [], "next": None})
         since = (self._now() - limits.activity_seconds) * 1000
-        found = await self._alone(caller, history.page, caller.actor, username, before=before, since=since, limit=limit)
+        found = await self._ask(caller, history.page, caller.actor, username, before=before, since=since, limit=limit)
         last = found.rows[-1][1] if found.more else None
         return Reply(
             {
@@ -95,7 +95,7 @@ class HistoryRoutes(Routes):
             }
         )
 
-    async def _alone(self, caller: Caller, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _ask(self, caller: Caller, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the unit, but one at a time for each account.  Raises: TooMany while another of the account runs."""
         if caller.id in self._asking:
             raise TooMany("one question about usage or activity at a time")
