@@ -13,7 +13,6 @@ from twisted.logger import Logger
 from meshd.auth.secrets import ban_address
 from meshd.seldom import Seldom
 from meshd.topology import Live
-from meshd.values.samples import Sample
 
 log = Logger()
 
