@@ -1,4 +1,4 @@
-"""Why a change was refused: each class says whose rule it was.  What a client is answered, an edge decides.
+"""Why a change was refused: each class says whose rule it was.  The API and the command line choose the answer.
 
 The texts are for the account holder; they hold nothing internal and nothing about accounts that are not the caller's.
 """
@@ -17,32 +17,32 @@ class AccountError(Exception):
 
 
 class PlanLimitReached(AccountError):
-    """The plan has no room for one more, or lacks the thing altogether."""
+    """The account's plan allows no more of what was asked for, or none at all."""
 
 
 class NotYours(AccountError):
-    """Not the caller's, or not there: one answer for both, so that nobody learns which names exist."""
+    """The account is another's or does not exist: one answer for both, so that nobody learns which names exist."""
 
     def __init__(self, detail: str = "not a sub-account of yours", *, absent: bool = False) -> None:
         super().__init__(detail)
         self.absent = absent
-        """Whether nobody has that name: for the one path whose document promises the difference."""
+        """Whether no account has that name: for the one API path that is documented to tell the difference."""
 
 
 class Forbidden(AccountError):
-    """Known to the caller, and not theirs to do: the text says what would be, and who can."""
+    """The caller knows of the account and may not do this: the text says who may, or what the caller may do."""
 
 
 class NotFound(AccountError):
-    """No such thing among those that the caller may know of."""
+    """What was named does not exist among what the caller may see."""
 
 
 class TooMany(AccountError):
-    """Another question of this account, which takes the store long, is being answered."""
+    """Another slow query of this account is still running."""
 
 
 class PlanUnknown(AccountError):
-    """The account's plan is not in the settings: the operator's fault, and curable by them alone."""
+    """The account's plan is not in the settings, which only the operator can mend."""
 
 
 class Invalid(AccountError):
@@ -59,4 +59,4 @@ class Invalid(AccountError):
 
 
 class Taken(Invalid):
-    """A value that must be unique and is not."""
+    """A value that must be unique is another's already."""

@@ -1,4 +1,4 @@
-"""What the operator reads of the accounts: who there is and below whom, for which proxies, and who changed what."""
+"""What the operator reads: which accounts there are and below whom, their proxies, and who changed what."""
 
 from __future__ import annotations
 

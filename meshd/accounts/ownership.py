@@ -1,4 +1,4 @@
-"""Whose is it: who acts, and on which account, decided inside the transaction that then acts.
+"""Who acts on which account, and whether they may, decided inside the transaction that then makes the change.
 
 A customer acts on itself and on its sub-accounts, and learns nothing of any other: NotYours for what is another's and
 for what does not exist.  A sub-account acts on itself alone, and only where its parent does not decide for it.  Above
@@ -46,7 +46,7 @@ class Subject:
     actor: Account | Operator
     account: Account
     token_id: int = 0
-    """What the actor asks with; 0 for no token."""
+    """The id of the token that the actor asks with; 0 for no token."""
 
     @property
     def by(self) -> str:
@@ -57,12 +57,12 @@ class Subject:
 
     @property
     def origin(self) -> int:
-        """The token that this goes back to, 0 for none: the actor's, or the one that set the actor's password."""
+        """The id of the token that the request was made with, or else that set the actor's password; 0 for none."""
         return self.token_id or (0 if isinstance(self.actor, Operator) else self.actor.password_by)
 
     @property
     def by_operator(self) -> bool:
-        """Whether it is the operator's hand: at the command line, or by role over what is not the actor's own."""
+        """Whether the actor acts as operator: at the command line, or by role on an account not its own or below it."""
         actor, account = self.actor, self.account
         return isinstance(actor, Operator) or actor.id not in (account.id, account.parent_id)
 
@@ -73,7 +73,7 @@ class Subject:
 
 
 def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
-    """Who asks.  NotYours for one that was deleted since it signed in; Forbidden for a token that may not change."""
+    """Who asks.  Raises: NotYours where the account was deleted since; Forbidden for a token that may not change."""
     if isinstance(actor_id, Operator):
         return actor_id
     account = yield from accounts.by_id(actor_id.id if isinstance(actor_id, ByToken) else actor_id)
@@ -87,7 +87,7 @@ def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
 
 
 def _refuse_powerless(by: ByToken) -> Unit[None]:
-    """The token's row is locked: whoever takes it away sees afterwards all that it has made."""
+    """Lock the token's row: whoever deletes the token then sees all that the token has made.  Raises: Forbidden."""
     if by.confined:
         raise Forbidden("this token is for some proxies or exits only, and changes nothing; use the password")
     if not (yield from tokens.hold(by.token_id)):
@@ -99,26 +99,26 @@ def subject_of(actor_id: ActorId, actor: Account | Operator, account: Account) -
 
 
 def own(actor_id: ActorId, username: str | None, *, change: bool = True) -> Unit[Subject]:
-    """The actor itself where username is None, else the account of that name: its sub-account, or by role."""
+    """The actor itself for None, else the account of that name.  Raises: NotYours where the actor may not; NotFound."""
     actor = yield from acting(actor_id, change=change)
     return subject_of(actor_id, actor, (yield from _chosen(actor, username, change)))
 
 
 def managed(actor_id: ActorId, username: str | None, *, change: bool = True) -> Unit[Subject]:
-    """As own(), for what a parent decides: NotYours where a sub-account asks for itself."""
+    """As own(), for what a parent decides for its sub-accounts.  Raises: NotYours where a sub-account asks."""
     actor = yield from acting(actor_id, change=change)
     refuse_subaccount(actor)
     return subject_of(actor_id, actor, (yield from _chosen(actor, username, change)))
 
 
 def subaccount(actor_id: ActorId, username: str, *, change: bool = True) -> Unit[Subject]:
-    """The account of that name, which must be below the actor; NotYours for the actor itself."""
+    """The account of that name, which must be below the actor.  Raises: NotYours, also for the actor itself."""
     actor = yield from acting(actor_id, change=change)
     return subject_of(actor_id, actor, (yield from _named(actor, username, change)))
 
 
 def locked(subject: Subject) -> Unit[Subject]:
-    """The same, its account as it is now and until this unit ends.  NotFound where it was deleted meanwhile."""
+    """The subject with its account read anew and locked until the unit ends.  Raises: NotFound if it was deleted."""
     yield from accounts.lock(subject.account.id)
     account = yield from accounts.by_id(subject.account.id)
     if account is None:
@@ -127,13 +127,13 @@ def locked(subject: Subject) -> Unit[Subject]:
 
 
 def refuse_subaccount(actor: Account | Operator) -> None:
-    """NotYours where the one who acts is a sub-account."""
+    """Refuse an actor that is a sub-account.  Raises: NotYours."""
     if isinstance(actor, Account) and actor.parent_id is not None:
         raise NotYours("a sub-account cannot do this; its parent account can")
 
 
 def below(actor: Account | Operator, account: Account, *, change: bool) -> Unit[bool]:
-    """Whether the actor is set over the account, as parent or by role: its own, and its parent's."""
+    """Whether the actor may act on the account as its parent or by role; False for the actor's own account."""
     if isinstance(actor, Operator):
         return True
     if actor.id == account.id or actor.parent_id is not None:

@@ -1,4 +1,4 @@
-"""The account rules at work in the daemon: each change runs to its end, then is announced in this process."""
+"""Runs the units of accounts/ in the daemon: each change runs to its end, then is announced in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Accounts:
-    """Runs the units of `accounts/` on a store."""
+    """Runs units on a store, and calls `announce` with the id of each account whose change was committed."""
 
     log = Logger()
 
@@ -32,19 +32,20 @@ class Accounts:
         self._changes = Detached(self._lost)
 
     def now(self) -> int:
-        """The time that units are given: whole seconds, UTC."""
+        """The epoch second that units are given as `now`."""
         return int(self._now())
 
     async def perform(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one unit.  AccountError as the unit refuses, StoreError.
+        """Run one unit, to its end even if the caller is cancelled.
 
-        It runs on when the one who waits is cancelled: a client that hangs up neither undoes a change nor keeps the
-        rest of the process from hearing of it.
+        So a client that hangs up neither undoes a change nor keeps the process from hearing of the change.
+
+        Raises: StoreError; AccountError where the unit refuses.
         """
         return await self._changes.run(Deferred.fromCoroutine(self._run(unit, *args, **kwargs)))
 
     async def stop(self) -> None:
-        """Wait for what runs."""
+        """Wait for the units that run."""
         await self._changes.ended()
 
     def _lost(self, failure: Failure) -> None:

@@ -1,7 +1,7 @@
 """What the fields of an account may hold.  Pure.
 
-Each function answers None, or the message that is shown beside the field; `require` gathers them, so that a form
-with three mistakes is told all three at once.
+Each check returns None, or the message that is shown beside the field; `require` gathers the messages, so that a form
+with three mistakes gets all three at once.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]+\Z")
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\Z")
 
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of characters that show nothing, or that turn about what stands beside them."""
+"""Unicode categories of characters that are invisible, or that change the direction of their neighbours."""
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that show nothing either."""
+"""Letters and marks that are invisible."""
 _JOINERS = frozenset("\u200c\u200d")
-"""How Persian, the scripts of India and pictures are written: between characters of theirs they may stand."""
+"""ZWNJ and ZWJ: invisible, but needed between characters of Persian, of Indian scripts and of emoji."""
 
 USERNAME, PASSWORD, NAME, EMAIL, LABEL = 30, 128, 20, 255, 100
-"""Characters at most."""
+"""The most characters of each field."""
 
 MAX_LIMIT = 10**18
-"""An exabyte: larger limits are typing errors, and BIGINT has room for sums of them."""
+"""An exabyte: larger limits are typing errors, and BIGINT has room for sums of limits."""
 
 
 def require(**problems: str | None) -> None:
-    """Raise Invalid with every problem that is not None, by field."""
+    """Raise Invalid if a problem is not None, with all such problems by field."""
     found = {name: [text] for name, text in problems.items() if text is not None}
     if found:
         raise Invalid(found)
@@ -52,7 +52,7 @@ def username(text: str) -> str | None:
         return f"Use at most {USERNAME} characters."
     if not _USERNAME.match(text):
         return "Use letters, digits and .@+-_ only."
-    # Whether or not there is such an account: there may be one tomorrow, whose requests would be taken for this one's.
+    # Even if no account is called `base`: one may be tomorrow, whose requests would be taken for this account's.
     base, selection = candidates(text)[-1]
     if not selection:
         return None
@@ -72,7 +72,7 @@ def short_text(text: str, longest: int) -> str | None:
 
 
 def _invisible(text: str) -> bool:
-    """Whether there is something in it that nobody sees: two texts that look alike are to be the same."""
+    """Whether a text holds invisible characters: two texts that look alike are to be equal."""
     if text.isascii() and text.isprintable():
         return False
     around = zip(f"\0{text[:-1]}", text, f"{text[1:]}\0", strict=True)
@@ -84,7 +84,7 @@ def _hidden(char: str) -> bool:
 
 
 def _joins(before: str, after: str) -> bool:
-    """Whether a joiner can do something there."""
+    """Whether a joiner between these two characters may change how they are shown."""
     return all(not each.isascii() and each not in _JOINERS for each in (before, after))
 
 
@@ -93,7 +93,7 @@ def label(text: str) -> str | None:
 
 
 def email(text: str) -> str | None:
-    """Only its shape: whether mail arrives there is for whoever sends some."""
+    """Check the shape of an e-mail address only, not whether mail arrives there."""
     if not text:
         return None
     problem = short_text(text, EMAIL)
@@ -101,12 +101,12 @@ def email(text: str) -> str | None:
 
 
 def limit(size: int) -> str | None:
-    """size is in bytes, 0 for none."""
+    """Check a limit in bytes; 0 for no limit."""
     return None if 0 <= size <= MAX_LIMIT else "Enter a number of GB from 0 (no limit) to 1000000000."
 
 
 def within(size: int, ceiling: int) -> str | None:
-    """A limit, 0 for none, against the highest that the operator allows, 0 for any; both in bytes."""
+    """Check a limit against the highest that the operator allows; both in bytes, 0 for no limit, and for any."""
     if not ceiling or 0 < size <= ceiling:
         return None
     return f"The operator allows a limit of {Decimal(ceiling) / GB:f} GB at most."
@@ -121,7 +121,7 @@ def plan(name: str, plans: Mapping[str, Plan]) -> str | None:
 
 
 def expiry(text: str, now: int) -> str | None:
-    """text is "" (never) or the last day on which the token is valid."""
+    """Check the last day on which a token is valid; "" for one that never expires."""
     if not text:
         return None
     if not is_date(text):
@@ -130,7 +130,7 @@ def expiry(text: str, now: int) -> str | None:
 
 
 def selection(text: str) -> str | None:
-    """What a token asks for where its user does not."""
+    """Check the selection that a token asks for where its user asks for none."""
     try:
         read_selection(text)
     except SelectionError as error:
@@ -139,9 +139,9 @@ def selection(text: str) -> str | None:
 
 
 def address(text: str, *, private: bool) -> str | None:
-    """One address, no range.  Where private is false it must be one that the whole Internet agrees on.
+    """Check a single IP address; unless `private`, it must be a public one.
 
-    An "any" or multicast address is no client's, and neither is the broadcast address.
+    The unspecified, multicast and broadcast addresses are refused, since no client connects from them.
     """
     normal = normal_address(text)
     if normal is None:
@@ -153,12 +153,12 @@ def address(text: str, *, private: bool) -> str | None:
 
 
 def normal_hostname(text: str) -> str:
-    """Lower case, no final dot: the form that is stored and compared."""
+    """The host name in lower case without a final dot, as it is stored and compared."""
     return text.strip().lower().removesuffix(".")
 
 
 def hostname(text: str, *, private: bool) -> str | None:
-    """A name of the DNS, in its ASCII form.  Where private is false it needs a dot: `localhost` is everybody's."""
+    """Check a DNS name in ASCII form; unless `private` it needs a dot, since names like `localhost` are everybody's."""
     name = normal_hostname(text)
     if not name.isascii():
         return "Enter the hostname in its ASCII form (xn--…)."

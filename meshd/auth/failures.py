@@ -21,15 +21,15 @@ from meshd.store.statements import bans
 from meshd.topology import Live
 
 EVERY = 1.0
-"""Seconds between two readings of the bans; as the change feed."""
+"""Seconds between two readings of the bans, as between two polls of the change feed."""
 MOST = 10_000
-"""Bans held in memory.  The store is asked besides, wherever a credential is not remembered."""
+"""The most bans held in memory.  The store is asked too wherever a credential is not remembered."""
 
 _log = Logger()
 
 
 class Failures:
-    """Counts wrong credentials, and knows who is banned."""
+    """Counts wrong credentials in the store, or while it is away here, and holds the bans that follow."""
 
     def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
         self._store = store
@@ -49,19 +49,19 @@ class Failures:
         self.table = BanTable()
 
     def right(self, verdict: Verdict, peer: str) -> None:
-        """A credential was right there: should its address be banned for the wrong ones of others, it is spared."""
+        """Note that a credential was right at the peer's address, so that bans of that whole address spare its name."""
         verdict.peer = peer
         self._verified.note(ban_address(peer), verdict.name, self._clock.seconds())
 
     def banned(self, address: str, name: str, account_id: int = 0) -> Refusal | None:
-        """account_id: of the account of that name, where it is known."""
+        """The refusal while a ban lasts, else None.  account_id: the account of that name; 0 where it is not known."""
         seconds = self.table.left(address, name, int(self._now()))
         return of_name(banned(seconds), name, account_id) if seconds else None
 
     async def failed(self, asked: Asked, guess: bytes = b"", trace: str = "") -> None:
-        """Count a wrong credential.  The store counts for all; while it is away, this process counts for itself.
+        """Count a wrong credential, in the store for all processes; while the store is away, in this process alone.
 
-        guess, trace: what tells it from other ones of its name, in this process and in the store, where it counts once.
+        guess, trace: what tells this credential from others of its name, here and in the store, so that it counts once.
         """
         limits = self._live.limits
         if limits.failures and (
@@ -73,12 +73,12 @@ class Failures:
         return self.table.counted(guess, asked.address, self._clock.seconds(), self._live.limits.failure_window)
 
     def learned(self, ban: Ban) -> None:
-        """One that the store has, and this process has not read."""
+        """Adopt a ban that the store has and this process has not read yet."""
         self.table.add(ban)
         self._spare(ban.address)
 
     async def start(self) -> None:
-        """Read the bans, now and once a second.  A store that is away is no reason not to start."""
+        """Read the bans, now and then once a second; a store that is away does not fail the start."""
         self._readings.start(at_once=True)
         await self._readings.ended()
 
@@ -87,7 +87,7 @@ class Failures:
         await self._try_to_publish()
 
     def _pace(self) -> float:
-        """A thousand bans take some milliseconds to read: they make the readings rarer by as much."""
+        """Seconds to the next reading: one more for every thousand addresses, which take milliseconds to read."""
         return EVERY * (1 + len(self.table.by_address) // 1000)
 
     async def _read(self) -> None:
@@ -97,12 +97,12 @@ class Failures:
         await self._publish()
 
     def _spare(self, address: str) -> None:
-        # A verdict lasts no longer than a credential is remembered, and is noted anew where it is used.
+        # A verdict lasts at most twice credential_cache, and its name is noted anew where the verdict is used.
         span = 2.0 * self._live.limits.credential_cache
         self.table.spare(address, self._verified.names(address, self._clock.seconds(), span))
 
     async def _publish(self) -> None:
-        """Whoever was right here at an address that is banned whole goes on, in every process and after a restart."""
+        """Write to the store which names are spared a ban of their whole address, for all processes and a restart."""
         for address, _ in self.table.whole():
             self._spare(address)
         spared = self.table.unpublished()
@@ -111,12 +111,12 @@ class Failures:
             self.table.published(spared)
 
     async def _try_to_publish(self) -> None:
-        """At once where it matters; the next reading does it where the store is away."""
+        """Publish now, if the store answers; else the next reading publishes."""
         with suppress(StoreError):
             await self._publish()
 
     async def _settle(self) -> None:
-        """Tell the store of the failures that it has missed."""
+        """Record in the store the failures that happened while it was away.  Raises: StoreError."""
         while (failure := self.table.unsaved()) is not None:
             await self._tell(failure)
             self.table.saved(failure)

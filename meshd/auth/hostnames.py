@@ -1,9 +1,9 @@
-"""Allowlisted hostnames and the addresses they stand for now, looked up in the background.
+"""Allowlisted hostnames and the addresses they resolve to now, looked up in the background.
 
 A name matches its own account only, by at most 16 public addresses, looked up again when its TTL is over (60 to 300
-seconds).  When that fails, the last good answer holds for 15 minutes.  What a name stands for is noted in the store,
-which all processes share, and there it is decided whose an address is that several accounts claim (`auth.claims`): a
-name matches by those addresses alone that are its account's.
+seconds).  When a look-up fails, the last good answer holds for 15 minutes.  The addresses are noted in the store, which
+all processes share; `auth.claims` decides there whose an address is that several accounts claim, and a name matches
+only by those of its addresses that are its account's.
 """
 
 from __future__ import annotations
@@ -30,29 +30,29 @@ from meshd.store.interface import Store, StoreError
 from meshd.store.statements import hostnames
 
 TTL_MIN, TTL_MAX = 60.0, 290.0
-"""Within five minutes of the last answer the next one has come."""
+"""Bounds of the seconds between two look-ups of a name, so that an answer is never older than five minutes."""
 KEPT = 900.0
 """Seconds that the last good answer outlives failures; also the longest pause between two tries."""
 ADDRESSES = 16
 AT_ONCE = 16
-"""Look-ups under way at once."""
+"""The most look-ups that are under way at once."""
 TICK = 1.0
 RELOAD = 300.0
 """Seconds between two readings of all names, should a change have been missed."""
 PAGE = 1000
 TELL = 3600.0
-"""Seconds until it is told again that a name stands for addresses of others."""
+"""Seconds until the log says again that a name resolves to addresses of other accounts."""
 RETRY = 5.0
-"""Seconds until an answer that the store could not take is given to it again."""
+"""Seconds until an answer that could not be written to the store is written again."""
 
 Key = tuple[int, str]
-"""An account and a name of its."""
+"""An account's id, and a hostname that it lists."""
 
 _log = Logger()
 
 
 class Answer(Protocol):
-    """What is used of Resolved."""
+    """The part of dns.resolver.Resolved that is used here."""
 
     @property
     def addresses(self) -> tuple[str, ...]: ...
@@ -62,31 +62,31 @@ class Answer(Protocol):
 
 
 class Resolves(Protocol):
-    """What is asked of Resolver."""
+    """The part of dns.resolver.Resolver that is used here."""
 
     def resolve(self, host: str) -> Awaitable[Answer]: ...
 
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """One name; times by the clock."""
+    """One hostname of one account; its times are monotonic."""
 
     hostname: str
     account_id: int
     addresses: frozenset[str] = frozenset()
-    """What it stands for, as far as that is its account's."""
+    """The addresses that the name resolves to and that are its account's."""
     answered: float = 0.0
-    """When its addresses were last told."""
+    """When the DNS last answered with its addresses."""
     begun: float = 0.0
-    """When it was first asked for."""
+    """When the name began to be watched."""
     told: float = float("-inf")
-    """When it was last told that it is disputed."""
+    """When the log last said that addresses of the name are other accounts'."""
     pause: float = TTL_MIN
-    """Until the next try, should this one fail."""
+    """Seconds until the next look-up, should this one fail."""
 
 
 class Hostnames(Protocol):
-    """What is asked of HostnameWatch."""
+    """The interface of HostnameWatch."""
 
     def find(self, address: str) -> str: ...
     def forget(self, change: Change) -> None: ...
@@ -107,7 +107,7 @@ class HostnameWatch:
         cap: int = 10_000,
         allow_private: bool = False,
     ) -> None:
-        """now: the wall clock, by which claims are kept."""
+        """now: the wall clock, for claims; cap: the most names; allow_private: whether private addresses match."""
         self._resolver = resolver
         self._store = store
         self._clock = clock
@@ -118,7 +118,7 @@ class HostnameWatch:
         self._due: list[tuple[float, int, Watched]] = []
         self._numbers = count()
         self._held: dict[str, dict[Key, None]] = {}
-        """The names that stand for an address, all of them its account's."""
+        """By address, the names that resolve to it; all of them are of the account that the address belongs to."""
         self._changed: set[int] = {0}
         self._reload = 0.0
         self._failed = False
@@ -126,12 +126,12 @@ class HostnameWatch:
         self._looks = Regularly(clock, self._look, lambda: TICK, log=_log, away="hostnames cannot be watched")
 
     def find(self, address: str) -> str:
-        """The hostname that stands for an address, as normal_address writes it; "" for none that it belongs to."""
+        """The hostname that an address (in the form of normal_address) is matched by; "" for none."""
         held = self._held.get(address)
         return next(iter(held))[1] if held else ""
 
     def forget(self, change: Change) -> None:
-        """Read the account's names again, soon; 0 for everybody's."""
+        """Read the names of the changed account again, soon; of all accounts where its id is 0."""
         self._changed.add(change.account_id)
         self._looks.begin()
 
@@ -142,7 +142,7 @@ class HostnameWatch:
         await self._looks.stop(cut=True)
 
     async def _look(self) -> None:
-        """Read what has changed, also meanwhile, and ask for the names whose turn has come."""
+        """Read the lists that have changed, also those that change meanwhile, and look up the names that are due."""
         while True:
             await self._read_changed()
             self._ask_due()
@@ -150,7 +150,7 @@ class HostnameWatch:
                 return
 
     async def _read_changed(self) -> None:
-        """From the store; what cannot be read now is read at the next tick."""
+        """Read the names of changed accounts from the store; what cannot be read now is read at the next tick."""
         if self._clock.seconds() >= self._reload:
             self._changed.add(0)
         changed, self._changed = self._changed, set()
@@ -180,7 +180,7 @@ class HostnameWatch:
         self._reload = self._clock.seconds() + RELOAD
 
     def _keep(self, known: Iterable[Key], listed: list[AuthorizedHostname]) -> None:
-        """Of the known names, watch those listed; and all that are listed."""
+        """Watch the listed names, and those of the `known` names no more that are not listed."""
         wanted = dict.fromkeys((name.account_id, name.hostname) for name in listed)
         for key in known:
             if key not in wanted:
@@ -191,14 +191,14 @@ class HostnameWatch:
                 self._ask_after(watched, 0)
 
     def _watches(self, watched: Watched) -> bool:
-        """Whether it is still the one of its name."""
+        """Whether this entry is still the one that is watched under its account and name."""
         return self._watched.get((watched.account_id, watched.hostname)) is watched
 
     def _ask_after(self, watched: Watched, seconds: float) -> None:
         heappush(self._due, (self._clock.seconds() + seconds, next(self._numbers), watched))
 
     def _ask_due(self) -> None:
-        """The longest due first, so that many names that answer slowly keep none from its turn."""
+        """Look up the names that are due, the longest due first, so that slow names keep none from its turn."""
         while self._due and self._due[0][0] <= self._clock.seconds() and self._asking < AT_ONCE:
             _, _, watched = heappop(self._due)
             if self._watches(watched):
@@ -212,7 +212,7 @@ class HostnameWatch:
             await self._not_answered(watched)
         finally:
             self._asking -= 1
-        # The next in the queue need not wait for the tick.
+        # The next name that is due need not wait for the tick.
         self._looks.begin()
 
     async def _answered(self, watched: Watched, answer: Answer) -> None:
@@ -222,11 +222,11 @@ class HostnameWatch:
         self._assign(watched, watched.addresses & usable)
         noted = await self._note(watched, usable)
         pause = min(max(answer.expires - monotonic, TTL_MIN), TTL_MAX) if noted else RETRY
-        # One that is disputed may be its account's soon.
+        # A name that lacks addresses which others claim is looked up soon, since a claim may end.
         self._ask_after(watched, pause if watched.addresses == usable else min(pause, TTL_MIN))
 
     async def _note(self, watched: Watched, usable: frozenset[str]) -> bool:
-        """Whether the store has taken what the name stands for, and said which of it is its account's."""
+        """Note the name's addresses in the store, adopt those that are its account's; False while the store is away."""
         try:
             held = await self._store.run(claims.stand, watched.account_id, watched.hostname, usable, int(self._now()))
         except StoreError:
@@ -236,7 +236,7 @@ class HostnameWatch:
         return True
 
     def _tell(self, watched: Watched, others: frozenset[str]) -> None:
-        """Once an hour for each name, however its answers change."""
+        """Log, at most once an hour for each name, which of its addresses are other accounts'."""
         monotonic = self._clock.seconds()
         if others and self._watches(watched) and monotonic - watched.told >= TELL:
             watched.told = monotonic
@@ -255,7 +255,7 @@ class HostnameWatch:
         if monotonic - max(watched.answered, watched.begun) >= claims.KEPT:
             await self._note(watched, frozenset())
         pause, watched.pause = watched.pause, min(watched.pause * 2, KEPT)
-        # No longer than the last answer holds: then it must go.
+        # Not after the end of the last answer's time, when its addresses have to be given up.
         self._ask_after(watched, min(pause, KEPT - outlived) if watched.addresses else pause)
 
     def _usable(self, addresses: tuple[str, ...]) -> frozenset[str]:
@@ -264,7 +264,7 @@ class HostnameWatch:
         return frozenset(islice(usable, ADDRESSES))
 
     def _assign(self, watched: Watched, addresses: frozenset[str]) -> None:
-        """These are the name's addresses from now on; none for a name that is watched no more."""
+        """Set the addresses that the name is matched by; none for a name that is watched no more."""
         key = watched.account_id, watched.hostname
         if not self._watches(watched):
             addresses = frozenset()

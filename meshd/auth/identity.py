@@ -16,7 +16,7 @@ from meshd.bounded import Bounded
 from meshd.model import Admission
 
 Key = bytes | str
-"""A field's keyed digest, or an address as the socket said it."""
+"""The keyed digest of a header field, or a client's address as the socket gives it."""
 
 PER_ACCOUNT = 1024
 _DROPPED = 4096
@@ -24,25 +24,25 @@ _DROPPED = 4096
 
 @dataclass(slots=True, eq=False)
 class Verdict:
-    """A "yes" that is remembered."""
+    """A remembered admission; its times are monotonic."""
 
     admission: Admission
     name: str
     """What bans call the credential; "" for an address, which no ban concerns."""
     until: float
-    """Fresh before this."""
+    """When the verdict ceases to be fresh."""
     last: float
-    """Before this it may still serve while the store is away."""
+    """Until when the verdict may still serve while the store is away."""
     open_to: frozenset[str]
-    """The proxies that it may use without another thought."""
+    """The proxies that the account may use, so that no other check is needed for them."""
     default: str = ""
-    """What its token asks for by itself; "" for none."""
+    """The selection that its token asks for by itself; "" for none."""
     peer: str = ""
-    """Where it was noted as right last."""
+    """The address at which the credential was noted as right last; "" for none yet."""
 
 
 class IdentityCache:
-    """Verdicts by key, least recently used first out; and by account, to be dropped with it."""
+    """Verdicts by key, the least recently used evicted first; and by account, to be dropped together."""
 
     def __init__(self, bound: Callable[[], int]) -> None:
         self._bound = bound
@@ -52,7 +52,7 @@ class IdentityCache:
         self._dropped: Bounded[int, int] = Bounded(lambda: _DROPPED)
         self._floor = 0
         self.epoch = 0
-        """How often something was dropped.  Whoever reads the store notes it before."""
+        """How often something was dropped; noted before a read of the store, and passed to current() after it."""
 
     def __len__(self) -> int:
         return len(self._verdicts)
@@ -65,12 +65,12 @@ class IdentityCache:
         return verdict
 
     def stale(self, key: Key, monotonic: float) -> Verdict | None:
-        """One past its time that may serve while the store is away."""
+        """The verdict that may serve while the store is away, fresh or not; None for none."""
         verdict = self._verdicts.get(key)
         return verdict if verdict is not None and monotonic < verdict.last else None
 
     def of_account(self, account_id: int, monotonic: float, *, away: bool = False) -> Verdict | None:
-        """Any of the account that is fresh, or (away) may serve without the store: who it is, how long that holds."""
+        """Any verdict of the account that is fresh, or (away) may serve while the store is away; None for none."""
         for key in self._keys.get(account_id, ()):
             verdict = self._verdicts[key]
             if monotonic < (verdict.last if away else verdict.until):
@@ -78,7 +78,7 @@ class IdentityCache:
         return None
 
     def current(self, admission: Admission, epoch: int) -> bool:
-        """Whether nothing was dropped, since that epoch, that what was read then could be out of date by."""
+        """True if neither the account nor its parent was dropped after `epoch`, so what was read then is current."""
         account = admission.account
         newest = max(self._floor, self._dropped.get(account.id, 0), self._dropped.get(account.parent_id or 0, 0))
         return newest <= epoch
@@ -98,7 +98,7 @@ class IdentityCache:
             self._remove(next(iter(self._verdicts)))
 
     def drop(self, account_id: int) -> None:
-        """Forget an account and its sub-accounts; 0 forgets all."""
+        """Forget the verdicts of an account and its sub-accounts; with 0 all verdicts."""
         self.epoch += 1
         if account_id == 0:
             self._clear()
@@ -141,11 +141,11 @@ class Proof(NamedTuple):
 
 
 class Disproof(NamedTuple):
-    """That a password, known by its keyed digest, is not the one behind an encoded hash, nobody's ("") perhaps."""
+    """That a password, known by its keyed digest, is not that of an encoded hash; "" is nobody's hash."""
 
     encoded: str
     trace: bytes
-    """Of its hash."""
+    """The trace of the slow hash, as in passwords.Compared."""
     until: float
 
 
@@ -153,9 +153,9 @@ P = TypeVar("P", Proof, Disproof)
 
 
 class Proofs(Generic[P]):
-    """Passwords that were verified, or found wrong: the slow hash is not run again for one that is in use.
+    """Passwords that were verified, or found wrong, so that the slow hash is not run again for each use.
 
-    A proof is of one encoded hash, so a changed password ends it without anybody's doing; unused, it ends by its time.
+    A proof names one encoded hash, so it does not match after a change of the password; each proof ends at `until`.
     """
 
     def __init__(self, bound: Callable[[], int]) -> None:

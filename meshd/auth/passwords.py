@@ -1,8 +1,8 @@
 """The slow hash, argon2id, in threads of its own.
 
 One hash takes some 30 ms and 19 MiB: on the reactor's thread it would stop every connection for that long, and the
-reactor's shared pool would make name look-ups wait for it.  The queue is bounded, since what anybody may ask for must
-be: over the bound it is Busy, and the answer 503.
+reactor's shared pool would make name look-ups wait for it.  The queue is bounded, since anybody may cause hashes:
+beyond the bound Busy is raised, which a client is answered with 503.
 """
 
 from __future__ import annotations
@@ -30,29 +30,30 @@ _ARGON2 = Argon2(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """OWASP's second choice: 33 ms a hash where the library's default takes 170 ms and 64 MiB."""
 
 _TRACE = 8
-"""Bytes: two different guesses have the same trace once in 2**64."""
+"""Bytes of a trace: two different guesses have the same trace once in 2**64."""
 
 
 class Busy(Exception):
-    """More passwords wait to be hashed than are allowed to."""
+    """As many passwords as are allowed wait to be hashed already."""
 
 
 class Compared(NamedTuple):
-    """A password beside an encoded hash."""
+    """What comparing a password with an encoded hash gave."""
 
     right: bool
     trace: bytes
-    """What the slow hash of a wrong one came to, cut short: the same for the same password and encoded hash, and to try
-    out a guess at it takes a slow hash too.  b"" where there is none.
+    """The beginning of a wrong password's slow hash; b"" for a right one.
+
+    Equal for the same password and encoded hash; testing a guess against it costs a slow hash too.
     """
 
     def __bool__(self) -> bool:
-        """A tuple would be true whatever is in it."""
+        """`right`, since a tuple would be true whatever its items."""
         return self.right
 
 
 class Hasher(Protocol):
-    """What a service asks of PasswordHasher."""
+    """The interface of PasswordHasher."""
 
     async def hash(self, password: str) -> str: ...
 
@@ -62,7 +63,7 @@ class Hasher(Protocol):
 
 
 class PasswordHasher:
-    """hash and verify, at most so many (workers) at once and so many more (queue) waiting."""
+    """Hashes and verifies in `workers` threads, with at most `queue` passwords waiting."""
 
     def __init__(self, reactor: Any, *, workers: int = 2, queue: int = 64) -> None:
         self._reactor = reactor
@@ -73,15 +74,15 @@ class PasswordHasher:
         self._dummy = _unknown()
 
     async def hash(self, password: str) -> str:
-        """The encoded form to store.  Busy."""
+        """The encoded hash to store.  Raises: Busy."""
         return await self._run(hash_now, password)
 
     async def verify(self, encoded: str, password: str) -> Compared:
-        """Whether this is the password; "" (nobody's hash) takes as long and is never right.  Busy."""
+        """Compare a password with an encoded hash; "" (nobody's) takes as long and is never right.  Raises: Busy."""
         return await self._run(_verify_now, encoded or self._dummy, password)
 
     async def stop(self) -> None:
-        """Take no more, and finish what waits."""
+        """Refuse new passwords from now on, and wait for those that are being hashed or wait."""
         self._stopped = True
         await self._hashes.ended()
         if self._pool.started:
@@ -92,12 +93,12 @@ class PasswordHasher:
             raise Busy
         if not self._pool.started:
             self._pool.start()
-        # Whoever waits may go away; the thread is busy all the same, so it is counted until it is done.
+        # A caller may be cancelled while the thread still works, so the hash counts until the thread is done.
         return await self._hashes.run(deferToThreadPool(self._reactor, self._pool, work, *args))
 
 
 def hash_now(password: str) -> str:
-    """The encoded form to store; blocks for some 30 ms."""
+    """The encoded hash to store; blocks for some 30 ms."""
     return _ARGON2.hash(_prepared(password))
 
 
@@ -111,7 +112,7 @@ def _verify_now(encoded: str, password: str) -> Compared:
 
 
 def _hashed_as(encoded: str, password: bytes) -> tuple[bytes, bytes]:
-    """The hash that is encoded, and the password's with the same salt and costs."""
+    """The hash that `encoded` holds, and the password's hash with the same salt and costs."""
     costs = extract_parameters(encoded)
     salt, expected = (b64decode(f"{part}==") for part in encoded.split("$")[-2:])
     found = hash_secret_raw(
@@ -133,6 +134,6 @@ def _prepared(password: str) -> bytes:
 
 
 def _unknown() -> str:
-    """The hash of a password that nobody knows: random bytes in the place of a result."""
+    """An encoded hash that no password matches: random bytes in the place of a result."""
     salt, result = (b64encode(os.urandom(size)).rstrip(b"=").decode() for size in (16, 32))
     return f"$argon2id$v=19$m=19456,t=2,p=1${salt}${result}"

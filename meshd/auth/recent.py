@@ -1,4 +1,4 @@
-"""What was met not long ago: a bounded table whose entries grow old."""
+"""A bounded table whose entries expire."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class Recent(Generic[K, V]):
-    """Keys, what was said of each and when; the oldest go first when there are too many."""
+    """A value and the time of its addition for each key; beyond `bound` keys the oldest are dropped."""
 
     def __init__(self, bound: int, span: float) -> None:
         self._span = span
@@ -26,15 +26,15 @@ class Recent(Generic[K, V]):
         self._known.put(key, (monotonic, self._generation, said))
 
     def fresh(self, key: K, monotonic: float) -> V | None:
-        """What was said of it, within the span and since the last doubt(); else None."""
+        """The value of the key if it was added within the span and since the last doubt(); else None."""
         since, generation, said = self._known.get(key, (float("-inf"), 0, None))
         return said if monotonic - since < self._span and generation == self._generation else None
 
     def within(self, key: K, monotonic: float, span: float) -> V | None:
-        """What was said of it within that span, in doubt or not; else None."""
+        """The value of the key if it was added within the last `span` seconds, even before a doubt(); else None."""
         since, _, said = self._known.get(key, (float("-inf"), 0, None))
         return said if monotonic - since < span else None
 
     def doubt(self) -> None:
-        """From now on no entry is fresh until it is added again."""
+        """Let no entry be fresh any more until it is added again."""
         self._generation += 1

@@ -1,4 +1,4 @@
-"""Whether an open tunnel's admission still holds: asked anew of the store, after a change of its account."""
+"""Whether an open tunnel's admission still holds: the store is asked again after a change of its account."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from meshd.topology import Live
 from meshd.values.times import today
 
 PAUSE = 1.0
-"""Seconds between two questions to a store that is away."""
+"""Seconds between two attempts to ask a store that is away."""
 
 
 class Presence:
-    """A thousand tunnels of one credential ask once."""
+    """Checks admissions again; all tunnels of one credential and proxy share one query."""
 
     def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
         self._store = store
@@ -31,9 +31,9 @@ class Presence:
         self._flights: Flights[Refusal | None] = Flights(100_000)
 
     async def still(self, admission: Admission, proxy: str) -> Refusal | None:
-        """Why it no longer holds; None where it does.
+        """Why the admission no longer holds for the proxy; None where it does.
 
-        While the store is away the tunnel stays, and the question with it, for as long as an identity is remembered.
+        A store that is away is asked again for `credential_cache` seconds, during which the tunnel stays open.
         """
         account = admission.account
         key = (account.id, account.password_hash, admission.source, admission.subject, proxy)
@@ -55,7 +55,7 @@ class Presence:
                 return self._judge(admission, present) or self._may_pass(admission, present, proxy)
 
     def _judge(self, admission: Admission, present: lookups.Present) -> Refusal | None:
-        """By what it was admitted by."""
+        """The refusal if the token, password or entry that the tunnel was admitted by is no longer valid; else None."""
         if present.identity is None:
             return INVALID
         if present.token is not None and not token_valid(present.token, today(self._now())):

@@ -1,7 +1,7 @@
-"""Whose credential was right at which address, not long ago.
+"""Which names' credentials were right at which address, not long ago.
 
-When a stranger's many wrong names ban an address, those who are known there go on.  Only who shows a right credential
-gets in here, so no stranger can push anybody out; what one account can add are its tokens.
+When a stranger's many wrong names ban an address, names known there are spared.  Only a right credential adds a name,
+so no stranger can push other names out; what one account can add are its tokens.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 PER_ADDRESS = 1024
-"""Names of one address: an office or a carrier's NAT, and as many rows as one ban may have to be written with."""
+"""The most names of one address (an office, a carrier's NAT): so many rows a ban may have to be written with."""
 
 
 class Verified:
-    """Names as bans know them, by address as bans know it; of addresses and of names the longest unused goes first."""
+    """Names by address, both as bans call them; the address or name that was unused longest is dropped first."""
 
     def __init__(self, bound: Callable[[], int]) -> None:
-        """bound: pairs of address and name in all."""
+        """bound: gives the most pairs of address and name in all."""
         self._bound = bound
         self._addresses: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._count = 0
@@ -26,7 +26,7 @@ class Verified:
         return self._count
 
     def note(self, address: str, name: str, monotonic: float) -> None:
-        """It was right there."""
+        """Note that a credential of that name was right at the address."""
         names = self._addresses.setdefault(address, OrderedDict())
         self._addresses.move_to_end(address)
         self._count += name not in names
@@ -40,6 +40,6 @@ class Verified:
             self._count -= len(gone)
 
     def names(self, address: str, monotonic: float, span: float) -> set[str]:
-        """Those that were right there within the span."""
+        """The names that were right at the address within the last `span` seconds."""
         known = self._addresses.get(address)
         return {name for name, since in known.items() if monotonic - since < span} if known else set()

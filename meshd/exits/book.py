@@ -1,7 +1,7 @@
-"""What the processes tell each other of exits: which the operator drains, read; and which rest here, written.
+"""The exits in the store: which ones the operator drains is read, and which ones rest in this process is written.
 
-The data plane judges for itself and never waits for this.  While the store is away what was drained stays drained, and
-what is to be written is written later: it is the present state that is compared with the store's, not each event.
+The data plane judges for itself and never waits for the store.  While the store is away, drained exits stay drained,
+and rests are written later: the present state is compared with what the store has, so no queue of events is kept.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from meshd.store.interface import Store, StoreError
 from meshd.store.statements import exits
 
 SECONDS = 0.5
-"""Between two looks: what the command line drains has to be so within a second."""
+"""Seconds between two looks: what the command line drains has to be drained within a second."""
 AT_ONCE = 500
-"""Exits in one writing; the next ones wait for the next look."""
+"""The most exits in one writing; others wait for the next look."""
 PRUNE_SECONDS = 600.0
 
 log = Logger()
 
 
 class ExitBook:
-    """One process's; `note` is called by the data plane."""
+    """Exchanges the state of exits with the store twice a second; the data plane calls `note`."""
 
     def __init__(
         self, store: Store, clock: IReactorTime, now: Callable[[], float], pools: Callable[[], Pools], node: str
     ) -> None:
-        """pools: those of the moment, which a reload replaces; node: what this process is called."""
+        """pools: gives the present pools, which a reload replaces; node: the name of this process in the store."""
         self._store = store
         self._seconds = clock.seconds
         self._now = now
@@ -45,9 +45,9 @@ class ExitBook:
         self._drained: frozenset[str] = frozenset()
         self._applied: Pools | None = None
         self._noted: dict[str, None] = {}
-        """Names of exits that have begun to rest here and are not known to be back."""
+        """The names of exits that have begun to rest here and have not been seen to work since, in order."""
         self._written: dict[str, tuple[float, int]] = {}
-        """What the store has: the end of the rest by our clock, and the failures until then."""
+        """What the store has of each exit: the end of its rest (monotonic), and the number of its failures."""
         self._prune_at = 0.0
         self._fresh = True
         self._looks = Regularly(
@@ -61,7 +61,7 @@ class ExitBook:
         )
 
     def note(self, outlet: Outlet) -> None:
-        """An exit begins to rest, or is back."""
+        """Note that an exit has begun to rest, or works again."""
         name = outlet.exit.name
         if outlet.resting:
             self._noted[name] = None
@@ -70,12 +70,12 @@ class ExitBook:
             log.info("exit {exit} works again", exit=name)
 
     async def start(self) -> None:
-        """Know what is drained before anybody is let in; where the store cannot say, nothing is, until it can."""
+        """Read what is drained, before the first client is served; while the store is away, nothing is drained."""
         self._looks.start(at_once=True)
         await self._looks.ended()
 
     async def stop(self) -> None:
-        """Nothing rests in a process that is no more."""
+        """Stop looking, and delete the rests of this process from the store."""
         if not self._looks.running:
             return
         await self._looks.stop()
@@ -98,7 +98,7 @@ class ExitBook:
         self._drained, self._applied = drained, pools
 
     async def _write(self) -> None:
-        if self._fresh:  # a process of this name may have died
+        if self._fresh:  # a process of the same name may have died and left rests
             await self._store.run(exits.forget, self._node)
             self._fresh = False
         outlets = self._pools().outlets
@@ -118,7 +118,7 @@ class ExitBook:
             self._prune_at = self._seconds() + PRUNE_SECONDS
 
     def _rest(self, outlet: Outlet) -> RestingExit:
-        """With the end of the rest as a clock on the wall has it."""
+        """The row of a resting exit, with the end of the rest as an epoch second."""
         now = self._now()
         until = ceil(now + outlet.until - self._seconds())
         return RestingExit(self._node, outlet.exit.name, until, outlet.failures, outlet.reason, int(now))

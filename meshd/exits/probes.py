@@ -1,7 +1,7 @@
-"""Exits tried without a customer: a URL is asked for through each of them once an interval.
+"""Probes: the URL in the settings is requested through each exit once an interval, without a customer.
 
-What a probe finds counts as what a request finds.  The URL itself may be down, which must not take every exit out: a
-failure that may be its own counts only where it has answered through another exit a moment ago.
+A probe's result counts for an exit like a request's.  The URL itself may be down, which must not put every exit out of
+use: a failure that may be the URL's counts only where the URL has answered through another exit a moment ago.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from meshd.sockets.race import DialError
 from meshd.topology import Probing
 
 SECONDS = 1.0
-"""Between two looks at whose turn it is."""
+"""Seconds between two looks at which exits are due."""
 
 SERVER_ERROR = 500
 
 SAYS_NOTHING = frozenset({"exit-refused", "dns-error", "dns-timeout", "overloaded"})
-"""Causes of a dial that failed: an upstream proxy that will not go there, and troubles of our own."""
+"""Causes of a failed dial that say nothing of an exit: its proxy refuses this URL, or the fault is meshd's own."""
 
 Ask = Callable[[str, Choice], Awaitable[int]]
-"""The status that a URL answers with through an exit; an exception where it does not answer."""
+"""Gives the status with which a URL answers through an exit; raises an exception where the URL does not answer."""
 
 log = Logger()
 
 
 class Probes:
-    """Of one process.  At most so many (`at_once`) are under way; what cannot be kept up with is late, not more."""
+    """Probes exits, at most `at_once` of them at a time; exits that are due while as many are under way wait."""
 
     def __init__(self, clock: Any, plane: ExitPlane, ask: Ask) -> None:
         self._clock = clock
@@ -44,16 +44,16 @@ class Probes:
         self._ask = ask
         self._pools: Pools | None = None
         self._round: deque[Outlet] = deque()
-        """All exits; the first is next."""
+        """All exits; the first one is probed next."""
         self._owed = 0.0
-        """How many of them it is the turn of."""
+        """How many exits of the round are due; a part of one is carried on to the next look."""
         self._rested: deque[Outlet] = deque()
-        """Those whose rest is over, which come first."""
+        """The exits whose rest is over and that are to be tried now, before those of the round."""
         self._tried: dict[Outlet, float] = {}
-        """When those that rest were tried the last time."""
+        """When each resting exit was tried last (monotonic)."""
         self._running: dict[Outlet, Deferred[None]] = {}
         self._answered: dict[Outlet, float] = {}
-        """The last two exits that the URL has answered through, and when."""
+        """The last two exits through which the URL has answered, and when (monotonic)."""
         self._more: Any = None
         self._looks = Regularly(clock, self.look, lambda: SECONDS, log=log, away="exits cannot be probed")
 
@@ -65,7 +65,7 @@ class Probes:
         self._looks.start()
 
     async def stop(self) -> None:
-        """What is under way ends now, and says nothing of its exit."""
+        """Cancel the probes that are under way; a cancelled probe does not count for its exit."""
         self._looks.stop()
         if self._more is not None:
             self._more.cancel()
@@ -76,7 +76,7 @@ class Probes:
         await DeferredList(running, consumeErrors=True)
 
     def look(self) -> None:
-        """Once a second: whose turn has come."""
+        """Note which exits are due, and begin their probes: once a second."""
         rules = self._rules
         if not rules.url:
             return
@@ -88,7 +88,7 @@ class Probes:
         self._go_on()
 
     def _arrange(self, pools: Pools) -> None:
-        """In an order of chance, so that processes do not all try the same exit at once."""
+        """Adopt new pools, in random order, so that several processes do not all probe the same exit at once."""
         self._pools = pools
         outlets = list(pools.outlets.values())
         self._plane.chance.shuffle(outlets)
@@ -96,11 +96,11 @@ class Probes:
         self._tried.clear()
 
     def _due(self, outlet: Outlet, monotonic: float) -> bool:
-        """Whether one that rests is to be tried; not at once again where the last try told nothing."""
+        """Whether a resting exit is to be tried: its rest is over, and its last try at least REST seconds ago."""
         return outlet.usable(monotonic) and monotonic - self._tried.get(outlet, -REST) >= REST
 
     def _go_on(self) -> None:
-        """Begin as many as may be; those that end at once are followed in a later turn."""
+        """Begin as many probes as `at_once` allows; what follows those that end at once begins in a later turn."""
         self._more = None
         for _ in range(self._rules.at_once - len(self._running)):
             outlet = self._next()
@@ -140,7 +140,7 @@ class Probes:
             self._more = self._clock.callLater(0, self._go_on)
 
     async def _probe(self, outlet: Outlet, rules: Probing) -> None:
-        """CancelledError where we stop."""
+        """Probe one exit and judge it by the result.  Raises: CancelledError after stop()."""
         plane = self._plane
         source = addressed(outlet.exit, "", (), lambda _: plane.chance.getrandbits(64))
         trial = outlet.taken()
@@ -155,7 +155,7 @@ class Probes:
             self._not_dialled(outlet, error)
         except TimeoutError:
             self._failed(outlet, "probe-timeout")
-        except Exception:  # of a connection, of TLS, of HTTP: there are many, and all mean the same
+        except Exception:  # many kinds, of the connection, TLS and HTTP, which all mean the same
             self._failed(outlet, "probe-unanswered")
         else:
             self._came(outlet, status)
@@ -179,13 +179,13 @@ class Probes:
             self._failed(outlet, error.cause, sure=error.blame == "exit")
 
     def _failed(self, outlet: Outlet, cause: str, *, sure: bool = False) -> None:
-        """sure: it is the exit's fault, whatever the URL does."""
+        """Count a failure against the exit.  sure: the fault is the exit's, even if the URL may be down."""
         monotonic = self._plane.wheel.monotonic
         if (sure or self._vouched(outlet, monotonic)) and outlet.failed(monotonic, cause):
             self._plane.note_exit(outlet)
 
     def _vouched(self, outlet: Outlet, monotonic: float) -> bool:
-        """Whether the URL is well, as another exit has shown within two intervals."""
+        """Whether the URL has answered through another exit within the last two intervals."""
         since = monotonic - 2 * self._rules.every
         return any(at >= since for other, at in self._answered.items() if other is not outlet)
 

@@ -1,4 +1,4 @@
-"""Following the change feed: each change is told once it can be read, at most a second after its commit.
+"""Following the change feed: each change is passed on once it can be read, at most a second after its commit.
 
 Polling is what the promise rests on; the store's `on_change` only makes it sooner.
 """
@@ -19,17 +19,17 @@ from meshd.store.statements import changes
 from meshd.values.samples import Sample
 
 BATCH = 500
-"""Changes in one read."""
+"""The most changes in one read."""
 
 PATIENCE = 2.0
 """Seconds that `look` waits for the store."""
 
 
 class Feed:
-    """Tells `notify` of every change, in their order, one after the other.
+    """Calls `notify` with every change, in the order of the changes, one after the other.
 
-    It begins with `Change(…, 0)`, "everything": what was remembered before the first poll may be out of date.  When
-    `notify` fails with a StoreError, the change is told again by the next poll.
+    The first one is `Change(…, 0)`, "everything": what was remembered before the first poll may be out of date.  A
+    change for which `notify` raises StoreError is passed to `notify` again by the next poll.
     """
 
     log = Logger()
@@ -67,26 +67,26 @@ class Feed:
         return self._polls.failing
 
     def start(self) -> None:
-        """Poll now, and from now on."""
+        """Poll at once, then regularly."""
         self._polls.start(at_once=True)
 
     async def look(self) -> None:
-        """Tell what has changed by now.  A store that does not answer is not waited for for long."""
+        """Poll once and wait for the end of that poll, at most PATIENCE seconds."""
         self._wake()
         with suppress(TimeoutError):
             await self._polls.ended().addTimeout(PATIENCE, self._clock)
 
     async def stop(self) -> None:
-        """No change is told any more once this has returned."""
+        """Stop polling; once this has returned, `notify` is not called any more."""
         await self._polls.stop()
 
     def _wake(self) -> None:
-        """Poll at once, or once more when this poll is over."""
+        """Poll at once, or once more after the poll that is under way."""
         self._again = True
         self._polls.begin()
 
     async def _poll(self) -> None:
-        """Until there is nothing more to tell and nobody has asked for another round."""
+        """Read and pass on changes until none is left and nobody has called _wake() meanwhile."""
         self._again = True
         while self._again and self._polls.running:
             self._again = False

@@ -1,4 +1,4 @@
-"""A store by its URL: for the daemon, on the reactor, and for the command line, without one."""
+"""A store by its URL: for the daemon on the reactor, and for the command line without a reactor."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def open_store(reactor: Any, url: str) -> Store:
-    """Not started yet.  StoreError for a URL that is wrong, or that needs what is not installed."""
+    """The store of that URL, not started.  Raises: StoreError for a wrong URL or a missing package."""
     match urls.read(url):
         case urls.SQLiteURL(path):
             return SQLiteStore(reactor, path)
@@ -34,16 +34,16 @@ class _Blocking(Protocol):
 
 
 class BlockingStore:
-    """The same units on the same store, each call waiting for its end.
+    """Runs units on a store without a reactor: each call blocks until its unit has ended.
 
-    It is opened by the first call, not before, and it fails as Store does.
+    The store is opened by the first call, and its calls raise what those of Store raise.
     """
 
     def __init__(self, url: str) -> None:
         self._opened = _blocking(url)
 
     def migrate(self) -> list[str]:
-        """Make the database if there is none, bring its schema up to date; the names of the files that were applied."""
+        """Create the database file if need be and bring the schema up to date; the names of the migrations applied."""
         return self._opened.migrate()
 
     def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -62,7 +62,7 @@ def _blocking(url: str) -> _Blocking:
 
 
 def postgres(name: str) -> Any:
-    """One of the modules that need the packages of the extra.  StoreError where they are missing."""
+    """Import a module of store/postgres.  Raises: StoreError where the packages of `meshd[postgres]` are missing."""
     try:
         return import_module(f"meshd.store.postgres.{name}")
     except ImportError as error:

@@ -1,7 +1,7 @@
 """Store URLs: `sqlite:///relative/path`, `sqlite:////absolute/path`, `postgresql://user:password@host:port/database`.
 
 A PostgreSQL URL may name a socket folder (`?host=/run/postgresql`) and libpq's TLS settings after the question mark.
-A password appears neither in a repr nor in an error.  Nobody else reads a URL: what is right here is right everywhere.
+A password appears neither in a repr nor in an error.  No other module reads a store URL.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ OPTIONS = frozenset(
         "gssencmode",
     }
 )
-"""What may stand after the question mark."""
+"""The libpq settings that may stand after the question mark of a PostgreSQL URL."""
 
 
-# Up to the last @: one that a careless password holds is not the end of it.
+# Up to the last @: an @ that stands unescaped in a password does not end the password.
 _PASSWORD = re.compile(r"(://[^:@/?#]*):.*@")
 _PASSWORD_OPTION = re.compile(r"([?&]\w*password=)[^&#]*")
 _HOST = re.compile(r"(?:.*@)?(?:\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::[0-9]{1,5})?")
@@ -48,24 +48,24 @@ _HOST = re.compile(r"(?:.*@)?(?:\[[0-9a-fA-F:.]+\]|[^:\[\]]*)(?::[0-9]{1,5})?")
 
 @dataclass(frozen=True, slots=True)
 class SQLiteURL:
-    """A file."""
+    """An SQLite file."""
 
     path: str
-    """Absolute, since a daemon changes its working directory."""
+    """The absolute path, since a daemon changes its working directory."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresURL:
-    """A server and a database."""
+    """A PostgreSQL server and a database there."""
 
     settings: Mapping[str, str] = field(repr=False)
-    """By libpq's names."""
+    """libpq's connection settings, by their names."""
 
 
 def read(url: str, base: str = "") -> SQLiteURL | PostgresURL:
-    """StoreError that says what is wrong with it.
+    """What a store URL names.  base: the folder that a relative path starts from; "" for the working directory.
 
-    base: the folder that a relative path starts from; "" for the working directory.
+    Raises: StoreError, which says what is wrong with the URL.
     """
     try:
         parts = urlsplit(url)
@@ -88,23 +88,23 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def has_password(url: str) -> bool:
-    """Whether it carries one, in either of libpq's places.  Raises: StoreError."""
+    """Whether the URL has a password or a password of a TLS key (`sslpassword`).  Raises: StoreError."""
     target = read(url)
     return isinstance(target, PostgresURL) and not {"password", "sslpassword"}.isdisjoint(target.settings)
 
 
 def of_file(path: str) -> str:
-    """The URL of an SQLite file by its absolute path, whatever characters that has."""
+    """The URL of an SQLite file by its absolute path, which may hold any characters."""
     return f"sqlite:///{quoted(path)}"
 
 
 def quoted(path: str) -> str:
-    """A path, or a part of one, as it stands in a URL."""
+    """A path, or a part of a path, percent-encoded for a URL."""
     return quote(os.fsencode(path))
 
 
 def masked(url: str) -> str:
-    """The URL without its passwords, for people."""
+    """The URL with `***` for each password, to be shown."""
     return _PASSWORD_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", url))
 
 
@@ -120,7 +120,7 @@ def _sqlite(parts: SplitResult, base: str) -> SQLiteURL:
 
 
 def _home(path: str) -> str:
-    """Without the `~` that it may begin with."""
+    """The path with a leading `~` or `~user` replaced by that home folder.  Raises: StoreError."""
     expanded = os.path.expanduser(path)
     if path.startswith("~") and expanded.startswith("~"):
         raise StoreError("store URL: there is no such home folder")
@@ -128,7 +128,7 @@ def _home(path: str) -> str:
 
 
 def _check_escapes(url: str) -> None:
-    """What a careless password holds would be read as something else, and told in an error."""
+    """Refuse unescaped delimiters in a password: they would shift its rest into parts that errors quote."""
     if "://" not in url:
         raise StoreError(f"store URL: two slashes follow its scheme; write {FORMS}")
     host, _, rest = re.sub(r"[/?#]", "/", url.partition("://")[2]).partition("/")
@@ -157,7 +157,7 @@ def _postgres(parts: SplitResult) -> PostgresURL:
 def _port(parts: SplitResult) -> str:
     try:
         return str(parts.port or "")
-    except ValueError:  # its text quotes what stands there: part of a password, when an @ or / in it is not escaped
+    except ValueError:  # its text may quote a part of a password that holds an unescaped @ or /
         raise StoreError(
             "store URL: the port is not a number up to 65535; write @ and / in a password as %40 and %2F"
         ) from None

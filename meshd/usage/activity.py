@@ -1,8 +1,8 @@
 """The newest exchanges, on their way from the ledger to the store, where their account's holder can look at them.
 
 A busy account ends more exchanges in a second than anybody would read or a database should take: of each account only
-the newest few since the last writing are written.  It has turns of its own, so that no bill and no limit waits for it.
-What is lost here, by a crash or an outage of the store, is lost to the eye alone: the exchange log has it.
+the newest few since the last writing are written, apart from the flushes of the ledger, so that no bill and no limit
+waits for them.  What is lost here, by a crash or an outage of the store, still stands in the exchange log.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from meshd.store.statements import activity
 from meshd.topology import Limits, Live
 
 SECONDS = 1.0
-"""Between two writings."""
+"""Seconds between two writings."""
 AT_ONCE = 50
-"""Of one account in one writing."""
+"""The most exchanges of one account in one writing."""
 WAITING = 5_000
-"""Of all accounts: 3 MB of records, and a third of a second of the database's time."""
+"""The most exchanges of all accounts in one writing: 3 MB, and a third of a second of the database's time."""
 SURPLUS = 100
-"""Rows of an account that are written before its surplus is cleared: one statement for so many."""
+"""Rows that are written of an account before one statement clears those that it has too many."""
 PRUNED = 50
-"""Accounts whose surplus is cleared at once."""
+"""The most accounts whose surplus is cleared in one writing."""
 SWEEP_SECONDS = 60.0
-"""Between two looks for what is too old, where the last one found no more than it could clear."""
+"""Seconds between two deletions of rows that are too old, unless the last one left some."""
 
 _log = Logger()
 
 
 class Activity:
-    """One process's; `add` is called at the end of every exchange."""
+    """Takes the exchanges that end in this process, and writes the newest of each account to the store."""
 
     def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class Activity:
         self._waiting: dict[int, deque[Exchange]] = {}
         self._count = 0
         self._written: Counter[int] = Counter()
-        """Rows by account since its surplus was cleared."""
+        """How many rows were written of each account since its surplus was cleared, by account id."""
         self._sweep_at = 0.0
         self._turns = Regularly(
             clock,
@@ -62,11 +62,11 @@ class Activity:
         self._turns.start()
 
     async def stop(self) -> None:
-        """After the writing that is under way, and one more."""
+        """Finish the writing that is under way, and write once more."""
         await self._turns.finish()
 
     def add(self, exchange: Exchange) -> None:
-        """An exchange has ended; one of nobody's is nobody's to look at."""
+        """Take an exchange that has ended; one without an account is ignored, since no holder could look at it."""
         if not exchange.account_id:
             return
         newest = self._waiting.get(exchange.account_id)
@@ -82,9 +82,9 @@ class Activity:
         self._count += 1
 
     async def _write(self) -> None:
-        """Bring what waits to the store, and clear there what is too much or too old.
+        """Write what waits to the store, and delete there what is too much or too old.
 
-        What cannot be written is given up, whatever the reason.
+        What cannot be written, for whatever reason, is lost.
         """
         waiting, self._waiting, self._count = self._waiting, {}, 0
         limits = self._live.limits
@@ -94,9 +94,9 @@ class Activity:
         await self._prune(limits)
 
     async def _prune(self, limits: Limits) -> None:
-        """Clear what is too much or too old; with 0 to be kept, all is too old.
+        """Delete the rows that are too many or too old; all are too old where the settings keep none per account.
 
-        After a failure the store is asked in any case: only its answer says that activity is written again.
+        After a failure the store is asked in any case, since only its answer ends the outage in the log.
         """
         surplus = [account_id for account_id, rows in self._written.items() if rows >= SURPLUS][:PRUNED]
         if not surplus and self._seconds() < self._sweep_at and not self._turns.failing:

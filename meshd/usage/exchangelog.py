@@ -1,8 +1,8 @@
 """The exchange log: a file of lines, buffered, many to a write.
 
-What was counted and is in no written line stays known in the journal, so a line may be lost here (a full disk, a
-death) without its bytes being lost from the log's sum: a `recovered` line brings them later.  Nothing here raises into
-the path of the bytes.
+The journal knows what was counted and stands in no written line, so a line may be lost here (a full disk, a crash)
+without its bytes being lost from the log's sum: a `recovered` line brings them later.  Nothing here raises where bytes
+are relayed.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from meshd.usage import loglines as lines
 from meshd.usage.journal import Journal, Sums
 
 MANY = 256
-"""Lines to a write: about 64 KiB."""
+"""The most lines in one write: about 64 KiB."""
 KEPT = 8192
-"""Lines kept while the file cannot be written."""
+"""The most lines kept while the file cannot be written."""
 SEARCHED = 8 * 1024 * 1024
 """Bytes beyond the noted position in which a dead process's last write is looked for: it had at most MANY lines."""
 
@@ -31,7 +31,7 @@ _log = Logger()
 
 
 class _Record:
-    """A line to be: of an exchange, or of a remainder where there is none."""
+    """A line that is to be written: of an exchange, or of a remainder (`exchange` is None)."""
 
     __slots__ = ("account_id", "exchange", "slot", "sums", "token_id")
 
@@ -40,7 +40,7 @@ class _Record:
     ) -> None:
         self.exchange = exchange
         self.slot = slot
-        """-1 where nothing was counted."""
+        """The journal's slot; -1 where nothing was counted."""
         self.sums = sums
         self.account_id = account_id
         self.token_id = token_id
@@ -55,21 +55,21 @@ class ExchangeLog(LineLog[_Record]):
         self._journal: Journal | None = None
 
     def bind(self, journal: Journal) -> None:
-        """The journal that this process counts in."""
+        """Set the journal that this process counts in; no line is written before."""
         self._journal = journal
 
     # Lines
 
     def add(self, exchange: Exchange, slot: int, up: int, down: int) -> None:
-        """One exchange; slot -1 for one that was not counted."""
+        """Add the line of one exchange; slot -1 for one that was not counted."""
         self._put(_Record(exchange, slot, (up, down, 1)))
 
     def add_remainder(self, slot: int, account_id: int, token_id: int, sums: Sums) -> None:
-        """One line for what was counted and is in none."""
+        """Add one line for what was counted in a slot and stands in no line."""
         self._put(_Record(None, slot, sums, account_id, token_id))
 
     def forget(self, slot: int) -> None:
-        """Give up the lines of a slot that changes hands."""
+        """Drop the waiting lines of a slot that is about to be another account's."""
         kept = [record for record in self._waiting if record.slot != slot]
         self.dropped += len(self._waiting) - len(kept)
         self._waiting = kept
@@ -80,7 +80,7 @@ class ExchangeLog(LineLog[_Record]):
         return self._settled(self._journal, records) if self._journal is not None else 0
 
     def _settled(self, journal: Journal, records: list[_Record]) -> int:
-        """How many of them stand in the file now, and are settled in the journal."""
+        """Write the records and settle them in the journal; how many of them were written."""
         data = "".join(self._lines(journal, records)).encode("ascii")
         written = self._file.append(data, journal.writing)
         journal.written(written, _sums(records[:written]))
@@ -93,7 +93,7 @@ class ExchangeLog(LineLog[_Record]):
     # What a dead process left
 
     def settle(self, orphan: Journal) -> int:
-        """Add a line for each remainder of the orphan; how many that were.  What cannot be written now stays one."""
+        """Write a line for each remainder of a dead process's journal; how many.  The others stay remainders."""
         self._settle_written(orphan)
         records = [
             _Record(None, slot, orphan.unlogged(slot), account_id, token_id)
@@ -108,7 +108,7 @@ class ExchangeLog(LineLog[_Record]):
         return done
 
     def _settle_written(self, orphan: Journal) -> None:
-        """Lines that were written, but not settled before the death."""
+        """Settle in the journal the lines that its process wrote and did not settle before it died."""
         found = [line for line in lines.find(self._tail(orphan), orphan.id, orphan.lines) if line.slot < orphan.slots]
         sums: dict[int, Sums] = {}
         for line in found:
@@ -130,7 +130,7 @@ class ExchangeLog(LineLog[_Record]):
 
 
 def _path_of(path: str, device: int, inode: int) -> str:
-    """The file, which rotation may have renamed; "" where it is gone."""
+    """The path of the log file by device and inode, since rotation may have renamed it; "" where it is gone."""
     with suppress(OSError), os.scandir(os.path.dirname(path) or ".") as entries:
         for entry in entries:
             if entry.inode() == inode and entry.stat().st_dev == device:

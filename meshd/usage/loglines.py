@@ -1,7 +1,7 @@
 """Lines of the exchange log: JSON, one an exchange, numbered by the journal that their bytes were counted in.
 
-`line` is that journal's id, the line's number and the slot of its bytes (from 1; 0 for a line without), by which it is
-told after a crash what was written.  A line with the reason `recovered` stands for exchanges whose own lines were lost,
+`line` is that journal's id, the line's number and the slot of its bytes (from 1; 0 for a line without), which show
+after a crash what was written.  A line with the reason `recovered` stands for exchanges whose own lines were lost,
 or that never ended.
 """
 
@@ -16,7 +16,7 @@ from meshd.model import Exchange
 from meshd.values.times import iso
 
 CAP = 300
-"""Characters of any one text; names of hosts have at most 255."""
+"""The most characters of any one text; host names have 255 at most."""
 
 RECOVERED = "recovered"
 
@@ -40,7 +40,7 @@ class Written(NamedTuple):
 
     number: int
     slot: int
-    """-1 where nothing was counted."""
+    """The journal's slot, from 0; -1 where nothing was counted."""
     up: int
     down: int
     exchanges: int
@@ -97,7 +97,7 @@ def _quoted(text: str) -> str:
 
 
 def find(data: bytes, journal_id: str, after: int) -> Iterator[Written]:
-    """The whole lines of that journal with numbers beyond `after`."""
+    """The undamaged lines of that journal with numbers beyond `after`."""
     mark = f'"line":"{journal_id}-'.encode()
     for line in data.splitlines():
         if mark not in line:
@@ -108,7 +108,7 @@ def find(data: bytes, journal_id: str, after: int) -> Iterator[Written]:
 
 
 def _read(line: bytes) -> Written | None:
-    """None for a line that is torn, since its process died while writing it, or that somebody has changed."""
+    """What a line says; None for one that was cut off when its process died, or that somebody has changed."""
     try:
         facts = json.loads(line)
         _, number, place = facts["line"].split("-")

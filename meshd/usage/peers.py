@@ -1,7 +1,7 @@
-"""The other processes that bill to the same store, as far as the store tells.
+"""The other processes that bill to the same store, as far as the store knows of them.
 
 Each flush brings the number of the newest batch of every other journal.  A journal whose number has not changed for a
-while, by this process's own clock, spends nothing: no two machines' clocks are compared.  Who has the store to itself
+while, by this process's own clock, spends nothing: no two machines' clocks are compared.  A process that is alone
 may lend all that a limit leaves.
 """
 
@@ -13,11 +13,11 @@ LIVE = 30.0
 """Seconds without a new batch after which a journal counts for nothing: its process counts nothing, or is dead."""
 
 SILENT = LIVE / 2
-"""Seconds without a flush of our own after which others may be about to write us off."""
+"""Seconds without a flush of our own after which others may soon count this process for nothing."""
 
 
 class Peers:
-    """Heard of with each flush."""
+    """The other journals; each flush brings news of them by heard()."""
 
     def __init__(self, seconds: Callable[[], float], every: Callable[[], float]) -> None:
         """seconds: a monotonic clock; every: seconds between two flushes."""
@@ -30,7 +30,7 @@ class Peers:
         self._joined = float("-inf")
 
     def heard(self, others: Iterable[tuple[str, int]]) -> None:
-        """The other journals' ids, each with the number of its newest batch, as of a flush of ours."""
+        """Take what a flush of ours brought: the other journals' ids, each with the number of its newest batch."""
         monotonic = self._seconds()
         batches = dict(others)
         self._moved = {
@@ -44,13 +44,13 @@ class Peers:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody else is known to spend; false where nothing was heard of late."""
+        """Whether no other process is known to spend; False where the last flush is more than LIVE seconds ago."""
         monotonic = self._seconds()
         return monotonic - self._heard <= LIVE and not self._others(monotonic)
 
     @property
     def joining(self) -> bool:
-        """Whether others spend who may not have heard of us yet: each of them flushes twice meanwhile."""
+        """Whether others spend that may not know of this process yet, for two flushes after it has met them."""
         return self._seconds() - self._joined <= 2 * self._every()
 
     def _others(self, monotonic: float) -> bool:

@@ -27,7 +27,7 @@ from meshd.usage.peers import Peers
 
 
 class Quotas:
-    """Judges by the newest standings; refuses, cuts, lets wait and resumes."""
+    """Judges allowances by the newest standings; refuses, ends, pauses and resumes meters accordingly."""
 
     def __init__(
         self,
@@ -44,23 +44,23 @@ class Quotas:
         self._peers = peers
         self._latest = 0
         self._nobody = nobody()
-        """The parent of those who have none."""
+        """Stands for the parent's allowance of accounts that have no parent."""
         self._allowances: dict[int, Allowance] = {}
-        """Of the accounts at work, and of their parents."""
+        """The allowances of the accounts at work and of their parents, by account id."""
         self._remembered: Bounded[int, Standing] = Bounded(lambda: live.limits.identities)
-        """Of accounts at work recently."""
+        """The newest standings of accounts that were at work recently, by account id."""
         self._generous: set[Allowance] = set()
-        """Those that were lent more than a slice."""
+        """The allowances that were lent more than a slice."""
 
     def now(self) -> int:
-        """Wall time that never goes back: a period that is over stays over."""
+        """The epoch second, which never goes back here: a period that is over stays over."""
         self._latest = max(self._latest, int(self._wall()))
         return self._latest
 
     # Who is at work
 
     def enter(self, admission: Admission) -> tuple[Allowance, Allowance]:
-        """The account's and its parent's allowance."""
+        """Find or make the allowances of the account and of its parent."""
         identity = admission.identity
         account, parent = identity.account, identity.parent
         family = self._nobody
@@ -77,11 +77,11 @@ class Quotas:
         allowance = self._allowances[account.id] = Allowance(standing, family)
         if family is not self._nobody:
             family.subs.add(allowance)
-        self._judge(allowance, standing, NO_SHARE)  # an identity is remembered for minutes
+        self._judge(allowance, standing, NO_SHARE)  # the identity's usage may be minutes old
         return allowance
 
     def leave(self, own: Allowance, family: Allowance) -> None:
-        """Remember the standing alone of who counts nothing any more."""
+        """Drop of an account's and its parent's allowance what nothing uses any more; remember the standing."""
         for allowance in (own, family):
             if allowance.users == 0 and not allowance.subs and allowance is not self._nobody:
                 self._forget(allowance)
@@ -101,7 +101,7 @@ class Quotas:
         return list(self._allowances.values())
 
     def doubt(self, account_id: int) -> set[int]:
-        """Drop what is only remembered of an account (0: of all); the accounts at work that it concerns."""
+        """Forget the remembered standing of an account (0: all standings); the accounts at work that are concerned."""
         if account_id == 0:
             self._remembered.clear()
             return set(self._allowances)
@@ -128,10 +128,10 @@ class Quotas:
             self._follow(allowance)
 
     def seal(self, counted: set[Allowance]) -> None:
-        """A batch of what these have counted was sealed.
+        """Note that a batch was sealed, and which allowances (counted) have counted bytes in it.
 
-        Who counted nothing keeps a slice and no more: the store's word that it was lent by grows old, and others may
-        begin to spend.
+        An allowance that counted nothing keeps one slice at most: the standing it was lent by grows old, and other
+        processes may begin to spend.
         """
         for allowance in counted:
             allowance.seal()
@@ -140,7 +140,7 @@ class Quotas:
         self._generous &= counted
 
     def heard(self, standing: Standing) -> None:
-        """The store's word as of the newest sealed batch."""
+        """Adopt the store's standing of an account as of the newest sealed batch."""
         allowance = self._allowances.get(standing.account_id)
         if allowance is not None:
             self._judge(allowance, standing, ALL if self._peers.alone else NO_SHARE if self._peers.joining else SHARE)
@@ -152,7 +152,7 @@ class Quotas:
             self._remembered[standing.account_id] = standing
 
     def renew(self, meter: Meter) -> None:
-        """A lease was used up, or a limit is reached."""
+        """Lend more to the meter's allowances whose lease is used up, or refuse where a limit is reached."""
         for allowance in (meter.tally.own, meter.tally.family):
             if allowance.room <= 0 and allowance.refusal is None:
                 self._renew(allowance, meter)
@@ -160,7 +160,7 @@ class Quotas:
     def _renew(self, allowance: Allowance, meter: Meter) -> None:
         slice_bytes = self._live.limits.slice_bytes
         if allowance.left <= 0:
-            self._rounds.hasten()  # for others to hear of it
+            self._rounds.hasten()  # so that other processes learn of it soon
             allowance.judge_again(self.now(), slice_bytes)
             self._follow(allowance)
             return
@@ -175,7 +175,7 @@ class Quotas:
             allowance.waiting.add(meter)
 
     def lend_to_waiting(self) -> None:
-        """The store is away: who is known goes on, within what the limits left when it last spoke."""
+        """Resume paused meters while the store is away, within what the limits left by its last standings."""
         for allowance in self._allowances.values():
             if allowance.waiting:
                 allowance.lend_rest(self._live.limits.slice_bytes)
@@ -186,7 +186,7 @@ class Quotas:
         self._follow(allowance)
 
     def _follow(self, allowance: Allowance) -> None:
-        """Let it go on, or refuse and cut."""
+        """Resume what waits for the allowance, or where nothing is left refuse and end what is open."""
         if allowance.left > 0:
             allowance.refusal = None
             self._resume(allowance)

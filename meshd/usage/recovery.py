@@ -1,11 +1,10 @@
-"""What dead processes left behind, brought to the store and to the log.
+"""The journals of dead processes, brought to the store and to the log.
 
-A dead process's journal is finished the way it would have done it: seal, apply, acknowledge.  A batch that the store
-knows is dropped by the store.  So a death in the middle of this is one more of the same kind.
+A dead process's journal is finished as the process would have done: seal, apply, acknowledge.  The store ignores a
+batch that it has already.  So recovery may itself die at any point, and be begun again.
 
-Of a damaged one all that can be read is brought home in the same way, from memory: the file stays as it was found, so
-that it yields the same batches whenever it is found again.  Nothing that is wrong with one keeps others, or the
-process, from going on.
+Of a damaged journal all that can be read is billed in the same way, from memory: the file stays as it was found, so
+that the file yields the same batches whenever it is found again.  No fault of one journal stops others or the process.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ _log = Logger()
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What was found at a start."""
+    """What a recovery has found and done."""
 
     journals: int = 0
-    """Finished, and removed where the log could take their lines."""
+    """Journals that were finished, and removed where the log could take their lines."""
     waiting: int = 0
-    """Left for later, since the store is away."""
+    """Journals that are left for later, since the store is away."""
     up: int = 0
     down: int = 0
-    """Bytes that the store had not known."""
+    """Bytes (up, down) that were billed: the store did not have them before."""
     lines: int = 0
     """Remainders that got a line in the exchange log."""
 
 
 async def recover(store: Store, directory: Path, log: ExchangeLog) -> RecoveryReport:
-    """Finish every orphan."""
+    """Finish the journal of every dead process in the directory."""
     report = RecoveryReport()
     for orphan in _found(directory, log):
         try:
@@ -49,7 +48,7 @@ async def recover(store: Store, directory: Path, log: ExchangeLog) -> RecoveryRe
             orphan.release()
             report = replace(report, waiting=report.waiting + 1)
             _log.warn("journal {journal} of a dead process waits: {error}", journal=orphan.id, error=str(error))
-        # A fault of ours must not keep everybody else's bytes from being billed.
+        # A bug that one journal meets must not keep the others from being billed.
         except Exception:
             orphan.release()
             _log.failure("journal {journal} of a dead process cannot be billed", journal=orphan.id)
@@ -83,18 +82,18 @@ async def _next(store: Store, orphan: Journal) -> SealedBatch | None:
 
 
 async def bill(store: Store, journal: Journal, batch: SealedBatch) -> statements.Applied | None:
-    """Apply one batch and acknowledge it; None when the store knew it."""
+    """Apply one batch and acknowledge it; None where the store had the batch already.  Raises: StoreError."""
     applied = await store.run(statements.apply, journal.id, batch.number, batch.at, batch.entries)
     journal.acknowledge(batch.number)
     return applied
 
 
 async def finish(store: Store, journal: Journal) -> None:
-    """Be done with a journal: its file, and what the store knows of it; or leave it to be replayed."""
+    """Remove a settled journal's file, then its row in the store; release another one, to be replayed later."""
     if not journal.settled:
         journal.release()
         return
     if journal.remove():
-        # After the file: a batch whose number the store has forgotten must not be found again.
+        # After the file: while a file exists, the store must know its batches, or they would be billed twice.
         with suppress(StoreError):
             await store.run(statements.forget_journal, journal.id)

@@ -1,6 +1,6 @@
 """A PostgreSQL store through the server's own programs, `pg_dump` and `pg_restore`.
 
-They are told a password by their environment, which no other user can read: it stands on no command line.
+Both get a password by their environment, since every user of the machine can read command lines.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from meshd.store.unit import Statement, Unit
 from meshd.store.url import PostgresURL
 
 HEAD = b"PGDMP"
-"""What such a file begins with."""
+"""The first bytes of a file in pg_dump's custom format."""
 
 VARIABLES = {
     "host": "PGHOST",
@@ -40,10 +40,10 @@ VARIABLES = {
     "target_session_attrs": "PGTARGETSESSIONATTRS",
     "gssencmode": "PGGSSENCMODE",
 }
-"""How the programs are told what a store's URL says."""
+"""The environment variable of the programs for each setting of a store's URL."""
 
 _OURS = ("--no-owner", "--no-privileges")
-"""Whoever restores owns what is restored."""
+"""Options by which whoever restores owns what is restored."""
 
 _OCCUPIED = """
 select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
@@ -61,7 +61,7 @@ _COPIED = re.compile(
 
 
 def back_up(target: PostgresURL, draft: Path) -> None:
-    """StoreError, SchemaError."""
+    """Write a backup of the store to the file `draft`.  Raises: StoreError, SchemaError."""
     with _looking(target) as look:
         look(recognise, POSTGRES, shipped())
     with draft.open("wb") as out:
@@ -69,9 +69,11 @@ def back_up(target: PostgresURL, draft: Path) -> None:
 
 
 def restore(target: PostgresURL, file: Path, *, apart: int) -> None:
-    """Into an empty database.  apart: by how much ids are moved on.  StoreError, SchemaError."""
+    """Restore into an empty database.  apart: how many ids the sequences skip.  Raises: StoreError, SchemaError."""
     pending(_applied(target, file), shipped())
-    _call(target, "pg_restore", "--file=/dev/null", str(file))  # to its end: one that is cut off is told now
+    _call(
+        target, "pg_restore", "--file=/dev/null", str(file)
+    )  # reads the whole file, so that a truncated one is refused now
     with _looking(target) as look:
         if occupied := look(_occupied):
             raise StoreError(
@@ -85,7 +87,7 @@ def restore(target: PostgresURL, file: Path, *, apart: int) -> None:
 
 
 def _applied(target: PostgresURL, file: Path) -> dict[int, str]:
-    """The migrations that the backup's schema has, as the store itself notes them.  StoreError where it has none."""
+    """The SHA-256 of each migration that the backup's schema has, by number.  Raises: StoreError where it has none."""
     text = _call(target, "pg_restore", "--data-only", "--table=schema_migrations", "--file=-", str(file))
     copied = _COPIED.search(text)
     rows = [line.split("\t") for line in copied[1].splitlines()] if copied else []
@@ -95,7 +97,7 @@ def _applied(target: PostgresURL, file: Path) -> dict[int, str]:
 
 
 def _occupied() -> Unit[list[str]]:
-    """Some of what is in the database."""
+    """The names of up to three tables, views or sequences that are in the database."""
     rows = yield Statement(_OCCUPIED, {})
     return [str(name) for (name,) in rows]
 
@@ -107,7 +109,7 @@ def _move_on(apart: int) -> Unit[None]:
 
 @contextmanager
 def _looking(target: PostgresURL) -> Iterator[Any]:
-    """Runs units whatever the schema is."""
+    """Give a function that runs units on the database whatever its schema is."""
     opened = postgres("blocking").BlockingPostgres(target)
     try:
         yield opened.look
@@ -116,7 +118,7 @@ def _looking(target: PostgresURL) -> Iterator[Any]:
 
 
 def _call(target: PostgresURL, program: str, *words: str, to: IO[bytes] | int = subprocess.PIPE) -> str:
-    """Run it to its end; what it wrote, unless that went elsewhere.  StoreError with its last word."""
+    """Run a program to its end; its output, "" if that goes to a file (to).  Raises: StoreError with its last line."""
     streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": to, "stderr": subprocess.PIPE}
     try:
         done = subprocess.run([program, *words], env=_environment(target), check=False, **streams)  # noqa: S603

@@ -1,7 +1,7 @@
 """PostgreSQL without a reactor: for the command line, one connection, one unit at a time.
 
-The connection is an asynchronous one that is waited for: so no wait is without an end, Ctrl-C ends each, and the last
-words of a server or a pooler that hangs up are heard, which libpq's blocking calls lose.
+The connection is an asynchronous one that is polled: so every wait has an end, Ctrl-C interrupts each, and the last
+error of a server or a pooler that hangs up is read, which libpq's blocking calls lose.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0
 
 ANSWER_SECONDS = 60.0
-"""Longer than the server's own bounds: only a connection that leads nowhere comes to it."""
+"""Longer than the server's own timeouts: only a connection to a server that is gone waits as long."""
 
 EVER = float("inf")
-"""A migration may take its time, and another's is waited for."""
+"""The timeout of a migration: it may take long, and so may another process's that holds the lock."""
 
 
 class BlockingPostgres:
-    """A connection that is opened when the first unit comes, and again after it was lost."""
+    """One connection, which is opened for the first unit, and opened again after it was lost."""
 
     def __init__(self, target: PostgresURL) -> None:
         self._settings: dict[str, Any] = dict(target.settings)
@@ -47,7 +47,7 @@ class BlockingPostgres:
         self._patience = ANSWER_SECONDS
 
     def migrate(self) -> list[str]:
-        """Bring the schema up to date; the names of the files that were applied.  SchemaError."""
+        """Bring the schema up to date; the names of the files that were applied.  Raises: SchemaError, StoreError."""
         self._patience = EVER
         try:
             names = self._run(upgrade, POSTGRES, shipped(), int(time.time()))
@@ -57,18 +57,18 @@ class BlockingPostgres:
         return names
 
     def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """One unit, one transaction.  SchemaError when the schema is not this program's."""
+        """Run a unit as one transaction.  Raises: StoreError; SchemaError where the schema is not this program's."""
         if not self._checked:
             self._run(check, POSTGRES, shipped())
             self._checked = True
         return self._run(unit, *args, **kwargs)
 
     def look(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """One unit, whatever the schema is."""
+        """Run a unit as one transaction, whatever the schema is.  Raises: StoreError."""
         return self._run(unit, *args, **kwargs)
 
     def close(self) -> None:
-        """Without effect on a closed one; the next unit opens it again."""
+        """Close the connection, if it is open; the next unit opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -101,7 +101,7 @@ class BlockingPostgres:
         return result
 
     def _execute(self, sql: str, params: Params | None = None) -> list[Row]:
-        """StoreError; where the connection is lost, with what was the last said on it."""
+        """Execute the text; the rows of its last statement.  Raises: StoreError with the reason of a lost link."""
         connection = self._connected()
         try:
             with connection.cursor() as cursor:
@@ -132,13 +132,13 @@ class BlockingPostgres:
     def _connect(self, settings: dict[str, Any]) -> None:
         self._connection = connection = psycopg2.connect(**settings, client_encoding="utf8", async_=True)
         self._await(connection, CONNECT_SECONDS)
-        cursor = connection.cursor()  # which has to live until it has its answer
+        cursor = connection.cursor()  # kept in a name, since a cursor must outlive its query
         cursor.execute(SET_UP)
         self._await(connection, CONNECT_SECONDS)
         extensions.register_type(BYTES, connection)
 
     def _await(self, connection: Any, seconds: float) -> None:
-        """Until it has done what it was asked for.  Whatever comes in between closes it: StoreUnavailable, Ctrl-C."""
+        """Wait until the connection has its answer; close it on a timeout or Ctrl-C.  Raises: StoreUnavailable."""
         until = time.monotonic() + seconds
         try:
             while (state := connection.poll()) != extensions.POLL_OK:
@@ -155,7 +155,7 @@ class BlockingPostgres:
 
 
 def _addresses(settings: dict[str, Any]) -> list[dict[str, str]]:
-    """What to add to the settings for each address of the host, so that one that leads nowhere is not the only one."""
+    """The additions to the settings, one for each address of the host, so that every address is tried."""
     host = settings.get("host", "")
     if not host or host.startswith(("/", "@")):
         return [{}]
@@ -167,6 +167,6 @@ def _addresses(settings: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def _place(settings: dict[str, Any]) -> str:
-    """Where that is, for an error that does not say it itself."""
+    """The host and port, to stand before an error of libpq that names neither; "" for a local socket."""
     host = settings.get("hostaddr") or settings.get("host", "")
     return f"{host}, port {settings.get('port', '5432')}: " if host else ""

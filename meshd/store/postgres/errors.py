@@ -38,11 +38,11 @@ AWAY_CLASSES = {
 
 
 STATEMENT_MODE = ("statement pooling mode", "give PgBouncer pool_mode = transaction, or session")
-"""What a pooler says to a transaction, and what to do about it."""
+"""Words of PgBouncer when a transaction begins in statement mode, and the advice that is added to them."""
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is of no more use.  A deadlock or a full disk leaves it whole, OperationalError or not."""
+    """Whether the connection is lost.  A deadlock or a full disk, OperationalErrors too, leave a connection usable."""
     if isinstance(error, psycopg2.InterfaceError):
         return True
     if not isinstance(error, psycopg2.DatabaseError):
@@ -58,7 +58,7 @@ def is_transient(error: BaseException | None) -> bool:
 
 
 def translate(error: Exception) -> StoreError:
-    """What a failure of the driver means, without the driver's words."""
+    """The StoreError for a failure of the driver, without the driver's text."""
     if not isinstance(error, psycopg2.Error):
         return StoreError("the store refuses a value")
     if is_lost(error):
@@ -74,11 +74,11 @@ def translate(error: Exception) -> StoreError:
 
 
 def why(error: BaseException) -> str:
-    """For people who run the server: its own words, which `translate` keeps from everybody else."""
+    """The server's own text, which `translate` leaves out, for the operator."""
     said = first_line(error.__cause__ if isinstance(error.__cause__, psycopg2.Error) else error)
     return f"{said}: {STATEMENT_MODE[1]}" if STATEMENT_MODE[0] in said else said
 
 
 def first_line(error: BaseException) -> str:
-    """For the log: libpq's words come in many lines."""
+    """The first line of an error's text, for the log; the name of its class where the text is empty."""
     return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

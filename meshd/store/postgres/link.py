@@ -1,8 +1,8 @@
-"""One connection to PostgreSQL on the reactor.  What txpostgres leaves to be wished for is answered here.
+"""One connection to PostgreSQL on the reactor, with what txpostgres lacks.
 
-- An idle connection that is lost says so once, to its owner, instead of in a traceback.
-- Nothing that txpostgres hands out is ever cancelled: its Deferreds raise when they are, and the request to cancel that
-  goes to the server blocks, and may hit the next unit.  Deadlines close the connection instead.
+- The loss of an idle connection is reported once, to its owner, instead of as a traceback.
+- No Deferred of txpostgres is ever cancelled: cancelling raises, and sends the server a request to cancel that blocks
+  and may hit the next unit.  Deadlines close the connection instead.
 - libpq resolves host names in the calling thread, so it is given addresses.
 """
 
@@ -29,13 +29,13 @@ CONNECT_SECONDS = 5.0
 
 
 class Link(txpostgres.Connection):
-    """A connection for one user at a time.  `lost` fires once, with the reason, when it is of no more use."""
+    """A connection for one user at a time.  `lost` fires once, with the reason, when the connection is lost."""
 
     def __init__(self, reactor: Any, heard: Callable[[], None] = lambda: None) -> None:
         super().__init__(reactor)
         self.lost: Deferred[str] = Deferred()
         self.asked: float | None = None
-        """Since when an answer is awaited, by the reactor's clock; None while nothing is asked."""
+        """When the running statement was sent, by the reactor's clock; None while no statement runs."""
         self._heard = heard
 
     @property
@@ -43,7 +43,7 @@ class Link(txpostgres.Connection):
         return self._connection is not None and not self._connection.closed and not self.lost.called
 
     async def execute(self, sql: str, params: Params | None = None) -> list[Row]:
-        """All rows of the last statement in the text.  StoreError; StoreUnavailable also when the link is lost."""
+        """Execute the text; all rows of its last statement.  Raises: StoreError; StoreUnavailable for a lost link."""
         self.asked = self.reactor.seconds()
         try:
             cursor = self.cursor()
@@ -65,7 +65,7 @@ class Link(txpostgres.Connection):
             self.asked = None
 
     def lose(self, reason: str) -> None:
-        """Close it and tell the owner, unless that was done."""
+        """Close the connection and fire `lost`, unless that was done."""
         if self._connection is not None:
             self.close()
         if not self.lost.called:
@@ -86,7 +86,7 @@ class Link(txpostgres.Connection):
 async def open_link(
     reactor: Any, settings: Mapping[str, str], *, heard: Callable[[], None] = lambda: None, then: str = ""
 ) -> Link:
-    """A connection that is ready for work; `then` is a statement to begin with.  StoreUnavailable."""
+    """Open a connection and prepare it.  then: text appended to its first statement.  Raises: StoreUnavailable."""
     reason = "its name has no address"
     for address in await _addresses(reactor, settings):
         link = Link(reactor, heard)
@@ -109,13 +109,13 @@ async def _prepare(link: Link, settings: Mapping[str, str], then: str) -> None:
         raise StoreUnavailable("no answer in time") from error
     extensions.register_type(BYTES, link._connection)
     await link.execute(SET_UP + then)
-    # Told now, with the reason, and not by the first unit: a pooler in statement mode has no transactions.
+    # A pooler in statement mode refuses transactions: found here, with the reason, instead of by the first unit.
     for statement in ("begin", "commit"):
         await link.execute(statement)
 
 
 def _within(reactor: Any, link: Link, work: Any) -> Deferred[None]:
-    """The work, with a deadline; who cancels it, or the deadline, closes the link."""
+    """Run the work for at most CONNECT_SECONDS; cancelling, like the deadline, closes the link."""
 
     def give_up(outer: Deferred[None]) -> None:
         outer.errback(CancelledError())  # first, so that nobody goes on to the next address
@@ -136,7 +136,7 @@ def _within(reactor: Any, link: Link, work: Any) -> Deferred[None]:
 
 
 async def _addresses(reactor: Any, settings: Mapping[str, str]) -> list[dict[str, str]]:
-    """What to add to the settings for each address of the host; one empty addition when there is nothing to resolve."""
+    """The additions to the settings, one for each address of the host; one empty where there is no name to resolve."""
     host = settings.get("host", "")
     if not host or host.startswith(("/", "@")) or parse_ip(host):
         return [{}]
@@ -147,7 +147,7 @@ async def _addresses(reactor: Any, settings: Mapping[str, str]) -> list[dict[str
 
 
 def _resolve(reactor: Any, host: str) -> Deferred[list[str]]:
-    """TimeoutError."""
+    """The addresses of a host name.  Raises: TimeoutError."""
     receiver = _Addresses()
     reactor.nameResolver.resolveHostName(receiver, host)
     return receiver.result.addTimeout(CONNECT_SECONDS, reactor)
@@ -155,7 +155,7 @@ def _resolve(reactor: Any, host: str) -> Deferred[list[str]]:
 
 @implementer(IResolutionReceiver)
 class _Addresses:
-    """The addresses of one name, the resolver's first one first."""
+    """Collects the addresses of one name, in the resolver's order."""
 
     def __init__(self) -> None:
         self.result: Deferred[list[str]] = Deferred()

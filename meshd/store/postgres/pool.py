@@ -1,7 +1,7 @@
-"""Connections that heal by themselves: each has a keeper that opens it, waits until it is lost, and opens it again.
+"""A pool of connections: each has a keeper that opens it, waits until it is lost, and opens it again.
 
-Only whole connections are handed out.  While there is none, whoever asks is told at once; an outage is one line in the
-log when it begins and one when it ends, however many connections and attempts it has.
+Only usable connections are handed out.  While there is none, acquire() fails at once; an outage is one line in the log
+when it begins and one when it ends, however many connections and attempts the outage concerns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
 WAITING = 2_000
-"""Who may wait for a connection; more is not going to be served in time."""
+"""The most units that may wait for a connection; more would not be served in time."""
 
 WAIT_SECONDS = 5.0
 
@@ -52,10 +52,10 @@ class Keeper:
         self._life = Deferred.fromCoroutine(self._keep())
 
     def stop(self) -> Deferred[None]:
-        """Close it.  Fires when that is done."""
+        """Close the connection and open no other; fires when that is done."""
         assert self._life is not None
         self._life.addErrback(_expect_cancellation)
-        # In a turn of its own: whoever stops it may have been called by it.
+        # In a later turn of the reactor, since stop() may be called from within _keep().
         self._reactor.callLater(0, self._life.cancel)
         return self._life
 
@@ -73,7 +73,7 @@ class Keeper:
             await deferLater(self._reactor, pause)
 
     async def _hold(self, link: Link) -> None:
-        """Until it is lost."""
+        """Lend the connection out until it is lost; close it when the keeper is stopped."""
         self._up(link)
         try:
             self._down(link, await link.lost)
@@ -82,7 +82,7 @@ class Keeper:
 
 
 class Pool:
-    """So many connections, each used by one at a time."""
+    """A number of connections (size), each used by one unit at a time."""
 
     log = Logger()
 
@@ -103,14 +103,14 @@ class Pool:
         self._watch.start()
 
     async def ready(self) -> None:
-        """Wait for the first connection.  StoreUnavailable, with the reason, when the first attempt fails."""
+        """Wait for the first connection.  Raises: StoreUnavailable with the reason where the first attempt fails."""
         if not self._live:
             news: Deferred[None] = Deferred()
             self._news.append(news)
             await news
 
     async def acquire(self) -> Link:
-        """A connection that is the caller's until it is released.  StoreUnavailable.  Cancelling withdraws."""
+        """A connection, the caller's until release(); cancelling ends the wait for one.  Raises: StoreUnavailable."""
         while self._idle:
             if (link := self._idle.pop()).usable:
                 return link
@@ -124,7 +124,7 @@ class Pool:
             raise StoreUnavailable("every connection to the database was busy for too long") from None
 
     def release(self, link: Link) -> None:
-        """Give it to who waits longest; a lost one is left to its keeper."""
+        """Give the connection to whoever waits longest; a lost one is opened again by its keeper."""
         if not link.usable:
             return
         if self._waiting:
@@ -133,7 +133,7 @@ class Pool:
             self._idle.append(link)
 
     async def stop(self) -> None:
-        """Close all connections.  Nobody should be using one."""
+        """Close all connections; no unit should be running on one."""
         self._closing = True
         self._watch.stop()
         self._dismiss("the store is closed")
@@ -172,7 +172,7 @@ class Pool:
         self._tell(lambda news: news.errback(StoreUnavailable(reason)))
 
     def _dismiss(self, why: str) -> None:
-        """Whoever waits for a connection gets none."""
+        """Fail all who wait for a connection, with StoreUnavailable(why)."""
         waiting, self._waiting = self._waiting, deque()
         for waiter in waiting:
             waiter.errback(StoreUnavailable(why))

@@ -1,9 +1,9 @@
-"""The store in PostgreSQL, through a pool of txpostgres connections that heals by itself.
+"""The store in PostgreSQL, through a pool of txpostgres connections that are opened again when they are lost.
 
 READ COMMITTED: a unit's leading selects need no transaction, so a unit that only reads costs its statements and nothing
-else; `begin` travels with the first statement that writes.  Where rows must not change in between, a unit locks one.
-Once a unit has a connection it is carried to its end whoever waits for it, so nothing is committed for a caller that
-was told otherwise; a unit whose caller goes away before that is never begun.
+else; `begin` is sent with the first statement that writes.  Where rows must not change in between, a unit locks one.
+A unit that has a connection runs to its end even if its caller is cancelled, so no caller takes a unit for undone that
+was committed; a unit whose caller is cancelled before it has a connection never begins.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 UNIT_SECONDS = 60.0
-"""Longer than the server's own bounds: only a connection that leads nowhere comes to it."""
+"""Longer than the server's own timeouts: only a connection to a server that is gone takes as long."""
 
 
 class PostgresStore:
-    """A Store on a server.  StoreError for a URL that is none."""
+    """A Store on a PostgreSQL server.  Raises: StoreError for a URL that is not PostgreSQL's."""
 
     def __init__(self, reactor: Any, url: str, *, size: int = 4) -> None:
         target = read(url)
@@ -50,9 +50,9 @@ class PostgresStore:
         self._units = Detached()
 
     async def start(self, *, migrate: bool = True) -> None:
-        """Connect; bring the schema up to date, or else refuse one that is not.
+        """Connect; bring the schema up to date, or without `migrate` refuse one that is not.  May be called again.
 
-        SchemaError, StoreUnavailable; it may be called again then.
+        Raises: SchemaError, StoreUnavailable.
         """
         pool = self._connect()
         try:
@@ -74,11 +74,11 @@ class PostgresStore:
         return await self._units.run(Deferred.fromCoroutine(work))
 
     def on_change(self, wake: Callable[[], None]) -> None:
-        """Whoever publishes wakes, this process or another."""
+        """Call `wake` whenever this or another process has published a change."""
         self._wakes.append(wake)
 
     async def stop(self) -> None:
-        """Finish what runs, then close."""
+        """Wait for the units that run, then close all connections."""
         pool, self._pool = self._pool, None
         await self._units.ended()
         if self._listener is not None:
@@ -103,7 +103,7 @@ class PostgresStore:
             wake()
 
     async def _carry_out(self, pool: Pool, link: Link, begin: Callable[[], Unit[T]]) -> T:
-        """Run the unit, again where it failed by no fault of its own and has surely left nothing."""
+        """Run the unit, at most ATTEMPTS times: again where its failure may pass and surely nothing was committed."""
         for remaining in reversed(range(ATTEMPTS)):
             transaction = _Transaction(link)
             late = self._reactor.callLater(UNIT_SECONDS, link.lose, "a unit took too long")
@@ -132,7 +132,7 @@ class _Transaction:
 
     @property
     def repeatable(self) -> bool:
-        """Whether it failed by a deadlock and the like, or by the loss of its connection before it asked to commit."""
+        """Whether the unit failed by a deadlock and the like, or lost its connection before the commit was sent."""
         return self._transient or not (self._ending or self._link.usable)
 
     async def carry_out(self, unit: Unit[T]) -> T:

@@ -1,7 +1,7 @@
-"""Whether connections that do not answer wait for a slow server, or for none: a new connection tells.
+"""Finding connections whose server is gone: when one has had no answer for long, a new connection is tried.
 
-A pooler goes on taking questions while the server behind it is gone, and so does a machine that has frozen: nothing
-ends such a connection.
+A pooler goes on accepting statements while the server behind it is gone, and so does a machine that has frozen: TCP
+does not end such a connection.  Where the new connection works, the server is taken to be slow.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from meshd.store.interface import StoreUnavailable
 from meshd.store.postgres.link import Link
 
 SILENT_SECONDS = 5.0
-"""How long an answer may take before a new connection is tried; again after as long, while it still takes."""
+"""Seconds without an answer after which a new connection is tried; another one each as many seconds."""
 
 _log = Logger()
 
 
 class Watch:
-    """Over the connections of a pool."""
+    """Closes those connections of a pool whose server is gone."""
 
     def __init__(
         self, reactor: Any, connect: Callable[[], Awaitable[Link]], links: Callable[[], Iterable[Link]]

@@ -190,10 +190,7 @@ def create(
     made_by: int = 0,
     **facts: Unpack[Facts],
 ) -> Unit[Account]:
-    """Insert an account.  Raises: Conflict where the username is taken, or where it would be a second root.
-
-    Raises: Conflict when the username is taken, or when the account would be a second root.
-    """
+    """Insert an account.  Raises: Conflict where the username is taken, or where it would be a second root."""
     own = {
         "username": username,
         "username_key": username_key(username),
