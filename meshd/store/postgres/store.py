@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 
 from meshd.running.detached import Detached
 from meshd.store.dialect import POSTGRES, only_reads, psycopg_text
-from meshd.store.drive import give_up
+from meshd.store.drive import drive_awaiting
 from meshd.store.interface import StoreError, StoreUnavailable
 from meshd.store.migrate import check, shipped, upgrade
 from meshd.store.postgres.driver import ATTEMPTS, CHANNEL, commit
@@ -137,7 +137,7 @@ class _Transaction:
 
     async def carry_out(self, unit: Unit[T]) -> T:
         try:
-            result = await self._drive(unit)
+            result = await drive_awaiting(unit, self._perform)
             self._ending = True
             if self._begun:
                 await self._execute(commit(self._published))
@@ -145,21 +145,6 @@ class _Transaction:
             await self._roll_back()
             raise
         return result
-
-    async def _drive(self, unit: Unit[T]) -> T:
-        try:
-            statement = next(unit)
-            while True:
-                try:
-                    rows = await self._perform(statement)
-                except StoreError as error:
-                    give_up(unit, error)
-                statement = unit.send(rows)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            unit.close()
 
     async def _perform(self, statement: Statement) -> list[Row]:
         sql = psycopg_text(statement.sql)
