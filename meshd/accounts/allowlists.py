@@ -16,7 +16,7 @@ from meshd.accounts import entitlement, validate, withholding
 from meshd.accounts.errors import Invalid, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Operator, Subject, own
 from meshd.accounts.trail import concluded
-from meshd.auth.claims import contested, standing
+from meshd.auth.claims import contested, counting
 from meshd.auth.secrets import normal_address
 from meshd.model import Account, AuthorizedHostname, AuthorizedIP
 from meshd.store.statements import accounts, addresses, claims, hostnames
@@ -144,7 +144,7 @@ def disputes(limit: int, *, at: int) -> Unit[list[Dispute]]:
     return [
         Dispute(address, names[each.account_id], each, each == known[0])
         for address, several in sorted(found.items())
-        for known in [standing(several, at)]
+        for known in [counting(several, at)]
         for each in known
     ]
 

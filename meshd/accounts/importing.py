@@ -61,7 +61,7 @@ def problem(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[s
     return None
 
 
-def standing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
+def existing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
     """The accounts of these names that exist, each with the number of its sub-accounts, by lower-case name."""
     found = {}
     for username in usernames:

@@ -22,7 +22,7 @@ MOST = 32
 """Addresses that one name claims, those that it left a while ago included: a name resolves to sixteen at a time."""
 
 
-def standing(found: Sequence[Claim], now: int) -> list[Claim]:
+def counting(found: Sequence[Claim], now: int) -> list[Claim]:
     """The claims that count at the second `now`, in the same order."""
     return [each for each in found if not each.left_at or now - each.left_at < HOLD]
 
@@ -32,19 +32,19 @@ def admitted(found: Sequence[Claim], hostname: str, now: int) -> Claim | None:
 
     hostname: the name that resolves to the address as this process sees it; "" for none.
     """
-    known = standing(found, now)
+    known = counting(found, now)
     return next((c for c in known if c.family_id == known[0].family_id and c.hostname in ("", hostname)), None)
 
 
 def contested(found: Sequence[Claim], account_id: int, now: int) -> Claim | None:
     """The claim that keeps the address from the account; None where nobody else's does."""
-    known = standing(found, now)
+    known = counting(found, now)
     return known[0] if known and known[0].account_id != account_id else None
 
 
 def leads(found: Sequence[Claim], account_id: int, now: int) -> bool:
     """Whether, of all claims of the address by hostname, the first family's earliest one is the account's."""
-    known = standing(found, now)
+    known = counting(found, now)
     named = [each for each in known if each.family_id == known[0].family_id and each.hostname]
     return bool(named) and named[0].account_id == account_id
 

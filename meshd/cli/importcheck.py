@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from meshd.accounts.importing import standing
+from meshd.accounts import importing
 from meshd.cli.context import Context
 from meshd.cli.csvrows import BadRow, ReadRow
 from meshd.model import Account
@@ -14,7 +14,7 @@ from meshd.topology import Plan
 BATCH = 500
 """Rows in a transaction: enough to be fast, few enough that the daemon's own writes wait for milliseconds only."""
 
-Standing = Mapping[str, tuple[Account, int]]
+Existing = Mapping[str, tuple[Account, int]]
 
 
 def sift(context: Context, rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[BadRow]]:
@@ -36,12 +36,12 @@ def batches(rows: Sequence[ReadRow]) -> Iterator[Sequence[ReadRow]]:
     return (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
 
 
-def _existing(context: Context, rows: Sequence[ReadRow]) -> Standing:
-    """The accounts in the store with the names in these rows or those of their parents, by name in lower case."""
+def _existing(context: Context, rows: Sequence[ReadRow]) -> Existing:
+    """What the store knows of the names of these rows and of their parents."""
     found: dict[str, tuple[Account, int]] = {}
     with context.progress("checked", len(rows)) as progress:
         for batch in batches(rows):
-            found |= context.run(standing, sorted(_names(batch) - found.keys()))
+            found |= context.run(importing.existing, sorted(_names(batch) - found.keys()))
             progress.step(len(batch))
     return found
 
@@ -54,7 +54,7 @@ def _names(rows: Iterable[ReadRow]) -> set[str]:
 class _Sieve:
     """Checks rows one after the other, and remembers the accounts that the accepted rows will add."""
 
-    def __init__(self, existing: Standing, plans: Mapping[str, Plan]) -> None:
+    def __init__(self, existing: Existing, plans: Mapping[str, Plan]) -> None:
         self._existing = existing
         self._plans = plans
         self._lines: dict[str, int] = {}

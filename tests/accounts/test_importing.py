@@ -71,8 +71,8 @@ class ImportTests(AccountsCase):
             with named(sentence):
                 self.assertTrue((importing.problem(bad, self.plans) or "").startswith(start))
 
-    def test_standing(self) -> None:
+    def test_existing(self) -> None:
         """Those that exist, by lower-case name, with the number of their sub-accounts."""
-        found = self.run_unit(importing.standing, ["ALICE", "kid", "nobody"])
+        found = self.run_unit(importing.existing, ["ALICE", "kid", "nobody"])
         self.assertEqual({"alice": 1, "kid": 0}, {name: children for name, (_, children) in found.items()})
         self.assertEqual(self.run_unit(accounts.by_username, "alice"), found["alice"][0])
