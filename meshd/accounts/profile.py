@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from meshd.accounts import validate
@@ -20,14 +20,7 @@ class Profile:
 
     def columns(self) -> dict[str, Any]:
         """The fields that are given, by column."""
-        given = {
-            "first_name": self.first_name,
-            "last_name": self.last_name,
-            "email": self.email,
-            "monthly_limit": self.monthly_limit,
-            "total_limit": self.total_limit,
-        }
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     def problems(self) -> dict[str, str | None]:
         """What is wrong with each field; None where nothing is."""

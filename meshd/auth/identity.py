@@ -101,19 +101,13 @@ class IdentityCache:
         """Forget the verdicts of an account and its sub-accounts; with 0 all verdicts."""
         self.epoch += 1
         if account_id == 0:
-            self._clear()
+            self._floor = self.epoch
+            for table in (self._verdicts, self._keys, self._children, self._dropped):
+                table.clear()
             return
         for family in (account_id, *self._children.get(account_id, ())):
             for key in list(self._keys.get(family, ())):
                 self._remove(key)
-        self._note(account_id)
-
-    def _clear(self) -> None:
-        self._floor = self.epoch
-        for table in (self._verdicts, self._keys, self._children, self._dropped):
-            table.clear()
-
-    def _note(self, account_id: int) -> None:
         self._floor = self._dropped.put(account_id, self.epoch) or self._floor
 
     def _remove(self, key: Key) -> None:

@@ -52,17 +52,14 @@ class Presence:
                     return UNAVAILABLE
                 await deferLater(self._clock, PAUSE)
             else:
-                return self._judge(admission, present) or self._may_pass(admission, present, proxy)
+                return self._judge(admission, present, proxy)
 
-    def _judge(self, admission: Admission, present: lookups.Present) -> Refusal | None:
-        """The refusal if the token, password or entry that the tunnel was admitted by is no longer valid; else None."""
+    def _judge(self, admission: Admission, present: lookups.Present, proxy: str) -> Refusal | None:
+        """The refusal if the credential or entry of the admission is no longer valid, or the proxy not allowed."""
         if present.identity is None:
             return INVALID
         if present.token is not None and not token_valid(present.token, today(self._now())):
             return INVALID
         newer, older = present.identity.account.password_hash, admission.account.password_hash
         changed = admission.source == "password" and not compare_digest(newer.encode(), older.encode())
-        return INVALID if changed else None
-
-    def _may_pass(self, admission: Admission, present: lookups.Present, proxy: str) -> Refusal | None:
-        return may_pass(present.identity, proxy, admission.only) if present.identity else INVALID
+        return INVALID if changed else may_pass(present.identity, proxy, admission.only)

@@ -8,9 +8,10 @@ are relayed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import time
+from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -30,20 +31,15 @@ SEARCHED = 8 * 1024 * 1024
 _log = Logger()
 
 
-class _Record:
+class _Record(NamedTuple):
     """A line that is to be written: of an exchange, or of a remainder (`exchange` is None)."""
 
-    __slots__ = ("account_id", "exchange", "slot", "sums", "token_id")
-
-    def __init__(
-        self, exchange: Exchange | None, slot: int, sums: Sums, account_id: int = 0, token_id: int = 0
-    ) -> None:
-        self.exchange = exchange
-        self.slot = slot
-        """The journal's slot; -1 where nothing was counted."""
-        self.sums = sums
-        self.account_id = account_id
-        self.token_id = token_id
+    exchange: Exchange | None
+    slot: int
+    """The journal's slot; -1 where nothing was counted."""
+    sums: Sums
+    account_id: int = 0
+    token_id: int = 0
 
 
 class ExchangeLog(LineLog[_Record]):
@@ -83,7 +79,7 @@ class ExchangeLog(LineLog[_Record]):
         """Write the records and settle them in the journal; how many of them were written."""
         data = "".join(self._lines(journal, records)).encode("ascii")
         written = self._file.append(data, journal.writing)
-        journal.written(written, _sums(records[:written]))
+        journal.written(written, _sums((record.slot, record.sums) for record in records[:written]))
         return written
 
     def _lines(self, journal: Journal, records: list[_Record]) -> list[str]:
@@ -110,11 +106,8 @@ class ExchangeLog(LineLog[_Record]):
     def _settle_written(self, orphan: Journal) -> None:
         """Settle in the journal the lines that its process wrote and did not settle before it died."""
         found = [line for line in lines.find(self._tail(orphan), orphan.id, orphan.lines) if line.slot < orphan.slots]
-        sums: dict[int, Sums] = {}
-        for line in found:
-            if line.slot >= 0:
-                sums[line.slot] = _plus(sums.get(line.slot, (0, 0, 0)), (line.up, line.down, line.exchanges))
         if found:
+            sums = _sums((line.slot, (line.up, line.down, line.exchanges)) for line in found)
             orphan.written(max(line.number for line in found) - orphan.lines, sums)
             orphan.level()
 
@@ -145,13 +138,11 @@ def _text(record: _Record, journal_id: str, number: int, now: float) -> str:
     return lines.of_exchange(record.exchange, name, record.sums[0], record.sums[1])
 
 
-def _sums(records: list[_Record]) -> dict[int, Sums]:
+def _sums(counted: Iterable[tuple[int, Sums]]) -> dict[int, Sums]:
+    """The sums of what was counted, by slot."""
     sums: dict[int, Sums] = {}
-    for record in records:
-        if record.slot >= 0:
-            sums[record.slot] = _plus(sums.get(record.slot, (0, 0, 0)), record.sums)
+    for slot, (up, down, exchanges) in counted:
+        if slot >= 0:
+            before = sums.get(slot, (0, 0, 0))
+            sums[slot] = before[0] + up, before[1] + down, before[2] + exchanges
     return sums
-
-
-def _plus(one: Sums, other: Sums) -> Sums:
-    return one[0] + other[0], one[1] + other[1], one[2] + other[2]

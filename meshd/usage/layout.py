@@ -32,18 +32,8 @@ HEADER = 512
 WIDTH = 3
 WORDS_A_SLOT = 19
 
-SLOTS_AT, ID_AT, SEALED, ACKED, OPENED, COMMIT, LINES, LOG_DEVICE, LOG_INODE, LOG_OFFSET = (
-    1,
-    2,
-    3,
-    4,
-    5,
-    7,
-    8,
-    9,
-    10,
-    11,
-)
+SLOTS_AT, ID_AT, SEALED, ACKED = 1, 2, 3, 4
+OPENED, COMMIT, LINES, LOG_DEVICE, LOG_INODE, LOG_OFFSET = 5, 7, 8, 9, 10, 11
 """OPENED has two words, epoch seconds: when counting into the even and into the odd batch began."""
 CHECKED_SEALED, CHECKED_ACKED, CHECKED_SLOTS, ID_AGAIN, CHECKED_TOP, CHECKED_COPIED = 256, 257, 258, 259, 260, 261
 """ID_AGAIN: the complement of the id, so that a block filled with one pattern tells no id.

@@ -75,4 +75,4 @@ class PostgresUpgradeTests(UpgradeTests):
         return store
 
     def run_raw(self, store: Any, unit: Any, *args: Any) -> None:
-        store._run(unit, *args)
+        store.look(unit, *args)

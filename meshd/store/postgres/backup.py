@@ -18,29 +18,14 @@ from meshd.store.interface import StoreError
 from meshd.store.migrate import pending, recognise, shipped
 from meshd.store.open import postgres
 from meshd.store.unit import Statement, Unit
-from meshd.store.url import PostgresURL
+from meshd.store.url import OPTIONS, PostgresURL
 
 HEAD = b"PGDMP"
 """The first bytes of a file in pg_dump's custom format."""
 
-VARIABLES = {
-    "host": "PGHOST",
-    "port": "PGPORT",
-    "user": "PGUSER",
-    "password": "PGPASSWORD",
-    "dbname": "PGDATABASE",
-    "passfile": "PGPASSFILE",
-    "application_name": "PGAPPNAME",
-    "sslmode": "PGSSLMODE",
-    "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT",
-    "sslkey": "PGSSLKEY",
-    "sslcrl": "PGSSLCRL",
-    "channel_binding": "PGCHANNELBINDING",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-    "gssencmode": "PGGSSENCMODE",
-}
-"""The environment variable of the programs for each setting of a store's URL."""
+VARIABLES = {name: f"PG{name.replace('_', '').upper()}" for name in OPTIONS - {"sslpassword"}}
+VARIABLES |= {"dbname": "PGDATABASE", "application_name": "PGAPPNAME"}
+"""The environment variable of the programs for each setting of a store's URL; `sslpassword` has none."""
 
 _OURS = ("--no-owner", "--no-privileges")
 """Options by which whoever restores owns what is restored."""

@@ -50,7 +50,7 @@ class BlockingPostgres:
         """Bring the schema up to date; the names of the files that were applied.  Raises: SchemaError, StoreError."""
         self._patience = EVER
         try:
-            names = self._run(upgrade, POSTGRES, shipped(), int(time.time()))
+            names = self.look(upgrade, POSTGRES, shipped(), int(time.time()))
         finally:
             self._patience = ANSWER_SECONDS
         self._checked = True
@@ -59,21 +59,12 @@ class BlockingPostgres:
     def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a unit as one transaction.  Raises: StoreError; SchemaError where the schema is not this program's."""
         if not self._checked:
-            self._run(check, POSTGRES, shipped())
+            self.look(check, POSTGRES, shipped())
             self._checked = True
-        return self._run(unit, *args, **kwargs)
+        return self.look(unit, *args, **kwargs)
 
     def look(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a unit as one transaction, whatever the schema is.  Raises: StoreError."""
-        return self._run(unit, *args, **kwargs)
-
-    def close(self) -> None:
-        """Close the connection, if it is open; the next unit opens a new one."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         for _ in range(ATTEMPTS - 1):
             try:
                 return self._attempt(unit(*args, **kwargs))
@@ -81,6 +72,12 @@ class BlockingPostgres:
                 if not is_transient(error.__cause__):
                     raise
         return self._attempt(unit(*args, **kwargs))
+
+    def close(self) -> None:
+        """Close the connection, if it is open; the next unit opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _attempt(self, unit: Unit[T]) -> T:
         self._execute("begin")

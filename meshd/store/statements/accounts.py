@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any, TypedDict, Unpack
 
 from meshd.model import Account, Role
@@ -11,46 +12,10 @@ from meshd.selection import stem
 from meshd.store.statements.texts import storable, username_key
 from meshd.store.unit import Row, Statement, Unit
 
-FIELDS = (
-    "id",
-    "username",
-    "parent_id",
-    "role",
-    "plan",
-    "active",
-    "first_name",
-    "last_name",
-    "email",
-    "monthly_limit",
-    "total_limit",
-    "billing_day",
-    "created_at",
-    "password_hash",
-    "suspended",
-    "monthly_ceiling",
-    "total_ceiling",
-    "password_by",
-)
+FIELDS = tuple(each.name for each in fields(Account))
 COLUMNS = ", ".join(FIELDS)
 
-EDITABLE = frozenset(
-    {
-        "password_hash",
-        "plan",
-        "active",
-        "first_name",
-        "last_name",
-        "email",
-        "monthly_limit",
-        "total_limit",
-        "billing_day",
-        "role",
-        "suspended",
-        "monthly_ceiling",
-        "total_ceiling",
-        "password_by",
-    }
-)
+EDITABLE = frozenset(FIELDS) - {"id", "username", "parent_id", "created_at"}
 
 _FLAGS = ("active", "suspended")
 
@@ -148,19 +113,6 @@ def lock(account_id: int) -> Unit[None]:
     yield Statement("update accounts set active = active where id = :id", {"id": account_id})
 
 
-CREATE = f"""
-insert into accounts (
-    username, username_key, twofold, parent_id, role, plan, first_name, last_name, email,
-    monthly_limit, total_limit, billing_day, created_at, password_hash,
-    monthly_ceiling, total_ceiling, password_by, made_by
-) values (
-    :username, :username_key, :twofold, :parent_id, :role, :plan, :first_name, :last_name, :email,
-    :monthly_limit, :total_limit, :billing_day, :created_at, :password_hash,
-    :monthly_ceiling, :total_ceiling, :password_by, :made_by
-) returning {COLUMNS}
-"""
-
-
 class Facts(TypedDict, total=False):
     """What an account need not have: "" and 0 where nothing is said."""
 
@@ -191,7 +143,9 @@ def create(
     **facts: Unpack[Facts],
 ) -> Unit[Account]:
     """Insert an account.  Raises: Conflict where the username is taken, or where it would be a second root."""
-    own = {
+    values = {
+        **_NONE_SAID,
+        **facts,
         "username": username,
         "username_key": username_key(username),
         "twofold": int(stem(username) != username),
@@ -204,7 +158,8 @@ def create(
         "password_by": made_by if password_hash else 0,
         "made_by": made_by,
     }
-    rows = yield Statement(CREATE, {**_NONE_SAID, **facts, **own})
+    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+    rows = yield Statement(f"insert into accounts ({names}) values ({marks}) returning {COLUMNS}", values)
     return read(rows[0])
 
 

@@ -23,24 +23,9 @@ SWEEP = 2_000
 
 def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
     began = round(exchange.at * 1000)
-    return PastExchange(
-        exchange.account_id,
-        began + round(exchange.seconds * 1000),
-        exchange.id,
-        family_id,
-        began,
-        exchange.token_id,
-        exchange.proxy,
-        exchange.client,
-        exchange.method,
-        searchable(exchange.host),
-        exchange.port,
-        exchange.exit,
-        exchange.status,
-        exchange.reason,
-        exchange.up,
-        exchange.down,
-    )
+    ended = began + round(exchange.seconds * 1000)
+    same = exchange._replace(host=searchable(exchange.host))[5:]  # token_id and all that follows it in both tuples
+    return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same)
 
 
 def add(exchanges: Iterable[Exchange]) -> Unit[None]:

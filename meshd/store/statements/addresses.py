@@ -6,14 +6,9 @@ from __future__ import annotations
 
 from meshd.model import AuthorizedIP
 from meshd.store.statements.texts import searchable
-from meshd.store.unit import Row, Statement, Unit
+from meshd.store.unit import Statement, Unit
 
 COLUMNS = "account_id, address, label, created_at"
-
-
-def read(row: Row) -> AuthorizedIP:
-    """The entry in one row of COLUMNS."""
-    return AuthorizedIP(*row)
 
 
 def of_both(account_id: int, address: str) -> Unit[AuthorizedIP | None]:
@@ -22,7 +17,7 @@ def of_both(account_id: int, address: str) -> Unit[AuthorizedIP | None]:
         f"select {COLUMNS} from authorized_ips where account_id = :account_id and address = :address",
         {"account_id": account_id, "address": searchable(address)},
     )
-    return read(rows[0]) if rows else None
+    return AuthorizedIP(*rows[0]) if rows else None
 
 
 def of_account(account_id: int) -> Unit[list[AuthorizedIP]]:
@@ -31,7 +26,7 @@ def of_account(account_id: int) -> Unit[list[AuthorizedIP]]:
         f"select {COLUMNS} from authorized_ips where account_id = :account_id order by id",
         {"account_id": account_id},
     )
-    return [read(row) for row in rows]
+    return [AuthorizedIP(*row) for row in rows]
 
 
 def count(account_id: int) -> Unit[int]:
@@ -54,7 +49,7 @@ def add(account_id: int, address: str, label: str, now: int, *, token_id: int = 
         CREATE,
         {"account_id": account_id, "address": address, "label": label, "created_at": now, "token_id": token_id},
     )
-    return read(rows[0])
+    return AuthorizedIP(*rows[0])
 
 
 def delete(account_id: int, address: str) -> Unit[bool]:

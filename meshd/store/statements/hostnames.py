@@ -6,14 +6,9 @@ from __future__ import annotations
 
 from meshd.model import AuthorizedHostname
 from meshd.store.statements.texts import searchable
-from meshd.store.unit import Row, Statement, Unit
+from meshd.store.unit import Statement, Unit
 
 COLUMNS = "account_id, hostname, created_at"
-
-
-def read(row: Row) -> AuthorizedHostname:
-    """The entry in one row of COLUMNS."""
-    return AuthorizedHostname(*row)
 
 
 def of_both(account_id: int, hostname: str) -> Unit[AuthorizedHostname | None]:
@@ -22,7 +17,7 @@ def of_both(account_id: int, hostname: str) -> Unit[AuthorizedHostname | None]:
         f"select {COLUMNS} from authorized_hostnames where account_id = :account_id and hostname = :hostname",
         {"account_id": account_id, "hostname": searchable(hostname)},
     )
-    return read(rows[0]) if rows else None
+    return AuthorizedHostname(*rows[0]) if rows else None
 
 
 def of_account(account_id: int) -> Unit[list[AuthorizedHostname]]:
@@ -31,7 +26,7 @@ def of_account(account_id: int) -> Unit[list[AuthorizedHostname]]:
         f"select {COLUMNS} from authorized_hostnames where account_id = :account_id order by id",
         {"account_id": account_id},
     )
-    return [read(row) for row in rows]
+    return [AuthorizedHostname(*row) for row in rows]
 
 
 def page(after: tuple[str, int], limit: int) -> Unit[list[AuthorizedHostname]]:
@@ -43,7 +38,7 @@ def page(after: tuple[str, int], limit: int) -> Unit[list[AuthorizedHostname]]:
         """,
         {"hostname": after[0], "account_id": after[1], "limit": limit},
     )
-    return [read(row) for row in rows]
+    return [AuthorizedHostname(*row) for row in rows]
 
 
 def count(account_id: int) -> Unit[int]:
@@ -65,7 +60,7 @@ def add(account_id: int, hostname: str, now: int, *, token_id: int = 0) -> Unit[
     rows = yield Statement(
         CREATE, {"account_id": account_id, "hostname": hostname, "created_at": now, "token_id": token_id}
     )
-    return read(rows[0])
+    return AuthorizedHostname(*rows[0])
 
 
 def delete(account_id: int, hostname: str) -> Unit[bool]:

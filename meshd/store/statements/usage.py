@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshd.model import Standing, Usage, UsageEntry
 from meshd.store.statements import changes, series
@@ -172,27 +172,13 @@ def _add_totals(before: Sequence[Standing], added: dict[int, int], at: int) -> U
     """Add the bytes to the totals; the standings with the sums of the database: other nodes may have written too."""
     after: list[Standing] = []
     for chunk in chunks(before):
-        values = [_total(standing, added[standing.account_id], at) for standing in chunk]
+        sums = [(each.account_id, added[each.account_id], period.start(each.billing_day, at)) for each in chunk]
+        values = [(account_id, total, total, begun) for account_id, total, begun in sums]
         sql = f"insert into usage ({', '.join(TOTALS)}) values {placeholders(TOTALS, len(values))} {ADD_TOTALS}"
         rows = yield Statement(sql, numbered(TOTALS, values))
         usages = {row[0]: Usage(*row) for row in rows}
-        after += (_with_usage(standing, usages[standing.account_id]) for standing in chunk)
+        after += (replace(each, usage=usages[each.account_id]) for each in chunk)
     return after
-
-
-def _total(standing: Standing, added: int, at: int) -> tuple[int, int, int, int]:
-    return standing.account_id, added, added, period.start(standing.billing_day, at)
-
-
-def _with_usage(standing: Standing, usage: Usage) -> Standing:
-    return Standing(
-        standing.account_id,
-        standing.parent_id,
-        standing.monthly_limit,
-        standing.total_limit,
-        standing.billing_day,
-        usage,
-    )
 
 
 def _reached_a_limit(standing: Standing, added: int) -> bool:
