@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshd.model import Exchange, PastExchange
-from meshd.store.statements.rows import chunks, listed, numbered, placeholders
+from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
 
@@ -21,6 +21,9 @@ SWEEP = 2_000
 """Rows that are deleted for their age at once: what a long standstill has left goes in several turns."""
 
 
+FAMILIES = "select id, coalesce(parent_id, id) from accounts where id in {0}"
+
+
 def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
     began = round(exchange.at * 1000)
     ended = began + round(exchange.seconds * 1000)
@@ -31,21 +34,13 @@ def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
 def add(exchanges: Iterable[Exchange]) -> Unit[None]:
     """Insert the exchanges of accounts that exist; one that is there already is left as it is."""
     waiting = list(exchanges)
-    families = yield from _families({exchange.account_id for exchange in waiting})
+    families: dict[int, int] = dict((yield from among(FAMILIES, sorted({exchange.account_id for exchange in waiting}))))
     found = [of_exchange(each, families[each.account_id]) for each in waiting if each.account_id in families]
     for chunk in chunks(found, ROWS):
         yield Statement(
             f"insert into activity ({COLUMNS}) values {placeholders(FIELDS, len(chunk))} on conflict do nothing",
             numbered(FIELDS, chunk),
         )
-
-
-def _families(account_ids: set[int]) -> Unit[dict[int, int]]:
-    families: dict[int, int] = {}
-    for chunk in chunks(sorted(account_ids)):
-        sql = f"select id, coalesce(parent_id, id) from accounts where id in {listed('id', len(chunk))}"
-        families |= dict((yield Statement(sql, numbered(("id",), [(each,) for each in chunk]))))
-    return families
 
 
 def page(column: str, id_: int, before: tuple[int, str], since: int, limit: int) -> Unit[list[PastExchange]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from meshd.store.statements.rows import chunks, listed, numbered
+from meshd.store.statements.rows import among
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
 from meshd.values.traces import Claim
@@ -20,9 +20,9 @@ FAMILY = "(select id from accounts where id = :family_id or parent_id = :family_
 OF_ADDRESSES = """
 select c.address, c.account_id, f.family_id, c.hostname, f.since, c.since, c.left_at from (
     select address, account_id, '' as hostname, created_at as since, 0 as left_at from authorized_ips
-    where address in {addresses}
+    where address in {0}
     union all
-    select address, account_id, hostname, since, left_at from hostname_addresses where address in {addresses}
+    select address, account_id, hostname, since, left_at from hostname_addresses where address in {0}
 ) as c
 join accounts as a on a.id = c.account_id
 join address_claims as f on f.address = c.address and f.family_id = coalesce(a.parent_id, a.id)
@@ -32,10 +32,8 @@ join address_claims as f on f.address = c.address and f.family_id = coalesce(a.p
 def of_addresses(addresses: Iterable[str]) -> Unit[dict[str, list[Claim]]]:
     """The claims by address, only of claimed ones; of each the earliest family first, and in it the earliest claim."""
     found: dict[str, list[Claim]] = {}
-    for chunk in chunks(sorted({searchable(each) for each in addresses})):
-        sql = OF_ADDRESSES.format(addresses=listed("address", len(chunk)))
-        for address, *row in (yield Statement(sql, numbered(("address",), [(each,) for each in chunk]))):
-            found.setdefault(address, []).append(Claim(*row))
+    for address, *row in (yield from among(OF_ADDRESSES, sorted({searchable(each) for each in addresses}))):
+        found.setdefault(address, []).append(Claim(*row))
     for claims in found.values():
         claims.sort(key=lambda each: (each.first, each.family_id, each.since, each.account_id, each.hostname))
     return found

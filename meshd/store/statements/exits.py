@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshd.model import DrainedExit, RestingExit
-from meshd.store.statements.rows import chunks, listed, numbered, placeholders
+from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.unit import Statement, Unit
 
 FIELDS = RestingExit._fields
@@ -58,11 +58,7 @@ def record(node: str, rests: Iterable[RestingExit], back: Iterable[str]) -> Unit
             """,
             numbered(FIELDS, some),
         )
-    for names in chunks(back):
-        yield Statement(
-            f"delete from exit_health where node = :node and exit in {listed('exit', len(names))}",
-            {"node": node, **numbered(("exit",), [(name,) for name in names])},
-        )
+    yield from among("delete from exit_health where node = :node and exit in {0}", back, {"node": node})
 
 
 def forget(node: str) -> Unit[None]:

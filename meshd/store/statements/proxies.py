@@ -1,12 +1,10 @@
 """Which named proxies an account may use.  Only top-level accounts have rows; a sub-account may use its parent's."""
 
-# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
-
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from meshd.store.statements.rows import chunks, listed, numbered
+from meshd.store.statements.rows import among
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
 
@@ -26,11 +24,9 @@ def of_account(account_id: int) -> Unit[list[str]]:
 def of_accounts(ids: Iterable[int]) -> Unit[dict[int, list[str]]]:
     """The names of many accounts' proxies, by account id; accounts that have none are left out."""
     found: dict[int, list[str]] = {}
-    for chunk in chunks(ids):
-        ids_of = listed("id", len(chunk))
-        sql = f"select account_id, proxy from proxy_authorizations where account_id in {ids_of} order by id"
-        for account_id, proxy in (yield Statement(sql, numbered(("id",), [(each,) for each in chunk]))):
-            found.setdefault(account_id, []).append(proxy)
+    sql = "select account_id, proxy from proxy_authorizations where account_id in {0} order by id"
+    for account_id, proxy in (yield from among(sql, ids)):
+        found.setdefault(account_id, []).append(proxy)
     return found
 
 
@@ -61,10 +57,5 @@ def revoke(account_id: int, proxy: str) -> Unit[bool]:
 
 def formerly(names: Sequence[str], at: int) -> Unit[list[str]]:
     """The names that these proxies had before, and by which they may be asked for until MOVING seconds have passed."""
-    if not names:
-        return []
-    rows = yield Statement(
-        f"select old from moved_proxies where at > :since and new in {listed('name', len(names))}",
-        {"since": at - MOVING, **numbered(("name",), [(name,) for name in names])},
-    )
-    return [row[0] for row in rows]
+    sql = "select old from moved_proxies where at > :since and new in {0}"
+    return [old for (old,) in (yield from among(sql, names, {"since": at - MOVING}))]

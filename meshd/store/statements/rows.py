@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, TypeVar
+
+from meshd.store.unit import Params, Row, Statement, Unit
 
 T = TypeVar("T")
 
@@ -35,3 +38,12 @@ def listed(name: str, count: int) -> str:
 def numbered(columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """The parameters of `placeholders`, and of `listed` with one column."""
     return {f"{name}{i}": value for i, row in enumerate(rows) for name, value in zip(columns, row, strict=True)}
+
+
+def among(sql: str, values: Iterable[Any], params: Params = MappingProxyType({})) -> Unit[list[Row]]:
+    """Run the statement for the values, CHUNK at a time; all its rows.  `{0}` in its text stands for their list."""
+    found: list[Row] = []
+    for chunk in chunks(values):
+        listing = numbered(("each",), [(value,) for value in chunk])
+        found += yield Statement(sql.format(listed("each", len(chunk))), {**params, **listing})
+    return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from meshd.model import Standing, Usage, UsageEntry
 from meshd.store.statements import changes, series
-from meshd.store.statements.rows import chunks, listed, numbered, placeholders
+from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.unit import Row, Statement, Unit
 from meshd.values import period
 
@@ -37,7 +37,8 @@ select a.id, a.parent_id, a.monthly_limit, a.total_limit, coalesce(p.billing_day
 from accounts as a
 left join accounts as p on p.id = a.parent_id
 left join usage as u on u.account_id = a.id
-where a.id in """
+where a.id in {0}
+"""
 
 
 def _standing(row: Row, at: int) -> Standing:
@@ -48,11 +49,7 @@ def _standing(row: Row, at: int) -> Standing:
 
 def standings(ids: Iterable[int], at: int) -> Unit[list[Standing]]:
     """The standings, at the second `at`, of those of these accounts that exist, by id."""
-    found: list[Standing] = []
-    for chunk in chunks(sorted(set(ids))):
-        sql = STANDINGS + listed("id", len(chunk))
-        rows = yield Statement(sql, numbered(("id",), [(account_id,) for account_id in chunk]))
-        found += (_standing(row, at) for row in rows)
+    found = [_standing(row, at) for row in (yield from among(STANDINGS, sorted(set(ids))))]
     return sorted(found, key=lambda standing: standing.account_id)
 
 

@@ -1,13 +1,11 @@
 """What the operator or the plan took from a top-level account, and so from its sub-accounts, which have no rows."""
 
-# ruff: noqa: S608 (the texts are put together from constants of this package; every value is a parameter)
-
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from meshd.store.statements.rows import chunks, listed, numbered
+from meshd.store.statements.rows import among
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
 
@@ -36,17 +34,17 @@ def of_account(account_id: int, kind: Kind, cause: Cause = "operator") -> Unit[l
     return [Withheld(*row) for row in rows]
 
 
+OF_ACCOUNTS = """
+select account_id, name from withheld
+where account_id in {0} and kind = :kind and cause = 'operator' order by id
+"""
+
+
 def of_accounts(ids: Iterable[int], kind: Kind) -> Unit[dict[int, list[str]]]:
     """The names of what the operator took from many accounts, by account id; those who lost nothing are left out."""
     found: dict[int, list[str]] = {}
-    for chunk in chunks(ids):
-        sql = f"""
-            select account_id, name from withheld
-            where account_id in {listed("id", len(chunk))} and kind = :kind and cause = 'operator' order by id
-        """
-        params = {"kind": kind, **numbered(("id",), [(each,) for each in chunk])}
-        for account_id, name in (yield Statement(sql, params)):
-            found.setdefault(account_id, []).append(name)
+    for account_id, name in (yield from among(OF_ACCOUNTS, ids, {"kind": kind})):
+        found.setdefault(account_id, []).append(name)
     return found
 
 
