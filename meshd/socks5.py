@@ -81,7 +81,6 @@ def read_login(buffer: bytes) -> Login | None:
     """The login that buffer begins with; None while it is incomplete.
 
     RFC 1929 wants name and password of at least one byte; here one may be empty, as a token may stand in either alone.
-
     Raises: BadSocks.
     """
     if buffer and buffer[0] != _LOGIN_VERSION:

@@ -65,7 +65,6 @@ def add_ip(
 
 def delete_ip(actor_id: ActorId, username: str | None, ip: str, *, now: int) -> Unit[None]:
     """Remove an address; one that the operator removes, the account cannot get back itself nor by its hostnames.
-
     Raises: Invalid (field `ip`) where the address is not the account's, NotYours.
     """
     subject = yield from own(actor_id, username)
@@ -111,7 +110,6 @@ def add_hostname(
 
 def delete_hostname(actor_id: ActorId, username: str | None, domain: str, *, now: int) -> Unit[None]:
     """Remove a hostname; one that the operator removes, the account cannot get back by itself.
-
     Raises: Invalid (field `domain`) where the hostname is not the account's, NotYours.
     """
     subject = yield from own(actor_id, username)

@@ -67,7 +67,6 @@ def series(
     now: int,
 ) -> Unit[Series]:
     """Usage by the spans that begin in [since, until); None means the begin of the billing period, and now.
-
     Raises: NotYours; Invalid (field `since`) for a range that is empty, or too much for one answer.
     """
     subject = yield from own(actor_id, username, change=False)
@@ -88,7 +87,6 @@ def series(
 
 def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], since: int, limit: int) -> Unit[Page]:
     """The newest exchanges that ended before `before` (time, request id) and not before `since`, in epoch milliseconds.
-
     Raises: NotYours.
     """
     subject = yield from own(actor_id, username, change=False)

@@ -57,7 +57,6 @@ def authorize(
     now: int,
 ) -> Unit[ProxyHost]:
     """Authorise the account for a proxy; nothing changes where it is already.
-
     Raises: Invalid (field `proxy`), PlanLimitReached, NotYours, Forbidden.
     """
     host = recognised(proxy, known)
@@ -83,7 +82,6 @@ def revoke(
 
     A name that the settings no longer have can still be revoked where the account holds it.  What the operator revokes
     is withheld from now on, whether or not the account had it.
-
     Raises: Invalid (field `proxy`), NotYours.
     """
     subject = yield from _holder(actor_id, username)

@@ -39,7 +39,6 @@ class Accounts:
         """Run one unit, to its end even if the caller is cancelled.
 
         So a client that hangs up neither undoes a change nor keeps the process from hearing of the change.
-
         Raises: StoreError; AccountError where the unit refuses.
         """
         return await self._changes.run(Deferred.fromCoroutine(self._run(unit, *args, **kwargs)))

@@ -59,7 +59,6 @@ def begin(operator: Operator, old: str, new: str, *, known: Container[str], now:
     """Begin a move: move tokens and what is withheld at once; how many tokens.  Accounts follow by proceed().
 
     For a day whoever has the new proxy may use the old one too, unless the settings (known) still have the old one.
-
     Raises: NotFound where nobody is for the old proxy.
     """
     if old == new:

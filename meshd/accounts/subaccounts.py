@@ -29,7 +29,6 @@ def create(
     actor_id: ActorId, new: NewAccount, *, parent: str | None = None, plans: Mapping[str, Plan], now: int
 ) -> Unit[Identity]:
     """Add a sub-account of the actor, or of the parent that is named.
-
     Raises: Invalid, Taken (field `username`), PlanLimitReached, NotYours.
     """
     subject = yield from managed(actor_id, parent)
@@ -81,7 +80,6 @@ def edit(
     actor_id: ActorId, username: str, profile: Profile, *, password_hash: str | None = None, at: int
 ) -> Unit[Identity]:
     """Change what the profile names, and the password where a hash is given.
-
     Raises: Invalid, NotYours, NotFound for one that was deleted meanwhile
     """
     subject = yield from locked((yield from _editable(actor_id, username, profile)))
@@ -113,7 +111,6 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     """Remove the account, its sub-accounts and all that is theirs.
 
     Of a sub-account stays its part of its parent's bill, and in the audit that one was deleted, without its name.
-
     Raises: NotYours; Invalid for the root account; Forbidden for a sub-account that the operator deactivated, since it
     would be active if it were made anew.
     """

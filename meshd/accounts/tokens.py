@@ -57,7 +57,6 @@ def create(
 
     selection: what the token asks of the exit where its user does not; proxies: those that the token is for, () for
     all; known: the proxies of the settings.
-
     Raises: PlanLimitReached, Invalid (fields `label`, `expires_at`, `selection`, `proxies`), NotYours.
     """
     validate.require(
@@ -83,7 +82,6 @@ def activate(
     actor_id: ActorId, token_id: int, username: str | None = None, *, plans: Mapping[str, Plan], now: int
 ) -> Unit[Token]:
     """Let a token be used again.  username: the sub-account that must hold the token; None for any holder.
-
     Raises: NotFound, Invalid for an expired token, PlanLimitReached after a downgrade, Forbidden for a token that the
     operator put out of use.
     """
@@ -150,7 +148,6 @@ def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyH
 
 def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
     """The token, its row locked: a change that is made by the token meanwhile is done before, or refused.
-
     Raises: NotFound where neither the actor nor a sub-account (`username`, if given) holds such a token.
     """
     actor = yield from acting(actor_id, change=True)

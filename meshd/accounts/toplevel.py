@@ -84,7 +84,6 @@ def create(
     """Add a top-level account, authorised for the first proxies that its plan includes.
 
     The account bills from today's day of the month unless the terms name one.
-
     Raises: Invalid, Taken (field `username`); NotYours for a customer.
     """
     actor = yield from acting(actor_id, change=True)
@@ -152,7 +151,6 @@ def added(
     made_by: int = 0,
 ) -> Unit[Account]:
     """Insert the account's row.  made_by: the id of the token that the account goes back to; 0 for none.
-
     Raises: Taken (field `username`), also for the root's name before there is a root.
     """
     if role != "root" or new.username != ROOT_NAME:
@@ -217,7 +215,6 @@ def _refuse_terms(subject: Subject, terms: Terms) -> None:
 
 def restrained(subject: Subject, columns: Mapping[str, Any]) -> dict[str, Any]:
     """The columns to set; a sub-account's limits become its ceilings too where the operator sets them.
-
     Raises: Invalid for a limit that a parent sets above the ceiling.
     """
     account = subject.account

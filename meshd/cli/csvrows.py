@@ -102,7 +102,6 @@ def read(
     lines: Iterable[str], plans: Mapping[str, Plan], proxies: Sequence[str], default_plan: str
 ) -> Iterator[ReadRow | BadRow | RootRow]:
     """Read every row but blank ones; proxies: the names of those in the settings.
-
     Raises: Refused where the text is no CSV, or its first line names unknown columns.
     """
     reader = csv.reader(lines, strict=True)

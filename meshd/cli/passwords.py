@@ -37,7 +37,6 @@ def add_to(parser: ArgumentParser) -> None:
 
 def choose(args: Namespace, stdin: TextIO, prompt: Callable[[str], str] = getpass.getpass) -> ChosenPassword:
     """The password by the way that args name, else from a prompt, else, where no input can hold one, a generated one.
-
     Raises: Refused where standard input may hold a password and no option says so.
     """
     if args.no_password:

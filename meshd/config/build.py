@@ -59,7 +59,6 @@ def with_lists(config: Config) -> Config:
     """The same settings, with the exits that their lists have now.
 
     A rule may come to select nothing when a list changes: where there are lists, that is a problem to tell, no error.
-
     Raises: ConfigError where a list cannot be used.
     """
     lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]))

@@ -47,7 +47,6 @@ class Sections:
 
     def exits(self) -> tuple[Exit, ...]:
         """The exits that the file itself describes; one direct exit where neither it nor a list has any.
-
         Raises: ConfigError.
         """
         own = read_exits(self.file, self.origins) if self.file else ()
@@ -64,7 +63,6 @@ class Sections:
 
     def proxies(self) -> Mapping[str, ProxyHost]:
         """The proxies in the file's order, still without exits; one named `local` where the file has none.
-
         Raises: ConfigError.
         """
         named = self._named("proxies") or [("local", {})]

@@ -44,7 +44,6 @@ class File:
 
     def table(self, path: KeyPath, raw: object, kinds: Mapping[str, Kind]) -> dict[str, Any]:
         """The values that one table has.  Known keys are read first: a wrong value may explain an unknown key.
-
         Raises: ConfigError.
         """
         values = {

@@ -38,7 +38,6 @@ def secure(folder: Path, store_url: str, told: Callable[[str, str, str], None] |
     """Take from others what they may do with the folder and its files, where these exist.
 
     told: called with path, old mode and new mode of what is changed; by default the log is told.
-
     Raises: Unsafe, and then nothing has changed; OSError.
     """
     told = told or _tell

@@ -36,7 +36,6 @@ async def ask(store: Store, topology: Topology) -> tuple[str, ...]:
 
 def of_store(topology: Topology) -> Unit[tuple[list[Stray], Sequence[str]]]:
     """Proxies that are gone, and a line for each doubt, in one transaction: for a command, beside no clients.
-
     Raises: StoreError.
     """
     held = yield from accounts.plans_held(0, MOST)

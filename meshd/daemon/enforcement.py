@@ -39,7 +39,6 @@ class Enforcement:
 
     async def _recheck(self, meters: Iterable[OpenMeter]) -> None:
         """Stop what would no longer be let in, by one question for each admission, however many tunnels it has.
-
         Raises: StoreError.
         """
         alike: dict[tuple[int, str], list[OpenMeter]] = {}

@@ -81,7 +81,6 @@ def _descriptors() -> list[int]:
 
 def _check(copy: socket.socket, family: str) -> None:
     """Refuse a socket that does not listen, or whose family is not that of the settings; INET and INET6 count as one.
-
     Raises: ValueError.
     """
     if copy.type != socket.SOCK_STREAM or not copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):

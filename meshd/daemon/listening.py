@@ -120,7 +120,6 @@ class Listeners:
 
     def _open_sockets(self, wanted: Iterable[Wish], gone: Iterable[Door], new: list[Door]) -> None:
         """Bind all sockets before one listens: a client that connects must be let in, whatever becomes of the others.
-
         Raises: ListenError.
         """
         yielding = [door for door in gone if isinstance(door, SocketDoor) and isinstance(door.wish.place, TCP)]

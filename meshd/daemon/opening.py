@@ -56,7 +56,6 @@ def open_socket(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = F
     """Open a socket at the endpoint's place; a TCP socket does not listen yet.
 
     beside: until it listens, the socket may share an address with sockets that are giving way.
-
     Raises: ListenError.
     """
     place = endpoint.place

@@ -42,7 +42,6 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
     """Check everything, lock the data folder, and make the certificate, the schema and the root account.
 
     hold: called before what must not be interrupted any more: a password that is made has to be shown.
-
     Raises: ConfigError, ListenError, CertificateError, FolderInUse, StoreError, OSError.
     """
     examine(config)

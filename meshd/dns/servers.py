@@ -41,7 +41,6 @@ class ServerLookup:
 
     async def lookup(self, name: str) -> Answer:
         """Addresses of both families, IPv6 first.  The first that answers waits RESOLUTION_DELAY for the other at most.
-
         Raises: ResolveError.
         """
         families = [self._start(name, kind) for kind in (dns.AAAA, dns.A)]

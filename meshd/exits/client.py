@@ -125,7 +125,6 @@ class ExitClient:
 
     async def status(self, url: str, way: Way) -> int:
         """Request the URL and give the answer's status; no redirect is followed, no body read, and nothing stays open.
-
         Raises: any Exception where no answer comes.
         """
         errand = _Errand(self, way)

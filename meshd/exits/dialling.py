@@ -87,7 +87,6 @@ class Dialler:
 
         tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel.
         Runs in a Task, and the caller bounds the time.
-
         Raises: DialError, Stopped.
         """
         judge = self._judge
@@ -205,7 +204,6 @@ class Dialler:
 
 async def _agreed(wire: Wire, talk: Handshake) -> bytes:
     """Carry out a handshake; gives the bytes after it.  A proxy is to blame until it was asked for the destination.
-
     Raises: DialError, Stopped.
     """
     try:

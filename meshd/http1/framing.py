@@ -78,7 +78,6 @@ def response_framing(method: bytes, head: ResponseHead) -> BodyFraming:
     """How the body of the response to a request with that method, never CONNECT, is framed.
 
     Fields are judged even where no body can follow (HEAD, 1xx, 204, 304), since the next reader sees them too.
-
     Raises: BadMessage(502) where the framing is not certain.
     """
     framing = _framing(head.fields, head.minor, 502)

@@ -58,7 +58,6 @@ def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -
 
     seen: bytes of this buffer for which an earlier call gave None.  They are not gone through again, and a head that
     comes byte by byte then costs no more than its size.
-
     Raises: BadMessage.
     """
     end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, limits.total)

@@ -52,7 +52,6 @@ def end_to_end(
     """The fields to pass on, in order and case: without hop-by-hop ones, those that Connection names, and `drop`.
 
     drop: names, and prefixes: beginnings of names, to leave out, both in lower case.
-
     Raises: BadMessage(bad) for more than MOST_OPTIONS names in Connection.
     """
     gone = _gone(drop)

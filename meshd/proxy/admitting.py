@@ -14,7 +14,6 @@ from meshd.sockets.line import Leaving
 
 async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record: Record) -> Admission | Refusal:
     """Decide who is asking, anew for every request of a kept connection, and wait while the account has too many.
-
     Raises: ClientGone, Stopped.
     """
     said = request.said

@@ -17,7 +17,6 @@ class Speech(Protocol):
 
     async def read(self) -> ProxyRequest | None:
         """Read the next request; None where the client has left between two requests.
-
         Raises: BadMessage, Stopped, ClientGone.
         """
 
@@ -79,7 +78,6 @@ class Client(Protocol):
 
     async def take(self) -> bytes:
         """Wait for bytes of the client, to be counted by `took`; b"" where the client has ended.
-
         Raises: ClientGone, Stopped.
         """
 

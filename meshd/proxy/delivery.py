@@ -26,7 +26,6 @@ class Delivery:
 
     async def run(self, framing: BodyFraming, head: bytes) -> bool:
         """Deliver the head and the body; whether the body was complete and no byte came after it.
-
         Raises: ClientGone, Stopped.
         """
         try:

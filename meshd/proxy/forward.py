@@ -57,7 +57,6 @@ class Forwarding:
 
     async def run(self, departure: Departure, record: Record) -> Origin | None:
         """Forward the request and its response; the connection where the origin has switched protocols, else None.
-
         Raises: Stopped, ClientGone, DialError.
         """
         self._departure = departure
@@ -221,7 +220,6 @@ class Forwarding:
 
     async def _final_head(self, origin: Origin) -> tuple[ProxyResponse, bytes]:
         """Read the final response's head and the bytes after it; interim responses are passed on to the client.
-
         Raises: Stopped, ClientGone, and ConnectionResetError where not a byte came, as on a stale kept connection.
         """
         limits = self._plane.live.limits

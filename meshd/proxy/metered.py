@@ -63,7 +63,6 @@ class MeteredConnection(Watcher):
 
     async def take(self) -> bytes:
         """Wait for bytes of the client, READ_SIZE at most, to be counted by `took`; b"" where the client has ended.
-
         Raises: ClientGone, Stopped.
         """
         meter = self.meter

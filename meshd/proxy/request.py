@@ -76,7 +76,6 @@ class Said:
     def wishes(self) -> tuple[Selection, int]:
         """The wanted exit, and the seconds allowed for connecting and for the first byte (0 for no wish); read at the
         first call, so that a client that is not admitted causes no work.
-
         Raises: BadMessage where an X-ProxyMesh field is there twice, or names too many exits.
         """
         if self._wishes is None:
@@ -164,7 +163,6 @@ class ProxyRequest:
         """The next request, if buffer is exactly one head with the very field block of this request; else None.
 
         The fields were checked with this request; the request line is read as for any other.  longest: bytes of buffer.
-
         Raises: BadMessage.
         """
         if self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:

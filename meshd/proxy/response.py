@@ -79,7 +79,6 @@ def read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
     """Read the head, of limit bytes at most, at the beginning of what an origin has sent; None while it is unfinished.
 
     seen: how many bytes of the buffer an earlier call answered with None.
-
     Raises: Stopped where the bytes are no head, or the head is too long.
     """
     try:

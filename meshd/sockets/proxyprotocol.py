@@ -113,7 +113,6 @@ def _room(family: int) -> int:
 
 def _verify(header: bytes, at: int) -> None:
     """Check the checksum among a header's extensions, which begin at `at`; unreadable extensions have none.
-
     Raises: BadHeader.
     """
     while len(header) >= at + 3:

@@ -52,7 +52,6 @@ class TLSClients:
         """Take over fd, whose client has begun a handshake, and give a descriptor with the plain bytes in its place.
 
         received: bytes that were read already; agreed: called when the handshake is complete.
-
         Raises: OSError.
         """
         outside = _Client(*self._parts, half_closes=False)

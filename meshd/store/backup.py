@@ -23,7 +23,6 @@ given again."""
 
 def back_up(store_url: str, file: Path) -> int:
     """Write the store, in use perhaps, as of one moment, to a new file that nobody else can read; its size in bytes.
-
     Raises: StoreError, also where the file is there already.
     """
     if os.path.lexists(file):
@@ -46,7 +45,6 @@ def restore(store_url: str, file: Path, *, stamp: str) -> Path | None:
     """Put the store of a backup in the place of what is there; the path that keeps what was there, None for nothing.
 
     Nobody may be using the store.  stamp: ends the name of what is kept.
-
     Raises: StoreError, and then nothing has changed: where the file is no backup of this kind of store, is damaged, or
     comes from a newer meshd; where somebody has the SQLite store open, or the PostgreSQL database is not empty.
     """

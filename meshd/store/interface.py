@@ -52,7 +52,6 @@ class Store(Protocol):
 
     async def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one unit as one transaction; a caller that stops waiting does not undo a unit that has begun.
-
         Raises: StoreUnavailable, Conflict, StoreError.
         """
 

@@ -64,7 +64,6 @@ class PostgresURL:
 
 def read(url: str, base: str = "") -> SQLiteURL | PostgresURL:
     """What a store URL names.  base: the folder that a relative path starts from; "" for the working directory.
-
     Raises: StoreError, which says what is wrong with the URL.
     """
     try:

@@ -55,7 +55,6 @@ def join_host(host: object, port: int) -> str:
 
 def split_host(text: str) -> tuple[str, int]:
     """Host and port of `host:port`, where an IPv6 address has brackets; nothing else is asked of a host.
-
     Raises: ValueError, whose text has nothing of what was read.
     """
     found = _PLACE.fullmatch(text)

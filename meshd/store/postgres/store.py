@@ -51,7 +51,6 @@ class PostgresStore:
 
     async def start(self, *, migrate: bool = True) -> None:
         """Connect; bring the schema up to date, or without `migrate` refuse one that is not.  May be called again.
-
         Raises: SchemaError, StoreUnavailable.
         """
         pool = self._connect()

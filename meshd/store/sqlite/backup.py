@@ -40,7 +40,6 @@ def restore(path: Path, file: Path, draft: Path, *, apart: int, stamp: str) -> P
     """Put the backup `file`, by way of `draft`, in the place of the store at `path`; the path that keeps that store.
 
     apart: by how much ids are moved on.  stamp: ends the name of what is kept.
-
     Raises: StoreError, SchemaError, OSError.
     """
     if path.exists() and os.path.samefile(path, file):

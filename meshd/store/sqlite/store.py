@@ -58,7 +58,6 @@ class SQLiteStore:
 
     async def start(self, *, migrate: bool = True) -> None:
         """Open the file and bring its schema up to date, or without `migrate` refuse one that is not.
-
         Raises: SchemaError, StoreUnavailable; start() may be called again then.
         """
         if self._thread is None:
