@@ -42,7 +42,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.values.samples import Sample
-from meshd.web.app import build_site, tls_factory
+from meshd.web.app import build_site
 from meshd.web.server.front import TLSFront
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.server.site import ApiSite
@@ -225,7 +225,7 @@ class Daemon:
         if config.speaks_tls:
             self._tls = ReloadableTLS(config.certificate, config.key)
             if config.api_tls:
-                self._front = tls_factory(self._reactor, self.site, self._tls)
+                self._front = TLSFront(self._reactor, self.site, self._tls)
             if config.proxy_tls:
                 accept_tls(self._reactor, self.plane, self._tls)
 

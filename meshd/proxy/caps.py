@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import NamedTuple, Protocol
 
+from meshd.bounded import Bounded
 from meshd.model import Refusal
 from meshd.topology import Limits, Live
 
@@ -77,9 +77,9 @@ class Caps:
         """Unknown clients by address, the oldest first."""
         self._held: dict[int, dict[Known, None]] = {}
         """Admitted clients by account id, the oldest first."""
-        self._trusted: OrderedDict[str, None] = OrderedDict()
+        self._trusted: Bounded[str, None] = Bounded(lambda: TRUSTED)
         self._lingering: dict[str, int] = {}
-        self._buckets: OrderedDict[int, Bucket] = OrderedDict()
+        self._buckets: Bounded[int, Bucket] = Bounded(lambda: BUCKETS)
 
     def crowded(self, descriptors: int) -> bool:
         """Whether one more client, which needs a descriptor here and one to its origin, has to be turned away."""
@@ -129,11 +129,8 @@ class Caps:
 
     def trust(self, address: str) -> None:
         """Remember that a client was admitted from this address."""
-        trusted = self._trusted
-        if address not in trusted:
-            trusted[address] = None
-            if len(trusted) > TRUSTED:
-                trusted.popitem(last=False)
+        if address not in self._trusted:
+            self._trusted.put(address, None)
 
     def linger(self, address: str) -> bool:
         """Count one more unknown connection that waits after its grace; False where the address has too many."""
@@ -151,10 +148,12 @@ class Caps:
         else:
             del self._lingering[address]
 
-    def start(self, account_id: int, open_now: int, now: float, *, tunnel: bool, take: bool = True) -> Refusal | None:
+    def start(
+        self, account_id: int, open_now: int, monotonic: float, *, tunnel: bool, take: bool = True
+    ) -> Refusal | None:
         """Take one start from an account's bucket; the Refusal where it is empty, or too many exchanges are open.
 
-        now: seconds of the monotonic clock; take: False to ask without taking.
+        monotonic: seconds of the monotonic clock; take: False to ask without taking.
         """
         limits = self._live.limits
         if limits.tunnels_per_account and open_now >= limits.tunnels_per_account:
@@ -162,7 +161,7 @@ class Caps:
         rate = limits.new_tunnels_per_second if tunnel else limits.requests_per_second
         if not rate:
             return None
-        bucket = self._bucket(account_id, now, limits)
+        bucket = self._bucket(account_id, monotonic, limits)
         if tunnel:
             if bucket.tunnels < 1:
                 return TUNNELS_TOO_FAST
@@ -193,16 +192,16 @@ class Caps:
         rate = self._live.limits.requests_per_second
         return bool(rate) and seconds * rate < 1
 
-    def _bucket(self, account_id: int, now: float, limits: Limits) -> Bucket:
+    def _bucket(self, account_id: int, monotonic: float, limits: Limits) -> Bucket:
+        tunnels, requests = limits.new_tunnels_per_second, limits.requests_per_second
         bucket = self._buckets.get(account_id)
         if bucket is None:
-            bucket = self._buckets[account_id] = Bucket(now, limits.new_tunnels_per_second, limits.requests_per_second)
-            if len(self._buckets) > BUCKETS:
-                self._buckets.popitem(last=False)
-        elif now > bucket.at:
-            passed, bucket.at = now - bucket.at, now
-            bucket.tunnels = min(limits.new_tunnels_per_second, bucket.tunnels + passed * limits.new_tunnels_per_second)
-            bucket.requests = min(limits.requests_per_second, bucket.requests + passed * limits.requests_per_second)
+            bucket = Bucket(monotonic, tunnels, requests)
+            self._buckets.put(account_id, bucket)
+        elif monotonic > bucket.at:
+            passed, bucket.at = monotonic - bucket.at, monotonic
+            bucket.tunnels = min(tunnels, bucket.tunnels + passed * tunnels)
+            bucket.requests = min(requests, bucket.requests + passed * requests)
         return bucket
 
 

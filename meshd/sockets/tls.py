@@ -8,7 +8,6 @@ everything was delivered.
 from __future__ import annotations
 
 import socket
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from meshd.bounded import Bounded
 from meshd.sockets.halves import Outside, Single
 from meshd.sockets.poll import Poller
 from meshd.sockets.wheel import Wheel
@@ -72,7 +72,7 @@ class TLSUpstreams:
     def __init__(self, reactor: Any, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
         self._reactor = reactor
         self._parts = poller, wheel, patience
-        self._contexts: OrderedDict[tuple[str, str, int], Any] = OrderedDict()
+        self._contexts: Bounded[tuple[str, str, int], Any] = Bounded(lambda: CONTEXTS)
 
     async def __call__(self, fd: int, upstream: UpstreamProxy) -> int | None:
         """Take over fd, connected to upstream, and give a descriptor with the plain bytes; None where TLS fails.
@@ -103,9 +103,7 @@ class TLSUpstreams:
         except (OSError, ValueError, SSL.Error) as error:
             socket.socket(fileno=fd).close()
             raise OSError("no trust") from error
-        self._contexts[key] = factory
-        if len(self._contexts) > CONTEXTS:
-            self._contexts.popitem(last=False)
+        self._contexts.put(key, factory)
         return factory
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.seldom import Seldom
-from meshd.tls.server import ReloadableTLS
 from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.dialect import ProxyMesh
 from meshd.web.api.health import HealthRoutes
@@ -16,7 +15,6 @@ from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
 from meshd.web.routing import Api
 from meshd.web.server.bounds import Bounds
-from meshd.web.server.front import TLSFront
 from meshd.web.server.gate import Gate
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.server.site import ApiSite
@@ -35,15 +33,10 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
 
 
 def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:
-    """Make the API's factory for plain connections: behind TLS of our own (`tls_factory`) or of the operator's.
+    """Make the API's factory for plain connections: behind TLS of our own (`TLSFront`) or of the operator's.
 
     To stop: close the ports, then `await site.drain(seconds)`.
     """
     api = build_api(reactor, services)
     gate = Gate(services.live, api.seldom)
     return ApiSite(api, reactor, bounds=lambda: Bounds.of(services.live.topology), gate=gate, requests=requests)
-
-
-def tls_factory(reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> TLSFront:
-    """Put the site behind TLS; plain HTTP requests are redirected to HTTPS."""
-    return TLSFront(reactor, site, tls)

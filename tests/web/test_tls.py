@@ -22,7 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meshd.tls.selfsigned import ensure_certificate
 from meshd.tls.server import CIPHERS, CertificateError, ReloadableTLS, server_context
-from meshd.web.app import build_site, tls_factory
+from meshd.web.app import build_site
+from meshd.web.server.front import TLSFront
 from tests.web.support import NOON, World, basic, named, read_answer, request
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ class LiveTests(TestCase):
         self.world = World(os.path.join(self.folder, "store"))
         self.site = build_site(reactor, self.world.services, self.world.requests)  # type: ignore[arg-type]
         self.tls = ReloadableTLS(self.certificate, self.key)
-        self.factory = tls_factory(reactor, self.site, self.tls)  # type: ignore[arg-type]
+        self.factory = TLSFront(reactor, self.site, self.tls)  # type: ignore[arg-type]
         self.port: IListeningPort = reactor.listenTCP(0, self.factory, interface="127.0.0.1")  # type: ignore[attr-defined]
 
     async def tearDown(self) -> None:  # type: ignore[override]

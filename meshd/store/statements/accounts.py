@@ -63,9 +63,8 @@ def root() -> Unit[Account | None]:
 
 def children(parent_id: int) -> Unit[list[Account]]:
     """The account's sub-accounts, in the order of their usernames."""
-    rows = yield Statement(
-        f"select {COLUMNS} from accounts where parent_id = :parent_id order by username_key", {"parent_id": parent_id}
-    )
+    sql = f"select {COLUMNS} from accounts where parent_id = :parent_id order by username_key"
+    rows = yield Statement(sql, {"parent_id": parent_id})
     return [read(row) for row in rows]
 
 
@@ -171,9 +170,8 @@ def edit(account_id: int, **columns: Any) -> Unit[Account | None]:
         return (yield from by_id(account_id))
     columns |= {name: int(columns[name]) for name in _FLAGS if name in columns}
     assignments = ", ".join(f"{name} = :{name}" for name in sorted(columns))
-    rows = yield Statement(
-        f"update accounts set {assignments} where id = :id returning {COLUMNS}", {"id": account_id, **columns}
-    )
+    sql = f"update accounts set {assignments} where id = :id returning {COLUMNS}"
+    rows = yield Statement(sql, {"id": account_id, **columns})
     return read(rows[0]) if rows else None
 
 

@@ -41,9 +41,8 @@ def undrain(name: str) -> Unit[bool]:
 
 def resting(horizon: int) -> Unit[list[RestingExit]]:
     """The rests that end after the second `horizon`, by the exit's name."""
-    rows = yield Statement(
-        f"select {COLUMNS} from exit_health where until > :horizon order by exit, node", {"horizon": horizon}
-    )
+    sql = f"select {COLUMNS} from exit_health where until > :horizon order by exit, node"
+    rows = yield Statement(sql, {"horizon": horizon})
     return [RestingExit(*row) for row in rows]
 
 

@@ -57,9 +57,8 @@ returning {COLUMNS}
 
 def add(account_id: int, hostname: str, now: int, *, token_id: int = 0) -> Unit[AuthorizedHostname]:
     """Insert an entry.  token_id: the token that it goes back to; 0 for none.  Raises: Conflict where it is there."""
-    rows = yield Statement(
-        CREATE, {"account_id": account_id, "hostname": hostname, "created_at": now, "token_id": token_id}
-    )
+    row = {"account_id": account_id, "hostname": hostname, "created_at": now, "token_id": token_id}
+    rows = yield Statement(CREATE, row)
     return AuthorizedHostname(*rows[0])
 
 

@@ -40,9 +40,8 @@ returning id
 
 def authorize(account_id: int, proxy: str, now: int, *, token_id: int = 0) -> Unit[bool]:
     """Authorise an account for a proxy; whether that is new.  token_id: the token that it goes back to; 0 for none."""
-    rows = yield Statement(
-        AUTHORIZE, {"account_id": account_id, "proxy": proxy, "created_at": now, "token_id": token_id}
-    )
+    row = {"account_id": account_id, "proxy": proxy, "created_at": now, "token_id": token_id}
+    rows = yield Statement(AUTHORIZE, row)
     return bool(rows)
 
 

@@ -34,9 +34,8 @@ def by_id(token_id: int) -> Unit[Token | None]:
 
 def of_account(account_id: int) -> Unit[list[Token]]:
     """The account's tokens, in the order of their creation."""
-    rows = yield Statement(
-        f"select {COLUMNS} from tokens where account_id = :account_id order by id", {"account_id": account_id}
-    )
+    sql = f"select {COLUMNS} from tokens where account_id = :account_id order by id"
+    rows = yield Statement(sql, {"account_id": account_id})
     return [read(row) for row in rows]
 
 

@@ -71,9 +71,8 @@ returning name
 
 def hold(account_id: int, kind: Kind, name: str, cause: Cause, at: int, by: str) -> Unit[bool]:
     """Withhold something from the account; whether that is new.  What the operator withholds stays the operator's."""
-    rows = yield Statement(
-        HOLD, {"account_id": account_id, "kind": kind, "name": name, "cause": cause, "at": at, "by": by}
-    )
+    row = {"account_id": account_id, "kind": kind, "name": name, "cause": cause, "at": at, "by": by}
+    rows = yield Statement(HOLD, row)
     return bool(rows)
 
 

@@ -11,7 +11,7 @@ from twisted.internet.testing import StringTransport
 from meshd.model import GB
 from meshd.tls.selfsigned import ensure_certificate
 from meshd.tls.server import ReloadableTLS
-from meshd.web.app import tls_factory
+from meshd.web.server.front import TLSFront
 from tests.web.api.document import DocumentTestCase
 from tests.web.support import NOON, Answer, basic, named, read_answer, request
 
@@ -54,7 +54,7 @@ class RequestTests(DocumentTestCase):
         pair = folder / "cert.pem", folder / "key.pem"
         ensure_certificate(*pair, hostname="mesh", now=NOON)
         transport = StringTransport()
-        protocol = tls_factory(self.world.clock, self.world.site, ReloadableTLS(*pair)).buildProtocol(None)
+        protocol = TLSFront(self.world.clock, self.world.site, ReloadableTLS(*pair)).buildProtocol(None)
         protocol.makeConnection(transport)
         protocol.dataReceived(request("GET", "/api/proxies", ("Authorization", basic("jo", "wrong")), host="mesh:8443"))
         answer = read_answer(transport.value())

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.tls.selfsigned import ensure_certificate
 from meshd.tls.server import ReloadableTLS
 from meshd.web.api.answers import EVERY_ANSWER
-from meshd.web.app import tls_factory
+from meshd.web.server.front import TLSFront
 from tests.web.support import NOON, World, named, read_answer
 
 REDIRECTED = {
@@ -54,7 +54,7 @@ class FrontTests(SynchronousTestCase):
         self.clock = self.world.clock
         pair = folder / "cert.pem", folder / "key.pem"
         ensure_certificate(*pair, hostname="test", now=NOON)
-        self.factory = tls_factory(self.clock, self.world.site, ReloadableTLS(*pair))
+        self.factory = TLSFront(self.clock, self.world.site, ReloadableTLS(*pair))
 
     def connect(self) -> StringTransport:
         transport = StringTransport(peerAddress=IPv4Address("TCP", "192.0.2.1", 4000))
