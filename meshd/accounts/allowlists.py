@@ -15,7 +15,7 @@ from typing import NamedTuple
 from meshd.accounts import entitlement, validate, withholding
 from meshd.accounts.errors import Invalid, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Operator, Subject, own
-from meshd.accounts.trail import concluded
+from meshd.accounts.trail import conclude
 from meshd.auth.claims import contested, counting
 from meshd.auth.secrets import normal_address
 from meshd.model import Account, AuthorizedHostname, AuthorizedIP
@@ -59,7 +59,7 @@ def add_ip(
     yield from withholding.given(subject, "ip", address)
     judged = _judged(subject, added, (yield from claims.of_address(address)), now, peer)
     detail = f"{address}, which an earlier claim keeps" if judged.contested else address
-    yield from concluded(subject.by, "ip.add", account_id, detail, now)
+    yield from conclude(subject.by, "ip.add", account_id, detail, now)
     return judged
 
 
@@ -76,8 +76,8 @@ def delete_ip(actor_id: ActorId, username: str | None, ip: str, *, now: int) -> 
     if not gone:
         raise Invalid({"ip": ["IP address is not authorized"]})
     yield from claims.release(subject.family_id)
-    yield from withholding.taken(subject, "ip", address, now)
-    yield from concluded(subject.by, "ip.delete", subject.account.id, address, now)
+    yield from withholding.take(subject, "ip", address, now)
+    yield from conclude(subject.by, "ip.delete", subject.account.id, address, now)
 
 
 def hosts(actor_id: ActorId, username: str | None, *, at: int, peer: str = "") -> Unit[list[AuthorizedHostname]]:
@@ -104,7 +104,7 @@ def add_hostname(
         raise PlanLimitReached(f"plan {plan.name} allows {plan.hostnames} authenticated hostnames")
     added = yield from hostnames.add(subject.account.id, name, now, token_id=subject.origin)
     yield from withholding.given(subject, "hostname", name)
-    yield from concluded(subject.by, "hostname.add", subject.account.id, name, now)
+    yield from conclude(subject.by, "hostname.add", subject.account.id, name, now)
     return added
 
 
@@ -118,8 +118,8 @@ def delete_hostname(actor_id: ActorId, username: str | None, domain: str, *, now
     if not (yield from hostnames.delete(subject.account.id, name)):
         raise Invalid({"domain": ["Hostname is not authorized"]})
     yield from claims.release(subject.family_id)
-    yield from withholding.taken(subject, "hostname", name, now)
-    yield from concluded(subject.by, "hostname.delete", subject.account.id, name, now)
+    yield from withholding.take(subject, "hostname", name, now)
+    yield from conclude(subject.by, "hostname.delete", subject.account.id, name, now)
 
 
 class Dispute(NamedTuple):

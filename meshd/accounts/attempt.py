@@ -17,7 +17,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def performed(run: Callable[..., T], unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
+def perform_blocking(run: Callable[..., T], unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """Run the unit on a blocking store (`run`), once more after a Conflict.  Raises: AccountError, StoreError."""
     try:
         return run(unit, *args, **kwargs)

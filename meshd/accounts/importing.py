@@ -13,9 +13,9 @@ from meshd.accounts import entitlement
 from meshd.accounts.errors import AccountError, Invalid, NotFound
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount
-from meshd.accounts.subaccounts import added_below
+from meshd.accounts.subaccounts import add_below
 from meshd.accounts.toplevel import ROOT_NAME, Terms, added_on_top, require_terms
-from meshd.accounts.trail import concluded
+from meshd.accounts.trail import conclude
 from meshd.model import Account
 from meshd.store.statements import accounts, withheld
 from meshd.store.unit import Unit
@@ -87,7 +87,7 @@ def add_batch(
         except AccountError as refused:
             raise RowRefused(row.line, refused) from refused
     if rows:
-        yield from concluded(operator.name, "account.import", account_id, f"{len(rows)} accounts, this one last", now)
+        yield from conclude(operator.name, "account.import", account_id, f"{len(rows)} accounts, this one last", now)
 
 
 def _added(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], by: str, now: int) -> Unit[Account]:
@@ -110,7 +110,7 @@ def _below(row: ImportedAccount, plans: Mapping[str, Plan], now: int) -> Unit[Ac
     parent = yield from accounts.by_username(row.parent)
     if parent is None:
         raise NotFound(f"there is no account named {row.parent!r}")
-    return (yield from added_below(parent, row.new, plans=plans, now=now))
+    return (yield from add_below(parent, row.new, plans=plans, now=now))
 
 
 def _refuse_proxies(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from meshd.accounts import entitlement, withholding
 from meshd.accounts.errors import Invalid, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, managed, own
-from meshd.accounts.trail import concluded
+from meshd.accounts.trail import conclude
 from meshd.auth.secrets import normal_address
 from meshd.store.statements import accounts, withheld
 from meshd.store.statements import proxies as stored
@@ -71,7 +71,7 @@ def authorize(
     _refuse_beyond(plan, host.name, len(names))
     yield from stored.authorize(subject.account.id, host.name, now, token_id=subject.origin)
     yield from withholding.given(subject, "proxy", host.name)
-    yield from concluded(subject.by, "proxy.authorize", subject.account.id, host.name, now)
+    yield from conclude(subject.by, "proxy.authorize", subject.account.id, host.name, now)
     return host
 
 
@@ -93,9 +93,9 @@ def revoke(
         raise _unknown(proxy)
     if not subject.by_operator:
         yield from withheld.give_back(subject.account.id, "proxy", name, "plan")  # no plan brings back what she removed
-    kept = yield from withholding.taken(subject, "proxy", name, now)
+    kept = yield from withholding.take(subject, "proxy", name, now)
     if gone or kept:
-        yield from concluded(subject.by, "proxy.revoke", subject.account.id, name, now)
+        yield from conclude(subject.by, "proxy.revoke", subject.account.id, name, now)
 
 
 def _holder(actor_id: ActorId, username: str | None) -> Unit[Subject]:

@@ -12,7 +12,7 @@ from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import added, require_free, restrained
-from meshd.accounts.trail import concluded
+from meshd.accounts.trail import conclude
 from meshd.model import Account, Identity
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, usage
 from meshd.store.unit import Unit
@@ -33,12 +33,12 @@ def create(
     """
     subject = yield from managed(actor_id, parent)
     new = new.limited() if subject.by_operator else new
-    account = yield from added_below(subject.account, new, plans=plans, now=now, made_by=subject.origin)
-    yield from concluded(subject.by, "account.create", account.id, account.username, now)
+    account = yield from add_below(subject.account, new, plans=plans, now=now, made_by=subject.origin)
+    yield from conclude(subject.by, "account.create", account.id, account.username, now)
     return (yield from _seen(account.id, now))
 
 
-def added_below(
+def add_below(
     parent: Account, new: NewAccount, *, plans: Mapping[str, Plan], now: int, made_by: int = 0
 ) -> Unit[Account]:
     """Add a sub-account, if the parent's plan has room; the change is neither audited nor published yet."""
@@ -127,9 +127,9 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     if account.parent_id is not None:
         yield from claims.release(account.parent_id)
     for each in gone:
-        yield from _forgotten(each)
+        yield from _forget_rows(each)
     name = account.username if account.parent_id is None else ""
-    yield from concluded(subject.by, "account.delete", account.id, name, now)
+    yield from conclude(subject.by, "account.delete", account.id, name, now)
 
 
 def refuse_root(account: Account, done: str) -> None:
@@ -159,7 +159,7 @@ def _editable(actor_id: ActorId, username: str, profile: Profile) -> Unit[Subjec
     return subject
 
 
-def _forgotten(account: Account) -> Unit[None]:
+def _forget_rows(account: Account) -> Unit[None]:
     """Delete those rows of the account that no foreign key deletes with it."""
     yield from audit.forget(account.id)
     yield from bans.forget(account.username)
@@ -167,7 +167,7 @@ def _forgotten(account: Account) -> Unit[None]:
 
 def _kept(subject: Subject, columns: Mapping[str, object], action: str, detail: str, now: int) -> Unit[None]:
     yield from accounts.edit(subject.account.id, **columns)
-    yield from concluded(subject.by, action, subject.account.id, detail, now)
+    yield from conclude(subject.by, action, subject.account.id, detail, now)
 
 
 def _refuse_suspended(subject: Subject) -> None:

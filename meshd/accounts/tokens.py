@@ -22,7 +22,7 @@ from meshd.accounts.ownership import (
     subject_of,
 )
 from meshd.accounts.proxies import recognised
-from meshd.accounts.trail import concluded
+from meshd.accounts.trail import conclude
 from meshd.model import Account, EndedBy, Token
 from meshd.selection import read_selection, render
 from meshd.store.statements import accounts, planted
@@ -74,7 +74,7 @@ def create(
     token = yield from stored.create(
         subject.account.id, digest, label, expires_on, now, selection=default, proxies=names
     )
-    yield from concluded(subject.by, "token.create", subject.account.id, f"token {token.id}", now)
+    yield from conclude(subject.by, "token.create", subject.account.id, f"token {token.id}", now)
     return token
 
 
@@ -118,7 +118,7 @@ def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now
     subject, token = yield from _found(actor_id, token_id, username)
     made = yield from planted.of_token(token_id, subject.family_id)
     yield from stored.delete(token_id)
-    yield from concluded(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
+    yield from conclude(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
     return Ended(token, made)
 
 
@@ -175,7 +175,7 @@ def _switched(subject: Subject, token: Token, active: bool, now: int) -> Unit[To
     if changed is None:
         raise _absent()
     action = "token.activate" if active else "token.deactivate"
-    yield from concluded(subject.by, action, subject.account.id, f"token {token.id}", now)
+    yield from conclude(subject.by, action, subject.account.id, f"token {token.id}", now)
     return changed
 
 

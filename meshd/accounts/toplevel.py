@@ -15,7 +15,7 @@ from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
 from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, subaccount
 from meshd.accounts.profile import NewAccount, Profile
-from meshd.accounts.trail import concluded
+from meshd.accounts.trail import conclude
 from meshd.model import Account, Role
 from meshd.store.statements import accounts, proxies, tokens, withheld
 from meshd.store.unit import Unit
@@ -68,7 +68,7 @@ def bootstrap(
     plan = plans.get(ROOT_PLAN)
     names = list(proxies) if plan is None else entitlement.first_proxies(plan, proxies)
     yield from authorize_first(account.id, names, now)
-    yield from concluded("meshd", "account.create", account.id, "the root account", now)
+    yield from conclude("meshd", "account.create", account.id, "the root account", now)
     return account
 
 
@@ -90,7 +90,7 @@ def create(
     refuse_below_admin(actor, terms.role or "customer")
     account = yield from added_on_top(new, terms=terms, plans=plans, proxies=proxies, now=now)
     by = actor.name if isinstance(actor, Operator) else actor.username
-    yield from concluded(by, "account.create", account.id, account.username, now)
+    yield from conclude(by, "account.create", account.id, account.username, now)
     return account
 
 
@@ -127,7 +127,7 @@ def edit(
     if account is None:
         raise NotFound("the account was deleted meanwhile")
     edited = (yield from _replanned(account, plans[terms.plan], now)) if terms.plan else Edited(account)
-    yield from concluded(subject.by, "account.edit", account.id, _told(columns, edited), now)
+    yield from conclude(subject.by, "account.edit", account.id, _told(columns, edited), now)
     return edited
 
 
@@ -137,7 +137,7 @@ def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: i
     columns = {"password_hash": password_hash, "password_by": subject.origin}
     if (yield from accounts.edit(subject.account.id, **columns)) is None:
         raise NotFound("the account was deleted meanwhile")
-    yield from concluded(subject.by, "account.password", subject.account.id, "", now)
+    yield from conclude(subject.by, "account.password", subject.account.id, "", now)
 
 
 def added(

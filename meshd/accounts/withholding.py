@@ -21,7 +21,7 @@ def require_free(subject: Subject, kind: Kind, name: str) -> Unit[None]:
         raise Forbidden(f"the operator has taken this {_SAID[kind]} away, and alone can give it back")
 
 
-def taken(subject: Subject, kind: Kind, name: str, now: int) -> Unit[bool]:
+def take(subject: Subject, kind: Kind, name: str, now: int) -> Unit[bool]:
     """Withhold from the family what the operator takes, and nothing that a customer removes; whether that is new."""
     if not subject.by_operator:
         return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TextIO, TypeVar
 
 from meshd.accounts import overview
-from meshd.accounts.attempt import performed
+from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.ownership import Operator
 from meshd.cli import output
 from meshd.cli.errors import Refused
@@ -108,7 +108,7 @@ class Context:
     def run(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the unit as one transaction.  Raises: AccountError, StoreError, Refused."""
         self._require_store()
-        return performed(self.store.run, unit, *args, **kwargs)
+        return perform_blocking(self.store.run, unit, *args, **kwargs)
 
     def require_store(self) -> None:
         """Check at the start of a long command that the store answers.  Raises: StoreError, Refused."""

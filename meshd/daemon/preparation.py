@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from meshd.accounts.attempt import performed
+from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.toplevel import ROOT_NAME, bootstrap
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
@@ -93,7 +93,7 @@ def _store(config: Config, hold: Callable[[], None]) -> str:
         store.migrate()
         hold()
         password = new_password()
-        made = performed(
+        made = perform_blocking(
             store.run,
             bootstrap,
             hash_now(password),

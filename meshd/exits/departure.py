@@ -47,7 +47,7 @@ class Departure:
         self.end()
         self.choice = chosen
         self._outlet = chosen.outlet
-        self._trial = chosen.outlet.taken()
+        self._trial = chosen.outlet.take()
         return None
 
     def preview(self) -> Choice | Refusal:
@@ -96,7 +96,7 @@ class Departure:
     def end(self) -> None:
         """Stop counting this exchange on its outlet; calling it again changes nothing."""
         if self._outlet is not None:
-            self._outlet.released(self._trial)
+            self._outlet.release(self._trial)
             self._outlet = None
 
     def succeeded(self) -> None:

@@ -44,7 +44,7 @@ class Outlet:
             return False
         return not self.resting or (monotonic >= self.until and not self.trying)
 
-    def taken(self) -> bool:
+    def take(self) -> bool:
         """Count a request that will leave by this exit, until `released`; whether it is the trial after a rest."""
         self.open += 1
         if not self.resting:
@@ -52,7 +52,7 @@ class Outlet:
         self.trying = True
         return True
 
-    def released(self, trial: bool = True) -> None:
+    def release(self, trial: bool = True) -> None:
         """Stop counting a request, after any `succeeded` or `failed` of it; trial: what `taken` gave for it."""
         self.open -= 1
         if trial:

@@ -143,7 +143,7 @@ class Probes:
         """Probe one exit and judge it by the result.  Raises: CancelledError after stop()."""
         plane = self._plane
         source = addressed(outlet.exit, "", (), lambda _: plane.chance.getrandbits(64))
-        trial = outlet.taken()
+        trial = outlet.take()
         if trial:
             self._tried[outlet] = plane.wheel.monotonic
         try:
@@ -160,7 +160,7 @@ class Probes:
         else:
             self._came(outlet, status)
         finally:
-            outlet.released(trial)
+            outlet.release(trial)
 
     def _came(self, outlet: Outlet, status: int) -> None:
         if status >= SERVER_ERROR:

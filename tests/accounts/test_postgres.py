@@ -11,7 +11,7 @@ from twisted.trial.unittest import TestCase
 
 from meshd.accounts import allowlists, proxies, subaccounts, tokens
 from meshd.accounts import toplevel as holders
-from meshd.accounts.attempt import performed
+from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.errors import AccountError
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import Terms
@@ -84,7 +84,7 @@ class PostgresTests(TestCase):
 
         def attempt(store: BlockingStore, number: int) -> Any:
             made: dict[str, Any] = {"terms": Terms("20"), "plans": PLANS, "proxies": [], "now": NOON}
-            return performed(store.run, holders.create, OPERATOR, NewAccount(username="Same"), **made)
+            return perform_blocking(store.run, holders.create, OPERATOR, NewAccount(username="Same"), **made)
 
         self.assertEqual(["", *["Taken"] * (AT_ONCE - 1)], self.race(attempt))
 
@@ -92,7 +92,7 @@ class PostgresTests(TestCase):
         """An account has an address once, whoever asks at the same time."""
 
         def attempt(store: BlockingStore, number: int) -> Any:
-            return performed(
+            return perform_blocking(
                 store.run, allowlists.add_ip, OPERATOR, "alice", "93.184.216.34", "", plans=PLANS, now=NOON
             )
 
@@ -104,7 +104,7 @@ class PostgresTests(TestCase):
 
         def attempt(store: BlockingStore, number: int) -> None:
             names = list(KNOWN)
-            made.append(performed(store.run, holders.bootstrap, "h", plans=PLANS, proxies=names, now=NOON))
+            made.append(perform_blocking(store.run, holders.bootstrap, "h", plans=PLANS, proxies=names, now=NOON))
 
         self.race(attempt)
         self.assertEqual(1, sum(each is not None for each in made))

@@ -7,7 +7,7 @@ from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts import subaccounts, tokens
-from meshd.accounts.attempt import performed, published
+from meshd.accounts.attempt import perform_blocking, published
 from meshd.accounts.errors import AccountError, NotYours, Taken
 from meshd.accounts.profile import NewAccount
 from meshd.accounts.service import Accounts
@@ -150,7 +150,7 @@ class AttemptTests(SynchronousTestCase):
             calls.append(args)
             raise Conflict("taken")
 
-        self.assertRaises(Conflict, performed, run, accounts.by_id, 1)
+        self.assertRaises(Conflict, perform_blocking, run, accounts.by_id, 1)
         self.assertEqual([(1,), (1,)], calls)
 
     def test_refusals_are_not_tried_again(self) -> None:
@@ -161,5 +161,5 @@ class AttemptTests(SynchronousTestCase):
             calls.append(args)
             raise AccountError("no")
 
-        self.assertRaises(AccountError, performed, run, accounts.by_id, 1)
+        self.assertRaises(AccountError, perform_blocking, run, accounts.by_id, 1)
         self.assertEqual(1, len(calls))

@@ -58,10 +58,10 @@ class SamplesTests(SynchronousTestCase):
     def test_they_are_those_of_the_moment(self) -> None:
         """What changes is read when it is asked for."""
         outlet = self.daemon.plane.pools.outlets["rack"]
-        trial = outlet.taken()
+        trial = outlet.take()
         self.daemon.plane.caps.arrived(self, "192.0.2.1")  # type: ignore[arg-type]
         changed = {"exit_exchanges_open exit=rack": 1.0, "proxy_clients_unknown": 1.0}
         self.assertEqual(self.samples(), SILENT | changed)
-        outlet.released(trial)
+        outlet.release(trial)
         self.daemon.plane.caps.no_longer_unknown(self, "192.0.2.1")  # type: ignore[arg-type]
         self.assertEqual(self.samples(), SILENT)

@@ -50,9 +50,9 @@ class Life:
             case "S":
                 self.news.append(self.outlet.succeeded())
             case "T":
-                self.trials.append(self.outlet.taken())
+                self.trials.append(self.outlet.take())
             case "R":
-                self.outlet.released(self.trials.pop(0) if self.trials else False)
+                self.outlet.release(self.trials.pop(0) if self.trials else False)
             case "D" | "U":
                 self.outlet.drained = step == "D"
             case "w":

@@ -153,7 +153,7 @@ class HistoryTests(SynchronousTestCase):
         """Another place, another proxy, another rotation are not the exit's; anything of its own is."""
         before = Pools(topology(EXITS[:3], a=(ExitRule(), "random")))
         for name in ("e0", "e1"):
-            before.outlets[name].taken()
+            before.outlets[name].take()
             for _ in range(FAILURES):
                 before.outlets[name].failed(0.0)
         changed = replace(EXITS[1], weight=2)

@@ -246,7 +246,7 @@ class JudgementTests(ProbeCase):
         self.assertTrue(outlet.usable(self.plane.wheel.monotonic))
         self.rest("a")
         outlet.until = self.plane.wheel.monotonic
-        outlet.taken()
+        outlet.take()
         self.assertEqual(self.later(5), [])
 
     def test_what_tells_nothing_is_not_repeated_at_once(self) -> None:
