@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class SamplesTests(SynchronousTestCase):
         folder = Path(stores.folder(self))
         (folder / "meshd.toml").write_text(EXITS)
         config = load({"config": str(folder / "meshd.toml"), "data_dir": str(folder)}, {}, cwd=folder)
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)  # which a data plane raises, for itself
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
         self.daemon = Daemon(reactor, config, lambda: config, time.time, Inherited())
         self.addCleanup(self.daemon.plane.poller.stop)
 

@@ -91,11 +91,17 @@ class Child:
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
 
+    def _has_reported(self, timeout: float) -> bool:
+        """Whether the child's end is told within so many seconds.  By poll, for a descriptor may be beyond 1,023."""
+        waiting = select.poll()
+        waiting.register(self._report, select.POLLIN)
+        return bool(waiting.poll(timeout * 1000))
+
     def _status(self, timeout: float) -> int | None:
         if not self._lock.acquire(timeout=timeout):
             return None  # another thread waits for it
         try:
-            if self.returncode is None and select.select([self._report], [], [], timeout)[0]:
+            if self.returncode is None and self._has_reported(timeout):
                 with self._report:
                     self.returncode = int(self._report.read(RECORD) or -signal.SIGKILL)
         finally:
