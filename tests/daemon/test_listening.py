@@ -18,6 +18,7 @@ from meshd.daemon.doors import Behind, Wish
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners, Plan, matched, probe, renamed, wishes
 from meshd.daemon.opening import ListenError
+from tests.support import stores
 from tests.support.daemon import free_port
 
 Rows = list[tuple[str, str]]
@@ -122,7 +123,7 @@ class ProbeTests(SynchronousTestCase):
 
     def test_it_leaves_everything_as_it_was(self) -> None:
         """Ports free, no file, and what was handed over listens still."""
-        port, path = free_port(), f"/tmp/meshd-probe-{os.getpid()}.sock"
+        port, path = free_port(), f"{stores.folder(self)}/probe.sock"
         with socket.create_server(("127.0.0.1", 0)) as theirs:
             rows = [("a", f"tcp:{port}"), ("a", f"unix:{path}"), ("", "systemd:domain=INET:index=0")]
             for _ in range(2):
