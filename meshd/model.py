@@ -45,6 +45,14 @@ class Account:
     """Of a sub-account: the highest total limit that the operator lets its parent set."""
     password_by: int = 0
     """The id of the token that set the password; 0 for none."""
+    expires_on: str = ""
+    """An ISO date, the account valid through that day (UTC); "" for never."""
+    notes: str = ""
+    """What the operator noted about the account, for operators alone."""
+    bounds: str = ""
+    """Rates and counts that differ from those of the account's plan, as a text of meshd.values.bounds; "" for none."""
+    rules: str = ""
+    """Where the account's requests may go, as a text of meshd.values.rules; "" for everywhere that its plan allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,10 @@ class Token:
     """Names of the proxies that the token is for; () for all that its account may use."""
     ended_by: EndedBy = ""
     """Who deactivated an inactive token: the operator, a change of plan, or "" for the holder."""
+    rules: str = ""
+    """Where requests by the token may go, as a text of meshd.values.rules; "" for everywhere that its account may."""
+    used_at: int = 0
+    """When the token was last billed for an exchange; 0 for never."""
 
     @property
     def confined(self) -> bool:
@@ -245,53 +257,3 @@ class Refusal:
     """Seconds for the field Retry-After; 0 for no such field."""
     tried: Tried | None = field(default=None, compare=False)
     """The refused credential's owner; None where no credential was refused."""
-
-
-class Exchange(NamedTuple):
-    """One request and its answer, or one tunnel: a line of the exchange log.
-
-    A tuple, since one is made for every request and a frozen dataclass takes four times as long to make.
-    """
-
-    id: str
-    at: float
-    seconds: float
-    account_id: int
-    """0 where nobody was admitted."""
-    username: str
-    token_id: int
-    proxy: str
-    client: str
-    method: str
-    host: str
-    port: int
-    exit: str
-    status: int
-    reason: str
-    """"" where all went well, else the reason of the refusal or of an early end."""
-    up: int
-    down: int
-
-
-class PastExchange(NamedTuple):
-    """An exchange that has ended, as the holder of its account sees it."""
-
-    account_id: int
-    ended: int
-    """Milliseconds since the epoch; `began` too."""
-    request: str
-    """The id of the exchange."""
-    family_id: int
-    """The parent's id, or the account's own."""
-    began: int
-    token_id: int
-    proxy: str
-    client: str
-    method: str
-    host: str
-    port: int
-    exit: str
-    status: int
-    reason: str
-    up: int
-    down: int

@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from meshd.accounts.errors import Invalid, NotYours
 from meshd.accounts.ownership import ActorId, own
-from meshd.model import Identity, PastExchange
+from meshd.model import Identity
 from meshd.store.statements import accounts, activity, identities
 from meshd.store.statements import series as stored
 from meshd.store.unit import Unit
+from meshd.values.exchanges import PastExchange
 
 DAY, HOUR = stored.DAY, stored.HOUR
 

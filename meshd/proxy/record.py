@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from meshd.exits.departure import Departure
-from meshd.model import Admission, Exchange, Refusal
+from meshd.model import Admission, Refusal
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.usage.meter import Meter
+from meshd.values.exchanges import Exchange
 
 
 class Record:

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from meshd.model import Exchange
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import activity
 from meshd.topology import Limits, Live
+from meshd.values.exchanges import Exchange
 
 SECONDS = 1.0
 """Seconds between two writings."""

@@ -17,9 +17,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd.logs.linelog import LineLog
-from meshd.model import Exchange
 from meshd.usage import loglines as lines
 from meshd.usage.journal import Journal, Sums
+from meshd.values.exchanges import Exchange
 
 MANY = 256
 """The most lines in one write: about 64 KiB."""

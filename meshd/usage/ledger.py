@@ -13,7 +13,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from meshd.model import Admission, Change, Exchange, Refusal
+from meshd.model import Admission, Change, Refusal
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
@@ -26,6 +26,7 @@ from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
 from meshd.usage.quotas import Quotas
 from meshd.usage.recovery import RecoveryReport, bill, finish, recover
+from meshd.values.exchanges import Exchange
 from meshd.values.samples import Sample
 
 OVERLOADED = Refusal("overloaded", "too many accounts at once", retry_after=1)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshd.model import Exchange
+from meshd.values.exchanges import Exchange
 from meshd.values.times import iso
 
 CAP = 300

@@ -13,6 +13,7 @@ from meshd.web.api.openapi import DocumentRoutes
 from meshd.web.api.proxies import ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
+from meshd.web.room import Room
 from meshd.web.routing import Api
 from meshd.web.server.bounds import Bounds
 from meshd.web.server.gate import Gate
@@ -24,11 +25,12 @@ from meshd.web.services import Services
 def build_api(reactor: IReactorTime, services: Services) -> Api:
     """Make the API with every path mounted."""
     seldom = Seldom(reactor.seconds)
-    api = Api(ProxyMesh(services.auth), seldom=seldom, available=services.available, random=services.random)
+    api = Api(seldom=seldom, random=services.random)
+    room = Room(api, ProxyMesh(services.auth), available=services.available)
     for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes):
-        routes(services).mount(api)
-    HealthRoutes(reactor, services.ready, seldom).mount(api)
-    DocumentRoutes().mount(api)
+        routes(services).mount(room)
+    HealthRoutes(reactor, services.ready, seldom).mount(room)
+    DocumentRoutes().mount(room)
     return api
 
 

@@ -1,9 +1,7 @@
-"""The path of a request: where it comes from, credentials, the form, then five lines of a route, then bytes.
+"""The table of all paths, and the way of a request through it: route, every exception as an answer, bytes.
 
-This module decides what is refused and when; the Dialect reads bodies, signs callers in and words each refusal.
-`Api.route()` is the only way to mount a path that acts on an account: before the route is called, cross-site requests
-of browsers are refused and the caller is signed in.  A route takes a Caller and a Form, returns a Reply, and never sees
-the request.  A route that was begun is finished also when its client hangs up: nobody could tell how far it had come.
+Which paths there are, and how a refusal is worded, the rooms say (`room.py`), each in its own Dialect.  A route that
+was begun is finished also when its client hangs up: nobody could tell how far it had come.
 """
 
 from __future__ import annotations
@@ -11,8 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from functools import partial
 from typing import Any
 
 from klein import Klein
@@ -23,78 +19,44 @@ from twisted.web.http import datetimeToString
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from meshd.accounts.errors import AccountError
-from meshd.accounts.ownership import ActorId, ByToken
 from meshd.auth.passwords import Busy
-from meshd.model import Account, Admission, Refusal
 from meshd.running.detached import Detached
 from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
-from meshd.web.call import Call, form_of, read_call
+from meshd.web.call import Call, read_call
 from meshd.web.dialect import Dialect
-from meshd.web.forms import Form, FormError
+from meshd.web.forms import FormError
 from meshd.web.reply import Reply
 
 log = Logger()
 
 
-class Who(Enum):
-    """Whose credentials open a route."""
-
-    ANY = "a password or a bearer token"
-    PASSWORD = "a password"  # noqa: S105
-    """For routes by which a stolen token could make itself permanent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The account that sent a request, signed in."""
-
-    admission: Admission
-    peer: str = ""
-    """The address of the client; "" where it has none, as on a unix socket."""
-
-    @property
-    def account(self) -> Account:
-        return self.admission.account
-
-    @property
-    def id(self) -> int:
-        return self.admission.account.id
-
-    @property
-    def actor(self) -> ActorId:
-        """Who acts, by the rules of ownership: signed in by a token, an account lacks its role's rights over others."""
-        admission = self.admission
-        if admission.source != "token":
-            return self.id
-        return ByToken(self.id, admission.token_id, admission.confined)
-
-
-Route = Callable[[Caller, Form], Awaitable[Reply]]
-OpenRoute = Callable[[], Awaitable[Reply]]
 Answer = Callable[[Call], Awaitable[Reply]]
 Known = dict[tuple[bytes, bytes], Callable[[Any], Deferred[None]]]
 """The callable that answers a request of Twisted's, by method and path."""
 
 
-class Api:
-    """The paths that are mounted for one Dialect, and what answers each of them."""
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A path: the dialect that it is answered in, and what answers it."""
 
-    def __init__(
-        self,
-        dialect: Dialect,
-        *,
-        seldom: Seldom,
-        available: Callable[[], bool] = lambda: True,
-        random: Callable[[int], bytes] = os.urandom,
-    ) -> None:
-        """available: whether the store answered its last query."""
-        self._dialect = dialect
+    dialect: Dialect
+    answer: Answer
+
+
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class Api:
+    """The paths that the rooms have mounted, and what answers each of them."""
+
+    def __init__(self, *, seldom: Seldom, random: Callable[[int], bytes] = os.urandom) -> None:
         self.seldom = seldom
-        self._available = available
         self._random = random
         self._work = Detached()
-        self._answers: dict[tuple[str, str], Answer] = {}
+        self._mounted: dict[tuple[str, str], Mounted] = {}
+        self._below: dict[str, Dialect] = {}
+        """The dialect of unknown paths by their prefix, the longest first."""
         self.fields: dict[tuple[str, str], Sequence[str]] = {}
         """The names of the form fields of each route that needs a sign-in, by method and path."""
         self.known: Known = {}
@@ -104,137 +66,130 @@ class Api:
         self._app.handle_errors(HTTPException)(self._unrouted)
         self._app.handle_errors(Exception)(self._broken)
 
-    def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str]) -> None:
-        """Mount a path for callers who sign in, with and without its trailing slash; GET answers HEAD too.
+    def answer_below(self, prefix: str, dialect: Dialect) -> None:
+        """Let unknown paths that begin so be answered in that dialect."""
+        longest_first = sorted({**self._below, prefix: dialect}.items(), key=lambda each: -len(each[0]))
+        self._below = dict(longest_first)
 
-        fields: the names that the route's form may have; others are refused.  A segment of the path in braces, as in
-        `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
-        """
-        self.fields[method, path] = fields
-        self._mount(method, path, partial(self._run_signed, who, route, fields))
-
-    def open(self, path: str, route: OpenRoute) -> None:
-        """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
-        self._mount("GET", path, lambda call: route())
-
-    @property
-    def mounted(self) -> frozenset[tuple[str, str]]:
-        """The (method, path) of every mounted route."""
-        return frozenset(self._answers)
-
-    def resource(self) -> Any:
-        """The root resource for a Site."""
-        return self._app.resource()
-
-    def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
-        """The bytes of a whole answer with `Connection: close`, for a request that reaches no route."""
-        return self._dialect.heads.closing(self._dialect.refused(status, detail, *fields), datetimeToString())
-
-    async def call(self, path: str, call: Call) -> Reply:
-        """Run the route that is mounted at the path, and turn every exception that it raises into a Reply."""
-        try:
-            return await self._answers[call.method, path](call)
-        except FormError as error:
-            return self._dialect.form_refused(error)
-        except AccountError as error:
-            return self._dialect.rule_refused(error)
-        except StoreUnavailable:
-            return self._dialect.store_away()
-        except Busy:
-            return self._dialect.busy()
-        except Exception:
-            return self._report(call.method, call.path, Failure())
-
-    async def drain(self) -> None:
-        """Wait until every route that was begun has ended, also those whose clients have hung up."""
-        await self._work.ended()
-
-    async def _run_signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
-        """Run a route for a signed-in caller.
-
-        The origin is checked before the credentials: a page of another site shall not cause failures and bans either.
-        """
-        dialect = self._dialect
-        if call.foreign:
-            return dialect.foreign()
-        if not self._available():  # some callers and answers are remembered, and no change could be made
-            return dialect.store_away()
-        outcome = await dialect.sign_in(call)
-        if isinstance(outcome, Refusal):
-            return dialect.not_admitted(outcome)
-        call.account = outcome.account.username
-        if who is Who.PASSWORD and outcome.source != "password":
-            return dialect.password_wanted()
-        return await route(Caller(outcome, call.peer), form_of(call, fields, dialect.read_body))
-
-    def _mount(self, method: str, path: str, answer: Answer) -> None:
-        assert (method, path) not in self._answers
-        assert method in ("GET", "POST")
-        self._answers[method, path] = answer
+    def mount(
+        self, method: str, path: str, dialect: Dialect, answer: Answer, fields: Sequence[str] | None = None
+    ) -> None:
+        """Let a path be answered so, with and without its trailing slash.  fields: as in `fields`; None for none."""
+        assert (method, path) not in self._mounted
+        assert method in METHODS
+        mounted = self._mounted[method, path] = Mounted(dialect, answer)
+        if fields is not None:
+            self.fields[method, path] = fields
 
         def begin(request: Any, **variables: str) -> Deferred[None]:
-            return self._begin(read_call(request, method, variables), path, request)
+            return self._begin(read_call(request, method, variables), mounted, request)
 
         bare = path.rstrip("/").replace("{", "<").replace("}", ">")
-        for spelling in (bare, f"{bare}/"):  # `strict_slashes=False` would take "//" too, and forget some 405s
+        for spelling in dict.fromkeys((bare or "/", f"{bare}/")):
+            # `strict_slashes=False` would take "//" too, and forget some 405s
             self._app.route(spelling, methods=[method], endpoint=f"{method} {spelling}")(begin)
             if "<" not in spelling:
                 for told in ("GET", "HEAD") if method == "GET" else (method,):
                     self.known[told.encode("ascii"), spelling.encode("ascii")] = begin
 
-    def _begin(self, call: Call, path: str, request: Any) -> Deferred[None]:
+    @property
+    def mounted(self) -> frozenset[tuple[str, str]]:
+        """The (method, path) of every mounted route."""
+        return frozenset(self._mounted)
+
+    def resource(self) -> Any:
+        """The root resource for a Site."""
+        return self._app.resource()
+
+    def closing_answer(self, status: int, detail: str, *fields: tuple[str, str], path: str = "") -> bytes:
+        """The bytes of a whole answer with `Connection: close`, for a request that reaches no route."""
+        dialect = self._of(path)
+        return dialect.heads.closing(dialect.refused(status, detail, *fields), datetimeToString())
+
+    async def call(self, path: str, call: Call) -> Reply:
+        """Run the route that is mounted at the path."""
+        return await self._answer(self._mounted[call.method, path], call)
+
+    async def drain(self) -> None:
+        """Wait until every route that was begun has ended, also those whose clients have hung up."""
+        await self._work.ended()
+
+    async def _answer(self, mounted: Mounted, call: Call) -> Reply:
+        """Run a route, and turn every exception that it raises into a Reply."""
+        dialect = mounted.dialect
+        try:
+            return await mounted.answer(call)
+        except FormError as error:
+            return dialect.form_refused(error)
+        except AccountError as error:
+            return dialect.rule_refused(error)
+        except StoreUnavailable:
+            return dialect.store_away()
+        except Busy:
+            return dialect.busy()
+        except Exception:
+            return self._report(dialect, call.method, call.path, Failure())
+
+    def _begin(self, call: Call, mounted: Mounted, request: Any) -> Deferred[None]:
         """Run the route and write its answer; the route runs on when Klein cancels, as the client hangs up."""
         channel = request.channel
 
         async def work() -> None:
-            reply = await self.call(path, call)
+            reply = await self._answer(mounted, call)
             request.account = call.account
             if request.gone:
                 request.unheard(reply)
             else:
-                self._finish(request, reply)
+                self._finish(request, reply, mounted.dialect)
 
         return self._work.run(ensureDeferred(work()).addErrback(self._cut, call, channel))
 
-    def _finish(self, request: Any, reply: Reply) -> None:
+    def _finish(self, request: Any, reply: Reply, dialect: Dialect) -> None:
         try:
-            request.answer(reply, self._dialect.heads)
+            request.answer(reply, dialect.heads)
         except Exception:
             if request.startedWriting:  # nobody can be answered twice
                 raise
-            request.answer(self._broke(request, Failure()), self._dialect.heads)
+            request.answer(self._broke(request, Failure(), dialect), dialect.heads)
 
     def _cut(self, failure: Failure, call: Call, channel: Any) -> None:
         """Log the failure and cut the connection, which would wait for ever otherwise, or has half an answer."""
         self.seldom.failure(log, "the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
         channel.cut()
 
+    def _of(self, path: str) -> Dialect:
+        """The dialect that an unknown path is answered in."""
+        found = (dialect for prefix, dialect in self._below.items() if path.startswith(prefix))
+        return next(found, self._below["/"])
+
     def _unrouted(self, request: Any, failure: Failure) -> bytes:
         error = failure.value
         allowed = sorted(error.valid_methods or ()) if isinstance(error, MethodNotAllowed) else ()
-        return self._write(self._dialect.unrouted(allowed), request)
+        dialect = self._of(request.path.decode("latin-1"))
+        return self._write(dialect.unrouted(allowed), request, dialect)
 
     def _broken(self, request: Any, failure: Failure) -> bytes:
-        return self._write(self._broke(request, failure), request)
+        dialect = self._of(request.path.decode("latin-1"))
+        return self._write(self._broke(request, failure, dialect), request, dialect)
 
-    def _write(self, reply: Reply, request: Any) -> bytes:
+    def _write(self, reply: Reply, request: Any, dialect: Dialect) -> bytes:
         """Set status and header fields of an answer on a request that Klein finishes, and return the body."""
         content = reply.content()
         request.note = reply.note
         request.setResponseCode(reply.status)
-        heads = self._dialect.heads
+        heads = dialect.heads
         for name, value in heads.every:
             request.responseHeaders.setRawHeaders(name, [value])
         for name, value in heads.own(reply, len(content)):
             request.responseHeaders.addRawHeader(name, value)
         return content
 
-    def _broke(self, request: Any, failure: Failure) -> Reply:
-        return self._report(request.method.decode("latin-1"), request.path.decode("latin-1"), failure)
+    def _broke(self, request: Any, failure: Failure, dialect: Dialect) -> Reply:
+        return self._report(dialect, request.method.decode("latin-1"), request.path.decode("latin-1"), failure)
 
-    def _report(self, method: str, path: str, failure: Failure) -> Reply:
+    def _report(self, dialect: Dialect, method: str, path: str, failure: Failure) -> Reply:
         id_ = self._random(8).hex()
         self.seldom.failure(
             log, "internal error, id {id}, in {method} {path}", failure, id=id_, method=method, path=path
         )
-        return self._dialect.internal_error(id_)
+        return dialect.internal_error(id_)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from meshd.model import Account, Exchange, PastExchange
+from meshd.model import Account
 from meshd.store.statements import accounts, activity
+from meshd.values.exchanges import Exchange, PastExchange
 from tests.store.contract import NOW, StoreContract
 
 NEWEST = (10**15, "")

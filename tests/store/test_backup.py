@@ -226,7 +226,9 @@ class SQLiteTests(_Contract, TestCase):
         """A file that SQLite can read, but no store."""
         backup.back_up(self.url, self.file)
         with contextlib.closing(sqlite3.connect(self.file)) as database, database:
-            database.execute("insert into usage values (4711, 1, 1, 1)")
+            database.execute(
+                "insert into usage (account_id, total_bytes, period_bytes, period_start) values (4711, 1, 1, 1)"
+            )
         self.refused(StoreError, "damaged")
 
     def test_a_backup_by_sqlite3_itself(self) -> None:

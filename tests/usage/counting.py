@@ -16,7 +16,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from meshd.model import Admission, Exchange
+from meshd.model import Admission
 from meshd.selection import NONE
 from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import identities
@@ -26,6 +26,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
+from meshd.values.exchanges import Exchange
 from tests.support.live import settings
 
 STEP = 1009

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from meshd.model import Account, Admission, Exchange, Identity, Refusal, Standing, Usage, UsageEntry
+from meshd.model import Account, Admission, Identity, Refusal, Standing, Usage, UsageEntry
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import usage as statements
@@ -22,6 +22,7 @@ from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
 from meshd.values import period
+from meshd.values.exchanges import Exchange
 from tests.support.live import settings
 
 NOON = 1_732_276_800

@@ -7,11 +7,11 @@ from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.model import Exchange
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import activity
 from meshd.topology import Limits
 from meshd.usage.activity import AT_ONCE, PRUNED, SECONDS, SURPLUS, SWEEP_SECONDS, WAITING, Activity
+from meshd.values.exchanges import Exchange
 from tests.support.live import settings
 from tests.usage.support import NOON, exchange, now
 

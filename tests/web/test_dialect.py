@@ -15,12 +15,14 @@ from meshd.auth.passwords import Busy
 from meshd.model import Admission, Refusal
 from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
+from meshd.web.api.dialect import ProxyMesh
 from meshd.web.call import Call
 from meshd.web.dialect import Dialect
 from meshd.web.forms import WHOLE, Form, FormError
 from meshd.web.problems import Flaw, TooLong
 from meshd.web.reply import Heads, Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
+from meshd.web.routing import Api
 from meshd.web.server.bounds import Bounds
 from meshd.web.server.gate import Gate
 from meshd.web.server.site import ApiSite
@@ -125,9 +127,11 @@ class DialectTests(SynchronousTestCase):
         dialect: Dialect = Modern(self.world)
         clock = self.world.clock
         seldom = Seldom(clock.seconds)
-        api = Api(dialect, seldom=seldom, available=self.world.services.available, random=lambda size: b"\x0f" * size)
-        api.route("POST", "/v1/things/", Who.ANY, self.make, ("name", "count"))
-        api.route("GET", "/v1/page/", Who.ANY, self.page, ())
+        api = Api(seldom=seldom, random=lambda size: b"\x0f" * size)
+        Room(api, ProxyMesh(self.world.door))
+        room = Room(api, dialect, prefix="/v1/", available=self.world.services.available)
+        room.route("POST", "/v1/things/", Who.ANY, self.make, ("name", "count"))
+        room.route("GET", "/v1/page/", Who.ANY, self.page, ())
         self.raised: Exception | None = None
         requests: Any = self.world.requests
         self.world.site = ApiSite(api, clock, bounds=Bounds, gate=Gate(settings(), seldom), requests=requests)

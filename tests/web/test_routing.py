@@ -17,7 +17,8 @@ from meshd.web.call import Call
 from meshd.web.forms import Form, FormError
 from meshd.web.problems import Flaw
 from meshd.web.reply import EMPTY, Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
+from meshd.web.routing import Api
 from meshd.web.server.requestlog import Answered
 from tests.support.said import said
 from tests.web.support import Line, World, basic, named, read_answer, request, result
@@ -56,14 +57,13 @@ FIELDS = ("label", "username")
 class RoutingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
-        self.api = Api(
-            ProxyMesh(self.world.door), seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size
-        )
+        self.api = Api(seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size)
+        self.room = room = Room(self.api, ProxyMesh(self.world.door))
         self.got: list[tuple[int, dict[str, str]]] = []
         self.outcome: Reply | Exception | Deferred[Reply] = Reply({"ok": True})
-        self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
-        self.api.route("POST", "/api/thing/", Who.ANY, self.thing, FIELDS)
-        self.api.route("POST", "/api/secret/", Who.PASSWORD, self.thing, ())
+        room.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
+        room.route("POST", "/api/thing/", Who.ANY, self.thing, FIELDS)
+        room.route("POST", "/api/secret/", Who.PASSWORD, self.thing, ())
         self.world.site.api, self.world.site.resource = self.api, self.api.resource()
 
     async def thing(self, caller: Caller, form: Form) -> Reply:
@@ -149,7 +149,7 @@ class AnswerTests(RoutingTestCase):
 
     def test_every_answer_says_what_it_is_and_is_kept_by_nobody(self) -> None:
         """Length, type and the headers of security, whatever the status; no banner beyond the name."""
-        self.api.open("/empty", self.empty)
+        self.room.open("/empty", self.empty)
         for target, status in (("/api/thing/", 200), ("/nope", 404), ("/empty", 204)):
             with named(target):
                 answer = self.world.get(target)
@@ -217,7 +217,7 @@ class PathTests(RoutingTestCase):
     def test_a_route_cannot_be_mounted_twice(self) -> None:
         """The second would never be asked."""
         with self.assertRaises(AssertionError):
-            self.api.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
+            self.room.route("GET", "/api/thing/", Who.ANY, self.thing, FIELDS)
 
 
 class FormTests(RoutingTestCase):
@@ -283,7 +283,7 @@ class WhoTests(RoutingTestCase):
     def token(self) -> str:
         from meshd.web.api.tokens import TokenRoutes
 
-        TokenRoutes(self.world.services).mount(self.api)
+        TokenRoutes(self.world.services).mount(self.room)
         return str(self.world.new_token()["token"])
 
     def test_the_peer_is_the_socket_and_no_header(self) -> None:

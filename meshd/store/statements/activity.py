@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from meshd.model import Exchange, PastExchange
 from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.statements.texts import searchable
 from meshd.store.unit import Statement, Unit
+from meshd.values.exchanges import Exchange, PastExchange
 
 FIELDS = PastExchange._fields
 COLUMNS = ", ".join(FIELDS)

@@ -10,14 +10,26 @@ from meshd.model import EndedBy, Token
 from meshd.store.statements.texts import storable
 from meshd.store.unit import Row, Statement, Unit
 
-FIELDS = ("id", "account_id", "label", "active", "expires_on", "created_at", "selection", "proxies", "ended_by")
+FIELDS = (
+    "id",
+    "account_id",
+    "label",
+    "active",
+    "expires_on",
+    "created_at",
+    "selection",
+    "proxies",
+    "ended_by",
+    "rules",
+    "used_at",
+)
 COLUMNS = ", ".join(FIELDS)
 
 
 def read(row: Row) -> Token:
     """The token in one row of COLUMNS."""
     proxies = tuple(row[7].split(",")) if row[7] else ()
-    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], proxies, row[8])
+    return Token(row[0], row[1], row[2], bool(row[3]), row[4], row[5], row[6], proxies, *row[8:])
 
 
 def by_digest(digest: bytes) -> Unit[Token | None]:

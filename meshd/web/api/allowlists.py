@@ -11,7 +11,7 @@ from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import ON_BEHALF, on_behalf, read_required
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
 ADDRESS = 45
@@ -28,14 +28,14 @@ DOMAIN = ("domain", "username")
 
 
 class AllowlistRoutes(Routes):
-    def mount(self, api: Api) -> None:
-        api.route("GET", "/api/ips/", Who.ANY, self.ips, ON_BEHALF)
-        api.route("GET", "/api/ip_labels/", Who.ANY, self.ip_labels, ON_BEHALF)
-        api.route("POST", "/api/ip/add/", Who.ANY, self.add_ip, IP)
-        api.route("POST", "/api/ip/delete/", Who.ANY, self.delete_ip, OLD_IP)
-        api.route("GET", "/api/hostnames/", Who.ANY, self.hostnames, ON_BEHALF)
-        api.route("POST", "/api/hostname/add/", Who.ANY, self.add_hostname, DOMAIN)
-        api.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname, DOMAIN)
+    def mount(self, room: Room) -> None:
+        room.route("GET", "/api/ips/", Who.ANY, self.ips, ON_BEHALF)
+        room.route("GET", "/api/ip_labels/", Who.ANY, self.ip_labels, ON_BEHALF)
+        room.route("POST", "/api/ip/add/", Who.ANY, self.add_ip, IP)
+        room.route("POST", "/api/ip/delete/", Who.ANY, self.delete_ip, OLD_IP)
+        room.route("GET", "/api/hostnames/", Who.ANY, self.hostnames, ON_BEHALF)
+        room.route("POST", "/api/hostname/add/", Who.ANY, self.add_hostname, DOMAIN)
+        room.route("POST", "/api/hostname/delete/", Who.ANY, self.delete_hostname, DOMAIN)
 
     async def ips(self, caller: Caller, form: Form) -> Reply:
         found = await self._ips(caller, form)

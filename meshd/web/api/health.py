@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from meshd.running.flights import Flights
 from meshd.seldom import Seldom
 from meshd.web.reply import Reply
-from meshd.web.routing import Api
+from meshd.web.room import Room
 
 Ready = Callable[[], Coroutine[Any, Any, Mapping[str, bool]]]
 
@@ -38,9 +38,9 @@ class HealthRoutes:
         self._told: tuple[float, Reply] | None = None
         self._runs: Flights[Reply] = Flights(1)
 
-    def mount(self, api: Api) -> None:
-        api.open("/healthz", self.alive)
-        api.open("/readyz", self.ready)
+    def mount(self, room: Room) -> None:
+        room.open("/healthz", self.alive)
+        room.open("/readyz", self.ready)
 
     async def alive(self) -> Reply:
         return _OK

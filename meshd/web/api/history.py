@@ -9,15 +9,15 @@ from typing import ParamSpec, TypeVar
 from meshd.accounts import history
 from meshd.accounts.errors import TooMany
 from meshd.accounts.history import Span
-from meshd.model import PastExchange
 from meshd.store.unit import Unit
+from meshd.values.exchanges import PastExchange
 from meshd.values.times import iso
 from meshd.web.api.fields import on_behalf
 from meshd.web.api.subaccounts import details
 from meshd.web.forms import Form, Reading
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes, Services
 
 P = ParamSpec("P")
@@ -43,9 +43,9 @@ class HistoryRoutes(Routes):
         self._asking: set[int] = set()
         """Ids of accounts for which a query of history runs: such queries take the store longer than others do."""
 
-    def mount(self, api: Api) -> None:
-        api.route("GET", "/api/usage/", Who.ANY, self.usage, SERIES)
-        api.route("GET", "/api/activity/", Who.ANY, self.activity, PAGES)
+    def mount(self, room: Room) -> None:
+        room.route("GET", "/api/usage/", Who.ANY, self.usage, SERIES)
+        room.route("GET", "/api/activity/", Who.ANY, self.activity, PAGES)
 
     async def usage(self, caller: Caller, form: Form) -> Reply:
         """Answer with a series of usage and the details of the account, whose totals the series explains."""

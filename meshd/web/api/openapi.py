@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from meshd.web.reply import Reply
-from meshd.web.routing import Api
+from meshd.web.room import Room
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The loader of libyaml where that is installed: ten times as quick, at every start."""
@@ -18,8 +18,8 @@ class DocumentRoutes:
     def __init__(self) -> None:
         self._reply = Reply(Reply(document()).content())  # encoded once: anybody may ask for it
 
-    def mount(self, api: Api) -> None:
-        api.open("/api/openapi.json", self.told)
+    def mount(self, room: Room) -> None:
+        room.open("/api/openapi.json", self.told)
 
     async def told(self) -> Reply:
         return self._reply

@@ -10,7 +10,7 @@ from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import ON_BEHALF, on_behalf, read_required
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
 PROXY = 260
@@ -19,11 +19,11 @@ FIELDS = ("proxy", "username")
 
 
 class ProxyRoutes(Routes):
-    def mount(self, api: Api) -> None:
-        api.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
-        api.route("POST", "/api/proxy/add/", Who.ANY, self.add, FIELDS)
-        api.route("POST", "/api/proxy/delete/", Who.ANY, self.delete, FIELDS)
-        api.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips, ())
+    def mount(self, room: Room) -> None:
+        room.route("GET", "/api/proxies/", Who.ANY, self.listing, ON_BEHALF)
+        room.route("POST", "/api/proxy/add/", Who.ANY, self.add, FIELDS)
+        room.route("POST", "/api/proxy/delete/", Who.ANY, self.delete, FIELDS)
+        room.route("GET", "/api/geoips/{proxy}/", Who.ANY, self.geoips, ())
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         """List the proxies of an account in the order of authorization, but those that the operator took away."""

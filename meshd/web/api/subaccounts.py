@@ -12,7 +12,7 @@ from meshd.web.api.fields import in_gb
 from meshd.web.forms import Form, Reading
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
 NAMED = ("username",)
@@ -30,13 +30,13 @@ DETAILS = (
 
 
 class SubAccountRoutes(Routes):
-    def mount(self, api: Api) -> None:
-        api.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
-        api.route("POST", "/api/sub/create/", Who.ANY, self.create, DETAILS)
-        api.route("POST", "/api/sub/edit/", Who.ANY, self.edit, DETAILS)
-        api.route("POST", "/api/sub/activate/", Who.ANY, self.activate, NAMED)
-        api.route("POST", "/api/sub/deactivate/", Who.ANY, self.deactivate, NAMED)
-        api.route("POST", "/api/sub/delete/", Who.ANY, self.delete, NAMED)
+    def mount(self, room: Room) -> None:
+        room.route("GET", "/api/sub/get/", Who.ANY, self.get, NAMED)
+        room.route("POST", "/api/sub/create/", Who.ANY, self.create, DETAILS)
+        room.route("POST", "/api/sub/edit/", Who.ANY, self.edit, DETAILS)
+        room.route("POST", "/api/sub/activate/", Who.ANY, self.activate, NAMED)
+        room.route("POST", "/api/sub/deactivate/", Who.ANY, self.deactivate, NAMED)
+        room.route("POST", "/api/sub/delete/", Who.ANY, self.delete, NAMED)
 
     async def get(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(subaccounts.details, caller.actor, _username(form), at=self._now())

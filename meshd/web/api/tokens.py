@@ -18,7 +18,7 @@ from meshd.web.api.answers import NO_CONTENT
 from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
-from meshd.web.routing import Api, Caller, Who
+from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
 PROXIES = 10_000
@@ -30,13 +30,13 @@ MADE = "X-ProxyMesh-Token-Made"
 
 
 class TokenRoutes(Routes):
-    def mount(self, api: Api) -> None:
-        api.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
-        api.route("GET", "/api/token/made/", Who.PASSWORD, self.made, KNOWN)
-        api.route("POST", "/api/token/create/", Who.PASSWORD, self.create, NEW)
-        api.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate, KNOWN)
-        api.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate, KNOWN)
-        api.route("POST", "/api/token/delete/", Who.PASSWORD, self.delete, KNOWN)
+    def mount(self, room: Room) -> None:
+        room.route("GET", "/api/tokens/", Who.PASSWORD, self.listing, ON_BEHALF)
+        room.route("GET", "/api/token/made/", Who.PASSWORD, self.made, KNOWN)
+        room.route("POST", "/api/token/create/", Who.PASSWORD, self.create, NEW)
+        room.route("POST", "/api/token/activate/", Who.PASSWORD, self.activate, KNOWN)
+        room.route("POST", "/api/token/deactivate/", Who.PASSWORD, self.deactivate, KNOWN)
+        room.route("POST", "/api/token/delete/", Who.PASSWORD, self.delete, KNOWN)
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:

@@ -51,8 +51,11 @@ class Paths(Protocol):
     def resource(self) -> Any:
         """The resource that answers every request whose path is not in `known`."""
 
-    def closing_answer(self, status: int, detail: str, *fields: tuple[str, str]) -> bytes:
-        """The bytes of a whole answer with `Connection: close`, for a request that reaches no route."""
+    def closing_answer(self, status: int, detail: str, *fields: tuple[str, str], path: str = "") -> bytes:
+        """The bytes of a whole answer with `Connection: close`, for a request that reaches no route.
+
+        path: the request's, as far as it is known, since that tells what kind of client asks.
+        """
 
     async def drain(self) -> None:
         """Wait until every route that was begun has ended."""

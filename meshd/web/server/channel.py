@@ -40,6 +40,7 @@ class ApiChannel(HTTPChannel):
     site: Serving
     transport: Any
     ticket: Ticket | None = None
+    _path = b""
 
     def connectionMade(self) -> None:
         self.bounds = self.site.bounds()
@@ -187,7 +188,7 @@ class ApiChannel(HTTPChannel):
             return
         self._phase = _Phase.CLOSING
         self.setRawMode()
-        self.transport.write(self.site.api.closing_answer(status, detail))
+        self.transport.write(self.site.api.closing_answer(status, detail, path=self._path.decode("latin-1")))
         self.site.note_refusal(self._host(), status, detail)
         self._deadline.start(LINGER, self._close)
 

@@ -10,10 +10,11 @@ from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount
 from meshd.accounts.toplevel import Terms
 from meshd.auth.secrets import token_digest
-from meshd.model import GB, Account, Exchange
+from meshd.model import GB, Account
 from meshd.store.statements import accounts, activity
 from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS
+from meshd.values.exchanges import Exchange
 from tests.web.api.document import DocumentTestCase
 from tests.web.api.sentences import says
 from tests.web.support import NOON, basic, named, result

@@ -6,9 +6,10 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from meshd.model import Account, Exchange, UsageEntry
+from meshd.model import Account, UsageEntry
 from meshd.store.statements import activity, usage
 from meshd.topology import Limits
+from meshd.values.exchanges import Exchange
 from tests.web.api.document import DocumentTestCase
 from tests.web.support import NOON, Line, basic, named, read_answer, request
 

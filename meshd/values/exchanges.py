@@ -1,0 +1,55 @@
+"""Exchanges that have ended, as the exchange log and the holders of accounts see them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Exchange(NamedTuple):
+    """One request and its answer, or one tunnel: a line of the exchange log.
+
+    A tuple, since one is made for every request and a frozen dataclass takes four times as long to make.
+    """
+
+    id: str
+    at: float
+    seconds: float
+    account_id: int
+    """0 where nobody was admitted."""
+    username: str
+    token_id: int
+    proxy: str
+    client: str
+    method: str
+    host: str
+    port: int
+    exit: str
+    status: int
+    reason: str
+    """"" where all went well, else the reason of the refusal or of an early end."""
+    up: int
+    down: int
+
+
+class PastExchange(NamedTuple):
+    """An exchange that has ended, as the holder of its account sees it."""
+
+    account_id: int
+    ended: int
+    """Milliseconds since the epoch; `began` too."""
+    request: str
+    """The id of the exchange."""
+    family_id: int
+    """The parent's id, or the account's own."""
+    began: int
+    token_id: int
+    proxy: str
+    client: str
+    method: str
+    host: str
+    port: int
+    exit: str
+    status: int
+    reason: str
+    up: int
+    down: int
