@@ -94,6 +94,25 @@ def _refuse_powerless(by: ByToken) -> Unit[None]:
         raise Forbidden("this token is no longer valid")
 
 
+def operating(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
+    """Who asks for what belongs to no single account, as lists of all of them.
+    Raises: Forbidden for whoever is neither `root`, `admin` nor, to read, `viewer`, and for a token of theirs.
+    """
+    actor = yield from acting(actor_id, change=change)
+    if isinstance(actor, Operator) or actor.role in ("root", "admin"):
+        return actor
+    if actor.role == "viewer":
+        if not change:
+            return actor
+        raise Forbidden("a viewer changes nothing; an account with the role admin can")
+    raise Forbidden("this takes an account with the role admin or viewer, signed in by its password")
+
+
+def name_of(actor: Account | Operator) -> str:
+    """The actor as the audit names it where it acts on no single account."""
+    return actor.name if isinstance(actor, Operator) else actor.username
+
+
 def subject_of(actor_id: ActorId, actor: Account | Operator, account: Account) -> Subject:
     return Subject(actor, account, actor_id.token_id if isinstance(actor_id, ByToken) else 0)
 

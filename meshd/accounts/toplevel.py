@@ -13,7 +13,7 @@ from typing import Any
 
 from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
-from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, subaccount
+from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, name_of, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import conclude
 from meshd.model import Account, Role
@@ -89,7 +89,7 @@ def create(
     actor = yield from acting(actor_id, change=True)
     refuse_below_admin(actor, terms.role or "customer")
     account = yield from added_on_top(new, terms=terms, plans=plans, proxies=proxies, now=now)
-    by = actor.name if isinstance(actor, Operator) else actor.username
+    by = name_of(actor)
     yield from conclude(by, "account.create", account.id, account.username, now)
     return account
 
