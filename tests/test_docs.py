@@ -190,7 +190,8 @@ class ReferenceTests(SynchronousTestCase):
         api = build_api(Clock(), services)
         headings = "".join(re.findall(r"^##+ .*$", doc("api.md"), re.MULTILINE))
         shown = {(method, path) for method, path in re.findall(r"`(GET|POST) (/[a-z_./{}]+)`", headings)}
-        self.assertEqual(shown, set(api.mounted))
+        ours = {each for each in api.mounted if not each[1].startswith("/api/admin")}
+        self.assertEqual(shown, ours)
 
     def test_every_dependency_has_its_reason(self) -> None:
         """The table of 0007 is setup.cfg's list, and every package is imported somewhere."""

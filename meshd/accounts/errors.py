@@ -60,3 +60,11 @@ class Invalid(AccountError):
 
 class Taken(Invalid):
     """A value that must be unique is another's already."""
+
+
+class Stale(AccountError):
+    """What was to be changed is no longer as the caller has seen it."""
+
+
+class OtherRequest(AccountError):
+    """The key of a repeatable request was used before, for a request that asked for something else."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.seldom import Seldom
+from meshd.web.admin import accounts as admin_accounts
+from meshd.web.admin import allowlists as admin_allowlists
+from meshd.web.admin import tokens as admin_tokens
+from meshd.web.admin.dialect import Operators
 from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.dialect import ProxyMesh
 from meshd.web.api.health import HealthRoutes
 from meshd.web.api.history import HistoryRoutes
-from meshd.web.api.openapi import DocumentRoutes
 from meshd.web.api.proxies import ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
+from meshd.web.openapi import DocumentRoutes
 from meshd.web.room import Room
 from meshd.web.routing import Api
 from meshd.web.server.bounds import Bounds
@@ -30,8 +34,16 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes):
         routes(services).mount(room)
     HealthRoutes(reactor, services.ready, seldom).mount(room)
-    DocumentRoutes().mount(room)
+    DocumentRoutes("/api/openapi.json", "meshd.web.api").mount(room)
+    _mount_operators(api, services)
     return api
+
+
+def _mount_operators(api: Api, services: Services) -> None:
+    room = Room(api, Operators(services.auth), prefix="/api/admin/", available=services.available)
+    for routes in (admin_accounts.AccountRoutes, admin_tokens.TokenRoutes, admin_allowlists.AllowlistRoutes):
+        routes(services).mount(room)
+    DocumentRoutes("/api/admin/openapi.json", "meshd.web.admin").mount(room)
 
 
 def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:

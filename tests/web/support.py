@@ -24,7 +24,7 @@ from meshd.accounts.toplevel import Terms
 from meshd.auth.passwords import Compared
 from meshd.auth.service import AuthService
 from meshd.exits.pools import Pools
-from meshd.model import Account, Admission, Change, Refusal, UsageEntry
+from meshd.model import Account, Admission, Change, Refusal, Role, UsageEntry
 from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
@@ -333,13 +333,23 @@ class World:
         self.sub = self.sub_account(self.jo, "sub")
         self.foreign = self.sub_account(self.eve, "eves")
 
-    def account(self, name: str, *, plan: str) -> Account:
+    def mounted(self, package: str = "meshd.web.api") -> frozenset[tuple[str, str]]:
+        """The (method, path) of every route of one room."""
+        rooms = {"/api/admin": "meshd.web.admin", "/api": "meshd.web.api", "/healthz": "meshd.web.api"}
+        rooms["/readyz"] = "meshd.web.api"
+        return frozenset(
+            (method, path)
+            for method, path in self.site.api.mounted  # type: ignore[attr-defined]
+            if next((room for prefix, room in rooms.items() if path.startswith(prefix)), "") == package
+        )
+
+    def account(self, name: str, *, plan: str, role: Role = "customer") -> Account:
         return result(
             self.accounts.perform(
                 holders.create,
                 Operator(),
                 NewAccount(username=name, password_hash="plain:secret"),
-                terms=Terms(plan=plan),
+                terms=Terms(plan=plan, role=role),
                 plans=PLANS,
                 proxies=tuple(TOPOLOGY.proxies),
                 now=NOON,

@@ -22,6 +22,8 @@ STATUS = {
     "NotFound": (404, None),
     "TooMany": (429, "1"),
     "PlanUnknown": (503, "5"),
+    "Stale": (412, None),
+    "OtherRequest": (422, None),
 }
 """What each class answers with, and after how many seconds to try again."""
 

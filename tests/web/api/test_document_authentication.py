@@ -58,7 +58,7 @@ class AuthenticationTests(DocumentTestCase):
     @says("ProxyMesh API", "Every request must be authenticated using your main parent account credentials.")
     def test_every_request_must_be_authenticated(self) -> None:
         """Nobody gets 401 and both challenges, on every path."""
-        closed = {(method, path) for method, path in self.world.site.api.mounted if path not in OPEN}
+        closed = {(method, path) for method, path in self.world.mounted() if path not in OPEN}
         self.assertEqual(closed, set(EVERY))
         for answer in self.every(who=None):
             self.assertEqual((answer.status, answer.all("WWW-Authenticate")), (401, CHALLENGES))

@@ -112,7 +112,8 @@ class EveryRouteTests(DocumentTestCase):
         fields = self.world.site.api.fields
         told = {("POST", path): known for path, known in documented_forms()}
         told |= {("GET", path): known for path, known in documented_queries()}
-        self.assertEqual({key: set(known) for key, known in fields.items()}, told)
+        ours = {key: set(known) for key, known in fields.items() if key in self.world.mounted()}
+        self.assertEqual(ours, told)
 
     def test_a_form_takes_each_field_that_it_documents(self) -> None:
         """One at a time: none is called unknown, whatever else is wrong with the form."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 from unicodedata import category
 
-from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts.validate import label
-from meshd.web.api import openapi
-from tests.web.support import Answer, World, result
+from tests.web.documents import Documented
+from tests.web.support import Answer, World
 
 NAMES = {
     "paths",
@@ -45,19 +40,16 @@ KEYWORDS = {
 OPEN = {"/healthz", "/readyz", "/api/openapi.json"}
 
 
-@cache
+CONTRACT = Documented("meshd.web.api")
+
+
 def document() -> dict[str, Any]:
-    return openapi.document()
+    return CONTRACT.document
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
     """The object that a $ref names, or the node itself."""
-    while "$ref" in node:
-        found: Any = document()
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            found = found[step]
-        node = found
-    return node
+    return CONTRACT.resolved(node)
 
 
 def keywords(node: Any, place: str = "") -> Iterator[tuple[str, str]]:
@@ -84,40 +76,7 @@ def values(node: Any) -> Iterator[Any]:
 
 def documented(method: str, path: str, answer: Answer) -> None:
     """Fail unless the document knows this answer: status, required headers, type and schema of the body."""
-    operation = _operation(method, path)
-    assert str(answer.status) in operation["responses"], f"{method} {path} has no {answer.status} in the document"
-    response = resolved(operation["responses"][str(answer.status)])
-    for name, header in response.get("headers", {}).items():
-        assert answer.all(name) or not resolved(header).get("required"), f"no {name}"
-    if "content" not in response:
-        assert answer.body == b"", answer
-        return
-    assert answer.one("Content-Type") == "application/json"
-    schema = response["content"]["application/json"]["schema"]
-    _check(schema, answer.json)
-
-
-def _operation(method: str, path: str) -> dict[str, Any]:
-    """Of a path as it was asked for: a part in braces is any segment."""
-    (found,) = (
-        item[method.lower()]
-        for template, item in document()["paths"].items()
-        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path)
-    )
-    return dict(found)
-
-
-def _check(schema: dict[str, Any], instance: Any) -> None:
-    registry = Registry().with_resource(
-        "urn:api", Resource.from_contents(document(), default_specification=DRAFT202012)
-    )
-    Draft202012Validator(_absolute(schema), registry=registry).validate(instance)
-
-
-def _absolute(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {key: f"urn:api{value}" if key == "$ref" else _absolute(value) for key, value in node.items()}
-    return [_absolute(item) for item in node] if isinstance(node, list) else node
+    CONTRACT.check(method, path, answer)
 
 
 class LineTests(SynchronousTestCase):
@@ -155,18 +114,11 @@ class DocumentTests(SynchronousTestCase):
                 schema = resolved(content["application/x-www-form-urlencoded"]["schema"])
                 self.assertLessEqual(set(schema), {"type", "required", "properties"}, path)
 
-    def test_it_is_encoded_once(self) -> None:
-        """Anybody may ask for it, as often as they like."""
-        routes = openapi.DocumentRoutes()
-        first, second = (result(routes.told()).content() for _ in range(2))
-        self.assertIs(first, second)
-        self.assertEqual(json.loads(first), document())
-
     def test_it_has_exactly_the_paths_that_are_mounted(self) -> None:
         """A route that is not in the document fails here, and so does the reverse."""
         world = World(os.path.join(self.mktemp()))
         told = {(method.upper(), path) for path, item in document()["paths"].items() for method in item}
-        self.assertEqual(told, world.site.api.mounted)
+        self.assertEqual(told, world.mounted())
 
     def test_it_says_who_may_call(self) -> None:
         """The paths that are for passwords alone are those of tokens; the open ones, those of health."""

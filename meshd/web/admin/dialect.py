@@ -1,0 +1,92 @@
+"""The Dialect of the operators' API: JSON bodies, a password by Basic, problems by RFC 9457."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from meshd.accounts.errors import AccountError, Forbidden
+from meshd.model import Admission, Refusal
+from meshd.web.admin import answers
+from meshd.web.admin.document import JSON, read_document
+from meshd.web.call import Call
+from meshd.web.forms import Form, FormError
+from meshd.web.reply import Heads, Reply
+from meshd.web.services import SignsIn
+
+READS = frozenset({"root", "admin", "viewer"})
+CHANGES = frozenset({"root", "admin"})
+
+
+class Operators:
+    """The Dialect of the paths in `web.admin`: for accounts with the role `admin`, and `viewer` to read."""
+
+    def __init__(self, auth: SignsIn) -> None:
+        self._auth = auth
+        self.heads = Heads(JSON, answers.EVERY_ANSWER)
+
+    def read_body(self, call: Call) -> Form:
+        return read_document(call.header(b"content-type"), call.body)
+
+    async def sign_in(self, call: Call) -> Admission | Refusal:
+        """Sign in by password, then judge the role: what a route does, its rules judge again.  Raises: Forbidden."""
+        outcome = await self._auth.sign_in(call.peer, call.header(b"authorization"))
+        if isinstance(outcome, Refusal) or outcome.source != "password":
+            return outcome
+        role = outcome.account.role
+        if role not in READS:
+            raise Forbidden("this API is for accounts with the role admin or viewer")
+        if call.method != "GET" and role not in CHANGES:
+            raise Forbidden("a viewer changes nothing; an account with the role admin can")
+        return outcome
+
+    def not_admitted(self, refusal: Refusal) -> Reply:
+        match refusal.reason:
+            case "auth-required":
+                return _unauthenticated("sign in with a name and password by Basic")
+            case "auth-invalid":
+                return _unauthenticated("invalid credentials")
+            case "auth-banned":
+                return answers.problem("banned", "", ("Retry-After", str(max(refusal.retry_after, 1))))
+            case "account-inactive":
+                return answers.problem("inactive")
+            case "auth-unavailable":
+                return answers.problem("store")
+            case _:
+                raise AssertionError(f"a sign-in cannot end in {refusal.reason!r}")
+
+    def password_wanted(self) -> Reply:
+        return answers.problem("password", "use the name and the password of an operator's account")
+
+    def foreign(self) -> Reply:
+        return answers.problem("foreign")
+
+    def form_refused(self, error: FormError) -> Reply:
+        return answers.of_form(error.problems)
+
+    def rule_refused(self, error: AccountError) -> Reply:
+        return answers.of_rule(error)
+
+    def busy(self) -> Reply:
+        return answers.problem("busy")
+
+    def store_away(self) -> Reply:
+        return answers.problem("store")
+
+    def internal_error(self, id_: str) -> Reply:
+        reply = answers.problem("internal", f"id {id_}; the daemon's log has more under this id")
+        return Reply(reply.body, reply.status, note=f"internal error, id {id_}", media=reply.media)
+
+    def unrouted(self, allowed: Sequence[str]) -> Reply:
+        if allowed:
+            return answers.problem("method", "", ("Allow", ", ".join(allowed)))
+        return answers.problem("not-found", "there is no such path; see the documentation")
+
+    def refused(self, status: int, detail: str, *fields: tuple[str, str]) -> Reply:
+        kind = {413: "too-large", 500: "internal"}.get(status, "malformed")
+        reply = answers.problem(kind, detail, *fields)
+        assert isinstance(reply.body, dict)
+        return Reply({**reply.body, "status": status}, status, reply.fields, media=reply.media)
+
+
+def _unauthenticated(detail: str) -> Reply:
+    return answers.problem("unauthenticated", detail, ("WWW-Authenticate", answers.CHALLENGE))
