@@ -1,0 +1,211 @@
+"""Lists and pages with a million accounts: `python bench/crowd.py [--postgres] [--accounts N]`.
+
+The store is filled by statements, not by way of the rules: a million accounts, a fifth of them sub-accounts, a token
+for each, ten million usage hours, a million entries of the audit.  Then each list of the operators' API is asked for
+again and again over one kept connection, while a customer's kept connection goes on through the proxy.  Told for each:
+the time of the median and of the slowest 5 % as the client sees them; for the proxy, the slowest 1 % beside what that
+is when nobody looks at lists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import json
+import multiprocessing
+import ssl
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, whose profile.py would hide another
+
+from bench.machine import description  # noqa: E402
+from meshd.store.open import BlockingStore  # noqa: E402
+from meshd.store.unit import Statement, Unit  # noqa: E402
+from tests.support import postgres  # noqa: E402
+from tests.support.daemon import LiveDaemon  # noqa: E402
+from tests.support.load import basic  # noqa: E402
+from tests.support.origin import RecordingOrigin  # noqa: E402
+
+MILLION = 1_000_000
+ALONE = 5.0
+"""Seconds for which the proxy's customer is measured alone."""
+BEGIN = 1_790_000_000 - 1_790_000_000 % 86_400
+"""The day on which the usage of the filled store begins."""
+
+NUMBERS = "with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < {count}) "
+
+ACCOUNTS = """
+insert into accounts (username, username_key, parent_id, role, plan, billing_day, created_at, email, active)
+{numbers} select 'customer' || n, 'customer' || n, null, 'customer', case when n % 7 = 0 then '100' else '10' end,
+    1 + n % 28, {begin} + n % 1000000, 'customer' || n || '@example.com', case when n % 50 = 0 then 0 else 1 end
+from numbers
+"""
+SUBS = """
+insert into accounts (username, username_key, parent_id, role, plan, billing_day, created_at)
+select 'sub' || id, 'sub' || id, id, 'customer', plan, billing_day, created_at
+from accounts where parent_id is null and role = 'customer' and id % 4 = 0
+"""
+TOKENS = """
+insert into tokens (account_id, digest, label, created_at)
+select id, {digest}, 'token of ' || username, created_at from accounts where role = 'customer'
+"""
+USAGE = """
+insert into usage (account_id, total_bytes, period_bytes, period_start, seen_at)
+select id, id * 1000, id * 10, {begin}, {begin} + id from accounts where role = 'customer'
+"""
+HOURS = """
+insert into usage_hours (account_id, hour, token_id, up, down, exchanges)
+{numbers} select a.id, {begin} + n * 3600, 0, 1000, 100000, 10 from accounts as a cross join numbers where a.id % 10 = 1
+"""
+DAYS = """
+insert into usage_days (account_id, day, token_id, up, down, exchanges)
+select account_id, hour - hour % 86400, token_id, sum(up), sum(down), sum(exchanges) from usage_hours group by 1, 2, 3
+"""
+AUDIT = """
+insert into audit (at, actor, action, account_id, detail)
+select created_at, 'operator', 'account.create', id, username from accounts where role = 'customer'
+"""
+
+
+def fill(run: Callable[..., Any], accounts: int, *, postgres: bool) -> None:
+    """Fill a migrated store."""
+    top = accounts * 4 // 5
+    digest = "cast('digest' || id as bytea)" if postgres else "cast('digest' || id as blob)"
+    steps = {
+        "accounts": ACCOUNTS.format(numbers=NUMBERS.format(count=top), begin=BEGIN),
+        "sub-accounts": SUBS,
+        "tokens": TOKENS.format(digest=digest),
+        "usage": USAGE.format(begin=BEGIN),
+        "hours": HOURS.format(numbers=NUMBERS.format(count=100), begin=BEGIN),
+        "days": DAYS,
+        "audit": AUDIT,
+    }
+    for name, sql in steps.items():
+        begun = time.monotonic()
+        run(_carried_out, sql)
+        print(f"filled {name} in {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
+    run(_carried_out, "analyze")
+
+
+def _carried_out(sql: str) -> Unit[None]:
+    yield Statement(sql, {})
+
+
+def lists(
+    api: http.client.HTTPSConnection, who: str, paths: list[str], rounds: int
+) -> Iterator[tuple[str, list[float]]]:
+    """Each path with the seconds of each of its answers."""
+    for path in paths:
+        seconds = []
+        for _ in range(rounds):
+            begun = time.perf_counter()
+            api.request("GET", path, headers={"Authorization": who})
+            answer = api.getresponse()
+            body = answer.read()
+            seconds.append(time.perf_counter() - begun)
+            if answer.status != 200:
+                raise SystemExit(f"{path}: {answer.status} {body[:300]!r}")
+        yield path, sorted(seconds)
+
+
+def keep_asking(port: int, origin: int, line: bytes, stop: Any, told: Any) -> None:
+    """GETs over one kept connection through the proxy until told to stop; puts the seconds of each."""
+    client = http.client.HTTPConnection("127.0.0.1", port)
+    name, _, value = line.strip().partition(b": ")
+    seconds = []
+    while not stop.is_set():
+        begun = time.perf_counter()
+        client.request("GET", f"http://127.0.0.1:{origin}/", headers={name.decode(): value.decode()})
+        client.getresponse().read()
+        seconds.append(time.perf_counter() - begun)
+        time.sleep(0.002)
+    told.put(sorted(seconds))
+
+
+class Asking:
+    """A customer's kept connection in a process of its own."""
+
+    def __init__(self, *args: Any) -> None:
+        self._stop = multiprocessing.Event()
+        self._told: Any = multiprocessing.Queue()
+        self._process = multiprocessing.Process(target=keep_asking, args=(*args, self._stop, self._told))
+
+    def __enter__(self) -> Asking:
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._process.join(ALONE)
+        self._process.kill()
+
+    def end(self) -> list[float]:
+        """Stop asking; the seconds of each answer, sorted."""
+        self._stop.set()
+        seconds: list[float] = self._told.get(timeout=30)
+        return seconds
+
+
+def at(seconds: list[float], share: float) -> float:
+    """Milliseconds that this share of the answers stays below."""
+    return 1000 * seconds[min(len(seconds) - 1, int(len(seconds) * share))]
+
+
+def main(given: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, not on SQLite")
+    parser.add_argument("--accounts", type=int, default=MILLION)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--path", action="append", help="ask for these alone")
+    options = parser.parse_args(given)
+    store = ""
+    if options.postgres:
+        server = postgres.server()
+        store = server.url(server.new_database())
+    daemon = LiveDaemon(store=store, start=False)
+    origin = RecordingOrigin()
+    try:
+        daemon.cli("migrate")
+        run = BlockingStore(daemon.store_url).run
+        fill(run, options.accounts, postgres=bool(store))
+        daemon.start()
+        print(f"{'PostgreSQL' if store else 'SQLite'}, {options.accounts:,} accounts, on {description()}.\n")
+        measure(daemon, origin.port, options)
+    finally:
+        daemon.close()
+        origin.close()
+    return 0
+
+
+def measure(daemon: LiveDaemon, origin: int, options: argparse.Namespace) -> None:
+    """Print a row for each list, and what became of the proxy's customer meanwhile."""
+    customer = daemon.proxy_port, origin, basic("busy", "busy", daemon.account("busy")).line
+    api = http.client.HTTPSConnection("127.0.0.1", daemon.api_port, context=ssl._create_unverified_context())
+    who = "Basic " + base64.b64encode(f"admin:{daemon.root_password}".encode()).decode()
+    with Asking(*customer) as asking:
+        time.sleep(ALONE)
+        alone = asking.end()
+    print("| path | median, ms | p95, ms |\n| --- | ---: | ---: |")
+    with Asking(*customer) as asking:
+        for path, seconds in lists(api, who, options.path or list(every_list(api)), options.rounds):
+            print(f"| `{path}` | {at(seconds, 0.5):.1f} | {at(seconds, 0.95):.1f} |", flush=True)
+        meanwhile = asking.end()
+    print(f"\nThe proxy's p99, ms: {at(alone, 0.99):.2f} alone, {at(meanwhile, 0.99):.2f} meanwhile.")
+
+
+def every_list(api: http.client.HTTPSConnection) -> Iterator[str]:
+    """Each GET of the operators' document that needs nothing, or a customer's name."""
+    api.request("GET", "/api/admin/openapi.json")
+    document = json.loads(api.getresponse().read())
+    for path, item in document["paths"].items():
+        if "get" in item and path.count("{") <= 1 and path != "/api/admin/openapi.json":
+            yield path.replace("{username}", "customer1001")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
