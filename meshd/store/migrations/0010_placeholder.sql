@@ -1,0 +1,1 @@
+update change_counter set seq = seq;
