@@ -16,7 +16,7 @@ from meshd.accounts.service import Accounts
 from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
-from meshd.config import Config
+from meshd.config import Config, rows
 from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
 from meshd.daemon.doors import Behind
 from meshd.daemon.enforcement import Enforcement
@@ -29,6 +29,7 @@ from meshd.dns.resolver import Resolver
 from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
+from meshd.exits.trial import Trials
 from meshd.model import Change, Refusal
 from meshd.running.regularly import Regularly
 from meshd.store.feed import Feed
@@ -127,6 +128,8 @@ class Daemon:
         )
         client = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
         self._probes = Probes(reactor, self.plane, client.status)
+        judged = ExitClient(reactor, self.plane.poller, self.plane.dialler)
+        self._trials = Trials(reactor, judged, lambda: self._live.timeouts.connect)
 
     def _site(self) -> ApiSite:
         services = Services(
@@ -138,6 +141,8 @@ class Daemon:
             clock=self._now,
             ready=self.ready,
             available=lambda: not self._feed.away,
+            settings=lambda: rows(self._config),
+            try_exit=self._trials.connect,
         )
         return build_site(self._reactor, services, self._requests)
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
-from meshd.topology import Live
+from meshd.topology import Exit, Live
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+SettingRow = tuple[str, str, str]
 
 
 class SignsIn(Protocol):
     """What the web needs of `auth.service`."""
 
     async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal: ...
+
+
+class Tried(Protocol):
+    """What became of a connection through an exit, as `exits.trial` tells it."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def problem(self) -> str: ...
 
 
 class Performs(Protocol):
@@ -46,6 +59,10 @@ class Services:
     available: Callable[[], bool] = lambda: True
     """Whether the store answered its last query."""
     random: Callable[[int], bytes] = os.urandom
+    settings: Callable[[], Iterable[SettingRow]] = tuple
+    """Key, value and origin of each setting in force, secrets masked."""
+    try_exit: Callable[[Exit, str, int], Awaitable[Tried]] | None = None
+    """Connect to a host and a port through an exit; None where there is no data plane."""
 
     def now(self) -> int:
         """Whole seconds since the epoch."""

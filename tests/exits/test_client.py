@@ -38,7 +38,7 @@ class Case(TestCase):
         wheel = Wheel(reactor)  # type: ignore[arg-type]
         resolver = Resolver(reactor)
         secure = TLSUpstreams(reactor, self.poller, wheel, lambda: 5.0)
-        customers = Dialler(self.poller, resolver, reactor, DestinationRules, OwnListeners, secure)  # type: ignore[arg-type]
+        self.customers = customers = Dialler(self.poller, resolver, reactor, DestinationRules, OwnListeners, secure)  # type: ignore[arg-type]
         self.client = ExitClient(reactor, self.poller, customers.unjudged())
         self.poller.start()
         self.addCleanup(self.poller.stop)
