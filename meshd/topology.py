@@ -177,6 +177,8 @@ class Limits:
     """The newest exchanges of an account that are kept for `GET /api/activity/`; 0 keeps none."""
     activity_seconds: int = 7 * 24 * 3600
     """Seconds for which those exchanges are kept."""
+    domain_days: int = 90
+    """Days for which sums by target host are kept; 0 keeps none."""
 
 
 @dataclass(frozen=True, slots=True)

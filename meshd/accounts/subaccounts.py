@@ -14,7 +14,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import added, require_free, restrained
 from meshd.accounts.trail import conclude
 from meshd.model import Account, Identity
-from meshd.store.statements import accounts, audit, bans, claims, identities, series, usage
+from meshd.store.statements import accounts, audit, bans, claims, identities, series, tops, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -122,6 +122,7 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     if account.parent_id is not None:
         yield from usage.hold(account.id)
         yield from series.bequeath(account.id, account.parent_id)
+        yield from tops.bequeath(account.id, account.parent_id)
         gone.append(account)
     yield from accounts.delete(account.id)
     if account.parent_id is not None:

@@ -103,6 +103,7 @@ _LIMITS: _Rows = {
     "flush_seconds": (seconds(0.05, 60), "between two writings of the counters to the store"),
     "activity_per_account": (number(0, 10**6), "newest exchanges of an account that the API can tell; 0 keeps none"),
     "activity_seconds": (number(60, YEAR), "that they are kept for"),
+    "domain_days": (number(0, 3650), "that an account's sums by target host are kept for; 0 keeps none"),
 }
 
 _RESTART = frozenset({"limits.window_bytes", "limits.password_workers", "limits.password_queue"})

@@ -38,7 +38,7 @@ from meshd.store.open import open_store
 from meshd.store.statements import changes
 from meshd.tls.server import ReloadableTLS
 from meshd.topology import Live
-from meshd.usage.activity import Activity
+from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
@@ -102,10 +102,11 @@ class Daemon:
         self.auth = AuthService(self.store, reactor, now, live, self._hasher, hostnames)
         journal = Journal(_folder(config.data_dir / "journal"), now=now)
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
-        self._activity = Activity(self.store, reactor, now, live)
-        self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._activity)
+        self._node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
+        self._chronicle = Chronicle(self.store, reactor, now, live, self._node)
+        self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._chronicle)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
-        enforcement = Enforcement(self.auth, self.ledger, now)
+        enforcement = Enforcement(self.auth, self.ledger, self.store, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = Regularly(
             reactor, enforcement.look_at_calendar, lambda: CALENDAR_SECONDS, log=log, away="the calendar is not kept"
@@ -114,8 +115,7 @@ class Daemon:
     def _build_plane(self) -> None:
         """The way of the bytes, and what is known of the exits."""
         reactor = self._reactor
-        node = f"{socket.gethostname()}:{self._config.data_dir}"  # which one process at a time may have
-        self._exit_book = ExitBook(self.store, reactor, self._now, lambda: self.plane.pools, node)
+        self._exit_book = ExitBook(self.store, reactor, self._now, lambda: self.plane.pools, self._node)
         self.plane = data_plane(
             reactor,
             self._live,
@@ -162,7 +162,7 @@ class Daemon:
             return
         if report.journals or report.waiting:
             log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
-        self._activity.start()
+        self._chronicle.start(self.ledger.open_of)
         await self.auth.start()
         self._feed.start()
         self._calendar.start()
@@ -196,7 +196,7 @@ class Daemon:
         self._requests.close()
         await self.accounts.stop()
         await self.ledger.stop()
-        await self._activity.stop()
+        await self._chronicle.stop()
         await self.auth.stop()
         await self._exit_book.stop()
         self.plane.wheel.stop()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from meshd.auth.service import AuthService
-from meshd.model import Admission, Change
-from meshd.store.interface import StoreError
+from meshd.model import Admission, Change, Refusal
+from meshd.store.interface import Store, StoreError
+from meshd.store.statements import opened
 from meshd.usage.allowance import OpenMeter
 from meshd.usage.ledger import Ledger
 from meshd.values.times import DAY
@@ -15,9 +16,10 @@ from meshd.values.times import DAY
 class Enforcement:
     """Applies the change feed, and the calendar, to what is open in this process."""
 
-    def __init__(self, auth: AuthService, ledger: Ledger, now: Callable[[], float]) -> None:
+    def __init__(self, auth: AuthService, ledger: Ledger, store: Store, now: Callable[[], float]) -> None:
         self._auth = auth
         self._ledger = ledger
+        self._store = store
         self._now = now
         self._day = int(now()) // DAY
 
@@ -25,7 +27,19 @@ class Enforcement:
         """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
         self._auth.forget(change)
         await self._ledger.changed(change)
+        await self._end_what_is_to_end(change.account_id)
         await self._recheck(self._ledger.open_of(change.account_id))
+
+    async def _end_what_is_to_end(self, account_id: int) -> None:
+        """Stop the exchanges of the account, or for 0 of all, that somebody wants to end.  Raises: StoreError."""
+        if not self._ledger.open_of(account_id):
+            return
+        endings = {each.exchange: each for each in await self._store.run(opened.endings, account_id)}
+        for meter in self._ledger.open_of(account_id) if endings else ():
+            ending = endings.get(meter.about.id) if meter.about is not None else None
+            # Whoever may end an account's exchanges ends no other's, whatever id is given.
+            if ending is not None and ending.account_id == meter.admission.account.id:
+                meter.stop(Refusal(ending.reason))
 
     async def look_at_calendar(self) -> None:
         """Check what tokens opened once a UTC day, as they expire at midnight; if the store fails, at the next call."""

@@ -93,11 +93,14 @@ class Departure:
         if outlet.failed(self._plane.wheel.monotonic, cause):
             self._plane.note_exit(outlet)
 
-    def end(self) -> None:
-        """Stop counting this exchange on its outlet; calling it again changes nothing."""
-        if self._outlet is not None:
-            self._outlet.release(self._trial)
-            self._outlet = None
+    def end(self) -> str:
+        """Stop counting this exchange on its outlet; the exit's name, "" where there is none or this was done."""
+        outlet = self._outlet
+        if outlet is None:
+            return ""
+        outlet.release(self._trial)
+        self._outlet = None
+        return outlet.exit.name
 
     def succeeded(self) -> None:
         """Note on the outlet that the exit works."""

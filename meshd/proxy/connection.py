@@ -115,7 +115,7 @@ class ClientConnection(WaitingConnection):
         meter = self._plane.ledger.open(admission, self._stopped)
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
-        meter.proxy = self.proxy
+        meter.proxy, meter.about = self.proxy, record
         record.meter = self.meter = meter
         if not meter.paid(request.size):
             await self.charge(request.size)

@@ -7,7 +7,7 @@ from meshd.model import Admission, Refusal
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.usage.meter import Meter
-from meshd.values.exchanges import Exchange
+from meshd.values.exchanges import Exchange, OpenExchange
 
 
 class Record:
@@ -72,13 +72,34 @@ class Record:
         """Note a reason for the log line of an exchange that goes well."""
         self._remark = reason
 
+    def so_far(self) -> OpenExchange:
+        """The exchange as it is now; it must have a meter."""
+        meter = self.meter
+        assert meter is not None
+        account = meter.admission.account
+        return OpenExchange(
+            self.id,
+            round(self._at * 1000),
+            account.id,
+            account.parent_id or account.id,
+            account.username,
+            self._token_id,
+            self._proxy,
+            self._client,
+            self._method,
+            self._host,
+            self._port,
+            self.exit,
+            meter.up,
+            meter.down,
+        )
+
     def close(self, reason: str) -> None:
         """Write the log line and end the metering; calling again changes nothing.  reason: "" where all went well."""
         if self.closed:
             return
         self.closed = True
-        if self.departure is not None:
-            self.departure.end()
+        way = self.departure.end() if self.departure is not None else ""
         plane = self._plane
         meter = self.meter
         exchange = Exchange(
@@ -98,6 +119,7 @@ class Record:
             reason or self._remark,
             meter.up if meter is not None else 0,
             meter.down if meter is not None else 0,
+            way,
         )
         if meter is None:
             plane.ledger.refused(exchange, admitted=self._admitted)

@@ -42,6 +42,8 @@ REASONS: Mapping[str, Row] = MappingProxyType(
         "acl-host": Row(403, "destination not allowed", _DENIED),
         "acl-port": Row(403, "destination not allowed", _DENIED),
         "acl-private": Row(403, "destination not allowed", "destination_ip_prohibited"),
+        "ended-by-operator": Row(403, "ended by the operator", _DENIED),
+        "ended-by-holder": Row(403, "ended by the account's holder", _DENIED),
         "no-exit": Row(503, "no exit available", "destination_unavailable"),
         "exit-failed": Row(502, "exit failed", "destination_unavailable"),
         "exit-refused": Row(502, "exit refused", "destination_unavailable"),

@@ -40,6 +40,8 @@ REPLIES: Mapping[str, Row] = MappingProxyType(
         "acl-host": Row(_NOT_ALLOWED),
         "acl-port": Row(_NOT_ALLOWED),
         "acl-private": Row(_NOT_ALLOWED),
+        "ended-by-operator": Row(_NOT_ALLOWED),
+        "ended-by-holder": Row(_NOT_ALLOWED),
         "no-exit": Row(_NETWORK),
         "exit-failed": Row(_GENERAL),
         "exit-refused": Row(_GENERAL),

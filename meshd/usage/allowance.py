@@ -12,6 +12,7 @@ from typing import Protocol
 
 from meshd.model import Admission, Refusal, Standing, Usage
 from meshd.values import period
+from meshd.values.exchanges import OpenExchange
 
 UNLIMITED = 2**62
 
@@ -30,9 +31,27 @@ QUOTA_TOTAL = Refusal("quota-total", "the total limit is reached")
 QUOTA_PARENT = Refusal("quota-parent", "a limit of the parent account is reached")
 
 
+class About(Protocol):
+    """What is known of the exchange that a meter counts."""
+
+    @property
+    def id(self) -> str:
+        """The exchange's id."""
+
+    @property
+    def began(self) -> float:
+        """When the exchange began, by the clock of timeouts."""
+
+    def so_far(self) -> OpenExchange:
+        """The exchange as it is now."""
+
+
 class OpenMeter(Protocol):
     """What is known here of a Meter that counts an allowance down."""
 
+    about: About | None
+    up: int
+    down: int
     admission: Admission
     proxy: str
     open: bool

@@ -18,8 +18,8 @@ from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.topology import Live
-from meshd.usage.activity import Activity
 from meshd.usage.allowance import OpenMeter, nobody
+from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal, SealedBatch
 from meshd.usage.meter import Meter, Nowhere, Tally
@@ -51,13 +51,13 @@ class Ledger:
         now: Callable[[], float],
         live: Live,
         log: ExchangeLog,
-        activity: Activity,
+        chronicle: Chronicle,
     ) -> None:
         self._store = store
         self._journal = journal
         self._clock = clock
         self._exchanges = log
-        self._activity = activity
+        self._chronicle = chronicle
         self._rounds = Regularly(
             clock,
             self._round,
@@ -108,10 +108,11 @@ class Ledger:
         meter.open = False
         # The slot may soon be another account's: what is sent after this is counted nowhere.
         tally, meter.tally = meter.tally, self._closed
+        meter.about = None  # or the exchange and its meter would keep each other alive
         tally.own.meters.remove(meter)
         tally.cells[tally.exchanges_at] += 1
         self._exchanges.add(exchange, tally.slot, meter.up, meter.down)
-        self._activity.add(exchange)
+        self._chronicle.add(exchange)
         tally.open -= 1
         if not tally.open:
             self._resting.add(tally)
@@ -122,8 +123,7 @@ class Ledger:
         admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
         """
         self._exchanges.add(exchange, -1, 0, 0)
-        if admitted:
-            self._activity.add(exchange)
+        self._chronicle.add(exchange, admitted=admitted)
 
     def open_of(self, account_id: int) -> list[OpenMeter]:
         """Its own and its sub-accounts'; 0 for everybody's."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshd.model import Admission, Refusal
-from meshd.usage.allowance import Allowance
+from meshd.usage.allowance import About, Allowance
 
 
 class Cells(Protocol):
@@ -65,7 +65,7 @@ class Tally:
 class Meter:
     """One exchange's or tunnel's bytes, until it is closed."""
 
-    __slots__ = ("admission", "down", "open", "proxy", "resume", "stop", "stopping", "tally", "up")
+    __slots__ = ("about", "admission", "down", "open", "proxy", "resume", "stop", "stopping", "tally", "up")
 
     def __init__(self, tally: Tally, admission: Admission, stop: Callable[[Refusal], None]) -> None:
         self.tally = tally
@@ -79,6 +79,8 @@ class Meter:
         """Called when `room` was 0 and no longer is."""
         self.proxy = ""
         """The named proxy that the exchange came through, and that its account must still be allowed to use."""
+        self.about: About | None = None
+        """The exchange that is counted, as long as the meter is open."""
         self.up = 0
         self.down = 0
 

@@ -1,4 +1,4 @@
-"""Exchanges that have ended, as the exchange log and the holders of accounts see them."""
+"""Exchanges, as the exchange log, the holders of accounts and operators see them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,31 @@ class Exchange(NamedTuple):
     status: int
     reason: str
     """"" where all went well, else the reason of the refusal or of an early end."""
+    up: int
+    down: int
+    way: str = ""
+    """The name of the exit that was chosen last; "" where none was.  Reports count by it; the log has `exit`."""
+
+
+class OpenExchange(NamedTuple):
+    """An exchange that is under way and counted, as it was when somebody looked."""
+
+    id: str
+    began: int
+    """Milliseconds since the epoch."""
+    account_id: int
+    family_id: int
+    """The parent's id, or the account's own."""
+    username: str
+    token_id: int
+    """0 where no token was used."""
+    proxy: str
+    client: str
+    method: str
+    host: str
+    port: int
+    exit: str
+    """"" as long as no exit is connected."""
     up: int
     down: int
 

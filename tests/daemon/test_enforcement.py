@@ -10,6 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.daemon.enforcement import DAY, Enforcement
 from meshd.model import Change, Refusal
+from meshd.store.statements import opened
+from meshd.store.statements.opened import Ending
 
 NO = Refusal("auth-invalid")
 
@@ -27,6 +29,19 @@ class Auth:
         return self.asked[-1]
 
 
+class Store:
+    """Has the endings that the test puts in."""
+
+    def __init__(self) -> None:
+        self.endings: list[Ending] = []
+        self.asked: list[int] = []
+
+    async def run(self, unit: object, account_id: int) -> list[Ending]:
+        assert unit is opened.endings
+        self.asked.append(account_id)
+        return self.endings
+
+
 class Ledger:
     def __init__(self) -> None:
         self.meters: list[Any] = []
@@ -36,8 +51,9 @@ class Ledger:
 
     async def changed(self, change: Change) -> None: ...
 
-    def meter(self, admission: object) -> Any:
-        made = SimpleNamespace(admission=admission, proxy="local", open=True, stopped=[])
+    def meter(self, admission: object, id_: str = "") -> Any:
+        about = SimpleNamespace(id=id_)
+        made = SimpleNamespace(admission=admission, proxy="local", open=True, about=about, stopped=[])
         made.stop = made.stopped.append
         self.meters.append(made)
         return made
@@ -46,7 +62,8 @@ class Ledger:
 class EnforcementTest(SynchronousTestCase):
     def setUp(self) -> None:
         self.auth, self.ledger, self.time = Auth(), Ledger(), 10.0 * DAY
-        self.enforcement = Enforcement(self.auth, self.ledger, lambda: self.time)  # type: ignore[arg-type]
+        self.store = Store()
+        self.enforcement = Enforcement(self.auth, self.ledger, self.store, lambda: self.time)  # type: ignore[arg-type]
 
     def change(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.enforcement.changed(Change(1, 7)))
@@ -69,6 +86,21 @@ class EnforcementTest(SynchronousTestCase):
         self.auth.asked[0].callback(NO)
         self.successResultOf(done)
         self.assertEqual(meter.stopped, [])
+
+    def test_one_that_somebody_ends(self) -> None:
+        """That one, with the reason that was given; none of an account that did not ask, whatever id is told."""
+        mine, others = (SimpleNamespace(token_id=0, account=SimpleNamespace(id=id_)) for id_ in (7, 8))
+        first, second = self.ledger.meter(mine, "a-1"), self.ledger.meter(mine, "a-2")
+        foreign = self.ledger.meter(others, "b-1")
+        self.store.endings = [Ending(7, "a-2", "ended-by-holder"), Ending(7, "b-1", "ended-by-holder")]
+        self.change()
+        self.assertEqual([first.stopped, second.stopped, foreign.stopped], [[], [Refusal("ended-by-holder")], []])
+        self.assertEqual(self.store.asked, [7])
+
+    def test_where_nothing_is_open_nobody_asks_what_to_end(self) -> None:
+        """A change of an account that is not at work here costs no look at the store."""
+        self.successResultOf(self.change())
+        self.assertEqual(self.store.asked, [])
 
     def test_midnight(self) -> None:
         """What was let in by a token is asked about when the day changes, and only then."""

@@ -21,7 +21,7 @@ from meshd.selection import NONE
 from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import identities
 from meshd.topology import Limits
-from meshd.usage.activity import Activity
+from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
@@ -37,8 +37,8 @@ LIMITS = Limits(flush_seconds=0.01)
 
 def ledger_in(folder: Path, store: SQLiteStore) -> Ledger:
     log = ExchangeLog(str(folder / "log"), reactor)
-    activity = Activity(store, reactor, time.time, settings(LIMITS))
-    return Ledger(store, Journal(folder / "journal", slots=64), reactor, time.time, settings(LIMITS), log, activity)
+    chronicle = Chronicle(store, reactor, time.time, settings(LIMITS), "here")
+    return Ledger(store, Journal(folder / "journal", slots=64), reactor, time.time, settings(LIMITS), log, chronicle)
 
 
 async def work(folder: Path, account_ids: list[int]) -> None:

@@ -169,13 +169,14 @@ def exchange(meter: Meter | None = None, **facts: Any) -> Exchange:
 
 
 class Seen:
-    """In the place of Activity: what it was told."""
+    """In the place of the Chronicle: what it was told of the accounts' own."""
 
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
 
-    def add(self, exchange: Exchange) -> None:
-        self.exchanges.append(exchange)
+    def add(self, exchange: Exchange, *, admitted: bool = True) -> None:
+        if admitted:
+            self.exchanges.append(exchange)
 
 
 class Desk:

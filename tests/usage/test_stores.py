@@ -12,7 +12,7 @@ from meshd.store.interface import Store
 from meshd.store.statements import accounts, changes, identities, series
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
-from meshd.usage.activity import Activity
+from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.layout import HEADER, WORD
@@ -39,7 +39,13 @@ class _Scenario:
         journal = Journal(stores.folder(self), slots=8, now=lambda: NOON)
         log = ExchangeLog("", clock)
         return Ledger(
-            store, journal, clock, lambda: NOON, settings(), log, Activity(store, clock, lambda: NOON, settings())
+            store,
+            journal,
+            clock,
+            lambda: NOON,
+            settings(),
+            log,
+            Chronicle(store, clock, lambda: NOON, settings(), "here"),
         )
 
     async def store(self) -> Store:

@@ -27,7 +27,7 @@ FAMILIES = "select id, coalesce(parent_id, id) from accounts where id in {0}"
 def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
     began = round(exchange.at * 1000)
     ended = began + round(exchange.seconds * 1000)
-    same = exchange._replace(host=searchable(exchange.host))[5:]  # token_id and all that follows it in both tuples
+    same = exchange._replace(host=searchable(exchange.host))[5:-1]  # from token_id to the bytes, alike in both tuples
     return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same)
 
 

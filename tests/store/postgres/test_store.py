@@ -29,6 +29,8 @@ from tests.store import (
     contract_changes,
     contract_claims,
     contract_exits,
+    contract_opened,
+    contract_tops,
     contract_units,
     contract_usage,
 )
@@ -67,6 +69,14 @@ class ActivityTests(OnPostgres, contract_activity.ActivityContract):
 
 
 class BanTests(OnPostgres, contract_bans.BanContract):
+    __test__ = True
+
+
+class OpenedTests(OnPostgres, contract_opened.OpenedContract):
+    __test__ = True
+
+
+class TopsTests(OnPostgres, contract_tops.TopsContract):
     __test__ = True
 
 

@@ -33,6 +33,8 @@ from tests.store import (
     contract_changes,
     contract_claims,
     contract_exits,
+    contract_opened,
+    contract_tops,
     contract_units,
     contract_usage,
 )
@@ -68,6 +70,14 @@ class ActivityTests(OnSQLite, contract_activity.ActivityContract):
 
 
 class BanTests(OnSQLite, contract_bans.BanContract):
+    __test__ = True
+
+
+class OpenedTests(OnSQLite, contract_opened.OpenedContract):
+    __test__ = True
+
+
+class TopsTests(OnSQLite, contract_tops.TopsContract):
     __test__ = True
 
 

@@ -1,0 +1,46 @@
+"""What this process tells of its exchanges for people to look at, apart from the bill and from the exchange log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime
+
+from meshd.store.interface import Store
+from meshd.topology import Live
+from meshd.usage.activity import Activity
+from meshd.usage.allowance import OpenMeter
+from meshd.usage.reports import Reports
+from meshd.usage.snapshots import Snapshots
+from meshd.values.exchanges import Exchange
+
+
+class Chronicle:
+    """The newest exchanges that have ended, sums of all of them, and those that are open."""
+
+    def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live, node: str) -> None:
+        """node: the name of this process in the store."""
+        self._activity = Activity(store, clock, now, live)
+        self._reports = Reports(store, clock, now, live)
+        self.open = Snapshots(store, clock, now, node)
+
+    def start(self, open_of: Callable[[int], list[OpenMeter]]) -> None:
+        """open_of: gives the open meters of an account and its sub-accounts, or for 0 of all accounts."""
+        self._activity.start()
+        self._reports.start()
+        self.open.start(open_of)
+
+    async def stop(self) -> None:
+        """Write for the last time."""
+        await self.open.stop()
+        await self._activity.stop()
+        await self._reports.stop()
+
+    def add(self, exchange: Exchange, *, admitted: bool = True) -> None:
+        """Take an exchange that has ended.
+
+        admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
+        """
+        self._reports.add(exchange)
+        if admitted:
+            self._activity.add(exchange)

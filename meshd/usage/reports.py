@@ -1,0 +1,147 @@
+"""Sums of exchanges that have ended, by target host, exit and outcome, on their way to the store.
+
+These are reports, not the bill: a crash loses what was not written yet, a few seconds, and an answer of the store that
+was lost may count that much twice.  Everything waiting is bounded, since a client chooses its hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from meshd.running.regularly import Regularly
+from meshd.store.interface import Store, StoreError
+from meshd.store.statements import tops
+from meshd.store.statements.tops import OTHER, Key
+from meshd.topology import Live
+from meshd.usage.outcomes import EXIT, OUTCOMES, SERVED
+from meshd.usage.outcomes import OTHER as UNKNOWN
+from meshd.values.exchanges import Exchange
+from meshd.values.times import DAY
+
+SECONDS = 5.0
+"""Seconds between two writings."""
+AT_ONCE = 2_000
+"""The most rows by domain in one writing: a tenth of a second of the database's time."""
+WAITING = 10_000
+"""Rows that wait at most, 3 MB; what comes on top is counted in the row for others, of as many owners at most."""
+LENGTH = 255
+"""Characters of a name: a host name has no more."""
+SWEEP_SECONDS = 60.0
+"""Seconds between two deletions of rows that are too old, unless the last one left some."""
+HOURS_KEPT, DAYS_KEPT = 31 * DAY, 400 * DAY
+"""Seconds that the sums of the whole installation are kept, by hour and by day."""
+
+_log = Logger()
+
+
+class Waiting:
+    """Sums that wait to be written, in a bounded number of rows."""
+
+    def __init__(self) -> None:
+        self._cells: dict[Key, list[int]] = {}
+        self.lost = 0
+        """Exchanges for which there was no room even as others."""
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def add(self, key: Key, up: int, down: int, exchanges: int, failures: int) -> None:
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._new(key)
+            if cell is None:
+                self.lost += exchanges
+                return
+        cell[0] += up
+        cell[1] += down
+        cell[2] += exchanges
+        cell[3] += failures
+
+    def _new(self, key: Key) -> list[int] | None:
+        """The cell of a key that has none: its own, that of others, or None."""
+        if len(self._cells) >= WAITING:
+            key = (key[0], key[1], OTHER)
+            if key in self._cells or len(self._cells) >= 2 * WAITING:
+                return self._cells.get(key)
+        cell = self._cells[key] = [0, 0, 0, 0]
+        return cell
+
+    def take(self, count: int) -> list[tuple[Key, list[int]]]:
+        """Take out up to `count` rows, the oldest first."""
+        taken = list(islice(self._cells.items(), count))
+        for key, _ in taken:
+            del self._cells[key]
+        return taken
+
+    def put_back(self, rows: list[tuple[Key, list[int]]]) -> None:
+        for key, (up, down, exchanges, failures) in rows:
+            self.add(key, up, down, exchanges, failures)
+
+
+class Reports:
+    """Adds up the exchanges that end in this process, and writes the sums every few seconds."""
+
+    def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
+        self._store = store
+        self._seconds = clock.seconds
+        self._now = now
+        self._live = live
+        self._domains = Waiting()
+        self._traffic = Waiting()
+        self._sweep_at = 0.0
+        self._turns = Regularly(
+            clock,
+            self._write,
+            lambda: SECONDS,
+            log=_log,
+            away="reports wait, the store is away",
+            back="reports reach the store again",
+            expected=(StoreError,),
+        )
+
+    def start(self) -> None:
+        self._turns.start()
+
+    async def stop(self) -> None:
+        """Finish the writing that is under way, and write all that waits."""
+        await self._turns.finish()
+        while (self._domains or self._traffic) and not self._turns.failing:
+            await self._turns.finish()
+
+    def add(self, exchange: Exchange) -> None:
+        """Count an exchange that has ended, whoever asked for it."""
+        outcome = OUTCOMES.get(exchange.reason, UNKNOWN)
+        at, up, down = int(exchange.at + exchange.seconds), exchange.up, exchange.down
+        hour, failed = at - at % tops.HOUR, int(outcome != SERVED)
+        self._traffic.add((tops.OUTCOME, hour, outcome), up, down, 1, failed)
+        if exchange.way:
+            self._traffic.add((tops.EXIT, hour, exchange.way), up, down, 1, int(outcome == EXIT))
+        if (up or down) and self._live.limits.domain_days:
+            self._domains.add((exchange.account_id, at - at % DAY, exchange.host[:LENGTH].lower()), up, down, 1, failed)
+
+    async def _write(self) -> None:
+        """Write what waits, as much as one unit should hold; what cannot be written waits on."""
+        domains, traffic = self._domains.take(AT_ONCE), self._traffic.take(AT_ONCE)
+        if domains or traffic:
+            try:
+                await self._store.run(tops.record, domains, traffic)
+            except StoreError:
+                self._domains.put_back(domains)
+                self._traffic.put_back(traffic)
+                raise
+        if self._domains or self._traffic:
+            self._turns.hasten()
+        await self._prune()
+
+    async def _prune(self) -> None:
+        if self._seconds() < self._sweep_at and not self._turns.failing:
+            return
+        now = int(self._now())
+        days = self._live.limits.domain_days
+        domains_before = now - days * DAY if days else now + DAY
+        more = await self._store.run(tops.prune, domains_before, now - HOURS_KEPT, now - DAYS_KEPT)
+        self._sweep_at = self._seconds() + (0 if more else SWEEP_SECONDS)

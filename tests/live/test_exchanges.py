@@ -1,0 +1,73 @@
+"""What is open now, as a second process sees it, and ending it from there."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.live.raw import Raw, basic
+from tests.support.daemon import LiveDaemon, until
+from tests.support.origin import RecordingOrigin
+
+daemon: LiveDaemon
+echo: RecordingOrigin
+origin: RecordingOrigin
+names = count(1)
+
+SOON = 1.5
+"""Seconds within which an end that was asked for has come: a second, and a little for a busy machine."""
+
+
+def setUpModule() -> None:
+    global daemon, echo, origin  # noqa: PLW0603
+    daemon = LiveDaemon()
+    echo = RecordingOrigin(raw="echo")
+    origin = RecordingOrigin()
+
+
+def tearDownModule() -> None:
+    for each in (echo, origin, daemon):
+        each.close()
+
+
+def listed(name: str) -> list[dict[str, Any]]:
+    return list(daemon.cli("exchange", "list", "--account", name))
+
+
+def reasons(name: str) -> list[str]:
+    return [each["reason"] for each in daemon.exchanges() if each["username"] == name]
+
+
+class ExchangesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.name = f"anna{next(names)}"
+        self.credential = basic(self.name, daemon.account(self.name))
+
+    def tunnel(self) -> Raw:
+        raw = Raw(self, daemon.proxy_port)
+        self.assertEqual(raw.tunnel(f"127.0.0.1:{echo.port}", self.credential), 200)
+        self.assertTrue(raw.echoes())
+        return raw
+
+    def test_a_tunnel_is_seen_and_ended(self) -> None:
+        """With what it has moved so far; the one beside it goes on."""
+        first, second = self.tunnel(), self.tunnel()
+        rows = until(lambda: len(found := listed(self.name)) == 2 and found, "both are told")
+        self.assertEqual({(each["method"], each["to"]) for each in rows}, {("CONNECT", f"127.0.0.1:{echo.port}")})
+        self.assertTrue(all(each["up"] and each["down"] and each["client"] == "127.0.0.1" for each in rows))
+        daemon.cli("exchange", "end", rows[0]["id"])
+        self.assertTrue(first.ends(SOON))
+        self.assertTrue(second.echoes())
+        until(lambda: reasons(self.name) == ["ended-by-operator"], "its line is written")
+        second.close()
+        until(lambda: not listed(self.name), "nothing is open")
+
+    def test_a_request_without_an_answer_gets_one(self) -> None:
+        """The origin has not said anything yet: the client is told who has ended it."""
+        raw = Raw(self, daemon.proxy_port)
+        raw.send(b"GET " + origin.url("/slow/30").encode() + b" HTTP/1.1\r\nHost: x\r\n" + self.credential + b"\r\n")
+        (row,) = until(lambda: listed(self.name), "it is told")
+        daemon.cli("exchange", "end", row["id"], "--account", self.name)
+        self.assertTrue(raw.head().startswith(b"HTTP/1.1 403 ended by the operator\r\n"))
