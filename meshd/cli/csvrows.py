@@ -26,6 +26,7 @@ from meshd.cli.errors import Refused
 from meshd.cli.values import limit_bytes
 from meshd.model import Role
 from meshd.topology import Plan
+from meshd.values.cells import plain
 
 COLUMNS = (
     "username",
@@ -58,22 +59,6 @@ NO_PROXIES = "(none)"
 _TRUTH = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, SUSPENDED: False}
 _ROLES = ("customer", "admin", "viewer")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
-
-_FORMULA = re.compile(
-    "[\\s']*[=+\\-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
-    "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}]"
-)
-"""The beginning of a cell that a spreadsheet takes for a formula."""
-
-
-def harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; `plain()` is the reverse."""
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def plain(cell: str) -> str:
-    """The cell as it was before `harmless()`."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell, 1) else cell
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,19 @@
-"""`meshd usage`, `meshd ban` and `meshd audit`: usage of an account, bans after wrong credentials, and the audit."""
+"""`meshd ban` and `meshd audit`: bans after wrong credentials, and the audit."""
 
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
 
-from meshd.accounts import bans, overview, subaccounts
+from meshd.accounts import bans, overview
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
-from meshd.cli.values import human_bytes, human_limit, human_moment, moment
+from meshd.cli.values import moment
 
 MANY = 10_000
 """Bans that are listed at most."""
 
 
 def add_to(top: Verbs) -> None:
-    top.verb("usage", usage, "what an account and its sub-accounts have used").add_argument("name", help="the account")
     verbs = top.noun("ban", "who is refused after too many wrong credentials")
     verbs.verb("list", list_bans, "the bans in force")
     parser = verbs.verb("lift", lift_ban, "let them try again")
@@ -23,27 +22,6 @@ def add_to(top: Verbs) -> None:
     parser = top.verb("audit", show_audit, "who changed what of an account, the newest first")
     parser.add_argument("name", help="the account")
     parser.add_argument("--limit", type=_count, default=100, help="how many entries (default: 100)")
-
-
-def usage(context: Context, args: Namespace) -> None:
-    identity = context.run(subaccounts.details, context.operator, args.name, at=context.now())
-    account, used = identity.account, identity.usage
-    context.show(
-        {
-            "account": account.username,
-            "total_bytes": used.total_bytes,
-            "period_bytes": used.period_bytes,
-            "period_start": moment(used.period_start),
-            "total_limit": account.total_limit,
-            "monthly_limit": account.monthly_limit,
-        },
-        {
-            "account": account.username,
-            "total": f"{human_bytes(used.total_bytes)}, limit {human_limit(account.total_limit)}",
-            "this period": f"{human_bytes(used.period_bytes)}, limit {human_limit(account.monthly_limit)}",
-            "since": human_moment(used.period_start),
-        },
-    )
 
 
 def list_bans(context: Context, args: Namespace) -> None:

@@ -31,6 +31,7 @@ from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.roster import brief, pages
 from meshd.cli.values import counted, gigabytes
 from meshd.model import Account
+from meshd.values.cells import harmless
 
 TOLD = 100
 """Bad rows that are told one by one: in a file of the wrong kind every row is bad."""
@@ -63,7 +64,7 @@ def give_out(context: Context, args: Namespace) -> None:
     writer = csv.writer(context.out, lineterminator="\n")
     writer.writerow(csvrows.COLUMNS + (("password_hash",) if args.with_hashes else ()))
     for row in rows:
-        writer.writerow(map(csvrows.harmless, _as_csv(row, args.with_hashes)))
+        writer.writerow(map(harmless, _as_csv(row, args.with_hashes)))
 
 
 class _Exported(NamedTuple):
@@ -237,7 +238,7 @@ def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
         show_json(context.out, _as_report(outcome))
         return
     if outcome.passwords:
-        made = ((csvrows.harmless(name), password) for name, password in outcome.passwords)
+        made = ((harmless(name), password) for name, password in outcome.passwords)
         csv.writer(context.out, lineterminator="\n").writerows([("username", "password"), *made])
     if done:
         left_out = f", {counted(len(outcome.bad), 'row')} left out" if outcome.bad else ""

@@ -5,11 +5,14 @@ A billing day that a month lacks means the month's last day, so every month has 
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange, timegm
 from functools import lru_cache
 from time import gmtime
 
 from meshd.values.times import DAY
+
+_MONTH = re.compile(r"(?:19[7-9]\d|2\d{3})-(?:0[1-9]|1[0-2])\Z", re.ASCII)
 
 
 def start(billing_day: int, at: int) -> int:
@@ -20,6 +23,20 @@ def start(billing_day: int, at: int) -> int:
 def following(billing_day: int, at: int) -> int:
     """The first second after the period that `at` lies in."""
     return _bounds(billing_day, at // DAY)[1]
+
+
+def before(billing_day: int, at: int) -> tuple[int, int]:
+    """The first second of the period before that which `at` lies in, and the first second after it."""
+    end = start(billing_day, at)
+    return start(billing_day, end - 1), end
+
+
+def month(text: str) -> tuple[int, int] | None:
+    """The first second of a calendar month, such as `2026-10`, and the first one after it; None for any other text."""
+    if not _MONTH.match(text):
+        return None
+    year, number = int(text[:4]), int(text[5:])
+    return _opening(year, number, 1), _opening(year, number + 1, 1)
 
 
 # A batch asks for at most 31 billing days of one and the same UTC day.

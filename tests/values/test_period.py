@@ -37,6 +37,18 @@ class Periods(SynchronousTestCase):
             found = period.start(day, seconds(at)), period.following(day, seconds(at))
             self.assertEqual(found, (seconds(first), seconds(after)), rule)
 
+    def test_the_one_before(self) -> None:
+        """Ends where that of the moment begins."""
+        found = period.before(31, seconds("2024-03-05 12:00:00"))
+        self.assertEqual(found, (seconds("2024-01-31"), seconds("2024-02-29")))
+
+    def test_months(self) -> None:
+        """As they are called; whatever else is none."""
+        self.assertEqual(period.month("2026-12"), (seconds("2026-12-01"), seconds("2027-01-01")))
+        self.assertEqual(period.month("1970-01"), (0, seconds("1970-02-01")))
+        for text in ("2026-13", "2026-00", "2026-1", "26-01", "1969-12", "2026-01-01", "", "2026-01\n", "\uff12026-01"):
+            self.assertIsNone(period.month(text), text)
+
     @given(st.integers(1, 31), st.integers(0, 2**33))
     def test_periods_join(self, day: int, at: int) -> None:
         """A period holds its moment, and ends in the very second in which the next begins."""

@@ -1,0 +1,90 @@
+"""What every account has used in a span of days, read page by page along the accounts' ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from meshd.model import Usage
+from meshd.store.statements import usage
+from meshd.store.statements.rows import among
+from meshd.store.unit import Statement, Unit
+
+
+class Holder(NamedTuple):
+    """An account, as far as a report of what it used speaks of it."""
+
+    account_id: int
+    username: str
+    parent: str
+    """The parent's username; "" for an account without parent."""
+    plan: str
+    active: bool
+    monthly_limit: int
+    billing_day: int
+    """The day that counts: the parent's for a sub-account."""
+    usage: Usage
+
+
+PAGE = """
+select a.id, a.username, coalesce(p.username, ''), coalesce(p.plan, a.plan), a.active, a.monthly_limit,
+    coalesce(p.billing_day, a.billing_day), u.total_bytes, u.period_bytes, u.period_start
+from accounts as a
+left join accounts as p on p.id = a.parent_id
+left join usage as u on u.account_id = a.id
+where a.id > :after{which}
+order by a.id limit :limit
+"""
+
+WITHOUT_SUBS = " and a.parent_id is null"
+CUSTOMERS = " and coalesce(p.role, a.role) = 'customer'"
+
+
+def page(after: int, limit: int, at: int, *, subs: bool, customers: bool) -> Unit[list[Holder]]:
+    """The accounts that come after an id, by id, with their usage at the second `at`.
+
+    subs: whether sub-accounts are among them; customers: whether customers and their sub-accounts alone are.
+    """
+    which = ("" if subs else WITHOUT_SUBS) + (CUSTOMERS if customers else "")
+    rows = yield Statement(PAGE.format(which=which), {"after": after, "limit": limit})
+    return [_holder(*row[:7], stored=row[7:], at=at) for row in rows]
+
+
+def _holder(
+    account_id: int,
+    username: str,
+    parent: str,
+    plan: str,
+    active: int,
+    monthly_limit: int,
+    billing_day: int,
+    *,
+    stored: tuple[int | None, ...],
+    at: int,
+) -> Holder:
+    known = usage.current(account_id, billing_day, at, stored)
+    return Holder(account_id, username, parent, plan, bool(active), monthly_limit, billing_day, known)
+
+
+OWN = """
+select account_id, sum(up), sum(down), sum(exchanges) from usage_days
+where account_id in {0} and day >= :since and day < :until group by account_id
+"""
+
+SUBS = """
+select a.parent_id, sum(d.up), sum(d.down), sum(d.exchanges)
+from accounts as a join usage_days as d on d.account_id = a.id
+where a.parent_id in {0} and d.day >= :since and d.day < :until group by a.parent_id
+"""
+
+
+def moved(ids: Iterable[int], since: int, until: int) -> Unit[dict[int, tuple[int, int, int]]]:
+    """Bytes up and down, and exchanges, of each account with its sub-accounts, in the days in [since, until)."""
+    known = list(ids)
+    sums: dict[int, tuple[int, int, int]] = {}
+    for sql in (OWN, SUBS):
+        for row in (yield from among(sql, known, {"since": since, "until": until})):
+            account_id, up, down, exchanges = map(int, row)
+            before = sums.get(account_id, (0, 0, 0))
+            sums[account_id] = (before[0] + up, before[1] + down, before[2] + exchanges)
+    return sums
