@@ -9,7 +9,7 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from meshd.accounts.errors import NotFound
-from meshd.accounts.ownership import Operator
+from meshd.accounts.ownership import ActorId, name_of, operating
 from meshd.model import DrainedExit, RestingExit
 from meshd.store.statements import audit
 from meshd.store.statements import exits as stored
@@ -36,24 +36,30 @@ def health(*, now: int) -> Unit[Health]:
     return Health(drained, resting)
 
 
-def drain(operator: Operator, names: Sequence[str], *, known: Container[str], now: int) -> Unit[list[str]]:
-    """Let nothing new leave by these exits; those not drained before.  Raises: NotFound for one that is no exit."""
+def drain(actor_id: ActorId, names: Sequence[str], *, known: Container[str], now: int) -> Unit[list[str]]:
+    """Let nothing new leave by these exits; those not drained before.
+    Raises: Forbidden; NotFound for one that is no exit.
+    """
+    by = name_of((yield from operating(actor_id, change=True)))
     for name in names:
         if name not in known:
             raise NotFound(f"there is no exit named {name!r}")
     changed = []
     for name in sorted(set(names)):
-        if (yield from stored.drain(name, now, operator.name)):
-            yield from audit.record(now, operator.name, "exit.drain", 0, name)
+        if (yield from stored.drain(name, now, by)):
+            yield from audit.record(now, by, "exit.drain", 0, name)
             changed.append(name)
     return changed
 
 
-def undrain(operator: Operator, names: Sequence[str], *, now: int) -> Unit[list[str]]:
-    """Use these exits again, even ones that the settings lack; their names.  Raises: NotFound for one not drained."""
+def undrain(actor_id: ActorId, names: Sequence[str], *, now: int) -> Unit[list[str]]:
+    """Use these exits again, even ones that the settings lack; their names.
+    Raises: Forbidden; NotFound for one that is not drained.
+    """
+    by = name_of((yield from operating(actor_id, change=True)))
     changed = sorted(set(names))
     for name in changed:
         if not (yield from stored.undrain(name)):
             raise NotFound(f"{name!r} is not drained")
-        yield from audit.record(now, operator.name, "exit.undrain", 0, name)
+        yield from audit.record(now, by, "exit.undrain", 0, name)
     return changed

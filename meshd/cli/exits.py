@@ -6,12 +6,13 @@ from argparse import ArgumentTypeError, Namespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from meshd.accounts import exits
+from meshd.accounts import exits, traffic
 from meshd.accounts.errors import NotFound
+from meshd.accounts.traffic import SPANS
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
-from meshd.cli.values import moment
+from meshd.cli.values import human_bytes, moment
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import read_target
 from meshd.model import RestingExit
@@ -26,6 +27,8 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("name", nargs="+", help="the exit")
     parser = verbs.verb("undrain", undrain, "use these again")
     parser.add_argument("name", nargs="+", help="the exit")
+    parser = verbs.verb("usage", usage, "what left by each exit, those with most exchanges first")
+    parser.add_argument("--span", choices=SPANS, default="day", help="the last hour, day (if not said) or month")
     parser = verbs.verb("test", test, "connect through an exit now, from this machine, drained or not")
     parser.add_argument("name", help="the exit")
     parser.add_argument("--to", type=_target, metavar="HOST:PORT", help="where to (default: the host of probes.url)")
@@ -57,6 +60,29 @@ def drain(context: Context, args: Namespace) -> None:
 def undrain(context: Context, args: Namespace) -> None:
     changed = context.run(exits.undrain, context.operator, args.name, now=context.now())
     context.show({"undrained": changed}, {"undrained": ", ".join(changed)})
+
+
+def usage(context: Context, args: Namespace) -> None:
+    found = context.run(traffic.by_exit, context.operator, span=args.span, limit=traffic.MOST_EXITS, now=context.now())
+    context.show_rows(
+        (
+            {
+                "exit": each.name,
+                "exchanges": each.exchanges,
+                "failures": each.failures,
+                "up_bytes": each.up,
+                "down_bytes": each.down,
+            }
+            for each in found
+        ),
+        {
+            "EXIT": lambda row: row["exit"],
+            "EXCHANGES": lambda row: row["exchanges"],
+            "FAILED": lambda row: row["failures"],
+            "UP": lambda row: human_bytes(row["up_bytes"]),
+            "DOWN": lambda row: human_bytes(row["down_bytes"]),
+        },
+    )
 
 
 def test(context: Context, args: Namespace) -> None:

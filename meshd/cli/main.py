@@ -14,7 +14,21 @@ from importlib.metadata import PackageNotFoundError, version
 from io import TextIOWrapper
 
 from meshd.accounts.errors import AccountError
-from meshd.cli import account, allowlist, backup, config, daemon, exchange, exits, explain, proxy, reports, token, usage
+from meshd.cli import (
+    account,
+    allowlist,
+    backup,
+    config,
+    daemon,
+    exchange,
+    exits,
+    explain,
+    overview,
+    proxy,
+    reports,
+    token,
+    usage,
+)
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, common
@@ -51,7 +65,21 @@ def parser() -> ArgumentParser:
     top = ArgumentParser(prog="meshd", description=__doc__, parents=[shared], allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"meshd {_version()}")
     nouns = Verbs(top, shared, "COMMAND")
-    for module in (account, token, allowlist, proxy, exits, exchange, explain, usage, reports, config, backup, daemon):
+    for module in (
+        account,
+        token,
+        allowlist,
+        proxy,
+        exits,
+        exchange,
+        explain,
+        overview,
+        usage,
+        reports,
+        config,
+        backup,
+        daemon,
+    ):
         module.add_to(nouns)
     return top
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Iterator
 
 from meshd.accounts import bans, overview
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import moment
-
-MANY = 10_000
-"""Bans that are listed at most."""
+from meshd.model import Ban
 
 
 def add_to(top: Verbs) -> None:
@@ -25,15 +24,25 @@ def add_to(top: Verbs) -> None:
 
 
 def list_bans(context: Context, args: Namespace) -> None:
-    found = context.run(bans.listing, limit=MANY, now=context.now())
     context.show_rows(
-        ({"address": ban.address, "username": ban.username, "until": moment(ban.until)} for ban in found),
+        ({"address": ban.address, "username": ban.username, "until": moment(ban.until)} for ban in _bans(context)),
         {
             "ADDRESS": lambda row: row["address"],
             "NAME": lambda row: "every name" if row["username"] == "*" else row["username"],
             "UNTIL": lambda row: row["until"],
         },
     )
+
+
+def _bans(context: Context) -> Iterator[Ban]:
+    """All bans in force, a page in a transaction."""
+    after, now = None, context.now()
+    while True:
+        page = context.run(bans.listing, context.operator, after=after, limit=bans.MOST, now=now)
+        yield from page.rows
+        if not page.more:
+            return
+        after = page.rows[-1]
 
 
 def lift_ban(context: Context, args: Namespace) -> None:

@@ -38,5 +38,7 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "ours": ("auth-unavailable", "overloaded", "internal"),
 }
 
+KINDS = (*_KINDS, OTHER)
+
 OUTCOMES: Mapping[str, str] = MappingProxyType({reason: kind for kind, all_ in _KINDS.items() for reason in all_})
 """The kind of each reason of an exchange's end; a reason without one is OTHER."""

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from meshd.accounts import bans
-from meshd.accounts.errors import NotFound
+from meshd.accounts.errors import Forbidden, NotFound
 from meshd.model import Ban
 from meshd.store.statements import audit
 from meshd.store.statements import bans as stored
-from tests.accounts.support import NOON, OPERATOR, AccountsCase
+from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres
 
 
 class BanTests(AccountsCase):
@@ -18,11 +18,37 @@ class BanTests(AccountsCase):
             self.run_unit(stored.add, ban)
 
     def listed(self) -> list[str]:
-        return [f"{ban.address} {ban.username}" for ban in self.run_unit(bans.listing, limit=10, now=NOON)]
+        return [
+            f"{ban.address} {ban.username}" for ban in self.run_unit(bans.listing, OPERATOR, limit=10, now=NOON).rows
+        ]
 
     def test_listing(self) -> None:
         """Those in force, the longest first."""
         self.assertEqual(["2001:db8::/64 *", "192.0.2.1 alice", "192.0.2.1 nobody"], self.listed())
+
+    def test_page_by_page(self) -> None:
+        """Each once, also those that end in the same second."""
+        for name in ("anna", "zoe"):
+            self.run_unit(stored.add, Ban("192.0.2.7", name, NOON + 60))
+        seen: list[str] = []
+        after, more = None, True
+        while more:
+            page = self.run_unit(bans.listing, OPERATOR, after=after, limit=1, now=NOON)
+            after, more = page.rows[-1], page.more
+            seen.append(f"{after.address} {after.username}")
+        self.assertEqual(
+            ["2001:db8::/64 *", "192.0.2.1 alice", "192.0.2.7 anna", "192.0.2.7 zoe", "192.0.2.1 nobody"], seen
+        )
+
+    def test_who_may(self) -> None:
+        """An admin does what the command line does, and is named; a viewer sees; a customer does neither."""
+        admin, viewer = self.customer("adam", role="admin"), self.customer("vera", role="viewer")
+        self.run_unit(bans.lift, admin.id, "192.0.2.1", "alice", now=NOON)
+        self.assertEqual(("adam", "ban.lift", "192.0.2.1 alice"), self.history(self.alice)[0])
+        self.assertEqual(2, len(self.run_unit(bans.listing, viewer.id, limit=9, now=NOON).rows))
+        for actor in (viewer.id, self.alice.id, self.by_token(self.token(admin.id))):
+            self.refused(Forbidden, bans.lift, actor, "192.0.2.1", "", now=NOON)
+        self.refused(Forbidden, bans.listing, self.alice.id, limit=9, now=NOON)
 
     def test_one_name(self) -> None:
         """Only its ban is lifted; its account's audit says so."""
@@ -47,3 +73,7 @@ class BanTests(AccountsCase):
         """It is said, and nothing is written."""
         for address, username in (("192.0.2.2", ""), ("192.0.2.1", "kid"), ("nonsense", ""), ("", "")):
             self.refused(NotFound, bans.lift, OPERATOR, address, username, now=NOON)
+
+
+class PostgresBanTests(OnPostgres, BanTests):
+    pass

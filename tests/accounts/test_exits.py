@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from meshd.accounts import exits
-from meshd.accounts.errors import NotFound
+from meshd.accounts.errors import Forbidden, NotFound
 from meshd.accounts.exits import STALE
 from meshd.model import RestingExit
 from meshd.store.statements import audit
@@ -34,6 +34,17 @@ class DrainTests(AccountsCase):
         error = self.refused(NotFound, exits.undrain, OPERATOR, ["rack-1", "rack-2"], now=NOON)
         self.assertEqual("'rack-2' is not drained", error.detail)
         self.assertEqual(["rack-1"], self.run_unit(exits.undrain, OPERATOR, ["rack-1"], now=NOON))
+
+    def test_who_may(self) -> None:
+        """An admin, whom exit and audit then name; no viewer, no customer, no token."""
+        admin, viewer = self.customer("adam", role="admin"), self.customer("vera", role="viewer")
+        self.run_unit(exits.drain, admin.id, ["rack-1"], known=KNOWN, now=NOON)
+        self.assertEqual("adam", self.run_unit(exits.health, now=NOON).drained["rack-1"].by)
+        for actor in (viewer.id, self.alice.id, self.by_token(self.token(admin.id))):
+            self.refused(Forbidden, exits.drain, actor, ["rack-2"], known=KNOWN, now=NOON)
+            self.refused(Forbidden, exits.undrain, actor, ["rack-1"], now=NOON)
+        self.run_unit(exits.undrain, admin.id, ["rack-1"], now=NOON)
+        self.assertEqual(["adam exit.undrain rack-1", "adam exit.drain rack-1"], self.audited())
 
     def test_health(self) -> None:
         """Of each process; a rest that ended long ago is nothing that anybody knows."""

@@ -64,6 +64,21 @@ class ExchangesTests(SynchronousTestCase):
         second.close()
         until(lambda: not listed(self.name), "nothing is open")
 
+    def test_what_has_ended_is_summed_up(self) -> None:
+        """By target host for its account, by exit and by outcome for the operator."""
+        raw = Raw(self, daemon.proxy_port)
+        self.assertEqual(raw.get(origin.url("/status/204"), self.credential), 204)
+        (row,) = until(lambda: daemon.cli("usage", self.name, "--domains"), "the report is written")
+        self.assertEqual((row["domain"], row["exchanges"], row["failures"]), ("127.0.0.1", 1, 0))
+        line = next(each for each in daemon.exchanges() if each["username"] == self.name)
+        self.assertEqual((row["up_bytes"], row["down_bytes"]), (line["up"], line["down"]))
+        (exit_,) = daemon.cli("exit", "usage", "--span", "hour")
+        hour = daemon.cli("overview")["spans"]["hour"]
+        self.assertEqual(exit_["exit"], daemon.cli("exit", "list")[0]["name"])
+        self.assertGreaterEqual(exit_["exchanges"], 1)
+        self.assertGreaterEqual(hour["outcomes"]["served"], 1)
+        self.assertGreaterEqual(hour["up_bytes"], row["up_bytes"])
+
     def test_a_request_without_an_answer_gets_one(self) -> None:
         """The origin has not said anything yet: the client is told who has ended it."""
         raw = Raw(self, daemon.proxy_port)

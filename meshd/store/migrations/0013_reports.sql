@@ -60,6 +60,5 @@ create index activity_by_exit on activity (exit, ended);
 create index activity_long on activity (exit, ended) where ended - began > 3600000;
 
 create index accounts_without_parent on accounts (id) where parent_id is null;
-create index accounts_by_creation on accounts (created_at);
-create index usage_by_seen on usage (seen_at);
+create index accounts_by_creation on accounts (created_at) where parent_id is null;
 create index bans_in_order on bans (until, address, username);

@@ -26,6 +26,30 @@ def active(now: int, limit: int) -> Unit[list[Ban]]:
     return [Ban(*row) for row in rows]
 
 
+PAGE = """
+select address, username, until from bans
+where until > :now and until <= :until and (until < :until or (address, username) > (:address, :username))
+order by until desc, address, username limit :limit
+"""
+
+
+def page(after: Ban | None, now: int, limit: int) -> Unit[list[Ban]]:
+    """The active bans that come after one, those that last longest first; None for the first page."""
+    if after is None:
+        return (yield from active(now, limit))
+    rows = yield Statement(
+        PAGE,
+        {
+            "address": searchable(after.address),
+            "username": searchable(after.username),
+            "until": after.until,
+            "now": now,
+            "limit": limit,
+        },
+    )
+    return [Ban(*row) for row in rows]
+
+
 FIND = """
 select address, username, until from bans
 where address = :address and until > :now and (username = :username or (username = '*' and :spared = 0 and not exists (

@@ -63,6 +63,12 @@ def read(since: int) -> Unit[list[Snapshot]]:
     return [Snapshot(row[0], row[1], row[2], _read(row[3])) for row in rows]
 
 
+def read_totals(since: int) -> Unit[int]:
+    """How many exchanges are open in all, by the snapshots that were written at or after the second `since`."""
+    rows = yield Statement("select coalesce(sum(total), 0) from open_exchanges where at >= :since", {"since": since})
+    return int(rows[0][0])
+
+
 def _read(content: str) -> list[OpenExchange]:
     """The exchanges in a snapshot's text; those of another version of this program, with other facts, are left out."""
     width = len(OpenExchange._fields)
