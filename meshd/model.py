@@ -5,10 +5,13 @@ Sizes are in bytes, times in whole seconds since the epoch (UTC), an absent text
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from meshd.selection import Selection
+from meshd.topology import Plan
 
 Role = Literal["root", "admin", "viewer", "customer"]
 EndedBy = Literal["", "operator", "plan"]
@@ -121,6 +124,8 @@ class Usage:
     period_bytes: int
     period_start: int
     """The first second of the billing period that period_bytes belongs to."""
+    prepaid_bytes: int = 0
+    """What is left of top-ups, which is used once the period's limit is used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +147,45 @@ class Standing:
     account_id: int
     parent_id: int | None
     monthly_limit: int
+    """The limit that holds: the account's own, or else what its plan includes."""
     total_limit: int
     billing_day: int
     """The day that counts: the parent's for a sub-account."""
     usage: Usage
+
+    def monthly_left(self, period_bytes: int) -> int:
+        """What the monthly limit, which there is, leaves after so many bytes of the period, with prepaid bytes."""
+        left, prepaid = self.monthly_limit - period_bytes, self.usage.prepaid_bytes
+        return max(left, 0) + prepaid if prepaid else left
+
+    @property
+    def total_left(self) -> int:
+        """What the total limit, which there is, leaves."""
+        return self.total_limit - self.usage.total_bytes
+
+    @property
+    def fullness(self) -> int:
+        """How many percent of the nearest limit are used, at most 100; prepaid bytes count as a part of the limit."""
+        usage, found = self.usage, 0
+        if self.monthly_limit:
+            left = self.monthly_left(usage.period_bytes)
+            found = 100 * usage.period_bytes // (usage.period_bytes + left) if left > 0 else 100
+        if self.total_limit:
+            found = max(found, min(100 * usage.total_bytes // self.total_limit, 100))
+        return found
+
+
+def included_bytes(plans: Mapping[str, Plan]) -> dict[str, int]:
+    """By plan the monthly limit of accounts that have none of their own; plans without such a limit are left out."""
+    return {name: int(Decimal(str(plan.included_gb)) * GB) for name, plan in plans.items() if plan.included_gb}
+
+
+def monthly_limit(account: Account, included: Mapping[str, int]) -> int:
+    """The account's own monthly limit, or what its plan includes; 0 for none.
+
+    included: as included_bytes() tells.  It holds for the whole family, so a sub-account has none by it.
+    """
+    return account.monthly_limit or (included.get(account.plan, 0) if account.parent_id is None else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,8 @@ class Plan:
     """Whether the proxy named `world` may be among the account's proxies."""
     includes: tuple[str, ...] | None = None
     """Names of the proxies that an account may have; None for all, except `world` where `world` is False."""
+    included_gb: float = 0
+    """The monthly limit of an account that has none of its own, in GB; 0 for no limit."""
 
 
 @dataclass(frozen=True, slots=True)

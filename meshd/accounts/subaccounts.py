@@ -6,14 +6,15 @@ Sub-accounts are accounts: their names are unique over the installation, and wha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from meshd.accounts import entitlement
 from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
-from meshd.accounts.toplevel import added, require_free, restrained
+from meshd.accounts.toplevel import JUDGED_BY, added, require_free, restrained
 from meshd.accounts.trail import conclude
-from meshd.model import Account, Identity
+from meshd.model import Account, Identity, included_bytes
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, tops, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan
@@ -77,9 +78,17 @@ def _room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
 
 
 def edit(
-    actor_id: ActorId, username: str, profile: Profile, *, password_hash: str | None = None, at: int
+    actor_id: ActorId,
+    username: str,
+    profile: Profile,
+    *,
+    password_hash: str | None = None,
+    at: int,
+    plans: Mapping[str, Plan] = MappingProxyType({}),
 ) -> Unit[Identity]:
     """Change what the profile names, and the password where a hash is given.
+
+    plans: by what they include it is judged how full a top-level account is.
     Raises: Invalid, NotYours, NotFound for one that was deleted meanwhile
     """
     subject = yield from locked((yield from _editable(actor_id, username, profile)))
@@ -88,7 +97,10 @@ def edit(
     if password_hash is not None:
         columns |= {"password_hash": password_hash, "password_by": subject.origin}
     if columns:
-        yield from _kept(subject, columns, "account.edit", told, at)
+        yield from accounts.edit(subject.account.id, **columns)
+        if JUDGED_BY & columns.keys():
+            yield from usage.judged(subject.account.id, at, included_bytes(plans))
+        yield from conclude(subject.by, "account.edit", subject.account.id, told, at)
     return (yield from _seen(subject.account.id, at))
 
 

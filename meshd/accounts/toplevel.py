@@ -16,8 +16,8 @@ from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
 from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, name_of, subaccount
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.trail import conclude
-from meshd.model import Account, Role
-from meshd.store.statements import accounts, proxies, tokens, withheld
+from meshd.model import Account, Role, included_bytes
+from meshd.store.statements import accounts, proxies, tokens, usage, withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 from meshd.values.times import day_of, today
@@ -26,6 +26,9 @@ ROOT_NAME = "admin"
 ROOT_PLAN = "100"
 DEFAULT_PLAN = "10"
 """The plan of an account whose maker names none: the smallest that has tokens and sub-accounts."""
+
+JUDGED_BY = frozenset({"plan", "monthly_limit", "total_limit"})
+"""Columns by which it is judged how full an account is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,8 @@ def edit(
     if account is None:
         raise NotFound("the account was deleted meanwhile")
     edited = (yield from _replanned(account, plans[terms.plan], now)) if terms.plan else Edited(account)
+    if JUDGED_BY & columns.keys():
+        yield from usage.judged(account.id, now, included_bytes(plans))
     yield from conclude(subject.by, "account.edit", account.id, _told(columns, edited), now)
     return edited
 

@@ -12,12 +12,12 @@ from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import DEFAULT_PLAN, Edited, Terms
-from meshd.cli import passwords, transfer
-from meshd.cli.ambiguous import tell_ambiguous, watched
+from meshd.cli import directory, passwords, transfer
+from meshd.cli.ambiguous import tell_ambiguous
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
-from meshd.cli.parser import Verbs, add_progress
-from meshd.cli.roster import brief, roster
+from meshd.cli.parser import Verbs
+from meshd.cli.roster import brief
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
 from meshd.model import Account, Identity
 from meshd.selection import stem
@@ -34,9 +34,7 @@ def add_to(top: Verbs) -> None:
     _add_terms(parser, f"(default: {DEFAULT_PLAN})")
     passwords.add_to(parser)
     verbs.verb("show", show, "an account with its usage").add_argument("name")
-    parser = verbs.verb("list", listing, "the accounts, oldest first")
-    parser.add_argument("--parent", metavar="NAME", help="only the sub-accounts of this account")
-    add_progress(parser)
+    directory.add_to(verbs)
     parser = verbs.verb("set", change, "change what is named; the rest stays")
     parser.add_argument("name")
     _add_terms(parser, "; one without bearer tokens puts the family's out of use, until a plan has them again")
@@ -176,30 +174,6 @@ def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) 
 
 def _limit(size: int, ceiling: int) -> str:
     return human_limit(size) + (f", its parent may set {human_limit(ceiling)} at most" if ceiling else "")
-
-
-def listing(context: Context, args: Namespace) -> None:
-    rows = _below(context, args.parent) if args.parent is not None else roster(context, "listed")
-    ambiguous: list[str] = []
-    context.show_rows(
-        (brief(account, parent) for account, parent in watched(rows, ambiguous)),
-        {
-            "ID": lambda row: row["id"],
-            "ACCOUNT": lambda row: row["username"],
-            "PARENT": lambda row: row["parent"] or "",
-            "ROLE": lambda row: row["role"],
-            "PLAN": lambda row: row["plan"],
-            "ACTIVE": lambda row: "yes" if row["active"] else "no",
-            "MONTHLY LIMIT": lambda row: human_limit(row["monthly_limit"]),
-            "TOTAL LIMIT": lambda row: human_limit(row["total_limit"]),
-        },
-    )
-    tell_ambiguous(context, ambiguous)
-
-
-def _below(context: Context, parent: str) -> Iterator[tuple[Account, str]]:
-    name, children = context.run(overview.family, context.operator, parent)
-    return ((child, name) for child in children)
 
 
 def change(context: Context, args: Namespace) -> None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 from meshd.accounts import overview
 from meshd.cli.context import Context
 from meshd.cli.values import moment
 from meshd.model import Account
-
-
-def roster(context: Context, doing: str) -> Iterator[tuple[Account, str | None]]:
-    return chain.from_iterable(pages(context, doing))
 
 
 def pages(context: Context, doing: str) -> Iterator[list[tuple[Account, str | None]]]:

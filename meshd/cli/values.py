@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from decimal import Decimal
 
 from meshd.model import GB
-from meshd.values.times import iso
+from meshd.values.times import iso, read_time
 
 _DECIMAL = re.compile(r"\d{1,12}(\.\d{1,12})?\Z", re.ASCII)
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -26,6 +26,21 @@ def limit_bytes(text: str) -> int:
     if size and size < 1:
         raise ValueError(f"{text[:40]!r} GB is less than a byte")
     return int(size)
+
+
+def percent(text: str) -> int:
+    """A whole number of percent, 1 to 100, for argparse.  Raises: ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and len(text) < 4 and 1 <= int(text) <= 100):
+        raise ArgumentTypeError(f"{text[:40]!r} is not a number of percent, 1 to 100")
+    return int(text)
+
+
+def time_argument(text: str) -> int:
+    """A time typed as a date or as `2026-11-28T09:30:00`, UTC, for argparse.  Raises: ArgumentTypeError."""
+    found = read_time(text)
+    if found is None:
+        raise ArgumentTypeError(f"{text[:40]!r} is neither YYYY-MM-DD nor YYYY-MM-DDTHH:MM:SS")
+    return found
 
 
 def limit_argument(text: str) -> int:

@@ -67,6 +67,17 @@ def seconds(low: float, high: float) -> Kind:
     return Kind(f"a number of seconds from {low:g} to {high:g}", read, _number_from_text)
 
 
+def gigabytes(high: int) -> Kind:
+    """A number of GB, of which a fraction is a whole byte or more."""
+
+    def read(raw: Any, _: Path) -> float:
+        if type(raw) not in (int, float) or not (raw == 0 or 1e-9 <= raw <= high):
+            raise ValueError  # NaN is within nothing
+        return raw  # type: ignore[no-any-return]
+
+    return Kind(f"a number of GB from 0 to {high}", read, _number_from_text)
+
+
 def choice(*words: str) -> Kind:
     quoted = [f'"{word}"' for word in words]
     return pattern(f"{', '.join(quoted[:-1])} or {quoted[-1]}", "|".join(map(re.escape, words)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
 from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits.described import Origins, read_exits
-from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number
+from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, number
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
 from meshd.config.toml_file import File
 from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost
@@ -31,9 +31,10 @@ PROXY: Mapping[str, Kind] = {
     "proxy_protocol_from": list_of(NETWORK),
 }
 PLAN: Mapping[str, Kind] = {
-    **{field.name: number(0, 10**9) for field in fields(Plan) if field.name not in ("name", "world", "includes")},
+    **{name: number(0, 10**9) for name in ("bearer_tokens", "ips", "hostnames", "proxies", "sub_accounts")},
     "world": TRUTH,
     "includes": list_of(NAME),
+    "included_gb": gigabytes(10**9),
 }
 
 

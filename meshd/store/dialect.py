@@ -14,6 +14,9 @@ TEXTS = 2048
 
 IDENTITY = "$IDENTITY"
 
+ONLY_POSTGRES = "$POSTGRES"
+"""Stands in a migration before a statement of one line that only PostgreSQL needs; not at a file's end."""
+
 _PIECE = re.compile(
     r"""
     (?P<opaque> '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | :: )
@@ -52,12 +55,19 @@ class Dialect:
     """A statement that keeps other migrating processes waiting until the commit; "" where every writer waits anyhow."""
     tables: str
     """A select of the names of all tables."""
+    only_postgres: str
+    """What stands before a statement for PostgreSQL alone: nothing, or what makes the line a comment."""
+
+    def written(self, script: str) -> str:
+        """The text of a migration in the words of this database."""
+        return script.replace(IDENTITY, self.identity).replace(ONLY_POSTGRES, self.only_postgres)
 
 
 SQLITE = Dialect(
     identity="integer primary key autoincrement",
     lock="",
     tables="select name from sqlite_master where type = 'table'",
+    only_postgres="--",
 )
 
 POSTGRES = Dialect(
@@ -65,4 +75,5 @@ POSTGRES = Dialect(
     # The text begins with `set`: a plain select would run outside the transaction.  A migration may take its time.
     lock="set local statement_timeout = 0; set local lock_timeout = 0; select pg_advisory_xact_lock(7305731468)",
     tables="select tablename from pg_tables where schemaname = any (current_schemas(false))",
+    only_postgres="",
 )

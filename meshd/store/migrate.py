@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import NamedTuple
 
-from meshd.store.dialect import IDENTITY, Dialect
+from meshd.store.dialect import Dialect
 from meshd.store.interface import SchemaBehind, SchemaError, StoreError
 from meshd.store.unit import Row, Statement, Unit
 
@@ -95,7 +95,7 @@ def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list
     applied = yield Statement(APPLIED, {})
     names = []
     for migration in pending(dict(applied), known):
-        for statement in cut(migration.text.replace(IDENTITY, dialect.identity)):
+        for statement in cut(dialect.written(migration.text)):
             yield Statement(statement, {})
         yield Statement(
             RECORD,

@@ -164,9 +164,9 @@ def remainder(standing: Standing, now: int) -> tuple[int, Refusal]:
     usage = standing.usage
     monthly = total = UNLIMITED
     if standing.total_limit:
-        total = standing.total_limit - usage.total_bytes
+        total = standing.total_left
     if standing.monthly_limit:
-        monthly = standing.monthly_limit - (0 if period_over(standing, now) else usage.period_bytes)
+        monthly = standing.monthly_left(0 if period_over(standing, now) else usage.period_bytes)
     # Where both are reached the lasting one is the more useful answer.
     return (total, QUOTA_TOTAL) if total <= max(monthly, 0) else (monthly, QUOTA_MONTHLY)
 

@@ -202,7 +202,7 @@ class Ledger:
         return report
 
     async def _recover(self) -> RecoveryReport:
-        report = await recover(self._store, self._journal.directory, self._exchanges)
+        report = await recover(self._store, self._journal.directory, self._exchanges, self._quotas.included)
         self._search_at = self._clock.seconds() + (0 if report.waiting else SEARCH)
         return report
 
@@ -227,7 +227,7 @@ class Ledger:
         return batch
 
     async def _apply(self, batch: SealedBatch) -> None:
-        applied = await bill(self._store, self._journal, batch)
+        applied = await bill(self._store, self._journal, batch, self._quotas.included())
         if applied is None:
             # The batch had been applied, although the answer was lost.
             self._doubtful |= {entry.account_id for entry in batch.entries}
@@ -248,7 +248,8 @@ class Ledger:
     async def _read(self, account_ids: Iterable[int]) -> None:
         ids = sorted(account_ids)
         if ids:
-            for standing in await self._store.run(statements.standings, ids, self._quotas.now()):
+            quotas = self._quotas
+            for standing in await self._store.run(statements.standings, ids, quotas.now(), quotas.included()):
                 self._quotas.heard(standing)
 
     async def changed(self, change: Change) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.bounded import Bounded
-from meshd.model import Account, Admission, Refusal, Standing, Usage
+from meshd.model import Account, Admission, Refusal, Standing, Usage, included_bytes, monthly_limit
 from meshd.running.regularly import Regularly
 from meshd.topology import Live
 from meshd.usage.allowance import (
@@ -57,6 +57,10 @@ class Quotas:
         self._latest = max(self._latest, int(self._wall()))
         return self._latest
 
+    def included(self) -> Mapping[str, int]:
+        """By plan, the monthly limit of accounts that have none of their own."""
+        return included_bytes(self._live.topology.plans)
+
     # Who is at work
 
     def enter(self, admission: Admission) -> tuple[Allowance, Allowance]:
@@ -72,7 +76,8 @@ class Quotas:
         known = self._allowances.get(account.id)
         if known is not None:
             return known
-        told = Standing(account.id, account.parent_id, account.monthly_limit, account.total_limit, billing_day, usage)
+        limit = monthly_limit(account, self.included())
+        told = Standing(account.id, account.parent_id, limit, account.total_limit, billing_day, usage)
         standing = newer(told, self._remembered.pop(account.id, None))
         allowance = self._allowances[account.id] = Allowance(standing, family)
         if family is not self._nobody:

@@ -9,6 +9,7 @@ that the file yields the same batches whenever it is found again.  No fault of o
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,12 +39,14 @@ class RecoveryReport:
     """Remainders that got a line in the exchange log."""
 
 
-async def recover(store: Store, directory: Path, log: ExchangeLog) -> RecoveryReport:
-    """Finish the journal of every dead process in the directory."""
+async def recover(
+    store: Store, directory: Path, log: ExchangeLog, included: Callable[[], Mapping[str, int]] = dict
+) -> RecoveryReport:
+    """Finish the journal of every dead process in the directory.  included: what plans include, as bill() takes it."""
     report = RecoveryReport()
     for orphan in _found(directory, log):
         try:
-            report = await _finish(store, orphan, log, report)
+            report = await _finish(store, orphan, log, report, included)
         except StoreError as error:
             orphan.release()
             report = replace(report, waiting=report.waiting + 1)
@@ -63,10 +66,16 @@ def _found(directory: Path, log: ExchangeLog) -> list[Journal]:
         return []
 
 
-async def _finish(store: Store, orphan: Journal, log: ExchangeLog, report: RecoveryReport) -> RecoveryReport:
+async def _finish(
+    store: Store,
+    orphan: Journal,
+    log: ExchangeLog,
+    report: RecoveryReport,
+    included: Callable[[], Mapping[str, int]],
+) -> RecoveryReport:
     up = down = 0
     while (batch := await _next(store, orphan)) is not None:
-        if await bill(store, orphan, batch) is not None:
+        if await bill(store, orphan, batch, included()) is not None:
             up += sum(entry.up for entry in batch.entries)
             down += sum(entry.down for entry in batch.entries)
     lines = log.settle(orphan)
@@ -81,9 +90,15 @@ async def _next(store: Store, orphan: Journal) -> SealedBatch | None:
     return orphan.sealed() or orphan.seal(0)
 
 
-async def bill(store: Store, journal: Journal, batch: SealedBatch) -> statements.Applied | None:
-    """Apply one batch and acknowledge it; None where the store had the batch already.  Raises: StoreError."""
-    applied = await store.run(statements.apply, journal.id, batch.number, batch.at, batch.entries)
+async def bill(
+    store: Store, journal: Journal, batch: SealedBatch, included: Mapping[str, int]
+) -> statements.Applied | None:
+    """Apply one batch and acknowledge it; None where the store had the batch already.
+
+    included: by plan, the monthly limit of accounts that have none of their own.
+    Raises: StoreError.
+    """
+    applied = await store.run(statements.apply, journal.id, batch.number, batch.at, batch.entries, included)
     journal.acknowledge(batch.number)
     return applied
 

@@ -241,7 +241,7 @@ class ChangeTests(CommandCase):
         self.assertEqual((["1", "alice"], ["2", "kid", "alice"]), (first[:2], second[:3]))
         below = self.done("account", "list", "--parent", "ALICE", "--json").json
         self.assertEqual([("kid", "alice")], [(row["username"], row["parent"]) for row in below])
-        self.refused("there is no account named 'nobody'", "account", "list", "--parent", "nobody")
+        self.refused("parent: There is no account of this name.", "account", "list", "--parent", "nobody")
 
     def test_names_with_a_selection(self) -> None:
         """None is made; those of before are told by what lists and shows accounts, on stderr, and stay as they are."""

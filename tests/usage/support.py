@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from meshd.model import Account, Admission, Identity, Refusal, Standing, Usage, UsageEntry
+from meshd.model import Account, Admission, Identity, Refusal, Standing, Usage, UsageEntry, monthly_limit
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import usage as statements
@@ -59,6 +59,7 @@ class MemoryStore:
         self.batches: dict[str, int] = {}
         self.totals: dict[int, Sums] = defaultdict(lambda: [0, 0, 0])
         """By account, its sub-accounts included: total bytes, bytes of the period, start of the period."""
+        self.prepaid: dict[int, int] = defaultdict(int)
         self.own: dict[KEY, Sums] = defaultdict(lambda: [0, 0, 0])
         """By account and token: up, down, exchanges."""
         self.ats: list[int] = []
@@ -91,21 +92,31 @@ class MemoryStore:
     def forget_journal(self, journal: str) -> None:
         self.batches.pop(journal, None)
 
-    def apply(self, journal: str, batch: int, at: int, entries: Iterable[UsageEntry]) -> statements.Applied | None:
+    def apply(
+        self,
+        journal: str,
+        batch: int,
+        at: int,
+        entries: Iterable[UsageEntry],
+        included: Mapping[str, int] = statements.NOTHING_INCLUDED,
+    ) -> statements.Applied | None:
         if self.batches.get(journal, 0) >= batch:
             return None
         self.batches[journal] = batch
         self.ats.append(at)
-        touched = set()
+        added: dict[int, int] = defaultdict(int)
         for entry in entries:
             own = self.own[entry.account_id, entry.token_id]
             for k, n in enumerate((entry.up, entry.down, entry.exchanges)):
                 own[k] += n
             for account_id in filter(None, (entry.account_id, entry.parent_id)):
                 self.add(account_id, entry.up + entry.down, at)
-                touched.add(account_id)
+                added[account_id] += entry.up + entry.down
+        for standing in self.standings(added, at, included):
+            settled = statements._settled(standing, added[standing.account_id])
+            self.prepaid[standing.account_id] = settled.usage.prepaid_bytes
         others = [(id_, number) for id_, number in self.batches.items() if id_ != journal]
-        return statements.Applied(self.standings(touched, at), others)
+        return statements.Applied(self.standings(added, at, included), others)
 
     def add(self, account_id: int, n: int, at: int = NOON) -> None:
         start = period.start(self.day(account_id), at)
@@ -122,12 +133,22 @@ class MemoryStore:
     def usage(self, account_id: int, at: int) -> Usage:
         total, current, start = self.totals[account_id]
         begun = period.start(self.day(account_id), at)
-        return Usage(account_id, total, current if start >= begun else 0, max(start, begun))
+        prepaid = self.prepaid[account_id]
+        return Usage(account_id, total, current if start >= begun else 0, max(start, begun), prepaid)
 
-    def standings(self, ids: Iterable[int], at: int) -> list[Standing]:
+    def standings(
+        self, ids: Iterable[int], at: int, included: Mapping[str, int] = statements.NOTHING_INCLUDED
+    ) -> list[Standing]:
         known = [self.accounts[i] for i in sorted(ids) if i in self.accounts]
         return [
-            Standing(a.id, a.parent_id, a.monthly_limit, a.total_limit, self.day(a.id), self.usage(a.id, at))
+            Standing(
+                a.id,
+                a.parent_id,
+                monthly_limit(a, included),
+                a.total_limit,
+                self.day(a.id),
+                self.usage(a.id, at),
+            )
             for a in known
         ]
 

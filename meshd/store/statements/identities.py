@@ -12,15 +12,15 @@ from meshd.store.statements import accounts, tokens
 from meshd.store.statements.proxies import MOVING
 from meshd.store.statements.rows import listed, numbered
 from meshd.store.statements.texts import storable, username_key
-from meshd.store.statements.usage import current
+from meshd.store.statements.usage import USED, current, used_of
 from meshd.store.unit import Row, Statement, Unit
 
 WIDTH = len(accounts.FIELDS)
 
 SELECT = f"""
 select {accounts.columns_of("a")}, {accounts.columns_of("p")},
-    u.total_bytes, u.period_bytes, u.period_start,
-    pu.total_bytes, pu.period_bytes, pu.period_start
+    {used_of("u")},
+    {used_of("pu")}
 from accounts as a
 left join accounts as p on p.id = a.parent_id
 left join usage as u on u.account_id = a.id
@@ -79,6 +79,6 @@ def _identity(account: Account, parent: Account | None, proxies: tuple[str, ...]
         account=account,
         parent=parent,
         proxies=proxies,
-        usage=current(account.id, day, at, used[:3]),
-        parent_usage=current(parent.id, day, at, used[3:]) if parent else None,
+        usage=current(account.id, day, at, used[: len(USED)]),
+        parent_usage=current(parent.id, day, at, used[len(USED) :]) if parent else None,
     )

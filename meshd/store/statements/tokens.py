@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from meshd.model import EndedBy, Token
+from meshd.store.statements.rows import among
 from meshd.store.statements.texts import storable
 from meshd.store.unit import Row, Statement, Unit
 
@@ -128,6 +129,22 @@ def delete(token_id: int) -> Unit[bool]:
         return False
     rows = yield Statement("delete from tokens where id = :id returning id", {"id": token_id})
     return bool(rows)
+
+
+USED_EVERY = 60
+"""Seconds by which a token's `used_at` may be old while the token is in use: its row is written so seldom."""
+
+USED = """
+update tokens set used_at = :at
+where id in (select id from tokens where id in {0} and used_at <= :horizon order by id)
+"""
+
+
+def used(ids: Iterable[int], at: int) -> Unit[None]:
+    """Note that these tokens were used at the second `at`."""
+    found = sorted(ids)
+    if found:
+        yield from among(USED, found, {"at": at, "horizon": at - USED_EVERY})
 
 
 OF_FAMILY = "(account_id = :account_id or account_id in (select id from accounts where parent_id = :account_id))"

@@ -9,52 +9,68 @@ account ids, so that two nodes that flush the same accounts wait for each other 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from meshd.model import Standing, Usage, UsageEntry
-from meshd.store.statements import changes, series
+from meshd.store.statements import changes, series, tokens
 from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.unit import Row, Statement, Unit
 from meshd.values import period
 
 
 def current(account_id: int, billing_day: int, at: int, stored: Sequence[int | None]) -> Usage:
-    """The stored total_bytes, period_bytes and period_start (None: never used) as they count at the second `at`.
+    """The stored columns of USED (None: never used) as they count at the second `at`.
 
     A period that is over counts nothing any more; one that lies ahead, since a clock stood wrong, is not taken back.
     """
-    total_bytes, period_bytes, period_start = stored
+    total_bytes, period_bytes, period_start, prepaid_bytes = stored
     begun = period.start(billing_day, at)
     if period_start is None or begun > period_start:
-        return Usage(account_id, total_bytes or 0, 0, begun)
-    return Usage(account_id, total_bytes or 0, period_bytes or 0, period_start)
+        return Usage(account_id, total_bytes or 0, 0, begun, prepaid_bytes or 0)
+    return Usage(account_id, total_bytes or 0, period_bytes or 0, period_start, prepaid_bytes or 0)
 
 
-STANDINGS = """
-select a.id, a.parent_id, a.monthly_limit, a.total_limit, coalesce(p.billing_day, a.billing_day),
-    u.total_bytes, u.period_bytes, u.period_start
+USED = ("total_bytes", "period_bytes", "period_start", "prepaid_bytes")
+
+
+def used_of(alias: str) -> str:
+    """The columns that current() reads, each with the alias of its table."""
+    return ", ".join(f"{alias}.{name}" for name in USED)
+
+
+NOTHING_INCLUDED: Mapping[str, int] = MappingProxyType({})
+
+STANDINGS = f"""
+select a.id, a.parent_id, a.monthly_limit, a.total_limit, coalesce(p.billing_day, a.billing_day), a.plan,
+    {used_of("u")}
 from accounts as a
 left join accounts as p on p.id = a.parent_id
 left join usage as u on u.account_id = a.id
-where a.id in {0}
+where a.id in {{0}}
 """
 
 
-def _standing(row: Row, at: int) -> Standing:
-    account_id, parent_id, monthly_limit, total_limit, billing_day = row[:5]
-    usage = current(account_id, billing_day, at, row[5:])
+def _standing(row: Row, at: int, included: Mapping[str, int]) -> Standing:
+    account_id, parent_id, monthly_limit, total_limit, billing_day, plan = row[:6]
+    usage = current(account_id, billing_day, at, row[6:])
+    if not monthly_limit and parent_id is None:
+        monthly_limit = included.get(plan, 0)
     return Standing(account_id, parent_id, monthly_limit, total_limit, billing_day, usage)
 
 
-def standings(ids: Iterable[int], at: int) -> Unit[list[Standing]]:
-    """The standings, at the second `at`, of those of these accounts that exist, by id."""
-    found = [_standing(row, at) for row in (yield from among(STANDINGS, sorted(set(ids))))]
+def standings(ids: Iterable[int], at: int, included: Mapping[str, int] = NOTHING_INCLUDED) -> Unit[list[Standing]]:
+    """The standings, at the second `at`, of those of these accounts that exist, by id.
+
+    included: by plan, the monthly limit of accounts that have none of their own.
+    """
+    found = [_standing(row, at, included) for row in (yield from among(STANDINGS, sorted(set(ids))))]
     return sorted(found, key=lambda standing: standing.account_id)
 
 
-def standing(account_id: int, at: int) -> Unit[Standing | None]:
-    found = yield from standings([account_id], at)
+def standing(account_id: int, at: int, included: Mapping[str, int] = NOTHING_INCLUDED) -> Unit[Standing | None]:
+    found = yield from standings([account_id], at, included)
     return found[0] if found else None
 
 
@@ -85,21 +101,36 @@ class Applied:
     """Ids of the other journals that were billed of late, with the number of the newest batch of each."""
 
 
-def apply(journal_id: str, batch: int, at: int, entries: Sequence[UsageEntry]) -> Unit[Applied | None]:
+def apply(
+    journal_id: str,
+    batch: int,
+    at: int,
+    entries: Sequence[UsageEntry],
+    included: Mapping[str, int] = NOTHING_INCLUDED,
+) -> Unit[Applied | None]:
     """Add one sealed batch to its accounts and to their parents; None when it was added before.
 
     Bytes of accounts that are gone are billed to the parent alone.  A limit that this very batch reached is published
-    as a change of its account.
+    as a change of its account.  included: as standings() takes it.
     """
     if not (yield from _first_time(journal_id, batch, at)):
         return None
     added = _added(entries)
-    before = yield from standings(added, at)
-    after = yield from _add_totals(before, added, at)
+    before = yield from standings(added, at, included)
+    seen = {entry.account_id for entry in entries}
+    after: list[Standing] = []
+    reached: list[int] = []
+    for full, total in (yield from _add_totals(before, added, seen, at)):
+        settled = _settled(total, added[total.account_id])
+        if (total.usage.prepaid_bytes, full) != (settled.usage.prepaid_bytes, settled.fullness):
+            yield from _settle(settled)
+        if _reached_a_limit(total, settled, added[total.account_id]):
+            reached.append(total.account_id)
+        after.append(settled)
     yield from series.add({standing.account_id for standing in before}, entries, at)
-    for standing in after:
-        if _reached_a_limit(standing, added[standing.account_id]):
-            yield from changes.publish(standing.account_id)
+    yield from tokens.used({entry.token_id for entry in entries if entry.token_id}, at)
+    for account_id in reached:
+        yield from changes.publish(account_id)
     return Applied(after, (yield from _others(journal_id, at)))
 
 
@@ -151,41 +182,98 @@ def _added(entries: Iterable[UsageEntry]) -> dict[int, int]:
     return added
 
 
-TOTALS = ("account_id", "total_bytes", "period_bytes", "period_start")
+TOTALS = ("account_id", "total_bytes", "period_bytes", "period_start", "seen_at")
+
+SEEN_EVERY = 60
+"""Seconds by which an account's `seen_at` may be old while it is busy: so seldom is the column's index written."""
 
 # A period_start never goes back: bytes of a clock that stood wrong, or of an old journal, count in the newer period.
-ADD_TOTALS = """
+ADD_TOTALS = f"""
 on conflict (account_id) do update set
     total_bytes = usage.total_bytes + excluded.total_bytes,
     period_bytes = excluded.period_bytes
         + case when excluded.period_start > usage.period_start then 0 else usage.period_bytes end,
     period_start = case when excluded.period_start > usage.period_start
-        then excluded.period_start else usage.period_start end
-returning account_id, total_bytes, period_bytes, period_start
+        then excluded.period_start else usage.period_start end,
+    seen_at = case when excluded.seen_at >= usage.seen_at + {SEEN_EVERY}
+        then excluded.seen_at else usage.seen_at end
+returning account_id, {", ".join(USED)}, fullness
 """
 
 
-def _add_totals(before: Sequence[Standing], added: dict[int, int], at: int) -> Unit[list[Standing]]:
-    """Add the bytes to the totals; the standings with the sums of the database: other nodes may have written too."""
-    after: list[Standing] = []
+def _add_totals(
+    before: Sequence[Standing], added: Mapping[int, int], seen: Set[int], at: int
+) -> Unit[list[tuple[int, Standing]]]:
+    """Add the bytes to the totals; the standings with the sums of the database, as other nodes may have written too.
+
+    seen: the accounts that used some themselves.  With each standing comes the fullness that is stored.
+    """
+    after: list[tuple[int, Standing]] = []
     for chunk in chunks(before):
-        sums = [(each.account_id, added[each.account_id], period.start(each.billing_day, at)) for each in chunk]
-        values = [(account_id, total, total, begun) for account_id, total, begun in sums]
+        values = []
+        for each in chunk:
+            account_id, begun = each.account_id, period.start(each.billing_day, at)
+            size = added[account_id]
+            values.append((account_id, size, size, begun, at if account_id in seen else 0))
         sql = f"insert into usage ({', '.join(TOTALS)}) values {placeholders(TOTALS, len(values))} {ADD_TOTALS}"
         rows = yield Statement(sql, numbered(TOTALS, values))
-        usages = {row[0]: Usage(*row) for row in rows}
-        after += (replace(each, usage=usages[each.account_id]) for each in chunk)
+        stored = {row[0]: row for row in rows}
+        for each in chunk:
+            row = stored[each.account_id]
+            after.append((row[-1], replace(each, usage=Usage(*row[:-1]))))
     return after
 
 
-def _reached_a_limit(standing: Standing, added: int) -> bool:
-    """Whether a limit was reached by these `added` bytes: the totals that came back count them last."""
+def _settled(standing: Standing, added: int) -> Standing:
+    """The standing after the prepaid bytes have paid for what, of these `added` bytes, is beyond the monthly limit."""
     usage = standing.usage
-    return any(
-        used - added < limit <= used
-        for used, limit in (
-            (usage.total_bytes, standing.total_limit),
-            (usage.period_bytes, standing.monthly_limit),
-        )
-        if limit
+    if not usage.prepaid_bytes or not standing.monthly_limit:
+        return standing
+    beyond = min(max(usage.period_bytes - standing.monthly_limit, 0), added)
+    return replace(standing, usage=replace(usage, prepaid_bytes=max(usage.prepaid_bytes - beyond, 0)))
+
+
+SETTLE = "update usage set prepaid_bytes = :prepaid_bytes, fullness = :fullness where account_id = :account_id"
+
+
+def _settle(standing: Standing) -> Unit[None]:
+    """Store the prepaid bytes and the fullness of an account whose row this unit has written, and so has locked."""
+    usage = standing.usage
+    yield Statement(
+        SETTLE,
+        {
+            "account_id": usage.account_id,
+            "prepaid_bytes": usage.prepaid_bytes,
+            "fullness": standing.fullness,
+        },
     )
+
+
+def judged(account_id: int, at: int, included: Mapping[str, int]) -> Unit[None]:
+    """Store the fullness of an account anew after its limits or its prepaid bytes were changed."""
+    rows = yield Statement(
+        "update usage set fullness = fullness where account_id = :account_id returning account_id",
+        {"account_id": account_id},
+    )
+    found = (yield from standing(account_id, at, included)) if rows else None
+    if found is not None:
+        yield from _settle(found)
+
+
+def prepay(account_id: int, size: int) -> Unit[None]:
+    """Add prepaid bytes to the account."""
+    yield from hold(account_id)
+    yield Statement(
+        "update usage set prepaid_bytes = prepaid_bytes + :size where account_id = :account_id",
+        {"account_id": account_id, "size": size},
+    )
+
+
+def _reached_a_limit(total: Standing, settled: Standing, added: int) -> bool:
+    """Whether these `added` bytes reached a limit: the totals count them last; settled: with the prepaid bytes left."""
+    usage = total.usage
+    if total.total_limit and settled.total_left <= 0 < total.total_left + added:
+        return True
+    if not total.monthly_limit:
+        return False
+    return settled.monthly_left(usage.period_bytes) <= 0 < total.monthly_left(usage.period_bytes - added)

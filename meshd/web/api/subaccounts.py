@@ -71,7 +71,13 @@ class SubAccountRoutes(Routes):
             await perform(subaccounts.require_editable, caller.actor, username, profile)
             password_hash = await self._services.hash(password)
         return await perform(
-            subaccounts.edit, caller.actor, username, profile, password_hash=password_hash, at=self._now()
+            subaccounts.edit,
+            caller.actor,
+            username,
+            profile,
+            password_hash=password_hash,
+            at=self._now(),
+            plans=self._live.topology.plans,
         )
 
     async def activate(self, caller: Caller, form: Form) -> Reply:
