@@ -19,7 +19,7 @@ from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.roster import brief
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
-from meshd.model import Account, Identity
+from meshd.model import Account, Identity, included_bytes
 from meshd.selection import stem
 from meshd.store.unit import Unit
 
@@ -147,6 +147,7 @@ def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) 
         "total_bytes": usage.total_bytes,
         "period_bytes": usage.period_bytes,
         "period_start": moment(usage.period_start),
+        **({"prepaid_bytes": usage.prepaid_bytes} if usage.prepaid_bytes else {}),
         **({"withheld_proxies": seen.taken} if seen.taken else {}),
         **({"suspended": True} if account.suspended else {}),
         **{name: size for name in ("monthly_ceiling", "total_ceiling") if (size := getattr(account, name))},
@@ -165,11 +166,18 @@ def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) 
         "used": human_bytes(usage.total_bytes),
         "total limit": _limit(account.total_limit, account.total_ceiling),
         "this period": f"{human_bytes(usage.period_bytes)} since {moment(usage.period_start)[:10]}",
-        "monthly limit": _limit(account.monthly_limit, account.monthly_ceiling),
+        "monthly limit": _monthly(account, included_bytes(context.plans).get(account.plan, 0)),
+        "prepaid": human_bytes(usage.prepaid_bytes) if usage.prepaid_bytes else "",
         "created": moment(account.created_at),
         "password": "set" if account.password_hash else "none",
     }
     context.show(shown, {name: fact for name, fact in facts.items() if fact})
+
+
+def _monthly(account: Account, included: int) -> str:
+    if included and not account.monthly_limit and account.parent_id is None:
+        return f"{human_limit(included)}, by its plan"
+    return _limit(account.monthly_limit, account.monthly_ceiling)
 
 
 def _limit(size: int, ceiling: int) -> str:

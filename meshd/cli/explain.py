@@ -24,7 +24,7 @@ from meshd.explain.known import known as known_of
 from meshd.explain.walk import Explanation, Question, Step, World, explain
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
-from meshd.model import Refusal, Token
+from meshd.model import Refusal, Token, included_bytes
 from meshd.proxy.replies import REASONS
 from meshd.selection import candidates
 from meshd.topology import ProxyHost
@@ -116,6 +116,7 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
         lambda addresses, port: is_own(own, addresses, port),
         None if args.no_resolve else lambda host: look_up(host, config.dns_servers, topology.timeouts.dns),
         context.now(),
+        included_bytes(topology.plans),
     )
 
 

@@ -12,6 +12,7 @@ from meshd.accounts.periods import Used, Which
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_bytes, human_limit, human_moment, moment
+from meshd.model import included_bytes, monthly_limit
 from meshd.values import period
 from meshd.values.cells import harmless
 from meshd.values.times import today
@@ -60,6 +61,8 @@ def usage(context: Context, args: Namespace) -> None:
 def _show_one(context: Context, args: Namespace) -> None:
     identity = context.run(subaccounts.details, context.operator, args.name, at=context.now())
     account, used = identity.account, identity.usage
+    monthly = monthly_limit(account, included_bytes(context.plans))
+    prepaid = f", and {human_bytes(used.prepaid_bytes)} prepaid are left" if used.prepaid_bytes else ""
     context.show(
         {
             "account": account.username,
@@ -67,12 +70,13 @@ def _show_one(context: Context, args: Namespace) -> None:
             "period_bytes": used.period_bytes,
             "period_start": moment(used.period_start),
             "total_limit": account.total_limit,
-            "monthly_limit": account.monthly_limit,
+            "monthly_limit": monthly,
+            **({"prepaid_bytes": used.prepaid_bytes} if used.prepaid_bytes else {}),
         },
         {
             "account": account.username,
             "total": f"{human_bytes(used.total_bytes)}, limit {human_limit(account.total_limit)}",
-            "this period": f"{human_bytes(used.period_bytes)}, limit {human_limit(account.monthly_limit)}",
+            "this period": f"{human_bytes(used.period_bytes)}, limit {human_limit(monthly)}{prepaid}",
             "since": human_moment(used.period_start),
         },
     )

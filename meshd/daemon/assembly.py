@@ -30,7 +30,7 @@ from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
 from meshd.exits.trial import Trials
-from meshd.model import Change, Refusal
+from meshd.model import Change, Refusal, included_bytes
 from meshd.running.regularly import Regularly
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
@@ -258,8 +258,11 @@ class Daemon:
         plane, live, topology = self.plane, self._live, fresh.config.topology
         if topology.proxies.keys() != live.topology.proxies.keys():  # who may use a new name is not remembered yet
             self.auth.forget(Change(0, 0))
+        others = included_bytes(topology.plans) != included_bytes(live.topology.plans)
         self._config = fresh.config
         live.swap(topology)
+        if others:
+            self.ledger.judge_all()
         plane.pools = fresh.pools
         plane.caps.ceiling = ceiling(topology.limits)
         plane.origins.clear()

@@ -8,9 +8,10 @@ number of open tunnels, which depend on the moment alone, are left out.  Pure: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
@@ -20,7 +21,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
 from meshd.explain.wording import drawn, names, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
-from meshd.model import Account, Identity, Refusal, Standing, Token, Usage
+from meshd.model import Account, Identity, Refusal, Standing, Token, Usage, monthly_limit
 from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
 from meshd.topology import Exit, ProxyHost
@@ -54,6 +55,8 @@ class World:
     resolve: Resolve | None
     """Gives the addresses of a name; None where names are not to be looked up."""
     now: int
+    included: Mapping[str, int] = MappingProxyType({})
+    """By plan, the monthly limit of accounts that have none of their own."""
 
 
 class Step(NamedTuple):
@@ -167,11 +170,11 @@ class _Walk:
             held.append((parent, identity.parent_usage, QUOTA_PARENT))
         told: list[str] = []
         for each, usage, no in held:
-            standing = _standing(each, usage, (parent or account).billing_day)
+            standing = _standing(each, usage, (parent or account).billing_day, self._world.included)
             left, reason = remainder(standing, now)
             if left <= 0:
-                return Step("limits", no or reason, used(each, usage))
-            told += [used(each, usage)] if left < UNLIMITED else []
+                return Step("limits", no or reason, used(each.username, standing))
+            told += [used(each.username, standing)] if left < UNLIMITED else []
         return Step("limits", None, "; ".join(told) or "none")
 
     # Which way
@@ -254,8 +257,9 @@ class _Walk:
         return Step("addresses", None, f"{text}, but for {names(others)}")
 
 
-def _standing(account: Account, usage: Usage, billing_day: int) -> Standing:
-    return Standing(account.id, account.parent_id, account.monthly_limit, account.total_limit, billing_day, usage)
+def _standing(account: Account, usage: Usage, billing_day: int, included: Mapping[str, int]) -> Standing:
+    monthly = monthly_limit(account, included)
+    return Standing(account.id, account.parent_id, monthly, account.total_limit, billing_day, usage)
 
 
 def _any_source(exit_: Exit) -> str:

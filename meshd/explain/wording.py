@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from meshd.exits.choosing import GONE, Choice, meant
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import View
-from meshd.model import GB, Account, Refusal, Usage
+from meshd.model import GB, Refusal, Standing
 from meshd.selection import Selection
 from meshd.topology import ProxyHost
 
@@ -15,14 +15,17 @@ NAMED = 5
 """Exits that are listed by name; further ones are only counted."""
 
 
-def used(account: Account, usage: Usage) -> str:
-    """How much of its limits an account has used, in GB."""
+def used(username: str, standing: Standing) -> str:
+    """How much of its limits an account has used, in GB, and what is left of its top-ups."""
+    usage = standing.usage
     parts = (
-        (account.monthly_limit, usage.period_bytes, "this period"),
-        (account.total_limit, usage.total_bytes, "in all"),
+        (standing.monthly_limit, usage.period_bytes, "this period"),
+        (standing.total_limit, usage.total_bytes, "in all"),
     )
     told = [f"{size / GB:.3f} of {limit / GB:.3f} GB {when}" for limit, size, when in parts if limit]
-    return f"{account.username} has used {' and '.join(told)}"
+    prepaid = usage.prepaid_bytes
+    left = f", {prepaid / GB:.3f} GB prepaid are left" if prepaid and standing.monthly_limit else ""
+    return f"{username} has used {' and '.join(told)}{left}"
 
 
 def why_none(proxy: ProxyHost, view: View | None, selection: Selection, now: float, no: Refusal) -> str:

@@ -263,6 +263,11 @@ class Ledger:
             with suppress(StoreError):
                 await self.flush()
 
+    def judge_all(self) -> None:
+        """Have the limits of all accounts at work judged anew by the next flush, since plans have changed."""
+        self._doubtful |= self._quotas.doubt(0)
+        self._rounds.hasten()
+
     async def stop(self) -> None:
         """Flush for the last time.  What the store cannot take now stays in the journal for the next start."""
         await self._rounds.stop()

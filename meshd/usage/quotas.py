@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.bounded import Bounded
 from meshd.model import Account, Admission, Refusal, Standing, Usage, included_bytes, monthly_limit
 from meshd.running.regularly import Regularly
-from meshd.topology import Live
+from meshd.topology import Live, Plan
 from meshd.usage.allowance import (
     ALL,
     NO_SHARE,
@@ -42,6 +42,9 @@ class Quotas:
         self._live = live
         self._rounds = rounds
         self._peers = peers
+        self._plans: Mapping[str, Plan] | None = None
+        self._included: Mapping[str, int] = {}
+        """What is included in `_plans`."""
         self._latest = 0
         self._nobody = nobody()
         """Stands for the parent's allowance of accounts that have no parent."""
@@ -59,7 +62,10 @@ class Quotas:
 
     def included(self) -> Mapping[str, int]:
         """By plan, the monthly limit of accounts that have none of their own."""
-        return included_bytes(self._live.topology.plans)
+        plans = self._live.topology.plans
+        if plans is not self._plans:
+            self._plans, self._included = plans, included_bytes(plans)
+        return self._included
 
     # Who is at work
 

@@ -9,6 +9,7 @@ from typing import ParamSpec, TypeVar
 from meshd.accounts import history
 from meshd.accounts.errors import TooMany
 from meshd.accounts.history import Span
+from meshd.model import included_bytes
 from meshd.store.unit import Unit
 from meshd.values.exchanges import PastExchange
 from meshd.values.times import iso
@@ -67,7 +68,7 @@ class HistoryRoutes(Routes):
         )
         return Reply(
             {
-                "account": details(found.identity),
+                "account": details(found.identity, included_bytes(self._live.topology.plans)),
                 "interval": interval,
                 "by": by,
                 "since": iso(found.since),

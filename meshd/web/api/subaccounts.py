@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from meshd.accounts import subaccounts
 from meshd.accounts.errors import NotFound, NotYours
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, PASSWORD, USERNAME
-from meshd.model import GB, Identity
+from meshd.model import GB, Identity, monthly_limit
 from meshd.web.api.answers import DONE
 from meshd.web.api.fields import in_gb
 from meshd.web.forms import Form, Reading
@@ -93,15 +96,18 @@ class SubAccountRoutes(Routes):
         return DONE
 
 
-def details(identity: Identity) -> dict[str, object]:
-    """The details object of ProxyMesh's document: bandwidth in GB, names only where they were set."""
+def details(identity: Identity, included: Mapping[str, int] = MappingProxyType({})) -> dict[str, object]:
+    """The details object of ProxyMesh's document: bandwidth in GB, names only where they were set.
+
+    included: by plan, the monthly limit that is shown of an account that has none of its own.
+    """
     account, usage = identity.account, identity.usage
     names = {"first_name": account.first_name, "last_name": account.last_name, "email": account.email}
     return {
         "username": account.username,
         "active": account.active,
         "monthly_bandwidth": usage.period_bytes / GB,
-        "monthly_bandwidth_limit": in_gb(account.monthly_limit),
+        "monthly_bandwidth_limit": in_gb(monthly_limit(account, included)),
         "total_bandwidth": usage.total_bytes / GB,
         "total_bandwidth_limit": in_gb(account.total_limit),
         **{name: text for name, text in names.items() if text},
