@@ -6,15 +6,17 @@ An account's usage is its own and its sub-accounts', those that are deleted incl
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from meshd.accounts.errors import Invalid
 from meshd.accounts.ownership import ActorId, Operator, operating
+from meshd.model import included_bytes
 from meshd.store.statements import periods as stored
 from meshd.store.statements.periods import Holder
 from meshd.store.unit import Unit
+from meshd.topology import Plan
 from meshd.values import period
 
 MOST = 1_000
@@ -56,7 +58,14 @@ class UsedPage:
 
 
 def of_everybody(
-    actor_id: ActorId, *, which: Which = "running", after: int = 0, limit: int, subs: bool = True, now: int
+    actor_id: ActorId,
+    *,
+    which: Which = "running",
+    after: int = 0,
+    limit: int,
+    subs: bool = True,
+    plans: Mapping[str, Plan],
+    now: int,
 ) -> Unit[UsedPage]:
     """The accounts that come after an id; 0 for the first page.  subs: whether sub-accounts have rows of their own.
 
@@ -66,7 +75,9 @@ def of_everybody(
     spans = _spans(which, now)
     customers = not isinstance(actor, Operator) and actor.role != "root"
     limit = max(1, min(limit, MOST))
-    holders = yield from stored.page(after, limit + 1, now, subs=subs, customers=customers)
+    holders = yield from stored.page(
+        after, limit + 1, now, subs=subs, customers=customers, included=included_bytes(plans)
+    )
     more, holders = len(holders) > limit, holders[:limit]
     rows = yield from _rows(holders, spans, running=which == "running")
     return UsedPage(rows, holders[-1].account_id if more else 0)

@@ -112,7 +112,14 @@ def _everybody(context: Context, which: Which, *, subs: bool) -> Iterator[Used]:
     after, now = 0, context.now()
     while True:
         page = context.run(
-            periods.of_everybody, context.operator, which=which, after=after, limit=periods.MOST, subs=subs, now=now
+            periods.of_everybody,
+            context.operator,
+            which=which,
+            after=after,
+            limit=periods.MOST,
+            subs=subs,
+            plans=context.plans,
+            now=now,
         )
         yield from page.rows
         after = page.after

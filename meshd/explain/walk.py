@@ -9,9 +9,8 @@ number of open tunnels, which depend on the moment alone, are left out.  Pure: t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from types import MappingProxyType
 from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
@@ -55,7 +54,7 @@ class World:
     resolve: Resolve | None
     """Gives the addresses of a name; None where names are not to be looked up."""
     now: int
-    included: Mapping[str, int] = MappingProxyType({})
+    included: Mapping[str, int] = field(default_factory=dict)
     """By plan, the monthly limit of accounts that have none of their own."""
 
 

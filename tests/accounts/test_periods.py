@@ -35,7 +35,9 @@ class PeriodsTests(AccountsCase):
         self.run_unit(usage.apply, "journal", self.batches, at, entries)
 
     def page(self, which: str = "running", actor: ActorId = OPERATOR, **how: Any) -> UsedPage:
-        return self.run_unit(periods.of_everybody, actor, **{"which": which, "limit": 99, "now": NOON, **how})
+        return self.run_unit(
+            periods.of_everybody, actor, **{"which": which, "limit": 99, "plans": self.plans, "now": NOON, **how}
+        )
 
     def sums(self, which: str = "running", **how: Any) -> dict[str, tuple[int, int, int, int]]:
         return {each.username: each[7:11] for each in self.page(which, **how).rows}
@@ -103,8 +105,10 @@ class PeriodsTests(AccountsCase):
         ):
             self.assertEqual(names, {each.username for each in self.page(actor=actor).rows})
         for actor in (self.alice.id, self.kid.id, self.by_token(self.token(admin.id))):
-            self.refused(Forbidden, periods.of_everybody, actor, limit=9, now=NOON)
-        error = self.refused(Invalid, periods.of_everybody, OPERATOR, which="2026-13", limit=9, now=NOON)
+            self.refused(Forbidden, periods.of_everybody, actor, limit=9, plans=self.plans, now=NOON)
+        error = self.refused(
+            Invalid, periods.of_everybody, OPERATOR, which="2026-13", limit=9, plans=self.plans, now=NOON
+        )
         self.assertEqual("month", error.field)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from meshd.model import Usage
@@ -28,7 +28,7 @@ class Holder(NamedTuple):
 
 PAGE = """
 select a.id, a.username, coalesce(p.username, ''), coalesce(p.plan, a.plan), a.active, a.monthly_limit,
-    coalesce(p.billing_day, a.billing_day), u.total_bytes, u.period_bytes, u.period_start
+    coalesce(p.billing_day, a.billing_day), u.total_bytes, u.period_bytes, u.period_start, u.prepaid_bytes
 from accounts as a
 left join accounts as p on p.id = a.parent_id
 left join usage as u on u.account_id = a.id
@@ -40,14 +40,17 @@ WITHOUT_SUBS = " and a.parent_id is null"
 CUSTOMERS = " and coalesce(p.role, a.role) = 'customer'"
 
 
-def page(after: int, limit: int, at: int, *, subs: bool, customers: bool) -> Unit[list[Holder]]:
+def page(
+    after: int, limit: int, at: int, *, subs: bool, customers: bool, included: Mapping[str, int]
+) -> Unit[list[Holder]]:
     """The accounts that come after an id, by id, with their usage at the second `at`.
 
-    subs: whether sub-accounts are among them; customers: whether customers and their sub-accounts alone are.
+    subs: whether sub-accounts are among them; customers: whether customers and their sub-accounts alone are;
+    included: by plan, the monthly limit of accounts without a parent that have none of their own.
     """
     which = ("" if subs else WITHOUT_SUBS) + (CUSTOMERS if customers else "")
     rows = yield Statement(PAGE.format(which=which), {"after": after, "limit": limit})
-    return [_holder(*row[:7], stored=row[7:], at=at) for row in rows]
+    return [_holder(*row[:7], stored=row[7:], at=at, included=included) for row in rows]
 
 
 def _holder(
@@ -61,7 +64,10 @@ def _holder(
     *,
     stored: tuple[int | None, ...],
     at: int,
+    included: Mapping[str, int],
 ) -> Holder:
+    if not parent and not monthly_limit:
+        monthly_limit = included.get(plan, 0)
     known = usage.current(account_id, billing_day, at, stored)
     return Holder(account_id, username, parent, plan, bool(active), monthly_limit, billing_day, known)
 
