@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from meshd.selection import Selection
-from meshd.topology import Plan
 
 Role = Literal["root", "admin", "viewer", "customer"]
 EndedBy = Literal["", "operator", "plan"]
@@ -138,6 +136,8 @@ class Identity:
     """Names of the account's proxies, in the order of authorisation; a sub-account has its parent's."""
     usage: Usage
     parent_usage: Usage | None
+    expired: bool = False
+    """Whether the last day of the account, or of its parent, was past when this was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +175,10 @@ class Standing:
         return found
 
 
-def included_bytes(plans: Mapping[str, Plan]) -> dict[str, int]:
-    """By plan the monthly limit of accounts that have none of their own; plans without such a limit are left out."""
-    return {name: int(Decimal(str(plan.included_gb)) * GB) for name, plan in plans.items() if plan.included_gb}
-
-
 def monthly_limit(account: Account, included: Mapping[str, int]) -> int:
     """The account's own monthly limit, or what its plan includes; 0 for none.
 
-    included: as included_bytes() tells.  It holds for the whole family, so a sub-account has none by it.
+    included: as topology.included_bytes() tells.  It holds for the whole family, so a sub-account has none by it.
     """
     return account.monthly_limit or (included.get(account.plan, 0) if account.parent_id is None else 0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal
@@ -101,6 +102,11 @@ class Plan:
     """Names of the proxies that an account may have; None for all, except `world` where `world` is False."""
     included_gb: float = 0
     """The monthly limit of an account that has none of its own, in GB; 0 for no limit."""
+
+
+def included_bytes(plans: Mapping[str, Plan]) -> dict[str, int]:
+    """By plan the monthly limit of accounts that have none of their own; plans without such a limit are left out."""
+    return {name: int(Decimal(str(plan.included_gb)) * 10**9) for name, plan in plans.items() if plan.included_gb}
 
 
 @dataclass(frozen=True, slots=True)

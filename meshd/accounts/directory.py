@@ -14,13 +14,13 @@ from typing import NamedTuple
 from meshd.accounts import cursors, validate
 from meshd.accounts.errors import Invalid
 from meshd.accounts.ownership import ActorId, operating
-from meshd.model import Account, Role, Usage, included_bytes
+from meshd.model import Account, Role, Usage
 from meshd.store.statements import accounts
 from meshd.store.statements import directory as stored
 from meshd.store.statements.directory import Order, State
 from meshd.store.statements.scan import Index
 from meshd.store.unit import Unit
-from meshd.topology import Plan
+from meshd.topology import Plan, included_bytes
 from meshd.values import period
 from meshd.values.times import today
 

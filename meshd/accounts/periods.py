@@ -12,11 +12,10 @@ from typing import Literal, NamedTuple
 
 from meshd.accounts.errors import Invalid
 from meshd.accounts.ownership import ActorId, Operator, operating
-from meshd.model import included_bytes
 from meshd.store.statements import periods as stored
 from meshd.store.statements.periods import Holder
 from meshd.store.unit import Unit
-from meshd.topology import Plan
+from meshd.topology import Plan, included_bytes
 from meshd.values import period
 
 MOST = 1_000

@@ -12,12 +12,12 @@ from meshd.accounts import entitlement
 from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
-from meshd.accounts.toplevel import JUDGED_BY, added, require_free, restrained
-from meshd.accounts.trail import conclude
-from meshd.model import Account, Identity, included_bytes
+from meshd.accounts.toplevel import JUDGED_BY, added, made, require_free, restrained
+from meshd.accounts.trail import between, conclude
+from meshd.model import Account, Identity
 from meshd.store.statements import accounts, audit, bans, claims, identities, series, tops, usage
 from meshd.store.unit import Unit
-from meshd.topology import Plan
+from meshd.topology import Plan, included_bytes
 
 
 def details(actor_id: ActorId, username: str, *, at: int) -> Unit[Identity]:
@@ -35,7 +35,7 @@ def create(
     subject = yield from managed(actor_id, parent)
     new = new.limited() if subject.by_operator else new
     account = yield from add_below(subject.account, new, plans=plans, now=now, made_by=subject.origin)
-    yield from conclude(subject.by, "account.create", account.id, account.username, now)
+    yield from conclude(subject.by, "account.create", account.id, account.username, now, made(account))
     return (yield from _seen(account.id, now))
 
 
@@ -44,7 +44,7 @@ def add_below(
 ) -> Unit[Account]:
     """Add a sub-account, if the parent's plan has room; the change is neither audited nor published yet."""
     new.require_valid()
-    plan = yield from _room(parent, plans)
+    plan = yield from require_room(parent, plans)
     return (
         yield from added(
             new,
@@ -64,11 +64,12 @@ def require_creatable(
     """Raise what create() would raise now, and change nothing."""
     subject = yield from managed(actor_id, parent)
     new.require_valid()
-    yield from _room(subject.account, plans)
+    yield from require_room(subject.account, plans)
     yield from require_free(new.username)
 
 
-def _room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
+def require_room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
+    """The parent's plan, if it has room for one more sub-account.  Raises: Invalid, PlanLimitReached."""
     if parent.parent_id is not None:
         raise Invalid({"parent": ["A sub-account has no sub-accounts."]})
     plan = yield from entitlement.held(parent, plans)
@@ -100,7 +101,8 @@ def edit(
         yield from accounts.edit(subject.account.id, **columns)
         if JUDGED_BY & columns.keys():
             yield from usage.judged(subject.account.id, at, included_bytes(plans))
-        yield from conclude(subject.by, "account.edit", subject.account.id, told, at)
+        changed = between(subject.account, columns)
+        yield from conclude(subject.by, "account.edit", subject.account.id, told, at, changed)
     return (yield from _seen(subject.account.id, at))
 
 
@@ -142,7 +144,7 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     for each in gone:
         yield from _forget_rows(each)
     name = account.username if account.parent_id is None else ""
-    yield from conclude(subject.by, "account.delete", account.id, name, now)
+    yield from conclude(subject.by, "account.delete", account.id, name, now, username=name)
 
 
 def refuse_root(account: Account, done: str) -> None:
@@ -180,7 +182,7 @@ def _forget_rows(account: Account) -> Unit[None]:
 
 def _kept(subject: Subject, columns: Mapping[str, object], action: str, detail: str, now: int) -> Unit[None]:
     yield from accounts.edit(subject.account.id, **columns)
-    yield from conclude(subject.by, action, subject.account.id, detail, now)
+    yield from conclude(subject.by, action, subject.account.id, detail, now, between(subject.account, columns))
 
 
 def _refuse_suspended(subject: Subject) -> None:

@@ -74,7 +74,7 @@ def create(
     token = yield from stored.create(
         subject.account.id, digest, label, expires_on, now, selection=default, proxies=names
     )
-    yield from conclude(subject.by, "token.create", subject.account.id, f"token {token.id}", now)
+    yield from conclude(subject.by, "token.create", subject.account.id, f"token {token.id}", now, begun(token))
     return token
 
 
@@ -118,7 +118,8 @@ def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now
     subject, token = yield from _found(actor_id, token_id, username)
     made = yield from planted.of_token(token_id, subject.family_id)
     yield from stored.delete(token_id)
-    yield from conclude(subject.by, "token.delete", subject.account.id, f"token {token_id}", now)
+    changed = {name: (value, None) for name, (_, value) in begun(token).items()}
+    yield from conclude(subject.by, "token.delete", subject.account.id, f"token {token_id}", now, changed)
     return Ended(token, made)
 
 
@@ -126,6 +127,17 @@ def made(actor_id: ActorId, token_id: int, username: str | None = None) -> Unit[
     """What a token, also one that was deleted, has made of this account and its sub-accounts; nothing of others'."""
     subject = yield from managed(actor_id, username, change=False)
     return (yield from planted.of_token(token_id, subject.account.id))
+
+
+def begun(token: Token) -> dict[str, tuple[object, object]]:
+    """What the audit says of a new token."""
+    facts = {
+        "label": token.label,
+        "expires_on": token.expires_on,
+        "selection": token.selection,
+        "proxies": list(token.proxies),
+    }
+    return {name: (None, value) for name, value in facts.items() if value}
 
 
 def refuse_without_tokens(plan: Plan) -> None:
@@ -175,7 +187,8 @@ def _switched(subject: Subject, token: Token, active: bool, now: int) -> Unit[To
     if changed is None:
         raise _absent()
     action = "token.activate" if active else "token.deactivate"
-    yield from conclude(subject.by, action, subject.account.id, f"token {token.id}", now)
+    was = {"active": (token.active, active), "ended_by": (token.ended_by, ended_by)}
+    yield from conclude(subject.by, action, subject.account.id, f"token {token.id}", now, was)
     return changed
 
 

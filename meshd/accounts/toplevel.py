@@ -15,11 +15,11 @@ from meshd.accounts import entitlement, validate
 from meshd.accounts.errors import Invalid, NotFound, NotYours, Taken
 from meshd.accounts.ownership import ActorId, Operator, Subject, acting, locked, name_of, subaccount
 from meshd.accounts.profile import NewAccount, Profile
-from meshd.accounts.trail import conclude
-from meshd.model import Account, Role, included_bytes
+from meshd.accounts.trail import Changed, between, conclude
+from meshd.model import Account, Role
 from meshd.store.statements import accounts, proxies, tokens, usage, withheld
 from meshd.store.unit import Unit
-from meshd.topology import Plan
+from meshd.topology import Plan, included_bytes
 from meshd.values.times import day_of, today
 
 ROOT_NAME = "admin"
@@ -93,7 +93,7 @@ def create(
     refuse_below_admin(actor, terms.role or "customer")
     account = yield from added_on_top(new, terms=terms, plans=plans, proxies=proxies, now=now)
     by = name_of(actor)
-    yield from conclude(by, "account.create", account.id, account.username, now)
+    yield from conclude(by, "account.create", account.id, account.username, now, made(account))
     return account
 
 
@@ -132,7 +132,8 @@ def edit(
     edited = (yield from _replanned(account, plans[terms.plan], now)) if terms.plan else Edited(account)
     if JUDGED_BY & columns.keys():
         yield from usage.judged(account.id, now, included_bytes(plans))
-    yield from conclude(subject.by, "account.edit", account.id, _told(columns, edited), now)
+    changed = between(subject.account, columns)
+    yield from conclude(subject.by, "account.edit", account.id, _told(columns, edited), now, changed)
     return edited
 
 
@@ -142,7 +143,13 @@ def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: i
     columns = {"password_hash": password_hash, "password_by": subject.origin}
     if (yield from accounts.edit(subject.account.id, **columns)) is None:
         raise NotFound("the account was deleted meanwhile")
-    yield from conclude(subject.by, "account.password", subject.account.id, "", now)
+    yield from conclude(subject.by, "account.password", subject.account.id, "", now, {"password": None})
+
+
+def made(account: Account) -> Changed:
+    """What the audit says of a new account: the terms that it begins with."""
+    names = ("plan", "role", "billing_day", "monthly_limit", "total_limit")
+    return {name: (None, value) for name in names if (value := getattr(account, name))}
 
 
 def added(
@@ -239,12 +246,12 @@ def _replanned(account: Account, plan: Plan, now: int) -> Unit[Edited]:
     for child in (yield from accounts.children(account.id)):
         yield from accounts.edit(child.id, plan=plan.name)
     gone = [] if plan.bearer_tokens else (yield from tokens.deactivate_all(account.id))
-    back = yield from _reactivated(account, plan, now)
+    back = yield from reactivated(account, plan, now)
     revoked, restored = yield from _refitted(account, plan, now)
     return Edited(account, tuple(gone), tuple(revoked), tuple(back), tuple(restored))
 
 
-def _reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
+def reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
     """Activate tokens that another plan put out of use, oldest first, as many as this plan has room for; their ids."""
     back = []
     for token in (yield from tokens.ended_by_plan(account.id)) if plan.bearer_tokens else ():

@@ -34,6 +34,10 @@ _JOINERS = frozenset("\u200c\u200d")
 USERNAME, PASSWORD, NAME, EMAIL, LABEL = 30, 128, 20, 255, 100
 """The most characters of each field."""
 
+NOTES = 4000
+"""The most characters of notes about an account."""
+_BREAKS = re.compile(r"[\r\n\t]")
+
 MAX_LIMIT = 10**18
 """An exabyte: larger limits are typing errors, and BIGINT has room for sums of limits."""
 
@@ -118,6 +122,18 @@ def billing_day(day: int) -> str | None:
 
 def plan(name: str, plans: Mapping[str, Plan]) -> str | None:
     return None if name in plans else f"There is no plan {name!r}; there are {', '.join(plans)}."
+
+
+def last_day(text: str) -> str | None:
+    """Check the last day of an account, which may be in the past; "" for none."""
+    return None if not text or is_date(text) else "Enter a date as YYYY-MM-DD."
+
+
+def notes(text: str) -> str | None:
+    """Check notes: lines of text."""
+    if len(text) > NOTES:
+        return f"Use at most {NOTES} characters."
+    return "Control and invisible characters are not allowed." if _invisible(_BREAKS.sub(" ", text)) else None
 
 
 def expiry(text: str, now: int) -> str | None:

@@ -17,10 +17,10 @@ NOT_AUTHORIZED = Refusal("proxy-not-authorized")
 
 
 def inactive(identity: Identity) -> Refusal | None:
-    """The refusal of an account that is inactive, or whose parent is; None where it is active."""
+    """The refusal of an account that is inactive or expired, or whose parent is; None where it is active."""
     parent = identity.parent
     active = identity.account.active and (parent is None or parent.active)
-    return None if active else INACTIVE
+    return None if active and not identity.expired else INACTIVE
 
 
 def may_pass(identity: Identity, proxy: str, only: Set[str] = frozenset()) -> Refusal | None:
@@ -60,5 +60,17 @@ def token_valid(token: Token, today: str) -> bool:
 
 def token_end(token: Token) -> float:
     """The first epoch second at which the token is no longer valid; infinity where it does not expire."""
-    last_day = read_time(token.expires_on)
+    return _end(token.expires_on)
+
+
+def account_end(identity: Identity) -> float:
+    """The first epoch second at which the account or its parent is expired; infinity for never, and where it is."""
+    if identity.expired:
+        return float("inf")
+    parent = identity.parent
+    return min(_end(identity.account.expires_on), _end(parent.expires_on if parent else ""))
+
+
+def _end(expires_on: str) -> float:
+    last_day = read_time(expires_on)
     return float("inf") if last_day is None else float(last_day + DAY)

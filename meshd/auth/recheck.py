@@ -60,6 +60,11 @@ class Presence:
             return INVALID
         if present.token is not None and not token_valid(present.token, today(self._now())):
             return INVALID
-        newer, older = present.identity.account.password_hash, admission.account.password_hash
-        changed = admission.source == "password" and not compare_digest(newer.encode(), older.encode())
-        return INVALID if changed else may_pass(present.identity, proxy, admission.only)
+        newer, older = present.identity.account, admission.account
+        changed = admission.source == "password" and not (
+            compare_digest(newer.password_hash.encode(), older.password_hash.encode())
+            and newer.username.lower() == older.username.lower()
+        )
+        # Of an account that was moved the former parent would pay on.
+        moved = newer.parent_id != older.parent_id
+        return INVALID if changed or moved else may_pass(present.identity, proxy, admission.only)

@@ -24,7 +24,17 @@ from meshd.auth.failures import Failures
 from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
 from meshd.auth.passwords import Busy, Hasher
-from meshd.auth.policy import INVALID, REQUIRED, UNAVAILABLE, inactive, may_pass, of_account, of_name, open_to
+from meshd.auth.policy import (
+    INVALID,
+    REQUIRED,
+    UNAVAILABLE,
+    account_end,
+    inactive,
+    may_pass,
+    of_account,
+    of_name,
+    open_to,
+)
 from meshd.auth.question import Asked, Consumed, TokenAsked, Unseen, asked
 from meshd.auth.recheck import Presence
 from meshd.auth.secrets import ban_address, normal_address
@@ -248,7 +258,7 @@ class AuthService:
             return REQUIRED
         source, subject = ("hostname", listed.hostname) if listed.hostname else ("address", address)
         admission = Admission(listed.identity, source, subject, 0, NONE, "")  # type: ignore[arg-type]
-        return Verdict(admission, "", *self._verifier.life(), open_to(listed.identity))
+        return Verdict(admission, "", *self._verifier.life(account_end(listed.identity)), open_to(listed.identity))
 
     def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
         """What serves without the store: an outdated "yes", or the "no" to an address that was nobody's of late."""

@@ -17,7 +17,7 @@ from meshd.auth.credentials import Reading
 from meshd.auth.failures import Failures
 from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
-from meshd.auth.policy import INVALID, of_account, of_name, open_to, token_end, token_valid
+from meshd.auth.policy import INVALID, account_end, of_account, of_name, open_to, token_end, token_valid
 from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
 from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
@@ -83,7 +83,7 @@ class Verifier:
             for reading in asked.readings:
                 proof = self._proofs.get(self._password_key(split.base, reading), monotonic)
                 known = proof and cache.of_account(proof.account_id, monotonic, away=away)
-                if proof and known and known.admission.account.password_hash == proof.encoded:
+                if proof and known and _proven(known.admission.account, split.base, proof):
                     return self._by_password(asked, reading, known.admission.identity, (known.until, known.last))
             # A shorter name counts only where no account has this longer one.
             if self._twofold is None or split.base in self._twofold:
@@ -119,7 +119,7 @@ class Verifier:
             return of_name(INVALID, asked.name, identity.account.id if identity else 0)
         only = frozenset((*token.proxies, *found.formerly))
         admission = Admission(identity, "token", str(token.id), token.id, NONE, asked.consumed, only, token.confined)
-        life = self.life(token_end(token))
+        life = self.life(min(token_end(token), account_end(identity)))
         return _selecting(asked, Verdict(admission, asked.name, *life, open_to(identity, only), token.selection))
 
     async def _password(self, asked: PasswordAsked) -> Verdict | Refusal:
@@ -132,7 +132,7 @@ class Verifier:
             await self._failures.failed(asked, self.guess(asked), matched if isinstance(matched, str) else "")
             return of_name(INVALID, asked.name, account.id if account else 0)
         self._prove(matched, found.identity.account)
-        return self._by_password(asked, matched, found.identity, self.life())
+        return self._by_password(asked, matched, found.identity, self.life(account_end(found.identity)))
 
     async def _unbanned(self, asked: Asked, find: Callable[[], Awaitable[lookups.Found]]) -> lookups.Found | Refusal:
         """What the store finds, or the refusal by a ban that the store has and this process had not read yet."""
@@ -221,6 +221,11 @@ class Verifier:
             return of_account(selection, admission)
         admission = replace(admission, selection=selection) if selection is not NONE else admission
         return Verdict(admission, asked.name, *life, open_to(identity))
+
+
+def _proven(account: Account, username: str, proof: Proof) -> bool:
+    """Whether the account still has the password that was proven, and the name that the password was proven with."""
+    return account.password_hash == proof.encoded and account.username.lower() == username
 
 
 def _selecting(asked: TokenAsked, known: Verdict) -> Verdict | Refusal:

@@ -11,17 +11,19 @@ from meshd.accounts import overview, proxies, subaccounts
 from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.terms import revise
 from meshd.accounts.toplevel import DEFAULT_PLAN, Edited, Terms
-from meshd.cli import directory, passwords, transfer
+from meshd.cli import directory, passwords, terms, transfer
 from meshd.cli.ambiguous import tell_ambiguous
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.roster import brief
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
-from meshd.model import Account, Identity, included_bytes
+from meshd.model import Account, Identity
 from meshd.selection import stem
 from meshd.store.unit import Unit
+from meshd.topology import included_bytes
 
 ROLES = ("customer", "admin", "viewer")
 
@@ -38,6 +40,7 @@ def add_to(top: Verbs) -> None:
     parser = verbs.verb("set", change, "change what is named; the rest stays")
     parser.add_argument("name")
     _add_terms(parser, "; one without bearer tokens puts the family's out of use, until a plan has them again")
+    terms.add_to(parser)
     parser = verbs.verb("passwd", passwd, "set another password")
     parser.add_argument("name")
     passwords.add_to(parser)
@@ -62,13 +65,13 @@ def _add_terms(parser: ArgumentParser, of_plan: str) -> None:
 
 
 def create(context: Context, args: Namespace) -> None:
-    terms = _terms(args)
-    if args.parent is not None and terms.columns():
-        raise Refused(f"a sub-account has its parent's {' and '.join(terms.columns()).replace('_', ' ')}")
+    asked = _terms(args)
+    if args.parent is not None and asked.columns():
+        raise Refused(f"a sub-account has its parent's {' and '.join(asked.columns()).replace('_', ' ')}")
     context.run(_check_new, context, args.name, args.parent)  # before somebody types a password for nothing
     password = passwords.choose(args, context.input)
     new = NewAccount(username=args.name, password_hash=password.password_hash, profile=_profile(args))
-    account = _create(context, new, args.parent, terms)
+    account = _create(context, new, args.parent, asked)
     shown: dict[str, Any] = brief(account, args.parent)
     facts = {"account": account.username, "plan": account.plan}
     if password.generated:
@@ -85,7 +88,7 @@ def _check_new(context: Context, name: str, parent: str | None) -> Unit[None]:
         yield from subaccounts.require_creatable(context.operator, new, parent=parent, plans=context.plans)
 
 
-def _create(context: Context, new: NewAccount, parent: str | None, terms: Terms) -> Account:
+def _create(context: Context, new: NewAccount, parent: str | None, asked: Terms) -> Account:
     now = context.now()
     if parent is not None:
         found = context.run(subaccounts.create, context.operator, new, parent=parent, plans=context.plans, now=now)
@@ -94,7 +97,7 @@ def _create(context: Context, new: NewAccount, parent: str | None, terms: Terms)
         holders.create,
         context.operator,
         new,
-        terms=replace(terms, plan=terms.plan or DEFAULT_PLAN),
+        terms=replace(asked, plan=asked.plan or DEFAULT_PLAN),
         plans=context.plans,
         proxies=context.proxies,
         now=now,
@@ -151,6 +154,7 @@ def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) 
         **({"withheld_proxies": seen.taken} if seen.taken else {}),
         **({"suspended": True} if account.suspended else {}),
         **{name: size for name in ("monthly_ceiling", "total_ceiling") if (size := getattr(account, name))},
+        **terms.shown(account),
         **(done or {}),
     }
     facts = {
@@ -169,6 +173,7 @@ def _show(context: Context, seen: _Seen, done: Mapping[str, Any] | None = None) 
         "monthly limit": _monthly(account, included_bytes(context.plans).get(account.plan, 0)),
         "prepaid": human_bytes(usage.prepaid_bytes) if usage.prepaid_bytes else "",
         "created": moment(account.created_at),
+        **terms.facts(account, context.now()),
         "password": "set" if account.password_hash else "none",
     }
     context.show(shown, {name: fact for name, fact in facts.items() if fact})
@@ -185,15 +190,15 @@ def _limit(size: int, ceiling: int) -> str:
 
 
 def change(context: Context, args: Namespace) -> None:
-    profile, terms = _profile(args), _terms(args)
-    if not (profile.columns() or terms.columns()):
+    profile, asked, agreed = _profile(args), _terms(args), terms.agreed(args)
+    if not (profile.columns() or asked.columns() or agreed.given):
         args.parser.error("nothing to set is named")
-    edited = context.run(
-        holders.edit, context.operator, args.name, profile, terms, plans=context.plans, now=context.now()
-    )
+    known: dict[str, Any] = {"plans": context.plans, "now": context.now()}
+    revised = context.run(revise, context.operator, args.name, profile, asked, agreed, **known)
+    edited = revised.edited or Edited(revised.account)
     for text in _changed(edited):
         context.note(text)
-    _show(context, context.run(_seen, context.operator, args.name, context.now()), _done(edited))
+    _show(context, context.run(_seen, context.operator, revised.account.username, context.now()), _done(edited))
 
 
 def _done(edited: Edited) -> dict[str, Any]:

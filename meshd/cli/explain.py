@@ -24,10 +24,10 @@ from meshd.explain.known import known as known_of
 from meshd.explain.walk import Explanation, Question, Step, World, explain
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
-from meshd.model import Refusal, Token, included_bytes
+from meshd.model import Refusal, Token
 from meshd.proxy.replies import REASONS
 from meshd.selection import candidates
-from meshd.topology import ProxyHost
+from meshd.topology import ProxyHost, included_bytes
 
 _HAS_PORT = re.compile(r":[0-9]*\Z")
 

@@ -12,7 +12,8 @@ from meshd.accounts.periods import Used, Which
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_bytes, human_limit, human_moment, moment
-from meshd.model import included_bytes, monthly_limit
+from meshd.model import monthly_limit
+from meshd.topology import included_bytes
 from meshd.values import period
 from meshd.values.cells import harmless
 from meshd.values.times import today

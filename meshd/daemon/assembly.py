@@ -30,14 +30,14 @@ from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
 from meshd.exits.trial import Trials
-from meshd.model import Change, Refusal, included_bytes
+from meshd.model import Change, Refusal
 from meshd.running.regularly import Regularly
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
 from meshd.store.statements import changes
 from meshd.tls.server import ReloadableTLS
-from meshd.topology import Live
+from meshd.topology import Live, included_bytes
 from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal

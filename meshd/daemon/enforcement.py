@@ -42,11 +42,13 @@ class Enforcement:
                 meter.stop(Refusal(ending.reason))
 
     async def look_at_calendar(self) -> None:
-        """Check what tokens opened once a UTC day, as they expire at midnight; if the store fails, at the next call."""
+        """Check what is open once a UTC day, as tokens and accounts expire at midnight; if the store fails, at the next
+        call.  All of it, since an account may have got its last day after it had opened a tunnel.
+        """
         today = int(self._now()) // DAY
         if today != self._day:
             try:
-                await self._recheck(meter for meter in self._ledger.open_of(0) if meter.admission.token_id)
+                await self._recheck(self._ledger.open_of(0))
             except StoreError:
                 return
             self._day = today

@@ -230,8 +230,7 @@ class Ledger:
         applied = await bill(self._store, self._journal, batch, self._quotas.included())
         if applied is None:
             # The batch had been applied, although the answer was lost.
-            self._doubtful |= {entry.account_id for entry in batch.entries}
-            self._doubtful |= {entry.parent_id for entry in batch.entries}
+            self._doubtful |= {id_ for entry in batch.entries for id_ in (entry.account_id, entry.parent_id)}
             return
         self._peers.heard(applied.others)
         for standing in applied.standings:
@@ -250,7 +249,7 @@ class Ledger:
         if ids:
             quotas = self._quotas
             for standing in await self._store.run(statements.standings, ids, quotas.now(), quotas.included()):
-                self._quotas.heard(standing)
+                quotas.heard(standing)
 
     async def changed(self, change: Change) -> None:
         """Read the limits and totals of a changed account and its sub-accounts, and cut those that are over.
@@ -264,9 +263,8 @@ class Ledger:
                 await self.flush()
 
     def judge_all(self) -> None:
-        """Have the limits of all accounts at work judged anew by the next flush, since plans have changed."""
+        """Have all accounts at work judged anew by the next flush, since plans have changed."""
         self._doubtful |= self._quotas.doubt(0)
-        self._rounds.hasten()
 
     async def stop(self) -> None:
         """Flush for the last time.  What the store cannot take now stays in the journal for the next start."""

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.bounded import Bounded
-from meshd.model import Account, Admission, Refusal, Standing, Usage, included_bytes, monthly_limit
+from meshd.model import Account, Admission, Refusal, Standing, Usage, monthly_limit
 from meshd.running.regularly import Regularly
-from meshd.topology import Live, Plan
+from meshd.topology import Live, Plan, included_bytes
 from meshd.usage.allowance import (
     ALL,
     NO_SHARE,

@@ -12,10 +12,11 @@ from meshd.accounts.ownership import ByToken
 from meshd.accounts.profile import Profile
 from meshd.accounts.subaccounts import deactivate
 from meshd.accounts.toplevel import Terms
-from meshd.model import Usage, UsageEntry, included_bytes
+from meshd.model import Usage, UsageEntry
 from meshd.store.statements import accounts, scan, usage
 from meshd.store.statements.directory import Order
 from meshd.store.unit import Statement, Unit
+from meshd.topology import included_bytes
 from tests.accounts.support import DAY, NOON, OPERATOR, AccountsCase, OnPostgres, named
 
 FEBRUARY = 31 * DAY + NOON

@@ -103,12 +103,13 @@ class EnforcementTest(SynchronousTestCase):
         self.assertEqual(self.store.asked, [])
 
     def test_midnight(self) -> None:
-        """What was let in by a token is asked about when the day changes, and only then."""
+        """What is open is asked about when the day changes, and only then: tokens and accounts may have ended."""
         token, password = self.ledger.meter(SimpleNamespace(token_id=3)), self.ledger.meter(SimpleNamespace(token_id=0))
         self.successResultOf(Deferred.fromCoroutine(self.enforcement.look_at_calendar()))
         self.assertEqual(self.auth.asked, [])
         self.time += DAY
         done = Deferred.fromCoroutine(self.enforcement.look_at_calendar())
         self.auth.asked[0].callback(NO)
+        self.auth.asked[1].callback(None)
         self.successResultOf(done)
         self.assertEqual([token.stopped, password.stopped], [[NO], []])

@@ -34,7 +34,7 @@ update audit set username = coalesce((select a.username_key from accounts as a w
 create index audit_by_time on audit (at, id);
 create index audit_by_username on audit (username, at, id) where username <> '';
 create index audit_by_actor on audit (actor, at, id);
-create index audit_by_action on audit (action, at, id);
+create index audit_by_account_and_time on audit (account_id, at, id);
 
 -- Bytes that were added to an account.  reference: what a payment is called, so that it counts once however often told.
 create table topups (

@@ -175,6 +175,21 @@ def edit(account_id: int, **columns: Any) -> Unit[Account | None]:
     return read(rows[0]) if rows else None
 
 
+def rename(account_id: int, username: str) -> Unit[Account]:
+    """Set the username.  Raises: Conflict where the username is taken."""
+    rows = yield Statement(
+        f"update accounts set username = :username, username_key = :key, twofold = :twofold where id = :id"
+        f" returning {COLUMNS}",
+        {
+            "id": account_id,
+            "username": username,
+            "key": username_key(username),
+            "twofold": int(stem(username) != username),
+        },
+    )
+    return read(rows[0])
+
+
 def delete(account_id: int) -> Unit[None]:
     """Delete an account, its sub-accounts and all that was theirs.  What it used stays in its parent's usage."""
     yield Statement("delete from accounts where id = :id", {"id": account_id})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from meshd.store.statements import scan
+from meshd.store.statements.scan import Index, Key
+from meshd.store.statements.texts import searchable, username_key
 from meshd.store.unit import Statement, Unit
 
 
@@ -15,28 +19,129 @@ class AuditEntry(NamedTuple):
     action: str
     account_id: int
     detail: str
+    username: str = ""
+    """The account's at that time, in lower case; "" where nobody's is to be known."""
+    changed: str = ""
+    """What was and what is, by field: `{"plan":["10","20"]}`; "" for nothing."""
+    id: int = 0
 
 
 RECORD = """
-insert into audit (at, actor, action, account_id, detail)
-values (:at, :actor, :action, :account_id, :detail)
+insert into audit (at, actor, action, account_id, detail, changed, username)
+values (:at, :actor, :action, :account_id, :detail, :changed,
+    coalesce((select username_key from accounts where id = :account_id), :username))
 """
 
 
-def record(at: int, actor: str, action: str, account_id: int, detail: str = "") -> Unit[None]:
-    yield Statement(RECORD, {"at": at, "actor": actor, "action": action, "account_id": account_id, "detail": detail})
+def record(
+    at: int, actor: str, action: str, account_id: int, detail: str = "", changed: str = "", username: str = ""
+) -> Unit[None]:
+    """Add an entry.  username: of an account that is gone."""
+    yield Statement(
+        RECORD,
+        {
+            "at": at,
+            "actor": actor,
+            "action": action,
+            "account_id": account_id,
+            "detail": detail,
+            "changed": changed,
+            "username": username_key(username),
+        },
+    )
+
+
+COLUMNS = "at, actor, action, account_id, detail, username, changed, id"
 
 
 def of_account(account_id: int, limit: int) -> Unit[list[AuditEntry]]:
     """The entries about the account, at most `limit`, the newest first."""
     rows = yield Statement(
-        """
-        select at, actor, action, account_id, detail from audit
-        where account_id = :account_id order by id desc limit :limit
-        """,
+        f"select {COLUMNS} from audit where account_id = :account_id order by id desc limit :limit",  # noqa: S608
         {"account_id": account_id, "limit": limit},
     )
     return [AuditEntry(*row) for row in rows]
+
+
+def last(account_id: int, action: str) -> Unit[int | None]:
+    """When that was last done to the account; None for never."""
+    rows = yield Statement(
+        "select max(at) from audit where account_id = :account_id and action = :action",
+        {"account_id": account_id, "action": action},
+    )
+    return None if rows[0][0] is None else int(rows[0][0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of entries; "", 0 and None for nothing."""
+
+    username: str = ""
+    account_id: int = 0
+    actor: str = ""
+    action: str = ""
+    """How the action begins."""
+    since: int | None = None
+    until: int | None = None
+
+
+class Entries(NamedTuple):
+    """One page of entries, the newest first."""
+
+    entries: list[AuditEntry]
+    after: Key | None
+
+
+NEWEST = Index("audit", "id", ("at", "id"), descending=True)
+
+
+def page(asked: Asked, *, after: Key | None, limit: int) -> Unit[Entries]:
+    """The next entries, at most `limit`; fewer do not say that none follow."""
+    found = yield from scan.page(
+        NEWEST,
+        ", ".join(f"a.{name.strip()}" for name in COLUMNS.split(",")),
+        "join audit as a on a.id = s.id",
+        within=_within(asked),
+        also=_also(asked),
+        params={
+            "username": username_key(asked.username),
+            "account_id": asked.account_id,
+            "actor": searchable(asked.actor),
+            "action": searchable(asked.action),
+            "since": asked.since,
+            "until": asked.until,
+        },
+        after=after,
+        limit=limit,
+    )
+    return Entries([AuditEntry(*row) for row in found.rows], found.after)
+
+
+def _within(asked: Asked) -> list[str]:
+    if asked.account_id:
+        chosen = ["account_id = :account_id"]
+    elif asked.username:
+        chosen = ["username = :username", "username <> ''"]
+    elif asked.actor:
+        chosen = ["actor = :actor"]
+    else:
+        chosen = []
+    since = ["at >= :since"] if asked.since is not None else []
+    return [*chosen, *since, *(["at < :until"] if asked.until is not None else [])]
+
+
+def _also(asked: Asked) -> list[str]:
+    met = _within(asked)
+    return [
+        text
+        for wanted, name, text in (
+            (asked.account_id, "account_id = :account_id", "a.account_id = :account_id"),
+            (asked.username, "username = :username", "a.username = :username"),
+            (asked.actor, "actor = :actor", "a.actor = :actor"),
+            (asked.action, "", "substr(a.action, 1, length(:action)) = :action"),
+        )
+        if wanted and name not in met
+    ]
 
 
 def forget(account_id: int) -> Unit[None]:

@@ -166,8 +166,7 @@ def _params(wanted: Wanted, today: str, at: int) -> dict[str, Any]:
     prefix = username_key(wanted.prefix)
     return {
         "prefix": prefix,
-        # No username has a character beyond ASCII, so that this is behind all that begin so.
-        "prefix_end": prefix + "\U0010ffff",
+        "prefix_end": prefix + "\x7f",  # behind all that begin so, as no username has a character from there on
         "email": searchable(wanted.email),
         "plan": searchable(wanted.plan),
         "role": wanted.role,

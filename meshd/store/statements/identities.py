@@ -14,6 +14,7 @@ from meshd.store.statements.rows import listed, numbered
 from meshd.store.statements.texts import storable, username_key
 from meshd.store.statements.usage import USED, current, used_of
 from meshd.store.unit import Row, Statement, Unit
+from meshd.values.times import today
 
 WIDTH = len(accounts.FIELDS)
 
@@ -81,4 +82,5 @@ def _identity(account: Account, parent: Account | None, proxies: tuple[str, ...]
         proxies=proxies,
         usage=current(account.id, day, at, used[: len(USED)]),
         parent_usage=current(parent.id, day, at, used[len(USED) :]) if parent else None,
+        expired=any(each.expires_on and each.expires_on < today(at) for each in (account, parent) if each),
     )

@@ -115,8 +115,10 @@ def apply(
     """
     if not (yield from _first_time(journal_id, batch, at)):
         return None
+    before = yield from standings(_added(entries), at, included)
+    entries = _whose(entries, before)
     added = _added(entries)
-    before = yield from standings(added, at, included)
+    before = [standing for standing in before if standing.account_id in added]
     seen = {entry.account_id for entry in entries}
     after: list[Standing] = []
     reached: list[int] = []
@@ -170,6 +172,17 @@ def last_batch(journal_id: str) -> Unit[int]:
     """The number of the newest batch of that journal that was added; 0 for none."""
     rows = yield Statement("select last_batch from journals where id = :id", {"id": journal_id})
     return int(rows[0][0]) if rows else 0
+
+
+def _whose(entries: Sequence[UsageEntry], standings: Iterable[Standing]) -> Sequence[UsageEntry]:
+    """The entries, of which those of accounts that have another parent by now are as of accounts that are gone."""
+    parents = {each.account_id: each.parent_id or 0 for each in standings}
+    if all(parents.get(entry.account_id, entry.parent_id) == entry.parent_id for entry in entries):
+        return entries
+    return [
+        entry if parents.get(entry.account_id, entry.parent_id) == entry.parent_id else replace(entry, account_id=0)
+        for entry in entries
+    ]
 
 
 def _added(entries: Iterable[UsageEntry]) -> dict[int, int]:

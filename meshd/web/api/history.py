@@ -9,8 +9,8 @@ from typing import ParamSpec, TypeVar
 from meshd.accounts import history
 from meshd.accounts.errors import TooMany
 from meshd.accounts.history import Span
-from meshd.model import included_bytes
 from meshd.store.unit import Unit
+from meshd.topology import included_bytes
 from meshd.values.exchanges import PastExchange
 from meshd.values.times import iso
 from meshd.web.api.fields import on_behalf
