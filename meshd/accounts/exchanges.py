@@ -52,7 +52,7 @@ def of_family(actor_id: ActorId, username: str | None, *, exit_: str = "", limit
     account_id, found = subject.account.id, (yield from opened.read(now - STALE))
 
     def theirs(exchange: OpenExchange) -> bool:
-        return account_id in (exchange.account_id, exchange.family_id) and exit_ in ("", exchange.exit)
+        return account_id in (exchange.account_id, exchange.family_id) and _leaves_by(exchange, exit_)
 
     return _page(found, theirs, limit)
 
@@ -61,8 +61,13 @@ def of_everybody(actor_id: ActorId, *, exit_: str = "", limit: int, now: int) ->
     """What all accounts have open, or what leaves by one exit, at most `limit`.  Raises: Forbidden."""
     yield from operating(actor_id, change=False)
     found = yield from opened.read(now - STALE)
-    page = _page(found, lambda exchange: exit_ in ("", exchange.exit), limit)
+    page = _page(found, lambda exchange: _leaves_by(exchange, exit_), limit)
     return page if exit_ else OpenPage(page.rows, sum(each.total for each in found), page.complete)
+
+
+def _leaves_by(exchange: OpenExchange, exit_: str) -> bool:
+    """Whether that exit is the exchange's, by its name or as the client was told; "" for any."""
+    return exit_ in ("", exchange.way, exchange.exit)
 
 
 def _page(snapshots: list[Snapshot], wanted: Callable[[OpenExchange], bool], limit: int) -> OpenPage:

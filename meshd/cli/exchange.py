@@ -20,7 +20,9 @@ def add_to(top: Verbs) -> None:
     verbs = top.noun("exchange", "requests and tunnels that are open now")
     parser = verbs.verb("list", listing, "what is open, the oldest first, as the processes told some seconds ago")
     parser.add_argument("--account", metavar="NAME", help="only of this account and its sub-accounts")
-    parser.add_argument("--exit", default="", metavar="EXIT", help="only by this exit, as this list shows it")
+    parser.add_argument(
+        "--exit", default="", metavar="EXIT", help="only by this exit: its name, or as this list shows it"
+    )
     parser = verbs.verb("end", end, "end one, within a second")
     parser.add_argument("id", help="as `exchange list` shows it, and the answer's Proxy-Status")
     parser.add_argument("--account", metavar="NAME", help="whose it is, where the list does not show it")

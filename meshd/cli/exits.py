@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from meshd.accounts import exits, traffic
 from meshd.accounts.errors import NotFound
 from meshd.accounts.traffic import SPANS
+from meshd.cli import exitusers
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
@@ -29,6 +30,7 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("name", nargs="+", help="the exit")
     parser = verbs.verb("usage", usage, "what left by each exit, those with most exchanges first")
     parser.add_argument("--span", choices=SPANS, default="day", help="the last hour, day (if not said) or month")
+    exitusers.add_to(verbs)
     parser = verbs.verb("test", test, "connect through an exit now, from this machine, drained or not")
     parser.add_argument("name", help="the exit")
     parser.add_argument("--to", type=_target, metavar="HOST:PORT", help="where to (default: the host of probes.url)")

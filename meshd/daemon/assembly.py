@@ -237,7 +237,7 @@ class Daemon:
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""
         logs = self.exchanges, self._requests
-        for part in (self.plane, self.auth, self.ledger, self.resolver, self._feed, self.site, *logs):
+        for part in (self.plane, self.auth, self.ledger, self._chronicle, self.resolver, self._feed, self.site, *logs):
             yield from part.samples()
 
     async def ready(self) -> Mapping[str, bool]:

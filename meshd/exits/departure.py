@@ -93,6 +93,11 @@ class Departure:
         if outlet.failed(self._plane.wheel.monotonic, cause):
             self._plane.note_exit(outlet)
 
+    @property
+    def way(self) -> str:
+        """The name of the exit that this exchange counts on; "" for none."""
+        return self._outlet.exit.name if self._outlet is not None else ""
+
     def end(self) -> str:
         """Stop counting this exchange on its outlet; the exit's name, "" where there is none or this was done."""
         outlet = self._outlet

@@ -92,6 +92,7 @@ class Record:
             self.exit,
             meter.up,
             meter.down,
+            self.departure.way if self.departure is not None else "",
         )
 
     def close(self, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IReactorTime
 
@@ -13,6 +13,7 @@ from meshd.usage.allowance import OpenMeter
 from meshd.usage.reports import Reports
 from meshd.usage.snapshots import Snapshots
 from meshd.values.exchanges import Exchange
+from meshd.values.samples import Sample
 
 
 class Chronicle:
@@ -35,6 +36,10 @@ class Chronicle:
         await self.open.stop()
         await self._activity.stop()
         await self._reports.stop()
+
+    def samples(self) -> Iterable[Sample]:
+        """How many exchanges no report has counted, since too much waited for the store."""
+        yield "usage_reports_lost", (), float(self._reports.lost)
 
     def add(self, exchange: Exchange, *, admitted: bool = True) -> None:
         """Take an exchange that has ended.

@@ -123,6 +123,11 @@ class Reports:
         if (up or down) and self._live.limits.domain_days:
             self._domains.add((exchange.account_id, at - at % DAY, exchange.host[:LENGTH].lower()), up, down, 1, failed)
 
+    @property
+    def lost(self) -> int:
+        """Sums of exchanges for which there was no room, each by host, by exit and by outcome."""
+        return self._domains.lost + self._traffic.lost
+
     async def _write(self) -> None:
         """Write what waits, as much as one unit should hold; what cannot be written waits on."""
         domains, traffic = self._domains.take(AT_ONCE), self._traffic.take(AT_ONCE)

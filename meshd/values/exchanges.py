@@ -54,6 +54,8 @@ class OpenExchange(NamedTuple):
     """"" as long as no exit is connected."""
     up: int
     down: int
+    way: str = ""
+    """The name of the exit that was chosen last; "" where none was."""
 
 
 class PastExchange(NamedTuple):
@@ -78,3 +80,5 @@ class PastExchange(NamedTuple):
     reason: str
     up: int
     down: int
+    way: str = ""
+    """The name of the exit that was chosen last; "" where none was."""

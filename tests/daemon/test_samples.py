@@ -33,6 +33,7 @@ SILENT = {
     "proxy_origins_kept": 0.0,
     "store_available": 1.0,
     "usage_exchanges_open": 0.0,
+    "usage_reports_lost": 0.0,
 }
 
 

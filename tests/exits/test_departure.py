@@ -102,7 +102,9 @@ class MarksTests(SynchronousTestCase):
             pass
         except (DialError, Stopped) as error:
             self.assertIn(error, ends)
-        departure.end()
+        named, ended = departure.way, departure.end()
+        self.assertEqual((named, ended), (plane.dialler.by[-1],) * 2)  # of the one that was tried last
+        self.assertEqual((departure.way, departure.end()), ("", ""))
         return first.failures, len(plane.dialler.by)
 
     def setUp(self) -> None:

@@ -57,6 +57,11 @@ class ExchangesTests(SynchronousTestCase):
         rows = until(lambda: len(found := listed(self.name)) == 2 and found, "both are told")
         self.assertEqual({(each["method"], each["to"]) for each in rows}, {("CONNECT", f"127.0.0.1:{echo.port}")})
         self.assertTrue(all(each["up"] and each["down"] and each["client"] == "127.0.0.1" for each in rows))
+        name = daemon.cli("exit", "list")[0]["name"]
+        at = rows[0]["began"]
+        known = {each["id"] for each in daemon.cli("exchange", "list", "--account", self.name, "--exit", name)}
+        self.assertEqual(known, {each["id"] for each in rows})
+        self.assertLessEqual(known, {each["id"] for each in daemon.cli("exit", "users", name, "--at", at)})
         daemon.cli("exchange", "end", rows[0]["id"])
         self.assertTrue(first.ends(SOON))
         self.assertTrue(second.echoes())
@@ -78,6 +83,8 @@ class ExchangesTests(SynchronousTestCase):
         self.assertGreaterEqual(exit_["exchanges"], 1)
         self.assertGreaterEqual(hour["outcomes"]["served"], 1)
         self.assertGreaterEqual(hour["up_bytes"], row["up_bytes"])
+        users = daemon.cli("exit", "users", exit_["exit"], "--at", line["at"][:19])
+        self.assertIn((line["id"], self.name), {(each["id"], each["account"]) for each in users})
 
     def test_a_request_without_an_answer_gets_one(self) -> None:
         """The origin has not said anything yet: the client is told who has ended it."""

@@ -79,6 +79,38 @@ class ActivityContract(StoreContract):
         await self.store.run(activity.prune, [bob.id], 0, 0)
         self.assertEqual(await self.numbers(bob), [])
 
+    async def users(self, since: int, until: int, *ways: str, limit: int = 99) -> list[int]:
+        """Numbers of the exchanges by these exits that were open within these seconds, counted from NOW."""
+        span = (NOW + since) * 1000, (NOW + until) * 1000
+        return [int(row.request[2:]) for row in await self.store.run(activity.by_exit, ways, *span, limit)]
+
+    async def test_who_used_an_exit(self) -> None:
+        """Whatever was open by it within the time, for a second or for days; by the exit's name, not as it was told."""
+        bob = await self.create("bob")
+        hour = 3600
+        made = [
+            ended(bob, 1, at=NOW, seconds=10)._replace(way="rack-1"),
+            ended(bob, 2, at=NOW + 100, seconds=hour)._replace(way="rack-1"),
+            ended(bob, 3, at=NOW - 50 * hour, seconds=100 * hour)._replace(way="rack-1"),
+            ended(bob, 4, at=NOW, seconds=10)._replace(way="rack-2", exit="rack-1"),
+            ended(bob, 5, at=NOW - 9 * hour, seconds=8.5 * hour)._replace(way="rack-1"),
+        ]
+        await self.store.run(activity.add, made)
+        for sentence, since, until, numbers in (
+            ("at its begin", -5, 0, [3, 1]),
+            ("at its end", 10, 20, [3, 1]),
+            ("between the two", 11, 99, [3]),
+            ("in the midst of a long one", 2000, 2000, [3, 2]),
+            ("after all", 51 * hour, 60 * hour, []),
+            ("before all", -99 * hour, -51 * hour, []),
+            ("while another long one was open", -hour, -hour, [3, 5]),
+        ):
+            with self.subTest(sentence):
+                self.assertEqual(await self.users(since, until, "rack-1"), numbers)
+        self.assertEqual(await self.users(0, 0, "rack-1", "rack-2"), [3, 4, 1])
+        self.assertEqual(await self.users(0, 9999, "rack-1", limit=1), [3, 2])
+        self.assertEqual(await self.store.run(activity.oldest), (NOW - hour // 2) * 1000)
+
     async def test_it_goes_with_its_account(self) -> None:
         """A sub-account's is no more its parent's to see."""
         parent = await self.create("parent")

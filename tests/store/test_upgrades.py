@@ -10,7 +10,7 @@ from meshd.store.dialect import POSTGRES, SQLITE, Dialect
 from meshd.store.migrate import shipped, upgrade
 from meshd.store.postgres.blocking import BlockingPostgres
 from meshd.store.sqlite.file import SQLiteFile
-from meshd.store.statements import addresses, claims, hostnames, proxies, tokens
+from meshd.store.statements import activity, addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Statement, Unit
 from meshd.store.url import PostgresURL, read
 from meshd.values.traces import Claim
@@ -35,6 +35,20 @@ OLD = (
 def filled() -> Unit[None]:
     for sql in OLD:
         yield Statement(sql, {})
+
+
+BEFORE_REPORTS = 12
+"""The number of the last migration before exchanges told the name of their exit."""
+
+
+def one_exchange() -> Unit[None]:
+    yield Statement(OLD[0], {})
+    yield Statement(
+        "insert into activity (account_id, ended, request, family_id, began, token_id, proxy, client, method, host,"
+        " port, exit, status, reason, up, down) values (1, 2000, 'r-1', 1, 1000, 0, 'us', '192.0.2.1', 'GET', 'h', 80,"
+        " 'rack-1', 200, '', 1, 2)",
+        {},
+    )
 
 
 class UpgradeTests(SynchronousTestCase):
@@ -62,6 +76,14 @@ class UpgradeTests(SynchronousTestCase):
         self.assertEqual(["us"], store.run(proxies.of_account, 1))
         (token,) = store.run(tokens.of_account, 2)
         self.assertEqual((True, "", ("us",)), (token.active, token.ended_by, token.proxies))
+
+    def test_what_was_done_before_exits_were_named(self) -> None:
+        """It is found by what its client was told."""
+        store = self.store()
+        self.run_raw(store, upgrade, self.dialect, shipped()[:BEFORE_REPORTS], 1)
+        self.run_raw(store, one_exchange)
+        store.migrate()
+        self.assertEqual(["r-1"], [each.request for each in store.run(activity.by_exit, ["rack-1"], 1000, 1000, 9)])
 
 
 class PostgresUpgradeTests(UpgradeTests):

@@ -56,8 +56,11 @@ create table traffic_days (
 );
 
 -- Who used an exit at a time: of exchanges that lasted up to an hour those that ended soon after, and the few longer ones.
-create index activity_by_exit on activity (exit, ended);
-create index activity_long on activity (exit, ended) where ended - began > 3600000;
+-- way: the exit's name, where `exit` is what the client was told, such as one of the addresses of a prefix.
+alter table activity add column way text not null default '';
+update activity set way = exit;
+create index activity_by_way on activity (way, ended);
+create index activity_long on activity (way, ended) where ended - began > 3600000;
 
 create index accounts_without_parent on accounts (id) where parent_id is null;
 create index accounts_by_creation on accounts (created_at) where parent_id is null;

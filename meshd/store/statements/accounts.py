@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypedDict, Unpack
 
 from meshd.model import Account, Role
 from meshd.selection import stem
+from meshd.store.statements.rows import among
 from meshd.store.statements.texts import storable, username_key
 from meshd.store.unit import Row, Statement, Unit
 
@@ -93,6 +95,11 @@ def usernames(account_id: int) -> Unit[dict[int, str]]:
     """The usernames of the account and of its sub-accounts, by id."""
     rows = yield Statement("select id, username from accounts where id = :id or parent_id = :id", {"id": account_id})
     return dict(rows)
+
+
+def names_of(ids: Iterable[int]) -> Unit[dict[int, str]]:
+    """The usernames of those of these accounts that exist, by id."""
+    return dict((yield from among("select id, username from accounts where id in {0}", sorted(ids))))
 
 
 def page(after_id: int, limit: int) -> Unit[list[Account]]:

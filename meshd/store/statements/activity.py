@@ -15,7 +15,7 @@ FIELDS = PastExchange._fields
 COLUMNS = ", ".join(FIELDS)
 
 ROWS = 50
-"""Rows in one statement: of sixteen columns each, below the 999 parameters of some SQLite builds."""
+"""Rows in one statement: of seventeen columns each, below the 999 parameters of some SQLite builds."""
 
 SWEEP = 2_000
 """Rows that are deleted for their age at once: what a long standstill has left goes in several turns."""
@@ -27,7 +27,7 @@ FAMILIES = "select id, coalesce(parent_id, id) from accounts where id in {0}"
 def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
     began = round(exchange.at * 1000)
     ended = began + round(exchange.seconds * 1000)
-    same = exchange._replace(host=searchable(exchange.host))[5:-1]  # from token_id to the bytes, alike in both tuples
+    same = exchange._replace(host=searchable(exchange.host))[5:]  # token_id and all that follows it in both tuples
     return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same)
 
 
@@ -57,6 +57,40 @@ def page(column: str, id_: int, before: tuple[int, str], since: int, limit: int)
         {"id": id_, "ended": before[0], "request": before[1], "since": since, "limit": limit},
     )
     return [PastExchange(*row) for row in rows]
+
+
+LONG = 3_600_000
+"""Milliseconds: of exchanges that last longer, which are few, there is an index of their own."""
+
+USERS = f"""
+select {COLUMNS} from activity
+where way in {{0}} and ended >= :since and ended <= :latest and began <= :until and ended - began <= {LONG}
+order by ended desc, request desc limit :limit
+"""
+
+LONG_USERS = f"""
+select {COLUMNS} from activity
+where way in {{0}} and ended >= :since and began <= :until and ended - began > {LONG}
+order by ended desc, request desc limit :limit
+"""
+
+
+def by_exit(ways: Sequence[str], since: int, until: int, limit: int) -> Unit[list[PastExchange]]:
+    """The exchanges that were open by these exits at any time from `since` to `until`, in milliseconds.
+
+    At most `limit` of those of up to an hour and of the longer ones each; the newest first.
+    """
+    span = {"since": since, "until": until, "latest": until + LONG, "limit": limit}
+    known = [searchable(way) for way in ways]
+    rows = yield from among(USERS, known, span)
+    rows += yield from among(LONG_USERS, known, span)
+    return sorted((PastExchange(*row) for row in rows), key=lambda row: (row.ended, row.request), reverse=True)
+
+
+def oldest() -> Unit[int]:
+    """When the oldest exchange that is kept ended, in milliseconds; 0 where none is."""
+    rows = yield Statement("select ended from activity order by ended limit 1", {})
+    return int(rows[0][0]) if rows else 0
 
 
 KEEP = """
