@@ -52,6 +52,7 @@ class UsedPage:
     """Accounts by their ids."""
 
     rows: list[Used]
+    """As many as were asked for, less those that the actor does not see; it may be none though others follow."""
     after: int
     """What to ask with for the next page; 0 where there is none."""
 
@@ -72,14 +73,12 @@ def of_everybody(
     """
     actor = yield from operating(actor_id, change=False)
     spans = _spans(which, now)
-    customers = not isinstance(actor, Operator) and actor.role != "root"
+    everybody = isinstance(actor, Operator) or actor.role == "root"
     limit = max(1, min(limit, MOST))
-    holders = yield from stored.page(
-        after, limit + 1, now, subs=subs, customers=customers, included=included_bytes(plans)
-    )
-    more, holders = len(holders) > limit, holders[:limit]
-    rows = yield from _rows(holders, spans, running=which == "running")
-    return UsedPage(rows, holders[-1].account_id if more else 0)
+    holders = yield from stored.page(after, limit + 1, now, subs=subs, included=included_bytes(plans))
+    following = holders[limit - 1].account_id if len(holders) > limit else 0
+    seen = [each for each in holders[:limit] if everybody or each.role == "customer"]
+    return UsedPage((yield from _rows(seen, spans, running=which == "running")), following)
 
 
 Spans = Callable[[Holder], tuple[int, int]]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from meshd.model import Usage
 from meshd.store.statements import usage
 from meshd.store.statements.rows import among
-from meshd.store.unit import Statement, Unit
+from meshd.store.unit import Row, Statement, Unit
 
 
 class Holder(NamedTuple):
@@ -18,6 +18,8 @@ class Holder(NamedTuple):
     username: str
     parent: str
     """The parent's username; "" for an account without parent."""
+    role: str
+    """The role, and the plan, of the parent for a sub-account."""
     plan: str
     active: bool
     monthly_limit: int
@@ -26,50 +28,37 @@ class Holder(NamedTuple):
     usage: Usage
 
 
+# The accounts of the page first, along the index, and then what is known of each.
 PAGE = """
-select a.id, a.username, coalesce(p.username, ''), coalesce(p.plan, a.plan), a.active, a.monthly_limit,
-    coalesce(p.billing_day, a.billing_day), u.total_bytes, u.period_bytes, u.period_start, u.prepaid_bytes
-from accounts as a
+select a.id, a.username, coalesce(p.username, ''), coalesce(p.role, a.role), coalesce(p.plan, a.plan), a.active,
+    a.monthly_limit, coalesce(p.billing_day, a.billing_day),
+    u.total_bytes, u.period_bytes, u.period_start, u.prepaid_bytes
+from (
+    select id, username, parent_id, role, plan, active, monthly_limit, billing_day from accounts
+    where id > :after{which} order by id limit :limit
+) as a
 left join accounts as p on p.id = a.parent_id
 left join usage as u on u.account_id = a.id
-where a.id > :after{which}
-order by a.id limit :limit
+order by a.id
 """
 
-WITHOUT_SUBS = " and a.parent_id is null"
-CUSTOMERS = " and coalesce(p.role, a.role) = 'customer'"
+WITHOUT_SUBS = " and parent_id is null"
 
 
-def page(
-    after: int, limit: int, at: int, *, subs: bool, customers: bool, included: Mapping[str, int]
-) -> Unit[list[Holder]]:
-    """The accounts that come after an id, by id, with their usage at the second `at`.
+def page(after: int, limit: int, at: int, *, subs: bool, included: Mapping[str, int]) -> Unit[list[Holder]]:
+    """The accounts that come after an id, by id, with their usage at the second `at`; subs: sub-accounts too.
 
-    subs: whether sub-accounts are among them; customers: whether customers and their sub-accounts alone are;
     included: by plan, the monthly limit of accounts without a parent that have none of their own.
     """
-    which = ("" if subs else WITHOUT_SUBS) + (CUSTOMERS if customers else "")
-    rows = yield Statement(PAGE.format(which=which), {"after": after, "limit": limit})
-    return [_holder(*row[:7], stored=row[7:], at=at, included=included) for row in rows]
+    rows = yield Statement(PAGE.format(which="" if subs else WITHOUT_SUBS), {"after": after, "limit": limit})
+    return [_holder(row, at, included) for row in rows]
 
 
-def _holder(
-    account_id: int,
-    username: str,
-    parent: str,
-    plan: str,
-    active: int,
-    monthly_limit: int,
-    billing_day: int,
-    *,
-    stored: tuple[int | None, ...],
-    at: int,
-    included: Mapping[str, int],
-) -> Holder:
-    if not parent and not monthly_limit:
-        monthly_limit = included.get(plan, 0)
-    known = usage.current(account_id, billing_day, at, stored)
-    return Holder(account_id, username, parent, plan, bool(active), monthly_limit, billing_day, known)
+def _holder(row: Row, at: int, included: Mapping[str, int]) -> Holder:
+    account_id, username, parent, role, plan, active, monthly_limit, billing_day = row[:8]
+    used = usage.current(account_id, billing_day, at, row[8:])
+    limit = monthly_limit or (0 if parent else included.get(plan, 0))
+    return Holder(account_id, username, parent, role, plan, bool(active), limit, billing_day, used)
 
 
 OWN = """
