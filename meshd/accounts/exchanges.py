@@ -16,6 +16,7 @@ from meshd.accounts.trail import conclude
 from meshd.model import Account
 from meshd.store.statements import accounts, opened
 from meshd.store.statements.opened import Ending, Snapshot
+from meshd.store.statements.texts import searchable
 from meshd.store.unit import Unit
 from meshd.values.exchanges import OpenExchange
 
@@ -83,7 +84,7 @@ def end(actor_id: ActorId, exchange_id: str, username: str | None = None, *, now
     username: the account that the exchange is of, where no snapshot tells.
     Raises: NotFound, also for another's exchange; NotYours for another's name; Forbidden for a confined token.
     """
-    exchange_id = exchange_id[:ID_LENGTH]
+    exchange_id = searchable(exchange_id[:ID_LENGTH])
     found = yield from _find(exchange_id, now)
     if username is None:
         subject = yield from _holder(actor_id, found.account_id if found else 0, exchange_id)

@@ -6,6 +6,7 @@ was lost may count that much twice.  Everything waiting is bounded, since a clie
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from itertools import islice
 
@@ -13,8 +14,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd.running.regularly import Regularly
-from meshd.store.interface import Store, StoreError
+from meshd.store.interface import Conflict, Store, StoreError, StoreUnavailable
 from meshd.store.statements import tops
+from meshd.store.statements.texts import searchable
 from meshd.store.statements.tops import OTHER, Key
 from meshd.topology import Live
 from meshd.usage.outcomes import EXIT, OUTCOMES, SERVED
@@ -34,6 +36,8 @@ SWEEP_SECONDS = 60.0
 """Seconds between two deletions of rows that are too old, unless the last one left some."""
 HOURS_KEPT, DAYS_KEPT = 31 * DAY, 400 * DAY
 """Seconds that the sums of the whole installation are kept, by hour and by day."""
+
+Rows = list[tuple[Key, list[int]]]
 
 _log = Logger()
 
@@ -70,16 +74,29 @@ class Waiting:
         cell = self._cells[key] = [0, 0, 0, 0]
         return cell
 
-    def take(self, count: int) -> list[tuple[Key, list[int]]]:
+    def take(self, count: int) -> Rows:
         """Take out up to `count` rows, the oldest first."""
         taken = list(islice(self._cells.items(), count))
         for key, _ in taken:
             del self._cells[key]
         return taken
 
-    def put_back(self, rows: list[tuple[Key, list[int]]]) -> None:
+    def put_back(self, rows: Rows) -> None:
         for key, (up, down, exchanges, failures) in rows:
             self.add(key, up, down, exchanges, failures)
+
+
+def by_exit_and_outcome(rows: Rows) -> list[tuple[Key, list[int]]]:
+    """Sums by reason, hour and exit as two kinds of sums, each with its failures."""
+    sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for (reason, hour, way), (up, down, exchanges, _) in rows:
+        outcome = OUTCOMES.get(str(reason), UNKNOWN)
+        kinds = [(tops.OUTCOME, outcome, outcome != SERVED), (tops.EXIT, way, outcome == EXIT)]
+        for kind, name, failed in kinds if way else kinds[:1]:
+            cell = sums[kind, hour, name]
+            for i, each in enumerate((up, down, exchanges, exchanges if failed else 0)):
+                cell[i] += each
+    return list(sums.items())
 
 
 class Reports:
@@ -92,6 +109,7 @@ class Reports:
         self._live = live
         self._domains = Waiting()
         self._traffic = Waiting()
+        """By reason, hour and exit: one sum for an exchange, of which two are made when they are written."""
         self._sweep_at = 0.0
         self._turns = Regularly(
             clock,
@@ -114,27 +132,30 @@ class Reports:
 
     def add(self, exchange: Exchange) -> None:
         """Count an exchange that has ended, whoever asked for it."""
-        outcome = OUTCOMES.get(exchange.reason, UNKNOWN)
-        at, up, down = int(exchange.at + exchange.seconds), exchange.up, exchange.down
-        hour, failed = at - at % tops.HOUR, int(outcome != SERVED)
-        self._traffic.add((tops.OUTCOME, hour, outcome), up, down, 1, failed)
-        if exchange.way:
-            self._traffic.add((tops.EXIT, hour, exchange.way), up, down, 1, int(outcome == EXIT))
+        at, up, down, reason = int(exchange.at + exchange.seconds), exchange.up, exchange.down, exchange.reason
+        self._traffic.add((reason, at - at % tops.HOUR, exchange.way), up, down, 1, 0)
         if (up or down) and self._live.limits.domain_days:
-            self._domains.add((exchange.account_id, at - at % DAY, exchange.host[:LENGTH].lower()), up, down, 1, failed)
+            host = exchange.host
+            if not host.isascii() or "\0" in host or len(host) > LENGTH:
+                host = searchable(host[:LENGTH])
+            failed = 1 if reason and OUTCOMES.get(reason) != SERVED else 0
+            self._domains.add((exchange.account_id, at - at % DAY, host.lower()), up, down, 1, failed)
 
     @property
     def lost(self) -> int:
-        """Sums of exchanges for which there was no room, each by host, by exit and by outcome."""
+        """Sums of exchanges for which there was no room, by host or by exit and outcome."""
         return self._domains.lost + self._traffic.lost
 
     async def _write(self) -> None:
-        """Write what waits, as much as one unit should hold; what cannot be written waits on."""
+        """Write what waits, as much as one unit should hold; while the store is away it waits on.
+
+        What the store does not take for another reason is lost, or it would be in the way of all that comes later.
+        """
         domains, traffic = self._domains.take(AT_ONCE), self._traffic.take(AT_ONCE)
         if domains or traffic:
             try:
-                await self._store.run(tops.record, domains, traffic)
-            except StoreError:
+                await self._store.run(tops.record, domains, by_exit_and_outcome(traffic))
+            except (StoreUnavailable, Conflict):  # the latter where an account is deleted in this moment
                 self._domains.put_back(domains)
                 self._traffic.put_back(traffic)
                 raise

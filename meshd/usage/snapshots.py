@@ -27,7 +27,7 @@ PART = 20
 """The part of the time that looks may take together."""
 MOST = 500
 """Exchanges in one snapshot, 125 KB: half of them those with most bytes, the others the oldest."""
-AT_ONCE = 1_000
+AT_ONCE = 500
 """Meters that are looked at in one turn of the reactor: about half a millisecond."""
 
 _log = Logger()

@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.replies import REASONS
-from meshd.store.interface import StoreUnavailable
+from meshd.store.interface import Conflict, StoreError, StoreUnavailable
 from meshd.store.statements import tops
 from meshd.store.statements.tops import EXIT, OTHER, OUTCOME
 from meshd.topology import Limits
@@ -124,6 +124,26 @@ class ReportsTests(SynchronousTestCase):
         self.store.fails = None
         self.stop()
         self.assertEqual(self.store.domains, [((7, TODAY, "example.com"), [2, 4, 2, 0])])
+
+    def test_what_the_store_does_not_take_is_lost(self) -> None:
+        """It would be in the way of what comes later."""
+        self.reports.start()
+        for error, kept in ((StoreError("no"), 0), (Conflict("gone"), 1)):
+            self.store.fails = error
+            self.end()
+            self.clock.advance(SECONDS)
+            self.store.fails = None
+            self.clock.advance(SECONDS)
+            self.assertEqual(len(self.store.domains), kept)
+
+    def test_a_host_that_no_database_can_hold(self) -> None:
+        """Is told as well as it can be, and two that are then the same are one."""
+        for host in ("a\0.example", "A\ufffd.example"):
+            self.end(host=host)
+        self.end(host="x" * 300)
+        self.stop()
+        names = [key[2] for key, _ in self.store.domains]
+        self.assertEqual(names, ["a\ufffd.example", "x" * 255])
 
 
 class WaitingTests(SynchronousTestCase):
