@@ -1,4 +1,4 @@
-"""What the operator reads: which accounts there are and below whom, their proxies, and who changed what."""
+"""What the operator reads: which accounts there are and below whom, and their proxies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from meshd.accounts.ownership import ActorId, own
 from meshd.model import Account
-from meshd.store.statements import accounts, audit, proxies, withheld
-from meshd.store.statements.audit import AuditEntry
+from meshd.store.statements import accounts, proxies, withheld
 from meshd.store.unit import Unit
 
 PAGE = 1000
@@ -37,9 +36,3 @@ def page(after: int, names: dict[int, str]) -> Unit[list[Account]]:
 def proxies_of(ids: Sequence[int]) -> Unit[tuple[dict[int, list[str]], dict[int, list[str]]]]:
     """By account, the proxies that it is authorised for, and those that the operator took from it."""
     return (yield from proxies.of_accounts(ids)), (yield from withheld.of_accounts(ids, "proxy"))
-
-
-def trail(actor_id: ActorId, username: str, limit: int) -> Unit[list[AuditEntry]]:
-    """Who changed what of an account, the newest first.  Raises: NotFound."""
-    account = (yield from own(actor_id, username, change=False)).account
-    return (yield from audit.of_account(account.id, limit))

@@ -17,6 +17,7 @@ from meshd.accounts.errors import AccountError
 from meshd.cli import (
     account,
     allowlist,
+    audit,
     backup,
     config,
     daemon,
@@ -76,6 +77,7 @@ def parser() -> ArgumentParser:
         overview,
         usage,
         reports,
+        audit,
         config,
         backup,
         daemon,

@@ -1,11 +1,11 @@
-"""`meshd ban` and `meshd audit`: bans after wrong credentials, and the audit."""
+"""`meshd ban`: bans after wrong credentials."""
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Iterator
 
-from meshd.accounts import bans, overview
+from meshd.accounts import bans
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
 from meshd.cli.values import moment
@@ -18,9 +18,6 @@ def add_to(top: Verbs) -> None:
     parser = verbs.verb("lift", lift_ban, "let them try again")
     parser.add_argument("address", help="as `ban list` shows it, or any address of the network it shows")
     parser.add_argument("name", nargs="?", default="", help="only this name's ban from there")
-    parser = top.verb("audit", show_audit, "who changed what of an account, the newest first")
-    parser.add_argument("name", help="the account")
-    parser.add_argument("--limit", type=_count, default=100, help="how many entries (default: 100)")
 
 
 def list_bans(context: Context, args: Namespace) -> None:
@@ -48,25 +45,3 @@ def _bans(context: Context) -> Iterator[Ban]:
 def lift_ban(context: Context, args: Namespace) -> None:
     lifted = context.run(bans.lift, context.operator, args.address, args.name, now=context.now())
     context.show({"lifted": lifted})
-
-
-def show_audit(context: Context, args: Namespace) -> None:
-    entries = context.run(overview.trail, context.operator, args.name, args.limit)
-    context.show_rows(
-        (
-            {"at": moment(entry.at), "actor": entry.actor, "action": entry.action, "detail": entry.detail}
-            for entry in entries
-        ),
-        {
-            "AT": lambda row: row["at"],
-            "BY": lambda row: row["actor"],
-            "DID": lambda row: row["action"],
-            "DETAIL": lambda row: row["detail"],
-        },
-    )
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000):
-        raise ArgumentTypeError(f"{text[:20]!r} is not a number from 1 to 1000000")
-    return int(text)

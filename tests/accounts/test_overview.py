@@ -35,14 +35,6 @@ class OverviewTests(AccountsCase):
         names, held = self.run_unit(proxies.of_account, OPERATOR, "kid")
         self.assertEqual((names, [each.name for each in held]), (have[self.alice.id], ["us"]))
 
-    def test_the_trail(self) -> None:
-        """The newest first, and no more than are asked for."""
-        self.run_unit(proxies.revoke, OPERATOR, "alice", "us", known=KNOWN, now=NOON)
-        actions = [entry.action for entry in self.run_unit(overview.trail, OPERATOR, "alice", 10)]
-        self.assertEqual(len(actions), 2)
-        self.assertEqual([entry.action for entry in self.run_unit(overview.trail, OPERATOR, "alice", 1)], actions[:1])
-        self.refused(NotFound, overview.trail, OPERATOR, "nobody", 1)
-
     def test_the_root_account(self) -> None:
         """None before the daemon has run."""
         self.assertIsNone(self.run_unit(overview.root))

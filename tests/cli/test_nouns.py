@@ -312,7 +312,18 @@ class ReportTests(CommandCase):
         self.assertEqual(["account.edit", "account.create"], [entry["action"] for entry in entries])
         self.assertTrue(all(re.match("operator", entry["actor"]) for entry in entries))
         self.assertEqual(1, len(self.done("audit", "alice", "--limit", "1", "--json").json))
-        self.refused("there is no account named 'nobody'", "audit", "nobody")
+        self.refused("there is no account named 'nobody', and none was", "audit", "nobody")
+        self.customer("bob")
+        self.done("account", "delete", "bob", "--yes")
+        self.assertEqual(
+            ["account.delete", "account.create"], [row["action"] for row in self.done("audit", "bob", "--json").json]
+        )
+        everything = self.done("audit", "--json", "--action", "account.e", "--since", "2020-01-01").json
+        self.assertEqual(
+            [("alice", {"total_limit": [10**7, 10**9]})], [(row["account"], row["changed"]) for row in everything]
+        )
+        self.assertEqual([], self.done("audit", "--until", "2020-01-01", "--actor", "x", "--json").json)
+        self.assertEqual(["AT", "BY", "DID", "ACCOUNT", "DETAIL"], self.done("audit", "--limit", "1").rows[0])
         self.misused("audit", "alice", "--limit", "0")
 
 

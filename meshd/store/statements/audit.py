@@ -72,6 +72,15 @@ def last(account_id: int, action: str) -> Unit[int | None]:
     return None if rows[0][0] is None else int(rows[0][0])
 
 
+def named(username: str) -> Unit[bool]:
+    """Whether there are entries about an account that has, or had, that username."""
+    rows = yield Statement(
+        "select id from audit where username = :username and username <> '' limit 1",
+        {"username": username_key(username)},
+    )
+    return bool(rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What is asked of entries; "", 0 and None for nothing."""
