@@ -124,6 +124,11 @@ def plan(name: str, plans: Mapping[str, Plan]) -> str | None:
     return None if name in plans else f"There is no plan {name!r}; there are {', '.join(plans)}."
 
 
+def reference(text: str) -> str | None:
+    """Check what a payment is called."""
+    return short_text(text, LABEL) if text.strip() else "This field is required."
+
+
 def last_day(text: str) -> str | None:
     """Check the last day of an account, which may be in the past; "" for none."""
     return None if not text or is_date(text) else "Enter a date as YYYY-MM-DD."

@@ -8,7 +8,8 @@ from twisted.internet.defer import gatherResults
 
 from meshd.accounts import subaccounts
 from meshd.model import Account, Usage, UsageEntry
-from meshd.store.statements import accounts, changes, series, usage
+from meshd.store.interface import Store
+from meshd.store.statements import accounts, changes, series, tokens, usage
 from meshd.store.statements.series import DAY, HOUR, UsageSpan
 from meshd.store.unit import Unit
 from tests.store.contract import (
@@ -129,6 +130,83 @@ class UsageContract(StoreContract):
         await self.bill(6, UsageEntry(sub.id, parent.id, 0, 10, 0, 1), at=FEBRUARY)
         found = await self.store.run(changes.since, 2, 99)
         self.assertEqual([change.account_id for change in found], [sub.id])
+
+    async def prepaid(self, account: Account, size: int) -> None:
+        await self.store.run(usage.prepay, account.id, size)
+
+    async def left(self, account: Account) -> int:
+        return (await self.store.run(usage.of_account, account.id, NOW)).prepaid_bytes
+
+    async def test_prepaid_bytes(self) -> None:
+        """Pay for what is beyond the monthly limit, to the byte, whichever batches it comes in; the next period first
+        uses its own limit.
+        """
+        bob = await self.create(monthly_limit=10)
+        await self.prepaid(bob, 7)
+        lefts = []
+        now, later = [(size, NOW) for size in (9, 1, 3)], [(size, FEBRUARY) for size in (9, 3, 9)]
+        for batch, (size, at) in enumerate(now + later, 1):
+            await self.bill(batch, UsageEntry(bob.id, 0, 0, size, 0, 1), at=at)
+            lefts.append(await self.left(bob))
+        self.assertEqual(lefts, [7, 7, 4, 4, 2, 0])
+
+    async def test_prepaid_bytes_of_a_family(self) -> None:
+        """A parent's pay for what its sub-accounts use together, a sub-account's for its own."""
+        parent = await self.create("parent", monthly_limit=10)
+        sub = await self.create("sub", parent, monthly_limit=5)
+        await self.prepaid(parent, 100)
+        await self.prepaid(sub, 100)
+        await self.bill(1, UsageEntry(sub.id, parent.id, 0, 12, 0, 1))
+        self.assertEqual((await self.left(parent), await self.left(sub)), (98, 93))
+
+    async def test_a_plans_limit_and_prepaid_bytes(self) -> None:
+        """Without a limit of its own it is what the plan includes; without any, nothing is used of them."""
+        bob = await self.create()
+        await self.prepaid(bob, 7)
+        await self.bill(1, UsageEntry(bob.id, 0, 0, 9, 0, 1))
+        self.assertEqual(await self.left(bob), 7)
+        entry = UsageEntry(bob.id, 0, 0, 3, 0, 1)
+        applied = await self.store.run(usage.apply, "j", 2, NOW, [entry], {"10": 10})
+        self.assertEqual(applied.standings[0].usage, Usage(bob.id, 12, 12, JANUARY, 5))
+        self.assertEqual(applied.standings[0].monthly_limit, 10)
+
+    async def test_prepaid_bytes_and_the_feed(self) -> None:
+        """The change is published when both are used up, and once."""
+        bob = await self.create(monthly_limit=10)
+        await self.prepaid(bob, 5)
+        told = []
+        for batch in range(1, 6):
+            await self.bill(batch, UsageEntry(bob.id, 0, 0, 5, 0, 1))
+            told.append(len(await self.store.run(changes.since, 0, 99)))
+        self.assertEqual(told, [0, 0, 1, 1, 1])
+
+    async def test_prepaid_bytes_at_two_nodes(self) -> None:
+        """However their batches meet, and top-ups meanwhile: every byte is paid for once."""
+        bob = await self.create(monthly_limit=10)
+        await self.prepaid(bob, 100)
+        other = await self.open()
+
+        async def node(name: str, store: Store) -> None:
+            for batch in range(1, 11):
+                await store.run(usage.apply, name, batch, NOW, [UsageEntry(bob.id, 0, 0, 3, 0, 1)])
+
+        runs = [start(node("a", self.store)), start(node("b", other))]
+        runs += [start(other.run(usage.prepay, bob.id, 1)) for _ in range(10)]
+        await gatherResults(runs)
+        self.assertEqual(await self.left(bob), 100 + 10 - (60 - 10))
+
+    async def test_seen(self) -> None:
+        """The account itself, not its parent; a token that was used; both at most once a minute."""
+        parent = await self.create("parent")
+        sub = await self.create("sub", parent)
+        token = await self.store.run(tokens.create, sub.id, b"d" * 32, "", "", NOW)
+        unused = await self.store.run(tokens.create, sub.id, b"e" * 32, "", "", NOW)
+        for batch, at in enumerate((NOW, NOW + 59, NOW + 60), 1):
+            await self.bill(batch, UsageEntry(sub.id, parent.id, token.id, 1, 0, 1), at=at)
+            seen = dict(await self.store.run(query, "select account_id, seen_at from usage"))
+            used = [each.used_at for each in await self.store.run(tokens.of_account, sub.id)]
+            expected = NOW + 60 * (batch == 3)
+            self.assertEqual((seen, used), ({parent.id: 0, sub.id: expected}, [expected, unused.used_at]))
 
     async def hours(self, account: Account, since: int = 0, until: int = 2 * NOW, **asked: Any) -> list[UsageSpan]:
         options = {"span": HOUR, "by": "token", "most": 99} | asked
