@@ -24,6 +24,8 @@ from meshd.topology import Plan, included_bytes
 from meshd.values import period
 from meshd.values.times import today
 
+__all__ = ["Filters", "Order", "Page", "Row", "State", "listing", "state_of"]
+
 MOST = 1000
 """Rows of one page at most."""
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from meshd.accounts import subaccounts, toplevel
-from meshd.accounts.errors import NotYours, Stale
+from meshd.accounts.errors import Invalid, NotYours, Stale
 from meshd.accounts.ownership import ActorId, below, locked, operating, subaccount
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.terms import Agreed, agree, revise
 from meshd.accounts.toplevel import Terms
 from meshd.model import Account
 from meshd.store.statements import accounts
@@ -31,6 +32,7 @@ class Changes:
 
     profile: Profile
     terms: Terms
+    agreed: Agreed
     active: bool | None = None
 
 
@@ -40,6 +42,7 @@ def create(
     *,
     parent: str,
     terms: Terms,
+    agreed: Agreed,
     plans: Mapping[str, Plan],
     proxies: Sequence[str],
     now: int,
@@ -47,10 +50,12 @@ def create(
     """Make a top-level account, or a sub-account of the parent that is named.  Raises: as the rules for either."""
     yield from operating(actor_id, change=True)
     if parent:
-        made = yield from subaccounts.create(actor_id, new, parent=parent, plans=plans, now=now)
-        return Dossier(made.account, made.parent.username if made.parent else "")
-    account = yield from toplevel.create(actor_id, new, terms=terms, plans=plans, proxies=proxies, now=now)
-    return Dossier(account, "")
+        if terms.columns():
+            raise Invalid({name: ["A sub-account has its parent's."] for name in terms.columns()})
+        made = (yield from subaccounts.create(actor_id, new, parent=parent, plans=plans, now=now)).account
+    else:
+        made = yield from toplevel.create(actor_id, new, terms=terms, plans=plans, proxies=proxies, now=now)
+    return (yield from _of((yield from agree(actor_id, made.username, agreed, plans=plans, now=now))))
 
 
 def read(actor_id: ActorId, username: str) -> Unit[Dossier]:
@@ -79,12 +84,13 @@ def change(
     """
     yield from operating(actor_id, change=True)
     yield from _require(actor_id, username, expected)
-    if changes.profile.columns() or changes.terms.columns():
-        yield from toplevel.edit(actor_id, username, changes.profile, changes.terms, plans=plans, now=now)
     if changes.active is not None:
         switch = subaccounts.activate if changes.active else subaccounts.deactivate
         yield from switch(actor_id, username, now=now)
-    return (yield from read(actor_id, username))
+    revised = yield from revise(
+        actor_id, username, changes.profile, changes.terms, changes.agreed, plans=plans, now=now
+    )
+    return (yield from _of(revised.account))
 
 
 def delete(actor_id: ActorId, username: str, *, expected: Callable[[Dossier], bool], now: int) -> Unit[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config, rows
+from meshd.daemon import collector
 from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
 from meshd.daemon.doors import Behind
 from meshd.daemon.enforcement import Enforcement
@@ -179,7 +179,7 @@ class Daemon:
         else:
             self._listeners.take(plan)
             self._reloads.begin()
-            _quieten_collector()
+            collector.quieten()
 
     async def stop(self) -> None:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
@@ -292,10 +292,3 @@ def _folder(path: Path) -> Path:
 
 def _facts(report: Any) -> dict[str, int]:
     return {"journals": report.journals, "up": report.up, "down": report.down}
-
-
-def _quieten_collector() -> None:
-    """Full collections would go through every idle tunnel; what has been built so far never becomes garbage."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.seldom import Seldom
-from meshd.web.admin import accounts as admin_accounts
-from meshd.web.admin import allowlists as admin_allowlists
-from meshd.web.admin import tokens as admin_tokens
 from meshd.web.admin.dialect import Operators
+from meshd.web.admin.routes import OPERATORS
 from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.dialect import ProxyMesh
 from meshd.web.api.health import HealthRoutes
@@ -41,7 +39,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
 
 def _mount_operators(api: Api, services: Services) -> None:
     room = Room(api, Operators(services.auth), prefix="/api/admin/", available=services.available)
-    for routes in (admin_accounts.AccountRoutes, admin_tokens.TokenRoutes, admin_allowlists.AllowlistRoutes):
+    for routes in OPERATORS:
         routes(services).mount(room)
     DocumentRoutes("/api/admin/openapi.json", "meshd.web.admin").mount(room)
 

@@ -8,8 +8,9 @@ from urllib.parse import quote
 from meshd.accounts import dossier, toplevel
 from meshd.accounts.dossier import Changes, Dossier
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.terms import Agreed
 from meshd.accounts.toplevel import DEFAULT_PLAN, Terms
-from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, PASSWORD, USERNAME
+from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, NOTES, PASSWORD, USERNAME
 from meshd.auth.secrets import new_password
 from meshd.model import Account
 from meshd.values.times import iso
@@ -35,9 +36,11 @@ SETTABLE = (
     "email",
     "monthly_limit",
     "total_limit",
+    "expires_on",
+    "notes",
 )
 NEW = ("username", "parent", "password", "generate_password", *SETTABLE)
-CHANGED = ("active", *SETTABLE)
+CHANGED = ("username", "parent", "active", *SETTABLE)
 PASSWORDS = ("password", "generate_password")
 
 
@@ -56,6 +59,7 @@ class AccountRoutes(Routes):
             username, parent = member.required("username", USERNAME), member.text("parent", USERNAME) or ""
             chosen, generated = _password(member)
             profile, terms = _profile(member), _terms(member)
+            agreed = _agreed(member, made=True)
         if not parent and terms.plan is None:
             terms = Terms(DEFAULT_PLAN, terms.role, terms.billing_day)
         new = NewAccount(username=username, password_hash=await self._hashed(chosen), profile=profile)
@@ -66,6 +70,7 @@ class AccountRoutes(Routes):
             new,
             parent=parent,
             terms=terms,
+            agreed=agreed,
             plans=topology.plans,
             proxies=list(topology.proxies),
             now=self._now(),
@@ -80,7 +85,12 @@ class AccountRoutes(Routes):
         """Change what the body names (RFC 7396), unless the account is no longer as If-Match says."""
         assert isinstance(form, Document)
         with form.members_read() as member:
-            changes = Changes(profile=_profile(member), terms=_terms(member), active=member.truth("active"))
+            changes = Changes(
+                profile=_profile(member),
+                terms=_terms(member),
+                agreed=_agreed(member),
+                active=member.truth("active"),
+            )
         changed = await self._perform(
             dossier.change,
             caller.actor,
@@ -130,6 +140,8 @@ def described(found: Dossier) -> dict[str, object]:
         "total_limit": account.total_limit,
         **_ceilings(account),
         "billing_day": account.billing_day,
+        "expires_on": account.expires_on or None,
+        "notes": account.notes,
         "created_at": moment(account.created_at),
         "has_password": bool(account.password_hash),
     }
@@ -185,4 +197,14 @@ def _terms(member: Members) -> Terms:
         plan=member.text("plan", 100),
         role=member.choice("role", ROLES),  # type: ignore[arg-type]
         billing_day=member.number("billing_day", least=1, most=31),
+    )
+
+
+def _agreed(member: Members, *, made: bool = False) -> Agreed:
+    """What operators agree with a customer.  made: for an account being made, which has its name and parent already."""
+    return Agreed(
+        username=None if made else member.text("username", USERNAME),
+        parent=None if made else member.text("parent", USERNAME),
+        expires_on=member.date("expires_on"),
+        notes=member.text("notes", NOTES),
     )

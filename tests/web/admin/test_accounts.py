@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.web.admin.support import AdminTestCase
-from tests.web.support import named
+from tests.web.admin.support import CONTRACT, AdminTestCase
+from tests.web.support import basic, named
 
 NEW = {"username": "ann", "plan": "20", "email": "ann@example.com", "monthly_limit": 5 * 10**9}
 
@@ -63,13 +63,8 @@ class CreationTests(AdminTestCase):
     def test_a_generated_password_is_shown_once_and_works(self) -> None:
         """And nowhere else."""
         made = self.do("POST", "/accounts", {"username": "ann", "generate_password": True}).json
-        self.assertEqual(self.world.ask("GET", "/api/ips/", who=self.basic("ann", made["password"])).status, 200)
+        self.assertEqual(self.world.ask("GET", "/api/ips/", who=basic("ann", made["password"])).status, 200)
         self.assertNotIn("password", self.do("GET", "/accounts/ann").json)
-
-    def basic(self, name: str, password: str) -> bytes:
-        from tests.web.support import basic
-
-        return basic(name, password)
 
     def test_what_is_refused(self) -> None:
         """By kind, with every member at fault; and nothing is made."""
@@ -125,8 +120,6 @@ class ChangeTests(AdminTestCase):
     def test_passwords(self) -> None:
         """Set, generated, taken away."""
         self.assertEqual(self.do("PUT", "/accounts/jo/password", {"password": " new "}).status, 204)
-        from tests.web.support import basic
-
         self.assertEqual(self.world.get("/api/ips/", who=basic("jo", " new ")).status, 200)
         self.assertEqual(self.world.get("/api/ips/").status, 401)
         made = self.do("PUT", "/accounts/jo/password", {"generate_password": True}).json["password"]
@@ -177,8 +170,6 @@ class RightsTests(AdminTestCase):
 
     def test_the_documents_paths_are_those_that_are_mounted(self) -> None:
         """A route that is not in the document fails here, and so does the reverse; so do its members."""
-        from tests.web.admin.support import CONTRACT
-
         methods = {"get", "post", "put", "patch", "delete"}
         told = {(m.upper(), path) for path, item in CONTRACT.document["paths"].items() for m in methods & item.keys()}
         self.assertEqual(told, self.world.mounted("meshd.web.admin"))
