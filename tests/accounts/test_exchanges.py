@@ -89,6 +89,13 @@ class ExchangesTests(AccountsCase):
                     self.assertIn(Ending(account.id, id_, f"ended-by-{reason}"), self.run_unit(opened.endings, 0))
         self.assertEqual((OPERATOR.name, "exchange.end", "a-2 to h.example:443"), self.history(self.bob)[2])
 
+    def test_whether_another_has_it_open_is_told_to_nobody(self) -> None:
+        """As if it had ended: what is written is of the actor's own account, with no word of where it goes."""
+        for id_ in ("a-2", "z-9"):
+            self.assertEqual("alice", self.run_unit(exchanges.end, self.alice.id, id_, "alice", now=NOON))
+            self.assertEqual(("alice", "exchange.end", id_), self.history(self.alice)[0])
+        self.assertEqual({self.alice.id}, {each.account_id for each in self.run_unit(opened.endings, 0)})
+
     def test_not_ended(self) -> None:
         """One answer for what is another's and for what there is none of."""
         confined = self.confined(proxies=("us",))
@@ -96,7 +103,7 @@ class ExchangesTests(AccountsCase):
             ("another's", NotFound, self.alice.id, "a-2", None),
             ("nobody's", NotFound, self.alice.id, "z-9", None),
             ("a parent's, by its sub-account", NotFound, self.kid.id, "a-1", None),
-            ("another's, as if it were mine", NotFound, self.alice.id, "a-2", "alice"),
+            ("another's, as if it were alice's", NotFound, OPERATOR, "a-2", "alice"),
             ("of another's name", NotYours, self.alice.id, "a-2", "bob"),
             ("by a viewer", NotFound, self.viewer.id, "a-1", None),
             ("by a confined token", Forbidden, self.by_token(confined), "a-1", None),
