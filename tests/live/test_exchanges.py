@@ -83,6 +83,7 @@ class ExchangesTests(SynchronousTestCase):
         self.assertGreaterEqual(exit_["exchanges"], 1)
         self.assertGreaterEqual(hour["outcomes"]["served"], 1)
         self.assertGreaterEqual(hour["up_bytes"], row["up_bytes"])
+        self.assertGreaterEqual(hour["accounts_active"], 1)
         users = daemon.cli("exit", "users", exit_["exit"], "--at", line["at"][:19])
         self.assertIn((line["id"], self.name), {(each["id"], each["account"]) for each in users})
 
