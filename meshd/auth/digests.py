@@ -10,12 +10,14 @@ from hashlib import blake2b
 
 
 class FieldDigests:
-    """Functions that digest `Proxy-Authorization` and `Authorization` at the proxy, and `Authorization` at the API."""
+    """Functions that digest `Proxy-Authorization` and `Authorization` at the proxy, `Authorization` at the API, and
+    what forms of pages hold.
+    """
 
-    __slots__ = ("api", "origin", "proxy")
+    __slots__ = ("api", "origin", "page", "proxy")
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
-        self.proxy, self.origin, self.api = (_keyed(random(32)) for _ in range(3))
+        self.proxy, self.origin, self.api, self.page = (_keyed(random(32)) for _ in range(4))
 
 
 def _keyed(key: bytes) -> Callable[[bytes], bytes]:

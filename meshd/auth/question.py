@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Literal, NamedTuple
 
 from meshd.auth.bans import MALFORMED, can_be_user, name_of_token, name_of_user
@@ -84,6 +86,24 @@ def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool 
                 return _token(key, *common, splits, carried)
             named = tuple(Split(each.base.lower(), each.rest) for each in splits if can_be_user(each.base))
             return PasswordAsked(key, name_of_user(username), *common, named or (_UNNAMED,), basic.passwords)
+
+
+def entering(digest: Callable[[bytes], bytes], typed: str, username: str, password: str, peer: str) -> PasswordAsked:
+    """What is asked by a page's form: a password alone, never a token, of the account that the username names.
+
+    digest: that of forms, by which the question is remembered; typed: the name that bans know.
+    """
+    field = "\0".join((typed, username, password)).encode("utf-8", "surrogatepass")
+    splits = (Split(username.lower(), "") if can_be_user(username) else _UNNAMED,)
+    reading = Reading("", password)
+    return PasswordAsked(digest(field), entering_name(typed), ban_address(peer), "", False, splits, (reading,))
+
+
+def entering_name(typed: str) -> str:
+    """What bans call a name that was typed into a form: an e-mail address that can be no username has its own name."""
+    if can_be_user(typed) or "@" not in typed:
+        return name_of_user(typed)
+    return f"email:{sha256(typed.lower().encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def selected(asked: Asked, username: str, session: str, default: str = "") -> Selection | Refusal:

@@ -20,6 +20,7 @@ from meshd.auth.bans import MALFORMED
 from meshd.auth.credentials import bearer, own_token
 from meshd.auth.denials import Denials
 from meshd.auth.digests import FieldDigests
+from meshd.auth.entrance import Entrance
 from meshd.auth.failures import Failures
 from meshd.auth.hostnames import Hostnames
 from meshd.auth.identity import IdentityCache, Key, Verdict
@@ -79,6 +80,7 @@ class AuthService:
         self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
         self._denials = Denials(self._verifier, self._failures, clock.seconds)
         self._digests = FieldDigests(random)
+        self.entrance = Entrance(self._sign_in, self._failures, self._digests.page)
 
     def recall(
         self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
@@ -121,8 +123,9 @@ class AuthService:
                 self._failures.right(verdict, peer)
             return _signed_in(verdict)
         question = asked(key, authorization, peer, "authorization", api=True)
-        if question is None:
-            return _UNREADABLE
+        return await self._sign_in(question, peer) if question is not None else _UNREADABLE
+
+    async def _sign_in(self, question: Asked, peer: str) -> Admission | Refusal:
         outcome = self._remembered(question)
         if outcome is None and (wrong := self._denials.wrong(question)):
             await self._failures.failed(question)

@@ -13,7 +13,7 @@ from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.terms import revise
 from meshd.accounts.toplevel import DEFAULT_PLAN, Edited, Terms
-from meshd.cli import directory, passwords, terms, topups, transfer
+from meshd.cli import directory, passwords, secondfactor, terms, topups, transfer
 from meshd.cli.ambiguous import tell_ambiguous
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
@@ -51,6 +51,7 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("name")
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask on")
     topups.add_to(verbs)
+    secondfactor.add_to(verbs)
     transfer.add_to(verbs)
 
 

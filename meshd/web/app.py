@@ -14,6 +14,8 @@ from meshd.web.api.history import HistoryRoutes
 from meshd.web.api.proxies import ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
+from meshd.web.dashboard.dialect import Pages
+from meshd.web.dashboard.mounting import mount_pages
 from meshd.web.openapi import DocumentRoutes
 from meshd.web.room import Room
 from meshd.web.routing import Api
@@ -28,12 +30,16 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     """Make the API with every path mounted."""
     seldom = Seldom(reactor.seconds)
     api = Api(seldom=seldom, random=services.random)
-    room = Room(api, ProxyMesh(services.auth), available=services.available)
+    dialect = ProxyMesh(services.auth)
+    for prefix in ("", "/healthz", "/readyz"):  # "": what is refused before its path is known
+        api.answer_below(prefix, dialect)
+    room = Room(api, dialect, prefix="/api/", available=services.available)
     for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes):
         routes(services).mount(room)
     HealthRoutes(reactor, services.ready, seldom).mount(room)
     DocumentRoutes("/api/openapi.json", "meshd.web.api").mount(room)
     _mount_operators(api, services)
+    mount_pages(Room(api, Pages(services), available=services.available), services)
     return api
 
 

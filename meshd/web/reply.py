@@ -45,13 +45,13 @@ _json = json.JSONEncoder(allow_nan=False).encode  # json.dumps() would make an e
 class Heads:
     """Writes the heads of one room's answers.
 
-    media: the type of a body that names none; every: fields that each answer has.
+    media: the type of a body that names none; every: fields that each answer has; kept: how many heads are remembered.
     """
 
-    def __init__(self, media: str, every: Fields) -> None:
+    def __init__(self, media: str, every: Fields, *, kept: int = 256) -> None:
         self._media = media
         self.every = every
-        self._constant = lru_cache(256)(self._parts)
+        self._constant = lru_cache(kept)(self._parts)
         """The parts of heads that are written again and again."""
 
     def head(self, reply: Reply, size: int, date: bytes, *, close: bool) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from meshd.auth.entrance import Entrance
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
@@ -22,6 +23,9 @@ class SignsIn(Protocol):
     """What the web needs of `auth.service`."""
 
     async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal: ...
+
+    @property
+    def entrance(self) -> Entrance: ...
 
 
 class Tried(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
@@ -152,6 +152,7 @@ class Door:
 
     def __init__(self, auth: AuthService) -> None:
         self.auth = auth
+        self.entrance = auth.entrance
         self.refusal: Refusal | None = None
         self.waiting: Deferred[None] | None = None
         self.asked: list[tuple[str, bytes | None]] = []
@@ -413,3 +414,8 @@ class World:
         answer = self.post("/api/token/create/", form, who=who)
         assert answer.status == 200, answer
         return dict(answer.json)
+
+
+def of_the_api(paths: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of the methods and paths that are mounted those of the account API and of health, without the pages."""
+    return {each for each in paths if each[1].startswith(("/api/", "/healthz", "/readyz"))}

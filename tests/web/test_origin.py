@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -110,7 +111,7 @@ class EveryRouteTests(SynchronousTestCase):
         self.mounted = sorted(self.world.site.api.mounted)
 
     def ask(self, method: str, path: str, fields: list[tuple[str, str]], **options: Any) -> Answer:
-        return self.world.ask(method, path.replace("{proxy}", "us"), *fields, **options)
+        return self.world.ask(method, re.sub(r"{\w+}", "us", path), *fields, **options)
 
     def test_another_sites_page_changes_nothing(self) -> None:
         """With and without the slash, in each form that a page can send, before anybody is signed in."""

@@ -11,7 +11,7 @@ from typing import Any, TypedDict, Unpack
 from meshd.model import Account, Role
 from meshd.selection import stem
 from meshd.store.statements.rows import among
-from meshd.store.statements.texts import storable, username_key
+from meshd.store.statements.texts import searchable, storable, username_key
 from meshd.store.unit import Row, Statement, Unit
 
 FIELDS = tuple(each.name for each in fields(Account))
@@ -45,6 +45,15 @@ def by_username(username: str) -> Unit[Account | None]:
     """The account of that username, whatever the case."""
     rows = yield Statement(f"select {COLUMNS} from accounts where username_key = :key", {"key": username_key(username)})
     return read(rows[0]) if rows else None
+
+
+def by_email(email: str, limit: int) -> Unit[list[Account]]:
+    """At most `limit` accounts with that e-mail address, whatever the case."""
+    rows = yield Statement(
+        f"select {COLUMNS} from accounts where lower(email) = lower(:email) and email <> '' limit :limit",
+        {"email": searchable(email), "limit": limit},
+    )
+    return [read(row) for row in rows]
 
 
 MOST_TWOFOLD = 10_000

@@ -30,6 +30,7 @@ from tests.store import (
     contract_claims,
     contract_exits,
     contract_opened,
+    contract_sessions,
     contract_tops,
     contract_units,
     contract_usage,
@@ -65,6 +66,10 @@ class UsageTests(OnPostgres, contract_usage.UsageContract):
 
 
 class ActivityTests(OnPostgres, contract_activity.ActivityContract):
+    __test__ = True
+
+
+class SessionTests(OnPostgres, contract_sessions.SessionContract):
     __test__ = True
 
 

@@ -34,6 +34,7 @@ from tests.store import (
     contract_claims,
     contract_exits,
     contract_opened,
+    contract_sessions,
     contract_tops,
     contract_units,
     contract_usage,
@@ -66,6 +67,10 @@ class UsageTests(OnSQLite, contract_usage.UsageContract):
 
 
 class ActivityTests(OnSQLite, contract_activity.ActivityContract):
+    __test__ = True
+
+
+class SessionTests(OnSQLite, contract_sessions.SessionContract):
     __test__ = True
 
 

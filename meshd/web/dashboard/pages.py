@@ -1,0 +1,180 @@
+"""Pages: a template and its facts become a Reply; and what every group of routes needs to answer with one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from meshd.accounts.errors import AccountError, Forbidden
+from meshd.model import Account, Admission, Refusal
+from meshd.web.call import Call
+from meshd.web.dashboard import cookies, figures, static, wording
+from meshd.web.forms import WHOLE, Form, FormError
+from meshd.web.problems import Worded
+from meshd.web.reply import EMPTY, Fields, Reply
+from meshd.web.room import Caller, Room, Route, Who
+from meshd.web.services import Routes, Services
+
+NO_STORE: Fields = (("Cache-Control", "no-store"),)
+HOME = "/account/dashboard/"
+
+
+class Link(NamedTuple):
+    """A place of the navigation."""
+
+    text: str
+    href: str
+
+
+OWN = (Link("Dashboard", HOME), Link("Bandwidth", "/account/usage/"), Link("Activity", "/account/activity/"))
+LISTS = (Link("IPs", "/account/edit_ips/"), Link("Hostnames", "/account/edit_hostnames/"))
+PARENTS = (
+    Link("Proxies", "/account/edit_proxies/"),
+    Link("Bearer Tokens", "/account/edit_tokens/"),
+    Link("Sub-accounts", "/account/sub_accounts/"),
+)
+SETTINGS = (Link("Settings", "/account/settings/"),)
+
+
+def navigation(account: Account) -> tuple[Link, ...]:
+    """The places that an account has: a sub-account's parent decides on proxies, tokens and sub-accounts."""
+    return (*OWN, *LISTS, *(PARENTS if account.parent_id is None else ()), *SETTINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form as it is shown: what was typed, and what is wrong with it."""
+
+    typed: Mapping[str, str]
+    problems: Mapping[str, str]
+
+    def value(self, name: str, default: object = "") -> str:
+        """What a field shows: what was typed into it last, else the default."""
+        return self.typed.get(name, str(default))
+
+    @property
+    def whole(self) -> str:
+        """What is wrong with no single field; "" for nothing."""
+        return self.problems.get(WHOLE, "")
+
+
+EMPTY_FORM = Filled({}, {})
+SECRETS = frozenset({"password", "current", "code", "again"})
+"""Fields that no page shows again."""
+
+
+def refilled(form: Form, error: FormError | AccountError) -> Filled:
+    """A form that was refused, without what is secret in it."""
+    return Filled({name: text for name, text in form.items() if name not in SECRETS}, wording.told(error))
+
+
+@cache
+def environment() -> Environment:
+    """The templates, each compiled once in a process."""
+    made = Environment(
+        loader=PackageLoader("meshd.web.dashboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    shown = (figures.size, figures.count, figures.date, figures.moment, figures.browser, figures.gigabytes)
+    made.filters |= {each.__name__: each for each in shown}
+    made.globals |= {"asset": static.path, "ago": figures.ago, "share": figures.share}
+    return made
+
+
+def render(template: str, facts: Mapping[str, object]) -> bytes:
+    return environment().get_template(template).render(facts).encode("utf-8", "replace")
+
+
+def plain(call: Call | None, template: str, status: int = 200, *, fields: Fields = (), **facts: object) -> Reply:
+    """A page for somebody who is not known, or whose request was refused before it was known whose it is."""
+    token = cookies.token(cookies.secret(call)) if call is not None else ""
+    shared = {"account": None, "navigation": (), "path": "", "said": "", "token": token, "form": EMPTY_FORM}
+    return Reply(render(template, shared | facts), status, (*NO_STORE, *fields))
+
+
+def see_other(location: str, *fields: tuple[str, str]) -> Reply:
+    """Send the browser to another page, by GET."""
+    return Reply(EMPTY, 303, (*NO_STORE, ("Location", location), *fields))
+
+
+class PageRoutes(Routes):
+    """What every group of pages has at hand."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services)
+        self._auth = services.auth.entrance
+
+    def _page(self, room: Room, path: str, route: Route, fields: Sequence[str] = ()) -> None:
+        """Mount a page that is looked at."""
+        room.route("GET", path, Who.PASSWORD, route, fields)
+
+    def _change(self, room: Room, path: str, route: Route, fields: Sequence[str] = ()) -> None:
+        """Mount a form that changes something, which a viewer may not."""
+
+        async def guarded(caller: Caller, form: Form) -> Reply:
+            if caller.account.role == "viewer":
+                raise Forbidden("a viewer changes nothing")
+            return await route(caller, form)
+
+        self._own(room, path, guarded, fields)
+
+    def _own(self, room: Room, path: str, route: Route, fields: Sequence[str] = ()) -> None:
+        """Mount a form about how somebody signs in herself, a viewer too."""
+        room.route("POST", path, Who.PASSWORD, route, fields)
+
+    def _show(self, caller: Caller, template: str, status: int = 200, *, fields: Fields = (), **facts: Any) -> Reply:
+        """A page for somebody who is signed in; what the last page left to be said is said, once."""
+        call = caller.call
+        said = cookies.said(call)
+        shared: dict[str, object] = {
+            "account": caller.account,
+            "navigation": navigation(caller.account),
+            "path": call.path,
+            "said": said,
+            "token": cookies.token(cookies.secret(call)),
+            "form": EMPTY_FORM,
+            "now": self._now(),
+        }
+        spent = cookies.dropped(cookies.SAID) if said else ()
+        return Reply(render(template, shared | facts), status, (*NO_STORE, *spent, *fields))
+
+    def _done(self, caller: Caller, location: str, said: str, *fields: tuple[str, str], secret: bytes = b"") -> Reply:
+        """Send the browser on after a change, which the next page confirms.  secret: of the session, if it is new."""
+        sealing = secret or cookies.secret(caller.call)
+        return see_other(location, *cookies.saying(sealing, said), *fields)
+
+    async def _tried(
+        self, form: Form, change: Callable[[], Awaitable[Reply]], again: Callable[[Filled, int], Awaitable[Reply]]
+    ) -> Reply:
+        """Carry out a change, or show its form again with what was typed and what is wrong."""
+        try:
+            return await change()
+        except (FormError, AccountError) as error:
+            if isinstance(error, AccountError) and wording.status_of(error) not in (400, 404):
+                raise
+            return await again(refilled(form, error), wording.status_of(error))
+
+    async def _verified(self, caller: Caller, current: str) -> Admission:
+        """Make sure that the caller knows the account's password; failures count as those of a sign-in do.
+        Raises: FormError (field `current`).
+        """
+        name = caller.account.username
+        outcome = await self._auth.enter(caller.peer, name, name, current)
+        if isinstance(outcome, Refusal):
+            raise FormError.of(Worded(_not_verified(outcome)), field="current")
+        return outcome
+
+
+def _not_verified(refusal: Refusal) -> str:
+    if refusal.reason == "auth-banned":
+        return "There were too many wrong passwords.  Try again later."
+    return "This is not your present password." if refusal.reason == "auth-invalid" else "Try again in a moment."

@@ -1,0 +1,64 @@
+"""What an account changes of itself: its password, its e-mail address; and by which names it signs in."""
+
+from __future__ import annotations
+
+from meshd.accounts import oneself
+from meshd.accounts.errors import Forbidden, Invalid
+from meshd.auth import sessions
+from tests.accounts.support import NOON, AccountsCase, OnPostgres, named
+
+OLD = "hash of alice"
+
+
+class OneselfTests(AccountsCase):
+    def test_password(self) -> None:
+        """Replaced, with all sessions ended, told in the audit; a sub-account's too."""
+        for account in (self.alice, self.kid):
+            shown = {"now": NOON, "client": "", "agent": ""}
+            self.run_unit(sessions.begin, account, bytes([account.id]) * 32, **shown)
+            old = account.password_hash
+            self.run_unit(oneself.change_password, account.id, "new", verified=old, now=NOON)
+            self.assertEqual(self.account(account.username).password_hash, "new")
+            self.assertEqual(self.run_unit(sessions.listing, account.id, NOON), [])
+            self.assertEqual(self.told(), (account.username, "account.password", account.id))
+
+    def test_email(self) -> None:
+        """Replaced, or removed; what is none is refused."""
+        for email in ("a@b.example", ""):
+            self.run_unit(oneself.change_email, self.alice.id, email, verified=OLD, now=NOON)
+            self.assertEqual(self.account("alice").email, email)
+        self.refused(Invalid, oneself.change_email, self.alice.id, "nothing", verified=OLD, now=NOON)
+
+    def test_a_password_that_has_changed_meanwhile(self) -> None:
+        """What was compared with the old one does not do."""
+        for unit, value in ((oneself.change_password, "new"), (oneself.change_email, "a@b.example")):
+            error = self.refused(Invalid, unit, self.alice.id, value, verified="older", now=NOON)
+            self.assertEqual(list(error.messages), ["current"])
+
+    def test_a_token_does_not_do(self) -> None:
+        """Whoever has it would keep the account."""
+        by = self.by_token(self.token(self.alice.id))
+        for unit, value in ((oneself.change_password, "new"), (oneself.change_email, "a@b.example")):
+            self.refused(Forbidden, unit, by, value, verified=OLD, now=NOON)
+
+    def test_by_which_names_one_signs_in(self) -> None:
+        """The username before any e-mail address; an address that several have is nobody's."""
+        self.customer("mail", email="one@x.example")
+        self.customer("a", email="two@x.example")
+        self.customer("b", email="Two@x.example")
+        self.customer("one@x.test", email="")
+        self.customer("c", email="one@x.test")
+        for sentence, typed, expected in (
+            ("a username", "ALICE", "ALICE"),
+            ("an e-mail address", "One@x.example", "mail"),
+            ("one that two have", "two@x.example", "two@x.example"),
+            ("one that is a username too", "one@x.test", "one@x.test"),
+            ("nobody's", "nobody", "nobody"),
+            ("nothing", "", ""),
+        ):
+            with named(sentence):
+                self.assertEqual(self.run_unit(oneself.sign_in_name, typed), expected)
+
+
+class PostgresOneselfTests(OnPostgres, OneselfTests):
+    """The same there."""
