@@ -13,7 +13,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.terms import Agreed, agree, revise
 from meshd.accounts.toplevel import Terms
 from meshd.model import Account
-from meshd.store.statements import accounts
+from meshd.store.statements import accounts, secondfactors
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 
@@ -24,6 +24,8 @@ class Dossier(NamedTuple):
     account: Account
     parent: str
     """The parent's username; "" for a top-level account."""
+    second_factor: bool = False
+    """Whether who signs in on pages is asked for a code beside the password."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,4 +111,5 @@ def _require(actor_id: ActorId, username: str, expected: Callable[[Dossier], boo
 
 def _of(account: Account) -> Unit[Dossier]:
     parent = (yield from accounts.by_id(account.parent_id)) if account.parent_id else None
-    return Dossier(account, parent.username if parent else "")
+    factor = yield from secondfactors.of_account(account.id)
+    return Dossier(account, parent.username if parent else "", factor is not None)

@@ -44,7 +44,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
 
 
 def _mount_operators(api: Api, services: Services) -> None:
-    room = Room(api, Operators(services.auth), prefix="/api/admin/", available=services.available)
+    room = Room(api, Operators(services), prefix="/api/admin/", available=services.available)
     for routes in OPERATORS:
         routes(services).mount(room)
     DocumentRoutes("/api/admin/openapi.json", "meshd.web.admin").mount(room)

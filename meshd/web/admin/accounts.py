@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import quote
 
-from meshd.accounts import dossier, toplevel
+from meshd.accounts import dossier, secondfactor, toplevel
 from meshd.accounts.dossier import Changes, Dossier
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.terms import Agreed
@@ -51,6 +51,7 @@ class AccountRoutes(Routes):
         room.route("PATCH", ONE, Who.PASSWORD, self.change, CHANGED)
         room.route("DELETE", ONE, Who.PASSWORD, self.delete, ())
         room.route("PUT", f"{ONE}/password", Who.PASSWORD, self.set_password, PASSWORDS)
+        room.route("DELETE", f"{ONE}/second-factor", Who.PASSWORD, self.take_second_factor, ())
 
     async def create(self, caller: Caller, form: Form) -> Reply:
         """Make an account; a generated password is shown once, in this answer."""
@@ -119,6 +120,11 @@ class AccountRoutes(Routes):
         await self._perform(toplevel.set_password, caller.actor, named(caller), hashed, now=self._now())
         return Reply({"password": generated}) if generated else Reply(EMPTY, 204)
 
+    async def take_second_factor(self, caller: Caller, form: Form) -> Reply:
+        """Switch an account's second factor off, whose holder has lost it."""
+        await self._perform(secondfactor.take_away, caller.actor, named(caller), now=self._now())
+        return Reply(EMPTY, 204)
+
     async def _hashed(self, password: str) -> str:
         return await self._services.hash(password) if password else ""
 
@@ -144,6 +150,7 @@ def described(found: Dossier) -> dict[str, object]:
         "notes": account.notes,
         "created_at": moment(account.created_at),
         "has_password": bool(account.password_hash),
+        "second_factor": found.second_factor,
     }
 
 

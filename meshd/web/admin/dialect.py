@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from meshd.accounts import secondfactor
 from meshd.accounts.errors import AccountError, Forbidden
 from meshd.model import Admission, Refusal
 from meshd.web.admin import answers
@@ -11,7 +12,7 @@ from meshd.web.admin.document import JSON, read_document
 from meshd.web.call import Call
 from meshd.web.forms import Form, FormError
 from meshd.web.reply import Heads, Reply
-from meshd.web.services import SignsIn
+from meshd.web.services import Services
 
 READS = frozenset({"root", "admin", "viewer"})
 CHANGES = frozenset({"root", "admin"})
@@ -20,15 +21,20 @@ CHANGES = frozenset({"root", "admin"})
 class Operators:
     """The Dialect of the paths in `web.admin`: for accounts with the role `admin`, and `viewer` to read."""
 
-    def __init__(self, auth: SignsIn) -> None:
-        self._auth = auth
+    def __init__(self, services: Services) -> None:
+        self._auth = services.auth
+        self._perform = services.accounts.perform
         self.heads = Heads(JSON, answers.EVERY_ANSWER)
 
     def read_body(self, call: Call) -> Form:
         return read_document(call.header(b"content-type"), call.body)
 
     async def sign_in(self, call: Call) -> Admission | Refusal:
-        """Sign in by password, then judge the role: what a route does, its rules judge again.  Raises: Forbidden."""
+        """Sign in by password, then judge the role: what a route does, its rules judge again.
+
+        Whoever has a second factor signs in on pages alone: a password must not be worth more here than there.
+        Raises: Forbidden.
+        """
         outcome = await self._auth.sign_in(call.peer, call.header(b"authorization"))
         if isinstance(outcome, Refusal) or outcome.source != "password":
             return outcome
@@ -37,6 +43,10 @@ class Operators:
             raise Forbidden("this API is for accounts with the role admin or viewer")
         if call.method != "GET" and role not in CHANGES:
             raise Forbidden("a viewer changes nothing; an account with the role admin can")
+        if await self._perform(secondfactor.state, outcome.account.id) is not None:
+            raise Forbidden(
+                "this account has a second factor, which pages ask for; give programs an account of their own"
+            )
         return outcome
 
     def not_admitted(self, refusal: Refusal) -> Reply:

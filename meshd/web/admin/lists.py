@@ -133,6 +133,7 @@ def _filters(field: Reading) -> directory.Filters:
 def _row(row: Row) -> dict[str, object]:
     """An account in a list: what it is and what it has used."""
     shown = described(Dossier(row.account, row.parent))
+    del shown["second_factor"]  # which a list does not read
     return {
         **shown,
         "state": row.state,

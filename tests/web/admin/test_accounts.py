@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyotp import TOTP
+
+from meshd.accounts import secondfactor
 from tests.web.admin.support import CONTRACT, AdminTestCase
-from tests.web.support import basic, named
+from tests.web.support import NOON, basic, named
 
 NEW = {"username": "ann", "plan": "20", "email": "ann@example.com", "monthly_limit": 5 * 10**9}
 
@@ -159,6 +162,19 @@ class RightsTests(AdminTestCase):
                 if method != "GET":
                     self.refused(self.do(method, path, body, who="vi"), 403, "forbidden")
         self.assertEqual(self.do("GET", "/accounts/jo", who="vi").status, 200)
+
+    def test_a_second_factor(self) -> None:
+        """Its account signs in on pages alone; an operator sees it, and takes it away from who has lost it."""
+        for name, account in (("jo", self.world.jo), ("op", self.world.op)):
+            secret = secondfactor.new_secret()
+            code = TOTP(secret).at(NOON)
+            codes = secondfactor.new_recovery_codes()
+            self.world.store.file.run(secondfactor.switch_on, account.id, secret, code, codes, now=NOON)
+            self.assertTrue(self.do("GET", f"/accounts/{name}", who="admin").json["second_factor"])
+        self.refused(self.do("GET", "/accounts/jo"), 403, "forbidden")
+        self.assertEqual(self.do("DELETE", "/accounts/jo/second-factor", who="admin").status, 204)
+        self.assertFalse(self.do("GET", "/accounts/jo", who="admin").json["second_factor"])
+        self.refused(self.do("DELETE", "/accounts/jo/second-factor", who="admin"), 404, "not-found")
 
     def test_an_admin_reaches_customers_alone(self) -> None:
         """Not another operator, nor the root; each sees its own account."""
