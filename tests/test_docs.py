@@ -36,8 +36,9 @@ from tests.web.support import of_the_api
 DOCS = ROOT / "docs"
 
 PROGRAMS = {
-    "apt-get", "awk", "cd", "createdb", "createuser", "curl", "do", "done", "echo", "export", "for", "git", "head",
-    "pg_dump", "printf", "python", "python3", "pip", "pytest", "ruff", "lint-imports", "mypy", "sqlite3", "tee", "tr",
+    "apt-get", "awk", "cd", "cmp", "createdb", "createuser", "curl", "do", "done", "echo", "export", "for", "git",
+    "grep", "head", "pg_dump", "printf", "python", "python3", "pip", "pytest", "ruff", "lint-imports", "mypy", "sed",
+    "sqlite3", "tee", "tr",
 }  # fmt: skip
 """What the manual may call besides meshd and twistd."""
 
@@ -193,7 +194,7 @@ class ReferenceTests(SynchronousTestCase):
         async def ready() -> dict[str, bool]:
             return {}
 
-        nobody: Any = SimpleNamespace(perform=None)
+        nobody: Any = SimpleNamespace(perform=None, entrance=None)
         services = Services(nobody, nobody, nobody, nobody, nobody, nobody, ready)
         api = build_api(Clock(), services)
         headings = "".join(re.findall(r"^##+ .*$", doc("api.md"), re.MULTILINE))

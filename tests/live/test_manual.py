@@ -30,6 +30,10 @@ class ManualTests(SynchronousTestCase):
         """Every route, and the mistakes that one can make with them."""
         self._follow("docs/api.md")
 
+    def test_the_page_about_the_operators_api(self) -> None:
+        """The life of a customer, by JSON alone."""
+        self._follow("docs/admin.md")
+
     def _follow(self, name: str) -> None:
         """Ports are the daemon's own where the page has the usual ones, and the page's site is here."""
         for program in ("curl", "bash"):

@@ -63,4 +63,4 @@ create index activity_by_way on activity (way, ended);
 create index activity_long on activity (way, ended) where ended - began > 3600000;
 
 create index accounts_without_parent on accounts (id) where parent_id is null;
-create index accounts_by_creation on accounts (created_at);
+create index accounts_by_creation on accounts (created_at, parent_id);

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from meshd.store.unit import Statement, Unit
 
-MOST = 100_000
-"""As far as is counted, in some 20 ms: of more, that there are so many is all that anybody looks for."""
+MOST = 30_000
+"""As far as is counted, in some 10 ms: of more, that there are so many is all that anybody looks for."""
 
 ACTIVE = "select 1 from usage where seen_at > 0 and seen_at >= :since limit :most"
 # Not `parent_id is null`, by whose index SQLite would go through all accounts without parent.

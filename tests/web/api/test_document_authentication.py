@@ -9,7 +9,7 @@ from meshd.store.interface import StoreUnavailable
 from tests.web.api.document import DocumentTestCase
 from tests.web.api.sentences import says
 from tests.web.api.test_openapi import OPEN
-from tests.web.support import NOON, Answer, Line, basic, named, read_answer, request, result
+from tests.web.support import NOON, Answer, Line, basic, named, of_the_api, read_answer, request, result
 
 EVERY = (
     ("GET", "/api/proxies/"),
@@ -58,7 +58,7 @@ class AuthenticationTests(DocumentTestCase):
     @says("ProxyMesh API", "Every request must be authenticated using your main parent account credentials.")
     def test_every_request_must_be_authenticated(self) -> None:
         """Nobody gets 401 and both challenges, on every path."""
-        closed = {(method, path) for method, path in self.world.mounted() if path not in OPEN}
+        closed = {(method, path) for method, path in of_the_api(self.world.site.api.mounted) if path not in OPEN}
         self.assertEqual(closed, set(EVERY))
         for answer in self.every(who=None):
             self.assertEqual((answer.status, answer.all("WWW-Authenticate")), (401, CHALLENGES))

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts.validate import label
 from tests.web.documents import Documented
-from tests.web.support import Answer, World
+from tests.web.support import Answer, World, of_the_api
 
 NAMES = {
     "paths",
@@ -118,7 +118,7 @@ class DocumentTests(SynchronousTestCase):
         """A route that is not in the document fails here, and so does the reverse."""
         world = World(os.path.join(self.mktemp()))
         told = {(method.upper(), path) for path, item in document()["paths"].items() for method in item}
-        self.assertEqual(told, world.mounted())
+        self.assertEqual(told, of_the_api(world.site.api.mounted))
 
     def test_it_says_who_may_call(self) -> None:
         """The paths that are for passwords alone are those of tokens; the open ones, those of health."""
