@@ -22,7 +22,7 @@ from meshd.accounts.ownership import (
     subject_of,
 )
 from meshd.accounts.proxies import recognised
-from meshd.accounts.trail import conclude
+from meshd.accounts.trail import between, conclude
 from meshd.model import Account, EndedBy, Token
 from meshd.selection import read_selection, render
 from meshd.store.statements import accounts, planted
@@ -30,7 +30,7 @@ from meshd.store.statements import proxies as authorizations
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan, ProxyHost
-from meshd.values.times import today
+from meshd.values.times import end_of
 from meshd.values.traces import Made
 
 
@@ -86,7 +86,7 @@ def activate(
     operator put out of use.
     """
     subject, token = yield from _found(actor_id, token_id, username)
-    if token.expires_on and token.expires_on < today(now):
+    if now >= end_of(token.expires_on):
         raise Invalid({"id": ["An expired token cannot be activated."]})
     plan = yield from entitlement.held(subject.account, plans)
     if token.ended_by == "operator" and not subject.by_operator:
@@ -96,6 +96,35 @@ def activate(
     if sum(each.active for each in others) >= plan.bearer_tokens:
         raise PlanLimitReached(f"plan {plan.name} allows {plan.bearer_tokens} bearer tokens an account")
     return (yield from _switched(subject, token, True, now))
+
+
+def edit(
+    actor_id: ActorId,
+    token_id: int,
+    username: str | None = None,
+    *,
+    label: str | None = None,
+    expires_on: str | None = None,
+    now: int,
+) -> Unit[Token]:
+    """Change the label and the end of a token; None leaves them as they are.  username: as in activate().
+    Raises: NotFound, Invalid (fields `label`, `expires_at`), Forbidden for a token that may not change anything.
+    """
+    validate.require(
+        label=validate.label(label or ""),
+        expires_at=validate.expiry(expires_on or "", now),
+    )
+    subject, token = yield from _found(actor_id, token_id, username)
+    given = {"label": label, "expires_on": expires_on}
+    columns = {name: value for name, value in given.items() if value is not None and value != getattr(token, name)}
+    if not columns:
+        return token
+    changed = yield from stored.edit(token_id, **columns)
+    if changed is None:
+        raise _absent()
+    detail = f"token {token_id}: {', '.join(sorted(columns))}"
+    yield from conclude(subject.by, "token.edit", subject.account.id, detail, now, between(token, columns))
+    return changed
 
 
 class Ended(NamedTuple):

@@ -20,7 +20,7 @@ from meshd.model import Account, Role
 from meshd.store.statements import accounts, proxies, tokens, usage, withheld
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
-from meshd.values.times import day_of, today
+from meshd.values.times import day_of, end_of
 
 ROOT_NAME = "admin"
 ROOT_PLAN = "100"
@@ -255,8 +255,7 @@ def reactivated(account: Account, plan: Plan, now: int) -> Unit[list[int]]:
     """Activate tokens that another plan put out of use, oldest first, as many as this plan has room for; their ids."""
     back = []
     for token in (yield from tokens.ended_by_plan(account.id)) if plan.bearer_tokens else ():
-        expired = token.expires_on and token.expires_on < today(now)
-        if not expired and (yield from tokens.count_active(token.account_id)) < plan.bearer_tokens:
+        if now < end_of(token.expires_on) and (yield from tokens.count_active(token.account_id)) < plan.bearer_tokens:
             yield from tokens.set_active(token.id, True)
             back.append(token.id)
     return back

@@ -18,7 +18,7 @@ from meshd.model import GB
 from meshd.selection import SelectionError, candidates, read_selection
 from meshd.topology import Plan
 from meshd.values.addresses import ends_in_number, is_name
-from meshd.values.times import is_date, today
+from meshd.values.times import end_of, is_date, is_minute
 
 # An explicit set, since str.isalnum() lets in look-alikes of other scripts.
 _USERNAME = re.compile(r"[A-Za-z0-9.@+_-]+\Z")
@@ -142,12 +142,14 @@ def notes(text: str) -> str | None:
 
 
 def expiry(text: str, now: int) -> str | None:
-    """Check the last day on which a token is valid; "" for one that never expires."""
+    """Check the last day on which a token is valid, or the minute up to which it is; "" for one that never expires."""
     if not text:
         return None
+    if is_minute(text):
+        return None if now < end_of(text) else "This time is in the past."
     if not is_date(text):
-        return "Enter a date as YYYY-MM-DD."
-    return None if text >= today(now) else "This day is in the past."
+        return "Enter a date as YYYY-MM-DD, or a time as YYYY-MM-DDTHH:MM (UTC)."
+    return None if now < end_of(text) else "This day is in the past."
 
 
 def selection(text: str) -> str | None:

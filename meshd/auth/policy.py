@@ -6,7 +6,7 @@ from collections.abc import Set
 from dataclasses import replace
 
 from meshd.model import Admission, Identity, Refusal, Token, Tried
-from meshd.values.times import DAY, read_time
+from meshd.values.times import end_of
 
 REQUIRED = Refusal("auth-required")
 INVALID = Refusal("auth-invalid")
@@ -53,14 +53,14 @@ def of_account(refusal: Refusal, admission: Admission) -> Refusal:
     return replace(refusal, tried=Tried(account.username, account.id, admission.token_id))
 
 
-def token_valid(token: Token, today: str) -> bool:
-    """Whether the token is active and, on this ISO date (UTC), not past its last day."""
-    return token.active and (not token.expires_on or today <= token.expires_on)
+def token_valid(token: Token, now: float) -> bool:
+    """Whether the token is active and not past its end."""
+    return token.active and now < token_end(token)
 
 
 def token_end(token: Token) -> float:
     """The first epoch second at which the token is no longer valid; infinity where it does not expire."""
-    return _end(token.expires_on)
+    return end_of(token.expires_on)
 
 
 def account_end(identity: Identity) -> float:
@@ -68,9 +68,4 @@ def account_end(identity: Identity) -> float:
     if identity.expired:
         return float("inf")
     parent = identity.parent
-    return min(_end(identity.account.expires_on), _end(parent.expires_on if parent else ""))
-
-
-def _end(expires_on: str) -> float:
-    last_day = read_time(expires_on)
-    return float("inf") if last_day is None else float(last_day + DAY)
+    return min(end_of(identity.account.expires_on), end_of(parent.expires_on if parent else ""))

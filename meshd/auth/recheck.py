@@ -14,7 +14,6 @@ from meshd.model import Admission, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
-from meshd.values.times import today
 
 PAUSE = 1.0
 """Seconds between two attempts to ask a store that is away."""
@@ -58,7 +57,7 @@ class Presence:
         """The refusal if the credential or entry of the admission is no longer valid, or the proxy not allowed."""
         if present.identity is None:
             return INVALID
-        if present.token is not None and not token_valid(present.token, today(self._now())):
+        if present.token is not None and not token_valid(present.token, self._now()):
             return INVALID
         newer, older = present.identity.account, admission.account
         changed = admission.source == "password" and not (

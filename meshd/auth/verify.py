@@ -24,7 +24,6 @@ from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
 from meshd.topology import Live
-from meshd.values.times import today
 
 MOST_WRONG = 10_000
 """Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
@@ -114,7 +113,7 @@ class Verifier:
         if isinstance(found, Refusal):
             return found
         identity, token = found.identity, found.token
-        if identity is None or token is None or not token_valid(token, today(self._now())):
+        if identity is None or token is None or not token_valid(token, self._now()):
             await self._failures.failed(asked, self.guess(asked), TOKEN)
             return of_name(INVALID, asked.name, identity.account.id if identity else 0)
         only = frozenset((*token.proxies, *found.formerly))

@@ -17,18 +17,24 @@ from meshd.model import Token
 from meshd.store.unit import Unit
 from meshd.values.traces import Entry, Made
 
+EXPIRES = "the last day on which it is valid, YYYY-MM-DD, or the minute until which it is, YYYY-MM-DDTHH:MM (UTC)"
+
 
 def add_to(top: Verbs) -> None:
     verbs = top.noun("token", "bearer tokens")
     parser = verbs.verb("create", create, "make a token and print it, this once")
     parser.add_argument("name", help="the account")
     parser.add_argument("--label", default="", help="up to 100 characters")
-    parser.add_argument("--expires", default="", metavar="YYYY-MM-DD", help="the last day on which it is valid (UTC)")
+    parser.add_argument("--expires", default="", metavar="TIME", help=EXPIRES)
     parser.add_argument(
         "--select", default="", metavar="TEXT", help="the exit where its user asks for none: country-us-session-a1"
     )
     parser.add_argument("--proxies", default="", metavar="NAME,…", help="the proxies that it is for; else all of these")
     verbs.verb("list", listing, "an account's tokens").add_argument("name", help="the account")
+    parser = verbs.verb("set", change, "change a token's label and end")
+    _add_id(parser)
+    parser.add_argument("--label", help="up to 100 characters")
+    parser.add_argument("--expires", metavar="TIME", help=f"{EXPIRES}; `never` for none")
     _add_id(verbs.verb("activate", activate, "let a token be used again"))
     _add_id(verbs.verb("deactivate", deactivate, "put a token out of use; its holder cannot activate it again"))
     _add_id(verbs.verb("delete", delete, "remove a token for good"))
@@ -67,12 +73,23 @@ def listing(context: Context, args: Namespace) -> None:
         "EXPIRES": lambda row: row["expires_at"] or "never",
         "CREATED": lambda row: row["created_at"].replace("T", " ").rstrip("Z"),
     }
+    if any(token.used_at for token in found):
+        columns["LAST USED"] = lambda row: row.get("last_used_at", "never").replace("T", " ").rstrip("Z")
     if any(token.ended_by for token in found):
         columns["DEACTIVATED BY"] = lambda row: row.get("deactivated_by", "")
     if any(map(_beyond, found)):
         columns["SELECTION"] = lambda row: row.get("selection", "")
         columns["PROXIES"] = lambda row: ",".join(row.get("proxies", ["all"]))
     context.show_rows((_brief(token) for token in found), columns)
+
+
+def change(context: Context, args: Namespace) -> None:
+    if args.label is None and args.expires is None:
+        args.parser.error("nothing to set is named")
+    expires_on = "" if args.expires == "never" else args.expires
+    given = {"label": args.label, "expires_on": expires_on, "now": context.now()}
+    token = context.run(_as_named, args.name, tokens.edit, context.operator, args.id, **given)
+    context.show(_brief(token), _facts(token))
 
 
 def activate(context: Context, args: Namespace) -> None:
@@ -127,6 +144,7 @@ def _brief(token: Token) -> dict[str, Any]:
         "expires_at": token.expires_on or None,
         "created_at": moment(token.created_at),
         **({"deactivated_by": token.ended_by} if token.ended_by else {}),
+        **({"last_used_at": moment(token.used_at)} if token.used_at else {}),
         **_beyond(token),
     }
 
@@ -145,5 +163,6 @@ def _facts(token: Token) -> dict[str, object]:
         **({"deactivated by": f"the {token.ended_by}"} if token.ended_by else {}),
         "expires": token.expires_on or "never",
         "created": human_moment(token.created_at),
+        **({"last used": human_moment(token.used_at)} if token.used_at else {}),
         **{name: value if name == "selection" else ", ".join(value) for name, value in _beyond(token).items()},
     }

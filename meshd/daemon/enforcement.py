@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable
 from meshd.auth.service import AuthService
 from meshd.model import Admission, Change, Refusal
 from meshd.store.interface import Store, StoreError
-from meshd.store.statements import opened
+from meshd.store.statements import opened, tokens
 from meshd.usage.allowance import OpenMeter
 from meshd.usage.ledger import Ledger
 from meshd.values.times import DAY
+
+MINUTE = 60
 
 
 class Enforcement:
@@ -22,6 +24,8 @@ class Enforcement:
         self._store = store
         self._now = now
         self._day = int(now()) // DAY
+        self._looked = int(now())
+        """When it was looked last for tokens that end at a minute."""
 
     async def changed(self, change: Change) -> None:
         """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
@@ -42,16 +46,27 @@ class Enforcement:
                 meter.stop(Refusal(ending.reason))
 
     async def look_at_calendar(self) -> None:
-        """Check what is open once a UTC day, as tokens and accounts expire at midnight; if the store fails, at the next
-        call.  All of it, since an account may have got its last day after it had opened a tunnel.
+        """Check what is open once a UTC day, as tokens and accounts expire at midnight, and what tokens opened that end
+        at a minute, once that is past; if the store fails, at the next call.
+
+        At midnight all of it, since an account may have got its last day after it had opened a tunnel.
         """
-        today = int(self._now()) // DAY
-        if today != self._day:
-            try:
+        now = int(self._now())
+        try:
+            if now // DAY != self._day:
                 await self._recheck(self._ledger.open_of(0))
-            except StoreError:
-                return
-            self._day = today
+                self._day = now // DAY
+            if now // MINUTE != self._looked // MINUTE:
+                await self._recheck(await self._opened_by_tokens(self._looked, now))
+                self._looked = now
+        except StoreError:
+            return
+
+    async def _opened_by_tokens(self, since: int, until: int) -> list[OpenMeter]:
+        """What is open of accounts that have a token which ended at a minute in (since, until]."""
+        accounts = await self._store.run(tokens.ended, since, until)
+        found = [0] if accounts is None else accounts
+        return [meter for each in found for meter in self._ledger.open_of(each) if meter.admission.token_id]
 
     async def _recheck(self, meters: Iterable[OpenMeter]) -> None:
         """Stop what would no longer be let in, by one question for each admission, however many tunnels it has.

@@ -25,7 +25,7 @@ from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
 from meshd.topology import Exit, ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
-from meshd.values.times import today
+from meshd.values.times import is_minute
 
 Resolve = Callable[[str], tuple[str, ...] | Refusal]
 
@@ -127,8 +127,9 @@ class _Walk:
 
     def _token(self, token: Token) -> Step:
         label = f"token {token.id}"
-        if token_valid(token, today(self._world.now)):
-            return Step("token", None, f"{label} is valid" + (f" through {token.expires_on}" * bool(token.expires_on)))
+        if token_valid(token, self._world.now):
+            until = f" {'until' if is_minute(token.expires_on) else 'through'} {token.expires_on}"
+            return Step("token", None, f"{label} is valid" + (until if token.expires_on else ""))
         return Step("token", INVALID, f"{label} has expired" if token.active else f"{label} is not active")
 
     def _selection(self) -> Step:

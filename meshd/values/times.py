@@ -34,6 +34,20 @@ def is_date(text: str) -> bool:
     return len(text) == len("2026-11-28") and read_time(text) is not None
 
 
+def is_minute(text: str) -> bool:
+    """Whether the text is a minute as `2026-11-28T09:30`, of a day that exists."""
+    return len(text) == len("2026-11-28T09:30") and read_time(f"{text}:00") is not None
+
+
+def end_of(expires_on: str) -> float:
+    """The first second after a date, or of a minute, as `2026-11-28T09:30`; infinity for "" and any other text."""
+    at = read_time(f"{expires_on}:00") if is_minute(expires_on) else None
+    if at is not None:
+        return float(at)
+    last_day = read_time(expires_on) if is_date(expires_on) else None
+    return float("inf") if last_day is None else float(last_day + DAY)
+
+
 def read_time(text: str) -> int | None:
     """The time that a text as `iso` writes it means, or the midnight of a date; None for any other text."""
     try:

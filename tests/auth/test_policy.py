@@ -13,6 +13,8 @@ ALICE = Account(1, "alice", None, "customer", "10", True, "", "", "", 0, 0, 1, 0
 SUB = replace(ALICE, id=2, username="sub", parent_id=1)
 USED = Usage(1, 0, 0, 0)
 TOKEN = Token(1, 1, "", True, "", 0)
+NOON = 1_795_305_600 + 43_200
+"""2026-11-22T12:00:00 UTC."""
 
 
 def identity(account: Account, parent: Account | None = None) -> Identity:
@@ -38,6 +40,8 @@ VALID = {
     "one that ends later": (replace(TOKEN, expires_on="2026-11-23"), True),
     "one on its last day": (replace(TOKEN, expires_on="2026-11-22"), True),
     "one the day after": (replace(TOKEN, expires_on="2026-11-21"), False),
+    "one that ends the next second": (replace(TOKEN, expires_on="2026-11-22T12:01"), True),
+    "one that ends this very minute": (replace(TOKEN, expires_on="2026-11-22T12:00"), False),
     "a deactivated one": (replace(TOKEN, active=False), False),
 }
 
@@ -67,9 +71,10 @@ class PolicyTests(SynchronousTestCase):
     def test_token_valid(self) -> None:
         """A token is valid through its last day, in UTC."""
         for sentence, (token, expected) in VALID.items():
-            self.assertIs(token_valid(token, "2026-11-22"), expected, sentence)
+            self.assertIs(token_valid(token, NOON), expected, sentence)
 
     def test_token_end(self) -> None:
         """It ends with the first second of the next day."""
         self.assertEqual(token_end(replace(TOKEN, expires_on="2026-12-31")), 1_798_761_600)
         self.assertEqual(token_end(TOKEN), float("inf"))
+        self.assertEqual(token_end(replace(TOKEN, expires_on="2026-12-31T12:30")), 1_798_761_600 - 41_400)

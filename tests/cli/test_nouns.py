@@ -39,6 +39,29 @@ class TokenTests(CommandCase):
         del shown["token"]
         self.assertEqual([shown], self.done("token", "list", "alice", "--json").json)
 
+    def test_set(self) -> None:
+        """Another label and another end, by the token's number."""
+        self.done("token", "create", "alice", "--expires", "2099-12-31T23:59")
+        changed = self.done("token", "set", "1", "--label", "prod", "--expires", "2099-12-30T10:00").facts
+        self.assertEqual(("prod", "2099-12-30T10:00"), (changed["label"], changed["expires"]))
+        self.assertEqual("never", self.done("token", "set", "alice", "1", "--expires", "never").facts["expires"])
+        self.refused("expires_at: This time is in the past.", "token", "set", "1", "--expires", "2020-01-01T00:00")
+        self.refused("there is no such token", "token", "set", "9", "--label", "x")
+        self.misused("token", "set", "1")
+
+    def test_last_used(self) -> None:
+        """Shown as soon as one of them was."""
+        self.done("token", "create", "alice")
+        self.done("token", "create", "alice")
+        self.assertNotIn("USED", self.done("token", "list", "alice").out)
+        at = 1_770_000_000
+        self.store().run(usage.apply, "j", 1, at, [UsageEntry(1, 0, 2, 1, 0, 1)])
+        header, first, second = self.done("token", "list", "alice").rows
+        self.assertEqual((["LAST", "USED"], "never"), (header[-2:], first[-1]))
+        self.assertEqual(["2026-02-02", "02:40:00"], second[-2:])
+        listed = self.done("token", "list", "alice", "--json").json
+        self.assertEqual([None, "2026-02-02T02:40:00Z"], [row.get("last_used_at") for row in listed])
+
     def test_select(self) -> None:
         """What a token asks for and is for; shown where one has it, and refused with key and place."""
         shown = self.done("token", "create", "alice", "--select", "Country-us-strict", "--proxies", " local, ")
@@ -77,7 +100,10 @@ class TokenTests(CommandCase):
         for line, argv in (
             ("there is no account named 'nobody'", ["nobody"]),
             ("plan trial does not support bearer tokens", ["poor"]),
-            ("expires_at: Enter a date as YYYY-MM-DD.", ["alice", "--expires", "tomorrow"]),
+            (
+                "expires_at: Enter a date as YYYY-MM-DD, or a time as YYYY-MM-DDTHH:MM (UTC).",
+                ["alice", "--expires", "tomorrow"],
+            ),
             ("expires_at: This day is in the past.", ["alice", "--expires", "2020-01-01"]),
             ("label: Use at most 100 characters.", ["alice", "--label", "x" * 101]),
         ):

@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.daemon.enforcement import DAY, Enforcement
 from meshd.model import Change, Refusal
-from meshd.store.statements import opened
+from meshd.store.interface import StoreUnavailable
+from meshd.store.statements import opened, tokens
 from meshd.store.statements.opened import Ending
 
 NO = Refusal("auth-invalid")
@@ -30,15 +31,23 @@ class Auth:
 
 
 class Store:
-    """Has the endings that the test puts in."""
+    """Has the endings and the tokens that end at a minute that the test puts in."""
 
     def __init__(self) -> None:
         self.endings: list[Ending] = []
         self.asked: list[int] = []
+        self.ended: list[int] | None = []
+        self.looks: list[tuple[int, ...]] = []
+        self.away = False
 
-    async def run(self, unit: object, account_id: int) -> list[Ending]:
+    async def run(self, unit: object, *args: int) -> Any:
+        if self.away:
+            raise StoreUnavailable("away")
+        if unit is tokens.ended:
+            self.looks.append(args)
+            return self.ended
         assert unit is opened.endings
-        self.asked.append(account_id)
+        self.asked += args
         return self.endings
 
 
@@ -113,3 +122,36 @@ class EnforcementTest(SynchronousTestCase):
         self.auth.asked[1].callback(None)
         self.successResultOf(done)
         self.assertEqual([token.stopped, password.stopped], [[NO], []])
+
+    def look(self) -> None:
+        done = Deferred.fromCoroutine(self.enforcement.look_at_calendar())
+        for each in self.auth.asked:
+            if not each.called:
+                each.callback(NO)
+        self.successResultOf(done)
+
+    def test_minutes(self) -> None:
+        """What tokens of an account opened one of which ended since the last look is asked about."""
+        token, password = self.ledger.meter(SimpleNamespace(token_id=3)), self.ledger.meter(SimpleNamespace(token_id=0))
+        self.time += 59
+        self.look()
+        self.assertEqual(self.store.looks, [])
+        self.time += 10
+        self.look()
+        self.assertEqual((self.store.looks, self.auth.asked), ([(10 * DAY, 10 * DAY + 69)], []))
+        for ended in ([7], None):
+            self.store.ended, token.stopped[:] = ended, []
+            self.time += 60
+            self.look()
+            self.assertEqual([token.stopped, password.stopped], [[NO], []])
+
+    def test_a_minute_while_the_store_is_away(self) -> None:
+        """Is made up for at the next look."""
+        self.ledger.meter(SimpleNamespace(token_id=3))
+        self.store.away, self.store.ended = True, [7]
+        self.time += 60
+        self.look()
+        self.store.away = False
+        self.time += 10
+        self.look()
+        self.assertEqual((self.store.looks, len(self.auth.asked)), ([(10 * DAY, 10 * DAY + 70)], 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.values.times import DAY, day_of, is_date, iso, read_time, today
+from meshd.values.times import DAY, day_of, end_of, is_date, is_minute, iso, read_time, today
 
 WRITTEN = {
     "0705-08-30T00:00:00": -39_898_742_400,
@@ -37,7 +37,23 @@ NEITHER = (
 )
 
 
+ENDS = {
+    "": float("inf"),
+    "soon": float("inf"),
+    "2026-11-28": 1_795_824_000 + DAY,
+    "2026-11-28T09:30": 1_795_858_200,
+    "2026-11-28T23:59": 1_795_824_000 + DAY - 60,
+    "2026-11-28T24:00": float("inf"),
+}
+
+
 class TimeTests(SynchronousTestCase):
+    def test_ends(self) -> None:
+        """A date ends with its day, a minute ends what it is the end of as it begins."""
+        for text, end in ENDS.items():
+            self.assertEqual(end_of(text), end, text)
+            self.assertEqual(is_minute(text), end < float("inf") and "T" in text, text)
+
     def test_written_and_read(self) -> None:
         """A time, the date that it is in, and the day of the month."""
         for text, at in WRITTEN.items():

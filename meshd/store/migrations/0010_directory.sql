@@ -48,3 +48,6 @@ create table topups (
     unique (account_id, reference)
 );
 create index topups_by_account on topups (account_id, id);
+
+-- Tokens that end within a day, not with one: those few are looked for every few seconds.
+create index tokens_by_minute on tokens (expires_on) where length(expires_on) > 10;

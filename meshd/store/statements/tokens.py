@@ -10,6 +10,7 @@ from meshd.model import EndedBy, Token
 from meshd.store.statements.rows import among
 from meshd.store.statements.texts import storable
 from meshd.store.unit import Row, Statement, Unit
+from meshd.values.times import iso
 
 FIELDS = (
     "id",
@@ -115,6 +116,31 @@ def set_active(token_id: int, active: bool, ended_by: EndedBy = "") -> Unit[Toke
         {"id": token_id, "active": int(active), "ended_by": ended_by},
     )
     return read(rows[0]) if rows else None
+
+
+def edit(token_id: int, *, label: str | None = None, expires_on: str | None = None) -> Unit[Token | None]:
+    """Set the label and the end of a token, where they are given."""
+    rows = yield Statement(
+        "update tokens set label = coalesce(:label, label), expires_on = coalesce(:expires_on, expires_on)"
+        f" where id = :id returning {COLUMNS}",
+        {"id": token_id, "label": label, "expires_on": expires_on},
+    )
+    return read(rows[0]) if rows else None
+
+
+MOST_ENDED = 1_000
+
+ENDED = """
+select distinct account_id from tokens
+where length(expires_on) > 10 and expires_on > :since and expires_on <= :until limit :limit
+"""
+"""The index for this statement has those tokens only that end at a minute."""
+
+
+def ended(since: int, until: int) -> Unit[list[int] | None]:
+    """The accounts with tokens that ended at a minute in (since, until]; None where those are more than MOST_ENDED."""
+    rows = yield Statement(ENDED, {"since": iso(since)[:16], "until": iso(until)[:16], "limit": MOST_ENDED + 1})
+    return [row[0] for row in rows] if len(rows) <= MOST_ENDED else None
 
 
 def hold(token_id: int) -> Unit[bool]:

@@ -102,6 +102,7 @@ def described(token: Token, secret: str = "") -> dict[str, object]:
         **({"selection": token.selection} if token.selection else {}),
         **({"proxies": list(token.proxies)} if token.proxies else {}),
         **({"deactivated_by": token.ended_by} if token.ended_by else {}),
+        **({"last_used_at": iso(token.used_at)} if token.used_at else {}),
     }
 
 
