@@ -27,6 +27,7 @@ from meshd.cli import (
     overview,
     proxy,
     reports,
+    run,
     token,
     usage,
 )
@@ -69,6 +70,7 @@ def parser() -> ArgumentParser:
     for module in (
         account,
         token,
+        run,
         allowlist,
         proxy,
         exits,
