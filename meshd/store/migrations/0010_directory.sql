@@ -11,7 +11,7 @@ create index accounts_inactive on accounts (id) where active = 0;
 create index accounts_that_expire_by_name on accounts (username_key) where expires_on <> '';
 create index accounts_that_expire on accounts (id) where expires_on <> '';
 create index accounts_by_role on accounts (role, id) where role <> 'customer';
-create index usage_by_seen on usage (seen_at, account_id) where seen_at > 0;
+create index usage_by_seen on usage (seen_at, account_id);
 
 -- fullness: how many percent of its nearest limit the account had used when it was last billed, at most 100.
 alter table usage add column fullness smallint not null default 0;
@@ -25,7 +25,7 @@ update usage set fullness = coalesce((
         else 0 end
     from accounts as a where a.id = usage.account_id
 ), 0);
-create index usage_by_fullness on usage (fullness, account_id) where fullness > 0;
+create index usage_by_fullness on usage (fullness, account_id);
 
 -- username: of the account, in lower case, which may be gone; changed: what was and what is, as JSON; '' for nothing.
 alter table audit add column username text not null default '';

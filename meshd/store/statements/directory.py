@@ -120,10 +120,10 @@ def page(
 def _within(wanted: Wanted, index: Index) -> list[str]:
     """The conditions that the index answers: one that selects few accounts, and a range of its keys."""
     if index is FULLEST:
-        return ["fullness > 0", "fullness >= :near_limit"]
+        return ["fullness >= :near_limit"]
     if index is SEEN:
         before = ["seen_at < :seen_before"] if wanted.seen_before is not None else []
-        return ["seen_at > 0", "seen_at >= :seen_after", *before]
+        return ["seen_at >= :seen_after", *before]
     named = ["username_key >= :prefix", "username_key < :prefix_end"] if wanted.prefix and index is BY_NAME else []
     return [*_chosen(wanted), *named]
 
@@ -172,7 +172,7 @@ def _params(wanted: Wanted, today: str, at: int) -> dict[str, Any]:
         "role": wanted.role,
         "parent_id": wanted.parent_id,
         "near_limit": wanted.near_limit,
-        "seen_after": wanted.seen_after,
+        "seen_after": max(wanted.seen_after or 0, 1),  # who never was seen has 0
         "seen_before": wanted.seen_before,
         "today": today,
         "horizon": at - LONGEST_PERIOD,

@@ -36,16 +36,16 @@ class TokenRoutes(PageRoutes):
     ) -> Reply:
         """The page.  made: the secret of a token that was created just now; "" for none."""
         found = await self._perform(tokens.listing, caller.actor, username)
-        day = today(self._now())
+        now = self._now()
         return self._show(
             caller,
             "tokens.html",
             status,
             form=form,
             username=username,
-            tokens=[(token, _state(token, day)) for token in found],
+            tokens=[(token, _state(token, now)) for token in found],
             plan=self._live.topology.plans.get(caller.account.plan),
-            today=day,
+            today=today(now),
             made=made,
         )
 
@@ -79,8 +79,8 @@ class TokenRoutes(PageRoutes):
         return self._done(caller, about(EDIT, username), f"{name} was deleted.")
 
 
-def _state(token: Token, day: str) -> str:
-    """Whether a token can be used on that day, in a word."""
-    if token_valid(token, day):
+def _state(token: Token, now: float) -> str:
+    """Whether a token can be used now, in a word."""
+    if token_valid(token, now):
         return "active"
     return "expired" if token.active else "inactive"
