@@ -39,7 +39,10 @@ EVERY_ANSWER = (
 STORE_PAUSE, BUSY_PAUSE = 5, 1
 """Seconds of Retry-After, while the store cannot be reached and while the queue of passwords is full."""
 
-STALE = "this form was not made for this browser, or is out of date; go back, load the page again, and try once more"
+STALE = (
+    "this form was not made for this browser, is out of date, or the browser keeps no cookies; go back, load the page "
+    "again, and try once more"
+)
 FOREIGN = "a page of another site made this browser send the request; it is refused"
 
 TITLES = {

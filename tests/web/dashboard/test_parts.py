@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import GB
-from meshd.web.dashboard import figures, plots, snippets, wording
+from meshd.web.dashboard import figures, plots, snippets, static, wording
 from meshd.web.dashboard.dialect import EVERY_ANSWER
 from meshd.web.dashboard.plots import MOST_BARS, Bar
 from meshd.web.problems import Flaw, NoChoice, TooLarge, TooLong, TooSmall, Unknown, Worded
@@ -131,3 +132,39 @@ class WordingTests(SynchronousTestCase):
         for detail, sentence in (("no", "No."), ("No!", "No!"), ("", ".")):
             self.assertEqual(wording.sentence(detail), sentence)
         self.assertEqual(len({name for name, _ in EVERY_ANSWER}), len(EVERY_ANSWER))
+
+
+PAIRS = {
+    "ink": ("card", "ground", "soft"),
+    "faint": ("card", "ground", "soft"),
+    "link": ("card", "ground"),
+    "danger": ("card", "danger-soft"),
+    "good": ("good-soft", "card"),
+    "warn": ("warn-soft",),
+    "on-strong": ("strong",),
+}
+"""Colours of texts, and the grounds that each stands on."""
+
+
+class ContrastTests(SynchronousTestCase):
+    def test_every_text_can_be_read(self) -> None:
+        """In light and in dark: 4.5 to 1 or more, as WCAG 2.2 AA asks."""
+        sheet = static._content("meshd.css").decode()
+        light, dark = (dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", part)) for part in sheet.split("@media", 2)[:2])
+        self.assertEqual(set(light), set(dark))
+        for scheme in (light, dark):
+            for text, grounds in PAIRS.items():
+                for ground in grounds:
+                    with named((text, ground)):
+                        self.assertGreaterEqual(_contrast(scheme[text], scheme[ground]), 4.5)
+
+
+def _contrast(one: str, other: str) -> float:
+    bright, dim = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (bright + 0.05) / (dim + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

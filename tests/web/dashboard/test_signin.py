@@ -113,6 +113,16 @@ class SignInTests(PagesTestCase):
         self.assertEqual(self.browser.sign_in("eve").status, 429)
         self.assertEqual(self.browser.sign_in("tom").status, 200)
 
+    def test_a_ban_does_not_tell_whose_an_address_is(self) -> None:
+        """Failures count under what was typed: four with the e-mail address ban that, and not the name behind it."""
+        self.mailed("jo", "a.long.address.of.jo@mail.example")
+        for name in ("a.long.address.of.jo@mail.example", "a.long.address.of.no@mail.example"):
+            for number in range(4):
+                self.browser.sign_in(name, f"wrong {number}")
+            self.assertEqual(self.browser.sign_in(name).status, 429)
+        self.assertEqual(self.browser.sign_in("a.third.address.of.some@mail.example").status, 403)
+        self.assertIn("Dashboard", self.browser.sign_in("jo").text)
+
     def test_a_token_is_no_password(self) -> None:
         """Of nobody: who steals one must not get at the pages."""
         token = self.world.new_token()["token"]
