@@ -24,6 +24,8 @@ from meshd.web.room import Caller, Room
 from meshd.web.services import Services
 
 USAGE = "/account/usage/"
+LARGEST = 2**63 - 1
+"""The largest integer that SQLite and PostgreSQL store."""
 RANGES = {
     "period": "This billing period",
     "previous": "The billing period before",
@@ -45,6 +47,8 @@ class Part(NamedTuple):
     exchanges: int
     account: str | None = None
     """The username, for a link; None where there is none."""
+    token_id: int | None = None
+    """The token, for a link; None where there is none."""
 
 
 class UsageRoutes(PageRoutes):
@@ -53,21 +57,25 @@ class UsageRoutes(PageRoutes):
         self._asking = asking
 
     def mount(self, room: Room) -> None:
-        self._page(room, USAGE, self.usage, ("username", "range", "by"))
+        self._page(room, USAGE, self.usage, ("username", "range", "by", "token"))
 
     async def usage(self, caller: Caller, form: Form) -> Reply:
-        """Show a range as a plot and as tables: by time, and by account or token."""
+        """Show a range as a plot and as tables: by time, of all or one token, and by account or token."""
         with form.reading() as field:
             username = on_behalf(field)
             range_ = field.choice("range", tuple(RANGES))
             by = field.choice("by", tuple(GROUPINGS))
+            token_id = field.optional_number("token", least=1, most=LARGEST)
         identity = await self._identity(caller, username)
         since, until, span = bounds(range_, identity, self._now())
         asked: dict[str, Any] = {"since": since, "until": until, "span": SPANS[span], "now": self._now()}
         with self._asking.alone(caller.id):
-            whole = await self._perform(history.series, caller.actor, username, by="total", **asked)
-            parts, problem = await self._parts(caller, username, by, asked)
-        shown = filled(whole.spans, whole.since, min(until, self._now() + 1), span)
+            spans, problem = await self._spans(caller, username, "token" if token_id else by, asked)
+            whole = await self._spans(caller, username, "total", asked) if token_id is None else (spans, "")
+        names = await self._labels(caller, username) if by == "token" or token_id else {}
+        drawn = [each for each in whole[0] if token_id in (None, each.token_id)]
+        shown = filled(drawn, since, min(until, self._now() + 1), span)
+        whose = _token(token_id, names) if token_id else identity.account.username
         return self._show(
             caller,
             "usage.html",
@@ -76,11 +84,12 @@ class UsageRoutes(PageRoutes):
             ranges=RANGES,
             by=by,
             groupings=GROUPINGS,
+            token_name=whose if token_id else "",
             used=used(identity, self._now(), included_bytes(self._live.topology.plans)),
             found=identity.account,
             bars=shown,
-            plot=bars(shown, f"{RANGES[range_]}: bandwidth of {identity.account.username}"),
-            parts_list=parts,
+            plot=bars(shown, f"{RANGES[range_]}: bandwidth of {whose}"),
+            parts_list=parted(spans, "token" if token_id else by, names),
             problem=problem,
         )
 
@@ -89,19 +98,21 @@ class UsageRoutes(PageRoutes):
             return caller.admission.identity
         return await self._perform(subaccounts.details, caller.actor, username, at=self._now())
 
-    async def _parts(
+    async def _spans(
         self, caller: Caller, username: str | None, by: str, asked: dict[str, Any]
-    ) -> tuple[list[Part], str]:
-        """The range by account or token, the largest first; or why that is too much to be told."""
+    ) -> tuple[Sequence[Span], str]:
+        """The range by time and account or token; or why that is too much to be told."""
         try:
             found = await self._perform(history.series, caller.actor, username, by=by, **asked)  # type: ignore[arg-type]
         except Invalid as error:
             return [], " ".join(text for texts in error.messages.values() for text in texts)
-        names: dict[int, str] = {}
-        if by == "token" and caller.account.parent_id is None:
-            for token in await self._perform(tokens.listing, caller.actor, username):
-                names[token.id] = token.label
-        return parted(found.spans, by, names), ""
+        return found.spans, ""
+
+    async def _labels(self, caller: Caller, username: str | None) -> dict[int, str]:
+        """What the account's tokens are called, by id; a sub-account is not told what its parent calls them."""
+        if caller.account.parent_id is not None:
+            return {}
+        return {each.id: each.label for each in await self._perform(tokens.listing, caller.actor, username)}
 
 
 def bounds(range_: str, identity: Identity, now: int) -> tuple[int, int, str]:
@@ -138,7 +149,7 @@ def parted(spans: Sequence[Span], by: str, names: dict[int, str]) -> list[Part]:
     for each in spans:
         cell = sums[each.username, each.token_id if by == "token" else None]
         cell[0], cell[1], cell[2] = cell[0] + each.down, cell[1] + each.up, cell[2] + each.exchanges
-    parts = [Part(_called(*key, by, names), cell[0], cell[1], cell[2], key[0]) for key, cell in sums.items()]
+    parts = [Part(_called(*key, by, names), cell[0], cell[1], cell[2], *key) for key, cell in sums.items()]
     return sorted(parts, key=lambda part: part.down + part.up, reverse=True)
 
 
@@ -149,4 +160,8 @@ def _called(username: str | None, token_id: int | None, by: str, names: dict[int
         return username
     if token_id is None:
         return f"{username}, without a token"
-    return f"{username}, {names.get(token_id) or f'token {token_id}'}"
+    return f"{username}, {_token(token_id, names)}"
+
+
+def _token(token_id: int, names: dict[int, str]) -> str:
+    return names.get(token_id) or f"token {token_id}"

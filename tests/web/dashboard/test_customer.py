@@ -7,8 +7,8 @@ import re
 from pyotp import TOTP
 
 from meshd.accounts import history
-from meshd.model import GB
-from meshd.store.statements import activity
+from meshd.model import GB, UsageEntry
+from meshd.store.statements import activity, usage
 from meshd.values.exchanges import Exchange
 from meshd.web.dashboard.activity import PAGE
 from meshd.web.dashboard.usage import bounds
@@ -264,6 +264,20 @@ class UsageTests(CustomerTestCase):
         page = self.browser.open("/account/usage/?username=sub&range=today&by=token")
         self.assertIn("sub, without a token", page.text)
         self.assertNotIn("3.00 GB", page.text)
+
+    def test_one_token(self) -> None:
+        """Has a plot of its own, by a link from the table; what goes by none is not in it."""
+        id_ = self.world.new_token(label="crawler")["id"]
+        for number, token_id in enumerate((0, id_)):
+            entry = UsageEntry(self.world.jo.id, 0, token_id, 0, GB * (number + 1), 1)
+            self.world.store.file.run(usage.apply, "other", number + 1, NOON, [entry])
+        page = self.browser.open("/account/usage/?by=token")
+        self.assertIn("3.00 GB (3.00 GB down", page.html)
+        page = self.browser.open(page.links["jo, crawler"])
+        self.assertIn("crawler alone", page.text)
+        self.assertIn("2.00 GB (2.00 GB down", page.html)
+        page = self.browser.open("/account/usage/?token=999&by=token")
+        self.assertIn("token 999 alone", page.text)
 
     def test_ranges(self) -> None:
         """Each begins and ends where it says."""
