@@ -185,6 +185,10 @@ class Limits:
     """The newest exchanges of an account that are kept for `GET /api/activity/`; 0 keeps none."""
     activity_seconds: int = 7 * 24 * 3600
     """Seconds for which those exchanges are kept."""
+    session_idle: int = 12 * 3600
+    """Seconds without a request after which a session of the pages is over."""
+    session_longest: int = 30 * 24 * 3600
+    """Seconds after its begin when a session is over however busy it is."""
     domain_days: int = 90
     """Days for which sums by target host are kept; 0 keeps none."""
 

@@ -1,8 +1,9 @@
 """Sessions of the pages, in the store: begun by a sign-in, found by the digest of a cookie, ended by many things.
 
-The cookie holds 32 random bytes and the store only their SHA-256.  A session is over after IDLE seconds in which
-nothing was asked, and LONGEST after its begin; it ends at once when its account is deleted, deactivated, or has another
-password than it began with.  A session that is half signed in waits for a code of the second factor, and is nobody yet.
+The cookie holds 32 random bytes and the store only their SHA-256.  A session is over after some hours in which
+nothing was asked, and some days after its begin (Life); it ends at once when its account is deleted, deactivated, or
+has another password than it began with.  A session that is half signed in waits for a code of the second factor, and is
+nobody yet.
 """
 
 from __future__ import annotations
@@ -22,10 +23,6 @@ from meshd.store.statements.texts import searchable
 from meshd.store.unit import Unit
 
 SECRET_BYTES = 32
-IDLE = 12 * 3600
-"""Seconds without a request after which a session is over."""
-LONGEST = 30 * 86_400
-"""Seconds after its begin when a session is over however busy it is."""
 HALF = 300
 """Seconds in which the code of the second factor is to come."""
 TRIES = 5
@@ -38,6 +35,22 @@ SWEEP = 1000
 """Sessions that are over and that one sign-in deletes; more are over than begin only after a long rest."""
 AGENT = 200
 """Characters that are kept of what a browser calls itself."""
+
+
+class Life(NamedTuple):
+    """How long sessions last, in seconds: by the operator's settings, or as these are where nothing is set."""
+
+    idle: int = 12 * 3600
+    """Without a request."""
+    longest: int = 30 * 86_400
+    """However busy."""
+
+    def end(self, began_at: int, seen_at: int) -> int:
+        """The first second in which a session is over that began and was seen last then."""
+        return min(seen_at + self.idle, began_at + self.longest)
+
+
+LIFE = Life()
 
 
 class SignedIn(NamedTuple):
@@ -53,7 +66,15 @@ def digest(secret: bytes) -> bytes:
 
 
 def begin(
-    account: Account, key: bytes, *, half: bool = False, replacing: bytes = b"", now: int, client: str, agent: str
+    account: Account,
+    key: bytes,
+    *,
+    half: bool = False,
+    replacing: bytes = b"",
+    now: int,
+    client: str,
+    agent: str,
+    life: Life = LIFE,
 ) -> Unit[None]:
     """Begin a session of an account whose password was right; the oldest of too many ends, and what is over goes.
 
@@ -61,33 +82,35 @@ def begin(
     """
     if replacing:
         yield from stored.end(replacing)
-    until = now + (HALF if half else IDLE)
+    until = now + HALF if half else life.end(now, now)
     shown = {"client": searchable((normal_address(client) or client)[:64]), "agent": searchable(agent[:AGENT])}
     yield from stored.add(key, account.id, proof=_proof(account), half=half, now=now, until=until, **shown)
     yield from stored.keep(account.id, MOST)
     yield from stored.sweep(now, SWEEP)
 
 
-def sign_in(account: Account, key: bytes, *, replacing: bytes = b"", now: int, client: str, agent: str) -> Unit[bool]:
+def sign_in(
+    account: Account, key: bytes, *, replacing: bytes = b"", now: int, client: str, agent: str, life: Life = LIFE
+) -> Unit[bool]:
     """Begin a session as begin() does; whether by half, since the account has a second factor."""
     half = (yield from factors.of_account(account.id)) is not None
-    yield from begin(account, key, half=half, replacing=replacing, now=now, client=client, agent=agent)
+    yield from begin(account, key, half=half, replacing=replacing, now=now, client=client, agent=agent, life=life)
     return half
 
 
-def find(key: bytes, now: int, *, half: bool = False) -> Unit[SignedIn | None]:
+def find(key: bytes, now: int, *, half: bool = False, life: Life = LIFE) -> Unit[SignedIn | None]:
     """The session of that digest and its account, and note that it was seen; None for one that is over or otherwise
     half than asked for.
     """
     session = yield from stored.by_digest(key, now)
-    if session is None or session.half != half:
+    if session is None or session.half != half or now >= life.end(session.began_at, session.seen_at):
         return None
     identity = yield from identities.load(session.account_id, now)
     if identity is None or not _holds(session, identity):
         yield from stored.end(key)
         return None
     if not half and now - session.seen_at >= EVERY:
-        yield from stored.seen(session.id, now, min(now + IDLE, session.began_at + LONGEST))
+        yield from stored.seen(session.id, now, life.end(session.began_at, now))
     return SignedIn(session, identity)
 
 

@@ -103,6 +103,8 @@ _LIMITS: _Rows = {
     "flush_seconds": (seconds(0.05, 60), "between two writings of the counters to the store"),
     "activity_per_account": (number(0, 10**6), "newest exchanges of an account that the API can tell; 0 keeps none"),
     "activity_seconds": (number(60, YEAR), "that they are kept for"),
+    "session_idle": (number(60, YEAR), "seconds after which somebody who asks for no page is signed out"),
+    "session_longest": (number(60, YEAR), "seconds after which somebody has to sign in again, however busy"),
     "domain_days": (number(0, 3650), "that an account's sums by target host are kept for; 0 keeps none"),
 }
 

@@ -50,14 +50,24 @@ class SessionContract(StoreContract):
     async def test_ends(self) -> None:
         """After twelve hours in which nothing was asked, after thirty days whatever was."""
         await self.begin(1)
-        self.assertEqual(await self.found(1, NOW + sessions.IDLE - 1), "bob")
-        self.assertEqual(await self.found(1, NOW + 2 * sessions.IDLE - 2), "bob")
-        self.assertEqual(await self.found(1, NOW + 3 * sessions.IDLE - 2), "")
+        self.assertEqual(await self.found(1, NOW + sessions.LIFE.idle - 1), "bob")
+        self.assertEqual(await self.found(1, NOW + 2 * sessions.LIFE.idle - 2), "bob")
+        self.assertEqual(await self.found(1, NOW + 3 * sessions.LIFE.idle - 2), "")
         await self.begin(2)
         at = NOW
         while await self.found(2, at):
-            at += sessions.IDLE // 2
-        self.assertEqual(at, NOW + sessions.LONGEST)
+            at += sessions.LIFE.idle // 2
+        self.assertEqual(at, NOW + sessions.LIFE.longest)
+
+    async def test_ends_by_the_settings(self) -> None:
+        """By those that hold when it is asked for, shorter or longer than at its begin."""
+        await self.begin(1)
+        short, busy = sessions.Life(100, 10_000), sessions.Life(100, 150)
+        self.assertEqual(await self.found(1, NOW + 99, life=short), "bob")
+        self.assertEqual(await self.found(1, NOW + 199, life=short), "")
+        await self.begin(2, life=busy)
+        self.assertEqual(await self.found(2, NOW + 90, life=busy), "bob")
+        self.assertEqual(await self.found(2, NOW + 150, life=short), "")
 
     async def test_seen_is_written_once_a_minute(self) -> None:
         """Not by every page."""
@@ -99,7 +109,7 @@ class SessionContract(StoreContract):
         """What is over goes with the next sign-in, whosever."""
         eve = await self.create("eve")
         await self.begin(1, account=eve)
-        await self.begin(2, NOW + sessions.IDLE)
+        await self.begin(2, NOW + sessions.LIFE.idle)
         self.assertEqual(await self.store.run(query, "select account_id from sessions"), [(self.bob.id,)])
 
     async def test_ended_by_hand(self) -> None:

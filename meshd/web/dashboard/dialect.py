@@ -73,11 +73,11 @@ class Pages:
 
     async def sign_in(self, call: Call) -> Admission | Refusal:
         """Whose session the request's cookie is of: one unit of the store."""
-        secret = cookies.session(call)
-        services = self._services
-        found = (
-            await services.accounts.perform(sessions.find, sessions.digest(secret), services.now()) if secret else None
-        )
+        secret, services, found = cookies.session(call), self._services, None
+        if secret:
+            key, limits = sessions.digest(secret), services.live.limits
+            life = sessions.Life(limits.session_idle, limits.session_longest)
+            found = await services.accounts.perform(sessions.find, key, services.now(), life=life)
         if found is None:
             return Refusal(REQUIRED.reason, _here(call))
         return Admission(found.identity, "password", found.identity.account.username, 0, NONE, "")

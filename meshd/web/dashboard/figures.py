@@ -44,11 +44,16 @@ def moment(seconds: int) -> str:
 def ago(seconds: int, now: int) -> str:
     """How long ago that was, in the largest unit that it fills."""
     past = max(now - seconds, 0)
-    for span, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        if past >= span:
-            whole = past // span
-            return f"{whole} {name}{'s' if whole > 1 else ''} ago"
-    return "just now"
+    return f"{span(past)} ago" if past >= MINUTE else "just now"
+
+
+def span(seconds: int) -> str:
+    """A length of time in the largest unit that it fills: `12 hours`."""
+    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
+        if seconds >= unit:
+            whole = seconds // unit
+            return f"{whole} {name}{'s' if whole > 1 else ''}"
+    return "less than a minute"
 
 
 def share(part: float, whole: float) -> int:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from meshd.accounts.errors import AccountError, Forbidden
+from meshd.auth.sessions import Life
 from meshd.model import Account, Admission, Refusal
 from meshd.web.call import Call
 from meshd.web.dashboard import cookies, figures, static, wording
@@ -86,7 +87,7 @@ def environment() -> Environment:
     )
     shown = (figures.size, figures.count, figures.date, figures.moment, figures.browser, figures.gigabytes)
     made.filters |= {each.__name__: each for each in shown}
-    made.globals |= {"asset": static.path, "ago": figures.ago, "share": figures.share}
+    made.globals |= {"asset": static.path, "ago": figures.ago, "span": figures.span, "share": figures.share}
     return made
 
 
@@ -162,6 +163,9 @@ class PageRoutes(Routes):
             if isinstance(error, AccountError) and wording.status_of(error) not in (400, 404):
                 raise
             return await again(refilled(form, error), wording.status_of(error))
+
+    def _life(self) -> Life:
+        return Life(self._live.limits.session_idle, self._live.limits.session_longest)
 
     async def _verified(self, caller: Caller, current: str) -> Admission:
         """Make sure that the caller knows the account's password; failures count as those of a sign-in do.

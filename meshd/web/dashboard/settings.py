@@ -37,6 +37,7 @@ class RenewingRoutes(PageRoutes):
             now=self._now(),
             client=call.peer,
             agent=(call.header(b"user-agent") or b"").decode("latin-1"),
+            life=self._life(),
         )
         return secret, cookies.kept(secret)
 
@@ -103,7 +104,9 @@ class SettingsRoutes(RenewingRoutes):
     async def sessions(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(sessions.listing, caller.id, self._now())
         mine = await self._perform(sessions.find, sessions.digest(cookies.session(caller.call)), self._now())
-        return self._show(caller, "sessions.html", sessions=found, mine=mine.session.id if mine else 0)
+        return self._show(
+            caller, "sessions.html", sessions=found, mine=mine.session.id if mine else 0, life=self._life()
+        )
 
     async def end(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:

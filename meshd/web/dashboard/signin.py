@@ -64,6 +64,7 @@ class SignInRoutes(PageRoutes):
             now=self._now(),
             client=call.peer,
             agent=_agent(call),
+            life=self._life(),
         )
         where = f"{CODE}?next={quote(_next(form), safe='')}" if half else _next(form)
         return see_other(where, *cookies.kept(secret), *cookies.dropped(cookies.VISITOR))
@@ -101,6 +102,7 @@ class SignInRoutes(PageRoutes):
             now=self._now(),
             client=call.peer,
             agent=_agent(call),
+            life=self._life(),
         )
         return see_other(_next(form), *cookies.kept(secret))
 

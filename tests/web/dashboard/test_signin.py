@@ -8,8 +8,9 @@ from meshd.accounts import secondfactor, subaccounts
 from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import Profile
-from meshd.auth.sessions import HALF, IDLE, TRIES
+from meshd.auth.sessions import HALF, LIFE, TRIES
 from meshd.model import Account, Refusal
+from meshd.topology import Limits
 from meshd.web.dashboard.dialect import safe_next
 from meshd.web.dashboard.pages import HOME
 from meshd.web.dashboard.signin import CODE, OVER, WRONG, WRONG_CODE
@@ -261,7 +262,8 @@ class EndTests(PagesTestCase):
     def test_what_ends_a_session(self) -> None:
         """Idle hours, another password, deactivation: the next page is the sign-in."""
         for sentence, end in {
-            "twelve idle hours": lambda: self.world.later(IDLE),
+            "twelve idle hours": lambda: self.world.later(LIFE.idle),
+            "half an hour, where the settings say so": lambda: self.idle(1800),
             "another password, by the operator": lambda: self.operate(holders.set_password, "jo", "plain:secret2"),
             "deactivation": lambda: self.operate(subaccounts.deactivate, "eve"),
         }.items():
@@ -271,6 +273,10 @@ class EndTests(PagesTestCase):
                 self.assertEqual(browser.ask("GET", HOME).status, 200)
                 end()
                 self.assertEqual(browser.ask("GET", HOME).status, 303)
+
+    def idle(self, seconds: int) -> None:
+        self.world.live.limits = Limits(session_idle=seconds)
+        self.world.later(seconds)
 
     def operate(self, unit: object, *args: object) -> None:
         result(self.world.accounts.perform(unit, Operator(), *args, now=int(self.world.now)))  # type: ignore[arg-type]
