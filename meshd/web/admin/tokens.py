@@ -15,7 +15,6 @@ from meshd.web.admin.document import Document
 from meshd.web.admin.repeats import create
 from meshd.web.admin.segments import number
 from meshd.web.forms import Form
-from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
@@ -27,7 +26,9 @@ PROXY = 260
 """Characters of a proxy's longest name: a domain (253), a colon and a port."""
 
 NEW = ("label", "expires_at", "selection", "proxies")
-CHANGED = ("active",)
+CHANGED = ("label", "expires_at", "active")
+
+MINUTE = len("2026-11-28T09:30")
 
 
 class TokenRoutes(Routes):
@@ -45,7 +46,7 @@ class TokenRoutes(Routes):
         """Make a token; its secret is shown once, in this answer."""
         assert isinstance(form, Document)
         with form.members_read() as member:
-            label, expires_on = member.text("label", LABEL) or "", member.date("expires_at") or ""
+            label, expires_on = member.text("label", LABEL) or "", member.text("expires_at", MINUTE) or ""
             selection, only_for = member.text("selection", LONGEST) or "", member.texts("proxies", PROXY) or []
         secret, topology, username = new_token(self._services.random(TOKEN_BYTES)), self._live.topology, named(caller)
         unit = partial(
@@ -71,16 +72,23 @@ class TokenRoutes(Routes):
         )
 
     async def change(self, caller: Caller, form: Form) -> Reply:
+        """Change what the body names: the label, the end, whether the token is in use."""
         assert isinstance(form, Document)
         with form.members_read() as member:
+            label, expires_on = member.text("label", LABEL), member.text("expires_at", MINUTE)
             active = member.truth("active")
-            if active is None:
-                member.wrong("active", Worded("is required"))
-        which = caller.actor, number(caller, "id"), named(caller)
-        if not active:
-            return _ended(await self._perform(tokens.deactivate, *which, now=self._now()))
-        plans = self._live.topology.plans
-        return Reply(described(await self._perform(tokens.activate, *which, plans=plans, now=self._now())))
+        changed = await self._perform(
+            tokens.revise,
+            caller.actor,
+            number(caller, "id"),
+            named(caller),
+            label=label,
+            expires_on=expires_on,
+            active=active,
+            plans=self._live.topology.plans,
+            now=self._now(),
+        )
+        return Reply(described(changed))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         """Delete a token; the answer tells what the token had made, which stays."""

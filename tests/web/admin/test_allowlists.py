@@ -20,6 +20,10 @@ class TokenTests(AdminTestCase):
         self.assertEqual(self.world.get("/api/ips/", who=bearer).status, 401)
         self.assertEqual(self.world.post("/api/token/activate/", {"id": made.json["id"]}).status, 403)
         self.assertTrue(self.do("PATCH", where, {"active": True}).json["active"])
+        changed = self.do("PATCH", where, {"label": "night", "expires_at": "2031-01-01T05:30"}).json
+        self.assertEqual((changed["label"], changed["expires_at"]), ("night", "2031-01-01T05:30"))
+        self.refused(self.do("PATCH", where, {"active": False, "expires_at": "soon"}), 400, "invalid", "expires_at")
+        self.assertTrue(self.do("PATCH", where, {"expires_at": None}).json["active"])
         self.assertEqual(self.do("DELETE", where).json["id"], made.json["id"])
         self.refused(self.do("DELETE", where), 404, "not-found")
 
@@ -28,7 +32,7 @@ class TokenTests(AdminTestCase):
         token = self.do("POST", "/accounts/eve/tokens", {}).json["id"]
         for id_ in (token, 0, -1, 10**30, "x", "1e3"):
             self.refused(self.do("DELETE", f"/accounts/jo/tokens/{id_}"), 404, "not-found")
-        self.refused(self.do("PATCH", f"/accounts/eve/tokens/{token}", {}), 400, "invalid", "active")
+        self.refused(self.do("PATCH", f"/accounts/eve/tokens/{token}", {"active": 1}), 400, "invalid", "active")
 
 
 class AllowlistTests(AdminTestCase):
