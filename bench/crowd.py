@@ -1,10 +1,10 @@
 """Lists and pages with a million accounts: `python bench/crowd.py [--postgres] [--accounts N]`.
 
 The store is filled by statements, not by way of the rules: a million accounts, a fifth of them sub-accounts, a token
-for each, ten million usage hours, a million entries of the audit.  Then each list of the operators' API is asked for
-again and again over one kept connection, while a customer's kept connection goes on through the proxy.  Told for each:
-the time of the median and of the slowest 5 % as the client sees them; for the proxy, the slowest 1 % beside what that
-is when nobody looks at lists.
+for each, ten million usage hours, a million entries of the audit.  Then each list of the operators' API and each page
+is asked for again and again over one kept connection; told is the time of the median and of the slowest 5 % as the
+client sees them.  Then a customer's kept connection goes on through the proxy: told is the slowest 1 % of its answers
+alone, while somebody looks at a page each second, and while a program looks at one after the other.
 """
 
 from __future__ import annotations
@@ -12,28 +12,47 @@ from __future__ import annotations
 import argparse
 import base64
 import http.client
-import json
 import multiprocessing
+import re
 import ssl
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import cycle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
+
+from twisted.internet.task import Clock
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not bench/ itself, whose profile.py would hide another
 
 from bench.machine import description  # noqa: E402
+from bench.table import quotient  # noqa: E402
 from meshd.store.open import BlockingStore  # noqa: E402
 from meshd.store.unit import Statement, Unit  # noqa: E402
+from meshd.web.app import build_api  # noqa: E402
+from meshd.web.services import Services  # noqa: E402
 from tests.support import postgres  # noqa: E402
 from tests.support.daemon import LiveDaemon  # noqa: E402
 from tests.support.load import basic  # noqa: E402
 from tests.support.origin import RecordingOrigin  # noqa: E402
 
 MILLION = 1_000_000
-ALONE = 5.0
-"""Seconds for which the proxy's customer is measured alone."""
+SLOW = 200.0
+"""Milliseconds that nobody should wait for a page or a list, at the 95th percentile."""
+VALUES = {"username": "customer1001", "name": "customer1001", "exit": "direct"}
+"""What stands in the paths for the names of accounts and exits."""
+QUERIES = {"/api/admin/exits/direct/users": "?at=2026-11-28T09:30:00"}
+"""What a path cannot be asked without."""
+UNASKED = ("/api/openapi", "/api/admin/openapi", "/healthz", "/readyz", "/static/", "/sign-in/")
+"""Begins of paths that read nothing of an account's, or need something that is not there."""
+ALONE = 20.0
+"""Seconds for which the proxy's customer is measured each time."""
+PACE = 1.0
+"""Seconds between two looks of a person."""
 BEGIN = 1_790_000_000 - 1_790_000_000 % 86_400
 """The day on which the usage of the filled store begins."""
 
@@ -96,21 +115,56 @@ def _carried_out(sql: str) -> Unit[None]:
     yield Statement(sql, {})
 
 
-def lists(
-    api: http.client.HTTPSConnection, who: str, paths: list[str], rounds: int
-) -> Iterator[tuple[str, list[float]]]:
+class Browser:
+    """One kept connection to the API's listener, as the root: by Basic to JSON, with a session's cookie to pages."""
+
+    def __init__(self, daemon: LiveDaemon) -> None:
+        context = ssl._create_unverified_context()
+        self._connection = http.client.HTTPSConnection("127.0.0.1", daemon.api_port, context=context)
+        basic_ = base64.b64encode(f"admin:{daemon.root_password}".encode()).decode()
+        self._fields = {"Authorization": f"Basic {basic_}"}
+        self._cookies: dict[str, str] = {}
+        self._sign_in(daemon.root_password)
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        return self._ask("GET", path)
+
+    def _sign_in(self, password: str) -> None:
+        _, page = self.get("/sign-in/")
+        token = re.search(rb'name="csrf" value="([^"]+)"', page)
+        assert token is not None
+        form = {"csrf": token[1].decode(), "username": "admin", "password": password}
+        status, page = self._ask("POST", "/sign-in/", urlencode(form))
+        if status != 303:
+            raise SystemExit(f"sign-in: {status} {page[:300]!r}")
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
+        fields = dict(self._fields)
+        if not path.startswith("/api/"):
+            fields = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if body is not None:
+            fields["Content-Type"] = "application/x-www-form-urlencoded"
+        self._connection.request(method, path, body, fields)
+        answer = self._connection.getresponse()
+        for set_cookie in answer.msg.get_all("Set-Cookie") or ():
+            name, _, value = set_cookie.partition(";")[0].partition("=")
+            self._cookies[name] = value
+        return answer.status, answer.read()
+
+
+def lists(browser: Browser, paths: list[str], rounds: int) -> Iterator[tuple[str, list[float]]]:
     """Each path with the seconds of each of its answers."""
     for path in paths:
         seconds = []
         for _ in range(rounds):
             begun = time.perf_counter()
-            api.request("GET", path, headers={"Authorization": who})
-            answer = api.getresponse()
-            body = answer.read()
+            status, body = browser.get(path)
             seconds.append(time.perf_counter() - begun)
-            if answer.status != 200:
-                raise SystemExit(f"{path}: {answer.status} {body[:300]!r}")
-        yield path, sorted(seconds)
+            if status != 200:
+                print(f"{path}: {status} {body[:300]!r}", file=sys.stderr)
+                break
+        else:
+            yield path, sorted(seconds)
 
 
 def keep_asking(port: int, origin: int, line: bytes, stop: Any, told: Any) -> None:
@@ -183,28 +237,67 @@ def main(given: list[str] | None = None) -> int:
 
 
 def measure(daemon: LiveDaemon, origin: int, options: argparse.Namespace) -> None:
-    """Print a row for each list, and what became of the proxy's customer meanwhile."""
+    """Print a row for each list and page, and what became of the proxy's customer meanwhile."""
     customer = daemon.proxy_port, origin, basic("busy", "busy", daemon.account("busy")).line
-    api = http.client.HTTPSConnection("127.0.0.1", daemon.api_port, context=ssl._create_unverified_context())
-    who = "Basic " + base64.b64encode(f"admin:{daemon.root_password}".encode()).decode()
-    with Asking(*customer) as asking:
-        time.sleep(ALONE)
-        alone = asking.end()
+    browser = Browser(daemon)
+    paths = options.path or list(every_path())
     print("| path | median, ms | p95, ms |\n| --- | ---: | ---: |")
-    with Asking(*customer) as asking:
-        for path, seconds in lists(api, who, options.path or list(every_list(api)), options.rounds):
-            print(f"| `{path}` | {at(seconds, 0.5):.1f} | {at(seconds, 0.95):.1f} |", flush=True)
-        meanwhile = asking.end()
-    print(f"\nThe proxy's p99, ms: {at(alone, 0.99):.2f} alone, {at(meanwhile, 0.99):.2f} meanwhile.")
+    slow = 0
+    asked = []
+    for path, seconds in lists(browser, paths, options.rounds):
+        asked.append(path)
+        slow += at(seconds, 0.95) > SLOW
+        mark = " !" if at(seconds, 0.95) > SLOW else ""
+        print(f"| `{path}` | {at(seconds, 0.5):.1f} | {at(seconds, 0.95):.1f}{mark} |", flush=True)
+    print(f"\nSlower than {SLOW:g} ms: {slow}.")
+    alone = asking(customer, lambda: time.sleep(ALONE))
+    print(f"The proxy's p99 in ms: {alone:.2f} alone;")
+    for pause, how in (
+        (PACE, f"while somebody looks at one each {PACE:g} s"),
+        (0.0, "while a program asks without end"),
+    ):
+        meanwhile = asking(customer, partial(look, browser, asked, pause))
+        print(f"{meanwhile:.2f} {how}, {quotient(meanwhile, alone):.2f} of it;")
 
 
-def every_list(api: http.client.HTTPSConnection) -> Iterator[str]:
-    """Each GET of the operators' document that needs nothing, or a customer's name."""
-    api.request("GET", "/api/admin/openapi.json")
-    document = json.loads(api.getresponse().read())
-    for path, item in document["paths"].items():
-        if "get" in item and path.count("{") <= 1 and path != "/api/admin/openapi.json":
-            yield path.replace("{username}", "customer1001")
+def asking(customer: tuple[int, int, bytes], meanwhile: Callable[[], None]) -> float:
+    """Milliseconds below which 99 % of the customer's answers stay meanwhile."""
+    with Asking(*customer) as client:
+        meanwhile()
+        return at(client.end(), 0.99)
+
+
+def look(browser: Browser, paths: list[str], pause: float) -> None:
+    """Look at what has been looked at before, in turn, for a while."""
+    end = time.monotonic() + ALONE
+    for path in cycle(paths):
+        if time.monotonic() > end:
+            return
+        browser.get(path)
+        time.sleep(pause)
+
+
+class Known(dict[str, str]):
+    """Values for the names in braces; a name without a value stays as it is."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+def every_path() -> Iterator[str]:
+    """Each GET that is mounted, of a customer's who is there, but health and documents."""
+    nobody: Any = SimpleNamespace(perform=None, entrance=None)
+
+    async def ready() -> dict[str, bool]:
+        return {}
+
+    api = build_api(Clock(), Services(nobody, nobody, nobody, nobody, nobody, nobody, ready))
+    for method, template in sorted(api.mounted):
+        if method == "GET" and template != "/" and not template.startswith(UNASKED):
+            known = {**VALUES, **({"name": "local"} if "/proxy_status/" in template else {})}
+            path = template.format_map(Known(known))
+            if "{" not in path:
+                yield path + QUERIES.get(path, "")
 
 
 if __name__ == "__main__":
