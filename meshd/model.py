@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from meshd.selection import Selection
+from meshd.values.terms import Terms
 
 Role = Literal["root", "admin", "viewer", "customer"]
 EndedBy = Literal["", "operator", "plan"]
@@ -54,6 +55,8 @@ class Account:
     """Rates and counts that differ from those of the account's plan, as a text of meshd.values.bounds; "" for none."""
     rules: str = ""
     """Where the account's requests may go, as a text of meshd.values.rules; "" for everywhere that its plan allows."""
+    bounds_by: Literal["", "operator"] = ""  # of a sub-account, whose parent cannot change what the operator has set
+    rules_by: Literal["", "operator"] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ class Token:
 
     @property
     def confined(self) -> bool:
-        """Whether the token permits less than its account may do: it is for some proxies, or for chosen exits."""
-        return bool(self.proxies or self.selection)
+        """Whether the token permits less than its account may do: only some proxies, exits or destinations."""
+        return bool(self.proxies or self.selection or self.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +268,8 @@ class Admission:
     """Names of the proxies that the token is for; empty for all that the account may use."""
     confined: bool = False
     """Whether the token is confined (see Token), and so may change nothing of the account."""
+    terms: Terms | None = field(default=None, compare=False, repr=False)
+    """What account, parent, plan and token hold the exchanges to, beside the settings; None for nothing."""
 
     @property
     def account(self) -> Account:
@@ -292,3 +297,4 @@ class Refusal:
     """Seconds for the field Retry-After; 0 for no such field."""
     tried: Tried | None = field(default=None, compare=False)
     """The refused credential's owner; None where no credential was refused."""
+    words: str = ""  # the operator's own for the client, printable ASCII, in place of those of `proxy.replies`

@@ -9,6 +9,8 @@ from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Literal
 
+from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
+
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
 Rotation = Literal["random", "round-robin", "least-used"]
 Network = IPv4Network | IPv6Network
@@ -102,6 +104,10 @@ class Plan:
     """Names of the proxies that an account may have; None for all, except `world` where `world` is False."""
     included_gb: float = 0
     """The monthly limit of an account that has none of its own, in GB; 0 for no limit."""
+    bounds: Bounds = NO_BOUNDS
+    """Rates and counts of an account with its sub-accounts, over those of the settings."""
+    rules: str = ""
+    """Where requests may go, as a text of meshd.values.rules; "" for everywhere that the settings allow."""
 
 
 def included_bytes(plans: Mapping[str, Plan]) -> dict[str, int]:
@@ -166,7 +172,9 @@ class Limits:
     requests_per_second: int = 1000
     exit_retries: int = 2
     """How many other exits are tried for a request whose exit has failed before anything was sent."""
-    on_limit: Literal["cut", "finish"] = "cut"
+    on_limit: OnLimit = "cut"
+    slow_kbit: int = 128
+    """Kilobits a second, both directions together, to which an account at a byte limit is held where that is "slow"."""
     failures: int = 4
     failure_window: int = 600
     ban_seconds: int = 3 * 3600

@@ -153,7 +153,10 @@ class ReferenceTests(SynchronousTestCase):
         """What tunnels and phases end with, beyond refusals."""
         source = "".join(
             (ROOT / "meshd" / name).read_text()
-            for name in ("sockets/relay.py", "proxy/connection.py", "proxy/parting.py", "proxy/forward.py")
+            for name in (
+                "sockets/relay.py",
+                *(f"proxy/{each}.py" for each in ("connection", "parting", "forward", "barring")),
+            )
         )
         ends = set(re.findall(r'(?:\.close|\.phase|\.note_outcome|_end)\("([a-z-]+)"', source)) | {lines.RECOVERED}
         shown = {code for row in rows(doc("logging.md"), "| reason | the exchange |") for code in codes(row[0])}

@@ -3,9 +3,9 @@
 A customer acts on itself and on its sub-accounts, and learns nothing of any other: NotYours for what is another's and
 for what does not exist.  A sub-account acts on itself alone, and only where its parent does not decide for it.  Above
 them, by role: `viewer` reads customers, `admin` also changes them, `root` everyone; with a password alone, since a
-stolen token must not reach beyond its own account and those below it.  A token that is confined (to some proxies, or
-by a selection) changes nothing at all: it could make itself an account that is not.  The operator at the command line
-is no account; nobody can sign in as one, and an id never stands for it by accident.
+stolen token must not reach beyond its own account and those below it.  A token that is confined (to some proxies, by a
+selection or by rules) changes nothing at all: it could make itself an account that is not.  The operator at the command
+line is no account; nobody can sign in as one, and an id never stands for it by accident.
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
 def _refuse_powerless(by: ByToken) -> Unit[None]:
     """Lock the token's row: whoever deletes the token then sees all that the token has made.  Raises: Forbidden."""
     if by.confined:
-        raise Forbidden("this token is for some proxies or exits only, and changes nothing; use the password")
+        raise Forbidden(
+            "this token is for some proxies, exits or destinations only, and changes nothing; use the password"
+        )
     if not (yield from tokens.hold(by.token_id)):
         raise Forbidden("this token is no longer valid")
 

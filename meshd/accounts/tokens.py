@@ -40,6 +40,20 @@ def listing(actor_id: ActorId, username: str | None) -> Unit[list[Token]]:
     return (yield from stored.of_account(subject.account.id))
 
 
+def shown(actor_id: ActorId, token_id: int) -> Unit[Token]:
+    """One token, of the actor's own or of an account below.  Raises: NotFound for any other."""
+    actor = yield from acting(actor_id, change=False)
+    refuse_subaccount(actor)
+    token = yield from stored.by_id(token_id)
+    holder = (yield from accounts.by_id(token.account_id)) if token is not None else None
+    if token is None or holder is None:
+        raise _absent()
+    own = isinstance(actor, Account) and actor.id == holder.id
+    if not own and not (yield from below(actor, holder, change=False)):
+        raise _absent()
+    return token
+
+
 def create(
     actor_id: ActorId,
     username: str | None,
@@ -85,7 +99,7 @@ def activate(
     Raises: NotFound, Invalid for an expired token, PlanLimitReached after a downgrade, Forbidden for a token that the
     operator put out of use.
     """
-    subject, token = yield from _found(actor_id, token_id, username)
+    subject, token = yield from found(actor_id, token_id, username)
     if now >= end_of(token.expires_on):
         raise Invalid({"id": ["An expired token cannot be activated."]})
     plan = yield from entitlement.held(subject.account, plans)
@@ -114,7 +128,7 @@ def edit(
         label=validate.label(label or ""),
         expires_at=validate.expiry(expires_on or "", now),
     )
-    subject, token = yield from _found(actor_id, token_id, username)
+    subject, token = yield from found(actor_id, token_id, username)
     given = {"label": label, "expires_on": expires_on}
     columns = {name: value for name, value in given.items() if value is not None and value != getattr(token, name)}
     if not columns:
@@ -157,14 +171,14 @@ class Ended(NamedTuple):
 
 def deactivate(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
     """Stop a token from being used; if the operator does, its holder cannot activate it again.  Raises: NotFound."""
-    subject, token = yield from _found(actor_id, token_id, username)
+    subject, token = yield from found(actor_id, token_id, username)
     made = yield from planted.of_token(token_id, subject.family_id)
     return Ended((yield from _switched(subject, token, False, now)), made)
 
 
 def delete(actor_id: ActorId, token_id: int, username: str | None = None, *, now: int) -> Unit[Ended]:
     """Remove a token for good.  Raises: NotFound."""
-    subject, token = yield from _found(actor_id, token_id, username)
+    subject, token = yield from found(actor_id, token_id, username)
     made = yield from planted.of_token(token_id, subject.family_id)
     yield from stored.delete(token_id)
     changed = {name: (value, None) for name, (_, value) in begun(token).items()}
@@ -207,7 +221,7 @@ def _confined(account: Account, asked: Sequence[str], known: Mapping[str, ProxyH
     return list(found)
 
 
-def _found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
+def found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[Subject, Token]]:
     """The token, its row locked: a change that is made by the token meanwhile is done before, or refused.
     Raises: NotFound where neither the actor nor a sub-account (`username`, if given) holds such a token.
     """

@@ -10,10 +10,15 @@ from twisted.internet.task import deferLater
 
 from meshd.auth import units as lookups
 from meshd.auth.policy import INVALID, UNAVAILABLE, may_pass, token_valid
+from meshd.auth.terms import terms_of
 from meshd.model import Admission, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
+from meshd.values.terms import Terms
+
+Still = Refusal | Terms | None
+"""Why an admission holds no longer; where it does, the account's terms as they are now, None for none."""
 
 PAUSE = 1.0
 """Seconds between two attempts to ask a store that is away."""
@@ -27,10 +32,10 @@ class Presence:
         self._clock = clock
         self._now = now
         self._live = live
-        self._flights: Flights[Refusal | None] = Flights(100_000)
+        self._flights: Flights[Still] = Flights(100_000)
 
-    async def still(self, admission: Admission, proxy: str) -> Refusal | None:
-        """Why the admission no longer holds for the proxy; None where it does.
+    async def still(self, admission: Admission, proxy: str) -> Still:
+        """Why the admission no longer holds for the proxy; where it does, the account's terms as they are now, or None.
 
         A store that is away is asked again for `credential_cache` seconds, during which the tunnel stays open.
         """
@@ -41,7 +46,7 @@ class Presence:
         except Crowded:
             return UNAVAILABLE
 
-    async def _ask(self, admission: Admission, proxy: str) -> Refusal | None:
+    async def _ask(self, admission: Admission, proxy: str) -> Still:
         until = self._clock.seconds() + self._live.limits.credential_cache
         while True:
             try:
@@ -53,7 +58,7 @@ class Presence:
             else:
                 return self._judge(admission, present, proxy)
 
-    def _judge(self, admission: Admission, present: lookups.Present, proxy: str) -> Refusal | None:
+    def _judge(self, admission: Admission, present: lookups.Present, proxy: str) -> Still:
         """The refusal if the credential or entry of the admission is no longer valid, or the proxy not allowed."""
         if present.identity is None:
             return INVALID
@@ -66,4 +71,10 @@ class Presence:
         )
         # Of an account that was moved the former parent would pay on.
         moved = newer.parent_id != older.parent_id
-        return INVALID if changed or moved else may_pass(present.identity, proxy, admission.only)
+        refusal = INVALID if changed or moved else may_pass(present.identity, proxy, admission.only)
+        if refusal is not None:
+            return refusal
+        try:
+            return terms_of(present.identity, self._live.topology.plans, present.token.rules if present.token else "")
+        except ValueError:  # a text that another version of meshd wrote: nobody knows what it forbids
+            return UNAVAILABLE

@@ -29,20 +29,17 @@ from meshd.auth.policy import (
     INVALID,
     REQUIRED,
     UNAVAILABLE,
-    account_end,
     inactive,
     may_pass,
     of_account,
     of_name,
-    open_to,
 )
 from meshd.auth.question import Asked, Consumed, TokenAsked, Unseen, asked
-from meshd.auth.recheck import Presence
+from meshd.auth.recheck import Presence, Still
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
 from meshd.model import Admission, Change, Refusal
 from meshd.running.flights import Crowded, Flights
-from meshd.selection import NONE
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
 from meshd.values.samples import Sample
@@ -139,8 +136,8 @@ class AuthService:
         self._failures.right(outcome, peer)
         return _signed_in(outcome)
 
-    async def still(self, admission: Admission, proxy: str) -> Refusal | None:
-        """Why an open tunnel's admission no longer holds, asked of the store; None where it does."""
+    async def still(self, admission: Admission, proxy: str) -> Still:
+        """Why an open tunnel's admission no longer holds, asked of the store; where it does, the terms now, or None."""
         return await self._presence.still(admission, proxy)
 
     def forget(self, change: Change) -> None:
@@ -257,11 +254,7 @@ class AuthService:
         if address is None:
             return REQUIRED
         listed = await self._store.run(lookups.by_peer, address, self._hostnames.find(address), int(self._now()))
-        if listed is None:
-            return REQUIRED
-        source, subject = ("hostname", listed.hostname) if listed.hostname else ("address", address)
-        admission = Admission(listed.identity, source, subject, 0, NONE, "")  # type: ignore[arg-type]
-        return Verdict(admission, "", *self._verifier.life(account_end(listed.identity)), open_to(listed.identity))
+        return REQUIRED if listed is None else self._verifier.by_peer(listed, address)
 
     def _while_away(self, key: Key, question: Asked | None) -> Verdict | Refusal:
         """What serves without the store: an outdated "yes", or the "no" to an address that was nobody's of late."""

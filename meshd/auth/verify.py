@@ -19,11 +19,13 @@ from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
 from meshd.auth.policy import INVALID, account_end, of_account, of_name, open_to, token_end, token_valid
 from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
+from meshd.auth.terms import terms_of
 from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
 from meshd.topology import Live
+from meshd.values.terms import Terms
 
 MOST_WRONG = 10_000
 """Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
@@ -108,6 +110,19 @@ class Verifier:
         monotonic, span, left = self._clock.seconds(), self._live.limits.credential_cache, end - self._now()
         return monotonic + min(span, left), monotonic + min(2 * span, left)
 
+    def by_peer(self, listed: lookups.Listed, address: str) -> Verdict:
+        """The verdict on a client without a credential, whose address is an account's."""
+        identity, source, subject = listed.identity, "address", address
+        if listed.hostname:
+            source, subject = "hostname", listed.hostname
+        terms = self._terms(identity)
+        admission = Admission(identity, source, subject, 0, NONE, "", terms=terms)  # type: ignore[arg-type]
+        return Verdict(admission, "", *self.life(account_end(identity)), open_to(identity))
+
+    def _terms(self, identity: Identity, token_rules: str = "") -> Terms | None:
+        """What the account is held to by the settings of now; None for nothing beside them."""
+        return terms_of(identity, self._live.topology.plans, token_rules)
+
     async def _token(self, asked: TokenAsked) -> Verdict | Refusal:
         found = await self._unbanned(asked, lambda: self._find_token(asked))
         if isinstance(found, Refusal):
@@ -117,7 +132,8 @@ class Verifier:
             await self._failures.failed(asked, self.guess(asked), TOKEN)
             return of_name(INVALID, asked.name, identity.account.id if identity else 0)
         only = frozenset((*token.proxies, *found.formerly))
-        admission = Admission(identity, "token", str(token.id), token.id, NONE, asked.consumed, only, token.confined)
+        by = str(token.id), token.id, NONE, asked.consumed, only, token.confined
+        admission = Admission(identity, "token", *by, self._terms(identity, token.rules))
         life = self.life(min(token_end(token), account_end(identity)))
         return _selecting(asked, Verdict(admission, asked.name, *life, open_to(identity, only), token.selection))
 
@@ -215,7 +231,7 @@ class Verifier:
     ) -> Verdict | Refusal:
         username = identity.account.username
         selection = selected(asked, username, reading.session)
-        admission = Admission(identity, "password", username, 0, NONE, asked.consumed)
+        admission = Admission(identity, "password", username, 0, NONE, asked.consumed, terms=self._terms(identity))
         if isinstance(selection, Refusal):
             return of_account(selection, admission)
         admission = replace(admission, selection=selection) if selection is not NONE else admission

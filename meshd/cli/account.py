@@ -18,6 +18,7 @@ from meshd.cli.ambiguous import tell_ambiguous
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
+from meshd.cli.restraint import add_to_account
 from meshd.cli.roster import brief
 from meshd.cli.values import counted, human_bytes, human_limit, limit_argument, moment
 from meshd.model import Account, Identity
@@ -52,6 +53,7 @@ def add_to(top: Verbs) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask; needed where there is no terminal to ask on")
     topups.add_to(verbs)
     secondfactor.add_to(verbs)
+    add_to_account(verbs)
     transfer.add_to(verbs)
 
 

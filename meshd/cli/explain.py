@@ -10,6 +10,7 @@ from argparse import Namespace
 from typing import Any, NoReturn
 
 from meshd.accounts.proxies import recognised
+from meshd.auth.terms import terms_of
 from meshd.cli import output
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
@@ -58,7 +59,9 @@ def act(context: Context, args: Namespace) -> None:
         _unknown(args, f"there is no account {name}, nor one that a selection follows")
     split = next(each for each in splits if each.base.lower() == known.identity.account.username.lower())
     before = len(split.base) + 1
-    question = Question(known.identity, proxy, target, split.rest, before, _own_token(args, known))
+    token = _own_token(args, known)
+    terms = terms_of(known.identity, context.plans, token.rules if token else "")
+    question = Question(known.identity, proxy, target, split.rest, before, token, terms)
     explanation = explain(question, _world(context, args, known))
     _show(context, question, explanation)
     if not explanation.passes:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from meshd.accounts.terms import Agreed
 from meshd.model import Account
+from meshd.values.bounds import parsed as bounds
+from meshd.values.rules import parsed as rules
 from meshd.values.times import today
 
 NEVER = "never"
@@ -25,13 +28,23 @@ def agreed(args: Namespace) -> Agreed:
     return Agreed(username=args.rename, parent=args.parent, expires_on=expires_on, notes=args.notes)
 
 
-def shown(account: Account) -> dict[str, str]:
+def shown(account: Account) -> dict[str, Any]:
     """What is agreed, as JSON; what is not is left out."""
-    found = {"expires_on": account.expires_on, "notes": account.notes}
-    return {name: text for name, text in found.items() if text}
+    found = {
+        "expires_on": account.expires_on,
+        "notes": account.notes,
+        "bounds": bounds(account.bounds).given() if account.bounds else None,
+        "rules": rules(account.rules).given() if account.rules else None,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def facts(account: Account, now: int) -> dict[str, str]:
     expires_on = account.expires_on
     over = ", which is past" if expires_on and expires_on < today(now) else ""
-    return {"expires": f"after {expires_on}{over}" if expires_on else "", "notes": account.notes.replace("\n", " / ")}
+    return {
+        "expires": f"after {expires_on}{over}" if expires_on else "",
+        "notes": account.notes.replace("\n", " / "),
+        "bounds": account.bounds,
+        "rules": f"some: meshd account rules {account.username}" if account.rules else "",
+    }

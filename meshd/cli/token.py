@@ -12,9 +12,11 @@ from meshd.accounts.errors import NotFound
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.cli.context import Context
 from meshd.cli.parser import Verbs
+from meshd.cli.restraint import add_to_token
 from meshd.cli.values import human_moment, moment
 from meshd.model import Token
 from meshd.store.unit import Unit
+from meshd.values.rules import parsed
 from meshd.values.traces import Entry, Made
 
 EXPIRES = "the last day on which it is valid, YYYY-MM-DD, or the minute until which it is, YYYY-MM-DDTHH:MM (UTC)"
@@ -38,6 +40,7 @@ def add_to(top: Verbs) -> None:
     _add_id(verbs.verb("activate", activate, "let a token be used again"))
     _add_id(verbs.verb("deactivate", deactivate, "put a token out of use; its holder cannot activate it again"))
     _add_id(verbs.verb("delete", delete, "remove a token for good"))
+    add_to_token(verbs)
 
 
 def _add_id(parser: ArgumentParser) -> None:
@@ -146,6 +149,7 @@ def _brief(token: Token) -> dict[str, Any]:
         **({"deactivated_by": token.ended_by} if token.ended_by else {}),
         **({"last_used_at": moment(token.used_at)} if token.used_at else {}),
         **_beyond(token),
+        **({"rules": parsed(token.rules).given()} if token.rules else {}),
     }
 
 
@@ -165,4 +169,5 @@ def _facts(token: Token) -> dict[str, object]:
         "created": human_moment(token.created_at),
         **({"last used": human_moment(token.used_at)} if token.used_at else {}),
         **{name: value if name == "selection" else ", ".join(value) for name, value in _beyond(token).items()},
+        **({"rules": f"some: meshd token rules {token.id}"} if token.rules else {}),
     }

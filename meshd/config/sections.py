@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -13,8 +13,10 @@ from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits.described import Origins, read_exits
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, number
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
+from meshd.config.terms import BOUNDS, RULES
 from meshd.config.toml_file import File
 from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost
+from meshd.values.bounds import read as read_bounds
 
 PROXY_PORT = 31280
 
@@ -30,11 +32,14 @@ PROXY: Mapping[str, Kind] = {
     "rotation": choice("random", "round-robin", "least-used"),
     "proxy_protocol_from": list_of(NETWORK),
 }
+_COUNTS = ("bearer_tokens", "ips", "hostnames", "proxies", "sub_accounts")
 PLAN: Mapping[str, Kind] = {
-    **{name: number(0, 10**9) for name in ("bearer_tokens", "ips", "hostnames", "proxies", "sub_accounts")},
+    **{name: number(0, 10**9) for name in _COUNTS},
     "world": TRUTH,
     "includes": list_of(NAME),
     "included_gb": gigabytes(10**9),
+    **BOUNDS,
+    "rules": RULES,
 }
 
 
@@ -59,7 +64,9 @@ class Sections:
         for name, raw in self._named("plans"):
             assert self.file is not None
             given = self._table(self.file, ("plans", name), raw, PLAN, f"plans.{name}")
-            plans[name] = Plan(**{**asdict(plans.get(name, PLANS["trial"])), **given, "name": name})
+            known = plans.get(name, PLANS["trial"])
+            bounds = read_bounds({key: given.pop(key) for key in BOUNDS if key in given})
+            plans[name] = replace(known, **given, name=name, bounds=bounds.over(known.bounds))
         return MappingProxyType(plans)
 
     def proxies(self) -> Mapping[str, ProxyHost]:

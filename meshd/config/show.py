@@ -13,6 +13,7 @@ from meshd.config.sections import PLAN
 from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
+from meshd.config.terms import BOUNDS
 from meshd.store.url import masked
 from meshd.topology import Exit, ExitRule, Opening, Plan
 from meshd.values.addresses import join_host
@@ -67,7 +68,9 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
 
 
 def of_plan(plan: Plan, key: str) -> Any:
-    value = getattr(plan, key)
+    value = getattr(plan.bounds if key in BOUNDS else plan, key)
+    if value is None and key in BOUNDS:
+        return ""
     return "all" if key == "includes" and value is None else value
 
 

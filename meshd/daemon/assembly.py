@@ -106,7 +106,7 @@ class Daemon:
         self._chronicle = Chronicle(self.store, reactor, now, live, self._node)
         self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._chronicle)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
-        enforcement = Enforcement(self.auth, self.ledger, self.store, now)
+        self._enforcement = enforcement = Enforcement(self.auth, self.ledger, self.store, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = Regularly(
             reactor, enforcement.look_at_calendar, lambda: CALENDAR_SECONDS, log=log, away="the calendar is not kept"
@@ -256,6 +256,7 @@ class Daemon:
     def _swap(self, fresh: Fresh) -> None:
         """What begins from now on goes by these settings."""
         plane, live, topology = self.plane, self._live, fresh.config.topology
+        before = live.topology.plans
         if topology.proxies.keys() != live.topology.proxies.keys():  # who may use a new name is not remembered yet
             self.auth.forget(Change(0, 0))
         others = included_bytes(topology.plans) != included_bytes(live.topology.plans)
@@ -266,6 +267,7 @@ class Daemon:
         plane.pools = fresh.pools
         plane.caps.ceiling = ceiling(topology.limits)
         plane.origins.clear()
+        self._enforcement.replanned(before, topology.plans)
 
     async def _drain(self) -> None:
         """Until nothing is open, or patience is over: then what is open ends."""

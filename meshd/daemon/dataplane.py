@@ -21,6 +21,7 @@ from meshd.proxy.accepting import descriptor_ceiling
 from meshd.proxy.caps import Caps
 from meshd.proxy.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom
 from meshd.sockets.line import Line
 from meshd.sockets.pipes import Pipes
@@ -57,11 +58,10 @@ def data_plane(
     pipes = Pipes(min(PIPES, _descriptors() // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
     caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
+    shares = Shares(live, caps, ledger)
 
     def may(key: tuple[int, bool]) -> bool:
-        """Whether an account may begin one more exchange, or tunnel."""
-        account_id, tunnel = key
-        return caps.start(account_id, ledger.tunnels(account_id), wheel.seconds(), tunnel=tunnel, take=False) is None
+        return shares.may(key[0], wheel.seconds(), tunnel=key[1])
 
     return DataPlane(
         poller=poller,
@@ -70,6 +70,7 @@ def data_plane(
         dialler=Dialler(poller, resolver, reactor, lambda: live.topology.destinations, own, secure, buffer),
         origins=KeptOrigins(poller, wheel),
         caps=caps,
+        shares=shares,
         line=Line(reactor, may, lambda: caps.ceiling // PART),
         auth=auth,
         ledger=ledger,

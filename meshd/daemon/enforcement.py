@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+
+from twisted.internet.defer import Deferred
 
 from meshd.auth.service import AuthService
 from meshd.model import Admission, Change, Refusal
+from meshd.running.detached import Detached
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import opened, tokens
+from meshd.topology import Plan
 from meshd.usage.allowance import OpenMeter
 from meshd.usage.ledger import Ledger
+from meshd.values.bounds import Bounds
+from meshd.values.terms import Terms
 from meshd.values.times import DAY
 
 MINUTE = 60
@@ -26,6 +32,7 @@ class Enforcement:
         self._day = int(now()) // DAY
         self._looked = int(now())
         """When it was looked last for tokens that end at a minute."""
+        self._detached = Detached()
 
     async def changed(self, change: Change) -> None:
         """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
@@ -44,6 +51,12 @@ class Enforcement:
             # Whoever may end an account's exchanges ends no other's, whatever id is given.
             if ending is not None and ending.account_id == meter.admission.account.id:
                 meter.stop(Refusal(ending.reason))
+
+    def replanned(self, before: Mapping[str, Plan], after: Mapping[str, Plan]) -> None:
+        """Where a reload has changed what plans hold exchanges to, apply it to what is remembered and open."""
+        if _terms(before) != _terms(after):
+            # The store is asked again until it answers; a failure beyond that is told by the next change.
+            self._detached.run(Deferred.fromCoroutine(self.changed(Change(0, 0)))).addErrback(lambda failure: None)
 
     async def look_at_calendar(self) -> None:
         """Check what is open once a UTC day, as tokens and accounts expire at midnight, and what tokens opened that end
@@ -77,8 +90,18 @@ class Enforcement:
             alike.setdefault((id(meter.admission), meter.proxy), []).append(meter)
         for (_, proxy), open_by_it in alike.items():
             admission: Admission = open_by_it[0].admission
-            refusal = await self._auth.still(admission, proxy)
-            if refusal is not None:
-                for meter in open_by_it:
-                    if meter.open:  # it may have ended while we asked, and its owner be about another's exchange
+            outcome = await self._auth.still(admission, proxy)
+            for meter in open_by_it:
+                if meter.open:  # it may have ended while we asked, and its owner be about another's exchange
+                    refusal = outcome if isinstance(outcome, Refusal) else self._adopted(meter, outcome)
+                    if refusal is not None:
                         meter.stop(refusal)
+
+    def _adopted(self, meter: OpenMeter, terms: Terms | None) -> Refusal | None:
+        """Hold an open exchange's account to its terms; why these no longer let it go where it goes, or None."""
+        self._ledger.adopt(meter, terms)
+        return meter.way.barred(terms) if terms is not None and meter.way is not None else None
+
+
+def _terms(plans: Mapping[str, Plan]) -> dict[str, tuple[Bounds, str]]:
+    return {name: (plan.bounds, plan.rules) for name, plan in plans.items()}

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 
+from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, Choice, choose
 from meshd.exits.outlets import Outlet
 from meshd.exits.plane import ExitPlane
+from meshd.http1.target import Target
 from meshd.model import Refusal
 from meshd.selection import Selection
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import TIMEOUT, DialError, Dialled
 from meshd.topology import Exit
+from meshd.values.destinations import Level
+from meshd.values.terms import Terms
 
 Phase = Callable[[str, float], None]
 """Bounds what follows: a refusal's reason, and the seconds after which the exchange ends with that reason."""
@@ -23,18 +27,46 @@ Phase = Callable[[str, float], None]
 class Departure:
     """The way out of one exchange of an account, through one named proxy."""
 
-    __slots__ = ("_outlet", "_owner", "_plane", "_proxy", "_trial", "_unfit", "choice", "patience", "selection")
+    __slots__ = (
+        "_outlet",
+        "_owner",
+        "_plane",
+        "_proxy",
+        "_trial",
+        "_unfit",
+        "address",
+        "bar",
+        "choice",
+        "patience",
+        "selection",
+        "target",
+    )
 
     choice: Choice
     """The exit that `choose` has found; not set before."""
 
-    def __init__(self, plane: ExitPlane, proxy: str, selection: Selection, owner: int = 0, patience: int = 0) -> None:
-        """owner: the account's id; patience: seconds that the client allows for connecting in all, 0 for no bound."""
+    def __init__(
+        self,
+        plane: ExitPlane,
+        proxy: str,
+        selection: Selection,
+        owner: int = 0,
+        patience: int = 0,
+        target: Target | None = None,
+    ) -> None:
+        """owner: the account's id; patience: seconds that the client allows for connecting in all, 0 for no bound;
+        target: the destination as the client asked for it.
+        """
         self._plane = plane
         self._owner = owner
         self._proxy = proxy
         self.selection = selection
         self.patience = patience
+        self.target = target
+        self.bar: Bar | None = None
+        """The account's destination rules, where addresses have a say in them."""
+        self.address = ""
+        """The address that was connected to; "" for none yet."""
         self._unfit: Unfit | None = None
         self._outlet: Outlet | None = None
         self._trial = False
@@ -69,7 +101,7 @@ class Departure:
             wait = min(seconds, max(end - plane.wheel.monotonic, 0.001)) if patience else seconds
             phase(TIMEOUT, wait)
             try:
-                dialled = await plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel)
+                dialled = await plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel, bar=self.bar)
             except DialError as error:
                 if error.answered:
                     self.succeeded()
@@ -85,7 +117,22 @@ class Departure:
             else:
                 if tunnel or not self.choice.exit.is_http_proxy:
                     self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
+                self.address = dialled.address
                 return dialled
+
+    def may_reach(self, address: str) -> bool:
+        """Whether the account's rules let the exchange use a connection that another one has left, to this address."""
+        by_proxy = self.choice.exit.upstream is not None
+        return self.bar is None or by_proxy or self.bar.addresses((address,)) is None
+
+    def barred(self, terms: Terms) -> Refusal | None:
+        """Why terms that have changed no longer let the exchange go where it went; None where they do."""
+        if self.target is None:
+            return None
+        bar = Bar(terms, self.target.host, self.target.port, _unnoted)
+        if not self.address or self.choice.exit.upstream is not None:
+            return bar.name() or bar.elsewhere()
+        return bar.name() or bar.addresses((self.address,))
 
     def failed(self, cause: str = "exit-failed") -> None:
         """Note on the outlet that the exit could not be reached, or refused to serve us."""
@@ -127,6 +174,10 @@ class Departure:
         if blame == "family":
             unfit.family = family(self.choice.exit)
         return self.choose() is None
+
+
+def _unnoted(level: Level) -> None:
+    """Do nothing: what only observes was noted when the exchange began."""
 
 
 class Unfit(Container[Outlet]):

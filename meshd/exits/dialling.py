@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import ResolveError, Resolver
+from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.exits.handshake import Handshake, Refused, handshake
 from meshd.model import Refusal
@@ -82,10 +83,13 @@ class Dialler:
         """For each account the names that are being looked up, and for how many exchanges each."""
         self._line = Line(clock, self._may_ask)
 
-    async def dial(self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True) -> Dialled:
+    async def dial(
+        self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True, bar: Bar | None = None
+    ) -> Dialled:
         """Connect to host, a name or an address without brackets, for an account.
 
-        tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel.
+        tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel; bar:
+        the account's own destination rules, where addresses have a say in them.
         Runs in a Task, and the caller bounds the time.
         Raises: DialError, Stopped.
         """
@@ -98,6 +102,8 @@ class Dialler:
         upstream = choice.exit.upstream
         if upstream is not None:
             refusal = judge.elsewhere(host, port) or self._own_listener(literal(host), port)
+            if refusal is None and bar is not None:
+                refusal = bar.elsewhere()
             if refusal is not None:
                 raise DialError(refusal)
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
@@ -105,6 +111,8 @@ class Dialler:
         if addresses is None:
             addresses = await self._asked(host, account_id)
         refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
+        if refusal is None and bar is not None:
+            refusal = bar.addresses(addresses)
         if refusal is not None:
             raise DialError(refusal)
         usable = of_family(addresses, choice.source)[:ADDRESSES]

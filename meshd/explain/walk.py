@@ -14,17 +14,20 @@ from random import Random
 from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
+from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, candidates, choose
 from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
-from meshd.explain.wording import drawn, names, used, which, why_none
+from meshd.explain.wording import drawn, names, observing, refused_by, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
 from meshd.model import Account, Identity, Refusal, Standing, Token, Usage, monthly_limit
 from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
 from meshd.topology import Exit, ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
+from meshd.values.destinations import Level
+from meshd.values.terms import Terms
 from meshd.values.times import is_minute
 
 Resolve = Callable[[str], tuple[str, ...] | Refusal]
@@ -41,6 +44,8 @@ class Question:
     before: int = 0
     """How many characters of the user name stand before the selection, for positions in errors."""
     token: Token | None = None
+    terms: Terms | None = None
+    """Destination rules of account, parent, plan and token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,10 @@ class _Walk:
         self.partly: Refusal | None = None
         """The refusal that follows by some of the exits, and not by `ways`."""
         target = question.target
+        self._observed: list[Level] = []
+        """Rules that would refuse the request, and only observe."""
+        terms = question.terms
+        self._bar = Bar(terms, target.host, target.port, self._observed.append) if terms and terms.levels else None
         self.internal = isinstance(target, AbsoluteForm) and target.host == INTERNAL_HOST
 
     def steps(self) -> Iterator[Step]:
@@ -121,6 +130,8 @@ class _Walk:
         yield self._limits()
         yield self._exit()
         yield self._destination()
+        if self._bar is not None:
+            yield self._rules(self._bar)
         yield self._addresses()
 
     # Who is asking
@@ -200,6 +211,13 @@ class _Walk:
         no = self._world.judge.name(target.host, target.port)
         return Step("destination", no, f"port {target.port} of {target.host}" + ("" if no else " may be asked for"))
 
+    def _rules(self, bar: Bar) -> Step:
+        """Judge the name by the rules of account, parent, plan and token; their networks are judged with addresses."""
+        no = bar.name()
+        if no is not None:
+            return Step("rules", no, refused_by(no))
+        return Step("rules", None, "may be asked for" + observing(self._observed))
+
     def _addresses(self) -> Step:
         """Judge every address of the destination; a name is judged as such where an upstream proxy resolves it."""
         host = self._question.target.host
@@ -226,6 +244,8 @@ class _Walk:
     def _elsewhere(self, host: str, here: Sequence[Outlet]) -> Step | None:
         """Judge the name for exits whose upstream proxy resolves it; None where there is no refusal."""
         no = self._world.judge.elsewhere(host, self._question.target.port)
+        if no is None and self._bar is not None:
+            no = self._bar.elsewhere()
         there = [outlet for outlet in self.ways if outlet not in here]
         return self._by_some(there, no, no.detail or host) if no is not None and there else None
 
@@ -238,7 +258,8 @@ class _Walk:
                 return no, address
         if self._world.own(addresses, port):
             return Refusal(OUTSIDE), f"{', '.join(addresses)}: a port of meshd's own"
-        return None
+        no = self._bar.addresses(addresses) if self._bar is not None else None
+        return (no, f"{', '.join(addresses)}: {refused_by(no)}") if no is not None else None
 
     def _reached(self, here: Sequence[Outlet], addresses: tuple[str, ...]) -> Step:
         """Drop exits whose address family cannot reach these addresses; refuse if none is left."""
@@ -246,7 +267,7 @@ class _Walk:
         listed = ", ".join(addresses)
         if len(without) == len(self.ways):
             return self._by_some(without, NO_FAMILY, f"{listed}: none of the exit's family")
-        return Step("addresses", None, listed)
+        return Step("addresses", None, listed + observing(self._observed))
 
     def _by_some(self, outlets: Sequence[Outlet], no: Refusal, text: str) -> Step:
         """Note a refusal that these exits lead to; the step passes, by the other exits, if there are any."""

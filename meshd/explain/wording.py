@@ -10,6 +10,7 @@ from meshd.exits.pools import View
 from meshd.model import GB, Refusal, Standing
 from meshd.selection import Selection
 from meshd.topology import ProxyHost
+from meshd.values.destinations import Level
 
 NAMED = 5
 """Exits that are listed by name; further ones are only counted."""
@@ -26,6 +27,19 @@ def used(username: str, standing: Standing) -> str:
     prepaid = usage.prepaid_bytes
     left = f", {prepaid / GB:.3f} GB prepaid are left" if prepaid and standing.monthly_limit else ""
     return f"{username} has used {' and '.join(told)}{left}"
+
+
+def refused_by(no: Refusal) -> str:
+    """Whose destination rules refuse, and the operator's words for the client."""
+    whose = no.reason.removeprefix("acl-")
+    said = f', who is told "{no.words}"' if no.words else ""
+    return f"{no.detail} is refused by the rules of the {whose}{said}"
+
+
+def observing(levels: Sequence[Level]) -> str:
+    """Whose rules would refuse if they did more than observe."""
+    whose = dict.fromkeys(level.reason.removeprefix("acl-") for level in levels)
+    return f"; the rules of the {' and the '.join(whose)} would refuse it, and observe" if whose else ""
 
 
 def why_none(proxy: ProxyHost, view: View | None, selection: Selection, now: float, no: Refusal) -> str:

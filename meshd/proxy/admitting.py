@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from meshd.model import Admission, Refusal
-from meshd.proxy.caps import REQUESTS_TOO_FAST
+from meshd.proxy.caps import REQUESTS_TOO_FAST, Patience
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import Leaving
+from meshd.values.terms import Terms
 
 
 async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record: Record) -> Admission | Refusal:
@@ -21,20 +22,50 @@ async def admit(client: Client, plane: DataPlane, request: ProxyRequest, record:
     if isinstance(admission, Refusal):
         return admission
     record.note_admission(admission)
-    account_id, line = admission.identity.account.id, plane.line
+    account_id, line, terms = admission.identity.account.id, plane.line, admission.terms
     before, client.place.asked = client.place.asked, record.began
     refusal = line.ahead((account_id, request.is_tunnel)) if line.waiting else None
     if refusal is None:
-        open_now = plane.ledger.tunnels(account_id)
-        refusal = plane.caps.start(account_id, open_now, plane.wheel.monotonic, tunnel=request.is_tunnel)
+        if terms is None:
+            open_now = plane.ledger.tunnels(account_id)
+            refusal = plane.caps.start(account_id, open_now, plane.wheel.monotonic, tunnel=request.is_tunnel)
+        else:
+            refusal = plane.shares.start(terms, account_id, plane.wheel.seconds(), tunnel=request.is_tunnel)
     if refusal is not None:
-        if refusal is REQUESTS_TOO_FAST and plane.caps.outruns(record.began - before):
+        if refusal is REQUESTS_TOO_FAST and _outruns(plane, terms, record.began - before):
             return refusal
         admission = await _turn(client, plane, refusal, request, admission)
         if isinstance(admission, Refusal):
             return admission
+        terms = admission.terms
+    if terms is not None:
+        seat = plane.shares.seat(terms, client.wire.peer)
+        if isinstance(seat, Refusal):
+            return seat
+        record.seat = seat
     client.place.hold(admission.identity.account.id)
     return admission
+
+
+def _outruns(plane: DataPlane, terms: Terms | None, seconds: float) -> bool:
+    """Whether a client that asks again after so many seconds alone exceeds its account's rate of requests."""
+    return plane.caps.outruns(seconds) if terms is None else plane.shares.outruns(terms, seconds)
+
+
+def _patience(plane: DataPlane, terms: Terms | None, refusal: Refusal, *, tunnel: bool) -> Patience:
+    turn = plane.live.timeouts.turn
+    if terms is None:
+        return plane.caps.patience(refusal, turn, tunnel=tunnel)
+    return plane.shares.patience(terms, refusal, turn, tunnel=tunnel)
+
+
+def _starts(plane: DataPlane, admission: Admission, *, tunnel: bool) -> bool:
+    """Whether the account may begin now, at the first place of its row; notes by what the row is judged."""
+    account_id, terms, monotonic = admission.account.id, admission.terms, plane.wheel.seconds()
+    plane.shares.waits(account_id, terms)
+    if terms is not None:
+        return plane.shares.start(terms, account_id, monotonic, tunnel=tunnel) is None
+    return plane.caps.start(account_id, plane.ledger.tunnels(account_id), monotonic, tunnel=tunnel) is None
 
 
 async def _turn(
@@ -42,7 +73,8 @@ async def _turn(
 ) -> Admission | Refusal:
     """Wait in line where the account has too much under way; then decide anew who is asking, for a wait is long."""
     tunnel = request.is_tunnel
-    patience = plane.caps.patience(refusal, plane.live.timeouts.turn, tunnel=tunnel)
+    patience = _patience(plane, admission.terms, refusal, tunnel=tunnel)
+    plane.shares.waits(admission.account.id, admission.terms)
     _, wish = request.said.wishes()
     client.phase(refusal.reason, min(patience.seconds, wish) if wish else patience.seconds)
     wire = client.wire
@@ -55,9 +87,7 @@ async def _turn(
             if isinstance(asked_anew, Refusal):
                 return asked_anew
             admission = asked_anew
-            account_id = admission.identity.account.id
-            open_now = plane.ledger.tunnels(account_id)
-            if plane.caps.start(account_id, open_now, plane.wheel.monotonic, tunnel=tunnel) is None:
+            if _starts(plane, admission, tunnel=tunnel):
                 return admission
     except Stopped as stop:
         if stop.refusal.reason != refusal.reason:

@@ -157,7 +157,7 @@ class Caps:
         """
         limits = self._live.limits
         if limits.tunnels_per_account and open_now >= limits.tunnels_per_account:
-            return CROWD
+            return CROWD  # as in crowd(), without the call
         rate = limits.new_tunnels_per_second if tunnel else limits.requests_per_second
         if not rate:
             return None
@@ -171,6 +171,11 @@ class Caps:
                 return REQUESTS_TOO_FAST
             bucket.requests -= take
         return None
+
+    def crowd(self, open_now: int) -> Refusal | None:
+        """The Refusal where an account has as many exchanges open as the settings allow."""
+        most = self._live.limits.tunnels_per_account
+        return CROWD if most and open_now >= most else None
 
     def patience(self, refusal: Refusal, turn: float, *, tunnel: bool) -> Patience:
         """How an exchange that was refused so may wait instead.

@@ -17,6 +17,7 @@ from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
 from meshd.proxy import replies
 from meshd.proxy.admitting import admit
+from meshd.proxy.barring import barred
 from meshd.proxy.caps import GRACE, Place
 from meshd.proxy.client import Speech
 from meshd.proxy.forward import Forwarding
@@ -31,6 +32,7 @@ from meshd.proxy.waiting import WaitingConnection
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
 from meshd.sockets.relay import Tunnel
+from meshd.sockets.shaped import ShapedTunnel
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
@@ -75,9 +77,7 @@ class ClientConnection(WaitingConnection):
     async def _exchange(self) -> bool:
         """Serve one request; whether the connection serves another."""
         self._answering = False
-        self.cut = None
-        self.meter = None
-        self.record = None
+        self.cut = self.meter = self.record = None
         request: ProxyRequest | None = None
         try:
             if not self._met:
@@ -119,8 +119,9 @@ class ClientConnection(WaitingConnection):
         record.meter = self.meter = meter
         if not meter.paid(request.size):
             await self.charge(request.size)
-        record.departure = departure = self._departure(request, admission)
-        refusal = departure.choose()
+        record.departure = meter.way = departure = self._departure(request, admission)
+        terms = admission.terms
+        refusal = (barred(self._plane, departure, terms, record) if terms else None) or departure.choose()
         if refusal is not None:
             return await self._refuse(refusal, request)
         if request.is_tunnel:
@@ -142,8 +143,7 @@ class ClientConnection(WaitingConnection):
 
     async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
         """Serve a CONNECT: dial, answer in one write, and let the kernel move the bytes."""
-        plane = self._plane
-        target = request.target
+        plane, target = self._plane, request.target
         dialled = await departure.dial(target.host, target.port, self.phase)
         choice = departure.choice
         record.exit = label = choice.label(departure.selection, dialled.source)
@@ -165,9 +165,9 @@ class ClientConnection(WaitingConnection):
             raise Stopped(self.cut)
         more = self.wire.readable, origin.readable
         client, self.record = self.wire.release(), None
-        tunnel = Tunnel(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
-        meter.stop = tunnel.stopped
-        meter.resume = tunnel.resume
+        kind = ShapedTunnel if meter.shaped else Tunnel
+        tunnel = kind(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
+        meter.stop, meter.resume = tunnel.stopped, tunnel.resume
         tunnel.start(*more)
         return False
 
@@ -191,7 +191,7 @@ class ClientConnection(WaitingConnection):
         """The way out for a request: what its fields ask for, over what its credential asks for."""
         selection, patience = request.said.wishes()
         selection = selection.over(admission.selection)
-        return Departure(self._plane, self.proxy, selection, admission.account.id, patience)
+        return Departure(self._plane, self.proxy, selection, admission.account.id, patience, request.target)
 
     # Client, for speeches and forwarding
 
@@ -207,7 +207,6 @@ class ClientConnection(WaitingConnection):
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
         """Decide who is asking, from memory if possible; an admitted client no longer counts as unknown."""
         plane = self._plane
-        admission: Admission | Refusal | Unseen
         admission = plane.auth.recall(self.proxy, self.wire.peer, proxy_authorization, authorization)
         if isinstance(admission, Unseen):
             self.phase("auth-unavailable", plane.live.timeouts.first_byte)

@@ -110,6 +110,9 @@ class Forwarding:
         """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
         request, plane, departure = self._request, self._plane, self._departure
         origin = plane.origins.take(self._key())
+        if origin is not None and departure.bar is not None and not departure.may_reach(origin.wire.peer):
+            origin.close()
+            origin = None
         if origin is None:
             target = request.target
             dialled = await departure.dial(target.host, target.port, self._client.phase, tunnel=request.websocket)
@@ -121,6 +124,7 @@ class Forwarding:
             origin.close()
             raise Stopped(NO_ECHO)
         self._record.exit = departure.choice.label(departure.selection, origin.source)
+        departure.address = origin.wire.peer
         return origin
 
     def _key(self) -> Key:

@@ -47,16 +47,16 @@ class MeteredConnection(Watcher):
 
     @property
     def room(self) -> int:
-        """How many bytes may be moved now."""
+        """How many bytes of the client's may be moved now."""
         assert self.meter is not None
-        return self.meter.room
+        return self.meter.room_up
 
     async def charge(self, size: int) -> None:
         """Count bytes that were received already, waiting for room.  Raises: Stopped where a limit is reached."""
         meter = self.meter
         assert meter is not None
         while size:
-            room = meter.room or await self._more_room(meter, READING)
+            room = meter.room_up or await self._more_room(meter, READING)
             part = min(size, room)
             meter.sent_up(part)
             size -= part
@@ -68,7 +68,7 @@ class MeteredConnection(Watcher):
         meter = self.meter
         assert meter is not None
         while True:
-            room = meter.room or await self._more_room(meter, READING)
+            room = meter.room_up or await self._more_room(meter, READING)
             if self.buffer:
                 data, self.buffer = self.buffer[:room], self.buffer[room:]
                 return data
@@ -93,7 +93,7 @@ class MeteredConnection(Watcher):
         assert meter is not None
         wire = self.wire
         while data:
-            room = meter.room or await self._more_room(meter, WRITING)
+            room = meter.room_down or await self._more_room(meter, WRITING)
             if self.cut is not None:
                 raise Stopped(self.cut)
             try:
@@ -134,8 +134,8 @@ class MeteredConnection(Watcher):
         await next_turn(self._again)
 
     async def _more_room(self, meter: Meter, direction: int) -> int:
-        """Wait while the store is asked how much is left.  Raises: Stopped where nothing is left."""
-        while not (room := meter.room):
+        """Wait while the store is asked how much is left, or for a turn.  Raises: Stopped where nothing is left."""
+        while not (room := meter.room_up if direction == READING else meter.room_down):
             if self.cut is not None:
                 raise Stopped(self.cut)
             meter.resume = self.wake

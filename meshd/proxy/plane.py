@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +15,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.proxy.caps import Caps
 from meshd.proxy.kept import KeptOrigins
+from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom
 from meshd.sockets.line import Line
 from meshd.sockets.poll import Poller
@@ -47,6 +49,7 @@ class DataPlane:
     dialler: Dialler
     origins: KeptOrigins
     caps: Caps
+    shares: Shares
     line: Line
     auth: AuthService
     ledger: Ledger
@@ -69,6 +72,8 @@ class DataPlane:
     """Takes a descriptor, the bytes read of a TLS handshake and a callback for its end; gives a descriptor with the
     plain bytes.  None where TLS is off.
     """
+    observed: Counter[str] = field(default_factory=Counter)
+    """By reason: exchanges that rules which only observe would have refused."""
     _numbers: count[int] = field(default_factory=lambda: count(1))
 
     def samples(self) -> Iterable[Sample]:
@@ -78,6 +83,8 @@ class DataPlane:
         yield "proxy_descriptors", (), float(len(self.poller))
         yield "proxy_exchanges_waiting", (), float(self.line.waiting)
         yield "proxy_origins_kept", (), float(len(self.origins))
+        for reason, exchanges in self.observed.items():
+            yield "proxy_destinations_observed", (("reason", reason),), float(exchanges)
         yield from self.pools.samples()
 
     def request_id(self) -> str:

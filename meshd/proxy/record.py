@@ -6,6 +6,7 @@ from meshd.exits.departure import Departure
 from meshd.model import Admission, Refusal
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
+from meshd.proxy.shares import Seat
 from meshd.usage.meter import Meter
 from meshd.values.exchanges import Exchange, OpenExchange
 
@@ -32,6 +33,7 @@ class Record:
         "exit",
         "id",
         "meter",
+        "seat",
         "status",
     )
 
@@ -47,6 +49,8 @@ class Record:
         self._admitted = False
         self.id = plane.request_id()
         self.meter: Meter | None = None
+        self.seat: Seat | None = None
+        """How the client's address counts for an account that may have so many addresses; None for any other."""
         self.departure: Departure | None = None
         self.closed = False
 
@@ -100,6 +104,8 @@ class Record:
         if self.closed:
             return
         self.closed = True
+        if self.seat is not None:
+            self.seat.leave()
         way = self.departure.end() if self.departure is not None else ""
         plane = self._plane
         meter = self.meter

@@ -39,11 +39,16 @@ REASONS: Mapping[str, Row] = MappingProxyType(
         "quota-parent": Row(509, "bandwidth limit exceeded", _DENIED),
         "rate-tunnels": Row(429, "too many tunnels", _DENIED),
         "rate-requests": Row(429, "too many requests", _DENIED),
+        "rate-addresses": Row(429, "too many client addresses", _DENIED),
         "acl-host": Row(403, "destination not allowed", _DENIED),
         "acl-port": Row(403, "destination not allowed", _DENIED),
         "acl-private": Row(403, "destination not allowed", "destination_ip_prohibited"),
         "ended-by-operator": Row(403, "ended by the operator", _DENIED),
         "ended-by-holder": Row(403, "ended by the account's holder", _DENIED),
+        "acl-plan": Row(403, "destination not allowed", _DENIED),
+        "acl-parent": Row(403, "destination not allowed", _DENIED),
+        "acl-account": Row(403, "destination not allowed", _DENIED),
+        "acl-token": Row(403, "destination not allowed", _DENIED),
         "no-exit": Row(503, "no exit available", "destination_unavailable"),
         "exit-failed": Row(502, "exit failed", "destination_unavailable"),
         "exit-refused": Row(502, "exit refused", "destination_unavailable"),
@@ -92,10 +97,11 @@ def refusal(no: Refusal, request_id: str, *, keep: bool, with_body: bool = True)
     """
     row = REASONS[no.reason]
     detail = _ascii(no.detail)
-    body = f"{detail}\n{row.phrase}" if detail else row.phrase
+    phrase = no.words or row.phrase
+    body = f"{detail}\n{phrase}" if detail else phrase
     head = (
-        f"HTTP/1.1 {row.status} {row.phrase}\r\n"
-        f"X-ProxyMesh-Error: {row.phrase}\r\n"
+        f"HTTP/1.1 {row.status} {phrase}\r\n"
+        f"X-ProxyMesh-Error: {phrase}\r\n"
         f"{proxy_status(request_id, row.error, no.reason, detail)}"
         f"{f'Retry-After: {no.retry_after}' + CRLF if no.retry_after else ''}"
         "Content-Type: text/plain; charset=us-ascii\r\nCache-Control: no-store\r\n"

@@ -20,6 +20,14 @@ class TunnelMeter(Protocol):
     def room(self) -> int:
         """How many bytes may be moved now."""
 
+    @property
+    def room_up(self) -> int:
+        """How many bytes may be moved from the client now, where that is bounded by itself; else `room`."""
+
+    @property
+    def room_down(self) -> int:
+        """Likewise, to the client."""
+
     def sent_up(self, n: int) -> None:
         """Count n bytes that the client has sent."""
 

@@ -57,7 +57,9 @@ class Relay:
 class Tunnel:
     """Owns both descriptors until both directions have ended, or one of them failed."""
 
-    __slots__ = ("_down", "_ended", "_meter", "_relay", "_up", "deadline", "slot")
+    __slots__ = ("_down", "_ended", "_meter", "_moving", "_relay", "_up", "deadline", "slot")
+    _moving: Flow
+    """Of a tunnel that is held to a rate: the direction that moves bytes at this moment."""
 
     def __init__(
         self,

@@ -8,11 +8,14 @@ while the store is asked.  One process never passes a limit by its own bytes; se
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from meshd.model import Admission, Refusal, Standing, Usage
+from meshd.usage.throttle import Pace
 from meshd.values import period
+from meshd.values.bounds import OnLimit
 from meshd.values.exchanges import OpenExchange
+from meshd.values.terms import Terms
 
 UNLIMITED = 2**62
 
@@ -46,12 +49,27 @@ class About(Protocol):
         """The exchange as it is now."""
 
 
+class Way(Protocol):
+    """Where an exchange goes."""
+
+    def barred(self, terms: Terms, /) -> Refusal | None:
+        """Why these terms do not let the exchange go there; None where they do."""
+
+
+class Crawling(Protocol):
+    """What lends an allowance bytes as time passes."""
+
+    def wait(self) -> None:
+        """Lend what is due by now, and later resume whoever waits."""
+
+
 class OpenMeter(Protocol):
     """What is known here of a Meter that counts an allowance down."""
 
     about: About | None
     up: int
     down: int
+    way: Way | None
     admission: Admission
     proxy: str
     open: bool
@@ -65,9 +83,13 @@ class Allowance:
 
     __slots__ = (
         "base",
+        "below",
+        "crawl",
         "family",
         "held",
         "meters",
+        "on_limit",
+        "pace",
         "reason",
         "refusal",
         "rest",
@@ -102,8 +124,16 @@ class Allowance:
         self.meters: set[OpenMeter] = set()
         """The account's own that are open."""
         self.subs: set[Allowance] = set()
-        self.waiting: set[OpenMeter] = set()
-        """Those to resume when there is room again."""
+        self.below = 0
+        """How many meters its sub-accounts have open."""
+        self.waiting: dict[OpenMeter, None] = {}
+        """Those to resume when there is room again, in order of arrival."""
+        self.on_limit: OnLimit | Literal[""] = ""
+        """What happens when nothing is left; "" for what the settings say."""
+        self.pace: Pace | None = None
+        """The rates that all that moves for the account is held to; None for none so far."""
+        self.crawl: Crawling | None = None
+        """What lends bytes slowly where nothing is left and that is what happens then; else None."""
 
     @property
     def left(self) -> int:
@@ -153,7 +183,11 @@ class Allowance:
 
     def ignore(self) -> None:
         """Lift the limits, so that what is open may end by itself; all is counted as before."""
-        more = UNLIMITED - self.left
+        self.hold_to(UNLIMITED)
+
+    def hold_to(self, left: int) -> None:
+        """Leave so many bytes, whatever the limits leave; all is counted as before."""
+        more = left - self.left
         self.room += more
         self.base += more
         self.sealed += more

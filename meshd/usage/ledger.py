@@ -15,6 +15,7 @@ from twisted.logger import Logger
 
 from meshd.model import Admission, Change, Refusal
 from meshd.running.regularly import Regularly
+from meshd.running.ticks import Ticks
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.topology import Live
@@ -69,7 +70,8 @@ class Ledger:
             pause=_longer,
         )
         self._peers = Peers(clock.seconds, lambda: live.limits.flush_seconds)
-        self._quotas = Quotas(clock, now, live, self._rounds, self._peers)
+        self._quotas = quotas = Quotas(clock, now, live, self._rounds, self._peers, Ticks(clock))
+        self.tunnels, self.tunnels_of_family, self.adopt = quotas.tunnels, quotas.tunnels_of_family, quotas.adopt_open
         self._tallies: dict[tuple[int, int], Tally] = {}
         self._by_slot: dict[int, Tally] = {}
         self._resting: set[Tally] = set()
@@ -81,8 +83,6 @@ class Ledger:
         self._search_at = 0.0
         log.bind(journal)
 
-    # Exchanges
-
     def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
         """Begin to count for an admission; stop is called, in a later turn, when the exchange must end."""
         tally = self._tallies.get((admission.identity.account.id, admission.token_id))
@@ -91,13 +91,16 @@ class Ledger:
             if isinstance(begun, Refusal):
                 return begun
             tally = begun
+        if tally.terms is not admission.terms:
+            self._quotas.adopt(tally, admission.terms)
         own = tally.own
         if own.refusal is not None or tally.family.refusal is not None:
             refusal = self._quotas.refusal(own, tally.family)
             if refusal is not None:
                 return refusal
-        meter = Meter(tally, admission, stop)
+        meter = tally.meter(tally, admission, stop)
         tally.open += 1
+        tally.family.below += 1
         own.meters.add(meter)
         return meter
 
@@ -108,8 +111,9 @@ class Ledger:
         meter.open = False
         # The slot may soon be another account's: what is sent after this is counted nowhere.
         tally, meter.tally = meter.tally, self._closed
-        meter.about = None  # or the exchange and its meter would keep each other alive
+        meter.about = meter.way = None  # or the exchange and its meter would keep each other alive
         tally.own.meters.remove(meter)
+        tally.family.below -= 1
         tally.cells[tally.exchanges_at] += 1
         self._exchanges.add(exchange, tally.slot, meter.up, meter.down)
         self._chronicle.add(exchange)
@@ -133,11 +137,6 @@ class Ledger:
         if allowance is None:
             return []
         return [*allowance.meters, *(meter for sub in allowance.subs for meter in sub.meters)]
-
-    def tunnels(self, account_id: int) -> int:
-        """How many meters the account itself has open."""
-        allowance = self._quotas.find(account_id)
-        return len(allowance.meters) if allowance is not None else 0
 
     # Tallies
 

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshd.model import Admission, Refusal
-from meshd.usage.allowance import About, Allowance
+from meshd.usage.allowance import About, Allowance, Way
+from meshd.usage.throttle import Lane
+from meshd.values.terms import Terms
 
 
 class Cells(Protocol):
@@ -37,7 +39,20 @@ class Nowhere:
 class Tally:
     """The counters of one account and token in the journal, while anything of them is open, unbilled or unlogged."""
 
-    __slots__ = ("cells", "down_at", "exchanges_at", "family", "key", "open", "own", "renew", "slot", "up_at")
+    __slots__ = (
+        "cells",
+        "down_at",
+        "exchanges_at",
+        "family",
+        "key",
+        "meter",
+        "open",
+        "own",
+        "renew",
+        "slot",
+        "terms",
+        "up_at",
+    )
 
     def __init__(
         self,
@@ -60,12 +75,34 @@ class Tally:
         self.renew = renew
         self.open = 0
         """How many meters of the tally are open."""
+        self.terms: Terms | None = None
+        """What its account was held to when it was asked last."""
+        self.meter: type[Meter] = Meter
+        """The meter that what begins now is counted by."""
 
 
 class Meter:
     """One exchange's or tunnel's bytes, until it is closed."""
 
-    __slots__ = ("about", "admission", "down", "open", "proxy", "resume", "stop", "stopping", "tally", "up")
+    __slots__ = (
+        "about",
+        "admission",
+        "down",
+        "lanes",
+        "open",
+        "proxy",
+        "resume",
+        "stop",
+        "stopping",
+        "tally",
+        "up",
+        "way",
+    )
+    lanes: tuple[Lane, Lane]
+    """The directions up and down of an exchange that is held to a rate; not set for any other."""
+
+    shaped = False
+    """Whether its account is held to a rate."""
 
     def __init__(self, tally: Tally, admission: Admission, stop: Callable[[Refusal], None]) -> None:
         self.tally = tally
@@ -81,6 +118,8 @@ class Meter:
         """The named proxy that the exchange came through, and that its account must still be allowed to use."""
         self.about: About | None = None
         """The exchange that is counted, as long as the meter is open."""
+        self.way: Way | None = None
+        """Where the exchange goes, for rules that change while it goes on."""
         self.up = 0
         self.down = 0
 
@@ -126,3 +165,5 @@ class Meter:
             return own if own < family else family
         tally.renew(self)
         return max(0, min(tally.own.room, tally.family.room))
+
+    room_up = room_down = room

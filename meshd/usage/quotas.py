@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.bounded import Bounded
 from meshd.model import Account, Admission, Refusal, Standing, Usage, monthly_limit
 from meshd.running.regularly import Regularly
+from meshd.running.ticks import Ticks
 from meshd.topology import Live, Plan, included_bytes
 from meshd.usage.allowance import (
     ALL,
@@ -22,8 +23,11 @@ from meshd.usage.allowance import (
     nobody,
     period_over,
 )
-from meshd.usage.meter import Meter
+from meshd.usage.crawl import Crawl
+from meshd.usage.meter import Meter, Tally
 from meshd.usage.peers import Peers
+from meshd.usage.shaping import KBIT, Shaping
+from meshd.values.terms import Terms
 
 
 class Quotas:
@@ -36,6 +40,7 @@ class Quotas:
         live: Live,
         rounds: Regularly,
         peers: Peers,
+        ticks: Ticks,
     ) -> None:
         self._clock = clock
         self._wall = now
@@ -45,6 +50,8 @@ class Quotas:
         self._plans: Mapping[str, Plan] | None = None
         self._included: Mapping[str, int] = {}
         """What is included in `_plans`."""
+        self._ticks = ticks
+        self._shaping = Shaping(ticks)
         self._latest = 0
         self._nobody = nobody()
         """Stands for the parent's allowance of accounts that have no parent."""
@@ -71,25 +78,45 @@ class Quotas:
 
     def enter(self, admission: Admission) -> tuple[Allowance, Allowance]:
         """Find or make the allowances of the account and of its parent."""
-        identity = admission.identity
+        identity, terms = admission.identity, admission.terms
         account, parent = identity.account, identity.parent
         family = self._nobody
         if parent is not None and identity.parent_usage is not None:
-            family = self._allowance(parent, identity.parent_usage, parent.billing_day, self._nobody)
-        return self._allowance(account, identity.usage, (parent or account).billing_day, family), family
+            family = self._allowance(parent, identity.parent_usage, parent.billing_day, self._nobody, terms)
+        return self._allowance(account, identity.usage, (parent or account).billing_day, family, terms), family
 
-    def _allowance(self, account: Account, usage: Usage, billing_day: int, family: Allowance) -> Allowance:
+    def _allowance(
+        self, account: Account, usage: Usage, billing_day: int, family: Allowance, terms: Terms | None
+    ) -> Allowance:
+        on_limit = terms.on_limit(account.id) if terms is not None else ""
         known = self._allowances.get(account.id)
         if known is not None:
+            known.on_limit = on_limit
             return known
         limit = monthly_limit(account, self.included())
         told = Standing(account.id, account.parent_id, limit, account.total_limit, billing_day, usage)
         standing = newer(told, self._remembered.pop(account.id, None))
         allowance = self._allowances[account.id] = Allowance(standing, family)
+        allowance.on_limit = on_limit
         if family is not self._nobody:
             family.subs.add(allowance)
         self._judge(allowance, standing, NO_SHARE)  # the identity's usage may be minutes old
         return allowance
+
+    def adopt(self, tally: Tally, terms: Terms | None) -> None:
+        """Hold the tally's account and its family to these terms."""
+        self._shaping.adopt(tally, terms)
+        for allowance in (tally.own, tally.family):
+            on_limit = terms.on_limit(allowance.standing.account_id) if terms is not None else ""
+            if allowance.on_limit != on_limit:
+                allowance.on_limit = on_limit
+                allowance.judge_again(self.now(), self._live.limits.slice_bytes)
+                self._follow(allowance)
+
+    def adopt_open(self, meter: OpenMeter, terms: Terms | None) -> None:
+        """Hold the account of an open meter to these terms."""
+        assert isinstance(meter, Meter)
+        self.adopt(meter.tally, terms)
 
     def leave(self, own: Allowance, family: Allowance) -> None:
         """Drop of an account's and its parent's allowance what nothing uses any more; remember the standing."""
@@ -107,6 +134,16 @@ class Quotas:
 
     def find(self, account_id: int) -> Allowance | None:
         return self._allowances.get(account_id)
+
+    def tunnels(self, account_id: int) -> int:
+        """How many meters the account itself has open."""
+        allowance = self._allowances.get(account_id)
+        return len(allowance.meters) if allowance is not None else 0
+
+    def tunnels_of_family(self, account_id: int) -> int:
+        """How many meters the account has open together with its sub-accounts."""
+        allowance = self._allowances.get(account_id)
+        return len(allowance.meters) + allowance.below if allowance is not None else 0
 
     def at_work(self) -> list[Allowance]:
         return list(self._allowances.values())
@@ -169,11 +206,19 @@ class Quotas:
                 self._renew(allowance, meter)
 
     def _renew(self, allowance: Allowance, meter: Meter) -> None:
+        if allowance.crawl is not None and not period_over(allowance.standing, self.now()):
+            allowance.crawl.wait()
+            if allowance.room <= 0:
+                allowance.waiting[meter] = None
+            return
         slice_bytes = self._live.limits.slice_bytes
         if allowance.left <= 0:
             self._rounds.hasten()  # so that other processes learn of it soon
             allowance.judge_again(self.now(), slice_bytes)
             self._follow(allowance)
+            if allowance.crawl is not None:
+                allowance.waiting[meter] = None
+                allowance.crawl.wait()
             return
         if not self._peers.joining:
             self._rounds.hasten()
@@ -183,38 +228,53 @@ class Quotas:
         if self._rounds.failing:
             allowance.lend_rest(slice_bytes)
         else:
-            allowance.waiting.add(meter)
+            allowance.waiting[meter] = None
 
     def lend_to_waiting(self) -> None:
         """Resume paused meters while the store is away, within what the limits left by its last standings."""
         for allowance in self._allowances.values():
-            if allowance.waiting:
+            if allowance.waiting and allowance.crawl is None:
                 allowance.lend_rest(self._live.limits.slice_bytes)
                 self._resume(allowance)
 
     def _judge(self, allowance: Allowance, standing: Standing, share: int) -> None:
+        saved = allowance.room if allowance.crawl is not None else 0
         allowance.judge(standing, self.now(), self._live.limits.slice_bytes, share)
-        self._follow(allowance)
+        self._follow(allowance, saved)
 
-    def _follow(self, allowance: Allowance) -> None:
-        """Resume what waits for the allowance, or where nothing is left refuse and end what is open."""
+    def _follow(self, allowance: Allowance, saved: int = 0) -> None:
+        """Resume what waits for the allowance, or where nothing is left refuse and end what is open, or slow it down.
+
+        saved: bytes that it was lent slowly and that it has not moved yet; below 0 where it has moved more.
+        """
+        on_limit = allowance.on_limit or self._live.limits.on_limit
+        if allowance.left > 0 or on_limit != "slow":
+            allowance.crawl = None
         if allowance.left > 0:
             allowance.refusal = None
             self._resume(allowance)
             return
+        if on_limit == "slow":
+            allowance.refusal = None
+            allowance.hold_to(saved)
+            allowance.crawl = allowance.crawl or Crawl(allowance, self._ticks, self._slow)
+            return
         allowance.refusal = allowance.reason
-        if self._live.limits.on_limit == "finish":
+        if on_limit == "finish":
             allowance.ignore()
             self._resume(allowance)
         else:
             allowance.waiting.clear()
             self._cut(allowance, allowance.reason)
 
+    def _slow(self) -> float:
+        return self._live.limits.slow_kbit * KBIT
+
     # Telling the meters; in a later turn of the reactor, since one of them may be asking
 
     def _resume(self, allowance: Allowance) -> None:
         if allowance.waiting:
-            waiting, allowance.waiting = allowance.waiting, set()
+            waiting, allowance.waiting = allowance.waiting, {}
             self._clock.callLater(0, _resume, waiting)
 
     def _cut(self, allowance: Allowance, reason: Refusal) -> None:
@@ -227,7 +287,7 @@ class Quotas:
             self._clock.callLater(0, _stop, due)
 
 
-def _resume(meters: set[OpenMeter]) -> None:
+def _resume(meters: Iterable[OpenMeter]) -> None:
     for meter in meters:
         if meter.open and meter.resume is not None:
             meter.resume()

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from meshd.accounts import allowlists, proxies, subaccounts, tokens
+from meshd.accounts import allowlists, proxies, restraint, subaccounts, tokens
 from meshd.accounts import toplevel as holders
 from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.errors import AccountError
@@ -20,6 +20,7 @@ from meshd.store.statements import accounts
 from meshd.store.statements import tokens as stored
 from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, Plan
+from meshd.values.bounds import parsed
 from tests.accounts.support import KNOWN, NOON, OPERATOR
 from tests.support.stores import postgres_url
 
@@ -97,6 +98,18 @@ class PostgresTests(TestCase):
             )
 
         self.assertEqual(["", *["Invalid"] * (AT_ONCE - 1)], self.race(attempt))
+
+    def test_bounds_that_are_set_at_once(self) -> None:
+        """Each is kept: what one sets, another does not overwrite with what it read before."""
+        names = ("tunnels", "kbit_up", "kbit_down", "client_addresses")
+
+        def attempt(store: BlockingStore, number: int) -> Any:
+            return perform_blocking(store.run, restraint.set_bounds, OPERATOR, "alice", {names[number]: 5}, now=NOON)
+
+        self.assertEqual([""] * AT_ONCE, self.race(attempt))
+        alice = self.store.run(accounts.by_id, self.alice.id)
+        assert alice is not None
+        self.assertEqual(parsed(alice.bounds).given(), dict.fromkeys(names, 5))
 
     def test_one_root(self) -> None:
         """Several nodes that start at once on an empty store make one root account."""

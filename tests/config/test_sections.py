@@ -6,6 +6,8 @@ from ipaddress import IPv6Network
 
 from meshd.config.errors import ConfigError
 from meshd.topology import PLANS, Exit, ExitRule, Plan, UpstreamProxy
+from meshd.values.bounds import NO_BOUNDS, Bounds
+from meshd.values.rules import Rules, parsed
 from tests.config.support import ConfigTestCase
 
 EXITS = """
@@ -143,6 +145,32 @@ class PlanTests(ConfigTestCase):
         error = self.assertRaises(ConfigError, self.load, f'{proxies}[plans.10]\nincludes = ["eu", "use"]')
         self.assertIn("line 6: [plans.10] includes: no proxy is named 'use' (did you mean 'us'?)", str(error))
         self.assertRaises(ConfigError, self.load, '[plans.10]\nincludes = "local"')
+
+    def test_what_a_plans_accounts_are_held_to(self) -> None:
+        """Bounds and rules; a shipped plan has none, and the rest of it stays as it is."""
+        plans = self.load(
+            "[plans.20]\ntunnels = 5\nkbit_up = 0\non_limit = 'slow'\n"
+            "[plans.20.rules]\nonly = ['Example.com:443']\nobserve = true\n[plans.10.rules]\nexcept = ['*:25']"
+        ).topology.plans
+        self.assertEqual(plans["20"].bounds, Bounds(tunnels=5, kbit_up=0, on_limit="slow"))
+        self.assertEqual(parsed(plans["20"].rules), Rules("only", ("example.com:443",), observe=True))
+        self.assertEqual(parsed(plans["10"].rules), Rules("except", ("*:25",)))
+        self.assertEqual((plans["50"].bounds, plans["50"].rules, plans["20"].ips), (NO_BOUNDS, "", 100))
+
+    def test_mistakes_in_it_have_their_line(self) -> None:
+        """And say what is wrong."""
+        for text, said in (
+            (
+                "[plans.20]\ntunnels = -1",
+                "line 2: [plans.20] tunnels must be a whole number from 0 to 10000000, not -1",
+            ),
+            ("[plans.20]\non_limit = 'stop'", "line 2: [plans.20] on_limit must be"),
+            ("[plans.20]\nrules = 'example.com'", "line 2: [plans.20] rules must be a table"),
+            ("[plans.20.rules]\nonly = ['a b']", "'a b': it is no name"),
+            ("[plans.20.rules]\nonly = ['a']\nexcept = ['b']", "give one list, only or except"),
+            ("[plans.20]\ntunnel = 5", "unknown key 'tunnel' (did you mean 'tunnels'?)"),
+        ):
+            self.assertIn(said, str(self.assertRaises(ConfigError, self.load, text)))
 
     def test_a_new_plan_begins_as_a_trial(self) -> None:
         """And stands after the shipped ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,19 +14,23 @@ from meshd.model import Change, Refusal
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import opened, tokens
 from meshd.store.statements.opened import Ending
+from meshd.topology import PLANS
+from meshd.values.bounds import Bounds
+from meshd.values.terms import Terms, terms
 
 NO = Refusal("auth-invalid")
+BARRED = Refusal("acl-account")
 
 
 class Auth:
     """Answers `still` when the test says so."""
 
     def __init__(self) -> None:
-        self.asked: list[Deferred[Refusal | None]] = []
+        self.asked: list[Deferred[Refusal | Terms | None]] = []
 
     def forget(self, change: Change) -> None: ...
 
-    def still(self, admission: object, proxy: str) -> Deferred[Refusal | None]:
+    def still(self, admission: object, proxy: str) -> Deferred[Refusal | Terms | None]:
         self.asked.append(Deferred())
         return self.asked[-1]
 
@@ -54,6 +59,10 @@ class Store:
 class Ledger:
     def __init__(self) -> None:
         self.meters: list[Any] = []
+        self.adopted: list[tuple[Any, Terms | None]] = []
+
+    def adopt(self, meter: Any, terms: Terms | None) -> None:
+        self.adopted.append((meter, terms))
 
     def open_of(self, account_id: int) -> list[Any]:
         return list(self.meters)
@@ -62,7 +71,7 @@ class Ledger:
 
     def meter(self, admission: object, id_: str = "") -> Any:
         about = SimpleNamespace(id=id_)
-        made = SimpleNamespace(admission=admission, proxy="local", open=True, about=about, stopped=[])
+        made = SimpleNamespace(admission=admission, proxy="local", open=True, about=about, stopped=[], way=None)
         made.stop = made.stopped.append
         self.meters.append(made)
         return made
@@ -86,6 +95,27 @@ class EnforcementTest(SynchronousTestCase):
         self.auth.asked[1].callback(None)
         self.successResultOf(done)
         self.assertEqual([first.stopped, second.stopped, other.stopped], [[NO], [NO], []])
+
+    def test_new_terms(self) -> None:
+        """Hold for every exchange that goes on; one that goes where they do not let it is ended, by its own reason."""
+        held = terms((), ())
+        here, there = self.ledger.meter(one := SimpleNamespace(token_id=0)), self.ledger.meter(one)
+        here.way = SimpleNamespace(barred=lambda found: BARRED if found is held else None)
+        there.way = SimpleNamespace(barred=lambda found: None)
+        done = self.change()
+        self.auth.asked[0].callback(held)
+        self.successResultOf(done)
+        self.assertEqual([here.stopped, there.stopped], [[BARRED], []])
+        self.assertEqual(self.ledger.adopted, [(here, held), (there, held)])
+
+    def test_a_reload_that_changes_what_plans_hold_to(self) -> None:
+        """Asks about all that is open; one that changes the rest of a plan asks nothing."""
+        self.ledger.meter(SimpleNamespace(token_id=0))
+        more = {"20": replace(PLANS["20"], ips=7)}
+        self.enforcement.replanned({"20": PLANS["20"]}, more)
+        self.assertEqual(self.auth.asked, [])
+        self.enforcement.replanned(more, {"20": replace(more["20"], bounds=Bounds(tunnels=1))})
+        self.assertEqual(len(self.auth.asked), 1)
 
     def test_ended_while_asking(self) -> None:
         """An exchange that ended meanwhile is not stopped: its connection may be about somebody else's by now."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure, Unfit, family
 from meshd.exits.outlets import FAILURES, Outlet
@@ -55,7 +56,9 @@ class Dialler:
         self._seconds = seconds
         self.by: list[str] = []
 
-    async def dial(self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool) -> Dialled:
+    async def dial(
+        self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool, bar: Bar | None
+    ) -> Dialled:
         self.by.append(choice.exit.name)
         self._wheel.monotonic += self._seconds
         end = self._ends.pop(0)

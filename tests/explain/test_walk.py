@@ -16,6 +16,9 @@ from meshd.http1.target import read_target
 from meshd.model import Account, Identity, Refusal, Token, Usage
 from meshd.proxy.replies import REASONS
 from meshd.topology import DestinationRules, Exit, ExitRule, ProxyHost, Topology, UpstreamProxy
+from meshd.values.destinations import level
+from meshd.values.rules import Rules
+from meshd.values.terms import terms
 
 NOW = 1768478400
 """2026-01-15."""
@@ -246,6 +249,53 @@ def explained(row: Row) -> Explanation:
         NOW,
     )
     return explain(question, world)
+
+
+class RulesTests(SynchronousTestCase):
+    def walked(self, rules: Rules, to: str = "origin.example:443", proxy: str = "us") -> Explanation:
+        held = terms((), (level("acl-token", rules.render()),))
+        question = Question(ALICE, PROXIES[proxy], read_target(b"CONNECT", to.encode()), terms=held)
+        world = World(pools(()), Judge(RULES), lambda addresses, port: False, lambda host: NAMES[host], NOW)
+        return explain(question, world)
+
+    def test_rules_of_the_account(self) -> None:
+        """By name, by address, and where an upstream proxy looks the name up; what only observes is told."""
+        for rules, proxy, last, reason, text in (
+            (Rules("only", ("example",)), "us", PASSES, "", "8.8.4.4, 2a00::1"),
+            (
+                Rules("except", ("example",), words="No"),
+                "us",
+                "rules",
+                "acl-token",
+                'origin.example port 443 is refused by the rules of the token, who is told "No"',
+            ),
+            (
+                Rules("except", ("8.8.4.0/24",)),
+                "us",
+                PASSES,
+                "acl-token",
+                "8.8.4.4, 2a00::1: origin.example port 443 is refused by the rules of the token",
+            ),
+            (Rules("only", ("8.8.4.0/24",)), "up", PASSES, "acl-token", "origin.example port 443"),
+            (
+                Rules("except", ("example",), observe=True),
+                "us",
+                "rules",
+                "",
+                "may be asked for; the rules of the token would refuse it, and observe",
+            ),
+            (
+                Rules("except", ("2a00::/16",), observe=True),
+                "us",
+                PASSES,
+                "",
+                "8.8.4.4, 2a00::1; the rules of the token would refuse it, and observe",
+            ),
+        ):
+            found = self.walked(rules, proxy=proxy)
+            step = next(each for each in found.steps if each.name == last)
+            self.assertEqual((step.no.reason if step.no else "", step.text), (reason, text), rules)
+            self.assertIs(found.passes, not reason)
 
 
 class ExplainTests(SynchronousTestCase):

@@ -156,6 +156,14 @@ class BytesTest(SynchronousTestCase):
             b"too many failures",
         )
 
+    def test_the_operators_words(self) -> None:
+        """Stand at the same three places; the reason stays."""
+        refusal = Refusal("acl-account", "a.example port 80", words='Ask "us" first')
+        answer = replies.refusal(refusal, "ab-1", keep=False)
+        self.assertTrue(answer.startswith(b'HTTP/1.1 403 Ask "us" first\r\nX-ProxyMesh-Error: Ask "us" first\r\n'))
+        self.assertIn(b'details="acl-account: a.example port 80"', answer)
+        self.assertTrue(answer.endswith(b'a.example port 80\nAsk "us" first'))
+
     def test_established(self) -> None:
         """The 200 of CONNECT, byte for byte: no length, no body."""
         self.assertEqual(

@@ -28,6 +28,7 @@ IDLE, HALF_CLOSED = 600.0, 60.0
 
 class TunnelCase(SynchronousTestCase):
     pipes_limit = 4
+    kind = Tunnel
 
     def setUp(self) -> None:
         self.before = descriptors()
@@ -41,12 +42,12 @@ class TunnelCase(SynchronousTestCase):
         self.ended: list[str] = []
 
     def tunnel(self, *, buffers: int = 0, early: bytes = b"", late: bytes = b"", room: int = 2**62) -> Tunnel:
-        self.meter = CountingMeter(room)
+        self.meter = self.counting(room)
         near_client, client = tcp_pair(self, buffers)
         near_origin, origin = tcp_pair(self, buffers)
         self.client, self.origin = Far(client), Far(origin)
         fds = [Wire(self.hand.poller, near.detach(), "").release() for near in (near_client, near_origin)]
-        tunnel = Tunnel(
+        tunnel = self.kind(
             self.relay,
             *fds,
             self.meter,
@@ -56,6 +57,9 @@ class TunnelCase(SynchronousTestCase):
         )
         tunnel.start(True, True)
         return tunnel
+
+    def counting(self, room: int) -> CountingMeter:
+        return CountingMeter(room)
 
     def step(self) -> None:
         self.client.step()

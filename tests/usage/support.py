@@ -12,6 +12,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from meshd.auth.terms import terms_of
 from meshd.model import Account, Admission, Identity, Refusal, Standing, Usage, UsageEntry, monthly_limit
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
@@ -162,7 +163,8 @@ class MemoryStore:
             self.usage(account_id, at),
             self.usage(parent.id, at) if parent else None,
         )
-        return Admission(identity, "password", found.username, token_id, NONE, "proxy-authorization")
+        terms = terms_of(identity, {})
+        return Admission(identity, "password", found.username, token_id, NONE, "proxy-authorization", terms=terms)
 
 
 def exchange(meter: Meter | None = None, **facts: Any) -> Exchange:

@@ -128,6 +128,14 @@ def edit(token_id: int, *, label: str | None = None, expires_on: str | None = No
     return read(rows[0]) if rows else None
 
 
+def set_rules(token_id: int, rules: str) -> Unit[Token | None]:
+    """Set a token's destination rules; None where it is not there."""
+    rows = yield Statement(
+        f"update tokens set rules = :rules where id = :id returning {COLUMNS}", {"id": token_id, "rules": rules}
+    )
+    return read(rows[0]) if rows else None
+
+
 MOST_ENDED = 1_000
 
 ENDED = """

@@ -1,1 +1,0 @@
-update change_counter set seq = seq;
