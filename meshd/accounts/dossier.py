@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from meshd.accounts import subaccounts, toplevel
 from meshd.accounts.errors import Invalid, NotYours, Stale
 from meshd.accounts.ownership import ActorId, below, locked, operating, subaccount
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.restraint import set_bounds, set_rules
 from meshd.accounts.terms import Agreed, agree, revise
 from meshd.accounts.toplevel import Terms
 from meshd.model import Account
@@ -29,12 +30,23 @@ class Dossier(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What an account is to be held to at the proxy; None leaves it as it is."""
+
+    bounds: Mapping[str, Any] | None = None
+    """By name, None for a bound that the plan decides from now on."""
+    rules: Mapping[str, Any] | None = None
+    """Destination rules as `values.rules.read` takes them; empty for none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What is to be changed of an account; None leaves it as it is."""
 
     profile: Profile
     terms: Terms
     agreed: Agreed
+    held: Held
     active: bool | None = None
 
 
@@ -45,6 +57,7 @@ def create(
     parent: str,
     terms: Terms,
     agreed: Agreed,
+    held: Held,
     plans: Mapping[str, Plan],
     proxies: Sequence[str],
     now: int,
@@ -57,6 +70,7 @@ def create(
         made = (yield from subaccounts.create(actor_id, new, parent=parent, plans=plans, now=now)).account
     else:
         made = yield from toplevel.create(actor_id, new, terms=terms, plans=plans, proxies=proxies, now=now)
+    yield from _hold(actor_id, made.username, held, now)
     return (yield from _of((yield from agree(actor_id, made.username, agreed, plans=plans, now=now))))
 
 
@@ -89,6 +103,7 @@ def change(
     if changes.active is not None:
         switch = subaccounts.activate if changes.active else subaccounts.deactivate
         yield from switch(actor_id, username, now=now)
+    yield from _hold(actor_id, username, changes.held, now)
     revised = yield from revise(
         actor_id, username, changes.profile, changes.terms, changes.agreed, plans=plans, now=now
     )
@@ -100,6 +115,13 @@ def delete(actor_id: ActorId, username: str, *, expected: Callable[[Dossier], bo
     yield from operating(actor_id, change=True)
     yield from _require(actor_id, username, expected)
     yield from subaccounts.delete(actor_id, username, now=now)
+
+
+def _hold(actor_id: ActorId, username: str, held: Held, now: int) -> Unit[None]:
+    if held.bounds is not None:
+        yield from set_bounds(actor_id, username, held.bounds, now=now)
+    if held.rules is not None:
+        yield from set_rules(actor_id, username, held.rules or None, now=now)
 
 
 def _require(actor_id: ActorId, username: str, expected: Callable[[Dossier], bool]) -> Unit[None]:

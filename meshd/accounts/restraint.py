@@ -12,11 +12,12 @@ from typing import Any
 
 from meshd.accounts.errors import Forbidden, Invalid, NotFound
 from meshd.accounts.ownership import ActorId, Subject, locked, subaccount
-from meshd.accounts.tokens import found
+from meshd.accounts.tokens import activate, deactivate, edit, found
 from meshd.accounts.trail import conclude
 from meshd.model import Account, Token
 from meshd.store.statements import accounts, tokens
 from meshd.store.unit import Unit
+from meshd.topology import Plan
 from meshd.values import rules as destinations
 from meshd.values.bounds import Bounds, BoundsError, parsed
 from meshd.values.bounds import read as read_bounds
@@ -69,6 +70,31 @@ def set_token_rules(
     detail = f"token {token.id}: {_change(_told(token.rules), _told(after))}"
     yield from conclude(subject.by, "token.rules", subject.account.id, detail, now)
     return changed
+
+
+def revise_token(
+    actor_id: ActorId,
+    token_id: int,
+    username: str | None = None,
+    *,
+    label: str | None = None,
+    expires_on: str | None = None,
+    active: bool | None = None,
+    rules: Mapping[str, Any] | None = None,
+    plans: Mapping[str, Plan],
+    now: int,
+) -> Unit[Token]:
+    """Change all that is given of a token, or nothing; empty rules are none.
+    Raises: what set_token_rules() and the changes of `accounts.tokens` raise.
+    """
+    token = yield from edit(actor_id, token_id, username, label=label, expires_on=expires_on, now=now)
+    if rules is not None:
+        token = yield from set_token_rules(actor_id, token_id, rules or None, username, now=now)
+    if active is True:
+        token = yield from activate(actor_id, token_id, username, plans=plans, now=now)
+    elif active is False:
+        token = (yield from deactivate(actor_id, token_id, username, now=now)).token
+    return token
 
 
 def _kept(subject: Subject, name: str, text: str, detail: str, now: int) -> Unit[Account]:

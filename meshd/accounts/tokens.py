@@ -141,26 +141,6 @@ def edit(
     return changed
 
 
-def revise(
-    actor_id: ActorId,
-    token_id: int,
-    username: str | None = None,
-    *,
-    label: str | None = None,
-    expires_on: str | None = None,
-    active: bool | None = None,
-    plans: Mapping[str, Plan],
-    now: int,
-) -> Unit[Token]:
-    """Change all that is given of a token, or nothing.  Raises: what edit(), activate() and deactivate() raise."""
-    edited = yield from edit(actor_id, token_id, username, label=label, expires_on=expires_on, now=now)
-    if active is None:
-        return edited
-    if active:
-        return (yield from activate(actor_id, token_id, username, plans=plans, now=now))
-    return (yield from deactivate(actor_id, token_id, username, now=now)).token
-
-
 class Ended(NamedTuple):
     """A token that was deactivated or deleted."""
 

@@ -6,13 +6,14 @@ from functools import partial
 from urllib.parse import quote
 
 from meshd.accounts import dossier, secondfactor, toplevel
-from meshd.accounts.dossier import Changes, Dossier
+from meshd.accounts.dossier import Changes, Dossier, Held
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.terms import Agreed
 from meshd.accounts.toplevel import DEFAULT_PLAN, Terms
 from meshd.accounts.validate import EMAIL, MAX_LIMIT, NAME, NOTES, PASSWORD, USERNAME
 from meshd.auth.secrets import new_password
 from meshd.model import Account
+from meshd.values import bounds, rules
 from meshd.values.times import iso
 from meshd.web.admin.conditions import condition, tagged
 from meshd.web.admin.document import Document, Members
@@ -38,6 +39,8 @@ SETTABLE = (
     "total_limit",
     "expires_on",
     "notes",
+    "bounds",
+    "rules",
 )
 NEW = ("username", "parent", "password", "generate_password", *SETTABLE)
 CHANGED = ("username", "parent", "active", *SETTABLE)
@@ -60,7 +63,7 @@ class AccountRoutes(Routes):
             username, parent = member.required("username", USERNAME), member.text("parent", USERNAME) or ""
             chosen, generated = _password(member)
             profile, terms = _profile(member), _terms(member)
-            agreed = _agreed(member, made=True)
+            agreed, held = _agreed(member, made=True), _held(member)
         if not parent and terms.plan is None:
             terms = Terms(DEFAULT_PLAN, terms.role, terms.billing_day)
         new = NewAccount(username=username, password_hash=await self._hashed(chosen), profile=profile)
@@ -72,6 +75,7 @@ class AccountRoutes(Routes):
             parent=parent,
             terms=terms,
             agreed=agreed,
+            held=held,
             plans=topology.plans,
             proxies=list(topology.proxies),
             now=self._now(),
@@ -90,6 +94,7 @@ class AccountRoutes(Routes):
                 profile=_profile(member),
                 terms=_terms(member),
                 agreed=_agreed(member),
+                held=_held(member),
                 active=member.truth("active"),
             )
         changed = await self._perform(
@@ -148,6 +153,8 @@ def described(found: Dossier) -> dict[str, object]:
         "billing_day": account.billing_day,
         "expires_on": account.expires_on or None,
         "notes": account.notes,
+        "bounds": bounds.parsed(account.bounds).given(),
+        "rules": rules_shown(account.rules),
         "created_at": moment(account.created_at),
         "has_password": bool(account.password_hash),
         "second_factor": found.second_factor,
@@ -162,6 +169,11 @@ def named(caller: Caller) -> str:
 def moment(seconds: int) -> str | None:
     """A time by RFC 3339; None for 0, which stands for never."""
     return f"{iso(seconds)}Z" if seconds else None
+
+
+def rules_shown(text: str) -> dict[str, object] | None:
+    """Destination rules as this API shows and takes them; None for none."""
+    return rules.parsed(text).given() if text else None
 
 
 def _ceilings(account: Account) -> dict[str, object]:
@@ -215,3 +227,11 @@ def _agreed(member: Members, *, made: bool = False) -> Agreed:
         expires_on=member.date("expires_on"),
         notes=member.text("notes", NOTES),
     )
+
+
+def _held(member: Members) -> Held:
+    """What the account is held to: `null` gives every bound back to the plan, and takes all rules away."""
+    given = member.table("bounds")
+    if member.is_null("bounds"):
+        given = dict.fromkeys(bounds.NAMES)
+    return Held(bounds=given, rules=member.table("rules"))

@@ -15,8 +15,7 @@ from meshd.http1.target import Target, read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit, Plan, ProxyHost
 from meshd.values.addresses import join_host
-from meshd.values.rules import parsed
-from meshd.web.admin.accounts import moment
+from meshd.web.admin.accounts import moment, rules_shown
 from meshd.web.admin.document import Document
 from meshd.web.admin.segments import text
 from meshd.web.forms import Form
@@ -118,7 +117,7 @@ class InfrastructureRoutes(Routes):
 def _plan(plan: Plan) -> dict[str, object]:
     """A plan with everything that the settings say of it."""
     plain = {each.name: _plain(getattr(plan, each.name)) for each in fields(plan)}
-    return plain | {"bounds": plan.bounds.given(), "rules": parsed(plan.rules).given() if plan.rules else None}
+    return plain | {"bounds": plan.bounds.given(), "rules": rules_shown(plan.rules)}
 
 
 def _plain(value: object) -> object:

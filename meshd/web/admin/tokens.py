@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from meshd.accounts import tokens
+from meshd.accounts import restraint, tokens
 from meshd.accounts.tokens import Ended
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
-from meshd.web.admin.accounts import ONE, moment, named
+from meshd.web.admin.accounts import ONE, moment, named, rules_shown
 from meshd.web.admin.document import Document
 from meshd.web.admin.repeats import create
 from meshd.web.admin.segments import number
@@ -26,7 +26,7 @@ PROXY = 260
 """Characters of a proxy's longest name: a domain (253), a colon and a port."""
 
 NEW = ("label", "expires_at", "selection", "proxies")
-CHANGED = ("label", "expires_at", "active")
+CHANGED = ("label", "expires_at", "active", "rules")
 
 MINUTE = len("2026-11-28T09:30")
 
@@ -76,15 +76,16 @@ class TokenRoutes(Routes):
         assert isinstance(form, Document)
         with form.members_read() as member:
             label, expires_on = member.text("label", LABEL), member.text("expires_at", MINUTE)
-            active = member.truth("active")
+            active, rules = member.truth("active"), member.table("rules")
         changed = await self._perform(
-            tokens.revise,
+            restraint.revise_token,
             caller.actor,
             number(caller, "id"),
             named(caller),
             label=label,
             expires_on=expires_on,
             active=active,
+            rules=rules,
             plans=self._live.topology.plans,
             now=self._now(),
         )
@@ -107,6 +108,7 @@ def described(token: Token) -> dict[str, object]:
         "used_at": moment(token.used_at),
         "selection": token.selection,
         "proxies": list(token.proxies),
+        "rules": rules_shown(token.rules),
         "ended_by": token.ended_by or None,
     }
 

@@ -120,6 +120,29 @@ class ChangeTests(AdminTestCase):
         self.refused(weak, 412, "changed")
         self.refused(self.do("PATCH", "/accounts/jo", {}, ("If-Match", "abc")), 400, "invalid", "If-Match")
 
+    def test_bounds_and_rules(self) -> None:
+        """A bound that is not named stays; null gives it back to the plan; rules are replaced as a whole."""
+        bounds = {"kbit_down": 10000, "tunnels": 50}
+        rules = {"only": ["example.com"], "words": "example.com alone"}
+        made = self.do("POST", "/accounts", {"username": "ann", "bounds": bounds, "rules": rules}).json
+        self.assertEqual((made["bounds"], made["rules"]), (bounds, rules))
+        changed = self.do("PATCH", "/accounts/ann", {"bounds": {"tunnels": None, "on_limit": "slow"}}).json
+        self.assertEqual((changed["bounds"], changed["rules"]), ({"kbit_down": 10000, "on_limit": "slow"}, rules))
+        emptied = self.do("PATCH", "/accounts/ann", {"bounds": None, "rules": None}).json
+        self.assertEqual((emptied["bounds"], emptied["rules"]), ({}, None))
+        for body, name in (
+            ({"bounds": {"tunnels": "5"}}, "tunnels"),
+            ({"bounds": {"speed": 5}}, "speed"),
+            ({"bounds": 5}, "bounds"),
+            ({"rules": {"only": ["a b"]}}, "only"),
+            ({"rules": {"only": ["a.example"], "except": ["b.example"]}}, "only"),
+        ):
+            with named(body):
+                self.refused(self.do("PATCH", "/accounts/ann", body), 400, "invalid", name)
+        token = self.do("POST", "/accounts/ann/tokens", {}).json["id"]
+        told = self.do("PATCH", f"/accounts/ann/tokens/{token}", {"rules": {"except": ["*:25"]}}).json
+        self.assertEqual(told["rules"], {"except": ["*:25"]})
+
     def test_passwords(self) -> None:
         """Set, generated, taken away."""
         self.assertEqual(self.do("PUT", "/accounts/jo/password", {"password": " new "}).status, 204)
