@@ -40,10 +40,35 @@ PARENTS = (
 )
 SETTINGS = (Link("Settings", "/account/settings/"),)
 
+OPERATORS = ("root", "admin", "viewer")
+"""The roles that see the pages of operators."""
+OPERATING = (
+    Link("Overview", "/operator/"),
+    Link("Accounts", "/operator/accounts/"),
+    Link("Plans", "/operator/plans/"),
+    Link("Usage", "/operator/usage/"),
+    Link("Exits", "/operator/exits/"),
+    Link("Live", "/operator/exchanges/"),
+    Link("Bans", "/operator/bans/"),
+    Link("Audit", "/operator/audit/"),
+    Link("Settings", "/operator/settings/"),
+)
+
 
 def navigation(account: Account) -> tuple[Link, ...]:
     """The places that an account has: a sub-account's parent decides on proxies, tokens and sub-accounts."""
     return (*OWN, *LISTS, *(PARENTS if account.parent_id is None else ()), *SETTINGS)
+
+
+def operating(account: Account) -> tuple[Link, ...]:
+    """The places of operators, a second row; () for customers."""
+    return OPERATING if account.role in OPERATORS else ()
+
+
+def here(path: str, links: Sequence[Link]) -> str:
+    """The address of the link that leads to the page at `path`, or to one that it is below; "" for none."""
+    found = (link.href for link in links if path == link.href or (path.startswith(link.href) and link != links[0]))
+    return max(found, key=len, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +113,7 @@ def environment() -> Environment:
     shown = (figures.size, figures.count, figures.date, figures.moment, figures.browser, figures.gigabytes)
     made.filters |= {each.__name__: each for each in shown}
     made.globals |= {"asset": static.path, "ago": figures.ago, "span": figures.span, "share": figures.share}
+    made.globals["here"] = here
     return made
 
 
@@ -98,7 +124,15 @@ def render(template: str, facts: Mapping[str, object]) -> bytes:
 def plain(call: Call | None, template: str, status: int = 200, *, fields: Fields = (), **facts: object) -> Reply:
     """A page for somebody who is not known, or whose request was refused before it was known whose it is."""
     token = cookies.token(cookies.secret(call)) if call is not None else ""
-    shared = {"account": None, "navigation": (), "path": "", "said": "", "token": token, "form": EMPTY_FORM}
+    shared = {
+        "account": None,
+        "navigation": (),
+        "operating": (),
+        "path": "",
+        "said": "",
+        "token": token,
+        "form": EMPTY_FORM,
+    }
     return Reply(render(template, shared | facts), status, (*NO_STORE, *fields))
 
 
@@ -139,6 +173,7 @@ class PageRoutes(Routes):
         shared: dict[str, object] = {
             "account": caller.account,
             "navigation": navigation(caller.account),
+            "operating": operating(caller.account),
             "path": call.path,
             "said": said,
             "token": cookies.token(cookies.secret(call)),
@@ -182,3 +217,25 @@ def _not_verified(refusal: Refusal) -> str:
     if refusal.reason == "auth-banned":
         return "There were too many wrong passwords.  Try again later."
     return "This is not your present password." if refusal.reason == "auth-invalid" else "Try again in a moment."
+
+
+class OperatorRoutes(PageRoutes):
+    """Pages of operators alone: a customer is refused before a route is run."""
+
+    def _page(self, room: Room, path: str, route: Route, fields: Sequence[str] = ()) -> None:
+        super()._page(room, path, _for_operators(route), fields)
+
+    def _change(self, room: Room, path: str, route: Route, fields: Sequence[str] = ()) -> None:
+        super()._change(room, path, _for_operators(route), fields)
+
+    def _own(self, room: Room, path: str, route: Route, fields: Sequence[str] = ()) -> None:
+        super()._own(room, path, _for_operators(route), fields)
+
+
+def _for_operators(route: Route) -> Route:
+    async def guarded(caller: Caller, form: Form) -> Reply:
+        if caller.account.role not in OPERATORS:
+            raise Forbidden("this page is for operators")
+        return await route(caller, form)
+
+    return guarded

@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.model import GB
 from meshd.web.dashboard import figures, plots, snippets, static, wording
 from meshd.web.dashboard.dialect import EVERY_ANSWER
+from meshd.web.dashboard.pages import OPERATING, here
 from meshd.web.dashboard.plots import MOST_BARS, Bar
 from meshd.web.problems import Flaw, NoChoice, TooLarge, TooLong, TooSmall, Unknown, Worded
 from tests.web.support import named
@@ -168,3 +169,17 @@ def _luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+class NavigationTests(SynchronousTestCase):
+    def test_where_somebody_is(self) -> None:
+        """The place that a page is below; the first page of operators has nothing below it."""
+        for path, href in (
+            ("/operator/", "/operator/"),
+            ("/operator/accounts/", "/operator/accounts/"),
+            ("/operator/accounts/jo/tokens/", "/operator/accounts/"),
+            ("/operator/new_account/", ""),
+            ("/account/dashboard/", ""),
+        ):
+            with named(path):
+                self.assertEqual(here(path, OPERATING), href)
