@@ -29,6 +29,8 @@ class Call:
     """The segments of the path that the route has in braces, by name."""
     foreign: bool = False
     """Whether a page of another site made a browser send the request."""
+    seeing: str = ""
+    """The username of the account whose pages an operator sees in its holder's place; "" for none."""
 
 
 _NO_FIELDS = Form()

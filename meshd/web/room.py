@@ -109,7 +109,7 @@ class Room:
         outcome = await dialect.sign_in(call)
         if isinstance(outcome, Refusal):
             return dialect.not_admitted(outcome)
-        call.account = outcome.account.username
+        call.account = call.account or outcome.account.username
         if who is Who.PASSWORD and outcome.source != "password":
             return dialect.password_wanted()
         return await route(Caller(outcome, call), form_of(call, fields, dialect.read_body))

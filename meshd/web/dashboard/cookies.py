@@ -23,6 +23,8 @@ VISITOR = "__Host-meshd-form"
 """Of a browser in which nobody is signed in yet; it makes the form of the sign-in that browser's own."""
 SAID = "__Host-meshd-said"
 """A sentence for the next page."""
+SEEN = "__Host-meshd-seen"
+"""Of an operator, the account whose pages she sees as its holder does; see `seeing`."""
 TOKEN = "csrf"  # noqa: S105
 """The field of every form that holds the token against forged ones."""
 LONGEST_SAID = 400
@@ -83,6 +85,16 @@ def said(call: Call) -> str:
     if not body or not sealed(secret(call), "said", body, given):
         return ""
     return urlsafe_b64decode(f"{body}==").decode()
+
+
+def text(call: Call, name: str) -> str:
+    """What a cookie holds, as it came; "" for no cookie."""
+    return _read(call).get(name, "")
+
+
+def kept_text(name: str, value: str) -> Fields:
+    """The header field by which a browser keeps a text of ours, without blanks and separators, until it is closed."""
+    return _field(name, value)
 
 
 def _field(name: str, value: str) -> Fields:

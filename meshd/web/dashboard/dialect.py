@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from meshd.accounts import seeing as looking
 from meshd.accounts.errors import AccountError, Forbidden
 from meshd.auth import sessions
 from meshd.auth.policy import REQUIRED
-from meshd.model import Admission, Refusal
+from meshd.auth.sessions import SignedIn
+from meshd.model import Admission, Identity, Refusal
 from meshd.selection import NONE
 from meshd.web.bodies import read_body
 from meshd.web.call import Call
-from meshd.web.dashboard import cookies, wording
+from meshd.web.dashboard import cookies, seeing, wording
 from meshd.web.dashboard.pages import HOME, plain, see_other
 from meshd.web.forms import Form, FormError
 from meshd.web.reply import Heads, Reply
@@ -50,6 +52,7 @@ TITLES = {
     403: "This is not allowed",
     404: "There is no such page",
     405: "This page is asked for otherwise",
+    409: "Somebody was quicker",
     413: "That was too much",
     429: "Too often",
     500: "Something is broken here",
@@ -80,7 +83,22 @@ class Pages:
             found = await services.accounts.perform(sessions.find, key, services.now(), life=life)
         if found is None:
             return Refusal(REQUIRED.reason, _here(call))
-        return Admission(found.identity, "password", found.identity.account.username, 0, NONE, "")
+        return await self._shown_to(call, found)
+
+    async def _shown_to(self, call: Call, found: SignedIn) -> Admission:
+        """Whoever is signed in, or the account whose pages an operator sees.
+        Raises: Forbidden for what cannot be done meanwhile.
+        """
+        operator, now = found.identity.account, self._services.now()
+        account_id = seeing.seen(call, found, now)
+        identity = None
+        if account_id:
+            identity = await self._services.accounts.perform(looking.look, operator.id, account_id, at=now)
+        if identity is None:
+            return _admitted(found.identity)
+        call.account, call.seeing = operator.username, identity.account.username
+        seeing.refuse_change(call, call.seeing)
+        return _admitted(found.identity if seeing.own(call) else identity)
 
     def not_admitted(self, refusal: Refusal) -> Reply:
         return see_other(SIGN_IN + (f"?next={quote(refusal.detail, safe='')}" if refusal.detail else ""))
@@ -125,6 +143,10 @@ class Pages:
         told = {"title": TITLES.get(status, "This cannot be done"), "detail": wording.sentence(detail), "home": HOME}
         page = plain(None, "error.html", status, fields=fields, **told)
         return Reply(page.body, page.status, page.fields, note)
+
+
+def _admitted(identity: Identity) -> Admission:
+    return Admission(identity, "password", identity.account.username, 0, NONE, "")
 
 
 def safe_next(text: str) -> str:

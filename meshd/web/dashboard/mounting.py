@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshd.web.dashboard.activity import ActivityRoutes
 from meshd.web.dashboard.allowlists import AllowlistRoutes
 from meshd.web.dashboard.asking import Asking
+from meshd.web.dashboard.customers.mounting import mount_customers
 from meshd.web.dashboard.factor import FactorRoutes
 from meshd.web.dashboard.home import HomeRoutes
 from meshd.web.dashboard.proxies import ProxyRoutes
@@ -28,3 +29,4 @@ def mount_pages(room: Room, services: Services) -> None:
     asking = Asking()
     for history in (UsageRoutes, ActivityRoutes):
         history(services, asking).mount(room)
+    mount_customers(room, services, asking)

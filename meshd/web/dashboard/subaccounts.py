@@ -125,7 +125,7 @@ def _name(caller: Caller) -> str:
     return caller.call.variables["name"]
 
 
-def _limit(field: Reading, name: str) -> int:
+def limit(field: Reading, name: str) -> int:
     """A limit in bytes, given in GB, also in fractions; 0 for a field without a number: no limit."""
     text = field.text(name, 24)
     if not text:
@@ -142,7 +142,7 @@ def _read(form: Form) -> _Details:
             first_name=field.text("first_name", NAME),
             last_name=field.text("last_name", NAME),
             email=field.text("email", EMAIL),
-            monthly_limit=_limit(field, "monthly_limit"),
-            total_limit=_limit(field, "total_limit"),
+            monthly_limit=limit(field, "monthly_limit"),
+            total_limit=limit(field, "total_limit"),
         )
         return _Details(field.secret("password", PASSWORD), profile)

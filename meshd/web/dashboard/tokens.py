@@ -43,7 +43,7 @@ class TokenRoutes(PageRoutes):
             status,
             form=form,
             username=username,
-            tokens=[(token, _state(token, now)) for token in found],
+            tokens=[(token, state_of(token, now)) for token in found],
             plan=self._live.topology.plans.get(caller.account.plan),
             today=today(now),
             made=made,
@@ -79,7 +79,7 @@ class TokenRoutes(PageRoutes):
         return self._done(caller, about(EDIT, username), f"{name} was deleted.")
 
 
-def _state(token: Token, now: float) -> str:
+def state_of(token: Token, now: float) -> str:
     """Whether a token can be used now, in a word."""
     if token_valid(token, now):
         return "active"

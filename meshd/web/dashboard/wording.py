@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from meshd.accounts.errors import AccountError, Forbidden, Invalid, NotFound, NotYours, PlanUnknown, TooMany
+from meshd.accounts.errors import AccountError, Forbidden, Invalid, NotFound, NotYours, PlanUnknown, Stale, TooMany
 from meshd.web.forms import WHOLE, FormError
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown, Worded
 
@@ -25,6 +25,7 @@ STATUSES: Mapping[type[AccountError], int] = {
     NotYours: 403,
     Forbidden: 403,
     NotFound: 404,
+    Stale: 409,
     TooMany: 429,
     PlanUnknown: 503,
 }
