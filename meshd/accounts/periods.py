@@ -21,6 +21,9 @@ from meshd.values import period
 MOST = 1_000
 """Accounts in one page: a period of each is read in a quarter of a second."""
 
+MOST_AT_ONCE = 10_000
+"""Accounts that can be skipped: as many are counted along the index, in some milliseconds."""
+
 Which = Literal["running", "last"] | str
 """The running billing period of each account, its last one, or a calendar month (UTC) such as `2026-10`."""
 
@@ -79,6 +82,14 @@ def of_everybody(
     following = holders[limit - 1].account_id if len(holders) > limit else 0
     seen = [each for each in holders[:limit] if everybody or each.role == "customer"]
     return UsedPage((yield from _rows(seen, spans, running=which == "running")), following)
+
+
+def before_the_next(actor_id: ActorId, *, after: int, count: int) -> Unit[int]:
+    """What to ask with for the page that begins `count` accounts later; 0 where there are no more accounts than that.
+    Raises: Forbidden.
+    """
+    yield from operating(actor_id, change=False)
+    return (yield from stored.before_the_next(after, max(1, min(count, MOST_AT_ONCE))))
 
 
 Spans = Callable[[Holder], tuple[int, int]]

@@ -13,12 +13,12 @@ from meshd.accounts import exits
 from meshd.accounts.exchanges import STALE
 from meshd.accounts.ownership import ActorId, operating
 from meshd.store.statements import counts, opened, tops
-from meshd.store.statements.tops import DAYS, EXIT, HOUR, HOURS, OUTCOME, Sum, Top
+from meshd.store.statements.tops import DAYS, EXIT, HOUR, HOURS, OUTCOME, Moved, Sum, Top
 from meshd.store.unit import Unit
 from meshd.usage.outcomes import KINDS, SERVED
 from meshd.values.times import DAY
 
-__all__ = ["COUNTED", "KINDS", "SERVED", "SPANS", "ExitCounts", "Figures", "Overview", "Span", "Sum"]
+__all__ = ["COUNTED", "KINDS", "SERVED", "SPANS", "ExitCounts", "Figures", "Moved", "Overview", "Span", "Sum"]
 
 Span = Literal["hour", "day", "month"]
 SPANS: tuple[Span, ...] = get_args(Span)
@@ -84,6 +84,17 @@ def by_exit(actor_id: ActorId, *, span: Span, limit: int, now: int) -> Unit[list
     yield from operating(actor_id, change=False)
     top, since = _since(span, now)
     return (yield from tops.traffic(top, EXIT, since, max(1, min(limit, MOST_EXITS))))
+
+
+def series(actor_id: ActorId, *, span: Span, now: int) -> Unit[list[Moved]]:
+    """What was moved in each hour of the last hour or day, or in each day of the last month, none left out.
+    Raises: Forbidden.
+    """
+    yield from operating(actor_id, change=False)
+    top, since = _since(span, now)
+    found = {each.at: each for each in (yield from tops.series(top, OUTCOME, since))}
+    step = DAY if top is DAYS else HOUR
+    return [found.get(at, Moved(at, 0, 0, 0, 0)) for at in range(since, now + 1, step)]
 
 
 def _since(span: Span, now: int) -> tuple[Top, int]:

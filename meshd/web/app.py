@@ -5,7 +5,9 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.seldom import Seldom
+from meshd.web.admin.answers import DOCUMENTATION, KINDS
 from meshd.web.admin.dialect import Operators
+from meshd.web.admin.explained import ADVICE
 from meshd.web.admin.routes import OPERATORS
 from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.dialect import ProxyMesh
@@ -15,8 +17,10 @@ from meshd.web.api.proxies import ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
 from meshd.web.dashboard.dialect import Pages
+from meshd.web.dashboard.documentation import Book, DocumentationRoutes, Explained
 from meshd.web.dashboard.mounting import mount_pages
-from meshd.web.openapi import DocumentRoutes
+from meshd.web.openapi import DocumentRoutes, document
+from meshd.web.reference import reference
 from meshd.web.room import Room
 from meshd.web.routing import Api
 from meshd.web.server.bounds import Bounds
@@ -39,8 +43,25 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     HealthRoutes(reactor, services.ready, seldom).mount(room)
     DocumentRoutes("/api/openapi.json", "meshd.web.api").mount(room)
     _mount_operators(api, services)
-    mount_pages(Room(api, Pages(services), available=services.available), services)
+    pages = Room(api, Pages(services), available=services.available)
+    mount_pages(pages, services)
+    DocumentationRoutes(_books(), lambda: _host(services)).mount(pages)
     return api
+
+
+def _books() -> tuple[Book, Book]:
+    """What people read about the two APIs."""
+    problems = [Explained(name, kind.status, kind.title, ADVICE[name]) for name, kind in KINDS.items()]
+    account, operators = (reference(document(package)) for package in ("meshd.web.api", "meshd.web.admin"))
+    return (
+        Book("/api/docs/", "/api/openapi.json", account),
+        Book(DOCUMENTATION, "/api/admin/openapi.json", operators, problems),
+    )
+
+
+def _host(services: Services) -> str:
+    """Where people reach the API, by the settings."""
+    return next((value for key, value, _ in services.settings() if key == "api.domain"), "").removeprefix("-")
 
 
 def _mount_operators(api: Api, services: Services) -> None:

@@ -7,6 +7,7 @@ Only what our own documents use is read, and a word that is not known here fails
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ class _Reader:
             media,
             body,
             [self._answer(status, response) for status, response in told["responses"].items()],
-            self._example(path, method, media, body, signed="security" not in told),
+            self._example(path, method, media, body, signed=bool(told.get("security", True))),
         )
 
     def _parameter(self, node: Mapping[str, Any]) -> Member:
@@ -158,7 +159,7 @@ class _Reader:
         types = _types(found)
         named = [f"list of {self._typed(found.get('items', {}))[0]}" if each == "array" else each for each in types]
         text = " or ".join(named) or "any"
-        bounds = [f"{word} {found[key]}" for key, word in _BOUNDS.items() if key in found]
+        bounds = [text.format(found[key]) for key, text in _BOUNDS.items() if key in found]
         return ", ".join([f"{text} ({found['format']})" if "format" in found else text, *bounds]), about
 
     def _whole(self, node: Mapping[str, Any]) -> dict[str, Any]:
@@ -191,10 +192,12 @@ class _Reader:
             words += ["-H 'Content-Type: application/json'", f"-d '{json.dumps({m.name: _sample(m) for m in needed})}'"]
         elif media:
             words += [f"-d {each.name}={_sample(each)}" for each in needed]
-        return " ".join([*words, f"'https://HOST{path}'"])
+        # curl would take braces for a list
+        return " ".join([*words, f"'https://HOST{_VARIABLE.sub(lambda found: found[1].upper(), path)}'"])
 
 
-_BOUNDS = {"minimum": "at least", "maximum": "at most", "maxLength": "characters at most"}
+_BOUNDS = {"minimum": "at least {}", "maximum": "at most {}", "maxLength": "at most {} characters"}
+_VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

@@ -42,6 +42,17 @@ class PeriodsTests(AccountsCase):
     def sums(self, which: str = "running", **how: Any) -> dict[str, tuple[int, int, int, int]]:
         return {each.username: each[7:11] for each in self.page(which, **how).rows}
 
+    def test_where_a_later_page_begins(self) -> None:
+        """So many accounts further on; nowhere where there are no more."""
+        ids = [each.account_id for each in self.page().rows]
+        for after, count in ((0, 1), (0, len(ids) - 1), (ids[0], 1)):
+            found = self.run_unit(periods.before_the_next, OPERATOR, after=after, count=count)
+            later = [each for each in ids if each > after][count:]
+            self.assertEqual(later, [each.account_id for each in self.page(after=found).rows])
+        for after, count in ((0, len(ids)), (ids[-1], 1), (0, 10**9)):
+            self.assertEqual(0, self.run_unit(periods.before_the_next, OPERATOR, after=after, count=count))
+        self.refused(Forbidden, periods.before_the_next, self.alice.id, after=0, count=1)
+
     def test_periods(self) -> None:
         """A parent's holds its sub-accounts'; a span begins with its first second and ends before the next one's."""
         for sentence, which, size, exchanges in (

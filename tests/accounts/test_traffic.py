@@ -87,11 +87,21 @@ class TrafficTests(AccountsCase):
             self.assertEqual(names, [each.name for each in found])
             self.assertEqual(Sum("rack-1", 1, 2, 3, 1), found[-1])
 
+    def test_series(self) -> None:
+        """Each hour of a day and each day of a month once, those without traffic too; the sums are the overview's."""
+        for span, step, count in (("hour", HOUR, 2), ("day", HOUR, 24), ("month", DAY, 30)):
+            found = self.run_unit(traffic.series, OPERATOR, span=span, now=NOON + 60)
+            told = self.overview().spans[span]
+            self.assertEqual([told.since + step * number for number in range(count)], [each.at for each in found])
+            self.assertEqual(told.exchanges, sum(each.exchanges for each in found))
+            self.assertEqual((told.up, told.down), (sum(each.up for each in found), sum(each.down for each in found)))
+
     def test_who_may(self) -> None:
         """Whoever reads for the whole installation."""
         viewer = self.customer("vera", role="viewer")
         self.assertEqual(self.overview().exits, self.overview(viewer.id).exits)
         self.refused(Forbidden, traffic.overview, self.alice.id, known=KNOWN, now=NOON)
+        self.refused(Forbidden, traffic.series, self.alice.id, span="day", now=NOON)
         self.refused(Forbidden, traffic.by_exit, self.alice.id, span="day", limit=9, now=NOON)
 
 

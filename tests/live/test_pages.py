@@ -65,13 +65,14 @@ class PagesCase(SynchronousTestCase):
 
     scripts = True
     store = ""
+    config = ""
 
     def setUp(self) -> None:
         try:
             self.program = browser.program()
         except browser.Missing as error:
             raise SkipTest(str(error)) from None
-        self.daemon = LiveDaemon(self, store=self.store_url())
+        self.daemon = LiveDaemon(self, self.config, store=self.store_url())
         self.daemon.account("anna", PASSWORD)
 
     def store_url(self) -> str:

@@ -54,6 +54,15 @@ def page(after: int, limit: int, at: int, *, subs: bool, included: Mapping[str, 
     return [_holder(row, at, included) for row in rows]
 
 
+def before_the_next(after: int, count: int) -> Unit[int]:
+    """What to ask with for the accounts that follow the next `count` ones after an id; 0 where none follow."""
+    rows = yield Statement(
+        "select id - 1 from accounts where id > :after order by id limit 1 offset :count",
+        {"after": after, "count": count},
+    )
+    return int(rows[0][0]) if rows else 0
+
+
 def _holder(row: Row, at: int, included: Mapping[str, int]) -> Holder:
     account_id, username, parent, role, plan, active, monthly_limit, billing_day = row[:8]
     used = usage.current(account_id, billing_day, at, row[8:])

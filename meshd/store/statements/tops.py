@@ -139,6 +139,29 @@ def traffic(top: Top, kind: str, since: int, limit: int) -> Unit[list[Sum]]:
     return [Sum(row[0], *map(int, row[1:])) for row in rows]
 
 
+class Moved(NamedTuple):
+    """What all names of a kind moved in one hour or day."""
+
+    at: int
+    """Its first second."""
+    up: int
+    down: int
+    exchanges: int
+    failures: int
+
+
+def series(top: Top, kind: str, since: int) -> Unit[list[Moved]]:
+    """What was moved in each span from `since` on, in their order; a span in which nothing was has no entry."""
+    rows = yield Statement(
+        f"""
+        select {top.at}, {_TOTALS} from {top.table} where kind = :kind and {top.at} >= :since
+        group by {top.at} order by {top.at}
+        """,
+        {"kind": kind, "since": since},
+    )
+    return [Moved(*map(int, row)) for row in rows]
+
+
 def domains(account_id: int, since: int, until: int, *, family: bool, most: int) -> Unit[list[Sum] | None]:
     """What an account moved, with its sub-accounts where `family` says so, in the days that begin in [since, until).
 

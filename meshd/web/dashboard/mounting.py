@@ -6,8 +6,10 @@ from meshd.web.dashboard.activity import ActivityRoutes
 from meshd.web.dashboard.allowlists import AllowlistRoutes
 from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.customers.mounting import mount_customers
+from meshd.web.dashboard.exchanges import ExchangeRoutes
 from meshd.web.dashboard.factor import FactorRoutes
 from meshd.web.dashboard.home import HomeRoutes
+from meshd.web.dashboard.operator.mounting import mount_operator
 from meshd.web.dashboard.proxies import ProxyRoutes
 from meshd.web.dashboard.settings import SettingsRoutes
 from meshd.web.dashboard.signin import SignInRoutes
@@ -30,3 +32,5 @@ def mount_pages(room: Room, services: Services) -> None:
     for history in (UsageRoutes, ActivityRoutes):
         history(services, asking).mount(room)
     mount_customers(room, services, asking)
+    ExchangeRoutes(services).mount(room)
+    mount_operator(room, services, asking)

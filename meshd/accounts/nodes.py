@@ -1,0 +1,34 @@
+"""The processes that work on one store, as far as the store can tell: for operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meshd.accounts.exchanges import STALE
+from meshd.accounts.ownership import ActorId, operating
+from meshd.store.statements import nodes as stored
+from meshd.store.statements.nodes import Node
+from meshd.store.unit import Unit
+
+BILLED = 3600
+"""Seconds within which a process bills something, unless nothing at all goes through it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """Who is known to work on the store."""
+
+    nodes: list[Node]
+    """Those that have something open, or in which an exit rests; of one that idles nothing is known."""
+    journals: int
+    """How many journals of usage were billed within the last BILLED seconds; each process has one."""
+    billed_at: int
+    """When the last of them was billed; 0 for none."""
+
+
+def processes(actor_id: ActorId, *, now: int) -> Unit[Processes]:
+    """The processes that have told something of late.  Raises: Forbidden."""
+    yield from operating(actor_id, change=False)
+    found = yield from stored.listing(now - STALE, now)
+    journals, billed_at = yield from stored.billed(now - BILLED)
+    return Processes(found, journals, billed_at)
