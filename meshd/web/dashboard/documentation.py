@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -74,7 +74,7 @@ class _Page:
 
     def _made(self, host: str) -> Reply:
         found = next((each for each in self._book.reference.sections if each.name == self._section), None)
-        facts = {
+        facts: dict[str, Any] = {
             "book": self._book,
             "books": self._books,
             "section": found,
