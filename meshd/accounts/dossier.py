@@ -39,6 +39,9 @@ class Held:
     """Destination rules as `values.rules.read` takes them; empty for none."""
 
 
+AS_IT_IS = Held()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
     """What is to be changed of an account; None leaves it as it is."""
@@ -46,7 +49,7 @@ class Changes:
     profile: Profile
     terms: Terms
     agreed: Agreed
-    held: Held
+    held: Held = AS_IT_IS
     active: bool | None = None
 
 
@@ -57,7 +60,7 @@ def create(
     parent: str,
     terms: Terms,
     agreed: Agreed,
-    held: Held,
+    held: Held = AS_IT_IS,
     plans: Mapping[str, Plan],
     proxies: Sequence[str],
     now: int,
