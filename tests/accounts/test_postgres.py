@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -14,6 +15,8 @@ from meshd.accounts import toplevel as holders
 from meshd.accounts.attempt import perform_blocking
 from meshd.accounts.errors import AccountError
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.repeats import Made, Repeat, once
+from meshd.accounts.terms import annotate
 from meshd.accounts.toplevel import Terms
 from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts
@@ -65,6 +68,20 @@ class PostgresTests(TestCase):
     def make_token(self, store: BlockingStore, number: int) -> Any:
         digest = bytes([number]) * 32
         return store.run(tokens.create, OPERATOR, "alice", digest=digest, label="", expires_on="", plans=ONE, now=NOON)
+
+    def test_one_request_sent_several_times_at_once(self) -> None:
+        """It is carried out once, and all are told the same."""
+        told: list[Made] = []
+        repeat = Repeat(b"key", b"request", lambda plain: plain)
+
+        def attempt(store: BlockingStore, number: int) -> None:
+            change = partial(annotate, OPERATOR, "alice", f"number {number}", now=NOON)
+            made = perform_blocking(store.run, once, repeat, change, lambda account: account.notes.encode(), now=NOON)
+            told.append(made)
+
+        self.assertEqual(self.race(attempt), [""] * AT_ONCE)
+        self.assertEqual(len({each.sealed for each in told}), 1)
+        self.assertEqual([each.now for each in told].count(True), 1)
 
     def test_at_most_so_many_tokens(self) -> None:
         """Of several creations at once against a limit of one, one passes."""
