@@ -13,6 +13,7 @@ from meshd.web.api.allowlists import AllowlistRoutes
 from meshd.web.api.dialect import ProxyMesh
 from meshd.web.api.health import HealthRoutes
 from meshd.web.api.history import HistoryRoutes
+from meshd.web.api.oneself import OneselfRoutes
 from meshd.web.api.proxies import ProxyRoutes
 from meshd.web.api.subaccounts import SubAccountRoutes
 from meshd.web.api.tokens import TokenRoutes
@@ -38,7 +39,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     for prefix in ("", "/healthz", "/readyz"):  # "": what is refused before its path is known
         api.answer_below(prefix, dialect)
     room = Room(api, dialect, prefix="/api/", available=services.available)
-    for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes):
+    for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes, OneselfRoutes):
         routes(services).mount(room)
     HealthRoutes(reactor, services.ready, seldom).mount(room)
     DocumentRoutes("/api/openapi.json", "meshd.web.api").mount(room)

@@ -44,7 +44,7 @@ class ProxyMesh:
                 raise AssertionError(f"a sign-in cannot end in {refusal.reason!r}")
 
     def password_wanted(self) -> Reply:
-        return answers.unauthenticated("a bearer token cannot manage bearer tokens; use username and password")
+        return answers.unauthenticated("a bearer token cannot do this; use username and password")
 
     def foreign(self) -> Reply:
         return Reply({"detail": answers.FOREIGN}, 403, note=answers.FOREIGN)

@@ -84,6 +84,8 @@ MATRIX = (
     _row("POST", "/api/token/activate/", SUB, "    200 401  200 401  403 401  404 401", id="sub token"),
     _row("POST", "/api/token/deactivate/", SUB, "  200 401  200 401  403 401  404 401", id="sub token"),
     _row("POST", "/api/token/delete/", SUB, "      204 401  204 401  403 401  404 401", id="sub token"),
+    _row("POST", "/api/self/password/", SELF, "    204 401  204 401  204 401  204 401", password="new one"),
+    _row("POST", "/api/self/email/", SELF, "       204 401  204 401  204 401  204 401", email="a@b.example"),
     _row("GET", "/api/usage/", SELF, "             200 200  200 200  200 200  200 200"),
     _row("GET", "/api/usage/", SUB, "              200 403  200 200  403 403  403 403"),
     _row("GET", "/api/activity/", SELF, "          200 200  200 200  200 200  200 200"),

@@ -22,6 +22,8 @@ EVERY = (
     ("GET", "/api/token/made/"),
     ("GET", "/api/usage/"),
     ("GET", "/api/activity/"),
+    ("POST", "/api/self/password/"),
+    ("POST", "/api/self/email/"),
     ("POST", "/api/sub/create/"),
     ("POST", "/api/sub/edit/"),
     ("POST", "/api/sub/activate/"),
@@ -84,7 +86,7 @@ class AuthenticationTests(DocumentTestCase):
         for method, path in EVERY:
             with named(path):
                 by_token = self.one(method, path, who=token)
-                if "/token" in path:
+                if "/token" in path or "/self" in path:
                     self.assertEqual(by_token.status, 401)
                     continue
                 self.assertNotEqual(by_token.status, 401)
