@@ -34,6 +34,10 @@ ORDERS: dict[str, str] = {"name": "by name", "newest": "newest first", "oldest":
 ASKED = ("prefix", "email", "state", "plan", "role", "near", "seen", "parent", "order")
 
 
+FURTHER = ("email", "parent", "role", "seen", "order")
+"""Of those that are folded away until one is used."""
+
+
 class ListingRoutes(OperatorRoutes):
     def mount(self, room: Room) -> None:
         self._page(room, ALL, self.accounts, (*ASKED, "cursor"))
@@ -76,6 +80,7 @@ class ListingRoutes(OperatorRoutes):
             begun=begun,
             plans=list(self._live.topology.plans),
             choices={"state": STATES, "role": ROLES, "near": NEAR, "seen": SEEN, "order": ORDERS},
+            further=any(form.typed.get(name) for name in FURTHER),
             filtered=any(form.typed.get(name) for name in ASKED if name != "order"),
             where=where,
         )
