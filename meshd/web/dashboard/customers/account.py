@@ -9,6 +9,8 @@ from meshd.accounts.errors import Stale
 from meshd.accounts.summary import Below
 from meshd.model import Account
 from meshd.topology import included_bytes
+from meshd.values.bounds import parsed as read_bounds
+from meshd.web.dashboard.customers.limits import rules_of
 from meshd.web.dashboard.customers.sheet import ALL, ONE, SheetRoutes, named, version, where, whose
 from meshd.web.dashboard.home import used
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled
@@ -40,6 +42,8 @@ class AccountRoutes(SheetRoutes):
             "",
             "summary.html",
             used=used(identity, self._now(), included_bytes(plans)),
+            bounds=read_bounds(account.bounds).given(),
+            rules=rules_of(account.rules),
             holdings=await self._perform(summary.holdings, caller.actor, name),
             proxies=len(identity.proxies),
             row=await self._row(caller, account),

@@ -84,6 +84,7 @@ class CreatingRoutes(SheetRoutes):
             parent=parent,
             terms=terms.terms(),
             agreed=terms.agreed(),
+            held=dossier.Held(),
             plans=topology.plans,
             proxies=list(topology.proxies),
             now=self._now(),

@@ -9,6 +9,7 @@ from meshd.accounts import directory
 from meshd.accounts.directory import Filters, Row, State
 from meshd.accounts.validate import EMAIL, USERNAME
 from meshd.values.times import DAY
+from meshd.web.dashboard.customers.limits import rules_of
 from meshd.web.dashboard.customers.sheet import ALL, where
 from meshd.web.dashboard.pages import Filled, OperatorRoutes, refilled
 from meshd.web.forms import Form, FormError
@@ -88,7 +89,7 @@ class ListingRoutes(OperatorRoutes):
     async def plans(self, caller: Caller, form: Form) -> Reply:
         """Show what the plans of the settings include."""
         topology = self._live.topology
-        return self._show(caller, "customers/plans.html", plans=list(topology.plans.values()))
+        return self._show(caller, "customers/plans.html", plans=list(topology.plans.values()), rules_of=rules_of)
 
 
 def read_filters(form: Form, now: int) -> Filters:

@@ -8,6 +8,7 @@ from meshd.web.dashboard.customers.account import AccountRoutes
 from meshd.web.dashboard.customers.addresses import AddressRoutes
 from meshd.web.dashboard.customers.audit import AuditRoutes
 from meshd.web.dashboard.customers.creating import CreatingRoutes
+from meshd.web.dashboard.customers.limits import LimitsRoutes
 from meshd.web.dashboard.customers.listing import ListingRoutes
 from meshd.web.dashboard.customers.seeing import SeeingRoutes
 from meshd.web.dashboard.customers.terms import TermsRoutes
@@ -22,6 +23,7 @@ GROUPS = (
     CreatingRoutes,
     AccountRoutes,
     TermsRoutes,
+    LimitsRoutes,
     AccessRoutes,
     AddressRoutes,
     TokenRoutes,

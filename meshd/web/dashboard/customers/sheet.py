@@ -22,6 +22,7 @@ ONE = f"{ALL}{{name}}/"
 TABS = {
     "": "Summary",
     "terms/": "Terms",
+    "limits/": "Limits",
     "access/": "Access",
     "addresses/": "Addresses",
     "tokens/": "Tokens",

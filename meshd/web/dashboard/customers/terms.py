@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from meshd.accounts import dossier
-from meshd.accounts.dossier import Changes, Dossier
-from meshd.accounts.errors import Stale
+from meshd.accounts.dossier import Changes, Dossier, Held
 from meshd.accounts.profile import Profile
 from meshd.accounts.terms import STILL, Agreed
 from meshd.accounts.toplevel import Terms
 from meshd.accounts.validate import EMAIL, NAME, NOTES, USERNAME
-from meshd.web.dashboard.customers.sheet import ONE, SheetRoutes, named, version, where
+from meshd.web.dashboard.customers.revising import RevisingRoutes
+from meshd.web.dashboard.customers.sheet import ONE, where
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled
 from meshd.web.dashboard.subaccounts import limit
-from meshd.web.forms import WHOLE, Form, Reading
+from meshd.web.forms import Form, Reading
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 
@@ -27,10 +26,7 @@ SUB_FIELDS = (*PROFILE, *AGREED)
 """Of a sub-account: its terms are its parent's."""
 
 ROLES = ("customer", "viewer", "admin")
-PLAN, VERSION = 100, 32
-CHANGED = (
-    "Somebody changed this account after you opened the page.  This is how it is now: look at it, then decide anew."
-)
+PLAN = 100
 
 _READERS: Mapping[str, Callable[[Reading], object]] = {
     "first_name": lambda field: field.text("first_name", NAME),
@@ -82,7 +78,9 @@ def days() -> range:
     return range(1, 32)
 
 
-class TermsRoutes(SheetRoutes):
+class TermsRoutes(RevisingRoutes):
+    tab = "terms/"
+
     def mount(self, room: Room) -> None:
         self._page(room, f"{ONE}terms/", self.terms)
         self._change(room, f"{ONE}terms/", self.save, (*FIELDS, "version"))
@@ -90,9 +88,9 @@ class TermsRoutes(SheetRoutes):
         self._change(room, f"{ONE}terms/move/", self.move, ("parent", "version"))
 
     async def terms(self, caller: Caller, form: Form) -> Reply:
-        return await self._terms(caller, EMPTY_FORM, 200)
+        return await self._again(caller, EMPTY_FORM, 200)
 
-    async def _terms(self, caller: Caller, form: Filled, status: int) -> Reply:
+    async def _again(self, caller: Caller, form: Filled, status: int) -> Reply:
         found = await self._dossier(caller)
         return self._sheet(
             caller,
@@ -115,7 +113,8 @@ class TermsRoutes(SheetRoutes):
             changed = typed.differing(found)
             if not changed:
                 return self._done(caller, where(found.account.username, "terms/"), "Nothing was changed.")
-            changes = Changes(profile=changed.profile(), terms=changed.terms(), agreed=changed.agreed())
+            agreed = changed.agreed()
+            changes = Changes(profile=changed.profile(), terms=changed.terms(), agreed=agreed, held=Held())
             return await self._changed(caller, form, changes, "The terms of {} were saved.")
 
         return await self._retried(caller, form, change)
@@ -136,32 +135,6 @@ class TermsRoutes(SheetRoutes):
 
         return await self._retried(caller, form, change)
 
-    async def _changed(self, caller: Caller, form: Form, changes: Changes, said: str) -> Reply:
-        """Make the changes if the account is still as the form showed it."""
-        with form.reading() as field:
-            shown = field.text("version", VERSION)
-        changed = await self._perform(
-            dossier.change,
-            caller.actor,
-            named(caller),
-            changes,
-            expected=lambda found: version(found) == shown,
-            plans=self._live.topology.plans,
-            now=self._now(),
-        )
-        name = changed.account.username
-        return self._done(caller, where(name, "terms/"), said.format(name))
-
-    async def _retried(self, caller: Caller, form: Form, change: Callable[[], Any]) -> Reply:
-        """Make a change; of one that came too late nothing that was typed is shown, or it would be sent unseen."""
-        try:
-            return await self._tried(form, change, lambda filled, status: self._again(caller, filled, status))
-        except Stale:
-            return await self._terms(caller, Filled({}, {WHOLE: CHANGED}), 409)
-
-    async def _again(self, caller: Caller, filled: Filled, status: int) -> Reply:
-        return await self._terms(caller, filled, status)
-
 
 def _agreed(**values: str) -> Changes:
-    return Changes(profile=Profile(), terms=Terms(), agreed=Agreed(**values))
+    return Changes(profile=Profile(), terms=Terms(), agreed=Agreed(**values), held=Held())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from meshd.accounts import tokens
-from meshd.accounts.errors import NotFound
+from typing import Any
+
+from meshd.accounts import restraint, tokens
+from meshd.accounts.errors import Invalid, NotFound
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.values.times import today
+from meshd.web.dashboard.customers.limits import RULES, of_fields, rules_in, rules_of
 from meshd.web.dashboard.customers.sheet import ONE, SheetRoutes, named, where, whose
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled
 from meshd.web.dashboard.tokens import LARGEST, state_of
@@ -30,7 +33,7 @@ class TokenRoutes(SheetRoutes):
         self._change(room, f"{HERE}deactivate/", self.deactivate, ("id",))
         self._change(room, f"{HERE}delete/", self.delete, ("id",))
         self._page(room, EDIT, self.one)
-        self._change(room, EDIT, self.edit, ("label", "expires_at"))
+        self._change(room, EDIT, self.edit, ("label", "expires_at", *RULES))
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         return await self._listing(caller, EMPTY_FORM, 200)
@@ -101,19 +104,30 @@ class TokenRoutes(SheetRoutes):
         token = next((each for each in held if str(each.id) == caller.call.variables["id"]), None)
         if token is None:
             raise NotFound("there is no such token")
-        facts = {"each": token, "status_of": state_of(token, self._now()), "ended_by": ENDED_BY}
+        facts = {
+            "each": token,
+            "status_of": state_of(token, self._now()),
+            "ended_by": ENDED_BY,
+            "rules": rules_of(token.rules),
+        }
         return self._sheet(caller, found, "tokens/", "token.html", status, form=form, **facts)
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
-        """Give a token another label or end."""
+        """Give a token another label or end, or other destinations."""
 
         async def change() -> Reply:
             with form.reading() as field:
                 label, expires_on = field.text("label", LABEL), field.text("expires_at", MOMENT)
+                rules = rules_in(field)
             text = caller.call.variables["id"]
             id_ = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
             which = caller.actor, id_, named(caller)
-            token = await self._perform(tokens.edit, *which, label=label, expires_on=expires_on, now=self._now())
+            given: dict[str, Any] = {"label": label, "expires_on": expires_on, "rules": rules}
+            plans = self._live.topology.plans
+            try:
+                token = await self._perform(restraint.revise_token, *which, **given, plans=plans, now=self._now())
+            except Invalid as error:
+                raise of_fields(error) from None
             return self._back(caller, token, "was saved")
 
         return await self._tried(form, change, lambda filled, status: self._one(caller, filled, status))

@@ -9,7 +9,7 @@ from meshd.web.dashboard.customers import mounting
 from tests.web.dashboard.customers.support import ALL, OperatorsTestCase, named, sheet
 
 MINE = ("/operator/accounts/", "/operator/plans/", "/operator/new_account/", "/operator/seen/")
-TABS = ("", "terms/", "access/", "addresses/", "tokens/", "usage/", "topups/", "audit/", "delete/")
+TABS = ("", "terms/", "access/", "addresses/", "tokens/", "usage/", "topups/", "audit/", "limits/", "delete/")
 VIEWERS = ("/see/", "/operator/seen/end/")
 """What a viewer sends too: nothing is changed by it."""
 
@@ -35,7 +35,7 @@ class RightsTests(OperatorsTestCase):
     def test_there_is_a_route_for_each(self) -> None:
         self.assertEqual(len(list(self.routes("GET"))), len(TABS) + 4)
         self.assertGreater(len(list(self.routes("POST"))), 20)
-        self.assertEqual(len(mounting.GROUPS), 10)
+        self.assertEqual(len(mounting.GROUPS), 11)
 
     def test_a_customer_and_a_sub_account(self) -> None:
         """Refused on every path, also about themselves and what is below them, and of what is not there."""

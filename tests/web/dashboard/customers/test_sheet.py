@@ -164,6 +164,70 @@ class TermsTests(SheetTestCase):
         self.assertIn("sub is below eve now.", self.browser.page.text)
 
 
+class LimitsTests(SheetTestCase):
+    def test_limits(self) -> None:
+        """Set, kept beside the plan's, given back; what is wrong is said beside the field."""
+        self.do("limits/", "limits/bounds/", tunnels="50", kbit_down="0", on_limit="slow")
+        self.assertIn("The limits of jo were saved.", self.browser.page.text)
+        form = self.browser.page.form(sheet("jo", "limits/bounds/"))
+        self.assertEqual((form["tunnels"], form["kbit_down"], form["kbit_up"]), ("50", "0", ""))
+        self.assertIn('<option value="slow" selected>', self.browser.page.html)
+        self.assertIn("3 of its own", self.browser.open(sheet("jo")).text)
+        self.assertIn(("ada", "account.bounds"), self.audit())
+        self.do("limits/", "limits/bounds/", tunnels="", kbit_down="")
+        self.assertEqual(self.browser.page.form(sheet("jo", "limits/bounds/"))["tunnels"], "")
+        for name, text, told in (
+            ("tunnels", "many", "Enter a whole number."),
+            ("kbit_up", "-1", "Enter 0 or more."),
+            ("requests_per_second", "10000000", "Enter 1000000 or less."),
+            ("on_limit", "stop", "Choose one of"),
+        ):
+            with named(name):
+                page = self.do("limits/", "limits/bounds/", **{name: text})
+                self.assertEqual((page.status, told in page.html), (400, True))
+
+    def test_destinations(self) -> None:
+        """One a line, with the operator's words; taken away; a line that is none is named."""
+        words = {"words": "ask your account manager", "observe": "yes"}
+        self.do("limits/", "limits/rules/", kind="only", entries="example.com:443\r\n\r\n 192.0.2.0/24 ", **words)
+        self.assertIn("The destinations of jo were saved.", self.browser.page.text)
+        self.assertIn("example.com:443\n192.0.2.0/24</textarea>", self.browser.page.html)
+        self.assertIn("only 2, observed", self.browser.open(sheet("jo")).text)
+        viewer = self.signed_in("vera").open(sheet("jo", "limits/"))
+        for text in ("Only these", "ask your account manager", "example.com:443"):
+            self.assertIn(text, viewer.text)
+        for kind, entries in (("only", "no host"), ("except", "192.0.2.1/24"), ("only", "a.example:0")):
+            with named(entries):
+                page = self.do("limits/", "limits/rules/", kind=kind, entries=entries)
+                self.assertEqual((page.status, f"{entries}</textarea>" in page.html), (400, True))
+                self.assertIn('id="entries-about"', page.html)
+                self.assertIn('class="problem"', page.html)
+        self.do("limits/", "limits/rules/", kind="", entries="left over")
+        self.assertIn("no rules of its own", self.browser.page.html)
+        self.assertNotIn("left over", self.browser.page.html)
+
+    def test_two_at_once(self) -> None:
+        """Whoever saves second sees what the first has saved."""
+        other = self.signed_in("rita")
+        other.open(sheet("jo", "limits/"))
+        self.do("limits/", "limits/bounds/", tunnels="5")
+        page = other.send(sheet("jo", "limits/bounds/"), tunnels="7")
+        self.assertEqual((page.status, "Somebody changed this account" in page.text), (409, True))
+        self.assertEqual(page.form(sheet("jo", "limits/bounds/"))["tunnels"], "5")
+
+    def test_a_tokens_destinations(self) -> None:
+        """On its own page, with its label."""
+        id_ = self.world.new_token("jo", label="old")["id"]
+        edit = f"tokens/{id_}/edit/"
+        self.do(edit, kind="except", entries="bank.example", words="")
+        self.assertIn("bank.example</textarea>", self.browser.open(sheet("jo", edit)).html)
+        self.assertIn("old", self.browser.page.text)
+        page = self.do(edit, kind="only", entries="no host")
+        self.assertEqual((page.status, 'class="problem"' in page.html), (400, True))
+        self.do(edit, kind="", entries="")
+        self.assertNotIn("bank.example", self.browser.open(sheet("jo", edit)).html)
+
+
 class AccessTests(SheetTestCase):
     def test_passwords(self) -> None:
         """Made and shown once; typed; taken away; each ends the sessions there are."""
