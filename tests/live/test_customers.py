@@ -13,7 +13,18 @@ from tests.live.test_pages import MOST_BYTES, MOST_REQUESTS, PASSWORD, Loaded, P
 from tests.support.stores import postgres_url
 
 ANNA = "/operator/accounts/anna/"
-TABS = ("", "terms/", "access/", "addresses/", "tokens/", "usage/?range=quarter", "topups/", "audit/", "delete/")
+TABS = (
+    "",
+    "terms/",
+    "limits/",
+    "access/",
+    "addresses/",
+    "tokens/",
+    "usage/?range=quarter",
+    "topups/",
+    "audit/",
+    "delete/",
+)
 PAGES = (
     "/operator/accounts/",
     "/operator/accounts/?near=80&state=active&seen=day",
@@ -35,6 +46,7 @@ class OperatorsCase(PagesCase):
             self.sign_in(page, "admin", self.daemon.root_password)
             self.pages(page, loaded)
             self.terms(page)
+            self.limits(page)
             self.access(page)
             self.addresses(page)
             self.tokens(page)
@@ -80,6 +92,19 @@ class OperatorsCase(PagesCase):
         self.says(page, "anna is inactive now")
         page.click("button:has-text('Activate')")
         self.says(page, "anna is active again.")
+
+    def limits(self, page: Page) -> None:
+        """Rates and destinations, set and given back."""
+        page.goto(f"{ANNA}limits/")
+        page.fill("#tunnels", "50")
+        page.select_option("#on_limit", "slow")
+        page.click("text=Save limits")
+        self.says(page, "The limits of anna were saved.")
+        for kind, entries in (("only", "example.com:443"), ("", "")):
+            page.select_option("#kind", kind)
+            page.fill("#entries", entries)
+            page.click("text=Save destinations")
+            self.says(page, "The destinations of anna were saved.")
 
     def access(self, page: Page) -> None:
         page.goto(f"{ANNA}access/")
