@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from hashlib import sha256
 from hmac import compare_digest, digest
+from urllib.parse import unquote
 
 from meshd.accounts.errors import Forbidden
 from meshd.auth.sessions import SignedIn
@@ -51,7 +52,7 @@ def refuse_change(call: Call, username: str) -> None:
     path = call.path.rstrip("/")
     if call.method != "GET" and path not in _LEAVING and not _BEGIN.match(call.path):
         raise Forbidden(f"you see the pages of {username} now, and change nothing meanwhile; go back to your own first")
-    if path == _SECRET:
+    if unquote(path) == _SECRET:
         raise Forbidden(f"this page may show a secret, which is for {username} alone")
 
 

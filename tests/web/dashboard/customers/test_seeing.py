@@ -91,9 +91,27 @@ class SeeingTests(OperatorsTestCase):
     def test_what_is_secret(self) -> None:
         """The page that makes a key of a second factor is not shown; a token's secret is on no page."""
         self.begin()
-        for path in ("/account/second_factor/", "/account/second_factor"):
+        for path in ("/account/second_factor/", "/account/second_factor", "/account/second%5Ffactor/"):
             self.assertEqual(self.browser.ask("GET", path).status, 403)
         self.assertNotRegex(self.browser.open("/account/edit_tokens/").html, r"pm_\w{49}")
+
+    def test_paths_in_disguise(self) -> None:
+        """What looks like the way back, or like a page of operators, is not taken for it."""
+        self.begin()
+        token = self.browser.page.form("/operator/seen/end/")["csrf"]
+        for path in (
+            "/operator/accounts/jo/deactivate/?x=/see/",
+            "/operator/accounts/jo%2Fdeactivate/see/",
+            "/operator/accounts/jo/deactivate/%2e%2e/see/",
+            "/operator/seen/end/../../accounts/jo/deactivate/",
+            "/operator/accounts/jo/deactivate//",
+            "/sign-out/../account/edit_ips/add/",
+        ):
+            with named(path):
+                before = self.audit()
+                self.assertIn(self.browser.ask("POST", path, {"csrf": token}).status, (400, 403, 404))
+                self.assertEqual(self.audit(), before)
+        self.assertEqual(self.browser.ask("GET", "/%6Fperator/accounts/jo/").status, 403)
 
     def test_her_own_pages_meanwhile(self) -> None:
         """Below /operator/ she is herself, with a line that the view goes on; another view takes its place."""
