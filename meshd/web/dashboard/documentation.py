@@ -83,6 +83,7 @@ class _Page:
             "good": good,
             "bad": bad,
             "host": host,
+            "address": f"https://{host or 'HOST'}",
         }
         return Reply(plain(None, f"documentation/{self._template}.html", **facts).body, fields=KEEP)
 
