@@ -38,7 +38,7 @@ def set_bounds(actor_id: ActorId, username: str, given: Mapping[str, Any], *, no
     after = _bounds({**before.given(), **given})
     if after == before:
         return subject.account
-    return (yield from _kept(subject, "bounds", after.render(), _change(before.render(), after.render()), now))
+    return (yield from _kept(subject, "bounds", after.render(), (before.render(), after.render()), now))
 
 
 def set_rules(actor_id: ActorId, username: str, given: Mapping[str, Any] | None, *, now: int) -> Unit[Account]:
@@ -50,7 +50,7 @@ def set_rules(actor_id: ActorId, username: str, given: Mapping[str, Any] | None,
     before, after = subject.account.rules, rules.render() if rules else ""
     if after == before:
         return subject.account
-    return (yield from _kept(subject, "rules", after, _change(_told(before), _told(after)), now))
+    return (yield from _kept(subject, "rules", after, (_told(before), _told(after)), now))
 
 
 def set_token_rules(
@@ -67,8 +67,9 @@ def set_token_rules(
     changed = yield from tokens.set_rules(token.id, after)
     if changed is None:
         raise NotFound("there is no such token")
-    detail = f"token {token.id}: {_change(_told(token.rules), _told(after))}"
-    yield from conclude(subject.by, "token.rules", subject.account.id, detail, now)
+    told = _told(token.rules), _told(after)
+    detail = f"token {token.id}: {_change(*told)}"
+    yield from conclude(subject.by, "token.rules", subject.account.id, detail, now, {"rules": told})
     return changed
 
 
@@ -97,7 +98,8 @@ def revise_token(
     return token
 
 
-def _kept(subject: Subject, name: str, text: str, detail: str, now: int) -> Unit[Account]:
+def _kept(subject: Subject, name: str, text: str, told: tuple[str, str], now: int) -> Unit[Account]:
+    """Set the text; told: what it was and is, for the audit.  Raises: Forbidden, NotFound."""
     account = subject.account
     below = account.parent_id is not None
     if below and not subject.by_operator and getattr(account, f"{name}_by") == "operator":
@@ -106,7 +108,7 @@ def _kept(subject: Subject, name: str, text: str, detail: str, now: int) -> Unit
     changed = yield from accounts.edit(account.id, **{name: text, f"{name}_by": by})
     if changed is None:
         raise NotFound("the account was deleted meanwhile")
-    yield from conclude(subject.by, f"account.{name}", account.id, detail, now)
+    yield from conclude(subject.by, f"account.{name}", account.id, _change(*told), now, {name: told})
     return changed
 
 

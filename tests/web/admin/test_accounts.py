@@ -128,6 +128,9 @@ class ChangeTests(AdminTestCase):
         self.assertEqual((made["bounds"], made["rules"]), (bounds, rules))
         changed = self.do("PATCH", "/accounts/ann", {"bounds": {"tunnels": None, "on_limit": "slow"}}).json
         self.assertEqual((changed["bounds"], changed["rules"]), ({"kbit_down": 10000, "on_limit": "slow"}, rules))
+        last = self.do("GET", "/audit?account=ann&action=account.bounds&limit=1").json["entries"][0]
+        was = "tunnels=50 kbit_down=10000"
+        self.assertEqual(last["changed"], {"bounds": [was, "kbit_down=10000 on_limit=slow"]})
         emptied = self.do("PATCH", "/accounts/ann", {"bounds": None, "rules": None}).json
         self.assertEqual((emptied["bounds"], emptied["rules"]), ({}, None))
         for body, name in (
