@@ -50,7 +50,7 @@ def sign_in_name(typed: str) -> Unit[str]:
 def _oneself(actor_id: ActorId, verified: str) -> Unit[Subject]:
     if isinstance(actor_id, ByToken):
         raise Forbidden("this takes the password; a token does not do")
-    subject = yield from locked((yield from own(actor_id, None)))
+    subject = yield from locked((yield from own(actor_id, None, change=False)))
     if not compare_digest(subject.account.password_hash.encode(), verified.encode()):
         raise Invalid({"current": ["The password has been changed meanwhile."]})
     return subject

@@ -2,10 +2,11 @@
 
 A customer acts on itself and on its sub-accounts, and learns nothing of any other: NotYours for what is another's and
 for what does not exist.  A sub-account acts on itself alone, and only where its parent does not decide for it.  Above
-them, by role: `viewer` reads customers, `admin` also changes them, `root` everyone; with a password alone, since a
-stolen token must not reach beyond its own account and those below it.  A token that is confined (to some proxies, by a
-selection or by rules) changes nothing at all: it could make itself an account that is not.  The operator at the command
-line is no account; nobody can sign in as one, and an id never stands for it by accident.
+them, by role: `viewer` reads customers, and changes nothing of its own either but how it signs in; `admin` also changes
+customers, `root` everyone; with a password alone, since a stolen token must not reach beyond its own account and those
+below it.  A token that is confined (to some proxies, by a selection or by rules) changes nothing at all: it could make
+itself an account that is not.  The operator at the command line is no account; nobody can sign in as one, and an id
+never stands for it by accident.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ class Subject:
 
 
 def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
-    """Who asks.  Raises: NotYours where the account was deleted since; Forbidden for a token that may not change."""
+    """Who asks.
+    Raises: NotYours where the account was deleted since; Forbidden for a token that may not change.
+    """
     if isinstance(actor_id, Operator):
         return actor_id
     account = yield from accounts.by_id(actor_id.id if isinstance(actor_id, ByToken) else actor_id)
@@ -82,6 +85,7 @@ def acting(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
     if not isinstance(actor_id, ByToken):
         return account
     if change:
+        refuse_viewer(account)
         yield from _refuse_powerless(actor_id)
     return replace(account, role="customer")
 
@@ -104,9 +108,9 @@ def operating(actor_id: ActorId, *, change: bool) -> Unit[Account | Operator]:
     if isinstance(actor, Operator) or actor.role in ("root", "admin"):
         return actor
     if actor.role == "viewer":
-        if not change:
-            return actor
-        raise Forbidden("a viewer changes nothing; an account with the role admin can")
+        if change:
+            refuse_viewer(actor)
+        return actor
     raise Forbidden("this takes an account with the role admin or viewer, signed in by its password")
 
 
@@ -153,15 +157,21 @@ def refuse_subaccount(actor: Account | Operator) -> None:
         raise NotYours("a sub-account cannot do this; its parent account can")
 
 
+def refuse_viewer(actor: Account) -> None:
+    """Refuse an actor that is there to look, also where it is about the actor's own account.  Raises: Forbidden."""
+    if actor.role == "viewer":
+        raise Forbidden("a viewer changes nothing; an account with the role admin can")
+
+
 def below(actor: Account | Operator, account: Account, *, change: bool) -> Unit[bool]:
     """Whether the actor may act on the account as its parent or by role; False for the actor's own account."""
     if isinstance(actor, Operator):
         return True
-    if actor.id == account.id or actor.parent_id is not None:
+    if actor.id == account.id or actor.parent_id is not None or (change and actor.role == "viewer"):
         return False
     if account.parent_id == actor.id or actor.role == "root":
         return True
-    if actor.role != "admin" and (actor.role != "viewer" or change):
+    if actor.role not in ("admin", "viewer"):
         return False
     holder = account if account.parent_id is None else (yield from accounts.by_id(account.parent_id))
     return holder is not None and holder.role == "customer"
@@ -172,6 +182,8 @@ def _chosen(actor: Account | Operator, username: str | None, change: bool) -> Un
         return (yield from _named(actor, username, change))
     if isinstance(actor, Operator):
         raise NotFound("name an account")
+    if change:
+        refuse_viewer(actor)
     return actor
 
 

@@ -1,7 +1,8 @@
 """The second factor: six digits of an authenticator (TOTP, RFC 6238), or a recovery code, beside the password.
 
 Each code is good once.  A code of the step before the present one is taken too, since people and clocks are slow; one
-of a step to come is not.  That the caller knows the account's password is made sure of before, outside the store.
+of a step to come is not.  All sessions end when it is switched on, off, or taken away: they began under other terms.
+That the caller knows the account's password is made sure of before, outside the store.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ def switch_on(actor_id: ActorId, secret: str, code: str, recovery_codes: Sequenc
     if not (yield from stored.add(subject.account.id, secret, step, now)):
         raise Forbidden("the second factor is on already; switch it off first")
     yield from _renew(subject, recovery_codes)
+    yield from sessions.end_all(subject.account.id)
     yield from conclude(subject.by, "account.second-factor", subject.account.id, "on", now)
 
 
@@ -83,6 +85,7 @@ def switch_off(actor_id: ActorId, code: str, *, now: int) -> Unit[None]:
     subject = yield from _oneself(actor_id)
     yield from _require(subject.account.id, code, now)
     yield from stored.delete(subject.account.id)
+    yield from sessions.end_all(subject.account.id)
     yield from conclude(subject.by, "account.second-factor", subject.account.id, "off", now)
 
 
@@ -103,6 +106,7 @@ def take_away(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
         raise Forbidden("only the operator can take an account's second factor away")
     if not (yield from stored.delete(subject.account.id)):
         raise NotFound(f"{subject.account.username} has no second factor")
+    yield from sessions.end_all(subject.account.id)
     yield from conclude(subject.by, "account.second-factor", subject.account.id, "off", now)
 
 
@@ -151,7 +155,7 @@ def _require(account_id: int, code: str, now: int) -> Unit[None]:
 def _oneself(actor_id: ActorId) -> Unit[Subject]:
     if isinstance(actor_id, ByToken):
         raise Forbidden("this takes the password; a token does not do")
-    return (yield from own(actor_id, None))
+    return (yield from own(actor_id, None, change=False))  # a viewer decides too how she signs in herself
 
 
 def _renew(subject: Subject, codes: Sequence[str]) -> Unit[None]:

@@ -18,6 +18,7 @@ from meshd.accounts.ownership import (
     below,
     managed,
     refuse_subaccount,
+    refuse_viewer,
     subaccount,
     subject_of,
 )
@@ -213,6 +214,8 @@ def found(actor_id: ActorId, token_id: int, username: str | None) -> Unit[tuple[
     if token is None or holder is None or (named is not None and named.id != holder.id):
         raise _absent()
     own = isinstance(actor, Account) and actor.id == holder.id
+    if own and isinstance(actor, Account):
+        refuse_viewer(actor)
     if not own and not (yield from below(actor, holder, change=True)):
         raise _absent()
     token = yield from stored.locked(token_id)

@@ -2,8 +2,8 @@
 
 The cookie holds 32 random bytes and the store only their SHA-256.  A session is over after some hours in which
 nothing was asked, and some days after its begin (Life); it ends at once when its account is deleted, deactivated, or
-has another password than it began with.  A session that is half signed in waits for a code of the second factor, and is
-nobody yet.
+has another password or role than it began with.  A session that is half signed in waits for a code of the second
+factor, and is nobody yet.
 """
 
 from __future__ import annotations
@@ -145,4 +145,4 @@ def _holds(session: Session, identity: Identity) -> bool:
 
 
 def _proof(account: Account) -> str:
-    return sha256(account.password_hash.encode()).hexdigest()
+    return sha256(f"{account.role}\0{account.password_hash}".encode()).hexdigest()

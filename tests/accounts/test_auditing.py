@@ -38,9 +38,9 @@ class AuditingTests(AccountsCase):
         known = {"plans": self.plans, "now": NOON}
         self.assertEqual({"plan": [None, "20"], "role": [None, "customer"], "billing_day": [None, 15]}, self.newest())
         profile = Profile(monthly_limit=5, email="a@b.example", first_name="Al")
-        self.run_unit(holders.edit, OPERATOR, "alice", profile, Terms("50", "viewer"), **known)
+        self.run_unit(holders.edit, OPERATOR, "alice", profile, Terms("50", "admin"), **known)
         personal = {"email": None, "first_name": None}
-        changed = {"plan": ["20", "50"], "role": ["customer", "viewer"], "monthly_limit": [0, 5]} | personal
+        changed = {"plan": ["20", "50"], "role": ["customer", "admin"], "monthly_limit": [0, 5]} | personal
         self.assertEqual(changed, self.newest())
         self.run_unit(holders.edit, OPERATOR, "alice", Profile(monthly_limit=5, total_limit=7), Terms(), **known)
         self.assertEqual({"total_limit": [0, 7]}, self.newest())

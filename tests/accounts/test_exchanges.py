@@ -63,7 +63,7 @@ class ExchangesTests(AccountsCase):
         page = self.everybody(limit=2)
         self.assertEqual((2, 702, False), (len(page.rows), page.total, page.complete))
         self.assertEqual((1, False), (self.everybody(exit_="rack-2").total, self.everybody(exit_="rack-2").complete))
-        for actor in (self.alice.id, self.by_token(self.token(self.viewer.id))):
+        for actor in (self.alice.id, self.by_token(self.token(OPERATOR, "vera"))):
             self.refused(Forbidden, exchanges.of_everybody, actor, limit=9, now=NOON)
 
     def test_a_process_that_tells_no_more_is_not_believed(self) -> None:

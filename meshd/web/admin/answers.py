@@ -97,7 +97,7 @@ FLAWS: Mapping[Flaw, str] = {
     Flaw.ENCODED: "must have no transfer encoding",
     Flaw.JSON: "must be no JSON",
     Flaw.NO_FORM: "the body must be application/json",
-    Flaw.TOO_MANY_FIELDS: f"has more than {MAX_FIELDS} parameters",
+    Flaw.TOO_MANY_FIELDS: f"has more than {MAX_FIELDS} parameters or members",
     Flaw.TOO_MANY_PARTS: "has too many parts",
     Flaw.NO_BOUNDARY: "has no boundary",
     Flaw.NOT_AT_BOUNDARY: "does not begin with its boundary",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from meshd.values.times import is_date
-from meshd.web.forms import WHOLE, Form, FormError, shown
+from meshd.web.forms import MAX_FIELDS, WHOLE, Form, FormError, shown
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Worded
 
 JSON = "application/json"
@@ -150,14 +150,17 @@ def read_document(content_type: bytes | None, body: bytes) -> Document:
         raise FormError.of(Flaw.MALFORMED) from None
     if not isinstance(members, dict):
         raise FormError({WHOLE: Worded("the body must be a JSON object")})
+    if len(members) > MAX_FIELDS:  # each unknown name is compared with those that are known
+        raise FormError.of(Flaw.TOO_MANY_FIELDS)
     return Document(members)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        twice = next(name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index]))
-        raise FormError.of(Flaw.REPEATED, field=shown(twice.encode("utf-8", "replace")))
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise FormError.of(Flaw.REPEATED, field=shown(name.encode("utf-8", "replace")))
+        members[name] = value
     return members
 
 

@@ -160,6 +160,6 @@ def _here(call: Call) -> str:
     """Where a sign-in leads back to: the page that was asked for; "" where that was a form, or the first page."""
     if call.method != "GET" or call.path in ("/", HOME):
         return ""
-    query = call.query.decode("latin-1")
-    here = f"{quote(call.path)}?{query}" if query else quote(call.path)
+    query, path = call.query.decode("latin-1"), quote(call.path, safe="/%")  # a path has its escapes already
+    here = f"{path}?{query}" if query else path
     return here if safe_next(here) == here else ""

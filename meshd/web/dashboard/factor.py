@@ -78,7 +78,9 @@ class FactorRoutes(RenewingRoutes):
             made = secondfactor.new_recovery_codes()
             await self._perform(secondfactor.switch_on, caller.actor, secret, code, made, now=self._now())
             secret_, cookie = await self._renewed(caller, verified.account)
-            return self._codes(caller, made, "The second factor is on.", cookies.token(secret_), cookie)
+            return self._codes(
+                caller, made, "The second factor is on.  Every other session has ended.", cookies.token(secret_), cookie
+            )
 
         return await self._tried(form, change, lambda filled, status: self._factor(caller, filled, status))
 
@@ -87,7 +89,9 @@ class FactorRoutes(RenewingRoutes):
             account, code = await self._known(caller, form)
             await self._with_code(caller, secondfactor.switch_off, caller.actor, code, now=self._now())
             secret, cookie = await self._renewed(caller, account)
-            return self._done(caller, SETTINGS, "The second factor is off.", *cookie, secret=secret)
+            return self._done(
+                caller, SETTINGS, "The second factor is off.  Every other session has ended.", *cookie, secret=secret
+            )
 
         return await self._tried(form, change, lambda filled, status: self._factor(caller, filled, status))
 

@@ -49,16 +49,22 @@ def seen(call: Call, operator: SignedIn, now: int) -> int:
 
 def refuse_change(call: Call, username: str) -> None:
     """Refuse what an operator may not do while she sees that account's pages.  Raises: Forbidden."""
-    path = call.path.rstrip("/")
-    if call.method != "GET" and path not in _LEAVING and not _BEGIN.match(call.path):
+    path = _routed(call).rstrip("/")
+    if call.method != "GET" and path not in _LEAVING and not _BEGIN.match(_routed(call)):
         raise Forbidden(f"you see the pages of {username} now, and change nothing meanwhile; go back to your own first")
-    if unquote(path) == _SECRET:
+    if path == _SECRET:
         raise Forbidden(f"this page may show a secret, which is for {username} alone")
 
 
 def own(call: Call) -> bool:
     """Whether the page is the operator's own though a view lasts."""
-    return call.method != "GET" or call.path.startswith(OPERATING) or call.path == OPERATING.rstrip("/")
+    path = _routed(call)
+    return call.method != "GET" or path.startswith(OPERATING) or path == OPERATING.rstrip("/")
+
+
+def _routed(call: Call) -> str:
+    """The path as routes are found by it: without escapes, since each page has many spellings with them."""
+    return unquote(call.path)
 
 
 def _seal(operator: SignedIn, account_id: int, since: int) -> str:

@@ -103,7 +103,7 @@ def read_filters(form: Form, now: int) -> Filters:
             email=field.text("email", EMAIL),
             plan=field.text("plan", PLAN),
             parent=field.text("parent", USERNAME),
-            near_limit=int(near or 0),
+            near_limit=int(near or 0) if near in NEAR else 0,  # what is no choice is a problem, and is read on
             seen_after={"day": now - DAY, "month": now - 30 * DAY}.get(seen),
             seen_before=now - 30 * DAY if seen == "away" else None,
             **shown,

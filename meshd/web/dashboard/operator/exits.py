@@ -116,10 +116,10 @@ class ExitRoutes(InstallationRoutes):
 
         async def change() -> Reply:
             with asked.reading() as field:
-                at, within = field.moment("at"), int(field.choice("within", tuple(WITHIN)))
+                at, within = field.moment("at"), field.choice("within", tuple(WITHIN))
                 if at is None:
                     field.wrong("at", Worded("Enter a date and time, such as 2026-11-28T09:30:00 (UTC)."))
-            return await self._users(caller, row, asked, at or 0, within)
+            return await self._users(caller, row, asked, at or 0, int(within))
 
         async def again(filled: Filled, status: int) -> Reply:
             return self._show(caller, "exitusers.html", status, row=row, form=filled, within=WITHIN, found=None, at=0)
