@@ -7,14 +7,14 @@ from meshd.store.unit import Statement, Unit
 MOST = 30_000
 """As far as is counted, in some 10 ms: of more, that there are so many is all that anybody looks for."""
 
-ACTIVE = "select 1 from usage where seen_at > 0 and seen_at >= :since limit :most"
+ACTIVE = "select 1 from usage where seen_at >= :since limit :most"
 # Not `parent_id is null`, by whose index SQLite would go through all accounts without parent.
 NEW = "select 1 from accounts where created_at >= :since and coalesce(parent_id, 0) = 0 limit :most"
 
 
 def active(since: int) -> Unit[int]:
     """Accounts, sub-accounts among them, that were billed themselves at or after that second; MOST for any more."""
-    return (yield from _count(ACTIVE, since))
+    return (yield from _count(ACTIVE, max(since, 1)))  # 0 stands for never
 
 
 def new(since: int) -> Unit[int]:
