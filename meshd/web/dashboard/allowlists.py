@@ -37,9 +37,7 @@ class AllowlistRoutes(PageRoutes):
         found = await self._perform(allowlists.ips, caller.actor, username, at=self._now(), peer=caller.peer)
         here = normal_address(caller.peer) or ""
         listed = here in {each.address for each in found}
-        return self._show(
-            caller, "ips.html", status, form=form, username=username, ips=found, address=here, listed=listed
-        )
+        return self._show(caller, "ips.html", status, form=form, username=username, ips=found, mine=here, listed=listed)
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
         username = named(form)

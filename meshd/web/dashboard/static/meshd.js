@@ -17,6 +17,12 @@ document.addEventListener("submit", (event) => {
   if (question && !window.confirm(question)) event.preventDefault();
 });
 
+/* On a telephone the place where somebody is may be beyond the edge of its row. */
+for (const row of document.querySelectorAll(".places")) {
+  const here = row.querySelector("[aria-current]");
+  if (here) row.scrollLeft = here.offsetLeft - (row.clientWidth - here.offsetWidth) / 2;
+}
+
 /* What is shown once is the answer to a form: loading it again must not send the form again. */
 const once = document.querySelector("[data-once]");
 if (once) history.replaceState(null, "", once.dataset.once);
