@@ -140,9 +140,18 @@ OPERATOR = (
     ),
     Row(f"{AT}tokens/", f"{AT}tokens/deactivate/"),
     Row(f"{AT}tokens/", f"{AT}tokens/activate/"),
-    Row(f"{AT}tokens/ >> a:has-text('Edit')", f"{AT}tokens/{{id}}/edit/", {"label": "newer"}, {"expires_at": "soon"}),
+    Row(
+        f"{AT}tokens/ >> main a[href$='/edit/']", f"{AT}tokens/{{id}}/edit/", {"label": "newer"}, {"expires_at": "soon"}
+    ),
     Row(f"{AT}tokens/", f"{AT}tokens/delete/"),
     Row(f"{AT}topups/", f"{AT}topups/", {"bytes": "5", "reference": "invoice-7"}, {"bytes": "much", "reference": "x"}),
+    Row(f"{AT}limits/", f"{AT}limits/bounds/", {"requests_per_second": "20"}, {"requests_per_second": "many"}),
+    Row(
+        f"{AT}limits/",
+        f"{AT}limits/rules/",
+        {"kind": "only", "entries": "example.com:443"},
+        {"kind": "only", "entries": "no name!"},
+    ),
     Row(AT, f"{AT}deactivate/"),
     Row(AT, f"{AT}activate/"),
     Row(AT, f"{AT}see/", says="You see this as renamed"),
