@@ -254,7 +254,7 @@ class FormsCase(TourCase):
         action = row.action.replace("{id}", page.url.split("/")[-3])
         page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
         typed = values(page, self.codes) if callable(values) else values
-        forms = page.locator(f'form[action="{action}"]')
+        forms = page.locator(f'form[action="{action}"], form:has(button[formaction="{action}"])')
         for name in typed:
             forms = forms.filter(has=page.locator(f'[name="{name}"]:not([type=hidden])'))
         form = forms.first
@@ -268,7 +268,8 @@ class FormsCase(TourCase):
             else:
                 field.fill(filled)
         with page.expect_navigation() as navigation:
-            form.locator("button[type=submit]").first.click()
+            other = form.locator(f'button[formaction="{action}"]')
+            (other if other.count() else form.locator("button[type=submit]:not([formaction])")).first.click()
         return navigation.value
 
     def setUp(self) -> None:
@@ -278,8 +279,8 @@ class FormsCase(TourCase):
     def prepare(self, page: Page, row: Row, role: str) -> None:
         """What a form needs that no form brings: another session, a factor of somebody else's, ten seconds."""
         if row.action == "/account/sessions/end/":
-            with self.visit(role):
-                pass
+            with self.visit(role) as other:
+                other.wait_for_selector("header")
         store = BlockingStore(self.daemon.store_url)
         try:
             if row.action.endswith("/move/"):
