@@ -74,7 +74,8 @@ def add(
     subject = yield from locked(subject)
     known = yield from topups.find(subject.account.id, reference)
     if known is not None and known.bytes != size:
-        raise Invalid({"reference": [f"This is of a top-up of {Decimal(known.bytes) / GB:f} GB."]})
+        told = f"This is of a top-up of {Decimal(known.bytes) / GB:f} GB; give another payment a reference of its own."
+        raise Invalid({"reference": [told]})
     if known is None:
         known = yield from _added(subject, size, reference, note, plans, now)
         return (yield from _topped(subject, known, False, now))

@@ -72,7 +72,7 @@ def read(given: Mapping[str, Any]) -> Bounds:
     """
     for name, value in given.items():
         if name not in NAMES:
-            raise BoundsError(str(name)[:100], f"there is no such bound; there are {', '.join(NAMES)}")
+            raise BoundsError(str(name)[:100], f"is unknown; known are {', '.join(NAMES)}")
         if value is not None:
             _check(name, value)
     return Bounds(**{name: value for name, value in given.items() if value is not None})

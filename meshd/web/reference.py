@@ -113,6 +113,8 @@ class _Reader:
         found = self._resolved(node)
         type_, about = self._typed(found["schema"])
         text = found.get("description", "") or about
+        default = self._whole(found["schema"]).get("default")
+        type_ += "" if default is None else f", {json.dumps(default)} where it is not given"
         return Member(found["name"], found["in"], type_, bool(found.get("required")), text)
 
     def _answer(self, status: str, node: Mapping[str, Any]) -> Answer:
@@ -139,11 +141,17 @@ class _Reader:
             members.append(Member(f"{prefix}{name}", "", type_, name in required, about))
             inner = self._whole(node)
             listed = "array" in _types(inner)
-            below = self._whole(inner["items"]) if listed and "items" in inner else inner
+            below = self._object(inner["items"]) if listed and "items" in inner else self._object(inner)
             if "properties" in below and depth < 2:
                 mark = "[]." if listed else "."
                 members += self._members(below, prefix=f"{prefix}{name}{mark}", depth=depth + 1)
         return members
+
+    def _object(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The schema, or the object among what it may be: such as the rules of `anyOf: [rules, null]`."""
+        found = self._whole(node)
+        choices = [self._whole(each) for each in found.get("anyOf", ())]
+        return next((each for each in choices if "properties" in each), found)
 
     def _typed(self, node: Mapping[str, Any]) -> tuple[str, str]:
         """A schema's type in words, and what the document says about it."""
@@ -196,7 +204,12 @@ class _Reader:
         return " ".join([*words, f"'https://HOST{_VARIABLE.sub(lambda found: found[1].upper(), path)}'"])
 
 
-_BOUNDS = {"minimum": "at least {}", "maximum": "at most {}", "maxLength": "at most {} characters"}
+_BOUNDS = {
+    "minimum": "at least {}",
+    "maximum": "at most {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+}
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 

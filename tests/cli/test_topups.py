@@ -21,7 +21,7 @@ class TopUpTests(CommandCase):
         self.assertEqual((True, 25 * 10**8), (again.json["again"], again.json["prepaid_bytes"]))
         self.assertEqual("2.5 GB", self.done("account", "show", "alice").facts["prepaid"])
         self.assertIn("limit 1 GB, and 2.5 GB prepaid are left", self.done("usage", "alice").out)
-        told = "reference: This is of a top-up of 2.5 GB."
+        told = "reference: This is of a top-up of 2.5 GB; give another payment a reference of its own."
         self.refused(told, "account", "topup", "alice", "3", "--reference", "r1")
 
     def test_the_list(self) -> None:

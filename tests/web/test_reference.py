@@ -65,6 +65,18 @@ class ReferenceTests(SynchronousTestCase):
         (answer,) = (each for each in operation("meshd.web.admin", "listIPs").answers if each.status == "200")
         self.assertEqual([each.name for each in answer.members][:3], ["ips", "ips[].ip", "ips[].label"])
 
+    def test_what_an_object_or_null_has_in_it(self) -> None:
+        """With what each member means: else nobody can write it without the source."""
+        body = {each.name: each for each in operation("meshd.web.admin", "changeAccount").body}
+        self.assertIn("object or null", body["rules"].type)
+        self.assertIn("example.com:443", body["rules.only"].about)
+
+    def test_what_holds_for_a_parameter_that_is_not_given(self) -> None:
+        """Each default of the document."""
+        parameters = {each.name: each.type for each in operation("meshd.web.admin", "listAccounts").parameters}
+        self.assertEqual(parameters["limit"], "integer, at least 1, at most 1000, 100 where it is not given")
+        self.assertTrue(parameters["order"].endswith(', "name" where it is not given'))
+
     def test_a_form_as_a_reader_sees_it(self) -> None:
         """By fields."""
         shown = operation("meshd.web.api", "addIP")

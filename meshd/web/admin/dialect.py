@@ -56,7 +56,11 @@ class Operators:
             case "auth-invalid":
                 return _unauthenticated("invalid credentials")
             case "auth-banned":
-                return answers.problem("banned", "", ("Retry-After", str(max(refusal.retry_after, 1))))
+                return answers.problem(
+                    "banned",
+                    "too many wrong passwords from this address; wait as long as Retry-After says",
+                    ("Retry-After", str(max(refusal.retry_after, 1))),
+                )
             case "account-inactive":
                 return answers.problem("inactive")
             case "auth-unavailable":

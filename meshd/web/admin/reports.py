@@ -11,6 +11,7 @@ from meshd.accounts.exitusers import User
 from meshd.accounts.periods import Used
 from meshd.accounts.traffic import Figures, Sum
 from meshd.values.cells import harmless
+from meshd.values.period import month
 from meshd.values.times import iso
 from meshd.web.admin.accounts import moment
 from meshd.web.admin.infrastructure import EXIT
@@ -72,6 +73,8 @@ class ReportRoutes(Routes):
             period, format_ = field.text("period", 7) or "running", field.choice("format", ("json", "csv"))
             limit = field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
             after = field.whole_number("cursor", least=0, most=2**63 - 1, default=0)
+            if period not in ("running", "last") and month(period) is None:
+                field.wrong("period", Worded("must be running, last, or a month such as 2026-10"))
         found = await self._perform(
             periods.of_everybody,
             caller.actor,
@@ -160,7 +163,8 @@ def _csv(rows: list[dict[str, object]]) -> bytes:
     writer = csv.writer(written)
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow(harmless("" if row[name] is None else str(row[name])) for name in COLUMNS)
+        cells = {**row, "parent": row["parent"] or "", "active": str(row["active"]).lower()}
+        writer.writerow(harmless(str(cells[name])) for name in COLUMNS)
     return written.getvalue().encode()
 
 

@@ -26,9 +26,10 @@ class UsageTests(AdminTestCase):
         self.assertIn('rel="next"', first.one("Link"))
         table = list(csv.DictReader(io.StringIO(self.do("GET", "/usage?limit=1000&format=csv").body.decode())))
         self.assertEqual({each["username"]: each["bytes"] for each in table}["jo"], "100")
+        self.assertEqual({each["active"] for each in table}, {"true"})
         self.assertEqual([each["username"] for each in table], [each["username"] for each in found])
         self.assertEqual(self.do("GET", "/usage?period=last").json["accounts"][0]["bytes"], 0)
-        self.refused(self.do("GET", "/usage?period=2026-13"), 400, "invalid", "month")
+        self.refused(self.do("GET", "/usage?period=2026-13"), 400, "invalid", "period")
 
     def test_of_one(self) -> None:
         """Totals and spans explain one another."""

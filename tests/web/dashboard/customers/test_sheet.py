@@ -369,7 +369,10 @@ class TopUpTests(SheetTestCase):
             ({"bytes": "", "reference": "x"}, "Fill this in."),
             ({"bytes": "x", "reference": "x"}, "Enter a number of GB"),
             ({"bytes": "1", "reference": ""}, "Fill this in."),
-            ({"bytes": "3", "reference": "invoice 7"}, "This is of a top-up of 2.5 GB."),
+            (
+                {"bytes": "3", "reference": "invoice 7"},
+                "This is of a top-up of 2.5 GB; give another payment a reference of its own.",
+            ),
         ):
             self.do("topups/", **fields)
             self.assertEqual((self.browser.page.status, told in self.browser.page.text), (400, True))
