@@ -65,6 +65,16 @@ class ReferenceTests(SynchronousTestCase):
         (answer,) = (each for each in operation("meshd.web.admin", "listIPs").answers if each.status == "200")
         self.assertEqual([each.name for each in answer.members][:3], ["ips", "ips[].ip", "ips[].label"])
 
+    def test_no_sentence_is_cut_at_its_comma(self) -> None:
+        """As YAML does to one without quotes within braces: the rest of it becomes a key without a value."""
+
+        def bare(node: object) -> bool:
+            inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+            return any((each is None and isinstance(node, dict)) or bare(each) for each in inner)
+
+        for package in PACKAGES:
+            self.assertFalse(bare(document(package)), package)
+
     def test_what_an_object_or_null_has_in_it(self) -> None:
         """With what each member means: else nobody can write it without the source."""
         body = {each.name: each for each in operation("meshd.web.admin", "changeAccount").body}
