@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshd.accounts import secondfactor
-from meshd.accounts.errors import AccountError, Forbidden
+from meshd.accounts.errors import AccountError, Forbidden, NotYours
 from meshd.model import Admission, Refusal
 from meshd.web.admin import answers
 from meshd.web.admin.document import JSON, read_document
@@ -33,16 +33,16 @@ class Operators:
         """Sign in by password, then judge the role: what a route does, its rules judge again.
 
         Whoever has a second factor signs in on pages alone: a password must not be worth more here than there.
-        Raises: Forbidden.
+        Raises: NotYours for a role, Forbidden for a second factor.
         """
         outcome = await self._auth.sign_in(call.peer, call.header(b"authorization"))
         if isinstance(outcome, Refusal) or outcome.source != "password":
             return outcome
         role = outcome.account.role
         if role not in READS:
-            raise Forbidden("this API is for accounts with the role admin or viewer")
+            raise NotYours("this API is for accounts with the role admin or viewer")
         if call.method != "GET" and role not in CHANGES:
-            raise Forbidden("a viewer changes nothing; an account with the role admin can")
+            raise NotYours("a viewer changes nothing; an account with the role admin can")
         if await self._perform(secondfactor.state, outcome.account.id) is not None:
             raise Forbidden(
                 "this account has a second factor, which pages ask for; give programs an account of their own"
@@ -92,7 +92,8 @@ class Operators:
 
     def unrouted(self, allowed: Sequence[str]) -> Reply:
         if allowed:
-            return answers.problem("method", "", ("Allow", ", ".join(allowed)))
+            told = ", ".join(allowed)
+            return answers.problem("method", f"this path takes {told}", ("Allow", told))
         return answers.problem("not-found", "there is no such path; see the documentation")
 
     def refused(self, status: int, detail: str, *fields: tuple[str, str]) -> Reply:

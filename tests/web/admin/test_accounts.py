@@ -182,11 +182,11 @@ class RightsTests(AdminTestCase):
         for method, path, body in self.ROUTES:
             with named((method, path)):
                 self.refused(self.do(method, path, body, who=None), 401, "unauthenticated")
-                self.refused(self.do(method, path, body, who="jo"), 403, "forbidden")
-                self.refused(self.do(method, path, body, who="sub"), 403, "forbidden")
+                self.refused(self.do(method, path, body, who="jo"), 403, "role")
+                self.refused(self.do(method, path, body, who="sub"), 403, "role")
                 self.refused(self.do(method, path, body, who=token), 403, "password")
                 if method != "GET":
-                    self.refused(self.do(method, path, body, who="vi"), 403, "forbidden")
+                    self.refused(self.do(method, path, body, who="vi"), 403, "role")
         self.assertEqual(self.do("GET", "/accounts/jo", who="vi").status, 200)
 
     def test_a_second_factor(self) -> None:

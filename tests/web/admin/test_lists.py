@@ -106,7 +106,7 @@ class AccountListTests(AdminTestCase):
         self.assertEqual([each["address"][-1] for each in found], ["4", "3", "2", "1", "0"])
         self.assertEqual(self.do("POST", "/bans/lift", {"address": "192.0.2.3"}).json, {"lifted": 1})
         self.refused(self.do("POST", "/bans/lift", {"address": "192.0.2.3"}), 404, "not-found")
-        self.refused(self.do("POST", "/bans/lift", {"address": "192.0.2.4"}, who="vi"), 403, "forbidden")
+        self.refused(self.do("POST", "/bans/lift", {"address": "192.0.2.4"}, who="vi"), 403, "role")
         self.refused(self.do("POST", "/bans/lift", {}), 400, "invalid", "address")
 
 
@@ -144,4 +144,4 @@ class ExchangeTests(AdminTestCase):
         """By an admin; one that is not known is not there."""
         self.assertEqual(self.do("DELETE", "/exchanges/x1").status, 204)
         self.refused(self.do("DELETE", "/exchanges/x9"), 404, "not-found")
-        self.refused(self.do("DELETE", "/exchanges/x1", who="vi"), 403, "forbidden")
+        self.refused(self.do("DELETE", "/exchanges/x1", who="vi"), 403, "role")
