@@ -32,7 +32,7 @@ _RECOVERY_BYTES = 10
 _LONGEST = 40
 """Characters of a code as somebody may type it, with blanks and hyphens."""
 
-WRONG = "This code is not right, or was used already."
+WRONG = "This code is not right, or was used already: wait for the next one."
 
 
 def new_secret() -> str:

@@ -8,10 +8,10 @@ from types import MappingProxyType
 SERVED, EXIT, OTHER = "served", "exit", "other"
 
 _KINDS: Mapping[str, tuple[str, ...]] = {
-    SERVED: ("", "exit-answered", "idle-timeout", "reset", "client-gone"),
+    SERVED: ("", "exit-answered", "idle-timeout", "reset", "client-gone", "acl-observed"),
     "auth": ("auth-required", "auth-invalid", "auth-banned", "account-inactive", "proxy-not-authorized"),
-    "limits": ("quota-monthly", "quota-total", "quota-parent", "rate-tunnels", "rate-requests"),
-    "destination": ("acl-host", "acl-port", "acl-private"),
+    "limits": ("quota-monthly", "quota-total", "quota-parent", "rate-tunnels", "rate-requests", "rate-addresses"),
+    "destination": ("acl-host", "acl-port", "acl-private", "acl-plan", "acl-parent", "acl-account", "acl-token"),
     "request": (
         "bad-selection",
         "bad-request",

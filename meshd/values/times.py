@@ -54,3 +54,9 @@ def read_time(text: str) -> int | None:
         return timegm(datetime.fromisoformat(text).timetuple()) if _MOMENT.match(text) else None
     except ValueError:
         return None
+
+
+def read_typed(text: str) -> int | None:
+    """The same, also of a time as people write it and pages show it: a blank in the place of the T, no seconds."""
+    text = text.replace(" ", "T", 1)
+    return read_time(f"{text}:00" if is_minute(text) else text)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from urllib.parse import unquote_to_bytes
 
-from meshd.values.times import is_date, read_time
+from meshd.values.times import is_date, read_time, read_typed
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown
 
 MAX_FIELDS = 100
@@ -93,12 +93,15 @@ class Reading:
             self.wrong(name, Flaw.NO_DATE)
         return text
 
-    def moment(self, name: str) -> int | None:
-        """Seconds since the epoch of a date (its first second) or a date and time, UTC; None for a field not sent."""
+    def moment(self, name: str, *, typed: bool = False) -> int | None:
+        """Seconds since the epoch of a date (its first second) or a date and time, UTC; None for a field not sent.
+
+        typed: whether a person typed it, who may leave out the seconds, and the T.
+        """
         text = self._stripped(name)
         if not text:
             return None
-        found = read_time(text)
+        found = read_typed(text) if typed else read_time(text)
         if found is None:
             self.wrong(name, Flaw.NO_MOMENT)
         return found

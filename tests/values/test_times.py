@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.values.times import DAY, day_of, end_of, is_date, is_minute, iso, read_time, today
+from meshd.values.times import DAY, day_of, end_of, is_date, is_minute, iso, read_time, read_typed, today
 
 WRITTEN = {
     "0705-08-30T00:00:00": -39_898_742_400,
@@ -63,6 +63,14 @@ class TimeTests(SynchronousTestCase):
     def test_a_date_is_its_midnight(self) -> None:
         for text, at in DATES.items():
             self.assertEqual((read_time(text), is_date(text), today(at)), (at, True, text))
+
+    def test_times_as_people_write_them(self) -> None:
+        """With a blank, without seconds, as pages show them; what is no time stays none."""
+        for text in ("2026-11-28T09:30:00", "2026-11-28 09:30:00", "2026-11-28T09:30", "2026-11-28 09:30"):
+            self.assertEqual(read_typed(text), 1_795_858_200, text)
+        self.assertEqual(read_typed("2024-02-29"), DATES["2024-02-29"])
+        for text in ("", "noon", "2026-11-28 ", "2026-11-28  09:30", "2026-11-28 24:00", "2026-02-29 09:30", "09:30"):
+            self.assertIsNone(read_typed(text), text)
 
     def test_what_is_neither(self) -> None:
         """One spelling is read, of moments that exist."""

@@ -55,7 +55,7 @@ class ActivityRoutes(PageRoutes):
         with form.reading() as field:
             username, host = on_behalf(field), field.text("host", 255)
             outcome = field.choice("outcome", tuple(OUTCOMES))
-            until = field.moment("until")
+            until = field.moment("until", typed=True)
             before = _cursor(field, (until * 1000, "") if until else _NEWEST)
         with self._asking.alone(caller.id):
             rows, older = await self._rows(caller, username, before, Filter(host.lower(), outcome))

@@ -22,7 +22,7 @@ CODE = "/sign-in/code/"
 LONGEST_CODE = 40
 
 WRONG = "The name or the password is not right."
-WRONG_CODE = "The code is not right, or was used already."
+WRONG_CODE = "The code is not right, or was used already: wait for the next one."
 OVER = "That took too long, or too many tries.  Sign in once more."
 
 

@@ -131,7 +131,7 @@ def limit(field: Reading, name: str) -> int:
     if not text:
         return 0
     if not _GIGABYTES.match(text):
-        field.wrong(name, Worded("Enter a number of GB, such as 20 or 0.5; leave it empty for no limit."))
+        field.wrong(name, Worded("Enter a number of GB, such as 20 or 0.5, or leave it empty."))
         return 0
     return int(Decimal(text) * GB)
 

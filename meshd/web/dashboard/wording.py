@@ -14,7 +14,7 @@ FLAWS = {
     Flaw.NUL: "This holds a character that cannot be used.",
     Flaw.NOT_UTF8: "This holds a character that cannot be read.",
     Flaw.NO_DATE: "Enter a date as YYYY-MM-DD.",
-    Flaw.NO_MOMENT: "Enter a date as YYYY-MM-DD, or with a time as YYYY-MM-DDTHH:MM:SS (UTC).",
+    Flaw.NO_MOMENT: "Enter a date as YYYY-MM-DD, or with a time as YYYY-MM-DD HH:MM (UTC).",
     Flaw.NO_NUMBER: "Enter a whole number.",
 }
 

@@ -62,6 +62,8 @@ class CreatingRoutes(SheetRoutes):
                 typed = field.secret("password", PASSWORD)
                 if by == "typed" and not typed:
                     field.wrong("password", Worded("Type the password, or choose another way."))
+                if by != "typed" and typed:
+                    field.wrong("password", Worded(f"Choose “{BY['typed']}” for this password, or leave it empty."))
                 terms = read_terms(field, form, SUB_FIELDS if parent else FIELDS)
             if parent:
                 await self._dossier(caller, parent)

@@ -21,7 +21,7 @@ PAGE = 50
 NAME = 260
 """Characters of the longest actor, or of what an action is called."""
 FIELDS = ("account", "actor", "action", "since", "until")
-SIZES = frozenset({"monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling"})
+SIZES = frozenset({"monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling", "prepaid_bytes"})
 """Fields that are bytes, 0 for none."""
 
 
@@ -50,8 +50,8 @@ class AuditRoutes(InstallationRoutes):
                     account=field.text("account", USERNAME),
                     actor=field.text("actor", NAME),
                     action=field.text("action", NAME),
-                    since=field.moment("since"),
-                    until=field.moment("until"),
+                    since=field.moment("since", typed=True),
+                    until=field.moment("until", typed=True),
                 )
                 cursor = field.text("cursor", LONGEST)
             found = await self._perform(auditing.entries, caller.actor, filters, cursor=cursor, limit=PAGE)

@@ -116,9 +116,9 @@ class ExitRoutes(InstallationRoutes):
 
         async def change() -> Reply:
             with asked.reading() as field:
-                at, within = field.moment("at"), field.choice("within", tuple(WITHIN))
+                at, within = field.moment("at", typed=True), field.choice("within", tuple(WITHIN))
                 if at is None:
-                    field.wrong("at", Worded("Enter a date and time, such as 2026-11-28T09:30:00 (UTC)."))
+                    field.wrong("at", Worded("Enter a date and time, such as 2026-11-28 09:30 (UTC)."))
             return await self._users(caller, row, asked, at or 0, int(within))
 
         async def again(filled: Filled, status: int) -> Reply:

@@ -124,6 +124,10 @@ class CreatingTests(OperatorsTestCase):
             "a plan that is not there": ({"plan": "x"}, "There is no plan"),
             "a limit that is none": ({"monthly_limit": "much"}, "Enter a number of GB"),
             "no password": ({"by": "typed"}, "Type the password"),
+            "a password left unused": (
+                {"by": "generate", "password": "battery staple"},
+                "The one typed here”",
+            ),
             "an odd day": ({"billing_day": "32"}, "Enter 31 or less."),
             "an odd date": ({"expires_on": "soon"}, "Enter a date"),
             "no name": ({"username": ""}, "Fill this in."),
@@ -133,7 +137,7 @@ class CreatingTests(OperatorsTestCase):
             with named(sentence):
                 self.browser.open(NEW)
                 form = {**self.browser.page.form(NEW), "username": "newt", "plan": "20", "by": "none", **fields}
-                page = self.browser.ask("POST", NEW, {**form, "last_name": "Kept", "password": ""})
+                page = self.browser.ask("POST", NEW, {"password": "", **form, "last_name": "Kept"})
                 self.assertIn(page.status, (400, 404))
                 self.assertIn(told, page.text)
         self.assertEqual(self.browser.ask("GET", sheet("newt")).status, 404)

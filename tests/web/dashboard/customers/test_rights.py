@@ -68,6 +68,10 @@ class RightsTests(OperatorsTestCase):
                     page = self.browser.ask("POST", path, {"csrf": token})
                     self.assertEqual((page.status, "viewer changes nothing" in page.text), (403, True))
         self.assertEqual(self.seen(), before)
+        said = "You are a viewer"
+        self.assertIn(said, self.browser.open("/account/edit_tokens/").text)
+        self.assertNotIn(said, self.browser.open("/operator/accounts/").text)
+        self.assertNotIn(said, self.signed_in("jo").open("/account/edit_tokens/").text)
 
     def test_an_admin_and_other_operators(self) -> None:
         """Neither seen nor changed; the root sees and changes both."""

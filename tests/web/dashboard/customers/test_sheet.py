@@ -42,6 +42,7 @@ class SummaryTests(SheetTestCase):
     def test_deleting(self) -> None:
         """Asked once more on a page of its own; one that was changed meanwhile stays."""
         self.browser.open(sheet("jo", "delete/"))
+        self.assertIn("what it used is not in Usage any more", self.browser.page.text)
         form = self.browser.page.form(sheet("jo", "delete/"))
         self.world.post("/api/token/create/", {})
         other = self.signed_in("ada")

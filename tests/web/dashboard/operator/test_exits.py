@@ -153,7 +153,7 @@ class ExitTests(InstallationCase):
         path = "/operator/exits/us-0/users/"
         for at, seen, unseen in (
             ("2026-01-15T11:00:10", "shop.example:443", "eve.example"),
-            ("2026-01-15T11:55:00", "eve.example:443", "shop.example"),
+            ("2026-01-15+11:55", "eve.example:443", "shop.example"),
             ("2026-01-15T10:00:00", "Nobody is known", "shop.example"),
         ):
             with named(at):
