@@ -108,6 +108,8 @@ def expire(actor_id: ActorId, username: str, expires_on: str, *, now: int) -> Un
     validate.require(expires_on=validate.last_day(expires_on))
     subject = yield from _decided(actor_id, username)
     refuse_root(subject.account, "given a last day")
+    if subject.account.expires_on == expires_on:
+        return subject.account
     changed = {"expires_on": (subject.account.expires_on, expires_on)}
     return (yield from _set(subject, "account.expire", f"expires_on={expires_on or 'never'}", changed, now))
 
@@ -118,6 +120,8 @@ def annotate(actor_id: ActorId, username: str, notes: str, *, now: int) -> Unit[
     """
     validate.require(notes=validate.notes(notes))
     subject = yield from _decided(actor_id, username)
+    if subject.account.notes == notes:
+        return subject.account
     edited = yield from accounts.edit(subject.account.id, notes=notes)
     # What the notes say is about a person, and is not kept beyond them.
     yield from audit.record(now, subject.by, "account.notes", subject.account.id)
