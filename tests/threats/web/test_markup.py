@@ -275,6 +275,7 @@ class ReflectedTests(MarkupCase):
             "selected",
             "checked",
             "open",
+            "data-once",
         }
         return any(tag == one and set(names) - about <= set(had) for one, had in self.known)
 

@@ -98,8 +98,8 @@ class HeaderTests(RequestCase):
         """In Location, Set-Cookie, Link, Content-Disposition: of every route, each field and each part of a path."""
         self.stage.live.limits = replace(self.stage.live.limits, failures=1000)
         for route in self.stage.routes:
-            if route.room == "open":
-                continue
+            if route.room == "open" or route.path == "/api/self/password/":
+                continue  # the latter answers nothing, and changes what this test signs in by
             who = "admin" if route.room == "operators" or route.path.startswith("/operator") else "jo"
             for text in BREAKS:
                 for name in (*route.fields, *route.variables):
