@@ -8,7 +8,6 @@ from __future__ import annotations
 from meshd.accounts import oneself, secondfactor, validate
 from meshd.accounts.errors import Forbidden
 from meshd.accounts.validate import EMAIL, PASSWORD
-from meshd.web.api.answers import NO_CONTENT
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
@@ -29,7 +28,7 @@ class OneselfRoutes(Routes):
         encoded = await self._services.hash(fresh)
         verified = caller.account.password_hash
         await self._perform(oneself.change_password, caller.actor, encoded, verified=verified, now=self._now())
-        return NO_CONTENT
+        return Reply({"username": caller.account.username})
 
     async def email(self, caller: Caller, form: Form) -> Reply:
         """Replace the caller's e-mail address; an empty one is removed."""
@@ -38,7 +37,7 @@ class OneselfRoutes(Routes):
         await self._require_one_factor(caller)
         verified = caller.account.password_hash
         await self._perform(oneself.change_email, caller.actor, email, verified=verified, now=self._now())
-        return NO_CONTENT
+        return Reply({"username": caller.account.username, "email": email})
 
     async def _require_one_factor(self, caller: Caller) -> None:
         if await self._perform(secondfactor.state, caller.actor) is not None:

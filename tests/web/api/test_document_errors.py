@@ -18,6 +18,8 @@ class StatusTests(DocumentTestCase):
         """Each of them; 204 where the document says so itself, at what leaves nothing to tell."""
         id_ = self.token()["id"]
         forms = {
+            "/api/self/password/": {"password": "secret"},
+            "/api/self/email/": {"email": "jo@example.com"},
             "/api/sub/create/": {"username": "new"},
             "/api/sub/edit/": {"username": "sub", "last_name": "Bo"},
             "/api/sub/activate/": {"username": "sub"},
