@@ -5,7 +5,7 @@ The store has the newest exchanges of each account for a while, and what is open
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from meshd.accounts.exchanges import STALE
 from meshd.accounts.ownership import ActorId, operating
 from meshd.store.statements import accounts, activity, opened
 from meshd.store.unit import Unit
+from meshd.topology import Exit
 from meshd.values.exchanges import OpenExchange, PastExchange
 
 MOST = 10_000
@@ -52,6 +53,11 @@ class Users:
     since: int
     """The end, in milliseconds, of the oldest exchange that the store keeps of anybody; 0 where it keeps none.
     Of a busy account it keeps the newest ones only."""
+
+
+def ways(name: str, exits: Iterable[Exit]) -> list[str]:
+    """What an exit may have been called where it was used: the name, and its address in the settings, if it has one."""
+    return sorted({name, *(each.address for each in exits if each.name == name and each.address)})
 
 
 def users(actor_id: ActorId, ways: Sequence[str], *, since: int, until: int, limit: int, now: int) -> Unit[Users]:

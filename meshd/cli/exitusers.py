@@ -27,7 +27,7 @@ def add_to(verbs: Verbs) -> None:
 def users(context: Context, args: Namespace) -> None:
     since, until = args.at - int(args.within), args.at + int(args.within)
     exits = context.config.topology.exits
-    ways = sorted({args.name, *(each.address for each in exits if each.name == args.name and each.address)})
+    ways = exitusers.ways(args.name, exits)
     stored = context.run(
         exitusers.users, context.operator, ways, since=since, until=until, limit=MOST, now=context.now()
     )

@@ -15,6 +15,9 @@ from urllib.parse import unquote_to_bytes
 from meshd.values.times import is_date, read_time, read_typed
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown
 
+LARGEST_STORED = 2**63 - 1
+"""The largest integer that SQLite and PostgreSQL store."""
+
 MAX_FIELDS = 100
 """Fields that a form may have (threats.md, part 3).  No form of ours has more than ten."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from meshd.values.times import is_date
-from meshd.web.forms import MAX_FIELDS, WHOLE, Form, FormError, shown
+from meshd.web.forms import LARGEST_STORED, MAX_FIELDS, WHOLE, Form, FormError, shown
 from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Worded
 
 JSON = "application/json"
@@ -65,7 +65,7 @@ class Members:
         value = self._of_type(name, str, "a string or null")
         return None if value is None else self._bounded(name, value, longest)
 
-    def number(self, name: str, *, least: int = 0, most: int = 2**63 - 1) -> int | None:
+    def number(self, name: str, *, least: int = 0, most: int = LARGEST_STORED) -> int | None:
         """A whole number; the least one for `null`."""
         value: int | None = self._of_type(name, int, "a whole number", empty=least)
         if value is None or least <= value <= most:

@@ -13,7 +13,7 @@ from meshd.values.exchanges import PastExchange
 from meshd.values.period import following
 from meshd.web.admin.accounts import ONE, moment, named
 from meshd.web.admin.document import Document
-from meshd.web.admin.lists import LARGEST, PAGE, paged
+from meshd.web.admin.lists import page_size, paged
 from meshd.web.admin.repeats import create
 from meshd.web.admin.reports import milliseconds, summed
 from meshd.web.forms import Form
@@ -74,7 +74,7 @@ class HistoryRoutes(Routes):
         """What an account and its sub-accounts moved by target host."""
         with form.reading() as field:
             since, until = field.moment("since"), field.moment("until")
-            limit = field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
+            limit = page_size(field)
         found = await self._perform(
             domains.report, caller.actor, form["username"], since=since, until=until, now=self._now()
         )

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from itertools import islice
 from typing import TypeVar
 
 from meshd.accounts import exits
 from meshd.accounts.errors import Invalid, NotFound
-from meshd.accounts.exits import Health
+from meshd.accounts.exitrows import STATES, Filter, Row, page, row_of
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
 from meshd.model import RestingExit
@@ -17,6 +16,7 @@ from meshd.topology import Exit, Plan, ProxyHost
 from meshd.values.addresses import join_host
 from meshd.web.admin.accounts import moment, rules_shown
 from meshd.web.admin.document import Document
+from meshd.web.admin.lists import page_size
 from meshd.web.admin.segments import text
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
@@ -29,8 +29,6 @@ T = TypeVar("T")
 EXITS = "/api/admin/exits"
 EXIT = f"{EXITS}/{{exit}}"
 
-PAGE, LARGEST_PAGE = 100, 1000
-STATES = ("", "up", "resting", "drained")
 NAME = 260
 """Characters of the longest name of a proxy, or of `HOST:PORT`."""
 
@@ -61,23 +59,17 @@ class InfrastructureRoutes(Routes):
     async def exits(self, caller: Caller, form: Form) -> Reply:
         """List exits in the order of the settings, page by page, by state, country or tag."""
         with form.reading() as field:
-            state, country, tag = field.choice("state", STATES), field.text("country", 2), field.text("tag", NAME)
-            limit = field.whole_number("limit", least=1, most=LARGEST_PAGE, default=PAGE)
+            state, country, tag = (
+                field.choice("state", tuple(STATES)),
+                field.text("country", 2),
+                field.text("tag", NAME),
+            )
+            limit = page_size(field)
             begin = field.whole_number("cursor", least=0, most=10**9, default=0)
-        now = self._now()
+        now, every = self._now(), self._live.topology.exits
         health = await self._perform(exits.health, now=now)
-        rows = (
-            (number, _exit(each, health, now))
-            for number, each in enumerate(self._live.topology.exits[begin:], begin)
-            if country.upper() in ("", each.country) and (not tag or tag in each.tags)
-        )
-        found = list(islice((row for row in rows if state in ("", row[1]["state"])), limit + 1))
-        return Reply(
-            {
-                "exits": [shown for _, shown in found[:limit]],
-                "next": str(found[limit][0]) if len(found) > limit else None,
-            }
-        )
+        rows, following = page(every, health, Filter(state, country, tag), begin=begin, limit=limit, now=now)
+        return Reply({"exits": [_exit(each) for each in rows], "next": str(following) if following else None})
 
     async def drain(self, caller: Caller, form: Form) -> Reply:
         known = {each.name for each in self._live.topology.exits}
@@ -105,7 +97,7 @@ class InfrastructureRoutes(Routes):
 
     async def _state_of(self, name: str) -> Reply:
         now = self._now()
-        return Reply(_exit(self._known(name), await self._perform(exits.health, now=now), now))
+        return Reply(_exit(row_of(self._known(name), await self._perform(exits.health, now=now), now)))
 
     def _known(self, name: str) -> Exit:
         found = next((each for each in self._live.topology.exits if each.name == name), None)
@@ -137,10 +129,9 @@ def _proxy(proxy: ProxyHost, countries: object) -> dict[str, object]:
     }
 
 
-def _exit(exit_: Exit, health: Health, now: int) -> dict[str, object]:
+def _exit(row: Row) -> dict[str, object]:
     """An exit without its credentials."""
-    upstream, drained = exit_.upstream, health.drained.get(exit_.name)
-    resting = [each for each in health.resting.get(exit_.name, ()) if each.until > now]
+    exit_, drained, upstream = row.exit, row.drained, row.exit.upstream
     return {
         "name": exit_.name,
         "kind": exit_.kind,
@@ -149,9 +140,9 @@ def _exit(exit_: Exit, health: Health, now: int) -> dict[str, object]:
         "country": exit_.country or None,
         "tags": sorted(exit_.tags),
         "weight": exit_.weight,
-        "state": "drained" if drained else "resting" if resting else "up",
+        "state": row.state,
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
-        "resting": [_rest(each) for each in resting],
+        "resting": [_rest(each) for each in row.resting],
     }
 
 

@@ -14,7 +14,7 @@ from meshd.model import Ban
 from meshd.web.admin.accounts import PATH, described, moment
 from meshd.web.admin.document import Document
 from meshd.web.admin.segments import text
-from meshd.web.forms import Form, Reading
+from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.reply import EMPTY, Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
@@ -65,7 +65,7 @@ class ListRoutes(Routes):
         with form.reading() as field:
             filters = auditing.Filters(
                 account=field.text("account", USERNAME),
-                account_id=field.whole_number("account_id", least=0, most=2**63 - 1, default=0),
+                account_id=field.whole_number("account_id", least=0, most=LARGEST_STORED, default=0),
                 actor=field.text("actor", NAME),
                 action=field.text("action", NAME),
                 since=field.moment("since"),
@@ -97,7 +97,7 @@ class ListRoutes(Routes):
         """List what is open now, in all processes, the oldest first; of an account with its sub-accounts."""
         with form.reading() as field:
             account, exit_ = field.text("account", USERNAME), field.text("exit", NAME)
-            limit = field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
+            limit = page_size(field)
         now = self._now()
         if account:
             found = await self._perform(exchanges.of_family, caller.actor, account, exit_=exit_, limit=limit, now=now)
@@ -111,9 +111,14 @@ class ListRoutes(Routes):
         return Reply(EMPTY, 204)
 
 
+def page_size(field: Reading) -> int:
+    """How many entries an answer shall have at most."""
+    return field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
+
+
 def paged(field: Reading) -> tuple[int, str]:
     """How many entries a page shall have, and where it begins."""
-    return field.whole_number("limit", least=1, most=LARGEST, default=PAGE), field.text("cursor", CURSOR)
+    return page_size(field), field.text("cursor", CURSOR)
 
 
 def _filters(field: Reading) -> directory.Filters:

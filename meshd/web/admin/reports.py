@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from urllib.parse import quote
 
 from meshd.accounts import exitusers, periods, traffic
 from meshd.accounts.exitusers import User
 from meshd.accounts.periods import Used
 from meshd.accounts.traffic import Figures, Sum
-from meshd.values.cells import harmless
+from meshd.accounts.usagefile import MEDIA, written
 from meshd.values.period import month
 from meshd.values.times import iso
 from meshd.web.admin.accounts import moment
 from meshd.web.admin.infrastructure import EXIT
-from meshd.web.admin.lists import LARGEST, PAGE
-from meshd.web.forms import Form
+from meshd.web.admin.lists import page_size
+from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
@@ -24,21 +22,6 @@ from meshd.web.services import Routes
 
 WITHIN = 3600
 """Seconds around a time at which an exit was used, at most."""
-
-COLUMNS = (
-    "username",
-    "parent",
-    "plan",
-    "active",
-    "period_start",
-    "period_end",
-    "bytes_up",
-    "bytes_down",
-    "bytes",
-    "exchanges",
-    "limit",
-)
-"""Columns of the CSV, in this order."""
 
 
 class ReportRoutes(Routes):
@@ -63,7 +46,7 @@ class ReportRoutes(Routes):
         """What left by each exit, those with most exchanges first."""
         with form.reading() as field:
             span = field.choice("span", ("day", "hour", "month"))
-            limit = field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
+            limit = page_size(field)
         found = await self._perform(traffic.by_exit, caller.actor, span=span, limit=limit, now=self._now())  # type: ignore[arg-type]
         return Reply({"exits": [{"exit": each.name, **summed(each)} for each in found]})
 
@@ -71,8 +54,8 @@ class ReportRoutes(Routes):
         """What every account used in its period, page by page; as CSV if that is asked for, with `Link` to the next."""
         with form.reading() as field:
             period, format_ = field.text("period", 7) or "running", field.choice("format", ("json", "csv"))
-            limit = field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
-            after = field.whole_number("cursor", least=0, most=2**63 - 1, default=0)
+            limit = page_size(field)
+            after = field.whole_number("cursor", least=0, most=LARGEST_STORED, default=0)
             if period not in ("running", "last") and month(period) is None:
                 field.wrong("period", Worded("must be running, last, or a month such as 2026-10"))
         found = await self._perform(
@@ -84,28 +67,27 @@ class ReportRoutes(Routes):
             plans=self._live.topology.plans,
             now=self._now(),
         )
-        rows = [_used(each) for each in found.rows]
         if format_ == "json":
-            return Reply({"accounts": rows, "next": str(found.after) if found.after else None})
+            return Reply(
+                {"accounts": [_used(each) for each in found.rows], "next": str(found.after) if found.after else None}
+            )
         target = f"/api/admin/usage?period={quote(period)}&format=csv&limit={limit}&cursor={found.after}"
         link = (("Link", f'<{target}>; rel="next"'),) if found.after else ()
-        return Reply(_csv(rows), fields=link, media="text/csv; charset=utf-8; header=present")
+        return Reply(written(found.rows), fields=link, media=MEDIA)
 
     async def users(self, caller: Caller, form: Form) -> Reply:
         """Who used an exit at a time, as far as the store can tell; the exchange log has all."""
         with form.reading() as field:
             at = field.moment("at")
             within = field.whole_number("within", least=0, most=WITHIN, default=60)
-            limit = field.whole_number("limit", least=1, most=LARGEST, default=PAGE)
+            limit = page_size(field)
             if at is None:
                 field.wrong("at", Worded("is required, such as 2026-11-28T09:30:00"))
         at = at or 0
-        exit_ = next((each for each in self._live.topology.exits if each.name == form["exit"]), None)
-        ways = {form["exit"], exit_.address} - {""} if exit_ else {form["exit"]}
         found = await self._perform(
             exitusers.users,
             caller.actor,
-            sorted(ways),
+            exitusers.ways(form["exit"], self._live.topology.exits),
             since=at - within,
             until=at + within,
             limit=limit,
@@ -155,17 +137,6 @@ def _used(used: Used) -> dict[str, object]:
         "exchanges": used.exchanges,
         "limit": used.limit,
     }
-
-
-def _csv(rows: list[dict[str, object]]) -> bytes:
-    """Rows as CSV (RFC 4180), with a line of names; nothing that a spreadsheet would take for a formula."""
-    written = StringIO()
-    writer = csv.writer(written)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        cells = {**row, "parent": row["parent"] or "", "active": str(row["active"]).lower()}
-        writer.writerow(harmless(str(cells[name])) for name in COLUMNS)
-    return written.getvalue().encode()
 
 
 def _user(row: User) -> dict[str, object]:

@@ -6,10 +6,6 @@ from meshd.accounts.validate import USERNAME
 from meshd.model import GB
 from meshd.web.forms import Form, Reading
 
-LARGEST = 2**63 - 1
-"""The largest integer that SQLite and PostgreSQL store."""
-
-
 ON_BEHALF = ("username",)
 """The form fields of a route that takes nothing but the account that the route is about."""
 

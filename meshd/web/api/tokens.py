@@ -15,8 +15,8 @@ from meshd.selection import LONGEST
 from meshd.values.times import iso
 from meshd.values.traces import Made
 from meshd.web.api.answers import NO_CONTENT
-from meshd.web.api.fields import LARGEST, ON_BEHALF, on_behalf
-from meshd.web.forms import Form
+from meshd.web.api.fields import ON_BEHALF, on_behalf
+from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
@@ -120,4 +120,4 @@ def listed(made: Made) -> dict[str, object]:
 def _which(form: Form) -> tuple[int, str | None]:
     """The id of a token and the sub-account that must hold the token; None for an account that was not sent."""
     with form.reading() as field:
-        return field.whole_number("id", least=1, most=LARGEST), on_behalf(field)
+        return field.whole_number("id", least=1, most=LARGEST_STORED), on_behalf(field)

@@ -10,7 +10,7 @@ from meshd.auth import sessions
 from meshd.model import Account
 from meshd.web.dashboard import cookies
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled, PageRoutes
-from meshd.web.forms import Form
+from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Fields, Reply
 from meshd.web.room import Caller, Room
@@ -19,7 +19,6 @@ SETTINGS = "/account/settings/"
 PASSWORD_PAGE = "/account/change_password/"  # noqa: S105
 EMAIL_PAGE = "/account/change_email/"
 SESSIONS = "/account/sessions/"
-LARGEST = 2**63 - 1
 
 
 class RenewingRoutes(PageRoutes):
@@ -110,7 +109,7 @@ class SettingsRoutes(RenewingRoutes):
 
     async def end(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
-            id_ = field.whole_number("id", least=1, most=LARGEST)
+            id_ = field.whole_number("id", least=1, most=LARGEST_STORED)
         ended = await self._perform(sessions.end_one, caller.id, id_)
         return self._done(caller, SESSIONS, "That session has ended." if ended else "That session was over already.")
 

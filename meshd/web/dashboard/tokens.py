@@ -13,13 +13,11 @@ from meshd.model import Token
 from meshd.values.times import today
 from meshd.web.dashboard.behalf import ON_BEHALF, about, named, on_behalf
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled, PageRoutes
-from meshd.web.forms import Form
+from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 
 EDIT = "/account/edit_tokens/"
-LARGEST = 2**63 - 1
-"""The largest integer that SQLite and PostgreSQL store."""
 
 
 class TokenRoutes(PageRoutes):
@@ -73,7 +71,7 @@ class TokenRoutes(PageRoutes):
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
-            id_, username = field.whole_number("id", least=1, most=LARGEST), on_behalf(field)
+            id_, username = field.whole_number("id", least=1, most=LARGEST_STORED), on_behalf(field)
         ended = await self._perform(tokens.delete, caller.actor, id_, username, now=self._now())
         name = f"The token {ended.token.label}" if ended.token.label else f"Token {id_}"
         return self._done(caller, about(EDIT, username), f"{name} was deleted.")

@@ -18,14 +18,12 @@ from meshd.web.dashboard.behalf import on_behalf
 from meshd.web.dashboard.home import used
 from meshd.web.dashboard.pages import PageRoutes
 from meshd.web.dashboard.plots import Bar, bars
-from meshd.web.forms import Form
+from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 from meshd.web.services import Services
 
 USAGE = "/account/usage/"
-LARGEST = 2**63 - 1
-"""The largest integer that SQLite and PostgreSQL store."""
 RANGES = {
     "period": "This billing period",
     "previous": "The billing period before",
@@ -65,7 +63,7 @@ class UsageRoutes(PageRoutes):
             username = on_behalf(field)
             range_ = field.choice("range", tuple(RANGES))
             by = field.choice("by", tuple(GROUPINGS))
-            token_id = field.optional_number("token", least=1, most=LARGEST)
+            token_id = field.optional_number("token", least=1, most=LARGEST_STORED)
         identity = await self._identity(caller, username)
         since, until, span = bounds(range_, identity, self._now())
         asked: dict[str, Any] = {"since": since, "until": until, "span": SPANS[span], "now": self._now()}

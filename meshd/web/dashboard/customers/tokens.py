@@ -13,8 +13,8 @@ from meshd.values.times import today
 from meshd.web.dashboard.customers.limits import RULES, of_fields, rules_in, rules_of
 from meshd.web.dashboard.customers.sheet import ONE, SheetRoutes, named, where, whose
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled
-from meshd.web.dashboard.tokens import LARGEST, state_of
-from meshd.web.forms import Form
+from meshd.web.dashboard.tokens import state_of
+from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 
@@ -139,4 +139,4 @@ class TokenRoutes(SheetRoutes):
 
 def _id(form: Form) -> int:
     with form.reading() as field:
-        return field.whole_number("id", least=1, most=LARGEST)
+        return field.whole_number("id", least=1, most=LARGEST_STORED)

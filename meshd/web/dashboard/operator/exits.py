@@ -7,11 +7,11 @@ from urllib.parse import quote, urlencode
 
 from meshd.accounts import exits, exitusers, traffic
 from meshd.accounts.errors import NotFound
+from meshd.accounts.exitrows import STATES, Filter, Row, page, row_of
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
 from meshd.topology import Exit
 from meshd.values.times import iso
-from meshd.web.dashboard.operator.exitrows import STATES, Filter, Row, page, row_of
 from meshd.web.dashboard.operator.routes import InstallationRoutes
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled
 from meshd.web.forms import Form, Reading
@@ -127,7 +127,7 @@ class ExitRoutes(InstallationRoutes):
         return await self._tried(asked, change, again) if asked else await again(EMPTY_FORM, 200)
 
     async def _users(self, caller: Caller, row: Row, asked: Form, at: int, within: int) -> Reply:
-        ways = sorted({row.exit.name, row.exit.address} - {""})
+        ways = exitusers.ways(row.exit.name, (row.exit,))
         span: dict[str, Any] = {"since": at - within, "until": at + within, "limit": LISTED, "now": self._now()}
         found = await self._perform(exitusers.users, caller.actor, ways, **span)
         typed = Filled(asked, {})

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import Any
 from urllib.parse import urlencode
 
 from meshd.accounts import periods
-from meshd.accounts.periods import MOST, Used
-from meshd.values.cells import harmless
+from meshd.accounts.periods import MOST
+from meshd.accounts.usagefile import MEDIA, written
 from meshd.values.period import month
-from meshd.values.times import iso
 from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.operator.routes import InstallationRoutes
 from meshd.web.dashboard.pages import EMPTY_FORM, NO_STORE, Filled
-from meshd.web.forms import Form, Reading
+from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
@@ -26,21 +23,7 @@ FILE = f"{USAGE}usage.csv"
 PAGE = 100
 PAGES_OF_FILE = 10
 """Pages of MOST accounts in one file: a quarter of a second each in the store, a megabyte in all."""
-LARGEST = 2**63 - 1
 PERIODS = {"running": "The running billing period", "last": "The billing period before", "month": "A month"}
-COLUMNS = (
-    "username",
-    "parent",
-    "plan",
-    "active",
-    "period_start",
-    "period_end",
-    "bytes_up",
-    "bytes_down",
-    "bytes",
-    "exchanges",
-    "limit",
-)
 
 
 class UsageRoutes(InstallationRoutes):
@@ -102,7 +85,7 @@ class UsageRoutes(InstallationRoutes):
         return Reply(
             written(rows),
             fields=(*fields, following) if after else fields,
-            media="text/csv; charset=utf-8; header=present",
+            media=MEDIA,
         )
 
     async def _page_of(self, caller: Caller, which: str, after: int, limit: int) -> periods.UsedPage:
@@ -117,7 +100,7 @@ def _asked(field: Reading) -> tuple[str, int]:
     which, named = field.choice("period", tuple(PERIODS)), field.text("month", 7)
     if which == "month" and month(named) is None:
         field.wrong("month", Worded("Enter a month such as 2026-10."))
-    return named if which == "month" else which, field.whole_number("after", least=0, most=LARGEST, default=0)
+    return named if which == "month" else which, field.whole_number("after", least=0, most=LARGEST_STORED, default=0)
 
 
 def _chosen(form: Form) -> dict[str, str]:
@@ -131,15 +114,3 @@ def _query(form: Form, after: int, *, first: bool = False) -> str:
     chosen = _chosen(form)
     kept = {"period": chosen["period"]} | ({"month": chosen["month"]} if chosen["period"] == "month" else {})
     return f"?{urlencode({**kept, 'after': after})}"
-
-
-def written(rows: list[Used]) -> bytes:
-    """Rows as CSV (RFC 4180), with a line of names; nothing that a spreadsheet would take for a formula."""
-    file = StringIO()
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for each in rows:
-        whose = (each.username, each.parent, each.plan, str(each.active).lower())
-        moved = (each.up, each.down, each.total, each.exchanges, each.limit)
-        writer.writerow([*map(harmless, whose), f"{iso(each.start)}Z", f"{iso(each.end)}Z", *moved])
-    return file.getvalue().encode()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.accounts.exitrows import Filter, page, row_of
 from meshd.accounts.exits import Health
 from meshd.model import DrainedExit, RestingExit
 from meshd.store.statements import activity
 from meshd.store.statements import exits as stored
 from meshd.topology import Exit, UpstreamProxy
 from meshd.values.exchanges import Exchange
-from meshd.web.dashboard.operator.exitrows import Filter, page, row_of
 from tests.web.dashboard.operator.support import NODE, InstallationCase
 from tests.web.support import NOON, named
 

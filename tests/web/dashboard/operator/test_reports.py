@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from html import unescape
 
-from meshd.accounts import traffic
+from meshd.accounts import traffic, usagefile
 from meshd.accounts.ownership import Operator
 from meshd.model import GB, RestingExit
 from meshd.store.statements import exits as stored
@@ -123,7 +123,7 @@ class UsageTests(InstallationCase):
             answer = self.ada.ask("GET", unescape(link)).answer
             self.assertIn("attachment; filename=", answer.one("Content-Disposition"))
             head, *body = csv.reader(answer.body.decode().splitlines())
-            self.assertEqual(tuple(head), usage.COLUMNS)
+            self.assertEqual(tuple(head), usagefile.COLUMNS)
             rows += body
             if "Go to where the next file begins" not in page.links:
                 break

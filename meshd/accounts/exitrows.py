@@ -1,4 +1,4 @@
-"""Exits of the settings with how each of them is, as pages show them.  Pure."""
+"""Exits of the settings with how each of them is, filtered and page by page.  Pure."""
 
 from __future__ import annotations
 
