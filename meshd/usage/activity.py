@@ -8,7 +8,7 @@ waits for them.  What is lost here, by a crash or an outage of the store, still 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -38,8 +38,12 @@ _log = Logger()
 class Activity:
     """Takes the exchanges that end in this process, and writes the newest of each account to the store."""
 
-    def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live) -> None:
+    def __init__(
+        self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live, collect: Callable[[], None]
+    ) -> None:
+        """collect: adds what has ended and was not added yet."""
         self._store = store
+        self._collect = collect
         self._seconds = clock.seconds
         self._now = now
         self._live = live
@@ -65,27 +69,28 @@ class Activity:
         """Finish the writing that is under way, and write once more."""
         await self._turns.finish()
 
-    def add(self, exchange: Exchange) -> None:
-        """Take an exchange that has ended; one without an account is ignored, since no holder could look at it."""
-        if not exchange.account_id:
-            return
-        newest = self._waiting.get(exchange.account_id)
-        if newest is None:
-            newest = self._waiting[exchange.account_id] = deque()
-        if len(newest) >= AT_ONCE or self._count >= WAITING:
-            if not newest:
-                del self._waiting[exchange.account_id]
-                return
-            newest.popleft()
-            self._count -= 1
-        newest.append(exchange)
-        self._count += 1
+    def add(self, exchanges: Iterable[Exchange]) -> None:
+        """Take exchanges that have ended; one without an account is ignored, since no holder could look at it."""
+        waiting = self._waiting
+        for exchange in exchanges:
+            account_id = exchange.account_id
+            newest = waiting.get(account_id)
+            if newest is None:
+                if self._count >= WAITING or not account_id:
+                    continue
+                newest = waiting[account_id] = deque(maxlen=AT_ONCE)
+            elif self._count >= WAITING:
+                newest.popleft()
+                self._count -= 1
+            self._count += len(newest) < AT_ONCE
+            newest.append(exchange)
 
     async def _write(self) -> None:
         """Write what waits to the store, and delete there what is too much or too old.
 
         What cannot be written, for whatever reason, is lost.
         """
+        self._collect()
         waiting, self._waiting, self._count = self._waiting, {}, 0
         limits = self._live.limits
         if waiting and limits.activity_per_account:

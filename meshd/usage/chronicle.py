@@ -15,15 +15,20 @@ from meshd.usage.snapshots import Snapshots
 from meshd.values.exchanges import Exchange
 from meshd.values.samples import Sample
 
+AT_ONCE = 100
+"""Exchanges that wait to be passed on together: that costs a third of passing on each by itself, and 0.2 ms."""
+
 
 class Chronicle:
     """The newest exchanges that have ended, sums of all of them, and those that are open."""
 
     def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live, node: str) -> None:
         """node: the name of this process in the store."""
-        self._activity = Activity(store, clock, now, live)
-        self._reports = Reports(store, clock, now, live)
+        self._activity = Activity(store, clock, now, live, self._pass_on)
+        self._reports = Reports(store, clock, now, live, self._pass_on)
         self.open = Snapshots(store, clock, now, node)
+        self._ended: list[Exchange] = []
+        """What is not passed on yet, AT_ONCE at most."""
 
     def start(self, open_of: Callable[[int], list[OpenMeter]]) -> None:
         """open_of: gives the open meters of an account and its sub-accounts, or for 0 of all accounts."""
@@ -46,6 +51,14 @@ class Chronicle:
 
         admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
         """
-        self._reports.add(exchange)
-        if admitted:
-            self._activity.add(exchange)
+        if not admitted:
+            self._reports.add((exchange,))
+            return
+        self._ended.append(exchange)
+        if len(self._ended) >= AT_ONCE:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        ended, self._ended = self._ended, []
+        self._reports.add(ended)
+        self._activity.add(ended)

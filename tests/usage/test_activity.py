@@ -42,11 +42,11 @@ class ActivityTests(SynchronousTestCase):
         self.store = Notes()
         self.clock = Clock()
         self.live = settings(Limits(activity_per_account=7, activity_seconds=100))
-        self.activity = Activity(self.store, self.clock, lambda: NOON, self.live)  # type: ignore[arg-type]
+        self.activity = Activity(self.store, self.clock, lambda: NOON, self.live, lambda: None)  # type: ignore[arg-type]
 
     def end(self, account_id: int, number: int = 0) -> Exchange:
         ended = exchange(account_id=account_id, id=f"r-{number}")
-        self.activity.add(ended)
+        self.activity.add([ended])
         return ended
 
     def write(self) -> None:

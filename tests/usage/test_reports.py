@@ -14,7 +14,7 @@ from meshd.store.statements.tops import EXIT, OTHER, OUTCOME
 from meshd.topology import Limits
 from meshd.usage.loglines import RECOVERED
 from meshd.usage.outcomes import OUTCOMES
-from meshd.usage.reports import AT_ONCE, DAYS_KEPT, HOURS_KEPT, SECONDS, SWEEP_SECONDS, WAITING, Reports, Waiting
+from meshd.usage.reports import AT_ONCE, DAYS_KEPT, FRESH, HOURS_KEPT, SECONDS, SWEEP_SECONDS, WAITING, Reports, Waiting
 from meshd.values.times import DAY
 from tests.support.live import settings
 from tests.usage.support import NOON, exchange, now
@@ -48,10 +48,10 @@ class ReportsTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.store, self.clock = Notes(), Clock()
         self.live = settings(Limits(domain_days=9))
-        self.reports = Reports(self.store, self.clock, lambda: NOON, self.live)  # type: ignore[arg-type]
+        self.reports = Reports(self.store, self.clock, lambda: NOON, self.live, lambda: None)  # type: ignore[arg-type]
 
     def end(self, **facts: Any) -> None:
-        self.reports.add(exchange(**{"account_id": 7, "up": 1, "down": 2, "way": "rack-1", **facts}))
+        self.reports.add([exchange(**{"account_id": 7, "up": 1, "down": 2, "way": "rack-1", **facts})])
 
     def stop(self) -> None:
         now(self.reports.stop())
@@ -85,6 +85,14 @@ class ReportsTests(SynchronousTestCase):
         self.stop()
         self.assertEqual(self.store.domains, [])
         self.assertEqual(self.store.traffic, [((OUTCOME, NOON, "auth"), [0, 0, 1, 1])])
+
+    def test_more_than_are_kept_as_they_come(self) -> None:
+        """All are counted, whether or not they are like one before."""
+        for n in range(2 * FRESH + 1):
+            self.end(host=f"{n % (FRESH + 1)}.example")
+        self.stop()
+        self.assertEqual(sum(cell[2] for _, cell in self.store.domains), 2 * FRESH + 1)
+        self.assertEqual(len(self.store.domains), FRESH + 1)
 
     def test_hosts_are_not_kept_where_the_operator_wants_none(self) -> None:
         """What was kept before is too old, all of it."""
