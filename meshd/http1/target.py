@@ -7,24 +7,22 @@ Whether a host may be reached is not decided here, but on its addresses.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
+from typing import NamedTuple
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import RequestHead
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorityForm:
-    """`CONNECT host:port`."""
+class AuthorityForm(NamedTuple):
+    """`CONNECT host:port`.  A tuple, as one is made for every request."""
 
     host: str
     """Lower case, no final dot, an IPv6 address in its short form and without brackets."""
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class AbsoluteForm:
+class AbsoluteForm(NamedTuple):
     """`GET http://host/path`."""
 
     scheme: str
@@ -71,8 +69,12 @@ LONGEST_NAME = 253
 """Characters of a host name (RFC 1035 2.3.4, less the length byte and the root)."""
 
 
-def read_target(method: bytes, target: bytes) -> Target:
-    """Read a request target.  Raises: BadMessage, 400 for a wrong form or spelling, 501 for an unserved scheme."""
+def read_target(method: bytes, target: bytes, before: Target | None = None) -> Target:
+    """Read a request target.
+
+    before: the target of an earlier request of the client; the very same authority is not interpreted again.
+    Raises: BadMessage, 400 for a wrong form or spelling, 501 for an unserved scheme.
+    """
     if method == b"CONNECT":
         match = _AUTHORITY_FORM.fullmatch(target)
         if match is None:
@@ -85,6 +87,8 @@ def read_target(method: bytes, target: bytes) -> Target:
     authority, host, port, path = match.groups()
     if path[:1] != b"/":
         path = b"*" if method == b"OPTIONS" and not path else b"/" + path
+    if type(before) is AbsoluteForm and authority == before.authority:
+        return AbsoluteForm("http", before.host, before.port, path, authority)
     return AbsoluteForm("http", _host(host), _port(port) if port else 80, path, authority)
 
 

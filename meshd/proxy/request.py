@@ -173,7 +173,7 @@ class ProxyRequest:
         method, target, minor = line.groups()
         if minor != b"1" or method == b"CONNECT":
             return None
-        read = read_target(method, target)
+        read = read_target(method, target, self.target)
         return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=self.said)
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:

@@ -101,6 +101,13 @@ def by_exit_and_outcome(rows: Rows) -> list[tuple[Key, list[int]]]:
     return list(sums.items())
 
 
+def _told(host: str) -> str:
+    """A host as reports name it: in lower case, and as every database can hold it."""
+    if not host.isascii() or "\0" in host or len(host) > LENGTH:
+        host = searchable(host[:LENGTH])
+    return host.lower()
+
+
 class Reports:
     """Adds up the exchanges that end in this process, and writes the sums every few seconds."""
 
@@ -117,7 +124,7 @@ class Reports:
         self._traffic = Waiting()
         """By reason, hour and exit: one sum for an exchange, of which two are made when they are written."""
         self._fresh: dict[tuple[int, str, str, str, bool], list[int]] = {}
-        """By account, host, reason, exit and whether bytes were moved: sums of the newest exchanges, all of one hour."""
+        """By account, host, reason, exit and whether bytes were moved: the newest exchanges, all of one hour."""
         self._hour = 0
         self._sweep_at = 0.0
         self._turns = Regularly(
@@ -167,10 +174,8 @@ class Reports:
         for (account_id, host, reason, way, moved), (up, down, exchanges) in fresh.items():
             self._traffic.add((reason, at, way), up, down, exchanges, 0)
             if by_host and moved:
-                if not host.isascii() or "\0" in host or len(host) > LENGTH:
-                    host = searchable(host[:LENGTH])
                 failures = exchanges if reason and OUTCOMES.get(reason) != SERVED else 0
-                self._domains.add((account_id, at - at % DAY, host.lower()), up, down, exchanges, failures)
+                self._domains.add((account_id, at - at % DAY, _told(host)), up, down, exchanges, failures)
 
     @property
     def lost(self) -> int:

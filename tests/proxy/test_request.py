@@ -283,7 +283,13 @@ class RepeatedTest(SynchronousTestCase):
     def test_same_fields(self) -> None:
         """The same fields under another request line are understood as the general way would."""
         first = request(self.FIRST)
-        for line in (b"GET http://h.test/2", b"HEAD http://other.test:8080/x?y", b"POST http://h.test/1"):
+        for line in (
+            b"GET http://h.test/2",
+            b"GET http://H.test./2",
+            b"HEAD http://other.test:8080/x?y",
+            b"OPTIONS http://h.test",
+            b"POST http://h.test:80/1",
+        ):
             buffer = line + b" HTTP/1.1\r\n" + self.FIELDS
             again, anew = first.repeated(buffer, 16384), request(buffer)
             assert again is not None
