@@ -180,6 +180,13 @@ class Dressed(Stage):
             self.sql(f"update {table} set {column} = ? || rowid", self.text)
 
 
+def parts(stage: Dressed, route: Route) -> list[dict[str, str]]:
+    """The variables of a path by which the page is of something that is dressed."""
+    if "proxy_status" in route.path:
+        return [{"name": quote(stage.segment, safe="")}]
+    return [{"exit": quote(f"{stage.segment}!", safe="")}] if "exit" in route.variables else [{}]
+
+
 class MarkupCase(SynchronousTestCase):
     def pages(self, stage: Stage) -> Iterator[tuple[str, Route]]:
         for route in stage.routes:
@@ -207,20 +214,15 @@ class StoredTests(MarkupCase):
         known = {
             (who, str(route)): self.shape(self.open(plain, who, route, {}, **part))
             for who, route in self.pages(plain)
-            for part in self.parts(plain, route)
+            for part in parts(plain, route)
         }
         for text in STORED:
             stage = Dressed(os.path.join(self.mktemp()), text)
             for who, route in self.pages(stage):
-                for part in self.parts(stage, route):
+                for part in parts(stage, route):
                     with named((text, who, str(route))):
                         answer = self.open(stage, who, route, {}, **part)
                         self.assertEqual(self.shape(answer), known[who, str(route)])
-
-    def parts(self, stage: Dressed, route: Route) -> list[dict[str, str]]:
-        if "proxy_status" in route.path:
-            return [{"name": quote(stage.segment, safe="")}]
-        return [{"exit": quote(f"{stage.segment}!", safe="")}] if "exit" in route.variables else [{}]
 
     def shape(self, answer: Answer) -> object:
         if not answer.all("Content-Type") or not answer.one("Content-Type").startswith("text/html"):
@@ -232,7 +234,7 @@ class StoredTests(MarkupCase):
         stage = Dressed(os.path.join(self.mktemp()), HOSTILE[0])
         shown = set()
         for who, route in self.pages(stage):
-            for part in self.parts(stage, route):
+            for part in parts(stage, route):
                 answer = self.open(stage, who, route, {}, **part)
                 texts = "".join(Read(answer.body.decode("utf-8", "replace")).texts)
                 if stage.text in texts or stage.segment in texts:
