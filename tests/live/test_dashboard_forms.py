@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import Page
 from pyotp import TOTP
-from twisted.trial.unittest import SkipTest
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from meshd.store.open import BlockingStore
 from meshd.store.unit import Statement, Unit
@@ -123,6 +123,7 @@ OPERATOR = (
     Row("/operator/new_account/?parent=renamed", "/operator/new_account/", {"username": "below", "by": "none"}),
     Row(BELOW, f"{BELOW}deactivate/"),
     Row(f"{BELOW}terms/", f"{BELOW}terms/move/", {"parent": "alice"}, {"parent": "nobody"}),
+    Row(f"{BELOW}delete/", f"{BELOW}delete/"),
     Row(f"{AT}access/", f"{AT}access/password/", {"password": "battery staple"}, {"password": ""}),
     Row(f"{AT}access/", f"{AT}access/revoke/"),
     Row(f"{AT}access/", f"{AT}access/authorize/"),
@@ -186,6 +187,13 @@ def path_of(action: str) -> str:
     return found
 
 
+class RowsTests(SynchronousTestCase):
+    def test_every_form_has_its_row(self) -> None:
+        """Of those that are mounted."""
+        rows = {path_of(row.action) for each in FORMS.values() for row in each}
+        self.assertEqual(mounted("POST") - rows, OWN)
+
+
 class FormsCase(TourCase):
     def walk(self, role: str) -> None:
         """Reach every page, then send every form."""
@@ -211,11 +219,6 @@ class FormsCase(TourCase):
             self.assertIn("Sign in", page.inner_text("h1"))
             serious = [each for each in loaded.complaints if "status of 4" not in each]
             self.assertEqual(serious, [])
-
-    def test_every_form_has_its_row(self) -> None:
-        """Of those that are mounted."""
-        rows = {path_of(row.action) for each in FORMS.values() for row in each}
-        self.assertEqual(mounted("POST") - rows, OWN)
 
     def shown(self, page: Page) -> set[str]:
         """Where the forms of a page are sent."""
