@@ -13,6 +13,7 @@ from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
 Rotation = Literal["random", "round-robin", "least-used"]
+Registration = Literal["closed", "invite", "open"]
 Network = IPv4Network | IPv6Network
 
 
@@ -214,6 +215,28 @@ class Probing:
     at_once: int = 16
 
 
+GATEWAY = "gateway"
+"""The name of the proxy that `[v1]` brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class V1:
+    """ProxyHat's dialect: who may register, and where its gateway is."""
+
+    registration: Registration = "closed"
+    """Who may make an account by the API: nobody, who has a code of invitation, anybody."""
+    gateway: tuple[str, ...] = ("tcp:8080",)
+    """Twisted endpoint strings that customers are told for HTTP; every listener speaks HTTP and SOCKS5."""
+    socks: tuple[str, ...] = ("tcp:1080",)
+    """Those that customers are told for SOCKS5."""
+    domain: str = ""
+    """The host that customers are told: a name or an address, without a port."""
+    port: int = 8080
+    """The port that customers are told for HTTP: that of the first endpoint in `gateway`, else in `socks`."""
+    socks_port: int = 1080
+    """The port that customers are told for SOCKS5: that of the first endpoint in `socks`, else in `gateway`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that a reload may change while connections stay open."""
@@ -228,6 +251,17 @@ class Topology:
     proxy_status_on_forwarded: bool = False
     """Whether forwarded responses carry `Proxy-Status` too."""
     probes: Probing = field(default_factory=Probing)
+    v1: V1 | None = None
+    """ProxyHat's dialect; None where the settings have no section `[v1]`, and all of the dialect is off."""
+
+    @property
+    def gateway(self) -> ProxyHost | None:
+        """The proxy that `[v1]` brings; None where it is off."""
+        return self.proxies[GATEWAY] if self.v1 else None
+
+    def section(self, proxy: ProxyHost) -> str:
+        """The section of the settings that brings the proxy, as a dotted key."""
+        return "v1" if self.v1 and proxy.name == GATEWAY else f"proxies.{proxy.name}"
 
 
 class Live:

@@ -38,7 +38,7 @@ def load(
     _check_heads(settled, origins)
     sections = Sections(given.file, settled, origins)
     topology = _topology(sections)
-    check_listeners(settled["api.listen"], topology.proxies)
+    check_listeners(settled["api.listen"], topology)
     check_plans(topology.plans, topology.proxies, origins)
     plain: dict[str, Any] = {
         s.attribute: settled.get(s.key) for s in SETTINGS if s.attribute and "." not in s.attribute
@@ -63,11 +63,10 @@ def with_lists(config: Config) -> Config:
     """
     lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]))
     exits = (*config.own_exits, *lists.exits)
-    proxies = served(config.topology.proxies, exits)
-    wanting = tuple(unmet(proxies, exits, config.origins))
+    topology = replace(config.topology, exits=exits, proxies=served(config.topology.proxies, exits))
+    wanting = tuple(unmet(topology, config.origins))
     if wanting and not config.exits_from:
         raise ConfigError(wanting[0])
-    topology = replace(config.topology, exits=exits, proxies=proxies)
     return replace(config, topology=topology, lists=lists, problems=(*lists.problems, *wanting))
 
 
@@ -96,6 +95,7 @@ def _topology(sections: Sections) -> Topology:
         limits=_section(Limits, "limits", settled),
         proxy_status_on_forwarded=settled["proxy.status_on_forwarded"],
         probes=_section(Probing, "probes", settled),
+        v1=sections.v1(),
     )
 
 

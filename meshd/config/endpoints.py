@@ -123,11 +123,16 @@ def place_words(text: str) -> str:
 
 def dialable(listen: str, port: int) -> str:
     """`host:port` at which this machine reaches an endpoint: the default of what customers are told."""
+    return join_host(*reached(listen, port))
+
+
+def reached(listen: str, port: int) -> tuple[str, int]:
+    """Host and port at which this machine reaches an endpoint; port: the one that is told where it has none."""
     place = parsed(listen).place
     if not isinstance(place, TCP):
-        return join_host("127.0.0.1", port)
+        return "127.0.0.1", port
     host = "127.0.0.1" if place.interface in (*_WILDCARDS, "0.0.0.0") else place.interface  # noqa: S104
-    return join_host(host, place.port)
+    return host, place.port
 
 
 def _share(one: str, other: str) -> bool:

@@ -61,6 +61,11 @@ def hostname(text: str) -> str:
     return text.lower()
 
 
+def host(text: str) -> str:
+    """A host name in lower case, or an address as ipaddress prints it, without brackets."""
+    return text.lower() if is_name(text) and not parse_ip(text) else str(ipaddress.ip_address(text))
+
+
 def probe_url(text: str) -> str:
     """An absolute `http` or `https` URL without credentials and fragment; "" for none."""
     parts = urlsplit(text)
@@ -101,5 +106,6 @@ OPENING = text_kind(
 NETWORK = text_kind("a range such as 10.1.0.0/16, or one address", _range)
 PORTS = Kind('a port such as "80", or a range such as "1024-65535"', ports)
 HOSTNAME = text_kind("a host name", hostname)
+HOST = text_kind("a host name or an address, without a port", host)
 COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country_code)
 PROBE_URL = text_kind("an http:// or https:// URL", probe_url)

@@ -11,11 +11,12 @@ from typing import Any
 from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
 from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits.described import Origins, read_exits
+from meshd.config.gateway import gateway, read_v1
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, number
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
 from meshd.config.terms import BOUNDS, RULES
 from meshd.config.toml_file import File
-from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost
+from meshd.topology import GATEWAY, PLANS, V1, Exit, ExitRule, Plan, ProxyHost, Topology
 from meshd.values.bounds import read as read_bounds
 
 PROXY_PORT = 31280
@@ -70,14 +71,26 @@ class Sections:
         return MappingProxyType(plans)
 
     def proxies(self) -> Mapping[str, ProxyHost]:
-        """The proxies in the file's order, still without exits; one named `local` where the file has none.
+        """The proxies in the file's order, still without exits; one named `local` where the file has none.  The last is
+        the gateway, where `[v1]` is on.
+
         Raises: ConfigError.
         """
         named = self._named("proxies") or [("local", {})]
         proxies: dict[str, ProxyHost] = {}
         for name, raw in named:
             proxies[name] = self._proxy(name, raw, first=not proxies)
+        if (v1 := self.v1()) is not None:
+            if GATEWAY in proxies and self.file is not None:
+                text = f"[proxies.{GATEWAY}] has the name of the proxy that [v1] brings: rename it, or take [v1] out"
+                raise self.file.wrong(("proxies", GATEWAY), text)
+            proxies[GATEWAY] = gateway(v1, self._rule_of_v1())
         return MappingProxyType(proxies)
+
+    def v1(self) -> V1 | None:
+        """What `[v1]` says; None where it is off.  Raises: ConfigError."""
+        section = self.file is not None and self.file.get(("v1",)) is not None
+        return read_v1(self.settled, self.origins, section=section)
 
     def _named(self, section: str) -> list[tuple[str, Any]]:
         raw = self.file.get((section,)) if self.file else None
@@ -103,7 +116,7 @@ class Sections:
             assert self.file is not None
             raise self.file.wrong(("proxies", name), f"[proxies.{name}] listen is missing")
         listen = given.get("listen", (f"tcp:{PROXY_PORT}",))
-        rule = self._rule(name, given.get("exits", {}))
+        rule = self._rule(("proxies", name), given.get("exits", {}))
         domain = given.get("domain") or dialable(listen[0], PROXY_PORT)
         senders = given.get("proxy_protocol_from", ())
         return ProxyHost(name, listen, domain, rule, (), given.get("rotation", "random"), senders)
@@ -117,10 +130,19 @@ class Sections:
                 self.origins[f"proxies.{name}.{key}"] = self.origins[f"proxy.{key}"]
         return given
 
-    def _rule(self, proxy: str, raw: object) -> ExitRule:
+    def _rule_of_v1(self) -> ExitRule:
+        path = ("v1", "exits")
+        raw = self.file.get(path) if self.file else None
+        if self.file is None or raw is None:
+            return ExitRule()
+        self.origins[".".join(path)] = self.file.origin(path)
+        return self._rule(path[:1], raw)
+
+    def _rule(self, section: tuple[str, ...], raw: object) -> ExitRule:
         if self.file is None:
             return ExitRule()
-        given = self._table(self.file, ("proxies", proxy, "exits"), raw, RULE, f"proxies.{proxy}.exits")
+        path = (*section, "exits")
+        given = self._table(self.file, path, raw, RULE, ".".join(path))
         return ExitRule(*(given.get(key, frozenset()) for key in RULE))
 
 
@@ -134,10 +156,10 @@ def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], ori
                 raise ConfigError(f"{where}: [plans.{plan.name}] includes: no proxy is named '{name}'{near}")
 
 
-def check_listeners(api: tuple[str, ...], proxies: Mapping[str, ProxyHost]) -> None:
+def check_listeners(api: tuple[str, ...], topology: Topology) -> None:
     """Refuse two endpoints of one place, in any spelling; `tcp:0` is a new port each time.  Raises: ConfigError."""
     users = [("api", text) for text in api]
-    users += [(f"proxies.{name}", text) for name, proxy in proxies.items() for text in proxy.listen]
+    users += [(topology.section(proxy), text) for proxy in topology.proxies.values() for text in proxy.listen]
     uses = [(user, text, parsed(text).place) for user, text in users]
     for (one, first, here), (two, second, there) in combinations(uses, 2):
         if overlap(here, there):

@@ -15,8 +15,11 @@ from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
 from meshd.config.terms import BOUNDS
 from meshd.store.url import masked
-from meshd.topology import Exit, ExitRule, Opening, Plan
+from meshd.topology import GATEWAY, Exit, ExitRule, Opening, Plan
 from meshd.values.addresses import join_host
+
+_V1 = {setting.key: setting.key.partition(".")[2] for setting in SETTINGS if setting.key.startswith("v1.")}
+"""Names of a V1's attributes, by key."""
 
 Row = tuple[str, str, str]
 """Key, value, origin."""
@@ -55,7 +58,12 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
     for setting in SETTINGS:
         if setting.attribute:
             yield setting.key, attrgetter(setting.attribute)(config)
+    if (v1 := config.topology.v1) is not None:
+        yield from ((key, getattr(v1, name)) for key, name in _V1.items())
+        yield "v1.exits", config.topology.proxies[GATEWAY].rule
     for proxy in config.topology.proxies.values():
+        if proxy is config.topology.gateway:
+            continue
         yield f"proxies.{proxy.name}.listen", proxy.listen
         yield f"proxies.{proxy.name}.domain", proxy.domain
         yield f"proxies.{proxy.name}.exits", proxy.rule

@@ -17,6 +17,8 @@ from meshd.store.url import has_password
 DEFAULT = "default"
 MANY = frozenset({"proxies", "exits", "plans"})
 """Sections of the file that hold things rather than settings."""
+TABLES: Mapping[str, frozenset[str]] = {"v1": frozenset({"exits"})}
+"""Keys, by section, that hold a table rather than a setting; they are checked where they are read."""
 
 _CONFIG = "MESHD_CONFIG"
 _KUBERNETES = re.compile(r"MESHD_(?:SERVICE_|PORT(?:_|$))")
@@ -156,4 +158,4 @@ def _check_file(file: File) -> None:
     for section in SECTIONS:
         if section in file.data:
             names = [setting.key.partition(".")[2] for setting in SETTINGS if setting.key.startswith(f"{section}.")]
-            file.known((section,), file.data[section], frozenset(names))
+            file.known((section,), file.data[section], TABLES.get(section, frozenset()).union(names))

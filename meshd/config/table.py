@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
 from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, seconds
-from meshd.config.network import AUTHORITY, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
+from meshd.config.network import AUTHORITY, HOST, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
 from meshd.config.stores import STORE_URL
 from meshd.topology import Limits, Probing, Timeouts
 from meshd.values.times import DAY
@@ -31,7 +31,8 @@ class Setting:
     """The default as the file would write it; `{data_dir}` stands for the data folder, None for "not given"."""
     about: str
     attribute: str
-    """The attribute of a Config, with dots; "" for a setting that becomes part of the first proxy."""
+    """The attribute of a Config, with dots; "" for a setting that becomes part of the first proxy, or of a section that
+    may be off."""
     live: bool = True
     """Whether a reload changes it; else it needs a restart."""
     flag: str = ""
@@ -193,6 +194,28 @@ SETTINGS: tuple[Setting, ...] = (
     *_of_topology("probes", _PROBES, Probing()),
     *_of_topology("timeouts", _TIMEOUTS, Timeouts()),
     *_of_topology("limits", _LIMITS, Limits()),
+    Setting(
+        "v1.registration",
+        choice("closed", "invite", "open"),
+        "closed",
+        "who may make an account by ProxyHat's API: nobody, who has a code of invitation, anybody",
+        "",
+    ),
+    Setting(
+        "v1.gateway",
+        list_of(ENDPOINT),
+        ["tcp:8080"],
+        "endpoints of the gateway, as customers are told them for HTTP; `[]` for none",
+        "",
+    ),
+    Setting(
+        "v1.socks",
+        list_of(ENDPOINT),
+        ["tcp:1080"],
+        "endpoints of the gateway, as customers are told them for SOCKS5; `[]` for none",
+        "",
+    ),
+    Setting("v1.domain", HOST, None, "the host at which customers reach the gateway", ""),
 )
 
 SECTIONS = frozenset(setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key)

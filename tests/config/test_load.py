@@ -134,6 +134,7 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_DESTINATIONS_PORTS": "80,443", "MESHD_DESTINATIONS_DENY_PORTS": "25"}
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
         samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROBES_URL": "http://probe.test/"}
+        samples |= {"MESHD_V1_REGISTRATION": "open", "MESHD_V1_GATEWAY": "tcp:4", "MESHD_V1_SOCKS": "tcp:5"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
         self.write("list.txt", "192.0.2.1")
         environ = {name: samples.get(name, "1000" if "LIMITS" in name or "HEAD" in name else "55") for name in names}
@@ -289,7 +290,7 @@ class ShowTests(ConfigTestCase):
         """Those of proxies, exits and plans too."""
         text = '[proxies.us]\nlisten = ["tcp:1", "tcp:2"]\nexits = { tag = ["fast"], name = ["b"] }\n'
         text += '[[exits]]\nname = "b"\nkind = "direct"\ncountry = "uk"\ntags = ["fast", "dear"]\n'
-        text += '[destinations]\nallow = ["10.0.0.0/8", "127.0.0.1:80", "[::1]:80", "::1"]\n'
+        text += '[destinations]\nallow = ["10.0.0.0/8", "127.0.0.1:80", "[::1]:80", "::1"]\n[v1]\n'
         shown = self.shown(text)
         self.assertEqual(shown["proxies.us.listen"], ("tcp:1, tcp:2", "file meshd.toml:2"))
         self.assertEqual(shown["proxies.us.exits"], ("names: b; tags: fast", "file meshd.toml:3"))

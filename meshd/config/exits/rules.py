@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
 from meshd.config.errors import place, suggestion
-from meshd.topology import Exit, ExitRule, ProxyHost
+from meshd.topology import Exit, ExitRule, ProxyHost, Topology
 
 NEAR = 1000
 """Most names that are searched for the one that was meant: the search is slow."""
@@ -31,14 +31,15 @@ def selects(rule: ExitRule, exit_: Exit) -> bool:
     )
 
 
-def unmet(proxies: Mapping[str, ProxyHost], exits: Sequence[Exit], origins: Mapping[str, str]) -> Iterator[str]:
+def unmet(topology: Topology, origins: Mapping[str, str]) -> Iterator[str]:
     """A line, with its place in the settings, for each rule that names an unknown exit or selects no exit."""
-    names = {exit_.name for exit_ in exits}
-    for proxy in proxies.values():
-        key = f"proxies.{proxy.name}.exits"
+    names = {exit_.name for exit_ in topology.exits}
+    for proxy in topology.proxies.values():
+        section = topology.section(proxy)
+        key = f"{section}.exits"
         for unknown in sorted(proxy.rule.names - names):
             near = suggestion(unknown, names) if len(names) <= NEAR else ""
-            text = f"[proxies.{proxy.name}] exits: no exit is named '{unknown}'{near}"
+            text = f"[{section}] exits: no exit is named '{unknown}'{near}"
             yield f"{place(origins[f'{key}.name'])}: {text}"
         if not proxy.exits:
-            yield f"{place(origins[key])}: [proxies.{proxy.name}] exits: no exit is selected by this"
+            yield f"{place(origins[key])}: [{section}] exits: no exit is selected by this"
