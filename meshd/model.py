@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from meshd.selection import Selection
 from meshd.values.terms import Terms
+from meshd.values.tokens import TokenKind
 
 Role = Literal["root", "admin", "viewer", "customer"]
 EndedBy = Literal["", "operator", "plan"]
@@ -67,8 +68,7 @@ class Token:
     account_id: int
     label: str
     active: bool
-    expires_on: str
-    """An ISO date, the token valid through that day (UTC); "" for never."""
+    expires_on: str  # an ISO date, the token valid through that day (UTC), or a minute; "" for never
     created_at: int
     selection: str = ""
     """The exit that a request asks for by default, as a text of meshd.selection."""
@@ -78,8 +78,8 @@ class Token:
     """Who deactivated an inactive token: the operator, a change of plan, or "" for the holder."""
     rules: str = ""
     """Where requests by the token may go, as a text of meshd.values.rules; "" for everywhere that its account may."""
-    used_at: int = 0
-    """When the token was last billed for an exchange; 0 for never."""
+    used_at: int = 0  # when it was last billed for an exchange, or used at the API below `/v1`; 0 for never
+    kind: TokenKind = ""
 
     @property
     def confined(self) -> bool:
@@ -247,7 +247,7 @@ class Change:
     """0 for all accounts."""
 
 
-Source = Literal["password", "token", "address", "hostname"]
+Source = Literal["password", "token", "key", "address", "hostname"]
 
 
 @dataclass(frozen=True, slots=True)

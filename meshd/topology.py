@@ -235,6 +235,8 @@ class V1:
     """The port that customers are told for HTTP: that of the first endpoint in `gateway`, else in `socks`."""
     socks_port: int = 1080
     """The port that customers are told for SOCKS5: that of the first endpoint in `socks`, else in `gateway`."""
+    access_seconds: int = 7 * 24 * 3600
+    """Seconds for which an access token holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def change_password(actor_id: ActorId, password_hash: str, *, verified: str, now
     """
     subject = yield from _oneself(actor_id, verified)
     yield from accounts.edit(subject.account.id, password_hash=password_hash, password_by=0)
-    yield from sessions.end_all(subject.account.id)
+    yield from sessions.end_all(subject.account.id, subject.token_id)
     yield from conclude(subject.by, "account.password", subject.account.id, "", now)
 
 
@@ -48,7 +48,7 @@ def sign_in_name(typed: str) -> Unit[str]:
 
 
 def _oneself(actor_id: ActorId, verified: str) -> Unit[Subject]:
-    if isinstance(actor_id, ByToken):
+    if isinstance(actor_id, ByToken) and not actor_id.whole:
         raise Forbidden("this takes the password; a token does not do")
     subject = yield from locked((yield from own(actor_id, None, change=False)))
     if not compare_digest(subject.account.password_hash.encode(), verified.encode()):

@@ -34,6 +34,8 @@ class ByToken:
     token_id: int
     confined: bool = False
     """Whether the token is for less than its account may do."""
+    whole: bool = False
+    """Whether the token stands for the account's password too, as those of the API below `/v1` do."""
 
 
 ActorId = int | ByToken | Operator

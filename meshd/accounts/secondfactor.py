@@ -76,7 +76,7 @@ def switch_on(actor_id: ActorId, secret: str, code: str, recovery_codes: Sequenc
     if not (yield from stored.add(subject.account.id, secret, step, now)):
         raise Forbidden("the second factor is on already; switch it off first")
     yield from _renew(subject, recovery_codes)
-    yield from sessions.end_all(subject.account.id)
+    yield from sessions.end_all(subject.account.id, subject.token_id)
     yield from conclude(subject.by, "account.second-factor", subject.account.id, "on", now)
 
 
@@ -85,7 +85,7 @@ def switch_off(actor_id: ActorId, code: str, *, now: int) -> Unit[None]:
     subject = yield from _oneself(actor_id)
     yield from _require(subject.account.id, code, now)
     yield from stored.delete(subject.account.id)
-    yield from sessions.end_all(subject.account.id)
+    yield from sessions.end_all(subject.account.id, subject.token_id)
     yield from conclude(subject.by, "account.second-factor", subject.account.id, "off", now)
 
 
@@ -153,7 +153,7 @@ def _require(account_id: int, code: str, now: int) -> Unit[None]:
 
 
 def _oneself(actor_id: ActorId) -> Unit[Subject]:
-    if isinstance(actor_id, ByToken):
+    if isinstance(actor_id, ByToken) and not actor_id.whole:
         raise Forbidden("this takes the password; a token does not do")
     return (yield from own(actor_id, None, change=False))  # a viewer decides too how she signs in herself
 

@@ -15,7 +15,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import JUDGED_BY, added, made, require_free, restrained
 from meshd.accounts.trail import between, conclude
 from meshd.model import Account, Identity
-from meshd.store.statements import accounts, audit, bans, claims, identities, series, tops, usage
+from meshd.store.statements import accounts, audit, bans, claims, identities, series, tokens, tops, usage
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
 
@@ -97,6 +97,7 @@ def edit(
     told = ", ".join(sorted(columns) if password_hash is None else sorted((*columns, "password")))
     if password_hash is not None:
         columns |= {"password_hash": password_hash, "password_by": subject.origin}
+        yield from tokens.end_access(subject.account.id)
     if columns:
         yield from accounts.edit(subject.account.id, **columns)
         if JUDGED_BY & columns.keys():

@@ -143,6 +143,7 @@ def set_password(actor_id: ActorId, username: str, password_hash: str, *, now: i
     columns = {"password_hash": password_hash, "password_by": subject.origin}
     if (yield from accounts.edit(subject.account.id, **columns)) is None:
         raise NotFound("the account was deleted meanwhile")
+    yield from tokens.end_access(subject.account.id)
     yield from conclude(subject.by, "account.password", subject.account.id, "", now, {"password": None})
 
 

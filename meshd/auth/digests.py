@@ -10,14 +10,14 @@ from hashlib import blake2b
 
 
 class FieldDigests:
-    """Functions that digest `Proxy-Authorization` and `Authorization` at the proxy, `Authorization` at the API, and
-    what forms of pages hold.
+    """Functions that digest `Proxy-Authorization` and `Authorization` at the proxy, `Authorization` at the APIs of
+    meshd's own and below `/v1`, and what forms of pages hold.
     """
 
-    __slots__ = ("api", "origin", "page", "proxy")
+    __slots__ = ("api", "origin", "page", "proxy", "v1")
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
-        self.proxy, self.origin, self.api, self.page = (_keyed(random(32)) for _ in range(4))
+        self.proxy, self.origin, self.api, self.v1, self.page = (_keyed(random(32)) for _ in range(5))
 
 
 def _keyed(key: bytes) -> Callable[[bytes], bytes]:

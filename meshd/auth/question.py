@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Literal, NamedTuple
 
@@ -12,6 +12,7 @@ from meshd.auth.credentials import BasicCredentials, BearerCredentials, Malforme
 from meshd.auth.secrets import ban_address, token_digest
 from meshd.model import Refusal
 from meshd.selection import NONE, Selection, SelectionError, Split, candidates, read_selection
+from meshd.values.tokens import MESHD, V1, TokenKind
 
 Consumed = Literal["proxy-authorization", "authorization", ""]
 
@@ -35,6 +36,8 @@ class TokenAsked:
     """The ways to read the user-id (which may be the token itself), one at least, the longest base first."""
     digest: bytes
     session: str
+    kinds: frozenset[TokenKind] = MESHD
+    """The kinds of token that count where this one came."""
 
     @property
     def varies(self) -> bool:
@@ -86,6 +89,15 @@ def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool 
                 return _token(key, *common, splits, carried)
             named = tuple(Split(each.base.lower(), each.rest) for each in splits if can_be_user(each.base))
             return PasswordAsked(key, name_of_user(username), *common, named or (_UNNAMED,), basic.passwords)
+
+
+def by_key(key: bytes, field: bytes, peer: str) -> TokenAsked | None:
+    """What `Authorization` asks at the API below `/v1`: by Bearer alone, of the tokens that count there."""
+    credentials = read(field)
+    if not isinstance(credentials, BearerCredentials):
+        return None
+    common = ban_address(peer), "authorization", False
+    return replace(_token(key, *common, (_NOBODY,), Reading("", credentials.token)), kinds=V1)  # type: ignore[arg-type]
 
 
 def entering(digest: Callable[[bytes], bytes], typed: str, username: str, password: str, peer: str) -> PasswordAsked:

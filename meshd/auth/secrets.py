@@ -24,13 +24,13 @@ _CHECKSUM = 6
 _TOKEN = re.compile(rf"pm_[0-9A-Za-z]{{{_BODY + _CHECKSUM}}}", re.ASCII)
 
 
-def new_token(random: bytes | None = None) -> str:
+def new_token(random: bytes | None = None, prefix: str = "pm_") -> str:
     """A token of these 32 random bytes, or of fresh ones."""
     secret = os.urandom(TOKEN_BYTES) if random is None else random
     if len(secret) != TOKEN_BYTES:
         raise ValueError(f"a token is made of {TOKEN_BYTES} bytes")
     body = _base62(int.from_bytes(secret, "big"), _BODY)
-    return f"pm_{body}{_checksum(body)}"
+    return f"{prefix}{body}{_checksum(body)}"
 
 
 def looks_like_token(text: str) -> bool:

@@ -34,7 +34,7 @@ from meshd.auth.policy import (
     of_account,
     of_name,
 )
-from meshd.auth.question import Asked, Consumed, TokenAsked, Unseen, asked
+from meshd.auth.question import Asked, Consumed, TokenAsked, Unseen, asked, by_key
 from meshd.auth.recheck import Presence, Still
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
@@ -107,11 +107,15 @@ class AuthService:
             self._failures.right(outcome, peer)
         return _answer(outcome, proxy)
 
-    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal:
-        """Say who asks at the account API: Basic or Bearer in `Authorization`; an address is no credential there."""
+    async def sign_in(self, peer: str, authorization: bytes | None, *, below_v1: bool = False) -> Admission | Refusal:
+        """Say who asks at an API, by `Authorization`; an address is no credential there.
+
+        below_v1: at the one below `/v1`, which takes Bearer alone, and the tokens that count there alone.
+        """
         if authorization is None:
             return REQUIRED
-        key = self._digests.api(authorization)
+        digests = self._digests
+        key = (digests.v1 if below_v1 else digests.api)(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:  # as in recall(): a field whose verdict is remembered is not parsed again
             if self._bans.by_address and (refusal := self._banned(verdict, peer)):
@@ -119,7 +123,10 @@ class AuthService:
             if verdict.peer != peer:
                 self._failures.right(verdict, peer)
             return _signed_in(verdict)
-        question = asked(key, authorization, peer, "authorization", api=True)
+        if below_v1:
+            question: Asked | None = by_key(key, authorization, peer)
+        else:
+            question = asked(key, authorization, peer, "authorization", api=True)
         return await self._sign_in(question, peer) if question is not None else _UNREADABLE
 
     async def _sign_in(self, question: Asked, peer: str) -> Admission | Refusal:

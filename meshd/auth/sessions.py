@@ -15,7 +15,7 @@ from typing import NamedTuple
 from meshd.auth.policy import inactive
 from meshd.auth.secrets import normal_address
 from meshd.model import Account, Identity
-from meshd.store.statements import identities
+from meshd.store.statements import identities, tokens
 from meshd.store.statements import secondfactors as factors
 from meshd.store.statements import sessions as stored
 from meshd.store.statements.sessions import Session
@@ -136,8 +136,10 @@ def end_one(account_id: int, session_id: int) -> Unit[bool]:
     return (yield from stored.end_one(account_id, session_id))
 
 
-def end_all(account_id: int) -> Unit[None]:
+def end_all(account_id: int, but: int = 0) -> Unit[None]:
+    """End all of an account's sign-ins: at the pages, and by access tokens but for the one of that id."""
     yield from stored.end_all(account_id)
+    yield from tokens.end_access(account_id, but)
 
 
 def _holds(session: Session, identity: Identity) -> bool:

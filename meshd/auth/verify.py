@@ -24,8 +24,10 @@ from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE
 from meshd.store.interface import Store
+from meshd.store.statements import tokens
 from meshd.topology import Live
 from meshd.values.terms import Terms
+from meshd.values.tokens import MESHD
 
 MOST_WRONG = 10_000
 """Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
@@ -78,6 +80,8 @@ class Verifier:
         None where nothing is; away: whether an outdated verdict will do, since the store is away.
         """
         if isinstance(asked, TokenAsked):
+            if asked.kinds is not MESHD:  # what is remembered by its digest counts elsewhere
+                return None
             known = cache.fresh(asked.digest, monotonic) if not away else cache.stale(asked.digest, monotonic)
             return known and _selecting(asked, known)
         for split in asked.splits:
@@ -128,13 +132,16 @@ class Verifier:
         if isinstance(found, Refusal):
             return found
         identity, token = found.identity, found.token
-        if identity is None or token is None or not token_valid(token, self._now()):
+        valid = token is not None and token.kind in asked.kinds and token_valid(token, self._now())
+        if identity is None or token is None or not valid:
             await self._failures.failed(asked, self.guess(asked), TOKEN)
             return of_name(INVALID, asked.name, identity.account.id if identity else 0)
         only = frozenset((*token.proxies, *found.formerly))
         by = str(token.id), token.id, NONE, asked.consumed, only, token.confined
-        admission = Admission(identity, "token", *by, self._terms(identity, token.rules))
+        admission = Admission(identity, "key" if token.kind else "token", *by, self._terms(identity, token.rules))
         life = self.life(min(token_end(token), account_end(identity)))
+        if token.kind:
+            await self._store.run(tokens.used, [token.id], int(self._now()))
         return _selecting(asked, Verdict(admission, asked.name, *life, open_to(identity, only), token.selection))
 
     async def _password(self, asked: PasswordAsked) -> Verdict | Refusal:

@@ -35,6 +35,7 @@ def read_v1(settled: Mapping[str, Any], origins: Mapping[str, str], *, section: 
         socks=socks,
         domain=settled.get("v1.domain") or host,
         port=port,
+        access_seconds=settled["v1.access_seconds"],
         socks_port=reached((*socks, *gateway)[0], SOCKS_PORT)[1],
     )
 

@@ -215,6 +215,13 @@ SETTINGS: tuple[Setting, ...] = (
         "endpoints of the gateway, as customers are told them for SOCKS5; `[]` for none",
         "",
     ),
+    Setting(
+        "v1.access_seconds",
+        number(60, YEAR),
+        WEEK,
+        "that an access token holds with which somebody has signed in by ProxyHat's API",
+        "",
+    ),
     Setting("v1.domain", HOST, None, "the host at which customers reach the gateway", ""),
 )
 

@@ -14,6 +14,8 @@ TEXTS = 2048
 
 IDENTITY = "$IDENTITY"
 
+RANDOM_HEX = "$RANDOM_HEX"
+
 ONLY_POSTGRES = "$POSTGRES"
 """Stands in a migration before a statement of one line that only PostgreSQL needs; not at a file's end."""
 
@@ -55,18 +57,24 @@ class Dialect:
     """A statement that keeps other migrating processes waiting until the commit; "" where every writer waits anyhow."""
     tables: str
     """A select of the names of all tables."""
+    random_hex: str
+    """An expression for 32 hexadecimal digits, others for each row."""
     only_postgres: str
     """What stands before a statement for PostgreSQL alone: nothing, or what makes the line a comment."""
 
     def written(self, script: str) -> str:
         """The text of a migration in the words of this database."""
-        return script.replace(IDENTITY, self.identity).replace(ONLY_POSTGRES, self.only_postgres)
+        texts = {IDENTITY: self.identity, RANDOM_HEX: self.random_hex, ONLY_POSTGRES: self.only_postgres}
+        for mark, text in texts.items():
+            script = script.replace(mark, text)
+        return script
 
 
 SQLITE = Dialect(
     identity="integer primary key autoincrement",
     lock="",
     tables="select name from sqlite_master where type = 'table'",
+    random_hex="lower(hex(randomblob(16)))",
     only_postgres="--",
 )
 
@@ -75,5 +83,6 @@ POSTGRES = Dialect(
     # The text begins with `set`: a plain select would run outside the transaction.  A migration may take its time.
     lock="set local statement_timeout = 0; set local lock_timeout = 0; select pg_advisory_xact_lock(7305731468)",
     tables="select tablename from pg_tables where schemaname = any (current_schemas(false))",
+    random_hex="replace(gen_random_uuid()::text, '-', '')",
     only_postgres="",
 )

@@ -29,6 +29,8 @@ from meshd.web.server.gate import Gate
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.server.site import ApiSite
 from meshd.web.services import Services
+from meshd.web.v1.dialect import ProxyHat
+from meshd.web.v1.routes import PROXYHAT
 
 
 def build_api(reactor: IReactorTime, services: Services) -> Api:
@@ -44,6 +46,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     HealthRoutes(reactor, services.ready, seldom).mount(room)
     DocumentRoutes("/api/openapi.json", "meshd.web.api").mount(room)
     _mount_operators(api, services)
+    _mount_proxyhat(api, services)
     pages = Room(api, Pages(services), available=services.available)
     mount_pages(pages, services)
     DocumentationRoutes(_books(), lambda: _host(services)).mount(pages)
@@ -70,6 +73,19 @@ def _mount_operators(api: Api, services: Services) -> None:
     for routes in OPERATORS:
         routes(services).mount(room)
     DocumentRoutes("/api/admin/openapi.json", "meshd.web.admin").mount(room)
+
+
+def _mount_proxyhat(api: Api, services: Services) -> None:
+    room = Room(
+        api,
+        ProxyHat(services),
+        prefix="/v1/",
+        available=services.available,
+        there=lambda: services.live.topology.v1 is not None,
+    )
+    for routes in PROXYHAT:
+        routes(services).mount(room)
+    DocumentRoutes("/v1/openapi.json", "meshd.web.v1").mount(room)
 
 
 def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:

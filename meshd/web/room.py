@@ -55,9 +55,9 @@ class Caller:
     def actor(self) -> ActorId:
         """Who acts, by the rules of ownership: signed in by a token, an account lacks its role's rights over others."""
         admission = self.admission
-        if admission.source != "token":
+        if admission.token_id == 0:
             return self.id
-        return ByToken(self.id, admission.token_id, admission.confined)
+        return ByToken(self.id, admission.token_id, admission.confined, admission.source == "key")
 
 
 Route = Callable[[Caller, Form], Awaitable[Reply]]
@@ -69,15 +69,22 @@ class Room:
     """Mounts the paths of one dialect in the table of all paths.
 
     prefix: where unknown paths begin that are answered in this dialect; "/" for all that no other room has.
-    available: whether the store answered its last query.
+    available: whether the store answered its last query; there: whether the room is open at all.
     """
 
     def __init__(
-        self, api: Api, dialect: Dialect, *, prefix: str = "/", available: Callable[[], bool] = lambda: True
+        self,
+        api: Api,
+        dialect: Dialect,
+        *,
+        prefix: str = "/",
+        available: Callable[[], bool] = lambda: True,
+        there: Callable[[], bool] = lambda: True,
     ) -> None:
         self._api = api
         self._dialect = dialect
         self._available = available
+        self._there = there
         api.answer_below(prefix, dialect)
 
     def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str]) -> None:
@@ -94,7 +101,10 @@ class Room:
 
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
-        self._api.mount("GET", path, self._dialect, lambda call: route())
+        self._api.mount("GET", path, self._dialect, partial(self._run_open, route))
+
+    async def _run_open(self, route: OpenRoute, call: Call) -> Reply:
+        return await route() if self._there() else self._dialect.unrouted(())
 
     async def _run_signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
         """Run a route for a signed-in caller.
@@ -102,6 +112,8 @@ class Room:
         The origin is checked before the credentials: a page of another site shall not cause failures and bans either.
         """
         dialect = self._dialect
+        if not self._there():
+            return dialect.unrouted(())
         if call.foreign:
             return dialect.foreign()
         if not self._available():  # some callers and answers are remembered, and no change could be made
@@ -115,6 +127,8 @@ class Room:
         return await route(Caller(outcome, call), form_of(call, fields, dialect.read_body))
 
     async def _run_visitor(self, route: VisitorRoute, fields: Sequence[str], call: Call) -> Reply:
+        if not self._there():
+            return self._dialect.unrouted(())
         if call.foreign:
             return self._dialect.foreign()
         if not self._available():

@@ -22,7 +22,9 @@ SettingRow = tuple[str, str, str]
 class SignsIn(Protocol):
     """What the web needs of `auth.service`."""
 
-    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal: ...
+    async def sign_in(
+        self, peer: str, authorization: bytes | None, *, below_v1: bool = False
+    ) -> Admission | Refusal: ...
 
     @property
     def entrance(self) -> Entrance: ...

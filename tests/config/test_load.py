@@ -135,6 +135,7 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
         samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROBES_URL": "http://probe.test/"}
         samples |= {"MESHD_V1_REGISTRATION": "open", "MESHD_V1_GATEWAY": "tcp:4", "MESHD_V1_SOCKS": "tcp:5"}
+        samples |= {"MESHD_V1_ACCESS_SECONDS": "3600"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
         self.write("list.txt", "192.0.2.1")
         environ = {name: samples.get(name, "1000" if "LIMITS" in name or "HEAD" in name else "55") for name in names}

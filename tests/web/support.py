@@ -157,13 +157,13 @@ class Door:
         self.waiting: Deferred[None] | None = None
         self.asked: list[tuple[str, bytes | None]] = []
 
-    async def sign_in(self, peer: str, authorization: bytes | None) -> Admission | Refusal:
+    async def sign_in(self, peer: str, authorization: bytes | None, *, below_v1: bool = False) -> Admission | Refusal:
         self.asked.append((peer, authorization))
         if self.waiting is not None:
             await self.waiting
         if self.refusal is not None:
             return self.refusal
-        return await self.auth.sign_in(peer, authorization)
+        return await self.auth.sign_in(peer, authorization, below_v1=below_v1)
 
 
 def basic(name: str, password: str) -> bytes:

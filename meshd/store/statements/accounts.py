@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypedDict, Unpack
+from uuid import UUID, uuid4
 
 from meshd.model import Account, Role
 from meshd.selection import stem
@@ -45,6 +46,12 @@ def by_username(username: str) -> Unit[Account | None]:
     """The account of that username, whatever the case."""
     rows = yield Statement(f"select {COLUMNS} from accounts where username_key = :key", {"key": username_key(username)})
     return read(rows[0]) if rows else None
+
+
+def uuid_of(account_id: int) -> Unit[str]:
+    """What programs know the account by, with hyphens (RFC 9562); "" where there is no such account."""
+    rows = yield Statement("select uuid from accounts where id = :id", {"id": account_id})
+    return str(UUID(rows[0][0])) if rows else ""
 
 
 def by_email(email: str, limit: int) -> Unit[list[Account]]:
@@ -172,6 +179,7 @@ def create(
         "password_hash": password_hash,
         "password_by": made_by if password_hash else 0,
         "made_by": made_by,
+        "uuid": uuid4().hex,
     }
     names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
     rows = yield Statement(f"insert into accounts ({names}) values ({marks}) returning {COLUMNS}", values)

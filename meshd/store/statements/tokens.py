@@ -11,6 +11,7 @@ from meshd.store.statements.rows import among
 from meshd.store.statements.texts import storable
 from meshd.store.unit import Row, Statement, Unit
 from meshd.values.times import iso
+from meshd.values.tokens import TokenKind
 
 FIELDS = (
     "id",
@@ -24,6 +25,7 @@ FIELDS = (
     "ended_by",
     "rules",
     "used_at",
+    "kind",
 )
 COLUMNS = ", ".join(FIELDS)
 
@@ -46,29 +48,33 @@ def by_id(token_id: int) -> Unit[Token | None]:
     return read(rows[0]) if rows else None
 
 
-def of_account(account_id: int) -> Unit[list[Token]]:
-    """The account's tokens, in the order of their creation."""
-    sql = f"select {COLUMNS} from tokens where account_id = :account_id order by id"
-    rows = yield Statement(sql, {"account_id": account_id})
+def of_account(account_id: int, kind: TokenKind = "") -> Unit[list[Token]]:
+    """The account's tokens of a kind, in the order of their creation."""
+    sql = f"select {COLUMNS} from tokens where account_id = :account_id and kind = :kind order by id"
+    rows = yield Statement(sql, {"account_id": account_id, "kind": kind})
     return [read(row) for row in rows]
 
 
-def count(account_id: int) -> Unit[int]:
-    """How many tokens the account has, active or not."""
-    rows = yield Statement("select count(*) from tokens where account_id = :account_id", {"account_id": account_id})
+def count(account_id: int, kind: TokenKind = "") -> Unit[int]:
+    """How many tokens of a kind the account has, active or not."""
+    rows = yield Statement(
+        "select count(*) from tokens where account_id = :account_id and kind = :kind",
+        {"account_id": account_id, "kind": kind},
+    )
     return int(rows[0][0])
 
 
 def count_active(account_id: int) -> Unit[int]:
     rows = yield Statement(
-        "select count(*) from tokens where account_id = :account_id and active = 1", {"account_id": account_id}
+        "select count(*) from tokens where account_id = :account_id and active = 1 and kind = ''",
+        {"account_id": account_id},
     )
     return int(rows[0][0])
 
 
 CREATE = f"""
-insert into tokens (account_id, digest, label, expires_on, created_at, selection, proxies)
-values (:account_id, :digest, :label, :expires_on, :created_at, :selection, :proxies)
+insert into tokens (account_id, digest, label, expires_on, created_at, selection, proxies, kind)
+values (:account_id, :digest, :label, :expires_on, :created_at, :selection, :proxies, :kind)
 returning {COLUMNS}
 """
 
@@ -82,6 +88,7 @@ def create(
     *,
     selection: str = "",
     proxies: Sequence[str] = (),
+    kind: TokenKind = "",
 ) -> Unit[Token]:
     """Insert an active token.  Raises: Conflict when the digest is there already."""
     rows = yield Statement(
@@ -94,6 +101,7 @@ def create(
             "created_at": now,
             "selection": selection,
             "proxies": ",".join(proxies),
+            "kind": kind,
         },
     )
     return read(rows[0])
@@ -151,6 +159,35 @@ def ended(since: int, until: int) -> Unit[list[int] | None]:
     return [row[0] for row in rows] if len(rows) <= MOST_ENDED else None
 
 
+def renew(token_id: int, digest: bytes, now: int) -> Unit[Token | None]:
+    """Put another secret in the place of a token's; None where it is not there."""
+    rows = yield Statement(
+        f"update tokens set digest = :digest, created_at = :now, used_at = 0 where id = :id returning {COLUMNS}",
+        {"id": token_id, "digest": digest, "now": now},
+    )
+    return read(rows[0]) if rows else None
+
+
+THIN = """
+delete from tokens where account_id = :account_id and kind = 'access' and (expires_on < :minute or id not in (
+    select id from tokens where account_id = :account_id and kind = 'access' order by id desc limit :keep
+))
+"""
+
+
+def thin_access(account_id: int, keep: int, minute: str) -> Unit[None]:
+    """Delete an account's access tokens that have ended by that minute, and all but the newest `keep`."""
+    yield Statement(THIN, {"account_id": account_id, "keep": keep, "minute": minute})
+
+
+def end_access(account_id: int, but: int = 0) -> Unit[None]:
+    """Delete an account's access tokens, but for the one of that id."""
+    yield Statement(
+        "delete from tokens where account_id = :account_id and kind = 'access' and id <> :but",
+        {"account_id": account_id, "but": but},
+    )
+
+
 def hold(token_id: int) -> Unit[bool]:
     """Whether the token is active; it is locked then, so that nobody puts it out of use before this unit ends."""
     rows = yield Statement("update tokens set active = 1 where id = :id and active = 1 returning id", {"id": token_id})
@@ -187,7 +224,7 @@ OF_FAMILY = "(account_id = :account_id or account_id in (select id from accounts
 def deactivate_all(account_id: int) -> Unit[list[int]]:
     """Put the tokens of an account and its sub-accounts out of use, by their plan; ids of those that were active."""
     rows = yield Statement(
-        f"update tokens set active = 0, ended_by = 'plan' where active = 1 and {OF_FAMILY} returning id",
+        f"update tokens set active = 0, ended_by = 'plan' where active = 1 and kind = '' and {OF_FAMILY} returning id",
         {"account_id": account_id},
     )
     return sorted(row[0] for row in rows)

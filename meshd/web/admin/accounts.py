@@ -16,8 +16,8 @@ from meshd.model import Account
 from meshd.values import bounds, rules
 from meshd.values.times import iso
 from meshd.web.admin.conditions import condition, tagged
-from meshd.web.admin.document import Document, Members
 from meshd.web.admin.repeats import create
+from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
 from meshd.web.reply import EMPTY, Reply

@@ -9,10 +9,10 @@ from meshd.accounts import allowlists, proxies
 from meshd.accounts.validate import LABEL
 from meshd.model import AuthorizedHostname, AuthorizedIP
 from meshd.web.admin.accounts import ONE, moment, named
-from meshd.web.admin.document import Document
 from meshd.web.admin.repeats import create
 from meshd.web.admin.segments import text
 from meshd.web.admin.tokens import PROXY
+from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.reply import EMPTY, Reply
 from meshd.web.room import Caller, Room, Who

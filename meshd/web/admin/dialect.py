@@ -8,8 +8,8 @@ from meshd.accounts import secondfactor
 from meshd.accounts.errors import AccountError, Forbidden, NotYours
 from meshd.model import Admission, Refusal
 from meshd.web.admin import answers
-from meshd.web.admin.document import JSON, read_document
 from meshd.web.call import Call
+from meshd.web.document import JSON, read_document
 from meshd.web.forms import Form, FormError
 from meshd.web.reply import Heads, Reply
 from meshd.web.services import Services

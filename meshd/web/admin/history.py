@@ -12,10 +12,10 @@ from meshd.accounts.validate import MAX_LIMIT, NOTES
 from meshd.values.exchanges import PastExchange
 from meshd.values.period import following
 from meshd.web.admin.accounts import ONE, moment, named
-from meshd.web.admin.document import Document
 from meshd.web.admin.lists import page_size, paged
 from meshd.web.admin.repeats import create
 from meshd.web.admin.reports import milliseconds, summed
+from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply

@@ -15,9 +15,9 @@ from meshd.model import RestingExit
 from meshd.topology import Exit, Plan, ProxyHost
 from meshd.values.addresses import join_host
 from meshd.web.admin.accounts import moment, rules_shown
-from meshd.web.admin.document import Document
 from meshd.web.admin.lists import page_size
 from meshd.web.admin.segments import text
+from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
 from meshd.web.reply import Reply

@@ -12,8 +12,8 @@ from meshd.accounts.exchanges import Open
 from meshd.accounts.validate import EMAIL, USERNAME
 from meshd.model import Ban
 from meshd.web.admin.accounts import PATH, described, moment
-from meshd.web.admin.document import Document
 from meshd.web.admin.segments import text
+from meshd.web.document import Document
 from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.reply import EMPTY, Reply
 from meshd.web.room import Caller, Room, Who

@@ -11,9 +11,9 @@ from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
 from meshd.selection import LONGEST
 from meshd.web.admin.accounts import ONE, moment, named, rules_shown
-from meshd.web.admin.document import Document
 from meshd.web.admin.repeats import create
 from meshd.web.admin.segments import number
+from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who

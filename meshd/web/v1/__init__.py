@@ -1,0 +1,1 @@
+"""ProxyHat's API, for programs that were written for it."""

@@ -1,0 +1,165 @@
+"""The shapes that answers and errors have in ProxyHat's API.  Pure.
+
+Its SDK reads JSON alone, takes `payload` or else `data` out of an object, and calls an error what `description` or else
+`message` says.  Which of the shapes a call has is documented for its family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from meshd.accounts import errors
+from meshd.web.forms import MAX_FIELDS, WHOLE
+from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown, Worded
+from meshd.web.reply import EMPTY, Fields, Reply
+
+JSON = "application/json"
+
+STORE_PAUSE, BUSY_PAUSE = 5, 1
+"""Seconds of Retry-After while the store is away, and while the queue of passwords to be hashed is full."""
+
+EVERY_ANSWER = (
+    ("Server", "meshd"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+"""Header fields of every answer."""
+
+UNAUTHENTICATED = "Unauthenticated."
+SECOND_FACTOR = {"message": "Two-factor authentication required.", "requires_2fa": True}
+"""What the document of the API says of a sign-in without the code of a second factor."""
+NOTHING = "The requested resource was not found."
+"""Whether there is none, or it is another's."""
+GIVEN = "The given data was invalid."
+
+FLAWS: Mapping[Flaw, str] = {
+    Flaw.REQUIRED: "is required",
+    Flaw.REPEATED: "was sent more than once",
+    Flaw.NUL: "must hold no null character",
+    Flaw.NOT_UTF8: "must be valid UTF-8",
+    Flaw.NO_DATE: "must be a date as YYYY-MM-DD",
+    Flaw.NO_MOMENT: "must be a date, or a date and time as YYYY-MM-DDTHH:MM:SS, in UTC",
+    Flaw.NO_NUMBER: "must be a whole number",
+    Flaw.IN_ADDRESS: "belongs in the body of the request",
+    Flaw.FILE: "must be no file",
+    Flaw.ENCODED: "must have no transfer encoding",
+    Flaw.JSON: "must be no JSON",
+    Flaw.NO_FORM: "must be application/json",
+    Flaw.TOO_MANY_FIELDS: f"has more than {MAX_FIELDS} fields",
+    Flaw.TOO_MANY_PARTS: "has too many parts",
+    Flaw.NO_BOUNDARY: "has no boundary",
+    Flaw.NOT_AT_BOUNDARY: "does not begin with its boundary",
+    Flaw.MALFORMED: "is no valid JSON",
+}
+
+STATUSES: Mapping[type[errors.AccountError], int] = {
+    errors.AccountError: 400,
+    errors.Invalid: 422,
+    errors.PlanLimitReached: 403,
+    errors.NotYours: 404,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.TooMany: 429,
+    errors.PlanUnknown: 503,
+    errors.Stale: 409,
+    errors.OtherRequest: 409,
+}
+"""The status of each class of `accounts.errors`."""
+
+NAMES: Mapping[str, str] = {
+    "label": "name",
+    "current": "current_password",
+    "code": "twofa_code",
+    "total_limit": "traffic_limit",
+}
+"""What fields that rules name are called in this API."""
+
+
+def payload(value: object, status: int = 200) -> Reply:
+    """The envelope of most families."""
+    body = {"success": True, "payload": value, "meta": {}, "errors": [], "description": ""}
+    return Reply(body, status)
+
+
+def bare(value: object, status: int = 200) -> Reply:
+    """An answer without an envelope."""
+    return Reply(value, status)
+
+
+def done() -> Reply:
+    """204, for what leaves nothing to tell."""
+    return Reply(EMPTY, 204)
+
+
+def message(status: int, text: str, *fields: tuple[str, str]) -> Reply:
+    """An error that is about no field."""
+    return Reply({"message": text}, status, fields)
+
+
+def unauthenticated() -> Reply:
+    return message(401, UNAUTHENTICATED, ("WWW-Authenticate", 'Bearer realm="meshd"'))
+
+
+def too_many(seconds: int, limit: int) -> Reply:
+    """429.  seconds: until the next try is of use; limit: how many tries are allowed in that time."""
+    counts: Fields = (("X-RateLimit-Limit", str(limit)), ("X-RateLimit-Remaining", "0"))
+    return message(429, "Too Many Attempts.", ("Retry-After", str(max(seconds, 1))), *counts)
+
+
+def invalid(told: Mapping[str, list[str]]) -> Reply:
+    """422, with the sentences about each field; those under WHOLE are about the body as a whole."""
+    whole = told.get(WHOLE, [])
+    named = {NAMES.get(name, name): texts for name, texts in told.items() if name != WHOLE}
+    text = " ".join([*whole, *(each for texts in named.values() for each in texts)]) or GIVEN
+    body = {"success": False, "payload": None, "errors": named, "description": text, "message": text}
+    return Reply(body, 422)
+
+
+def of_form(problems: Mapping[str, Problem]) -> Reply:
+    """422 for a body or a query that cannot be accepted."""
+    return invalid({name: [_sentence(name, each)] for name, each in problems.items()})
+
+
+def of_rule(error: errors.AccountError) -> Reply:
+    """The answer to a change that a rule of the accounts forbids."""
+    if isinstance(error, errors.Invalid):
+        return invalid(error.messages)
+    status = next(STATUSES[each] for each in type(error).__mro__ if each in STATUSES)
+    if isinstance(error, errors.NotYours | errors.NotFound):
+        return message(404, NOTHING)
+    pause: Fields = (("Retry-After", str(BUSY_PAUSE)),) if status == 429 else ()
+    return message(status, _capital(f"{error.detail}."), *pause)
+
+
+def _sentence(name: str, problem: Problem) -> str:
+    what = "body" if name == WHOLE else f"{NAMES.get(name, name).replace('_', ' ')} field"
+    return f"The {what} {_worded(problem)}."
+
+
+def _worded(problem: Problem) -> str:
+    match problem:
+        case Flaw():
+            return FLAWS[problem]
+        case TooLong(most, has):
+            return f"must not be greater than {most} characters; it has {has}"
+        case TooSmall(least):
+            return f"must be at least {least}"
+        case TooLarge(most):
+            return f"must not be greater than {most}"
+        case NoChoice(choices):
+            return f"must be one of {', '.join(choices)}"
+        case Unknown(near, known):
+            return (
+                f"is unknown; did you mean {near}?" if near else f"is unknown; known are {', '.join(known) or 'none'}"
+            )
+        case Worded(text):
+            return text
+        case _:
+            assert_never(problem)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
