@@ -72,7 +72,7 @@ def mounted(method: str) -> frozenset[str]:
 
     api = build_api(Clock(), Services(nobody, nobody, nobody, nobody, nobody, nobody, ready))
     ours = {path for told, path in api.mounted if told == method}
-    return frozenset(path for path in ours if not path.startswith("/api/") or path.startswith("/api/docs"))
+    return frozenset(path for path in ours if not path.startswith(("/api/", "/v1/")) or path.startswith("/api/docs"))
 
 
 def pages(role: str) -> set[str]:

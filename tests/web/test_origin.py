@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.topology import V1
 from meshd.web.origin import Source, is_foreign
 from tests.web.support import Answer, Line, World, basic, named, read_answer, request
 
@@ -108,6 +109,7 @@ class EveryRouteTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
+        self.world.set_topology(v1=V1())
         self.mounted = sorted(self.world.site.api.mounted)
 
     def ask(self, method: str, path: str, fields: list[tuple[str, str]], **options: Any) -> Answer:

@@ -173,13 +173,14 @@ class Stage(AdminWorld):
 
     @property
     def routes(self) -> list[Route]:
-        """All that are mounted, those of later days too."""
+        """All that are mounted, those of later days too; but for `/v1`, which is switched off here."""
         fields = self.site.api.fields
         known = {("POST", "/sign-in/"): ("username", "password", "next"), ("POST", "/sign-in/code/"): ("code", "next")}
         known |= {("GET", "/sign-in/"): ("next",), ("GET", "/sign-in/code/"): ("next",)}
         return [
             Route(method, path, tuple(fields.get((method, path)) or known.get((method, path), ())))
             for method, path in sorted(self.site.api.mounted)
+            if not path.startswith("/v1/")
         ]
 
     def browser(self, name: str) -> Browser:
