@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
-from meshd.accounts import allowlists
+from meshd.accounts import allowlists, validate
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import normal_address
 from meshd.web.dashboard.behalf import ON_BEHALF, about, named
@@ -21,6 +22,14 @@ HOSTNAME = 254
 """Characters of the longest hostname, its final dot included."""
 
 
+class Here(NamedTuple):
+    """Where the caller's browser asks from; whether that is listed, and whether it can be."""
+
+    address: str
+    listed: bool
+    public: bool
+
+
 class AllowlistRoutes(PageRoutes):
     def mount(self, room: Room) -> None:
         self._page(room, IPS, self.ips, ON_BEHALF)
@@ -35,9 +44,10 @@ class AllowlistRoutes(PageRoutes):
 
     async def _ips(self, caller: Caller, username: str | None, form: Filled, status: int) -> Reply:
         found = await self._perform(allowlists.ips, caller.actor, username, at=self._now(), peer=caller.peer)
-        here = normal_address(caller.peer) or ""
-        listed = here in {each.address for each in found}
-        return self._show(caller, "ips.html", status, form=form, username=username, ips=found, mine=here, listed=listed)
+        address = normal_address(caller.peer) or ""
+        listed = address in {each.address for each in found}
+        here = Here(address, listed, validate.address(address, private=False) is None)
+        return self._show(caller, "ips.html", status, form=form, username=username, ips=found, here=here)
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
         username = named(form)

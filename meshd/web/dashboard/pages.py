@@ -51,7 +51,7 @@ OPERATING = (
     Link("Live", "/operator/exchanges/"),
     Link("Bans", "/operator/bans/"),
     Link("Audit", "/operator/audit/"),
-    Link("Settings", "/operator/settings/"),
+    Link("Nodes", "/operator/settings/"),
 )
 
 

@@ -44,7 +44,8 @@ class ListTests(CustomerTestCase):
         self.assertIn("IP address is already authorized", page.text)
         self.assertIn("9.9.9.9 was removed.", self.browser.send(f"{IPS}delete/").text)
         self.assertIn("No address is on the list yet.", self.browser.page.text)
-        self.assertIn("You are here from 192.0.2.1", self.browser.page.text)
+        self.assertIn("which is no public address", self.browser.page.text)
+        self.assertNotIn("Add my address", self.browser.page.text)
 
     def test_hostnames(self) -> None:
         page = self.filled(HOSTNAMES, f"{HOSTNAMES}add/", domain="Home.Dyn.example.com.")
