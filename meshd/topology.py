@@ -50,6 +50,11 @@ class Exit:
     """Of a `local` exit, in place of one address: a subnet each of whose addresses may be a source address."""
     upstream: UpstreamProxy | None = None
     """The parent proxy of kinds `http`, `https` and `socks5`; else None."""
+    region: str = ""
+    city: str = ""
+    isp: str = ""
+    zip: str = ""
+    """Where the exit is and whose network it is in, as the operator calls it; "" for unknown."""
 
     @property
     def source(self) -> str:
@@ -226,9 +231,8 @@ class V1:
     registration: Registration = "closed"
     """Who may make an account by the API: nobody, who has a code of invitation, anybody."""
     gateway: tuple[str, ...] = ("tcp:8080",)
-    """Twisted endpoint strings that customers are told for HTTP; every listener speaks HTTP and SOCKS5."""
     socks: tuple[str, ...] = ("tcp:1080",)
-    """Those that customers are told for SOCKS5."""
+    """Twisted endpoint strings, as customers are told them for HTTP or for SOCKS5; each speaks both."""
     domain: str = ""
     """The host that customers are told: a name or an address, without a port."""
     port: int = 8080

@@ -163,6 +163,18 @@ def under(base: Path, text: str) -> Path:
         raise ValueError("there is no such home folder") from error
 
 
+def caption(text: str) -> str:
+    """A text that people are shown, without blanks around it.  Raises: ValueError."""
+    bare = text.strip()
+    if not bare or len(bare) > CAPTION or not bare.isprintable():
+        raise ValueError
+    return bare
+
+
+CAPTION = 64
+"""Characters of a text that people are shown."""
+
+TEXT = text_kind(f"a text of up to {CAPTION} characters that can be printed", caption)
 TRUTH = Kind("true or false", _truth, _truth_from_text)
 PATH = Kind("a path", _path)
 NAME = pattern("a name of up to 64 letters, digits and .-_", r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from meshd.config.exits.described import where
+from meshd.config.exits.places import PLACED
 from meshd.config.network import opening_text
 from meshd.config.sections import PLAN
 from meshd.config.settings import Config
@@ -86,6 +87,7 @@ def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:
     """Keys and values of an exit; credentials are masked."""
     yield from (("kind", exit_.kind), ("address", where(exit_)), ("country", exit_.country))
     yield from (("tags", exit_.tags), ("weight", exit_.weight))
+    yield from ((key, getattr(exit_, key)) for key in PLACED)
     proxy = exit_.upstream
     if proxy is not None:
         yield "upstream", join_host(proxy.host, proxy.port)

@@ -117,6 +117,8 @@ WRONG_FILES = {
         EXIT.replace("192.0.2.1", "2001:db8::/64") + EXIT.replace("192.0.2.1", "2001:DB8::/64").replace('"a"', '"b"'),
         "line 8: [[exits]] 'b' and 'a' have one address, 2001:db8::/64",
     ),
+    "a place of blanks": (EXIT + 'city = " "', "line 5: [[exits]] city must be a text of up to 64 characters"),
+    "a place that is a number": (EXIT + "zip = 10115", "line 5: [[exits]] zip must be a text of up to 64 characters"),
     "a weight of nothing": (EXIT + "weight = 0", "line 5: [[exits]] weight must be a whole number from 1 to 100"),
     "a proxy that is no upstream": (UPSTREAM + 'upstream = "gw.test"', "upstream must be host:port of another proxy"),
     "an upstream with a port beyond": (UPSTREAM + 'upstream = "gw.test:70000"', "(a port is a number from 1 to 65535)"),

@@ -44,6 +44,14 @@ class ExitTests(ConfigTestCase):
             ),
         )
 
+    def test_where_an_exit_is(self) -> None:
+        """In the operator's words, without blanks around them."""
+        text = 'region = " New York "\ncity = "Saint-Denis"\nisp = "Example, Inc."\nzip = "10115"'
+        (made,) = self.load(f'[[exits]]\nname = "a"\nkind = "direct"\n{text}').topology.exits
+        self.assertEqual(
+            (made.region, made.city, made.isp, made.zip), ("New York", "Saint-Denis", "Example, Inc.", "10115")
+        )
+
     def test_a_prefix(self) -> None:
         """Each of its addresses is one to leave by."""
         (made,) = self.load('[[exits]]\nname = "six"\nkind = "local"\naddress = "2001:DB8:1::/64"').topology.exits

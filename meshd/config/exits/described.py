@@ -7,8 +7,8 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 from typing import Any
 
-from meshd.config.exits.places import address_or_prefix, place, proxy_url, upstream
-from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, text_kind
+from meshd.config.exits.places import PLACED, address_or_prefix, place, proxy_url, upstream
+from meshd.config.kinds import NAME, PATH, TEXT, TRUTH, Kind, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.config.toml_file import File
 from meshd.topology import Exit
@@ -36,7 +36,10 @@ EXIT: Mapping[str, Kind] = {
     "url": _secret(text_kind("a URL of another proxy such as socks5://user:password@host:1080", proxy_url)),
     "reuse": TRUTH,
     "ca": PATH,
+    **dict.fromkeys(PLACED, TEXT),
 }
+
+_OF_EVERY_KIND = ("name", "kind", "country", "tags", "weight", *PLACED)
 
 _OF_UPSTREAMS = ("upstream", "username", "password", "reuse", "ca")
 
@@ -88,7 +91,7 @@ class _Described:
         if "kind" not in given:
             raise self._file.wrong(self._path, "[[exits]] kind is missing")
         make = self._of_upstream if given["kind"] in UPSTREAM_KINDS else self._of_this_machine
-        return make(**{key: given[key] for key in ("name", "kind", "country", "tags", "weight") if key in given})
+        return make(**{key: given[key] for key in _OF_EVERY_KIND if key in given})
 
     def _take_url(self, origins: Origins) -> None:
         kind, proxy = self._given.pop("url")

@@ -4,6 +4,7 @@
     proxy.example:8080:user:password           country=US tags=fast,dc
     user:password@[2001:db8::1]:1080           kind=socks5
     socks5://user:p%40ss@proxy.example:1080    weight=3
+    proxy.example:8081                         country=US region=New_York city=New_York
     2001:db8:1::/64                            # a prefix of this machine, its exit a local one
 
 A wrong line is told by number and reason, in words that repeat nothing of the line: any piece of it may be a password.
@@ -20,8 +21,8 @@ from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from meshd.config.exits.places import SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
-from meshd.config.kinds import NAME, TRUTH, Kind, choice, list_of, number, text_kind
+from meshd.config.exits.places import PLACED, SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
+from meshd.config.kinds import NAME, TEXT, TRUTH, Kind, caption, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.topology import Exit, ExitKind, UpstreamProxy
 from meshd.values.addresses import is_place, parse_ip
@@ -34,6 +35,8 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "tags": list_of(NAME, into=frozenset),
     "weight": number(1, 100),
     "reuse": TRUTH,
+    # A line's words end at blanks.
+    **dict.fromkeys(PLACED, text_kind(f"{TEXT.words}, _ for a blank", lambda text: caption(text.replace("_", " ")))),
 }
 
 _OWN = frozenset({"name", "address"})

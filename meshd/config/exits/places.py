@@ -20,6 +20,10 @@ LONGEST = 255
 """Most bytes of a user name or a password: the bound of SOCKS5 (RFC 1929, 2), kept for HTTP too."""
 
 
+PLACED = ("region", "city", "isp", "zip")
+"""Keys that say where an exit is, beside its country."""
+
+
 class Place(NamedTuple):
     """Where another proxy listens."""
 

@@ -84,11 +84,14 @@ WRONG = {
     "gw.test:80 kind=local": "an exit of this machine is an address alone",
     "socks5://gw.test:80 kind=http": "its kind is not that of its URL",
     "gw.test:80 kind=s3cret": 'kind must be "local", "http", "https" or "socks5"',
-    "gw.test:80 s3cret": "word 2 is no attribute: they are name, kind, address, country, tags, weight, reuse, each",
+    "gw.test:80 s3cret": "word 2 is no attribute: they are name, kind, address, country, tags, weight, reuse, region",
     "gw.test:80 country=US s3cret=s3cret": "word 3 is no attribute",
     "gw.test:80 country=s3cret": "country must be a country's two letters (ISO 3166)",
     "gw.test:80 reuse=s3cret": "reuse must be true or false",
     "gw.test:80 kind=socks5 reuse=yes": "only an http or https proxy can be said to reuse",
+    "gw.test:80 city=": "city must be a text of up to 64 characters that can be printed, _ for a blank",
+    "gw.test:80 city=___": "city must be a text",
+    "gw.test:80 zip=s3c\u202eret": "zip must be a text",
     "gw.test:80 weight=0": "weight must be a whole number from 1 to 100",
     "gw.test:80 weight=s3cret": "weight must be a whole number from 1 to 100",
     "gw.test:80 name=s3cret:": "name must be a name of up to 64 letters, digits and .-_",
@@ -127,6 +130,16 @@ class SpellingTests(SynchronousTestCase):
         (found,) = lines(text).exits
         self.assertEqual((found.name, found.country, found.weight), ("gb-1", "GB", 3))
         self.assertEqual((found.tags, found.address), (frozenset({"fast", "dc"}), "2001:db8::9"))
+        self.assertEqual((found.region, found.city), ("", ""))
+
+    def test_places_are_written_without_blanks(self) -> None:
+        """A hyphen is a letter of theirs, and `_` a blank."""
+        text = "gw.test:80 region=Île-de-France city=Saint_Denis isp=AS64500_Example,_Inc. zip=93_200"
+        (found,) = read(text, "x", {}).exits
+        self.assertEqual(
+            (found.region, found.city, found.isp, found.zip),
+            ("Île-de-France", "Saint Denis", "AS64500 Example, Inc.", "93 200"),
+        )
         self.assertEqual(lines("gw.test:80 tag=x").exits[0].tags, frozenset({"x"}))
         self.assertEqual(
             [lines(f"gw.test:80 reuse={text}").exits[0].upstream.reuse for text in ("yes", "false")],  # type: ignore[union-attr]

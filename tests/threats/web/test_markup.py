@@ -109,7 +109,8 @@ class Dressed(Stage):
     def _settings(self) -> None:
         """The names of exits, as a list of somebody else's gives them, and of plans and proxies."""
         text = self.text
-        exits = (Exit(text, "direct", country="US", tags=frozenset({text})), Exit("us-0", "direct"))
+        facts = dict.fromkeys(("region", "city", "isp", "zip"), text)
+        exits = (Exit(text, "direct", country="US", tags=frozenset({text}), **facts), Exit("us-0", "direct"))
         exits = (*exits, Exit(f"{self.segment}!", "direct", country="US"))
         host = ProxyHost(self.segment, (), f"{text}.mesh.example:31280", ExitRule(), exits)
         plans = {**PLANS, text: replace(PLANS["20"], name=text)}
