@@ -2,26 +2,32 @@
 
     user      = base *( "-" pair )            ; base: an account's username, the longest that exists
     text      = pair *( "-" pair )            ; as a token has it
-    pair      = "country" "-" 2ALPHA / "exit" "-" name / "not" "-" name *( "," name ) / "session" "-" value
-              / "ttl" "-" duration / "strict"
+    pair      = "country" "-" ( 2ALPHA / "any" ) / "region" "-" ( place / "any" ) / "city" "-" ( place / "any" )
+              / "exit" "-" name / "not" "-" name *( "," name ) / ( "session" / "sid" ) "-" value
+              / "ttl" "-" duration / "strict" / "filter" "-" [ "filter-" ] ( place / "none" )
     name      = value                         ; decoded, what an exit can be called
     value     = 1*( ALPHA / DIGIT / "." / "_" / "~" / "%" HEXDIG HEXDIG )
+    place     = word *( "-" word )            ; up to the next key that was not given before
+    word      = 1*( printable / "%" HEXDIG HEXDIG )    ; any character that can be printed, but no "-" and no bare "%"
     duration  = 1*5DIGIT [ "s" / "m" / "h" / "d" ]
 
-Each key at most once; letters of keys in either case (as RFC 5234 reads them).  Pure.
+Each key at most once, `sid` and `session` together; letters of keys in either case (as RFC 5234 reads them).  "any" and
+"none" ask for nothing.  Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-KEYS = ("country", "exit", "not", "session", "ttl", "strict")
+from meshd.values.slugs import read_slug
+
+KEYS = ("country", "region", "city", "exit", "not", "session", "sid", "ttl", "strict", "filter")
 
 LONGEST = 255
 """Characters of a user name, and of a token's text: no fewer than SOCKS5 has room for (RFC 1929)."""
@@ -32,7 +38,9 @@ MOST_CUTS = 8
 EXIT_NAME = re.compile(r"[A-Za-z0-9.:_-]{1,64}\Z")
 """Matches a name or an address that an exit can have."""
 
-_SPLIT = re.compile(rf"(?<!\A)-(?=(?:{'|'.join(KEYS)})(?:-|\Z))", re.ASCII | re.IGNORECASE)
+_CUT = rf"-(?=(?:{'|'.join(KEYS)})(?:-|\Z))"
+_SPLIT = re.compile(rf"(?<!\A){_CUT}", re.ASCII | re.IGNORECASE)
+_KEYED = re.compile(_CUT, re.ASCII | re.IGNORECASE)
 _COUNTRY = re.compile(r"[A-Za-z]{2}\Z")
 _VALUE = re.compile(r"(?:[A-Za-z0-9._~]|%[0-9A-Fa-f]{2})++\Z")
 _DURATION = re.compile(r"([0-9]{1,5})([smhdSMHD]?)\Z")
@@ -57,9 +65,17 @@ class Selection:
     """Whether a request is refused, rather than moved, while the exit of its sticky key cannot be used."""
     prefer: str = ""
     """The preferred exit, by name or address; where it cannot be used another is taken without a note."""
+    region: str = ""
+    """A part of a country; like `city` and `tier` a slug of meshd.values.slugs."""
+    city: str = ""
+    tier: str = ""
+    """A tag that the exit has."""
 
     def over(self, lower: Selection) -> Selection:
-        """Both selections as one: each field as here, or as in lower where it is empty here; `avoid` is of both."""
+        """Both selections as one: each field as here, or as in lower where it is empty here; `avoid` is of both.
+
+        A place is not mixed: under a country of here no region of lower counts, and under either no city.
+        """
         if lower is NONE or self is NONE:
             return self if lower is NONE else lower
         return Selection(
@@ -70,6 +86,9 @@ class Selection:
             ttl=self.ttl or lower.ttl,
             strict=self.strict or lower.strict,
             prefer=self.prefer or lower.prefer,
+            region=self.region or ("" if self.country else lower.region),
+            city=self.city or ("" if self.country or self.region else lower.city),
+            tier=self.tier or lower.tier,
         )
 
 
@@ -116,32 +135,39 @@ def read_selection(text: str, before: int = 0) -> Selection:
     """Read a text; before: characters that stand before it, for positions in errors.  Raises: SelectionError."""
     if len(text) > LONGEST:
         raise SelectionError("", before + LONGEST + 1, f"more than {LONGEST} characters")
-    found = NONE
-    known: set[str] = set()
-    pieces = _pieces(text, before)
-    for key, position in pieces:
+    found: dict[str, Any] = {}
+    pieces = text.split("-") if text else []
+    at, position = 0, before + 1
+    while at < len(pieces):
+        key = pieces[at]
         name = key.lower()
         if name not in KEYS:
             raise SelectionError(_shown(key), position, f"not one of {', '.join(KEYS)}; write %2D for a - in a value")
-        if name in known:
+        field, read = _READ[name]
+        if field in found:
             raise SelectionError(name, position, "given twice")
-        known.add(name)
-        value = "" if name == "strict" else next(pieces, ("", 0))[0]
+        found[field] = None
+        end = _end(pieces, at, name, found)
         try:
-            found = replace(found, **{_FIELDS.get(name, name): _READ[name](value)})
+            found[field] = read("-".join(pieces[at + 1 : end]))
         except ValueError as error:
             raise SelectionError(name, position, str(error)) from None
-    return found
+        position += sum(map(len, pieces[at:end])) + end - at
+        at = end
+    return Selection(**found) if any(found.values()) else NONE
 
 
 def render(selection: Selection) -> str:
     """The text that reads as this selection, but for `prefer`, which no text has; "" for NONE."""
     pairs = (
         ("country", selection.country.lower()),
+        ("region", _unkeyed(selection.region)),
+        ("city", _unkeyed(selection.city)),
         ("exit", _encoded(selection.exit)),
         ("not", ",".join(map(_encoded, sorted(selection.avoid)))),
         ("session", _encoded(selection.session)),
         ("ttl", _duration(selection.ttl)),
+        ("filter", _unkeyed(selection.tier)),
     )
     strict = ["strict"] if selection.strict else []
     return "-".join([f"{key}-{value}" for key, value in pairs if value] + strict)
@@ -161,15 +187,20 @@ def plain(name: str) -> str:
         return name
 
 
-def _pieces(text: str, before: int) -> Iterator[tuple[str, int]]:
-    """The pieces between the hyphens of a text, each with the position of its first character."""
-    position = before + 1
-    for piece in text.split("-") if text else ():
-        yield piece, position
-        position += len(piece) + 1
+def _end(pieces: Sequence[str], at: int, name: str, given: Container[str]) -> int:
+    """Where the value of the key at a place ends: names of places run to the next key that was not given before."""
+    if name == "strict":
+        return at + 1
+    end = min(at + 2, len(pieces))
+    if name in _PLACES:
+        while end < len(pieces) and not ((key := pieces[end].lower()) in KEYS and _READ[key][0] not in given):
+            end += 1
+    return end
 
 
 def _country(value: str) -> str:
+    if value.lower() == _ANY:
+        return ""
     if not _COUNTRY.match(value):
         raise ValueError("needs a country of two letters")
     return country_code(value)
@@ -195,6 +226,16 @@ def _not(value: str) -> frozenset[str]:
     return frozenset(plain(_exit(name)) for name in value.split(","))
 
 
+def _place(value: str) -> str:
+    name = read_slug(value)
+    return "" if name == _ANY else name
+
+
+def _tier(value: str) -> str:
+    tier = read_slug(value).removeprefix("filter-")
+    return "" if tier == "none" else tier
+
+
 def _ttl(value: str) -> int:
     found = _DURATION.match(value)
     if found is None:
@@ -206,19 +247,30 @@ def _strict(value: str) -> bool:
     return True
 
 
-_READ: dict[str, Callable[[str], Any]] = {
-    "country": _country,
-    "exit": _exit,
-    "not": _not,
-    "session": _value,
-    "ttl": _ttl,
-    "strict": _strict,
+_READ: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "country": ("country", _country),
+    "region": ("region", _place),
+    "city": ("city", _place),
+    "exit": ("exit", _exit),
+    "not": ("avoid", _not),
+    "session": ("session", _value),
+    "sid": ("session", _value),
+    "ttl": ("ttl", _ttl),
+    "strict": ("strict", _strict),
+    "filter": ("tier", _tier),
 }
-_FIELDS = {"not": "avoid"}
+"""By key the field of a Selection, and what reads its value."""
+_PLACES = frozenset({"region", "city", "filter"})
+_ANY = "any"
 
 
 def _encoded(value: str) -> str:
     return quote(value, safe="").replace("-", "%2D")
+
+
+def _unkeyed(name: str) -> str:
+    """The name of a place, in which no key is."""
+    return _KEYED.sub("%2D", name.replace("%", "%25"))
 
 
 def _duration(seconds: int) -> str:

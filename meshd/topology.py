@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Literal
 
 from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
+from meshd.values.v1 import GATEWAY, V1
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
 Rotation = Literal["random", "round-robin", "least-used"]
-Registration = Literal["closed", "invite", "open"]
 Network = IPv4Network | IPv6Network
 
 
@@ -218,29 +218,6 @@ class Probing:
     timeout: float = 10
     """Seconds that an answer may take."""
     at_once: int = 16
-
-
-GATEWAY = "gateway"
-"""The name of the proxy that `[v1]` brings."""
-
-
-@dataclass(frozen=True, slots=True)
-class V1:
-    """ProxyHat's dialect: who may register, and where its gateway is."""
-
-    registration: Registration = "closed"
-    """Who may make an account by the API: nobody, who has a code of invitation, anybody."""
-    gateway: tuple[str, ...] = ("tcp:8080",)
-    socks: tuple[str, ...] = ("tcp:1080",)
-    """Twisted endpoint strings, as customers are told them for HTTP or for SOCKS5; each speaks both."""
-    domain: str = ""
-    """The host that customers are told: a name or an address, without a port."""
-    port: int = 8080
-    """The port that customers are told for HTTP: that of the first endpoint in `gateway`, else in `socks`."""
-    socks_port: int = 1080
-    """The port that customers are told for SOCKS5: that of the first endpoint in `socks`, else in `gateway`."""
-    access_seconds: int = 7 * 24 * 3600
-    """Seconds for which an access token holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.selection import (
+    KEYS,
     LONGEST,
     NONE,
     Selection,
@@ -18,6 +19,7 @@ from meshd.selection import (
     render,
     stem,
 )
+from meshd.values.slugs import slug
 
 READ = {
     "nothing": ("", NONE),
@@ -40,6 +42,34 @@ READ = {
     "days": ("ttl-99999d", Selection(ttl=99_999 * 86_400)),
     "never": ("ttl-0", NONE),
     "strict": ("strict", Selection(strict=True)),
+    "any country": ("country-any", NONE),
+    "a region": ("country-us-region-new_york", Selection("US", region="new_york")),
+    "with a hyphen": ("region-north_rhine-westphalia", Selection(region="north_rhine-westphalia")),
+    "any region": ("country-us-region-Any-city-x", Selection("US", city="x")),
+    "a city": ("city-Saint-Denis", Selection(city="saint-denis")),
+    "with blanks, as people write it": ("city-%20New%20%09York ", Selection(city="new_york")),
+    "beyond ASCII, in either way": (
+        "city-s\u00e3o_paulo-region-%C3%8Ele",
+        Selection(city="s\u00e3o_paulo", region="\u00eele"),
+    ),
+    "in pieces": ("city-sa\u0303o_paulo", Selection(city="s\u00e3o_paulo")),
+    "with signs": ("city-coeur_d'alene_(id),_st.", Selection(city="coeur_d'alene_(id),_st.")),
+    "a percent sign": ("city-100%25", Selection(city="100%")),
+    "a key that was given, in a name": ("city-salt-lake-city-sid-a", Selection(city="salt-lake-city", session="a")),
+    "another one": ("country-es-region-basque-country", Selection("ES", region="basque-country")),
+    "a key, encoded": ("city-the%2Dfilter-x", Selection(city="the-filter-x")),
+    "a name that is called like a key": ("city-filter-filter-high", Selection(city="filter", tier="high")),
+    "any city": ("city-any", NONE),
+    "a tier": ("filter-High-Speed-Fast", Selection(tier="high-speed-fast")),
+    "a tier, said twice": ("filter-filter-high", Selection(tier="high")),
+    "no tier": ("sid-a-filter-none", Selection(session="a")),
+    "a session by its other name": ("sid-0123456789abcdef-ttl-30m", Selection(session="0123456789abcdef", ttl=1800)),
+    "all that a program of ProxyHat's says": (
+        "country-us-region-new_york-city-new_york-sid-0123456789abcdef-ttl-12h-filter-medium-speed-fast",
+        Selection(
+            "US", "", frozenset(), "0123456789abcdef", 43_200, False, "", "new_york", "new_york", "medium-speed-fast"
+        ),
+    ),
     "keys in any case and order": (
         "STRICT-Ttl-5m-SESSION-x-Not-y-EXIT-z-Country-De",
         Selection("DE", "z", frozenset({"y"}), "x", 300, True),
@@ -53,6 +83,19 @@ WRONG = {
     "a key alone": ("country", "country", 1),
     "no value": ("country-us-session-", "session", 12),
     "three letters": ("country-usa", "country", 1),
+    "a region without a name": ("country-us-region", "region", 12),
+    "an empty one": ("city--sid-a", "city", 1),
+    "blanks for a name": ("city-%20_-sid-%", "sid", 11),
+    "blanks alone": ("city-%20", "city", 1),
+    "what cannot be printed": ("city-a%00X", "city", 1),
+    "a mark of direction": ("region-a\u202eb", "region", 1),
+    "half a code in a name": ("city-10%", "city", 1),
+    "no UTF-8 in a name": ("city-%ff", "city", 1),
+    "no UTF-8 at all": ("city-\udcff", "city", 1),
+    "a tier of nothing": ("filter-", "filter", 1),
+    "a session by both names": ("session-a-sid-a", "sid", 11),
+    "a duration of words": ("sid-a-ttl-yes", "ttl", 7),
+    "no session": ("country-any-sid", "sid", 13),
     "a country in code": ("country-%75s", "country", 1),
     "a look-alike": ("country-u\u017f", "country", 1),
     "a key twice": ("session-a-ttl-5-SESSION-b", "session", 17),
@@ -83,6 +126,15 @@ CANDIDATES = {
         "a-Session-1-STRICT",
         [("a-Session-1-STRICT", ""), ("a-Session-1", "STRICT"), ("a", "Session-1-STRICT")],
     ),
+    "a name of ProxyHat's": (
+        "ph-8f2a1c-country-any-sid-a",
+        [
+            ("ph-8f2a1c-country-any-sid-a", ""),
+            ("ph-8f2a1c-country-any", "sid-a"),
+            ("ph-8f2a1c", "country-any-sid-a"),
+        ],
+    ),
+    "an underscore is no hyphen": ("user_abc123_city-x", [("user_abc123_city-x", "")]),
     "a key in a word": ("alice-countryside-us", [("alice-countryside-us", "")]),
     "a word before a key": ("alice-mycountry-us", [("alice-mycountry-us", "")]),
     "a key at the end": ("alice-ttl", [("alice-ttl", ""), ("alice", "ttl")]),
@@ -97,6 +149,11 @@ CANDIDATES = {
 }
 
 NAMES = st.from_regex(r"[A-Za-z0-9.:_-]{1,64}", fullmatch=True)
+PLACES = st.one_of(
+    st.just(""),
+    st.text(max_size=8).map(slug),
+    st.lists(st.sampled_from([*KEYS, "", "x", "%2D"]), min_size=1, max_size=4).map("-".join),
+).filter(lambda name: name.isprintable() and name == slug(name) != "any")
 SELECTIONS = st.builds(
     Selection,
     country=st.sampled_from(["", "US", "GB", "DE"]),
@@ -105,6 +162,9 @@ SELECTIONS = st.builds(
     session=st.text(st.characters(exclude_categories=("Cs",)), max_size=6),
     ttl=st.builds(lambda number, unit: number * unit, st.integers(0, 99_999), st.sampled_from([1, 60, 3600, 86_400])),
     strict=st.booleans(),
+    region=PLACES,
+    city=PLACES,
+    tier=PLACES.filter(lambda name: name != "none" and not name.startswith("filter-")),
 )
 
 
@@ -122,6 +182,21 @@ OVER = {
     ),
     "in what it says": (Selection(session="t"), Selection("US", ttl=5), Selection(session="t", country="US", ttl=5)),
     "one that prefers wins over one that pins": (Selection(prefer="b"), Selection(exit="a"), Selection(prefer="b")),
+    "a place below a country of here is not that of there": (
+        Selection("DE", tier="high"),
+        Selection("US", region="ny", city="albany", tier="low", session="s"),
+        Selection("DE", tier="high", session="s"),
+    ),
+    "a city below a region of here neither": (
+        Selection(region="bavaria"),
+        Selection("DE", region="saxony", city="leipzig"),
+        Selection("DE", region="bavaria"),
+    ),
+    "a city of here is in the country of there": (
+        Selection(city="albany"),
+        Selection("US", region="ny", city="buffalo"),
+        Selection("US", region="ny", city="albany"),
+    ),
     "what either avoids is avoided": (
         Selection(avoid=frozenset("a")),
         Selection(avoid=frozenset("b")),

@@ -15,7 +15,7 @@ from unicodedata import category
 from meshd.accounts.errors import Invalid
 from meshd.auth.secrets import normal_address
 from meshd.model import GB
-from meshd.selection import SelectionError, candidates, read_selection
+from meshd.selection import LONGEST, SelectionError, candidates, read_selection, render
 from meshd.topology import Plan
 from meshd.values.addresses import ends_in_number, is_name
 from meshd.values.times import end_of, is_date, is_minute
@@ -155,10 +155,10 @@ def expiry(text: str, now: int) -> str | None:
 def selection(text: str) -> str | None:
     """Check the selection that a token asks for where its user asks for none."""
     try:
-        read_selection(text)
+        rendered = render(read_selection(text))
     except SelectionError as error:
         return f"{error}."
-    return None
+    return None if len(rendered) <= LONGEST else f"Use at most {LONGEST} characters, with %XX for what is special."
 
 
 def address(text: str, *, private: bool) -> str | None:

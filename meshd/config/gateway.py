@@ -8,8 +8,9 @@ from typing import Any
 from meshd.config.endpoints import reached
 from meshd.config.errors import ConfigError, place
 from meshd.config.sources import DEFAULT
-from meshd.topology import GATEWAY, V1, ExitRule, ProxyHost
+from meshd.topology import ExitRule, ProxyHost
 from meshd.values.addresses import join_host
+from meshd.values.v1 import GATEWAY, V1
 
 HTTP_PORT = 8080
 SOCKS_PORT = 1080

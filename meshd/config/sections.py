@@ -16,8 +16,9 @@ from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, nu
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
 from meshd.config.terms import BOUNDS, RULES
 from meshd.config.toml_file import File
-from meshd.topology import GATEWAY, PLANS, V1, Exit, ExitRule, Plan, ProxyHost, Topology
+from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost, Topology
 from meshd.values.bounds import read as read_bounds
+from meshd.values.v1 import GATEWAY, V1
 
 PROXY_PORT = 31280
 

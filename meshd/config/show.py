@@ -16,8 +16,9 @@ from meshd.config.sources import DEFAULT
 from meshd.config.table import SETTINGS
 from meshd.config.terms import BOUNDS
 from meshd.store.url import masked
-from meshd.topology import GATEWAY, Exit, ExitRule, Opening, Plan
+from meshd.topology import Exit, ExitRule, Opening, Plan
 from meshd.values.addresses import join_host
+from meshd.values.v1 import GATEWAY
 
 _V1 = {setting.key: setting.key.partition(".")[2] for setting in SETTINGS if setting.key.startswith("v1.")}
 """Names of a V1's attributes, by key."""

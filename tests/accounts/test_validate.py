@@ -28,10 +28,24 @@ class FieldTests(SynchronousTestCase):
             ("a-country-exit-not", "a", "country"),
             ("do-not-reply", "do", "not"),
             ("-x-ttl", "-x", "ttl"),
+            ("new-york-city", "new-york", "city"),
+            ("my-filter-high", "my", "filter"),
+            ("x-sid-1", "x", "sid"),
+            ("eu-region", "eu", "region"),
         ):
             told = f"This reads as the name {base} with a selection; leave out -{key}."
             self.assertEqual(validate.username(text), told)
-        for text in ("session-1", "-session-1", "bob-sessions", "bob_session-", "bob--x", "strict"):
+        for text in (
+            "session-1",
+            "-session-1",
+            "bob-sessions",
+            "bob_session-",
+            "bob--x",
+            "strict",
+            "sid-1",
+            "bob-sidney",
+            "ph-8f2a1cxyzw",
+        ):
             with named(text):
                 self.assertIsNone(validate.username(text))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from meshd.config import rows
-from meshd.topology import GATEWAY, V1, ExitRule
+from meshd.topology import ExitRule
+from meshd.values.v1 import GATEWAY, V1
 from tests.config.support import ConfigTestCase
 
 EXITS = '[[exits]]\nname = "a"\nkind = "direct"\ncountry = "US"\n[[exits]]\nname = "b"\nkind = "direct"\n'

@@ -131,6 +131,11 @@ class SpellingTests(SynchronousTestCase):
         self.assertEqual((found.name, found.country, found.weight), ("gb-1", "GB", 3))
         self.assertEqual((found.tags, found.address), (frozenset({"fast", "dc"}), "2001:db8::9"))
         self.assertEqual((found.region, found.city), ("", ""))
+        self.assertEqual(lines("gw.test:80 tag=x").exits[0].tags, frozenset({"x"}))
+        self.assertEqual(
+            [lines(f"gw.test:80 reuse={text}").exits[0].upstream.reuse for text in ("yes", "false")],  # type: ignore[union-attr]
+            [True, False],
+        )
 
     def test_places_are_written_without_blanks(self) -> None:
         """A hyphen is a letter of theirs, and `_` a blank."""
@@ -139,11 +144,6 @@ class SpellingTests(SynchronousTestCase):
         self.assertEqual(
             (found.region, found.city, found.isp, found.zip),
             ("Île-de-France", "Saint Denis", "AS64500 Example, Inc.", "93 200"),
-        )
-        self.assertEqual(lines("gw.test:80 tag=x").exits[0].tags, frozenset({"x"}))
-        self.assertEqual(
-            [lines(f"gw.test:80 reuse={text}").exits[0].upstream.reuse for text in ("yes", "false")],  # type: ignore[union-attr]
-            [True, False],
         )
 
     def test_lines_without_an_exit(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.topology import V1
+from meshd.values.v1 import V1
 from tests.web.documents import Documented
 from tests.web.support import Answer, World
 
