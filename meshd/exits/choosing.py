@@ -1,7 +1,8 @@
 """Which exit a request leaves by: one decision, of the proxy's exits, the client's selection and a source of chance.
 
-A country and an exclusion are conditions, a pinned exit is a wish.  An exit that rests or is drained is not chosen; a
-sticky key that means such an exit moves to another, or is refused where the selection is strict.
+A country, a place in it, a tier and an exclusion are conditions, a pinned exit is a wish.  An exit that rests or is
+drained is not chosen; a sticky key that means such an exit moves to another, or is refused where the selection is
+strict.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ def choose(
     keys of two accounts mean different addresses of a prefix; tried: exits that failed for this request.
     """
     view = pool.view(selection.country)
+    if selection.city or selection.region or selection.tier:
+        view = seen(pool, selection)
     if view is None:
         return NO_EXIT
     avoid = selection.avoid
@@ -89,6 +92,13 @@ def choose(
     if found is None:
         return NO_EXIT
     return Choice(found, addressed(found.exit, "", avoid, at_random), selection.exit)
+
+
+def seen(pool: Pool, selection: Selection) -> View | None:
+    """The exits that meet the conditions of place and tier; None where there are none."""
+    if selection.city or selection.region or selection.tier:
+        return pool.narrowed(selection.country, selection.region, selection.city, selection.tier)
+    return pool.view(selection.country)
 
 
 def _named(view: View, selection: Selection, ready: Accept, bits: Callable[[int], int]) -> Choice | None:

@@ -10,8 +10,10 @@ from ipaddress import IPv6Address
 from itertools import accumulate, islice
 from random import Random
 
+from meshd.bounded import Bounded
 from meshd.exits.outlets import Outlet
-from meshd.exits.sticky import Accept, Finder, finder
+from meshd.exits.places import PlaceIndex
+from meshd.exits.sticky import Accept, Finder, Within, finder, is_large_part
 from meshd.topology import Exit, ProxyHost, Rotation, Topology
 from meshd.values.addresses import parse_ip
 from meshd.values.samples import Sample
@@ -28,12 +30,18 @@ SAMPLE = 64
 """Exits drawn at random of which the least used is taken, where a view has more."""
 
 
-class View:
-    """Some exits of one proxy: all, or those of a country."""
+NARROWED = 256
+"""Views by region, city and tier of one pool that are kept, those that were asked for last; another one is made in the
+time that its own exits take."""
 
-    def __init__(self, outlets: Sequence[Outlet], rotation: Rotation) -> None:
-        """outlets: at least one."""
+
+class View:
+    """Some exits of one proxy: all, those of a country, or those of a place in it and of a tier."""
+
+    def __init__(self, outlets: Sequence[Outlet], rotation: Rotation, among: View | None = None) -> None:
+        """outlets: at least one; among: the view whose exits these are a part of, None for none."""
         self.outlets = outlets
+        self._among = among
         self._rotation = rotation
         self._simple = rotation == "random" and self._sums is None
         self._turn = 0
@@ -42,6 +50,9 @@ class View:
     @cached_property
     def finder(self) -> Finder:
         """Finds the exit of a sticky key."""
+        among = self._among
+        if among is not None and is_large_part(len(self.outlets), len(among.outlets)):
+            return Within(among.finder, self.outlets)
         return finder(self.outlets)
 
     def prepare(self) -> None:
@@ -130,16 +141,27 @@ class Pool:
 
     def __init__(self, outlets: Sequence[Outlet], rotation: Rotation = "random") -> None:
         self._rotation = rotation
-        self._countries: dict[str, list[Outlet]] = {}
-        for outlet in outlets:
-            self._countries.setdefault(outlet.exit.country, []).append(outlet)
+        self._index = PlaceIndex(outlets)
+        self._countries = self._index.countries
         self._views = {"": View(outlets, rotation)} if outlets else {}
+        self._narrowed: Bounded[tuple[str, str, str, str], View | None] = Bounded(lambda: NARROWED)
 
     def view(self, country: str) -> View | None:
         """The exits of that country, all where country is ""; None where there are none."""
         view = self._views.get(country)
         if view is None and country and country in self._countries:
             view = self._views[country] = View(self._countries[country], self._rotation)
+        return view
+
+    def narrowed(self, country: str, region: str, city: str, tier: str) -> View | None:
+        """The exits of a place and a tier, of which region, city or tier is not ""; None where there are none."""
+        key = country, region, city, tier
+        if key in self._narrowed:
+            self._narrowed.move_to_end(key)
+            return self._narrowed[key]
+        outlets = self._index.find(*key)
+        view = View(outlets, self._rotation, self.view(country)) if outlets else None
+        self._narrowed.put(key, view)
         return view
 
     def prepare(self) -> None:

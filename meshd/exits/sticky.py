@@ -21,8 +21,12 @@ from meshd.exits.outlets import Outlet
 FEW = 32
 """Exits up to which all are ranked for each key; with more a ring is faster, which spreads keys less evenly."""
 
-STEPS = 256
+STEPS = 1024
 """Points that a probe passes at most; if none is acceptable, few exits are, and those are sought out and ranked."""
+
+PART = 64
+"""A part of this many exits, or more, of a ring is found on the whole ring: a probe passes as many points on average.
+The ring of a smaller part is soon made."""
 
 _PLACE = 20
 """Low bits of a point that hold the index of its exit: room for a million exits."""
@@ -45,6 +49,25 @@ class Finder(Protocol):
 
 def finder(outlets: Sequence[Outlet]) -> Finder:
     return Ranking(outlets) if len(outlets) <= FEW else Ring(outlets)
+
+
+def is_large_part(size: int, whole: int) -> bool:
+    """Whether so many exits of a whole are better found on the ring of the whole than on one of their own."""
+    return size > FEW and size * PART >= whole
+
+
+class Within:
+    """Finds exits of a part by the finder of the whole."""
+
+    __slots__ = ("_finder", "_members")
+
+    def __init__(self, finder: Finder, part: Sequence[Outlet]) -> None:
+        self._finder = finder
+        self._members = frozenset(part)
+
+    def find(self, key: str, accept: Accept) -> Outlet | None:
+        members = self._members
+        return self._finder.find(key, lambda outlet: outlet in members and accept(outlet))
 
 
 class Ranking:

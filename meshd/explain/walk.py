@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
 from meshd.exits.bars import Bar
-from meshd.exits.choosing import NO_EXIT, candidates, choose
+from meshd.exits.choosing import NO_EXIT, candidates, choose, seen
 from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
@@ -193,7 +193,7 @@ class _Walk:
     def _exit(self) -> Step:
         proxy, selection, now = self._question.proxy, self._selected, self._world.now
         pool = self._world.pools.of(proxy.name) or Pool([])
-        view = pool.view(selection.country)
+        view = seen(pool, selection)
         owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
         chosen = choose(pool, selection, chance, monotonic=now, now=now, owner=owner)
         if view is None or isinstance(chosen, Refusal):

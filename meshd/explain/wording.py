@@ -44,8 +44,11 @@ def observing(levels: Sequence[Level]) -> str:
 
 def why_none(proxy: ProxyHost, view: View | None, selection: Selection, now: float, no: Refusal) -> str:
     if view is None:
-        country = selection.country
-        return f"no exit of {proxy.name} is in {country}" if country else f"{proxy.name} has no exits"
+        place = ", ".join(filter(None, (selection.city, selection.region, selection.country)))
+        conditions = ([f"is in {place}"] if place else []) + (
+            [f"has the tag {selection.tier}"] if selection.tier else []
+        )
+        return f"no exit of {proxy.name} {' and '.join(conditions)}" if conditions else f"{proxy.name} has no exits"
     own = meant(view, selection, now) if no is GONE else None
     if own is not None:
         return f"{own.exit.name}, by session {selection.session}, {_down(own)}"
