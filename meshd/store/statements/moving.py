@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from meshd.model import Account
-from meshd.store.statements import accounts, claims, series, usage
+from meshd.store.statements import accounts, claims, series, subusers, usage
 from meshd.store.unit import Statement, Unit
 
 ZERO = """
@@ -31,6 +31,7 @@ def move(account: Account, former_id: int, parent: Account, now: int) -> Unit[Ac
     for table in ("usage_hours", "usage_days", "activity"):
         yield Statement(f"delete from {table} where account_id = :account_id", {"account_id": account_id})
     yield Statement(ZERO, {"account_id": account_id})
+    yield from subusers.moved(account_id)
     rows = yield Statement(
         f"update accounts set parent_id = :parent_id, plan = :plan, billing_day = :day where id = :account_id"
         f" returning {accounts.COLUMNS}",
