@@ -36,20 +36,21 @@ class Call:
 _NO_FIELDS = Form()
 
 
-def form_of(call: Call, fields: Sequence[str], read_body: Callable[[Call], Form]) -> Form:
+def form_of(call: Call, fields: Sequence[str] | None, read_body: Callable[[Call], Form]) -> Form:
     """The form of a GET is its query, whatever body it has; that of a POST is its body.
 
     Fields in the query of a POST are refused: without them the route could act on another account than was meant.
-    Raises: FormError.
+    fields: the names that the form may have; None for any.  Raises: FormError.
     """
     query = from_urlencoded(call.query) if call.query else _NO_FIELDS
     if call.method == "GET":
-        refuse_slips(query, fields)
+        refuse_slips(query, fields or ())
         return Form({**query, **call.variables}) if call.variables else query
     if query:
         raise FormError(dict.fromkeys(query, Flaw.IN_ADDRESS))
     form = read_body(call)
-    require_known(form, fields)
+    if fields is not None:
+        require_known(form, fields)
     return form
 
 

@@ -87,11 +87,11 @@ class Room:
         self._there = there
         api.answer_below(prefix, dialect)
 
-    def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str]) -> None:
+    def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str] | None) -> None:
         """Mount a path for callers who sign in, with and without its trailing slash; GET answers HEAD too.
 
-        fields: the names that the route's form may have; others are refused.  A segment of the path in braces, as in
-        `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
+        fields: the names that the route's form may have, others are refused; None where any may be.  A segment of the
+        path in braces, as in `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
         """
         self._api.mount(method, path, self._dialect, partial(self._run_signed, who, route, fields), fields)
 
@@ -106,7 +106,7 @@ class Room:
     async def _run_open(self, route: OpenRoute, call: Call) -> Reply:
         return await route() if self._there() else self._dialect.unrouted(())
 
-    async def _run_signed(self, who: Who, route: Route, fields: Sequence[str], call: Call) -> Reply:
+    async def _run_signed(self, who: Who, route: Route, fields: Sequence[str] | None, call: Call) -> Reply:
         """Run a route for a signed-in caller.
 
         The origin is checked before the credentials: a page of another site shall not cause failures and bans either.

@@ -72,10 +72,9 @@ STATUSES: Mapping[type[errors.AccountError], int] = {
 NAMES: Mapping[str, str] = {
     "label": "name",
     "current": "current_password",
-    "code": "twofa_code",
     "total_limit": "traffic_limit",
 }
-"""What fields that rules name are called in this API."""
+"""What fields that rules name are called in this API; a route that calls one otherwise says so itself (`named`)."""
 
 
 def payload(value: object, status: int = 200) -> Reply:
@@ -112,9 +111,9 @@ def too_many(seconds: int, limit: int) -> Reply:
 def invalid(told: Mapping[str, list[str]]) -> Reply:
     """422, with the sentences about each field; those under WHOLE are about the body as a whole."""
     whole = told.get(WHOLE, [])
-    named = {NAMES.get(name, name): texts for name, texts in told.items() if name != WHOLE}
-    text = " ".join([*whole, *(each for texts in named.values() for each in texts)]) or GIVEN
-    body = {"success": False, "payload": None, "errors": named, "description": text, "message": text}
+    fields = {name: texts for name, texts in told.items() if name != WHOLE}
+    text = " ".join([*whole, *(each for texts in fields.values() for each in texts)]) or GIVEN
+    body = {"success": False, "payload": None, "errors": fields, "description": text, "message": text}
     return Reply(body, 422)
 
 
@@ -126,7 +125,7 @@ def of_form(problems: Mapping[str, Problem]) -> Reply:
 def of_rule(error: errors.AccountError) -> Reply:
     """The answer to a change that a rule of the accounts forbids."""
     if isinstance(error, errors.Invalid):
-        return invalid(error.messages)
+        return invalid(named(error, NAMES).messages)
     status = next(STATUSES[each] for each in type(error).__mro__ if each in STATUSES)
     if isinstance(error, errors.NotYours | errors.NotFound):
         return message(404, NOTHING)
@@ -134,8 +133,13 @@ def of_rule(error: errors.AccountError) -> Reply:
     return message(status, _capital(f"{error.detail}."), *pause)
 
 
+def named(error: errors.Invalid, names: Mapping[str, str]) -> errors.Invalid:
+    """The same refusal, with the fields called as `names` has it."""
+    return errors.Invalid({names.get(name, name): texts for name, texts in error.messages.items()})
+
+
 def _sentence(name: str, problem: Problem) -> str:
-    what = "body" if name == WHOLE else f"{NAMES.get(name, name).replace('_', ' ')} field"
+    what = "body" if name == WHOLE else f"{name.replace('_', ' ')} field"
     return f"The {what} {_worded(problem)}."
 
 
