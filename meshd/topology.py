@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
+from meshd.values.offers import Selling
 from meshd.values.v1 import GATEWAY, V1
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
@@ -234,6 +235,7 @@ class Topology:
     proxy_status_on_forwarded: bool = False
     """Whether forwarded responses carry `Proxy-Status` too."""
     probes: Probing = field(default_factory=Probing)
+    selling: Selling = field(default_factory=Selling)
     v1: V1 | None = None
     """ProxyHat's dialect; None where the settings have no section `[v1]`, and all of the dialect is off."""
 

@@ -25,6 +25,7 @@ MOST = 1000
 KIND = "topups"
 
 TopUp = Stored
+Plans = Mapping[str, Plan]
 
 
 class Topped(NamedTuple):
@@ -80,6 +81,16 @@ def add(
         known = yield from _added(subject, size, reference, note, plans, now)
         return (yield from _topped(subject, known, False, now))
     return (yield from _topped(subject, known, True, now))
+
+
+def paid(subject: Subject, size: int, reference: str, plans: Plans, now: int) -> Unit[Topped]:
+    """Add what the account, which is locked, has paid for by a rule of its own.
+    Raises: Invalid for an account without limits, beyond the largest limit, and for a reference that it has already.
+    """
+    if (yield from topups.find(subject.account.id, reference)) is not None:
+        raise Invalid({"reference": [f"There is a top-up called {reference!r} already."]})
+    made = yield from _added(subject, size, reference, "", plans, now)
+    return (yield from _topped(subject, made, False, now))
 
 
 def listing(actor_id: ActorId, username: str | None, *, cursor: str = "", limit: int = 100) -> Unit[Page]:

@@ -14,11 +14,13 @@ from meshd.config.errors import ConfigError, place
 from meshd.config.exits.lists import read_lists
 from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
+from meshd.config.secretfile import read_secret
 from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
 from meshd.topology import DestinationRules, Limits, Probing, Timeouts, Topology
+from meshd.values.offers import Selling
 
 API_PORT = 8443
 
@@ -96,6 +98,19 @@ def _topology(sections: Sections) -> Topology:
         proxy_status_on_forwarded=settled["proxy.status_on_forwarded"],
         probes=_section(Probing, "probes", settled),
         v1=sections.v1(),
+        selling=_selling(sections),
+    )
+
+
+def _selling(sections: Sections) -> Selling:
+    """What is sold, and the secret of whoever takes the payments.  Raises: ConfigError."""
+    key = "v1.webhook_secret"
+    secret = sections.settled.get(key)
+    return replace(
+        _section(Selling, "selling", sections.settled),
+        offers=sections.offers(),
+        webhook_secret=secret,
+        webhook_key=read_secret(secret, key, sections.origins) if secret else b"",
     )
 
 

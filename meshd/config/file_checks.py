@@ -36,6 +36,8 @@ def _check(config: Config) -> None:
         _check_password(config)
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
+    if config.topology.selling.font:
+        _check_font(config, Path(config.topology.selling.font))
 
 
 def _check_password(config: Config) -> None:
@@ -72,6 +74,14 @@ def _check_upstream(config: Config, exit_: Exit) -> None:
         _check_private(config, f"exits.{exit_.name}.password", config.file, "holds a password and")
     if proxy.ca:
         _check_readable(config, f"exits.{exit_.name}.ca", Path(proxy.ca))
+
+
+def _check_font(config: Config, path: Path) -> None:
+    """Refuse what is no TrueType font: an invoice could not be made with it."""
+    _check_readable(config, "selling.font", path)
+    with path.open("rb") as file:
+        if file.read(4) not in (b"\0\1\0\0", b"true"):
+            raise _wrong(config, "selling.font", path, "is no TrueType font (.ttf)")
 
 
 def _check_readable(config: Config, key: str, path: Path) -> None:

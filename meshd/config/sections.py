@@ -1,4 +1,4 @@
-"""The parts of the file of which there may be many: proxies, exits, plans."""
+"""The parts of the file of which there may be many: proxies, exits, plans, offers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from meshd.config.exits.described import Origins, read_exits
 from meshd.config.gateway import gateway, read_v1
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, number
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
+from meshd.config.offers import OFFER, offer
 from meshd.config.terms import BOUNDS, RULES
 from meshd.config.toml_file import File
 from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost, Topology
 from meshd.values.bounds import read as read_bounds
+from meshd.values.offers import Offer
 from meshd.values.v1 import GATEWAY, V1
 
 PROXY_PORT = 31280
@@ -46,7 +48,7 @@ PLAN: Mapping[str, Kind] = {
 
 
 class Sections:
-    """Reads proxies, exits and plans from the settings file, if any; notes each value's origin in `origins`."""
+    """Reads proxies, exits, plans and offers from the settings file, if any; notes each value's origin in `origins`."""
 
     def __init__(self, file: File | None, settled: Mapping[str, Any], origins: Origins) -> None:
         self.file = file
@@ -70,6 +72,18 @@ class Sections:
             bounds = read_bounds({key: given.pop(key) for key in BOUNDS if key in given})
             plans[name] = replace(known, **given, name=name, bounds=bounds.over(known.bounds))
         return MappingProxyType(plans)
+
+    def offers(self) -> Mapping[str, Offer]:
+        """What is sold, in the file's order.  Raises: ConfigError."""
+        offers: dict[str, Offer] = {}
+        for name, raw in self._named("offers"):
+            assert self.file is not None
+            given = self._table(self.file, ("offers", name), raw, OFFER, f"offers.{name}")
+            try:
+                offers[name] = offer(name, given)
+            except ValueError as error:
+                raise self.file.wrong(("offers", name), f"[offers.{name}] {error}") from error
+        return MappingProxyType(offers)
 
     def proxies(self) -> Mapping[str, ProxyHost]:
         """The proxies in the file's order, still without exits; one named `local` where the file has none.  The last is

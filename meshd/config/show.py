@@ -10,6 +10,7 @@ from typing import Any
 from meshd.config.exits.described import where
 from meshd.config.exits.places import PLACED
 from meshd.config.network import opening_text
+from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN
 from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT
@@ -17,10 +18,16 @@ from meshd.config.table import SETTINGS
 from meshd.config.terms import BOUNDS
 from meshd.store.url import masked
 from meshd.topology import Exit, ExitRule, Opening, Plan
+from meshd.values import money
 from meshd.values.addresses import join_host
+from meshd.values.offers import Offer
 from meshd.values.v1 import GATEWAY
 
-_V1 = {setting.key: setting.key.partition(".")[2] for setting in SETTINGS if setting.key.startswith("v1.")}
+_V1 = {
+    setting.key: setting.key.partition(".")[2]
+    for setting in SETTINGS
+    if setting.key.startswith("v1.") and not setting.attribute
+}
 """Names of a V1's attributes, by key."""
 
 Row = tuple[str, str, str]
@@ -75,6 +82,14 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         yield from ((f"exits.{exit_.name}.{key}", value) for key, value in _of_exit(exit_))
     for plan in config.topology.plans.values():
         yield from ((f"plans.{plan.name}.{key}", of_plan(plan, key)) for key in PLAN)
+    for offer in config.topology.selling.offers.values():
+        yield from ((f"offers.{offer.name}.{key}", of_offer(offer, key)) for key in OFFER)
+
+
+def of_offer(offer: Offer, key: str) -> Any:
+    if key == "price":
+        return money.decimal(offer.price, offer.currency)
+    return getattr(offer, "rollover" if key == "rollover_enabled" else key)
 
 
 def of_plan(plan: Plan, key: str) -> Any:

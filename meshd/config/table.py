@@ -1,7 +1,7 @@
 """Every setting that has one value: its key, what it may be, its default, and what it does.
 
 The manual's table and the environment's names are made from these rows, and `build.py` reads nothing that has none.
-Proxies, exits and plans, of which there are many, are described in `sections.py`.
+Proxies, exits, plans and offers, of which there are many, are described in `sections.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from meshd.config.endpoints import ENDPOINT
 from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, seconds
 from meshd.config.network import AUTHORITY, HOST, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
+from meshd.config.offers import FONT, LINE, TEXT
 from meshd.config.stores import STORE_URL
 from meshd.topology import Limits, Probing, Timeouts
+from meshd.values.offers import Selling
 from meshd.values.times import DAY
 
 WEEK = 7 * DAY
@@ -43,7 +45,7 @@ class Setting:
         return "MESHD_" + self.key.upper().replace(".", "_")
 
 
-_Rows = Mapping[str, tuple[Kind, str] | tuple[Kind, str, list[str]]]
+_Rows = Mapping[str, tuple[Kind, str] | tuple[Kind, str, list[str] | None]]
 """By name the kind, what the setting does, and perhaps the default."""
 
 _DESTINATIONS: _Rows = {
@@ -108,6 +110,15 @@ _LIMITS: _Rows = {
     "session_idle": (number(60, YEAR), "seconds after which somebody who asks for no page is signed out"),
     "session_longest": (number(60, YEAR), "seconds after which somebody has to sign in again, however busy"),
     "domain_days": (number(0, 3650), "that an account's sums by target host are kept for; 0 keeps none"),
+}
+
+_SELLING: _Rows = {
+    "name": (LINE, "the seller's, on invoices"),
+    "address": (list_of(LINE), "lines below it: address, tax number, what the law asks for", []),
+    "note": (TEXT, "what stands below an invoice's sum"),
+    "instructions": (TEXT, "how to pay, told with each order; {number} and {amount} stand for the order's"),
+    "days": (number(1, 365), "for which an order waits for its payment"),
+    "font": (FONT, "a TrueType font for invoices; without one that of reportlab, for Western Europe", None),
 }
 
 _RESTART = frozenset({"limits.window_bytes", "limits.password_workers", "limits.password_queue"})
@@ -223,6 +234,14 @@ SETTINGS: tuple[Setting, ...] = (
         "",
     ),
     Setting("v1.domain", HOST, None, "the host at which customers reach the gateway", ""),
+    Setting(
+        "v1.webhook_secret",
+        PATH,
+        None,
+        "a file with the secret by which your payment processor signs",
+        "topology.selling.webhook_secret",
+    ),
+    *_of_topology("selling", _SELLING, Selling()),
 )
 
 SECTIONS = frozenset(setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key)

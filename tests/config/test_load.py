@@ -138,6 +138,9 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_V1_ACCESS_SECONDS": "3600"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
         self.write("list.txt", "192.0.2.1")
+        self.write("hook", "0123456789abcdef")
+        self.write("font.ttf", b"true")
+        samples |= {"MESHD_V1_WEBHOOK_SECRET": "hook", "MESHD_SELLING_FONT": "font.ttf"}
         environ = {name: samples.get(name, "1000" if "LIMITS" in name or "HEAD" in name else "55") for name in names}
         environ["MESHD_LIMITS_PASSWORD_WORKERS"] = environ["MESHD_LIMITS_FLUSH_SECONDS"] = "7"
         environ["MESHD_LIMITS_EXIT_RETRIES"] = "7"
