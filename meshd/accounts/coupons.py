@@ -18,7 +18,6 @@ from meshd.accounts.topups import Plans, Topped
 from meshd.model import GB
 from meshd.store.statements import audit
 from meshd.store.statements import coupons as stored
-from meshd.store.statements.coupons import Coupon, CouponKind
 from meshd.store.unit import Unit
 from meshd.values import money
 from meshd.values.offers import Offer
@@ -32,6 +31,9 @@ LEAST, LONGEST = 4, 40
 MOST_OFFERS = 100
 
 KIND = "coupons"
+
+Coupon = stored.Coupon
+CouponKind = stored.CouponKind
 
 _CODE = re.compile(r"[A-Z0-9][A-Z0-9_-]*\Z")
 

@@ -17,7 +17,6 @@ from meshd.model import Account
 from meshd.store.statements import accounts, audit
 from meshd.store.statements import coupons as uses
 from meshd.store.statements import orders as stored
-from meshd.store.statements.orders import Invoice, Order, State
 from meshd.store.unit import Unit
 from meshd.values import money
 from meshd.values.offers import Offer, Seller, Selling, seller
@@ -31,6 +30,10 @@ AT_ONCE = 50
 """Orders that one look at the calendar ends: a few milliseconds each."""
 
 KIND = "orders"
+
+Order = stored.Order
+Invoice = stored.Invoice
+State = stored.State
 STATES: tuple[State, ...] = get_args(State)
 
 
