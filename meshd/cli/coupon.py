@@ -53,7 +53,7 @@ def create(context: Context, args: Namespace) -> None:
         last_day=args.until,
         offers=tuple(dict.fromkeys(args.offer)),
     )
-    known = dict(context.config.topology.offers)
+    known = dict(context.config.topology.selling.offers)
     _show(context, context.run(coupons.create, context.operator, new, known=known, now=context.now()))
 
 

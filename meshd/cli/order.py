@@ -40,9 +40,9 @@ def add_to(nouns: Verbs) -> None:
 
 def create(context: Context, args: Namespace) -> None:
     topology = context.config.topology
-    offer = topology.offers.get(args.offer)
+    offer = topology.selling.offers.get(args.offer)
     if offer is None:
-        raise Refused(f"the settings have no offer {args.offer!r}{suggestion(args.offer, topology.offers)}")
+        raise Refused(f"the settings have no offer {args.offer!r}{suggestion(args.offer, topology.selling.offers)}")
     how: dict[str, Any] = {"plans": topology.plans, "selling": topology.selling, "now": context.now()}
     _show(context, context.run(orders.create, context.operator, args.name, offer, coupon=args.coupon, **how))
 

@@ -106,8 +106,9 @@ def _selling(sections: Sections) -> Selling:
     """What is sold, and the secret of whoever takes the payments.  Raises: ConfigError."""
     key = "v1.webhook_secret"
     secret = sections.settled.get(key)
+    plain: Selling = _section(Selling, "selling", sections.settled)
     return replace(
-        _section(Selling, "selling", sections.settled),
+        plain,
         offers=sections.offers(),
         webhook_secret=secret,
         webhook_key=read_secret(secret, key, sections.origins) if secret else b"",

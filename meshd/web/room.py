@@ -62,6 +62,7 @@ class Caller:
 
 Route = Callable[[Caller, Form], Awaitable[Reply]]
 VisitorRoute = Callable[[Call, Form], Awaitable[Reply]]
+RawRoute = Callable[[Call], Awaitable[Reply]]
 OpenRoute = Callable[[], Awaitable[Reply]]
 
 
@@ -99,6 +100,10 @@ class Room:
         """Mount a path for those who are not signed in yet, as for signing in; the route judges what they send."""
         self._api.mount(method, path, self._dialect, partial(self._run_visitor, route, fields))
 
+    def raw(self, method: str, path: str, route: RawRoute) -> None:
+        """Mount a path for programs that sign what they send: the route reads the body once it knows who sent it."""
+        self._api.mount(method, path, self._dialect, partial(self._run_raw, route))
+
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
         self._api.mount("GET", path, self._dialect, partial(self._run_open, route))
@@ -134,3 +139,11 @@ class Room:
         if not self._available():
             return self._dialect.store_away()
         return await route(call, form_of(call, fields, self._dialect.read_body))
+
+    async def _run_raw(self, route: RawRoute, call: Call) -> Reply:
+        dialect = self._dialect
+        if not self._there():
+            return dialect.unrouted(())
+        if call.foreign:
+            return dialect.foreign()
+        return await route(call)

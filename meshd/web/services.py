@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from meshd.accounts import invoicefile
+from meshd.accounts.orders import Invoice, Order
 from meshd.auth.entrance import Entrance
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
@@ -47,6 +49,11 @@ class Performs(Protocol):
         """Run the unit as one transaction.  Raises: AccountError, StoreUnavailable."""
 
 
+async def _made_here(order: Order, invoice: Invoice) -> bytes:
+    """Where there is no other thread to make it in."""
+    return invoicefile.written(order, invoice)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Sign-in, the accounts, password hashing, the operator's settings, health and time, for the routes."""
@@ -67,6 +74,8 @@ class Services:
     random: Callable[[int], bytes] = os.urandom
     settings: Callable[[], Iterable[SettingRow]] = tuple
     """Key, value and origin of each setting in force, secrets masked."""
+    invoice: Callable[[Order, Invoice], Awaitable[bytes]] = _made_here
+    """Make an invoice's PDF, which takes a while."""
     try_exit: Callable[[Exit, str, int], Awaitable[Tried]] | None = None
     """Connect to a host and a port through an exit; None where there is no data plane."""
 

@@ -57,6 +57,7 @@ class Documented:
             for template, item in self.document["paths"].items()
             if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), bare) and method.lower() in item
         ]
+        found = [item[method.lower()]] if method.lower() in (item := self.document["paths"].get(bare, {})) else found
         assert len(found) == 1, f"{method} {bare} is {len(found)} times in the document"
         return dict(found[0])
 

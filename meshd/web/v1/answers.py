@@ -98,8 +98,8 @@ def message(status: int, text: str, *fields: tuple[str, str]) -> Reply:
     return Reply({"message": text}, status, fields)
 
 
-def unauthenticated() -> Reply:
-    return message(401, UNAUTHENTICATED, ("WWW-Authenticate", 'Bearer realm="meshd"'))
+def unauthenticated(text: str = UNAUTHENTICATED) -> Reply:
+    return message(401, text, ("WWW-Authenticate", 'Bearer realm="meshd"'))
 
 
 def too_many(seconds: int, limit: int) -> Reply:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from meshd.web.v1.coupons import CouponRoutes
 from meshd.web.v1.keys import KeyRoutes
+from meshd.web.v1.payments import PaymentRoutes
+from meshd.web.v1.plans import PlanRoutes
 from meshd.web.v1.presets import PresetRoutes
 from meshd.web.v1.signin import SignInRoutes
+from meshd.web.v1.webhook import WebhookRoutes
 
-PROXYHAT = (SignInRoutes, KeyRoutes, PresetRoutes)
+PROXYHAT = (SignInRoutes, KeyRoutes, PresetRoutes, PlanRoutes, CouponRoutes, PaymentRoutes, WebhookRoutes)
