@@ -218,7 +218,7 @@ class FormsCase(TourCase):
             page.click("header >> text=Sign out")
             self.assertIn("Sign in", page.inner_text("h1"))
             serious = [each for each in loaded.complaints if "status of 4" not in each]
-            self.assertEqual(serious, [])
+            self.assertEqual(serious, [], self.daemon.log_text() if serious else "")
 
     def shown(self, page: Page) -> set[str]:
         """Where the forms of a page are sent."""

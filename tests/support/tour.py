@@ -112,6 +112,8 @@ class Loaded:
 
     def _response(self, response: Any) -> None:
         self.sizes.append((response.url, int(response.headers.get("content-length", "0"))))
+        if response.status >= 500:
+            self.complaints.append(f"{response.status} {response.url}")
 
     def _failed(self, request: Any) -> None:
         """What the browser itself gave up, since the next page was asked for meanwhile, is no complaint."""
