@@ -46,8 +46,8 @@ class AllowlistRoutes(PageRoutes):
         found = await self._perform(allowlists.ips, caller.actor, username, at=self._now(), peer=caller.peer)
         address = normal_address(caller.peer) or ""
         listed = address in {each.address for each in found}
-        here = Here(address, listed, validate.address(address, private=False) is None)
-        return self._show(caller, "ips.html", status, form=form, username=username, ips=found, here=here)
+        client = Here(address, listed, validate.address(address, private=False) is None)
+        return self._show(caller, "ips.html", status, form=form, username=username, ips=found, client=client)
 
     async def add_ip(self, caller: Caller, form: Form) -> Reply:
         username = named(form)
