@@ -118,7 +118,9 @@ def environment() -> Environment:
 
 
 def render(template: str, facts: Mapping[str, object]) -> bytes:
-    return environment().get_template(template).render(facts).encode("utf-8", "replace")
+    made = environment()
+    assert made.globals.keys().isdisjoint(facts), f"{template}: a fact would hide what every page knows by its name"
+    return made.get_template(template).render(facts).encode("utf-8", "replace")
 
 
 def plain(call: Call | None, template: str, status: int = 200, *, fields: Fields = (), **facts: object) -> Reply:
