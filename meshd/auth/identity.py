@@ -2,6 +2,8 @@
 
 Nothing secret is kept: a field is remembered by a digest keyed with a random key of this process.  Everything is
 bounded, in all and for each account, so that one account's many sticky keys push out its own entries and nobody else's.
+A verdict is passing where the next request may come with another field of the same credential, as from programs that
+make a sticky key for each request: passing verdicts push out each other, however many accounts have them.
 Times are the monotonic clock's.
 """
 
@@ -19,6 +21,8 @@ Key = bytes | str
 """The keyed digest of a header field, or a client's address as the socket gives it."""
 
 PER_ACCOUNT = 1024
+PASSING = 4
+"""The part of the bound, one in so many, that passing verdicts may take."""
 _DROPPED = 4096
 
 
@@ -47,6 +51,8 @@ class IdentityCache:
     def __init__(self, bound: Callable[[], int]) -> None:
         self._bound = bound
         self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
+        self._passing: dict[Key, None] = {}
+        """The keys of passing verdicts, in the order in which they were put."""
         self._keys: dict[int, dict[Key, None]] = {}
         self._children: dict[int, set[int]] = {}
         self._dropped: Bounded[int, int] = Bounded(lambda: _DROPPED)
@@ -74,6 +80,7 @@ class IdentityCache:
         for key in self._keys.get(account_id, ()):
             verdict = self._verdicts[key]
             if monotonic < (verdict.last if away else verdict.until):
+                self._verdicts.move_to_end(key)
                 return verdict
         return None
 
@@ -83,7 +90,7 @@ class IdentityCache:
         newest = max(self._floor, self._dropped.get(account.id, 0), self._dropped.get(account.parent_id or 0, 0))
         return newest <= epoch
 
-    def put(self, key: Key, verdict: Verdict) -> None:
+    def put(self, key: Key, verdict: Verdict, *, passing: bool = False) -> None:
         if key in self._verdicts:
             self._remove(key)
         account = verdict.admission.account
@@ -92,17 +99,29 @@ class IdentityCache:
             self._children.setdefault(account.parent_id, set()).add(account.id)
         self._verdicts[key] = verdict
         keys[key] = None
+        if passing:
+            self._passing[key] = None
         if len(keys) > PER_ACCOUNT:
-            self._remove(next(iter(keys)))
-        while len(self._verdicts) > max(self._bound(), 1):
+            self._remove(self._oldest(keys) if passing else next(iter(keys)))
+        bound = max(self._bound(), 1)
+        if len(self._passing) > max(bound // PASSING, 1):
+            self._remove(next(iter(self._passing)))
+        while len(self._verdicts) > bound:
             self._remove(next(iter(self._verdicts)))
+
+    def _oldest(self, keys: dict[Key, None]) -> Key:
+        """The oldest passing key of an account, which has one; keys before it become the newest."""
+        while (oldest := next(iter(keys))) not in self._passing:
+            del keys[oldest]
+            keys[oldest] = None
+        return oldest
 
     def drop(self, account_id: int) -> None:
         """Forget the verdicts of an account and its sub-accounts; with 0 all verdicts."""
         self.epoch += 1
         if account_id == 0:
             self._floor = self.epoch
-            for table in (self._verdicts, self._keys, self._children, self._dropped):
+            for table in (self._verdicts, self._passing, self._keys, self._children, self._dropped):
                 table.clear()
             return
         for family in (account_id, *self._children.get(account_id, ())):
@@ -112,6 +131,7 @@ class IdentityCache:
 
     def _remove(self, key: Key) -> None:
         account = self._verdicts.pop(key).admission.account
+        self._passing.pop(key, None)
         keys = self._keys[account.id]
         del keys[key]
         if keys:

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from meshd.auth.bans import MALFORMED, can_be_user, name_of_token, name_of_user
 from meshd.auth.credentials import BasicCredentials, BearerCredentials, Malformed, Reading, read
+from meshd.auth.identity import Key
 from meshd.auth.secrets import ban_address, token_digest
 from meshd.model import Refusal
 from meshd.selection import NONE, Selection, SelectionError, Split, candidates, read_selection
@@ -44,6 +45,10 @@ class TokenAsked:
         """Whether the same token may come with other words around it the next time."""
         return len(self.splits) > 1 or self.session != ""
 
+    def base(self, account_id: int) -> Key:
+        """The key of a verdict on the same credential, whatever is around it."""
+        return self.digest
+
 
 @dataclass(frozen=True, slots=True)
 class PasswordAsked:
@@ -57,6 +62,15 @@ class PasswordAsked:
     splits: tuple[Split, ...]
     """The ways to read the user-id whose base can be a username, in lower case; the longest base first."""
     readings: tuple[Reading, ...]
+
+    @property
+    def varies(self) -> bool:
+        """Whether the same password may come with other words around it the next time."""
+        return len(self.splits) > 1 or len(self.readings) > 1
+
+    def base(self, account_id: int) -> Key:
+        """The key of any verdict on a password of the account: another one's is no address and no digest."""
+        return f"account {account_id}"
 
 
 Asked = TokenAsked | PasswordAsked

@@ -34,7 +34,7 @@ from meshd.auth.policy import (
     of_account,
     of_name,
 )
-from meshd.auth.question import Asked, Consumed, TokenAsked, Unseen, asked, by_key
+from meshd.auth.question import Asked, Consumed, Unseen, asked, by_key
 from meshd.auth.recheck import Presence, Still
 from meshd.auth.secrets import ban_address, normal_address
 from meshd.auth.verify import Verifier
@@ -206,7 +206,7 @@ class AuthService:
             return verdict
         derived = self._verifier.derive(question, self._cache, monotonic)
         if isinstance(derived, Verdict):
-            self._remember(question.key, question, derived)
+            self._cache.put(question.key, derived, passing=question.varies)
         return derived
 
     def _recall_peer(self, proxy: str, peer: str) -> Admission | Refusal | Unseen:
@@ -251,9 +251,9 @@ class AuthService:
                 return outcome
 
     def _remember(self, key: Key, question: Asked | None, verdict: Verdict) -> None:
-        self._cache.put(key, verdict)
-        if isinstance(question, TokenAsked) and question.varies:
-            self._cache.put(question.digest, verdict)
+        if varies := question is not None and question.varies:
+            self._cache.put(question.base(verdict.admission.account.id), verdict)
+        self._cache.put(key, verdict, passing=varies)
 
     async def _whose(self, peer: str) -> Verdict | Refusal:
         """Ask the store whose the peer's address is."""
@@ -274,7 +274,7 @@ class AuthService:
             verdict = derived
         if verdict is not None and self._resolves(verdict, key):
             verdict.until = min(monotonic + PROBE, verdict.last)
-            self._cache.put(key, verdict)
+            self._cache.put(key, verdict, passing=question is not None and question.varies)
             return verdict
         if isinstance(key, str) and self._denials.was_stranger(key, self._live.limits.credential_cache):
             return REQUIRED

@@ -62,13 +62,11 @@ def choose(
 ) -> Choice | Refusal:
     """The exit for one request or tunnel.
 
-    monotonic: seconds, for rests; now: seconds since the epoch, for sticky keys; owner: the account's id, as equal
+    monotonic, now: seconds, for rests, and those since the epoch, for sticky keys; owner: the account's id, as equal
     keys of two accounts mean different addresses of a prefix; tried: exits that failed for this request.
     """
-    view = pool.view(selection.country)
-    if selection.city or selection.region or selection.tier:
-        view = seen(pool, selection)
-    if view is None:
+    wide = not (selection.city or selection.region or selection.tier)
+    if (view := pool.view(selection.country) if wide else seen(pool, selection)) is None:
         return NO_EXIT
     avoid = selection.avoid
 

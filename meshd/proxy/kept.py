@@ -14,6 +14,11 @@ KEPT = 1024
 KEPT_EACH = 128
 """Idle connections of one account to one origin: as many as a busy crawler has under way at once."""
 
+KEPT_OF_SESSIONS = KEPT // 4
+"""Idle connections of all sessions together: a client with a session for each request comes back to none of its own,
+and is to leave room for others' that are of use.  For one more, that which has been idle longest is closed.
+"""
+
 Key = tuple[int, str, str, str, str, int]
 """Who may use a connection: account id, session, exit name, source address, host, port."""
 
@@ -61,6 +66,8 @@ class KeptOrigins:
         self._poller = poller
         self._wheel = wheel
         self._idle: dict[Key, list[Origin]] = {}
+        self._of_sessions: dict[Origin, None] = {}
+        """Those that belong to a session, the one that has been idle longest first."""
         self._count = 0
         self._generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
@@ -91,6 +98,10 @@ class KeptOrigins:
                 del self._idle[origin.key]
             origin.close()
             return
+        if origin.key[1]:
+            self._of_sessions[origin] = None
+            if len(self._of_sessions) > KEPT_OF_SESSIONS:
+                self.drop(next(iter(self._of_sessions)))
         origin.used = origin.idle = True
         idle.append(origin)
         self._count += 1
@@ -119,5 +130,7 @@ class KeptOrigins:
         self._count -= 1
         origin.idle = False
         origin.wire.watcher = None
+        if origin.key[1]:
+            del self._of_sessions[origin]
         if not idle:
             del self._idle[origin.key]

@@ -64,6 +64,39 @@ class CacheTests(SynchronousTestCase):
         self.assertEqual(self.held("other", "key0", "key4", "key5"), ["other", "key5"])
         self.assertEqual(len(self.cache), PER_ACCOUNT + 1)
 
+    def test_passing_verdicts_push_out_each_other(self) -> None:
+        """However many accounts have them: a quarter of the bound is theirs, and what is asked for again stays."""
+        self.bound = 40
+        for number in range(20):
+            self.cache.put(f"base{number}", verdict(number))
+        for number in range(1000):
+            self.cache.put(f"sid{number}", verdict(number % 20), passing=True)
+            self.cache.of_account(number % 20, 0)
+        self.assertEqual(len(self.cache), 30)
+        self.assertEqual(self.held(*(f"base{number}" for number in range(20))), [f"base{n}" for n in range(20)])
+        self.assertEqual(self.held("sid989", "sid990", "sid999"), ["sid990", "sid999"])
+        self.cache.drop(0)
+        self.assertEqual((len(self.cache), self.cache._passing), (0, {}))
+
+    def test_passing_verdicts_of_one_account_leave_its_base(self) -> None:
+        """Of too many of its own the passing ones go first, however long it lasts."""
+        self.bound = 10 * PER_ACCOUNT
+        for key in ("base", "token"):
+            self.cache.put(key, verdict(1))
+        for number in range(3 * PER_ACCOUNT):
+            self.cache.put(f"sid{number}", verdict(1), passing=True)
+        self.assertEqual(len(self.cache), PER_ACCOUNT)
+        self.assertEqual(self.held("base", "token", "sid0"), ["base", "token"])
+        self.cache.put("third", verdict(1))
+        self.assertEqual(len(self.cache), PER_ACCOUNT)
+
+    def test_a_passing_verdict_that_comes_to_stay(self) -> None:
+        """The last put says which of both it is."""
+        self.bound = 8
+        self.cache.put("a", verdict(1), passing=True)
+        self.cache.put("a", verdict(1))
+        self.assertEqual((self.held("a"), self.cache._passing), (["a"], {}))
+
     def test_drop_an_account(self) -> None:
         """All of an account's entries go, and nobody else's."""
         for key, account_id in (("a", 1), ("b", 1), ("c", 2)):

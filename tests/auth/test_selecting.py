@@ -12,6 +12,7 @@ from meshd.auth.secrets import new_token, token_digest
 from meshd.model import Account, Admission, Refusal
 from meshd.selection import NONE, Selection
 from meshd.store.statements import accounts, tokens
+from meshd.topology import Limits
 from tests.auth.world import NOON, OTHER, World, basic, bearer, said
 
 
@@ -152,6 +153,35 @@ class CostTests(Installation):
                 self.assertEqual(said(self.world.service.recall("us", OTHER, field, None)), "Alice")
             self.assertEqual((self.world.hasher.runs, self.world.store.asked), ([], []))
             self.assertLessEqual(len(self.world.service._cache), PER_ACCOUNT)
+
+    def test_a_session_for_each_request_of_many_accounts(self) -> None:
+        """Each account costs one hash and one question, and pushes nobody's verdict out."""
+        self.world.live.limits = Limits(identities=200)
+        plain = basic("alice:secret")
+        self.assertEqual(self.world.reason(plain), "Alice")
+        names = [f"ph-{number:010d}" for number in range(100)]
+        for name in names:
+            self.world.account(name, "secret")
+            self.assertEqual(self.world.reason(basic(f"{name}-country-us-sid-0-ttl-30m:secret")), name)
+        self.world.hasher.runs.clear()
+        self.world.store.asked.clear()
+        for sid in range(30):
+            for name in names:
+                field = basic(f"{name}-country-us-city-new_york-sid-{sid:016x}-ttl-30m-filter-high:secret")
+                answer = self.world.service.recall("us", OTHER, field, None)
+                assert isinstance(answer, Admission)
+                self.assertEqual((answer.account.username, answer.selection.session), (name, f"{sid:016x}"))
+            self.assertEqual(said(self.world.service.recall("us", OTHER, plain, None)), "Alice")
+        self.assertEqual((self.world.hasher.runs, self.world.store.asked), ([], []))
+        self.assertLessEqual(len(self.world.service._cache), 200)
+
+    def test_three_at_once_after_a_refusal_count_once(self) -> None:
+        """As a crawler opens them, each with a sid of its own; and then the right password works."""
+        for sid in range(9):
+            wrong = basic(f"alice-country-any-sid-{sid:016x}-ttl-30m:wrong")
+            self.assertEqual(self.world.reason(wrong), "auth-invalid")
+        self.assertEqual(self.world.hasher.runs, ["wrong"])
+        self.assertEqual(self.world.reason(basic("alice-country-any-sid-a-ttl-30m:secret")), "Alice")
 
     def test_after_a_change_of_somebody_else(self) -> None:
         """One question, since there may be a name that was none before; no hash."""

@@ -159,6 +159,28 @@ class PoolTest(SynchronousTestCase):
             self.kept((3, "", "direct", "h.test", 80))
             self.assertNotIn((3, "", "direct", "h.test", 80), self.pool._idle)
 
+    def test_sessions_leave_room(self) -> None:
+        """A new session for each request closes the connections of its like, and nobody else's."""
+        with mock.patch.object(kept, "KEPT_OF_SESSIONS", 2):
+            other, _ = self.kept()
+            keys: list[Key] = [(2, f"session-{number}", "direct", "", "h.test", 80) for number in range(5)]
+            fars = [self.kept(key)[1] for key in keys]
+            for far in fars[:3]:
+                self.assert_closed(far)
+            self.assertEqual((len(self.pool), len(self.hand.poller)), (3, 3))
+            self.assertIsNone(self.pool.take(keys[0]))
+            taken = self.pool.take(keys[3])
+            assert taken is not None
+            self.pool.keep(taken, 60)
+            self.kept(keys[0])
+            self.assert_closed(fars[4])
+            self.assertIs(self.pool.take(keys[3]), taken)
+            taken.close()
+            self.assertIs(self.pool.take(KEY), other)
+            other.close()
+            self.pool.clear()
+            self.assertEqual((self.pool._of_sessions, len(self.pool)), ({}, 0))
+
     def test_clear(self) -> None:
         """All that are idle are closed, and nothing of them is left."""
         fars = [self.kept((account, "", "direct", "h.test", 80))[1] for account in range(5)]
