@@ -29,6 +29,8 @@ STEP = 30
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 10
 """Eighty random bits: too many to be guessed from a digest, few enough to be copied by hand."""
+PENDING_SECONDS = 3600
+"""For which a second factor that was shown may be confirmed: time to find and set up an authenticator."""
 _LONGEST = 40
 """Characters of a code as somebody may type it, with blanks and hyphens."""
 
@@ -70,14 +72,39 @@ def switch_on(actor_id: ActorId, secret: str, code: str, recovery_codes: Sequenc
     Raises: Invalid (field `code`), Forbidden where the actor has one already, or asks by a token.
     """
     subject = yield from _oneself(actor_id)
-    step = matching_step(secret, code, now)
-    if step is None:
-        raise Invalid({"code": [WRONG]})
-    if not (yield from stored.add(subject.account.id, secret, step, now)):
-        raise Forbidden("the second factor is on already; switch it off first")
-    yield from _renew(subject, recovery_codes)
-    yield from sessions.end_all(subject.account.id, subject.token_id)
-    yield from conclude(subject.by, "account.second-factor", subject.account.id, "on", now)
+    yield from _switch_on(subject, secret, code, _digests(subject.account.id, recovery_codes), now)
+
+
+def prepare(actor_id: ActorId, secret: str, recovery_codes: Sequence[str], *, now: int) -> Unit[None]:
+    """Remember a secret and recovery codes that the actor is shown, until `confirm`, for PENDING_SECONDS.
+    Raises: Forbidden where the actor has a second factor already, or asks by a token.
+    """
+    subject = yield from _oneself(actor_id)
+    account_id = subject.account.id
+    if (yield from stored.of_account(account_id)) is not None:
+        raise _is_on()
+    until = now + PENDING_SECONDS
+    yield from stored.pend(account_id, secret, _digests(account_id, recovery_codes), until=until, now=now)
+
+
+def prepared(actor_id: ActorId, *, now: int) -> Unit[str]:
+    """The secret that the actor was shown and has not confirmed.  Raises: Forbidden where there is none."""
+    subject = yield from _oneself(actor_id)
+    found = yield from stored.pending(subject.account.id, now)
+    if found is None:
+        raise _none_prepared()
+    return found.secret
+
+
+def confirm(actor_id: ActorId, code: str, *, now: int) -> Unit[None]:
+    """Give the actor the second factor that `prepare` remembers.  code: what the authenticator shows for it.
+    Raises: Invalid (field `code`), Forbidden where none is remembered, the actor has one already, or asks by a token.
+    """
+    subject = yield from _oneself(actor_id)
+    found = yield from stored.pending(subject.account.id, now)
+    if found is None:
+        raise _none_prepared()
+    yield from _switch_on(subject, found.secret, code, found.digests, now)
 
 
 def switch_off(actor_id: ActorId, code: str, *, now: int) -> Unit[None]:
@@ -95,6 +122,14 @@ def renew_recovery_codes(actor_id: ActorId, code: str, recovery_codes: Sequence[
     yield from _require(subject.account.id, code, now)
     yield from _renew(subject, recovery_codes)
     yield from conclude(subject.by, "account.second-factor", subject.account.id, "new recovery codes", now)
+
+
+def use(actor_id: ActorId, code: str, *, now: int) -> Unit[None]:
+    """Use up a code of the actor's, for something else that takes one.
+    Raises: Invalid (field `code`), NotFound where there is no second factor, Forbidden.
+    """
+    subject = yield from _oneself(actor_id)
+    yield from _require(subject.account.id, code, now)
 
 
 def take_away(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
@@ -145,6 +180,19 @@ def matching_step(secret: str, code: str, now: int) -> int | None:
     return steps[-1] if steps else None
 
 
+def _switch_on(subject: Subject, secret: str, code: str, digests: Sequence[bytes], now: int) -> Unit[None]:
+    account_id = subject.account.id
+    step = matching_step(secret, code, now)
+    if step is None:
+        raise Invalid({"code": [WRONG]})
+    if not (yield from stored.add(account_id, secret, step, now)):
+        raise _is_on()
+    yield from stored.replace_recovery_codes(account_id, digests)
+    yield from stored.forget_pending(account_id)
+    yield from sessions.end_all(account_id, subject.token_id)
+    yield from conclude(subject.by, "account.second-factor", account_id, "on", now)
+
+
 def _require(account_id: int, code: str, now: int) -> Unit[None]:
     if (yield from stored.of_account(account_id)) is None:
         raise NotFound("there is no second factor to change")
@@ -160,7 +208,11 @@ def _oneself(actor_id: ActorId) -> Unit[Subject]:
 
 def _renew(subject: Subject, codes: Sequence[str]) -> Unit[None]:
     account_id = subject.account.id
-    yield from stored.replace_recovery_codes(account_id, [_digest(account_id, code) for code in codes])
+    yield from stored.replace_recovery_codes(account_id, _digests(account_id, codes))
+
+
+def _digests(account_id: int, codes: Sequence[str]) -> list[bytes]:
+    return [_digest(account_id, code) for code in codes]
 
 
 def _digest(account_id: int, code: str) -> bytes:
@@ -174,3 +226,11 @@ def _bare(code: str) -> str:
 
 def _grouped(code: str) -> str:
     return "-".join(code[at : at + 4] for at in range(0, len(code), 4))
+
+
+def _is_on() -> Forbidden:
+    return Forbidden("the second factor is on already; switch it off first")
+
+
+def _none_prepared() -> Forbidden:
+    return Forbidden("no second factor waits for its confirmation: begin again")

@@ -132,3 +132,48 @@ class SecondFactorTests(AccountsCase):
 
 class PostgresSecondFactorTests(OnPostgres, SecondFactorTests):
     """The same there."""
+
+
+class PendingTests(AccountsCase):
+    """What is shown by `prepare` holds from `confirm` on."""
+
+    def prepared(self, now: int = NOON) -> str:
+        secret = secondfactor.new_secret()
+        self.run_unit(secondfactor.prepare, self.alice.id, secret, ["aaaa-bbbb"], now=now)
+        return secret
+
+    def test_confirming(self) -> None:
+        """In the words of whoever confirms, with the recovery codes that were shown, and once."""
+        secret = self.prepared()
+        self.assertIsNone(self.run_unit(secondfactor.state, self.alice.id))
+        self.refused(Invalid, secondfactor.confirm, self.alice.id, "000000", now=NOON)
+        code = TOTP(secret).at(NOON)
+        self.run_unit(secondfactor.confirm, self.alice.id, code, now=NOON)
+        self.assertEqual(self.run_unit(secondfactor.state, self.alice.id), State(NOON, 1))
+        self.refused(Forbidden, secondfactor.confirm, self.alice.id, code, now=NOON)
+        self.refused(Forbidden, secondfactor.prepare, self.alice.id, secret, [], now=NOON)
+        self.assertTrue(self.run_unit(secondfactor.accept, self.alice.id, "AAAA BBBB", now=NOON))
+
+    def test_it_ends(self) -> None:
+        """And is forgotten as soon as anybody begins another."""
+        secret = self.prepared()
+        last = NOON + secondfactor.PENDING_SECONDS - 1
+        self.assertEqual(self.run_unit(secondfactor.prepared, self.alice.id, now=last), secret)
+        code = TOTP(secret).at(last + 1)
+        self.refused(Forbidden, secondfactor.confirm, self.alice.id, code, now=last + 1)
+        self.run_unit(secondfactor.prepare, self.kid.id, secondfactor.new_secret(), [], now=last + 1)
+        self.assertNotIn(secret, "\n".join(self.dump()))
+
+    def test_it_is_its_holders(self) -> None:
+        secret = self.prepared()
+        self.refused(Forbidden, secondfactor.prepared, self.kid.id, now=NOON)
+        self.refused(Forbidden, secondfactor.confirm, self.kid.id, TOTP(secret).at(NOON), now=NOON)
+
+    def test_a_token_of_meshds_own_does_not_do(self) -> None:
+        by = self.by_token(self.token(self.alice.id))
+        self.refused(Forbidden, secondfactor.prepare, by, secondfactor.new_secret(), [], now=NOON)
+        self.refused(Forbidden, secondfactor.use, by, "000000", now=NOON)
+
+
+class PendingOnPostgresTests(OnPostgres, PendingTests):
+    """The same on PostgreSQL."""

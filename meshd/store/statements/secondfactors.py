@@ -80,3 +80,44 @@ def delete(account_id: int) -> Unit[bool]:
         "delete from second_factors where account_id = :account_id returning account_id", {"account_id": account_id}
     )
     return bool(rows)
+
+
+class Pending(NamedTuple):
+    """A second factor that its holder was shown, and has not confirmed yet."""
+
+    secret: str
+    digests: tuple[bytes, ...]
+    """Those of the recovery codes that were shown with it."""
+
+    def __repr__(self) -> str:
+        return "Pending(…)"
+
+
+PEND = """
+insert into pending_factors (account_id, secret, digests, until) values (:account_id, :secret, :digests, :until)
+on conflict (account_id) do update
+set secret = excluded.secret, digests = excluded.digests, until = excluded.until
+"""
+
+
+def pend(account_id: int, secret: str, digests: Iterable[bytes], *, until: int, now: int) -> Unit[None]:
+    """Remember what an account is shown, in the place of what it was shown before; what is over is forgotten."""
+    yield Statement("delete from pending_factors where until <= :now", {"now": now})
+    parameters = {"account_id": account_id, "secret": secret, "digests": b"".join(digests), "until": until}
+    yield Statement(PEND, parameters)
+
+
+def pending(account_id: int, now: int) -> Unit[Pending | None]:
+    """What the account was shown and may confirm still."""
+    rows = yield Statement(
+        "select secret, digests from pending_factors where account_id = :account_id and until > :now",
+        {"account_id": account_id, "now": now},
+    )
+    if not rows:
+        return None
+    joined = bytes(rows[0][1])
+    return Pending(rows[0][0], tuple(joined[at : at + 32] for at in range(0, len(joined), 32)))
+
+
+def forget_pending(account_id: int) -> Unit[None]:
+    yield Statement("delete from pending_factors where account_id = :account_id", {"account_id": account_id})

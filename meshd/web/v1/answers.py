@@ -77,9 +77,9 @@ NAMES: Mapping[str, str] = {
 """What fields that rules name are called in this API; a route that calls one otherwise says so itself (`named`)."""
 
 
-def payload(value: object, status: int = 200) -> Reply:
+def payload(value: object, status: int = 200, meta: Mapping[str, object] | None = None) -> Reply:
     """The envelope of most families."""
-    body = {"success": True, "payload": value, "meta": {}, "errors": [], "description": ""}
+    body = {"success": True, "payload": value, "meta": dict(meta or {}), "errors": [], "description": ""}
     return Reply(body, status)
 
 
@@ -126,11 +126,12 @@ def of_rule(error: errors.AccountError) -> Reply:
     """The answer to a change that a rule of the accounts forbids."""
     if isinstance(error, errors.Invalid):
         return invalid(named(error, NAMES).messages)
+    if isinstance(error, errors.TooMany):
+        return too_many(error.seconds or BUSY_PAUSE, error.limit)
     status = next(STATUSES[each] for each in type(error).__mro__ if each in STATUSES)
     if isinstance(error, errors.NotYours | errors.NotFound):
         return message(404, NOTHING)
-    pause: Fields = (("Retry-After", str(BUSY_PAUSE)),) if status == 429 else ()
-    return message(status, _capital(f"{error.detail}."), *pause)
+    return message(status, _capital(f"{error.detail}."))
 
 
 def named(error: errors.Invalid, names: Mapping[str, str]) -> errors.Invalid:

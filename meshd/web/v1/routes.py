@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshd.web.v1.coupons import CouponRoutes
+from meshd.web.v1.factor import FactorRoutes
 from meshd.web.v1.keys import KeyRoutes
 from meshd.web.v1.payments import PaymentRoutes
 from meshd.web.v1.plans import PlanRoutes
@@ -10,4 +11,13 @@ from meshd.web.v1.presets import PresetRoutes
 from meshd.web.v1.signin import SignInRoutes
 from meshd.web.v1.webhook import WebhookRoutes
 
-PROXYHAT = (SignInRoutes, KeyRoutes, PresetRoutes, PlanRoutes, CouponRoutes, PaymentRoutes, WebhookRoutes)
+PROXYHAT = (
+    SignInRoutes,
+    KeyRoutes,
+    PresetRoutes,
+    PlanRoutes,
+    CouponRoutes,
+    PaymentRoutes,
+    WebhookRoutes,
+    FactorRoutes,
+)
