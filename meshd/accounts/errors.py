@@ -41,7 +41,7 @@ class TooMany(AccountError):
     """Another slow query of this account is still running, or what was asked for comes too soon after the last time."""
 
     def __init__(self, detail: str, seconds: int = 0, limit: int = 1) -> None:
-        """seconds: until it may be tried again; 0 where nobody knows.  limit: how often it may be tried in such a time."""
+        """seconds: until the next try is of use, 0 where nobody knows; limit: how many tries are allowed in a time."""
         super().__init__(detail)
         self.seconds = seconds
         self.limit = limit

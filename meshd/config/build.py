@@ -14,6 +14,7 @@ from meshd.config.errors import ConfigError, place
 from meshd.config.exits.lists import read_lists
 from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
+from meshd.config.gateway import check_plan
 from meshd.config.secretfile import read_secret
 from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.settings import Config
@@ -42,6 +43,7 @@ def load(
     topology = _topology(sections)
     check_listeners(settled["api.listen"], topology)
     check_plans(topology.plans, topology.proxies, origins)
+    check_plan(topology.v1, topology.plans, origins)
     plain: dict[str, Any] = {
         s.attribute: settled.get(s.key) for s in SETTINGS if s.attribute and "." not in s.attribute
     }

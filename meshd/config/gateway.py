@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshd.config.endpoints import reached
-from meshd.config.errors import ConfigError, place
+from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.sources import DEFAULT
 from meshd.topology import ExitRule, ProxyHost
 from meshd.values.addresses import join_host
@@ -38,7 +38,15 @@ def read_v1(settled: Mapping[str, Any], origins: Mapping[str, str], *, section: 
         port=port,
         access_seconds=settled["v1.access_seconds"],
         socks_port=reached((*socks, *gateway)[0], SOCKS_PORT)[1],
+        plan=settled["v1.plan"],
     )
+
+
+def check_plan(v1: V1 | None, plans: Iterable[str], origins: Mapping[str, str]) -> None:
+    """Refuse a plan of registered accounts that there is not.  Raises: ConfigError."""
+    if v1 is not None and v1.plan not in plans:
+        near = suggestion(v1.plan, plans)
+        raise ConfigError(f"{place(origins['v1.plan'])}: [v1] plan: no plan is named '{v1.plan}'{near}")
 
 
 def gateway(v1: V1, rule: ExitRule) -> ProxyHost:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
-from meshd.config.kinds import PATH, TRUTH, Kind, choice, list_of, number, seconds
+from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, seconds
 from meshd.config.network import AUTHORITY, HOST, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
 from meshd.config.offers import FONT, LINE, TEXT
 from meshd.config.stores import STORE_URL
@@ -212,6 +212,7 @@ SETTINGS: tuple[Setting, ...] = (
         "who may make an account by ProxyHat's API: nobody, who has a code of invitation, anybody",
         "",
     ),
+    Setting("v1.plan", NAME, "10", "the plan of accounts that are made so", ""),
     Setting(
         "v1.gateway",
         list_of(ENDPOINT),

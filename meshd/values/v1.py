@@ -28,3 +28,5 @@ class V1:
     """The port that customers are told for SOCKS5: that of the first endpoint in `socks`, else in `gateway`."""
     access_seconds: int = 7 * 24 * 3600
     """Seconds for which an access token holds."""
+    plan: str = "10"
+    """The plan of accounts that are made by registering."""

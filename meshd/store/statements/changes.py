@@ -26,6 +26,14 @@ def publish(account_id: int) -> Unit[None]:
         yield from prune(KEEP)
 
 
+def queue() -> Unit[None]:
+    """Queue with all who publish, before a unit reads what none of them may have changed when it writes.
+
+    The rows of accounts that the unit changes must be locked before, as others lock an account and publish then.
+    """
+    yield Statement("update change_counter set seq = seq where id = 1", {})
+
+
 SINCE = """
 select counter.seq, changes.seq, changes.account_id
 from change_counter as counter

@@ -11,20 +11,17 @@ import segno
 
 from meshd.accounts import oneself, secondfactor
 from meshd.accounts.validate import PASSWORD
-from meshd.web.document import Document, Members
+from meshd.web.document import Document
 from meshd.web.forms import Form
-from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
-from meshd.web.v1.proofs import Proofs
+from meshd.web.v1.proofs import Proofs, new_password
 
 FACTOR = "/v1/profile/2fa"
 CODE = 40
 """Characters of a code as somebody may type it."""
-SHORTEST = 8
-"""Characters of a password, as the API documents it."""
 
 
 class FactorRoutes(Routes):
@@ -97,16 +94,6 @@ class FactorRoutes(Routes):
         v1, account = self._live.topology.v1, caller.account
         issuer = (v1.domain if v1 else "") or "meshd"
         return {"qr": drawn(secondfactor.uri(secret, account.email or account.username, issuer)), "secret": secret}
-
-
-def new_password(member: Members) -> str:
-    """The password that a body sets, long enough and typed twice alike."""
-    fresh = member.secret("password", PASSWORD) or ""
-    if len(fresh) < SHORTEST:
-        member.wrong("password", Worded(f"must be at least {SHORTEST} characters"))
-    if member.secret("password_confirmation", PASSWORD) != fresh:
-        member.wrong("password_confirmation", Worded("must match the password"))
-    return fresh
 
 
 def drawn(uri: str) -> str:

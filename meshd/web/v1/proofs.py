@@ -10,9 +10,12 @@ from typing import NoReturn, ParamSpec, TypeVar
 
 from meshd.accounts import secondfactor
 from meshd.accounts.errors import Forbidden, Invalid, TooMany
+from meshd.accounts.validate import PASSWORD
 from meshd.model import Refusal
 from meshd.running.flights import Lines
 from meshd.store.unit import Unit
+from meshd.web.document import Members
+from meshd.web.problems import Worded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller
 from meshd.web.services import Services
@@ -21,6 +24,8 @@ from meshd.web.v1 import answers
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SHORTEST = 8
+"""Characters of a password, as the API documents it."""
 TOO_MANY = "there were too many failures; try again later"
 WRONG_PASSWORD = "The current password is not right."  # noqa: S105
 
@@ -74,3 +79,13 @@ class Proofs:
 
     def _refuse(self, refusal: Refusal) -> NoReturn:
         raise TooMany(TOO_MANY, refusal.retry_after, self._live.limits.failures)
+
+
+def new_password(member: Members) -> str:
+    """The password that a body sets, long enough and typed twice alike."""
+    fresh = member.secret("password", PASSWORD) or ""
+    if len(fresh) < SHORTEST:
+        member.wrong("password", Worded(f"must be at least {SHORTEST} characters"))
+    if member.secret("password_confirmation", PASSWORD) != fresh:
+        member.wrong("password_confirmation", Worded("must match the password"))
+    return fresh

@@ -8,6 +8,7 @@ from meshd.web.v1.keys import KeyRoutes
 from meshd.web.v1.payments import PaymentRoutes
 from meshd.web.v1.plans import PlanRoutes
 from meshd.web.v1.presets import PresetRoutes
+from meshd.web.v1.registering import RegisteringRoutes
 from meshd.web.v1.signin import SignInRoutes
 from meshd.web.v1.webhook import WebhookRoutes
 
@@ -20,4 +21,5 @@ PROXYHAT = (
     PaymentRoutes,
     WebhookRoutes,
     FactorRoutes,
+    RegisteringRoutes,
 )

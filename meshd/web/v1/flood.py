@@ -1,0 +1,58 @@
+"""Bounds what anybody may do who has no account yet: so often from one address, so often in all.
+
+A registration costs the store a row that stays and the processor a slow hash.  The memory is this process's own; that of
+one of several processes behind one address is a part of the bound, not its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+from meshd.bounded import Bounded
+
+HOUR = 3600.0
+PER_ADDRESS = 20
+"""In an hour from one address: an office that shares one is not shut out."""
+IN_ALL = 200
+"""In an hour: what one person can look through, and a tenth of a second of hashing each minute."""
+ADDRESSES = 10_000
+"""That are remembered; of more the oldest is forgotten, and then the bound of all holds alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """How long to wait, and how many tries an hour are allowed."""
+
+    seconds: int
+    limit: int
+
+
+class Flood:
+    """Counts as a bucket that fills evenly: all of an hour's tries may come at once, and then one after the other."""
+
+    def __init__(self, clock: Callable[[], float], per_address: int = PER_ADDRESS, in_all: int = IN_ALL) -> None:
+        self._clock = clock
+        self._per_address = per_address
+        self._in_all = in_all
+        self._full: Bounded[str, float] = Bounded(lambda: ADDRESSES)
+        """By address, when all of its tries are there again."""
+        self._all = 0.0
+
+    def tried(self, address: str) -> Wait | None:
+        """Count a try; or say how long to wait, and count nothing."""
+        now = self._clock()
+        one = _after(self._full.get(address, 0.0), now, self._per_address)
+        all_ = _after(self._all, now, self._in_all)
+        for full, limit in ((one, self._per_address), (all_, self._in_all)):
+            if full - now > HOUR:
+                return Wait(ceil(full - now - HOUR), limit)
+        self._full.put(address, one)
+        self._all = all_
+        return None
+
+
+def _after(full: float, now: float, tries: int) -> float:
+    """When all tries are there again after one more; a clock that was set back is not waited for."""
+    return max(now, min(full, now + HOUR)) + HOUR / tries
