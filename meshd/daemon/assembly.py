@@ -17,11 +17,13 @@ from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config, rows
 from meshd.daemon import collector
+from meshd.daemon.calendar import Calendar
 from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
 from meshd.daemon.doors import Behind
 from meshd.daemon.enforcement import Enforcement
 from meshd.daemon.exitwatch import ExitWatch, Fresh
 from meshd.daemon.inherited import Inherited
+from meshd.daemon.invoices import Invoices
 from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
@@ -31,7 +33,6 @@ from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
 from meshd.exits.trial import Trials
 from meshd.model import Change, Refusal
-from meshd.running.regularly import Regularly
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
@@ -51,9 +52,6 @@ from meshd.web.services import Services
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
-
-CALENDAR_SECONDS = 10.0
-"""Between two looks at whether it is past midnight, when tokens expire."""
 
 log = Logger()
 
@@ -108,9 +106,8 @@ class Daemon:
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
         self._enforcement = enforcement = Enforcement(self.auth, self.ledger, self.store, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
-        self._calendar = Regularly(
-            reactor, enforcement.look_at_calendar, lambda: CALENDAR_SECONDS, log=log, away="the calendar is not kept"
-        )
+        self._calendar = Calendar(reactor, self.accounts, live, enforcement.look_at_calendar)
+        self._invoices = Invoices(reactor, live)
 
     def _build_plane(self) -> None:
         """The way of the bytes, and what is known of the exits."""
@@ -142,6 +139,7 @@ class Daemon:
             ready=self.ready,
             available=lambda: not self._feed.away,
             settings=lambda: rows(self._config),
+            invoice=self._invoices.written,
             try_exit=self._trials.connect,
         )
         return build_site(self._reactor, services, self._requests)
@@ -194,6 +192,7 @@ class Daemon:
         draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
         await DeferredList(draining, consumeErrors=True)
         self._requests.close()
+        self._invoices.stop()
         await self.accounts.stop()
         await self.ledger.stop()
         await self._chronicle.stop()
