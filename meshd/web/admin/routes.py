@@ -9,6 +9,7 @@ from meshd.web.admin.infrastructure import InfrastructureRoutes
 from meshd.web.admin.invitations import InvitationRoutes
 from meshd.web.admin.lists import ListRoutes
 from meshd.web.admin.reports import ReportRoutes
+from meshd.web.admin.selling import SellingRoutes
 from meshd.web.admin.tokens import TokenRoutes
 
 OPERATORS = (
@@ -20,4 +21,5 @@ OPERATORS = (
     InvitationRoutes,
     ListRoutes,
     ReportRoutes,
+    SellingRoutes,
 )
