@@ -104,6 +104,8 @@ CUSTOMER = (
     Row(NEW, f"{NEW}activate/"),
     Row(NEW, f"{NEW}delete/"),
     Row("/account/exchanges/", "/account/exchanges/end/"),
+    Row("/account/orders/", "/account/orders/", {"coupon": ""}, {"coupon": "none"}),
+    Row("/account/orders/", "/account/orders/cancel/"),
     *ONESELF,
 )
 SUB_ACCOUNT = (*LISTS, Row("/account/exchanges/", "/account/exchanges/end/"), *ONESELF)
@@ -160,6 +162,8 @@ OPERATOR = (
     Row(f"{AT}delete/", f"{AT}delete/"),
     Row("/operator/bans/", "/operator/bans/lift/"),
     Row("/operator/exchanges/", "/operator/exchanges/end/"),
+    Row("/operator/orders/", "/operator/orders/settle/", {"reference": "transfer 7"}),
+    Row("/operator/orders/", "/operator/orders/cancel/"),
     Row("/operator/exits/paris-1/", "/operator/exits/paris-1/drain/"),
     Row("/operator/exits/paris-1/", "/operator/exits/paris-1/undrain/"),
     Row(

@@ -45,6 +45,22 @@ domain = "open.mesh.example.com:31280"
 """
 EXIT = '[[exits]]\nname = "{name}"\nkind = "http"\nurl = "http://{name}.example.net:3128"\ncountry = "{country}"\n'
 
+SELLING = """
+[offers.small]
+gb = 20
+price = "39.00"
+currency = "EUR"
+[offers.large]
+kind = "subscription"
+gb = 200
+price = "199.00"
+currency = "EUR"
+rollover_enabled = true
+[selling]
+name = "Mesh Example Ltd"
+instructions = "Transfer {amount} to XX00 0000 0000, and name order {number}."
+"""
+
 OUTCOMES = {"served": 0.962, "origin": 0.021, "auth": 0.009, "limits": 0.005, "exit": 0.002, "destination": 0.001}
 """How exchanges ended, as shares of all."""
 
@@ -52,7 +68,7 @@ OUTCOMES = {"served": 0.962, "origin": 0.021, "auth": 0.009, "limits": 0.005, "e
 def config(ports: Mapping[str, int]) -> str:
     """Settings with three proxies on these ports, and six exits that nobody asks anything."""
     exits = "".join(EXIT.format(name=name, country=country) for name, country in EXITS.items())
-    return CONFIG.format(**ports) + exits
+    return CONFIG.format(**ports) + exits + SELLING
 
 
 def fill(daemon: LiveDaemon) -> None:
@@ -86,6 +102,10 @@ def _accounts(daemon: LiveDaemon) -> None:
         daemon.cli("token", "create", owner, "--label", label, *(("--expires", expires) if expires else ()))
     for owner, address in (("alice", "93.184.216.34"), ("alice", "93.184.216.35"), ("crawler", "93.184.216.40")):
         daemon.cli("ip", "add", owner, address, "--label", "office" if owner == "alice" else "rack 4")
+    for offer in ("small", "large", "small", "small"):
+        daemon.cli("order", "create", "alice", offer)
+    daemon.cli("order", "settle", "1", "--reference", "transfer 20261103")
+    daemon.cli("order", "cancel", "3")
     daemon.cli("hostname", "add", "alice", "home.example.com")
     daemon.cli("hostname", "add", "crawler", "rack.example.com")
 

@@ -33,6 +33,8 @@ NO_PAGES = {
     "/operator/figures/": "JSON, for the script",
     "/account/proxy_status/{name}/proxy.pac": "a file",
     "/operator/usage/usage.csv": "a file",
+    "/operator/orders/{number}/invoice.pdf": "a file",
+    "/account/orders/{number}/invoice.pdf": "a file",
     "/static/": "what belongs to pages",
     "/api/openapi.json": "a document",
     "/api/admin/openapi.json": "a document",
@@ -49,6 +51,7 @@ PARENTS_ALONE = (
     "/account/edit_tokens/",
     "/account/sub_accounts/",
     "/account/new_sub_account/",
+    "/account/orders/",
 )
 """Begins of pages that a sub-account does not have: its parent decides."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from meshd.model import GB
+from meshd.values import money
 from meshd.values.times import iso
 
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -24,6 +25,11 @@ def size(count: float) -> str:
 def gigabytes(limit: int) -> str:
     """A limit in bytes as a field takes it: in GB, without needless digits; "" for none."""
     return f"{(Decimal(limit) / GB).normalize():f}" if limit else ""
+
+
+def amount(minor: int, currency: str) -> str:
+    """An amount of money: `9.90 EUR`."""
+    return money.shown(minor, currency)
 
 
 def count(number: int) -> str:

@@ -10,6 +10,7 @@ from meshd.web.dashboard.exchanges import ExchangeRoutes
 from meshd.web.dashboard.factor import FactorRoutes
 from meshd.web.dashboard.home import HomeRoutes
 from meshd.web.dashboard.operator.mounting import mount_operator
+from meshd.web.dashboard.orders import OrderRoutes
 from meshd.web.dashboard.proxies import ProxyRoutes
 from meshd.web.dashboard.settings import SettingsRoutes
 from meshd.web.dashboard.signin import SignInRoutes
@@ -32,5 +33,6 @@ def mount_pages(room: Room, services: Services) -> None:
     for history in (UsageRoutes, ActivityRoutes):
         history(services, asking).mount(room)
     mount_customers(room, services, asking)
-    ExchangeRoutes(services).mount(room)
+    for own in (ExchangeRoutes, OrderRoutes):
+        own(services).mount(room)
     mount_operator(room, services, asking)

@@ -38,8 +38,10 @@ PARENTS = (
     Link("Bearer Tokens", "/account/edit_tokens/"),
     Link("Sub-accounts", "/account/sub_accounts/"),
 )
+BUYING = (Link("Orders", "/account/orders/"),)
 SETTINGS = (Link("Settings", "/account/settings/"),)
 
+SOLD = "/operator/orders/"
 OPERATORS = ("root", "admin", "viewer")
 """The roles that see the pages of operators."""
 OPERATING = (
@@ -47,6 +49,7 @@ OPERATING = (
     Link("Accounts", "/operator/accounts/"),
     Link("Plans", "/operator/plans/"),
     Link("Usage", "/operator/usage/"),
+    Link("Orders", SOLD),
     Link("Exits", "/operator/exits/"),
     Link("Live", "/operator/exchanges/"),
     Link("Bans", "/operator/bans/"),
@@ -55,14 +58,20 @@ OPERATING = (
 )
 
 
-def navigation(account: Account) -> tuple[Link, ...]:
-    """The places that an account has: a sub-account's parent decides on proxies, tokens and sub-accounts."""
-    return (*OWN, *LISTS, *(PARENTS if account.parent_id is None else ()), *SETTINGS)
+def navigation(account: Account, *, selling: bool = False) -> tuple[Link, ...]:
+    """The places that an account has: a sub-account's parent decides on proxies, tokens and sub-accounts, and buys.
+
+    selling: whether anything is sold here.
+    """
+    parents = (*PARENTS, *(BUYING if selling else ())) if account.parent_id is None else ()
+    return (*OWN, *LISTS, *parents, *SETTINGS)
 
 
-def operating(account: Account) -> tuple[Link, ...]:
+def operating(account: Account, *, selling: bool = False) -> tuple[Link, ...]:
     """The places of operators, a second row; () for customers."""
-    return OPERATING if account.role in OPERATORS else ()
+    if account.role not in OPERATORS:
+        return ()
+    return tuple(link for link in OPERATING if selling or link.href != SOLD)
 
 
 def here(path: str, links: Sequence[Link]) -> str:
@@ -110,7 +119,15 @@ def environment() -> Environment:
         auto_reload=False,
         cache_size=-1,
     )
-    shown = (figures.size, figures.count, figures.date, figures.moment, figures.browser, figures.gigabytes)
+    shown = (
+        figures.amount,
+        figures.size,
+        figures.count,
+        figures.date,
+        figures.moment,
+        figures.browser,
+        figures.gigabytes,
+    )
     made.filters |= {each.__name__: each for each in shown}
     made.globals |= {"asset": static.path, "ago": figures.ago, "span": figures.span, "share": figures.share}
     made.globals["here"] = here
@@ -173,10 +190,12 @@ class PageRoutes(Routes):
         """A page for somebody who is signed in; what the last page left to be said is said, once."""
         call = caller.call
         said = cookies.said(call)
+        topology = self._live.topology
+        selling = bool(topology.selling.offers) or topology.v1 is not None
         shared: dict[str, object] = {
             "account": caller.account,
-            "navigation": navigation(caller.account),
-            "operating": operating(caller.account),
+            "navigation": navigation(caller.account, selling=selling),
+            "operating": operating(caller.account, selling=selling),
             "path": call.path,
             "seeing": call.seeing,
             "said": said,

@@ -51,7 +51,7 @@ class Page:
     def __init__(self, answer: Answer) -> None:
         self.answer, self.status = answer, answer.status
         self._reader = _Reader()
-        self._reader.feed(answer.body.decode())
+        self._reader.feed(answer.body.decode(errors="replace"))
 
     @property
     def text(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.web.dashboard.operator.support import InstallationCase
+from tests.web.dashboard.selling import sold
 from tests.web.support import named
 
 PAGES = (
@@ -10,6 +11,8 @@ PAGES = (
     "/operator/figures/",
     "/operator/usage/",
     "/operator/usage/usage.csv",
+    "/operator/orders/",
+    "/operator/orders/{number}/invoice.pdf",
     "/operator/exits/",
     "/operator/exits/{exit}/",
     "/operator/exits/{exit}/users/",
@@ -24,8 +27,10 @@ FORMS = (
     "/operator/exits/{exit}/test/",
     "/operator/exchanges/end/",
     "/operator/bans/lift/",
+    "/operator/orders/settle/",
+    "/operator/orders/cancel/",
 )
-OURS = ("usage", "figures", "exits", "exchanges", "bans", "audit", "settings")
+OURS = ("orders", "usage", "figures", "exits", "exchanges", "bans", "audit", "settings")
 
 
 class RightsTests(InstallationCase):
@@ -41,8 +46,9 @@ class RightsTests(InstallationCase):
         """Operators see them, a viewer without a form that changes anything; customers and visitors do not."""
         forms = {each.replace("{exit}", "us-0") for each in FORMS}
         jo, sub = self.signed_in("jo"), self.signed_in("sub")
+        sold(self.world)
         for path in PAGES:
-            target = path.replace("{exit}", "us-0")
+            target = path.replace("{exit}", "us-0").replace("{number}", "1")
             with named(path):
                 self.assertEqual(self.ada.ask("GET", target).status, 200)
                 self.assertEqual(self.vera.ask("GET", target).status, 200)
