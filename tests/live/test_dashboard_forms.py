@@ -203,7 +203,7 @@ class FormsCase(TourCase):
         """Reach every page, then send every form."""
         with self.visit() as page:
             loaded = Loaded(page)
-            self.bad_sign_in(page)
+            self.bad_sign_in(page, f"nobody-{role}")
             loaded.complaints.clear()
             sign_in(page, demo.PEOPLE[role])
             found: set[str] = set()
@@ -229,8 +229,8 @@ class FormsCase(TourCase):
         actions = page.eval_on_selector_all("form[method=post]", "all => all.map(each => each.getAttribute('action'))")
         return {path_of(each) for each in actions}
 
-    def bad_sign_in(self, page: Page) -> None:
-        sign_in(page, "nobody", "no password")
+    def bad_sign_in(self, page: Page, name: str) -> None:
+        sign_in(page, name, "no password")
         self.assertIn("not right", page.inner_text("main"))
 
     def send(self, page: Page, row: Row, role: str) -> None:
