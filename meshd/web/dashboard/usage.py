@@ -78,7 +78,7 @@ class UsageRoutes(PageRoutes):
             caller,
             "usage.html",
             username=username,
-            range=range_,
+            shown_range=range_,
             ranges=RANGES,
             by=by,
             groupings=GROUPINGS,

@@ -63,7 +63,7 @@ class UsageRoutes(SheetRoutes):
             found,
             "usage/",
             "usage.html",
-            range=range_,
+            shown_range=range_,
             ranges=RANGES,
             used=used(identity, now, included_bytes(self._live.topology.plans)),
             bars=shown,
