@@ -284,7 +284,9 @@ class FormsCase(TourCase):
         self.codes: list[str] = []
 
     def prepare(self, page: Page, row: Row, role: str) -> None:
-        """What a form needs that no form brings: another session, a factor of somebody else's, ten seconds."""
+        """What a form needs that no form brings: another session, an order, a factor of somebody else's, ten seconds."""
+        if row.action.startswith("/operator/orders/"):
+            self.daemon.cli("order", "create", "alice", "small")
         if row.action == "/account/sessions/end/":
             with self.visit(role) as other:
                 other.wait_for_selector("header")
