@@ -284,7 +284,7 @@ class FormsCase(TourCase):
         self.codes: list[str] = []
 
     def prepare(self, page: Page, row: Row, role: str) -> None:
-        """What a form needs that no form brings: another session, an order, a factor of somebody else's, ten seconds."""
+        """What a form needs that no form brings: another session, an order, somebody else's factor, ten seconds."""
         if row.action.startswith("/operator/orders/"):
             self.daemon.cli("order", "create", "alice", "small")
         if row.action == "/account/sessions/end/":
