@@ -8,13 +8,15 @@ import re
 import shutil
 import sqlite3
 import sys
+import tempfile
 import unittest
 from collections.abc import Mapping
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import LiveDaemon, until
-from tests.support.manual import ROOT, examples, matches
+from tests.support.daemon import LiveDaemon, free_port, until
+from tests.support.manual import ROOT, blocks, examples, matches
 from tests.support.origin import RecordingOrigin
 from tests.support.shell import Examples
 
@@ -34,7 +36,18 @@ class ManualTests(SynchronousTestCase):
         """The life of a customer, by JSON alone."""
         self._follow("docs/admin.md")
 
-    def _follow(self, name: str) -> None:
+    def test_the_page_about_selling(self) -> None:
+        """From the offer to the invoice, and what a payment processor tells."""
+        page = (ROOT / "docs/selling.md").read_text()
+        (settings,) = [block.text for block in blocks(page) if block.language == "toml"]
+        folder = Path(tempfile.mkdtemp(prefix="meshd-manual-"))
+        self.addCleanup(shutil.rmtree, folder)
+        (folder / "payments.secret").write_text("0123456789abcdef\n")
+        (folder / "payments.secret").chmod(0o600)
+        ports = f'gateway = ["tcp:{free_port()}"]\nsocks = ["tcp:{free_port()}"]\n'
+        self._follow("docs/selling.md", settings + ports, folder)
+
+    def _follow(self, name: str, config: str | None = None, folder: Path | None = None) -> None:
         """Ports are the daemon's own where the page has the usual ones, and the page's site is here."""
         for program in ("curl", "bash"):
             if shutil.which(program) is None:
@@ -42,7 +55,7 @@ class ManualTests(SynchronousTestCase):
         origin = RecordingOrigin()
         self.addCleanup(origin.close)
         settings = {"MESHD_DESTINATIONS_ALLOW": f"127.0.0.1:{origin.port}", "MESHD_LIMITS_FLUSH_SECONDS": "0.05"}
-        daemon = LiveDaemon(self, None, environ=settings)
+        daemon = LiveDaemon(self, config, environ=settings, folder=folder)
         typed = Examples(daemon.folder, self._environment(daemon))
         self.addCleanup(typed.close)
         places = {
