@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from meshd.accounts import subscriptions
 from meshd.accounts.errors import NotYours
 from meshd.accounts.ownership import ActorId, own
+from meshd.accounts.subscriptions import NOTHING
 from meshd.model import Identity, monthly_limit
 from meshd.store.statements import accounts, identities
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
 from meshd.values import period
-
-NOTHING = 1
-"""The monthly limit of accounts that live from what they bought: a limit of 0 would be none."""
 
 
 class Holder(NamedTuple):
@@ -24,6 +23,7 @@ class Holder(NamedTuple):
     name: str
     email: str
     plan: str
+    """What brings bytes each period: a subscription that is paid for, or else the account's plan."""
     created_at: int
     regular: int
     """Bytes left of what was bought once."""
@@ -41,7 +41,11 @@ def read(actor_id: ActorId, *, at: int, plans: Mapping[str, Plan]) -> Unit[Holde
     if identity is None:
         raise NotYours
     uuid = yield from accounts.uuid_of(subject.account.id)
-    return _holder(identity, uuid, included_bytes(plans), at)
+    holder = _holder(identity, uuid, included_bytes(plans), at)
+    paid = yield from subscriptions.at(subject.account.id, at)
+    if paid is None:
+        return holder
+    return holder._replace(plan=paid.title, period_start=paid.starts_at, period_end=paid.ends_at)
 
 
 def _holder(identity: Identity, uuid: str, included: Mapping[str, int], at: int) -> Holder:

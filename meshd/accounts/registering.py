@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from meshd.accounts import apikeys, invitations, validate
 from meshd.accounts.errors import Forbidden, Invalid, Taken
-from meshd.accounts.holders import NOTHING
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.subscriptions import NOTHING
 from meshd.accounts.toplevel import Terms, added_on_top, made, require_free
 from meshd.accounts.trail import conclude
 from meshd.model import Account

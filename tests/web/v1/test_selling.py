@@ -172,6 +172,14 @@ class PaymentTests(SellingCase):
         self.assertEqual(10.0, self.bought())
         self.assertEqual([], self.do("GET", "/payments/cryptocurrencies").json["data"])
 
+    def test_a_subscription(self) -> None:
+        """Is told with its title, and from when until when it is paid for."""
+        self.settle(self.order(type="subscription", plan_id="month"))
+        traffic = self.do("GET", "/auth/user").json["payload"]["traffic"]
+        self.assertEqual(("50 GB a month", 50 * GB), (traffic["subscription"], traffic["subscription_bytes"]))
+        days = "2026-01-15T00:00:00.000000Z", "2026-02-15T00:00:00.000000Z"
+        self.assertEqual(days, (traffic["subscription_starts_at"], traffic["subscription_expires_at"]))
+
     def test_what_is_refused(self) -> None:
         """By the name of its field."""
         for field, members in (
