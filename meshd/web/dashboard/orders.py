@@ -84,8 +84,7 @@ class OrderRoutes(PageRoutes):
         return await self._tried(form, change, lambda filled, status: self._listing(caller, filled, status))
 
     async def invoice(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            which = number(field)
+        which = in_path(caller)
         found = await self._perform(orders.read, caller.actor, which)
         if found.order.account_id != caller.id:  # an operator has her own page for those of others
             raise NotFound(f"there is no order {which}")
@@ -95,6 +94,14 @@ class OrderRoutes(PageRoutes):
 def number(field: Reading) -> int:
     """The number of an order."""
     return field.whole_number("number", least=1, most=LARGEST_STORED)
+
+
+def in_path(caller: Caller) -> int:
+    """The number of the order that the address names.  Raises: NotFound for what is no number."""
+    text = caller.call.variables["number"]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise NotFound("there is no such order")
+    return int(text)
 
 
 async def invoice_file(services: Services, found: Found) -> Reply:

@@ -10,7 +10,7 @@ from meshd.accounts.orders import STATES, Page
 from meshd.accounts.validate import LABEL, USERNAME
 from meshd.values.offers import seller
 from meshd.web.dashboard.operator.routes import InstallationRoutes
-from meshd.web.dashboard.orders import invoice_file, number
+from meshd.web.dashboard.orders import in_path, invoice_file, number
 from meshd.web.dashboard.pages import EMPTY_FORM, SOLD, Filled
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
@@ -93,6 +93,5 @@ class OrderRoutes(InstallationRoutes):
         return self._listed(caller, Form(), found, filled, status)
 
     async def invoice(self, caller: Caller, form: Form) -> Reply:
-        with form.reading() as field:
-            which = number(field)
-        return await invoice_file(self._services, await self._perform(orders.read, caller.actor, which))
+        found = await self._perform(orders.read, caller.actor, in_path(caller))
+        return await invoice_file(self._services, found)
