@@ -27,7 +27,7 @@ create table orders (
 create index orders_by_account on orders (account_id, id);
 create index orders_by_state on orders (state, id);
 create index orders_by_account_and_state on orders (account_id, state, id);
-create index orders_that_wait on orders (expires_at, id) where state = 'open';
+create index orders_by_state_and_end on orders (state, expires_at, id);
 
 -- kind: `percent`, `amount` (minor units of the currency) or `bytes`; uses, each_uses: in all and for each account, 0 for
 -- any number; last_day: valid through that day, '' for ever; offers: a JSON list of names, '[]' for all.

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.defaults import DEFAULT_NAMESPACE
 
 from meshd.accounts.errors import AccountError, Forbidden
 from meshd.auth.sessions import Life
@@ -136,7 +137,8 @@ def environment() -> Environment:
 
 def render(template: str, facts: Mapping[str, object]) -> bytes:
     made = environment()
-    assert made.globals.keys().isdisjoint(facts), f"{template}: a fact would hide what every page knows by its name"
+    known = made.globals.keys() - DEFAULT_NAMESPACE.keys()  # Jinja's own, such as `range`, no page uses
+    assert known.isdisjoint(facts), f"{template}: a fact would hide what every page knows by its name"
     return made.get_template(template).render(facts).encode("utf-8", "replace")
 
 

@@ -30,6 +30,7 @@ from tests.store import (
     contract_claims,
     contract_exits,
     contract_opened,
+    contract_orders,
     contract_sessions,
     contract_tops,
     contract_units,
@@ -66,6 +67,10 @@ class UsageTests(OnPostgres, contract_usage.UsageContract):
 
 
 class ActivityTests(OnPostgres, contract_activity.ActivityContract):
+    __test__ = True
+
+
+class OrderTests(OnPostgres, contract_orders.OrderContract):
     __test__ = True
 
 

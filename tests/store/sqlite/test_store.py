@@ -34,6 +34,7 @@ from tests.store import (
     contract_claims,
     contract_exits,
     contract_opened,
+    contract_orders,
     contract_sessions,
     contract_tops,
     contract_units,
@@ -67,6 +68,10 @@ class UsageTests(OnSQLite, contract_usage.UsageContract):
 
 
 class ActivityTests(OnSQLite, contract_activity.ActivityContract):
+    __test__ = True
+
+
+class OrderTests(OnSQLite, contract_orders.OrderContract):
     __test__ = True
 
 
