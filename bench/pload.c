@@ -1,7 +1,7 @@
 /* pload: a small epoll load generator for HTTP forward proxies.
  *
  *   cc -O2 -o pload pload.c
- *   pload MODE -x PROXY:PORT -o ORIGIN:PORT [-c CONNS] [-t SECONDS] [-p PATH] [-H "Name: value"]...
+ *   pload MODE -x PROXY:PORT -o ORIGIN:PORT [-c CONNS] [-t SECONDS] [-p PATH] [-H "Name: value"]... [-F FILE]
  *
  * MODE
  *   get      keep-alive absolute-form GETs through the proxy
@@ -11,6 +11,7 @@
  *            its standard input ends; prints how many stood at the end
  *   direct   keep-alive GETs straight to the origin (no proxy): the ceiling of this machine
  *
+ * -F FILE       a field for each request (get, connect): the file's lines in turn, from its beginning again at its end
  * -l SRC        bind the client side to this source address (default: none)
  * Prints one line of name=value pairs: ok, err, bad (a status other than 200), reopened (kept
  * connections that the other side ended, asked again), seconds (as they really were), bytes
@@ -50,6 +51,7 @@ static double seconds = 5, deadline;
 static char req[4096], creq[4096];
 static int reqlen, creqlen;
 static long long ok, err, bad, bytes, standing, reopened;
+static char **fields, *origin, *path = "/", extra[2048]; static int nfields, field;
 static unsigned *lat; static long long nlat, caplat = 4000000;
 static char *buf; enum { BUF = 1 << 20 };
 
@@ -63,6 +65,25 @@ static void parse_addr(const char *s, struct sockaddr_in *a) {
     if (inet_pton(AF_INET, host, &a->sin_addr) != 1 || (ntohl(a->sin_addr.s_addr) >> 24) != 127) {
         fprintf(stderr, "pload: %s is not a loopback address\n", s); exit(2);
     }
+}
+
+static void read_fields(const char *name) {
+    static char line[1024]; FILE *f = fopen(name, "r"); int room = 0;
+    if (!f) { perror(name); exit(2); }
+    while (fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\r\n")] = 0;
+        if (nfields == room) fields = realloc(fields, (room = room ? 2 * room : 1024) * sizeof *fields);
+        fields[nfields++] = strdup(line);
+    }
+    fclose(f);
+}
+
+static void write_requests(void) { /* with the next field, where there are some */
+    char own[1100] = "";
+    if (nfields) { snprintf(own, sizeof own, "%s\r\n", fields[field]); field = (field + 1) % nfields; }
+    if (mode == GET) reqlen = snprintf(req, sizeof req, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s%s\r\n", origin, path, origin, extra, own);
+    else reqlen = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", path, origin, mode == CONNECT ? "Connection: close\r\n" : "");
+    creqlen = snprintf(creq, sizeof creq, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", origin, origin, extra, own);
 }
 
 static void start(Conn *c);
@@ -102,6 +123,7 @@ static void sample(Conn *c) { if (nlat < caplat) lat[nlat++] = (unsigned)((now()
 static void begin_request(Conn *c) {
     c->state = S_RESPONSE; c->need = -1; c->headlen = 0;
     if (mode != CONNECT) c->t0 = now();
+    if (nfields && mode == GET) write_requests();
     if (!send_all(c, req, reqlen)) lost(c);
 }
 
@@ -153,7 +175,7 @@ static void on_read(Conn *c) {
 static int cmp(const void *a, const void *b) { unsigned x = *(unsigned *)a, y = *(unsigned *)b; return x < y ? -1 : x > y; }
 
 int main(int argc, char **argv) {
-    char *proxy = 0, *origin = 0, *path = "/", extra[2048] = "";
+    char *proxy = 0;
     if (argc < 2) { fprintf(stderr, "usage: see the head of pload.c\n"); return 2; }
     char *names[] = { "get", "connect", "bulk", "idle", "direct" };
     mode = -1; for (int i = 0; i < 5; i++) if (!strcmp(argv[1], names[i])) mode = i;
@@ -164,6 +186,7 @@ int main(int argc, char **argv) {
         case 'x': proxy = v; break; case 'o': origin = v; break; case 'c': nconns = atoi(v); break;
         case 't': seconds = atof(v); break; case 'p': path = v; break;
         case 'l': parse_addr(v, &source_addr); have_source = 1; break;
+        case 'F': read_fields(v); break;
         case 'H': strncat(extra, v, sizeof extra - strlen(extra) - 4); strcat(extra, "\r\n"); break;
         default: fprintf(stderr, "pload: unknown option %s\n", argv[i]); return 2;
         }
@@ -171,9 +194,7 @@ int main(int argc, char **argv) {
     struct sockaddr_in check; parse_addr(origin, &check);
     parse_addr(mode == DIRECT ? origin : proxy, &target);
     struct rlimit rl; getrlimit(RLIMIT_NOFILE, &rl); rl.rlim_cur = rl.rlim_max; setrlimit(RLIMIT_NOFILE, &rl);
-    if (mode == GET) reqlen = snprintf(req, sizeof req, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", origin, path, origin, extra);
-    else reqlen = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", path, origin, mode == CONNECT ? "Connection: close\r\n" : "");
-    creqlen = snprintf(creq, sizeof creq, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", origin, origin, extra);
+    write_requests();
     buf = malloc(BUF); lat = malloc(caplat * sizeof *lat); ep = epoll_create1(0);
     Conn *cs = calloc(nconns, sizeof *cs);
     double t0 = now(); deadline = t0 + seconds;
@@ -192,7 +213,7 @@ int main(int argc, char **argv) {
                 if (e) { finish(c, 0); continue; }
                 arm(c, EPOLL_CTL_MOD, EPOLLIN);
                 if (mode == GET || mode == DIRECT) begin_request(c);
-                else { c->state = S_CONNECT_REPLY; if (!send_all(c, creq, creqlen)) finish(c, 0); }
+                else { c->state = S_CONNECT_REPLY; if (nfields) write_requests(); if (!send_all(c, creq, creqlen)) finish(c, 0); }
                 continue;
             }
             on_read(c);

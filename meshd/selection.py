@@ -128,7 +128,8 @@ def candidates(username: str) -> list[Split]:
 
 def stem(username: str) -> str:
     """The shortest base of a user name, which does not depend on the selection or on which accounts exist."""
-    return candidates(username)[-1].base
+    found = _SPLIT.search(username) if len(username) <= LONGEST else None
+    return username[: found.start()] if found else username
 
 
 def read_selection(text: str, before: int = 0) -> Selection:

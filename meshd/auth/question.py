@@ -141,7 +141,7 @@ def selected(asked: Asked, username: str, session: str, default: str = "") -> Se
     base, rest = next(known, asked.splits[-1])
     try:
         own = read_selection(rest, len(base) + 1).over(Selection(session=session) if session else NONE)
-        return own.over(read_selection(default))
+        return own.over(read_selection(default)) if default else own
     except SelectionError as error:
         return Refusal("bad-selection", str(error))
 

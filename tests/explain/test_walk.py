@@ -140,6 +140,13 @@ ROWS = (
         ASLEEP,
         select="country-usx",
     ),
+    Row(
+        "a place where no exit is",
+        "exit",
+        "no-exit",
+        "no exit of us is in albany, ny, US and has the tag high",
+        select="country-us-region-ny-city-albany-filter-high",
+    ),
     Row("a month's bytes", "limits", "quota-monthly", "alice has used 1.000 of 1.000 GB this period", MONTHLY),
     Row("that month is over", PASSES, "", "8.8.4.4, 2a00::1", LAST_PERIOD),
     Row("all bytes", "limits", "quota-total", "alice has used 1.000 of 1.000 GB in all", TOTAL),
