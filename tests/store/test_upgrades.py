@@ -10,7 +10,7 @@ from meshd.store.dialect import POSTGRES, SQLITE, Dialect
 from meshd.store.migrate import shipped, upgrade
 from meshd.store.postgres.blocking import BlockingPostgres
 from meshd.store.sqlite.file import SQLiteFile
-from meshd.store.statements import activity, addresses, claims, hostnames, proxies, tokens
+from meshd.store.statements import accounts, activity, addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Statement, Unit
 from meshd.store.url import PostgresURL, read
 from meshd.values.traces import Claim
@@ -51,6 +51,28 @@ def one_exchange() -> Unit[None]:
     )
 
 
+NAMES = {
+    "acme-city": 1,
+    "my-filter-2": 1,
+    "eu-region": 1,
+    "a-sid-b": 1,
+    "bob-sidney": 0,
+    "city-1": 0,
+    "x_city": 0,
+    "a-ttl": 1,
+}
+"""Usernames, and whether each can be read as a shorter one and a selection."""
+
+
+def named() -> Unit[None]:
+    insert = (
+        "insert into accounts (username, username_key, parent_id, role, plan, billing_day, created_at, twofold)"
+        " values (:name, :name, null, 'customer', '20', 1, 5, :twofold)"
+    )
+    for name in NAMES:
+        yield Statement(insert, {"name": name, "twofold": int(name == "a-ttl")})
+
+
 class UpgradeTests(SynchronousTestCase):
     dialect: Dialect = SQLITE
 
@@ -84,6 +106,15 @@ class UpgradeTests(SynchronousTestCase):
         self.run_raw(store, one_exchange)
         store.migrate()
         self.assertEqual(["r-1"], [each.request for each in store.run(activity.by_exit, ["rack-1"], 1000, 1000, 9)])
+
+    def test_names_of_before_that_new_words_make_ambiguous(self) -> None:
+        """Those that are read as a shorter name and a selection now are known as such, and no others."""
+        store = self.store()
+        (before,) = [place for place, each in enumerate(shipped()) if each.name.endswith("_gateway_names.sql")]
+        self.run_raw(store, upgrade, self.dialect, shipped()[:before], 1)
+        self.run_raw(store, named)
+        store.migrate()
+        self.assertEqual({name for name, twofold in NAMES.items() if twofold}, store.run(accounts.twofold))
 
 
 class PostgresUpgradeTests(UpgradeTests):
