@@ -29,10 +29,14 @@ class Grouped:
     members: list[SubUser]
 
 
-def listing(actor_id: ActorId) -> Unit[list[Group]]:
-    """The actor's groups, the oldest first.  Raises: NotYours for a sub-account."""
-    subject = yield from managed(actor_id, None, change=False)
-    return (yield from stored.of_account(subject.account.id, limit=MOST_GROUPS, offset=0))
+def listing(actor_id: ActorId, *, at: int) -> Unit[list[Grouped]]:
+    """The actor's groups, the oldest first, each with its sub-users.  Raises: NotYours for a sub-account."""
+    owner = (yield from managed(actor_id, None, change=False)).account
+    found = yield from stored.of_account(owner.id, limit=MOST_GROUPS, offset=0)
+    members: dict[str, list[SubUser]] = {}
+    for each in (yield from subusers.grouped(owner, at=at)) if found else ():
+        members.setdefault(each.group, []).append(each)
+    return [Grouped(group, members.get(group.uuid, [])) for group in found]
 
 
 def read(actor_id: ActorId, uuid: str, *, at: int) -> Unit[Grouped]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from base64 import b32encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from meshd.accounts import groups, subaccounts, validate
+from meshd.accounts import groups, subaccounts
 from meshd.accounts.errors import Forbidden, Invalid, NotFound, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.subuserterms import Wanted
 from meshd.accounts.toplevel import made
 from meshd.accounts.trail import Changed, conclude
 from meshd.model import Account
@@ -25,7 +25,7 @@ from meshd.store.unit import Unit
 from meshd.topology import Plan
 from meshd.values.uuids import digits
 
-__all__ = ["SubUser", "Wanted", "add_first", "create", "delete", "edit", "listing", "move", "read", "reset"]
+__all__ = ["SubUser", "add_first", "create", "delete", "edit", "listing", "move", "read", "reset"]
 
 PREFIX = "ph-"
 RANDOM_BYTES = 7
@@ -39,36 +39,6 @@ BATCH = 50
 
 Seal = Callable[[int, str], bytes]
 """Encrypts a password for the account of that id, as long as the account has that password's hash."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is to be said of a sub-user; None leaves it as it is."""
-
-    name: str | None = None
-    notes: str | None = None
-    group: str | None = None
-    """The uuid of a group of the parent's; "" for none."""
-    limited: bool | None = None
-    limit: int | None = None
-    """Bytes from the last reset on."""
-
-    def require_valid(self) -> None:
-        """Check what is given.  Raises: Invalid, with every field at fault."""
-        wrong = self.limit is not None and not 0 < self.limit <= validate.MAX_LIMIT
-        validate.require(
-            name=validate.label(self.name or ""),
-            notes=validate.notes(self.notes or ""),
-            total_limit="Enter a number of bytes above 0, or as 5GB." if wrong and self.limited is not False else None,
-        )
-
-    def columns(self, group: str | None) -> dict[str, Any]:
-        """What is given, by column.  group: the digits of the group's uuid, as groups.require() gives them."""
-        given = {"name": self.name, "notes": self.notes}
-        columns: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        if group is not None:
-            columns["group_uuid"] = group or None
-        return columns
 
 
 class Deleted(NamedTuple):
@@ -112,13 +82,21 @@ def create(
     """
     subject = yield from managed(actor_id, None)
     wanted.require_valid()
-    limit = _limit(wanted, None)
+    limit = wanted.limit_over(None)
     group = yield from groups.require(subject.account.id, wanted.group)
     new = NewAccount(username=username, password_hash=password_hash, profile=Profile(total_limit=limit))
     account = (yield from subaccounts.create(actor_id, new, plans=plans, now=now)).account
     sealed = None if seal is None else seal(account.id, password_hash)
     yield from subusers.put(account.id, sealed=sealed, **wanted.columns(group))
     return (yield from _seen(account, now))
+
+
+def require_creatable(actor_id: ActorId, wanted: Wanted, *, plans: Mapping[str, Plan]) -> Unit[None]:
+    """Raise what create() would raise now, and change nothing."""
+    subject = yield from managed(actor_id, None)
+    wanted.require_valid()
+    wanted.limit_over(None)
+    yield from subaccounts.require_room(subject.account, plans)
 
 
 def add_first(
@@ -160,7 +138,7 @@ def edit(
     account = subject.account
     now = yield from _seen(account, at)
     group = yield from groups.require(account.parent_id or 0, wanted.group)
-    limit = _limit(wanted, now)
+    limit = wanted.limit_over(now)
     total = None if limit is None else limit and limit + now.used_before
     yield from _limited(actor_id, account, total, password_hash, plans, at)
     columns = wanted.columns(group)
@@ -170,6 +148,12 @@ def edit(
         yield from subusers.put(account.id, **columns)
         yield from _told(subject, "subuser.edit", at, dict.fromkeys(columns.keys() - {"sealed"}))
     return (yield from _seen(account, at))
+
+
+def require_editable(actor_id: ActorId, uuid: str, wanted: Wanted) -> Unit[None]:
+    """Refuse, as edit() would, a sub-user that the actor may not change, and what is no valid change of any."""
+    wanted.require_valid()
+    yield from _below(actor_id, uuid)
 
 
 def delete(actor_id: ActorId, uuid: str, *, now: int) -> Unit[None]:
@@ -252,17 +236,6 @@ def _limited(
         return
     profile = Profile(total_limit=total)
     yield from subaccounts.edit(actor_id, account.username, profile, password_hash=password_hash, at=at, plans=plans)
-
-
-def _limit(wanted: Wanted, now: SubUser | None) -> int | None:
-    """The limit that is to hold; 0 for none, None for that of now.  Raises: Invalid (field `total_limit`)."""
-    if wanted.limited is False:
-        return 0
-    if wanted.limit is not None:
-        return wanted.limit
-    if wanted.limited and not (now and now.limited):
-        raise Invalid({"total_limit": ["This field is required when the traffic is limited."]})
-    return None
 
 
 def _below(actor_id: ActorId, uuid: str, *, change: bool = True) -> Unit[Subject]:

@@ -34,6 +34,9 @@ def _check(config: Config) -> None:
         _check_pair(config)
     if has_password(config.store_url):
         _check_password(config)
+    if config.topology.v1 is not None and config.secrets.exists():
+        _check_readable(config, "v1.secrets", config.secrets)
+        _check_private(config, "v1.secrets", config.secrets)
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
     if config.topology.selling.font:

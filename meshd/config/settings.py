@@ -27,6 +27,8 @@ class Config:
     api_domain: str
     certificate: Path
     key: Path
+    secrets: Path
+    """The file of the key that passwords are sealed with which `[v1]` tells again."""
     dns_servers: tuple[str, ...]
     """Name servers as `host:port`; none means the system's resolver."""
     hostnames_allow_private: bool

@@ -65,7 +65,7 @@ def _text(value: Any) -> str:
 
 def _values(config: Config) -> Iterator[tuple[str, Any]]:
     for setting in SETTINGS:
-        if setting.attribute:
+        if setting.attribute and (config.topology.v1 or not setting.key.startswith("v1.")):
             yield setting.key, attrgetter(setting.attribute)(config)
     if (v1 := config.topology.v1) is not None:
         yield from ((key, getattr(v1, name)) for key, name in _V1.items())

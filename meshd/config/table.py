@@ -234,6 +234,14 @@ SETTINGS: tuple[Setting, ...] = (
         "that an access token holds with which somebody has signed in by ProxyHat's API",
         "",
     ),
+    Setting(
+        "v1.secrets",
+        PATH,
+        "{data_dir}/secrets.key",
+        "the key, 32 bytes, that seals sub-users' passwords, of mode 0640 at most; the same for all processes",
+        "secrets",
+        live=False,
+    ),
     Setting("v1.domain", HOST, None, "the host at which customers reach the gateway", ""),
     Setting(
         "v1.webhook_secret",

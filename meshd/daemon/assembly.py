@@ -27,6 +27,7 @@ from meshd.daemon.invoices import Invoices
 from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
+from meshd.daemon.vault import Vault
 from meshd.dns.resolver import Resolver
 from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
@@ -141,6 +142,7 @@ class Daemon:
             settings=lambda: rows(self._config),
             invoice=self._invoices.written,
             try_exit=self._trials.connect,
+            seals=Vault(self._config.secrets).seals,
         )
         return build_site(self._reactor, services, self._requests)
 

@@ -21,7 +21,7 @@ JOURNALS = "journal"
 STORE = "meshd.sqlite3"
 WRITTEN = (PID_FILE, "exchanges.log", "requests.log")
 """Names of files in the folder that meshd writes to, besides the store's."""
-READ = ("cert.pem", "key.pem")
+READ = ("cert.pem", "key.pem", "secrets.key")
 """Names of files that meshd makes once and then reads; the settings are checked for their modes."""
 BESIDE_A_STORE = ("", "-wal", "-shm", "-journal")
 DATABASE = b"SQLite format 3\0"

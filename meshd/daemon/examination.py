@@ -32,6 +32,7 @@ def examine(config: Config) -> Config:
 def _check_places(config: Config) -> None:
     """Check files that meshd makes where they are missing: of folders it makes only the data folder."""
     files = [("log.exchanges", config.exchange_log), ("log.requests", config.request_log)]
+    files += [("v1.secrets", config.secrets)] if config.topology.v1 else []
     store = sqlite_file(config.store_url)
     for key, path in (*files, *([("store.url", store)] if store is not None else [])):
         if path.is_dir():

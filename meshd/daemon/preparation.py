@@ -23,6 +23,7 @@ from meshd.daemon.examination import examine
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import probe
 from meshd.daemon.pidfile import PidFile
+from meshd.daemon.vault import Vault
 from meshd.store.interface import StoreError
 from meshd.store.open import BlockingStore
 from meshd.store.url import sqlite_file
@@ -53,6 +54,8 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
         if config.speaks_tls and config.self_signed:
             ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
             examine(config)
+        if config.topology.v1 is not None:
+            Vault(config.secrets).seals()
         return Prepared(pid_file, _store(config, hold))
     except BaseException:
         _clear(config.data_dir, before)

@@ -5,8 +5,6 @@ Both files are written whole or not at all, and never over existing ones: two da
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from meshd.tls.newfile import create
 from meshd.tls.server import CertificateError, server_context
 from meshd.values.addresses import parse_ip
 
@@ -32,9 +31,9 @@ def ensure_certificate(certificate: Path, key: Path, *, hostname: str, now: floa
             if not key.exists():
                 raise CertificateError(f"certificate file {certificate} is there, and key file {key} is not")
             return False
-        _create(key, _new_key(), 0o600)
+        create(key, _new_key(), 0o600)
         made = _signed(_load_key(key), _names(hostname), datetime.fromtimestamp(now, UTC))
-        return _create(certificate, made.public_bytes(Encoding.PEM), 0o644)
+        return create(certificate, made.public_bytes(Encoding.PEM), 0o644)
     except OSError as error:
         raise CertificateError(f"cannot write {error.filename or certificate}: {error.strerror or error}") from error
 
@@ -92,20 +91,3 @@ def _signed(key: ec.EllipticCurvePrivateKey, names: Sequence[x509.GeneralName], 
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
     )
     return builder.sign(key, hashes.SHA256())
-
-
-def _create(path: Path, data: bytes, mode: int) -> bool:
-    """Write a new file, whole or not at all; False where there is a file of that name by now.  Raises: OSError."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)  # unlike a rename, fails where the name is taken
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from meshd.accounts import invoicefile
 from meshd.accounts.orders import Invoice, Order
 from meshd.auth.entrance import Entrance
+from meshd.auth.sealing import Seals
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
@@ -54,6 +55,10 @@ async def _made_here(order: Order, invoice: Invoice) -> bytes:
     return invoicefile.written(order, invoice)
 
 
+def _no_seals() -> Seals:
+    raise AssertionError("nobody has given this process a key to seal with")
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Sign-in, the accounts, password hashing, the operator's settings, health and time, for the routes."""
@@ -78,6 +83,8 @@ class Services:
     """Make an invoice's PDF, which takes a while."""
     try_exit: Callable[[Exit, str, int], Awaitable[Tried]] | None = None
     """Connect to a host and a port through an exit; None where there is no data plane."""
+    seals: Callable[[], Seals] = _no_seals
+    """What passwords are sealed with that are told again; its key is made where there is none yet.  Raises: OSError."""
 
     def now(self) -> int:
         """Whole seconds since the epoch."""

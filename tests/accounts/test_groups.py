@@ -8,7 +8,7 @@ from meshd.accounts import groups, subusers
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached
 from meshd.accounts.groups import Group
 from meshd.accounts.ownership import ActorId
-from meshd.accounts.subusers import Wanted
+from meshd.accounts.subuserterms import Wanted
 from tests.accounts.support import NOON, AccountsCase, OnPostgres, named
 
 
@@ -34,7 +34,7 @@ class GroupTests(AccountsCase):
         found = self.run_unit(groups.read, self.alice.id, group.uuid, at=NOON)
         self.assertEqual([each.account.username for each in found.members], ["kid"])
         self.run_unit(groups.delete, self.alice.id, group.uuid, now=NOON)
-        self.assertEqual(self.run_unit(groups.listing, self.alice.id), [])
+        self.assertEqual(self.run_unit(groups.listing, self.alice.id, at=NOON), [])
         (kid,) = self.run_unit(subusers.listing, self.alice.id, at=NOON)
         self.assertEqual(kid.group, "")
 
@@ -42,11 +42,11 @@ class GroupTests(AccountsCase):
         group = self.new()
         self.run_unit(subusers.move, self.alice.id, [self.kid_of()], group.uuid, now=NOON)
         self.assertEqual(self.run_unit(subusers.move, self.alice.id, [self.kid_of()], "", now=NOON), 1)
-        self.assertEqual(self.run_unit(groups.listing, self.alice.id)[0].size, 0)
+        self.assertEqual(self.run_unit(groups.listing, self.alice.id, at=NOON)[0].group.size, 0)
 
     def test_their_order(self) -> None:
         made = [self.new(f"group {each}", at=NOON + each) for each in (2, 1, 3)]
-        told = [each.name for each in self.run_unit(groups.listing, self.alice.id)]
+        told = [each.group.name for each in self.run_unit(groups.listing, self.alice.id, at=NOON)]
         self.assertEqual(told, ["group 1", "group 2", "group 3"])
         self.assertEqual(len(made), 3)
 
@@ -63,7 +63,7 @@ class GroupTests(AccountsCase):
                     self.refused(Invalid, subusers.move, self.alice.id, [self.kid_of()], uuid, now=NOON)
                     given = {"plans": self.plans, "at": NOON}
                     self.refused(Invalid, subusers.edit, self.alice.id, self.kid_of(), Wanted(group=uuid), **given)
-        self.refused(NotYours, groups.listing, self.kid.id)
+        self.refused(NotYours, groups.listing, self.kid.id, at=NOON)
         self.refused(NotYours, groups.create, self.kid.id, name="x", description="", now=NOON)
 
     def test_what_is_none(self) -> None:

@@ -8,7 +8,8 @@ from meshd.accounts import groups, subaccounts, subusers, terms, toplevel
 from meshd.accounts.errors import Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId
 from meshd.accounts.profile import Profile
-from meshd.accounts.subusers import SubUser, Wanted
+from meshd.accounts.subusers import SubUser
+from meshd.accounts.subuserterms import Wanted
 from meshd.model import UsageEntry
 from meshd.store.statements import usage
 from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres, named

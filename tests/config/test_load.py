@@ -265,7 +265,8 @@ class ReloadTests(ConfigTestCase):
         old = self.load("[timeouts]\nhead = 5")
         new = self.load('data_dir = "elsewhere"\n[timeouts]\nhead = 6\n[dns]\nservers = ["127.0.0.1"]')
         self.assertEqual(
-            needs_restart(old, new), ("data_dir", "store.url", "log.exchanges", "log.requests", "dns.servers")
+            needs_restart(old, new),
+            ("data_dir", "store.url", "log.exchanges", "log.requests", "dns.servers", "v1.secrets"),
         )
         self.assertEqual(needs_restart(old, self.load("[timeouts]\nhead = 7")), ())
 

@@ -22,6 +22,7 @@ from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.service import Accounts
 from meshd.accounts.toplevel import Terms
 from meshd.auth.passwords import Compared
+from meshd.auth.sealing import KEY_BYTES, Seals
 from meshd.auth.service import AuthService
 from meshd.exits.pools import Pools
 from meshd.model import Account, Admission, Change, Refusal, Role, UsageEntry
@@ -304,6 +305,7 @@ class World:
         self.live = Live(TOPOLOGY)
         self.pools = Pools(TOPOLOGY)
         self.hasher = PlainHasher()
+        self.seals = Seals(b"k" * KEY_BYTES)
         self.requests = Requests()
         self.door = Door(
             AuthService(
@@ -326,6 +328,7 @@ class World:
             clock=lambda: self.now,
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
             available=lambda: self.store.away is None,
+            seals=lambda: self.seals,
         )
         self.site = build_site(self.clock, self.services, self.requests)  # type: ignore[arg-type]
         self.jo = self.account("jo", plan="20")

@@ -114,6 +114,13 @@ def in_group(parent: Account, group: str, *, at: int) -> Unit[list[SubUser]]:
     return [_read(row, parent.billing_day, at) for row in rows]
 
 
+def grouped(parent: Account, *, at: int) -> Unit[list[SubUser]]:
+    """Those of the parent's sub-accounts that are in any group."""
+    sql = f"{SELECT} where a.parent_id = :parent_id and s.group_uuid is not null order by a.created_at, a.id"
+    rows = yield Statement(sql, {"parent_id": parent.id})
+    return [_read(row, parent.billing_day, at) for row in rows]
+
+
 BY_ID = f"{SELECT} where a.id = :id"
 
 

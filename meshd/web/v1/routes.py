@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from meshd.web.v1.coupons import CouponRoutes
 from meshd.web.v1.factor import FactorRoutes
+from meshd.web.v1.groups import GroupRoutes
 from meshd.web.v1.keys import KeyRoutes
 from meshd.web.v1.payments import PaymentRoutes
 from meshd.web.v1.plans import PlanRoutes
 from meshd.web.v1.presets import PresetRoutes
 from meshd.web.v1.registering import RegisteringRoutes
 from meshd.web.v1.signin import SignInRoutes
+from meshd.web.v1.subusers import SubUserRoutes
 from meshd.web.v1.webhook import WebhookRoutes
 
 PROXYHAT = (
     SignInRoutes,
     KeyRoutes,
+    SubUserRoutes,
+    GroupRoutes,
     PresetRoutes,
     PlanRoutes,
     CouponRoutes,
