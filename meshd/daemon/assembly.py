@@ -28,6 +28,7 @@ from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.vault import Vault
+from meshd.daemon.whereabouts import Whereabouts
 from meshd.dns.resolver import Resolver
 from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
@@ -130,18 +131,20 @@ class Daemon:
         self._trials = Trials(reactor, judged, lambda: self._live.timeouts.connect)
 
     def _site(self) -> ApiSite:
+        whereabouts = Whereabouts(self.plane, self._live)
         services = Services(
             auth=self.auth,
             accounts=self.accounts,
             hash=self._hasher.hash,
             live=self._live,
-            countries=self._countries,
+            countries=whereabouts.countries,
             clock=self._now,
             ready=self.ready,
             available=lambda: not self._feed.away,
             settings=lambda: rows(self._config),
             invoice=self._invoices.written,
             try_exit=self._trials.connect,
+            places=whereabouts.places,
             seals=Vault(self._config.secrets).seals,
         )
         return build_site(self._reactor, services, self._requests)
@@ -249,10 +252,6 @@ class Daemon:
         except StoreError:
             store = False
         return {"store": store, "listeners": bool(self._listeners) and not self.plane.draining}
-
-    def _countries(self, proxy: str) -> Mapping[str, int]:
-        pool = self.plane.pools.of(proxy)
-        return pool.countries(self.plane.wheel.monotonic) if pool is not None else {}
 
     def _swap(self, fresh: Fresh) -> None:
         """What begins from now on goes by these settings."""

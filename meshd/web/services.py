@@ -11,6 +11,7 @@ from meshd.accounts import invoicefile
 from meshd.accounts.orders import Invoice, Order
 from meshd.auth.entrance import Entrance
 from meshd.auth.sealing import Seals
+from meshd.exits.census import Counted, Family
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
@@ -55,6 +56,10 @@ async def _made_here(order: Order, invoice: Invoice) -> bytes:
     return invoicefile.written(order, invoice)
 
 
+def _nowhere(family: Family) -> Counted:
+    return {}
+
+
 def _no_seals() -> Seals:
     raise AssertionError("nobody has given this process a key to seal with")
 
@@ -83,6 +88,8 @@ class Services:
     """Make an invoice's PDF, which takes a while."""
     try_exit: Callable[[Exit, str, int], Awaitable[Tried]] | None = None
     """Connect to a host and a port through an exit; None where there is no data plane."""
+    places: Callable[[Family], Counted] = _nowhere
+    """The places of a family at which exits of the gateway are up."""
     seals: Callable[[], Seals] = _no_seals
     """What passwords are sealed with that are told again; its key is made where there is none yet.  Raises: OSError."""
 

@@ -24,6 +24,8 @@ from meshd.accounts.toplevel import Terms
 from meshd.auth.passwords import Compared
 from meshd.auth.sealing import KEY_BYTES, Seals
 from meshd.auth.service import AuthService
+from meshd.exits.census import Counted, Family, counted, spots
+from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.model import Account, Admission, Change, Refusal, Role, UsageEntry
 from meshd.store.sqlite.file import SQLiteFile
@@ -329,6 +331,7 @@ class World:
             ready=lambda: self.checks(),  # noqa: PLW0108 (a test sets another)
             available=lambda: self.store.away is None,
             seals=lambda: self.seals,
+            places=self.places,
         )
         self.site = build_site(self.clock, self.services, self.requests)  # type: ignore[arg-type]
         self.jo = self.account("jo", plan="20")
@@ -374,6 +377,9 @@ class World:
     def countries(self, proxy: str) -> Mapping[str, int]:
         pool = self.pools.of(proxy)
         return pool.countries(self.clock.seconds()) if pool is not None else {}
+
+    def places(self, family: Family) -> Counted:
+        return counted(spots([Outlet(each) for each in self.live.topology.exits], family), self.now)
 
     def ask(
         self,

@@ -6,6 +6,7 @@ from meshd.web.v1.coupons import CouponRoutes
 from meshd.web.v1.factor import FactorRoutes
 from meshd.web.v1.groups import GroupRoutes
 from meshd.web.v1.keys import KeyRoutes
+from meshd.web.v1.locations import LocationRoutes
 from meshd.web.v1.payments import PaymentRoutes
 from meshd.web.v1.plans import PlanRoutes
 from meshd.web.v1.presets import PresetRoutes
@@ -19,6 +20,7 @@ PROXYHAT = (
     KeyRoutes,
     SubUserRoutes,
     GroupRoutes,
+    LocationRoutes,
     PresetRoutes,
     PlanRoutes,
     CouponRoutes,
