@@ -14,6 +14,7 @@ from meshd.store.unit import Unit
 from meshd.values.exchanges import PastExchange
 
 DAY, HOUR = stored.DAY, stored.HOUR
+Length = stored.Span
 
 MOST_READ = 50_000
 """Rows that the store reads for one answer, in about 50 ms: of a hundred sub-accounts a year by day, or twenty days by

@@ -1,7 +1,7 @@
 """Places at which there are exits that work, counted now and then, for customers who choose among them.
 
-Fifty thousand exits are sorted by place once, and counted in milliseconds; what was counted a moment ago is told to all,
-so that no number of requests makes a difference.  Pure: callers give the exits and the time.
+Fifty thousand exits are sorted by place once, and counted in milliseconds; what was counted a moment ago is all that is
+told, so that no number of requests makes a difference.  Pure: callers give the exits and the time.
 """
 
 from __future__ import annotations

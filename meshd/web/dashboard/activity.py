@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from meshd.accounts import history
 from meshd.values.exchanges import PastExchange
-from meshd.web.asking import Asking
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.behalf import on_behalf
 from meshd.web.dashboard.pages import PageRoutes
 from meshd.web.forms import Form, Reading

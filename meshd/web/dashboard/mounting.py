@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from meshd.web.asking import Asking
 from meshd.web.dashboard.activity import ActivityRoutes
 from meshd.web.dashboard.allowlists import AllowlistRoutes
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.customers.mounting import mount_customers
 from meshd.web.dashboard.exchanges import ExchangeRoutes
 from meshd.web.dashboard.factor import FactorRoutes

@@ -13,7 +13,7 @@ from meshd.model import Identity
 from meshd.topology import included_bytes
 from meshd.values import period
 from meshd.values.times import DAY, iso
-from meshd.web.asking import Asking
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.behalf import on_behalf
 from meshd.web.dashboard.home import used
 from meshd.web.dashboard.pages import PageRoutes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshd.web.v1.analytics import AnalyticsRoutes
 from meshd.web.v1.coupons import CouponRoutes
 from meshd.web.v1.factor import FactorRoutes
 from meshd.web.v1.groups import GroupRoutes
@@ -21,6 +22,7 @@ PROXYHAT = (
     SubUserRoutes,
     GroupRoutes,
     LocationRoutes,
+    AnalyticsRoutes,
     PresetRoutes,
     PlanRoutes,
     CouponRoutes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshd.web.asking import Asking
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.customers.access import AccessRoutes
 from meshd.web.dashboard.customers.account import AccountRoutes
 from meshd.web.dashboard.customers.addresses import AddressRoutes

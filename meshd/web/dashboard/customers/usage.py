@@ -9,7 +9,7 @@ from meshd.accounts.errors import Invalid
 from meshd.topology import included_bytes
 from meshd.values.exchanges import PastExchange
 from meshd.values.times import DAY
-from meshd.web.asking import Asking
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.customers.sheet import ONE, SheetRoutes, whose
 from meshd.web.dashboard.home import used
 from meshd.web.dashboard.plots import bars

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meshd.web.asking import Asking
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.operator.audit import AuditRoutes
 from meshd.web.dashboard.operator.bans import BanRoutes
 from meshd.web.dashboard.operator.exchanges import ExchangeRoutes

@@ -9,7 +9,7 @@ from meshd.accounts import periods
 from meshd.accounts.periods import MOST
 from meshd.accounts.usagefile import MEDIA, written
 from meshd.values.period import month
-from meshd.web.asking import Asking
+from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.operator.routes import InstallationRoutes
 from meshd.web.dashboard.pages import EMPTY_FORM, NO_STORE, Filled
 from meshd.web.forms import LARGEST_STORED, Form, Reading

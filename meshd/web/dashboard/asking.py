@@ -9,7 +9,7 @@ from meshd.accounts.errors import TooMany
 
 
 class Asking:
-    """The accounts for which a question runs; whoever shares it asks one at a time."""
+    """The accounts for which a question runs; all pages of history share it."""
 
     def __init__(self) -> None:
         self._ids: set[int] = set()
