@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshd.web.v1.analytics import AnalyticsRoutes
 from meshd.web.v1.coupons import CouponRoutes
+from meshd.web.v1.descriptors import DescriptorRoutes
 from meshd.web.v1.factor import FactorRoutes
 from meshd.web.v1.groups import GroupRoutes
 from meshd.web.v1.keys import KeyRoutes
@@ -23,6 +24,7 @@ PROXYHAT = (
     GroupRoutes,
     LocationRoutes,
     AnalyticsRoutes,
+    DescriptorRoutes,
     PresetRoutes,
     PlanRoutes,
     CouponRoutes,
