@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from base64 import b32encode
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from meshd.accounts import registering
+from meshd.accounts import registering, subusers
 from meshd.accounts.invitations import LONGEST as CODE
 from meshd.accounts.registering import NAME, Applicant, Entry
 from meshd.accounts.validate import EMAIL
 from meshd.auth.secrets import TOKEN_BYTES, ban_address, new_token, token_digest
+from meshd.auth.secrets import new_password as generated
+from meshd.model import Account
+from meshd.store.unit import Unit
+from meshd.topology import Plan
 from meshd.values.v1 import GATEWAY
 from meshd.web.call import Call
 from meshd.web.document import Document
@@ -29,6 +35,8 @@ NOTED = 300
 """Characters of each of those."""
 SPARE_BYTES = 7
 """Random bytes of a username that no address gave."""
+PASSWORD_BYTES = 15
+"""Random bytes of a gateway password that nobody chose."""
 
 
 class RegisteringRoutes(Routes):
@@ -67,10 +75,25 @@ class RegisteringRoutes(Routes):
             plans=topology.plans,
             proxies=[GATEWAY, *(name for name in topology.proxies if name != GATEWAY)],
             entry=Entry(token_digest(secret), v1.access_seconds),
+            first=await self._first_sub_user(topology.plans, v1.plan),
             now=self._now(),
         )
         call.account = account.username
         return answers.bare({"message": "Registration successful.", **granted(secret)}, 201)
+
+    async def _first_sub_user(self, plans: Mapping[str, Plan], plan: str) -> Callable[[Account], Unit[object]] | None:
+        """What makes the sub-user that comes with an account, under a password that nobody chose; None for none."""
+        if not plans[plan].sub_accounts:
+            return None
+        password = generated(self._services.random(PASSWORD_BYTES))
+        return partial(
+            subusers.add_first,
+            username=subusers.proxy_username(self._services.random(subusers.RANDOM_BYTES)),
+            password_hash=await self._services.hash(password),
+            seal=partial(self._services.seals().seal, password),
+            plans=plans,
+            now=self._now(),
+        )
 
 
 def _read(form: Form) -> tuple[Applicant, str]:

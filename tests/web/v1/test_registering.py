@@ -39,6 +39,18 @@ class RegisteringTests(V1TestCase):
         traffic = self.payload(self.do("GET", "/auth/user", who=token))["traffic"]
         self.assertEqual((traffic["total_bytes"], traffic["subscription"]), (0, None))
 
+    def test_the_sub_user_that_comes_with_it(self) -> None:
+        """Under a password that the gateway takes and the API tells; none where the plan has no room for one."""
+        token = self.register().json["accessToken"]
+        (sub,) = self.payload(self.do("GET", "/sub-users", who=token))
+        self.assertTrue(sub["is_default_user"])
+        self.assertEqual((sub["suspended_at"], sub["traffic_limit"]), (None, 0))
+        self.assertRegex(sub["proxy_password"], r"\A[0-9A-Za-z]{20,}\Z")
+        self.assertEqual(self.world.login(sub["proxy_username"], sub["proxy_password"]).status, 200)
+        self.world.set_topology(v1=V1(registration="open", plan="trial"))
+        token = self.register("bea@mail.example").json["accessToken"]
+        self.assertEqual(self.payload(self.do("GET", "/sub-users", who=token)), [])
+
     def test_closed(self) -> None:
         """As it is by default: told in words, whatever was sent, and nothing is counted."""
         self.world.set_topology(v1=V1())
@@ -107,7 +119,7 @@ class RegisteringTests(V1TestCase):
         answer = self.register("last@mail.example")
         self.assertEqual((answer.status, answer.json), (429, {"message": "Too Many Attempts."}))
         self.assertEqual(answer.one("Retry-After"), str(int(HOUR) // PER_ADDRESS))
-        self.assertEqual(len(hashed), PER_ADDRESS)
+        self.assertEqual(len(hashed), 2 * PER_ADDRESS)  # each account's password, and its first sub-user's
         self.world.later(HOUR / PER_ADDRESS)
         self.assertEqual(self.register("last@mail.example").status, 201)
 
