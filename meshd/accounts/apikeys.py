@@ -16,6 +16,8 @@ from meshd.store.statements import tokens as stored
 from meshd.store.unit import Unit
 from meshd.values.times import iso
 
+PREFIX = "ph_"
+"""What every secret of that API begins with."""
 MOST_KEYS = 100
 """Keys of one account: far more than it has programs."""
 MOST_ACCESS = 20

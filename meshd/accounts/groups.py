@@ -90,6 +90,12 @@ def require(account_id: int, uuid: str | None, *, field: str = "sub_user_group_i
     return key
 
 
+def name_of(account_id: int, uuid: str) -> Unit[str]:
+    """The name of the account's group; "" where it has no such group."""
+    group = (yield from stored.by_uuid(account_id, uuid)) if uuid else None
+    return "" if group is None else group.name
+
+
 def _own(subject: Subject, uuid: str, *, change: bool = False) -> Unit[Group]:
     """The group of the account's own that has that uuid.  Raises: NotFound."""
     owner, key = subject.account.id, digits(uuid)

@@ -50,6 +50,14 @@ class Deleted(NamedTuple):
     absent: int
 
 
+class Grouped(NamedTuple):
+    """A sub-user with the name of its group."""
+
+    sub: SubUser
+    group: str
+    """"" for none."""
+
+
 def proxy_username(random: bytes) -> str:
     """A new username: `ph-` and ten of base32 in lower case."""
     return PREFIX + b32encode(random).decode()[:10].lower()
@@ -65,6 +73,13 @@ def read(actor_id: ActorId, uuid: str, *, at: int) -> Unit[SubUser]:
     """One of the actor's sub-users.  Raises: NotYours for foreign and absent alike."""
     subject = yield from _below(actor_id, uuid, change=False)
     return (yield from _seen(subject.account, at))
+
+
+def at_gateway(actor_id: ActorId, username: str, *, at: int) -> Unit[Grouped]:
+    """A sub-account as a sub-user, with its group.  Raises: NotYours for foreign and absent alike."""
+    account = (yield from subaccount(actor_id, username, change=False)).account
+    found = yield from _seen(account, at)
+    return Grouped(found, (yield from groups.name_of(account.parent_id or 0, found.group)))
 
 
 def create(

@@ -86,6 +86,7 @@ ONESELF = (
     Row("/account/sessions/", "/account/sessions/end_all/"),
 )
 NEW = "/account/sub_accounts/newcomer/"
+COPY = "Copy your key now"
 CUSTOMER = (
     *LISTS,
     Row("/account/edit_proxies/", "/account/edit_proxies/delete/"),
@@ -104,6 +105,9 @@ CUSTOMER = (
     Row(NEW, f"{NEW}activate/"),
     Row(NEW, f"{NEW}delete/"),
     Row("/account/exchanges/", "/account/exchanges/end/"),
+    Row("/account/api_keys/", "/account/api_keys/create/", {"label": "crawler"}, {"label": "\u202e"}, COPY),
+    Row("/account/api_keys/", "/account/api_keys/regenerate/", says=COPY),
+    Row("/account/api_keys/", "/account/api_keys/delete/"),
     Row("/account/orders/", "/account/orders/", {"coupon": ""}, {"coupon": "none"}),
     Row("/account/orders/", "/account/orders/cancel/"),
     *ONESELF,

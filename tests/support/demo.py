@@ -42,6 +42,10 @@ exits = {{ country = ["DE", "FR"] }}
 [proxies.open]
 listen = ["tcp:{open}"]
 domain = "open.mesh.example.com:31280"
+[v1]
+gateway = ["tcp:{gateway}"]
+socks = []
+domain = "gate.mesh.example.com"
 """
 EXIT = '[[exits]]\nname = "{name}"\nkind = "http"\nurl = "http://{name}.example.net:3128"\ncountry = "{country}"\n'
 
@@ -66,7 +70,7 @@ OUTCOMES = {"served": 0.962, "origin": 0.021, "auth": 0.009, "limits": 0.005, "e
 
 
 def config(ports: Mapping[str, int]) -> str:
-    """Settings with three proxies on these ports, and six exits that nobody asks anything."""
+    """Settings with three proxies and the gateway on these ports, and six exits that nobody asks anything."""
     exits = "".join(EXIT.format(name=name, country=country) for name, country in EXITS.items())
     return CONFIG.format(**ports) + exits + SELLING
 

@@ -52,6 +52,7 @@ PARENTS_ALONE = (
     "/account/sub_accounts/",
     "/account/new_sub_account/",
     "/account/orders/",
+    "/account/api_keys/",
 )
 """Begins of pages that a sub-account does not have: its parent decides."""
 
@@ -183,7 +184,7 @@ def _database(case: type[TourCase]) -> str:
 
 def demo_daemon(owner: Any, store: str = "") -> LiveDaemon:
     """One whose store looks lived in."""
-    ports = {name: free_port() for name in ("us", "eu", "open")}
+    ports = {name: free_port() for name in ("us", "eu", "open", "gateway")}
     daemon = LiveDaemon(owner, demo.config(ports), store=store)
     demo.fill(daemon)
     return daemon

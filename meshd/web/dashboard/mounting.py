@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshd.web.dashboard.activity import ActivityRoutes
 from meshd.web.dashboard.allowlists import AllowlistRoutes
+from meshd.web.dashboard.apikeys import KeyRoutes
 from meshd.web.dashboard.asking import Asking
 from meshd.web.dashboard.customers.mounting import mount_customers
 from meshd.web.dashboard.exchanges import ExchangeRoutes
@@ -33,6 +34,6 @@ def mount_pages(room: Room, services: Services) -> None:
     for history in (UsageRoutes, ActivityRoutes):
         history(services, asking).mount(room)
     mount_customers(room, services, asking)
-    for own in (ExchangeRoutes, OrderRoutes):
+    for own in (ExchangeRoutes, OrderRoutes, KeyRoutes):
         own(services).mount(room)
     mount_operator(room, services, asking)

@@ -39,6 +39,8 @@ PARENTS = (
     Link("Bearer Tokens", "/account/edit_tokens/"),
     Link("Sub-accounts", "/account/sub_accounts/"),
 )
+KEYS = "/account/api_keys/"
+PROGRAMS = (Link("API Keys", KEYS),)
 BUYING = (Link("Orders", "/account/orders/"),)
 SETTINGS = (Link("Settings", "/account/settings/"),)
 
@@ -59,12 +61,13 @@ OPERATING = (
 )
 
 
-def navigation(account: Account, *, selling: bool = False) -> tuple[Link, ...]:
+def navigation(account: Account, *, selling: bool = False, dialect: bool = False) -> tuple[Link, ...]:
     """The places that an account has: a sub-account's parent decides on proxies, tokens and sub-accounts, and buys.
 
-    selling: whether anything is sold here.
+    selling: whether anything is sold here; dialect: whether ProxyHat's API is on.
     """
-    parents = (*PARENTS, *(BUYING if selling else ())) if account.parent_id is None else ()
+    more = (*(PROGRAMS if dialect else ()), *(BUYING if selling else ()))
+    parents = (*PARENTS, *more) if account.parent_id is None else ()
     return (*OWN, *LISTS, *parents, *SETTINGS)
 
 
@@ -196,7 +199,7 @@ class PageRoutes(Routes):
         selling = bool(topology.selling.offers) or topology.v1 is not None
         shared: dict[str, object] = {
             "account": caller.account,
-            "navigation": navigation(caller.account, selling=selling),
+            "navigation": navigation(caller.account, selling=selling, dialect=topology.v1 is not None),
             "operating": operating(caller.account, selling=selling),
             "path": call.path,
             "seeing": call.seeing,

@@ -8,10 +8,11 @@ from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote
 
-from meshd.accounts import subaccounts, summary
+from meshd.accounts import subaccounts, subusers, summary
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.validate import EMAIL, NAME, PASSWORD, USERNAME
 from meshd.model import GB, Identity
+from meshd.values.addresses import join_host
 from meshd.web.dashboard.home import used
 from meshd.web.dashboard.pages import EMPTY_FORM, HOME, Filled, PageRoutes
 from meshd.web.forms import Form, Reading
@@ -36,6 +37,16 @@ class _Details(NamedTuple):
     profile: Profile
 
 
+class AtGateway(NamedTuple):
+    """A sub-account as a sub-user of ProxyHat's API."""
+
+    host: str
+    name: str
+    """As its parent calls it; "" for no such name."""
+    group: str
+    """The name of its group; "" for none."""
+
+
 class SubAccountRoutes(PageRoutes):
     def mount(self, room: Room) -> None:
         self._page(room, ALL, self.listing, ("after",))
@@ -58,7 +69,7 @@ class SubAccountRoutes(PageRoutes):
 
     async def _new(self, caller: Caller, form: Filled, status: int) -> Reply:
         await self._perform(summary.below, caller.actor, limit=1, at=self._now())  # who has a parent may not
-        return self._show(caller, "subaccount.html", status, form=form, found=None, used=None)
+        return self._show(caller, "subaccount.html", status, form=form, found=None, used=None, gateway=None)
 
     async def create(self, caller: Caller, form: Form) -> Reply:
         """Make a sub-account; the rules are checked before the password is hashed, since hashing is expensive."""
@@ -82,9 +93,17 @@ class SubAccountRoutes(PageRoutes):
 
     async def _one(self, caller: Caller, name: str, form: Filled, status: int) -> Reply:
         found = await self._perform(subaccounts.details, caller.actor, name, at=self._now())
-        return self._show(
-            caller, "subaccount.html", status, form=form, found=found.account, used=used(found, self._now(), {})
-        )
+        sub, shown = found.account, used(found, self._now(), {})
+        gateway = await self._at_gateway(caller, name)
+        return self._show(caller, "subaccount.html", status, form=form, found=sub, used=shown, gateway=gateway)
+
+    async def _at_gateway(self, caller: Caller, name: str) -> AtGateway | None:
+        """What ProxyHat's programs know the sub-account by; None where that dialect is off."""
+        v1 = self._live.topology.v1
+        if v1 is None:
+            return None
+        found = await self._perform(subusers.at_gateway, caller.actor, name, at=self._now())
+        return AtGateway(join_host(v1.domain, v1.port), found.sub.name, found.group)
 
     async def edit(self, caller: Caller, form: Form) -> Reply:
         name = _name(caller)

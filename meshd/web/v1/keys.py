@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshd.accounts import apikeys
+from meshd.accounts.apikeys import PREFIX
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Token
@@ -15,8 +16,6 @@ from meshd.web.v1 import answers
 from meshd.web.v1.values import moment, number
 
 PATH = "/v1/profile/api-keys"
-PREFIX = "ph_"
-"""What every secret of this API begins with."""
 
 
 class KeyRoutes(Routes):

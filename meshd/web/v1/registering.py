@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from meshd.accounts import registering, subusers
+from meshd.accounts.apikeys import PREFIX
 from meshd.accounts.invitations import LONGEST as CODE
 from meshd.accounts.registering import NAME, Applicant, Entry
 from meshd.accounts.validate import EMAIL
@@ -24,7 +25,6 @@ from meshd.web.room import Room
 from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
 from meshd.web.v1.flood import Flood
-from meshd.web.v1.keys import PREFIX
 from meshd.web.v1.proofs import new_password
 from meshd.web.v1.signin import granted
 

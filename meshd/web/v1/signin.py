@@ -6,6 +6,7 @@ There is no identity provider beside the password: the lists of them are empty.
 from __future__ import annotations
 
 from meshd.accounts import apikeys, holders, secondfactor
+from meshd.accounts.apikeys import PREFIX
 from meshd.accounts.oneself import sign_in_name
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.model import Account, Refusal
@@ -17,7 +18,6 @@ from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
-from meshd.web.v1.keys import PREFIX
 from meshd.web.v1.values import moment
 
 LONGEST = 300
