@@ -17,9 +17,7 @@ def add_to(top: Verbs) -> None:
     verbs = top.noun("invite", "codes of invitation, by which people register at ProxyHat's API")
     parser = verbs.verb("create", create, "make a code and print it, this once")
     parser.add_argument("--label", default="", help="up to 100 characters")
-    parser.add_argument(
-        "--uses", type=int, default=1, metavar="N", help="how many people it lets register (default: 1)"
-    )
+    parser.add_argument("--uses", type=int, default=1, metavar="N", help="how many people register by it; 1 by default")
     told = "when it ends, YYYY-MM-DD or YYYY-MM-DDTHH:MM:SS (UTC); never, if not given"
     parser.add_argument("--until", type=time_argument, default=0, metavar="TIME", help=told)
     verbs.verb("list", listing, "all invitations, the newest first")

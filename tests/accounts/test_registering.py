@@ -74,7 +74,7 @@ class RegisteringTests(AccountsCase):
             (ann.username, ann.email, ann.first_name, ann.last_name), ("ann", "ann@mail.example", "Ann", "Example")
         )
         self.assertEqual((ann.parent_id, ann.role, ann.plan, ann.monthly_limit), (None, "customer", "10", NOTHING))
-        self.assertEqual(self.run_unit(proxies.of_account, ann.id), ["gateway"])
+        self.assertEqual(self.run_unit(proxies.of_account, ann.id), ["gateway", "us"])
         self.assertEqual([each.kind for each in self.run_unit(tokens.of_account, ann.id, "access")], ["access"])
         self.assertEqual(self.told(), ("ann", "account.register", ann.id))
 

@@ -149,7 +149,7 @@ class PendingTests(AccountsCase):
         self.refused(Invalid, secondfactor.confirm, self.alice.id, "000000", now=NOON)
         code = TOTP(secret).at(NOON)
         self.run_unit(secondfactor.confirm, self.alice.id, code, now=NOON)
-        self.assertEqual(self.run_unit(secondfactor.state, self.alice.id), State(NOON, 1))
+        self.assertEqual(self.run_unit(secondfactor.state, self.alice.id), secondfactor.State(NOON, 1))
         self.refused(Forbidden, secondfactor.confirm, self.alice.id, code, now=NOON)
         self.refused(Forbidden, secondfactor.prepare, self.alice.id, secret, [], now=NOON)
         self.assertTrue(self.run_unit(secondfactor.accept, self.alice.id, "AAAA BBBB", now=NOON))

@@ -1,7 +1,7 @@
 """Bounds what anybody may do who has no account yet: so often from one address, so often in all.
 
-A registration costs the store a row that stays and the processor a slow hash.  The memory is this process's own; that of
-one of several processes behind one address is a part of the bound, not its end.
+A registration costs the store a row that stays, and the processor a slow hash.  The memory is each process's own:
+several processes together allow as many times more.
 """
 
 from __future__ import annotations

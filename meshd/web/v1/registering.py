@@ -56,8 +56,8 @@ class RegisteringRoutes(Routes):
         registering.require_valid(applicant.name, applicant.email)
         if (wait := self._flood.tried(ban_address(call.peer))) is not None:
             return answers.too_many(wait.seconds, wait.limit)
-        asked = {"registration": v1.registration, "now": self._now()}
-        await self._perform(registering.require_welcome, applicant, **asked)
+        welcome = registering.require_welcome
+        await self._perform(welcome, applicant, registration=v1.registration, now=self._now())
         applicant = registering.hashed(applicant, await self._services.hash(password))
         return await self._registered(call, applicant)
 
