@@ -17,12 +17,14 @@ from meshd.accounts.subscriptions import NOTHING
 from meshd.accounts.toplevel import Terms, added_on_top, made, require_free
 from meshd.accounts.trail import conclude
 from meshd.model import Account
-from meshd.store.statements import accounts, changes
+from meshd.store.statements import accounts, changes, emailproofs
 from meshd.store.unit import Unit
 from meshd.topology import Plan, included_bytes
 from meshd.values.mailboxes import is_mailbox
 from meshd.values.v1 import Registration
 
+PROOF_SECONDS = 24 * 3600
+"""For which what was sent to an address proves it: until somebody has looked into the mailbox."""
 NAME = 100
 """Characters of the whole name of a person."""
 CLOSED = "registration is closed here; ask the operator for an account"
@@ -89,12 +91,13 @@ def register(
     proxies: Sequence[str],
     entry: Entry,
     now: int,
+    proof: bytes = b"",
     first: Callable[[Account], Unit[object]] | None = None,
 ) -> Unit[Account]:
     """Make a top-level account, and let whoever made it sign in.
 
     spare: its username where the e-mail address makes none; proxies: those that it is authorised for, as many as the
-    plan allows; first: what else comes with a new account.
+    plan allows; proof: digest of the token that is sent to the address; first: what else comes with a new account.
     All who register queue at the counter of changes, so that of two with one address the second finds the first.
     Raises: Forbidden, Invalid (fields `name`, `email`, `referral_code`), Taken (field `email`).
     """
@@ -112,6 +115,8 @@ def register(
     )
     account = yield from added_on_top(new, terms=Terms(plan=plan), plans=plans, proxies=proxies, now=now)
     yield from apikeys.sign_in(account, digest=entry.digest, seconds=entry.seconds, now=now)
+    if proof:
+        yield from emailproofs.put(account.id, account.email, proof, now=now, until=now + PROOF_SECONDS)
     if first is not None:
         yield from first(account)
     told = f"by invitation {invited}" if invited else ""

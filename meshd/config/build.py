@@ -15,6 +15,7 @@ from meshd.config.exits.lists import read_lists
 from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
+from meshd.config.letters import read_mail
 from meshd.config.secretfile import read_secret
 from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.settings import Config
@@ -52,6 +53,7 @@ def load(
         **plain,
         own_exits=sections.exits(),
         topology=topology,
+        mail=read_mail(settled, origins),
         origins=MappingProxyType(origins),
         file=given.file.path if given.file else None,
     )

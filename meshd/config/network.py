@@ -14,6 +14,7 @@ from meshd.config.kinds import Kind, pattern, text_kind
 from meshd.selection import country_code
 from meshd.topology import Opening
 from meshd.values.addresses import is_name, join_host, parse_ip, read_port, split_host, unmapped
+from meshd.values.mailboxes import is_mailbox
 
 
 def authority(text: str) -> str:
@@ -109,3 +110,13 @@ HOSTNAME = text_kind("a host name", hostname)
 HOST = text_kind("a host name or an address, without a port", host)
 COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country_code)
 PROBE_URL = text_kind("an http:// or https:// URL", probe_url)
+
+
+def _mailbox(text: str) -> str:
+    if not is_mailbox(text):
+        raise ValueError
+    return text
+
+
+MAILBOX = text_kind("an e-mail address", _mailbox)
+USER = pattern("a name of printable ASCII", r"[!-~]{1,255}")

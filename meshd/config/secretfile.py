@@ -12,8 +12,8 @@ LEAST, MOST = 16, 4096
 """Bytes of a secret: fewer could be guessed; more were another file than was meant."""
 
 
-def read_secret(path: Path, key: str, origins: Mapping[str, str]) -> bytes:
-    """The file's content without blanks around it.  Raises: ConfigError."""
+def read_secret(path: Path, key: str, origins: Mapping[str, str], least: int = LEAST) -> bytes:
+    """The file's content without blanks around it, `least` bytes or more.  Raises: ConfigError."""
     where = f"{place(origins[key])}: {key}: {path}"
     try:
         if not path.is_file():  # opening a pipe would wait for its other end
@@ -25,6 +25,7 @@ def read_secret(path: Path, key: str, origins: Mapping[str, str]) -> bytes:
         raise ConfigError(f"{where} cannot be read: {error.strerror}") from error
     if mode & 0o027:
         raise ConfigError(f"{where} is open to others (mode {mode:04o}): chmod 640 or 600")
-    if not LEAST <= len(secret) <= MOST:
-        raise ConfigError(f"{where} must hold {LEAST} to {MOST} bytes; `openssl rand -hex 32` makes some")
+    if not least <= len(secret) <= MOST:
+        made = "; `openssl rand -hex 32` makes some" if least == LEAST else ""
+        raise ConfigError(f"{where} must hold {least} to {MOST} bytes{made}")
     return secret

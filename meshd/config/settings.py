@@ -9,6 +9,7 @@ from pathlib import Path
 from meshd.config.exits.lists import ExitLists
 from meshd.config.sources import DEFAULT
 from meshd.topology import Exit, ProxyHost, Topology
+from meshd.values.mail import Mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Config:
     own_exits: tuple[Exit, ...]
     """Exits that the settings themselves describe; the topology has those of the lists too."""
     topology: Topology
+    mail: Mail
+    """How letters leave."""
     origins: Mapping[str, str]
     """Where each value came from, by dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir",
     "default"; a key that is absent has its default."""

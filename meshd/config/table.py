@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
 from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, seconds
-from meshd.config.network import AUTHORITY, HOST, HOSTNAME, NAMESERVER, OPENING, PORTS, PROBE_URL
+from meshd.config.network import AUTHORITY, HOST, HOSTNAME, MAILBOX, NAMESERVER, OPENING, PORTS, PROBE_URL, USER
 from meshd.config.offers import FONT, LINE, TEXT
 from meshd.config.stores import STORE_URL
 from meshd.topology import Limits, Probing, Timeouts
@@ -201,6 +201,18 @@ SETTINGS: tuple[Setting, ...] = (
         "hostnames_allow_private",
         live=False,
     ),
+    Setting("mail.smtp", AUTHORITY, None, "host:port of the server that letters are sent through", "mail.smtp"),
+    Setting("mail.from", MAILBOX, None, "the address that letters are from", "mail.sender"),
+    Setting("mail.user", USER, None, "the name by which meshd signs in to that server", "mail.user"),
+    Setting("mail.password_file", PATH, None, "a file with the password for that", "mail.password_file"),
+    Setting(
+        "mail.tls",
+        choice("offered", "required", "implicit", "none"),
+        "offered",
+        "whether the way to the server is encrypted; its certificate is verified where that is required or implicit",
+        "mail.tls",
+    ),
+    Setting("mail.spool", PATH, "{data_dir}/mail", "a folder for letters that no server takes", "mail.spool"),
     *_of_topology("destinations", _DESTINATIONS),
     *_of_topology("probes", _PROBES, Probing()),
     *_of_topology("timeouts", _TIMEOUTS, Timeouts()),

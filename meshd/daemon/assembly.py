@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -34,6 +35,7 @@ from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
 from meshd.exits.trial import Trials
+from meshd.mail.post import Post
 from meshd.model import Change, Refusal
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
@@ -105,6 +107,7 @@ class Daemon:
         self._node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
         self._chronicle = Chronicle(self.store, reactor, now, live, self._node)
         self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._chronicle)
+        self._post = Post(reactor, lambda: self._config.mail, now, os.urandom)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
         self._enforcement = enforcement = Enforcement(self.auth, self.ledger, self.store, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
@@ -140,6 +143,7 @@ class Daemon:
             countries=whereabouts.countries,
             clock=self._now,
             ready=self.ready,
+            post=self._post.post,
             available=lambda: not self._feed.away,
             settings=lambda: rows(self._config),
             invoice=self._invoices.written,
@@ -199,6 +203,7 @@ class Daemon:
         self._requests.close()
         self._invoices.stop()
         await self.accounts.stop()
+        await self._post.stop()
         await self.ledger.stop()
         await self._chronicle.stop()
         await self.auth.stop()

@@ -33,12 +33,22 @@ def _check_places(config: Config) -> None:
     """Check files that meshd makes where they are missing: of folders it makes only the data folder."""
     files = [("log.exchanges", config.exchange_log), ("log.requests", config.request_log)]
     files += [("v1.secrets", config.secrets)] if config.topology.v1 else []
+    _check_spool(config)
     store = sqlite_file(config.store_url)
     for key, path in (*files, *([("store.url", store)] if store is not None else [])):
         if path.is_dir():
             raise ConfigError(f"{place(config.origins[key])}: {key}: {path} is a folder")
         if path.parent != config.data_dir and not path.parent.is_dir():
             raise ConfigError(f"{place(config.origins[key])}: {key}: there is no folder {path.parent}")
+
+
+def _check_spool(config: Config) -> None:
+    """Check the folder for letters, which meshd makes where it is missing.  Raises: ConfigError."""
+    spool, where = config.mail.spool, f"{place(config.origins['mail.spool'])}: mail.spool"
+    if spool.exists() and not spool.is_dir():
+        raise ConfigError(f"{where}: {spool} is no folder")
+    if not spool.exists() and spool.parent != config.data_dir and not spool.parent.is_dir():
+        raise ConfigError(f"{where}: there is no folder {spool.parent}")
 
 
 def _check_authorities(config: Config) -> None:

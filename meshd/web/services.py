@@ -12,6 +12,7 @@ from meshd.accounts.orders import Invoice, Order
 from meshd.auth.entrance import Entrance
 from meshd.auth.sealing import Seals
 from meshd.exits.census import Counted, Family
+from meshd.mail.letter import Letter
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
@@ -81,6 +82,8 @@ class Services:
     """Run the readiness checks: the name of each check, and whether it passed."""
     available: Callable[[], bool] = lambda: True
     """Whether the store answered its last query."""
+    post: Callable[[Letter], bool] = lambda letter: False
+    """Take a letter to be sent; False where too many wait already."""
     random: Callable[[int], bytes] = os.urandom
     settings: Callable[[], Iterable[SettingRow]] = tuple
     """Key, value and origin of each setting in force, secrets masked."""

@@ -137,6 +137,8 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_V1_REGISTRATION": "open", "MESHD_V1_GATEWAY": "tcp:4", "MESHD_V1_SOCKS": "tcp:5"}
         samples |= {"MESHD_V1_ACCESS_SECONDS": "3600"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
+        samples |= {"MESHD_MAIL_SMTP": "mail.test:25", "MESHD_MAIL_FROM": "meshd@mesh.test"}
+        samples |= {"MESHD_MAIL_TLS": "required", "MESHD_MAIL_PASSWORD_FILE": "hook", "MESHD_V1_PLAN": "20"}
         self.write("list.txt", "192.0.2.1")
         self.write("hook", "0123456789abcdef")
         self.write("font.ttf", b"true")

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -47,7 +48,25 @@ class ManualTests(SynchronousTestCase):
         ports = f'gateway = ["tcp:{free_port()}"]\nsocks = ["tcp:{free_port()}"]\n'
         self._follow("docs/selling.md", settings + ports, folder)
 
-    def _follow(self, name: str, config: str | None = None, folder: Path | None = None) -> None:
+    def test_the_page_about_proxyhats_dialect(self) -> None:
+        """An operator's first hour with it."""
+        gateway, socks = free_port(), free_port()
+        self._follow(
+            "docs/proxyhat.md",
+            ports={"8080": str(gateway), "1080": str(socks)},
+            MESHD_V1_REGISTRATION="invite",
+            MESHD_V1_GATEWAY=f"tcp:{gateway}:interface=127.0.0.1",
+            MESHD_V1_SOCKS=f"tcp:{socks}:interface=127.0.0.1",
+        )
+
+    def _follow(
+        self,
+        name: str,
+        config: str | None = None,
+        folder: Path | None = None,
+        ports: Mapping[str, str] = MappingProxyType({}),
+        **more: str,
+    ) -> None:
         """Ports are the daemon's own where the page has the usual ones, and the page's site is here."""
         for program in ("curl", "bash"):
             if shutil.which(program) is None:
@@ -55,7 +74,7 @@ class ManualTests(SynchronousTestCase):
         origin = RecordingOrigin()
         self.addCleanup(origin.close)
         settings = {"MESHD_DESTINATIONS_ALLOW": f"127.0.0.1:{origin.port}", "MESHD_LIMITS_FLUSH_SECONDS": "0.05"}
-        daemon = LiveDaemon(self, config, environ=settings, folder=folder)
+        daemon = LiveDaemon(self, config, environ=settings | more, folder=folder)
         typed = Examples(daemon.folder, self._environment(daemon))
         self.addCleanup(typed.close)
         places = {
@@ -63,6 +82,8 @@ class ManualTests(SynchronousTestCase):
             "31280": str(daemon.proxy_port),
             "origin.example": "127.0.0.1",
             "8000": str(origin.port),
+            "meshd-data": str(daemon.data_dir),
+            **ports,
         }
         for example in examples((ROOT / name).read_text()):
             commands, shown = (_moved(text, places) for text in example)

@@ -24,6 +24,7 @@ from meshd.web.reply import Reply
 from meshd.web.room import Room
 from meshd.web.services import Routes, Services
 from meshd.web.v1 import answers
+from meshd.web.v1.email import proof_token, proving
 from meshd.web.v1.flood import Flood
 from meshd.web.v1.proofs import new_password
 from meshd.web.v1.signin import granted
@@ -66,6 +67,7 @@ class RegisteringRoutes(Routes):
         v1 = topology.v1
         assert v1 is not None
         secret = new_token(self._services.random(TOKEN_BYTES), PREFIX)
+        token = proof_token(self._services.random(TOKEN_BYTES))
         account = await self._perform(
             registering.register,
             applicant,
@@ -77,7 +79,9 @@ class RegisteringRoutes(Routes):
             entry=Entry(token_digest(secret), v1.access_seconds),
             first=await self._first_sub_user(topology.plans, v1.plan),
             now=self._now(),
+            proof=token_digest(token),
         )
+        self._services.post(proving(account.email, account.username, token))
         call.account = account.username
         return answers.bare({"message": "Registration successful.", **granted(secret)}, 201)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshd.web.v1.analytics import AnalyticsRoutes
 from meshd.web.v1.coupons import CouponRoutes
 from meshd.web.v1.descriptors import DescriptorRoutes
+from meshd.web.v1.email import EmailRoutes
 from meshd.web.v1.factor import FactorRoutes
 from meshd.web.v1.groups import GroupRoutes
 from meshd.web.v1.keys import KeyRoutes
@@ -31,5 +32,6 @@ PROXYHAT = (
     PaymentRoutes,
     WebhookRoutes,
     FactorRoutes,
+    EmailRoutes,
     RegisteringRoutes,
 )
