@@ -42,10 +42,14 @@ class Applicant:
 
 
 class Entry(NamedTuple):
-    """How a new account signs in at once."""
+    """How a new account signs in at once, and how its e-mail address is proven."""
 
     digest: bytes
+    """That of the access token."""
     seconds: int
+    """For which the token holds."""
+    proof: bytes
+    """Digest of the token that is sent to the address."""
 
 
 def require_open(registration: Registration) -> None:
@@ -91,13 +95,12 @@ def register(
     proxies: Sequence[str],
     entry: Entry,
     now: int,
-    proof: bytes = b"",
     first: Callable[[Account], Unit[object]] | None = None,
 ) -> Unit[Account]:
     """Make a top-level account, and let whoever made it sign in.
 
     spare: its username where the e-mail address makes none; proxies: those that it is authorised for, as many as the
-    plan allows; proof: digest of the token that is sent to the address; first: what else comes with a new account.
+    plan allows; first: what else comes with a new account.
     All who register queue at the counter of changes, so that of two with one address the second finds the first.
     Raises: Forbidden, Invalid (fields `name`, `email`, `referral_code`), Taken (field `email`).
     """
@@ -105,9 +108,8 @@ def register(
     require_valid(applicant.name, applicant.email)
     yield from changes.queue()
     yield from require_unused(applicant.email)
-    invited = 0
-    if registration == "invite":
-        invited = yield from invitations.used(applicant.code, "referral_code", now)
+    invites = registration == "invite"
+    invited = (yield from invitations.used(applicant.code, "referral_code", now)) if invites else 0
     new = NewAccount(
         username=(yield from _username(applicant.email, spare)),
         password_hash=applicant.password_hash,
@@ -115,8 +117,7 @@ def register(
     )
     account = yield from added_on_top(new, terms=Terms(plan=plan), plans=plans, proxies=proxies, now=now)
     yield from apikeys.sign_in(account, digest=entry.digest, seconds=entry.seconds, now=now)
-    if proof:
-        yield from emailproofs.put(account.id, account.email, proof, now=now, until=now + PROOF_SECONDS)
+    yield from emailproofs.put(account.id, account.email, entry.proof, now=now, until=now + PROOF_SECONDS)
     if first is not None:
         yield from first(account)
     told = f"by invitation {invited}" if invited else ""

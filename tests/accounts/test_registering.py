@@ -28,7 +28,7 @@ def applicant(email: str = "ann@mail.example", **more: str) -> Applicant:
 
 
 def how(registration: str = "open", **more: Any) -> dict[str, Any]:
-    entry = Entry(more.pop("email", "x").encode().rjust(32, b"\0"), 3600)
+    entry = Entry(more.pop("email", "x").encode().rjust(32, b"\0"), 3600, b"proof")
     known = {"spare": SPARE, "plan": "10", "plans": PLANS, "proxies": ["gateway", "us", "world"], "now": NOON}
     return {"registration": registration, "entry": entry, **known, **more}
 

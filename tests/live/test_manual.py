@@ -89,6 +89,8 @@ class ManualTests(SynchronousTestCase):
             commands, shown = (_moved(text, places) for text in example)
             if "/api/activity/" in commands:
                 until(lambda: _exchanges(daemon) >= 2, "both in the store")  # they are brought there once a second
+            if "-ttl-30m" in commands:
+                until(lambda commands=commands: "509" not in typed.run(commands), "the top-up holds")  # type: ignore[misc]
             printed = typed.run(commands)
             self.assertTrue(not shown or matches(shown, printed), f"{commands}\nprinted:\n{printed}")
 

@@ -76,10 +76,9 @@ class RegisteringRoutes(Routes):
             plan=v1.plan,
             plans=topology.plans,
             proxies=[GATEWAY, *(name for name in topology.proxies if name != GATEWAY)],
-            entry=Entry(token_digest(secret), v1.access_seconds),
+            entry=Entry(token_digest(secret), v1.access_seconds, token_digest(token)),
             first=await self._first_sub_user(topology.plans, v1.plan),
             now=self._now(),
-            proof=token_digest(token),
         )
         self._services.post(proving(account.email, account.username, token))
         call.account = account.username
