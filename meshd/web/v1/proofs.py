@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
 from meshd.accounts import secondfactor
-from meshd.accounts.errors import Forbidden, Invalid, TooMany
+from meshd.accounts.errors import Invalid, TooMany
 from meshd.accounts.validate import PASSWORD
+from meshd.auth.passwords import Busy
 from meshd.model import Refusal
 from meshd.running.flights import Lines
 from meshd.store.unit import Unit
@@ -39,7 +40,7 @@ class Proofs:
 
     async def password(self, caller: Caller, password: str) -> str:
         """The hash of the caller's password, which was typed.
-        Raises: Invalid (field `current_password`), TooMany while it is banned, Forbidden where it cannot be judged.
+        Raises: Invalid (field `current_password`), TooMany while it is banned, Busy where it cannot be judged.
         """
         name = caller.account.username
         outcome = await self._auth.enter(caller.peer, name, name, password)
@@ -48,7 +49,7 @@ class Proofs:
         if outcome.reason == "auth-banned":
             self._refuse(outcome)
         if outcome.reason == "auth-unavailable":
-            raise Forbidden("passwords cannot be judged at the moment, try again")
+            raise Busy
         raise Invalid({"current_password": [WRONG_PASSWORD]})
 
     async def second(self, caller: Caller, code: str) -> Reply | None:
