@@ -5,11 +5,14 @@ There is no identity provider beside the password: the lists of them are empty.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from meshd.accounts import apikeys, holders, secondfactor
 from meshd.accounts.apikeys import PREFIX
 from meshd.accounts.oneself import sign_in_name
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
-from meshd.model import Account, Refusal
+from meshd.bounded import Bounded
+from meshd.model import Account, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.web.call import Call
 from meshd.web.document import Document
@@ -22,14 +25,32 @@ from meshd.web.v1.values import moment
 
 LONGEST = 300
 """Characters of what somebody types to sign in."""
+FRESH = 1.0
+"""Seconds for which somebody is told the same of herself: use is billed once a second as well."""
+KEPT = 4096
+"""Answers of that kind that are remembered, each of a kilobyte."""
 WRONG = "Invalid credentials."
 WRONG_CODE = "The code is not right, or was used already."
+
+
+class _Told(NamedTuple):
+    """What somebody was told of herself, and when."""
+
+    identity: Identity
+    """As it was remembered then: after a change of the account it is another object."""
+    at: float
+    reply: Reply
+
+    def serves(self, identity: Identity, now: float) -> bool:
+        return self.identity is identity and 0 <= now - self.at < FRESH
 
 
 class SignInRoutes(Routes):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._auth = services.auth.entrance
+        self._told: Bounded[int, _Told] = Bounded(lambda: KEPT)
+        """By the id of the token that asked."""
         self._codes = Lines()
         """One code of an account after the other, so that of many at once all but a few meet the ban."""
 
@@ -56,10 +77,17 @@ class SignInRoutes(Routes):
         return refused or await self._let_in(call, outcome.account)
 
     async def user(self, caller: Caller, form: Form) -> Reply:
+        """Tell who is signed in; an answer serves again for FRESH seconds, as long as nothing was changed meanwhile."""
+        admission, now = caller.admission, self._services.clock()
+        told = self._told.get(admission.token_id)
+        if told is not None and told.serves(admission.identity, now):
+            return told.reply
         holder = await self._perform(
             holders.read, caller.actor, at=self._now(), plans=self._services.live.topology.plans
         )
-        return answers.payload(described(holder))
+        reply = Reply(answers.payload(described(holder)).content())
+        self._told.put(admission.token_id, _Told(admission.identity, now, reply))
+        return reply
 
     async def logout(self, caller: Caller, form: Form) -> Reply:
         await self._perform(apikeys.sign_out, caller.actor, now=self._now())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from unittest import mock
+
 from pyotp import TOTP
 
 from meshd.accounts import secondfactor, topups
@@ -53,6 +56,7 @@ class SignInTests(V1TestCase):
     def test_what_is_missing(self) -> None:
         self.invalid(self.do("POST", "/auth/login", {}, who=""), "email")
         self.invalid(self.do("POST", "/auth/login", {"email": "jo", "pasword": "x"}, who=""), "pasword")
+        self.invalid(self.do("POST", "/auth/login", {"email": "jo", "\ud800": "x"}, who=""), "\\xed\\xa0\\x80")
 
     def test_too_many_tries(self) -> None:
         """The address is told how long, and not whether the password is right."""
@@ -127,6 +131,29 @@ class SignInTests(V1TestCase):
         self.assertEqual(traffic["subscription_bytes"], 900)
         self.assertEqual(traffic["total_bytes"], 3 * 2**30 + 900)
         self.assertEqual(traffic["subscription_expires_at"], "2026-02-15T00:00:00.000000Z")
+
+    def test_the_user_again_and_again(self) -> None:
+        """For a second the store is not asked; what the account's rules change is told at once."""
+        self.do("GET", "/auth/user")
+        asked: list[object] = []
+        run = self.world.store.run
+
+        async def noted(unit: Any, *args: Any, **kwargs: Any) -> Any:
+            asked.append(unit)
+            return await run(unit, *args, **kwargs)
+
+        with mock.patch.object(self.world.store, "run", noted):
+            first = self.do("GET", "/auth/user")
+            self.assertEqual((first.status, asked), (200, []))
+            self.world.use(self.world.jo, 100)
+            self.world.later(1)
+            self.do("GET", "/auth/user")
+            self.assertEqual(len(asked), 1)
+        unit, perform = topups.add, self.world.accounts.perform
+        self.world.store.file.run(_limit, self.world.jo.id)
+        result(perform(unit, Operator(), "jo", 5, "paid", note="", plans=PLANS, now=NOON))
+        self.assertEqual(self.payload(self.do("GET", "/auth/user"))["traffic"]["regular_bytes"], 5)
+        self.assertEqual(self.payload(self.do("GET", "/auth/user", who="eve"))["traffic"]["regular_bytes"], 0)
 
     def test_no_identity_providers(self) -> None:
         self.assertEqual(self.do("GET", "/auth/supported-providers", who="").seen, (200, []))
