@@ -181,15 +181,20 @@ def require_known(form: Form, fields: Sequence[str]) -> None:
     """Refuse a form with fields that are not known: each was meant to do something.  Raises: FormError."""
     unknown = [name for name in form if name not in fields]
     if unknown:
-        raise FormError({shown(name.encode()): Unknown(_near(name, fields), tuple(fields)) for name in unknown})
+        raise FormError({_told(name): Unknown(_near(name, fields), tuple(fields)) for name in unknown})
 
 
 def refuse_slips(query: Form, fields: Sequence[str]) -> None:
     """Refuse a query with what looks like a slip of a known field; other unknown fields may be.  Raises: FormError."""
     near = {name: _near(name, fields) for name in query if name not in fields}
-    slips = {shown(name.encode()): Unknown(meant, tuple(fields)) for name, meant in near.items() if meant}
+    slips = {_told(name): Unknown(meant, tuple(fields)) for name, meant in near.items() if meant}
     if slips:
         raise FormError(slips)
+
+
+def _told(name: str) -> str:
+    """The name of a field as an error has it: that of a JSON member may hold half of a surrogate pair."""
+    return shown(name.encode("utf-8", "surrogatepass"))
 
 
 def _near(name: str, fields: Sequence[str]) -> str:

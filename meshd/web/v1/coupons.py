@@ -41,7 +41,8 @@ class CouponRoutes(Routes):
             code, plan = member.required("code", LONGEST), member.text("plan_id", PLAN) or ""
             currency = member.text("currency", 3) or ""
             offer = self._offer(member, plan)
-            amount = None if offer else _amount(member, form.members.get("order_sum"), currency)
+            given = _sum(member, form.members.get("order_sum"))
+            amount = None if offer else _amount(member, given, currency)
         try:
             priced = await self._perform(
                 coupons.check, caller.actor, None, code, offer=offer, amount=amount, currency=currency, now=self._now()
@@ -84,15 +85,20 @@ def _price(priced: Priced) -> dict[str, object]:
     return {"discount": off, "final_amount": left}
 
 
-def _amount(member: Members, value: object, currency: str) -> int | None:
-    """A sum of money, which JSON has as a number."""
+def _sum(member: Members, value: object) -> int | float | None:
+    """A sum of money, which JSON has as a number; it is looked at even where a plan decides."""
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    member.wrong("order_sum", Worded("must be a number"))
+    return None
+
+
+def _amount(member: Members, value: float | None, currency: str) -> int | None:
+    """That sum in minor units of the currency."""
     if value is None:
         return None
     if not money.is_currency(currency):
         member.wrong("currency", Worded("must be a currency's code such as EUR"))
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        member.wrong("order_sum", Worded("must be a number"))
         return 0
     try:
         return money.minor(f"{Decimal(str(value)):f}", currency)

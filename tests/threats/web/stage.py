@@ -173,7 +173,7 @@ class Stage(AdminWorld):
 
     @property
     def routes(self) -> list[Route]:
-        """All that are mounted, those of later days too; but for `/v1`, which is switched off here."""
+        """All that are mounted, those of later days too; but for `/v1`, which is switched off here (`threats.v1`)."""
         fields = self.site.api.fields
         known = {("POST", "/sign-in/"): ("username", "password", "next"), ("POST", "/sign-in/code/"): ("code", "next")}
         known |= {("GET", "/sign-in/"): ("next",), ("GET", "/sign-in/code/"): ("next",)}
@@ -217,9 +217,7 @@ class Stage(AdminWorld):
         connection = self.store.file._connection
         assert connection is not None
         if self._dumped[0] != connection.total_changes:
-            passed = ('INSERT INTO "failures"', 'INSERT INTO "bans"', 'INSERT INTO "sqlite_sequence"')
-            lines = [line for line in connection.iterdump() if not line.startswith(passed)]
-            self._dumped = (connection.total_changes, lines)
+            self._dumped = (connection.total_changes, rows_of(connection))
         return self._dumped[1]
 
     def raw(self, data: bytes) -> list[Answer]:
@@ -229,6 +227,12 @@ class Stage(AdminWorld):
         answers = read_answers(line.heard())
         line.hang_up()
         return answers
+
+
+def rows_of(connection: Any) -> list[str]:
+    """All rows of a store's connection but those that count failures."""
+    passed = ('INSERT INTO "failures"', 'INSERT INTO "bans"', 'INSERT INTO "sqlite_sequence"')
+    return [line for line in connection.iterdump() if not line.startswith(passed)]
 
 
 @dataclass(frozen=True)
