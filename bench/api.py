@@ -47,12 +47,13 @@ CLIENTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Who is asked: its process, its port, and the credential that it is shown, as `Name: value`."""
+    """Who is asked: its process, its port, the credential that it is shown, as `Name: value`, and for what."""
 
     name: str
     pid: int
     port: int
     field: str = ""
+    path: str = PATH
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ Samples = Mapping[str, Sequence[Sample]]
 
 def measure(server: Server, certificate: Path, clients: int, seconds: float) -> Sample:
     """The clients connect and sign in first; only what follows is counted."""
-    words = [str(server.port), str(certificate), str(clients), str(seconds), PATH, server.field]
+    words = [str(server.port), str(certificate), str(clients), str(seconds), server.path, server.field]
     command = [sys.executable, str(ROOT / "bench" / "asking.py"), *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -86,7 +87,7 @@ def measure(server: Server, certificate: Path, clients: int, seconds: float) -> 
     return Sample(found["ok"] / cpu, found["ok"] / found["seconds"], found["p99"] / 1000, found["bad"])
 
 
-def rows(samples: Samples, against: str = BARE) -> str:
+def rows(samples: Samples, against: str = BARE, wanted: float = WANTED) -> str:
     """One row a server; the ratio of the medians to the one that is the measure."""
     measure = median(sample.per_cpu_second for sample in samples[against])
     heads = ["", "per CPU second", "µs of CPU each", f"to {against}", "per second", "p99", "spread"]
@@ -97,7 +98,7 @@ def rows(samples: Samples, against: str = BARE) -> str:
         told = [table.grouped(middle), table.grouped(table.quotient(1e6, middle)), table.ratio(middle, measure)]
         seen = [table.grouped(median(s.per_second for s in found)), f"{median(s.p99 for s in found):.1f} ms"]
         lines.append([name, *told, *seen, f"{table.spread(each):.0%}"])
-    lines.append(["*wanted of meshd*", "", "", f"at least {WANTED:g}x", "", "", ""])
+    lines.append(["*wanted of meshd*", "", "", f"at least {wanted:g}x", "", "", ""])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
@@ -132,15 +133,15 @@ def bare_klein(certificate: Path, key: Path, body: bytes) -> Iterator[Server]:
 
 
 @contextmanager
-def meshd() -> Iterator[tuple[LiveDaemon, list[Server]]]:
-    """A daemon on SQLite, its log in a file, with one account, whose password and whose token are shown in turn."""
+def meshd(settings: str = SETTINGS) -> Iterator[tuple[LiveDaemon, int]]:
+    """A daemon on SQLite, its log in a file, and its process's id."""
     daemon = LiveDaemon(start=False)
-    daemon.configure(SETTINGS.format(port=daemon.api_port))
+    daemon.configure(settings.format(port=daemon.api_port))
     try:
         daemon.cli("migrate")  # its port is open before its store is ready
         running = started(daemon.command, daemon.api_port, daemon.folder, daemon.environ)
         try:
-            yield daemon, list(signed_in(daemon, running.pid))
+            yield daemon, running.pid
         finally:
             running.close()
     finally:
@@ -148,6 +149,7 @@ def meshd() -> Iterator[tuple[LiveDaemon, list[Server]]]:
 
 
 def signed_in(daemon: LiveDaemon, pid: int) -> Iterator[Server]:
+    """One account, whose password and whose token are shown in turn."""
     password = daemon.account("customer")
     basic = base64.b64encode(f"customer:{password}".encode()).decode("ascii")
     yield Server("meshd, password", pid, daemon.api_port, f"Authorization: Basic {basic}")
@@ -156,7 +158,7 @@ def signed_in(daemon: LiveDaemon, pid: int) -> Iterator[Server]:
 
 def answer(server: Server, certificate: Path) -> bytes:
     """The bytes of its body."""
-    client = Client(server.port, trusting(str(certificate)), request(PATH, server.field))
+    client = Client(server.port, trusting(str(certificate)), request(server.path, server.field))
     with client.socket:
         status, body = client.exchange()
     if status != 200:
@@ -166,21 +168,29 @@ def answer(server: Server, certificate: Path) -> bytes:
 
 def compare(seconds: float, rounds: int, clients: int) -> tuple[dict[str, list[Sample]], int, float]:
     """Samples, the size of the answer, and how much of the machine others had."""
-    with meshd() as (daemon, credentials):
+    with meshd() as (daemon, pid):
+        credentials = list(signed_in(daemon, pid))
         certificate = daemon.certificate
         body = answer(credentials[0], certificate)
         with bare_klein(certificate, certificate.with_name("key.pem"), body) as bare:
             servers = [bare, *credentials]
             if {answer(server, certificate) for server in servers} != {body}:
                 raise RuntimeError("the answers differ")
-            samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
             bystanders = Bystanders(os.getpid())
-            for _ in range(rounds):
-                for server in servers:
-                    found = measure(server, certificate, clients, seconds)
-                    samples[server.name].append(found)
-                    print(f"{server.name:20} {found.per_cpu_second:8,.0f} per CPU second", file=sys.stderr, flush=True)
-            return samples, len(body), bystanders.share()
+            return alternate(servers, certificate, seconds, rounds, clients), len(body), bystanders.share()
+
+
+def alternate(
+    servers: Sequence[Server], certificate: Path, seconds: float, rounds: int, clients: int
+) -> dict[str, list[Sample]]:
+    """One sample of each in turn, so many times."""
+    samples: dict[str, list[Sample]] = {server.name: [] for server in servers}
+    for _ in range(rounds):
+        for server in servers:
+            found = measure(server, certificate, clients, seconds)
+            samples[server.name].append(found)
+            print(f"{server.name:25} {found.per_cpu_second:8,.0f} per CPU second", file=sys.stderr, flush=True)
+    return samples
 
 
 def main(given: list[str] | None = None) -> int:
