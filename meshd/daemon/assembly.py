@@ -128,10 +128,10 @@ class Daemon:
             own=lambda: self._listeners.own,
             note_exit=self._exit_book.note,
         )
-        client = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
-        self._probes = Probes(reactor, self.plane, client.status)
-        judged = ExitClient(reactor, self.plane.poller, self.plane.dialler)
-        self._trials = Trials(reactor, judged, lambda: self._live.timeouts.connect)
+        unjudged = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
+        self._probes = Probes(reactor, self.plane, unjudged.status)
+        client = ExitClient(reactor, self.plane.poller, self.plane.dialler)
+        self._trials = Trials(reactor, client, lambda: self._live.timeouts.connect)
 
     def _site(self) -> ApiSite:
         whereabouts = Whereabouts(self.plane, self._live)
@@ -198,8 +198,7 @@ class Daemon:
         await self._probes.stop()
         await self._feed.stop()
         self._calendar.stop()
-        draining = [Deferred.fromCoroutine(self._drain()), Deferred.fromCoroutine(self._drain_api())]
-        await DeferredList(draining, consumeErrors=True)
+        await DeferredList(map(Deferred.fromCoroutine, (self._drain(), self._drain_api())), consumeErrors=True)
         self._requests.close()
         self._invoices.stop()
         await self.accounts.stop()
