@@ -1,6 +1,6 @@
 """Every form of the dashboard in Chromium, once with wrong values and once with right ones, as each role has it.
 
-A run of everybody's has two roles, one store and a script; `FULL=1` has all roles and both stores, with a script and
+A run of everybody's has one role, one store and a script; `FULL=1` has all roles and both stores, with a script and
 without.
 """
 
@@ -322,9 +322,6 @@ class EverydayTests(FormsCase):
 
     def test_sub_account(self) -> None:
         self.walk("sub-account")
-
-    def test_root(self) -> None:
-        self.walk("root")
 
 
 class FullCase(FormsCase):
