@@ -124,6 +124,21 @@ class MemberTests(MalformedCase):
                         self.assertEqual(answer.status, 422)
                         self.assertEqual(len(answer.json["errors"]), 1, answer)
 
+    def test_members_of_any_name(self) -> None:
+        """Where a caller chooses the names: what can be kept is told again as it was, all else is refused."""
+        names = ("", "\0", "\ud800", "x" * 5000, "__class__", "💥", "a.b", "payload", "data", "errors")
+        bodies = [{"theme": value} for value in HOSTILE] + [{name: "dark"} for name in names]
+        for route in self.stage.routes:
+            for body in bodies if (route.method, route.path) in FREE else ():
+                with named((str(route), str(body)[:60])):
+                    before = self.stage.dump()
+                    answer = self.ask(route, body)
+                    if answer.status != 200:
+                        self.assertEqual((answer.status, self.stage.dump()), (422, before))
+                    told = self.stage.send("GET", route.path)
+                    sound(told)
+                    self.assertEqual(told.status, 200)
+
 
 class BodyTests(MalformedCase):
     def test_each_body(self) -> None:

@@ -225,7 +225,7 @@ class MassAssignmentTests(ReachCase):
             if route.changes and (route.method, route.path) not in FREE:
                 own = self.stage.things["jo"].get(route.collection, "x")
                 for name in sorted(set(MASS) - set(route.fields)):
-                    for body in ({**route.body(), name: 1}, {name: "admin"}, {name: None}):
+                    for body in ({**route.body(), name: 1}, {name: "admin"}):
                         with named((str(route), body)):
                             before = self.stage.dump()
                             answer = self.ask(route, own, body)
