@@ -6,11 +6,12 @@ A type is the address of its explanation in the documentation that the daemon it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 from meshd.accounts import errors
-from meshd.web.forms import MAX_FIELDS, WHOLE
-from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown, Worded
+from meshd.web.forms import WHOLE
+from meshd.web.predicates import predicate
+from meshd.web.problems import Flaw, Problem
 from meshd.web.reply import Fields, Reply
 
 PROBLEM = "application/problem+json"
@@ -84,26 +85,6 @@ RULINGS: Mapping[type[errors.AccountError], str] = {
 }
 """The kind of each class of `accounts.errors`."""
 
-FLAWS: Mapping[Flaw, str] = {
-    Flaw.REQUIRED: "is required",
-    Flaw.REPEATED: "was sent more than once",
-    Flaw.NUL: "must hold no null character",
-    Flaw.NOT_UTF8: "must be valid UTF-8",
-    Flaw.NO_DATE: "must be a date as YYYY-MM-DD",
-    Flaw.NO_MOMENT: "must be a date, or a date and time as YYYY-MM-DDTHH:MM:SS, in UTC",
-    Flaw.NO_NUMBER: "must be a whole number",
-    Flaw.IN_ADDRESS: "belongs in the body of the request",
-    Flaw.FILE: "must be no file",
-    Flaw.ENCODED: "must have no transfer encoding",
-    Flaw.JSON: "must be no JSON",
-    Flaw.NO_FORM: "the body must be application/json",
-    Flaw.TOO_MANY_FIELDS: f"has more than {MAX_FIELDS} parameters or members",
-    Flaw.TOO_MANY_PARTS: "has too many parts",
-    Flaw.NO_BOUNDARY: "has no boundary",
-    Flaw.NOT_AT_BOUNDARY: "does not begin with its boundary",
-    Flaw.MALFORMED: "the body is no valid JSON",
-}
-
 
 def problem(kind: str, detail: str = "", *fields: tuple[str, str], errors_by: Mapping[str, str] | None = None) -> Reply:
     """A problem of that kind.  errors_by: what is wrong, by member of the body or parameter of the query."""
@@ -123,10 +104,10 @@ def problem(kind: str, detail: str = "", *fields: tuple[str, str], errors_by: Ma
 def of_form(problems: Mapping[str, Problem]) -> Reply:
     """The problem of a body or a query that cannot be accepted."""
     if Flaw.NO_FORM in problems.values():
-        return problem("media-type", FLAWS[Flaw.NO_FORM])
+        return problem("media-type", _of_body(Flaw.NO_FORM))
     if Flaw.MALFORMED in problems.values():
-        return problem("malformed", FLAWS[Flaw.MALFORMED])
-    told = {name: worded(each) for name, each in problems.items()}
+        return problem("malformed", _of_body(Flaw.MALFORMED))
+    told = {name: predicate(each) for name, each in problems.items()}
     whole = told.pop(WHOLE, "")
     return problem("invalid", whole or _summary(told), errors_by=told)
 
@@ -142,26 +123,8 @@ def of_rule(error: errors.AccountError) -> Reply:
     return problem(kind, error.detail)
 
 
-def worded(each: Problem) -> str:
-    match each:
-        case Flaw():
-            return FLAWS[each]
-        case TooLong(most, has):
-            return f"must have at most {most} characters; it has {has}"
-        case TooSmall(least):
-            return f"must be at least {least}"
-        case TooLarge(most):
-            return f"must be at most {most}"
-        case NoChoice(choices):
-            return f"must be one of {', '.join(choices)}"
-        case Unknown(near, known):
-            return (
-                f"is unknown; did you mean {near}?" if near else f"is unknown; known are {', '.join(known) or 'none'}"
-            )
-        case Worded(text):
-            return text
-        case _:
-            assert_never(each)
+def _of_body(flaw: Flaw) -> str:
+    return f"the body {predicate(flaw)}"
 
 
 def _summary(told: Mapping[str, str]) -> str:

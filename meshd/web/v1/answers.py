@@ -7,11 +7,11 @@ Its SDK reads JSON alone, takes `payload` or else `data` out of an object, and c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import assert_never
 
 from meshd.accounts import errors
-from meshd.web.forms import MAX_FIELDS, WHOLE
-from meshd.web.problems import Flaw, NoChoice, Problem, TooLarge, TooLong, TooSmall, Unknown, Worded
+from meshd.web.forms import WHOLE
+from meshd.web.predicates import predicate
+from meshd.web.problems import Problem
 from meshd.web.reply import EMPTY, Fields, Reply
 
 JSON = "application/json"
@@ -34,26 +34,6 @@ SECOND_FACTOR = {"message": "Two-factor authentication required.", "requires_2fa
 NOTHING = "The requested resource was not found."
 """Whether there is none, or it is another's."""
 GIVEN = "The given data was invalid."
-
-FLAWS: Mapping[Flaw, str] = {
-    Flaw.REQUIRED: "is required",
-    Flaw.REPEATED: "was sent more than once",
-    Flaw.NUL: "must hold no null character",
-    Flaw.NOT_UTF8: "must be valid UTF-8",
-    Flaw.NO_DATE: "must be a date as YYYY-MM-DD",
-    Flaw.NO_MOMENT: "must be a date, or a date and time as YYYY-MM-DDTHH:MM:SS, in UTC",
-    Flaw.NO_NUMBER: "must be a whole number",
-    Flaw.IN_ADDRESS: "belongs in the body of the request",
-    Flaw.FILE: "must be no file",
-    Flaw.ENCODED: "must have no transfer encoding",
-    Flaw.JSON: "must be no JSON",
-    Flaw.NO_FORM: "must be application/json",
-    Flaw.TOO_MANY_FIELDS: f"has more than {MAX_FIELDS} fields",
-    Flaw.TOO_MANY_PARTS: "has too many parts",
-    Flaw.NO_BOUNDARY: "has no boundary",
-    Flaw.NOT_AT_BOUNDARY: "does not begin with its boundary",
-    Flaw.MALFORMED: "is no valid JSON",
-}
 
 STATUSES: Mapping[type[errors.AccountError], int] = {
     errors.AccountError: 400,
@@ -141,29 +121,7 @@ def named(error: errors.Invalid, names: Mapping[str, str]) -> errors.Invalid:
 
 def _sentence(name: str, problem: Problem) -> str:
     what = "body" if name == WHOLE else f"{name.replace('_', ' ')} field"
-    return f"The {what} {_worded(problem)}."
-
-
-def _worded(problem: Problem) -> str:
-    match problem:
-        case Flaw():
-            return FLAWS[problem]
-        case TooLong(most, has):
-            return f"must not be greater than {most} characters; it has {has}"
-        case TooSmall(least):
-            return f"must be at least {least}"
-        case TooLarge(most):
-            return f"must not be greater than {most}"
-        case NoChoice(choices):
-            return f"must be one of {', '.join(choices)}"
-        case Unknown(near, known):
-            return (
-                f"is unknown; did you mean {near}?" if near else f"is unknown; known are {', '.join(known) or 'none'}"
-            )
-        case Worded(text):
-            return text
-        case _:
-            assert_never(problem)
+    return f"The {what} {predicate(problem)}."
 
 
 def _capital(text: str) -> str:

@@ -7,8 +7,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts import errors, importing
-from meshd.web.admin.answers import FLAWS, KINDS, RULINGS, of_rule, worded
-from meshd.web.problems import Flaw, NoChoice, TooLarge, TooLong, TooSmall, Unknown, Worded
+from meshd.web.admin.answers import KINDS, RULINGS, of_rule
 from tests.support.manual import ROOT
 from tests.web.api.test_dialect import classes
 
@@ -19,12 +18,6 @@ class AnswerTests(SynchronousTestCase):
         known = {each for each in classes(errors.AccountError) if each.__module__.startswith("meshd.")}
         self.assertEqual(known - {importing.RowRefused}, set(RULINGS))
         self.assertLessEqual(set(RULINGS.values()), set(KINDS))
-
-    def test_every_flaw_has_words(self) -> None:
-        """And so has every other problem of a body."""
-        self.assertEqual(set(FLAWS), set(Flaw))
-        for problem in (TooLong(1, 2), TooSmall(1), TooLarge(1), NoChoice(("a",)), Unknown("", ()), Worded("x")):
-            self.assertTrue(worded(problem))
 
     def test_who_is_told_that_an_account_is_absent(self) -> None:
         """Operators are: they may know."""
