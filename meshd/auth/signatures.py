@@ -20,9 +20,9 @@ FORGED = "The signature is not right."
 LATE = "The time of the signature is not within five minutes of now."
 
 
-def sign(key: bytes, at: int, body: bytes) -> str:
-    """The value of the field for a message that is sent at that time."""
-    return f"t={at},v1={_mac(key, b'%d' % at, body)}"
+def sign(key: bytes, now: int, body: bytes) -> str:
+    """The value of the field for a message that is sent now."""
+    return f"t={now},v1={_mac(key, b'%d' % now, body)}"
 
 
 def problem(key: bytes, field: bytes | None, body: bytes, now: int) -> str:
@@ -35,5 +35,5 @@ def problem(key: bytes, field: bytes | None, body: bytes, now: int) -> str:
     return "" if abs(int(found[1]) - now) <= WITHIN else LATE
 
 
-def _mac(key: bytes, at: bytes, body: bytes) -> str:
-    return digest(key, at + b"." + body, sha256).hex()
+def _mac(key: bytes, moment: bytes, body: bytes) -> str:
+    return digest(key, moment + b"." + body, sha256).hex()

@@ -268,7 +268,9 @@ class TokenTests(Live):
         answer = curl(f"x-country-us-not-rack%252D2:{token}")
         self.assertEqual((answer.status, answer.body), (503, "no exit available"))
         answer = curl(f"x-nots-strict-a:{token}")
-        self.assertTrue(answer.body.startswith("a at character 15: not one of country, exit, not, "), answer.body)
+        self.assertTrue(
+            answer.body.startswith("a at character 15: not one of country, region, city, exit, not, "), answer.body
+        )
         error = self.assertRaises(CommandError, daemon.token, "anna", select="country-us-ttl-x")
         self.assertIn("selection: ttl at character 12: ", error.err)
 

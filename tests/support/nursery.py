@@ -120,6 +120,7 @@ def main() -> None:
     """Fork whatever standard input asks for, until it ends."""
     _imports()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for keepers
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in a shell's background
     with socket.socket(fileno=os.dup(0)) as door:
         while True:
             request, descriptors, _, _ = socket.recv_fds(door, MOST, 3)

@@ -278,7 +278,7 @@ class SelectionTests(DocumentTestCase):
         for form, message in (
             (
                 {"selection": "country-us-foo-1"},
-                "foo at character 12: not one of country, exit, not, session, ttl, strict",
+                "foo at character 12: not one of country, region, city, exit, not, session, sid, ttl, strict, filter",
             ),
             ({"selection": "session-" + "a" * 255}, "Ensure this value has at most 255 characters"),
             ({"proxies": "us,world"}, "The account is not authorized for a proxy 'world'."),
