@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.signatures import HEADER, sign
 from meshd.model import GB
-from tests.live.proxyhat import WEBHOOK_SECRET, Client, Seller, Told, trusting
+from tests.live.hatdaemon import WEBHOOK_SECRET, Client, Seller, Told, trusting
 from tests.support import postgres
 
 AT_ONCE = 50

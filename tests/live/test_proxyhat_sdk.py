@@ -36,7 +36,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts.holders import NOTHING
 from meshd.model import GB
-from tests.live.proxyhat import Client, Seller, Told, each, equal, fails, has, methods, trusting
+from tests.live.hatdaemon import Client, Seller, Told, each, equal, fails, has, methods, trusting
 from tests.support import postgres
 from tests.support.daemon import until
 from tests.support.origin import RecordingOrigin

@@ -13,7 +13,7 @@ import proxyhat.connection
 from proxyhat import AuthenticationError, NotFoundError, ProxyHat, RateLimitError, ValidationError
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.live.proxyhat import Client, Seller, Told, trusting
+from tests.live.hatdaemon import Client, Seller, Told, trusting
 from tests.live.raw import Raw, basic
 from tests.support.daemon import until
 from tests.support.origin import RecordingOrigin
