@@ -51,7 +51,7 @@ class IdentityCache:
     def __init__(self, bound: Callable[[], int]) -> None:
         self._bound = bound
         self._verdicts: OrderedDict[Key, Verdict] = OrderedDict()
-        self._passing: dict[Key, None] = {}
+        self._passing: OrderedDict[Key, None] = OrderedDict()
         """The keys of passing verdicts, in the order in which they were put."""
         self._keys: dict[int, dict[Key, None]] = {}
         self._children: dict[int, set[int]] = {}
