@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Iterator
 from typing import Any
 
 from meshd.accounts import coupons
@@ -12,6 +11,7 @@ from meshd.accounts.coupons import MOST, Coupon, NewCoupon
 from meshd.auth.secrets import new_password
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
+from meshd.cli.paging import every
 from meshd.cli.parser import Verbs
 from meshd.cli.values import limit_argument, moment, percent
 from meshd.values import money
@@ -59,7 +59,7 @@ def create(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     context.show_rows(
-        map(_shown, _all(context)),
+        map(_shown, every(lambda cursor: context.run(coupons.listing, context.operator, cursor=cursor, limit=MOST))),
         {
             "CODE": lambda row: row["code"],
             "WORTH": lambda row: row["worth"],
@@ -85,16 +85,6 @@ def _worth(args: Namespace) -> tuple[Any, int]:
         return "amount", money.minor(args.amount, args.currency)
     except ValueError as error:
         raise Refused(f"--amount {args.amount[:40]!r}: {error}") from error
-
-
-def _all(context: Context) -> Iterator[Coupon]:
-    cursor = ""
-    while True:
-        page = context.run(coupons.listing, context.operator, cursor=cursor, limit=MOST)
-        yield from page.rows
-        cursor = page.cursor
-        if not cursor:
-            return
 
 
 def _show(context: Context, coupon: Coupon) -> None:

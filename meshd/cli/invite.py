@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import Any
 
 from meshd.accounts import invitations
 from meshd.accounts.invitations import MOST, Invitation
 from meshd.cli.context import Context
+from meshd.cli.paging import every
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_moment, moment, time_argument
 
@@ -44,7 +44,9 @@ def create(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     context.show_rows(
-        map(_shown, _all(context)),
+        map(
+            _shown, every(lambda cursor: context.run(invitations.listing, context.operator, cursor=cursor, limit=MOST))
+        ),
         {
             "ID": lambda row: row["id"],
             "USES": lambda row: row["uses"],
@@ -63,16 +65,6 @@ def delete(context: Context, args: Namespace) -> None:
 
 def _end(until: int) -> str:
     return human_moment(until) if until else "never"
-
-
-def _all(context: Context) -> Iterator[Invitation]:
-    cursor = ""
-    while True:
-        page = context.run(invitations.listing, context.operator, cursor=cursor, limit=MOST)
-        yield from page.rows
-        cursor = page.cursor
-        if not cursor:
-            return
 
 
 def _shown(invitation: Invitation) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from meshd.accounts import invoicefile, orders, settling
-from meshd.accounts.orders import MOST, STATES, Invoice, Order
+from meshd.accounts.orderfacts import facts
+from meshd.accounts.orders import MOST, STATES, Invoice, Order, Page
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
+from meshd.cli.paging import every
 from meshd.cli.parser import Verbs
-from meshd.cli.values import human_bytes, human_moment, moment
+from meshd.cli.values import human_bytes, human_moment
 from meshd.config.errors import suggestion
 from meshd.values import money
 from meshd.values.offers import seller
@@ -49,7 +50,7 @@ def create(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     context.show_rows(
-        map(_shown, _all(context, args)),
+        map(facts, every(lambda cursor: _page(context, args, cursor))),
         {
             "NUMBER": lambda row: row["number"],
             "CREATED": lambda row: row["created_at"],
@@ -99,20 +100,14 @@ def invoice(context: Context, args: Namespace) -> None:
     context.note(f"{args.file}: invoice {found.invoice.number}, {len(content)} bytes")
 
 
-def _all(context: Context, args: Namespace) -> Iterator[Order]:
-    cursor = ""
-    while True:
-        page = context.run(
-            orders.listing, context.operator, account=args.account, state=args.state, cursor=cursor, limit=MOST
-        )
-        yield from page.rows
-        cursor = page.cursor
-        if not cursor:
-            return
+def _page(context: Context, args: Namespace, cursor: str) -> Page:
+    return context.run(
+        orders.listing, context.operator, account=args.account, state=args.state, cursor=cursor, limit=MOST
+    )
 
 
 def _show(context: Context, order: Order, made: Invoice | None = None) -> None:
-    facts = {
+    told = {
         "number": order.id,
         "account": order.username,
         "what": f"{order.title}, {human_bytes(order.bytes)}",
@@ -124,30 +119,7 @@ def _show(context: Context, order: Order, made: Invoice | None = None) -> None:
         "waits until": human_moment(order.expires_at),
     }
     if order.state != "open":
-        facts |= {"ended": human_moment(order.ended_at), "by": order.ended_by}
+        told |= {"ended": human_moment(order.ended_at), "by": order.ended_by}
     if made is not None:
-        facts |= {"reference": order.reference or "none", "invoice": made.number}
-    context.show(_shown(order) | {"invoice": made.number if made else None}, facts)
-
-
-def _shown(order: Order) -> dict[str, Any]:
-    currency = order.currency
-    return {
-        "number": order.id,
-        "account": order.username,
-        "offer": order.offer,
-        "kind": order.kind,
-        "title": order.title,
-        "bytes": order.bytes,
-        "price": money.decimal(order.price, currency),
-        "discount": money.decimal(order.discount, currency),
-        "amount": money.decimal(order.amount, currency),
-        "currency": currency,
-        "coupon": order.coupon or None,
-        "state": order.state,
-        "reference": order.reference or None,
-        "created_at": moment(order.created_at),
-        "expires_at": moment(order.expires_at),
-        "ended_at": moment(order.ended_at) if order.ended_at else None,
-        "ended_by": order.ended_by or None,
-    }
+        told |= {"reference": order.reference or "none", "invoice": made.number}
+    context.show(facts(order) | {"invoice": made.number if made else None}, told)

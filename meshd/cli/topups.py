@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
 from typing import Any
 
 from meshd.accounts import topups
 from meshd.accounts.topups import MOST, TopUp
 from meshd.cli.context import Context
+from meshd.cli.paging import every
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_bytes, human_limit, limit_argument, moment
 
@@ -40,7 +40,10 @@ def add(context: Context, args: Namespace) -> None:
 
 def listing(context: Context, args: Namespace) -> None:
     context.show_rows(
-        map(_shown, _all(context, args.name)),
+        map(
+            _shown,
+            every(lambda cursor: context.run(topups.listing, context.operator, args.name, cursor=cursor, limit=MOST)),
+        ),
         {
             "AT": lambda row: row["at"],
             "ADDED": lambda row: human_bytes(row["bytes"]),
@@ -49,16 +52,6 @@ def listing(context: Context, args: Namespace) -> None:
             "NOTE": lambda row: row["note"].replace("\n", " / "),
         },
     )
-
-
-def _all(context: Context, name: str) -> Iterator[TopUp]:
-    cursor = ""
-    while True:
-        page = context.run(topups.listing, context.operator, name, cursor=cursor, limit=MOST)
-        yield from page.rows
-        cursor = page.cursor
-        if not cursor:
-            return
 
 
 def _shown(topup: TopUp) -> dict[str, Any]:

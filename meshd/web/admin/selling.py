@@ -7,7 +7,8 @@ from functools import partial
 from meshd.accounts import coupons, invoicefile, orders, settling
 from meshd.accounts.coupons import MOST_USES, Coupon, NewCoupon
 from meshd.accounts.errors import NotFound
-from meshd.accounts.orders import STATES, Found, Order
+from meshd.accounts.orderfacts import facts
+from meshd.accounts.orders import STATES, Found
 from meshd.accounts.validate import LABEL, MAX_LIMIT, USERNAME
 from meshd.values import money
 from meshd.values.offers import Offer, seller
@@ -55,7 +56,7 @@ class SellingRoutes(Routes):
         found = await self._perform(
             orders.listing, caller.actor, account=account, state=state, cursor=cursor, limit=limit
         )
-        return Reply({"orders": [_order(each) for each in found.rows], "next": found.cursor or None})
+        return Reply({"orders": [facts(each) for each in found.rows], "next": found.cursor or None})
 
     async def order(self, caller: Caller, form: Form) -> Reply:
         """Order something for a customer."""
@@ -77,7 +78,7 @@ class SellingRoutes(Routes):
             selling=topology.selling,
             now=self._now(),
         )
-        return await create(self._services, caller, unit, _order, lambda made: f"{ORDERS}/{made.id}")
+        return await create(self._services, caller, unit, facts, lambda made: f"{ORDERS}/{made.id}")
 
     async def read(self, caller: Caller, form: Form) -> Reply:
         return Reply(_found(await self._perform(orders.read, caller.actor, number(caller, "number"))))
@@ -176,31 +177,8 @@ def _offer(offer: Offer) -> dict[str, object]:
     }
 
 
-def _order(order: Order) -> dict[str, object]:
-    currency = order.currency
-    return {
-        "number": order.id,
-        "account": order.username,
-        "offer": order.offer,
-        "kind": order.kind,
-        "title": order.title,
-        "bytes": order.bytes,
-        "price": money.decimal(order.price, currency),
-        "discount": money.decimal(order.discount, currency),
-        "amount": money.decimal(order.amount, currency),
-        "currency": currency,
-        "coupon": order.coupon or None,
-        "state": order.state,
-        "reference": order.reference or None,
-        "created_at": moment(order.created_at),
-        "expires_at": moment(order.expires_at),
-        "ended_at": moment(order.ended_at),
-        "ended_by": order.ended_by or None,
-    }
-
-
 def _found(found: Found) -> dict[str, object]:
-    return {**_order(found.order), "invoice": found.invoice.number if found.invoice else None}
+    return {**facts(found.order), "invoice": found.invoice.number if found.invoice else None}
 
 
 def _coupon(coupon: Coupon) -> dict[str, object]:
