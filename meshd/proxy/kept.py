@@ -98,15 +98,15 @@ class KeptOrigins:
                 del self._idle[origin.key]
             origin.close()
             return
-        if origin.key[1]:
-            self._of_sessions[origin] = None
-            if len(self._of_sessions) > KEPT_OF_SESSIONS:
-                self.drop(next(iter(self._of_sessions)))
         origin.used = origin.idle = True
         idle.append(origin)
         self._count += 1
         origin.wire.watcher = origin
         self._wheel.arm(origin, seconds)
+        if origin.key[1]:
+            self._of_sessions[origin] = None
+            if len(self._of_sessions) > KEPT_OF_SESSIONS:  # one that may be of the very same key
+                self.drop(next(iter(self._of_sessions)))
 
     def drop(self, origin: Origin) -> None:
         """Close an idle connection."""

@@ -181,6 +181,18 @@ class PoolTest(SynchronousTestCase):
             self.pool.clear()
             self.assertEqual((self.pool._of_sessions, len(self.pool)), ({}, 0))
 
+    def test_a_session_gives_way_to_itself(self) -> None:
+        """Where the one that has been idle longest is of the very key that another is kept under."""
+        key: Key = (2, "session", "direct", "", "h.test", 80)
+        with mock.patch.object(kept, "KEPT_OF_SESSIONS", 1):
+            _, far = self.kept(key)
+            second, _ = self.kept(key)
+            self.assert_closed(far)
+            self.assertEqual(len(self.pool), 1)
+            self.assertIs(self.pool.take(key), second)
+            second.close()
+        self.assertEqual((self.pool._idle, self.pool._of_sessions, len(self.pool)), ({}, {}, 0))
+
     def test_clear(self) -> None:
         """All that are idle are closed, and nothing of them is left."""
         fars = [self.kept((account, "", "direct", "h.test", 80))[1] for account in range(5)]
