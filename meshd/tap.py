@@ -28,6 +28,10 @@ from meshd.daemon.inherited import Inherited
 from meshd.daemon.preparation import Prepared, announcement, prepare
 from meshd.daemon.runfile import Running, Verdict, write
 
+SWITCH = 0.0002
+"""Seconds that another thread may keep the interpreter while the reactor's wants it: the store's, or one that hashes
+or draws.  Of Python's 5 ms the reactor would wait after each of its system calls."""
+
 TWISTDS_OWN = "twistd.pid"
 """The pid file that twistd would write in the working directory, unasked."""
 
@@ -78,6 +82,7 @@ def makeService(options: Options) -> Service:
 
     # Or all timers would stand still or jump when the wall clock is set.
     reactor.seconds = time.monotonic  # type: ignore[method-assign]
+    sys.setswitchinterval(SWITCH)
     handed_over = Inherited.take(os.environ)
     cwd = Path.cwd()
     environ = dict(os.environ)

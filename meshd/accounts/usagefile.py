@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import StringIO
 
 from meshd.accounts.periods import Used
@@ -28,13 +28,16 @@ COLUMNS = (
 """Columns of the file, in this order."""
 
 
-def written(rows: Iterable[Used]) -> bytes:
-    """The file, with a line of names; nothing in it is what a spreadsheet would take for a formula."""
-    file = StringIO()
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
+def written(rows: Iterable[Used]) -> Iterator[str]:
+    """The lines of the file, first that of names; nothing in it is what a spreadsheet would take for a formula."""
+    yield _line(COLUMNS)
     for each in rows:
         whose = (each.username, each.parent, each.plan, str(each.active).lower())
         moved = (each.up, each.down, each.total, each.exchanges, each.limit)
-        writer.writerow([*map(harmless, whose), f"{iso(each.start)}Z", f"{iso(each.end)}Z", *moved])
-    return file.getvalue().encode()
+        yield _line([*map(harmless, whose), f"{iso(each.start)}Z", f"{iso(each.end)}Z", *moved])
+
+
+def _line(cells: Iterable[object]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

@@ -18,13 +18,13 @@ from meshd.auth.passwords import PasswordHasher
 from meshd.auth.service import AuthService
 from meshd.config import Config, rows
 from meshd.daemon import collector
+from meshd.daemon.aside import Aside
 from meshd.daemon.calendar import Calendar
 from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
 from meshd.daemon.doors import Behind
 from meshd.daemon.enforcement import Enforcement
 from meshd.daemon.exitwatch import ExitWatch, Fresh
 from meshd.daemon.inherited import Inherited
-from meshd.daemon.invoices import Invoices
 from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
@@ -112,7 +112,7 @@ class Daemon:
         self._enforcement = enforcement = Enforcement(self.auth, self.ledger, self.store, now)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = Calendar(reactor, self.accounts, live, enforcement.look_at_calendar)
-        self._invoices = Invoices(reactor, live)
+        self._aside = Aside(reactor)
 
     def _build_plane(self) -> None:
         """The way of the bytes, and what is known of the exits."""
@@ -146,7 +146,7 @@ class Daemon:
             post=self._post.post,
             available=lambda: not self._feed.away,
             settings=lambda: rows(self._config),
-            invoice=self._invoices.written,
+            aside=self._aside.done,
             try_exit=self._trials.connect,
             places=whereabouts.places,
             seals=Vault(self._config.secrets).seals,
@@ -200,7 +200,7 @@ class Daemon:
         self._calendar.stop()
         await DeferredList(map(Deferred.fromCoroutine, (self._drain(), self._drain_api())), consumeErrors=True)
         self._requests.close()
-        self._invoices.stop()
+        self._aside.stop()
         await self.accounts.stop()
         await self._post.stop()
         await self.ledger.stop()

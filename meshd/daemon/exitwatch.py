@@ -5,7 +5,6 @@ Fifty thousand exits are two seconds of work.  The reactor only puts the result 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from threading import Thread
@@ -23,10 +22,6 @@ from meshd.running.regularly import Regularly
 
 SECONDS = 2.0
 """Seconds between two looks.  A list is read once two looks have found it alike: whoever writes it has ended."""
-
-SWITCH = 0.0005
-"""Seconds that the thread may keep the interpreter while the reactor wants it.  Of Python's 5 ms the reactor would wait
-after each of its system calls."""
 
 T = TypeVar("T")
 
@@ -122,12 +117,7 @@ def tell(config: Config) -> None:
 
 def _build(read: Callable[[], Config], before: Pools) -> Fresh:
     """Read settings and build their pools, in a thread; `before`, the pools in force, is not changed."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH)
-    try:
-        config = read()
-        pools = Pools(config.topology, before)
-        pools.prepare()
-        return Fresh(config, pools)
-    finally:
-        sys.setswitchinterval(usual)
+    config = read()
+    pools = Pools(config.topology, before)
+    pools.prepare()
+    return Fresh(config, pools)

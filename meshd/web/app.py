@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IReactorTime
 
+from meshd.running.turns import Turns
 from meshd.seldom import Seldom
 from meshd.web.admin.answers import DOCUMENTATION, KINDS
 from meshd.web.admin.dialect import Operators
@@ -36,7 +37,7 @@ from meshd.web.v1.routes import PROXYHAT
 def build_api(reactor: IReactorTime, services: Services) -> Api:
     """Make the API with every path mounted."""
     seldom = Seldom(reactor.seconds)
-    api = Api(seldom=seldom, random=services.random)
+    api = Api(Turns(reactor), seldom=seldom, random=services.random)
     dialect = ProxyMesh(services.auth)
     for prefix in ("", "/healthz", "/readyz"):  # "": what is refused before its path is known
         api.answer_below(prefix, dialect)

@@ -7,9 +7,13 @@ another Content-Security-Policy than JSON does.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
@@ -17,9 +21,31 @@ Fields = tuple[tuple[str, str], ...]
 """Names and values of header fields; a name may come twice."""
 
 
+class Text:
+    """A body that is made piece by piece, so that whoever makes it may do something else in between; once only."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self.pieces = iter(pieces)
+
+
+class Rows:
+    """An array of JSON whose elements are made from rows one by one, each as it is written."""
+
+    __slots__ = ("_described", "_rows")
+
+    def __init__(self, described: Callable[[T], object], rows: Iterable[T]) -> None:
+        self._described: Callable[..., object] = described
+        self._rows: Iterable[object] = rows
+
+    def __iter__(self) -> Iterator[object]:
+        return map(self._described, self._rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer: its JSON (bytes, where that is encoded already), or nothing at all where body is `EMPTY`."""
+    """An answer: its JSON (bytes, where that is encoded already), a Text, or nothing at all where body is `EMPTY`."""
 
     body: object
     status: int = 200
@@ -32,14 +58,51 @@ class Reply:
 
     def content(self) -> bytes:
         """The bytes of the body: JSON in ASCII only, spaced as ProxyMesh's documents print JSON."""
-        if isinstance(self.body, bytes):
-            return self.body
-        return b"" if self.body is EMPTY else _json(self.body).encode("ascii")
+        body = self.body
+        if isinstance(body, bytes):
+            return body
+        if body is EMPTY:
+            return b""
+        return encoded(body.pieces if isinstance(body, Text) else (_json(body),))
+
+    def pieces(self) -> Iterator[str] | None:
+        """What `content` joins, one by one, where making it all at once could take long; else None."""
+        body = self.body
+        if type(body) is Text:
+            return body.pieces
+        return _members(body) if type(body) is dict and Rows in map(type, body.values()) else None
 
 
 EMPTY = object()
 
-_json = json.JSONEncoder(allow_nan=False).encode  # json.dumps() would make an encoder each time
+
+def encoded(pieces: Iterable[str]) -> bytes:
+    """The bytes of a body whose pieces have been made; half a surrogate pair, which UTF-8 has not, becomes "?"."""
+    return "".join(pieces).encode("utf-8", "replace")
+
+
+_json = json.JSONEncoder(allow_nan=False, default=list).encode  # json.dumps() would make an encoder each time
+
+
+def _members(body: dict[str, object]) -> Iterator[str]:
+    """The JSON of an object, with each row of an array by itself."""
+    before = "{"
+    for name, value in body.items():
+        yield f"{before}{_json(name)}: "
+        if isinstance(value, Rows):
+            yield from _elements(value)
+        else:
+            yield _json(value)
+        before = ", "
+    yield "}"
+
+
+def _elements(rows: Rows) -> Iterator[str]:
+    before = "["
+    for row in rows:
+        yield before + _json(row)
+        before = ", "
+    yield "[]" if before == "[" else "]"
 
 
 class Heads:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from klein import Klein
@@ -21,12 +21,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from meshd.accounts.errors import AccountError
 from meshd.auth.passwords import Busy
 from meshd.running.detached import Detached
+from meshd.running.turns import Turns
 from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
 from meshd.web.call import Call, read_call
 from meshd.web.dialect import Dialect
 from meshd.web.forms import FormError
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, encoded
 
 log = Logger()
 
@@ -50,7 +51,8 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 class Api:
     """The paths that the rooms have mounted, and what answers each of them."""
 
-    def __init__(self, *, seldom: Seldom, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, turns: Turns, *, seldom: Seldom, random: Callable[[int], bytes] = os.urandom) -> None:
+        self._turns = turns
         self.seldom = seldom
         self._random = random
         self._work = Detached()
@@ -118,7 +120,7 @@ class Api:
         """Run a route, and turn every exception that it raises into a Reply."""
         dialect = mounted.dialect
         try:
-            return await mounted.answer(call)
+            return await self._whole(await mounted.answer(call))
         except FormError as error:
             return dialect.form_refused(error)
         except AccountError as error:
@@ -129,6 +131,11 @@ class Api:
             return dialect.busy()
         except Exception:
             return self._report(dialect, call.method, call.path, Failure())
+
+    async def _whole(self, reply: Reply) -> Reply:
+        """A reply with its bytes; those that are made piece by piece are made in turns with all else."""
+        pieces = reply.pieces()
+        return reply if pieces is None else replace(reply, body=encoded(await self._turns.taken(pieces)))
 
     def _begin(self, call: Call, mounted: Mounted, request: Any) -> Deferred[None]:
         """Run the route and write its answer; the route runs on when Klein cancels, as the client hangs up."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from meshd.accounts import invoicefile
@@ -52,9 +53,16 @@ class Performs(Protocol):
         """Run the unit as one transaction.  Raises: AccountError, StoreUnavailable."""
 
 
-async def _made_here(order: Order, invoice: Invoice) -> bytes:
-    """Where there is no other thread to make it in."""
-    return invoicefile.written(order, invoice)
+class Aside(Protocol):
+    """Makes what takes long while others have their turn."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """What the work makes.  Raises: Busy."""
+
+
+async def _here(work: Callable[[], T]) -> T:
+    """Where there is no other thread."""
+    return work()
 
 
 def _nowhere(family: Family) -> Counted:
@@ -87,14 +95,17 @@ class Services:
     random: Callable[[int], bytes] = os.urandom
     settings: Callable[[], Iterable[SettingRow]] = tuple
     """Key, value and origin of each setting in force, secrets masked."""
-    invoice: Callable[[Order, Invoice], Awaitable[bytes]] = _made_here
-    """Make an invoice's PDF, which takes a while."""
+    aside: Aside = _here
     try_exit: Callable[[Exit, str, int], Awaitable[Tried]] | None = None
     """Connect to a host and a port through an exit; None where there is no data plane."""
     places: Callable[[Family], Counted] = _nowhere
     """The places of a family at which exits of the gateway are up."""
     seals: Callable[[], Seals] = _no_seals
     """What passwords are sealed with that are told again; its key is made where there is none yet.  Raises: OSError."""
+
+    async def invoice(self, order: Order, invoice: Invoice) -> bytes:
+        """Make an invoice's PDF.  Raises: Busy."""
+        return await self.aside(partial(invoicefile.written, order, invoice, font=self.live.topology.selling.font))
 
     def now(self) -> int:
         """Whole seconds since the epoch."""

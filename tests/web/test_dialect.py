@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.accounts.errors import AccountError, Invalid, NotFound, PlanLimitReached
 from meshd.auth.passwords import Busy
 from meshd.model import Admission, Refusal
+from meshd.running.turns import Turns
 from meshd.seldom import Seldom
 from meshd.store.interface import StoreUnavailable
 from meshd.web.api.dialect import ProxyMesh
@@ -127,7 +128,7 @@ class DialectTests(SynchronousTestCase):
         dialect: Dialect = Modern(self.world)
         clock = self.world.clock
         seldom = Seldom(clock.seconds)
-        api = Api(seldom=seldom, random=lambda size: b"\x0f" * size)
+        api = Api(Turns(clock), seldom=seldom, random=lambda size: b"\x0f" * size)
         Room(api, ProxyMesh(self.world.door))
         room = Room(api, dialect, prefix="/v1/", available=self.world.services.available)
         room.route("POST", "/v1/things/", Who.ANY, self.make, ("name", "count"))

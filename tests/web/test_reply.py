@@ -5,7 +5,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.web.api.answers import EVERY_ANSWER
-from meshd.web.reply import EMPTY, Heads, Reply
+from meshd.web.reply import EMPTY, Heads, Reply, Rows, Text, encoded
 
 HEADS = Heads("application/json", EVERY_ANSWER)
 
@@ -36,6 +36,40 @@ class ReplyTests(SynchronousTestCase):
         content = Reply({"a": 1}).content()
         self.assertIs(Reply(content).content(), content)
         self.assertIn(b"Content-Type: application/json\r\n", HEADS.head(Reply(content), 8, b"today", close=False))
+
+    def test_rows_are_made_one_by_one(self) -> None:
+        """The pieces are the same body; it can also be had at once, and rows below the first level are ordinary."""
+        made: list[int] = []
+
+        def described(number: int) -> dict[str, int]:
+            made.append(number)
+            return {"id": number}
+
+        for numbers in ((), (1,), (1, 2, 3)):
+            plain = Reply({"rows": [{"id": each} for each in numbers], "next": None, "é": "é"}).content()
+            reply = Reply({"rows": Rows(described, numbers), "next": None, "é": "é"})
+            pieces = reply.pieces()
+            assert pieces is not None
+            self.assertEqual(plain, encoded(pieces))
+            self.assertEqual(plain, reply.content())
+        made.clear()
+        pieces = Reply({"rows": Rows(described, (1, 2, 3))}).pieces()
+        assert pieces is not None
+        while made != [1]:
+            next(pieces)
+        nested = Reply({"payload": {"items": Rows(described, (7,))}})
+        self.assertIsNone(nested.pieces())
+        self.assertEqual(b'{"payload": {"items": [{"id": 7}]}}', nested.content())
+
+    def test_a_text_is_made_piece_by_piece(self) -> None:
+        """Half a surrogate pair, which a browser may have sent, becomes a question mark."""
+        reply = Reply(Text(["a", "\ud800", "é"]), media="text/plain")
+        self.assertEqual(["a", "\ud800", "é"], list(reply.pieces() or ()))
+        self.assertEqual("a?é".encode(), Reply(Text(["a", "\ud800", "é"])).content())
+
+    def test_what_is_short_is_made_at_once(self) -> None:
+        for body in (b"bytes", {"a": [1]}, [1], EMPTY, "text"):
+            self.assertIsNone(Reply(body).pieces())
 
     def test_a_room_gives_the_type_and_the_fields_that_every_answer_has(self) -> None:
         """An answer may name another type, and one without a body has none; two rooms share no head."""

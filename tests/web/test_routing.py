@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.accounts.errors import Invalid, NotFound, NotYours, PlanLimitReached, PlanUnknown
 from meshd.model import Refusal
+from meshd.running.turns import Turns
 from meshd.seldom import Seldom
 from meshd.store.interface import Conflict, StoreUnavailable
 from meshd.web.api.dialect import ProxyMesh
@@ -57,7 +58,9 @@ FIELDS = ("label", "username")
 class RoutingTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.world = World(os.path.join(self.mktemp()))
-        self.api = Api(seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size)
+        self.api = Api(
+            Turns(self.world.clock), seldom=Seldom(self.world.clock.seconds), random=lambda size: b"\x0f" * size
+        )
         self.room = room = Room(self.api, ProxyMesh(self.world.door))
         self.got: list[tuple[int, dict[str, str]]] = []
         self.outcome: Reply | Exception | Deferred[Reply] = Reply({"ok": True})

@@ -18,7 +18,7 @@ from meshd.web.admin.reports import milliseconds, summed
 from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
@@ -66,7 +66,7 @@ class HistoryRoutes(Routes):
                 "period_end": moment(following(day, used.period_start)),
                 "since": moment(found.since),
                 "until": moment(found.until),
-                "usage": [_span(each) for each in found.spans],
+                "usage": Rows(_span, found.spans),
             }
         )
 
@@ -89,7 +89,7 @@ class HistoryRoutes(Routes):
         found = await self._perform(
             history.page, caller.actor, form["username"], before=_before(cursor), since=oldest, limit=limit
         )
-        rows = [_past(username, row) for username, row in found.rows]
+        rows = Rows(_past, found.rows)
         last = found.rows[-1][1] if found.more else None
         return Reply({"exchanges": rows, "next": f"{last.ended}-{last.request}" if last else None})
 
@@ -97,7 +97,7 @@ class HistoryRoutes(Routes):
         with form.reading() as field:
             limit, cursor = paged(field)
         found = await self._perform(topups.listing, caller.actor, form["username"], cursor=cursor, limit=limit)
-        return Reply({"topups": [_topup(each) for each in found.rows], "next": found.cursor or None})
+        return Reply({"topups": Rows(_topup, found.rows), "next": found.cursor or None})
 
     async def top_up(self, caller: Caller, form: Form) -> Reply:
         """Add bytes to an account; a payment that is told again, by its reference, adds nothing."""
@@ -126,7 +126,8 @@ def _span(span: Span) -> dict[str, object]:
     }
 
 
-def _past(username: str, row: PastExchange) -> dict[str, object]:
+def _past(found: tuple[str, PastExchange]) -> dict[str, object]:
+    username, row = found
     return {
         "id": row.request,
         "began_at": milliseconds(row.began),

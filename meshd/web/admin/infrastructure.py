@@ -20,7 +20,7 @@ from meshd.web.admin.segments import text
 from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
@@ -69,7 +69,7 @@ class InfrastructureRoutes(Routes):
         now, every = self._now(), self._live.topology.exits
         health = await self._perform(exits.health, now=now)
         rows, following = page(every, health, Filter(state, country, tag), begin=begin, limit=limit, now=now)
-        return Reply({"exits": [_exit(each) for each in rows], "next": str(following) if following else None})
+        return Reply({"exits": Rows(_exit, rows), "next": str(following) if following else None})
 
     async def drain(self, caller: Caller, form: Form) -> Reply:
         known = {each.name for each in self._live.topology.exits}

@@ -15,7 +15,7 @@ from meshd.web.admin.segments import number
 from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.problems import Flaw
-from meshd.web.reply import EMPTY, Reply
+from meshd.web.reply import EMPTY, Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
@@ -34,7 +34,7 @@ class InvitationRoutes(Routes):
         with form.reading() as field:
             limit, cursor = paged(field)
         found = await self._perform(invitations.listing, caller.actor, cursor=cursor, limit=limit)
-        return Reply({"invitations": [described(each) for each in found.rows], "next": found.cursor or None})
+        return Reply({"invitations": Rows(described, found.rows), "next": found.cursor or None})
 
     async def create(self, caller: Caller, form: Form) -> Reply:
         """Make an invitation; its code is shown once, in this answer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 from meshd.accounts import auditing, bans, cursors, directory, exchanges
@@ -15,7 +16,7 @@ from meshd.web.admin.accounts import PATH, described, moment
 from meshd.web.admin.segments import text
 from meshd.web.document import Document
 from meshd.web.forms import LARGEST_STORED, Form, Reading
-from meshd.web.reply import EMPTY, Reply
+from meshd.web.reply import EMPTY, Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
@@ -59,7 +60,7 @@ class ListRoutes(Routes):
             cursor=cursor,
             limit=limit,
         )
-        return Reply({"accounts": [_row(each) for each in found.rows], "next": found.cursor or None})
+        return Reply({"accounts": Rows(_row, found.rows), "next": found.cursor or None})
 
     async def audit(self, caller: Caller, form: Form) -> Reply:
         with form.reading() as field:
@@ -73,7 +74,7 @@ class ListRoutes(Routes):
             )
             limit, cursor = paged(field)
         found = await self._perform(auditing.entries, caller.actor, filters, cursor=cursor, limit=limit)
-        return Reply({"entries": [_entry(each) for each in found.entries], "next": found.cursor or None})
+        return Reply({"entries": Rows(_entry, found.entries), "next": found.cursor or None})
 
     async def bans(self, caller: Caller, form: Form) -> Reply:
         """List the bans that are in force, the last to end first."""
@@ -84,7 +85,7 @@ class ListRoutes(Routes):
         found = await self._perform(bans.listing, caller.actor, after=after, limit=limit, now=self._now())
         last = found.rows[-1] if found.more else None
         following = cursors.written(BAN, (last.address, last.username, last.until) if last else None)
-        return Reply({"bans": [_ban(each) for each in found.rows], "next": following or None})
+        return Reply({"bans": Rows(_ban, found.rows), "next": following or None})
 
     async def lift(self, caller: Caller, form: Form) -> Reply:
         assert isinstance(form, Document)
@@ -103,7 +104,7 @@ class ListRoutes(Routes):
             found = await self._perform(exchanges.of_family, caller.actor, account, exit_=exit_, limit=limit, now=now)
         else:
             found = await self._perform(exchanges.of_everybody, caller.actor, exit_=exit_, limit=limit, now=now)
-        rows = [_open(each, now) for each in found.rows]
+        rows = Rows(partial(_open, now=now), found.rows)
         return Reply({"exchanges": rows, "total": found.total, "complete": found.complete})
 
     async def end(self, caller: Caller, form: Form) -> Reply:

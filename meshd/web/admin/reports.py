@@ -16,7 +16,7 @@ from meshd.web.admin.infrastructure import EXIT
 from meshd.web.admin.lists import page_size
 from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.problems import Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows, Text
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
@@ -68,12 +68,10 @@ class ReportRoutes(Routes):
             now=self._now(),
         )
         if format_ == "json":
-            return Reply(
-                {"accounts": [_used(each) for each in found.rows], "next": str(found.after) if found.after else None}
-            )
+            return Reply({"accounts": Rows(_used, found.rows), "next": str(found.after) if found.after else None})
         target = f"/api/admin/usage?period={quote(period)}&format=csv&limit={limit}&cursor={found.after}"
         link = (("Link", f'<{target}>; rel="next"'),) if found.after else ()
-        return Reply(written(found.rows), fields=link, media=MEDIA)
+        return Reply(Text(written(found.rows)), fields=link, media=MEDIA)
 
     async def users(self, caller: Caller, form: Form) -> Reply:
         """Who used an exit at a time, as far as the store can tell; the exchange log has all."""
@@ -95,7 +93,7 @@ class ReportRoutes(Routes):
         )
         return Reply(
             {
-                "exchanges": [_user(each) for each in found.rows],
+                "exchanges": Rows(_user, found.rows),
                 "more": found.more,
                 "known_since": milliseconds(found.since),
             }

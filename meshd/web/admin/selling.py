@@ -19,7 +19,7 @@ from meshd.web.admin.segments import number, text
 from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 
@@ -56,7 +56,7 @@ class SellingRoutes(Routes):
         found = await self._perform(
             orders.listing, caller.actor, account=account, state=state, cursor=cursor, limit=limit
         )
-        return Reply({"orders": [facts(each) for each in found.rows], "next": found.cursor or None})
+        return Reply({"orders": Rows(facts, found.rows), "next": found.cursor or None})
 
     async def order(self, caller: Caller, form: Form) -> Reply:
         """Order something for a customer."""
@@ -118,7 +118,7 @@ class SellingRoutes(Routes):
         with form.reading() as field:
             limit, cursor = paged(field)
         found = await self._perform(coupons.listing, caller.actor, cursor=cursor, limit=limit)
-        return Reply({"coupons": [_coupon(each) for each in found.rows], "next": found.cursor or None})
+        return Reply({"coupons": Rows(_coupon, found.rows), "next": found.cursor or None})
 
     async def coupon(self, caller: Caller, form: Form) -> Reply:
         assert isinstance(form, Document)

@@ -17,7 +17,7 @@ from meshd.web.api.fields import on_behalf
 from meshd.web.api.subaccounts import details
 from meshd.web.forms import Form, Reading
 from meshd.web.problems import Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes, Services
 
@@ -91,7 +91,7 @@ class HistoryRoutes(Routes):
         last = found.rows[-1][1] if found.more else None
         return Reply(
             {
-                "activity": [_exchange(*row) for row in found.rows],
+                "activity": Rows(_exchange, found.rows),
                 "next": f"{last.ended}-{last.request}" if last else None,
             }
         )
@@ -119,7 +119,8 @@ def _span(span: Span, by: str) -> dict[str, object]:
     }
 
 
-def _exchange(username: str, row: PastExchange) -> dict[str, object]:
+def _exchange(found: tuple[str, PastExchange]) -> dict[str, object]:
+    username, row = found
     return {
         "request_id": row.request,
         "at": f"{iso(row.began // 1000)}.{row.began % 1000:03}",

@@ -85,7 +85,7 @@ class _Page:
             "host": host,
             "address": f"https://{host or 'HOST'}",
         }
-        return Reply(plain(None, f"documentation/{self._template}.html", **facts).body, fields=KEEP)
+        return Reply(plain(None, f"documentation/{self._template}.html", **facts).content(), fields=KEEP)
 
 
 def prose(text: str) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import segno
@@ -62,7 +63,7 @@ class FactorRoutes(RenewingRoutes):
             state=state,
             secret=secret,
             seal=cookies.seal(cookies.session(caller.call), USE, secret),
-            qr=_drawn(uri),
+            qr=await self._services.aside(partial(_drawn, uri)),
         )
 
     async def on(self, caller: Caller, form: Form) -> Reply:
@@ -128,7 +129,7 @@ class FactorRoutes(RenewingRoutes):
 
 
 def _drawn(uri: str) -> Markup:
-    """The QR code as SVG.  The mask is given: to try all eight would hold up everybody else for 30 ms."""
+    """The QR code as SVG.  The mask is given: to try all eight takes 30 ms."""
     code = segno.make(uri, micro=False, mask=2, boost_error=False)
     return Markup(code.svg_inline(scale=5, border=2, svgclass="qr", lineclass=None))  # noqa: S704
 

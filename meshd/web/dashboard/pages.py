@@ -17,7 +17,7 @@ from meshd.web.call import Call
 from meshd.web.dashboard import cookies, figures, static, wording
 from meshd.web.forms import WHOLE, Form, FormError
 from meshd.web.problems import Worded
-from meshd.web.reply import EMPTY, Fields, Reply
+from meshd.web.reply import EMPTY, Fields, Reply, Text
 from meshd.web.room import Caller, Room, Route, Who
 from meshd.web.services import Routes, Services
 
@@ -138,11 +138,11 @@ def environment() -> Environment:
     return made
 
 
-def render(template: str, facts: Mapping[str, object]) -> bytes:
+def render(template: str, facts: Mapping[str, object]) -> Text:
     made = environment()
     known = made.globals.keys() - DEFAULT_NAMESPACE.keys()  # Jinja's own, such as `range`, no page uses
     assert known.isdisjoint(facts), f"{template}: a fact would hide what every page knows by its name"
-    return made.get_template(template).render(facts).encode("utf-8", "replace")
+    return Text(made.get_template(template).generate(facts))
 
 
 def plain(call: Call | None, template: str, status: int = 200, *, fields: Fields = (), **facts: object) -> Reply:

@@ -8,7 +8,7 @@ from meshd.accounts.subusers import SubUser
 from meshd.values.uuids import written
 from meshd.web.document import Document
 from meshd.web.forms import Form
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 from meshd.web.v1 import answers
@@ -29,7 +29,7 @@ class GroupRoutes(Routes):
 
     async def listing(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(groups.listing, caller.actor, at=self._now())
-        return answers.payload([self._described(each.group, each.members) for each in found])
+        return answers.payload(Rows(lambda each: self._described(each.group, each.members), found))
 
     async def read(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(groups.read, caller.actor, caller.call.variables["id"], at=self._now())

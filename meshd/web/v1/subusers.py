@@ -13,7 +13,7 @@ from meshd.values.uuids import written
 from meshd.web.document import Document, Members
 from meshd.web.forms import Form
 from meshd.web.problems import Flaw, Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
 from meshd.web.v1 import answers
@@ -43,7 +43,7 @@ class SubUserRoutes(Routes):
     async def listing(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(subusers.listing, caller.actor, at=self._now())
         seals = self._services.seals()
-        return answers.payload([described(each, seals) for each in found])
+        return answers.payload(Rows(partial(described, seals=seals), found))
 
     async def read(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(subusers.read, caller.actor, caller.call.variables["id"], at=self._now())

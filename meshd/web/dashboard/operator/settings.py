@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 
@@ -59,6 +60,7 @@ def _section(row: SettingRow) -> str:
     return row[0].partition(".")[0] if "." in row[0] else GENERAL
 
 
+@cache
 def versions() -> list[tuple[str, str]]:
     """What this process runs with."""
     found = [(name, _version(name)) for name in PACKAGES]

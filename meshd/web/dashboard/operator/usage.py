@@ -14,7 +14,7 @@ from meshd.web.dashboard.operator.routes import InstallationRoutes
 from meshd.web.dashboard.pages import EMPTY_FORM, NO_STORE, Filled
 from meshd.web.forms import LARGEST_STORED, Form, Reading
 from meshd.web.problems import Worded
-from meshd.web.reply import Reply
+from meshd.web.reply import Reply, Text
 from meshd.web.room import Caller, Room
 from meshd.web.services import Services
 
@@ -83,7 +83,7 @@ class UsageRoutes(InstallationRoutes):
         fields = (*NO_STORE, ("Content-Disposition", f'attachment; filename="{name}"'))
         following = ("Link", f'<{FILE}{_query(form, after)}>; rel="next"')
         return Reply(
-            written(rows),
+            Text(written(rows)),
             fields=(*fields, following) if after else fields,
             media=MEDIA,
         )

@@ -1,0 +1,47 @@
+"""Work in a thread of its own."""
+
+from __future__ import annotations
+
+from functools import partial
+from threading import current_thread, main_thread
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from meshd.auth.passwords import Busy
+from meshd.daemon import aside
+from meshd.daemon.aside import Aside
+from tests.accounts.test_invoicefile import written
+
+
+class AsideTests(TestCase):
+    def setUp(self) -> None:
+        self.aside = Aside(reactor)
+        self.addCleanup(self.aside.stop)
+
+    def ask(self) -> Deferred[Any]:
+        return Deferred.fromCoroutine(self.aside.done(written))
+
+    async def test_made_elsewhere(self) -> None:
+        """An invoice is the same file as here; those who ask at once each get theirs."""
+        found = [await each for each in [self.ask() for _ in range(5)]]
+        self.assertEqual([written()] * 5, found)
+        self.assertIsNot(await self.aside.done(current_thread), main_thread())
+
+    async def test_too_many(self) -> None:
+        """Are refused, and the next can ask again once there is room."""
+        self.patch(aside, "WAITING", 2)
+        first, second = self.ask(), self.ask()
+        self.failureResultOf(self.ask(), Busy)
+        await first
+        await second
+        self.assertEqual(written(), await self.ask())
+
+    async def test_exception(self) -> None:
+        """Is the caller's, and the place is free again."""
+        self.patch(aside, "WAITING", 1)
+        for _ in range(2):
+            with self.assertRaises(ZeroDivisionError):
+                await self.aside.done(partial(divmod, 1, 0))
