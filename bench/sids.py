@@ -29,7 +29,7 @@ from bench.stage import Stage, stage  # noqa: E402
 from bench.works import WORKS, Work, measure  # noqa: E402
 
 KEYS = 20
-"""Keys of each account, before the first comes again: by then it is forgotten."""
+"""Keys of each account in one measurement; the next has others."""
 LEARNED = 300
 """Accounts whose first question and hash a second is enough for."""
 PASSWORD = "secret"
@@ -42,11 +42,26 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 class Keyed(Load):
-    """pload with a field of the file for each request."""
+    """pload with a field of a file for each request: a key that was never there before.
 
-    def __init__(self, load: Load, fields: Path) -> None:
+    A key of an earlier measurement might find its connection to the origin still open.
+    """
+
+    def __init__(self, load: Load, fields: Path, users: int, word: str) -> None:
         super().__init__(load.program, load.proxy, load.origin)
         self.fields = fields
+        self.users = users
+        self.word = word
+        self.begin = 0
+
+    def renew(self) -> None:
+        """Write the fields for the next measurement, key by key, of all accounts in turn."""
+        with self.fields.open("w") as file:
+            for key in range(self.begin, self.begin + KEYS):
+                for number in range(self.users):
+                    user = f"ph-{number:010}-{self.word}-{key:04x}{number:012x}-ttl-30m:{PASSWORD}"
+                    file.write(f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\n")
+        self.begin += KEYS
 
     def command(self, mode: str, clients: int, seconds: float, path: str = "/") -> list[str]:
         return [*super().command(mode, clients, seconds, path), "-F", str(self.fields)]
@@ -67,25 +82,16 @@ def crowd(database: Path, users: int) -> None:
             store.execute(COPIED, {"id": made.lastrowid, "shop": shop})
 
 
-def written(path: Path, users: int, word: str) -> Path:
-    """The fields, key by key, of all accounts in turn."""
-    with path.open("w") as file:
-        for key in range(KEYS):
-            for number in range(users):
-                user = f"ph-{number:010}-{word}-{key:04x}{number:012x}-ttl-30m:{PASSWORD}"
-                file.write(f"Proxy-Authorization: Basic {base64.b64encode(user.encode()).decode()}\n")
-    return path
-
-
 @contextmanager
-def running(scene: Stage, peer: Peer, place: int, users: int, word: str) -> Iterator[tuple[Proxy, dict[str, Load]]]:
+def running(scene: Stage, peer: Peer, place: int, users: int, word: str) -> Iterator[tuple[Proxy, Load, Keyed]]:
     with scene.proxy(peer, place) as (proxy, load):
         stores = scene.folder.glob("proxy-*/meshd-data/meshd.sqlite3")
         crowd(max(stores, key=lambda path: path.stat().st_ctime), users)
-        keyed = Keyed(load, written(scene.folder / f"fields-{place}", users, word))
+        keyed = Keyed(load, scene.folder / f"fields-{place}", users, word)
+        keyed.renew()
         load.run("get", 1, 1)
         keyed.run("get", 64, 1 + users / LEARNED)
-        yield proxy, {"no wish": load, "a key each": keyed}
+        yield proxy, load, keyed
 
 
 def main(given: list[str] | None = None) -> int:
@@ -110,8 +116,9 @@ def main(given: list[str] | None = None) -> int:
         }
         for _ in range(options.rounds):
             for work in works:
-                for name, (proxy, loads) in up.items():
-                    for way, load in loads.items():
+                for name, (proxy, plain, keyed) in up.items():
+                    keyed.renew()
+                    for way, load in (("no wish", plain), ("a key each", keyed)):
                         sample = measure(proxy, load, work, options.seconds)
                         found[name, work.name, way].append(sample.per_cpu_second)
                         if not sample.sound:

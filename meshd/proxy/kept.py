@@ -16,7 +16,13 @@ KEPT_EACH = 128
 
 KEPT_OF_SESSIONS = KEPT // 4
 """Idle connections of all sessions together: a client with a session for each request comes back to none of its own,
-and is to leave room for others' that are of use.  For one more, that which has been idle longest is closed.
+and is to leave room for others' that are of use.  For one more that was of use, or for one of a few others, that which
+has been idle longest is closed.
+"""
+
+ONE_OF = 16
+"""Of so many connections that have served one request of a session, one is kept where the sessions' are full: to close
+the oldest for each of them costs a tenth of a request, and a session that goes on is kept after a few requests.
 """
 
 Key = tuple[int, str, str, str, str, int]
@@ -69,6 +75,8 @@ class KeptOrigins:
         self._of_sessions: dict[Origin, None] = {}
         """Those that belong to a session, the one that has been idle longest first."""
         self._count = 0
+        self._refused = 0
+        """How many were not kept since the last one that was, because the sessions' are full."""
         self._generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
@@ -93,7 +101,7 @@ class KeptOrigins:
         wire = origin.wire
         # Something to read now would be read as the next request's answer.
         useless = wire.ending or wire.readable or origin.generation != self._generation
-        if useless or self._count >= KEPT or len(idle) >= KEPT_EACH:
+        if useless or self._count >= KEPT or len(idle) >= KEPT_EACH or (origin.key[1] and self._is_one_of_many(origin)):
             if not idle:
                 del self._idle[origin.key]
             origin.close()
@@ -107,6 +115,13 @@ class KeptOrigins:
             self._of_sessions[origin] = None
             if len(self._of_sessions) > KEPT_OF_SESSIONS:  # one that may be of the very same key
                 self.drop(next(iter(self._of_sessions)))
+
+    def _is_one_of_many(self, origin: Origin) -> bool:
+        """Whether a session's connection has served once and is to give way to those that are kept."""
+        if origin.used or len(self._of_sessions) < KEPT_OF_SESSIONS:
+            return False
+        self._refused = (self._refused + 1) % ONE_OF
+        return self._refused > 0
 
     def drop(self, origin: Origin) -> None:
         """Close an idle connection."""

@@ -161,7 +161,7 @@ class PoolTest(SynchronousTestCase):
 
     def test_sessions_leave_room(self) -> None:
         """A new session for each request closes the connections of its like, and nobody else's."""
-        with mock.patch.object(kept, "KEPT_OF_SESSIONS", 2):
+        with mock.patch.multiple(kept, KEPT_OF_SESSIONS=2, ONE_OF=1):
             other, _ = self.kept()
             keys: list[Key] = [(2, f"session-{number}", "direct", "", "h.test", 80) for number in range(5)]
             fars = [self.kept(key)[1] for key in keys]
@@ -181,10 +181,34 @@ class PoolTest(SynchronousTestCase):
             self.pool.clear()
             self.assertEqual((self.pool._of_sessions, len(self.pool)), ({}, 0))
 
+    def test_a_session_that_goes_on_is_kept(self) -> None:
+        """Where those of sessions are full, one of a few new ones takes a place, and each that was of use again."""
+
+        def named(number: int) -> Key:
+            return (2, f"session-{number}", "direct", "", "h.test", 80)
+
+        with mock.patch.multiple(kept, KEPT_OF_SESSIONS=2, ONE_OF=3):
+            for number in range(2):
+                self.kept(named(number))
+            for number, full in ((2, True), (3, True), (4, False), (5, True), (6, True), (7, False)):
+                _, far = self.kept(named(number))
+                if full:
+                    self.assert_closed(far)
+            self.assertEqual([named(4), named(7)], [each.key for each in self.pool._of_sessions])
+            going_on = self.pool.take(named(4))
+            assert going_on is not None
+            for number in range(8, 14):
+                self.kept(named(number))
+            self.pool.keep(going_on, 60)
+            self.assertIs(going_on, self.pool.take(named(4)))
+            going_on.close()
+            self.pool.clear()
+        self.assertEqual(({}, 0), (self.pool._of_sessions, len(self.pool)))
+
     def test_a_session_gives_way_to_itself(self) -> None:
         """Where the one that has been idle longest is of the very key that another is kept under."""
         key: Key = (2, "session", "direct", "", "h.test", 80)
-        with mock.patch.object(kept, "KEPT_OF_SESSIONS", 1):
+        with mock.patch.multiple(kept, KEPT_OF_SESSIONS=1, ONE_OF=1):
             _, far = self.kept(key)
             second, _ = self.kept(key)
             self.assert_closed(far)
