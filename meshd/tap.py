@@ -50,6 +50,7 @@ class Options(usage.Options):
         super().__init__()
         self["proxy"] = []
         self["api"] = []
+        self["hosts"] = []
 
     def postOptions(self) -> None:
         """Suppress twistd's pid file unless --pidfile asks for it: meshd has its own, locked, in the data folder.
@@ -70,6 +71,10 @@ class Options(usage.Options):
     def opt_api(self, endpoint: str) -> None:
         """Endpoint of the API, such as tcp:8443; may be repeated."""
         self["api"].append(endpoint)
+
+    def opt_hosts(self, endpoint: str) -> None:
+        """Endpoint of the API of published hosts, such as tcp:81, which switches them on; may be repeated."""
+        self["hosts"].append(endpoint)
 
     def flags(self) -> dict[str, object]:
         """The flags that were given, as `meshd.config.load` takes them."""

@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import Literal
 
 from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
+from meshd.values.hosting import Hosting
 from meshd.values.offers import Selling
+from meshd.values.probing import Probing
 from meshd.values.v1 import GATEWAY, V1
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
@@ -209,19 +211,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Probing:
-    """How exits are probed, without a customer's request."""
-
-    url: str = ""
-    """The URL that is requested through each exit; "" for no probes."""
-    every: float = 60
-    """Seconds within which each exit is probed once."""
-    timeout: float = 10
-    """Seconds that an answer may take."""
-    at_once: int = 16
-
-
-@dataclass(frozen=True, slots=True)
 class Topology:
     """Everything that a reload may change while connections stay open."""
 
@@ -238,6 +227,8 @@ class Topology:
     selling: Selling = field(default_factory=Selling)
     v1: V1 | None = None
     """ProxyHat's dialect; None where the settings have no section `[v1]`, and all of the dialect is off."""
+    hosts: Hosting | None = None
+    """Where what is published is served; None where the settings have no section `[hosts]`, and nothing is."""
 
     @property
     def gateway(self) -> ProxyHost | None:

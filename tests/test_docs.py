@@ -44,6 +44,7 @@ PROGRAMS = {
 """What the manual may call besides meshd and twistd."""
 
 PUBLIC_SITES = {
+    "acme-v02.api.letsencrypt.org",
     "docs.twisted.org",
     "github.com",
     "keepachangelog.com",

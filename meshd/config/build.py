@@ -21,8 +21,9 @@ from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
-from meshd.topology import DestinationRules, Limits, Probing, Timeouts, Topology
+from meshd.topology import DestinationRules, Limits, Timeouts, Topology
 from meshd.values.offers import Selling
+from meshd.values.probing import Probing
 
 API_PORT = 8443
 
@@ -102,6 +103,7 @@ def _topology(sections: Sections) -> Topology:
         proxy_status_on_forwarded=settled["proxy.status_on_forwarded"],
         probes=_section(Probing, "probes", settled),
         v1=sections.v1(),
+        hosts=sections.hosts(),
         selling=_selling(sections),
     )
 

@@ -37,6 +37,11 @@ def _check(config: Config) -> None:
     if config.topology.v1 is not None and config.secrets.exists():
         _check_readable(config, "v1.secrets", config.secrets)
         _check_private(config, "v1.secrets", config.secrets)
+    if config.topology.hosts is not None and config.host_secrets.exists():
+        _check_readable(config, "hosts.secrets", config.host_secrets)
+        _check_private(config, "hosts.secrets", config.host_secrets)
+    if config.topology.hosts is not None and config.topology.hosts.acme.ca:
+        _check_readable(config, "hosts.acme_ca", Path(config.topology.hosts.acme.ca))
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
     if config.topology.selling.font:

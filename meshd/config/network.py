@@ -109,7 +109,19 @@ PORTS = Kind('a port such as "80", or a range such as "1024-65535"', ports)
 HOSTNAME = text_kind("a host name", hostname)
 HOST = text_kind("a host name or an address, without a port", host)
 COUNTRY = pattern("a country's two letters (ISO 3166)", r"[A-Za-z]{2}", country_code)
+
+
+def acme_url(text: str) -> str:
+    """An absolute `https` URL.  Raises: ValueError."""
+    if not text.startswith("https://"):
+        raise ValueError
+    return probe_url(text)
+
+
 PROBE_URL = text_kind("an http:// or https:// URL", probe_url)
+
+
+ACME_URL = text_kind("an https:// URL", acme_url)
 
 
 def _mailbox(text: str) -> str:

@@ -12,6 +12,7 @@ from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
 from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits.described import Origins, read_exits
 from meshd.config.gateway import gateway, read_v1
+from meshd.config.hosts import read_hosts
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, number
 from meshd.config.network import AUTHORITY, COUNTRY, NETWORK
 from meshd.config.offers import OFFER, offer
@@ -19,6 +20,7 @@ from meshd.config.terms import BOUNDS, RULES
 from meshd.config.toml_file import File
 from meshd.topology import PLANS, Exit, ExitRule, Plan, ProxyHost, Topology
 from meshd.values.bounds import read as read_bounds
+from meshd.values.hosting import Hosting
 from meshd.values.offers import Offer
 from meshd.values.v1 import GATEWAY, V1
 
@@ -107,6 +109,11 @@ class Sections:
         section = self.file is not None and self.file.get(("v1",)) is not None
         return read_v1(self.settled, self.origins, section=section)
 
+    def hosts(self) -> Hosting | None:
+        """What `[hosts]` says; None where it is off.  Raises: ConfigError."""
+        section = self.file is not None and self.file.get(("hosts",)) is not None
+        return read_hosts(self.settled, self.origins, section=section)
+
     def _named(self, section: str) -> list[tuple[str, Any]]:
         raw = self.file.get((section,)) if self.file else None
         if self.file is None or raw is None:
@@ -175,6 +182,7 @@ def check_listeners(api: tuple[str, ...], topology: Topology) -> None:
     """Refuse two endpoints of one place, in any spelling; `tcp:0` is a new port each time.  Raises: ConfigError."""
     users = [("api", text) for text in api]
     users += [(topology.section(proxy), text) for proxy in topology.proxies.values() for text in proxy.listen]
+    users += [(kind.replace(":", "."), text) for kind, text in (topology.hosts.listeners if topology.hosts else ())]
     uses = [(user, text, parsed(text).place) for user, text in users]
     for (one, first, here), (two, second, there) in combinations(uses, 2):
         if overlap(here, there):

@@ -30,6 +30,8 @@ class Config:
     key: Path
     secrets: Path
     """The file of the key that passwords are sealed with which `[v1]` tells again."""
+    host_secrets: Path
+    """The file of the key that private keys of what `[hosts]` publishes are sealed with."""
     dns_servers: tuple[str, ...]
     """Name servers as `host:port`; none means the system's resolver."""
     hostnames_allow_private: bool
@@ -51,7 +53,7 @@ class Config:
     @property
     def speaks_tls(self) -> bool:
         """Whether a certificate is needed."""
-        return self.api_tls or self.proxy_tls
+        return self.api_tls or self.proxy_tls or bool(self.topology.hosts and self.topology.hosts.tls)
 
     @property
     def self_signed(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from meshd.config.exits.described import where
 from meshd.config.exits.places import PLACED
+from meshd.config.hosts import ATTRIBUTES
 from meshd.config.network import opening_text
 from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN
@@ -65,11 +66,13 @@ def _text(value: Any) -> str:
 
 def _values(config: Config) -> Iterator[tuple[str, Any]]:
     for setting in SETTINGS:
-        if setting.attribute and (config.topology.v1 or not setting.key.startswith("v1.")):
+        if setting.attribute and _is_on(config, setting.key.partition(".")[0]):
             yield setting.key, attrgetter(setting.attribute)(config)
     if (v1 := config.topology.v1) is not None:
         yield from ((key, getattr(v1, name)) for key, name in _V1.items())
         yield "v1.exits", config.topology.proxies[GATEWAY].rule
+    if (hosts := config.topology.hosts) is not None:
+        yield from ((key, attrgetter(name)(hosts)) for key, name in ATTRIBUTES.items())
     for proxy in config.topology.proxies.values():
         if proxy is config.topology.gateway:
             continue
@@ -84,6 +87,11 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         yield from ((f"plans.{plan.name}.{key}", of_plan(plan, key)) for key in PLAN)
     for offer in config.topology.selling.offers.values():
         yield from ((f"offers.{offer.name}.{key}", of_offer(offer, key)) for key in OFFER)
+
+
+def _is_on(config: Config, section: str) -> bool:
+    """Whether a section that may be off is on; every other is."""
+    return getattr(config.topology, section) is not None if section in ("v1", "hosts") else True
 
 
 def of_offer(offer: Offer, key: str) -> Any:

@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
+from meshd.config.hostrows import ROWS
 from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, seconds
 from meshd.config.network import AUTHORITY, HOST, HOSTNAME, MAILBOX, NAMESERVER, OPENING, PORTS, PROBE_URL, USER
 from meshd.config.offers import FONT, LINE, TEXT
 from meshd.config.stores import STORE_URL
-from meshd.topology import Limits, Probing, Timeouts
+from meshd.topology import Limits, Timeouts
+from meshd.values.hosting import Hosting
 from meshd.values.offers import Selling
+from meshd.values.probing import Probing
 from meshd.values.times import DAY
 
 WEEK = 7 * DAY
@@ -45,7 +48,7 @@ class Setting:
         return "MESHD_" + self.key.upper().replace(".", "_")
 
 
-_Rows = Mapping[str, tuple[Kind, str] | tuple[Kind, str, list[str] | None]]
+_Rows = Mapping[str, tuple[Kind, str] | tuple[Kind, str, object]]
 """By name the kind, what the setting does, and perhaps the default."""
 
 _DESTINATIONS: _Rows = {
@@ -130,6 +133,14 @@ def _of_topology(section: str, table: _Rows, defaults: object = None) -> Iterato
         key = f"{section}.{name}"
         value = default[0] if default else getattr(defaults, name)
         yield Setting(key, kind, value, about, f"topology.{key}", live=key not in _RESTART)
+
+
+def _of_hosts() -> Iterator[Setting]:
+    """Settings of `[hosts]`, a section that may be off; a row without a default has that of a Hosting."""
+    for name, (kind, about, *default) in ROWS.items():
+        value = default[0] if default else getattr(Hosting(), name)
+        value = list(value) if isinstance(value, tuple) else value
+        yield Setting(f"hosts.{name}", kind, value, about, "", flag="hosts" if name == "listen" else "")
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -263,6 +274,15 @@ SETTINGS: tuple[Setting, ...] = (
         "topology.selling.webhook_secret",
     ),
     *_of_topology("selling", _SELLING, Selling()),
+    *_of_hosts(),
+    Setting(
+        "hosts.secrets",
+        PATH,
+        "{data_dir}/secrets.key",
+        "the key, 32 bytes, that seals private keys of certificates, of mode 0640 at most; the same for all processes",
+        "host_secrets",
+        live=False,
+    ),
 )
 
 SECTIONS = frozenset(setting.key.partition(".")[0] for setting in SETTINGS if "." in setting.key)

@@ -33,6 +33,7 @@ def _check_places(config: Config) -> None:
     """Check files that meshd makes where they are missing: of folders it makes only the data folder."""
     files = [("log.exchanges", config.exchange_log), ("log.requests", config.request_log)]
     files += [("v1.secrets", config.secrets)] if config.topology.v1 else []
+    files += [("hosts.secrets", config.host_secrets)] if config.topology.hosts else []
     _check_spool(config)
     store = sqlite_file(config.store_url)
     for key, path in (*files, *([("store.url", store)] if store is not None else [])):
@@ -52,13 +53,13 @@ def _check_spool(config: Config) -> None:
 
 
 def _check_authorities(config: Config) -> None:
-    """Check the certificate authorities of upstream proxies.  Raises: ConfigError."""
-    for exit_ in config.own_exits:
-        file = exit_.upstream.ca if exit_.upstream is not None else ""
+    """Check the certificate authorities of upstream proxies, and of ACME's directory.  Raises: ConfigError."""
+    files = {f"exits.{each.name}.ca": each.upstream.ca for each in config.own_exits if each.upstream is not None}
+    files["hosts.acme_ca"] = config.topology.hosts.acme.ca if config.topology.hosts is not None else ""
+    for key, file in files.items():
         if not file:
             continue
         try:
             trust_of(Path(file))
         except (OSError, SSL.Error, ValueError):
-            key = f"exits.{exit_.name}.ca"
             raise ConfigError(f"{place(config.origins[key])}: {key}: {file}: no certificate in PEM form") from None

@@ -56,6 +56,8 @@ def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = l
             examine(config)
         if config.topology.v1 is not None:
             Vault(config.secrets).seals()
+        if config.topology.hosts is not None:
+            Vault(config.host_secrets).seals()
         return Prepared(pid_file, _store(config, hold))
     except BaseException:
         _clear(config.data_dir, before)

@@ -19,7 +19,7 @@ from meshd.exits.plane import ExitPlane
 from meshd.exits.pools import Pools, addressed
 from meshd.running.regularly import Regularly
 from meshd.sockets.race import DialError
-from meshd.topology import Probing
+from meshd.values.probing import Probing
 
 SECONDS = 1.0
 """Seconds between two looks at which exits are due."""

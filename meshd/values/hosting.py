@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+API, HTTP, HTTPS = "hosts:listen", "hosts:http", "hosts:https"
+"""What leads to each kind of listener, where a listener of a proxy has the proxy's name, which never has a colon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Acme:
@@ -20,6 +23,8 @@ class Acme:
     """The key of that binding, base64url."""
     profile: str = ""
     """The profile that is asked for; "" for the directory's default."""
+    key_file: str = ""
+    """The file that `key` was read from; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +42,9 @@ class Hosting:
     loopback: bool = False
     """Whether upstreams may be on this machine's own loopback addresses."""
     acme: Acme = Acme()
+
+    @property
+    def listeners(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of where a listener leads to and the text of its endpoint."""
+        kinds = ((HTTP, self.http), (HTTPS, self.https), (API, self.listen))
+        return tuple((kind, text) for kind, texts in kinds for text in texts)

@@ -143,6 +143,11 @@ class OrderTests(ConfigTestCase):
         self.write("hook", "0123456789abcdef")
         self.write("font.ttf", b"true")
         samples |= {"MESHD_V1_WEBHOOK_SECRET": "hook", "MESHD_SELLING_FONT": "font.ttf"}
+        self.write("mac", "bWFjLWtleS1vZi10aGUtYXV0aG9yaXR5")
+        samples |= {"MESHD_HOSTS_LISTEN": "tcp:6", "MESHD_HOSTS_HTTP": "tcp:7", "MESHD_HOSTS_HTTPS": "tcp:8"}
+        samples |= {"MESHD_HOSTS_TLS": "off", "MESHD_HOSTS_UPSTREAMS_LOOPBACK": "on", "MESHD_HOSTS_ACME_CA": "list.txt"}
+        samples |= {"MESHD_HOSTS_TRUSTED_PROXIES": "10.0.0.0/8", "MESHD_HOSTS_ACME_DIRECTORY": "https://acme.test/"}
+        samples |= {"MESHD_HOSTS_ACME_EMAIL": "ops@mesh.test", "MESHD_HOSTS_ACME_EAB_KEY_FILE": "mac"}
         environ = {name: samples.get(name, "1000" if "LIMITS" in name or "HEAD" in name else "55") for name in names}
         environ["MESHD_LIMITS_PASSWORD_WORKERS"] = environ["MESHD_LIMITS_FLUSH_SECONDS"] = "7"
         environ["MESHD_LIMITS_EXIT_RETRIES"] = "7"
@@ -268,7 +273,7 @@ class ReloadTests(ConfigTestCase):
         new = self.load('data_dir = "elsewhere"\n[timeouts]\nhead = 6\n[dns]\nservers = ["127.0.0.1"]')
         self.assertEqual(
             needs_restart(old, new),
-            ("data_dir", "store.url", "log.exchanges", "log.requests", "dns.servers", "v1.secrets"),
+            ("data_dir", "store.url", "log.exchanges", "log.requests", "dns.servers", "v1.secrets", "hosts.secrets"),
         )
         self.assertEqual(needs_restart(old, self.load("[timeouts]\nhead = 7")), ())
 
@@ -297,7 +302,7 @@ class ShowTests(ConfigTestCase):
         """Those of proxies, exits and plans too."""
         text = '[proxies.us]\nlisten = ["tcp:1", "tcp:2"]\nexits = { tag = ["fast"], name = ["b"] }\n'
         text += '[[exits]]\nname = "b"\nkind = "direct"\ncountry = "uk"\ntags = ["fast", "dear"]\n'
-        text += '[destinations]\nallow = ["10.0.0.0/8", "127.0.0.1:80", "[::1]:80", "::1"]\n[v1]\n'
+        text += '[destinations]\nallow = ["10.0.0.0/8", "127.0.0.1:80", "[::1]:80", "::1"]\n[v1]\n[hosts]\n'
         shown = self.shown(text)
         self.assertEqual(shown["proxies.us.listen"], ("tcp:1, tcp:2", "file meshd.toml:2"))
         self.assertEqual(shown["proxies.us.exits"], ("names: b; tags: fast", "file meshd.toml:3"))

@@ -17,7 +17,8 @@ from meshd.exits.pools import Pools
 from meshd.exits.probes import Probes
 from meshd.model import Refusal
 from meshd.sockets.race import Blame, DialError
-from meshd.topology import Exit, Probing, Topology
+from meshd.topology import Exit, Topology
+from meshd.values.probing import Probing
 from tests.support.live import settings
 
 URL = "http://probe.example/"
