@@ -157,7 +157,8 @@ class ReferenceTests(SynchronousTestCase):
             (ROOT / "meshd" / name).read_text()
             for name in (
                 "sockets/relay.py",
-                *(f"proxy/{each}.py" for each in ("connection", "parting", "forward", "barring")),
+                *(f"proxy/{each}.py" for each in ("connection", "forward", "barring")),
+                *(f"passing/{each}.py" for each in ("connection", "parting", "forwarding")),
             )
         )
         ends = set(re.findall(r'(?:\.close|\.phase|\.note_outcome|_end)\("([a-z-]+)"', source)) | {lines.RECOVERED}

@@ -169,12 +169,14 @@ class TreeTests(SynchronousTestCase):
         """Of what there is one for each connection, request or tunnel, an idle one costs memory."""
         wanted = {
             "proxy/connection.py": {"ClientConnection"},
-            "proxy/forward.py": {"Forwarding"},
+            "passing/connection.py": {"Connection"},
+            "passing/forwarding.py": {"Forwarding"},
+            "proxy/forward.py": {"ProxyForwarding"},
             "sockets/flow.py": {"Flow"},
             "sockets/relay.py": {"Tunnel"},
             "proxy/request.py": {"ProxyRequest", "Said"},
             "sockets/task.py": {"Task"},
-            "proxy/kept.py": {"Origin"},
+            "passing/kept.py": {"Origin"},
             "sockets/wire.py": {"Wire", "Watcher"},
             "usage/meter.py": {"Meter", "Tally"},
         }

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from meshd.proxy.accepting import EXHAUSTED, PAUSE
+from meshd.passing.accepting import EXHAUSTED, PAUSE
 from meshd.seldom import Seldom
 
 AT_ONCE = 20

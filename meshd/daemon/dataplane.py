@@ -17,9 +17,9 @@ from meshd.exits.destinations import OwnListeners
 from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
-from meshd.proxy.accepting import descriptor_ceiling
-from meshd.proxy.caps import Caps
-from meshd.proxy.kept import KeptOrigins
+from meshd.passing.accepting import descriptor_ceiling
+from meshd.passing.caps import Caps
+from meshd.passing.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom

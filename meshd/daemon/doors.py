@@ -23,7 +23,8 @@ from zope.interface import implementer
 from meshd.config.endpoints import BACKLOG, Endpoint, Foreign, Place
 from meshd.daemon.accepting import AT_ONCE, TwistedAcceptor
 from meshd.daemon.opening import ListeningSocket, cannot_listen
-from meshd.proxy.accepting import Acceptor
+from meshd.passing.accepting import Acceptor
+from meshd.proxy.accepting import proxy_acceptor
 from meshd.proxy.bridge import BridgeFactory
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.poll import IN
@@ -116,7 +117,7 @@ class SocketDoor:
     def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
         reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
         if wish.proxy:
-            return Acceptor(plane, reactor, sock, wish.proxy, introduced=wish.endpoint.haproxy)
+            return proxy_acceptor(plane, reactor, sock, wish.proxy, introduced=wish.endpoint.haproxy)
         return TwistedAcceptor(reactor, sock, _api(self._behind, wish))
 
 

@@ -1,47 +1,18 @@
-"""Accepting clients: many at one wake-up, within the descriptors that the process may open."""
+"""Whom a proxy's listener leads to: the connection of a client, or of one whom a balancer introduces."""
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
-from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.logger import Logger
 
 from meshd.model import Refusal
+from meshd.passing.accepting import Acceptor
 from meshd.proxy import replies
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.opening import TLS_HANDSHAKE
 from meshd.proxy.plane import DataPlane
-from meshd.seldom import Seldom
-from meshd.sockets.poll import IN
-from meshd.sockets.windows import NOTSENT_LOWAT, UNPROVEN
-from meshd.sockets.wire import Wire
-from meshd.socks5 import VERSION
-from meshd.values.addresses import peer_address
 
-INHERITED = (
-    (socket.IPPROTO_TCP, NOTSENT_LOWAT, UNPROVEN),
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 60),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 15),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
-)
-"""Options of a listener that accepted sockets inherit; keep-alive probes notice a vanished client in two minutes."""
-
-ACCEPTS = 64
-"""Connections accepted at one wake-up: a burst costs few wake-ups, and connections that are open get their turn."""
-
-DEFER = 1
-"""TCP_DEFER_ACCEPT: seconds that the kernel waits for a client's first bytes, which are then read without waiting."""
-
-PAUSE = 0.5
-"""Seconds without accepting after the process ran out of descriptors."""
-
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+FULL = Refusal("overloaded", retry_after=1)
 
 
 class IntroducedConnection(ClientConnection):
@@ -52,100 +23,16 @@ class IntroducedConnection(ClientConnection):
     introduced = True
 
 
-class Acceptor:
-    """One listening socket of one named proxy."""
+def proxy_acceptor(
+    plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str, *, introduced: bool = False
+) -> Acceptor:
+    """Accept clients of one named proxy.
 
-    log = Logger()
+    listener: a socket that listens already; the caller closes it.  introduced: clients send a PROXY header.
+    """
+    connection = IntroducedConnection if introduced else ClientConnection
 
-    def __init__(
-        self, plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str, *, introduced: bool = False
-    ) -> None:
-        """listener: a socket that listens already; the caller closes it.  introduced: clients send a PROXY header."""
-        self._connection = IntroducedConnection if introduced else ClientConnection
-        self._plane = plane
-        self._clock = clock
-        self._listener = listener
-        self.proxy = proxy
-        self._pause: Any = None
-        self._seldom = Seldom(clock.seconds)
-        listener.setblocking(False)
-        if listener.family != socket.AF_UNIX:
-            for level, option, value in INHERITED:
-                listener.setsockopt(level, option, value)
-            if plane.dialler.receive_buffer:
-                listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, plane.dialler.receive_buffer)
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, DEFER)
+    def full() -> bytes:
+        return replies.refusal(FULL, plane.request_id(), keep=False)
 
-    def start(self) -> None:
-        self._plane.poller.add(self._listener.fileno(), self, IN)
-
-    def stop(self) -> None:
-        """Accept no more."""
-        if self._pause is not None:
-            self._pause.cancel()
-            self._pause = None
-        self._plane.poller.unregister(self._listener.fileno())
-
-    def ready(self, fd: int, events: int) -> None:
-        # `accept` would make a socket object, of no use here, and ask the kernel for its family: 8 us of each client.
-        accept = self._listener._accept  # type: ignore[attr-defined]
-        for _ in range(ACCEPTS):
-            try:
-                client, address = accept()
-            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-                return
-            except OSError as error:
-                if error.errno in EXHAUSTED:
-                    self._exhausted()
-                return
-            self._accepted(client, address)
-
-    def _accepted(self, client: int, address: Any) -> None:
-        os.set_blocking(client, False)
-        peer = peer_address(address)
-        plane = self._plane
-        if plane.caps.crowded(len(plane.poller)):
-            self._turn_away(client)
-            return
-        self._connection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
-
-    def _turn_away(self, client: int) -> None:
-        """Answer 503 in one write to a client that may speak HTTP, and close: there is room for no more clients."""
-        self._seldom.say(self.log.warn, "proxy {proxy} is full: clients are turned away", proxy=self.proxy)
-        answer = replies.refusal(Refusal("overloaded", retry_after=1), self._plane.request_id(), keep=False)
-        try:
-            if speaks_http(_come(client)):
-                os.write(client, answer)
-        except OSError:
-            pass
-        finally:
-            os.close(client)
-
-    def _exhausted(self) -> None:
-        """Pause accepting, as no descriptor is left: the listener would stay ready and wake us again and again."""
-        self._seldom.say(self.log.warn, "proxy {proxy} is out of descriptors: accepting is paused", proxy=self.proxy)
-        if self._pause is None:
-            self._plane.poller.pause(self._listener.fileno())
-            self._pause = self._clock.callLater(PAUSE, self._go_on)
-
-    def _go_on(self) -> None:
-        self._pause = None
-        self._plane.poller.resume(self._listener.fileno())
-
-
-def _come(client: int) -> bytes:
-    """Read what the client has sent by now: a close with unread bytes would reset the answer away.  Raises: OSError."""
-    try:
-        return os.read(client, 4096)
-    except BlockingIOError:
-        return b""
-
-
-def speaks_http(first: bytes) -> bool:
-    """Whether a client with these first bytes, b"" for none yet, may understand an answer in HTTP."""
-    return not first or first[0] not in {TLS_HANDSHAKE, VERSION}
-
-
-def descriptor_ceiling(limit: int, reserve: int) -> int:
-    """Descriptors for the data plane: the limit less the reserve for all else, or at least half of the limit."""
-    return max(limit - min(reserve, limit // 2), 8)
+    return Acceptor(plane, clock, listener, proxy, connection, full, plane.dialler.receive_buffer)

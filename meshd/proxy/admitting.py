@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from meshd.model import Admission, Refusal
-from meshd.proxy.caps import REQUESTS_TOO_FAST, Patience
+from meshd.passing.caps import REQUESTS_TOO_FAST, Patience
+from meshd.passing.record import Record
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import Leaving

@@ -5,8 +5,8 @@ from __future__ import annotations
 from meshd.exits.bars import Bar
 from meshd.exits.departure import Departure
 from meshd.model import Refusal
+from meshd.passing.record import Record
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.record import Record
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
 

@@ -6,9 +6,9 @@ from typing import Protocol
 
 from meshd.exits.choosing import Choice
 from meshd.model import Admission, Refusal
-from meshd.proxy.caps import Place
+from meshd.passing.caps import Place
+from meshd.passing.client import Recipient
 from meshd.proxy.request import ProxyRequest
-from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 
 
@@ -30,18 +30,14 @@ class Speech(Protocol):
         """The answer to a request that is refused, or that could not be read; keep: whether the connection goes on."""
 
 
-class Client(Protocol):
+class Client(Recipient, Protocol):
     """The connection of one client."""
 
-    wire: Wire
-    buffer: bytes
-    """Bytes received and not read as a message yet."""
     proxy: str
     """The name of the proxy that the client came to."""
     introduced: bool
     """Whether a PROXY header must come first, whoever the peer is."""
     place: Place
-    task: Task
     speech: Speech | None
     """None while nothing can be answered, because a TLS handshake is under way."""
 
@@ -61,39 +57,8 @@ class Client(Protocol):
 
     # The time it has
 
-    def phase(self, reason: str, seconds: float) -> None:
-        """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
-
     def expect_head(self) -> None:
         """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""
 
     def handshake(self, *, over: bool) -> None:
         """Start the grace of a client anew when its TLS handshake begins, and when it is over."""
-
-    # The bytes it moves, counted
-
-    @property
-    def room(self) -> int:
-        """How many bytes may be moved now."""
-
-    async def take(self) -> bytes:
-        """Wait for bytes of the client, to be counted by `took`; b"" where the client has ended.
-        Raises: ClientGone, Stopped.
-        """
-
-    async def took(self, size: int, pieces: int = 0) -> None:
-        """Count so many bytes of what `take` gave; pieces: the number of chunks that they came in."""
-
-    async def deliver(self, data: bytes) -> None:
-        """Send the client bytes, wait until the kernel has taken them, and count them.  Raises: ClientGone, Stopped."""
-
-    async def worked(self, work: int) -> None:
-        """Count work that takes as long as moving so many bytes; give others their turn after too much."""
-
-    # The answer it gets
-
-    def begin_answer(self, status: int, *, framed: bool = True) -> None:
-        """Note that an answer begins; framed: whether the client can tell where that answer ends."""
-
-    def end_interim(self) -> None:
-        """Note that the answer was an interim response and is complete: a final one may still be given."""

@@ -15,24 +15,21 @@ from meshd.auth.question import Unseen
 from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
+from meshd.passing.connection import Connection
+from meshd.passing.parting import LINGER_SECONDS
+from meshd.passing.record import Record
 from meshd.proxy import replies
 from meshd.proxy.admitting import admit
 from meshd.proxy.barring import barred
-from meshd.proxy.caps import GRACE, Place
 from meshd.proxy.client import Speech
-from meshd.proxy.forward import Forwarding
+from meshd.proxy.forward import ProxyForwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
 from meshd.proxy.opening import meet
-from meshd.proxy.parting import LINGER_SECONDS
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.record import Record
 from meshd.proxy.request import ProxyRequest
-from meshd.proxy.waiting import WaitingConnection
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
-from meshd.sockets.relay import Tunnel
-from meshd.sockets.shaped import ShapedTunnel
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
@@ -43,10 +40,13 @@ AN_EXCHANGE = 32 * 1024
 log = Logger()
 
 
-class ClientConnection(WaitingConnection):
+class ClientConnection(Connection):
     """Serves one client, exchange by exchange, until either side ends the connection."""
 
-    __slots__ = ("_answering", "proxy", "speech")
+    __slots__ = ()
+
+    _plane: DataPlane
+    speech: Speech | None
 
     def __init__(self, plane: DataPlane, proxy: str, wire: Wire) -> None:
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
@@ -56,14 +56,6 @@ class ClientConnection(WaitingConnection):
         """None while nothing can be answered, because a TLS handshake is under way."""
         self._answering = False
         self.task = Task(self._serve(), self._over)
-
-    def begin(self) -> None:
-        """Count the client, start its first timeout and run its task."""
-        self._plane.connections.add(self)
-        self.place = Place(self._plane.caps, self, self.wire.peer)
-        self.phase("grace", GRACE)
-        self.wire.watcher = self
-        self.task.resume()
 
     # The path
 
@@ -126,8 +118,8 @@ class ClientConnection(WaitingConnection):
             return await self._refuse(refusal, request)
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
-        forwarding = Forwarding(self._plane, self, request, admission)
-        origin = await forwarding.run(departure, record)
+        forwarding = ProxyForwarding(self._plane, self, request)
+        origin = await forwarding.run(departure, record, admission)
         if origin is not None:
             try:
                 return self._become_tunnel(record, meter, origin.wire, forwarding.late)
@@ -158,19 +150,6 @@ class ClientConnection(WaitingConnection):
             origin.close()
             raise
 
-    def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
-        """Give both sockets to a tunnel, which closes the record; this connection ends.  late: as in `Tunnel`."""
-        early, self.buffer = self.buffer, b""
-        if self.cut is not None:
-            raise Stopped(self.cut)
-        more = self.wire.readable, origin.readable
-        client, self.record = self.wire.release(), None
-        kind = ShapedTunnel if meter.shaped else Tunnel
-        tunnel = kind(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
-        meter.stop, meter.resume = tunnel.stopped, tunnel.resume
-        tunnel.start(*more)
-        return False
-
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """Answer a request that meshd itself is asked, unbilled; a body is ignored."""
         choice = (departure := self._departure(request, admission)).preview()
@@ -195,15 +174,6 @@ class ClientConnection(WaitingConnection):
 
     # Client, for speeches and forwarding
 
-    async def receive(self) -> bool:
-        """Wait for more bytes; False where the client has left."""
-        try:
-            data = await self.wire.receive()
-        except OSError:
-            return False
-        self.buffer = self.buffer + data if self.buffer else data
-        return bool(data)
-
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
         """Decide who is asking, from memory if possible; an admitted client no longer counts as unknown."""
         plane = self._plane
@@ -214,26 +184,6 @@ class ClientConnection(WaitingConnection):
         if not self.place.known and not isinstance(admission, Refusal):
             self.place.admitted()
         return admission
-
-    def came_from(self, address: str) -> None:
-        """Take the client's address from a PROXY header, in place of the peer's, and count the client there."""
-        self.wire.peer = address
-        self.place.move(address)
-        self.phase("grace", GRACE)
-
-    def swap(self, wire: Wire) -> None:
-        """Replace the client's socket, after TLS was taken off."""
-        self.wire = wire
-        wire.watcher = self
-
-    def begin_answer(self, status: int, *, framed: bool = True) -> None:
-        self._answering = True
-        self.framed = framed
-        if self.record is not None:
-            self.record.status = status
-
-    def end_interim(self) -> None:
-        self._answering = False
 
     # Endings
 
@@ -270,30 +220,3 @@ class ClientConnection(WaitingConnection):
         finally:
             self._end(refusal.reason, keep)
         return keep
-
-    def _end(self, reason: str, keep: bool) -> bool:
-        """Close the record of the exchange, if one had begun, which writes the log line; gives keep back."""
-        if self.record is not None:
-            self.record.close(reason)
-        self.meter = None
-        return keep
-
-    def stop(self) -> None:
-        """End the exchange now: a shutdown waits no longer."""
-        self._stopped(Refusal("overloaded", "shutting down"))
-
-    def _stopped(self, refusal: Refusal) -> None:
-        """End the exchange with that refusal; may be called from within the task's own counting."""
-        self.cut = refusal
-        self.task.throw(Stopped(refusal))
-
-    def _over(self, error: BaseException | None) -> None:
-        """Release what the client held, since its task has ended; error: what ended the task, None for nothing."""
-        plane = self._plane
-        if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
-            plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
-        self.place.leave()
-        self.speech = None  # or speech and connection would keep each other alive, beside a tunnel too
-        plane.wheel.disarm(self)
-        plane.connections.discard(self)
-        self.wire.close()

@@ -17,10 +17,8 @@ from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.proxyprotocol import read_introduction
 from meshd.sockets.wire import Wire
 from meshd.socks5 import VERSION
+from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
-
-TLS_HANDSHAKE = 0x16
-"""The content type of a handshake record, the first byte of TLS (RFC 8446, 5.1)."""
 
 _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
@@ -36,7 +34,7 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return False
     if client.buffer[0] >= _PRINTABLE:
         return True
-    if client.buffer[0] == TLS_HANDSHAKE and plane.tls_clients is not None:
+    if client.buffer[0] == HANDSHAKE and plane.tls_clients is not None:
         client.speech = None
         _unwrap(client, plane)
         if not await client.receive():

@@ -11,7 +11,7 @@ from typing import Protocol
 from meshd.auth.secrets import ban_address
 from meshd.bounded import Bounded
 from meshd.model import Refusal
-from meshd.proxy.caps import ANOTHERS_END, BUCKETS, CROWD, REQUESTS_TOO_FAST, Caps, Patience
+from meshd.passing.caps import ANOTHERS_END, BUCKETS, CROWD, REQUESTS_TOO_FAST, Caps, Patience
 from meshd.topology import Live
 from meshd.values.terms import Share, Terms
 

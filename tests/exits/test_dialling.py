@@ -24,7 +24,7 @@ from meshd.sockets.line import BEAT
 from meshd.sockets.race import ATTEMPT_DELAY, DialError, Dialled
 from meshd.sockets.task import Task
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
-from tests.proxy.hand import Hand, descriptors
+from tests.passing.hand import Hand, descriptors
 from tests.support.daemon import free_port
 
 ANY = Exit("direct", "direct")

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.accepting import Acceptor
+from meshd.proxy.accepting import proxy_acceptor
 from tests.support.said import said
 
 FIRST = {
@@ -27,7 +27,7 @@ class TurnedAwayTests(SynchronousTestCase):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.listener.close)
         plane: Any = SimpleNamespace(request_id=lambda: "1", dialler=SimpleNamespace(receive_buffer=0))
-        self.acceptor = Acceptor(plane, Clock(), self.listener, "local")
+        self.acceptor = proxy_acceptor(plane, Clock(), self.listener, "local")
 
     def answer(self, first: bytes) -> bytes:
         ours, theirs = socket.socketpair()
@@ -48,7 +48,7 @@ class TurnedAwayTests(SynchronousTestCase):
     def test_one_shortage_is_not_hidden_by_another(self) -> None:
         """Both are said, and neither twice within a minute."""
         self.acceptor._pause = "there is one already"
-        with said("meshd.proxy.accepting.Acceptor") as lines:
+        with said("meshd.passing.accepting.Acceptor") as lines:
             for _ in range(3):
                 self.answer(b"")
                 self.acceptor._exhausted()

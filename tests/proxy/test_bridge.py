@@ -15,7 +15,7 @@ from meshd.proxy import bridge
 from meshd.proxy.bridge import BridgeFactory
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Wire
-from tests.proxy.hand import Hand
+from tests.passing.hand import Hand
 
 
 class Transport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.caps import CROWD, REQUESTS_TOO_FAST, TUNNELS_TOO_FAST, Caps
+from meshd.passing.caps import CROWD, REQUESTS_TOO_FAST, TUNNELS_TOO_FAST, Caps
 from meshd.proxy.shares import ADDRESSES, Seat, Shares
 from meshd.topology import Limits
 from meshd.values.bounds import NO_BOUNDS, Bounds

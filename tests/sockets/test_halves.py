@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.sockets.halves import LINGER_SECONDS, Outside
 from meshd.sockets.wheel import TICK, Wheel
-from tests.proxy.hand import Hand
+from tests.passing.hand import Hand
 
 PATIENCE = 20.0
 

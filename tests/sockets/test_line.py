@@ -14,7 +14,7 @@ from meshd.sockets.ends import ClientGone
 from meshd.sockets.line import BEAT, LOOKS, TOGETHER, Leaving, Line
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
-from tests.proxy.hand import Hand, tcp_pair
+from tests.passing.hand import Hand, tcp_pair
 
 NO = Refusal("rate-tunnels")
 

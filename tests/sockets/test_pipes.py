@@ -8,7 +8,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.sockets.pipes import Pipes
-from tests.proxy.hand import descriptors
+from tests.passing.hand import descriptors
 
 F_GETPIPE_SZ = 1032
 SIZE = 65536

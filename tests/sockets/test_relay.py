@@ -19,7 +19,7 @@ from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Wire
 from meshd.topology import Timeouts
-from tests.proxy.hand import CountingMeter, Far, Hand, descriptors, tcp_pair
+from tests.passing.hand import CountingMeter, Far, Hand, descriptors, tcp_pair
 from tests.support.live import settings
 
 MiB = 1024 * 1024

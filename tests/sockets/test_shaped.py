@@ -10,7 +10,7 @@ from meshd.running.ticks import TICK, Ticks
 from meshd.sockets.relay import Tunnel
 from meshd.sockets.shaped import ShapedTunnel
 from meshd.usage.throttle import LEAST, Lane, Throttle
-from tests.proxy.hand import CountingMeter
+from tests.passing.hand import CountingMeter
 from tests.sockets.test_relay import SMALL, TunnelCase
 
 RATE = 4_000_000

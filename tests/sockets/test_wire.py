@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.sockets.task import Task
 from meshd.sockets.wire import READ_SIZE, Watcher, Wire
-from tests.proxy.hand import Far, Hand, tcp_pair
+from tests.passing.hand import Far, Hand, tcp_pair
 
 BUFFERS = 8192
 

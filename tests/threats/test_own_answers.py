@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.parting import LINGER_BYTES
+from meshd.passing.parting import LINGER_BYTES
 from tests.threats.support import PASSWORD, Answer, Talk, World, ask, basic, get, world
 
 INTERNAL = "http://meshd.internal/"

@@ -6,10 +6,10 @@ There is one deadline at a time, on the wheel that all connections share.
 from __future__ import annotations
 
 from meshd.model import Refusal
-from meshd.proxy.caps import TLS_GRACE, Place
-from meshd.proxy.parting import PartingConnection
-from meshd.proxy.plane import DataPlane
-from meshd.proxy.record import Record
+from meshd.passing.caps import TLS_GRACE, Place
+from meshd.passing.parting import PartingConnection
+from meshd.passing.plane import Plane
+from meshd.passing.record import Record
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
@@ -26,7 +26,7 @@ class WaitingConnection(PartingConnection):
     place: Place
     """How the client counts against the bounds; set when the connection begins."""
 
-    def __init__(self, plane: DataPlane, wire: Wire) -> None:
+    def __init__(self, plane: Plane, wire: Wire) -> None:
         super().__init__(wire, plane.relay.again)
         self._plane = plane
         self.deadline = 0.0

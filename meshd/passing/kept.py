@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshd.proxy.response import ProxyResponse
+from typing import Generic, TypeVar
+
+from meshd.passing.response import Response
 from meshd.sockets.poll import Poller
 from meshd.sockets.race import Dialled
 from meshd.sockets.wheel import Wheel
@@ -29,12 +31,15 @@ Key = tuple[int, str, str, str, str, int]
 """Who may use a connection: account id, session, exit name, source address, host, port."""
 
 
-class Origin(Watcher):
+R = TypeVar("R", bound=Response)
+
+
+class Origin(Watcher, Generic[R]):
     """A connection to an origin, or to the upstream proxy that is asked in the origin's place."""
 
     __slots__ = ("_pool", "deadline", "generation", "idle", "key", "slot", "source", "told", "used", "wire")
 
-    def __init__(self, pool: KeptOrigins, generation: int, key: Key, wire: Wire, source: str) -> None:
+    def __init__(self, pool: KeptOrigins[R], generation: int, key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
         self.generation = generation
         self.key = key
@@ -43,7 +48,7 @@ class Origin(Watcher):
         """The local address, or the exit's address or name where there is an upstream proxy."""
         self.used = False
         """Whether the connection has served a request before: then the origin may have closed it meanwhile."""
-        self.told: ProxyResponse | None = None
+        self.told: R | None = None
         """The last response, for an origin that sends the very same head again."""
         self.idle = False
         """Whether the connection waits for a request."""
@@ -65,14 +70,14 @@ class Origin(Watcher):
         self.wire.close()
 
 
-class KeptOrigins:
+class KeptOrigins(Generic[R]):
     """The idle connections by key; the one that was used last is taken first."""
 
     def __init__(self, poller: Poller, wheel: Wheel) -> None:
         self._poller = poller
         self._wheel = wheel
-        self._idle: dict[Key, list[Origin]] = {}
-        self._of_sessions: dict[Origin, None] = {}
+        self._idle: dict[Key, list[Origin[R]]] = {}
+        self._of_sessions: dict[Origin[R], None] = {}
         """Those that belong to a session, the one that has been idle longest first."""
         self._count = 0
         self._refused = 0
@@ -83,7 +88,7 @@ class KeptOrigins:
     def __len__(self) -> int:
         return self._count
 
-    def take(self, key: Key) -> Origin | None:
+    def take(self, key: Key) -> Origin[R] | None:
         idle = self._idle.get(key)
         if not idle:
             return None
@@ -91,11 +96,11 @@ class KeptOrigins:
         self._left(origin, idle)
         return origin
 
-    def new(self, key: Key, dialled: Dialled) -> Origin:
+    def new(self, key: Key, dialled: Dialled) -> Origin[R]:
         wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
         return Origin(self, self._generation, key, wire, dialled.source)
 
-    def keep(self, origin: Origin, seconds: float) -> None:
+    def keep(self, origin: Origin[R], seconds: float) -> None:
         """Keep a connection, whose exchange is complete, for so many seconds; close it where too many are kept."""
         idle = self._idle.setdefault(origin.key, [])
         wire = origin.wire
@@ -116,21 +121,21 @@ class KeptOrigins:
             if len(self._of_sessions) > KEPT_OF_SESSIONS:  # one that may be of the very same key
                 self.drop(next(iter(self._of_sessions)))
 
-    def _is_one_of_many(self, origin: Origin) -> bool:
+    def _is_one_of_many(self, origin: Origin[R]) -> bool:
         """Whether a session's connection has served once and is to give way to those that are kept."""
         if origin.used or len(self._of_sessions) < KEPT_OF_SESSIONS:
             return False
         self._refused = (self._refused + 1) % ONE_OF
         return self._refused > 0
 
-    def drop(self, origin: Origin) -> None:
+    def drop(self, origin: Origin[R]) -> None:
         """Close an idle connection."""
         idle = self._idle[origin.key]
         idle.remove(origin)
         self._left(origin, idle)
         origin.close()
 
-    def forget(self, origin: Origin) -> None:
+    def forget(self, origin: Origin[R]) -> None:
         """Take a connection that is being closed off the wheel."""
         self._wheel.disarm(origin)
 
@@ -141,7 +146,7 @@ class KeptOrigins:
             for origin in list(idle):
                 self.drop(origin)
 
-    def _left(self, origin: Origin, idle: list[Origin]) -> None:
+    def _left(self, origin: Origin[R], idle: list[Origin[R]]) -> None:
         self._count -= 1
         origin.idle = False
         origin.wire.watcher = None

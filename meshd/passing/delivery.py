@@ -5,9 +5,9 @@ from __future__ import annotations
 from meshd.http1.errors import BadMessage
 from meshd.http1.framing import BodyFraming, Chunked, ChunkReader, Length
 from meshd.model import Refusal
-from meshd.proxy.client import Client
-from meshd.proxy.metered import PIECE
-from meshd.proxy.upload import framed
+from meshd.passing.client import Recipient
+from meshd.passing.metered import PIECE
+from meshd.passing.upload import framed
 from meshd.sockets.ends import Stopped
 from meshd.sockets.wire import Wire
 
@@ -17,7 +17,7 @@ class Delivery:
 
     __slots__ = ("_begun", "_client", "_minor", "_origin")
 
-    def __init__(self, client: Client, origin: Wire, minor: int, begun: bytes) -> None:
+    def __init__(self, client: Recipient, origin: Wire, minor: int, begun: bytes) -> None:
         """minor: 0 or 1, of the client's HTTP version; begun: bytes of the body that came with the response's head."""
         self._begun = begun
         self._client = client

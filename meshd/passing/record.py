@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from meshd.exits.departure import Departure
+from typing import Protocol
+
 from meshd.model import Admission, Refusal
-from meshd.proxy.plane import DataPlane
-from meshd.proxy.request import ProxyRequest
-from meshd.proxy.shares import Seat
+from meshd.passing.plane import Plane
 from meshd.usage.meter import Meter
 from meshd.values.exchanges import Exchange, OpenExchange
+
+
+class Place(Protocol):
+    """Where an exchange is to go."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+
+class Asked(Protocol):
+    """A request, as the log tells it."""
+
+    @property
+    def method(self) -> bytes: ...
+
+    @property
+    def target(self) -> Place: ...
+
+
+class Way(Protocol):
+    """How an exchange leaves, where there is a choice."""
+
+    @property
+    def way(self) -> str:
+        """The exit's name."""
+
+    def end(self) -> str:
+        """Stop counting the exchange on its exit; the exit's name."""
+
+
+class Seat(Protocol):
+    """How the client's address counts."""
+
+    def leave(self) -> None: ...
 
 
 class Record:
@@ -37,7 +73,7 @@ class Record:
         "status",
     )
 
-    def __init__(self, plane: DataPlane, proxy: str, client: str) -> None:
+    def __init__(self, plane: Plane, proxy: str, client: str) -> None:
         """proxy: the named proxy that the client came to; client: the client's address."""
         self._plane = plane
         self._proxy = proxy
@@ -51,10 +87,10 @@ class Record:
         self.meter: Meter | None = None
         self.seat: Seat | None = None
         """How the client's address counts for an account that may have so many addresses; None for any other."""
-        self.departure: Departure | None = None
+        self.departure: Way | None = None
         self.closed = False
 
-    def note_request(self, request: ProxyRequest) -> None:
+    def note_request(self, request: Asked) -> None:
         target = request.target
         self._method = request.method.decode("ascii")
         self._host = target.host

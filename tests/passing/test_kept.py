@@ -7,11 +7,11 @@ from unittest import mock
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy import kept
-from meshd.proxy.kept import KeptOrigins, Key, Origin
+from meshd.passing import kept
+from meshd.passing.kept import KeptOrigins, Key, Origin
 from meshd.sockets.race import Dialled
 from meshd.sockets.wheel import Wheel
-from tests.proxy.hand import Far, Hand, tcp_pair
+from tests.passing.hand import Far, Hand, tcp_pair
 
 KEY: Key = (1, "", "direct", "", "h.test", 80)
 

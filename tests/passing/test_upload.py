@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.framing import Chunked, ChunkReader, Length
-from meshd.proxy.upload import Upload
+from meshd.passing.upload import Upload
 
 
 def decoded(framed: bytes) -> bytes:

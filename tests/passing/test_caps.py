@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy.caps import BUCKETS, CROWD, TRUST, TRUSTED, TUNNELS_TOO_FAST, Caps, Place
+from meshd.passing.caps import BUCKETS, CROWD, TRUST, TRUSTED, TUNNELS_TOO_FAST, Caps, Place
 from meshd.topology import Limits
 from tests.support.live import settings
 

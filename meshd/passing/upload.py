@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from meshd.http1.framing import LAST_CHUNK, BodyFraming, ChunkReader, Length, LengthReader, chunk
 from meshd.http1.keep import end_to_end
-from meshd.proxy.response import OURS
+
+OURS = (b"x-proxymesh-",)
+"""The beginnings of names of fields that mean something to a proxy alone, and end there."""
 
 Reader = ChunkReader | LengthReader
 

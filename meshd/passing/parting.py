@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from meshd.proxy.metered import MeteredConnection
+from meshd.passing.metered import MeteredConnection
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import WRITING, parked
 from meshd.sockets.wire import unsent

@@ -1,0 +1,111 @@
+"""A client's connection, as every edge has it: where it begins, what it reads, how an answer begins, and its end."""
+
+from __future__ import annotations
+
+from twisted.logger import Logger
+
+from meshd.model import Refusal
+from meshd.passing.caps import GRACE, Place
+from meshd.passing.record import Record
+from meshd.passing.waiting import WaitingConnection
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.relay import Tunnel
+from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
+
+log = Logger()
+
+
+class Connection(WaitingConnection):
+    """Serves one client until either side ends the connection.  Constructors of subclasses set what is declared."""
+
+    __slots__ = ("_answering", "proxy", "speech")
+
+    _answering: bool
+    """Whether an answer has begun, so that no other one can be given."""
+    proxy: str
+    """The name of the proxy that the client came to."""
+    speech: object
+    """What reads and writes for this connection, and may hold it: dropped at the end."""
+
+    def begin(self) -> None:
+        """Count the client, start its first timeout and run its task."""
+        self._plane.connections.add(self)
+        self.place = Place(self._plane.caps, self, self.wire.peer)
+        self.phase("grace", GRACE)
+        self.wire.watcher = self
+        self.task.resume()
+
+    # What the client says, and is told
+
+    async def receive(self) -> bool:
+        """Wait for more bytes; False where the client has left."""
+        try:
+            data = await self.wire.receive()
+        except OSError:
+            return False
+        self.buffer = self.buffer + data if self.buffer else data
+        return bool(data)
+
+    def came_from(self, address: str) -> None:
+        """Take the client's address from a PROXY header, in place of the peer's, and count the client there."""
+        self.wire.peer = address
+        self.place.move(address)
+        self.phase("grace", GRACE)
+
+    def swap(self, wire: Wire) -> None:
+        """Replace the client's socket, after TLS was taken off."""
+        self.wire = wire
+        wire.watcher = self
+
+    def begin_answer(self, status: int, *, framed: bool = True) -> None:
+        self._answering = True
+        self.framed = framed
+        if self.record is not None:
+            self.record.status = status
+
+    def end_interim(self) -> None:
+        self._answering = False
+
+    # Endings
+
+    def _end(self, reason: str, keep: bool) -> bool:
+        """Close the record of the exchange, if one had begun, which writes the log line; gives keep back."""
+        if self.record is not None:
+            self.record.close(reason)
+        self.meter = None
+        return keep
+
+    def stop(self) -> None:
+        """End the exchange now: a shutdown waits no longer."""
+        self._stopped(Refusal("overloaded", "shutting down"))
+
+    def _stopped(self, refusal: Refusal) -> None:
+        """End the exchange with that refusal; may be called from within the task's own counting."""
+        self.cut = refusal
+        self.task.throw(Stopped(refusal))
+
+    def _over(self, error: BaseException | None) -> None:
+        """Release what the client held, since its task has ended; error: what ended the task, None for nothing."""
+        plane = self._plane
+        if error is not None and not isinstance(error, ClientGone | Stopped | OSError):
+            plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
+        self.place.leave()
+        self.speech = None  # or speech and connection would keep each other alive, beside a tunnel too
+        plane.wheel.disarm(self)
+        plane.connections.discard(self)
+        self.wire.close()
+
+    def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
+        """Give both sockets to a tunnel, which closes the record; this connection ends.  late: as in `Tunnel`."""
+        early, self.buffer = self.buffer, b""
+        if self.cut is not None:
+            raise Stopped(self.cut)
+        more = self.wire.readable, origin.readable
+        client, self.record = self.wire.release(), None
+        kind = ShapedTunnel if meter.shaped else Tunnel
+        tunnel = kind(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
+        meter.stop, meter.resume = tunnel.stopped, tunnel.resume
+        tunnel.start(*more)
+        return False

@@ -1,0 +1,184 @@
+"""One request on its way to an origin, and its response on the way back: what is the same at every edge.
+
+Nothing is copied from one side's head to the other's but end-to-end fields: the request line, `Host` and the framing
+are written anew from what was understood (RFC 9112, section 11.2).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from meshd.http1.framing import BodyFraming, Chunked, Length, NoBody, UntilClose
+from meshd.http1.head import ResponseHead
+from meshd.http1.keep import end_to_end
+from meshd.http1.render import render_response
+from meshd.model import Refusal
+from meshd.passing.client import Recipient
+from meshd.passing.delivery import Delivery
+from meshd.passing.kept import Origin
+from meshd.passing.plane import Plane
+from meshd.passing.response import Response, read_head
+from meshd.passing.upload import Upload
+from meshd.sockets.ends import Abandoned, ClientGone, Stopped
+from meshd.sockets.task import Task
+
+R = TypeVar("R", bound=Response)
+
+
+class Asked(Protocol):
+    """A request, as far as passing it on has to know it."""
+
+    method: bytes
+    minor: int
+    framing: BodyFraming
+    has_body: bool
+    keep: bool
+    """Whether the client's connection serves another request; the response may make it False."""
+
+
+class Forwarding(Generic[R]):
+    """Carries one request and its response; where the request goes, and which fields change, is the subclass's."""
+
+    __slots__ = ("_client", "_plane", "_request", "_sending", "late", "uploaded")
+
+    without: ClassVar[frozenset[bytes]]
+    """Names in lower case of fields of interim responses that are not passed on."""
+    ours: ClassVar[tuple[bytes, ...]]
+    """Beginnings of names of such fields."""
+
+    _plane: Plane
+    _client: Recipient
+    _request: Asked
+
+    def __init__(self, plane: Plane, client: Recipient, request: Asked) -> None:
+        self._plane = plane
+        self._client = client
+        self._request = request
+        self._sending: Task | None = None
+        self.uploaded = True
+        """Whether the whole body was read from the client, whose connection else serves no further request."""
+        self.late = b""
+        """Bytes that the origin sent with the response's head, or after it switched protocols; not yet delivered."""
+
+    def _bound(self, seconds: float) -> float:
+        """The seconds to wait for the response's first byte, of those that the settings allow."""
+        return seconds
+
+    def _head_of(self, response: R) -> bytes:
+        """The head that the client gets."""
+        raise NotImplementedError
+
+    def _understood(self, origin: Origin[R], head: ResponseHead, raw: bytes) -> R:
+        """Check a final response's head, and remember it in `origin.told`.  Raises: Stopped."""
+        raise NotImplementedError
+
+    # To the origin
+
+    async def _send(self, origin: Origin[R], head: bytes) -> None:
+        """Send the head and the part of the body that is here; a task of its own sends the rest while we read."""
+        client = self._client
+        client.phase("first-byte-timeout", self._bound(self._plane.live.timeouts.first_byte))
+        if not self._request.has_body:
+            sent = origin.wire.try_send(head)
+            if sent < len(head):
+                await origin.wire.send(head[sent:])
+            return
+        self.uploaded = False
+        upload = Upload(self._request.framing)
+        room = self._client.room
+        begun, client.buffer = client.buffer[:room], client.buffer[room:]
+        await origin.wire.send(head + await self._taken(upload, begun))
+        if upload.done:
+            self._all_taken(upload)
+        else:
+            self._sending = Task(self._send_rest(origin, upload), self._sending_ended)
+            self._sending.resume()
+
+    async def _send_rest(self, origin: Origin[R], upload: Upload) -> None:
+        while not upload.done:
+            data = await self._client.take()
+            if not data:
+                raise ClientGone
+            body = await self._taken(upload, data)
+            if body:
+                await origin.wire.send(body)
+        self._all_taken(upload)
+
+    async def _taken(self, upload: Upload, data: bytes) -> bytes:
+        """The bytes that the origin is sent for data, of the client; counts those of data that belong to the body."""
+        try:
+            body = upload.take(data)
+        finally:  # the client sent malformed bytes too
+            await self._client.took(len(data) - len(upload.unused), upload.pieces)
+        return body
+
+    def _all_taken(self, upload: Upload) -> None:
+        self._client.buffer = bytes(upload.unused) + self._client.buffer
+        self.uploaded = True
+
+    def _sending_ended(self, error: BaseException | None) -> None:
+        """End the exchange if the client left or erred; an origin that reads no more may still answer."""
+        self._sending = None
+        if error is None or isinstance(error, OSError | Abandoned):
+            return
+        task = self._client.task
+        if not task.throw(error) and not task.over:
+            raise error  # the client's task is running: it has called `resume` to begin this upload
+
+    # From the origin
+
+    async def _final_head(self, origin: Origin[R]) -> tuple[R, bytes]:
+        """Read the final response's head and the bytes after it; interim responses are passed on to the client.
+        Raises: Stopped, ClientGone, and ConnectionResetError where not a byte came, as on a stale kept connection.
+        """
+        limits = self._plane.live.limits
+        buffer = b""
+        interim = 0
+        while True:
+            data = await origin.wire.receive()
+            if not data:
+                if buffer or interim:
+                    raise Stopped(Refusal("response-incomplete"))
+                raise ConnectionResetError
+            told = origin.told
+            if told is not None and not buffer and told.method == self._request.method and data.startswith(told.raw):
+                return told, data[len(told.raw) :]
+            seen = len(buffer)
+            buffer = buffer + data if buffer else data
+            while buffer and (head := read_head(buffer, limits.response_head_bytes, seen)) is not None:
+                seen = 0
+                raw, buffer = buffer[: head.size], buffer[head.size :]
+                if head.status >= 200 or head.status == 101:
+                    return self._understood(origin, head, raw), buffer
+                interim += 1
+                if interim > limits.interim_responses:
+                    raise Stopped(Refusal("bad-response", "too many interim responses"))
+                await self._pass_interim(head)
+
+    async def _pass_interim(self, head: ResponseHead) -> None:
+        """Pass an interim response on, except to HTTP/1.0, which has none (RFC 9110, section 15.2)."""
+        if self._request.minor == 1:
+            fields = end_to_end(head.fields, self.without, self.ours, 502)
+            self._client.begin_answer(head.status)
+            await self._client.deliver(render_response(head.status, head.reason, fields))
+            self._client.end_interim()
+
+    async def _answer(self, origin: Origin[R], response: R) -> bool:
+        """Deliver the final response; whether it was complete and no byte came after it."""
+        request = self._request
+        if response.must_close(request.minor) or not self.uploaded or self._plane.draining:
+            request.keep = False
+        head = self._head_of(response)
+        framing = response.framing
+        bare = type(framing) is UntilClose or (type(framing) is Chunked and request.minor == 0)
+        self._client.begin_answer(response.status, framed=not bare)
+        came = len(self.late)
+        if type(framing) is NoBody:
+            await self._client.deliver(head)
+            return not came
+        if type(framing) is Length and came >= framing.n:
+            await self._client.deliver(head + self.late[: framing.n])
+            return came == framing.n
+        self._client.phase("idle-timeout", self._plane.live.timeouts.idle)
+        begun, self.late = self.late, b""
+        return await Delivery(self._client, origin.wire, request.minor, begun).run(framing, head)
