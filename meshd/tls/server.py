@@ -17,6 +17,8 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from zope.interface import implementer
 
+from meshd.tls.material import read_key
+
 CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256",
     "ECDHE-RSA-AES128-GCM-SHA256",
@@ -64,6 +66,38 @@ class ReloadableTLS:
 def server_context(certificate: Path, key: Path) -> SSL.Context:
     """Make a context of the profile with this chain and key.  Raises: CertificateError."""
     _check_pair(certificate, key)
+    context = _of_the_profile()
+    try:
+        context.use_certificate_chain_file(str(certificate))
+        context.use_privatekey_file(str(key))
+        context.check_privatekey()
+    except SSL.Error as error:
+        raise CertificateError(f"certificate {certificate} with key {key}: {_reason(error)}") from error
+    return context
+
+
+def material_context(chain: str, key: str) -> SSL.Context:
+    """Make a context of the profile with a chain and a key that `material.checked` has made; nothing touches a disk.
+
+    Raises: CertificateError.
+    """
+    context = _of_the_profile()
+    try:
+        leaf, *issuers = x509.load_pem_x509_certificates(chain.encode("ascii"))
+        context.use_certificate(leaf)
+        for each in issuers:
+            context.add_extra_chain_cert(each)
+        context.use_privatekey(read_key(key))
+        context.check_privatekey()
+    except ValueError as error:
+        raise CertificateError(f"the certificate and its key cannot be read: {error}") from None
+    except SSL.Error as error:
+        raise CertificateError(f"the certificate with its key: {_reason(error)}") from error
+    return context
+
+
+def _of_the_profile() -> SSL.Context:
+    """No session is resumed: the secret that allows it would have to be kept, shared by all processes, and renewed."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_cipher_list(":".join(CIPHERS).encode("ascii"))
@@ -71,12 +105,6 @@ def server_context(certificate: Path, key: Path) -> SSL.Context:
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     context.set_alpn_select_callback(lambda _, offered: _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS)
-    try:
-        context.use_certificate_chain_file(str(certificate))
-        context.use_privatekey_file(str(key))
-        context.check_privatekey()
-    except SSL.Error as error:
-        raise CertificateError(f"certificate {certificate} with key {key}: {_reason(error)}") from error
     return context
 
 
