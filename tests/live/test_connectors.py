@@ -1,6 +1,7 @@
 """ProxyHat's connectors, unmodified, through the gateway: each protocol, each kind of origin, every byte billed.
 
-They come by the extra `connectors`; CONNECTORS names another interpreter that has them.
+What was billed is what ProxyHat's SDK, unmodified as well, reads of it.  The connectors come by the extra `connectors`;
+CONNECTORS names another interpreter that has them.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from proxyhat import ProxyHat
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+from tests.live.hatdaemon import trusting
 from tests.live.raw import Raw, basic
 from tests.support.browser import FLAGS, Missing, program
 from tests.support.daemon import LiveDaemon, clean_environment, free_port, until
@@ -43,7 +47,17 @@ TARGETS: dict[str, tuple[dict[str, object], set[str]]] = {
 }
 """What is asked for, and the exits that it may leave by."""
 
-SOCKS = ("requests", "httpx", "httpx-async", "curl-cffi", "yt-dlp")
+SALE = """
+[selling]
+name = "Mesh Ltd"
+address = ["1 Example Street"]
+instructions = "Transfer {amount}, {number}."
+[offers.one]
+gb = 1
+price = "4.99"
+currency = "EUR"
+"""
+"""What lets somebody who has registered have traffic."""
 
 daemon: LiveDaemon
 origins: dict[str, RecordingOrigin]
@@ -53,7 +67,8 @@ ports: tuple[int, int]
 def setUpModule() -> None:
     global daemon, origins, ports  # noqa: PLW0603
     ports = free_port(), free_port()
-    config = f'[v1]\ngateway = ["tcp:{ports[0]}"]\nsocks = ["tcp:{ports[1]}"]\n[limits]\nflush_seconds = 0.05\n'
+    config = f'[v1]\nregistration = "open"\ngateway = ["tcp:{ports[0]}"]\nsocks = ["tcp:{ports[1]}"]\n'
+    config += f"{SALE}[limits]\nflush_seconds = 0.05\n"
     for address, place in PLACES.items():
         config += f'[[exits]]\nname = "rack-{address[-1]}"\nkind = "local"\naddress = "{address}"\n{place}\n'
     daemon = LiveDaemon(config=config)
@@ -75,7 +90,20 @@ def interpreter() -> str:
 
 
 class ConnectorTests(SynchronousTestCase):
-    """A sub-account for each; its name is as ProxyHat's are."""
+    """A customer of the SDK's for each, with one sub-user that nobody else uses."""
+
+    def customer(self, name: str) -> ProxyHat:
+        """One who has registered and paid for a gigabyte."""
+        with trusting(daemon.certificate):
+            visitor = ProxyHat(base_url=f"{daemon.api}/v1")
+            self.addCleanup(visitor.close)
+            told = {"name": name, "email": f"{name}@mail.example", "password": "correct horse"}
+            registered = visitor.auth.register(**told, password_confirmation="correct horse")
+            customer = ProxyHat(api_key=registered.access_token, base_url=f"{daemon.api}/v1")
+            self.addCleanup(customer.close)
+        bought = customer.payments.create(type="regular", plan_id="one", cryptocurrency_code="BTC")
+        daemon.cli("order", "settle", bought.payment_id)
+        return customer
 
     def fetched(self, connector: str, who: dict[str, object], urls: list[str], **more: object) -> list[Any]:
         told = {
@@ -106,38 +134,62 @@ class ConnectorTests(SynchronousTestCase):
         self.assertEqual([name for name in request.names if name.startswith(foreign)], [])
         return connection
 
-    def passes(self, connector: str, protocol: str = "http", **more: object) -> None:
-        name = f"ph-{connector}-{protocol}"
-        password = daemon.account(name, password="p:w@rd /%", parent="shop")
+    def passes(self, connector: str, protocol: str = "http", **more: object) -> ProxyHat:
+        customer = self.customer(f"{connector}-{protocol}")
+        sub_user = customer.sub_users.create(proxy_password="p:w@rd /%", name=connector)
+        known = {"username": sub_user.proxy_username, "password": sub_user.proxy_password, "protocol": protocol}
+        connections: list[Connection] = []
         for number, (sentence, (targeting, exits)) in enumerate(TARGETS.items()):
             paths = [f"/echo?{connector}-{protocol}-{number}-{kind}" for kind in ("a", "b")]
             urls = [origin.url(path + scheme) for scheme, origin in origins.items() for path in paths]
-            who = {"username": name, "password": password, "protocol": protocol, **targeting}
-            answers = self.fetched(connector, who, urls, **more)
+            answers = self.fetched(connector, known | targeting, urls, **more)
             self.assertEqual([status for status, _ in answers], [200] * 4, sentence)
             for url, (_, body) in zip(urls, answers, strict=True):
                 path = f"/{url.split('/', 3)[3]}"
                 self.assertIn(path, body)
-                self.assertIn(self.seen(path).peer[0], exits, sentence)
-        self.check_billed(name)
+                connections.append(self.seen(path))
+                self.assertIn(connections[-1].peer[0], exits, sentence)
+        self.check_billed(customer, sub_user.uuid, sub_user.proxy_username, len({each.peer for each in connections}))
+        return customer
 
-    def check_billed(self, name: str) -> None:
-        """The lines of the exchange log and what the command says, to the byte."""
+    def check_billed(self, customer: ProxyHat, uuid: str, name: str, connections: int) -> None:
+        """Everything that tells bytes tells the same ones: the exchange log, the command, and each way of the SDK's.
 
-        def logged() -> tuple[int, int]:
-            lines = [line for line in daemon.exchanges() if line["username"] == name]
-            return len(lines), sum(line["up"] + line["down"] for line in lines)
+        connections: that origins saw, each of which was one exchange or more.
+        """
 
-        def told() -> int:
-            return int(daemon.cli("usage", name)["total_bytes"])
+        def logged() -> list[dict[str, Any]]:
+            return [line for line in daemon.exchanges() if line["username"] == name]
 
-        until(lambda: logged()[0] and logged()[1] == told(), f"log and bill of {name} agree")
-        lines = [line for line in daemon.exchanges() if line["username"] == name]
+        def told() -> dict[str, int]:
+            return {
+                "exchange log": sum(line["up"] + line["down"] for line in logged()),
+                "meshd usage": daemon.cli("usage", name)["total_bytes"],
+                "sub_users.get": customer.sub_users.get(uuid).used_traffic,
+                "sub_users.list": sum(each.used_traffic for each in customer.sub_users.list()),
+                "analytics.traffic": sum(customer.analytics.traffic().data),
+                "analytics.traffic_total": customer.analytics.traffic_total(period="7d").total,
+            }
+
+        until(lambda: len(logged()) >= connections, f"every connection of {name} is in the log")
+        wait_until_same(told)
+        lines = logged()
+        self.assertEqual(customer.analytics.requests_total().total, len(lines))
         self.assertEqual({line["proxy"] for line in lines}, {"gateway"})
+        self.assertGreater(sum(line["down"] for line in lines), 0)
 
     def test_requests(self) -> None:
-        """A sticky session, and a new one for each request."""
-        self.passes("requests")
+        """A sticky session, and a new one for each request; its bytes by domain come with the next report."""
+        customer = self.passes("requests")
+
+        def told() -> dict[str, int]:
+            domains = customer.analytics.domain_breakdown().items
+            return {
+                "total": customer.analytics.traffic_total().total,
+                "domains": sum(each.bandwidth for each in domains),
+            }
+
+        wait_until_same(told)
 
     def test_requests_by_socks(self) -> None:
         """It looks names up itself and sends addresses."""
@@ -269,6 +321,20 @@ class TunnelTests(SynchronousTestCase):
             self.assertEqual({port for port in (*ports, other) if listens(port)}, open_ports)
         client.send(b"GET /echo?reloaded HTTP/1.1\r\nHost: x.test\r\n\r\n")
         self.assertIn(b" 200 ", client.head())
+
+
+def wait_until_same(told: Callable[[], dict[str, int]]) -> None:
+    """Wait until all of these are one number.  AssertionError with the latest ones when they do not become it."""
+    latest: list[dict[str, int]] = []
+
+    def same() -> bool:
+        latest[:] = [told()]
+        return len(set(latest[0].values())) == 1
+
+    try:
+        until(same)
+    except AssertionError:
+        raise AssertionError(f"not the same bytes: {latest[0]}") from None
 
 
 def targets(connection: Connection) -> list[str]:
