@@ -244,7 +244,7 @@ class Change:
 
     seq: int
     account_id: int
-    """0 for all accounts."""
+    """0 for all accounts; `values.published.HOSTS` for none."""
 
 
 Source = Literal["password", "token", "key", "address", "hostname"]

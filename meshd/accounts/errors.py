@@ -68,6 +68,10 @@ class Taken(Invalid):
     """A value that must be unique is another's already."""
 
 
+class InUse(AccountError):
+    """What was to be deleted or taken is needed, or held, by something else; the text says by what."""
+
+
 class Stale(AccountError):
     """What was to be changed is no longer as the caller has seen it."""
 

@@ -15,6 +15,7 @@ from meshd.accounts.errors import AccountError
 from meshd.running.detached import Detached
 from meshd.store.interface import Conflict, Store
 from meshd.store.unit import Unit
+from meshd.values.published import HOSTS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,5 +61,6 @@ class Accounts:
             value = await self._store.run(watched, *args, **kwargs)
         if self._announce is not None:
             for account_id in seen:
-                self._announce(account_id)
+                if account_id != HOSTS:  # nobody's rights have changed
+                    self._announce(account_id)
         return value

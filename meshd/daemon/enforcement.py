@@ -15,6 +15,7 @@ from meshd.topology import Plan
 from meshd.usage.allowance import OpenMeter
 from meshd.usage.ledger import Ledger
 from meshd.values.bounds import Bounds
+from meshd.values.published import HOSTS
 from meshd.values.terms import Terms
 from meshd.values.times import DAY
 
@@ -36,6 +37,8 @@ class Enforcement:
 
     async def changed(self, change: Change) -> None:
         """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
+        if change.account_id == HOSTS:  # nobody's rights have changed
+            return
         self._auth.forget(change)
         await self._ledger.changed(change)
         await self._end_what_is_to_end(change.account_id)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 
+HOSTS = -1
+"""In place of an account's id in the change feed: what is published has changed, and no account."""
+
 Kind = Literal[
     "proxy-hosts",
     "redirection-hosts",

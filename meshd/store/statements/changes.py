@@ -14,8 +14,9 @@ PUBLISH = "insert into changes (seq, account_id) values (:seq, :account_id)"
 """The stores look out for this text, to wake the feeds after the commit of a unit that publishes."""
 
 
-def publish(account_id: int) -> Unit[None]:
-    """Publish a change of an account (0: of every account), at the end of a unit that changes who may pass.
+def publish(account_id: int) -> Unit[int]:
+    """Publish a change of an account (0: of every account; HOSTS: of what is published, of no account), at the end of a
+    unit that changes who may pass; its number.
 
     The counter's row is locked until the commit, so that numbers appear in their order; all who publish queue here.
     """
@@ -24,6 +25,7 @@ def publish(account_id: int) -> Unit[None]:
     yield Statement(PUBLISH, {"seq": seq, "account_id": account_id})
     if seq % PRUNE_EVERY == 0:
         yield from prune(KEEP)
+    return seq
 
 
 def queue() -> Unit[None]:

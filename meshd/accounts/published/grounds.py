@@ -1,0 +1,23 @@
+"""What the settings say that rules about published resources go by.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HTTP, HTTPS, MANAGEMENT = 80, 443, 81
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Where the daemon itself listens, and where a host may lead to."""
+
+    reserved: frozenset[int] = frozenset({HTTP, MANAGEMENT})
+    """TCP ports of the daemon's own, which no stream and no forward can have."""
+    shared: frozenset[int] = frozenset({HTTPS})
+    """TCP ports where hosts are served by HTTPS: a stream can have them for TLS clients that ask for its names."""
+    loopback: bool = False
+    """Whether hosts may lead to this machine's loopback addresses."""
+
+
+GROUNDS = Grounds()
+"""Those of the settings' defaults."""

@@ -1,0 +1,65 @@
+"""Where a published host may lead: services behind meshd, which are private by nature.  Pure.
+
+Never to link-local addresses, where clouds keep the credentials of their machines, and to this machine's own loopback
+addresses only where the operator wants that: services there often trust whoever reaches them.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Network, ip_network
+
+from meshd.values.addresses import Address, ends_in_number, parse_ip, unmapped
+
+_NEVER = tuple(
+    ip_network(text)
+    for text in (
+        "0.0.0.0/8",  # this network: Linux takes it for loopback
+        "100.100.100.200/32",  # the metadata address of one cloud
+        "168.63.129.16/32",  # the platform's address of another
+        "169.254.0.0/16",  # link-local; holds the metadata address of most clouds
+        "192.0.0.192/32",  # the metadata address of a third
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+        "::/128",  # unspecified
+        "fd00:ec2::/32",  # metadata over IPv6
+        "fd20:ce::/32",  # likewise
+        "fe80::/10",  # link-local
+        "ff00::/8",  # multicast
+    )
+)
+_LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("::/96"))
+_SIX_TO_FOUR = IPv6Network("2002::/16")
+
+
+def barred(address: Address, *, loopback: bool) -> str:
+    """Why an upstream must not have the address; "" where it may.  loopback: whether it may be this machine's own."""
+    inner = _unwrapped(address)
+    for each in (address, inner):
+        if any(each in network for network in _LOOPBACK):
+            return "" if loopback else "a loopback address of this machine, which the settings do not open"
+        if any(each in network for network in _NEVER):
+            return "an address that nothing is published from (link-local, metadata, multicast or reserved)"
+    return ""
+
+
+def barred_name(host: str, *, loopback: bool) -> str:
+    """Why a host as it is written must not be an upstream; "" where its addresses decide."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return "" if loopback else "a loopback address of this machine, which the settings do not open"
+    address = parse_ip(host)
+    if address is not None:
+        return barred(address, loopback=loopback)
+    return "an address in an old spelling" if ends_in_number(host) else ""
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address inside a mapped, translated or 6to4 one: that is where the packets would go."""
+    address = unmapped(address)
+    if isinstance(address, IPv4Address) or int(address) <= 1:
+        return address
+    if any(address in network for network in _TRANSLATED):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _SIX_TO_FOUR:
+        return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
+    return address
