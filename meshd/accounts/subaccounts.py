@@ -12,6 +12,7 @@ from meshd.accounts import entitlement
 from meshd.accounts.errors import Forbidden, Invalid, NotYours, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Subject, locked, managed, subaccount
 from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.published import billing
 from meshd.accounts.toplevel import JUDGED_BY, added, made, require_free, restrained
 from meshd.accounts.trail import between, conclude
 from meshd.model import Account, Identity
@@ -133,6 +134,17 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
     account = subject.account
     refuse_root(account, "deleted")
     _refuse_suspended(subject)
+    yield from removed(account, now)
+    name = account.username if account.parent_id is None else ""
+    yield from conclude(subject.by, "account.delete", account.id, name, now, username=name)
+
+
+def removed(account: Account, now: int) -> Unit[None]:
+    """Delete an account that is locked, with its sub-accounts; the change is neither audited nor published yet.
+
+    What it has published is the root's from then on.
+    """
+    yield from billing.pass_on(account.id, now)
     gone = yield from accounts.children(account.id)
     if account.parent_id is not None:
         yield from usage.hold(account.id)
@@ -144,8 +156,6 @@ def delete(actor_id: ActorId, username: str, *, now: int) -> Unit[None]:
         yield from claims.release(account.parent_id)
     for each in gone:
         yield from _forget_rows(each)
-    name = account.username if account.parent_id is None else ""
-    yield from conclude(subject.by, "account.delete", account.id, name, now, username=name)
 
 
 def refuse_root(account: Account, done: str) -> None:

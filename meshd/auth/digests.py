@@ -11,13 +11,13 @@ from hashlib import blake2b
 
 class FieldDigests:
     """Functions that digest `Proxy-Authorization` and `Authorization` at the proxy, `Authorization` at the APIs of
-    meshd's own and below `/v1`, and what forms of pages hold.
+    meshd's own, below `/v1` and of published hosts, and what forms of pages hold.
     """
 
-    __slots__ = ("api", "origin", "page", "proxy", "v1")
+    __slots__ = ("api", "hosts", "origin", "page", "proxy", "v1")
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
-        self.proxy, self.origin, self.api, self.v1, self.page = (_keyed(random(32)) for _ in range(5))
+        self.proxy, self.origin, self.api, self.v1, self.page, self.hosts = (_keyed(random(32)) for _ in range(6))
 
 
 def _keyed(key: bytes) -> Callable[[bytes], bytes]:

@@ -105,13 +105,13 @@ def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool 
             return PasswordAsked(key, name_of_user(username), *common, named or (_UNNAMED,), basic.passwords)
 
 
-def by_key(key: bytes, field: bytes, peer: str) -> TokenAsked | None:
-    """What `Authorization` asks at the API below `/v1`: by Bearer alone, of the tokens that count there."""
+def by_key(key: bytes, field: bytes, peer: str, kinds: frozenset[TokenKind] = V1) -> TokenAsked | None:
+    """What `Authorization` asks at an API that takes Bearer alone, of the tokens that count there."""
     credentials = read(field)
     if not isinstance(credentials, BearerCredentials):
         return None
     common = ban_address(peer), "authorization", False
-    return replace(_token(key, *common, (_NOBODY,), Reading("", credentials.token)), kinds=V1)  # type: ignore[arg-type]
+    return replace(_token(key, *common, (_NOBODY,), Reading("", credentials.token)), kinds=kinds)  # type: ignore[arg-type]
 
 
 def entering(digest: Callable[[bytes], bytes], typed: str, username: str, password: str, peer: str) -> PasswordAsked:

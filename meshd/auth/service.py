@@ -43,6 +43,7 @@ from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
 from meshd.values.samples import Sample
+from meshd.values.tokens import MESHD, V1, Kinds
 
 MOST_AT_ONCE = 1024
 """Different credentials and addresses that may be asked about at once."""
@@ -107,15 +108,14 @@ class AuthService:
             self._failures.right(outcome, peer)
         return _answer(outcome, proxy)
 
-    async def sign_in(self, peer: str, authorization: bytes | None, *, below_v1: bool = False) -> Admission | Refusal:
-        """Say who asks at an API, by `Authorization`; an address is no credential there.
-
-        below_v1: at the one below `/v1`, which takes Bearer alone, and the tokens that count there alone.
+    async def sign_in(self, peer: str, authorization: bytes | None, *, kinds: Kinds = MESHD) -> Admission | Refusal:
+        """Say who asks at an API, by `Authorization`; an address is no credential there.  kinds: the tokens that count
+        there; at any but meshd's own APIs nothing else does.
         """
         if authorization is None:
             return REQUIRED
         digests = self._digests
-        key = (digests.v1 if below_v1 else digests.api)(authorization)
+        key = (digests.api if kinds is MESHD else digests.v1 if kinds is V1 else digests.hosts)(authorization)
         verdict = self._cache.fresh(key, self._seconds())
         if verdict is not None:  # as in recall(): a field whose verdict is remembered is not parsed again
             if self._bans.by_address and (refusal := self._banned(verdict, peer)):
@@ -123,8 +123,8 @@ class AuthService:
             if verdict.peer != peer:
                 self._failures.right(verdict, peer)
             return _signed_in(verdict)
-        if below_v1:
-            question: Asked | None = by_key(key, authorization, peer)
+        if kinds is not MESHD:
+            question: Asked | None = by_key(key, authorization, peer, kinds)
         else:
             question = asked(key, authorization, peer, "authorization", api=True)
         return await self._sign_in(question, peer) if question is not None else _UNREADABLE

@@ -84,7 +84,7 @@ def begin(
         yield from stored.end(replacing)
     until = now + HALF if half else life.end(now, now)
     shown = {"client": searchable((normal_address(client) or client)[:64]), "agent": searchable(agent[:AGENT])}
-    yield from stored.add(key, account.id, proof=_proof(account), half=half, now=now, until=until, **shown)
+    yield from stored.add(key, account.id, proof=proof(account), half=half, now=now, until=until, **shown)
     yield from stored.keep(account.id, MOST)
     yield from stored.sweep(now, SWEEP)
 
@@ -143,8 +143,9 @@ def end_all(account_id: int, but: int = 0) -> Unit[None]:
 
 
 def _holds(session: Session, identity: Identity) -> bool:
-    return inactive(identity) is None and compare_digest(session.proof, _proof(identity.account))
+    return inactive(identity) is None and compare_digest(session.proof, proof(identity.account))
 
 
-def _proof(account: Account) -> str:
+def proof(account: Account) -> str:
+    """What a sign-in is held against later: it ends with another password or another role."""
     return sha256(f"{account.role}\0{account.password_hash}".encode()).hexdigest()

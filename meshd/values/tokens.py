@@ -9,9 +9,11 @@ TokenKind = Literal["", "key", "access", "hosts", "session", "meter"]
 "access" of somebody who has signed in, the API below `/v1` alone; "hosts" and "session" are the same for the API of
 published hosts.  A "meter" counts nowhere: the ledger counts the bytes of one published host under its id."""
 
-MESHD: frozenset[TokenKind] = frozenset({""})
+Kinds = frozenset[TokenKind]
+
+MESHD: Kinds = frozenset({""})
 """The kind of token that counts at the proxies and at the APIs of meshd's own."""
-V1: frozenset[TokenKind] = frozenset({"key", "access"})
+V1: Kinds = frozenset({"key", "access"})
 """Those that count at the API below `/v1`."""
-HOSTS: frozenset[TokenKind] = frozenset({"hosts", "session"})
+HOSTS: Kinds = frozenset({"hosts", "session"})
 """Those that count at the API of published hosts."""

@@ -17,6 +17,7 @@ from meshd.mail.letter import Letter
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
+from meshd.values.tokens import MESHD, Kinds
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,9 +29,7 @@ SettingRow = tuple[str, str, str]
 class SignsIn(Protocol):
     """What the web needs of `auth.service`."""
 
-    async def sign_in(
-        self, peer: str, authorization: bytes | None, *, below_v1: bool = False
-    ) -> Admission | Refusal: ...
+    async def sign_in(self, peer: str, authorization: bytes | None, *, kinds: Kinds = MESHD) -> Admission | Refusal: ...
 
     @property
     def entrance(self) -> Entrance: ...

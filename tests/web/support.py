@@ -32,6 +32,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
 from meshd.topology import PLANS, Exit, ExitRule, Live, ProxyHost, Topology
+from meshd.values.tokens import MESHD, Kinds
 from meshd.web.app import build_site
 from meshd.web.server.channel import ApiChannel
 from meshd.web.server.requestlog import Answered
@@ -160,13 +161,13 @@ class Door:
         self.waiting: Deferred[None] | None = None
         self.asked: list[tuple[str, bytes | None]] = []
 
-    async def sign_in(self, peer: str, authorization: bytes | None, *, below_v1: bool = False) -> Admission | Refusal:
+    async def sign_in(self, peer: str, authorization: bytes | None, *, kinds: Kinds = MESHD) -> Admission | Refusal:
         self.asked.append((peer, authorization))
         if self.waiting is not None:
             await self.waiting
         if self.refusal is not None:
             return self.refusal
-        return await self.auth.sign_in(peer, authorization, below_v1=below_v1)
+        return await self.auth.sign_in(peer, authorization, kinds=kinds)
 
 
 def basic(name: str, password: str) -> bytes:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from meshd.accounts.errors import Forbidden, NotYours
 from meshd.accounts.ownership import ActorId, ByToken, Operator, name_of
-from meshd.model import Account
+from meshd.model import Account, Role
 from meshd.store.statements import accounts, tokens
 from meshd.store.unit import Unit
 from meshd.values.tokens import HOSTS
 
-READERS = frozenset({"root", "admin", "viewer"})
-CHANGERS = frozenset({"root", "admin"})
+READERS: frozenset[Role] = frozenset({"root", "admin", "viewer"})
+CHANGERS: frozenset[Role] = frozenset({"root", "admin"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,17 @@ class Actor:
         return 0 if isinstance(self.account, Operator) else self.account.id
 
 
-def acting(actor_id: ActorId, *, change: bool) -> Unit[Actor]:
-    """Who asks, if that is allowed.  Raises: NotYours where the account was deleted since; Forbidden."""
+def acting(actor_id: ActorId, *, change: bool, own: bool = False, roles: frozenset[Role] | None = None) -> Unit[Actor]:
+    """Who asks, if that is allowed.
+
+    own: what is changed is the actor's own, as a token, so that it takes no more than to read; roles: those that may,
+    where not all who may change or read.  Raises: NotYours where the account was deleted since; Forbidden.
+    """
     if isinstance(actor_id, Operator):
         return Actor(actor_id)
     account_id, token_id = (actor_id.id, actor_id.token_id) if isinstance(actor_id, ByToken) else (actor_id, 0)
     if token_id:
-        yield from _hold(token_id, account_id, change=change)
+        yield from _hold(token_id, account_id, change=change or own)
     account = yield from accounts.by_id(account_id)
     if account is None:
         raise NotYours
@@ -52,7 +56,16 @@ def acting(actor_id: ActorId, *, change: bool) -> Unit[Actor]:
         raise Forbidden("this takes an account with the role admin or viewer")
     if change and account.role not in CHANGERS:
         raise Forbidden("a viewer changes nothing; an account with the role admin can")
+    if roles is not None and account.role not in roles:
+        raise Forbidden("this takes an account with the role admin")
     return Actor(account, token_id)
+
+
+def person(actor: Actor) -> Account:
+    """The account that asks.  Raises: Forbidden for the operator at the command line, who is none."""
+    if isinstance(actor.account, Operator):
+        raise Forbidden("this takes an account that has signed in")
+    return actor.account
 
 
 def _hold(token_id: int, account_id: int, *, change: bool) -> Unit[None]:

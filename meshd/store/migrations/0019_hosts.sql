@@ -76,7 +76,9 @@ create table hosts_audit (
 create index hosts_audit_by_time on hosts_audit (at, id);
 create index hosts_audit_by_type on hosts_audit (resource_type, at, id);
 create index hosts_audit_by_action on hosts_audit (action, at, id);
-create index hosts_audit_by_account on hosts_audit (account_id, at, id);
+create index hosts_audit_by_username on hosts_audit (username, at, id);
+
+create index accounts_of_staff on accounts (id) where role <> 'customer';
 
 -- Sign-ins of that API: what renews one, and the token that it renews.  digest: SHA-256 of what the client was given; family:
 -- that of the first of those that were renewed one by the other; spent: 1 where it was used, and must not be used again.

@@ -74,6 +74,15 @@ def twofold() -> Unit[frozenset[str] | None]:
     return frozenset(row[0] for row in rows) if len(rows) <= MOST_TWOFOLD else None
 
 
+def staff(after_id: int, limit: int) -> Unit[list[Account]]:
+    """The accounts with any role but that of customers that come after an id, by id."""
+    rows = yield Statement(
+        f"select {COLUMNS} from accounts where role <> 'customer' and id > :after_id order by id limit :limit",
+        {"after_id": after_id, "limit": limit},
+    )
+    return [read(row) for row in rows]
+
+
 def root() -> Unit[Account | None]:
     rows = yield Statement(f"select {COLUMNS} from accounts where role = 'root'", {})
     return read(rows[0]) if rows else None

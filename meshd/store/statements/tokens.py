@@ -169,21 +169,21 @@ def renew(token_id: int, digest: bytes, now: int) -> Unit[Token | None]:
 
 
 THIN = """
-delete from tokens where account_id = :account_id and kind = 'access' and (expires_on < :minute or id not in (
-    select id from tokens where account_id = :account_id and kind = 'access' order by id desc limit :keep
+delete from tokens where account_id = :account_id and kind = :kind and (expires_on < :minute or id not in (
+    select id from tokens where account_id = :account_id and kind = :kind order by id desc limit :keep
 ))
 """
 
 
-def thin_access(account_id: int, keep: int, minute: str) -> Unit[None]:
+def thin_access(account_id: int, keep: int, minute: str, kind: TokenKind = "access") -> Unit[None]:
     """Delete an account's access tokens that have ended by that minute, and all but the newest `keep`."""
-    yield Statement(THIN, {"account_id": account_id, "keep": keep, "minute": minute})
+    yield Statement(THIN, {"account_id": account_id, "keep": keep, "minute": minute, "kind": kind})
 
 
 def end_access(account_id: int, but: int = 0) -> Unit[None]:
-    """Delete an account's access tokens, but for the one of that id."""
+    """Delete the tokens of an account's sign-ins at any API, but for the one of that id."""
     yield Statement(
-        "delete from tokens where account_id = :account_id and kind = 'access' and id <> :but",
+        "delete from tokens where account_id = :account_id and kind in ('access', 'session') and id <> :but",
         {"account_id": account_id, "but": but},
     )
 

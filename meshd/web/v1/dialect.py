@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from meshd.accounts.errors import AccountError
 from meshd.model import Admission, Refusal
+from meshd.values.tokens import V1
 from meshd.web.call import Call
 from meshd.web.document import read_document
 from meshd.web.forms import Form, FormError
@@ -26,7 +27,7 @@ class ProxyHat:
         return read_document(call.header(b"content-type"), call.body)
 
     async def sign_in(self, call: Call) -> Admission | Refusal:
-        return await self._auth.sign_in(call.peer, call.header(b"authorization"), below_v1=True)
+        return await self._auth.sign_in(call.peer, call.header(b"authorization"), kinds=V1)
 
     def not_admitted(self, refusal: Refusal) -> Reply:
         match refusal.reason:
