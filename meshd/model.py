@@ -247,7 +247,7 @@ class Change:
     """0 for all accounts; `values.published.HOSTS` for none."""
 
 
-Source = Literal["password", "token", "key", "address", "hostname"]
+Source = Literal["password", "token", "key", "address", "hostname", "meter"]  # meter: as owner of a published host
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
 from meshd.auth import units as lookups
-from meshd.auth.policy import INVALID, UNAVAILABLE, may_pass, token_valid
+from meshd.auth.policy import INVALID, UNAVAILABLE, inactive, may_pass, token_valid
 from meshd.auth.terms import terms_of
-from meshd.model import Admission, Refusal
+from meshd.model import Admission, Identity, Refusal
 from meshd.running.flights import Crowded, Flights
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
@@ -71,10 +71,16 @@ class Presence:
         )
         # Of an account that was moved the former parent would pay on.
         moved = newer.parent_id != older.parent_id
-        refusal = INVALID if changed or moved else may_pass(present.identity, proxy, admission.only)
-        if refusal is not None:
+        if changed or moved:
+            return INVALID
+        if refusal := _barred(admission, present.identity, proxy):
             return refusal
         try:
             return terms_of(present.identity, self._live.topology.plans, present.token.rules if present.token else "")
         except ValueError:  # a text that another version of meshd wrote: nobody knows what it forbids
             return UNAVAILABLE
+
+
+def _barred(admission: Admission, identity: Identity, proxy: str) -> Refusal | None:
+    """Why the account may not go on; who owns a published host needs no proxy for it."""
+    return inactive(identity) if admission.source == "meter" else may_pass(identity, proxy, admission.only)

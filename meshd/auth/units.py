@@ -81,7 +81,7 @@ def present(admission: Admission, now: int) -> Unit[Present]:
         case "hostname":
             named = yield from hostnames.of_both(admission.account.id, admission.subject)
             owner = None if named is None else named.account_id
-        case "password":
+        case "password" | "meter":
             owner = admission.account.id
     if owner != admission.account.id:
         return Present(None, token)

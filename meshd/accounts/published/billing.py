@@ -7,13 +7,16 @@ same bill as all other traffic of the account.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from meshd.accounts.published.telling import announce
-from meshd.model import Account, Identity
+from meshd.auth.terms import terms_of
+from meshd.model import Account, Admission, Identity
+from meshd.selection import NONE as NO_SELECTION
 from meshd.store.statements import accounts, identities, tokens
 from meshd.store.statements import published as stored
 from meshd.store.unit import Unit
+from meshd.topology import Plan
 
 MOST_AT_ONCE = 1000
 """Rows that one round passes on: each needs a token of its new owner's."""
@@ -31,6 +34,16 @@ def owner(actor: Account | None) -> Unit[int]:
         return actor.id
     root = yield from accounts.root()
     return 0 if root is None else root.id
+
+
+def admission(identity: Identity, token_id: int, plans: Mapping[str, Plan]) -> Admission:
+    """The owner of a published host as one who was let in, for the ledger: its bytes are the owner's, under that token.
+
+    Whoever is inactive is let in nowhere, which `auth.policy.inactive` tells.  Raises: ValueError for rules that cannot
+    be read.
+    """
+    terms = terms_of(identity, plans, "")
+    return Admission(identity, "meter", str(token_id), token_id, NO_SELECTION, "", terms=terms)
 
 
 def holders(ids: Iterable[int], at: int) -> Unit[dict[int, Identity]]:

@@ -182,7 +182,7 @@ def network(raw: Any) -> str:
     """An address or a range; "all" for everybody."""
     if raw == "all":
         return "all"
-    if not isinstance(raw, str):
+    if not isinstance(raw, str) or "%" in raw:  # a zone is this machine's business
         raise ValueError("This must be an address, a range such as 10.0.0.0/8, or all.")
     try:
         found = ip_network(raw.strip())

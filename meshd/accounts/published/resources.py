@@ -18,7 +18,7 @@ from meshd.accounts.published.grounds import GROUNDS, Grounds
 from meshd.accounts.published.rights import Actor, acting
 from meshd.accounts.published.rows import Row, row, written
 from meshd.accounts.published.telling import conclude
-from meshd.store.statements import accounts, acme
+from meshd.store.statements import accounts, acme, tokens
 from meshd.store.statements import published as stored
 from meshd.store.unit import Unit
 from meshd.values.published import Kind
@@ -121,6 +121,7 @@ def delete(actor_id: ActorId, kind: Kind, id: int, *, now: int) -> Unit[Row]:
     before = row((yield from _there(kind, id)))
     yield from claims.refuse_used(kind, id)
     yield from stored.bury(id, now)
+    yield from tokens.delete(before.token_id)
     changed = yield from automatic.dropped(before, {}, now)
     yield from stored.prune(now - PRUNED_AFTER, PRUNED_AT_ONCE)
     yield from conclude(actor, "delete", kind, id, (id, *changed), now, before.settings)

@@ -99,14 +99,15 @@ create index refreshes_by_end on refreshes (until);
 create index refreshes_by_token on refreshes (token_id);
 
 -- Certificates that are obtained by ACME: when something is to be done next, who does it and until when, and how often it
--- has failed in a row.
+-- has failed in a row.  again: 1 where it is to be done once more after that, since the names have changed meanwhile.
 
 create table acme_orders (
     published_id bigint primary key references published (id) on delete cascade,
     due_at bigint not null,
     node text not null default '',
     until bigint not null default 0,
-    failures bigint not null default 0
+    failures bigint not null default 0,
+    again smallint not null default 0
 );
 create index acme_orders_due on acme_orders (due_at, published_id);
 

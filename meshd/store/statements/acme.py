@@ -20,12 +20,13 @@ class Due(NamedTuple):
 
 ORDER = """
 insert into acme_orders (published_id, due_at) values (:id, :now)
-on conflict (published_id) do update set due_at = :now, failures = 0
+on conflict (published_id) do update set due_at = :now, failures = 0,
+    again = case when acme_orders.until > :now then 1 else 0 end
 """
 
 
 def order(certificate_id: int, now: int) -> Unit[None]:
-    """Have a certificate obtained now, whatever was to be done later."""
+    """Have a certificate obtained now, whatever was to be done later, and once more where a process is at it."""
     yield Statement(ORDER, {"id": certificate_id, "now": now})
 
 
@@ -44,7 +45,7 @@ def due(now: int, limit: int) -> Unit[list[Due]]:
 def claim(certificate_id: int, node: str, now: int, until: int) -> Unit[bool]:
     """Let one process do what is due, until a second by which it is done or dead; False where another does it."""
     rows = yield Statement(
-        "update acme_orders set node = :node, until = :until"
+        "update acme_orders set node = :node, until = :until, again = 0"
         " where published_id = :id and due_at <= :now and until <= :now returning published_id",
         {"id": certificate_id, "node": node, "now": now, "until": until},
     )
@@ -54,7 +55,8 @@ def claim(certificate_id: int, node: str, now: int, until: int) -> Unit[bool]:
 def settle(certificate_id: int, due_at: int, *, failed: bool) -> Unit[bool]:
     """End a claim, and say when something is to be done again; False where nothing is known of the certificate."""
     rows = yield Statement(
-        "update acme_orders set due_at = :due_at, node = '', until = 0,"
+        "update acme_orders set due_at = case when again = 1 then due_at else :due_at end, node = '',"
+        " until = 0, again = 0,"
         " failures = case when :failed = 1 then failures + 1 else 0 end"
         " where published_id = :id returning published_id",
         {"id": certificate_id, "due_at": due_at, "failed": int(failed)},
