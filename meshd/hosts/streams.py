@@ -1,0 +1,267 @@
+"""Streams by connection: a client's bytes to an upstream and back, with TLS taken off where a certificate is given.
+
+    accept → the name that TLS asks for, where names matter → who pays → TLS → dial → tunnel, which owns both sockets
+
+A client that nobody takes is reset, so that it does not take the close for an answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from meshd.hosts.common import Asked, Common
+from meshd.hosts.services import Service
+from meshd.hosts.sni import Names
+from meshd.model import Refusal
+from meshd.passing.caps import GRACE, Place
+from meshd.passing.record import Record
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.race import TIMEOUT, DialError, Dialled
+from meshd.sockets.relay import Tunnel
+from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.task import Task
+from meshd.sockets.tls import TLSClients
+from meshd.sockets.wire import Watcher, Wire
+from meshd.tls.clienthello import NotTLS, read_client_hello
+from meshd.values.published import Upstream
+
+UNNAMED = "stream-hosts"
+"""What the log calls a client whose name nobody takes."""
+
+log = Logger()
+
+
+class StreamConnection(Watcher):
+    """One client, until its bytes are a tunnel's or it is turned away."""
+
+    __slots__ = (
+        "_buffer",
+        "_common",
+        "_named",
+        "_phase",
+        "_record",
+        "_service",
+        "deadline",
+        "place",
+        "proxy",
+        "slot",
+        "task",
+        "wire",
+    )
+
+    idle = False
+    """As `caps` asks: a client is never between two requests here."""
+
+    def __init__(
+        self,
+        common: Common,
+        wire: Wire,
+        service: Service | None,
+        named: Names[Service] | None = None,
+        received: bytes = b"",
+    ) -> None:
+        """service: who takes the client; None where `named` says so by the name that the client asks for.
+
+        received: bytes that were read of the client already.
+        """
+        self._common = common
+        self.wire = wire
+        self._service = service
+        self._named = named
+        self._buffer = received
+        self.proxy = service.label if service is not None else UNNAMED
+        """Where the client came to, which is no proxy."""
+        self._record = Record(common.plane, self.proxy, wire.peer)
+        self._phase = ""
+        self.deadline = 0.0
+        self.slot = 0
+        self.task = Task(self._serve(), self._over)
+
+    def begin(self) -> None:
+        plane = self._common.plane
+        plane.connections.add(self)
+        self.place = Place(plane.caps, self, self.wire.peer)
+        self.wire.watcher = self
+        self._bound("grace", GRACE)
+        self.task.resume()
+
+    # The path
+
+    async def _serve(self) -> None:
+        try:
+            service = self._service = self._service or await self._by_name()
+            await self._pass(service)
+        except ClientGone:
+            self._turn_away("client-gone")
+        except (DialError, Stopped) as no:
+            self._turn_away(no.refusal.reason)
+        except Exception:
+            self._common.plane.seldom.failure(log, "a connection to {proxy} failed", proxy=self.proxy)
+            self._turn_away("internal")
+
+    async def _by_name(self) -> Service:
+        """Who takes a client that asks for this name.  Raises: ClientGone, Stopped."""
+        while (hello := read_client_hello(self._buffer)) is None:
+            await self._receive()
+        self._record.note_request(Asked(b"TLS", Upstream("" if isinstance(hello, NotTLS) else hello.name, 0)))
+        if isinstance(hello, NotTLS):
+            raise Stopped(Refusal("bad-request", hello.rule))
+        assert self._named is not None
+        service = self._named.find(hello.name)
+        if service is None:
+            raise Stopped(Refusal("bad-request", "no stream has this name"))
+        self.proxy = service.label
+        self._record = Record(self._common.plane, self.proxy, self.wire.peer)
+        return service
+
+    async def _receive(self) -> None:
+        """Wait for more of the client's bytes.  Raises: ClientGone."""
+        try:
+            data = await self.wire.receive()
+        except OSError:
+            raise ClientGone from None
+        if not data:
+            raise ClientGone
+        self._buffer += data
+
+    async def _pass(self, service: Service) -> None:
+        """Meter the client, take TLS off it, dial; a tunnel gets both sockets.  DialError, Stopped, ClientGone."""
+        common, record = self._common, self._record
+        method = b"TLS" if service.certificate or self._buffer else b"TCP"
+        record.note_request(Asked(method, service.upstreams[0]))
+        context = common.contexts(service.certificate) if service.certificate else None
+        if service.certificate and context is None:
+            raise Stopped(Refusal("internal", "its certificate cannot be served"))
+        meter = await common.meter(service, record, self._stopped)
+        if isinstance(meter, Refusal):
+            raise Stopped(meter)
+        if context is not None:
+            await self._unwrap(context)
+        self.place.leave()
+        self._bound(TIMEOUT, common.plane.live.timeouts.connect)
+        dialled = await self._dial(service)
+        record.exit, record.status = dialled.address, 200
+        self._become_tunnel(service, record, dialled)
+
+    async def _unwrap(self, context: SSL.Context) -> None:
+        """Take TLS off the client, and go on with the plain bytes when the handshake is over.  Stopped, ClientGone."""
+        common, plane = self._common, self._common.plane
+        if not self._buffer:
+            await self._receive()
+        if len(plane.poller) + 2 > plane.caps.ceiling:
+            raise Stopped(Refusal("overloaded"))
+        secure = TLSClients(
+            common.reactor,
+            plane.poller,
+            plane.wheel,
+            _Connections(context),
+            lambda: plane.live.timeouts.half_closed,
+        )
+        agreed: Deferred[None] = Deferred()
+        received, self._buffer = self._buffer, b""
+        peer, fd = self.wire.peer, self.wire.release()
+        plane.poller.unregister(fd)
+        try:
+            inner = secure(fd, received, lambda: agreed.callback(None))
+        except OSError:
+            raise ClientGone from None
+        self.wire = Wire(plane.poller, inner, peer)
+        self.wire.watcher = self
+        await agreed
+
+    async def _dial(self, service: Service) -> Dialled:
+        """Connect to the first upstream that can be reached.  Raises: DialError of the last one, Stopped."""
+        *others, last = service.upstreams
+        for upstream in others:
+            try:
+                return await self._common.upstreams.dial(upstream)
+            except DialError:
+                continue
+        return await self._common.upstreams.dial(last)
+
+    def _become_tunnel(self, service: Service, record: Record, dialled: Dialled) -> None:
+        """Give both sockets to a tunnel, which closes the record."""
+        common, meter = self._common, record.meter
+        assert meter is not None
+        readable, client = self.wire.readable, self.wire.release()
+        early, self._buffer = self._buffer, b""
+        tunnel = (ShapedTunnel if meter.shaped else Tunnel)(
+            common.plane.relay,
+            client,
+            dialled.fd,
+            meter,
+            early=early,
+            late=dialled.early,
+            ended=lambda reason: common.close(service, record, reason),
+        )
+        meter.stop, meter.resume = tunnel.stopped, tunnel.resume
+        tunnel.start(readable, dialled.readable)
+
+    def _turn_away(self, reason: str) -> None:
+        """Reset the client, and write its line, unless it has said nothing."""
+        self.wire.reset()
+        if self._service is not None:
+            self._common.close(self._service, self._record, reason)
+        elif self._buffer:
+            self._record.close(reason)
+
+    # Called by the wheel, by the wire, and by whoever ends clients
+
+    def _bound(self, phase: str, seconds: float) -> None:
+        """Bound what follows by so many seconds; phase: the reason of the end that comes then."""
+        self._phase = phase
+        self._common.plane.wheel.arm(self, seconds)
+
+    def expired(self) -> None:
+        if self._phase == "grace" and self.place.linger():
+            self._bound("head-timeout", max(self._common.plane.live.timeouts.head - GRACE, 0.1))
+            return
+        self.task.throw(Stopped(Refusal("head-timeout" if self._phase == "grace" else self._phase)))
+
+    def stirred(self, wire: Wire) -> None:
+        """End the connection if the client has left; what it sends meanwhile is read by the tunnel."""
+        if wire.gone:
+            self.task.throw(ClientGone())
+
+    def evict(self) -> None:
+        """End a client that nobody has taken yet, because others need its place."""
+        self.task.throw(ClientGone())
+
+    def drain(self) -> None:
+        """End a client that nobody has taken yet."""
+        if self._service is None:
+            self.task.throw(ClientGone())
+
+    def stop(self) -> None:
+        self._stopped(Refusal("overloaded", "shutting down"))
+
+    def _stopped(self, refusal: Refusal) -> None:
+        self.task.throw(Stopped(refusal))
+
+    def _over(self, error: BaseException | None) -> None:
+        """Give back what the client held, since its task has ended."""
+        plane = self._common.plane
+        if error is not None:
+            plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
+        if not self.place.known:
+            self.place.leave()
+        plane.wheel.disarm(self)
+        plane.connections.discard(self)
+        self.wire.close()
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _Connections:
+    """Makes server connections with one context."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self._context = context
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return SSL.Connection(self._context, None)

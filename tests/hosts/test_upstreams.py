@@ -1,0 +1,86 @@
+"""Where an upstream may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.hosts.upstreams import ADDRESSES, Upstreams, refused
+from meshd.sockets.race import DialError
+from tests.hosts.ground import Names
+from tests.passing.hand import Hand
+
+PRIVATE = (
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "fd12::1",
+    "8.8.8.8",
+    "2001:db8::1",
+    "::ffff:10.0.0.1",
+)
+LOOPBACK = ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1")
+NEVER = (
+    "0.0.0.0",
+    "::",
+    "169.254.169.254",
+    "169.254.1.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "fe80::1",
+    "fe80::1%eth0",
+    "fd00:ec2::254",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "224.0.0.1",
+    "ff02::1",
+    "255.255.255.255",
+)
+
+
+class JudgedTests(SynchronousTestCase):
+    def test_private_ones_are_the_rule(self) -> None:
+        for address in PRIVATE:
+            self.assertFalse(refused(address, loopback=False), address)
+
+    def test_loopback_where_the_settings_let_it_be(self) -> None:
+        for address in LOOPBACK:
+            self.assertTrue(refused(address, loopback=False), address)
+            self.assertFalse(refused(address, loopback=True), address)
+
+    def test_never(self) -> None:
+        for address in NEVER:
+            self.assertTrue(refused(address, loopback=True), address)
+
+
+class AddressesTests(SynchronousTestCase):
+    def asked(self, host: str, **names: tuple[str, ...]) -> Deferred[tuple[str, ...]]:
+        resolver: Any = Names(names)
+        upstreams = Upstreams(Hand(self).poller, resolver, Clock(), lambda: False)
+        return Deferred.fromCoroutine(upstreams.addresses(host))
+
+    def addresses(self, host: str, **names: tuple[str, ...]) -> tuple[str, ...]:
+        return self.successResultOf(self.asked(host, **names))
+
+    def reason(self, host: str, **names: tuple[str, ...]) -> str:
+        error: DialError = self.failureResultOf(self.asked(host, **names), DialError).value
+        return error.refusal.reason
+
+    def test_of_a_name_and_of_an_address(self) -> None:
+        self.assertEqual(self.addresses("db", db=("10.0.0.1", "fd12::1")), ("10.0.0.1", "fd12::1"))
+        self.assertEqual(self.addresses("10.0.0.9"), ("10.0.0.9",))
+        many = tuple(f"10.0.0.{last}" for last in range(16))
+        self.assertEqual(self.addresses("db", db=many), many[:ADDRESSES])
+
+    def test_one_that_is_refused_is_enough(self) -> None:
+        """Else whoever answers for the name chooses when the other one is dialled."""
+        self.assertEqual(self.reason("db", db=("10.0.0.1", "169.254.169.254")), "acl-private")
+        self.assertEqual(self.reason("127.0.0.1"), "acl-private")
+
+    def test_no_such_name(self) -> None:
+        self.assertEqual(self.reason("db"), "dns-error")
