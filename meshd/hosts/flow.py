@@ -140,7 +140,7 @@ class Flow:
     async def _connected(self) -> socket.socket:
         """A socket from which the upstream alone can be reached and heard.  Raises: DialError, Stopped."""
         for upstream in self._service.upstreams:
-            for address in await self._listener.common.upstreams.addresses(upstream.host):
+            for address in await self._listener.common.upstreams.addresses(upstream, self._service.port):
                 sock = _connect(address, upstream.port)
                 if sock is not None:
                     self._record.exit = address

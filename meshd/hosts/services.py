@@ -17,6 +17,8 @@ class Service:
     """At least one; the next is tried where one cannot be reached."""
     owner: int
     token: int
+    port: int = 0
+    """Where its clients come to; 0 where that is the hosts' port for TLS."""
     certificate: int = 0
     """The certificate by which TLS ends here; 0 where the bytes are passed on as they come."""
     asked: str = ""
@@ -34,6 +36,7 @@ def service_of(resource: Stream | PortForward | ProxyHost) -> Service:
         return Service("proxy-hosts", resource.id, resource.upstreams, resource.owner, resource.token)
     upstreams = (resource.upstream,)
     if isinstance(resource, PortForward):
-        asked = resource.method
-        return Service("port-forwards", resource.id, upstreams, resource.owner, resource.token, asked=asked)
-    return Service("stream-hosts", resource.id, upstreams, resource.owner, resource.token, resource.certificate)
+        port, asked = resource.port, resource.method
+        return Service("port-forwards", resource.id, upstreams, resource.owner, resource.token, port, asked=asked)
+    port, certificate = resource.port, resource.certificate
+    return Service("stream-hosts", resource.id, upstreams, resource.owner, resource.token, port, certificate)

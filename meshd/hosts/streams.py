@@ -180,10 +180,10 @@ class StreamConnection(Watcher):
         *others, last = service.upstreams
         for upstream in others:
             try:
-                return await self._common.upstreams.dial(upstream)
+                return await self._common.upstreams.dial(upstream, service.port)
             except DialError:
                 continue
-        return await self._common.upstreams.dial(last)
+        return await self._common.upstreams.dial(last, service.port)
 
     def _become_tunnel(self, service: Service, record: Record, dialled: Dialled) -> None:
         """Give both sockets to a tunnel, which closes the record."""

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import ResolveError, Resolver
 from meshd.exits.destinations import OUTSIDE, unwrap
+from meshd.exits.dialling import is_local
 from meshd.model import Refusal
 from meshd.sockets.poll import Poller
 from meshd.sockets.race import DialError, Dialled, Race
@@ -71,19 +72,24 @@ class Upstreams:
         self._loopback = loopback
         self._receive_buffer = receive_buffer
 
-    async def addresses(self, host: str) -> tuple[str, ...]:
-        """The addresses of an upstream; one that is refused is enough to refuse all.  Raises: DialError, Stopped."""
-        addresses = self._resolver.known(host)
+    async def addresses(self, upstream: Upstream, own: int = 0) -> tuple[str, ...]:
+        """The addresses of an upstream; one that is refused is enough to refuse all.  Raises: DialError, Stopped.
+
+        own: the port of this host that the client came to, to which it must not be led back for ever; 0 for none.
+        """
+        addresses = self._resolver.known(upstream.host)
         if addresses is None:
-            addresses = await Deferred.fromCoroutine(self._resolve(host))
+            addresses = await Deferred.fromCoroutine(self._resolve(upstream.host))
         loopback = self._loopback()
         if any(refused(each, loopback=loopback) for each in addresses):
             raise DialError(Refusal(OUTSIDE))
+        if upstream.port == own and any(map(is_local, addresses)):
+            raise DialError(Refusal(OUTSIDE, "it leads to itself"))
         return addresses[:ADDRESSES]
 
-    async def dial(self, upstream: Upstream) -> Dialled:
-        """Connect by TCP; runs in a Task, and the caller bounds the time.  Raises: DialError, Stopped."""
-        addresses = await self.addresses(upstream.host)
+    async def dial(self, upstream: Upstream, own: int = 0) -> Dialled:
+        """Connect by TCP, own as above; runs in a Task, and the caller bounds the time.  Raises: DialError, Stopped."""
+        addresses = await self.addresses(upstream, own)
         return await Race(self._poller, self._clock, addresses, upstream.port, "", self._receive_buffer).winner()
 
     async def _resolve(self, host: str) -> tuple[str, ...]:

@@ -240,6 +240,13 @@ class EndedTests(DatagramCase):
         self.hand.until(lambda: self.ledger.lines)
         self.assertEqual((self.ledger.lines[0].reason, self.ledger.lines[0].status), ("acl-private", 0))
 
+    def test_a_stream_that_leads_to_itself(self) -> None:
+        self.publish(self.stream(upstream=Upstream("127.0.0.1", self.port)))
+        self.client().send(b"ask")
+        self.hand.until(lambda: self.ledger.lines)
+        self.hand.settle()
+        self.assertEqual([line.reason for line in self.ledger.lines], ["acl-private"])
+
     def test_an_owner_who_may_not(self) -> None:
         self.publish(self.stream())
         self.refusal = Refusal("account-inactive")
@@ -294,6 +301,16 @@ class EndedTests(DatagramCase):
         self.assertEqual(descriptors(), before)
         self.assertEqual((len(self.hand.poller), self.common.flows, self.common.roll.count(1)), (0, 0, 0))
         self.assertEqual([line.reason for line in self.ledger.lines], ["ended-by-operator"] * 3)
+
+
+class StoppedTests(DatagramCase):
+    def test_flows_end_with_the_process(self) -> None:
+        self.publish(self.stream())
+        client = self.client()
+        self.flow(client)
+        self.plane.draining = True
+        self.layer.stop()
+        self.assertEqual([line.reason for line in self.ledger.lines], ["overloaded"])
 
 
 class ChangedTests(DatagramCase):

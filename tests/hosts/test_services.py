@@ -15,12 +15,12 @@ class ServiceTests(SynchronousTestCase):
         for resource, service, label in (
             (
                 Stream(3, 443, ONE, sni=("a.example",), certificate=9, owner=1, token=2),
-                Service("stream-hosts", 3, (ONE,), 1, 2, 9),
+                Service("stream-hosts", 3, (ONE,), 1, 2, 443, 9),
                 "stream-hosts:3",
             ),
             (
                 PortForward(4, 22, ONE, method="iptables", owner=1, token=2),
-                Service("port-forwards", 4, (ONE,), 1, 2, asked="iptables"),
+                Service("port-forwards", 4, (ONE,), 1, 2, 22, asked="iptables"),
                 "port-forwards:4",
             ),
             (

@@ -153,6 +153,11 @@ class RefusedTests(StreamCase):
         self.publish(self.stream())
         self.turned_away(self.come(self.port), "acl-private")
 
+    def test_a_stream_that_leads_to_itself(self) -> None:
+        self.publish(self.stream(upstream=Upstream("127.0.0.1", self.port)))
+        self.turned_away(self.come(self.port), "acl-private")
+        self.assertEqual(len(self.ledger.lines), 1)
+
     def test_no_such_name(self) -> None:
         self.publish(self.stream(upstream=Upstream("nowhere", 80)))
         self.turned_away(self.come(self.port), "dns-error")

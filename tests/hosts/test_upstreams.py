@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.hosts.upstreams import ADDRESSES, Upstreams, refused
 from meshd.sockets.race import DialError
+from meshd.values.published import Upstream
 from tests.hosts.ground import Names
 from tests.passing.hand import Hand
 
@@ -59,10 +60,12 @@ class JudgedTests(SynchronousTestCase):
 
 
 class AddressesTests(SynchronousTestCase):
-    def asked(self, host: str, **names: tuple[str, ...]) -> Deferred[tuple[str, ...]]:
+    loopback = False
+
+    def asked(self, host: str, own: int = 0, **names: tuple[str, ...]) -> Deferred[tuple[str, ...]]:
         resolver: Any = Names(names)
-        upstreams = Upstreams(Hand(self).poller, resolver, Clock(), lambda: False)
-        return Deferred.fromCoroutine(upstreams.addresses(host))
+        upstreams = Upstreams(Hand(self).poller, resolver, Clock(), lambda: self.loopback)
+        return Deferred.fromCoroutine(upstreams.addresses(Upstream(host, 2222), own))
 
     def addresses(self, host: str, **names: tuple[str, ...]) -> tuple[str, ...]:
         return self.successResultOf(self.asked(host, **names))
@@ -81,6 +84,14 @@ class AddressesTests(SynchronousTestCase):
         """Else whoever answers for the name chooses when the other one is dialled."""
         self.assertEqual(self.reason("db", db=("10.0.0.1", "169.254.169.254")), "acl-private")
         self.assertEqual(self.reason("127.0.0.1"), "acl-private")
+
+    def test_not_back_to_where_the_client_came_from(self) -> None:
+        """Each connection would make the next one, until there is room for no more."""
+        self.loopback = True
+        error: DialError = self.failureResultOf(self.asked("127.0.0.1", 2222), DialError).value
+        self.assertEqual((error.refusal.reason, error.refusal.detail), ("acl-private", "it leads to itself"))
+        self.assertEqual(self.successResultOf(self.asked("127.0.0.1", 2223)), ("127.0.0.1",))
+        self.assertEqual(self.successResultOf(self.asked("10.0.0.1", 2222)), ("10.0.0.1",))
 
     def test_no_such_name(self) -> None:
         self.assertEqual(self.reason("db"), "dns-error")
