@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from meshd.auth.sealing import Seals
 from meshd.bounded import Bounded
 from meshd.seldom import Seldom
+from meshd.tls.material import sealed_about
 from meshd.tls.server import CertificateError, material_context
 from meshd.values.published import Certificate
 
@@ -22,11 +23,6 @@ CONTEXTS = 1024
 """Contexts that are kept, of some 20 kB each; to make one anew costs a fraction of a handshake."""
 
 log = Logger()
-
-
-def about(certificate_id: int) -> str:
-    """What the key of a certificate is sealed about."""
-    return f"certificate {certificate_id}"
 
 
 class Contexts:
@@ -103,7 +99,7 @@ class Contexts:
 
     def _make(self, certificate: Certificate) -> SSL.Context:
         """Raises: CertificateError, OSError."""
-        key = self._seals().open_bytes(certificate.sealed_key, about(certificate.id))
+        key = self._seals().open_bytes(certificate.sealed_key, sealed_about(certificate.chain))
         if key is None:
             raise CertificateError("its key was sealed by another key file than the one that is there")
         return material_context(certificate.chain, key.decode("ascii", "replace"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TypeAlias
 
 from cryptography import x509
@@ -74,6 +75,12 @@ def checked(chain: str, key: str, now: int) -> Material:
         "".join(each.public_bytes(Encoding.PEM).decode("ascii") for each in ordered),
         private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii"),
     )
+
+
+def sealed_about(chain: str) -> str:
+    """What the key of a chain that `checked` has made is sealed about (`auth.sealing`): the leaf."""
+    leaf, _, _ = chain.partition("-----END")
+    return f"certificate {sha256(leaf.encode()).hexdigest()}"
 
 
 def read_key(key: str) -> PrivateKey:

@@ -225,7 +225,7 @@ class AccessList:
 class Certificate:
     """A certificate and its key, uploaded or obtained by ACME.
 
-    chain: PEM, the leaf first, "" while none was obtained; sealed_key: the private key in PEM, sealed for this row.
+    chain: PEM, the leaf first, "" while none was obtained; sealed_key: the private key in PEM, sealed about the leaf.
     """
 
     id: int

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.sealing import KEY_BYTES, Seals
 from meshd.hosts import certificates
-from meshd.hosts.certificates import Contexts, about
+from meshd.hosts.certificates import Contexts
 from meshd.seldom import Seldom
-from meshd.tls.material import checked
+from meshd.tls.material import checked, sealed_about
 from meshd.values.published import Certificate
 from tests.tls.authority import Issued, issued
 from tests.web.support import NOON, named
@@ -57,7 +57,7 @@ class ContextsTests(SynchronousTestCase):
     def stored(self, number: int, made: Issued, enabled: bool = True) -> Certificate:
         """As the store has it; what has expired by now was uploaded before."""
         read = checked(made.pem + self.root.pem, made.key_pem, NOON - 90 * DAY)
-        sealed = self.seals.seal_bytes(read.key.encode(), about(number))
+        sealed = self.seals.seal_bytes(read.key.encode(), sealed_about(read.chain))
         return Certificate(number, "custom", read.names, read.chain, sealed, read.expires, enabled)
 
     def test_which_one_serves_a_name(self) -> None:
@@ -127,10 +127,11 @@ class ContextsTests(SynchronousTestCase):
 
     def test_a_key_that_cannot_be_opened(self) -> None:
         """The next one that covers the name is served, else nothing; the log hears of it, without the key."""
-        good, bad = self.certificate(1, "*.test"), self.certificate(2, "a.test")
-        self.contexts.take([good, Certificate(3, "custom", ("b.example",), bad.chain, bad.sealed_key, bad.expires)])
+        good, bad, other = (self.certificate(number, f"{number}.test") for number in range(3))
+        self.contexts.take([good, Certificate(3, "custom", ("b.example",), bad.chain, other.sealed_key, bad.expires)])
         self.assertIsNone(self.contexts.named("b.example"))
-        self.contexts.take([good, Certificate(3, "custom", ("a.test",), bad.chain, bad.sealed_key, bad.expires)])
+        good = self.certificate(1, "*.test")
+        self.contexts.take([good, Certificate(3, "custom", ("a.test",), bad.chain, other.sealed_key, bad.expires)])
         self.assertEqual(shown(self.contexts.named("a.test")), ["c1", "root"])
 
     def test_a_key_file_that_is_away(self) -> None:
@@ -172,6 +173,6 @@ class ContextsTests(SynchronousTestCase):
         leaf = issued("leaf", middle, now=NOON, hosts=["a.test"])
         read = checked(self.root.pem + middle.pem + leaf.pem, leaf.key_pem, NOON)
         self.assertEqual(len(x509.load_pem_x509_certificates(read.chain.encode())), 3)
-        sealed = self.seals.seal_bytes(read.key.encode(), about(1))
+        sealed = self.seals.seal_bytes(read.key.encode(), sealed_about(read.chain))
         self.contexts.take([Certificate(1, "custom", read.names, read.chain, sealed, read.expires)])
         self.assertEqual(shown(self.contexts.named("a.test")), ["leaf", "middle", "root"])

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.tls.material import CHAIN_BYTES, KEY_BYTES, Material, checked
+from meshd.tls.material import CHAIN_BYTES, KEY_BYTES, Material, checked, sealed_about
 from tests.tls.authority import DAY, Issued, issued, p256, pem_of
 from tests.web.support import NOON, named
 
@@ -41,6 +41,12 @@ class MaterialTests(SynchronousTestCase):
         self.assertEqual(made.chain, self.leaf.pem + self.middle.pem)
         self.assertEqual(made.key, self.leaf.key_pem)
         self.assertNotIn("PRIVATE", repr(made))
+
+    def test_what_a_key_is_sealed_about(self) -> None:
+        """The leaf, whatever follows it."""
+        about = sealed_about(self.made(self.leaf).chain)
+        self.assertEqual(sealed_about(self.made(self.root, self.middle, self.leaf).chain), about)
+        self.assertNotEqual(sealed_about(self.own().pem), about)
 
     def test_the_order_is_mended(self) -> None:
         """The key tells the leaf; whatever issued what stands before it follows, each once."""
