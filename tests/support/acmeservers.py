@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -98,7 +101,7 @@ class Served:
             try:
                 with requests.Session() as session:
                     session.trust_env = False
-                    if session.get(self.directory, verify=self.ca, timeout=5).ok:
+                    if session.get(self.directory, verify=self.ca or None, timeout=5).ok:
                         return
             except requests.exceptions.RequestException:
                 pass
@@ -145,6 +148,68 @@ class Pebble(Served):
             },
         )
         self.directory = f"https://127.0.0.1:{port}/dir"
+        self.wait()
+
+
+A2C = """
+[DEFAULT]
+debug: False
+
+[DBhandler]
+handler: wsgi
+dbfile: {folder}/acme.db
+
+[CAhandler]
+handler_module: acme2certifier.cahandlers.openssl_ca_handler
+issuing_ca_key: {folder}/issuer.key
+issuing_ca_cert: {folder}/issuer.pem
+issuing_ca_crl: {folder}/crl.pem
+cert_save_path: {folder}/certs
+ca_cert_chain_list: []
+cert_validity_days: {days}
+
+[Challenge]
+challenge_validation_disable: True
+
+[Order]
+profiles: {profiles}
+
+[Renewalinfo]
+renewalthreshold_pctg: {percent}
+renewal_window_duration: {window}
+retry_after_timeout: {again}
+"""
+
+SERVE = """
+import sys
+from wsgiref.simple_server import make_server
+from acme2certifier.share.acme2certifier_wsgi import application, get_handler_cls
+make_server("127.0.0.1", int(sys.argv[1]), application, handler_class=get_handler_cls()).serve_forever()
+"""
+
+
+class Acme2Certifier(Served):
+    """It has renewal information and profiles, and believes that challenges are answered: it knows port 80 alone."""
+
+    def __init__(self, owner: Any, *, profiles: Mapping[str, str], percent: float, window: int, again: int) -> None:
+        """percent: how much of a life has passed where the window of renewal begins, which lasts `window` seconds."""
+        python = os.environ.get("ACME2CERTIFIER") or (sys.executable if find_spec("acme2certifier") else "")
+        if not python:
+            raise SkipTest("acme2certifier is not installed: see CONTRIBUTING.md")
+        super().__init__(owner)
+        issuer = issued("issuer", now=int(time.time()), days=(-1, 900))
+        self.written("issuer.pem", issuer.pem)
+        self.written("issuer.key", issuer.key_pem)
+        (self.folder / "certs").mkdir()
+        facts = {"profiles": json.dumps(profiles), "percent": percent, "window": window, "again": again, "days": 90}
+        config = self.written("acme_srv.cfg", A2C.format(folder=self.folder, **facts))
+        port = free_port()
+        self.run(
+            *(python, str(self.written("serve.py", SERVE)), str(port)),
+            environment={"ACME_SRV_CONFIGFILE": str(config), "ACME2CERTIFIER_I_KNOW_THE_RISK": "1"},
+        )
+        self.ca = ""
+        self.directory = f"http://127.0.0.1:{port}/directory"
         self.wait()
 
 

@@ -6,7 +6,7 @@ since any of them may be the one that the authority asks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from meshd.accounts.published.rows import Row, row, written
@@ -51,15 +51,25 @@ def claim(id: int, node: str, until: int, *, now: int | None = None) -> Unit[boo
     return (yield from acme.claim(id, node, until - LEASE if now is None else now, until))
 
 
-def obtained(id: int, chain: str, sealed_key: bytes, expires: int, renew_at: int, now: int) -> Unit[Row | None]:
-    """Keep what was obtained, which every process serves from now on; None where the certificate was deleted."""
+def obtained(
+    id: int, chain: str, sealed_key: bytes, expires: int, renew_at: int, now: int, names: Sequence[str] = ()
+) -> Unit[Row | None]:
+    """Keep what was obtained, which every process serves from now on; None where the certificate was deleted, or is for
+    other names than these by now and is due at once.
+    """
     changes = {"certificate": chain, "expires": expires, "state": "active", "problem": ""}
-    return (yield from _settled(id, changes, sealed_key, renew_at, now, failed=False))
+    return (yield from _settled(id, changes, sealed_key, renew_at, now, names, failed=False))
 
 
-def failed(id: int, problem: str, retry_at: int, now: int) -> Unit[Row | None]:
-    """Note why nothing was obtained; what was obtained before is served still."""
-    return (yield from _settled(id, {"problem": problem[:LONGEST_PROBLEM]}, None, retry_at, now, failed=True))
+def failed(id: int, problem: str, retry_at: int, now: int, names: Sequence[str] = ()) -> Unit[Row | None]:
+    """Note why nothing was obtained; what was obtained before is served still.  None in the same cases."""
+    changes = {"problem": problem[:LONGEST_PROBLEM]}
+    return (yield from _settled(id, changes, None, retry_at, now, names, failed=True))
+
+
+def postponed(id: int, due_at: int) -> Unit[None]:
+    """End a claim with nothing changed: something is to be done at that second."""
+    yield from acme.settle(id, due_at, failed=False)
 
 
 def challenge(token: str, text: str, now: int) -> Unit[None]:
@@ -85,13 +95,23 @@ def keep_account_key(sealed: bytes, uri: str, directory: str = "") -> Unit[None]
 
 
 def _settled(
-    certificate_id: int, changes: Mapping[str, Any], sealed: bytes | None, due_at: int, now: int, *, failed: bool
+    certificate_id: int,
+    changes: Mapping[str, Any],
+    sealed: bytes | None,
+    due_at: int,
+    now: int,
+    names: Sequence[str],
+    *,
+    failed: bool,
 ) -> Unit[Row | None]:
     yield from stored.lock()
     found = yield from stored.by_id("certificates", certificate_id)
     if found is None:
         return None
     before = row(found)
+    if names and set(names) != set(before.settings["domain_names"]):
+        yield from acme.settle(certificate_id, now, failed=False)
+        return None
     settings = {**before.settings, **changes}
     if failed and not settings["certificate"]:
         settings["state"] = "failed"

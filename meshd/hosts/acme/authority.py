@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ from meshd.hosts.acme.network import Network
 from meshd.values.addresses import parse_ip
 from meshd.values.hosting import Acme
 
-PATIENCE = 180.0
-"""Seconds for an authority to look at all challenges, and as many to issue; some queue what they are asked for."""
+PATIENCE = 300.0
+"""Seconds for an authority to look at all challenges and to issue; some queue what they are asked for."""
 POLL = 1.0, 10.0
 """The shortest and the longest seconds between two looks at what an authority decides."""
 CHECKS = 60.0, 86400.0
@@ -65,14 +66,13 @@ class Advice(NamedTuple):
 class Authority:
     """One conversation with the directory of the settings, signed by one account's key."""
 
-    def __init__(self, settings: Acme, account_key: str, uri: str, stopped: Event, clock: Callable[[], float]) -> None:
+    def __init__(self, settings: Acme, account_key: str, uri: str, stopped: Event) -> None:
         """uri: that of the account, "" for one that is to be made; stopped: set where the process ends.
 
         Raises: Failed.
         """
         self._settings = settings
         self._stopped = stopped
-        self._clock = clock
         with self._words(None):
             self._key = _jwk(account_key)
             self._network = Network(self._key, settings.ca)
@@ -109,12 +109,13 @@ class Authority:
 
     def collect(self, placed: Placed) -> str:
         """Have the challenges looked at, and the certificate issued; its chain in PEM.  Raises: Failed."""
+        until = time.monotonic() + PATIENCE
         with self._words(self._network):
             for body, response in placed.answers:
                 self._client.answer_challenge(body, response)
             for authorization in placed.order.authorizations:
-                self._wait(partial(self._authorized, authorization))
-            order = self._finalize(placed.order)
+                self._wait(partial(self._authorized, authorization), until)
+            order = self._finalize(placed.order, until)
             return self._network.post(order.certificate, None, new_nonce_url=self._nonces()).text
 
     def advice(self, chain: str) -> Advice:
@@ -179,7 +180,7 @@ class Authority:
             raise Failed(f"{body.identifier.value}: {'; '.join(told) or 'the authority did not let it pass'}")
         return True
 
-    def _finalize(self, order: messages.OrderResource) -> messages.Order:
+    def _finalize(self, order: messages.OrderResource, until: float) -> messages.Order:
         found: list[messages.Order] = []
 
         def issued() -> bool:
@@ -191,15 +192,15 @@ class Authority:
             found[:] = [body] if body.status == messages.STATUS_VALID and body.certificate else []
             return bool(found)
 
-        self._wait(issued)
+        self._wait(issued, until)
         return found[0]
 
-    def _wait(self, done: Callable[[], bool]) -> None:
+    def _wait(self, done: Callable[[], bool], until: float) -> None:
         """Look until it is done, ever more seldom, and no sooner than was asked for.  Raises: Failed."""
-        until, pause = self._clock() + PATIENCE, POLL[0]
+        pause = POLL[0]
         while not done():
             wait = min(max(pause, self._network.wait), POLL[1])
-            if self._clock() + wait > until:
+            if time.monotonic() + wait > until:
                 raise Failed("The authority did not decide in time.")
             if self._stopped.wait(wait):
                 raise Failed("meshd was stopped meanwhile.")

@@ -21,6 +21,8 @@ ANSWER_SECONDS = 60.0
 """For the body of one answer, however slowly it comes."""
 SILENCE = 20
 """Seconds of silence after which the authority counts as away."""
+CONVERSATION = 420.0
+"""Seconds for all that is asked about one certificate: what came of it has to be kept before the claim ends."""
 NONCES = 5
 """Tries, each with a fresh nonce, as RFC 8555 section 6.5 has it: a server that restarts forgets those it gave."""
 LONGEST_WAIT = 7 * 86400
@@ -39,7 +41,7 @@ class Network(client.ClientNetwork):
         super().__init__(key, alg=ES256, verify_ssl=trusted, user_agent="meshd", timeout=SILENCE)
         self.session.trust_env = False  # neither a proxy, nor a login, nor another trust by the environment
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, _Bounded())
+            self.session.mount(scheme, _Bounded(time.monotonic() + CONVERSATION))
         self.session.hooks["response"].append(self._note)
         self.wait = 0.0
 
@@ -58,9 +60,15 @@ class Network(client.ClientNetwork):
 
 
 class _Bounded(HTTPAdapter):
-    """Reads no more of an answer, and no longer, than the bounds allow."""
+    """Reads no more of an answer, and no longer, than the bounds allow.  until: when the conversation ends."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self._until = until
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if time.monotonic() > self._until:
+            raise requests.exceptions.ReadTimeout("the conversation is too long")
         response = super().send(request, *args, **kwargs)
         if request.method != "HEAD":
             response.raw = io.BytesIO(_read(response))

@@ -30,7 +30,7 @@ class PebbleTests(SynchronousTestCase):
         return pebble
 
     def authority(self, uri: str = "", **changes: str) -> Authority:
-        return Authority(replace(self.settings, **changes), self.key, uri, threading.Event(), time.monotonic)
+        return Authority(replace(self.settings, **changes), self.key, uri, threading.Event())
 
     def obtained(self, authority: Authority, *names: str) -> Material:
         placed = authority.place(names)
@@ -116,7 +116,7 @@ class PebbleTests(SynchronousTestCase):
         self.served()
         self.challenged.answering.clear()
         stopped = threading.Event()
-        authority = Authority(self.settings, self.key, "", stopped, time.monotonic)
+        authority = Authority(self.settings, self.key, "", stopped)
         authority.sign_in()
         placed = authority.place(["a.test"])
         stopped.set()
