@@ -1,7 +1,7 @@
 """The body of a POST as a Form, for rooms that are sent forms: by its content type, of which forms know two.  Pure.
 
 JSON is recognised, whether it came under its own name or, as with a bare `curl -d`, under that of a form, so that a
-room can say what to send instead.  A part that carries a file is refused.
+room can say what to send instead.  A part that carries a file is refused, but for rooms that are sent files.
 """
 
 from __future__ import annotations
@@ -40,6 +40,11 @@ def read_body(content_type: bytes | None, body: bytes) -> Form:
     raise FormError.of(Flaw.NO_FORM)
 
 
+def read_files(content_type: bytes, body: bytes) -> Form:
+    """The form in a multipart body whose parts may be files, each told by its text.  Raises: FormError."""
+    return _from_multipart(_content_type(content_type)[1].get("boundary", ""), body, files=True)
+
+
 def _content_type(field: bytes | None) -> tuple[str, dict[str, str]]:
     if not field or not field.strip():
         return URLENCODED, {}
@@ -51,20 +56,20 @@ def _is_json(kind: str) -> bool:
     return kind in ("application/json", "text/json") or kind.endswith("+json")
 
 
-def _from_multipart(boundary: str, body: bytes) -> Form:
+def _from_multipart(boundary: str, body: bytes, *, files: bool = False) -> Form:
     if not _BOUNDARY.match(boundary):
         raise FormError.of(Flaw.NO_BOUNDARY)
     if not body.startswith(f"--{boundary}".encode("ascii")):  # the parser would skip a preamble
         raise FormError.of(Flaw.NOT_AT_BOUNDARY)
     try:
-        return from_pairs(_parts(boundary, body))
+        return from_pairs(_parts(boundary, body, files))
     except ParserLimitReached:
         raise FormError.of(Flaw.TOO_MANY_PARTS) from None
     except (MultipartError, UnicodeError):
         raise FormError.of(Flaw.MALFORMED) from None
 
 
-def _parts(boundary: str, body: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _parts(boundary: str, body: bytes, files: bool) -> Iterator[tuple[bytes, bytes]]:
     parser = PushMultipartParser(
         boundary,
         content_length=len(body),
@@ -76,16 +81,16 @@ def _parts(boundary: str, body: bytes) -> Iterator[tuple[bytes, bytes]]:
     with parser:
         for event in parser.parse(body) if body else ():
             if isinstance(event, MultipartSegment):
-                name, value = _name(event), bytearray()
+                name, value = _name(event, files), bytearray()
             elif event is None:
                 yield name, bytes(value)
             else:
                 value += event
 
 
-def _name(part: MultipartSegment) -> bytes:
+def _name(part: MultipartSegment, files: bool) -> bytes:
     name: bytes = part.name.encode("utf-8", "surrogateescape")
-    if part.filename is not None:
+    if part.filename is not None and not files:
         raise FormError.of(Flaw.FILE, field=shown(name))
     encoding = part.header("Content-Transfer-Encoding", "binary") or "binary"
     if encoding.lower() not in ("binary", "8bit", "7bit"):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from meshd.model import Admission, Refusal
 from meshd.web.forms import Form, FormError, from_urlencoded, refuse_slips, require_known
 from meshd.web.origin import Source, is_foreign
 from meshd.web.problems import Flaw
@@ -31,6 +32,8 @@ class Call:
     """Whether a page of another site made a browser send the request."""
     seeing: str = ""
     """The username of the account whose pages an operator sees in its holder's place; "" for none."""
+    outcome: Admission | Refusal | None = None
+    """What came of the sign-in, where the room tells of its requests afterwards; None before it, and elsewhere."""
 
 
 _NO_FIELDS = Form()

@@ -70,6 +70,8 @@ class Reply:
         body = self.body
         if type(body) is Text:
             return body.pieces
+        if type(body) is Rows:
+            return _elements(body)
         return _members(body) if type(body) is dict and Rows in map(type, body.values()) else None
 
 

@@ -64,13 +64,16 @@ Route = Callable[[Caller, Form], Awaitable[Reply]]
 VisitorRoute = Callable[[Call, Form], Awaitable[Reply]]
 RawRoute = Callable[[Call], Awaitable[Reply]]
 OpenRoute = Callable[[], Awaitable[Reply]]
+Around = Callable[[RawRoute, Call], Awaitable[Reply]]
+"""What a request passes on its way to what answers it, and the answer on its way back."""
 
 
 class Room:
     """Mounts the paths of one dialect in the table of all paths.
 
     prefix: where unknown paths begin that are answered in this dialect; "/" for all that no other room has.
-    available: whether the store answered its last query; there: whether the room is open at all.
+    available: whether the store answered its last query; there: whether the room is open at all; around: what every
+    request passes that comes to a path of the room.
     """
 
     def __init__(
@@ -81,11 +84,13 @@ class Room:
         prefix: str = "/",
         available: Callable[[], bool] = lambda: True,
         there: Callable[[], bool] = lambda: True,
+        around: Around | None = None,
     ) -> None:
         self._api = api
         self._dialect = dialect
         self._available = available
         self._there = there
+        self._around = around
         api.answer_below(prefix, dialect)
 
     def route(self, method: str, path: str, who: Who, route: Route, fields: Sequence[str] | None) -> None:
@@ -94,19 +99,22 @@ class Room:
         fields: the names that the route's form may have, others are refused; None where any may be.  A segment of the
         path in braces, as in `/api/geoips/{proxy}/`, matches any text, which reaches the route as a field of its form.
         """
-        self._api.mount(method, path, self._dialect, partial(self._run_signed, who, route, fields), fields)
+        self._mount(method, path, partial(self._run_signed, who, route, fields), fields)
 
     def visitors(self, method: str, path: str, route: VisitorRoute, fields: Sequence[str]) -> None:
         """Mount a path for those who are not signed in yet, as for signing in; the route judges what they send."""
-        self._api.mount(method, path, self._dialect, partial(self._run_visitor, route, fields))
+        self._mount(method, path, partial(self._run_visitor, route, fields))
 
     def raw(self, method: str, path: str, route: RawRoute) -> None:
         """Mount a path for programs that sign what they send: the route reads the body once it knows who sent it."""
-        self._api.mount(method, path, self._dialect, partial(self._run_raw, route))
+        self._mount(method, path, partial(self._run_raw, route))
 
     def open(self, path: str, route: OpenRoute) -> None:
         """Mount a GET for everyone, without sign-in.  The route is told nothing of the request."""
-        self._api.mount("GET", path, self._dialect, partial(self._run_open, route))
+        self._mount("GET", path, partial(self._run_open, route))
+
+    def _mount(self, method: str, path: str, answer: RawRoute, fields: Sequence[str] | None = None) -> None:
+        self._api.mount(method, path, self._dialect, partial(self._around, answer) if self._around else answer, fields)
 
     async def _run_open(self, route: OpenRoute, call: Call) -> Reply:
         return await route() if self._there() else self._dialect.unrouted(())

@@ -68,6 +68,10 @@ def _nowhere(family: Family) -> Counted:
     return {}
 
 
+async def _nothing() -> None:
+    """Where nothing is published."""
+
+
 def _no_seals() -> Seals:
     raise AssertionError("nobody has given this process a key to seal with")
 
@@ -101,6 +105,9 @@ class Services:
     """The places of a family at which exits of the gateway are up."""
     seals: Callable[[], Seals] = _no_seals
     """What passwords are sealed with that are told again; its key is made where there is none yet.  Raises: OSError."""
+
+    published: Callable[[], Awaitable[None]] = _nothing
+    """Let what is published be served from now on as the store has it, by this process."""
 
     async def invoice(self, order: Order, invoice: Invoice) -> bytes:
         """Make an invoice's PDF.  Raises: Busy."""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.web.api.wording import NOT_JSON, STATUSES, messages
-from meshd.web.bodies import read_body
+from meshd.web.bodies import read_body, read_files
 from meshd.web.forms import WHOLE, FormError
 from meshd.web.problems import Flaw
 from tests.web.support import named
@@ -97,6 +97,16 @@ class BodyTests(SynchronousTestCase):
                 self.assertEqual((STATUSES.get(problem, 400), name), (status, field))
                 if text is not None:
                     self.assertEqual(messages(caught.exception.problems), {field: [text]})
+
+    def test_files_are_texts_for_who_wants_them(self) -> None:
+        """A part that carries a file is read as any other; what is no text is refused, and so is what comes twice."""
+        pem = b"-----BEGIN CERTIFICATE-----\nMII=\n"
+        sent = part("certificate", pem, '; filename="a.pem"', "Content-Type: application/x-pem-file\r\n")
+        found = read_files(MULTIPART, sent + part("b", b"1") + END)
+        self.assertEqual(dict(found), {"certificate": pem.decode(), "b": "1"})
+        for body in (sent + sent + END, part("a", b"\x30\x82\0", '; filename="a.der"') + END, b"--YY--"):
+            with self.assertRaises(FormError):
+                read_files(MULTIPART, body)
 
     def test_a_hundred_parts_are_read(self) -> None:
         """The bound is the same as for the other kind."""

@@ -37,6 +37,15 @@ class ReplyTests(SynchronousTestCase):
         self.assertIs(Reply(content).content(), content)
         self.assertIn(b"Content-Type: application/json\r\n", HEADS.head(Reply(content), 8, b"today", close=False))
 
+    def test_rows_may_be_the_whole_body(self) -> None:
+        """A bare array, made one by one as well."""
+        for numbers in ((), (1,), (1, 2, 3)):
+            reply = Reply(Rows(lambda number: {"id": number}, numbers))
+            pieces = reply.pieces()
+            assert pieces is not None
+            plain = Reply([{"id": each} for each in numbers]).content()
+            self.assertEqual((encoded(pieces), reply.content()), (plain, plain))
+
     def test_rows_are_made_one_by_one(self) -> None:
         """The pieces are the same body; it can also be had at once, and rows below the first level are ordinary."""
         made: list[int] = []

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -80,6 +82,35 @@ class RoutingTestCase(SynchronousTestCase):
     def call(self, method: str = "GET", path: str = "/api/thing/", **more: Any) -> Reply:
         call = Call(method, path, "192.0.2.1", {b"authorization": basic("jo", "secret")}.get, **more)
         return result(self.api.call(path, call))
+
+
+class AroundTests(RoutingTestCase):
+    def test_what_every_request_passes(self) -> None:
+        """It is told of the request, gets what answers, and may answer in its place; each way of mounting has it."""
+        passed: list[tuple[str, str]] = []
+
+        async def around(answer: Callable[[Call], Awaitable[Reply]], call: Call) -> Reply:
+            passed.append((call.method, call.path))
+            if call.peer == "192.0.2.66":
+                return Reply({"detail": "go away"}, 429)
+            reply = await answer(call)
+            return replace(reply, note="passed")
+
+        async def anybody(*_: object) -> Reply:
+            return Reply({"ok": True})
+
+        room = Room(self.api, ProxyMesh(self.world.door), prefix="/x/", around=around)
+        room.route("GET", "/x/signed/", Who.ANY, self.thing, ())
+        room.visitors("GET", "/x/visitor/", anybody, ())
+        room.raw("GET", "/x/raw/", anybody)
+        room.open("/x/open/", anybody)
+        for path in ("/x/signed/", "/x/visitor/", "/x/raw/", "/x/open/"):
+            reply = self.call(path=path)
+            self.assertEqual((reply.status, reply.note), (200, "passed"), path)
+        self.assertEqual(len(passed), 4)
+        call = Call("GET", "/x/signed/", "192.0.2.66", {}.get)
+        self.assertEqual(result(self.api.call("/x/signed/", call)).status, 429)
+        self.assertEqual(self.call().note, "")
 
 
 class AnswerTests(RoutingTestCase):
