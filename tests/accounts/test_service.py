@@ -15,6 +15,7 @@ from meshd.store.drive import drive
 from meshd.store.interface import Conflict, StoreUnavailable
 from meshd.store.statements import accounts, changes
 from meshd.store.unit import Statement, Unit
+from meshd.values.published import HOSTS
 from tests.accounts.support import NOON, AccountsCase
 
 
@@ -54,6 +55,18 @@ class PerformTests(AccountsCase):
         self.assertNoResult(done)
         self.slow.go_on()
         self.assertFalse(self.successResultOf(done).account.active)
+        self.assertEqual([self.kid.id], self.announced)
+
+    def test_what_is_published_is_announced_to_nobody(self) -> None:
+        """No account's rights have changed."""
+
+        def told() -> Unit[None]:
+            yield from changes.publish(HOSTS)
+            yield from changes.publish(self.kid.id)
+
+        done = self.perform(told)
+        self.slow.go_on()
+        self.successResultOf(done)
         self.assertEqual([self.kid.id], self.announced)
 
     def test_reading_announces_nothing(self) -> None:

@@ -16,6 +16,7 @@ from meshd.store.statements import opened, tokens
 from meshd.store.statements.opened import Ending
 from meshd.topology import PLANS
 from meshd.values.bounds import Bounds
+from meshd.values.published import HOSTS
 from meshd.values.terms import Terms, terms
 
 NO = Refusal("auth-invalid")
@@ -27,8 +28,10 @@ class Auth:
 
     def __init__(self) -> None:
         self.asked: list[Deferred[Refusal | Terms | None]] = []
+        self.forgotten: list[int] = []
 
-    def forget(self, change: Change) -> None: ...
+    def forget(self, change: Change) -> None:
+        self.forgotten.append(change.account_id)
 
     def still(self, admission: object, proxy: str) -> Deferred[Refusal | Terms | None]:
         self.asked.append(Deferred())
@@ -107,6 +110,14 @@ class EnforcementTest(SynchronousTestCase):
         self.successResultOf(done)
         self.assertEqual([here.stopped, there.stopped], [[BARRED], []])
         self.assertEqual(self.ledger.adopted, [(here, held), (there, held)])
+
+    def test_a_change_of_what_is_published_concerns_nobody(self) -> None:
+        """No account is forgotten, and nothing that is open is asked about."""
+        self.ledger.meter(SimpleNamespace(token_id=0))
+        self.successResultOf(Deferred.fromCoroutine(self.enforcement.changed(Change(1, HOSTS))))
+        self.assertEqual((self.auth.asked, self.auth.forgotten, self.store.asked), ([], [], []))
+        self.change()
+        self.assertEqual(self.auth.forgotten, [7])
 
     def test_a_reload_that_changes_what_plans_hold_to(self) -> None:
         """Asks about all that is open; one that changes the rest of a plan asks nothing."""

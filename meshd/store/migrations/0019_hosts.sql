@@ -126,4 +126,4 @@ create table acme_challenges (
     content text not null,
     at bigint not null
 );
-create index acme_challenges_by_time on acme_challenges (at);
+create index acme_challenges_by_time on acme_challenges (at, token);

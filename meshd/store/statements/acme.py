@@ -86,7 +86,8 @@ def sweep_challenges(before: int) -> Unit[None]:
 def challenges() -> Unit[list[tuple[str, str]]]:
     """Tokens and what stands behind each, the newest first, at most MOST_CHALLENGES."""
     rows = yield Statement(
-        "select token, content from acme_challenges order by at desc, token limit :limit", {"limit": MOST_CHALLENGES}
+        "select token, content from acme_challenges order by at desc, token desc limit :limit",
+        {"limit": MOST_CHALLENGES},
     )
     return [(row[0], row[1]) for row in rows]
 

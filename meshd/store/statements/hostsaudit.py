@@ -29,6 +29,7 @@ class Entry(NamedTuple):
 
 
 COLUMNS = ", ".join(Entry._fields)
+_OF_A = ", ".join(f"a.{name}" for name in Entry._fields)
 _GIVEN = Entry._fields[:-1]
 
 
@@ -62,13 +63,15 @@ def page(asked: Asked, *, scanned: int, skip: int, limit: int) -> Unit[list[Entr
     within = [f"{index} = :{index}"] if index else []
     within += ["at >= :since"] if asked.since is not None else []
     within += ["at < :until"] if asked.until is not None else []
-    rest = [f"{name} = :{name}" for name in ("action", "resource_type") if getattr(asked, name) and name != index]
-    inner = f"select {COLUMNS} from hosts_audit{_where(within)} order by at desc, id desc"
-    sql = f"select {COLUMNS} from ({inner} limit :scanned) as found{_where(rest)} order by at desc, id desc"
-    rows = yield Statement(
-        f"{sql} limit :limit offset :skip",
-        {**asked._asdict(), "scanned": scanned, "limit": limit, "skip": skip},
-    )
+    rest = [f"a.{name} = :{name}" for name in ("action", "resource_type") if getattr(asked, name) and name != index]
+    if rest:
+        found = f"select id from hosts_audit{_where(within)} order by at desc, id desc limit :scanned"
+        sql = f"select {_OF_A} from ({found}) as found join hosts_audit as a on a.id = found.id{_where(rest)}"
+        sql += " order by a.at desc, a.id desc"
+    else:
+        sql = f"select {COLUMNS} from hosts_audit{_where(within)} order by at desc, id desc"
+    params = {**asked._asdict(), "scanned": scanned, "limit": limit, "skip": skip}
+    rows = yield Statement(f"{sql} limit :limit offset :skip", params)
     return [Entry(*row) for row in rows]
 
 

@@ -153,11 +153,11 @@ def names_taken(names: Iterable[str], but: int) -> Unit[list[tuple[str, str, int
     """Those of the names that another row than `but` has: the name, and that row's kind and id."""
     rows = yield from among(
         "select n.name, p.kind, p.id from published_names as n join published as p on p.id = n.published_id"
-        " where n.name in {0} and n.published_id <> :but order by n.name",
+        " where n.name in {0} and n.published_id <> :but",
         sorted(names),
         {"but": but},
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return sorted((row[0], row[1], row[2]) for row in rows)
 
 
 def set_names(row_id: int, names: Sequence[str]) -> Unit[None]:
