@@ -13,12 +13,13 @@ from typing import Any
 
 from twisted.trial.unittest import TestCase
 
+from meshd.accounts import hostaudit
 from meshd.model import UsageEntry
 from meshd.store import backup
 from meshd.store.interface import SchemaError, StoreError
 from meshd.store.open import BlockingStore
 from meshd.store.postgres.blocking import BlockingPostgres
-from meshd.store.statements import accounts, usage
+from meshd.store.statements import accounts, published, usage
 from meshd.store.unit import Statement, Unit
 from tests.support import postgres, stores
 
@@ -33,7 +34,8 @@ def create(name: str) -> Unit[int]:
 def everything() -> Unit[list[Any]]:
     """What tells one store from another."""
     found = []
-    for table in ("accounts", "usage", "usage_hours", "journals", "schema_migrations"):
+    tables = ("accounts", "usage", "usage_hours", "journals", "published", "hosts_audit", "schema_migrations")
+    for table in tables:
         found.append(sorted((yield Statement(f"select * from {table} order by 1", {}))))
     return found
 
@@ -48,6 +50,15 @@ class _Contract:
         self.store.migrate()
         self.anna = self.store.run(create, "anna")
         self.store.run(usage.apply, "j1", 7, NOW, [UsageEntry(self.anna, 0, 0, 10, 20, 1)])
+        facts: dict[str, Any] = {
+            "secret": b"\0sealed",
+            "enabled": True,
+            "owner_id": self.anna,
+            "token_id": 0,
+            "now": NOW,
+        }
+        self.store.run(published.create, "certificates", "{}", **facts)
+        self.store.run(hostaudit.record, at=NOW, action="create")
 
     def opened(self, url: str) -> BlockingStore:
         self.url = url

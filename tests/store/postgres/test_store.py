@@ -31,6 +31,7 @@ from tests.store import (
     contract_exits,
     contract_opened,
     contract_orders,
+    contract_published,
     contract_sessions,
     contract_tops,
     contract_units,
@@ -71,6 +72,10 @@ class ActivityTests(OnPostgres, contract_activity.ActivityContract):
 
 
 class OrderTests(OnPostgres, contract_orders.OrderContract):
+    __test__ = True
+
+
+class PublishedTests(OnPostgres, contract_published.PublishedContract):
     __test__ = True
 
 

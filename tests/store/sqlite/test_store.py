@@ -35,6 +35,7 @@ from tests.store import (
     contract_exits,
     contract_opened,
     contract_orders,
+    contract_published,
     contract_sessions,
     contract_tops,
     contract_units,
@@ -72,6 +73,10 @@ class ActivityTests(OnSQLite, contract_activity.ActivityContract):
 
 
 class OrderTests(OnSQLite, contract_orders.OrderContract):
+    __test__ = True
+
+
+class PublishedTests(OnSQLite, contract_published.PublishedContract):
     __test__ = True
 
 
