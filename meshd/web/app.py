@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.running.turns import Turns
@@ -54,6 +56,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     return api
 
 
+@cache
 def _books() -> tuple[Book, Book]:
     """What people read about the two APIs."""
     problems = [Explained(name, kind.status, kind.title, ADVICE[name]) for name, kind in KINDS.items()]

@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def _imports() -> None:
-    """All that a daemon imports on its way up, but no reactor: each has its own.
+    """All that a daemon imports on its way up, but no reactor: each has its own; and its API's documents, read.
 
     Klein asks for one as it is imported, for a function that meshd does not call; it gets an empty module.
     """
@@ -145,7 +145,10 @@ def _imports() -> None:
 
     import meshd.daemon.assembly
     import meshd.tap  # noqa: F401
+    from meshd.web.openapi import document
 
+    for package in ("meshd.web.api", "meshd.web.admin", "meshd.web.v1"):
+        document(package)
     del sys.modules[REACTOR]
     vars(twisted.internet).pop("reactor", None)
 
