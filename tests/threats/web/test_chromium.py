@@ -28,6 +28,7 @@ CONTROL = "<!doctype html><title>-</title><img src=x onerror=alert(1)><script>al
 
 class ChromiumTests(MarkupCase):
     def setUp(self) -> None:
+        super().setUp()
         try:
             program = browser.program()
         except browser.Missing as error:
