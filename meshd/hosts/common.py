@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from OpenSSL import SSL
 
+from meshd.hosts.balance import Balance, InOrder
 from meshd.hosts.services import Service
 from meshd.hosts.upstreams import Upstreams
 from meshd.model import Admission, Refusal
@@ -45,6 +46,9 @@ class Roll:
             if not meters:
                 del self._open[id_]
 
+    def __len__(self) -> int:
+        return sum(map(len, self._open.values()))
+
     def count(self, id_: int) -> int:
         return len(self._open.get(id_, ()))
 
@@ -66,6 +70,7 @@ class Common:
     """Takes an owner's account id and a resource's token id; whether the owner may use anything now."""
     contexts: Callable[[int], SSL.Context | None]
     """By a certificate's id how it is served; None where it is not."""
+    balance: Balance = field(default_factory=InOrder)
     roll: Roll = field(default_factory=Roll)
     flows: int = 0
     """Clients that are served by datagram now."""

@@ -7,8 +7,9 @@ hours, and whoever switches one off wants it to be off.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from meshd.config.endpoints import TCP, parsed
 from meshd.hosts.arriving import StreamListener
 from meshd.hosts.common import Common
 from meshd.hosts.datagrams import DatagramListener
@@ -18,7 +19,16 @@ from meshd.hosts.services import service_of
 from meshd.hosts.sni import Passages
 from meshd.hosts.streams import StreamConnection
 from meshd.sockets.wire import Wire
+from meshd.values.hosting import Hosting
 from meshd.values.published import Published, Resource
+from meshd.values.samples import Sample
+
+
+def own_of(hosting: Hosting, taken: frozenset[int]) -> Own:
+    """The ports that meshd has for itself.  taken: TCP ports of all its listeners."""
+    places = (parsed(text).place for text in hosting.https)
+    shared = frozenset(place.port for place in places if isinstance(place, TCP))
+    return Own(taken | shared, shared)
 
 
 class Layer4:
@@ -69,6 +79,11 @@ class Layer4:
     def stop(self) -> None:
         """Take no more clients; connections go on, and datagrams do not."""
         self._ports.close()
+
+    def samples(self) -> Iterable[Sample]:
+        """How many connections and clients by datagram are served."""
+        yield "hosts_stream_exchanges", (), float(len(self._common.roll))
+        yield "hosts_stream_flows", (), float(self._common.flows)
 
     def _without_certificate(self) -> dict[int, str]:
         return {

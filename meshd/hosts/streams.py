@@ -43,6 +43,7 @@ class StreamConnection(Watcher):
     __slots__ = (
         "_buffer",
         "_common",
+        "_method",
         "_named",
         "_phase",
         "_record",
@@ -75,6 +76,7 @@ class StreamConnection(Watcher):
         self._service = service
         self._named = named
         self._buffer = received
+        self._method = b"TCP"
         self.proxy = service.label if service is not None else UNNAMED
         """Where the client came to, which is no proxy."""
         self._record = Record(common.plane, self.proxy, wire.peer)
@@ -133,8 +135,8 @@ class StreamConnection(Watcher):
     async def _pass(self, service: Service) -> None:
         """Meter the client, take TLS off it, dial; a tunnel gets both sockets.  DialError, Stopped, ClientGone."""
         common, record = self._common, self._record
-        method = b"TLS" if service.certificate or self._buffer else b"TCP"
-        record.note_request(Asked(method, service.upstreams[0]))
+        self._method = b"TLS" if service.certificate or self._buffer else b"TCP"
+        record.note_request(Asked(self._method, service.upstreams[0]))
         context = common.contexts(service.certificate) if service.certificate else None
         if service.certificate and context is None:
             raise Stopped(Refusal("internal", "its certificate cannot be served"))
@@ -144,7 +146,6 @@ class StreamConnection(Watcher):
         if context is not None:
             await self._unwrap(context)
         self.place.leave()
-        self._bound(TIMEOUT, common.plane.live.timeouts.connect)
         dialled = await self._dial(service)
         record.exit, record.status = dialled.address, 200
         self._become_tunnel(service, record, dialled)
@@ -177,13 +178,25 @@ class StreamConnection(Watcher):
 
     async def _dial(self, service: Service) -> Dialled:
         """Connect to the first upstream that can be reached.  Raises: DialError of the last one, Stopped."""
-        *others, last = service.upstreams
-        for upstream in others:
+        common, tried = self._common, list[Upstream]()
+        failure = DialError(Refusal("unreachable"))
+        while (upstream := common.balance.choose(service, self.wire.peer, tried)) is not None:
+            self._record.note_request(Asked(self._method, upstream))
+            self._bound(TIMEOUT, common.plane.live.timeouts.connect)
             try:
-                return await self._common.upstreams.dial(upstream, service.port)
-            except DialError:
-                continue
-        return await self._common.upstreams.dial(last, service.port)
+                dialled = await common.upstreams.dial(upstream, service.port)
+            except DialError as error:
+                failure = error
+            except Stopped as stop:
+                if stop.refusal.reason != TIMEOUT:
+                    raise
+                failure = DialError(stop.refusal)
+            else:
+                self._record.departure = common.balance.hold(service, upstream)
+                return dialled
+            common.balance.failed(service, upstream)
+            tried.append(upstream)
+        raise failure
 
     def _become_tunnel(self, service: Service, record: Record, dialled: Dialled) -> None:
         """Give both sockets to a tunnel, which closes the record."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.hosts.ports import Offer, Own, Place, Plan, plan_of
 from meshd.hosts.services import service_of
 from meshd.values.published import PortForward, Published, Stream, Transport, Upstream
+from tests.http1.support import thorough
 
 UP = Upstream("10.0.0.1", 5432)
 OWN = Own(taken=frozenset({443, 8443, 31280}), shared=frozenset({443}))
@@ -14,6 +17,10 @@ OWN = Own(taken=frozenset({443, 8443, 31280}), shared=frozenset({443}))
 
 def stream(id_: int, port: int, transport: Transport = "tcp", *sni: str) -> Stream:
     return Stream(id_, port, UP, transport, sni)
+
+
+def stream_of(id_: int, port: int, transport: Transport, sni: list[str]) -> Stream:
+    return stream(id_, port, transport, *sni)
 
 
 def forward(id_: int, port: int, transport: Transport = "tcp", interface: str = "") -> PortForward:
@@ -25,6 +32,23 @@ def plan(*resources: Stream | PortForward, own: Own = OWN) -> Plan:
     forwards = tuple(each for each in resources if isinstance(each, PortForward))
     return plan_of(Published(streams=streams, forwards=forwards), own)
 
+
+RESOURCES = st.one_of(
+    st.builds(
+        stream_of,
+        st.integers(1, 50),
+        st.sampled_from((80, 81, 443, 8443, 31280, 5000, 5001)),
+        st.sampled_from(("tcp", "udp", "tcp+udp")),
+        st.lists(st.sampled_from(("a.example", "b.example", "*.example")), unique=True),
+    ),
+    st.builds(
+        forward,
+        st.integers(1, 50),
+        st.sampled_from((80, 443, 8443, 5000, 5001)),
+        st.sampled_from(("tcp", "udp", "tcp+udp")),
+        st.sampled_from(("", "eth0", "10.0.0.1")),
+    ),
+)
 
 REFUSED = {
     "port 80": (stream(1, 80), "tcp port 80 is reserved"),
@@ -115,6 +139,21 @@ class PlanTests(SynchronousTestCase):
                 3: "tcp port 5000 is taken by stream-hosts:1",
             },
         )
+
+    @thorough(300)
+    @given(st.lists(RESOURCES, max_size=12, unique_by=lambda each: each.id))
+    def test_whatever_stands_in_the_store(self, resources: list[Stream | PortForward]) -> None:
+        """No port of meshd's own is taken; everybody is served as they wanted, or told why not."""
+        found = plan(*resources)
+        served = {service.id for offer in found.offers.values() for service in offer.services}
+        for place, offer in found.offers.items():
+            self.assertNotIn(place.port, {80, 81, 443})
+            self.assertFalse(place.transport == "tcp" and place.port in OWN.taken)
+            self.assertEqual(offer.alone is None, bool(offer.names))
+            self.assertEqual(len({name for name, _ in offer.names}), len(offer.names))
+        for each in resources:
+            beside = isinstance(each, Stream) and each.sni and each.port == 443 and each.transport != "udp"
+            self.assertTrue(each.id in served or each.id in found.refused or beside, each)
 
     def test_all_reasons_are_told(self) -> None:
         found = plan(stream(1, 81, "tcp+udp"))

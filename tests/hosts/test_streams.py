@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
+from dataclasses import replace
 
 from meshd.hosts.ports import Own
+from meshd.hosts.services import Service
 from meshd.model import Refusal
 from meshd.sockets.wire import Wire
 from meshd.topology import Limits, Timeouts
@@ -379,6 +382,31 @@ class ChangedTests(StreamCase):
         self.until(lambda: server.got == HELLO + b"more", client, server)
 
 
+class NotingBalance:
+    """As the hosts have it."""
+
+    way = ""
+
+    def __init__(self, upstreams: tuple[Upstream, ...]) -> None:
+        self.upstreams = upstreams
+        self.heard: list[object] = []
+
+    def choose(self, service: Service, address: str, tried: Sequence[Upstream]) -> Upstream | None:
+        self.heard.append((address, len(tried)))
+        return self.upstreams[len(tried)]
+
+    def failed(self, service: Service, upstream: Upstream) -> None:
+        self.heard.append(("failed", upstream))
+
+    def hold(self, service: Service, upstream: Upstream) -> NotingBalance:
+        self.heard.append(("hold", upstream))
+        return self
+
+    def end(self) -> str:
+        self.heard.append("end")
+        return ""
+
+
 class HandedOverTests(StreamCase):
     """Clients of the hosts' own listener for TLS."""
 
@@ -418,6 +446,35 @@ class HandedOverTests(StreamCase):
         self.until(lambda: client.ended, client)
         line = self.ledger.lines[0]
         self.assertEqual((line.proxy, line.token_id, line.reason), ("proxy-hosts:3", 103, "ended-by-operator"))
+
+    def test_an_upstream_that_does_not_answer(self) -> None:
+        """The next one has its own time."""
+        host = replace(self.host, upstreams=(self.filled(), at(self.server)))
+        self.publish(hosts=(host,))
+        client = self.taken("vault.example.com", HELLO)
+        self.hand.settle()
+        self.later(11)
+        server = self.accepted(self.server, client)
+        self.part(client, server)
+        line = self.ledger.lines[0]
+        self.assertEqual((line.port, line.reason, line.status), (self.server.getsockname()[1], "", 200))
+
+    def test_none_can_be_reached(self) -> None:
+        host = replace(self.host, upstreams=self.host.upstreams[:1] * 2)
+        self.publish(hosts=(host,))
+        self.turned_away(self.taken("vault.example.com", HELLO), "connection-refused")
+        self.assertEqual(len(self.ledger.lines), 1)
+
+    def test_who_knows_how_upstreams_do_is_asked_and_told(self) -> None:
+        balance = NotingBalance(self.host.upstreams)
+        self.common.balance = balance
+        client = self.taken("vault.example.com", HELLO)
+        server = self.accepted(self.server, client)
+        self.until(lambda: server.got == HELLO, client, server)
+        first, second = self.host.upstreams
+        self.assertEqual(balance.heard, [("192.0.2.9", 0), ("failed", first), ("192.0.2.9", 1), ("hold", second)])
+        self.part(client, server)
+        self.assertEqual(balance.heard[4:], ["end"])
 
     def test_names_that_are_nobodys(self) -> None:
         """Their clients stay with the hosts."""
