@@ -15,7 +15,7 @@ from meshd.hosts.services import Service, service_of
 from meshd.values.published import PortForward, Published, Stream
 
 WELL_KNOWN = frozenset({80, 81, 443})
-"""Ports of hosts and of the management API by default; 443 may be shared by streams that have names."""
+"""TCP ports of hosts and of the management API by default; 443 may be shared by streams that have names."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -108,12 +108,12 @@ def _wishes(resource: Stream | PortForward) -> Iterator[_Wish]:
 def _reserved(wish: _Wish, own: Own) -> str:
     """Why the place is not to be had for this wish, whoever else wants it; "" where it is."""
     place = wish.place
-    if place.transport == "udp" and wish.names:
-        return f"{place}: names (sni_match) are known over TCP alone"
+    if place.transport == "udp":  # where meshd has nothing of its own
+        return f"{place}: names (sni_match) are known over TCP alone" if wish.names else ""
     if place.port in WELL_KNOWN and not (place.port == 443 and wish.names):
         more = "; a stream with names (sni_match) may share it" if place.port == 443 else ""
         return f"{place} is reserved{more}"
-    if place.transport == "tcp" and place.port in own.taken:
+    if place.port in own.taken:
         return f"{place} is one of meshd's own listeners"
     return ""
 

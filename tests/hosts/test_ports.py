@@ -62,7 +62,6 @@ REFUSED = {
         forward(1, 443),
         "tcp port 443 is reserved; a stream with names (sni_match) may share it",
     ),
-    "port 80 by datagram": (stream(1, 80, "udp"), "udp port 80 is reserved"),
     "meshd's API": (stream(1, 8443), "tcp port 8443 is one of meshd's own listeners"),
     "its proxy, with names": (stream(1, 31280, "tcp", "a.example"), "tcp port 31280 is one of meshd's own listeners"),
     "its proxy, at one address": (
@@ -111,7 +110,8 @@ class PlanTests(SynchronousTestCase):
         self.assertEqual(list(found.refused), [1])
 
     def test_a_port_by_datagram_may_be_meshds_by_connection(self) -> None:
-        self.assertEqual(list(plan(stream(1, 8443, "udp")).offers), [Place("udp", 8443)])
+        for port in (8443, 443, 80):
+            self.assertEqual(list(plan(stream(1, port, "udp")).offers), [Place("udp", port)])
 
     def test_several_names_at_one_port(self) -> None:
         one, two = stream(1, 5000, "tcp", "a.example"), stream(2, 5000, "tcp", "b.example", "*.b.example")
@@ -147,8 +147,7 @@ class PlanTests(SynchronousTestCase):
         found = plan(*resources)
         served = {service.id for offer in found.offers.values() for service in offer.services}
         for place, offer in found.offers.items():
-            self.assertNotIn(place.port, {80, 81, 443})
-            self.assertFalse(place.transport == "tcp" and place.port in OWN.taken)
+            self.assertFalse(place.transport == "tcp" and place.port in {80, 81} | OWN.taken)
             self.assertEqual(offer.alone is None, bool(offer.names))
             self.assertEqual(len({name for name, _ in offer.names}), len(offer.names))
         for each in resources:
@@ -156,5 +155,6 @@ class PlanTests(SynchronousTestCase):
             self.assertTrue(each.id in served or each.id in found.refused or beside, each)
 
     def test_all_reasons_are_told(self) -> None:
-        found = plan(stream(1, 81, "tcp+udp"))
-        self.assertEqual(found.refused, {1: "tcp port 81 is reserved; udp port 81 is reserved"})
+        found = plan(stream(1, 81, "tcp+udp", "a.example"))
+        names = "names (sni_match) are known over TCP alone"
+        self.assertEqual(found.refused, {1: f"tcp port 81 is reserved; udp port 81: {names}"})
