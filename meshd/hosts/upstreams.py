@@ -1,57 +1,28 @@
 """From an upstream's name to addresses, judged, and to a connected socket.
 
-Upstreams are private by nature, so that private addresses are the rule here.  Refused are those that lead to nobody's
-service but to this machine's own or to its cloud's: link-local and metadata addresses always, loopback unless the
-settings let it be.  The address that was judged is the address that is dialled.
+Upstreams are private by nature; where none may be stands in `values/upstreams.py`.  The address that was judged is the
+address that is dialled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import ResolveError, Resolver
-from meshd.exits.destinations import OUTSIDE, unwrap
+from meshd.exits.destinations import OUTSIDE
 from meshd.exits.dialling import is_local
 from meshd.model import Refusal
 from meshd.sockets.poll import Poller
 from meshd.sockets.race import DialError, Dialled, Race
 from meshd.values.published import Upstream
+from meshd.values.upstreams import barred
 
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
-
-_NEVER = tuple(
-    ip_network(text)
-    for text in (
-        "0.0.0.0/8",  # this network
-        "100.100.100.200/32",  # a cloud's metadata
-        "168.63.129.16/32",  # another's
-        "169.254.0.0/16",  # link-local; holds the metadata address of most clouds
-        "192.0.0.192/32",  # a cloud's metadata
-        "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved, broadcast
-        "::/128",  # unspecified
-        "fd00:ec2::254/128",  # a cloud's metadata
-        "fd20:ce::254/128",  # another's
-        "fe80::/10",  # link-local
-        "ff00::/8",  # multicast
-    )
-)
-
-
-def refused(address: str, *, loopback: bool) -> bool:
-    """Whether no upstream may be at the address, spelled as the resolver gives it.
-
-    loopback: whether one may be on this machine's own loopback addresses.
-    """
-    target = unwrap(ip_address(address.partition("%")[0]))
-    if target.is_loopback:
-        return not loopback
-    return any(target in network for network in _NEVER)
 
 
 class Upstreams:
@@ -81,7 +52,7 @@ class Upstreams:
         if addresses is None:
             addresses = await Deferred.fromCoroutine(self._resolve(upstream.host))
         loopback = self._loopback()
-        if any(refused(each, loopback=loopback) for each in addresses):
+        if any(barred(ip_address(each.partition("%")[0]), loopback=loopback) for each in addresses):
             raise DialError(Refusal(OUTSIDE))
         if upstream.port == own and any(map(is_local, addresses)):
             raise DialError(Refusal(OUTSIDE, "it leads to itself"))
