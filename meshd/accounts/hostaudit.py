@@ -19,6 +19,8 @@ from meshd.store.statements.texts import searchable
 from meshd.store.unit import Unit
 from meshd.values.times import DAY
 
+Told = Entry
+"""An entry as it is told."""
 KEPT = 90 * DAY
 """Seconds for which an entry is kept."""
 MOST = 1_000_000
@@ -87,6 +89,12 @@ def listing(
         raise Invalid({"page": [f"Pages reach back {DEEPEST} entries; ask for older ones by until."]})
     asked = Asked(searchable(resource_type), searchable(action), (yield from _username(user)), since, until)
     return (yield from stored.page(asked, scanned=SCANNED, skip=(page - 1) * limit, limit=limit))
+
+
+def entry(actor_id: ActorId, id: int) -> Unit[Entry | None]:
+    """One entry; None where there is none.  Raises: Forbidden for a viewer."""
+    yield from acting(actor_id, change=False, roles=CHANGERS)
+    return (yield from stored.by_id(id))
 
 
 def _username(user: str) -> Unit[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from meshd.store.statements.texts import storable
 from meshd.store.unit import Statement, Unit
 
 
@@ -51,6 +52,13 @@ def record(entry: Entry) -> Unit[int]:
         dict(zip(_GIVEN, entry[:-1], strict=True)),
     )
     return int(rows[0][0])
+
+
+def by_id(entry_id: int) -> Unit[Entry | None]:
+    if not storable(entry_id):
+        return None
+    rows = yield Statement(f"select {COLUMNS} from hosts_audit where id = :id", {"id": entry_id})
+    return Entry(*rows[0]) if rows else None
 
 
 def page(asked: Asked, *, scanned: int, skip: int, limit: int) -> Unit[list[Entry]]:
