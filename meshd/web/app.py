@@ -24,6 +24,7 @@ from meshd.web.dashboard.dialect import Pages
 from meshd.web.dashboard.documentation import Book, DocumentationRoutes, Explained
 from meshd.web.dashboard.mounting import mount_pages
 from meshd.web.openapi import DocumentRoutes, document
+from meshd.web.postern.routes import mount_postern
 from meshd.web.reference import reference
 from meshd.web.room import Room
 from meshd.web.routing import Api
@@ -92,11 +93,27 @@ def _mount_proxyhat(api: Api, services: Services) -> None:
     DocumentRoutes("/v1/openapi.json", "meshd.web.v1").mount(room)
 
 
+def build_hosts_api(reactor: IReactorTime, services: Services) -> Api:
+    """Make the API that manages what is published, which is served on listeners of its own."""
+    seldom = Seldom(reactor.seconds)
+    api = Api(Turns(reactor), seldom=seldom, random=services.random)
+    mount_postern(api, services, reactor.seconds)
+    return api
+
+
+def build_hosts_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:
+    """Make that API's factory for plain connections; to stop it is as to stop the other."""
+    return _site(reactor, services, build_hosts_api(reactor, services), requests)
+
+
 def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:
     """Make the API's factory for plain connections: behind TLS of our own (`TLSFront`) or of the operator's.
 
     To stop: close the ports, then `await site.drain(seconds)`.
     """
-    api = build_api(reactor, services)
+    return _site(reactor, services, build_api(reactor, services), requests)
+
+
+def _site(reactor: IReactorTime, services: Services, api: Api, requests: RequestLog) -> ApiSite:
     gate = Gate(services.live, api.seldom)
     return ApiSite(api, reactor, bounds=lambda: Bounds.of(services.live.topology), gate=gate, requests=requests)

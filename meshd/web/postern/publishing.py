@@ -1,0 +1,123 @@
+"""Resources of one kind as every face of them needs: read, and changed so that a change holds when its answer comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from meshd.accounts.errors import NotFound
+from meshd.accounts.published import renewing, resources
+from meshd.accounts.published.grounds import Grounds
+from meshd.accounts.published.rows import Row
+from meshd.config.endpoints import TCP, parsed
+from meshd.topology import Topology
+from meshd.values.published import Kind
+from meshd.web.postern.recording import recorded
+from meshd.web.postern.taking import taken
+from meshd.web.postern.targets import TYPES, number
+from meshd.web.room import Caller
+from meshd.web.services import Services
+
+BATCH = 1000
+"""Rows that are read at a time, so that the store is there for others in between."""
+
+
+class Part(NamedTuple):
+    """A part of a list, and the id after which it goes on; 0 where it is at its end."""
+
+    rows: list[Row]
+    after: int
+
+
+class Publishing:
+    def __init__(self, services: Services, kind: Kind) -> None:
+        self._services = services
+        self._perform, self._now = services.accounts.perform, services.now
+        self.kind = kind
+        self._type = TYPES[kind]
+
+    async def listed(self, caller: Caller, after: int, limit: int) -> Part:
+        """The rows with a greater id, at most `limit`."""
+        rows: list[Row] = []
+        while len(rows) < limit:
+            batch = min(BATCH, limit - len(rows))
+            found = await self._perform(resources.listing, caller.actor, self.kind, after=after, limit=batch)
+            rows += found
+            if len(found) < batch:
+                return Part(rows, 0)
+            after = found[-1].id
+        return Part(rows, after)
+
+    async def read(self, caller: Caller) -> Row:
+        return await self._perform(resources.read, caller.actor, self.kind, _id(caller))
+
+    async def create(self, caller: Caller, members: Mapping[str, Any]) -> Row:
+        settings, secrets = await taken(self._services, self.kind, members)
+        made = partial(resources.create, caller.actor, self.kind, settings, secrets=secrets, **self._facts())
+        row = await recorded(self._services, caller, "create", self._type, made, _of_row, settings)
+        await self._services.published()
+        return row
+
+    async def change(self, caller: Caller, members: Mapping[str, Any]) -> Row:
+        settings, secrets = await taken(self._services, self.kind, members)
+        which = caller.actor, self.kind, _id(caller), settings
+        changed = partial(resources.change, *which, secrets=secrets, **self._facts())
+        row = await recorded(self._services, caller, "update", self._type, changed, _of_row, settings)
+        await self._services.published()
+        return row
+
+    async def delete(self, caller: Caller) -> Row:
+        deleted = partial(resources.delete, caller.actor, self.kind, _id(caller), now=self._now())
+        row = await recorded(self._services, caller, "delete", self._type, deleted, _of_row)
+        await self._services.published()
+        return row
+
+    async def switch(self, caller: Caller, enabled: bool) -> tuple[Row, bool]:
+        """The row, and whether it was otherwise before."""
+        action = "enable" if enabled else "disable"
+        switched = partial(resources.switch, caller.actor, self.kind, _id(caller), enabled, now=self._now())
+        row, changed = await recorded(self._services, caller, action, self._type, switched, _of_switch)
+        await self._services.published()
+        return row, changed
+
+    async def renew(self, caller: Caller) -> Row:
+        """Have a certificate obtained anew."""
+        renewed = partial(renewing.renew, caller.actor, _id(caller), now=self._now())
+        row = await recorded(self._services, caller, "renew", self._type, renewed, _of_row)
+        await self._services.published()
+        return row
+
+    def _facts(self) -> dict[str, Any]:
+        return {"grounds": grounds_of(self._services.live.topology), "now": self._now()}
+
+
+def grounds_of(topology: Topology) -> Grounds:
+    """What the settings say that rules about published resources go by."""
+    hosts = topology.hosts
+    if hosts is None:
+        return Grounds()
+    own = [text for proxy in topology.proxies.values() for text in proxy.listen]
+    reserved, shared = _ports((*own, *hosts.http, *hosts.listen)), _ports(hosts.https)
+    return Grounds(reserved - shared, shared, hosts.loopback)
+
+
+def _ports(endpoints: tuple[str, ...]) -> frozenset[int]:
+    places = [parsed(text).place for text in endpoints]
+    return frozenset(place.port for place in places if isinstance(place, TCP) and place.port)
+
+
+def _id(caller: Caller) -> int:
+    found = number(caller.call.variables["id"])
+    if not found:
+        raise NotFound("there is no such id")
+    return found
+
+
+def _of_row(row: Row) -> int:
+    return row.id
+
+
+def _of_switch(outcome: tuple[Row, bool]) -> int:
+    row, changed = outcome
+    return row.id if changed else 0
