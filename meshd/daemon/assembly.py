@@ -24,6 +24,7 @@ from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
 from meshd.daemon.doors import Behind
 from meshd.daemon.enforcement import Enforcement
 from meshd.daemon.exitwatch import ExitWatch, Fresh
+from meshd.daemon.fronts import Fronts
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
@@ -48,10 +49,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.values.samples import Sample
-from meshd.web.app import build_site
-from meshd.web.server.front import TLSFront
 from meshd.web.server.requestlog import RequestLog
-from meshd.web.server.site import ApiSite
 from meshd.web.services import Services
 
 FEED_SECONDS = 0.5
@@ -85,11 +83,10 @@ class Daemon:
         self._build_services()
         self._build_plane()
         self._requests = RequestLog(str(config.request_log), reactor, now)
-        self.site = self._site()
+        self._fronts = self._served()
         self._begun: Deferred[None] = succeed(None)
         self._tls: ReloadableTLS | None = None
-        self._front: TLSFront | None = None
-        self._listeners = Listeners(Behind(reactor, self.plane, lambda: self._front or self.site), handed_over)
+        self._listeners = Listeners(Behind(reactor, self.plane, self._fronts.of), handed_over)
         self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
         self._reloads = Reloads(
             reactor, config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
@@ -133,7 +130,7 @@ class Daemon:
         client = ExitClient(reactor, self.plane.poller, self.plane.dialler)
         self._trials = Trials(reactor, client, lambda: self._live.timeouts.connect)
 
-    def _site(self) -> ApiSite:
+    def _served(self) -> Fronts:
         whereabouts = Whereabouts(self.plane, self._live)
         services = Services(
             auth=self.auth,
@@ -151,7 +148,7 @@ class Daemon:
             places=whereabouts.places,
             seals=Vault(self._config.secrets).seals,
         )
-        return build_site(self._reactor, services, self._requests)
+        return Fronts(self._reactor, services, self._requests, Vault(self._config.host_secrets).seals)
 
     async def start(self) -> None:
         """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
@@ -198,7 +195,8 @@ class Daemon:
         await self._probes.stop()
         await self._feed.stop()
         self._calendar.stop()
-        await DeferredList(map(Deferred.fromCoroutine, (self._drain(), self._drain_api())), consumeErrors=True)
+        apis = self._fronts.drain(self._live.timeouts.drain)
+        await DeferredList(map(Deferred.fromCoroutine, (self._drain(), apis)), consumeErrors=True)
         self._requests.close()
         self._aside.stop()
         await self.accounts.stop()
@@ -237,15 +235,14 @@ class Daemon:
         config = self._config
         if config.speaks_tls:
             self._tls = ReloadableTLS(config.certificate, config.key)
-            if config.api_tls:
-                self._front = TLSFront(self._reactor, self.site, self._tls)
+            self._fronts.accept_tls(self._tls, api=config.api_tls)
             if config.proxy_tls:
                 accept_tls(self._reactor, self.plane, self._tls)
 
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""
-        logs = self.exchanges, self._requests
-        for part in (self.plane, self.auth, self.ledger, self._chronicle, self.resolver, self._feed, self.site, *logs):
+        own = self.plane, self.auth, self.ledger, self._chronicle, self.resolver, self._feed, self._fronts
+        for part in (*own, self.exchanges, self._requests):
             yield from part.samples()
 
     async def ready(self) -> Mapping[str, bool]:
@@ -286,9 +283,6 @@ class Daemon:
             connection.stop()
         for meter in self.ledger.open_of(0):
             meter.stop(Refusal("overloaded", "shutting down"))
-
-    async def _drain_api(self) -> None:
-        await self.site.drain(self._live.timeouts.drain)
 
 
 def _folder(path: Path) -> Path:

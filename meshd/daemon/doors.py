@@ -28,10 +28,14 @@ from meshd.proxy.accepting import proxy_acceptor
 from meshd.proxy.bridge import BridgeFactory
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.poll import IN
+from meshd.values import hosting
 from meshd.values.addresses import join_host
 
 _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
 """What Twisted's plugins raise for text that they cannot use."""
+
+APIS = {"": "API", hosting.API: "management of hosts"}
+"""How people call each API, by what leads to it."""
 
 Address = tuple[str, int] | str
 """Host and port of a TCP socket; the name of anything else."""
@@ -39,7 +43,7 @@ Address = tuple[str, int] | str
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The wish that clients of a proxy ("" for the API) come in at an endpoint."""
+    """The wish that clients of a proxy ("" for the API, `hosting.API` for that of hosts) come in at an endpoint."""
 
     proxy: str
     endpoint: Endpoint
@@ -53,7 +57,8 @@ class Behind:
 
     reactor: Any
     plane: DataPlane
-    api: Callable[[], IProtocolFactory]
+    api: Callable[[str], IProtocolFactory]
+    """Where clients of an API are served, by what leads to the API."""
 
 
 class Door(Protocol):
@@ -75,7 +80,8 @@ def place_text(door: Door) -> str:
     address = door.address()
     if isinstance(address, tuple):
         address = join_host(*address)
-    return f"proxy {door.wish.proxy} on {address}" if door.wish.proxy else f"API on {address}"
+    kind = door.wish.proxy
+    return f"{APIS[kind]} on {address}" if kind in APIS else f"proxy {kind} on {address}"
 
 
 class SocketDoor:
@@ -116,7 +122,7 @@ class SocketDoor:
 
     def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
         reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
-        if wish.proxy:
+        if wish.proxy not in APIS:
             return proxy_acceptor(plane, reactor, sock, wish.proxy, introduced=wish.endpoint.haproxy)
         return TwistedAcceptor(reactor, sock, _api(self._behind, wish))
 
@@ -146,7 +152,7 @@ class ForeignDoor:
     def serve(self, wish: Wish) -> None:
         self.wish = wish
         behind = self._behind
-        if wish.proxy:
+        if wish.proxy not in APIS:
             introduced = wish.endpoint.haproxy
             self._lobby.inner = BridgeFactory(behind.reactor, behind.plane, wish.proxy, introduced=introduced)
         else:
@@ -174,9 +180,9 @@ class Lobby(Factory):
 def _api(behind: Behind, wish: Wish) -> IProtocolFactory:
     """The API's factory; wrapped in Twisted's reader of PROXY headers where connections begin with one."""
     if not wish.endpoint.haproxy:
-        return behind.api()
+        return behind.api(wish.proxy)
     caught = _Caught()
-    proxyEndpoint(caught).listen(behind.api())
+    proxyEndpoint(caught).listen(behind.api(wish.proxy))
     return caught.factory
 
 
