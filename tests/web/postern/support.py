@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -54,6 +55,7 @@ class PosternWorld(World):
     def __init__(self, path: str, **hosting: Any) -> None:
         super().__init__(path)
         self.set_topology(hosts=Hosting(**hosting))
+        self.file = Path(path)
         self.applied = 0
         self.peer = "192.0.2.1"
         self.services = replace(self.services, published=self._published)
