@@ -59,6 +59,17 @@ class ManualTests(SynchronousTestCase):
             MESHD_V1_SOCKS=f"tcp:{socks}:interface=127.0.0.1",
         )
 
+    def test_the_page_about_published_hosts(self) -> None:
+        """Signing in, a token, a host's life, the audit log."""
+        port = free_port()
+        self._follow(
+            "docs/hosts.md",
+            ports={":81/": f":{port}/"},
+            MESHD_HOSTS_LISTEN=f"tcp:{port}:interface=127.0.0.1",
+            MESHD_HOSTS_HTTP=f"tcp:{free_port()}",
+            MESHD_HOSTS_HTTPS=f"tcp:{free_port()}",
+        )
+
     def _follow(
         self,
         name: str,

@@ -13,7 +13,7 @@ from tests.support.daemon import clean_environment
 
 USING = r"""
 curl -H "Authorization: Bearer <your-token>" \
-     http://your-server:81/api/proxy-hosts
+     http://host:81/api/proxy-hosts
 """
 
 CREATING = r"""
@@ -28,7 +28,7 @@ curl -X POST \
     "ssl_forced": true,
     "enabled": true
   }' \
-  http://your-server:81/api/proxy-hosts
+  http://host:81/api/proxy-hosts
 """
 
 
@@ -43,7 +43,7 @@ class ExampleTests(SynchronousTestCase):
         """The status and the body of an example's answer."""
         place = self.management.url.removeprefix("http://")
         text = example.replace("<your-token>", self.token).replace("<token>", self.token)
-        text = text.replace("your-server:81", place).replace("curl ", "curl -s -w '\\n%{http_code}' ", 1)
+        text = text.replace("host:81", place).replace("curl ", "curl -s -w '\\n%{http_code}' ", 1)
         done = subprocess.run(["sh", "-c", text], capture_output=True, text=True, env=clean_environment(), check=True)
         body, _, status = done.stdout.rpartition("\n")
         return int(status), body

@@ -53,7 +53,7 @@ STATUSES: Mapping[type[errors.AccountError], int] = {
 """The status of each class of `accounts.errors`."""
 
 
-def error(status: int, message: str, *fields: tuple[str, str]) -> Reply:
+def refusal(status: int, message: str, *fields: tuple[str, str]) -> Reply:
     return Reply({"error": {"code": status, "message": message}}, status, fields)
 
 
@@ -67,21 +67,21 @@ def done(*fields: tuple[str, str]) -> Reply:
 
 
 def unauthenticated(text: str = UNAUTHENTICATED) -> Reply:
-    return error(401, text, ("WWW-Authenticate", 'Bearer realm="meshd"'))
+    return refusal(401, text, ("WWW-Authenticate", 'Bearer realm="meshd"'))
 
 
 def denied() -> Reply:
-    return error(403, DENIED)
+    return refusal(403, DENIED)
 
 
 def too_many(text: str, seconds: int) -> Reply:
     """429.  seconds: until the next try is of use."""
-    return error(429, text, ("Retry-After", str(max(seconds, 1))))
+    return refusal(429, text, ("Retry-After", str(max(seconds, 1))))
 
 
 def of_form(problems: Mapping[str, Problem]) -> Reply:
     """400 for a body or a query that cannot be accepted."""
-    return error(400, "; ".join(sentence(name, each) for name, each in problems.items()))
+    return refusal(400, "; ".join(sentence(name, each) for name, each in problems.items()))
 
 
 def of_rule(refused: errors.AccountError) -> Reply:
@@ -91,15 +91,15 @@ def of_rule(refused: errors.AccountError) -> Reply:
         case 403:
             return denied()
         case 404:
-            return error(404, NOTHING)
+            return refusal(404, NOTHING)
         case 429:
             return too_many(refused.detail, getattr(refused, "seconds", 0) or BUSY_PAUSE)
     if isinstance(refused, errors.Invalid):
         told = [
             f"{name}: {text}" if name != WHOLE else text for name, texts in refused.messages.items() for text in texts
         ]
-        return error(status, "; ".join(told))
-    return error(status, refused.detail)
+        return refusal(status, "; ".join(told))
+    return refusal(status, refused.detail)
 
 
 def sentence(name: str, problem: Problem) -> str:

@@ -69,7 +69,7 @@ class Postern:
         return answers.denied()
 
     def foreign(self) -> Reply:
-        return answers.error(403, "a page of another site made the browser send this request")
+        return answers.refusal(403, "a page of another site made the browser send this request")
 
     def form_refused(self, error: FormError) -> Reply:
         return answers.of_form(error.problems)
@@ -78,24 +78,24 @@ class Postern:
         return answers.of_rule(error)
 
     def busy(self) -> Reply:
-        return answers.error(503, "the server is busy, try again", ("Retry-After", str(answers.BUSY_PAUSE)))
+        return answers.refusal(503, "the server is busy, try again", ("Retry-After", str(answers.BUSY_PAUSE)))
 
     def store_away(self) -> Reply:
         pause = ("Retry-After", str(answers.STORE_PAUSE))
-        return answers.error(503, "the service is not available at the moment, try again", pause)
+        return answers.refusal(503, "the service is not available at the moment, try again", pause)
 
     def internal_error(self, id_: str) -> Reply:
-        reply = answers.error(500, f"internal error, id {id_}")
+        reply = answers.refusal(500, f"internal error, id {id_}")
         return Reply(reply.body, reply.status, note=f"internal error, id {id_}")
 
     def unrouted(self, allowed: Sequence[str]) -> Reply:
         if allowed:
             told = ", ".join(allowed)
-            return answers.error(405, f"this path takes {told}", ("Allow", told))
-        return answers.error(404, answers.NOTHING)
+            return answers.refusal(405, f"this path takes {told}", ("Allow", told))
+        return answers.refusal(404, answers.NOTHING)
 
     def refused(self, status: int, detail: str, *fields: tuple[str, str]) -> Reply:
-        return answers.error(status, detail, *fields)
+        return answers.refusal(status, detail, *fields)
 
 
 def _may(account: Account, call: Call) -> bool:

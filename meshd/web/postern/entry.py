@@ -98,13 +98,13 @@ class Entry:
         if await self._perform(secondfactor.state, account.id) is None:
             return None
         if not code:
-            return answers.error(401, CODE_WANTED)
+            return answers.refusal(401, CODE_WANTED)
         if refusal := self._auth.barred(call.peer, account.username):
             return _refused(refusal)
         if await self._perform(secondfactor.accept, account.id, code, now=self._now()):
             return None
         await self._auth.wrong(call.peer, account.username)
-        return answers.error(401, answers.WRONG)
+        return answers.refusal(401, answers.WRONG)
 
 
 def _refused(refusal: Refusal) -> Reply:
@@ -113,5 +113,5 @@ def _refused(refusal: Refusal) -> Reply:
             return answers.too_many("too many failures: signing in is refused for a while", refusal.retry_after)
         case "auth-unavailable":
             pause = ("Retry-After", str(refusal.retry_after or answers.STORE_PAUSE))
-            return answers.error(503, "signing in is not possible at the moment, try again", pause)
-    return answers.error(401, answers.WRONG)
+            return answers.refusal(503, "signing in is not possible at the moment, try again", pause)
+    return answers.refusal(401, answers.WRONG)

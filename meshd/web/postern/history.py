@@ -48,7 +48,7 @@ class HistoryRoutes(Routes):
 
     async def read(self, caller: Caller, form: Form) -> Reply:
         found = await self._perform(hostaudit.entry, caller.actor, number(caller.call.variables["id"]))
-        return answers.error(404, answers.NOTHING) if found is None else Reply(described(found))
+        return answers.refusal(404, answers.NOTHING) if found is None else Reply(described(found))
 
 
 def described(entry: hostaudit.Told) -> dict[str, object]:

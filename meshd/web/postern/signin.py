@@ -88,7 +88,7 @@ def _presented(call: Call, form: Form) -> str | Reply:
     if cookies.is_ours(call, kept):
         return kept
     text = f"send {cookies.FIELD} with the value of the cookie {cookies.FORGERY}, or the token as refresh_token"
-    return answers.error(403, text)
+    return answers.refusal(403, text)
 
 
 def _granted(outcome: SignedIn, more: dict[str, object]) -> Reply:

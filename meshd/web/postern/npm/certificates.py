@@ -66,7 +66,7 @@ class CertificateRoutes(Routes):
         row = await self._published.read(caller)
         chain: str = row.settings["certificate"]
         if not chain:
-            return answers.error(409, "there is no certificate yet: it is still to be obtained")
+            return answers.refusal(409, "there is no certificate yet: it is still to be obtained")
         disposition = ("Content-Disposition", f'attachment; filename="certificate-{row.id}.zip"')
         return Reply(packed(chain), fields=(disposition,), media="application/zip")
 

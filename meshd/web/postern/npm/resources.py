@@ -67,7 +67,7 @@ class AliasRoutes:
     async def switch(self, caller: Caller, form: Form, *, enabled: bool) -> Reply:
         _, changed = await self._published.switch(caller, enabled)
         if not changed:
-            return answers.error(400, f"Host is already {'enabled' if enabled else 'disabled'}")
+            return answers.refusal(400, f"Host is already {'enabled' if enabled else 'disabled'}")
         return Reply(True)
 
     def _shown(self, row: Row) -> dict[str, object]:

@@ -70,16 +70,16 @@ class SiteRoutes(Routes):
 
     async def setting(self, caller: Caller, form: Form) -> Reply:
         if caller.call.variables["name"] != DEFAULT_SITE["id"]:
-            return answers.error(404, answers.NOTHING)
+            return answers.refusal(404, answers.NOTHING)
         return Reply(DEFAULT_SITE)
 
     async def set(self, caller: Caller, form: Form) -> Reply:
         """Take what is so already; the rest stands in the daemon's settings."""
         assert isinstance(form, Document)
         if caller.call.variables["name"] != DEFAULT_SITE["id"]:
-            return answers.error(404, answers.NOTHING)
+            return answers.refusal(404, answers.NOTHING)
         if form.members.get("value") != DEFAULT_SITE["value"]:
-            return answers.error(400, "value must be 404: a name that is no host's is answered 404, and nothing else")
+            return answers.refusal(400, "value must be 404: a name that is no host's is answered 404, and nothing else")
         return Reply(DEFAULT_SITE)
 
     async def report(self, caller: Caller, form: Form) -> Reply:
