@@ -92,6 +92,13 @@ class Common:
 
     def close(self, service: Service, record: Record, reason: str) -> None:
         """Write the line of an exchange and end its metering; calling again changes nothing.  reason: "" for none."""
-        if record.meter is not None:
-            self.roll.leave(service.id, record.meter)
+        meter = record.meter
+        if meter is not None:
+            self.roll.leave(service.id, meter)
+            # Or meter and exchange would keep each other alive until a collection.
+            meter.stop, meter.resume = _over, None
         record.close(reason)
+
+
+def _over(refusal: Refusal) -> None:
+    """Do nothing: the exchange has ended already."""

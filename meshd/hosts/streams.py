@@ -179,24 +179,24 @@ class StreamConnection(Watcher):
     async def _dial(self, service: Service) -> Dialled:
         """Connect to the first upstream that can be reached.  Raises: DialError of the last one, Stopped."""
         common, tried = self._common, list[Upstream]()
-        failure = DialError(Refusal("unreachable"))
+        why = Refusal("unreachable")
         while (upstream := common.balance.choose(service, self.wire.peer, tried)) is not None:
             self._record.note_request(Asked(self._method, upstream))
             self._bound(TIMEOUT, common.plane.live.timeouts.connect)
             try:
                 dialled = await common.upstreams.dial(upstream, service.port)
             except DialError as error:
-                failure = error
+                why = error.refusal
             except Stopped as stop:
                 if stop.refusal.reason != TIMEOUT:
                     raise
-                failure = DialError(stop.refusal)
+                why = stop.refusal
             else:
                 self._record.departure = common.balance.hold(service, upstream)
                 return dialled
             common.balance.failed(service, upstream)
             tried.append(upstream)
-        raise failure
+        raise DialError(why)
 
     def _become_tunnel(self, service: Service, record: Record, dialled: Dialled) -> None:
         """Give both sockets to a tunnel, which closes the record."""

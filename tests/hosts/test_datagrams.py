@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from collections.abc import Mapping
@@ -10,11 +11,13 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from meshd.hosts.datagrams import LARGEST, DatagramListener
-from meshd.hosts.flow import WAITING
+from meshd.hosts.flow import WAITING, Flow
 from meshd.model import Refusal
+from meshd.passing.record import Record
+from meshd.sockets.task import Task
 from meshd.topology import Limits, Timeouts
 from meshd.values.published import PortForward, Published, Stream, Upstream
-from tests.hosts.ground import GroundCase, free_port
+from tests.hosts.ground import GroundCase, alive, free_port
 from tests.passing.hand import descriptors
 from tests.support.said import said
 
@@ -311,6 +314,24 @@ class StoppedTests(DatagramCase):
         self.plane.draining = True
         self.layer.stop()
         self.assertEqual([line.reason for line in self.ledger.lines], ["overloaded"])
+
+
+class LetGoTests(DatagramCase):
+    def test_a_flow_that_has_ended(self) -> None:
+        """Without a collection, which the daemon's does seldom."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.publish(self.stream())
+        clients = [self.client() for _ in range(2)]
+        self.flow(clients[0])
+        self.refusal = Refusal("account-inactive")
+        clients[1].send(b"ask")
+        self.hand.until(lambda: self.ledger.lines)
+        self.later(61)
+        self.assertEqual(len(self.ledger.lines), 2)
+        self.ledger.meters.clear()
+        self.assertEqual(alive(Flow, Record, Task), [])
 
 
 class ChangedTests(DatagramCase):

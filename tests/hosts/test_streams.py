@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
 
 from meshd.hosts.ports import Own
 from meshd.hosts.services import Service
+from meshd.hosts.streams import StreamConnection
 from meshd.model import Refusal
+from meshd.passing.record import Record
+from meshd.sockets.relay import Tunnel
+from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.topology import Limits, Timeouts
 from meshd.values.published import PortForward, ProxyHost, Published, Stream, Upstream
-from tests.hosts.ground import GroundCase, free_port
+from tests.hosts.ground import GroundCase, alive, free_port
 from tests.passing.hand import Far, descriptors, tcp_pair
 from tests.tls.test_clienthello import body, hello, in_records, message, server_name
 
@@ -136,6 +141,33 @@ class ServedTests(StreamCase):
             end.sock.close()
         self.assertEqual(descriptors(), before)
         self.assertEqual(len(self.hand.poller), 0)
+
+
+class LetGoTests(StreamCase):
+    """The daemon's collector runs seldom, so that what has ended must go by itself."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+    def test_one_that_was_served(self) -> None:
+        self.publish(self.stream())
+        client, server = self.through()
+        self.assertEqual(alive(StreamConnection), [])
+        self.part(client, server)
+        self.ledger.meters.clear()
+        self.assertEqual(alive(Tunnel, Record, Task), [])
+
+    def test_one_that_was_turned_away(self) -> None:
+        self.publish(self.stream(sni=("db.example.com",), upstream=Upstream("169.254.169.254", 80)))
+        for first in (HELLO, hello(None)):
+            client = self.come(self.port)
+            client.unsent = first
+            self.until(lambda client=client: client.ended, client)
+        self.ledger.meters.clear()
+        self.assertEqual(alive(StreamConnection, Record, Task), [])
 
 
 class RefusedTests(StreamCase):
