@@ -21,7 +21,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.accounts.ownership import Operator
 from meshd.accounts.published import forms, resources
 from meshd.accounts.published.grounds import Grounds
+from meshd.daemon.vault import Vault
 from meshd.store.open import BlockingStore
+from meshd.tls.material import checked, sealed_about
 from meshd.values.published import Kind
 from tests.support.daemon import LiveDaemon, at_end_of, free_port, until
 
@@ -63,10 +65,10 @@ def tearDownModule() -> None:
 class Published:
     """One resource, as an operator changes it."""
 
-    def __init__(self, owner: Any, kind: Kind, **settings: Any) -> None:
+    def __init__(self, owner: Any, kind: Kind, secrets: resources.Secrets = resources.NONE, **settings: Any) -> None:
         self.kind = kind
-        read = forms.read(kind, settings)
-        self.row = store.run(resources.create, OPERATOR, kind, read, now=int(time.time()), grounds=GROUNDS)
+        read, facts = forms.read(kind, settings), {"secrets": secrets, "now": int(time.time()), "grounds": GROUNDS}
+        self.row = store.run(resources.create, OPERATOR, kind, read, **facts)
         at_end_of(owner, self.gone)
 
     @property
@@ -389,6 +391,33 @@ class NameTests(SecureCase):
         until(lambda: self.said(port, "db.example.com") == "")
         self.assertEqual(self.said(port, "x.example.com"), "this is x.example.com")
 
+    def test_tls_that_ends_here(self) -> None:
+        """The upstream gets plain bytes; with its certificate switched off a stream serves nobody."""
+        certificate = self.certificate("mail.example.com")
+        server, port = Server(self), free_port()
+        facts = {"incoming_port": port, "forward_host": "127.0.0.1", "forward_port": server.port}
+        stream = Published(self, "stream-hosts", certificate_id=certificate.row.id, **facts)
+        until(lambda: self.said(port, "mail.example.com") == "220")
+        self.assertIn(VERIFIED, s_client(port, self.file, "mail.example.com"))
+        certificate.switch(False)
+        until(lambda: self.said(port, "mail.example.com") == "")
+        certificate.switch(True)
+        until(lambda: self.said(port, "mail.example.com") == "220")
+        until(lambda: any(line["down"] == len(BY_HAND) for line in stream.lines()))
+
+    def certificate(self, name: str) -> Published:
+        """One that somebody has brought."""
+        issued = self.authority.issue_cert(name)
+        chain = "".join(each.bytes().decode() for each in issued.cert_chain_pems)
+        found = checked(chain, issued.private_key_pem.bytes().decode(), int(time.time()))
+        seals = Vault(daemon.data_dir / "secrets.key").seals()
+        secrets = {
+            "sealed_key": seals.seal_bytes(found.key.encode(), sealed_about(found.chain)),
+            "expires": found.expires,
+        }
+        facts = {"domain_names": [name], "certificate": found.chain}
+        return Published(self, "certificates", secrets, provider="custom", **facts)
+
     def test_beside_hosts(self) -> None:
         """At the port of HTTPS: a stream, and a host whose TLS is passed on; nobody else is shown a certificate."""
         db, vault = self.secure("db.example.com"), self.secure("vault.example.com")
@@ -400,7 +429,8 @@ class NameTests(SecureCase):
             domain_names=["vault.example.com"],
             forward_scheme="https",
             forward_host="127.0.0.1",
-            forward_port=vault.port,
+            forward_port=free_port(),  # where nobody is, so that the next one is tried
+            upstreams=[{"host": "127.0.0.1", "port": vault.port}],
             tls_passthrough=True,
         )
         for name, each in (("db.example.com", stream), ("vault.example.com", host)):
