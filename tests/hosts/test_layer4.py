@@ -15,11 +15,33 @@ UP = Upstream("10.0.0.1", 5432)
 
 class OwnTests(GroundCase):
     def test_those_of_https_are_shared(self) -> None:
-        hosting = Hosting(https=("tcp:443", "tcp:8444:interface=10.0.0.1", "unix:/run/meshd/https"))
+        https = ("tcp:443", "tcp:8444:interface=10.0.0.1", "unix:/run/meshd/https")
+        hosting = Hosting(listen=("tcp:8181",), http=("tcp:8080",), https=https)
+        settings = {8080, 8181, 443, 8444}
         self.assertEqual(
-            own_of(hosting, frozenset({80, 443, 31280})),
-            Own(frozenset({80, 443, 8444, 31280}), frozenset({443, 8444})),
+            own_of(hosting, frozenset({443, 31280})), Own(frozenset(settings | {31280}), frozenset({443, 8444}))
         )
+        self.assertEqual(own_of(hosting, frozenset()), Own(frozenset(settings), frozenset({443, 8444}), open=False))
+
+    def test_they_come_first(self) -> None:
+        """What is told before they are open is served when it is told again, be there none at all by then."""
+        port = free_port()
+        published = Published(streams=(Stream(1, port, UP),))
+        self.own = Own(open=False)
+        self.layer.apply(published)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        self.layer.apply(published)
+        socket.create_connection(("127.0.0.1", port)).close()
+
+    def test_nothing_is_opened_at_the_end(self) -> None:
+        """Changes may still be heard of while what is open is waited for."""
+        port = free_port()
+        self.plane.draining = True
+        self.layer.stop()
+        self.layer.apply(Published(streams=(Stream(1, port, UP),)))
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
 
 
 class StateTests(GroundCase):
