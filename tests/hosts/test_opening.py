@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from typing import Any
 
@@ -63,6 +64,20 @@ class OpeningTests(SynchronousTestCase):
         with self.assertRaises(OSError) as caught:
             open_place(Place("udp", 0, "lo"))
         self.assertEqual(caught.exception.strerror, "lo has no address")
+
+    def test_a_host_without_ipv6(self) -> None:
+        """By whichever of both errors the kernel says so."""
+        bound = opening._bound
+        for number in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+
+            def refused(place: Place, address: Any, device: str = "", number: int = number) -> socket.socket:
+                if ":" in address[0]:
+                    raise OSError(number, "no IPv6")
+                return bound(place, address, device)
+
+            self.patch(opening, "_bound", refused)
+            opened = self.opened(Place("udp", 0))
+            self.assertEqual(opened.sockets[0].getsockname()[0], "0.0.0.0")
 
     def test_no_such_device(self) -> None:
         with self.assertRaises(OSError) as caught:
