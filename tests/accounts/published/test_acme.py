@@ -57,6 +57,29 @@ class DueTests(PublishedCase):
         self.assertEqual((found.settings["state"], found.settings["problem"]), ("active", "late"))
         self.assertEqual((found.settings["certificate"], found.secret), ("CHAIN", b"sealed"))
 
+    def test_names_that_were_changed_meanwhile(self) -> None:
+        """What was obtained for others is dropped, no failure is told, and the present names are due at once."""
+        row = self.made("certificates")
+        for settle in (
+            (acme.obtained, row.id, "CHAIN", b"sealed", NOON + 90 * DAY, NOON + 60 * DAY, NOON + 5, ["former.b"]),
+            (acme.failed, row.id, "x", NOON + 60 * DAY, NOON + 5, ["former.b"]),
+        ):
+            self.claim(row, "a", NOON + 5)
+            self.assertIsNone(self.run_unit(*settle))
+            self.assertEqual(self.due(NOON + 5), [(row.id, 0)])
+            self.assertEqual(self.shown(row).settings, row.settings)
+        names = row.settings["domain_names"][::-1]
+        self.assertIsNotNone(self.run_unit(acme.failed, row.id, "x", NOON, NOON + 5, names))
+
+    def test_postponed(self) -> None:
+        """Nothing is changed or told but when to look again."""
+        row = self.made("certificates")
+        self.claim(row, "a", NOON)
+        before = self.run_unit(changes.newest)
+        self.run_unit(acme.postponed, row.id, NOON + 9)
+        self.assertEqual((self.due(NOON + 8), self.due(NOON + 9)), ([], [(row.id, 0)]))
+        self.assertEqual((self.run_unit(changes.newest), self.shown(row)), (before, row))
+
     def test_one_that_is_gone_or_off_is_nobodys_business(self) -> None:
         """What comes of it too late is dropped."""
         row, off = self.made("certificates"), self.made("certificates", domain_names=["off.b"])

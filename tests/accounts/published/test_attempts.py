@@ -6,7 +6,7 @@ from meshd.accounts.published import attempts
 from meshd.accounts.published.attempts import HOUR
 from meshd.store.statements import attempts as stored
 from tests.accounts.published.support import PublishedCase
-from tests.accounts.support import DAY, NOON
+from tests.accounts.support import DAY, NOON, OnPostgres
 
 
 class AttemptsTests(PublishedCase):
@@ -42,3 +42,7 @@ class AttemptsTests(PublishedCase):
         names = [f"{number}.test" for number in range(150)]
         self.assertEqual(self.begin(NOON, *names), 0)
         self.assertEqual(len(self.run_unit(stored.of, names)), 150)
+
+
+class PostgresAttemptsTests(OnPostgres, AttemptsTests):
+    """The same on PostgreSQL."""
