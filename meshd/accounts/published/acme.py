@@ -31,6 +31,8 @@ class Due(NamedTuple):
     row: Row
     failures: int
     """How many tries have failed in a row."""
+    wanted: bool = False
+    """Whether somebody wants it obtained now; else it may do to look whether it is time."""
 
 
 def due(now: int) -> Unit[list[Due]]:
@@ -39,7 +41,7 @@ def due(now: int) -> Unit[list[Due]]:
     for each in (yield from acme.due(now, AT_ONCE)):
         certificate = yield from stored.by_id("certificates", each.id)
         if certificate is not None:
-            found.append(Due(row(certificate), each.failures))
+            found.append(Due(row(certificate), each.failures, each.wanted))
     return found
 
 
@@ -70,6 +72,11 @@ def failed(id: int, problem: str, retry_at: int, now: int, names: Sequence[str] 
 def postponed(id: int, due_at: int) -> Unit[None]:
     """End a claim with nothing changed: something is to be done at that second."""
     yield from acme.settle(id, due_at, failed=False)
+
+
+def released(id: int, now: int) -> Unit[None]:
+    """End a claim with nothing done: it is due, as before."""
+    yield from acme.release(id, now)
 
 
 def challenge(token: str, text: str, now: int) -> Unit[None]:

@@ -85,7 +85,7 @@ class Obtaining:
         except Failed as error:
             await self._failed(due, str(error), error.wait, type(error.__cause__).__name__)
         except CancelledError:
-            await self._perform(orders.postponed, certificate_id, self._now())  # for whoever comes next
+            await self._perform(orders.released, certificate_id, self._now())
             raise
         except StoreError:
             raise  # nothing can be told; the claim ends by itself
@@ -105,7 +105,7 @@ class Obtaining:
         settings = due.row.settings
         names = tuple(settings["domain_names"])
         served = _leaf(settings["certificate"])
-        if served is not None and _is_well(settings) and set(names_of(served)) == set(names):
+        if served is not None and not due.wanted and _is_well(settings) and set(names_of(served)) == set(names):
             at = await self._due_at(served, settings["certificate"], self._authority)
             if at > self._now():
                 await self._perform(orders.postponed, due.row.id, at)
@@ -195,7 +195,7 @@ def _account_of(directory: str) -> str:
 
 
 def _is_well(settings: dict[str, Any]) -> bool:
-    """Whether what is served is neither wanted anew nor has failed to be renewed: then a look is all that is due."""
+    """Whether there is something to serve that has not failed to be renewed: then a look is all that is due."""
     return settings["state"] == "active" and not settings["problem"]
 
 

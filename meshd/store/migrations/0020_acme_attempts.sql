@@ -6,3 +6,7 @@ create table acme_attempts (
 );
 create index acme_attempts_of on acme_attempts (name, at);
 create index acme_attempts_by_time on acme_attempts (at);
+
+-- wanted: 1 where somebody wants a certificate obtained, although the one that is there may do for a while.
+
+alter table acme_orders add column wanted smallint not null default 0;

@@ -16,11 +16,13 @@ class Due(NamedTuple):
     id: int
     failures: int
     """How many tries have failed in a row."""
+    wanted: bool
+    """Whether somebody wants it obtained, whatever there is already."""
 
 
 ORDER = """
-insert into acme_orders (published_id, due_at) values (:id, :now)
-on conflict (published_id) do update set due_at = :now, failures = 0,
+insert into acme_orders (published_id, due_at, wanted) values (:id, :now, 1)
+on conflict (published_id) do update set due_at = :now, failures = 0, wanted = 1,
     again = case when acme_orders.until > :now then 1 else 0 end
 """
 
@@ -35,11 +37,11 @@ def due(now: int, limit: int) -> Unit[list[Due]]:
     those that are switched off wait.
     """
     rows = yield Statement(
-        "select o.published_id, o.failures from acme_orders as o join published as p on p.id = o.published_id"
+        "select o.published_id, o.failures, o.wanted from acme_orders as o join published as p on p.id = o.published_id"
         " where o.due_at <= :now and o.until <= :now and p.enabled = 1 order by o.due_at, o.published_id limit :limit",
         {"now": now, "limit": limit},
     )
-    return [Due(*row) for row in rows]
+    return [Due(row[0], row[1], bool(row[2])) for row in rows]
 
 
 def claim(certificate_id: int, node: str, now: int, until: int) -> Unit[bool]:
@@ -56,12 +58,20 @@ def settle(certificate_id: int, due_at: int, *, failed: bool) -> Unit[bool]:
     """End a claim, and say when something is to be done again; False where nothing is known of the certificate."""
     rows = yield Statement(
         "update acme_orders set due_at = case when again = 1 then due_at else :due_at end, node = '',"
-        " until = 0, again = 0,"
+        " until = 0, wanted = again, again = 0,"
         " failures = case when :failed = 1 then failures + 1 else 0 end"
         " where published_id = :id returning published_id",
         {"id": certificate_id, "due_at": due_at, "failed": int(failed)},
     )
     return bool(rows)
+
+
+def release(certificate_id: int, now: int) -> Unit[None]:
+    """End a claim with nothing done: whoever comes next may see to it."""
+    yield Statement(
+        "update acme_orders set due_at = :now, node = '', until = 0 where published_id = :id",
+        {"id": certificate_id, "now": now},
+    )
 
 
 def challenge(token: str, content: str, now: int) -> Unit[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meshd.accounts.published import acme, reading, resources
 from meshd.accounts.published.rows import Row
+from meshd.store.statements import acme as stored
 from meshd.store.statements import changes
 from meshd.values.published import HOSTS
 from tests.accounts.published.support import PublishedCase
@@ -18,6 +19,9 @@ class DueTests(PublishedCase):
 
     def claim(self, row: Row, node: str, now: int) -> bool:
         return self.run_unit(acme.claim, row.id, node, now + LEASE)
+
+    def wanted(self) -> list[bool]:
+        return [each.wanted for each in self.run_unit(acme.due, NOON)]
 
     def test_one_process_at_a_time(self) -> None:
         """Until it is done, or its time is over."""
@@ -70,6 +74,18 @@ class DueTests(PublishedCase):
             self.assertEqual(self.shown(row).settings, row.settings)
         names = row.settings["domain_names"][::-1]
         self.assertIsNotNone(self.run_unit(acme.failed, row.id, "x", NOON, NOON + 5, names))
+
+    def test_wanted(self) -> None:
+        """Until it was obtained, or has failed; a claim that is given up keeps that."""
+        row = self.made("certificates")
+        self.claim(row, "a", NOON)
+        self.run_unit(acme.released, row.id, NOON)
+        self.assertEqual(self.wanted(), [True])
+        self.claim(row, "a", NOON)
+        self.run_unit(acme.obtained, row.id, "CHAIN", b"sealed", NOON + DAY, NOON, NOON)
+        self.assertEqual(self.wanted(), [False])
+        self.run_unit(stored.order, row.id, NOON)
+        self.assertEqual(self.wanted(), [True])
 
     def test_postponed(self) -> None:
         """Nothing is changed or told but when to look again."""

@@ -14,6 +14,7 @@ from meshd.hosts.acme import authority, obtaining
 from meshd.hosts.acme.network import Network
 from meshd.hosts.certificates import Contexts
 from meshd.seldom import Seldom
+from meshd.store.statements import acme as stored
 from meshd.values.hosting import Acme
 from meshd.values.published import Certificate
 from tests.hosts.acme.support import Process
@@ -45,6 +46,13 @@ class ObtainingTests(TestCase):
     def state(self, certificate_id: int) -> tuple[str, str]:
         settings = self.process.row(certificate_id).settings
         return settings["state"], settings["problem"]
+
+    async def until_asked(self) -> None:
+        """Until the authority looks at a challenge, which then waits."""
+        until = time.monotonic() + 20
+        while not self.challenged.asked:
+            self.assertLess(time.monotonic(), until)
+            await _turn()
 
     async def test_a_certificate_is_obtained(self) -> None:
         """Served with a key that only this installation opens; the account is kept, the challenges are gone, and the
@@ -93,6 +101,16 @@ class ObtainingTests(TestCase):
         self.assertNotEqual(after.settings["certificate"], before.settings["certificate"])
         self.assertNotEqual(after.secret, before.secret)
         self.assertEqual(self.state(first), ("active", ""))
+
+    async def test_one_that_is_wanted_anew(self) -> None:
+        """By somebody who has reasons, such as a key that may be known: long before its time."""
+        process = self.process
+        first = process.order("a.test")
+        await process.obtaining.look()
+        before = process.row(first)
+        process.run(stored.order, first, process.now)
+        await process.obtaining.look()
+        self.assertNotEqual(process.row(first).settings["certificate"], before.settings["certificate"])
 
     async def test_a_renewal_that_fails(self) -> None:
         """The old one is served; it is tried again, ever later; the operator reads why; then it is well again."""
@@ -146,8 +164,7 @@ class ObtainingTests(TestCase):
         first = process.order("a.test")
         self.challenged.answering.clear()
         looking = ensureDeferred(process.obtaining.look())
-        while not self.challenged.asked:
-            await _turn()
+        await self.until_asked()
         process.rename(first, "c.test")
         self.challenged.answering.set()
         await looking
@@ -162,8 +179,7 @@ class ObtainingTests(TestCase):
         first = process.order("a.test")
         self.challenged.answering.clear()
         looking = ensureDeferred(process.obtaining.look())
-        while not self.challenged.asked:
-            await _turn()
+        await self.until_asked()
         process.stopped.set()
         looking.cancel()
         with self.assertRaises(CancelledError):
