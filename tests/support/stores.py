@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from functools import cache
+from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from meshd.store.postgres.store import PostgresStore
+from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.sqlite.store import SQLiteStore
 from tests.support import postgres
 
@@ -27,8 +30,30 @@ def sqlite_path(test: TestCase) -> str:
     return os.path.join(folder(test), "meshd.sqlite3")
 
 
+def put_migrated(path: str) -> str:
+    """Put an empty store where no file is yet, migrated as it would be there; the path.
+
+    It is a copy of one that this process has migrated, since most tests begin with one.
+    """
+    if not os.path.exists(path):
+        Path(path).write_bytes(_migrated())
+        os.chmod(path, 0o600)
+    return path
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory(prefix="meshd-test-") as where:
+        path = os.path.join(where, "meshd.sqlite3")
+        file = SQLiteFile(path)
+        file.migrate()
+        file.close()
+        assert os.listdir(where) == ["meshd.sqlite3"], "closed, it is whole by itself"
+        return Path(path).read_bytes()
+
+
 async def fresh_sqlite(test: TestCase) -> SQLiteStore:
-    store = SQLiteStore(reactor, sqlite_path(test))
+    store = SQLiteStore(reactor, put_migrated(sqlite_path(test)))
     await store.start()
     test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
     return store

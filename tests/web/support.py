@@ -38,6 +38,7 @@ from meshd.web.server.channel import ApiChannel
 from meshd.web.server.requestlog import Answered
 from meshd.web.server.site import ApiSite
 from meshd.web.services import Services
+from tests.support.stores import put_migrated
 
 
 @contextmanager
@@ -94,7 +95,7 @@ class NowStore:
     """A store that answers at once."""
 
     def __init__(self, path: str) -> None:
-        self.file = SQLiteFile(path)
+        self.file = SQLiteFile(put_migrated(path))
         self.file.migrate()
         self.away: Exception | None = None
         self.waiting: Deferred[None] | None = None

@@ -34,10 +34,19 @@ class MatrixWorld(World):
         self.fields: dict[str, bytes | None] = {f"{who} token": f"Bearer {made[who]['token']}".encode() for who in made}
         names = {"root": "admin", "parent": "jo", "sub": "sub", "other": "eve", "inactive": "tom"}
         self.fields |= {who: basic(name, "secret") for who, name in names.items()}
+        self._dumped: tuple[int, list[str]] = (-1, [])
         self.fields |= {"nobody": None, "banned": basic("ghost", "secret")}
         result(perform(subaccounts.deactivate, Operator(), "tom", now=NOON))
         for number in range(4):
             self.get("/api/proxies/", who=basic("ghost", f"wrong {number}"))
+
+    def rows(self) -> list[str]:
+        """All rows but those of signing in and of refusals; read anew only where something was written since."""
+        connection = self.store.file._connection
+        assert connection is not None
+        if self._dumped[0] != connection.total_changes:
+            self._dumped = (connection.total_changes, dump(self))
+        return self._dumped[1]
 
     def try_(self, row: Row, caller: str) -> Answer:
         form: dict[str, object] = dict(row.form)
@@ -65,14 +74,14 @@ class MatrixTests(DocumentTestCase):
         for row in MATRIX:
             for caller, status in zip(CALLERS, row.statuses, strict=True):
                 with named((row.method, row.path, row.on, caller)):
-                    before = dump(world)
+                    before = world.rows()
                     answer = world.try_(row, caller)
                     self._checked(row.method, row.path.replace("{proxy}", "open"), answer)
                     self.assertEqual(answer.status, status, answer.body)
                     if row.method == "POST" and status < 400:
                         world = self.fresh()
                     else:
-                        self.assertEqual(dump(world), before)
+                        self.assertEqual(world.rows(), before)
 
     def fresh(self) -> MatrixWorld:
         return MatrixWorld(os.path.join(self.mktemp()))
