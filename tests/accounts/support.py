@@ -24,7 +24,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts, audit, changes
 from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, ExitRule, ProxyHost
-from tests.support.stores import postgres_url
+from tests.support.stores import postgres_url, put_migrated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,10 +72,10 @@ class AccountsCase(SynchronousTestCase):
         self.kid = self.below("alice", "kid")
 
     def made_store(self) -> Any:
-        """Not migrated yet."""
+        """An empty one, whose migrations setUp runs where it lacks any."""
         folder = tempfile.mkdtemp(prefix="meshd-test-")
         self.addCleanup(shutil.rmtree, folder)
-        return SQLiteFile(os.path.join(folder, "meshd.sqlite3"))
+        return SQLiteFile(put_migrated(os.path.join(folder, "meshd.sqlite3")))
 
     def run_unit(self, unit: Callable[P, Unit[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.store.run(unit, *args, **kwargs)
