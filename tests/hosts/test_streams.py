@@ -201,6 +201,7 @@ class RefusedTests(StreamCase):
         self.publish(self.stream(upstream=self.filled()))
         client = self.come(self.port)
         self.until(lambda: self.plane.connections, client)
+        self.assertEqual(self.plane.caps.unauthenticated, 0, "a client that was taken makes room for nobody")
         self.later(6)
         self.turned_away(client, "connection-timeout")
 
