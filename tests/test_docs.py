@@ -24,6 +24,7 @@ from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.table import SETTINGS
 from meshd.exits import destinations as destination
+from meshd.hosts.answers import REASONS as HOSTS
 from meshd.proxy.replies import REASONS
 from meshd.tap import Options
 from meshd.topology import Limits, Timeouts
@@ -132,7 +133,12 @@ class ReferenceTests(SynchronousTestCase):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) == "Refusal" and node.args:
                     given |= _texts(node.args[0])
         self.assertGreater(len(given), 20)
-        self.assertEqual(given - set(REASONS), set())
+        self.assertEqual(given - set(REASONS) - set(HOSTS), set())
+
+    def test_the_table_of_hosts_reasons_is_the_code(self) -> None:
+        """Those that the proxy has not, with their status."""
+        table = {codes(row[1])[0]: int(row[0]) for row in rows(doc("hosts.md"), "| status | reason | the request |")}
+        self.assertEqual(table, {reason: HOSTS[reason][0] for reason in HOSTS.keys() - REASONS.keys()})
 
     def test_the_refused_ranges_are_the_code(self) -> None:
         """Every range, and no other."""

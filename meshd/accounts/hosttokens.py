@@ -13,7 +13,7 @@ from typing import NamedTuple
 from meshd.accounts import validate
 from meshd.accounts.errors import Forbidden, NotFound, PlanLimitReached
 from meshd.accounts.ownership import ActorId
-from meshd.accounts.published.rights import READERS, acting, hold, person
+from meshd.accounts.published.rights import READERS, acting, person
 from meshd.accounts.trail import conclude
 from meshd.auth.sessions import proof
 from meshd.model import Account, Token
@@ -55,7 +55,8 @@ def create(actor_id: ActorId, *, name: str, digest: bytes, now: int) -> Unit[Tok
     """Add an access token of the actor's own.  Raises: Invalid (field `name`), PlanLimitReached, Forbidden."""
     validate.require(name=validate.label(name) if name.strip() else "This field is required.")
     actor = yield from acting(actor_id, change=False, own=True)
-    account = yield from hold(person(actor).id)
+    account = person(actor)
+    yield from accounts.lock(account.id)
     if (yield from stored.count(account.id, "hosts")) >= MOST_TOKENS:
         raise PlanLimitReached(f"an account has at most {MOST_TOKENS} access tokens; delete one first")
     token = yield from stored.create(account.id, digest, name, "", now, kind="hosts")

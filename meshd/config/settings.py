@@ -9,7 +9,6 @@ from pathlib import Path
 from meshd.config.exits.lists import ExitLists
 from meshd.config.sources import DEFAULT
 from meshd.topology import Exit, ProxyHost, Topology
-from meshd.values import hosting
 from meshd.values.mail import Mail
 
 
@@ -63,13 +62,13 @@ class Config:
 
     @property
     def listeners(self) -> list[tuple[str, str]]:
-        """Pairs of a proxy's name ("" for the API, `hosting.API` for that of hosts) and the text of an endpoint; the
-        API's last.
+        """Pairs of a proxy's name ("" for the API, else a constant of `hosting`) and the text of an endpoint; the API's
+        last.
         """
         proxies, hosts = self.topology.proxies.values(), self.topology.hosts
         return [
             *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
-            *((hosting.API, endpoint) for endpoint in (hosts.listen if hosts is not None else ())),
+            *(hosts.listeners if hosts is not None else ()),
             *(("", endpoint) for endpoint in self.api_listen),
         ]
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from meshd.accounts.service import Accounts
@@ -20,11 +18,14 @@ from meshd.config import Config, rows
 from meshd.daemon import collector
 from meshd.daemon.aside import Aside
 from meshd.daemon.calendar import Calendar
+from meshd.daemon.datafolder import made
 from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
 from meshd.daemon.doors import Behind
+from meshd.daemon.draining import drain
 from meshd.daemon.enforcement import Enforcement
 from meshd.daemon.exitwatch import ExitWatch, Fresh
 from meshd.daemon.fronts import Fronts
+from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
@@ -37,7 +38,7 @@ from meshd.exits.client import ExitClient
 from meshd.exits.probes import Probes
 from meshd.exits.trial import Trials
 from meshd.mail.post import Post
-from meshd.model import Change, Refusal
+from meshd.model import Change
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
@@ -86,7 +87,8 @@ class Daemon:
         self._fronts = self._served()
         self._begun: Deferred[None] = succeed(None)
         self._tls: ReloadableTLS | None = None
-        self._listeners = Listeners(Behind(reactor, self.plane, self._fronts.of), handed_over)
+        behind = Behind(reactor, self.plane, self._fronts.of, self._hosted)
+        self._listeners = Listeners(behind, handed_over)
         self._exits = ExitWatch(reactor, lambda: Fresh(self._config, self.plane.pools), self._swap)
         self._reloads = Reloads(
             reactor, config, self.plane, self.ledger, self.store, self._feed, self._exits, self._listeners, self._swap
@@ -99,14 +101,14 @@ class Daemon:
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
         self._hasher = PasswordHasher(reactor, workers=live.limits.password_workers, queue=live.limits.password_queue)
         self.auth = AuthService(self.store, reactor, now, live, self._hasher, hostnames)
-        journal = Journal(_folder(config.data_dir / "journal"), now=now)
+        journal = Journal(made(config.data_dir / "journal"), now=now)
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
         self._node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
         self._chronicle = Chronicle(self.store, reactor, now, live, self._node)
         self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._chronicle)
         self._post = Post(reactor, lambda: self._config.mail, now, os.urandom)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
-        self._enforcement = enforcement = Enforcement(self.auth, self.ledger, self.store, now)
+        self._enforcement = enforcement = Enforcement(self.auth, self.ledger, self.store, now, lambda: self._hosted)
         self._feed = Feed(self.store, reactor, enforcement.changed, FEED_SECONDS)
         self._calendar = Calendar(reactor, self.accounts, live, enforcement.look_at_calendar)
         self._aside = Aside(reactor)
@@ -125,6 +127,8 @@ class Daemon:
             own=lambda: self._listeners.own,
             note_exit=self._exit_book.note,
         )
+        parts = self.plane, self.accounts, self.store, self._hasher, self.resolver, self._config
+        self._hosted = Hosted(reactor, *parts, lambda: self._listeners.own)
         unjudged = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
         self._probes = Probes(reactor, self.plane, unjudged.status)
         client = ExitClient(reactor, self.plane.poller, self.plane.dialler)
@@ -147,6 +151,7 @@ class Daemon:
             try_exit=self._trials.connect,
             places=whereabouts.places,
             seals=Vault(self._config.secrets).seals,
+            published=self._hosted.refresh,
         )
         return Fronts(self._reactor, services, self._requests, Vault(self._config.host_secrets).seals)
 
@@ -165,7 +170,8 @@ class Daemon:
         if self.plane.draining:
             return
         if report.journals or report.waiting:
-            log.info("billed what {journals} dead processes had counted: {up} up, {down} down", **_facts(report))
+            text = "billed what {journals} dead processes had counted: {up} up, {down} down"
+            log.info(text, journals=report.journals, up=report.up, down=report.down)
         self._chronicle.start(self.ledger.open_of)
         await self.auth.start()
         self._feed.start()
@@ -177,11 +183,13 @@ class Daemon:
         await self._exit_book.start()
         self._probes.start()
         self._exits.start()
+        await self._hosted.start()
         plan = await self._listeners.prepare(self._config.listeners)
         if self.plane.draining:
             await self._listeners.drop(plan)
         else:
             self._listeners.take(plan)
+            self._hosted.opened()
             self._reloads.begin()
             collector.quieten()
 
@@ -190,13 +198,15 @@ class Daemon:
         self.plane.draining = True
         await self._start_over()
         await self._listeners.close()
+        await self._hosted.stop()
         self._reloads.stop()
         self._exits.stop()
         await self._probes.stop()
         await self._feed.stop()
         self._calendar.stop()
-        apis = self._fronts.drain(self._live.timeouts.drain)
-        await DeferredList(map(Deferred.fromCoroutine, (self._drain(), apis)), consumeErrors=True)
+        patience, planes = self._live.timeouts.drain, (self.plane, self._hosted.plane)
+        drained = drain(self._reactor, planes, self.ledger, patience), self._fronts.drain(patience)
+        await DeferredList(map(Deferred.fromCoroutine, drained), consumeErrors=True)
         self._requests.close()
         self._aside.stop()
         await self.accounts.stop()
@@ -207,6 +217,7 @@ class Daemon:
         await self._exit_book.stop()
         self.plane.wheel.stop()
         self.plane.origins.clear()
+        self._hosted.plane.origins.clear()
         self.plane.relay.pipes.close()
         self.plane.poller.stop()
         await self.resolver.stop()
@@ -241,7 +252,7 @@ class Daemon:
 
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""
-        own = self.plane, self.auth, self.ledger, self._chronicle, self.resolver, self._feed, self._fronts
+        own = self.plane, self._hosted, self.auth, self.ledger, self._chronicle, self.resolver, self._feed, self._fronts
         for part in (*own, self.exchanges, self._requests):
             yield from part.samples()
 
@@ -268,27 +279,5 @@ class Daemon:
         plane.pools = fresh.pools
         plane.caps.ceiling = ceiling(topology.limits)
         plane.origins.clear()
+        self._hosted.swapped()
         self._enforcement.replanned(before, topology.plans)
-
-    async def _drain(self) -> None:
-        """Until nothing is open, or patience is over: then what is open ends."""
-        plane = self.plane
-        for connection in list(plane.connections):
-            connection.drain()
-        waited = 0.0
-        while (plane.connections or self.ledger.open_of(0)) and waited < self._live.timeouts.drain:
-            await deferLater(self._reactor, 0.1)
-            waited += 0.1
-        for connection in list(plane.connections):
-            connection.stop()
-        for meter in self.ledger.open_of(0):
-            meter.stop(Refusal("overloaded", "shutting down"))
-
-
-def _folder(path: Path) -> Path:
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
-
-
-def _facts(report: Any) -> dict[str, int]:
-    return {"journals": report.journals, "up": report.up, "down": report.down}

@@ -166,3 +166,9 @@ def _close(path: Path, mode: int, told: Callable[[str, str, str], None]) -> None
         told(str(path), f"{was:04o}", f"{mode:04o}")
     finally:
         os.close(descriptor)
+
+
+def made(path: Path) -> Path:
+    """A folder within the data folder, which is made where it is not there.  Raises: OSError."""
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path

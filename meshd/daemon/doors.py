@@ -22,10 +22,11 @@ from zope.interface import implementer
 
 from meshd.config.endpoints import BACKLOG, Endpoint, Foreign, Place
 from meshd.daemon.accepting import AT_ONCE, TwistedAcceptor
+from meshd.daemon.hosting import Hosted
 from meshd.daemon.opening import ListeningSocket, cannot_listen
 from meshd.passing.accepting import Acceptor
-from meshd.proxy.accepting import proxy_acceptor
-from meshd.proxy.bridge import BridgeFactory
+from meshd.passing.bridge import BridgeFactory
+from meshd.proxy.accepting import connections, proxy_acceptor
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.poll import IN
 from meshd.values import hosting
@@ -36,6 +37,9 @@ _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
 
 APIS = {"": "API", hosting.API: "management of hosts"}
 """How people call each API, by what leads to it."""
+
+SERVED = {hosting.HTTP: "hosts by HTTP", hosting.HTTPS: "hosts by HTTPS"}
+"""How people call each listener of published hosts, by what leads to it."""
 
 Address = tuple[str, int] | str
 """Host and port of a TCP socket; the name of anything else."""
@@ -59,6 +63,7 @@ class Behind:
     plane: DataPlane
     api: Callable[[str], IProtocolFactory]
     """Where clients of an API are served, by what leads to the API."""
+    hosted: Hosted
 
 
 class Door(Protocol):
@@ -81,7 +86,8 @@ def place_text(door: Door) -> str:
     if isinstance(address, tuple):
         address = join_host(*address)
     kind = door.wish.proxy
-    return f"{APIS[kind]} on {address}" if kind in APIS else f"proxy {kind} on {address}"
+    known = APIS.get(kind) or SERVED.get(kind)
+    return f"{known or f'proxy {kind}'} on {address}"
 
 
 class SocketDoor:
@@ -122,6 +128,8 @@ class SocketDoor:
 
     def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
         reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
+        if wish.proxy in SERVED:
+            return self._behind.hosted.acceptor(wish.proxy, sock, introduced=wish.endpoint.haproxy)
         if wish.proxy not in APIS:
             return proxy_acceptor(plane, reactor, sock, wish.proxy, introduced=wish.endpoint.haproxy)
         return TwistedAcceptor(reactor, sock, _api(self._behind, wish))
@@ -152,9 +160,12 @@ class ForeignDoor:
     def serve(self, wish: Wish) -> None:
         self.wish = wish
         behind = self._behind
-        if wish.proxy not in APIS:
-            introduced = wish.endpoint.haproxy
-            self._lobby.inner = BridgeFactory(behind.reactor, behind.plane, wish.proxy, introduced=introduced)
+        if wish.proxy in SERVED:
+            made = behind.hosted.connection(wish.proxy, introduced=wish.endpoint.haproxy)
+            self._lobby.inner = BridgeFactory(behind.reactor, behind.hosted.plane, wish.proxy, made)
+        elif wish.proxy not in APIS:
+            connection = connections(introduced=wish.endpoint.haproxy)
+            self._lobby.inner = BridgeFactory(behind.reactor, behind.plane, wish.proxy, connection)
         else:
             self._lobby.inner = _api(behind, wish)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from twisted.internet.defer import Deferred
 
@@ -22,14 +23,28 @@ from meshd.values.times import DAY
 MINUTE = 60
 
 
+class Follower(Protocol):
+    async def changed(self, change: Change, /) -> None:
+        """Follow a change of the feed.  Raises: StoreError."""
+
+
 class Enforcement:
     """Applies the change feed, and the calendar, to what is open in this process."""
 
-    def __init__(self, auth: AuthService, ledger: Ledger, store: Store, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        auth: AuthService,
+        ledger: Ledger,
+        store: Store,
+        now: Callable[[], float],
+        hosted: Callable[[], Follower],
+    ) -> None:
+        """hosted: gives who follows changes for what is published."""
         self._auth = auth
         self._ledger = ledger
         self._store = store
         self._now = now
+        self._hosted = hosted
         self._day = int(now()) // DAY
         self._looked = int(now())
         """When it was looked last for tokens that end at a minute."""
@@ -37,6 +52,7 @@ class Enforcement:
 
     async def changed(self, change: Change) -> None:
         """Forget the account, judge its limits anew, and end what is no longer allowed.  Raises: StoreError."""
+        await self._hosted().changed(change)
         if change.account_id == HOSTS:  # nobody's rights have changed
             return
         self._auth.forget(change)

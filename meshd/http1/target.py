@@ -46,19 +46,19 @@ WHAT_THIS_PORT_IS = "this port is an HTTP proxy: send CONNECT host:port, or a ta
 # Every repeat is possessive, as in `grammar`; a name of the longest permitted length has at most 127 labels.
 # Registered names as DNS has them (RFC 1035, with the underscore that is in use), or an IP literal.
 _LABEL = rb"[A-Za-z0-9_-]{1,63}+"
-_HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb"){0,126}+\.?+|\[[0-9A-Fa-f:.]{2,45}+\])"
-_PORT = rb":([1-9][0-9]{0,4}+)"
+HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb"){0,126}+\.?+|\[[0-9A-Fa-f:.]{2,45}+\])"
+PORT = rb":([1-9][0-9]{0,4}+)"
 # No '#' anywhere, and no '\' in the path, where browsers take it for a '/'.
-_PATH = rb"/[!\"$->@-\[\]-~]*+"
-_QUERY = rb"\?[!\"$-~]*+"
+PATH = rb"/[!\"$->@-\[\]-~]*+"
+QUERY = rb"\?[!\"$-~]*+"
 
-_AUTHORITY_FORM = re.compile(_HOST + _PORT)
+_AUTHORITY_FORM = re.compile(HOST + PORT)
 _ABSOLUTE_FORM = re.compile(
-    rb"(?i:http|ws)://(" + _HOST + rb"(?:" + _PORT + rb")?+)((?:" + _PATH + rb")?+(?:" + _QUERY + rb")?+)"
+    rb"(?i:http|ws)://(" + HOST + rb"(?:" + PORT + rb")?+)((?:" + PATH + rb")?+(?:" + QUERY + rb")?+)"
 )
 _ANY_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*+)://(.*+)", re.DOTALL)
-_ONLY_HOST = re.compile(_HOST)
-_HOST_VALUE = re.compile(rb"(?:" + _HOST + rb"(?::[0-9]{0,5}+)?+)?+")
+_ONLY_HOST = re.compile(HOST)
+_HOST_VALUE = re.compile(rb"(?:" + HOST + rb"(?::[0-9]{0,5}+)?+)?+")
 
 _OTHER_SCHEMES = {
     b"https": "an https:// target has to come through CONNECT",
@@ -80,7 +80,7 @@ def read_target(method: bytes, target: bytes, before: Target | None = None) -> T
         if match is None:
             raise BadMessage(400, _why_no_authority(target))
         host, port = match.groups()
-        return AuthorityForm(_host(host), _port(port))
+        return AuthorityForm(read_host(host), read_port(port))
     match = _ABSOLUTE_FORM.fullmatch(target)
     if match is None:
         raise _why_no_absolute_form(target)
@@ -89,7 +89,7 @@ def read_target(method: bytes, target: bytes, before: Target | None = None) -> T
         path = b"*" if method == b"OPTIONS" and not path else b"/" + path
     if type(before) is AbsoluteForm and authority == before.authority:
         return AbsoluteForm("http", before.host, before.port, path, authority)
-    return AbsoluteForm("http", _host(host), _port(port) if port else 80, path, authority)
+    return AbsoluteForm("http", read_host(host), read_port(port) if port else 80, path, authority)
 
 
 def check_host(head: RequestHead, target: Target) -> None:
@@ -108,7 +108,7 @@ def check_host(head: RequestHead, target: Target) -> None:
         raise BadMessage(400, "a malformed Host field")
 
 
-def _host(host: bytes) -> str:
+def read_host(host: bytes) -> str:
     if host[:1] == b"[":
         try:
             return str(IPv6Address(host[1:-1].decode("ascii")))
@@ -120,7 +120,7 @@ def _host(host: bytes) -> str:
     return name
 
 
-def _port(port: bytes) -> int:
+def read_port(port: bytes) -> int:
     number = int(port)
     if number > 65535:
         raise BadMessage(400, "the port in the target is above 65535")

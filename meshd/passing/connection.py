@@ -9,6 +9,7 @@ from meshd.passing.caps import GRACE, Place
 from meshd.passing.record import Record
 from meshd.passing.waiting import WaitingConnection
 from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.proxyprotocol import read_introduction
 from meshd.sockets.relay import Tunnel
 from meshd.sockets.shaped import ShapedTunnel
 from meshd.sockets.wire import Wire
@@ -53,6 +54,16 @@ class Connection(WaitingConnection):
         self.wire.peer = address
         self.place.move(address)
         self.phase("grace", GRACE)
+
+    async def introduce(self) -> bool:
+        """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
+        while (header := read_introduction(self.buffer) if self.buffer else None) is None:
+            if not await self.receive():
+                return False
+        self.buffer = self.buffer[header.size :]
+        if header.address:
+            self.came_from(header.address)
+        return bool(self.buffer) or await self.receive()
 
     def swap(self, wire: Wire) -> None:
         """Replace the client's socket, after TLS was taken off."""

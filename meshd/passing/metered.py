@@ -18,6 +18,9 @@ from meshd.usage.meter import Meter
 PIECE = 128
 """The cost of a chunk besides its bytes, in bytes that take as long to move."""
 
+AN_EXCHANGE = 32 * 1024
+"""The cost of a request and its answer besides their bytes, likewise."""
+
 
 class MeteredConnection(Watcher):
     """Reads from the client and sends to it for the exchange under way, as far as its meter has room."""

@@ -90,6 +90,10 @@ class Record:
         self.departure: Way | None = None
         self.closed = False
 
+    def note_name(self, host: str, port: int) -> None:
+        """Note whose name was asked for, where no request was read."""
+        self._host, self._port = host, port
+
     def note_request(self, request: Asked) -> None:
         target = request.target
         self._method = request.method.decode("ascii")

@@ -23,6 +23,11 @@ class IntroducedConnection(ClientConnection):
     introduced = True
 
 
+def connections(*, introduced: bool) -> type[ClientConnection]:
+    """The connections of a listener; introduced: its clients send a PROXY header."""
+    return IntroducedConnection if introduced else ClientConnection
+
+
 def proxy_acceptor(
     plane: DataPlane, clock: IReactorTime, listener: socket.socket, proxy: str, *, introduced: bool = False
 ) -> Acceptor:
@@ -30,9 +35,10 @@ def proxy_acceptor(
 
     listener: a socket that listens already; the caller closes it.  introduced: clients send a PROXY header.
     """
-    connection = IntroducedConnection if introduced else ClientConnection
 
     def full() -> bytes:
         return replies.refusal(FULL, plane.request_id(), keep=False)
 
-    return Acceptor(plane, clock, listener, proxy, connection, full, plane.dialler.receive_buffer)
+    return Acceptor(
+        plane, clock, listener, proxy, connections(introduced=introduced), full, plane.dialler.receive_buffer
+    )

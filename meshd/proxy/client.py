@@ -52,6 +52,9 @@ class Client(Recipient, Protocol):
     def came_from(self, address: str) -> None:
         """Take the client's address from a PROXY header, in place of the peer's, and count the client there."""
 
+    async def introduce(self) -> bool:
+        """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
+
     def swap(self, wire: Wire) -> None:
         """Replace the client's socket, after TLS was taken off."""
 

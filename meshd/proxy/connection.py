@@ -16,6 +16,8 @@ from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
 from meshd.passing.connection import Connection
+from meshd.passing.faults import STATUS_REASONS
+from meshd.passing.metered import AN_EXCHANGE
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
 from meshd.proxy import replies
@@ -33,9 +35,6 @@ from meshd.sockets.race import DialError
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
-
-AN_EXCHANGE = 32 * 1024
-"""The cost of a request and its answer besides their bytes, in bytes that take as long to move."""
 
 log = Logger()
 
@@ -89,7 +88,7 @@ class ClientConnection(Connection):
         except ClientGone:
             return self._end("client-gone", False)
         except BadMessage as bad:
-            return await self._refuse(Refusal(replies.STATUS_REASONS[bad.status], bad.rule), request)
+            return await self._refuse(Refusal(STATUS_REASONS[bad.status], bad.rule), request)
         except (DialError, Stopped) as stop:
             return await self._refuse(stop.refusal, request)
         except Exception:

@@ -14,7 +14,6 @@ from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.socks import SocksSpeech
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.proxyprotocol import read_introduction
 from meshd.sockets.wire import Wire
 from meshd.socks5 import VERSION
 from meshd.tls.records import HANDSHAKE
@@ -30,7 +29,7 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return False
     named = plane.live.topology.proxies.get(client.proxy)
     senders = named.proxy_protocol_from if named is not None else ()
-    if (client.introduced or (senders and _is_in(client.wire.peer, senders))) and not await _read_header(client):
+    if (client.introduced or (senders and _is_in(client.wire.peer, senders))) and not await client.introduce():
         return False
     if client.buffer[0] >= _PRINTABLE:
         return True
@@ -43,17 +42,6 @@ async def meet(client: Client, plane: DataPlane) -> bool:
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
     return True
-
-
-async def _read_header(client: Client) -> bool:
-    """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
-    while (header := read_introduction(client.buffer)) is None:
-        if not await client.receive():
-            return False
-    client.buffer = client.buffer[header.size :]
-    if header.address:
-        client.came_from(header.address)
-    return bool(client.buffer) or await client.receive()
 
 
 def _unwrap(client: Client, plane: DataPlane) -> None:

@@ -75,18 +75,6 @@ REASONS: Mapping[str, Row] = MappingProxyType(
     }
 )
 
-STATUS_REASONS: Mapping[int, str] = MappingProxyType(
-    {
-        400: "bad-request",
-        414: "uri-too-long",
-        431: "fields-too-large",
-        501: "not-implemented",
-        502: "bad-response",
-        505: "http-version",
-    }
-)
-"""The reason that answers a BadMessage, by its status."""
-
 CHALLENGES = b'Proxy-Authenticate: Basic realm="meshd", charset="UTF-8"\r\nProxy-Authenticate: Bearer realm="meshd"\r\n'
 
 

@@ -14,7 +14,11 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IHandshakeListener, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import (
+    IHandshakeListener,
+    IOpenSSLClientConnectionCreator,
+    IOpenSSLServerConnectionCreator,
+)
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
@@ -54,16 +58,20 @@ class TLSClients:
         received: bytes that were read already; agreed: called when the handshake is complete.
         Raises: OSError.
         """
-        outside = _Client(*self._parts, half_closes=False)
-        outside.agreed = agreed
-        _adopt(self._reactor, fd, self._factory, outside)
-        try:
-            end = outside.join(self._reactor)
-        except OSError:
-            outside.drop()
-            raise
-        outside.transport.dataReceived(received)
-        return end
+        return _unwrapped(self._reactor, _Client(*self._parts, half_closes=False), self._factory, fd, received, agreed)
+
+
+class TLSNamed:
+    """The same for clients of which each is shown the certificate of the name that it asks for."""
+
+    def __init__(self, reactor: Any, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
+        self._reactor = reactor
+        self._parts = poller, wheel, patience
+
+    def __call__(self, fd: int, received: bytes, context: SSL.Context, agreed: Callable[[], None]) -> int:
+        """As in TLSClients, by this context.  Raises: OSError."""
+        factory = TLSMemoryBIOFactory(_By(context), False, Factory(), clock=self._reactor)
+        return _unwrapped(self._reactor, _Client(*self._parts, half_closes=False), factory, fd, received, agreed)
 
 
 class TLSUpstreams:
@@ -79,20 +87,11 @@ class TLSUpstreams:
 
         Runs in a Task.  The caller must not close fd, whatever the outcome.
         """
-        outside = _Upstream(*self._parts, half_closes=False)
         try:
             factory = self._factory(fd, upstream)
-            _adopt(self._reactor, fd, factory, outside)
         except OSError:
             return None
-        try:
-            return outside.join(self._reactor) if await outside.agreed else None
-        except OSError:
-            outside.drop()
-            return None
-        except BaseException:
-            outside.drop()
-            raise
+        return await _wrapped(self._reactor, _Upstream(*self._parts, half_closes=False), factory, fd)
 
     def _factory(self, fd: int, upstream: UpstreamProxy) -> TLSMemoryBIOFactory:
         """Remember or make the factory.  Raises: OSError, after closing fd, where the CA file cannot be used."""
@@ -105,6 +104,43 @@ class TLSUpstreams:
             raise OSError("no trust") from error
         self._contexts.put(key, factory)
         return factory
+
+
+class TLSServers:
+    """Speaks TLS with servers whose certificate nobody has vouched for: private ones have whatever they made."""
+
+    def __init__(self, reactor: Any, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
+        self._reactor = reactor
+        self._parts = poller, wheel, patience
+        self._context = context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        context.set_verify(SSL.VERIFY_NONE, lambda *_: True)
+        context.set_alpn_protos([b"http/1.1"])
+
+    async def __call__(self, fd: int, name: str) -> int | None:
+        """As in TLSUpstreams; name: the server's, "" where it has none but an address."""
+        factory = TLSMemoryBIOFactory(_By(self._context, name), True, Factory(), clock=self._reactor)
+        return await _wrapped(self._reactor, _Upstream(*self._parts, half_closes=False), factory, fd)
+
+
+@implementer(IOpenSSLServerConnectionCreator, IOpenSSLClientConnectionCreator)
+class _By:
+    """Makes connections with one context."""
+
+    def __init__(self, context: SSL.Context, name: str = "") -> None:
+        """name: the server's, which a client tells; "" for none."""
+        self._context = context
+        self._name = name
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        return SSL.Connection(self._context, None)
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        if self._name:
+            connection.set_tlsext_host_name(self._name.encode("ascii"))
+        return connection
 
 
 @implementer(IHandshakeListener)
@@ -147,6 +183,37 @@ def _client_factory(reactor: Any, upstream: UpstreamProxy) -> TLSMemoryBIOFactor
     trust = trust_of(Path(upstream.ca)) if upstream.ca else None
     options = optionsForClientTLS(upstream.host, trust)
     return TLSMemoryBIOFactory(options, True, Factory(), clock=reactor)
+
+
+def _unwrapped(
+    reactor: Any, outside: _Client, factory: TLSMemoryBIOFactory, fd: int, received: bytes, agreed: Callable[[], None]
+) -> int:
+    """Put TLS between a client's fd and a descriptor with the plain bytes, which is given.  Raises: OSError."""
+    outside.agreed = agreed
+    _adopt(reactor, fd, factory, outside)
+    try:
+        end = outside.join(reactor)
+    except OSError:
+        outside.drop()
+        raise
+    outside.transport.dataReceived(received)
+    return end
+
+
+async def _wrapped(reactor: Any, outside: _Upstream, factory: TLSMemoryBIOFactory, fd: int) -> int | None:
+    """The same towards a server, once the handshake is complete; None where it fails."""
+    try:
+        _adopt(reactor, fd, factory, outside)
+    except OSError:
+        return None
+    try:
+        return outside.join(reactor) if await outside.agreed else None
+    except OSError:
+        outside.drop()
+        return None
+    except BaseException:
+        outside.drop()
+        raise
 
 
 def _adopt(reactor: Any, fd: int, factory: TLSMemoryBIOFactory, outside: Outside) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from meshd.accounts import hosttokens
-from meshd.accounts.errors import Forbidden, Invalid, NotFound, NotYours, PlanLimitReached
+from meshd.accounts.errors import Forbidden, Invalid, NotFound, PlanLimitReached
 from meshd.accounts.hosttokens import MOST_SESSIONS, MOST_TOKENS, REFRESHED, SECONDS
 from meshd.accounts.ownership import ByToken
 from meshd.store.statements import accounts, changes, refreshes, tokens
-from meshd.store.unit import Unit
 from meshd.values.times import end_of
 from tests.accounts.published.support import PublishedCase
-from tests.accounts.support import DAY, NOON, OPERATOR, OnPostgres, named, overtaken
+from tests.accounts.support import DAY, NOON, OPERATOR, OnPostgres, named
 
 
 def key(number: int) -> bytes:
@@ -57,15 +55,6 @@ class AccessTokenTests(PublishedCase):
         for who in (self.alice.id, self.kid.id, OPERATOR, ByToken(self.anna.id, self.a_token(self.anna, ""))):
             with named(who):
                 self.refused(Forbidden, hosttokens.create, who, name="x", digest=key(5), now=NOON)
-
-    def test_an_actor_who_is_deleted_meanwhile(self) -> None:
-        """Gets no token."""
-
-        def gone() -> Unit[Any]:
-            begun = partial(hosttokens.create, self.anna.id, name="x", digest=key(1), now=NOON)
-            return overtaken(begun, "update accounts", lambda: accounts.delete(self.anna.id))
-
-        self.refused(NotYours, gone)
 
     def test_names_and_numbers(self) -> None:
         """A name is needed; there are so many at most."""

@@ -23,6 +23,13 @@ NO = Refusal("auth-invalid")
 BARRED = Refusal("acl-account")
 
 
+class Unpublished:
+    """Nothing is published."""
+
+    async def changed(self, change: Change, /) -> None:
+        """Follow nothing."""
+
+
 class Auth:
     """Answers `still` when the test says so."""
 
@@ -84,7 +91,13 @@ class EnforcementTest(SynchronousTestCase):
     def setUp(self) -> None:
         self.auth, self.ledger, self.time = Auth(), Ledger(), 10.0 * DAY
         self.store = Store()
-        self.enforcement = Enforcement(self.auth, self.ledger, self.store, lambda: self.time)  # type: ignore[arg-type]
+        self.enforcement = Enforcement(
+            self.auth,  # type: ignore[arg-type]
+            self.ledger,  # type: ignore[arg-type]
+            self.store,  # type: ignore[arg-type]
+            lambda: self.time,
+            Unpublished,
+        )
 
     def change(self) -> Deferred[None]:
         return Deferred.fromCoroutine(self.enforcement.changed(Change(1, 7)))

@@ -83,7 +83,8 @@ class OrderTests(SynchronousTestCase):
         self.watched: list[int] = []
         poller = SimpleNamespace(add=lambda fd, *_: self.watched.append(fd), unregister=self.watched.remove)
         plane: Any = SimpleNamespace(poller=poller, dialler=SimpleNamespace(receive_buffer=0))
-        self.listeners = Listeners(Behind(Clock(), plane, Factory), Inherited())
+        nothing: Any = None
+        self.listeners = Listeners(Behind(Clock(), plane, Factory, nothing), Inherited())
         self.addCleanup(lambda: self.successResultOf(Deferred.fromCoroutine(self.listeners.close())))
 
     def prepared(self, *rows: tuple[str, str]) -> Plan:

@@ -7,6 +7,7 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal
+from meshd.passing.faults import STATUS_REASONS
 from meshd.proxy import replies
 
 # RFC 9209, sections 2.1.1 and 2.3: what may stand in `error`.
@@ -133,7 +134,7 @@ class EveryReasonTest(SynchronousTestCase):
 
     def test_statuses_have_reasons(self) -> None:
         """Each status that the readers of messages ask for has a reason of that status."""
-        for status, reason in replies.STATUS_REASONS.items():
+        for status, reason in STATUS_REASONS.items():
             self.assertEqual(replies.REASONS[reason].status, status)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 from meshd.accounts import freeform
 from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached
 from meshd.accounts.ownership import ActorId, Operator
-from meshd.accounts.published import automatic, billing, claims, forms, rights
+from meshd.accounts.published import automatic, billing, claims, forms
 from meshd.accounts.published.grounds import GROUNDS, Grounds
 from meshd.accounts.published.rights import Actor, acting
 from meshd.accounts.published.rows import Row, row, written
 from meshd.accounts.published.telling import conclude
-from meshd.store.statements import acme, tokens
+from meshd.store.statements import accounts, acme, tokens
 from meshd.store.statements import published as stored
 from meshd.store.unit import Unit
 from meshd.values.published import Kind
@@ -40,7 +40,7 @@ NONE: Secrets = MappingProxyType({})
 def listing(actor_id: ActorId, kind: Kind, *, after: int = 0, limit: int = 1000) -> Unit[list[Row]]:
     """The resources of a kind that come after an id, by id.  Raises: Forbidden."""
     yield from acting(actor_id, change=False)
-    return [row(each) for each in (yield from stored.of_kind(kind, after, min(limit, MOST)))]
+    return [row(each) for each in (yield from stored.of_kind(kind, after, limit))]
 
 
 def read(actor_id: ActorId, kind: Kind, id: int) -> Unit[Row]:
@@ -142,12 +142,9 @@ def switch(actor_id: ActorId, kind: Kind, id: int, enabled: bool, *, now: int) -
 
 
 def _owner(actor: Actor) -> Unit[int]:
-    """The id of the account that pays for what the actor makes, its row locked; 0 where there is none.
-    Raises: NotYours where it was deleted meanwhile.
-    """
+    """The id of the account that pays for what the actor makes, its row locked; 0 where there is none."""
     owner = yield from billing.owner(None if isinstance(actor.account, Operator) else actor.account)
-    if owner:
-        yield from rights.hold(owner)
+    yield from accounts.lock(owner)
     return owner
 
 

@@ -48,7 +48,7 @@ def acting(actor_id: ActorId, *, change: bool, own: bool = False, roles: frozens
         return Actor(actor_id)
     account_id, token_id = (actor_id.id, actor_id.token_id) if isinstance(actor_id, ByToken) else (actor_id, 0)
     if token_id:
-        yield from _hold_token(token_id, account_id, change=change or own)
+        yield from _hold(token_id, account_id, change=change or own)
     account = yield from accounts.by_id(account_id)
     if account is None:
         raise NotYours
@@ -68,16 +68,7 @@ def person(actor: Actor) -> Account:
     return actor.account
 
 
-def hold(account_id: int) -> Unit[Account]:
-    """The account, locked: nobody deletes it before this unit ends.  Raises: NotYours where that has happened."""
-    yield from accounts.lock(account_id)
-    account = yield from accounts.by_id(account_id)
-    if account is None:
-        raise NotYours
-    return account
-
-
-def _hold_token(token_id: int, account_id: int, *, change: bool) -> Unit[None]:
+def _hold(token_id: int, account_id: int, *, change: bool) -> Unit[None]:
     """Make sure of the token; for a change it is locked, so that nobody revokes it before the change is made.
     Raises: Forbidden.
     """

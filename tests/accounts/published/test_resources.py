@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from meshd.accounts.errors import Forbidden, InUse, Invalid, NotFound, NotYours
@@ -10,10 +9,9 @@ from meshd.accounts.ownership import ByToken
 from meshd.accounts.published import forms, reading, resources
 from meshd.accounts.published.grounds import Grounds
 from meshd.store.statements import accounts, audit, changes, published, tokens
-from meshd.store.unit import Unit
 from meshd.values.published import HOSTS, Kind
 from tests.accounts.published.support import SAMPLES, PublishedCase
-from tests.accounts.support import NOON, OPERATOR, OnPostgres, named, overtaken
+from tests.accounts.support import NOON, OPERATOR, OnPostgres, named
 
 KINDS = list(SAMPLES)
 
@@ -138,16 +136,6 @@ class RightsTests(PublishedCase):
         self.run_unit(accounts.edit, self.anna.id, active=True)
         self.run_unit(tokens.delete, actor.token_id)
         self.refused(Forbidden, resources.read, actor, row.kind, row.id)
-
-    def test_an_actor_who_is_deleted_meanwhile(self) -> None:
-        """Makes nothing that nobody would pay for."""
-        sample = SAMPLES["dead-hosts"]
-
-        def gone() -> Unit[Any]:
-            begun = partial(resources.create, self.anna.id, "dead-hosts", sample, now=NOON)
-            return overtaken(begun, "update accounts", lambda: accounts.delete(self.anna.id))
-
-        self.refused(NotYours, gone)
 
     def test_other_tokens_have_no_rights_here(self) -> None:
         """Neither those of the proxies, nor another dialect's, nor somebody else's, nor those that only count bytes."""

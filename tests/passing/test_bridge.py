@@ -11,8 +11,7 @@ from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.proxy import bridge
-from meshd.proxy.bridge import BridgeFactory
+from meshd.passing.bridge import BridgeFactory
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Wire
 from tests.passing.hand import Hand
@@ -59,11 +58,13 @@ class Client:
         self.met.append(self)
 
 
+class Introduced(Client):
+    introduced = True
+
+
 class BridgeTests(SynchronousTestCase):
     def setUp(self) -> None:
         Client.met = []
-        self.patch(bridge, "ClientConnection", Client)
-        self.patch(bridge, "IntroducedConnection", type("Introduced", (Client,), {"introduced": True}))
         self.crowded = False
         self.inner = Transport()
         self.error: OSError | None = None
@@ -79,7 +80,7 @@ class BridgeTests(SynchronousTestCase):
 
     def come(self, peer: object, *, introduced: bool = False) -> Any:
         """What the plugin has of a client; None where it was not taken."""
-        protocol = BridgeFactory(self, self.plane, "us", introduced=introduced).buildProtocol(None)
+        protocol = BridgeFactory(self, self.plane, "us", Introduced if introduced else Client).buildProtocol(None)
         if protocol is not None:
             protocol.makeConnection(Transport(peer))  # type: ignore[arg-type]
         return protocol

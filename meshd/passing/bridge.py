@@ -5,30 +5,32 @@ That costs a copy each way and keeps everything behind it free of a second kind 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory, Protocol
 
-from meshd.proxy.accepting import IntroducedConnection
-from meshd.proxy.connection import ClientConnection
-from meshd.proxy.plane import DataPlane
+from meshd.passing.connection import Connection
+from meshd.passing.plane import Plane
 from meshd.sockets.halves import Outside
 from meshd.sockets.wire import Wire
 from meshd.values.addresses import peer_address
 
 
 class BridgeFactory(Factory):
-    """For one listener of one named proxy."""
+    """For one listener of one named proxy, or of what is published."""
 
     noisy = False
 
-    def __init__(self, reactor: Any, plane: DataPlane, proxy: str, *, introduced: bool) -> None:
-        """introduced: its clients send a PROXY header."""
+    def __init__(
+        self, reactor: Any, plane: Plane, proxy: str, connection: Callable[[Any, str, Wire], Connection]
+    ) -> None:
+        """connection: makes one of plane, proxy and a client's wire."""
         self._reactor = reactor
         self._plane = plane
         self._proxy = proxy
-        self._connection = IntroducedConnection if introduced else ClientConnection
+        self._connection = connection
 
     def buildProtocol(self, addr: IAddress | None) -> Protocol | None:
         """None, which closes the connection, where there are no descriptors for it."""
@@ -45,7 +47,7 @@ class BridgeFactory(Factory):
 
 
 class _Bridged(Outside):
-    def __init__(self, bridge: BridgeFactory, plane: DataPlane) -> None:
+    def __init__(self, bridge: BridgeFactory, plane: Plane) -> None:
         super().__init__(plane.poller, plane.wheel, lambda: plane.live.timeouts.half_closed, half_closes=True)
         self._bridge = bridge
 

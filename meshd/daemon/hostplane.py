@@ -1,0 +1,59 @@
+"""The plane of published hosts, put together of its parts, most of which it shares with the proxy."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from meshd.auth.passwords import PasswordHasher
+from meshd.hosts.book import HostBook
+from meshd.hosts.payers import Payers
+from meshd.hosts.plane import Certificates, Dials, HostPlane
+from meshd.hosts.signin import SignIns
+from meshd.hosts.sites import Sites
+from meshd.passing.caps import Caps
+from meshd.passing.kept import KeptOrigins
+from meshd.proxy.plane import DataPlane
+from meshd.sockets.tls import TLSNamed, TLSServers
+from meshd.sockets.wire import Wire
+
+
+def host_plane(
+    reactor: Any,
+    proxy: DataPlane,
+    *,
+    book: HostBook,
+    hasher: PasswordHasher,
+    dialler: Dials,
+    payers: Payers,
+    certificates: Certificates,
+    beside: Callable[[str, Wire, bytes], bool],
+) -> HostPlane:
+    """Build the plane, which opens nothing.  proxy: the plane whose machinery is shared."""
+    live, poller, wheel = proxy.live, proxy.poller, proxy.wheel
+    tls = reactor, poller, wheel, lambda: live.timeouts.half_closed
+    return HostPlane(
+        poller=poller,
+        wheel=wheel,
+        relay=proxy.relay,
+        caps=Caps(live, proxy.caps.ceiling),
+        line=proxy.line,
+        ledger=proxy.ledger,
+        live=live,
+        now=proxy.now,
+        instance=f"{secrets.token_hex(4)}-",
+        seldom=proxy.seldom,
+        book=book,
+        sites=Sites(),
+        dialler=dialler,
+        origins=KeptOrigins(poller, wheel),
+        payers=payers,
+        signins=SignIns(hasher, reactor.seconds),
+        certificates=certificates,
+        unwrap=TLSNamed(*tls),
+        secure=TLSServers(*tls),
+        beside=beside,
+        chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)
+    )

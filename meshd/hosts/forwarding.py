@@ -1,0 +1,260 @@
+"""A request on its way to an upstream of its host, and the response on the way back.
+
+Another upstream is tried where one has failed, as long as nothing was sent of a request that may not be repeated.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from meshd.hosts.answers import HTML, answer
+from meshd.hosts.fieldrules import Known
+from meshd.hosts.plane import HostPlane
+from meshd.hosts.policies import choose
+from meshd.hosts.reaching import reach
+from meshd.hosts.request import HostRequest
+from meshd.hosts.response import WITHOUT_LENGTH, HostResponse
+from meshd.hosts.senders import USER, Sender, told_fields
+from meshd.hosts.sites import Place, Site
+from meshd.hosts.vitals import Hold, Vital, usable
+from meshd.http1.errors import BadMessage
+from meshd.http1.framing import Chunked, Length
+from meshd.http1.head import ResponseHead
+from meshd.model import Refusal
+from meshd.passing.forwarding import Forwarding
+from meshd.passing.kept import Key, Origin
+from meshd.passing.record import Record
+from meshd.sockets.ends import Abandoned, Stopped
+from meshd.sockets.race import TIMEOUT, DialError
+from meshd.values.published import Ejection, ProxyHost
+
+NO_UPSTREAM = Refusal("no-upstream", "none is up")
+FAILED = frozenset(
+    {
+        TIMEOUT,
+        "acl-private",
+        "bad-response",
+        "connection-refused",
+        "connection-reset",
+        "dns-error",
+        "dns-timeout",
+        "exit-failed",
+        "first-byte-timeout",
+        "response-head-too-large",
+        "response-incomplete",
+        "tls-failed",
+        "unreachable",
+    }
+)
+"""Reasons that are an upstream's fault."""
+
+
+class HostForwarding(Forwarding[HostResponse]):
+    """One request and its response."""
+
+    __slots__ = ("_hold", "_place", "_record", "_sender", "_site", "_user")
+
+    without = WITHOUT_LENGTH
+    ours = ()
+
+    _plane: HostPlane
+    _request: HostRequest
+    _site: Site
+    _sender: Sender
+    _record: Record
+    _user: str
+
+    def told(self, site: Site, sender: Sender, record: Record, user: str) -> None:
+        """Set what the request is passed on by.  user: the name of who has signed in, to be told; "" for nobody."""
+        self._site = site
+        self._sender = sender
+        self._record = record
+        self._user = user
+        self._place: Place = site.find(self._request.target.path)
+        record.departure = self._hold = Hold()
+
+    async def run(self) -> Origin[HostResponse] | None:
+        """Forward the request and its response; the connection where the upstream has changed protocols, else None.
+        Raises: Stopped, ClientGone, DialError.
+        """
+        origin: Origin[HostResponse] | None = None
+        try:
+            origin, response = await self._ask_any()
+            if response.status in self._site.pages:
+                origin.close()
+                await self._show_page(response.status)
+                return None
+            if response.status == 101:
+                self._client.begin_answer(101)
+                await self._client.deliver(self._head_of(response))
+                return origin
+            complete = await self._answer(origin, response)
+        except BaseException:
+            if origin is not None:
+                origin.close()
+            raise
+        finally:
+            if self._sending is not None:
+                self._sending.throw(Abandoned())
+        if complete and response.reusable and self.uploaded:
+            self._plane.origins.keep(origin, self._plane.live.timeouts.keep_alive)
+        else:
+            origin.close()
+        return None
+
+    # To the upstream
+
+    async def _ask_any(self) -> tuple[Origin[HostResponse], HostResponse]:
+        """Ask one upstream, or one after the other.  Raises: DialError, Stopped, ClientGone."""
+        plane, tried = self._plane, list[Vital]()
+        while True:
+            vital = self._chosen(tried)
+            began = plane.wheel.seconds()
+            try:
+                origin, response = await self._ask(vital)
+            except (DialError, Stopped) as error:
+                if not self._may_try_another(error, vital, tried):
+                    raise
+            else:
+                seconds = plane.wheel.seconds()
+                vital.answered(self._ejection, seconds - began, seconds)
+                return origin, response
+
+    def _chosen(self, tried: list[Vital]) -> Vital:
+        """An upstream that is up, counted.  Raises: Stopped where there is none."""
+        plane, site, host = self._plane, self._site, self._site.host
+        candidates = usable(self._place.vitals, plane.wheel.monotonic, tried)
+        if not candidates:
+            raise Stopped(NO_UPSTREAM)
+        site.turn += 1
+        assert isinstance(host, ProxyHost)
+        path = self._request.target.path
+        address = self._sender.address
+        vital = choose(host.policy, candidates, turn=site.turn, address=address, uri=path, chance=plane.chance)
+        self._hold.move(vital)
+        return vital
+
+    @property
+    def _ejection(self) -> Ejection:
+        host = self._site.host
+        assert isinstance(host, ProxyHost)
+        return host.ejection
+
+    def _may_try_another(self, error: DialError | Stopped, vital: Vital, tried: list[Vital]) -> bool:
+        """Note a failure of the upstream; whether the request may go to another one, of which there is one left."""
+        if error.refusal.reason not in FAILED:
+            return False
+        vital.failed(self._ejection, self._plane.wheel.seconds())
+        tried.append(vital)
+        unsent = isinstance(error, DialError) or error.refusal.reason == TIMEOUT
+        may = (unsent and self.uploaded) or self._request.safe_to_repeat
+        return may and bool(usable(self._place.vitals, self._plane.wheel.monotonic, tried))
+
+    async def _ask(self, vital: Vital) -> tuple[Origin[HostResponse], HostResponse]:
+        """Send the request, over a kept connection if there is one, and read the final response's head."""
+        request = self._request
+        origin = await self._connect(vital)
+        while True:
+            try:
+                await self._send(origin, self._request_head())
+                response, self.late = await self._final_head(origin)
+            except OSError:
+                origin.close()
+                if not origin.used or not request.safe_to_repeat:
+                    raise Stopped(Refusal("connection-reset")) from None
+            except BaseException:
+                origin.close()
+                raise
+            else:
+                return origin, response
+            origin = await self._connect(vital)
+
+    async def _connect(self, vital: Vital) -> Origin[HostResponse]:
+        """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
+        plane, upstream = self._plane, vital.upstream
+        key: Key = (self._site.host.id, "", vital.scheme, "", upstream.host, upstream.port)
+        origin = plane.origins.take(key)
+        self._record.exit = f"{upstream.host}:{upstream.port}"
+        if origin is not None:
+            return origin
+        self._client.phase(TIMEOUT, plane.live.timeouts.connect)
+        dialled = await reach(plane, vital.scheme, upstream)
+        return plane.origins.new(key, dialled)
+
+    def _request_head(self) -> bytes:
+        request = self._request
+        heard, target = request.heard, request.target
+        path = self._place.sent(target.path)
+        passed = heard.passed
+        key = self._site, self._user, self._sender
+        if passed is not None and passed[0] == key and self._site.request_rules.steady:
+            host, lines = passed[1], passed[2]
+        else:
+            host, lines = self._written()
+            heard.passed = key, host, lines
+        start = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, path, host, lines)
+        match request.framing:
+            case Length(size):
+                return start + b"Content-Length: %d\r\n\r\n" % size
+            case Chunked():
+                return start + b"Transfer-Encoding: chunked\r\n\r\n"
+        if upgrade := request.upgrade:
+            return start + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % upgrade
+        return start + b"\r\n"
+
+    def _written(self) -> tuple[bytes, bytes]:
+        """The Host and the field lines that the upstream is sent, without those that frame."""
+        request, site = self._request, self._site
+        access = site.access
+        drop = _AUTHORIZATION if access is not None and access.logins and not access.pass_auth else _NONE
+        fields = told_fields(request.heard.fields, self._sender, drop=drop)
+        if self._user:
+            fields.append((USER.title(), self._user.encode()))
+        fields = [(b"Host", request.target.authority), *fields]
+        if site.request_rules:
+            fields = site.request_rules.apply(fields, self._known())
+        hosts = [value for name, value in fields if name.lower() == b"host"]
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in fields if pair[0].lower() != b"host")
+        return hosts[-1] if hosts and hosts[-1] else request.target.authority, lines
+
+    # From the upstream
+
+    def _understood(self, origin: Origin[HostResponse], head: ResponseHead, raw: bytes) -> HostResponse:
+        """Check a final response's head, and remember it; 101 is accepted only for the protocol that was asked for."""
+        wanted = self._request.upgrade
+        if head.status == 101 and not (wanted and head.fields.tokens(b"upgrade") == [wanted]):
+            raise Stopped(Refusal("bad-response", "unexpected 101"))
+        try:
+            origin.told = response = HostResponse(self._request.method, head, raw)
+        except BadMessage:
+            raise Stopped(Refusal("bad-response")) from None
+        return response
+
+    def _head_of(self, response: HostResponse) -> bytes:
+        site, request = self._site, self._request
+        hsts = site.hsts if self._sender.secure else ""
+        known = self._known() if site.response_rules else None
+        return response.render(request.minor, request.keep, hsts, site.response_rules, known)
+
+    def _known(self) -> Known:
+        """What placeholders in the host's rules stand for."""
+        target, sender = self._request.target, self._sender
+        scheme = b"https" if sender.secure else b"http"
+        host, id_ = target.host.encode("ascii"), self._record.id.encode()
+        return Known(sender.address.encode(), scheme, host, self._request.method, target.path, id_)
+
+    async def _show_page(self, status: int) -> None:
+        """Answer with the host's own page in the place of the upstream's.  Raises: ClientGone, Stopped."""
+        site, request, client = self._site, self._request, self._client
+        if not self.uploaded or self._plane.draining:
+            request.keep = False
+        phrase = HTTPStatus(status).phrase
+        hsts = [("Strict-Transport-Security", site.hsts)] if site.hsts and self._sender.secure else []
+        with_body = request.method != b"HEAD"
+        shown = answer(status, phrase, site.pages[status], HTML, hsts, keep=request.keep, with_body=with_body)
+        client.begin_answer(status)
+        await client.deliver(shown)
+
+
+_AUTHORIZATION = frozenset({b"authorization"})
+_NONE: frozenset[bytes] = frozenset()

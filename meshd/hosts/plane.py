@@ -1,0 +1,89 @@
+"""What all connections to published hosts share in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from OpenSSL import SSL
+
+from meshd.hosts.book import HostBook
+from meshd.hosts.callers import Callers
+from meshd.hosts.payers import Payers
+from meshd.hosts.response import HostResponse
+from meshd.hosts.signin import SignIns
+from meshd.hosts.sites import Sites
+from meshd.passing.kept import KeptOrigins
+from meshd.passing.plane import Plane
+from meshd.sockets.race import Dialled
+from meshd.sockets.wire import Wire
+from meshd.values.hosting import Hosting
+from meshd.values.published import Published, Upstream
+from meshd.values.samples import Sample
+
+
+class Dials(Protocol):
+    """Who connects to upstreams."""
+
+    async def dial(self, upstream: Upstream) -> Dialled:
+        """Connect by TCP; runs in a Task, and the caller bounds the time.  Raises: DialError, Stopped."""
+
+
+class Certificates(Protocol):
+    """Who has the certificates that hosts are served with."""
+
+    def of(self, certificate_id: int) -> SSL.Context | None:
+        """The context of a certificate; None where it cannot be served."""
+
+
+Unwrap = Callable[[int, bytes, SSL.Context, Callable[[], None]], int]
+"""Takes a descriptor, the bytes read of a TLS handshake, a context, and a callback for the handshake's end; gives a
+descriptor with the plain bytes.  Raises: OSError."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class HostPlane(Plane):
+    """Built by `daemon/hosting.py`."""
+
+    book: HostBook
+    sites: Sites
+    dialler: Dials
+    origins: KeptOrigins[HostResponse]
+    payers: Payers
+    signins: SignIns
+    certificates: Certificates
+    unwrap: Unwrap
+    secure: Callable[[int, str], Awaitable[int | None]]
+    """Takes over a descriptor connected to an upstream, and the upstream's name ("" for an address); gives one whose
+    bytes reach it through TLS, None where that fails."""
+    beside: Callable[[str, Wire, bytes], bool]
+    """Whether a TLS client that asks for this name ("" for none) is taken over, its wire released, because its TLS is
+    passed on untouched; takes the bytes that were read of it, too.
+    """
+    chance: Random
+    callers: Callers = field(default_factory=Callers)
+
+    def __post_init__(self) -> None:
+        self.book.on_change(self._changed)
+        self.sites.take(self.book.published)
+
+    @property
+    def hosting(self) -> Hosting:
+        """The settings that hold now."""
+        return self.live.topology.hosts or _OFF
+
+    def samples(self) -> Iterable[Sample]:
+        """How much of its bounds this plane uses, and how its upstreams do."""
+        yield "hosts_connections", (), float(len(self.connections))
+        yield "hosts_published", (), float(len(self.sites))
+        yield "hosts_upstream_connections_kept", (), float(len(self.origins))
+        yield "hosts_upstreams", (), float(len(self.sites.vitals))
+
+    def _changed(self, before: Published, after: Published) -> None:
+        if (before.hosts, before.lists) != (after.hosts, after.lists):
+            self.sites.take(after)
+
+
+_OFF = Hosting(listen=(), http=(), https=())

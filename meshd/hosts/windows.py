@@ -1,0 +1,62 @@
+"""How many times something has happened within the last so many seconds, by a key.  Pure, and bounded.
+
+A window slides in sixteenths, and what happened in one counts until all of it has passed: never more than the bound
+within any window, and at most a sixteenth of it too careful.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable
+from math import ceil
+
+from meshd.bounded import Bounded
+
+PARTS = 16
+"""Parts of a window."""
+
+KEYS = 20_000
+"""Keys that are remembered; beyond them the one that was seen longest ago starts anew.  Some 10 MB at most."""
+
+
+class Windows:
+    """All windows of one length and one bound."""
+
+    def __init__(self, most: int, seconds: float, keys: int = KEYS) -> None:
+        """most: times within so many seconds."""
+        self.most = most
+        self.seconds = seconds
+        self._parts: Bounded[Hashable, deque[tuple[int, int]]] = Bounded(lambda: keys)
+        """By key the parts in which something happened, the oldest first, and how many times."""
+
+    def take(self, key: Hashable, monotonic: float) -> int:
+        """Count one more time; 0, or the seconds until there is room for it, which then was not counted."""
+        wait = self.wait(key, monotonic)
+        if not wait:
+            parts = self._parts.get(key)
+            present = int(monotonic * PARTS / self.seconds)
+            if parts is None:
+                parts = deque()
+            if parts and parts[-1][0] == present:
+                parts[-1] = present, parts[-1][1] + 1
+            else:
+                parts.append((present, 1))
+            self._parts.put(key, parts)
+        return wait
+
+    def wait(self, key: Hashable, monotonic: float) -> int:
+        """Whole seconds until one more time has room; 0 where it has room now."""
+        parts = self._parts.get(key)
+        if parts is None:
+            return 0 if self.most > 0 else ceil(self.seconds)
+        present = int(monotonic * PARTS / self.seconds)
+        while parts and parts[0][0] < present - PARTS:
+            parts.popleft()
+        surplus = sum(count for _, count in parts) - self.most + 1
+        if surplus <= 0:
+            return 0
+        for part, count in parts:
+            surplus -= count
+            if surplus <= 0:
+                return max(1, ceil((part + PARTS + 1) * self.seconds / PARTS - monotonic))
+        return ceil(self.seconds)
