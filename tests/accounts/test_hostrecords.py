@@ -10,7 +10,7 @@ from meshd.accounts.hostrecords import Who
 from meshd.accounts.published import resources
 from meshd.model import Account
 from tests.accounts.published.support import PublishedCase
-from tests.accounts.support import NOON, OPERATOR
+from tests.accounts.support import NOON, OPERATOR, OnPostgres
 
 WHO = Who(7, "boss", "boss@mesh.example", "192.0.2.1")
 READ = {"domain_names": ["a.test"]}
@@ -78,3 +78,11 @@ class SignInTests(Recorded):
         (entry,) = self.run_unit(hostaudit.listing, OPERATOR)
         self.assertEqual((entry.action, entry.email, entry.address), ("request", boss.email, "::1"))
         self.assertEqual(self.run_unit(hosttokens.listing, boss.id)[0].used_at, NOON + 3600)
+
+
+class RecordOnPostgresTests(OnPostgres, RecordTests):
+    """The same on PostgreSQL."""
+
+
+class SignInOnPostgresTests(OnPostgres, SignInTests):
+    """The same on PostgreSQL."""

@@ -21,6 +21,8 @@ from meshd.web.services import Services
 
 _MULTIPART = MULTIPART.encode("ascii")
 
+ANYBODY = "anybody@invalid"
+"""A name that nobody has or tries (RFC 6761, 6.4)."""
 OWN = ("/api/access-tokens", "/api/auth/", "/api/users/")
 """Below these a viewer changes what is its own: tokens, the session, the password."""
 
@@ -46,11 +48,22 @@ class Postern:
         return read_document(kind, call.body)
 
     async def sign_in(self, call: Call) -> Admission | Refusal:
-        """Sign in, then judge the role.  Raises: Forbidden."""
-        outcome = call.outcome = await self._auth.sign_in(call.peer, call.header(b"authorization"), kinds=HOSTS)
+        """Sign in, then judge the role.
+
+        A wrong token is answered as such however often it comes: some clients sign in again only then.
+        Raises: Forbidden.
+        """
+        outcome = await self._auth.sign_in(call.peer, call.header(b"authorization"), kinds=HOSTS)
+        if isinstance(outcome, Refusal) and outcome.reason == "auth-banned" and not self._shut(call.peer):
+            outcome = Refusal("auth-invalid")
+        call.outcome = outcome
         if isinstance(outcome, Admission) and not _may(outcome.account, call):
             raise Forbidden(answers.DENIED)
         return outcome
+
+    def _shut(self, peer: str) -> bool:
+        """Whether everybody is banned from an address, and not one token alone."""
+        return self._auth.entrance.barred(peer, ANYBODY) is not None
 
     def not_admitted(self, refusal: Refusal) -> Reply:
         match refusal.reason:

@@ -39,6 +39,14 @@ class TokenTests(PosternTestCase):
         self.assertEqual(self.do("DELETE", f"/access-tokens/{mine['id']}", who=eye).status, 204)
         self.assertEqual(self.do("GET", "/proxy-hosts", who=eye).status, 401)
 
+    def test_a_worthless_token_is_401_however_often_it_comes(self) -> None:
+        """Clients sign in again then; who tries one after the other is shut out all the same."""
+        token = self.world.token()
+        self.do("DELETE", f"/access-tokens/{self.do('GET', '/access-tokens').json[0]['id']}")
+        self.assertEqual([self.do("GET", "/proxy-hosts", who=token).status for _ in range(12)], [401] * 12)
+        found = [self.do("GET", "/proxy-hosts", who=f"pp_{number}", peer="192.0.2.8").status for number in range(100)]
+        self.assertEqual((found[0], found[-1]), (401, 429))
+
     def test_names(self) -> None:
         for body, words in (
             ({}, "name is required"),
