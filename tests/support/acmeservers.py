@@ -36,16 +36,21 @@ class Challenged:
         self.answering = threading.Event()
         """Cleared, nothing is answered for a while."""
         self.answering.set()
+        self.refusing: tuple[int, dict[str, str]] | None = None
+        """A status and fields in place of 200."""
         self.asked: list[str] = []
-        texts, asked, answering = self.texts, self.asked, self.answering
+        texts, asked, answering, server = self.texts, self.asked, self.answering, self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked.append(self.path)
                 answering.wait(_STARTING)
                 found = texts.get(self.path.removeprefix("/.well-known/acme-challenge/"))
-                body = (found or "nothing").encode()
-                self.send_response(200 if found else 404)
+                body = ("nothing" if found is None else found).encode()
+                status, fields = server.refusing or (200 if found is not None else 404, {})
+                self.send_response(status)
+                for name, value in fields.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -44,6 +44,8 @@ def worded(error: Exception) -> str:
         return "".join(_told(error))
     if isinstance(error, errors.IssuanceError):
         return worded(error.error)
+    if error.args and isinstance(error.args[0], requests.Response):
+        return f"The authority answered {error.args[0].status_code}, with nothing to read."
     for kind, sentence in _OWN:
         if isinstance(error, kind):
             return sentence
