@@ -20,18 +20,11 @@ from meshd.daemon.vault import Vault
 from meshd.dns.resolver import Resolver
 from meshd.exits.destinations import OUTSIDE, OwnListeners
 from meshd.exits.dialling import is_local
-from meshd.hosts import answers
+from meshd.hosts.accepting import Make, connections, host_acceptor
 from meshd.hosts.balancing import Balancing
 from meshd.hosts.book import HostBook
 from meshd.hosts.certificates import Contexts
 from meshd.hosts.common import Common
-from meshd.hosts.connection import (
-    NAME,
-    HostConnection,
-    IntroducedHostConnection,
-    IntroducedSecureHostConnection,
-    SecureHostConnection,
-)
 from meshd.hosts.layer4 import Layer4, own_of
 from meshd.hosts.payers import Payers
 from meshd.hosts.probing import Prober
@@ -131,15 +124,12 @@ class Hosted:
         name: Any = listener.getsockname()
         port = name[1] if isinstance(name, tuple) else 0
         self._ports.add(port)
-        connection = self.connection(kind, introduced=introduced)
-        buffer = self._proxy.dialler.receive_buffer
-        return Acceptor(self.plane, self._reactor, listener, NAME, connection, self._full, buffer)
+        made, buffer = self.connection(kind, introduced=introduced), self._proxy.dialler.receive_buffer
+        return host_acceptor(self.plane, self._reactor, listener, made, buffer)
 
-    def connection(self, kind: str, *, introduced: bool) -> Callable[[Any, str, Any], HostConnection]:
+    def connection(self, kind: str, *, introduced: bool) -> Make:
         """Makes the connections of such a listener."""
-        if kind == HTTPS:
-            return IntroducedSecureHostConnection if introduced else SecureHostConnection
-        return IntroducedHostConnection if introduced else HostConnection
+        return connections(secure=kind == HTTPS, introduced=introduced)
 
     # Changes
 
@@ -206,6 +196,3 @@ class Hosted:
 
     def _beside(self, name: str, wire: Any, received: bytes) -> bool:
         return self._streams.beside(name, wire, received)
-
-    def _full(self) -> bytes:
-        return answers.refusal("overloaded", {}, retry_after=1, keep=False)

@@ -71,7 +71,8 @@ class HostConnection(Connection):
         plane, peer = self._plane, self.wire.peer
         counted = not self.introduced and not is_in(peer, plane.hosting.trusted)  # those bring many clients
         if counted and not plane.callers.arrived(self, peer):
-            await self._refuse(CROWDED, None)
+            if self.speech is not None:  # in one write, without waiting: there are too many already
+                self.wire.try_send(self.speech.refusal(CROWDED, {}, (), keep=False))
             return
         try:
             while await self._exchange():
@@ -117,7 +118,11 @@ class HostConnection(Connection):
         if self.introduced and not await self.introduce():
             return False
         if self._secure:
-            outcome, self._asked = await greet(self, self._plane)
+            try:
+                outcome, self._asked = await greet(self, self._plane)
+            except BadMessage:
+                self.speech = HostSpeech(self, self._plane, secure=False)
+                raise
             if outcome != "met":
                 if outcome == "nobody":
                     self.record = record = self._new_record()
@@ -166,10 +171,15 @@ class HostConnection(Connection):
         if not meter.paid(request.size):
             await self.charge(request.size)
         authority, trusted = request.target.authority, plane.hosting.trusted
-        sender = self._sender = sender_of(self.wire.peer, heard.fields, authority, trusted, secure=self._secure)
+        sender = heard.sender if heard.trusted is trusted else None
+        if sender is None:
+            sender = sender_of(self.wire.peer, heard.fields, authority, trusted, secure=self._secure)
+            heard.sender, heard.trusted = sender, trusted
+        self._sender = sender
         decision, user = enter(site, request.target, sender, plane.wheel.seconds()), ""
         if isinstance(decision, SignIn):
-            access, field = decision.access, heard.fields.get(b"authorization")
+            access, said = decision.access, heard.fields.all(b"authorization")
+            field = said[0] if len(said) == 1 else None
             name = plane.signins.recall(access, field)
             if name is None:
                 self.phase("auth-unavailable", plane.live.timeouts.first_byte)
@@ -269,26 +279,3 @@ class HostConnection(Connection):
         finally:
             self._end(refusal.reason, keep)
         return keep
-
-
-class SecureHostConnection(HostConnection):
-    """Of a client that speaks TLS."""
-
-    __slots__ = ()
-
-    def __init__(self, plane: HostPlane, proxy: str, wire: Wire) -> None:
-        super().__init__(plane, proxy, wire, secure=True)
-
-
-class IntroducedHostConnection(HostConnection):
-    """Of a client behind a balancer, which says whose connection it passes on."""
-
-    __slots__ = ()
-
-    introduced = True
-
-
-class IntroducedSecureHostConnection(SecureHostConnection):
-    __slots__ = ()
-
-    introduced = True

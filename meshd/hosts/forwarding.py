@@ -126,6 +126,9 @@ class HostForwarding(Forwarding[HostResponse]):
         candidates = usable(self._place.vitals, plane.wheel.monotonic, tried)
         if not candidates:
             raise Stopped(NO_UPSTREAM)
+        if len(candidates) == 1:
+            self._hold.move(candidates[0])
+            return candidates[0]
         site.turn += 1
         assert isinstance(host, ProxyHost)
         path = self._request.target.path

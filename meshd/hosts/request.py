@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshd.hosts.senders import Sender
 from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
 from meshd.http1.grammar import REQUEST_LINE
@@ -22,7 +23,7 @@ class Heard:
     Clients repeat their fields on a connection, so that one Heard serves all requests with the very same field block.
     """
 
-    __slots__ = ("block", "fields", "keep", "passed", "switches", "upgrade")
+    __slots__ = ("block", "fields", "keep", "passed", "sender", "switches", "trusted", "upgrade")
 
     def __init__(self, minor: int, fields: Fields, block: bytes) -> None:
         """block: the field lines as they came, with the blank line.  Raises: BadMessage."""
@@ -34,6 +35,9 @@ class Heard:
         """Whether the fields ask for another protocol."""
         self.upgrade = b"" if b"," in wanted or wanted.startswith(_NOT_PASSED_ON) else wanted
         """The protocol that is asked for, in lower case; b"" where it is not passed on, or none is."""
+        self.sender: Sender | None = None
+        """Who sent the fields, while the peers that are trusted are `trusted`."""
+        self.trusted: object = None
         self.passed: tuple[object, bytes, bytes] | None = None
         """What the fields were written anew for last, the Host and the lines that came of it."""
 

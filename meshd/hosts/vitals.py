@@ -77,6 +77,8 @@ class Vitals:
 
 def usable(vitals: Sequence[Vital], monotonic: float, tried: Sequence[Vital] = ()) -> Sequence[Vital]:
     """Those that a request may go to, without those that were tried for it; empty where there are none."""
+    if len(vitals) == 1 and not tried:
+        return () if vitals[0].down else vitals
     left = [each for each in vitals if not each.down and each not in tried]
     return [each for each in left if each.rests_until <= monotonic] or left
 

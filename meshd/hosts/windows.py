@@ -19,13 +19,17 @@ KEYS = 20_000
 """Keys that are remembered; beyond them the one that was seen longest ago starts anew.  Some 10 MB at most."""
 
 
+LEAST = 0.001
+"""Seconds of the shortest window."""
+
+
 class Windows:
     """All windows of one length and one bound."""
 
     def __init__(self, most: int, seconds: float, keys: int = KEYS) -> None:
         """most: times within so many seconds."""
         self.most = most
-        self.seconds = seconds
+        self.seconds = max(seconds, LEAST)
         self._parts: Bounded[Hashable, deque[tuple[int, int]]] = Bounded(lambda: keys)
         """By key the parts in which something happened, the oldest first, and how many times."""
 

@@ -338,6 +338,7 @@ class ListTests(HostCase):
             ("nobody's name", basic("eve", "pw")),
             ("no password at all", "Authorization: Basic YW5u"),
             ("a token", "Authorization: Bearer pw"),
+            ("two logins, of which one is right", basic("ann", "pw") + "\r\n" + basic("eve", "pw")),
         ):
             self.assertEqual(status(client.ask(get("/echo", line))), 401, sentence)
         asked = world.passwords.asked
