@@ -10,12 +10,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from meshd.accounts.errors import Invalid
-from meshd.accounts.published import forms
+from meshd.accounts.published import forms, shapes
 from meshd.tls.material import Material, checked, sealed_about
 from meshd.values.published import Kind
 from meshd.web.services import Services
 
 CHAIN, KEY, ISSUERS = "certificate", "certificate_key", "intermediate_certificate"
+
+READ_BACK = frozenset({"id", "owner_user_id", "created_at", "modified_at"})
+"""Members that a client may send back as it has read them, and that change nothing."""
 
 
 class Taken(NamedTuple):
@@ -27,11 +30,11 @@ class Taken(NamedTuple):
 
 async def taken(services: Services, kind: Kind, members: Mapping[str, Any]) -> Taken:
     """Read what was sent of a resource.  Raises: Invalid, Busy, OSError."""
-    settings = forms.read(kind, members)
+    settings = forms.read(kind, members, ignored=READ_BACK | shapes.OWN.get(kind, {}).keys())
     if kind == "access-lists":
         given = forms.passwords(members)
         return Taken(settings, {"items": {name: await services.hash(text) for name, text in given.items()}})
-    if kind == "certificates" and (KEY in members or settings.get(CHAIN)):
+    if kind == "certificates" and KEY in members:
         return await _sealed(services, settings, members)
     return Taken(settings, {})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from meshd.values.published import Kind
 from meshd.web.postern.resources import KINDS
+from tests.tls.authority import issued
 from tests.web.postern.support import BODIES, CHANGES, HOST, PosternTestCase
 from tests.web.support import named
 
@@ -49,6 +50,18 @@ class LifeTests(PosternTestCase):
         self.refused(self.do("POST", "/proxy-hosts", {}), 400)
         self.do("GET", "/proxy-hosts")
         self.assertEqual(self.world.applied, before)
+
+    def test_what_was_read_may_be_sent_back(self) -> None:
+        """All of it, a certificate without its key too; nothing is changed by it."""
+        shop = issued("shop.example.com", now=int(self.world.now), hosts=["shop.example.com"])
+        uploaded = {"certificate": shop.pem, "certificate_key": shop.key_pem}
+        for kind, body in (*BODIES.items(), ("certificates", uploaded)):
+            with named(kind):
+                made = self.do("POST", f"/{kind}", body).json
+                back = self.do("PUT", f"/{kind}/{made['id']}", made)
+                self.assertEqual(back.seen, (200, made))
+        other = {**made, "certificate": issued("b.test", now=int(self.world.now), hosts=["b.test"]).pem}
+        self.refused(self.do("PUT", f"/certificates/{made['id']}", other), 400, "certificate_key")
 
     def test_a_long_list_goes_on_elsewhere(self) -> None:
         """By `Link`, to the last of them."""

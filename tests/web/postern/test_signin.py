@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 from pyotp import TOTP
+from twisted.internet.defer import Deferred
 
 from meshd.accounts import secondfactor
+from meshd.auth.passwords import Compared
 from meshd.web.postern import cookies
 from tests.web.postern.support import PosternTestCase
-from tests.web.support import Answer, named, result
+from tests.web.support import Answer, Line, named, read_answers, request, result
 
 
 def kept(answer: Answer) -> str:
@@ -181,6 +185,28 @@ class LimitTests(PosternTestCase):
             self.assertEqual(self.world.login("boss").status, 200)
         self.world.login("name4", "wrong")
         self.assertEqual(self.world.login("boss").status, 429)
+
+    def test_many_at_once(self) -> None:
+        """Of sign-ins that come together no more are looked at than of those that come one by one."""
+        gate: Deferred[None] = Deferred()
+        looked: list[str] = []
+        verify = self.world.hasher.verify
+
+        async def slow(encoded: str, password: str) -> Compared:
+            looked.append(password)
+            if not gate.called:
+                await gate
+            return await verify(encoded, password)
+
+        self.world.hasher.verify = slow  # type: ignore[method-assign]
+        lines = [Line(self.world.site, "192.0.2.1") for _ in range(20)]
+        for number, line in enumerate(lines):
+            body = json.dumps({"email": f"name{number}", "password": "wrong"}).encode()
+            line.say(request("POST", "/api/auth/login", ("Content-Type", "application/json"), body=body))
+        self.assertEqual(len(looked), 1)
+        gate.callback(None)
+        statuses = [read_answers(line.heard())[0].status for line in lines]
+        self.assertEqual((statuses, len(looked)), ([401] * 5 + [429] * 15, 5))
 
     def test_requests(self) -> None:
         """A hundred and twenty a minute from one address, over all paths, known or not, signed in or not."""
