@@ -161,6 +161,8 @@ def cli_anything(told: dict[str, Any]) -> dict[str, Any]:
     found["settings"] = [each["id"] for each in client.list_settings()]
     logs = client.list_audit_logs(limit=5)
     found["audit"] = [len(logs), client.get_audit_log(logs[0]["id"]) == logs[0]]
+    found["version"] = client.check_version()["update_available"]
+    found["schema"] = client.get_schema()["openapi"]
     found["gone"] = refused(lambda: client.get_proxy_host(9999))
     return found
 

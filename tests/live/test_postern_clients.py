@@ -118,7 +118,7 @@ class ClientTests(SynchronousTestCase):
         self.assertEqual((found["access"], found["settings"]), ("office", ["default-site"]))
         self.assertEqual(found["user"][0], "bo@mesh.example")
         self.assertEqual(found["report"], {"proxy": 1, "redirection": 1, "stream": 0, "dead": 0})
-        self.assertEqual(found["audit"], [5, True])
+        self.assertEqual((found["audit"], found["version"], found["schema"]), ([5, True], False, "3.1.0"))
         self.assertIn("Not Found", found["gone"])
         program = str(Path(self.python).with_name("cli-anything-npm"))
         session = self.management.session()

@@ -19,8 +19,10 @@ from meshd.web.postern.targets import TYPES, number
 from meshd.web.room import Caller
 from meshd.web.services import Services
 
-BATCH = 1000
-"""Rows that are read at a time, so that the store is there for others in between."""
+BATCH = 200
+"""Rows that are read at a time, so that the store and the thread are there for others in between."""
+LARGEST = 16 * 2**20
+"""Characters of rows after which a part ends: one row with error pages of its own may have 64 kB."""
 
 
 class Part(NamedTuple):
@@ -38,15 +40,17 @@ class Publishing:
         self._type = TYPES[kind]
 
     async def listed(self, caller: Caller, after: int, limit: int) -> Part:
-        """The rows with a greater id, at most `limit`."""
+        """The rows with a greater id, at most `limit`, and no more than an answer should hold."""
         rows: list[Row] = []
-        while len(rows) < limit:
+        size = 0
+        while len(rows) < limit and size < LARGEST:
             batch = min(BATCH, limit - len(rows))
             found = await self._perform(resources.listing, caller.actor, self.kind, after=after, limit=batch)
             rows += found
             if len(found) < batch:
                 return Part(rows, 0)
             after = found[-1].id
+            size += sum(len(repr(row.settings)) for row in found)
         return Part(rows, after)
 
     async def read(self, caller: Caller) -> Row:

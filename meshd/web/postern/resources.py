@@ -19,7 +19,7 @@ from meshd.web.services import Services
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 MOST = 10_000
-"""Rows of one answer, some ten megabytes; the field `Link` leads to those after them."""
+"""Rows of one answer; the field `Link` leads to those after them."""
 
 
 class ResourceRoutes:

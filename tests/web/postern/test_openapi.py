@@ -19,6 +19,7 @@ KEYWORDS = {
 
 OPEN = {
     *("/api/auth/login", "/api/auth/refresh", "/api/auth/logout", "/api/", "/api/openapi.json"),
+    *("/api/schema", "/api/version/check"),
     "/api/tokens",  # to sign in by
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from meshd.values.published import Kind
+from meshd.web.postern import publishing
 from meshd.web.postern.resources import KINDS
 from tests.tls.authority import issued
 from tests.web.postern.support import BODIES, CHANGES, HOST, PosternTestCase
@@ -77,6 +78,16 @@ class LifeTests(PosternTestCase):
         self.assertEqual(found, sorted(set(found)))
         self.assertEqual(len(found), 5)
         self.assertEqual([each["id"] for each in self.do("GET", "/dead-hosts").json], found)
+
+    def test_a_large_list_goes_on_elsewhere_too(self) -> None:
+        """By its size: an answer is made in memory."""
+        self.patch(publishing, "LARGEST", 1)
+        self.patch(publishing, "BATCH", 2)
+        for number in range(3):
+            self.do("POST", "/dead-hosts", {"domain_names": [f"d{number}.example.com"]})
+        first = self.do("GET", "/dead-hosts")
+        self.assertEqual(len(first.json), 2)
+        self.assertEqual(len(self.do("GET", first.one("Link").partition(">")[0].removeprefix("</api")).json), 1)
 
     def test_ids_that_are_none(self) -> None:
         """A number of another kind's, too large a one, and what is no number are one answer."""

@@ -8,7 +8,7 @@ from meshd.values.times import end_of
 from meshd.web.call import Call
 from meshd.web.document import Document
 from meshd.web.forms import Form
-from meshd.web.openapi import document
+from meshd.web.openapi import DocumentRoutes, document
 from meshd.web.postern import answers, secrets
 from meshd.web.postern.entry import Entry
 from meshd.web.postern.npm.values import moment
@@ -36,6 +36,8 @@ class SiteRoutes(Routes):
 
     def mount(self, room: Room) -> None:
         room.open("/api/", self.health)
+        DocumentRoutes("/api/schema", "meshd.web.postern").mount(room)
+        room.open("/api/version/check", self.newest)
         room.visitors("POST", "/api/tokens", self.sign_in, ("identity", "secret", "scope", "code"))
         room.route("GET", "/api/tokens", Who.ANY, self.renew, None)
         room.route("GET", "/api/settings", Who.ANY, self.settings, None)
@@ -45,6 +47,11 @@ class SiteRoutes(Routes):
 
     async def health(self) -> Reply:
         return Reply({"status": "OK", "setup": True, "version": self._version})
+
+    async def newest(self) -> Reply:
+        """The version, without asking anybody for a newer one."""
+        version = ".".join(map(str, self._version.values()))
+        return Reply({"current": version, "latest": version, "update_available": False})
 
     async def sign_in(self, call: Call, form: Form) -> Reply:
         assert isinstance(form, Document)

@@ -104,6 +104,8 @@ class NPMTests(PosternTestCase):
     def test_what_is_about_the_whole(self) -> None:
         """Health for everybody; the one setting; counts."""
         self.assertEqual(self.do("GET", "/", who="").json["status"], "OK")
+        self.assertEqual(self.do("GET", "/version/check", who="").json["update_available"], False)
+        self.assertEqual(self.do("GET", "/schema", who="").json, self.do("GET", "/openapi.json", who="").json)
         self.do("POST", "/nginx/proxy-hosts", BODIES["proxy-hosts"])
         self.assertEqual(self.do("GET", "/reports/hosts").json, {"proxy": 1, "redirection": 0, "stream": 0, "dead": 0})
         (setting,) = self.do("GET", "/settings").json
