@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meshd.accounts import hostaudit
-from meshd.store.statements import accounts, acme, hostsaudit, published, refreshes
+from meshd.store.statements import accounts, acme, attempts, hostsaudit, published, refreshes
 from meshd.store.statements.hostsaudit import Asked
 from meshd.store.statements.published import Port
 from meshd.store.unit import Statement, Unit
@@ -26,6 +26,8 @@ READ: dict[str, Callable[[], Unit[object]]] = {
     "ports of a row": lambda: published.set_ports(5, [Port("tcp", 1, "", "")]),
     "links of a row": lambda: published.set_links(5, []),
     "certificates that are due": lambda: acme.due(NOON, 20),
+    "tries of a name": lambda: attempts.of(["a.b"]),
+    "old tries": lambda: attempts.forget(NOON),
     "old challenges": lambda: acme.sweep_challenges(NOON),
     "the newest challenges": acme.challenges,
     "users": lambda: accounts.staff(5, 100),
