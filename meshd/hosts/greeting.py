@@ -57,7 +57,9 @@ def _context(plane: HostPlane, name: str) -> SSL.Context | None:
     site = plane.sites.find(name)
     if site is None or not site.host.secured.certificate:
         return None
-    return plane.certificates.of(site.host.secured.certificate)
+    certificates = plane.certificates
+    # One that is still to be obtained, or switched off, may have another beside it that covers the name.
+    return certificates.of(site.host.secured.certificate) or certificates.named(name)
 
 
 def _unwrap(client: Connection, plane: HostPlane, context: SSL.Context) -> None:

@@ -37,6 +37,9 @@ class Certificates(Protocol):
     def of(self, certificate_id: int) -> SSL.Context | None:
         """The context of a certificate; None where it cannot be served."""
 
+    def named(self, name: str) -> SSL.Context | None:
+        """The context of the best certificate that covers a name; None where none does."""
+
 
 Unwrap = Callable[[int, bytes, SSL.Context, Callable[[], None]], int]
 """Takes a descriptor, the bytes read of a TLS handshake, a context, and a callback for the handshake's end; gives a

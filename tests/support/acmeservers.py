@@ -99,6 +99,11 @@ class Served:
         self.processes.append(process)
         self._owner.addCleanup(_ended, process)
 
+    def stop(self) -> None:
+        """Be away from now on."""
+        for process in self.processes:
+            _ended(process)
+
     def wait(self) -> None:
         """Until the directory answers."""
         until = time.monotonic() + _STARTING
