@@ -97,14 +97,16 @@ class Hosted:
             self._certificates.start()
 
     def opened(self) -> None:
-        """Serve streams, since the listeners of this daemon are open and known."""
+        """Serve streams, since the listeners of this daemon are open and known; none where nothing is to be served."""
         if self._begun:
-            self._streams.apply(self.book.published)
+            wanted = self.plane.live.topology.hosts is not None
+            self._streams.apply(self.book.published if wanted else Published())
 
     def swapped(self) -> None:
         """Go by settings that were reloaded."""
         self.plane.caps.ceiling = self._proxy.caps.ceiling
         self.plane.origins.clear()
+        self._reactor.callLater(0, self.opened)  # once the listeners are where they are wanted now
         if self.plane.live.topology.hosts is not None and not self._begun:
             Deferred.fromCoroutine(self.start()).addErrback(self._away)
 
@@ -153,7 +155,7 @@ class Hosted:
         if before.certificates != after.certificates:
             self._contexts.take(after.certificates)
             self._certificates.hasten()
-        self._streams.apply(after)
+        self.opened()
 
     def _away(self, failure: Any) -> None:
         log.warn("what is published cannot be read: {error}", error=failure.getErrorMessage())

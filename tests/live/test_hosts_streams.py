@@ -497,6 +497,21 @@ class AgainTests(SecureCase):
             self.assertTrue(echoed(held, b"still here"))
             self.assertTrue(serves(port))
 
+    def test_hosts_move_to_another_port(self) -> None:
+        """What shared their port is listened for by itself from then on; without the section nothing is served."""
+        db, plain, port = self.secure("db.example.com"), Server(self), free_port()
+        facts = {"forward_host": "127.0.0.1"}
+        names = {"incoming_port": HTTPS, "sni_match": "db.example.com", "forward_port": db.port}
+        Published(self, "stream-hosts", **names, **facts)
+        Published(self, "stream-hosts", incoming_port=port, forward_port=plain.port, **facts)
+        until(lambda: self.said(HTTPS, "db.example.com") == "this is db.example.com" and serves(port))
+        daemon.reload(CONFIG.replace(f"tcp:{HTTPS}", f"tcp:{free_port()}"))
+        until(lambda: self.said(HTTPS, "db.example.com") == "this is db.example.com")
+        daemon.reload(CONFIG[CONFIG.index("[timeouts]") :])
+        until(lambda: refuses(port) and refuses(HTTPS))
+        daemon.reload(CONFIG)
+        until(lambda: self.said(HTTPS, "db.example.com") == "this is db.example.com" and serves(port))
+
     def test_a_stop_lets_connections_end(self) -> None:
         plain, port = Server(self), free_port()
         Published(self, "stream-hosts", incoming_port=port, forward_host="127.0.0.1", forward_port=plain.port)
