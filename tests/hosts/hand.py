@@ -183,10 +183,10 @@ class World:
         """Have these hosts from now on, and the rest as it was."""
         self.book.take(replace(self.book.published, hosts=hosts, **others))
 
-    def client(self, peer: str = "127.0.0.1") -> Client:
+    def client(self, peer: str = "127.0.0.1", kind: type[HostConnection] = HostConnection) -> Client:
         """A client that has just connected."""
         near, far = tcp_pair(self._test)
-        connection = HostConnection(self.plane, "hosts:http", Wire(self.hand.poller, near.detach(), peer))
+        connection = kind(self.plane, "hosts:http", Wire(self.hand.poller, near.detach(), peer))
         connection.begin()
         client = Client(self, far, connection)
         self._test.addCleanup(client.close)
