@@ -152,6 +152,7 @@ class Daemon:
             places=whereabouts.places,
             seals=Vault(self._config.secrets).seals,
             published=self._hosted.refresh,
+            unserved=self._hosted.unserved,
         )
         return Fronts(self._reactor, services, self._requests, Vault(self._config.host_secrets).seals)
 

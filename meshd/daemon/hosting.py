@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -139,6 +139,10 @@ class Hosted:
         """Serve what is published as the store has it now.  Raises: StoreError."""
         if self._begun:
             await self.book.refresh()
+
+    def unserved(self) -> Mapping[int, str]:
+        """By the id of a stream or a port forward: why it is not served here, or not all of it."""
+        return self._streams.states()
 
     async def changed(self, change: Change) -> None:
         """Follow the change feed.  Raises: StoreError."""

@@ -31,8 +31,10 @@ class Balancing:
         candidates = usable(known, self._monotonic(), [each for each in known if each.upstream in tried])
         if not candidates or not isinstance(host, ProxyHost):
             return None
-        site.turn += 1
-        return choose(host.policy, candidates, turn=site.turn, address=address, uri=b"", chance=self._chance).upstream
+        site.turn += 1  # the target of what is passed on is not known: by `uri_hash` an address stays with an upstream
+        return choose(
+            host.policy, candidates, turn=site.turn, address=address, uri=address.encode(), chance=self._chance
+        ).upstream
 
     def failed(self, service: Service, upstream: Upstream) -> None:
         """Note that it could not be reached."""

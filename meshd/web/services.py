@@ -108,6 +108,8 @@ class Services:
 
     published: Callable[[], Awaitable[None]] = _nothing
     """Let what is published be served from now on as the store has it, by this process."""
+    unserved: Callable[[], Mapping[int, str]] = dict
+    """By the id of a stream or a port forward: why this process does not serve it, or not all of it."""
 
     async def invoice(self, order: Order, invoice: Invoice) -> bytes:
         """Make an invoice's PDF.  Raises: Busy."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import get_args
 
@@ -18,6 +19,9 @@ from meshd.web.services import Services
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+BY_PORT: tuple[Kind, ...] = ("stream-hosts", "port-forwards")
+"""Kinds that listen by themselves, and may be kept from it."""
+
 MOST = 10_000
 """Rows of one answer; the field `Link` leads to those after them."""
 
@@ -28,6 +32,7 @@ class ResourceRoutes:
     def __init__(self, services: Services, kind: Kind) -> None:
         self._published = Publishing(services, kind)
         self._path = f"/api/{kind}"
+        self._unserved = services.unserved if kind in BY_PORT else None
 
     def mount(self, room: Room) -> None:
         one = f"{self._path}/{{id}}"
@@ -45,19 +50,22 @@ class ResourceRoutes:
             limit = field.whole_number("limit", least=1, most=MOST, default=MOST)
         found = await self._published.listed(caller, after, limit)
         following = f'<{self._path}?after={found.after}&limit={limit}>; rel="next"'
-        return Reply(Rows(shown, found.rows), fields=(("Link", following),) if found.after else ())
+        return Reply(
+            Rows(partial(self._told, unserved=self._problems()), found.rows),
+            fields=(("Link", following),) if found.after else (),
+        )
 
     async def create(self, caller: Caller, form: Form) -> Reply:
         assert isinstance(form, Document)
         row = await self._published.create(caller, form.members)
-        return answers.created(shown(row), f"{self._path}/{row.id}")
+        return answers.created(self._shown(row), f"{self._path}/{row.id}")
 
     async def read(self, caller: Caller, form: Form) -> Reply:
-        return Reply(shown(await self._published.read(caller)))
+        return Reply(self._shown(await self._published.read(caller)))
 
     async def change(self, caller: Caller, form: Form) -> Reply:
         assert isinstance(form, Document)
-        return Reply(shown(await self._published.change(caller, form.members)))
+        return Reply(self._shown(await self._published.change(caller, form.members)))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         await self._published.delete(caller)
@@ -65,7 +73,17 @@ class ResourceRoutes:
 
     async def switch(self, caller: Caller, form: Form, *, enabled: bool) -> Reply:
         row, _ = await self._published.switch(caller, enabled)
-        return Reply(shown(row))
+        return Reply(self._shown(row))
+
+    def _shown(self, row: Row) -> dict[str, object]:
+        return self._told(row, self._problems())
+
+    def _problems(self) -> Mapping[int, str] | None:
+        """Why ports are not served; None for kinds that have none."""
+        return self._unserved() if self._unserved is not None else None
+
+    def _told(self, row: Row, unserved: Mapping[int, str] | None) -> dict[str, object]:
+        return shown(row) if unserved is None else {**shown(row), "problem": unserved.get(row.id, "")}
 
 
 def shown(row: Row) -> dict[str, object]:

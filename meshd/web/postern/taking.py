@@ -17,7 +17,7 @@ from meshd.web.services import Services
 
 CHAIN, KEY, ISSUERS = "certificate", "certificate_key", "intermediate_certificate"
 
-READ_BACK = frozenset({"id", "owner_user_id", "created_at", "modified_at"})
+READ_BACK = frozenset({"id", "owner_user_id", "created_at", "modified_at", "problem"})
 """Members that a client may send back as it has read them, and that change nothing."""
 
 

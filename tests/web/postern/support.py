@@ -57,8 +57,9 @@ class PosternWorld(World):
         self.set_topology(hosts=Hosting(**hosting))
         self.file = Path(path)
         self.applied = 0
+        self.unserved: dict[int, str] = {}
         self.peer = "192.0.2.1"
-        self.services = replace(self.services, published=self._published)
+        self.services = replace(self.services, published=self._published, unserved=lambda: self.unserved)
         self.site = build_hosts_site(self.clock, self.services, self.requests)  # type: ignore[arg-type]
         self.boss, self.eye = self.staff("boss", "admin"), self.staff("eye", "viewer")
         self.sessions: dict[str, str] = {}

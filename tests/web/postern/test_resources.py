@@ -36,6 +36,18 @@ class LifeTests(PosternTestCase):
                     self.refused(self.do(method, path, {} if method == "PUT" else None), 404, "Not Found")
                 self.assertEqual(self.do("GET", f"/{kind}").json, [])
 
+    def test_why_a_port_is_not_served_is_told(self) -> None:
+        """By the resource that is kept from it, alone and in a list; hosts, which have no port, have no such member."""
+        held, well = (
+            self.do("POST", "/stream-hosts", {**BODIES["stream-hosts"], "incoming_port": port}).json
+            for port in (5001, 5002)
+        )
+        self.world.unserved = {held["id"]: "the port cannot be opened"}
+        found = {each["id"]: each["problem"] for each in self.do("GET", "/stream-hosts").json}
+        self.assertEqual({held["id"]: "the port cannot be opened", well["id"]: ""}, found)
+        self.assertEqual("the port cannot be opened", self.do("GET", f"/stream-hosts/{held['id']}").json["problem"])
+        self.assertNotIn("problem", self.do("POST", "/proxy-hosts", HOST).json)
+
     def test_a_change_holds_when_its_answer_comes(self) -> None:
         """What is published is served anew before the answer to each change, and for none that was refused."""
         made = self.do("POST", "/proxy-hosts", HOST).json["id"]
