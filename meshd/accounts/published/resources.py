@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from meshd.accounts import freeform
-from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached
+from meshd.accounts.errors import Invalid, NotFound, PlanLimitReached, Stale
 from meshd.accounts.ownership import ActorId, Operator
 from meshd.accounts.published import automatic, billing, claims, forms
 from meshd.accounts.published.grounds import GROUNDS, Grounds
@@ -41,6 +41,12 @@ def listing(actor_id: ActorId, kind: Kind, *, after: int = 0, limit: int = 1000)
     """The resources of a kind that come after an id, by id.  Raises: Forbidden."""
     yield from acting(actor_id, change=False)
     return [row(each) for each in (yield from stored.of_kind(kind, after, limit))]
+
+
+def everything(actor_id: ActorId, *, after: int = 0, limit: int = 1000) -> Unit[list[Row]]:
+    """The resources of all kinds that come after an id, by id.  Raises: Forbidden."""
+    yield from acting(actor_id, change=False)
+    return [row(each) for each in (yield from stored.of_all(after, limit))]
 
 
 def read(actor_id: ActorId, kind: Kind, id: int) -> Unit[Row]:
@@ -92,13 +98,20 @@ def change(
     settings: Mapping[str, object],
     *,
     secrets: Secrets = NONE,
+    seen: int | None = None,
     now: int,
     grounds: Grounds = GROUNDS,
 ) -> Unit[Row]:
-    """Set the members that are given; all others stay.  Raises: as create(), NotFound."""
+    """Set the members that are given; all others stay.
+
+    seen: the revision that whoever changes it has seen, where it must be as it was then.
+    Raises: as create(), NotFound, Stale.
+    """
     actor = yield from acting(actor_id, change=True)
     yield from stored.lock()
     before = row((yield from _there(kind, id)))
+    if seen is not None and seen != before.revision:
+        raise Stale("this was changed meanwhile; load the page again, and look at what it is now")
     found = forms.whole(kind, _with_facts(kind, settings, secrets), before.settings)
     anew = kind == "certificates" and automatic.to_obtain(before, found)
     changed = yield from automatic.linked(kind, found, before.owner_id, now, before)

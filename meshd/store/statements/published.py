@@ -69,6 +69,15 @@ def of_kind(kind: str, after: int, limit: int) -> Unit[list[Stored]]:
     return [_read(row) for row in rows]
 
 
+def of_all(after: int, limit: int) -> Unit[list[Stored]]:
+    """The rows of all kinds that come after an id, by id."""
+    rows = yield Statement(
+        f"select {COLUMNS} from published where deleted = 0 and id > :after order by id limit :limit",
+        {"after": after, "limit": limit},
+    )
+    return [_read(row) for row in rows]
+
+
 def by_id(kind: str, row_id: int) -> Unit[Stored | None]:
     """The row of that kind and id, unless it was deleted."""
     if not storable(row_id):

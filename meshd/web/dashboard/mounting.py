@@ -10,6 +10,7 @@ from meshd.web.dashboard.customers.mounting import mount_customers
 from meshd.web.dashboard.exchanges import ExchangeRoutes
 from meshd.web.dashboard.factor import FactorRoutes
 from meshd.web.dashboard.home import HomeRoutes
+from meshd.web.dashboard.hosts.mounting import mount_hosts
 from meshd.web.dashboard.operator.mounting import mount_operator
 from meshd.web.dashboard.orders import OrderRoutes
 from meshd.web.dashboard.proxies import ProxyRoutes
@@ -37,3 +38,4 @@ def mount_pages(room: Room, services: Services) -> None:
     for own in (ExchangeRoutes, OrderRoutes, KeyRoutes):
         own(services).mount(room)
     mount_operator(room, services, asking)
+    mount_hosts(room, services)

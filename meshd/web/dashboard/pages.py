@@ -45,6 +45,8 @@ BUYING = (Link("Orders", "/account/orders/"),)
 SETTINGS = (Link("Settings", "/account/settings/"),)
 
 SOLD = "/operator/orders/"
+HOSTS = "/operator/hosts/"
+CERTIFICATES = "/operator/certificates/"
 OPERATORS = ("root", "admin", "viewer")
 """The roles that see the pages of operators."""
 OPERATING = (
@@ -54,6 +56,8 @@ OPERATING = (
     Link("Usage", "/operator/usage/"),
     Link("Orders", SOLD),
     Link("Exits", "/operator/exits/"),
+    Link("Hosts", HOSTS),
+    Link("Certificates", CERTIFICATES),
     Link("Live", "/operator/exchanges/"),
     Link("Bans", "/operator/bans/"),
     Link("Audit", "/operator/audit/"),
@@ -71,11 +75,12 @@ def navigation(account: Account, *, selling: bool = False, dialect: bool = False
     return (*OWN, *LISTS, *parents, *SETTINGS)
 
 
-def operating(account: Account, *, selling: bool = False) -> tuple[Link, ...]:
-    """The places of operators, a second row; () for customers."""
+def operating(account: Account, *, selling: bool = False, hosting: bool = False) -> tuple[Link, ...]:
+    """The places of operators, a second row; () for customers.  hosting: whether anything can be published here."""
     if account.role not in OPERATORS:
         return ()
-    return tuple(link for link in OPERATING if selling or link.href != SOLD)
+    without = {*(() if selling else (SOLD,)), *(() if hosting else (HOSTS, CERTIFICATES))}
+    return tuple(link for link in OPERATING if link.href not in without)
 
 
 def here(path: str, links: Sequence[Link]) -> str:
@@ -102,7 +107,7 @@ class Filled:
 
 
 EMPTY_FORM = Filled({}, {})
-SECRETS = frozenset({"password", "current", "code", "again"})
+SECRETS = frozenset({"password", "current", "code", "again", "certificate_key"})
 """Fields that no page shows again."""
 
 
@@ -200,7 +205,7 @@ class PageRoutes(Routes):
         shared: dict[str, object] = {
             "account": caller.account,
             "navigation": navigation(caller.account, selling=selling, dialect=topology.v1 is not None),
-            "operating": operating(caller.account, selling=selling),
+            "operating": operating(caller.account, selling=selling, hosting=topology.hosts is not None),
             "path": call.path,
             "seeing": call.seeing,
             "said": said,

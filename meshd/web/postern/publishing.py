@@ -8,16 +8,13 @@ from typing import Any, NamedTuple
 
 from meshd.accounts.errors import NotFound
 from meshd.accounts.published import renewing, resources
-from meshd.accounts.published.grounds import Grounds
 from meshd.accounts.published.rows import Row
-from meshd.config.endpoints import TCP, parsed
-from meshd.topology import Topology
 from meshd.values.published import Kind
 from meshd.web.postern.recording import recorded
-from meshd.web.postern.taking import taken
 from meshd.web.postern.targets import TYPES, number
 from meshd.web.room import Caller
 from meshd.web.services import Services
+from meshd.web.taking import grounds_of, taken
 
 BATCH = 200
 """Rows that are read at a time, so that the store and the thread are there for others in between."""
@@ -94,21 +91,6 @@ class Publishing:
 
     def _facts(self) -> dict[str, Any]:
         return {"grounds": grounds_of(self._services.live.topology), "now": self._now()}
-
-
-def grounds_of(topology: Topology) -> Grounds:
-    """What the settings say that rules about published resources go by."""
-    hosts = topology.hosts
-    if hosts is None:
-        return Grounds()
-    own = [text for proxy in topology.proxies.values() for text in proxy.listen]
-    reserved, shared = _ports((*own, *hosts.http, *hosts.listen)), _ports(hosts.https)
-    return Grounds(reserved - shared, shared, hosts.loopback)
-
-
-def _ports(endpoints: tuple[str, ...]) -> frozenset[int]:
-    places = [parsed(text).place for text in endpoints]
-    return frozenset(place.port for place in places if isinstance(place, TCP) and place.port)
 
 
 def _id(caller: Caller) -> int:

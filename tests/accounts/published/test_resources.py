@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meshd.accounts.errors import Forbidden, InUse, Invalid, NotFound, NotYours
+from meshd.accounts.errors import Forbidden, InUse, Invalid, NotFound, NotYours, Stale
 from meshd.accounts.ownership import ByToken
 from meshd.accounts.published import forms, reading, resources
 from meshd.accounts.published.grounds import Grounds
@@ -56,6 +56,29 @@ class LifeTests(PublishedCase):
         ):
             found += [each.id for each in page]
         self.assertEqual(found, made)
+
+    def test_all_kinds_in_one_list(self) -> None:
+        """By id, so many at a time, without what was deleted."""
+        made = [self.made(kind) for kind in KINDS]
+        self.run_unit(resources.delete, self.anna.id, KINDS[1], made[1].id, now=NOON)
+        found: list[Any] = []
+        while page := self.run_unit(resources.everything, self.vera.id, after=found[-1].id if found else 0, limit=2):
+            found += page
+        self.assertEqual([each.id for each in found], [each.id for each in made if each.id != made[1].id])
+        self.assertEqual([each.kind for each in found], [kind for kind in KINDS if kind != KINDS[1]])
+        self.refused(Forbidden, resources.everything, self.customer("cleo").id)
+
+    def test_changed_as_it_was_seen(self) -> None:
+        """Of two who look at once the second is refused."""
+        seen = self.shown(self.made())
+        for port, refused in ((1, False), (2, True)):
+            settings = forms.read(seen.kind, {"forward_port": port})
+            which = self.anna.id, seen.kind, seen.id, settings
+            if refused:
+                self.refused(Stale, resources.change, *which, seen=seen.revision, now=NOON)
+            else:
+                self.run_unit(resources.change, *which, seen=seen.revision, now=NOON)
+        self.assertEqual(1, self.shown(seen).settings["forward_port"])
 
     def test_what_changes_nothing_is_told_to_nobody(self) -> None:
         """The same members again, and a switch that stands so."""

@@ -16,14 +16,16 @@ from urllib.parse import urlencode
 
 from pyotp import TOTP
 
-from meshd.accounts import secondfactor, subaccounts, topups
+from meshd.accounts import hostaudit, hosttokens, secondfactor, subaccounts, topups
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import Profile
+from meshd.accounts.published import forms, resources
 from meshd.model import Account, Ban
 from meshd.store.statements import activity, bans, opened
 from meshd.store.unit import Unit
 from meshd.topology import PLANS
 from meshd.values.exchanges import Exchange, OpenExchange
+from meshd.values.hosting import Hosting
 from meshd.web.dashboard import cookies
 from tests.web.admin.support import AdminWorld
 from tests.web.dashboard.support import Browser
@@ -100,6 +102,7 @@ class Stage(AdminWorld):
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.store.__class__ = StrictStore
+        self.set_topology(hosts=Hosting())
         self.sib = self.sub_account(self.jo, "sib")
         self.op2 = self.account("op2", plan="10", role="admin")
         self.accounts_by = {
@@ -115,8 +118,21 @@ class Stage(AdminWorld):
         self.store.file.run(opened.write, "node", NOON, len(opens), opens)
         for ban in (Ban("192.0.2.77", "ghost", NOON + 999), Ban("192.0.2.78", "*", NOON + 999)):
             self.store.file.run(bans.add, ban)
+        self._publish()
         self._browsers: dict[str, Browser] = {}
         self._dumped: tuple[int, list[str]] = (-1, [])
+
+    def _publish(self) -> None:
+        """Resource 1 is a proxy host; an admin has a token for managing it, and there is a record of a request."""
+        run, settings = self.store.file.run, {"domain_names": ["canary.example.com"], "forward_host": "10.0.0.9"}
+        for kind, given in (
+            ("proxy-hosts", settings | {"forward_port": 81}),
+            ("access-lists", {"name": "canary-op-list"}),
+            ("certificates", {"domain_names": ["canary.example.com"]}),
+        ):
+            run(resources.create, Operator(), kind, forms.read(kind, given), now=NOON)  # type: ignore[arg-type]
+        run(hosttokens.create, self.op.id, name="canary-op-access", digest=bytes(32), now=NOON)
+        run(hostaudit.record, at=NOON, action="request", username="op", details={"path": "/api/proxy-hosts"})
 
     def _tokens(self, name: str) -> dict[str, Any]:
         account = self.accounts_by[name]
@@ -298,6 +314,13 @@ VALUES = {
     "code": "123456",
     "next": "/account/usage/",
     "address": "192.0.2.77",
+    "kind": "proxy-hosts",
+    "domain_names": "a.example.com",
+    "forward_host": "10.0.0.9",
+    "forward_port": "81",
+    "certificate_id": "0",
+    "access_list_id": "0",
+    "seen": "1",
 }
 """What a form of ours may well hold, by the name of its field."""
 

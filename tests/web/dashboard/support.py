@@ -25,6 +25,8 @@ class _Reader(HTMLParser):
         self.texts: list[str] = []
         self.links: dict[str, str] = {}
         self._link = ""
+        self._field, self._area = "", False
+        """Of a select or a text area that is being read, its name."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         has = dict(attrs)
@@ -32,9 +34,24 @@ class _Reader(HTMLParser):
             self.forms.append((has.get("action") or "", {}))
         if tag == "input" and has.get("name") and self.forms:
             self.forms[-1][1][has["name"] or ""] = has.get("value") or ""
+        self._chosen(tag, has)
         self._link = (has.get("href") or "") if tag == "a" else self._link
 
+    def _chosen(self, tag: str, has: dict[str, str | None]) -> None:
+        """What a select and a text area send that nobody has touched."""
+        if tag in ("select", "textarea") and self.forms:
+            self._field, self._area = has.get("name") or "", tag == "textarea"
+            if self._area:
+                self.forms[-1][1][self._field] = ""
+        if tag == "option" and self._field:
+            value = has.get("value") or ""
+            self.forms[-1][1].setdefault(self._field, value)
+            if "selected" in has:
+                self.forms[-1][1][self._field] = value
+
     def handle_data(self, data: str) -> None:
+        if self._field and self._area:
+            self.forms[-1][1][self._field] += data
         if text := " ".join(data.split()):
             self.texts.append(text)
             if self._link:
@@ -43,6 +60,10 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "a":
             self._link = ""
+        if tag in ("select", "textarea") and self._field:
+            if self._area:
+                self.forms[-1][1][self._field] = self.forms[-1][1][self._field].removeprefix("\n")
+            self._field = ""
 
 
 class Page:

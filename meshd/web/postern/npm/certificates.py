@@ -13,10 +13,10 @@ from meshd.web.postern import answers
 from meshd.web.postern.npm.shapes import ALIASES, shown
 from meshd.web.postern.npm.values import moment
 from meshd.web.postern.publishing import Publishing
-from meshd.web.postern.taking import CHAIN, ISSUERS, KEY, material_of
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes, Services
+from meshd.web.taking import CHAIN, ISSUERS, KEY, material_of
 
 BASE = "/api/nginx/certificates"
 MOST_NAMES, LONGEST = 100, 255

@@ -11,7 +11,10 @@ from typing import Any, NamedTuple
 
 from meshd.accounts.errors import Invalid
 from meshd.accounts.published import forms, shapes
+from meshd.accounts.published.grounds import Grounds
+from meshd.config.endpoints import TCP, parsed
 from meshd.tls.material import Material, checked, sealed_about
+from meshd.topology import Topology
 from meshd.values.published import Kind
 from meshd.web.services import Services
 
@@ -66,3 +69,18 @@ def _text(members: Mapping[str, Any], name: str) -> str:
     if not isinstance(text, str):
         raise Invalid({name: ["This must be text in PEM."]})
     return text
+
+
+def grounds_of(topology: Topology) -> Grounds:
+    """What the settings say that rules about published resources go by."""
+    hosts = topology.hosts
+    if hosts is None:
+        return Grounds()
+    own = [text for proxy in topology.proxies.values() for text in proxy.listen]
+    reserved, shared = _ports((*own, *hosts.http, *hosts.listen)), _ports(hosts.https)
+    return Grounds(reserved - shared, shared, hosts.loopback)
+
+
+def _ports(endpoints: tuple[str, ...]) -> frozenset[int]:
+    places = [parsed(text).place for text in endpoints]
+    return frozenset(place.port for place in places if isinstance(place, TCP) and place.port)
