@@ -19,6 +19,7 @@ from meshd.store.unit import Statement, Unit
 from tests.support import demo
 from tests.support.figures import FULL
 from tests.support.tour import OPERATORS, Loaded, TourCase, crawl, mounted, pages, pattern, sign_in
+from tests.tls.authority import issued
 
 Values = Mapping[str, str]
 Told = Values | Callable[[Page, list[str]], Values]
@@ -38,6 +39,12 @@ class Row(NamedTuple):
     wrong: Told | None = None
     says: str = ""
     """A sentence of the page after the right one, where it is no confirmation."""
+
+
+def pair(host: str) -> Values:
+    """A certificate for this name, and its key."""
+    leaf = issued(host, now=int(time.time()), hosts=(host,))
+    return {"certificate": leaf.pem, "certificate_key": leaf.key_pem}
 
 
 def code(page: Page) -> str:
@@ -178,12 +185,43 @@ OPERATOR = (
         "paris-1",
     ),
 )
+HOSTS = "/operator/hosts/"
+DEAD, NEW_DEAD = f"{HOSTS}dead-hosts/3/", f"{HOSTS}dead-hosts/new/"
+PUBLISHED = (
+    Row(
+        f"{HOSTS}dead-hosts/new/",
+        f"{HOSTS}dead-hosts/new/",
+        {"domain_names": "n{n}.example.com"},
+        {"domain_names": "!"},
+    ),
+    Row(f"{DEAD}edit/", f"{DEAD}edit/", {"domain_names": "m{n}.example.com"}, {"domain_names": "!"}),
+    Row(DEAD, f"{DEAD}disable/"),
+    Row(DEAD, f"{DEAD}enable/"),
+    Row(f"{HOSTS}certificates/4/", "/operator/certificates/renew/"),
+    Row(
+        "/operator/certificates/",
+        "/operator/certificates/upload/",
+        lambda page, codes: pair("shop.example.com"),
+        {"certificate": "x", "certificate_key": "y"},
+    ),
+)
+ACCESS = (
+    Row(f"{HOSTS}tokens/", f"{HOSTS}tokens/create/", {"name": "ci"}, {"name": ""}, "Copy your token now"),
+    Row(f"{HOSTS}tokens/", f"{HOSTS}tokens/delete/"),
+)
+
+
+def deleted(id: int) -> Row:
+    """The deletion of a host that `demo` has published."""
+    return Row(f"{HOSTS}dead-hosts/{id}/delete/", f"{HOSTS}dead-hosts/{id}/delete/")
+
+
 FORMS = {
     "customer": CUSTOMER,
     "sub-account": SUB_ACCOUNT,
-    "root": (*OPERATOR, *ONESELF),
-    "admin": (*OPERATOR, *ONESELF),
-    "viewer": ONESELF,
+    "root": (*OPERATOR, *PUBLISHED, deleted(5), *ACCESS, *ONESELF),
+    "admin": (*OPERATOR, *PUBLISHED, deleted(6), *ACCESS, *ONESELF),
+    "viewer": (*ACCESS, *ONESELF),
 }
 SEEING = {"/operator/accounts/{name}/see/", "/operator/seen/end/"}
 """Forms that change nothing of a customer's: a viewer has them too."""

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from meshd.accounts.ownership import Operator
+from meshd.accounts.published import forms, resources
 from meshd.model import GB
 from meshd.store.open import BlockingStore
 from meshd.store.statements import audit, opened, tops
 from meshd.store.unit import Statement, Unit
 from meshd.values import period
 from meshd.values.exchanges import OpenExchange
+from meshd.values.published import Kind
 from tests.support.daemon import LiveDaemon
 
 PASSWORD = "correct horse"
@@ -46,6 +49,11 @@ domain = "open.mesh.example.com:31280"
 gateway = ["tcp:{gateway}"]
 socks = []
 domain = "gate.mesh.example.com"
+[hosts]
+listen = ["tcp:{hosts}"]
+http = ["tcp:{http}"]
+https = ["tcp:{https}"]
+acme_directory = "https://127.0.0.1:9/directory"
 """
 EXIT = '[[exits]]\nname = "{name}"\nkind = "http"\nurl = "http://{name}.example.net:3128"\ncountry = "{country}"\n'
 
@@ -65,6 +73,16 @@ name = "Mesh Example Ltd"
 instructions = "Transfer {amount} to XX00 0000 0000, and name order {number}."
 """
 
+PUBLISHED: tuple[tuple[Kind, dict[str, Any]], ...] = (
+    ("access-lists", {"name": "office", "clients": [{"address": "192.0.2.0/24", "directive": "allow"}]}),
+    ("proxy-hosts", {"domain_names": ["app.example.com"], "forward_host": "10.9.0.10", "forward_port": 3000}),
+    ("dead-hosts", {"domain_names": ["old.example.com"]}),
+    ("certificates", {"domain_names": ["app.example.com", "www.example.com"]}),
+    ("dead-hosts", {"domain_names": ["older.example.com"]}),
+    ("dead-hosts", {"domain_names": ["oldest.example.com"]}),
+)
+"""What is published, in the order of its ids, from 1 on."""
+
 OUTCOMES = {"served": 0.962, "origin": 0.021, "auth": 0.009, "limits": 0.005, "exit": 0.002, "destination": 0.001}
 """How exchanges ended, as shares of all."""
 
@@ -81,6 +99,9 @@ def fill(daemon: LiveDaemon) -> None:
     store = BlockingStore(daemon.store_url)
     try:
         store.run(_history, int(time.time()))
+        for kind, settings in PUBLISHED:
+            given = forms.read(kind, settings)
+            store.run(resources.create, Operator(), kind, given, now=int(time.time()))
     finally:
         store.close()
     daemon.cli("exit", "drain", "seattle-1")

@@ -62,8 +62,12 @@ VIEWERS_LACK = {
     "/operator/accounts/{name}/delete/",
     "/operator/accounts/{name}/tokens/{id}/edit/",
     "/operator/new_account/",
+    "/operator/hosts/{kind}/new/",
+    "/operator/hosts/{kind}/{id}/edit/",
+    "/operator/hosts/{kind}/{id}/delete/",
+    "/operator/hosts/audit/",
 }
-"""Pages before a change, which a viewer is not led to."""
+"""Pages before a change, and one that she may not see, which a viewer is not led to."""
 
 
 @cache
@@ -184,7 +188,7 @@ def _database(case: type[TourCase]) -> str:
 
 def demo_daemon(owner: Any, store: str = "") -> LiveDaemon:
     """One whose store looks lived in."""
-    ports = {name: free_port() for name in ("us", "eu", "open", "gateway")}
+    ports = {name: free_port() for name in ("us", "eu", "open", "gateway", "hosts", "http", "https")}
     daemon = LiveDaemon(owner, demo.config(ports), store=store)
     demo.fill(daemon)
     return daemon

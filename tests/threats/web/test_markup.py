@@ -46,8 +46,15 @@ STRUCTURAL = re.compile(
     r"|^content|^changed|^cause|^node|^id)$"
 )
 """Columns of texts that meshd itself writes and reads again, and no person."""
-KEPT = {("accounts", "username"), ("audit", "username"), ("schema_migrations", "name"), ("changes", "seq")}
+KEPT = {
+    ("published", "settings"),
+    ("accounts", "username"),
+    ("audit", "username"),
+    ("schema_migrations", "name"),
+    ("changes", "seq"),
+}
 """Names that rules hold to a few characters (threat 42), and what no page shows."""
+OF_PATHS = {"name": "sub", "username": "jo", "exit": "us-0", "kind": "proxy-hosts", "id": "1"}
 DANGEROUS = re.compile(r"on|style$|srcdoc$|formaction$|xlink|ping$|background$", re.ASCII)
 ABOUT = frozenset(
     {
@@ -157,6 +164,9 @@ class Dressed(Stage):
              NOON, text, text, self.jo.id, text, "jo", '{"notes": ["x", "y"]}'),
         ):  # fmt: skip
             self.sql(statement, *values)
+        members = ("name", "nice_name", "problem", "forward_host", "domain_names[0]", "meta.x")
+        given = ", ".join(f"'$.{name}', ?" for name in members)
+        self.sql(f"update published set settings = json_set(settings, {given})", *[text] * len(members))
         for table in ("usage_domains", "traffic_hours", "traffic_days"):
             self._counted(table)
         for table, column in self.columns():
@@ -219,7 +229,9 @@ class MarkupCase(SynchronousTestCase):
                     yield who, route
 
     def open(self, stage: Stage, who: str, route: Route, form: Mapping[str, str], **parts: str) -> Answer:
-        target = route.filled({"name": "sub", "username": "jo", "exit": "us-0", "id": "1", **parts})
+        target = route.filled(
+            {"name": "sub", "username": "jo", "exit": "us-0", "kind": "proxy-hosts", "id": "1", **parts}
+        )
         query = f"?{urlencode(form)}" if form else ""
         return Asked("GET", f"{target}{query}", {}, (), tuple(stage.browser(who).cookies.items())).send(stage)
 
@@ -324,7 +336,7 @@ class ReflectedTests(MarkupCase):
         browser = self.stage.browser(who)
         form = {name: values.get(name, "1") for name in route.fields}
         jar = tuple(browser.cookies.items())
-        target = route.filled({"name": "sub", "username": "jo", "exit": "us-0", "id": "1"})
+        target = route.filled(OF_PATHS)
         answer = Asked("POST", target, {**form, "csrf": token_of(browser)}, (), jar).send(self.stage)
         self.check(answer)
         if answer.status == 303:  # what is said next is said with what was sent
