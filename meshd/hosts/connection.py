@@ -19,6 +19,7 @@ from meshd.hosts.greeting import greet
 from meshd.hosts.plane import HostPlane
 from meshd.hosts.request import HostRequest
 from meshd.hosts.senders import Sender, is_in, sender_of
+from meshd.hosts.signin import credential
 from meshd.hosts.sites import Site
 from meshd.hosts.speaking import HostSpeech
 from meshd.http1.errors import BadMessage
@@ -178,8 +179,7 @@ class HostConnection(Connection):
         self._sender = sender
         decision, user = enter(site, request.target, sender, plane.wheel.seconds()), ""
         if isinstance(decision, SignIn):
-            access, said = decision.access, heard.fields.all(b"authorization")
-            field = said[0] if len(said) == 1 else None
+            access, field = decision.access, credential(heard.fields)
             name = plane.signins.recall(access, field)
             if name is None:
                 self.phase("auth-unavailable", plane.live.timeouts.first_byte)

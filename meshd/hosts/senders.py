@@ -25,6 +25,8 @@ ANEW = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 _FRAMING = ANEW | {b"connection", b"expect", b"te", b"trailer"}
 _TOLD = (b"x-forwarded-",)
 _TOLD_ALONE = frozenset({b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"})
+_MISREAD = frozenset({b"proxy"})
+"""Fields that some upstreams take for a setting of their own: CGI has Proxy as the variable HTTP_PROXY."""
 _OURS = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host", b"x-real-ip"})
 USER = b"x-authenticated-user"
 """The field by which the upstream is told who has signed in, which no client may set."""
@@ -87,7 +89,7 @@ def told_fields(fields: Fields, sender: Sender, *, drop: frozenset[bytes] = froz
     """The fields for the upstream: the client's own end-to-end ones, and who sent them.  drop: further names.
     Raises: BadMessage.
     """
-    gone = ANEW | _OURS | {USER} | drop
+    gone = ANEW | _OURS | _MISREAD | {USER} | drop
     if not sender.trusted:
         gone |= _TOLD_ALONE
     kept = end_to_end(fields, gone, () if sender.trusted else _TOLD)

@@ -15,6 +15,7 @@ from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.secrets import ban_address
 from meshd.bounded import Bounded
 from meshd.hosts.windows import Windows
+from meshd.http1.fields import Fields
 from meshd.model import Refusal
 from meshd.values.published import AccessList
 
@@ -26,6 +27,12 @@ FAILURES, FAILURE_SECONDS = 20, 60.0
 
 NO_LOGIN = Refusal("no-login")
 BUSY = Refusal("auth-unavailable", "too many passwords wait to be checked", retry_after=1)
+
+
+def credential(fields: Fields) -> bytes | None:
+    """The value of Authorization; None where there is none, or several: the upstream might read another one."""
+    said = fields.all(b"authorization")
+    return said[0] if len(said) == 1 else None
 
 
 class SignIns:

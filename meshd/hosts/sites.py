@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from meshd.hosts.fieldrules import FieldRules
+from meshd.hosts.paths import loosely
 from meshd.hosts.routing import Routes
 from meshd.hosts.vitals import Vital, Vitals
 from meshd.hosts.windows import Windows
+from meshd.http1.errors import BadMessage
 from meshd.values.published import AccessList, Host, Location, ProxyHost, Published, Redirection
 
 NOBODY = AccessList(0, "", enabled=False)
@@ -30,6 +32,8 @@ class Place(NamedTuple):
     """The beginning of the path that stands for this place; b"" for all."""
     forward_path: bytes
     """What is sent in its stead; b"" where the path is sent as it came."""
+    found_by: bytes = b""
+    """The beginning, as paths are read to find their place."""
 
     def sent(self, path: bytes) -> bytes:
         """The path and query that the upstream is asked for."""
@@ -84,13 +88,23 @@ class Site:
         self.response_rules = FieldRules(host.fields, "response")
         self.place = Place(vitals.of(host.id, host.scheme, host.upstreams), b"", b"")
         places = [_located(host, each, vitals) for each in host.locations]
-        self._places = tuple(sorted(places, key=lambda each: len(each.path), reverse=True))
+        self._places = tuple(sorted(places, key=lambda each: len(each.found_by), reverse=True))
 
     def find(self, path: bytes) -> Place:
-        """Where a path goes: the longest location that ends at one of its segments' ends."""
+        """Where a path goes: the longest location that ends at one of its segments' ends.
+
+        Raises: BadMessage where that is uncertain, in hosts that have locations.
+        """
+        if not self._places:
+            return self.place
+        read = loosely(path)
+        if read is None:
+            raise BadMessage(400, "a path with segments of dots")
         for place in self._places:
-            prefix = place.path
-            if path.startswith(prefix) and (prefix.endswith(b"/") or path[len(prefix) : len(prefix) + 1] in _ENDS):
+            prefix = place.found_by
+            if read.startswith(prefix) and (prefix.endswith(b"/") or read[len(prefix) : len(prefix) + 1] in _ENDS):
+                if place.forward_path and not path.startswith(place.path):
+                    raise BadMessage(400, "a location's path in another spelling")
                 return place
         return self.place
 
@@ -100,13 +114,14 @@ class Site:
         return [vital for place in (self.place, *self._places) for vital in place.vitals]
 
 
-_ENDS = frozenset({b"", b"/", b"?"})
+_ENDS = frozenset({b"", b"/"})
 """What may follow a location in a path."""
 
 
 def _located(host: ProxyHost, location: Location, vitals: Vitals) -> Place:
     found = vitals.of(host.id, location.scheme, (location.upstream,))
-    return Place(found, location.path.encode("latin-1", "replace"), location.forward_path.encode("latin-1", "replace"))
+    path, forward = (each.encode("latin-1", "replace") for each in (location.path, location.forward_path))
+    return Place(found, path, forward, loosely(path) or path)
 
 
 class Sites:
