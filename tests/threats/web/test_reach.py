@@ -172,8 +172,9 @@ class ForeignTests(ReachCase):
                                 self._tried(caller, route, other)
 
     def _creates(self, route: Route) -> bool:
-        """Whether `username` is of what is made."""
-        return route.path in ("/api/sub/create/", "/api/admin/accounts") or route.path.endswith("/accounts/new/")
+        """Whether `username`, or `name`, is of what is made."""
+        made = ("/api/sub/create/", "/api/admin/accounts", "/operator/hosts/tokens/create/")
+        return route.path in made or route.path.endswith("/accounts/new/")
 
     def _tried(self, caller: Caller, route: Route, other: str) -> None:
         before = self.stage.dump()
