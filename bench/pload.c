@@ -1,7 +1,7 @@
 /* pload: a small epoll load generator for HTTP forward proxies.
  *
  *   cc -O2 -o pload pload.c
- *   pload MODE -x PROXY:PORT -o ORIGIN:PORT [-c CONNS] [-t SECONDS] [-p PATH] [-H "Name: value"]... [-F FILE]
+ *   pload MODE -x PROXY:PORT -o ORIGIN:PORT [-c CONNS] [-t SECONDS] [-p PATH] [-n NAME] [-H "Name: value"]... [-F FILE]
  *
  * MODE
  *   get      keep-alive absolute-form GETs through the proxy
@@ -11,6 +11,7 @@
  *            its standard input ends; prints how many stood at the end
  *   direct   keep-alive GETs straight to the origin (no proxy): the ceiling of this machine
  *
+ * -n NAME       what Host says (direct), if it is not the origin's address: a reverse proxy then stands in its place
  * -F FILE       a field for each request (get, connect): the file's lines in turn, from its beginning again at its end
  * -l SRC        bind the client side to this source address (default: none)
  * Prints one line of name=value pairs: ok, err, bad (a status other than 200), reopened (kept
@@ -51,7 +52,7 @@ static double seconds = 5, deadline;
 static char req[4096], creq[4096];
 static int reqlen, creqlen;
 static long long ok, err, bad, bytes, standing, reopened;
-static char **fields, *origin, *path = "/", extra[2048]; static int nfields, field;
+static char **fields, *origin, *name, *path = "/", extra[2048]; static int nfields, field;
 static unsigned *lat; static long long nlat, caplat = 4000000;
 static char *buf; enum { BUF = 1 << 20 };
 
@@ -82,7 +83,7 @@ static void write_requests(void) { /* with the next field, where there are some 
     char own[1100] = "";
     if (nfields) { snprintf(own, sizeof own, "%s\r\n", fields[field]); field = (field + 1) % nfields; }
     if (mode == GET) reqlen = snprintf(req, sizeof req, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s%s\r\n", origin, path, origin, extra, own);
-    else reqlen = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", path, origin, mode == CONNECT ? "Connection: close\r\n" : "");
+    else reqlen = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", path, name ? name : origin, mode == CONNECT ? "Connection: close\r\n" : "");
     creqlen = snprintf(creq, sizeof creq, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", origin, origin, extra, own);
 }
 
@@ -184,7 +185,7 @@ int main(int argc, char **argv) {
         char *v = argv[i + 1];
         switch (argv[i][1]) {
         case 'x': proxy = v; break; case 'o': origin = v; break; case 'c': nconns = atoi(v); break;
-        case 't': seconds = atof(v); break; case 'p': path = v; break;
+        case 't': seconds = atof(v); break; case 'p': path = v; break; case 'n': name = v; break;
         case 'l': parse_addr(v, &source_addr); have_source = 1; break;
         case 'F': read_fields(v); break;
         case 'H': strncat(extra, v, sizeof extra - strlen(extra) - 4); strcat(extra, "\r\n"); break;

@@ -106,18 +106,20 @@ class HostForwarding(Forwarding[HostResponse]):
 
     async def _ask_any(self) -> tuple[Origin[HostResponse], HostResponse]:
         """Ask one upstream, or one after the other.  Raises: DialError, Stopped, ClientGone."""
-        plane, tried = self._plane, list[Vital]()
+        wheel, tried = self._plane.wheel, list[Vital]()
+        timed = bool(self._ejection.slowest)  # the clock is read for nothing else
         while True:
             vital = self._chosen(tried)
-            began = plane.wheel.seconds()
+            began = wheel.seconds() if timed else 0.0
             try:
                 origin, response = await self._ask(vital)
             except (DialError, Stopped) as error:
                 if not self._may_try_another(error, vital, tried):
                     raise
             else:
-                seconds = plane.wheel.seconds()
-                vital.answered(self._ejection, seconds - began, seconds)
+                if timed:
+                    seconds = wheel.seconds()
+                    vital.answered(self._ejection, seconds - began, seconds)
                 return origin, response
 
     def _chosen(self, tried: list[Vital]) -> Vital:

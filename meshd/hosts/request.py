@@ -89,9 +89,10 @@ class HostRequest:
         method, target, minor = line.groups()
         if minor != b"1" or method in {b"CONNECT", b"TRACE"}:
             return None
-        host, port, _, authority = self.target
-        path = read_path(method, target, authority, secure=secure)
-        read = OriginForm(host, port, path, authority)
+        read = self.target
+        if target != read.path or target == b"*":
+            host, port, _, authority = read
+            read = OriginForm(host, port, read_path(method, target, authority, secure=secure), authority)
         return HostRequest(method, read, 1, len(buffer), framing=self.framing, heard=self.heard)
 
     @property

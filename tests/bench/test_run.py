@@ -47,6 +47,12 @@ class RunTests(SynchronousTestCase):
         figures = [float(cell.strip().replace(",", "")) for cell in row.strip("|").split("|")[1:]]
         self.assertEqual(len(figures), 4)
 
+    def test_published_hosts_of_meshd_alone_do_each_work(self) -> None:
+        said = self.run_program("reverse.py", "--seconds", "0.5", "--rounds", "1", "--only", "meshd")
+        row = next(line for line in said.splitlines() if line.startswith("| meshd |"))
+        figures = [float(cell.strip().replace(",", "")) for cell in row.strip("|").split("|")[1:]]
+        self.assertGreater(min(figures), 0)
+
     def test_limits_and_neighbours_are_measured(self) -> None:
         """Whatever the figures are."""
         self.assertIn("| 1 MB | 20 |", self.run_program("limited.py", "--rounds", "1", "--most", "1000000"))

@@ -17,7 +17,7 @@ from meshd.daemon.vault import Vault
 from meshd.store.open import BlockingStore
 from meshd.tls.material import sealed_about
 from meshd.values.published import Kind
-from tests.support.daemon import LiveDaemon, free_port, until
+from tests.support.daemon import LiveDaemon, at_end_of, free_port, until
 
 SETTINGS = """
 [limits]
@@ -32,28 +32,16 @@ upstreams_loopback = true
 GROUNDS = Grounds(loopback=True)
 
 
-class HostedWorld:
-    """The daemon, with its store open beside it."""
+class Publisher:
+    """The store of a daemon, open beside it, and an authority for certificates."""
 
-    def __init__(self, owner: Any, **more: str) -> None:
-        """more: lines for `[hosts]`."""
-        self.http, self.https = free_port(), free_port()
-        self._api_port = free_port()
-        text = SETTINGS.format(api=self._api_port, http=self.http, https=self.https)
-        lines = "".join(f"{name} = {value}\n" for name, value in more.items())
-        self.daemon = LiveDaemon(owner, text + lines)
-        self._store = BlockingStore(self.daemon.store_url)
-        owner.addClassCleanup(self._store.close) if isinstance(owner, type) else owner.addCleanup(self._store.close)
+    def __init__(self, daemon: LiveDaemon) -> None:
+        self.daemon = daemon
+        self._store = BlockingStore(daemon.store_url)
         self.authority = trustme.CA()
 
-    @property
-    def api(self) -> httpx.Client:
-        """The management API, as the root account."""
-        place = f"http://127.0.0.1:{self._api_port}/api"
-        login = {"email": "admin", "password": self.daemon.root_password}
-        signed_in = httpx.post(f"{place}/auth/login", json=login, timeout=30).json()
-        token = f"Bearer {signed_in['access_token']}"
-        return httpx.Client(base_url=place, headers={"Authorization": token}, timeout=30)
+    def close(self) -> None:
+        self._store.close()
 
     def run(self, unit: Any, *given: Any, **more: Any) -> Any:
         return self._store.run(unit, *given, **more)
@@ -88,6 +76,28 @@ class HostedWorld:
         )
         secrets = {"sealed_key": sealed, "expires": int(time.time()) + 86400}
         return self.publish("certificates", secrets, provider="custom", domain_names=list(names), certificate=chain)
+
+
+class HostedWorld(Publisher):
+    """A daemon, and what publishes on it."""
+
+    def __init__(self, owner: Any, **more: str) -> None:
+        """more: lines for `[hosts]`."""
+        self.http, self.https = free_port(), free_port()
+        self._api_port = free_port()
+        text = SETTINGS.format(api=self._api_port, http=self.http, https=self.https)
+        lines = "".join(f"{name} = {value}\n" for name, value in more.items())
+        super().__init__(LiveDaemon(owner, text + lines))
+        at_end_of(owner, self.close)
+
+    @property
+    def api(self) -> httpx.Client:
+        """The management API, as the root account."""
+        place = f"http://127.0.0.1:{self._api_port}/api"
+        login = {"email": "admin", "password": self.daemon.root_password}
+        signed_in = httpx.post(f"{place}/auth/login", json=login, timeout=30).json()
+        token = f"Bearer {signed_in['access_token']}"
+        return httpx.Client(base_url=place, headers={"Authorization": token}, timeout=30)
 
     def until(self, condition: Any, what: str = "") -> Any:
         """A change of the store's is served within a second; that is waited for, with room for a busy machine."""
