@@ -113,6 +113,26 @@ class HostTest(HostileCase):
                 self.assertEqual(visit.ask(get(host=host)).status, status, host)
         self.assertEqual(sorted(request.field("host") or "" for request in self.arrived), [NAME, NAME, OTHER])
 
+    def test_threat_07_the_same_fields_again(self) -> None:
+        """What was read with the same fields before says nothing about another target or method."""
+        absolute = f"http://{NAME}/echo"
+        with Visit(self.world) as visit:
+            for method, target, status in (
+                ("OPTIONS", "*", 200),
+                ("OPTIONS", "*", 200),
+                ("POST", "/echo", 200),
+                ("POST", absolute, 200),
+                ("POST", absolute, 200),
+                ("GET", "/echo", 200),
+                ("GET", f"http://{OTHER}/echo", 400),
+            ):
+                self.assertEqual(visit.ask(get(target, method=method)).status, status, target)
+        self.assertEqual([request.target for request in self.arrived], ["*"] * 2 + ["/echo"] * 4)
+        for target in ("*", f"https://{NAME}/echo", "/a#b", "CONNECT"):
+            with Visit(self.world) as visit:
+                visit.ask(get("*", method="OPTIONS"))
+                self.assertEqual(visit.ask(get(target)).status, 400, target)
+
     def test_threat_07_all_at_once(self) -> None:
         """The same where the requests come in one packet."""
         with Visit(self.world) as visit:

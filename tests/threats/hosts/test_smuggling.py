@@ -35,6 +35,11 @@ def origin_form(text: bytes) -> bytes:
     return absolute(text.replace(b" http://@O/", b" /", 1))
 
 
+def as_paths(what: str, meant: list[tuple[str, str, bytes]]) -> list[tuple[str, str, bytes]]:
+    """What arrives of a head whose target was made a path."""
+    return [("OPTIONS", "/", b"")] if what == "OPTIONS of the server" else meant
+
+
 def over_tls(text: bytes) -> bytes:
     """The same for a connection by TLS, whose absolute targets are of TLS."""
     return origin_form(text).replace(b" http://", b" https://").replace(b" HTTP://", b" HTTPS://")
@@ -54,6 +59,8 @@ class CorpusTest(HostileCase):
         self.assertGreater(len(corpus), 100)
         for how, made, asked, step in spellings():
             for what, text in corpus[::step]:
+                if asked and what == "https":
+                    continue  # by TLS it is right
                 data = made(text)
                 if made is origin_form and what in {"https", "ftp", "file", "gopher"}:
                     data = absolute(text)
@@ -119,9 +126,7 @@ class CorpusTest(HostileCase):
                 if what in OTHER_HOST:
                     continue
                 self.origin.forget()
-                expected = meant
-                if what == "OPTIONS of the server" and made is not absolute:
-                    expected = [("OPTIONS", "/", b"")]
+                expected = meant if made is absolute else as_paths(what, meant)
                 answers = self.played(made(text), asked)
                 said = [(answer.status, own(answer)) for answer in answers]
                 self.assertEqual(said, [(200, False)] * len(expected), (how, what))
@@ -142,7 +147,8 @@ class CorpusTest(HostileCase):
                 visit.end()
                 answers = list(iter(visit.answer, None))
             self.assertEqual([answer.status for answer in answers], [200] * len(meant), what)
-            self.assertEqual([(each.method, each.target, each.body) for each in self.arrived], meant, what)
+            got = [(each.method, each.target, each.body) for each in self.arrived]
+            self.assertEqual(got, as_paths(what, meant), what)
 
 
 class MutationTest(HostileCase):
