@@ -34,6 +34,12 @@ class Roll:
 
     def __init__(self) -> None:
         self._open: dict[int, set[Meter]] = {}
+        self._served: Collection[int] | None = None
+        """The resources that are there; None before that is told."""
+
+    def serves(self, id_: int) -> bool:
+        """Whether the resource is still there: a client may have come, and asked for it only now."""
+        return self._served is None or id_ in self._served
 
     def enter(self, id_: int, meter: Meter) -> None:
         self._open.setdefault(id_, set()).add(meter)
@@ -53,7 +59,8 @@ class Roll:
         return len(self._open.get(id_, ()))
 
     def end_all_but(self, ids: Collection[int]) -> None:
-        """End what is open of the resources that are not among these."""
+        """End what is open of the resources that are not among these, and let nothing of them begin."""
+        self._served = ids
         for id_ in [each for each in self._open if each not in ids]:
             for meter in list(self._open.get(id_, ())):
                 meter.stop(GONE)
@@ -81,6 +88,8 @@ class Common:
         if isinstance(admission, Refusal):
             return admission
         record.note_admission(admission)
+        if not self.roll.serves(service.id):
+            return GONE
         most = self.plane.live.limits.tunnels_per_account
         if most and self.roll.count(service.id) >= most:
             return CROWD

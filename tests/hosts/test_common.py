@@ -45,3 +45,9 @@ class RollTests(SynchronousTestCase):
         roll.end_all_but({2, 3})
         self.assertEqual([each.stopped for each in meters], [["ended-by-operator"], ["ended-by-operator"], []])
         self.assertEqual((roll.count(1), roll.count(2)), (0, 1))
+
+    def test_what_is_gone_does_not_begin(self) -> None:
+        roll = Roll()
+        self.assertTrue(roll.serves(1))
+        roll.end_all_but({2})
+        self.assertEqual([roll.serves(id_) for id_ in (1, 2)], [False, True])

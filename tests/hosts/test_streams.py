@@ -414,6 +414,16 @@ class ChangedTests(StreamCase):
         client.unsent = b"more"
         self.until(lambda: server.got == HELLO + b"more", client, server)
 
+    def test_who_asks_for_a_name_after_it_is_gone(self) -> None:
+        """A client that came while the stream was there gets none of it afterwards."""
+        self.publish(self.stream(1, sni=("db.example.com",)))
+        client = self.come(self.port)
+        self.until(lambda: len(self.plane.connections) == 1)
+        self.publish()
+        client.unsent = HELLO
+        self.turned_away(client, "ended-by-operator")
+        self.assertEqual(self.ledger.meters, [])
+
 
 class NotingBalance:
     """As the hosts have it."""
