@@ -81,10 +81,11 @@ class Prober:
             del self._due[gone]
             gone.down = False
         monotonic = plane.wheel.seconds()
+        asked = {probe.vital for probe in self._under_way}  # once at a time, or one that hangs would take all places
         for vital, (probing, name) in wanted.items():
             if len(self._under_way) >= AT_ONCE:
                 break
-            if self._due.get(vital, 0.0) <= monotonic:
+            if vital not in asked and self._due.get(vital, 0.0) <= monotonic:
                 self._due[vital] = monotonic + max(probing.interval, BEAT)
                 self._begin(vital, probing, name)
 

@@ -69,6 +69,14 @@ class ProbeTests(SynchronousTestCase):
         self.answered()
         self.assertTrue(self.vital.down)
 
+    def test_one_that_hangs_is_asked_once_at_a_time(self) -> None:
+        """Or it would take the places of all others."""
+        self.world.publish(ProxyHost(1, ("a.example",), "http", self.host.upstreams, probing=Probing("/hang", 1, 60)))
+        for _ in range(5):
+            self.world.clock.advance(1)
+            self.world.hand.until(lambda: self.origin.requests)
+        self.assertEqual(len(self.prober._under_way), 1)
+
     def test_what_is_probed_no_longer_is_up(self) -> None:
         """Nobody would ever find out that it is well again."""
         self.origin.script("/well", b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n")
