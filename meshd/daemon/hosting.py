@@ -106,6 +106,7 @@ class Hosted:
         """Go by settings that were reloaded."""
         self.plane.caps.ceiling = self._proxy.caps.ceiling
         self.plane.origins.clear()
+        self.plane.serve()
         self._reactor.callLater(0, self.opened)  # once the listeners are where they are wanted now
         if self.plane.live.topology.hosts is not None and not self._begun:
             Deferred.fromCoroutine(self.start()).addErrback(self._away)

@@ -70,7 +70,11 @@ class HostPlane(Plane):
 
     def __post_init__(self) -> None:
         self.book.on_change(self._changed)
-        self.sites.take(self.book.published)
+        self.serve()
+
+    def serve(self) -> None:
+        """Serve what is published, from the next request on; nothing where the settings have no `[hosts]`."""
+        self.sites.take(self.book.published if self.live.topology.hosts is not None else Published())
 
     @property
     def hosting(self) -> Hosting:
@@ -86,7 +90,7 @@ class HostPlane(Plane):
 
     def _changed(self, before: Published, after: Published) -> None:
         if (before.hosts, before.lists) != (after.hosts, after.lists):
-            self.sites.take(after)
+            self.serve()
 
 
 _OFF = Hosting(listen=(), http=(), https=())

@@ -222,6 +222,20 @@ class RefusalTests(HostCase):
         world.publish(self.host(), other)
         self.assertEqual((status(client.ask(GET)), status(beside.ask(asked))), (200, 200))
 
+    def test_nothing_is_served_while_the_settings_have_no_hosts(self) -> None:
+        """Whatever changes meanwhile; all is there again with the section."""
+        world = World(self, self.host())
+        client, before = world.client(), world.live.topology
+        self.assertEqual(status(client.ask(GET)), 200)
+        world.live.topology = replace(before, hosts=None)
+        world.plane.serve()
+        self.assertEqual(status(client.ask(GET)), 404)
+        world.publish(self.host(), self.host(id=2, names=("b.example",)))
+        self.assertEqual(status(client.ask(GET)), 404)
+        world.live.topology = before
+        world.plane.serve()
+        self.assertEqual(status(client.ask(GET)), 200)
+
     def test_an_answer_that_is_under_way_outlives_its_host(self) -> None:
         world = World(self, self.host())
         client = world.client()
