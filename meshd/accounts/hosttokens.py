@@ -30,6 +30,8 @@ MOST_SESSIONS = 20
 """Sign-ins of one account that hold at a time: each takes the place of the oldest beyond these."""
 MOST_REFRESHES = 500
 """What is remembered of an account's sign-ins, spent ones too, so that one that is used again is known."""
+MOST_RENEWALS = 700
+"""What is remembered of one sign-in: it is renewed less often within seven days, unless somebody does nothing else."""
 SECONDS = 900
 """For which a sign-in holds that is not renewed."""
 REFRESHED = 7 * DAY
@@ -110,6 +112,7 @@ def renew(digest: bytes, *, access: bytes, refresh: bytes, now: int) -> Unit[Ren
         return None
     yield from refreshes.spend(found.id)
     yield from stored.delete(found.token_id)
+    yield from refreshes.thin(found.family, MOST_RENEWALS - 1)
     token = yield from _issued(account, access, refresh, found.family, now)
     yield from changes.publish(account.id)
     return Renewed(account, token)

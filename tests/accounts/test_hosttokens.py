@@ -177,6 +177,20 @@ class SignInTests(PublishedCase):
         self.run_unit(refreshes.end_all, self.vera.id)
         self.assertIsNotNone(self.run_unit(refreshes.taken, key(1400)))
 
+    def test_one_sign_in_that_is_renewed_again_and_again_is_bounded(self) -> None:
+        """The newest and what it came of are known, and other sign-ins are left alone."""
+        self.patch(hosttokens, "MOST_RENEWALS", 3)
+        self.begin(50)
+        self.begin(0)
+        for number in range(1, 6):
+            self.assertIsNotNone(self.renew(number - 1, number))
+        known = [self.run_unit(refreshes.taken, key(number + 1000)) is not None for number in (50, *range(6))]
+        self.assertEqual(known, [True, False, False, False, True, True, True])
+        self.assertIsNone(self.renew(0, 9))
+        self.assertEqual(self.alive(5), [True])
+        self.assertIsNone(self.renew(3, 9))
+        self.assertEqual(self.alive(5, 50), [False, True])
+
 
 class AccessTokenOnPostgresTests(OnPostgres, AccessTokenTests):
     """The same on PostgreSQL."""

@@ -94,6 +94,18 @@ def keep(account_id: int, most: int) -> Unit[None]:
     yield Statement(KEEP, {"account_id": account_id, "keep": most})
 
 
+THIN = """
+delete from refreshes where family = :family and id not in (
+    select id from refreshes where family = :family order by id desc limit :keep
+)
+"""
+
+
+def thin(family: int, most: int) -> Unit[None]:
+    """Forget all of a family but the newest."""
+    yield Statement(THIN, {"family": family, "keep": most})
+
+
 SWEEP = "delete from refreshes where id in (select id from refreshes where until <= :now order by until limit :limit)"
 
 
