@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 from meshd.accounts import hostaudit
 from meshd.web.forms import Form
@@ -42,8 +43,9 @@ class HistoryRoutes(Routes):
             }
         found = await self._perform(hostaudit.listing, caller.actor, **filters, page=page, limit=limit)
         more = paged and len(found) == limit
-        query = "&".join(f"{name}={form[name]}" for name in FILTERS if form.get(name))
-        following = f'<{PATH}?page={page + 1}&limit={limit}{"&" if query else ""}{query}>; rel="next"'
+        asked = {name: form[name] for name in FILTERS if form.get(name)}
+        query = urlencode({"page": page + 1, "limit": limit, **asked})
+        following = f'<{PATH}?{query}>; rel="next"'
         return Reply(Rows(described, found), fields=(("Link", following),) if more else ())
 
     async def read(self, caller: Caller, form: Form) -> Reply:

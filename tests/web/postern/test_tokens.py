@@ -219,6 +219,15 @@ class AuditTests(PosternTestCase):
         for secret in (b"wrong", b"longenough1", b"another12", token["token"].encode()):
             self.assertNotIn(secret, texts)
 
+    def test_the_link_to_the_next_page_says_what_was_asked_for(self) -> None:
+        """Also what stands for something else in a URL, or would end a line of the answer's head."""
+        for number in range(3):
+            self.do("POST", "/dead-hosts", {"domain_names": [f"d{number}.example.com"]})
+        first = self.do("GET", "/audit-log?limit=1&action=create&user=%0D%0A%0D%0Aboss%20")
+        self.assertIn("user=%0D%0A%0D%0Aboss+>", first.one("Link"))
+        following = first.one("Link").partition(">")[0].removeprefix("</api")
+        self.assertEqual([each["resource_id"] for each in self.do("GET", following).json], [2])
+
     def test_pages_and_filters(self) -> None:
         """Fifty a page, newest first, `Link` to the next; by type, action, user and time; for admins alone."""
         for number in range(7):
