@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 from typing import NamedTuple
@@ -44,12 +44,13 @@ class Offer:
     text: str
 
 
-class Placed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Placed:
     """An order that waits for its challenges."""
 
     order: messages.OrderResource
     answers: tuple[tuple[messages.ChallengeBody, challenges.KeyAuthorizationChallengeResponse], ...]
-    key: str
+    key: str = field(repr=False)
     """The private key of the certificate to be, PEM."""
     offers: tuple[Offer, ...]
 

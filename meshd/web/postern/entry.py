@@ -6,7 +6,7 @@ A sign-in that succeeds counts for nothing, since there are clients that sign in
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from meshd.accounts import hostsignins, hosttokens, secondfactor
 from meshd.accounts.oneself import sign_in_name
@@ -23,12 +23,13 @@ from meshd.web.services import Services
 CODE_WANTED = "this account has a second factor: send its six digits as `code`"
 
 
-class SignedIn(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SignedIn:
     """Whoever was let in, and the secrets of the session and of what renews it."""
 
     account: Account
-    session: str
-    refresh: str
+    session: str = field(repr=False)
+    refresh: str = field(repr=False)
 
 
 class Entry:

@@ -11,7 +11,7 @@ from josepy.errors import DeserializationError
 from requests import exceptions
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.hosts.acme.authority import certificate_id, moment
+from meshd.hosts.acme.authority import Placed, certificate_id, moment
 from meshd.hosts.acme.failure import PROBLEM_LENGTH, Failed, is_kind, worded
 from meshd.hosts.acme.network import LONGEST_WAIT, waiting
 from tests.tls.authority import issued, p256
@@ -33,6 +33,10 @@ class AuthorityTests(SynchronousTestCase):
         self.assertEqual(certificate_id(known.sign(key, hashes.SHA256())), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE")
         with self.assertRaises(ValueError):
             certificate_id(leaf)
+
+    def test_the_key_of_an_order_is_in_no_log(self) -> None:
+        """However the order gets there."""
+        self.assertNotIn("PRIVATE", repr(Placed(None, (), "-----BEGIN PRIVATE KEY-----", ())))  # type: ignore[arg-type]
 
     def test_moments_of_a_window(self) -> None:
         """Always the same for a certificate, spread over the window by many."""
