@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from meshd.hosts import answers
 from meshd.hosts.answers import Lines
+from meshd.hosts.common import GONE
 from meshd.hosts.deciding import Elsewhere, SignIn, challenge_token, enter, serve
 from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.greeting import greet
@@ -33,6 +34,7 @@ from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
 
 NAME = "hosts"
 """What the exchange log calls the proxy that clients of published hosts come to."""
@@ -207,7 +209,7 @@ class HostConnection(Connection):
         origin = await forwarding.run()
         if origin is not None:
             try:
-                return self._become_tunnel(record, meter, origin.wire, forwarding.late)
+                return self._changed_protocols(site, record, meter, origin.wire, forwarding.late)
             except BaseException:
                 origin.close()
                 raise
@@ -217,6 +219,23 @@ class HostConnection(Connection):
         finally:
             self._end("", True)
         return request.keep and forwarding.uploaded
+
+    def _changed_protocols(self, site: Site, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
+        """Become a tunnel, which ends with its host.  Raises: Stopped where the host has gone meanwhile."""
+        tunnels, host_id = self._plane.tunnels, site.host.id
+        if not tunnels.serves(host_id):
+            raise Stopped(GONE)
+
+        def ended(reason: str) -> None:
+            tunnels.leave(host_id, meter)
+            record.close(reason)
+
+        tunnels.enter(host_id, meter)
+        try:
+            return self._become_tunnel(record, meter, origin, late, ended)
+        except BaseException:
+            tunnels.leave(host_id, meter)
+            raise
 
     def _known(self) -> None:
         """Count the client as unknown no longer: it has asked for something that there is."""

@@ -11,6 +11,7 @@ from OpenSSL import SSL
 
 from meshd.hosts.book import HostBook
 from meshd.hosts.callers import Callers
+from meshd.hosts.common import Roll
 from meshd.hosts.payers import Payers
 from meshd.hosts.response import HostResponse
 from meshd.hosts.signin import SignIns
@@ -67,14 +68,21 @@ class HostPlane(Plane):
     """
     chance: Random
     callers: Callers = field(default_factory=Callers)
+    tunnels: Roll = field(default_factory=Roll)
+    """What hosts have changed protocols for, which may last for hours."""
 
     def __post_init__(self) -> None:
         self.book.on_change(self._changed)
         self.serve()
 
     def serve(self) -> None:
-        """Serve what is published, from the next request on; nothing where the settings have no `[hosts]`."""
-        self.sites.take(self.book.published if self.live.topology.hosts is not None else Published())
+        """Serve what is published, from the next request on; nothing where the settings have no `[hosts]`.
+
+        Tunnels of hosts that are gone end.
+        """
+        published = self.book.published if self.live.topology.hosts is not None else Published()
+        self.sites.take(published)
+        self.tunnels.end_all_but({each.id for each in published.hosts})
 
     @property
     def hosting(self) -> Hosting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.logger import Logger
 
 from meshd.model import Refusal
@@ -108,15 +110,21 @@ class Connection(WaitingConnection):
         plane.connections.discard(self)
         self.wire.close()
 
-    def _become_tunnel(self, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
-        """Give both sockets to a tunnel, which closes the record; this connection ends.  late: as in `Tunnel`."""
+    def _become_tunnel(
+        self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None
+    ) -> bool:
+        """Give both sockets to a tunnel, which closes the record; this connection ends.
+
+        late: as in `Tunnel`; ended: closes the record in place of the record's own `close`.
+        """
         early, self.buffer = self.buffer, b""
         if self.cut is not None:
             raise Stopped(self.cut)
         more = self.wire.readable, origin.readable
         client, self.record = self.wire.release(), None
         kind = ShapedTunnel if meter.shaped else Tunnel
-        tunnel = kind(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=record.close)
+        closed = ended or record.close
+        tunnel = kind(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=closed)
         meter.stop, meter.resume = tunnel.stopped, tunnel.resume
         tunnel.start(*more)
         return False

@@ -26,8 +26,8 @@ from meshd.values.published import (
     Secured,
     Upstream,
 )
-from tests.hosts.hand import World
-from tests.support.origin import CLOSE, RecordingOrigin
+from tests.hosts.hand import Client, World
+from tests.support.origin import CLOSE, RELEASE, RecordingOrigin
 from tests.threats.heads import cut_off, other_protocols, refused
 
 GET = b"GET /echo HTTP/1.1\r\nHost: a.example\r\n\r\n"
@@ -163,23 +163,58 @@ class ExchangeTests(HostCase):
             self.assertEqual(field(answer, b"server"), b"mine")
 
     def test_an_upgrade_becomes_a_tunnel(self) -> None:
+        """It outlives changes of its host."""
         world = World(self, self.host())
-        client = world.client()
-        lines = "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-        client.send(get("/websocket", *lines))
-        head, _ = client.answer()
-        self.assertTrue(head.startswith(b"HTTP/1.1 101 "), head)
-        client.send(b"hello")
-        world.hand.until(lambda: b"hello" in client.far.got, client.far.step)
+        client = self.upgraded(world)
         (vital,) = next(iter(world.plane.sites)).vitals
         self.assertEqual((vital.open, len(world.ledger.open_now)), (1, 1))
-        world.publish()
+        world.publish(self.host(names=("b.example",)))
         client.send(b" again")
         world.hand.until(lambda: b"hello again" in client.far.got, client.far.step)
         client.far.end()
         client.ended()
         world.hand.until(lambda: not world.ledger.open_now)
-        self.assertEqual(vital.open, 0)
+        self.assertEqual((vital.open, len(world.plane.tunnels)), (0, 0))
+
+    def upgraded(self, world: World, host: str = "a.example") -> Client:
+        """A client whose connection is a tunnel."""
+        client = world.client()
+        lines = "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        client.send(get("/websocket", *lines, host=host))
+        head, _ = client.answer()
+        self.assertTrue(head.startswith(b"HTTP/1.1 101 "), head)
+        client.send(b"hello")
+        world.hand.until(lambda: b"hello" in client.far.got, client.far.step)
+        return client
+
+    def test_a_tunnel_ends_with_its_host(self) -> None:
+        """And no other host's."""
+        other = self.host(id=2, names=("b.example",))
+        world = World(self, self.host(), other)
+        client, beside = self.upgraded(world), self.upgraded(world, "b.example")
+        world.publish(other)
+        client.ended()
+        world.hand.until(lambda: world.ledger.lines)
+        self.assertEqual([line.reason for line in world.ledger.lines], ["ended-by-operator"])
+        self.assertEqual(len(world.plane.tunnels), 1)
+        beside.send(b" again")
+        world.hand.until(lambda: b"hello again" in beside.far.got, beside.far.step)
+
+    def test_a_host_that_is_gone_before_it_changes_protocols(self) -> None:
+        world = World(self, self.host())
+        client = world.client()
+        changed = b"HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        self.origin.script("/later", [RELEASE, changed])
+        client.send(get("/later", "Connection: Upgrade", "Upgrade: websocket"))
+        world.hand.until(lambda: self.origin.requests, client.far.step)
+        world.publish()
+        self.assertFalse(world.plane.tunnels.serves(1))
+        self.origin.release()
+        client.answer()
+        client.ended()
+        world.hand.until(lambda: world.ledger.lines)
+        self.assertEqual([line.reason for line in world.ledger.lines], ["ended-by-operator"])
+        self.assertEqual(len(world.plane.tunnels), 0)
 
     def test_h2c_is_not_changed_to(self) -> None:
         world = World(self, self.host())

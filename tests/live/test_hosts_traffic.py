@@ -160,7 +160,7 @@ class TrafficTests(HostsCase):
         self.assertEqual((b"chunked" in head, len(body)), (False, 1000))
 
     def test_a_websocket(self) -> None:
-        """Over TLS; open while its host is switched off, and the next one is refused."""
+        """Over TLS; it ends when its host is switched off."""
         certificate = self.world.certificate("ws.example")
         row = self.publish("ws.example", certificate_id=certificate.id)
         self.wait_for(200, "ws.example", tls=True)
@@ -177,10 +177,11 @@ class TrafficTests(HostsCase):
             while b"\r\n\r\n" not in got:
                 got += client.recv(4096)
             self.assertTrue(got.startswith(b"HTTP/1.1 101 "), got)
-            self.world.switch(row, False)
-            self.world.until(lambda: self.visit("ws.example").status == 404)
             client.sendall(b"still here")
             self.assertEqual(client.recv(4096), b"still here")
+            self.world.switch(row, False)
+            self.world.until(lambda: self.visit("ws.example").status == 404)
+            self.assertEqual(client.recv(4096), b"")
 
     def test_a_list(self) -> None:
         """Its password is checked by the slow hash; deleted it cannot be while it guards a host."""
