@@ -6,6 +6,7 @@ where a name is spelled with an underscore, which many servers take for a hyphen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
@@ -36,7 +37,8 @@ class Sender(NamedTuple):
     """Who a request is from."""
 
     address: str
-    """The client's, as far as trusted peers tell; else the peer's own."""
+    """The client's, as far as trusted peers tell; else the peer's own.  "" where a peer tells one that cannot be read:
+    it is not the peer's, which a list may let in."""
     secure: bool
     """Whether the client came by TLS, to here or to a trusted peer."""
     chain: bytes
@@ -67,10 +69,7 @@ def sender_of(peer: str, fields: Fields, host: bytes, trusted: Sequence[Network]
     told = [each for each in told if each][-MOST_HOPS:]
     address = peer
     for each in reversed(told):
-        hop = parse_ip(each.decode("latin-1"))
-        if hop is None:
-            break
-        address = str(unmapped(hop))
+        address = _hop(each.decode("latin-1"))
         if not is_in(address, trusted):
             break
     proto = fields.all(b"x-forwarded-proto")
@@ -85,6 +84,16 @@ def sender_of(peer: str, fields: Fields, host: bytes, trusted: Sequence[Network]
     )
 
 
+_PORT = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::[0-9]{1,5})?")
+
+
+def _hop(text: str) -> str:
+    """The address that a member of X-Forwarded-For tells, some write a port after it; "" where it tells none."""
+    found = _PORT.fullmatch(text)
+    hop = parse_ip((found["v6"] or found["v4"]) if found is not None else text)
+    return "" if hop is None else str(unmapped(hop))
+
+
 def told_fields(fields: Fields, sender: Sender, *, drop: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
     """The fields for the upstream: the client's own end-to-end ones, and who sent them.  drop: further names.
     Raises: BadMessage.
@@ -97,7 +106,7 @@ def told_fields(fields: Fields, sender: Sender, *, drop: frozenset[bytes] = froz
         kept = [(name, value) for name, value in kept if not _disguised(name, gone, sender)]
     return [
         *kept,
-        (b"X-Real-IP", sender.address.encode()),
+        (b"X-Real-IP", sender.address.encode() or b"unknown"),
         (b"X-Forwarded-For", sender.chain),
         (b"X-Forwarded-Proto", b"https" if sender.secure else b"http"),
         (b"X-Forwarded-Host", sender.host),
