@@ -80,6 +80,7 @@ RULINGS: Mapping[type[errors.AccountError], str] = {
     errors.NotFound: "not-found",
     errors.TooMany: "too-many",
     errors.PlanUnknown: "plan-unknown",
+    errors.InUse: "taken",
     errors.Stale: "changed",
     errors.OtherRequest: "repeat",
 }

@@ -52,6 +52,7 @@ RULINGS: Mapping[type[errors.AccountError], Ruling] = {
     errors.NotFound: Ruling(404),
     errors.TooMany: Ruling(429, 1),
     errors.PlanUnknown: Ruling(503, STORE_PAUSE),
+    errors.InUse: Ruling(409),
     errors.Stale: Ruling(412),
     errors.OtherRequest: Ruling(422),
 }

@@ -44,6 +44,7 @@ STATUSES: Mapping[type[errors.AccountError], int] = {
     errors.NotFound: 404,
     errors.TooMany: 429,
     errors.PlanUnknown: 503,
+    errors.InUse: 409,
     errors.Stale: 409,
     errors.OtherRequest: 409,
 }
