@@ -22,6 +22,7 @@ STATUS = {
     "NotFound": (404, None),
     "TooMany": (429, "1"),
     "PlanUnknown": (503, "5"),
+    "InUse": (409, None),
     "Stale": (412, None),
     "OtherRequest": (422, None),
 }
