@@ -49,7 +49,10 @@ VALUES = {"username": "customer1001", "name": "customer1001", "exit": "direct"}
 """What stands in the paths for the names of accounts and exits."""
 QUERIES = {"/api/admin/exits/direct/users": "?at=2026-11-28T09:30:00"}
 """What a path cannot be asked without."""
-UNASKED = ("/api/openapi", "/api/admin/openapi", "/healthz", "/readyz", "/static/", "/sign-in/", "/v1/")
+UNASKED = (
+    *("/api/openapi", "/api/admin/openapi", "/healthz", "/readyz", "/static/", "/sign-in/", "/v1/"),
+    *("/operator/hosts/", "/operator/certificates/"),
+)
 """Begins of paths that read nothing of an account's, or need something that is not there."""
 ALONE = 20.0
 """Seconds for which the proxy's customer is measured each time."""
