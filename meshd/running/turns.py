@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from twisted.internet.defer import Deferred
+
+from meshd.running.ticks import Clock
 
 T = TypeVar("T")
 
@@ -15,14 +17,6 @@ SLICE = 0.0004
 
 An exchange of the proxy takes a few turns of a fraction of a millisecond each, and may wait for a slice before each.
 """
-
-
-class Clock(Protocol):
-    """What a reactor gives: monotonic time, and calls later on."""
-
-    def seconds(self) -> float: ...
-
-    def callLater(self, delay: float, call: Any, /) -> Any: ...
 
 
 class Turns:
