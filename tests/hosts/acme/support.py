@@ -79,6 +79,10 @@ class Process:
         settings = forms.read("certificates", {"domain_names": list(names)})
         self.run(resources.change, self.admin.id, "certificates", certificate_id, settings, now=self.now)
 
+    def forget_account(self) -> None:
+        """The authority will meet another account, to which nothing is shown yet."""
+        self.run(forget_account)
+
     def row(self, certificate_id: int) -> Row:
         return row(self.run(stored.by_id, "certificates", certificate_id))
 
@@ -90,3 +94,7 @@ class Process:
 def due_at(certificate_id: int) -> Unit[int]:
     rows = yield Statement("select due_at from acme_orders where published_id = :id", {"id": certificate_id})
     return int(rows[0][0])
+
+
+def forget_account() -> Unit[None]:
+    yield Statement("delete from acme_accounts", {})

@@ -143,7 +143,7 @@ class TrustedTest(Told):
         """A trusted proxy appends to what its client said: only the last of it is known."""
         for chain, address in (
             (b"10.0.0.1, 203.0.113.9", "203.0.113.9"),
-            (b"10.0.0.1, rubbish", "127.0.0.5"),
+            (b"10.0.0.1, rubbish", "unknown"),
             (b"203.0.113.9, 127.0.0.5", "203.0.113.9"),
             (b"", "127.0.0.5"),
         ):
