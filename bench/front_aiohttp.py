@@ -43,8 +43,6 @@ async def main(http: str, https: str, origin: str, folder: str) -> None:
     logging.basicConfig(filename=Path(folder, "access.log"), level=logging.INFO)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(Path(folder, "both.pem"))
-    context.options |= ssl.OP_NO_TICKET
-    context.num_tickets = 0
     connector = TCPConnector(limit=0)
     async with ClientSession(connector=connector, auto_decompress=False, timeout=ClientTimeout(60)) as session:
         app = web.Application()

@@ -19,7 +19,6 @@ def main(http: str, https: str, origin: str, folder: str) -> None:
     pair = Path(folder, "both.pem").read_bytes()
     certificate = ssl.PrivateCertificate.loadPEM(pair)
     context = certificate.options()
-    context.getContext().set_options(0x4000)  # no tickets
     listener = reactor
     listener.listenTCP(int(http), site, interface="127.0.0.1")  # type: ignore[attr-defined]
     listener.listenSSL(int(https), site, context, interface="127.0.0.1")  # type: ignore[attr-defined]

@@ -40,7 +40,7 @@ http {{
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxied; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   keepalive_requests 1000000000;
-  ssl_session_cache off; ssl_session_tickets off; ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_protocols TLSv1.2 TLSv1.3;
   upstream origin {{ server {origin}; keepalive 128; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{http};
@@ -65,8 +65,7 @@ HAPROXY = """
 global
   nbthread 1
   log stdout format raw local0
-  ssl-default-bind-options no-tls-tickets ssl-min-ver TLSv1.2
-  tune.ssl.cachesize 0
+  ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults
   mode http
   log global

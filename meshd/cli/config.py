@@ -15,7 +15,7 @@ from meshd.daemon.doubts import of_store
 from meshd.daemon.examination import examine
 from meshd.daemon.faults import one_line
 from meshd.store.interface import SchemaBehind, StoreError
-from meshd.tls.server import CertificateError
+from meshd.tls.profile import CertificateError
 
 
 def add_to(top: Verbs) -> None:

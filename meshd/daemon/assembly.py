@@ -19,7 +19,7 @@ from meshd.daemon import collector
 from meshd.daemon.aside import Aside
 from meshd.daemon.calendar import Calendar
 from meshd.daemon.datafolder import made
-from meshd.daemon.dataplane import accept_tls, ceiling, data_plane
+from meshd.daemon.dataplane import ceiling, data_plane
 from meshd.daemon.doors import Behind
 from meshd.daemon.draining import drain
 from meshd.daemon.enforcement import Enforcement
@@ -249,7 +249,7 @@ class Daemon:
             self._tls = ReloadableTLS(config.certificate, config.key)
             self._fronts.accept_tls(self._tls, api=config.api_tls)
             if config.proxy_tls:
-                accept_tls(self._reactor, self.plane, self._tls)
+                self.plane.tls = self._tls.context
 
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
 
 from meshd.auth.service import AuthService
@@ -27,7 +26,7 @@ from meshd.sockets.line import Line
 from meshd.sockets.pipes import Pipes
 from meshd.sockets.poll import Poller
 from meshd.sockets.relay import Relay
-from meshd.sockets.tls import TLSClients, TLSUpstreams
+from meshd.sockets.tls import TLSUpstreams
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.windows import largest_receive_buffer, receive_buffer
 from meshd.topology import Limits, Live
@@ -87,11 +86,6 @@ def data_plane(
 def ceiling(limits: Limits) -> int:
     """Descriptors that the data plane may have open: two for each connection, or what the process has left."""
     return limits.connections * 2 or descriptor_ceiling(_descriptors(), limits.descriptor_reserve)
-
-
-def accept_tls(reactor: Any, plane: DataPlane, tls: IOpenSSLServerConnectionCreator) -> None:
-    """From now on clients may come by TLS."""
-    plane.tls_clients = TLSClients(reactor, plane.poller, plane.wheel, tls, lambda: plane.live.timeouts.half_closed)
 
 
 def _receive_buffer(limits: Limits) -> int:

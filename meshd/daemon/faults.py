@@ -6,7 +6,7 @@ from meshd.config.errors import ConfigError
 from meshd.daemon.opening import ListenError
 from meshd.daemon.pidfile import FolderInUse
 from meshd.store.interface import StoreError
-from meshd.tls.server import CertificateError
+from meshd.tls.profile import CertificateError
 
 FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, OSError)
 

@@ -16,7 +16,7 @@ from meshd.hosts.sites import Sites
 from meshd.passing.caps import Caps
 from meshd.passing.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
-from meshd.sockets.tls import TLSNamed, TLSServers
+from meshd.sockets.tls import TLSServers
 from meshd.sockets.wire import Wire
 
 
@@ -52,7 +52,6 @@ def host_plane(
         payers=payers,
         signins=SignIns(hasher, reactor.seconds),
         certificates=certificates,
-        unwrap=TLSNamed(*tls),
         secure=TLSServers(*tls),
         beside=beside,
         chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)

@@ -7,22 +7,31 @@ comes after what has not, and is served all the same: a browser says more of it 
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
-from OpenSSL import SSL
 from twisted.logger import Logger
 
 from meshd.auth.sealing import Seals
 from meshd.bounded import Bounded
 from meshd.seldom import Seldom
+from meshd.tls.contexts import TICKETS, served
 from meshd.tls.material import sealed_about
-from meshd.tls.server import CertificateError, material_context
+from meshd.tls.profile import CertificateError
 from meshd.values.published import Certificate
 
 CONTEXTS = 1024
 """Contexts that are kept, of some 20 kB each; to make one anew costs a fraction of a handshake."""
 
 log = Logger()
+
+
+class _Made(NamedTuple):
+    certificate: Certificate
+    context: ssl.SSLContext | None
+    until: float
+    """Seconds since the epoch at which the keys of its tickets have been used for long enough."""
 
 
 class Contexts:
@@ -35,7 +44,7 @@ class Contexts:
         self._seldom = seldom
         self._certificates: dict[int, Certificate] = {}
         self._names: dict[str, list[Certificate]] = {}
-        self._made: Bounded[int, tuple[Certificate, SSL.Context | None]] = Bounded(lambda: CONTEXTS)
+        self._made: Bounded[int, _Made] = Bounded(lambda: CONTEXTS)
 
     def take(self, certificates: Iterable[Certificate]) -> None:
         """From the next handshake on, these are served, as far as they are enabled and there is something to serve."""
@@ -50,7 +59,7 @@ class Contexts:
             del self._made[gone]
         self._certificates, self._names = served, names
 
-    def named(self, name: str) -> SSL.Context | None:
+    def named(self, name: str) -> ssl.SSLContext | None:
         """For a name, in lower case and without a final dot, or an address."""
         for each in self._covering(name):
             context = self._context(each)
@@ -58,7 +67,7 @@ class Contexts:
                 return context
         return None
 
-    def of(self, certificate_id: int) -> SSL.Context | None:
+    def of(self, certificate_id: int) -> ssl.SSLContext | None:
         """For whoever was told which certificate to serve."""
         found = self._certificates.get(certificate_id)
         return None if found is None else self._context(found)
@@ -77,11 +86,11 @@ class Contexts:
         for covering in (exact, wild):
             yield from (each for each in covering if each.expires <= now)
 
-    def _context(self, certificate: Certificate) -> SSL.Context | None:
+    def _context(self, certificate: Certificate) -> ssl.SSLContext | None:
         made = self._made.get(certificate.id)
-        if made is not None and _same(made[0], certificate):
+        if made is not None and self._now() < made.until and _same(made.certificate, certificate):
             self._made.move_to_end(certificate.id)
-            return made[1]
+            return made.context
         try:
             context = self._make(certificate)
         except CertificateError as error:
@@ -90,19 +99,19 @@ class Contexts:
         except OSError as error:  # the key file may be there the next time
             self._complain(certificate, error)
             return None
-        self._made.put(certificate.id, (certificate, context))
+        self._made.put(certificate.id, _Made(certificate, context, self._now() + TICKETS))
         return context
 
     def _complain(self, certificate: Certificate, error: Exception) -> None:
         text = "certificate {id} of published hosts cannot be served: {error}"
         self._seldom.say(log.error, text, id=certificate.id, error=str(error))
 
-    def _make(self, certificate: Certificate) -> SSL.Context:
+    def _make(self, certificate: Certificate) -> ssl.SSLContext:
         """Raises: CertificateError, OSError."""
         key = self._seals().open_bytes(certificate.sealed_key, sealed_about(certificate.chain))
         if key is None:
             raise CertificateError("its key was sealed by another key file than the one that is there")
-        return material_context(certificate.chain, key.decode("ascii", "replace"))
+        return served(certificate.chain.encode("ascii"), key)
 
 
 def _same(one: Certificate, other: Certificate) -> bool:

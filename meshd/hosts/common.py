@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-
-from OpenSSL import SSL
 
 from meshd.hosts.balance import Balance, InOrder
 from meshd.hosts.services import Service
@@ -75,7 +74,7 @@ class Common:
     upstreams: Upstreams
     admit: Callable[[int, int], Awaitable[Admission | Refusal]]
     """Takes an owner's account id and a resource's token id; whether the owner may use anything now."""
-    contexts: Callable[[int], SSL.Context | None]
+    contexts: Callable[[int], ssl.SSLContext | None]
     """By a certificate's id how it is served; None where it is not."""
     balance: Balance = field(default_factory=InOrder)
     roll: Roll = field(default_factory=Roll)

@@ -6,16 +6,12 @@ and gets no further.
 
 from __future__ import annotations
 
+import ssl
 from typing import Literal
-
-from OpenSSL import SSL
 
 from meshd.hosts.plane import HostPlane
 from meshd.http1.errors import BadMessage
-from meshd.model import Refusal
 from meshd.passing.connection import Connection
-from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.wire import Wire
 from meshd.tls.clienthello import LONGEST, NotTLS, read_client_hello
 from meshd.tls.records import HANDSHAKE
 
@@ -46,13 +42,12 @@ async def greet(client: Connection, plane: HostPlane) -> tuple[Outcome, str]:
     if context is None:
         client.wire.try_send(UNRECOGNIZED_NAME)
         return "nobody", hello.name
-    _unwrap(client, plane, context)
-    if not await client.receive():
+    if not await client.take_off_tls(context) or not await client.receive():
         return "left", hello.name
     return "met", hello.name
 
 
-def _context(plane: HostPlane, name: str) -> SSL.Context | None:
+def _context(plane: HostPlane, name: str) -> ssl.SSLContext | None:
     """How the host of that name is served; None where it is not."""
     site = plane.sites.find(name)
     if site is None or not site.host.secured.certificate:
@@ -60,19 +55,3 @@ def _context(plane: HostPlane, name: str) -> SSL.Context | None:
     certificates = plane.certificates
     # One that is still to be obtained, or switched off, may have another beside it that covers the name.
     return certificates.of(site.host.secured.certificate) or certificates.named(name)
-
-
-def _unwrap(client: Connection, plane: HostPlane, context: SSL.Context) -> None:
-    """Hand the socket and the bytes read so far to TLS; go on with the plain bytes.  Raises: ClientGone, Stopped."""
-    poller, peer = plane.poller, client.wire.peer
-    if len(poller) + 2 > plane.caps.ceiling:
-        raise Stopped(Refusal("overloaded"))
-    received, client.buffer = client.buffer, b""
-    fd = client.wire.release()
-    poller.unregister(fd)
-    try:
-        inner = plane.unwrap(fd, received, context, lambda: client.handshake(over=True))
-    except OSError:
-        raise ClientGone from None
-    client.handshake(over=False)
-    client.swap(Wire(poller, inner, peer))

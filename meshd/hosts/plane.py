@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
-
-from OpenSSL import SSL
 
 from meshd.hosts.book import HostBook
 from meshd.hosts.callers import Callers
@@ -35,16 +34,11 @@ class Dials(Protocol):
 class Certificates(Protocol):
     """Who has the certificates that hosts are served with."""
 
-    def of(self, certificate_id: int) -> SSL.Context | None:
+    def of(self, certificate_id: int) -> ssl.SSLContext | None:
         """The context of a certificate; None where it cannot be served."""
 
-    def named(self, name: str) -> SSL.Context | None:
+    def named(self, name: str) -> ssl.SSLContext | None:
         """The context of the best certificate that covers a name; None where none does."""
-
-
-Unwrap = Callable[[int, bytes, SSL.Context, Callable[[], None]], int]
-"""Takes a descriptor, the bytes read of a TLS handshake, a context, and a callback for the handshake's end; gives a
-descriptor with the plain bytes.  Raises: OSError."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -58,7 +52,6 @@ class HostPlane(Plane):
     payers: Payers
     signins: SignIns
     certificates: Certificates
-    unwrap: Unwrap
     secure: Callable[[int, str], Awaitable[int | None]]
     """Takes over a descriptor connected to an upstream, and the upstream's name ("" for an address); gives one whose
     bytes reach it through TLS, None where that fails."""

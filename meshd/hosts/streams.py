@@ -7,13 +7,9 @@ A client that nobody takes is reset, so that it does not take the close for an a
 
 from __future__ import annotations
 
-from typing import Any
+import ssl
 
-from OpenSSL import SSL
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from meshd.hosts.common import Asked, Common
 from meshd.hosts.services import Service
@@ -23,10 +19,9 @@ from meshd.passing.caps import GRACE, Place
 from meshd.passing.record import Record
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import TIMEOUT, DialError, Dialled
-from meshd.sockets.relay import Tunnel
-from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.secure import SecureWire
 from meshd.sockets.task import Task
-from meshd.sockets.tls import TLSClients
+from meshd.sockets.tunnels import join
 from meshd.sockets.wire import Watcher, Wire
 from meshd.tls.clienthello import NotTLS, read_client_hello
 from meshd.values.published import Upstream
@@ -150,31 +145,17 @@ class StreamConnection(Watcher):
         record.exit, record.status = dialled.address, 200
         self._become_tunnel(service, record, dialled)
 
-    async def _unwrap(self, context: SSL.Context) -> None:
-        """Take TLS off the client, and go on with the plain bytes when the handshake is over.  Stopped, ClientGone."""
-        common, plane = self._common, self._common.plane
+    async def _unwrap(self, context: ssl.SSLContext) -> None:
+        """Take TLS off the client; it is plain bytes that come from then on.  Raises: Stopped, ClientGone."""
         if not self._buffer:
             await self._receive()
-        if len(plane.poller) + 2 > plane.caps.ceiling:
-            raise Stopped(Refusal("overloaded"))
-        secure = TLSClients(
-            common.reactor,
-            plane.poller,
-            plane.wheel,
-            _Connections(context),
-            lambda: plane.live.timeouts.half_closed,
-        )
-        agreed: Deferred[None] = Deferred()
         received, self._buffer = self._buffer, b""
-        peer, fd = self.wire.peer, self.wire.release()
-        plane.poller.unregister(fd)
+        self.wire = wire = SecureWire(self.wire, context, self._common.plane.relay.leaving)
+        wire.watcher = self
         try:
-            inner = secure(fd, received, lambda: agreed.callback(None))
+            await wire.shake_hands(received)
         except OSError:
             raise ClientGone from None
-        self.wire = Wire(plane.poller, inner, peer)
-        self.wire.watcher = self
-        await agreed
 
     async def _dial(self, service: Service) -> Dialled:
         """Connect to the first upstream that can be reached.  Raises: DialError of the last one, Stopped."""
@@ -202,19 +183,18 @@ class StreamConnection(Watcher):
         """Give both sockets to a tunnel, which closes the record."""
         common, meter = self._common, record.meter
         assert meter is not None
-        readable, client = self.wire.readable, self.wire.release()
         early, self._buffer = self._buffer, b""
-        tunnel = (ShapedTunnel if meter.shaped else Tunnel)(
+        origin = Wire(self.wire.poller, dialled.fd, dialled.address, registered=True)
+        origin.readable = dialled.readable
+        join(
             common.plane.relay,
-            client,
-            dialled.fd,
+            self.wire,
+            origin,
             meter,
             early=early,
             late=dialled.early,
             ended=lambda reason: common.close(service, record, reason),
         )
-        meter.stop, meter.resume = tunnel.stopped, tunnel.resume
-        tunnel.start(readable, dialled.readable)
 
     def _turn_away(self, reason: str) -> None:
         """Reset the client, and write its line, unless it has said nothing."""
@@ -267,14 +247,3 @@ class StreamConnection(Watcher):
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()
-
-
-@implementer(IOpenSSLServerConnectionCreator)
-class _Connections:
-    """Makes server connections with one context."""
-
-    def __init__(self, context: SSL.Context) -> None:
-        self._context = context
-
-    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        return SSL.Connection(self._context, None)

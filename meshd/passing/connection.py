@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 
 from twisted.logger import Logger
@@ -12,8 +13,8 @@ from meshd.passing.record import Record
 from meshd.passing.waiting import WaitingConnection
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.proxyprotocol import read_introduction
-from meshd.sockets.relay import Tunnel
-from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.secure import SecureWire
+from meshd.sockets.tunnels import join
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
 
@@ -67,10 +68,18 @@ class Connection(WaitingConnection):
             self.came_from(header.address)
         return bool(self.buffer) or await self.receive()
 
-    def swap(self, wire: Wire) -> None:
-        """Replace the client's socket, after TLS was taken off."""
-        self.wire = wire
+    async def take_off_tls(self, context: ssl.SSLContext) -> bool:
+        """Shake hands with a client that has begun to, and have plain bytes from then on; False where it has left."""
+        received, self.buffer = self.buffer, b""
+        self.handshake(over=False)
+        self.wire = wire = SecureWire(self.wire, context, self._plane.relay.leaving)
         wire.watcher = self
+        try:
+            await wire.shake_hands(received)
+        except OSError:
+            return False
+        self.handshake(over=True)
+        return True
 
     def begin_answer(self, status: int, *, framed: bool = True) -> None:
         self._answering = True
@@ -120,11 +129,6 @@ class Connection(WaitingConnection):
         early, self.buffer = self.buffer, b""
         if self.cut is not None:
             raise Stopped(self.cut)
-        more = self.wire.readable, origin.readable
-        client, self.record = self.wire.release(), None
-        kind = ShapedTunnel if meter.shaped else Tunnel
-        closed = ended or record.close
-        tunnel = kind(self._plane.relay, client, origin.release(), meter, early=early, late=late, ended=closed)
-        meter.stop, meter.resume = tunnel.stopped, tunnel.resume
-        tunnel.start(*more)
+        client, self.record = self.wire, None
+        join(self._plane.relay, client, origin, meter, early=early, late=late, ended=ended or record.close)
         return False

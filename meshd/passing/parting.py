@@ -7,7 +7,6 @@ from contextlib import suppress
 from meshd.passing.metered import MeteredConnection
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import WRITING, parked
-from meshd.sockets.wire import unsent
 
 LINGER_BYTES = 4 * 1024 * 1024
 """Bytes of a refused request's body that are read, so that no reset overtakes the answer."""
@@ -64,9 +63,9 @@ class PartingConnection(MeteredConnection):
 
     async def _delivered(self) -> None:
         """Wait until the client has acknowledged everything, or nothing for LINGER_SECONDS."""
-        left, now = 0, unsent(self.wire.fd)
+        left, now = 0, self.wire.unsent()
         while now and now != left:
             left = now
             self.phase("delivering", LINGER_SECONDS)
             await parked(self, WRITING)
-            now = unsent(self.wire.fd)
+            now = self.wire.unsent()

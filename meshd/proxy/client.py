@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import Protocol
 
 from meshd.exits.choosing import Choice
@@ -9,7 +10,6 @@ from meshd.model import Admission, Refusal
 from meshd.passing.caps import Place
 from meshd.passing.client import Recipient
 from meshd.proxy.request import ProxyRequest
-from meshd.sockets.wire import Wire
 
 
 class Speech(Protocol):
@@ -55,13 +55,10 @@ class Client(Recipient, Protocol):
     async def introduce(self) -> bool:
         """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
 
-    def swap(self, wire: Wire) -> None:
-        """Replace the client's socket, after TLS was taken off."""
+    async def take_off_tls(self, context: ssl.SSLContext) -> bool:
+        """Shake hands with a client that has begun to, and have plain bytes from then on; False where it has left."""
 
     # The time it has
 
     def expect_head(self) -> None:
         """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""
-
-    def handshake(self, *, over: bool) -> None:
-        """Start the grace of a client anew when its TLS handshake begins, and when it is over."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from meshd.model import Refusal
 from meshd.proxy.client import Client
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.socks import SocksSpeech
-from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.wire import Wire
 from meshd.socks5 import VERSION
 from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
@@ -33,32 +30,14 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return False
     if client.buffer[0] >= _PRINTABLE:
         return True
-    if client.buffer[0] == HANDSHAKE and plane.tls_clients is not None:
+    if client.buffer[0] == HANDSHAKE and plane.tls is not None:
         client.speech = None
-        _unwrap(client, plane)
-        if not await client.receive():
+        if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
         client.speech = HttpSpeech(client, plane)
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
     return True
-
-
-def _unwrap(client: Client, plane: DataPlane) -> None:
-    """Hand the socket and the bytes read so far to TLS; go on with the plain bytes.  Raises: ClientGone, Stopped."""
-    assert plane.tls_clients is not None
-    poller, peer = plane.poller, client.wire.peer
-    if len(poller) + 2 > plane.caps.ceiling:
-        raise Stopped(Refusal("overloaded"))
-    received, client.buffer = client.buffer, b""
-    fd = client.wire.release()
-    poller.unregister(fd)
-    try:
-        inner = plane.tls_clients(fd, received, lambda: client.handshake(over=True))
-    except OSError:
-        raise ClientGone from None
-    client.handshake(over=False)
-    client.swap(Wire(poller, inner, peer))
 
 
 def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -31,10 +32,8 @@ class DataPlane(Plane):
     """The exits of the topology, and their present state."""
     note_exit: Callable[[Outlet], None]
     """Called with the outlet of an exit that begins to rest, or is back."""
-    tls_clients: Callable[[int, bytes, Callable[[], None]], int] | None = None
-    """Takes a descriptor, the bytes read of a TLS handshake and a callback for its end; gives a descriptor with the
-    plain bytes.  None where TLS is off.
-    """
+    tls: Callable[[], ssl.SSLContext] | None = None
+    """How a handshake of TLS that begins now is made; None where clients get no TLS."""
     observed: Counter[str] = field(default_factory=Counter)
     """By reason: exchanges that rules which only observe would have refused."""
 

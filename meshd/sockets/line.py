@@ -6,7 +6,6 @@ A browser opens a hundred connections at once and shows an error for each that i
 
 from __future__ import annotations
 
-import socket
 from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
@@ -200,15 +199,4 @@ class Leaving(Watcher):
 
     def _left(self) -> bool:
         wire = self._wire
-        return wire.gone or (wire.ending and not self._listens and not unread(wire.fd))
-
-
-def unread(fd: int) -> bool:
-    """Whether a socket has bytes that nobody has read."""
-    borrowed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
-    try:
-        return bool(borrowed.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
-    except OSError:
-        return False
-    finally:
-        borrowed.detach()
+        return wire.gone or (wire.ending and not self._listens and wire.spent())

@@ -15,6 +15,8 @@ class TunnelMeter(Protocol):
     """Set by the tunnel, called to end it: a limit is reached, or the account is no longer let in."""
     resume: Callable[[], None] | None
     """Set by the tunnel, called when `room` was 0 and no longer is."""
+    shaped: bool
+    """Whether the account is held to a rate, so that the room in each direction is another."""
 
     @property
     def room(self) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from meshd.sockets.flow import Flow
 from meshd.sockets.poll import ENDING, OUT, Poller
+from meshd.sockets.secure import Leaving
 from meshd.sockets.windows import trust_reader
 from meshd.sockets.wire import linger_none, shutdown
 
@@ -36,7 +37,7 @@ SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE"
 class Relay:
     """What all tunnels share."""
 
-    __slots__ = ("again", "live", "pipes", "poller", "wheel")
+    __slots__ = ("again", "leaving", "live", "pipes", "poller", "wheel")
 
     def __init__(
         self,
@@ -52,12 +53,16 @@ class Relay:
         self.again = again
         """Calls its argument in a later turn of the reactor."""
         self.live = live
+        self.leaving = Leaving(poller, wheel, lambda: live.timeouts.half_closed)
+        """Closes sockets of peers that speak TLS."""
 
 
 class Tunnel:
     """Owns both descriptors until both directions have ended, or one of them failed."""
 
     __slots__ = ("_down", "_ended", "_meter", "_moving", "_relay", "_up", "deadline", "slot")
+    turn = TURN
+    """Bytes that one direction of such a tunnel moves before others get their turn."""
     _moving: Flow
     """Of a tunnel that is held to a rate: the direction that moves bytes at this moment."""
 
@@ -130,14 +135,16 @@ class Tunnel:
         relay.wheel.disarm(self)
         for flow in (self._up, self._down):
             self._return_pipe(flow)
-            source = flow.source
-            relay.poller.remove(source)
-            os.close(source)
+            self._close_side(flow.source)
             flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
         # Or tunnel and meter would keep each other alive until the garbage collector runs.
         self._meter.stop = _over
         self._meter.resume = None
         ended(reason)
+
+    def _close_side(self, fd: int) -> None:
+        self._relay.poller.remove(fd)
+        os.close(fd)
 
     def _pump(self, flow: Flow) -> None:
         """Move what can be moved in one direction; a failure on either side ends the tunnel."""
@@ -156,7 +163,7 @@ class Tunnel:
 
     def _move(self, flow: Flow) -> None:
         """Move bytes until the source ends, or others are next.  Raises: BlockingIOError; OSError from a lost side."""
-        budget = TURN
+        budget = self.turn
         while budget > 0 and self._ended is not None:
             if flow.held:
                 self._write_held(flow)
@@ -263,8 +270,11 @@ class Tunnel:
         if self._up.ended and self._down.ended:
             self.close("")
         else:
-            shutdown(flow.sink, socket.SHUT_WR)
+            self._end_sink(flow)
             self._relay.wheel.arm(self, self._relay.live.timeouts.half_closed)  # sooner than the idle timeout
+
+    def _end_sink(self, flow: Flow) -> None:
+        shutdown(flow.sink, socket.SHUT_WR)
 
     def _return_pipe(self, flow: Flow) -> None:
         if flow.pipe is not None:

@@ -1,4 +1,4 @@
-"""TLS on either side of the data plane: with clients that begin a handshake, and with upstream proxies.
+"""TLS of the data plane with upstream proxies and servers.
 
 Twisted has the socket and does the TLS; the data plane gets one end of a socket pair in its place (see `halves`), and
 so counts, bounds and times the plain bytes.  TLS has no half-close here: the end of one direction ends both, after
@@ -17,7 +17,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
     IHandshakeListener,
     IOpenSSLClientConnectionCreator,
-    IOpenSSLServerConnectionCreator,
 )
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
@@ -34,44 +33,6 @@ from meshd.topology import UpstreamProxy
 
 CONTEXTS = 64
 """Upstream proxies whose TLS context is remembered; to make a context reads all certificates the system trusts."""
-
-
-class TLSClients:
-    """Speaks TLS with clients, and gives the data plane a descriptor with the plain bytes."""
-
-    def __init__(
-        self,
-        reactor: Any,
-        poller: Poller,
-        wheel: Wheel,
-        tls: IOpenSSLServerConnectionCreator,
-        patience: Callable[[], float],
-    ) -> None:
-        """patience: seconds to deliver what was left when the data plane closed its end."""
-        self._reactor = reactor
-        self._parts = poller, wheel, patience
-        self._factory = TLSMemoryBIOFactory(tls, False, Factory(), clock=reactor)
-
-    def __call__(self, fd: int, received: bytes, agreed: Callable[[], None]) -> int:
-        """Take over fd, whose client has begun a handshake, and give a descriptor with the plain bytes in its place.
-
-        received: bytes that were read already; agreed: called when the handshake is complete.
-        Raises: OSError.
-        """
-        return _unwrapped(self._reactor, _Client(*self._parts, half_closes=False), self._factory, fd, received, agreed)
-
-
-class TLSNamed:
-    """The same for clients of which each is shown the certificate of the name that it asks for."""
-
-    def __init__(self, reactor: Any, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
-        self._reactor = reactor
-        self._parts = poller, wheel, patience
-
-    def __call__(self, fd: int, received: bytes, context: SSL.Context, agreed: Callable[[], None]) -> int:
-        """As in TLSClients, by this context.  Raises: OSError."""
-        factory = TLSMemoryBIOFactory(_By(context), False, Factory(), clock=self._reactor)
-        return _unwrapped(self._reactor, _Client(*self._parts, half_closes=False), factory, fd, received, agreed)
 
 
 class TLSUpstreams:
@@ -124,7 +85,7 @@ class TLSServers:
         return await _wrapped(self._reactor, _Upstream(*self._parts, half_closes=False), factory, fd)
 
 
-@implementer(IOpenSSLServerConnectionCreator, IOpenSSLClientConnectionCreator)
+@implementer(IOpenSSLClientConnectionCreator)
 class _By:
     """Makes connections with one context."""
 
@@ -133,31 +94,11 @@ class _By:
         self._context = context
         self._name = name
 
-    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        return SSL.Connection(self._context, None)
-
     def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
         if self._name:
             connection.set_tlsext_host_name(self._name.encode("ascii"))
         return connection
-
-
-@implementer(IHandshakeListener)
-class _Client(Outside):
-    """The side of a client, from the first byte of the handshake on."""
-
-    agreed: Callable[[], None] | None = None
-    """Called once, when the handshake is complete, and then dropped, or a cycle would wait for a collection."""
-
-    def handshakeCompleted(self) -> None:
-        agreed, self.agreed = self.agreed, None
-        if agreed is not None:
-            agreed()
-
-    def connectionLost(self, reason: Failure | None = None) -> None:
-        self.agreed = None
-        super().connectionLost(reason)
 
 
 @implementer(IHandshakeListener)
@@ -183,21 +124,6 @@ def _client_factory(reactor: Any, upstream: UpstreamProxy) -> TLSMemoryBIOFactor
     trust = trust_of(Path(upstream.ca)) if upstream.ca else None
     options = optionsForClientTLS(upstream.host, trust)
     return TLSMemoryBIOFactory(options, True, Factory(), clock=reactor)
-
-
-def _unwrapped(
-    reactor: Any, outside: _Client, factory: TLSMemoryBIOFactory, fd: int, received: bytes, agreed: Callable[[], None]
-) -> int:
-    """Put TLS between a client's fd and a descriptor with the plain bytes, which is given.  Raises: OSError."""
-    outside.agreed = agreed
-    _adopt(reactor, fd, factory, outside)
-    try:
-        end = outside.join(reactor)
-    except OSError:
-        outside.drop()
-        raise
-    outside.transport.dataReceived(received)
-    return end
 
 
 async def _wrapped(reactor: Any, outside: _Upstream, factory: TLSMemoryBIOFactory, fd: int) -> int | None:

@@ -14,6 +14,7 @@ import sys
 import termios
 
 from meshd.sockets.poll import ENDING, GONE, IN, OUT, Poller
+from meshd.sockets.sealed import Sealed
 from meshd.sockets.task import READING, WRITING, Task, parked
 
 READ_SIZE = 64 * 1024
@@ -27,6 +28,9 @@ class Wire:
     """One socket: its descriptor, what the poller said of it, and the tasks that wait for it."""
 
     __slots__ = ("ending", "fd", "gone", "peer", "poller", "readable", "reader", "watcher", "writer")
+
+    sealed: Sealed | None = None
+    """The TLS between this wire and its peer; None for plain bytes."""
 
     def __init__(self, poller: Poller, fd: int, peer: str, *, registered: bool = False) -> None:
         """registered: whether fd is in the poller already, and only changes its owner."""
@@ -117,6 +121,14 @@ class Wire:
         except BlockingIOError:
             return 0
 
+    def unsent(self) -> int:
+        """Bytes that were sent, and that the peer has not acknowledged."""
+        return int.from_bytes(fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+    def spent(self) -> bool:
+        """Whether the peer has ended, and all that it sent was received."""
+        return self.ending and not _unread(self.fd)
+
     def end(self) -> None:
         """Shut down the writing side: the peer reads the end."""
         shutdown(self.fd, socket.SHUT_WR)
@@ -179,9 +191,15 @@ def set_option(fd: int, level: int, option: int, value: bytes) -> None:
         borrowed.detach()
 
 
-def unsent(fd: int) -> int:
-    """Bytes that were written to fd, and that the peer has not acknowledged."""
-    return int.from_bytes(fcntl.ioctl(fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+def _unread(fd: int) -> bool:
+    """Whether a socket has bytes that nobody has read."""
+    borrowed = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fileno=fd)
+    try:
+        return bool(borrowed.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:
+        return False
+    finally:
+        borrowed.detach()
 
 
 def _borrow(fd: int) -> socket.SocketType:

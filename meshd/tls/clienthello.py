@@ -25,6 +25,8 @@ _CLIENT_HELLO = 1
 _SERVER_NAME = 0
 _HOST_NAME = 0
 _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
+_SESSION = 34
+"""Where the session begins in a message's body: behind the version and 32 bytes by chance."""
 _LARGEST_RECORD = 16 * 1024
 
 
@@ -106,84 +108,65 @@ def _whole(message: bytes) -> int:
     return whole
 
 
-class _Cursor:
-    """Reads from the front of bytes, which must be used up."""
-
-    __slots__ = ("_at", "_data")
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
-
-    def take(self, size: int) -> bytes:
-        """The next so many bytes.  Raises: _Broken."""
-        if size > self.left:
-            raise _Broken("a ClientHello whose lengths do not fit")
-        self._at += size
-        return self._data[self._at - size : self._at]
-
-    def number(self, size: int) -> int:
-        return int.from_bytes(self.take(size), "big")
-
-    def vector(self, width: int, least: int, most: int) -> bytes:
-        """Bytes behind their length, which has so many bytes itself.  Raises: _Broken."""
-        size = self.number(width)
-        if not least <= size <= most:
-            raise _Broken("a ClientHello with a length that no client may send")
-        return self.take(size)
-
-    def end(self) -> None:
-        """Check that nothing is left.  Raises: _Broken."""
-        if self.left:
-            raise _Broken("a ClientHello whose lengths do not fit")
+def _end_of(data: bytes, at: int, width: int, least: int, most: int) -> int:
+    """Where a vector ends that begins at `at` with its length, of so many bytes.  Raises: _Broken."""
+    start = at + width
+    size = int.from_bytes(data[at:start], "big")
+    if start + size > len(data):
+        raise _Broken("a ClientHello whose lengths do not fit")
+    if not least <= size <= most:
+        raise _Broken("a ClientHello with a length that no client may send")
+    return start + size
 
 
 def _name_in(body: bytes) -> str:
     """The server's name in the body of a ClientHello; "" for none.  Raises: _Broken."""
-    hello = _Cursor(body)
-    if hello.number(2) >> 8 != 3:
+    if body[:1] != b"\3":
         raise _Broken("not a version of TLS")
-    hello.take(32)  # random
-    hello.vector(1, 0, 32)  # legacy_session_id
-    if len(hello.vector(2, 2, 65534)) % 2:
+    suites = _end_of(body, _SESSION, 1, 0, 32)
+    compression = _end_of(body, suites, 2, 2, 65534)
+    if (compression - suites) % 2:
         raise _Broken("half a cipher suite")
-    if 0 not in hello.vector(1, 1, 255):
+    extensions = _end_of(body, compression, 1, 1, 255)
+    if 0 not in body[compression + 1 : extensions]:
         raise _Broken("no offer to leave out compression")
-    if not hello.left:  # TLS 1.2 without extensions (RFC 5246, 7.4.1.2)
+    if extensions == len(body):  # TLS 1.2 without extensions (RFC 5246, 7.4.1.2)
         return ""
-    extensions = _Cursor(hello.vector(2, 0, 65535))
-    hello.end()
-    return _name_among(extensions)
+    if _end_of(body, extensions, 2, 0, 65535) != len(body):
+        raise _Broken("a ClientHello whose lengths do not fit")
+    return _name_among(body, extensions + 2)
 
 
-def _name_among(extensions: _Cursor) -> str:
-    """The name in the extension `server_name`; "" where that is missing.  Raises: _Broken."""
-    name = ""
+def _name_among(body: bytes, at: int) -> str:
+    """The name in the extension `server_name`; "" where that is missing.  at: where extensions begin.  _Broken."""
+    name, end = "", len(body)
     seen: set[int] = set()
-    while extensions.left:
-        kind = extensions.number(2)
-        content = extensions.vector(2, 0, 65535)
+    while at < end:
+        start = at + 4
+        if start > end:
+            raise _Broken("a ClientHello whose lengths do not fit")
+        kind, size = body[at] << 8 | body[at + 1], body[at + 2] << 8 | body[at + 3]
+        at = start + size
+        if at > end:
+            raise _Broken("a ClientHello whose lengths do not fit")
         if kind in seen:
             raise _Broken("an extension that comes twice")
         seen.add(kind)
         if kind == _SERVER_NAME:
-            name = _host_name(content)
+            name = _host_name(body[start:at])
     return name
 
 
 def _host_name(content: bytes) -> str:
     """The one name that the extension may hold.  Raises: _Broken."""
-    extension = _Cursor(content)
-    names = _Cursor(extension.vector(2, 1, 65535))
-    extension.end()
-    if names.number(1) != _HOST_NAME:
+    end = len(content)
+    if _end_of(content, 0, 2, 1, 65535) != end:
+        raise _Broken("a ClientHello whose lengths do not fit")
+    if content[2] != _HOST_NAME:
         raise _Broken("a server's name of an unknown type")
-    text = names.vector(2, 1, 65535).decode("latin-1")
-    names.end()
+    if _end_of(content, 3, 2, 1, 65535) != end:
+        raise _Broken("a ClientHello whose lengths do not fit")
+    text = content[5:].decode("latin-1")
     if not is_name(text):
         raise _Broken("a server's name that is not the name of a host")
     return text.lower()

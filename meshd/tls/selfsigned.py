@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from meshd.tls.newfile import create
-from meshd.tls.server import CertificateError, server_context
+from meshd.tls.profile import CertificateError
+from meshd.tls.server import server_context
 from meshd.values.addresses import parse_ip
 
 _ALWAYS = ("localhost", "127.0.0.1", "::1")

@@ -6,6 +6,8 @@ used, the old one stays.
 
 from __future__ import annotations
 
+import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,34 +19,27 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from zope.interface import implementer
 
-from meshd.tls.material import read_key
+from meshd.tls.contexts import Renewed
+from meshd.tls.profile import CIPHERS, CertificateError
 
-CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-)
-"""Cipher suites of TLS 1.2; the client's order decides, as in the profile."""
 CIPHERS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
 _ALPN = b"http/1.1"
 
 
-class CertificateError(Exception):
-    """The certificate or its key cannot be used; the text is one line that names the file and the reason."""
-
-
 @implementer(IOpenSSLServerConnectionCreator)
 class ReloadableTLS:
-    """Makes server connections with the certificate chain and the key of two PEM files."""
+    """The certificate chain and the key of two PEM files: for Twisted's connections, and for the data plane's."""
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._certificate = certificate
         self._key = key
-        self._context = server_context(certificate, key)
+        self._clock = clock
+        self._context, self._plain = self._read(certificate, key)
+
+    def context(self) -> ssl.SSLContext:
+        """For the data plane, how a handshake that begins now is made."""
+        return self._plain()
 
     def reload(self, certificate: Path | None = None, key: Path | None = None) -> None:
         """Read both files again, or others, and use them.  Raises: CertificateError, with nothing changed."""
@@ -52,12 +47,21 @@ class ReloadableTLS:
 
     def prepared(self, certificate: Path, key: Path) -> Callable[[], None]:
         """Read both files; the function that is returned puts them to use.  Raises: CertificateError."""
-        context = server_context(certificate, key)
+        contexts = self._read(certificate, key)
 
         def take() -> None:
-            self._context, self._certificate, self._key = context, certificate, key
+            self._certificate, self._key = certificate, key
+            self._context, self._plain = contexts
 
         return take
+
+    def _read(self, certificate: Path, key: Path) -> tuple[SSL.Context, Renewed]:
+        chain, private = _check_pair(certificate, key)
+        try:
+            renewed = Renewed(chain, private, self._clock)
+        except CertificateError as error:
+            raise CertificateError(f"certificate {certificate} with key {key}: {error}") from error
+        return server_context(certificate, key), renewed
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
@@ -73,26 +77,6 @@ def server_context(certificate: Path, key: Path) -> SSL.Context:
         context.check_privatekey()
     except SSL.Error as error:
         raise CertificateError(f"certificate {certificate} with key {key}: {_reason(error)}") from error
-    return context
-
-
-def material_context(chain: str, key: str) -> SSL.Context:
-    """Make a context of the profile with a chain and a key that `material.checked` has made; nothing touches a disk.
-
-    Raises: CertificateError.
-    """
-    context = _of_the_profile()
-    try:
-        leaf, *issuers = x509.load_pem_x509_certificates(chain.encode("ascii"))
-        context.use_certificate(leaf)
-        for each in issuers:
-            context.add_extra_chain_cert(each)
-        context.use_privatekey(read_key(key))
-        context.check_privatekey()
-    except ValueError as error:
-        raise CertificateError(f"the certificate and its key cannot be read: {error}") from None
-    except SSL.Error as error:
-        raise CertificateError(f"the certificate with its key: {_reason(error)}") from error
     return context
 
 
@@ -114,8 +98,10 @@ def trust_of(authorities: Path) -> Any:
     return trustRootFromCertificates([Certificate.loadPEM(each.public_bytes(Encoding.PEM)) for each in chain])
 
 
-def _check_pair(certificate: Path, key: Path) -> None:
-    """Check both files in Python, as OpenSSL names no file and asks for a passphrase.  Raises: CertificateError."""
+def _check_pair(certificate: Path, key: Path) -> tuple[bytes, bytes]:
+    """Check both files in Python, as OpenSSL names no file and asks for a passphrase; their contents.
+    Raises: CertificateError.
+    """
     chain, private = _read(certificate, "certificate"), _read(key, "key")
     try:
         leaf = x509.load_pem_x509_certificates(chain)[0]
@@ -130,6 +116,7 @@ def _check_pair(certificate: Path, key: Path) -> None:
     public = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if loaded.public_key().public_bytes(*public) != leaf.public_key().public_bytes(*public):
         raise CertificateError(f"key file {key}: not the key of the certificate in {certificate}")
+    return chain, private
 
 
 def _read(path: Path, what: str) -> bytes:

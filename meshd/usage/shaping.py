@@ -10,7 +10,7 @@ from collections.abc import Callable
 from meshd.model import Admission, Refusal
 from meshd.running.ticks import Ticks
 from meshd.sockets.relay import Tunnel
-from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.tunnels import shape as shape_tunnel
 from meshd.usage.allowance import Allowance
 from meshd.usage.meter import Meter, Tally
 from meshd.usage.throttle import Lane, Pace
@@ -84,7 +84,7 @@ def shape(meter: Meter) -> None:
         meter.__class__ = ShapedMeter
         owner = getattr(meter.resume, "__self__", None)
         if isinstance(owner, Tunnel):
-            owner.__class__ = ShapedTunnel
+            shape_tunnel(owner)
 
 
 class Shaping:

@@ -168,7 +168,6 @@ class World:
             payers=Payers(self._admit, self.clock.seconds, lambda: 300),
             signins=SignIns(self.passwords, self.clock.seconds),
             certificates=None,  # type: ignore[arg-type]
-            unwrap=None,  # type: ignore[arg-type]
             secure=None,  # type: ignore[arg-type]
             beside=lambda name, wire, received: False,
             chance=random.Random(1),

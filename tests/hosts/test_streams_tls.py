@@ -15,8 +15,8 @@ from twisted.trial.unittest import TestCase
 from meshd.hosts.ports import Own
 from meshd.sockets.poll import Poller
 from meshd.sockets.wire import Wire
+from meshd.tls.contexts import served
 from meshd.tls.selfsigned import ensure_certificate
-from meshd.tls.server import server_context
 from meshd.topology import Timeouts
 from meshd.values.published import Published, Stream, Upstream
 from tests.hosts.ground import Ground, free_port
@@ -36,7 +36,7 @@ class SecureTests(Ground, TestCase):
         folder.mkdir()
         self.certificate = folder / "cert.pem"
         ensure_certificate(self.certificate, folder / "key.pem", hostname="db.example.com", now=1_700_000_000)
-        self.contexts[9] = server_context(self.certificate, folder / "key.pem")
+        self.contexts[9] = served(self.certificate.read_bytes(), (folder / "key.pem").read_bytes())
         self.port = free_port()
         self.server = socket.create_server(("127.0.0.1", 0))
         self.server.settimeout(10)

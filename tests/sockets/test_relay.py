@@ -13,7 +13,6 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal
-from meshd.sockets import relay
 from meshd.sockets.pipes import Pipes
 from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.wheel import Wheel
@@ -31,10 +30,10 @@ class TunnelCase(SynchronousTestCase):
     kind = Tunnel
 
     def setUp(self) -> None:
-        self.before = descriptors()
-        self.hand = Hand(self)
         self.clock = Clock()
         self.wheel = Wheel(self.clock)
+        self.before = descriptors()
+        self.hand = Hand(self)
         self.pipes = Pipes(self.pipes_limit)
         self.addCleanup(self.pipes.close)
         live = settings(timeouts=Timeouts(idle=IDLE, half_closed=HALF_CLOSED))
@@ -89,6 +88,8 @@ class TunnelCase(SynchronousTestCase):
 
 
 class BytesTest(TunnelCase):
+    turn = 128 * 1024
+
     def test_random_sizes(self) -> None:
         """Every byte of both directions arrives in order and is counted, whatever the sizes."""
         source = random.Random(5)
@@ -169,7 +170,7 @@ class BytesTest(TunnelCase):
 
     def test_others_get_their_turn(self) -> None:
         """A direction that could go on for ever lets others go on after so many bytes."""
-        self.tunnel(buffers=MiB)
+        tunnel = self.tunnel(buffers=MiB)
         self.relay.pipes = Pipes(self.pipes_limit, 64 * 1024)
         self.addCleanup(self.relay.pipes.close)
         moved: list[int] = []
@@ -184,7 +185,7 @@ class BytesTest(TunnelCase):
             moved.append(self.meter.up - before)
 
         self.hand.turn = measured  # type: ignore[method-assign]
-        with mock.patch.object(relay, "TURN", 128 * 1024):
+        with mock.patch.object(type(tunnel), "turn", self.turn):
             self.client.unsent = bytes(8 * MiB)
             self.until(lambda: len(self.origin.got) == 8 * MiB)
         self.assertGreater(put_off, 0)

@@ -7,8 +7,9 @@ from pathlib import Path
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.tls.profile import CertificateError
 from meshd.tls.selfsigned import ensure_certificate
-from meshd.tls.server import CertificateError, server_context
+from meshd.tls.server import server_context
 from tests.web.support import NOON
 
 

@@ -20,8 +20,9 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from meshd.tls.profile import CIPHERS, CertificateError
 from meshd.tls.selfsigned import ensure_certificate
-from meshd.tls.server import CIPHERS, CertificateError, ReloadableTLS, server_context
+from meshd.tls.server import ReloadableTLS, server_context
 from meshd.web.app import build_site
 from meshd.web.server.front import TLSFront
 from tests.web.support import NOON, World, basic, named, read_answer, request

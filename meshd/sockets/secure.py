@@ -1,0 +1,184 @@
+"""A wire whose peer speaks TLS: its owner reads and sends plain bytes, as with any other."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable
+
+from meshd.sockets.poll import GONE, OUT, Poller
+from meshd.sockets.sealed import Sealed
+from meshd.sockets.task import READING, parked
+from meshd.sockets.wheel import Wheel
+from meshd.sockets.wire import READ_SIZE, Wire, linger_none
+
+
+class Leaving:
+    """Closes sockets after their last bytes, for as long as the kernel does not take these."""
+
+    def __init__(self, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
+        """patience: seconds that a peer has for taking the last bytes."""
+        self.poller = poller
+        self.wheel = wheel
+        self.patience = patience
+
+    def __call__(self, fd: int, sealed: Sealed) -> None:
+        """Tell the peer that nothing more comes, and close fd, which is registered, when all is delivered."""
+        sealed.part()
+        try:
+            done = sealed.flush(fd)
+        except OSError:
+            done = True
+        if done:
+            self.close(fd)
+        else:
+            _Last(self, fd, sealed)
+
+    def close(self, fd: int) -> None:
+        self.poller.remove(fd)
+        os.close(fd)
+
+
+class _Last:
+    """The owner of a socket that has only its last bytes to deliver."""
+
+    __slots__ = ("_fd", "_leaving", "_sealed", "deadline", "slot")
+
+    def __init__(self, leaving: Leaving, fd: int, sealed: Sealed) -> None:
+        self._leaving = leaving
+        self._fd = fd
+        self._sealed = sealed
+        self.deadline = 0.0
+        self.slot = 0
+        leaving.poller.hand_over(fd, self)
+        leaving.wheel.arm(self, leaving.patience())
+
+    def ready(self, fd: int, events: int) -> None:
+        try:
+            if events & OUT and not events & GONE and not self._sealed.flush(fd):
+                return
+        except OSError:
+            pass
+        if events & (OUT | GONE):
+            self._close()
+
+    def expired(self) -> None:
+        linger_none(self._fd)
+        self._close()
+
+    def _close(self) -> None:
+        self._leaving.wheel.disarm(self)
+        self._leaving.close(self._fd)
+
+
+class SecureWire(Wire):
+    """A wire that seals what it sends and opens what it receives."""
+
+    __slots__ = ("_leaving", "sealed")
+
+    sealed: Sealed
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext, leaving: Leaving, name: str | None = None) -> None:
+        """Take over the socket of a wire.  context, name: as in Sealed."""
+        told = wire.readable, wire.ending, wire.gone
+        super().__init__(wire.poller, wire.release(), wire.peer, registered=True)
+        self.readable, self.ending, self.gone = told
+        self._leaving = leaving
+        self.sealed = Sealed(context, name)
+
+    async def shake_hands(self, received: bytes = b"") -> None:
+        """Shake hands with the peer.  received: what was read of it already.  Raises: OSError."""
+        if received:
+            self.sealed.take(received)
+        while not self._shaken():
+            data = await Wire.receive(self)
+            if not data:
+                raise ConnectionResetError("the peer has left in the midst of a handshake")
+            self.sealed.take(data)
+
+    def _shaken(self) -> bool:
+        """Go on with the handshake; whether it is complete.  Raises: OSError, after the peer was told."""
+        sealed, patient = self.sealed, False
+        try:
+            over = sealed.shake_hands()
+            patient = over and sealed.may_wait
+            return over
+        finally:
+            if not patient:
+                sealed.flush(self.fd)
+
+    def ready(self, fd: int, events: int) -> None:
+        """Note the edges; whoever waits to send is not woken before what is sealed is sent."""
+        if events & (OUT | GONE) and self.sealed.unsent and not self._flushed():
+            events &= ~OUT
+        super().ready(fd, events)
+
+    async def receive(self) -> bytes:
+        while (data := self.try_receive(READ_SIZE)) is None:
+            await parked(self, READING)
+        return data
+
+    def try_receive(self, most: int) -> bytes | None:
+        sealed = self.sealed
+        while (data := sealed.open(most)) is None:
+            received = Wire.try_receive(self, READ_SIZE)
+            if received is None:
+                return None
+            sealed.take(received)
+        if sealed.unsent:
+            sealed.flush(self.fd)
+        return data
+
+    def try_send(self, data: bytes | memoryview) -> int:
+        """Seal as much of data as the kernel takes, and one piece more; how many bytes that is.  Raises: OSError."""
+        sealed, size, sent = self.sealed, len(data), 0
+        if sealed.unsent and not sealed.flush(self.fd):
+            return 0
+        while sent < size:
+            sent += sealed.seal(memoryview(data)[sent:] if sent else data)
+            if not sealed.flush(self.fd):
+                break
+        return sent
+
+    def unsent(self) -> int:
+        return len(self.sealed.unsent) + super().unsent()
+
+    def spent(self) -> bool:
+        """Whether the peer has ended, and all that it sent was received; reads ahead as far as that takes."""
+        sealed = self.sealed
+        try:
+            while not sealed.look_ahead():
+                received = None if sealed.holds else Wire.try_receive(self, READ_SIZE)
+                if received is None:
+                    return False
+                sealed.take(received)
+        except OSError:
+            pass  # nothing more can be received
+        return True
+
+    def end(self) -> None:
+        """Tell the peer that nothing more comes; what it sends can be received still."""
+        self.sealed.part()
+        self._flushed()
+
+    def close(self) -> None:
+        """Close the socket, which tells the peer that nothing more comes, once all that was sent is delivered."""
+        if self.fd >= 0:
+            self._leaving(self.release(), self.sealed)
+
+    def reset(self) -> None:
+        """Close with a reset, and without the notice that would make it a proper end."""
+        if self.fd >= 0:
+            linger_none(self.fd)
+            self._leaving.close(self.release())
+
+    def _flushed(self) -> bool:
+        """Whether nothing is left to be sent, after which the writing side is shut down where this side has parted."""
+        try:
+            if not self.sealed.flush(self.fd):
+                return False
+        except OSError:
+            return True  # whoever sends next learns of it
+        if self.sealed.parted:
+            Wire.end(self)
+        return True

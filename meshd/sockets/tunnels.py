@@ -1,0 +1,42 @@
+"""Which kind of tunnel two wires become, and a tunnel that is held to a rate from now on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meshd.sockets.metering import TunnelMeter
+from meshd.sockets.relay import Relay, Tunnel
+from meshd.sockets.sealedtunnel import SealedTunnel, ShapedSealedTunnel
+from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.wire import Wire
+
+
+def join(
+    relay: Relay,
+    client: Wire,
+    origin: Wire,
+    meter: TunnelMeter,
+    *,
+    early: bytes,
+    late: bytes,
+    ended: Callable[[str], None],
+) -> None:
+    """Give both sockets to a tunnel, which starts at once.  early, late, ended: as in `Tunnel`."""
+    more = client.readable, origin.readable
+    tunnel: Tunnel
+    if client.sealed is None and origin.sealed is None:
+        kind = ShapedTunnel if meter.shaped else Tunnel
+        tunnel = kind(relay, client.release(), origin.release(), meter, early=early, late=late, ended=ended)
+    else:
+        sealed = {wire.fd: wire.sealed for wire in (client, origin) if wire.sealed is not None}
+        sealing = ShapedSealedTunnel if meter.shaped else SealedTunnel
+        fds = client.release(), origin.release()
+        tunnel = sealing(relay, *fds, meter, sealed=sealed, early=early, late=late, ended=ended)
+    meter.stop, meter.resume = tunnel.stopped, tunnel.resume
+    tunnel.start(*more)
+
+
+def shape(tunnel: Tunnel) -> None:
+    """Hold an open tunnel to the rates of its meter, which has become a shaped one."""
+    if not isinstance(tunnel, ShapedTunnel):
+        tunnel.__class__ = ShapedSealedTunnel if isinstance(tunnel, SealedTunnel) else ShapedTunnel
