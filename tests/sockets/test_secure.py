@@ -216,7 +216,7 @@ class HandshakeTests(SecureCase):
         near, far = tcp_pair(self)
         wire = SecureWire(Wire(self.hand.poller, near.detach(), "peer"), server(), self.leaving)
         self.addCleanup(wire.close)
-        self.start(wire.shake_hands(b"GET / HTTP/1.1\r\n\r\n"))
+        self.start(wire.shake_hands(b"\x16\x03\x01\x00\x05hello"))
         self.assertIsInstance(self.ended[0], OSError)
         self.assertEqual(far.recv(100)[:1], b"\x15")
 
