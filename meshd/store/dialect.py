@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 
 TEXTS = 2048
 """Texts whose rewriting is remembered: about 60 are written down; one about many rows has a text for each number."""
@@ -39,6 +40,24 @@ def _for_psycopg(piece: re.Match[str]) -> str:
 def psycopg_text(sql: str) -> str:
     """The SQL with `:name` as `%(name)s` and every `%` doubled; quoted text, comments and casts keep their colons."""
     return _PIECE.sub(_for_psycopg, sql)
+
+
+@lru_cache(TEXTS)
+def sqlite_text(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The SQL with `:name` as `?`, and the names in the order of those marks.
+
+    SQLite looks for a name among all that the text has, for each of them: with the thousand names of a statement about
+    many rows that takes longer than the rows do.
+    """
+    names: list[str] = []
+
+    def marked(piece: re.Match[str]) -> str:
+        if name := piece["name"]:
+            names.append(intern(name))
+            return "?"
+        return piece[0]
+
+    return _PIECE.sub(marked, sql), tuple(names)
 
 
 @lru_cache(TEXTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.store.dialect import only_reads, psycopg_text
+from meshd.store.dialect import only_reads, psycopg_text, sqlite_text
 
 REWRITTEN = {
     "a parameter": ("where id = :id", "where id = %(id)s"),
@@ -20,6 +20,16 @@ REWRITTEN = {
     "a cast": ("a::text = :yes::text", "a::text = %(yes)s::text"),
     "a slice of an array": ("a[1:2]", "a[1:2]"),
     "nothing": ("", ""),
+}
+
+MARKED = {
+    "a parameter": ("where id = :id", "where id = ?", ("id",)),
+    "the same parameter twice": (":a + :b + :a", "? + ? + ?", ("a", "b", "a")),
+    "rows": ("values (:a0, :b0), (:a1, :b1)", "values (?, ?), (?, ?)", ("a0", "b0", "a1", "b1")),
+    "a colon in quotes": ("':no' || :yes", "':no' || ?", ("yes",)),
+    "a comment": ("a -- :no\n= :yes /* :no */", "a -- :no\n= ? /* :no */", ("yes",)),
+    "a per cent sign": ("x % 2 = :r", "x % 2 = ?", ("r",)),
+    "nothing": ("", "", ()),
 }
 
 READS = {
@@ -38,6 +48,11 @@ class DialectTests(SynchronousTestCase):
         """Parameters are rewritten, and only they."""
         for case, (sql, expected) in REWRITTEN.items():
             self.assertEqual(psycopg_text(sql), expected, case)
+
+    def test_marks(self) -> None:
+        """Parameters are marks without names, and their names are told in the order of the marks."""
+        for case, (sql, text, names) in MARKED.items():
+            self.assertEqual(sqlite_text(sql), (text, names), case)
 
     def test_reading(self) -> None:
         """Only a plain select counts as one that takes no lock."""

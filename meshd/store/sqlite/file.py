@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
-from meshd.store.dialect import SQLITE, only_reads
+from meshd.store.dialect import SQLITE, only_reads, sqlite_text
 from meshd.store.drive import drive
 from meshd.store.interface import StoreError, StoreUnavailable, taken
 from meshd.store.migrate import check, shipped, upgrade
@@ -184,13 +184,19 @@ def execute(connection: sqlite3.Connection, sql: str, params: Any = ()) -> list[
         raise translate(error) from error
 
 
+def _execute(connection: sqlite3.Connection, statement: Statement) -> list[Row]:
+    sql, names = sqlite_text(statement.sql)
+    params = statement.params
+    return execute(connection, sql, [params[name] for name in names])
+
+
 def reader(connection: sqlite3.Connection) -> Callable[[Statement], list[Row]]:
     """A function that executes statements that only read.  Raises: StoreError, and _Writes for other statements."""
 
     def read(statement: Statement) -> list[Row]:
         if not only_reads(statement.sql):
             raise _Writes
-        return execute(connection, *statement)
+        return _execute(connection, statement)
 
     return read
 
@@ -204,7 +210,7 @@ class _Writer:
 
     def __call__(self, statement: Statement) -> list[Row]:
         self.published = self.published or statement.sql is PUBLISH
-        return execute(self._connection, *statement)
+        return _execute(self._connection, statement)
 
 
 def _inode(path: str) -> tuple[int, int] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
+from sys import intern
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -37,7 +38,12 @@ def listed(name: str, count: int) -> str:
 
 def numbered(columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """The parameters of `placeholders`, and of `listed` with one column."""
-    return {f"{name}{i}": value for i, row in enumerate(rows) for name, value in zip(columns, row, strict=True)}
+    return dict(zip(_names(columns, len(rows)), chain.from_iterable(rows), strict=True))
+
+
+@cache
+def _names(columns: tuple[str, ...], count: int) -> tuple[str, ...]:
+    return tuple(intern(f"{name}{i}") for i in range(count) for name in columns)
 
 
 def among(sql: str, values: Iterable[Any], params: Params = MappingProxyType({})) -> Unit[list[Row]]:
