@@ -27,15 +27,18 @@ FAMILIES = "select id, coalesce(parent_id, id) from accounts where id in {0}"
 def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
     began = round(exchange.at * 1000)
     ended = began + round(exchange.seconds * 1000)
-    same = exchange._replace(host=searchable(exchange.host))[5:]  # token_id and all that follows it in both tuples
-    return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same)
+    host = searchable(exchange.host)
+    same = exchange if host is exchange.host else exchange._replace(host=host)
+    # token_id and all that follows it are in both tuples.
+    return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same[5:])
 
 
 def add(exchanges: Iterable[Exchange]) -> Unit[None]:
     """Insert the exchanges of accounts that exist; one that is there already is left as it is."""
     waiting = list(exchanges)
     families: dict[int, int] = dict((yield from among(FAMILIES, sorted({exchange.account_id for exchange in waiting}))))
-    found = [of_exchange(each, families[each.account_id]) for each in waiting if each.account_id in families]
+    # One after the other: a unit that was begun as a reader is begun again at its first row.
+    found = (of_exchange(each, families[each.account_id]) for each in waiting if each.account_id in families)
     for chunk in chunks(found, ROWS):
         yield Statement(
             f"insert into activity ({COLUMNS}) values {placeholders(FIELDS, len(chunk))} on conflict do nothing",

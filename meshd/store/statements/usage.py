@@ -42,19 +42,17 @@ def used_of(alias: str) -> str:
 
 NOTHING_INCLUDED: Mapping[str, int] = MappingProxyType({})
 
-STANDINGS = f"""
-select a.id, a.parent_id, a.monthly_limit, a.total_limit, coalesce(p.billing_day, a.billing_day), a.plan,
-    {used_of("u")}
-from accounts as a
-left join accounts as p on p.id = a.parent_id
-left join usage as u on u.account_id = a.id
-where a.id in {{0}}
-"""
+LIMITS = "a.id, a.parent_id, a.monthly_limit, a.total_limit, coalesce(p.billing_day, a.billing_day), a.plan"
+OF_ACCOUNTS = "from accounts as a left join accounts as p on p.id = a.parent_id"
+THESE = "where a.id in {0}"
+LIMITED = f"select {LIMITS} {OF_ACCOUNTS} {THESE}"
+STANDINGS = f"select {LIMITS}, {used_of('u')} {OF_ACCOUNTS} left join usage as u on u.account_id = a.id {THESE}"
+UNREAD = Usage(0, 0, 0, 0)
+"""In the place of a usage that is not asked for."""
 
 
-def _standing(row: Row, at: int, included: Mapping[str, int]) -> Standing:
+def _standing(row: Row, usage: Usage, included: Mapping[str, int]) -> Standing:
     account_id, parent_id, monthly_limit, total_limit, billing_day, plan = row[:6]
-    usage = current(account_id, billing_day, at, row[6:])
     if not monthly_limit and parent_id is None:
         monthly_limit = included.get(plan, 0)
     return Standing(account_id, parent_id, monthly_limit, total_limit, billing_day, usage)
@@ -65,8 +63,15 @@ def standings(ids: Iterable[int], at: int, included: Mapping[str, int] = NOTHING
 
     included: by plan, the monthly limit of accounts that have none of their own.
     """
-    found = [_standing(row, at, included) for row in (yield from among(STANDINGS, sorted(set(ids))))]
+    rows = yield from among(STANDINGS, sorted(set(ids)))
+    found = [_standing(row, current(row[0], row[4], at, row[6:]), included) for row in rows]
     return sorted(found, key=lambda standing: standing.account_id)
+
+
+def _limited(ids: Iterable[int], included: Mapping[str, int]) -> Unit[list[Standing]]:
+    """Like standings(), but the usage is not read."""
+    rows = yield from among(LIMITED, sorted(ids))
+    return sorted((_standing(row, UNREAD, included) for row in rows), key=lambda standing: standing.account_id)
 
 
 def standing(account_id: int, at: int, included: Mapping[str, int] = NOTHING_INCLUDED) -> Unit[Standing | None]:
@@ -115,7 +120,7 @@ def apply(
     """
     if not (yield from _first_time(journal_id, batch, at)):
         return None
-    before = yield from standings(_added(entries), at, included)
+    before = yield from _limited(_added(entries), included)
     entries = _whose(entries, before)
     added = _added(entries)
     before = [standing for standing in before if standing.account_id in added]
@@ -232,8 +237,10 @@ def _add_totals(
         rows = yield Statement(sql, numbered(TOTALS, values))
         stored = {row[0]: row for row in rows}
         for each in chunk:
-            row = stored[each.account_id]
-            after.append((row[-1], replace(each, usage=Usage(*row[:-1]))))
+            *used, fullness = stored[each.account_id]
+            limits = each.monthly_limit, each.total_limit, each.billing_day
+            # `replace` of dataclasses would take five times as long.
+            after.append((fullness, Standing(each.account_id, each.parent_id, *limits, Usage(*used))))
     return after
 
 
