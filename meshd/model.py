@@ -186,8 +186,7 @@ def monthly_limit(account: Account, included: Mapping[str, int]) -> int:
     return account.monthly_limit or (included.get(account.plan, 0) if account.parent_id is None else 0)
 
 
-@dataclass(frozen=True, slots=True)
-class UsageEntry:
+class UsageEntry(NamedTuple):
     """The bytes and exchanges of one account and token in one batch of the journal."""
 
     account_id: int

@@ -159,6 +159,15 @@ class Allowance:
         self.sealed = self.base
         self._lend(self.base - counted, slice_bytes, share)
 
+    def stays_free(self, standing: Standing) -> bool:
+        """Adopt a standing without limits where the last one had none either, and nothing changes; False elsewhere."""
+        if standing.monthly_limit or standing.total_limit or self.base != UNLIMITED or self.room < UNLIMITED // 2:
+            return False
+        if self.refusal is not None or self.crawl is not None or self.waiting:
+            return False
+        self.standing = standing
+        return True
+
     def judge_again(self, now: int, slice_bytes: int) -> None:
         """Lend by the known standing at another time: a billing period may be over."""
         before = self.base

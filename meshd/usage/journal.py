@@ -16,11 +16,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
-from meshd.model import UsageEntry
+from meshd.usage.batches import SealedBatch, batch_of
 from meshd.usage.journalfile import JournalFile, create, locked_orphans
 from meshd.usage.layout import (
     ACKED,
@@ -46,24 +45,12 @@ from meshd.usage.layout import (
     unsigned,
 )
 
-__all__ = ["HEADER", "LOG_INODE", "SLOTS", "WIDTH", "Journal", "SealedBatch", "Sums", "orphans"]
+__all__ = ["HEADER", "LOG_INODE", "SLOTS", "WIDTH", "Journal", "Sums", "orphans"]
 
 SLOTS = 16_384
 
 Sums = tuple[int, int, int]
 """Up, down, exchanges."""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedBatch:
-    """What was counted between two seals."""
-
-    number: int
-    at: int
-    """The epoch second at which counting into the batch began."""
-    entries: tuple[UsageEntry, ...]
-    slots: tuple[int, ...]
-    """The slot of each entry, in the order of the entries."""
 
 
 class Journal:
@@ -135,7 +122,8 @@ class Journal:
         at = self._who + slot * WIDTH
         parent = signed(slot, parent_id, account_id, token_id)
         self.words[at], self.words[at + 1], self.words[at + 2] = account_id, parent, token_id
-        self.words[CHECKED_TOP] = checked(self._top)
+        if slot == self._top - 1:
+            self.words[CHECKED_TOP] = checked(self._top)
         return slot
 
     def cell(self, slot: int) -> int:
@@ -146,6 +134,16 @@ class Journal:
         """Whether the store has all that the slot counted."""
         return self.words[SEALED] == self.words[ACKED] and self._at(self._counts, slot) == self._at(self._copy(), slot)
 
+    def finished(self, slot: int) -> bool:
+        """Whether the store and the log have all that the slot counted."""
+        words, at, end = self.words, slot * WIDTH, slot * WIDTH + WIDTH
+        counts = words[self._counts + at : self._counts + end].tolist()
+        if words[self._logged + at : self._logged + end].tolist() != counts:
+            return False
+        copy = self._copies[words[SEALED] % 2]
+        up, down, exchanges = words[copy + at : copy + end].tolist()
+        return [up, down, unsigned(exchanges)] == counts and words[SEALED] == words[ACKED]
+
     def unlogged(self, slot: int) -> Sums:
         """What the slot counted that stands in no written line."""
         counts, logged = self._at(self._counts, slot), self._at(self._logged, slot)
@@ -153,8 +151,8 @@ class Journal:
 
     def free(self, slot: int) -> None:
         """Give a billed slot back; what it had not logged is forgotten."""
-        for at in range(slot * WIDTH, slot * WIDTH + WIDTH):
-            self.words[self._logged + at] = self.words[self._counts + at]
+        logged, counts = self._logged + slot * WIDTH, self._counts + slot * WIDTH
+        self.words[logged : logged + WIDTH] = self.words[counts : counts + WIDTH]
         self._free.append(slot)
 
     @property
@@ -206,8 +204,7 @@ class Journal:
         words, counts, to = self.words, self._counts, self._copies[parity]
         for slot in {*changed, *self._changed, *range(self._copied[parity], self._top)}:
             k, at = to + slot * WIDTH, counts + slot * WIDTH
-            words[k] = up = words[at]
-            words[k + 1] = down = words[at + 1]
+            words[k], words[k + 1] = up, down = words[at], words[at + 1]
             words[k + 2] = signed(slot, words[at + 2], up, down)
         self._changed, self._copied[parity] = changed, self._top
         words[CHECKED_COPIED + parity] = checked(self._top)
@@ -218,15 +215,8 @@ class Journal:
         return values
 
     def _batch(self, number: int, before: list[int], after: list[int]) -> SealedBatch:
-        slots = sorted({k // WIDTH for k, (old, new) in enumerate(zip(before, after, strict=True)) if old != new})
-        entries = tuple(self._entry(slot, before, after) for slot in slots)
-        return SealedBatch(number, self.words[OPENED + number % 2], entries, tuple(slots))
-
-    def _entry(self, slot: int, before: list[int], after: list[int]) -> UsageEntry:
-        at, who = slot * WIDTH, self._who + slot * WIDTH
-        up, down, exchanges = after[at] - before[at], after[at + 1] - before[at + 1], after[at + 2] - before[at + 2]
-        ids = self.words[who], unsigned(self.words[who + 1]), self.words[who + 2]
-        return UsageEntry(*ids, max(0, up), max(0, down), max(0, exchanges))
+        who = self.words[self._who : self._who + len(after)].tolist()
+        return batch_of(number, self.words[OPENED + number % 2], who, before, after)
 
     # Lines of the exchange log
 

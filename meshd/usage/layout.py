@@ -86,7 +86,7 @@ class Layout:
 
 def checked(number: int) -> int:
     """The number as a word that vouches for itself, by its upper bits."""
-    return number | _crc(number) << _BITS
+    return number | (crc32(_pack(MAGIC, number)) >> 8 or 1) << _BITS
 
 
 def unchecked(word: int) -> int | None:
@@ -95,9 +95,9 @@ def unchecked(word: int) -> int | None:
     return number if word == checked(number) else None
 
 
-def signed(slot: int, number: int, *others: int) -> int:
+def signed(slot: int, number: int, first: int, second: int) -> int:
     """A word of a slot as it is stored: the number, and a check of it and of the slot's other words."""
-    return number | _crc(slot, number, *others) << _BITS
+    return number | (crc32(_pack_slot(MAGIC, slot, number, first, second)) >> 8 or 1) << _BITS
 
 
 def unsigned(word: int) -> int:
@@ -110,9 +110,6 @@ def is_signed(word: int) -> bool:
     return word > MOST
 
 
-def _crc(*numbers: int) -> int:
-    """A CRC of these numbers: 24 bits, never all 0."""
-    return crc32(_packed[len(numbers)](MAGIC, *numbers)) >> 8 or 1
-
-
-_packed = [Struct(f"<{n + 1}Q").pack for n in range(5)]
+# What is checked: a CRC of these numbers, of which 24 bits are kept, never all 0.
+_pack = Struct("<2Q").pack
+_pack_slot = Struct("<5Q").pack

@@ -1,32 +1,37 @@
 """What is open and who pays: meters count into the journal, a flush brings the journal to the store, limits are judged
 by what the store then says.
 
-All of it runs in the reactor thread, so counting and sealing never meet; a flush's awaits are the only gaps.
+All of it runs in the reactor thread, so counting and sealing never meet; a flush's awaits are the only gaps.  What a
+flush does for each account is done in turns, as thousands of accounts would else keep everybody waiting.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from meshd.model import Admission, Change, Refusal
+from meshd.model import Admission, Change, Refusal, Standing
 from meshd.running.regularly import Regularly
 from meshd.running.ticks import Ticks
+from meshd.running.turns import Turns
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
+from meshd.store.statements.rows import chunks
 from meshd.topology import Live
 from meshd.usage.allowance import OpenMeter, nobody
+from meshd.usage.batches import SealedBatch
 from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
-from meshd.usage.journal import Journal, SealedBatch
+from meshd.usage.journal import Journal
 from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
 from meshd.usage.quotas import Quotas
 from meshd.usage.recovery import RecoveryReport, bill, finish, recover
+from meshd.usage.tallies import AT_ONCE, Tallies
 from meshd.values.exchanges import Exchange
 from meshd.values.samples import Sample
 
@@ -72,22 +77,24 @@ class Ledger:
         self._peers = Peers(clock.seconds, lambda: live.limits.flush_seconds)
         self._quotas = quotas = Quotas(clock, now, live, self._rounds, self._peers, Ticks(clock))
         self.tunnels, self.tunnels_of_family, self.adopt = quotas.tunnels, quotas.tunnels_of_family, quotas.adopt_open
-        self._tallies: dict[tuple[int, int], Tally] = {}
-        self._by_slot: dict[int, Tally] = {}
-        self._resting: set[Tally] = set()
-        """Tallies that had nothing open at some time since the last flush."""
+        self._tallies = Tallies(journal, quotas, log)
+        self._by_key = self._tallies.by_key
         self._doubtful: set[int] = set()
         """Accounts whose standing must be read anew."""
         self._one = DeferredLock()
+        self._turns = Turns(clock)
         self._closed = Tally((0, 0), 0, Nowhere(), own=nobody(), family=nobody(), renew=self._quotas.renew)
         self._search_at = 0.0
         log.bind(journal)
 
     def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
         """Begin to count for an admission; stop is called, in a later turn, when the exchange must end."""
-        tally = self._tallies.get((admission.identity.account.id, admission.token_id))
+        tally = self._by_key.get((admission.identity.account.id, admission.token_id))
         if tally is None:
-            begun = self._begin(admission)
+            begun = self._tallies.begin(admission)
+            if begun is None:
+                self._rounds.hasten()
+                return OVERLOADED
             if isinstance(begun, Refusal):
                 return begun
             tally = begun
@@ -119,7 +126,7 @@ class Ledger:
         self._chronicle.add(exchange)
         tally.open -= 1
         if not tally.open:
-            self._resting.add(tally)
+            self._tallies.resting.add(tally)
 
     def refused(self, exchange: Exchange, *, admitted: bool = True) -> None:
         """Write a line for an exchange that was refused.
@@ -137,55 +144,6 @@ class Ledger:
         if allowance is None:
             return []
         return [*allowance.meters, *(meter for sub in allowance.subs for meter in sub.meters)]
-
-    # Tallies
-
-    def _begin(self, admission: Admission) -> Tally | Refusal:
-        account = admission.identity.account
-        own, family = self._quotas.enter(admission)
-        refusal = self._quotas.refusal(own, family)
-        slot = self._journal.take(account.id, account.parent_id or 0, admission.token_id) if refusal is None else None
-        if slot is None:
-            self._quotas.leave(own, family)
-            return refusal or self._overloaded()
-        key = (account.id, admission.token_id)
-        tally = Tally(key, slot, self._journal, own=own, family=family, renew=self._quotas.renew)
-        self._tallies[key] = self._by_slot[slot] = tally
-        own.users += 1
-        family.users += 1
-        return tally
-
-    def _overloaded(self) -> Refusal:
-        self._rounds.hasten()
-        return OVERLOADED
-
-    def _free_resting(self) -> None:
-        """Give back the slots of the tallies that have nothing open, unbilled or unlogged."""
-        self._exchanges.flush()
-        resting, self._resting = self._resting, set()
-        for tally in resting:
-            if tally.open == 0 and not self._free(tally):
-                self._resting.add(tally)
-
-    def _free(self, tally: Tally) -> bool:
-        journal = self._journal
-        if not journal.billed(tally.slot):
-            return False
-        unlogged = journal.unlogged(tally.slot)
-        if unlogged != (0, 0, 0):
-            if not self._exchanges.failing:
-                # Lines that were given up while the log failed, or bytes counted after the close.
-                self._exchanges.add_remainder(tally.slot, *tally.key, unlogged)
-                return False
-            if not journal.scarce:
-                return False
-            self._exchanges.forget(tally.slot)
-        journal.free(tally.slot)
-        del self._tallies[tally.key], self._by_slot[tally.slot]
-        tally.own.users -= 1
-        tally.family.users -= 1
-        self._quotas.leave(tally.own, tally.family)
-        return True
 
     # Flushing
 
@@ -217,11 +175,12 @@ class Ledger:
                     await self._apply(batch)
                 await self._read_doubtful()
             finally:
-                self._free_resting()
+                self._exchanges.flush()
+                await self._turns.taken(self._tallies.free_resting())
 
     def _seal(self) -> SealedBatch | None:
         batch = self._journal.seal(self._quotas.now())
-        tallies = [self._by_slot[slot] for slot in batch.slots] if batch is not None else []
+        tallies = self._tallies.of(batch.slots) if batch is not None else []
         self._quotas.seal({allowance for tally in tallies for allowance in (tally.own, tally.family)})
         return batch
 
@@ -232,8 +191,7 @@ class Ledger:
             self._doubtful |= {id_ for entry in batch.entries for id_ in (entry.account_id, entry.parent_id)}
             return
         self._peers.heard(applied.others)
-        for standing in applied.standings:
-            self._quotas.heard(standing)
+        await self._heard(applied.standings)
 
     async def _read_doubtful(self) -> None:
         doubtful, self._doubtful = self._doubtful, set()
@@ -247,8 +205,17 @@ class Ledger:
         ids = sorted(account_ids)
         if ids:
             quotas = self._quotas
-            for standing in await self._store.run(statements.standings, ids, quotas.now(), quotas.included()):
-                quotas.heard(standing)
+            standings = await self._store.run(statements.standings, ids, quotas.now(), quotas.included())
+            await self._heard(standings)
+
+    async def _heard(self, standings: list[Standing]) -> None:
+        await self._turns.taken(self._judgements(standings))
+
+    def _judgements(self, standings: list[Standing]) -> Iterator[None]:
+        """A step for AT_ONCE accounts; what is open goes on between two, but no batch is sealed before the last."""
+        for some in chunks(standings, AT_ONCE):
+            self._quotas.heard(some)
+            yield
 
     async def changed(self, change: Change) -> None:
         """Read the limits and totals of a changed account and its sub-accounts, and cut those that are over.

@@ -93,14 +93,15 @@ class Quotas:
         if known is not None:
             known.on_limit = on_limit
             return known
-        limit = monthly_limit(account, self.included())
-        told = Standing(account.id, account.parent_id, limit, account.total_limit, billing_day, usage)
+        limits = monthly_limit(account, self.included()), account.total_limit
+        told = Standing(account.id, account.parent_id, *limits, billing_day, usage)
         standing = newer(told, self._remembered.pop(account.id, None))
         allowance = self._allowances[account.id] = Allowance(standing, family)
         allowance.on_limit = on_limit
         if family is not self._nobody:
             family.subs.add(allowance)
-        self._judge(allowance, standing, NO_SHARE)  # the identity's usage may be minutes old
+        if not allowance.stays_free(standing):
+            self._judge(allowance, standing, NO_SHARE)  # the identity's usage may be minutes old
         return allowance
 
     def adopt(self, tally: Tally, terms: Terms | None) -> None:
@@ -187,17 +188,17 @@ class Quotas:
             allowance.lend_rest(self._live.limits.slice_bytes)
         self._generous &= counted
 
-    def heard(self, standing: Standing) -> None:
-        """Adopt the store's standing of an account as of the newest sealed batch."""
-        allowance = self._allowances.get(standing.account_id)
-        if allowance is not None:
-            self._judge(allowance, standing, ALL if self._peers.alone else NO_SHARE if self._peers.joining else SHARE)
-            if self._live.limits.slice_bytes < allowance.lent < UNLIMITED // 2:
-                self._generous.add(allowance)
-            else:
-                self._generous.discard(allowance)
-        elif standing.account_id in self._remembered:
-            self._remembered[standing.account_id] = standing
+    def heard(self, standings: Iterable[Standing]) -> None:
+        """Adopt the store's standings of accounts as of the newest sealed batch."""
+        share = ALL if self._peers.alone else NO_SHARE if self._peers.joining else SHARE
+        for standing in standings:
+            allowance = self._allowances.get(standing.account_id)
+            if allowance is not None and not allowance.stays_free(standing):
+                self._judge(allowance, standing, share)
+                generous = self._live.limits.slice_bytes < allowance.lent < UNLIMITED // 2
+                (self._generous.add if generous else self._generous.discard)(allowance)
+            elif standing.account_id in self._remembered:  # of those at work none is
+                self._remembered[standing.account_id] = standing
 
     def renew(self, meter: Meter) -> None:
         """Lend more to the meter's allowances whose lease is used up, or refuse where a limit is reached."""

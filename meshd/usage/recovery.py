@@ -18,8 +18,9 @@ from twisted.logger import Logger
 
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
+from meshd.usage.batches import SealedBatch
 from meshd.usage.exchangelog import ExchangeLog
-from meshd.usage.journal import Journal, SealedBatch, orphans
+from meshd.usage.journal import Journal, orphans
 
 _log = Logger()
 

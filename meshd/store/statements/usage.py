@@ -185,7 +185,7 @@ def _whose(entries: Sequence[UsageEntry], standings: Iterable[Standing]) -> Sequ
     if all(parents.get(entry.account_id, entry.parent_id) == entry.parent_id for entry in entries):
         return entries
     return [
-        entry if parents.get(entry.account_id, entry.parent_id) == entry.parent_id else replace(entry, account_id=0)
+        entry if parents.get(entry.account_id, entry.parent_id) == entry.parent_id else entry._replace(account_id=0)
         for entry in entries
     ]
 

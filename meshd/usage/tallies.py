@@ -1,0 +1,83 @@
+"""The tallies of the accounts at work: each has a slot of the journal until all it counted is billed and logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from meshd.model import Admission, Refusal
+from meshd.store.statements.rows import chunks
+from meshd.usage.exchangelog import ExchangeLog
+from meshd.usage.journal import Journal
+from meshd.usage.meter import Tally
+from meshd.usage.quotas import Quotas
+
+AT_ONCE = 200
+"""Accounts that a flush works for in one turn of the reactor: a millisecond, or a little more."""
+
+
+class Tallies:
+    """Begins tallies, and frees those that rest."""
+
+    def __init__(self, journal: Journal, quotas: Quotas, log: ExchangeLog) -> None:
+        self._journal = journal
+        self._quotas = quotas
+        self._log = log
+        self.by_key: dict[tuple[int, int], Tally] = {}
+        """By account and token."""
+        self._by_slot: dict[int, Tally] = {}
+        self.resting: set[Tally] = set()
+        """Those that had nothing open at some time since they were looked at last."""
+
+    def begin(self, admission: Admission) -> Tally | Refusal | None:
+        """A tally for an account and token that have none; None where the journal has no slot for it."""
+        account = admission.identity.account
+        own, family = self._quotas.enter(admission)
+        refusal = self._quotas.refusal(own, family)
+        slot = self._journal.take(account.id, account.parent_id or 0, admission.token_id) if refusal is None else None
+        if slot is None:
+            self._quotas.leave(own, family)
+            return refusal
+        key = (account.id, admission.token_id)
+        tally = Tally(key, slot, self._journal, own=own, family=family, renew=self._quotas.renew)
+        self.by_key[key] = self._by_slot[slot] = tally
+        own.users += 1
+        family.users += 1
+        return tally
+
+    def of(self, slots: Iterable[int]) -> list[Tally]:
+        """The tallies that count in these slots."""
+        return [self._by_slot[slot] for slot in slots]
+
+    def free_resting(self) -> Iterator[None]:
+        """Give back the slots of the tallies that have nothing open, unbilled or unlogged; a step for AT_ONCE of them.
+
+        Anything may begin and end between two steps.
+        """
+        resting, self.resting = self.resting, set()
+        for some in chunks(resting, AT_ONCE):
+            self.resting |= {tally for tally in some if tally.open == 0 and not self._free(tally)}
+            yield
+
+    def _free(self, tally: Tally) -> bool:
+        journal, slot = self._journal, tally.slot
+        if not journal.finished(slot) and not self._may_forget(tally):
+            return False
+        journal.free(slot)
+        del self.by_key[tally.key], self._by_slot[slot]
+        tally.own.users -= 1
+        tally.family.users -= 1
+        self._quotas.leave(tally.own, tally.family)
+        return True
+
+    def _may_forget(self, tally: Tally) -> bool:
+        """Whether all is billed, and what is unlogged is given up for the slot; else have it logged."""
+        journal, slot = self._journal, tally.slot
+        if not journal.billed(slot):
+            return False
+        if not self._log.failing:
+            # Lines that were given up while the log failed, or bytes counted after the close.
+            self._log.add_remainder(slot, *tally.key, journal.unlogged(slot))
+            return False
+        if journal.scarce:
+            self._log.forget(slot)
+        return journal.scarce

@@ -1,0 +1,102 @@
+"""Slots that are given back, and the turns that others have while a flush works for many accounts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.running import turns
+from meshd.usage import ledger, tallies
+from tests.usage.support import Desk, MemoryStore, account, sums_of
+
+ACCOUNTS = range(1, 10)
+
+
+class TurnTests(SynchronousTestCase):
+    """With steps of two accounts, each of them as long as a turn may take."""
+
+    def setUp(self) -> None:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.patch(turns, "SLICE", 0.0)
+        self.patch(ledger, "AT_ONCE", 2)
+        self.patch(tallies, "AT_ONCE", 2)
+        self.desk = Desk(folder, MemoryStore(*map(account, ACCOUNTS)), slots=len(ACCOUNTS))
+
+    def flush(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.desk.ledger.flush())
+
+    def turn(self) -> None:
+        """One of the reactor's.  (A Clock does what was asked for meanwhile in the same turn.)"""
+        call = self.desk.clock.calls.pop(0)
+        self.assertEqual(call.getTime(), self.desk.clock.seconds())
+        call.called = 1
+        call.func(*call.args, **call.kw)
+
+    def finish(self, flush: Deferred[None]) -> int:
+        """Let it come to its end; how many turns that took."""
+        taken = 0
+        while not flush.called:
+            self.turn()
+            taken += 1
+        self.successResultOf(flush)
+        return taken
+
+    def test_others_have_their_turn(self) -> None:
+        """Five steps to judge nine accounts, five to free them, and after each the reactor does what else there is."""
+        for each in ACCOUNTS:
+            self.desk.close(self.desk.meter(each))
+        self.assertEqual(self.finish(self.flush()), 10)
+        self.assertEqual(self.finish(self.flush()), 0)
+
+    def test_every_slot_is_given_back(self) -> None:
+        """As many accounts may work afterwards as before, though the journal has no slot to spare."""
+        for _ in range(3):
+            for each in ACCOUNTS:
+                self.desk.meter(each).sent_up(each)
+            for meter in self.desk.ledger.open_of(0):
+                self.desk.close(meter)
+            self.finish(self.flush())
+        self.assertEqual(self.desk.ledger.open_of(0), [])
+        self.assertEqual(
+            {each: self.desk.store.own[each, 0] for each in ACCOUNTS}, {n: [3 * n, 0, 3] for n in ACCOUNTS}
+        )
+
+    def test_what_begins_and_ends_meanwhile_is_counted_once(self) -> None:
+        """An account may come back before, between and after the steps that judge and free it."""
+        for each in ACCOUNTS:
+            self.desk.close(self.desk.meter(each))
+        for before in range(10):
+            flush = self.flush()
+            for _ in range(before):
+                self.turn()
+            for each in ACCOUNTS:
+                meter = self.desk.meter(each)
+                meter.sent_down(each)
+                self.desk.close(meter)
+            self.finish(flush)
+        for _ in range(2):
+            self.finish(self.flush())
+        counted = {(each, 0): [0, 10 * each, 11] for each in ACCOUNTS}
+        self.assertEqual(dict(self.desk.store.own), counted)
+        self.assertEqual(sums_of(self.desk.lines()), counted)
+
+    def test_a_limit_that_is_reached_meanwhile(self) -> None:
+        """An account that is judged last is judged by what it has moved until then."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.desk = Desk(folder, MemoryStore(*(account(each, total=1000) for each in ACCOUNTS)))
+        meters = [self.desk.meter(each) for each in ACCOUNTS]
+        for meter in meters:
+            meter.sent_up(100)
+        flush = self.flush()
+        for meter in meters:
+            meter.sent_up(900)
+        self.finish(flush)
+        self.finish(self.flush())
+        self.desk.clock.advance(0)
+        self.assertEqual({refusal.reason for refusal in self.desk.stopped.values()}, {"quota-total"})
+        self.assertEqual(set(self.desk.stopped), set(meters))
