@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Generic, TypeVar
 
 from meshd.passing.response import Response
@@ -11,20 +12,21 @@ from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Watcher, Wire
 
 KEPT = 1024
-"""Idle connections in all; each costs a descriptor here and at the origin."""
+"""Idle connections in all; each costs a descriptor here and at the origin.  For one more, that which has been idle
+longest is closed: whoever was here before is not to keep out those who are busy now.
+"""
 
 KEPT_EACH = 128
 """Idle connections of one account to one origin: as many as a busy crawler has under way at once."""
 
 KEPT_OF_SESSIONS = KEPT // 4
 """Idle connections of all sessions together: a client with a session for each request comes back to none of its own,
-and is to leave room for others' that are of use.  For one more that was of use, or for one of a few others, that which
-has been idle longest is closed.
+and is to leave room for others' that are of use.  For one more, theirs that has been idle longest is closed.
 """
 
 ONE_OF = 16
-"""Of so many connections that have served one request of a session, one is kept where the sessions' are full: to close
-the oldest for each of them costs a tenth of a request, and a session that goes on is kept after a few requests.
+"""Of so many connections that have served one request, one is kept where there is no room: to close the oldest for each
+of them costs a tenth of a request, and whoever goes on has one that is kept after a few requests.
 """
 
 Key = tuple[int, str, str, str, str, int]
@@ -77,16 +79,17 @@ class KeptOrigins(Generic[R]):
         self._poller = poller
         self._wheel = wheel
         self._idle: dict[Key, list[Origin[R]]] = {}
-        self._of_sessions: dict[Origin[R], None] = {}
-        """Those that belong to a session, the one that has been idle longest first."""
-        self._count = 0
+        self._by_age: OrderedDict[Origin[R], None] = OrderedDict()
+        """All of them, the one that has been idle longest first."""
+        self._of_sessions: OrderedDict[Origin[R], None] = OrderedDict()
+        """Those that belong to a session, likewise."""
         self._refused = 0
-        """How many were not kept since the last one that was, because the sessions' are full."""
+        """How many were not kept since the last one that was, because there is no room."""
         self._generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._by_age)
 
     def take(self, key: Key) -> Origin[R] | None:
         idle = self._idle.get(key)
@@ -106,24 +109,29 @@ class KeptOrigins(Generic[R]):
         wire = origin.wire
         # Something to read now would be read as the next request's answer.
         useless = wire.ending or wire.readable or origin.generation != self._generation
-        if useless or self._count >= KEPT or len(idle) >= KEPT_EACH or (origin.key[1] and self._is_one_of_many(origin)):
+        if useless or len(idle) >= KEPT_EACH or (self._is_full(origin) and self._is_one_of_many(origin)):
             if not idle:
                 del self._idle[origin.key]
             origin.close()
             return
         origin.used = origin.idle = True
         idle.append(origin)
-        self._count += 1
+        self._by_age[origin] = None
         origin.wire.watcher = origin
         self._wheel.arm(origin, seconds)
         if origin.key[1]:
             self._of_sessions[origin] = None
             if len(self._of_sessions) > KEPT_OF_SESSIONS:  # one that may be of the very same key
                 self.drop(next(iter(self._of_sessions)))
+        if len(self._by_age) > KEPT:
+            self.drop(next(iter(self._by_age)))
+
+    def _is_full(self, origin: Origin[R]) -> bool:
+        return len(self._by_age) >= KEPT or (origin.key[1] != "" and len(self._of_sessions) >= KEPT_OF_SESSIONS)
 
     def _is_one_of_many(self, origin: Origin[R]) -> bool:
-        """Whether a session's connection has served once and is to give way to those that are kept."""
-        if origin.used or len(self._of_sessions) < KEPT_OF_SESSIONS:
+        """Whether a connection has served once and is to give way to those that are kept."""
+        if origin.used:
             return False
         self._refused = (self._refused + 1) % ONE_OF
         return self._refused > 0
@@ -147,7 +155,7 @@ class KeptOrigins(Generic[R]):
                 self.drop(origin)
 
     def _left(self, origin: Origin[R], idle: list[Origin[R]]) -> None:
-        self._count -= 1
+        del self._by_age[origin]
         origin.idle = False
         origin.wire.watcher = None
         if origin.key[1]:

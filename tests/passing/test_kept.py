@@ -153,11 +153,33 @@ class PoolTest(SynchronousTestCase):
         with mock.patch.object(kept, "KEPT_EACH", 2), mock.patch.object(kept, "KEPT", 3):
             fars = [self.kept()[1] for _ in range(3)]
             self.assert_closed(fars[2])
-            others = [self.kept((2, "", "direct", "h.test", 80))[1] for _ in range(2)]
+            others = [self.kept((2, "", "direct", "", "h.test", 80))[1] for _ in range(2)]
             self.assert_closed(others[1])
             self.assertEqual(len(self.hand.poller), 3)
-            self.kept((3, "", "direct", "h.test", 80))
-            self.assertNotIn((3, "", "direct", "h.test", 80), self.pool._idle)
+            self.kept((3, "", "direct", "", "h.test", 80))
+            self.assertNotIn((3, "", "direct", "", "h.test", 80), self.pool._idle)
+
+    def test_whoever_is_busy_now_is_kept(self) -> None:
+        """Where all places are taken, one of a few new ones takes the longest idle's, and each that was of use."""
+
+        def of(account: int) -> Key:
+            return (account, "", "direct", "", "h.test", 80)
+
+        with mock.patch.multiple(kept, KEPT=3, ONE_OF=2):
+            fars = [self.kept(of(account))[1] for account in (1, 2, 3)]
+            _, refused = self.kept(of(4))
+            self.assert_closed(refused)
+            busy, _ = self.kept(of(4))
+            self.assert_closed(fars[0])
+            for account in (5, 6):
+                self.kept(of(account))
+                taken = self.pool.take(of(4))
+                assert taken is not None
+                self.pool.keep(taken, 60)
+            self.assert_closed(fars[1])
+            self.assertIs(self.pool.take(of(4)), busy)
+            busy.close()
+            self.assertEqual([of(3), of(6)], [each.key for each in self.pool._by_age])
 
     def test_sessions_leave_room(self) -> None:
         """A new session for each request closes the connections of its like, and nobody else's."""
@@ -223,5 +245,5 @@ class PoolTest(SynchronousTestCase):
         self.pool.clear()
         for far in fars:
             self.assert_closed(far)
-        self.assertEqual((len(self.hand.poller), self.pool._idle, self.pool._count), (0, {}, 0))
+        self.assertEqual((len(self.hand.poller), self.pool._idle, len(self.pool)), (0, {}, 0))
         self.assertEqual(self.wheel._slots, {})
