@@ -74,9 +74,9 @@ class Layer4:
         resource = self._passages.passed_on(name)
         if resource is None:
             return False
-        readable, ending = wire.readable, wire.ending
+        state = wire.readable, wire.unsure, wire.ending
         taken = Wire(self._common.plane.poller, wire.release(), wire.peer, registered=True)
-        taken.readable, taken.ending = readable, ending
+        taken.readable, taken.unsure, taken.ending = state
         StreamConnection(self._common, taken, service_of(resource), received=received).begin()
         return True
 

@@ -20,7 +20,6 @@ class Flow:
         "blocked",
         "early",
         "ended",
-        "ending",
         "fast",
         "held",
         "pipe",
@@ -28,6 +27,7 @@ class Flow:
         "sink",
         "source",
         "unproven",
+        "unsure",
         "upward",
     )
 
@@ -47,8 +47,10 @@ class Flow:
         """Whether the sink has to take bytes before more are read."""
         self.fast = False
         """Whether the last read was full, so that `splice` is worth a pipe."""
-        self.ending = False
-        """Whether the poller has announced the source's end: a short read no longer means that nothing is left."""
+        self.unsure = False
+        """Whether a read that gave less than was asked for may have left something: the poller has announced the
+        source's end, or urgent data, before which a read stops, and at which `splice` moves nothing.
+        """
         self.ended = False
         """Whether the source's end was passed on to the sink."""
         self.unproven = 0 if upward else PROOF

@@ -23,7 +23,11 @@ GONE = select.EPOLLHUP | select.EPOLLERR
 """Events that say that both directions are over."""
 ENDING = GONE | select.EPOLLRDHUP
 """Events that say that the peer will send no more, or that both directions are over."""
-EDGES = IN | OUT | select.EPOLLRDHUP | select.EPOLLET
+URGENT = select.EPOLLPRI
+"""The event that says that urgent data (RFC 9293, 3.8.5) has come and was not read past: a read stops before it."""
+UNSURE = ENDING | URGENT
+"""Events after which a short read does not mean that the socket is empty."""
+EDGES = IN | OUT | select.EPOLLRDHUP | URGENT | select.EPOLLET
 
 BATCH = 256
 """Events handled before the reactor's timers and its other descriptors get their turn."""
@@ -80,6 +84,10 @@ class Poller:
     def hand_over(self, fd: int, owner: Ready) -> None:
         """Make another object the owner of fd; the new owner must try for itself what it may have missed."""
         self._owners[fd] = owner
+
+    def tell_again(self, fd: int) -> None:
+        """Have the events of fd reported once more, to whoever owns fd then; registered with EDGES."""
+        self._epoll.modify(fd, EDGES)
 
     def remove(self, fd: int) -> None:
         """Forget fd, which its owner must close next: only that takes fd out of the kernel's epoll set."""

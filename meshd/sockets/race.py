@@ -12,7 +12,7 @@ from typing import Any, Literal
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.model import Refusal
-from meshd.sockets.poll import GONE, OUT, Poller
+from meshd.sockets.poll import GONE, OUT, URGENT, Poller
 from meshd.sockets.task import READING, Task, parked
 
 ATTEMPT_DELAY = 0.25
@@ -142,6 +142,8 @@ class Race:
                 self._next()
         elif events & OUT:
             self._connected(fd, attempt, address, bool(events & ~OUT))
+            if events & URGENT:
+                self._poller.tell_again(fd)
         self._tell()
 
     def _tell(self) -> None:

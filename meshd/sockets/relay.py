@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from meshd.sockets.flow import Flow
-from meshd.sockets.poll import ENDING, OUT, Poller
+from meshd.sockets.poll import OUT, UNSURE, Poller
 from meshd.sockets.secure import Leaving
 from meshd.sockets.windows import trust_reader
 from meshd.sockets.wire import linger_none, shutdown
@@ -96,7 +96,7 @@ class Tunnel:
     def start(self, client_readable: bool, origin_readable: bool) -> None:
         """Move the bytes that were handed over, and what came into the sockets before the tunnel owned them."""
         for flow, readable in ((self._down, origin_readable), (self._up, client_readable)):
-            flow.ending = readable  # the poller may have announced the source's end to the owner before
+            flow.unsure = readable  # the poller may have announced the source's end to the owner before
             if (flow.early or flow.held or readable) and self._ended is not None:
                 self._pump(flow)
 
@@ -105,8 +105,8 @@ class Tunnel:
         up, down = self._up, self._down
         reads, writes = (up, down) if fd == up.source else (down, up)
         if events & ~OUT:
-            if events & ENDING:
-                reads.ending = True
+            if events & UNSURE:
+                reads.unsure = True
             if not reads.blocked:
                 self._pump(reads)
         if events & OUT and writes.blocked and self._ended is not None:
@@ -177,7 +177,7 @@ class Tunnel:
                 self._pass_end(flow)
                 return
             budget -= moved
-            if flow.held and moved < SMALL and moved < room and not flow.ending:
+            if flow.held and moved < SMALL and moved < room and not flow.unsure:
                 # A read that got less than it asked for has emptied the socket: the poller announces what comes later.
                 self._write_held(flow)
                 return
@@ -192,7 +192,11 @@ class Tunnel:
         if flow.early:
             data, flow.early = flow.early[:room], flow.early[room:]
         else:
-            data = os.read(flow.source, SMALL if room > SMALL else room)
+            try:
+                data = os.read(flow.source, SMALL if room > SMALL else room)
+            except BlockingIOError:
+                flow.unsure = False
+                raise
         count = len(data)
         flow.held = data
         flow.fast = count == SMALL
@@ -211,7 +215,12 @@ class Tunnel:
             count = os.splice(flow.source, pipe.write_end, size if room > size else room, flags=SPLICE_FLAGS)
         except BlockingIOError:
             self._return_pipe(flow)
-            raise
+            if not flow.unsure:
+                raise
+            return self._read(flow, room)
+        if not count:  # the source's end, or urgent data and that end behind it
+            self._return_pipe(flow)
+            return self._read(flow, room)
         pipe.fill = count
         flow.fast = count >= SMALL
         if flow.upward and count:

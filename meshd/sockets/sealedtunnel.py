@@ -57,7 +57,7 @@ class SealedTunnel(Tunnel):
         if flow.early:
             data, flow.early = flow.early[:room], flow.early[room:]
         elif (sealed := self._sealed.get(flow.source)) is not None:
-            flow.ending = True  # a short read says nothing: a record that is incomplete may be in the socket
+            flow.unsure = True  # a short read says nothing: a record that is incomplete may be in the socket
             data = _opened(flow.source, sealed, min(room, PIECE))
         else:
             data = os.read(flow.source, min(room, PIECE))

@@ -80,9 +80,9 @@ class SecureWire(Wire):
 
     def __init__(self, wire: Wire, context: ssl.SSLContext, leaving: Leaving, name: str | None = None) -> None:
         """Take over the socket of a wire.  context, name: as in Sealed."""
-        told = wire.readable, wire.ending, wire.gone
+        told = wire.readable, wire.unsure, wire.ending, wire.gone
         super().__init__(wire.poller, wire.release(), wire.peer, registered=True)
-        self.readable, self.ending, self.gone = told
+        self.readable, self.unsure, self.ending, self.gone = told
         self._leaving = leaving
         self.sealed = Sealed(context, name)
 

@@ -1,8 +1,9 @@
 """A non-blocking stream socket of the data plane, read and written by one task.
 
 The descriptor is edge-triggered, so a wire remembers what the edges said: `readable` stays true until an attempt says
-otherwise.  A read that gives less than was asked for has emptied the socket, so no further attempt is made; once the
-peer's end was announced, attempts are made until that end is read.
+otherwise.  A read that gives less than was asked for has emptied the socket, so no further attempt is made; but once
+the peer's end was announced, attempts are made until that end is read, and after urgent data, before which a read
+stops whatever follows, until nothing is left.  The urgent byte itself is skipped by the kernel.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import socket
 import sys
 import termios
 
-from meshd.sockets.poll import ENDING, GONE, IN, OUT, Poller
+from meshd.sockets.poll import ENDING, GONE, IN, OUT, UNSURE, Poller
 from meshd.sockets.sealed import Sealed
 from meshd.sockets.task import READING, WRITING, Task, parked
 
@@ -27,7 +28,7 @@ _RESET = b"\x01\x00\x00\x00\x00\x00\x00\x00"
 class Wire:
     """One socket: its descriptor, what the poller said of it, and the tasks that wait for it."""
 
-    __slots__ = ("ending", "fd", "gone", "peer", "poller", "readable", "reader", "watcher", "writer")
+    __slots__ = ("ending", "fd", "gone", "peer", "poller", "readable", "reader", "unsure", "watcher", "writer")
 
     sealed: Sealed | None = None
     """The TLS between this wire and its peer; None for plain bytes."""
@@ -39,6 +40,8 @@ class Wire:
         self.peer = peer
         """The other side's address, without a port; "" for a Unix socket."""
         self.readable = True
+        self.unsure = False
+        """Whether a read that gave less than was asked for may have left something."""
         self.ending = False
         self.gone = False
         self.reader: Task | None = None
@@ -52,11 +55,13 @@ class Wire:
 
     def ready(self, fd: int, events: int) -> None:
         """Note the edges, then wake the tasks that wait."""
-        if events & ENDING:
-            self.ending = True
-            if events & GONE:
-                self.gone = True
-        if events & (IN | ENDING):
+        if events & UNSURE:
+            self.unsure = True
+            if events & ENDING:
+                self.ending = True
+                if events & GONE:
+                    self.gone = True
+        if events & (IN | UNSURE):
             self.readable = True
             task = self.reader
             if task is not None:
@@ -78,9 +83,9 @@ class Wire:
                 try:
                     data = os.read(self.fd, READ_SIZE)
                 except BlockingIOError:
-                    self.readable = False
+                    self.readable, self.unsure = False, self.ending
                 else:
-                    if len(data) < READ_SIZE and not self.ending:
+                    if len(data) < READ_SIZE and not self.unsure:
                         self.readable = False
                     return data
             await parked(self, READING)
@@ -91,9 +96,9 @@ class Wire:
             try:
                 data = os.read(self.fd, most)
             except BlockingIOError:
-                self.readable = False
+                self.readable, self.unsure = False, self.ending
             else:
-                if len(data) < most and not self.ending:
+                if len(data) < most and not self.unsure:
                     self.readable = False
                 return data
         return None

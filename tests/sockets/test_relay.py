@@ -193,6 +193,61 @@ class BytesTest(TunnelCase):
         self.assertLessEqual(max(moved), 2 * (128 + 64) * 1024)
 
 
+class UrgentTest(TunnelCase):
+    """Urgent data (RFC 9293, 3.8.5) ends a read before it, and is skipped; nobody waits for what stands behind it."""
+
+    def passes(self, before: bytes, behind: bytes, *, upward: bool, end: bool = False, known: bool = False) -> None:
+        """Known: whether the poller has told of the urgent data before anything is read."""
+        tunnel = self.tunnel(buffers=256 * 1024)
+        self.exchange(bytes(3 * SMALL), bytes(3 * SMALL))
+        self.hand.settle()
+        source, sink = (self.client, self.origin) if upward else (self.origin, self.client)
+        had = len(sink.got)
+        if known:
+            tunnel._up.blocked = tunnel._down.blocked = True
+        source.sock.setblocking(True)
+        source.sock.sendall(before)
+        source.sock.send(b"!", socket.MSG_OOB)
+        source.sock.sendall(behind)
+        source.sock.setblocking(False)
+        if end:
+            source.end()
+        if known:
+            self.hand.settle()
+            tunnel._up.blocked = tunnel._down.blocked = False
+            tunnel.resume()
+        self.until(lambda: len(sink.got) - had >= len(before + behind) and (sink.ended or not end))
+        self.assertEqual(bytes(sink.got[had:]), before + behind)
+
+    def test_passed(self) -> None:
+        """Both ways, small and spliced, with and without an end behind it, told of in time and late."""
+        for upward in (True, False):
+            for before in (b"", b"a", bytes(SMALL), os.urandom(100_000)):
+                for behind in (b"bc", bytes(SMALL), os.urandom(60_000)):
+                    for end in (False, True):
+                        for known in (False, True):
+                            with self.subTest(upward=upward, before=len(before), behind=len(behind), end=end):
+                                self.passes(before, behind, upward=upward, end=end, known=known)
+
+    def test_alone_before_the_end(self) -> None:
+        """An urgent byte and the end, with nothing between, are an end."""
+        for known in (False, True):
+            self.passes(b"", b"", upward=True, end=True, known=known)
+
+    def test_again_and_again(self) -> None:
+        """Each of many passes, and afterwards a short read empties the socket as before."""
+        tunnel = self.tunnel()
+        for number in range(20):
+            had = len(self.origin.got)
+            self.client.sock.send(b"a%d" % number)
+            self.client.sock.send(b"!", socket.MSG_OOB)
+            self.client.sock.send(b"b")
+            wanted = had + len(b"a%db" % number)
+            self.until(lambda wanted=wanted: len(self.origin.got) == wanted)  # type: ignore[misc]
+        self.hand.settle()
+        self.assertFalse(tunnel._up.unsure)
+
+
 class LeaseTest(TunnelCase):
     """A limited account's room is lent in slices."""
 
@@ -200,7 +255,7 @@ class LeaseTest(TunnelCase):
         """What a lease left in the socket follows with the next one, though the kernel says nothing of it again."""
         tunnel = self.tunnel()
         self.exchange(b"a", b"b")
-        tunnel._up.ending = tunnel._down.ending = False  # as where nothing waited when the tunnel began
+        tunnel._up.unsure = tunnel._down.unsure = False  # as where nothing waited when the tunnel began
         meter = self.meter
         for size in (5_000, 7, 12_000):
 

@@ -55,6 +55,21 @@ class WireTest(SynchronousTestCase):
         self.hand.until(lambda: self.ended == [None])
         self.assertEqual(self.received, [b"one", b"two", b""])
 
+    def test_urgent_data(self) -> None:
+        """What comes behind an urgent byte is received without a wait for something else; the byte is skipped."""
+        self.start(self.receive_all())
+        for number in range(3):
+            self.far.sock.send(b"a")
+            self.far.sock.send(b"!", socket.MSG_OOB)
+            self.far.sock.send(b"bc")
+            self.hand.until(lambda number=number: b"".join(self.received) == b"abc" * (number + 1))  # type: ignore[misc]
+        self.hand.settle()
+        self.assertEqual((self.wire.readable, self.wire.unsure, self.wire.ending), (False, False, False))
+        self.far.sock.send(b"!", socket.MSG_OOB)
+        self.far.end()
+        self.hand.until(lambda: self.ended == [None])
+        self.assertEqual(self.received[-1], b"")
+
     def test_end_that_came_with_bytes(self) -> None:
         """An end that was there before anybody read is not missed."""
         self.far.sock.send(b"last")
