@@ -100,7 +100,7 @@ def request_line_fault(line: bytes) -> BadMessage:
         return BadMessage(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
     if len(method) > LONGEST_METHOD:
         return BadMessage(501, "the method is too long")
-    return BadMessage(400, "a byte in the target that is not visible ASCII")
+    return BadMessage(400, "a tab in the target")
 
 
 def status_line_fault(line: bytes) -> BadMessage:

@@ -23,7 +23,10 @@ METHOD = re.compile(rb"[" + TCHAR + rb"]++")
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
 
 # RFC 9112 2.2: a server should ignore at least one empty line before the request line.
-REQUEST_LINE = re.compile(rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) ([!-~]++) HTTP/1\.([01])\r\n" % LONGEST_METHOD)
+# A target may have bytes above ASCII, which end nothing: which of them are taken is decided where it is read.
+REQUEST_LINE = re.compile(
+    rb"(?:\r\n)?([" + TCHAR + rb"]{1,%d}+) ([!-~\x80-\xff]++) HTTP/1\.([01])\r\n" % LONGEST_METHOD
+)
 
 # The SP before an absent reason phrase may be missing: many origins leave it out, and that cannot be read in two ways.
 # Any three digits: 999 is in use.

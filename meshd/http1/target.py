@@ -1,7 +1,9 @@
 """Request targets (RFC 9112 3.2) as a forward proxy reads them, and the Host field beside them.
 
-One spelling is accepted for each thing: what two readers of a URL could take for two hosts is refused, never repaired.
-Whether a host may be reached is not decided here, but on its addresses.
+What two readers could take for two hosts, ports or paths is refused, never repaired; which spellings that concerns
+stands in a table of docs/proxy.md.  What has one meaning is read, and written anew where it has a usual spelling:
+user information goes no further, an empty port is left out.  Path and query are passed on byte by byte.  Whether a host
+may be reached is not decided here, but on its addresses.
 """
 
 from __future__ import annotations
@@ -48,16 +50,27 @@ WHAT_THIS_PORT_IS = "this port is an HTTP proxy: send CONNECT host:port, or a ta
 _LABEL = rb"[A-Za-z0-9_-]{1,63}+"
 HOST = rb"(" + _LABEL + rb"(?:\." + _LABEL + rb"){0,126}+\.?+|\[[0-9A-Fa-f:.]{2,45}+\])"
 PORT = rb":([1-9][0-9]{0,4}+)"
-# No '#' anywhere, and no '\' in the path, where browsers take it for a '/'.
+# For origins: no '#' anywhere, and no '\' in the path, where browsers take it for a '/'.
 PATH = rb"/[!\"$->@-\[\]-~]*+"
 QUERY = rb"\?[!\"$-~]*+"
+# For a proxy, which follows no path: what the client would send the origin itself, but for '#', blanks and controls.
+_PATH = rb"/[!\"$->@-~]*+"
+_QUERY = rb"\?[!\"$-~]*+"
+_ANY_PATH = rb"(?:/[!\"$->@-~\x80-\xff]*+)?+(?:\?[!\"$-~\x80-\xff]*+)?+"
+# None of the bytes at which one reader or another ends a host: '@', '/', '?', '#', '\' and brackets.
+_USER = rb"([!\"$-.0->A-Z^-~\x80-\xff]*+)@"
 
 _AUTHORITY_FORM = re.compile(HOST + PORT)
 _ABSOLUTE_FORM = re.compile(
-    rb"(?i:http|ws)://(" + HOST + rb"(?:" + PORT + rb")?+)((?:" + PATH + rb")?+(?:" + QUERY + rb")?+)"
+    rb"(?i:http|ws)://(" + HOST + rb"(?:" + PORT + rb")?+)((?:" + _PATH + rb")?+(?:" + _QUERY + rb")?+)"
 )
+_IN_UTF_8 = re.compile(rb"(?i:http|ws)://(" + HOST + rb"(?:" + PORT + rb")?+)(" + _ANY_PATH + rb")")
+_LIKE_A_HOST = re.compile(_LABEL + rb"(?:\." + _LABEL + rb"){1,126}+\.?+(?::[0-9]*+)?+")
+_WITH_USER = re.compile(rb"((?i:http|ws)://)" + _USER + rb"(.*+)", re.DOTALL)
+_WITH_EMPTY_PORT = re.compile(rb"((?i:http|ws)://" + HOST + rb"):((?:[/?].*+)?+)", re.DOTALL)
 _ANY_SCHEME = re.compile(rb"([A-Za-z][A-Za-z0-9+.-]*+)://(.*+)", re.DOTALL)
 _ONLY_HOST = re.compile(HOST)
+_BARE = re.compile(rb"[0-9A-Fa-f:.]{2,45}+")
 _HOST_VALUE = re.compile(rb"(?:" + HOST + rb"(?::[0-9]{0,5}+)?+)?+")
 
 _OTHER_SCHEMES = {
@@ -76,12 +89,12 @@ def read_target(method: bytes, target: bytes, before: Target | None = None) -> T
     Raises: BadMessage, 400 for a wrong form or spelling, 501 for an unserved scheme.
     """
     if method == b"CONNECT":
-        match = _AUTHORITY_FORM.fullmatch(target)
+        match = _AUTHORITY_FORM.fullmatch(target) or _AUTHORITY_FORM.fullmatch(_usual_authority(target))
         if match is None:
             raise BadMessage(400, _why_no_authority(target))
         host, port = match.groups()
         return AuthorityForm(read_host(host), read_port(port))
-    match = _ABSOLUTE_FORM.fullmatch(target)
+    match = _ABSOLUTE_FORM.fullmatch(target) or _unusual(target)
     if match is None:
         raise _why_no_absolute_form(target)
     authority, host, port, path = match.groups()
@@ -104,7 +117,7 @@ def check_host(head: RequestHead, target: Target) -> None:
     if not hosts:
         if head.minor == 1 and isinstance(target, AbsoluteForm):
             raise BadMessage(400, "no Host field")
-    elif not _HOST_VALUE.fullmatch(hosts[0]):
+    elif not _HOST_VALUE.fullmatch(hosts[0]) and not _HOST_VALUE.fullmatch(_usual_host(hosts[0])):
         raise BadMessage(400, "a malformed Host field")
 
 
@@ -127,6 +140,58 @@ def read_port(port: bytes) -> int:
     return number
 
 
+def _usual_authority(target: bytes) -> bytes:
+    """The target of a CONNECT with brackets around an IPv6 address, and without a slash at its end.
+
+    Many clients leave the brackets out.  A CONNECT has a port always, so what stands behind the last colon is one.
+    """
+    target = target.removesuffix(b"/")
+    address, _, port = target.rpartition(b":")
+    return b"[%b]:%b" % (address, port) if _is_ipv6(address) else target
+
+
+def _unusual(target: bytes) -> re.Match[bytes] | None:
+    """The parts of a URL in one of the spellings that clients use beside the usual one; None for any other."""
+    return _IN_UTF_8.fullmatch(_usual_url(target)) if _is_utf_8(target) else None
+
+
+def _is_utf_8(text: bytes) -> bool:
+    """Whether these bytes are UTF-8: of any others it depends on the reader which characters they are."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _usual_url(target: bytes) -> bytes:
+    """The target without user information, and without the colon of an empty port (RFC 3986, 6.2.3).
+
+    User information that could be a host stays: a reader that stops too early would go there.
+    """
+    user = _WITH_USER.fullmatch(target)
+    if user and not _LIKE_A_HOST.fullmatch(user[2]):
+        target = user[1] + user[3]
+    empty = _WITH_EMPTY_PORT.fullmatch(target)
+    return empty[1] + empty[3] if empty else target
+
+
+def _usual_host(value: bytes) -> bytes:
+    """The value of Host with brackets around an IPv6 address; with or without a port, as it routes nothing."""
+    return b"[%b]" % value if _is_ipv6(value) else _usual_authority(value)
+
+
+def _is_ipv6(text: bytes) -> bool:
+    """Whether this is an IPv6 address without brackets and without a zone."""
+    if b":" not in text or not _BARE.fullmatch(text):
+        return False
+    try:
+        IPv6Address(text.decode("ascii"))
+    except AddressValueError:
+        return False
+    return True
+
+
 def _why_no_absolute_form(target: bytes) -> BadMessage:
     scheme = _ANY_SCHEME.fullmatch(target)
     if scheme is None:
@@ -134,10 +199,13 @@ def _why_no_absolute_form(target: bytes) -> BadMessage:
     if scheme[1].lower() not in (b"http", b"ws"):
         return BadMessage(501, _OTHER_SCHEMES.get(scheme[1].lower(), "only http:// targets are forwarded"))
     authority = re.split(rb"[/?#]", scheme[2], maxsplit=1)[0]
-    if not _ABSOLUTE_FORM.fullmatch(b"http://" + authority):
-        return BadMessage(400, _why_no_authority(authority))
+    plain = _usual_url(b"http://" + authority)
+    if not _ABSOLUTE_FORM.fullmatch(plain):
+        return BadMessage(400, _why_no_authority(plain[7:]))
     if b"#" in target:
         return BadMessage(400, "a fragment in the target")
+    if not _is_utf_8(target):
+        return BadMessage(400, "bytes in the target that are no UTF-8")
     return BadMessage(400, "a byte in the target that a URL may not hold")
 
 
@@ -147,10 +215,16 @@ def _why_no_authority(authority: bytes) -> str:
         host, colon = authority, b""
     if not host:
         return "no host in the target"
+    if b"\\" in authority:
+        return "a backslash in the target's host"
     if b"@" in authority:
         return "user information in the target"
     if not authority.isascii():
         return "a host in the target that is not ASCII"
+    if b"%" in authority and b":" in host:
+        return "a zone in the target's IPv6 address, which would be an interface of the proxy's host"
+    if _is_ipv6(authority) or _is_ipv6(host):
+        return "an IPv6 address in the target needs its brackets, as [::1]:443"
     if not _ONLY_HOST.fullmatch(host):
         return "a malformed host in the target"
     return "a malformed port in the target" if colon else "no port in the target"

@@ -71,12 +71,7 @@ BAD_REQUESTS: dict[str, tuple[bytes, int, str]] = {
     "a tab in the target": (
         b"GET http://a/\tb HTTP/1.1\r\n\r\n",
         400,
-        "a byte in the target that is not visible ASCII",
-    ),
-    "a byte above ASCII in the target": (
-        b"GET http://a/\xc3\xa9 HTTP/1.1\r\n\r\n",
-        400,
-        "a byte in the target that is not visible ASCII",
+        "a tab in the target",
     ),
     "a method that is no token": (b"GE(T http://a/ HTTP/1.1\r\n\r\n", 400, "the method is not a token"),
     "a method of 33 characters": (b"%b http://a/ HTTP/1.1\r\n\r\n" % (b"M" * 33), 501, "the method is too long"),

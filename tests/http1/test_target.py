@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -23,10 +25,19 @@ AUTHORITIES: dict[str, tuple[bytes, str, int]] = {
     "the longest name with its final dot": (LONGEST + b".:80", LONGEST.decode(), 80),
     "an IPv4 address": (b"192.0.2.1:8080", "192.0.2.1", 8080),
     "an IPv6 address": (b"[2001:DB8:0:0::1]:443", "2001:db8::1", 443),
+    "an IPv6 address without brackets": (b"2001:db8::1:443", "2001:db8::1", 443),
+    "the loopback address without brackets": (b"::1:4443", "::1", 4443),
+    "the shortest address without brackets": (b":::443", "::", 443),
+    "all groups of an address without brackets": (b"1:2:3:4:5:6:7:8:443", "1:2:3:4:5:6:7:8", 443),
+    "a mapped address without brackets": (b"::ffff:192.0.2.1:443", str(IPv6Address("::ffff:192.0.2.1")), 443),
+    "a slash at the end": (b"example.com:443/", "example.com", 443),
     "the shortest IPv6 address": (b"[::]:443", "::", 443),
     "the lowest port": (b"a:1", "a", 1),
     "the highest port": (b"a:65535", "a", 65535),
 }
+
+NEEDS_BRACKETS = "an IPv6 address in the target needs its brackets, as [::1]:443"
+A_ZONE = "a zone in the target's IPv6 address, which would be an interface of the proxy's host"
 
 BAD_AUTHORITIES: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "no host in the target"),
@@ -44,11 +55,11 @@ BAD_AUTHORITIES: dict[str, tuple[bytes, str]] = {
     "user information": (b"user:pass@example.com:443", "user information in the target"),
     "an empty user": (b"@example.com:443", "user information in the target"),
     "a URL": (b"http://example.com:443", "a malformed host in the target"),
-    "a path": (b"example.com:443/", "a malformed port in the target"),
+    "a path": (b"example.com:443/a", "a malformed port in the target"),
     "the origin form": (b"/index.html", "a malformed host in the target"),
     "a fragment": (b"example.com:443#x", "a malformed port in the target"),
     "a query": (b"example.com:443?x", "a malformed port in the target"),
-    "a backslash": (b"example.com\\x:443", "a malformed host in the target"),
+    "a backslash": (b"example.com\\x:443", "a backslash in the target's host"),
     "a percent escape": (b"ex%61mple.com:443", "a malformed host in the target"),
     "a byte above ASCII": ("exämple.com:443".encode(), "a host in the target that is not ASCII"),
     "a NUL": (b"example.com\x00.evil:443", "a malformed host in the target"),
@@ -61,12 +72,16 @@ BAD_AUTHORITIES: dict[str, tuple[bytes, str]] = {
     "a dot alone": (b".:443", "a malformed host in the target"),
     "a label that is too long": (b"a" * 64 + b":443", "a malformed host in the target"),
     "a name that is too long": (LONGEST + b"d:443", "the host name in the target is too long"),
-    "an IPv6 address without brackets": (b"2001:db8::1:443", "a malformed host in the target"),
+    "an IPv6 address without brackets and port": (b"2001:db8::1", NEEDS_BRACKETS),
+    "the loopback address without brackets and port": (b"::1", NEEDS_BRACKETS),
+    "eight groups, of which none can be a port": (b"1:2:3:4:5:6:7:8", NEEDS_BRACKETS),
+    "an IPv6 address without brackets and port 0": (b"2001:db8::1:0", NEEDS_BRACKETS),
+    "an IPv6 address without brackets and with a zone": (b"fe80::1%eth0:443", A_ZONE),
     "a bracket left open": (b"[::1:443", "a malformed host in the target"),
     "a name in brackets": (b"[localhost]:443", "a malformed host in the target"),
     "a name of hexadecimal digits in brackets": (b"[cafe]:443", "a malformed IPv6 address in the target"),
     "an IPv4 address in brackets": (b"[127.0.0.1]:443", "a malformed IPv6 address in the target"),
-    "an IPv6 address with a zone": (b"[fe80::1%25eth0]:443", "a malformed host in the target"),
+    "an IPv6 address with a zone": (b"[fe80::1%25eth0]:443", A_ZONE),
     "an IPv6 address of nine groups": (b"[1:2:3:4:5:6:7:8:9]:443", "a malformed IPv6 address in the target"),
     "something after the bracket": (b"[::1]x:443", "a malformed host in the target"),
 }
@@ -87,8 +102,23 @@ ABSOLUTE: dict[str, tuple[bytes, str, int, bytes, bytes]] = {
     "a URL in the query": (b"http://a?u=http://b@c/", "a", 80, b"/?u=http://b@c/", b"a"),
     "a backslash in the query": (b"http://a/?b\\c", "a", 80, b"/?b\\c", b"a"),
     "escapes, kept": (b"http://a/%2f%5C%00", "a", 80, b"/%2f%5C%00", b"a"),
+    "a backslash in the path": (b"http://a/b\\..\\c?d", "a", 80, b"/b\\..\\c?d", b"a"),
+    "UTF-8 in the path": ("http://a/ü/à".encode(), "a", 80, "/ü/à".encode(), b"a"),
+    "UTF-8 in the query": ("http://a?q=日本".encode(), "a", 80, "/?q=日本".encode(), b"a"),
+    "user information": (b"http://user:pass@example.com/b", "example.com", 80, b"/b", b"example.com"),
+    "a user alone": (b"http://user@example.com:81", "example.com", 81, b"/", b"example.com:81"),
+    "a user like an e-mail address's": (b"http://a.b:c@h/", "h", 80, b"/", b"h"),
+    "a password with colons and escapes": (b"http://u%40x:p%2F:q'\"@h/", "h", 80, b"/", b"h"),
+    "user information in UTF-8": ("http://ü:ß@h/é".encode(), "h", 80, "/é".encode(), b"h"),
+    "a password alone": (b"http://:p@h/", "h", 80, b"/", b"h"),
+    "empty user information": (b"http://@[::1]:81/", "::1", 81, b"/", b"[::1]:81"),
+    "user information of a WebSocket's": (b"ws://u:p@h", "h", 80, b"/", b"h"),
+    "an empty port": (b"http://example.com:/a", "example.com", 80, b"/a", b"example.com"),
+    "an empty port and a query": (b"http://u@example.com:?a:", "example.com", 80, b"/?a:", b"example.com"),
     "characters that should have been escaped": (b'http://a/{b}|"c"^`<>[]', "a", 80, b'/{b}|"c"^`<>[]', b"a"),
 }
+
+A_BACKSLASH = "a backslash in the target's host"
 
 BAD_ABSOLUTE: dict[str, tuple[bytes, int, str]] = {
     "the origin form": (b"/index.html", 400, WHAT_THIS_PORT_IS),
@@ -106,26 +136,33 @@ BAD_ABSOLUTE: dict[str, tuple[bytes, int, str]] = {
     "no host": (b"http:///a", 400, "no host in the target"),
     "no host but a port": (b"http://:80/a", 400, "no host in the target"),
     "no host but a query": (b"http://?a", 400, "no host in the target"),
-    "user information": (b"http://user:pass@example.com/", 400, "user information in the target"),
+    "two hosts' user information": (b"http://a@b@example.com/", 400, "user information in the target"),
+    "a host and a port that are user information": (b"http://192.0.2.1:80@h/", 400, "user information in the target"),
+    "a host and an empty port that are user information": (b"http://a.test:@h/", 400, "user information in the target"),
+    "a bracket in user information": (b"http://[::1]@h/", 400, "user information in the target"),
     "a host that is user information": (b"http://good.example@evil.example/", 400, "user information in the target"),
-    "a backslash before the at": (b"http://good.example\\@evil.example/", 400, "user information in the target"),
-    "a backslash in place of the slash": (b"http://example.com\\a", 400, "a malformed host in the target"),
-    "a backslash in the path": (b"http://example.com/a\\b", 400, "a byte in the target that a URL may not hold"),
+    "a backslash before the at": (b"http://good.example\\@evil.example/", 400, A_BACKSLASH),
+    "a backslash in place of the slash": (b"http://example.com\\a", 400, A_BACKSLASH),
+    "a backslash and a slash": (b"http://example.com\\/a", 400, A_BACKSLASH),
     "backslashes in place of slashes": (b"http:\\\\example.com/", 400, "the target is no absolute URL"),
     "a fragment": (b"http://example.com/a#b", 400, "a fragment in the target"),
     "a fragment after the host": (b"http://example.com#b", 400, "a fragment in the target"),
     "a fragment after the query": (b"http://example.com/?a#b", 400, "a fragment in the target"),
-    "an empty port": (b"http://example.com:/", 400, "a malformed port in the target"),
     "port 0": (b"http://example.com:0/", 400, "a malformed port in the target"),
     "a port above 65535": (b"http://example.com:70000/", 400, "the port in the target is above 65535"),
     "a byte above ASCII in the host": ("http://exämple.com/".encode(), 400, "a host in the target that is not ASCII"),
-    "a byte above ASCII in the path": (b"http://a/\xe9", 400, "a byte in the target that a URL may not hold"),
+    "Latin-1 in the path": (b"http://a/\xe9", 400, "bytes in the target that are no UTF-8"),
+    "a slash in too many bytes": (b"http://a/\xc0\xaf", 400, "bytes in the target that are no UTF-8"),
+    "half a character": (b"http://a/?\xe6\x97", 400, "bytes in the target that are no UTF-8"),
+    "UTF-8 and a blank": ("http://a/ü b".encode(), 400, "a byte in the target that a URL may not hold"),
     "a NUL in the path": (b"http://a/\x00", 400, "a byte in the target that a URL may not hold"),
     "a space in the query": (b"http://a/?b c", 400, "a byte in the target that a URL may not hold"),
     "a line end at the end": (b"http://a/\n", 400, "a byte in the target that a URL may not hold"),
     "a percent escape in the host": (b"http://ex%61mple.com/", 400, "a malformed host in the target"),
-    "an IPv6 address with a zone": (b"http://[fe80::1%25eth0]/", 400, "a malformed host in the target"),
-    "an IPv6 address without brackets": (b"http://2001:db8::1/", 400, "a malformed host in the target"),
+    "an IPv6 address with a zone": (b"http://[fe80::1%25eth0]/", 400, A_ZONE),
+    "an IPv6 address with a zone and a port": (b"http://[fe80::1%25eth0]:80/", 400, A_ZONE),
+    "an IPv6 address without brackets": (b"http://2001:db8::1/", 400, NEEDS_BRACKETS),
+    "an IPv6 address without brackets, and perhaps a port": (b"http://::1:8080/", 400, NEEDS_BRACKETS),
     "no IPv6 address in brackets": (b"http://[::1::]/", 400, "a malformed IPv6 address in the target"),
 }
 
@@ -199,6 +236,8 @@ class CheckHostTests(SynchronousTestCase):
             "it is missing on CONNECT": b"CONNECT a:443 HTTP/1.1\r\n\r\n",
             "it is missing on CONNECT in HTTP/1.0": b"CONNECT a:443 HTTP/1.0\r\n\r\n",
             "it lacks the port on CONNECT": b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "it is an IPv6 address without brackets": b"CONNECT ::1:443 HTTP/1.1\r\nHost: ::1:443\r\n\r\n",
+            "it is one without a port": b"GET http://[::1]/ HTTP/1.1\r\nHost: ::1\r\n\r\n",
             "it is an IPv6 address": b"CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\n\r\n",
         }
         for sentence, request in cases.items():
@@ -217,6 +256,8 @@ class CheckHostTests(SynchronousTestCase):
             b"GET http://a/ HTTP/1.1\r\nHost: u@a\r\n\r\n": "a malformed Host field",
             b"GET http://a/ HTTP/1.1\r\nHost: a/b\r\n\r\n": "a malformed Host field",
             b"CONNECT a:443 HTTP/1.1\r\nHost: http://a\r\n\r\n": "a malformed Host field",
+            b"GET http://a/ HTTP/1.1\r\nHost: fe80::1%eth0\r\n\r\n": "a malformed Host field",
+            b"GET http://a/ HTTP/1.1\r\nHost: ::1::\r\n\r\n": "a malformed Host field",
         }
         for request, rule in cases.items():
             self.assertEqual(self.check(request), rule, request)

@@ -325,7 +325,7 @@ class RepeatedTest(SynchronousTestCase):
 
     def test_bad_target(self) -> None:
         """Its target is judged as ever."""
-        for target in (b"/origin-form", b"http://u@h.test/", b"https://h.test/"):
+        for target in (b"/origin-form", b"http://u@v@h.test/", b"https://h.test/"):
             with self.assertRaises(BadMessage):
                 request(self.FIRST).repeated(b"GET " + target + b" HTTP/1.1\r\n" + self.FIELDS, 16384)
 

@@ -142,16 +142,18 @@ _LINES = {
     "a blank in the target": b"GET http://@O/se nt HTTP/1.1\r\n",
     "a second version in the target": b"GET http://@O/sent HTTP/1.1 HTTP/1.1\r\n",
     "obs-text in the target": b"GET http://@O/\xe4 HTTP/1.1\r\n",
+    "an overlong slash in the target": b"GET http://@O/\xc0\xaf HTTP/1.1\r\n",
     "no method": b" http://@O/sent HTTP/1.1\r\n",
     "a method with a bracket": b"GE(T http://@O/sent HTTP/1.1\r\n",
     "a method with a colon": b"Host: http://@O/sent HTTP/1.1\r\n",
     "an endless method": b"A" * 33 + b" http://@O/sent HTTP/1.1\r\n",
     "a fragment": b"GET http://@O/sent#x HTTP/1.1\r\n",
     "a fragment without a path": b"GET http://@O#@other.test/ HTTP/1.1\r\n",
-    "user information": b"GET http://u:p@@O/sent HTTP/1.1\r\n",
+    "user information twice": b"GET http://u@p@@O/sent HTTP/1.1\r\n",
+    "a backslash in the user information": b"GET http://other.test\\@@O/sent HTTP/1.1\r\n",
+    "a host and a port in the user information": b"GET http://other.test:80@@O/sent HTTP/1.1\r\n",
     "a host in the user information": b"GET http://other.test@@O/sent HTTP/1.1\r\n",
     "a backslash after the host": b"GET http://@O\\@other.test/ HTTP/1.1\r\n",
-    "a backslash in the path": b"GET http://@O/a\\..\\b HTTP/1.1\r\n",
     "one slash": b"GET http:/@O/sent HTTP/1.1\r\n",
     "three slashes": b"GET http:///@O/sent HTTP/1.1\r\n",
     "no scheme": b"GET //@O/sent HTTP/1.1\r\n",
@@ -235,6 +237,20 @@ def cut_off() -> Iterator[tuple[str, bytes]]:
     """Bodies that go wrong: the origin may see a beginning, and never a whole request."""
     for what, body in _CHUNKS.items():
         yield what, POST + CHUNKED + b"\r\n" + body + HIDDEN
+
+
+IN_THE_PATH = GET.replace(b"/sent", b"/a\\..\\b") + b"\r\n"
+"""A backslash, which a proxy passes on: it follows no path.  An origin server is to refuse it."""
+
+
+def of_proxies() -> Iterator[tuple[str, bytes, list[tuple[str, str, bytes]]]]:
+    """As `accepted`, what has one meaning for a proxy alone."""
+    yield "a backslash in the path", IN_THE_PATH, [("GET", "/a\\..\\b", b"")]
+    for what, before, behind in (
+        ("user information", b"//@O", b"//u:p@@O"),
+        ("a Host without brackets", b"Host: @O", b"Host: ::1:80"),
+    ):
+        yield what, GET.replace(before, behind) + b"\r\n", [("GET", "/sent", b"")]
 
 
 def accepted() -> Iterator[tuple[str, bytes, list[tuple[str, str, bytes]]]]:

@@ -121,7 +121,7 @@ class CorpusTest(SmugglingCase):
 
     def test_threat_06_smuggling_accepted(self) -> None:
         """Each odd but clear one arrives as exactly the requests that were meant, as llhttp reads them."""
-        for what, text, meant in heads.accepted():
+        for what, text, meant in (*heads.accepted(), *heads.of_proxies()):
             self.world.origin.forget()
             answers = played(filled(text))
             self.assertEqual([(answer.status, answer.own) for answer in answers], [(200, False)] * len(meant), what)

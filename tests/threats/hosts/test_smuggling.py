@@ -56,6 +56,7 @@ class CorpusTest(HostileCase):
     def test_threat_06_smuggling_refused(self) -> None:
         """Each ambiguous head is refused once, its connection ended, and nothing of it reaches the origin."""
         corpus = [each for each in heads.refused() if each[0] not in CLEAR]
+        corpus.append(("a backslash in the path", heads.IN_THE_PATH + heads.HIDDEN))
         self.assertGreater(len(corpus), 100)
         for how, made, asked, step in spellings():
             for what, text in corpus[::step]:
