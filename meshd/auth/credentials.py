@@ -6,7 +6,12 @@ since most clients cannot send Bearer to a proxy:
 
 - as the password, whatever the user-id (a token names its account by itself, and clients fill in anything),
 - as the password of the sticky form (`anything:key:pm_…`),
-- as the user-id, with an empty or ignored password; `pm_…:key:` gives a sticky key.
+- as the user-id, with an empty or ignored password; `pm_…:key:` gives a sticky key,
+- alone, where a client leaves out the colon of a user-id without a password.
+
+Many clients take name and password from a URL as they stand there, and send `%3A` and `%40` for what these mean.  No
+username has a `%`, so a user-id with an escape is decoded, and what follows it.  A password may have one: as it was sent
+it is tried first, and decoded afterwards.
 
 What a user-id says of the exit (meshd.selection) is read by `question.asked`, which knows whether that is allowed.
 """
@@ -17,9 +22,10 @@ import binascii
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from meshd.auth.secrets import looks_like_token
-from meshd.selection import LONGEST
+from meshd.selection import LONGEST, stem
 
 # A credential is read before anybody is known, and each reading of a password is hashed slowly, so there is no more of
 # either than an honest client can need.  What is longer is nobody's, whatever it says.
@@ -30,6 +36,7 @@ LONGEST_REST = 1024
 LONGEST_TOKEN = 256
 """Characters of a bearer token; ours have 52."""
 
+_ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _TOKEN68 = re.compile(rb"[A-Za-z0-9._~+/-]++=*+")
 
 
@@ -54,18 +61,35 @@ class BasicCredentials:
 
     @property
     def passwords(self) -> tuple[Reading, ...]:
-        """The readings of `rest`, in the order in which to try them; two at most, however many colons there are."""
-        whole = Reading("", self.rest)
-        key, colon, password = self.rest.partition(":")
-        return (whole, Reading(key, password)) if colon and self.keyed else (whole,)
+        """The readings of `rest`, in the order in which to try them: two at most, however many colons there are, and
+        two more where it holds escapes that may not have been decoded.
+        """
+        if not self.keyed:
+            return (Reading("", self.rest),)
+        if not _ESCAPE.search(self.rest):
+            return _readings(self.rest)
+        return tuple(dict.fromkeys(_readings(self.rest) + _readings(_decoded(self.rest))))
 
     @property
     def token(self) -> Reading | None:
         """The token that the field carries, where it carries one."""
         if looks_like_token(self.username):
-            key, colon, _ = self.rest.partition(":")
-            return Reading(key if colon and self.keyed else "", self.username)
+            keys = (reading.session for reading in self.passwords if reading.session)
+            return Reading(next(keys, ""), self.username)
         return next((reading for reading in self.passwords if looks_like_token(reading.secret)), None)
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The user-id, and all after it."""
+        return self.username, self.rest
+
+    @property
+    def as_meant(self) -> BasicCredentials:
+        """The same, decoded where the user-id was not, before what may be a selection, whose values have escapes."""
+        if "%" not in self.username or not _ESCAPE.search(stem(self.username)):
+            return self
+        username, _, rest = f"{_decoded(self.username)}:{_decoded(self.rest)}".partition(":")
+        return BasicCredentials(username, rest, self.keyed)
 
     def __repr__(self) -> str:
         # The user-id may be a token.
@@ -114,9 +138,25 @@ def _basic(encoded: bytes) -> BasicCredentials | Malformed:
         decoded = binascii.a2b_base64(encoded + b"=" * (-len(encoded) % 4), strict_mode=True)
     except binascii.Error:
         return Malformed()
-    username, colon, rest = _text(decoded).partition(":")
+    text = _text(decoded)
+    if ":" not in text and not looks_like_token(stem(text)):
+        text = _decoded(text)
+        if ":" not in text:
+            return Malformed()
+    username, _, rest = text.partition(":")
     short = len(username) <= LONGEST and len(rest) <= LONGEST_REST
-    return BasicCredentials(username, rest) if colon and short else Malformed()
+    return BasicCredentials(username, rest) if short else Malformed()
+
+
+def _readings(rest: str) -> tuple[Reading, ...]:
+    key, colon, password = rest.partition(":")
+    whole = Reading("", rest)
+    return (whole, Reading(key, password)) if colon else (whole,)
+
+
+def _decoded(text: str) -> str:
+    """The text with its percent-escapes decoded once (RFC 3986, 2.1)."""
+    return _text(unquote_to_bytes(text))
 
 
 def _text(raw: bytes) -> str:

@@ -96,7 +96,8 @@ def asked(key: bytes, field: bytes, peer: str, consumed: Consumed, *, api: bool 
             return None
         case BearerCredentials(token):
             return _token(key, *common, (_NOBODY,), Reading("", token))
-        case BasicCredentials(username, rest):
+        case BasicCredentials() as sent:
+            username, rest = (sent if api else sent.as_meant).pair
             splits = (Split(username, ""),) if api else tuple(candidates(username))
             basic = BasicCredentials(splits[-1].base, rest, keyed=not api)
             if (carried := basic.token) is not None:

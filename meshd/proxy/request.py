@@ -27,6 +27,9 @@ MOST_NAMES = 100
 MOST_HOPS = 10**9
 """A higher `Max-Forwards` counts as this (RFC 9110, 7.6.2)."""
 
+EMPTY = re.compile(rb"(?i:basic)[ \t]++Og={0,2}")
+"""A Basic credential with an empty name and an empty password, as wget and w3m send it where they have none."""
+
 _HOPS = re.compile(rb"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -63,7 +66,7 @@ class Said:
         self.block = block
         self.fields = fields
         self.keep = keeps_alive(minor, fields)
-        self.proxy_authorization = _one(fields, b"proxy-authorization", "Proxy-Authorization")
+        self.proxy_authorization = _credential(fields)
         self.authorization = fields.get(b"authorization") if self.proxy_authorization is not None else _origins(fields)
         self._wishes: tuple[Selection, int] | None = None
         wanted = _upgrade(fields) if minor == 1 else b""
@@ -199,6 +202,14 @@ class ProxyRequest:
     def safe_to_repeat(self) -> bool:
         """Whether the request may be sent again after a kept connection died: it is idempotent (RFC 9110, 9.2.2)."""
         return not self.has_body and self.method in _IDEMPOTENT
+
+
+def _credential(fields: Fields) -> bytes | None:
+    """The value of Proxy-Authorization; None where absent, and where a client without a credential sent an empty one.
+    Raises: BadMessage for two.
+    """
+    value = _one(fields, b"proxy-authorization", "Proxy-Authorization")
+    return None if value is not None and len(value) < 16 and EMPTY.fullmatch(value) else value
 
 
 def _one(fields: Fields, name: bytes, shown: str) -> bytes | None:

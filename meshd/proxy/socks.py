@@ -48,13 +48,14 @@ class SocksSpeech:
         if BY_PASSWORD in methods:
             await self._say(socksreplies.method(BY_PASSWORD))
             self._no = socksreplies.not_logged_in
-            credential = (await self._next(read_login)).basic
+            login = await self._next(read_login)
+            credential = login.basic if login.username or login.password else None
         elif NO_AUTHENTICATION not in methods:
             raise Stopped(Refusal("auth-required"))
         admission = await client.who(credential, None)
         if isinstance(admission, Refusal):
             raise Stopped(admission)
-        await self._say(socksreplies.method(NO_AUTHENTICATION) if credential is None else socksreplies.LOGGED_IN)
+        await self._say(socksreplies.LOGGED_IN if BY_PASSWORD in methods else socksreplies.method(NO_AUTHENTICATION))
         self._no = _to_request
         try:
             asked = await self._next(read_connect)

@@ -23,6 +23,9 @@ FIELDS = {
     "UTF-8": (basic("alice:pä:ß"), BasicCredentials("alice", "pä:ß")),
     "latin-1, where it is no UTF-8": (basic("alice:pä", "latin-1"), BasicCredentials("alice", "pä")),
     "no colon": (b"Basic " + b64encode(b"alice"), Malformed()),
+    "no colon, and a token": (b"Basic " + b64encode(TOKEN.encode()), BasicCredentials(TOKEN, "")),
+    "no colon, and a token that is mistyped": (b"Basic " + b64encode(TOKEN[:-1].encode()), Malformed()),
+    "an escaped colon": (basic("alice%3Asecret"), BasicCredentials("alice", "secret")),
     "no base64": (b"Basic a*b=", Malformed()),
     "base64 cut short": (b"Basic YWxpY", Malformed()),
     "surplus after the padding": (b"Basic YTpi==YQ", Malformed()),
@@ -52,6 +55,12 @@ READINGS = {
     "the key ends at its first colon": ("k:p:q", (Reading("", "k:p:q"), Reading("k", "p:q"))),
     "an empty key": (":p", (Reading("", ":p"), Reading("", "p"))),
     "never more than two": (":" * 1024, (Reading("", ":" * 1024), Reading("", ":" * 1023))),
+    "escapes are tried as they are, and then decoded": (
+        "k%2D:%41",
+        (Reading("", "k%2D:%41"), Reading("k%2D", "%41"), Reading("", "k-:A"), Reading("k-", "A")),
+    ),
+    "an escaped colon": ("k%3Ap", (Reading("", "k%3Ap"), Reading("", "k:p"), Reading("k", "p"))),
+    "a percent sign that is no escape": ("100%", (Reading("", "100%"),)),
 }
 
 CARRIED = {

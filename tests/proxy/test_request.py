@@ -72,6 +72,20 @@ class WishesTest(SynchronousTestCase):
         _, timeout = request(GET + b"X-ProxyMesh-Timeout: 30\r\n\r\n").said.wishes()
         self.assertEqual(timeout, 30)
 
+    def test_an_empty_credential(self) -> None:
+        """An empty name with an empty password, however it is written, is no credential; anything else is one."""
+        for value, expected in (
+            (b"Basic Og==", None),
+            (b"bAsIc  Og", None),
+            (b"Basic Og=", None),
+            (b"Basic", b"Basic"),
+            (b"Basic Ojo=", b"Basic Ojo="),
+            (b"Basic OmE=", b"Basic OmE="),
+            (b"Bearer Og==", b"Bearer Og=="),
+        ):
+            read = request(GET + b"Proxy-Authorization: " + value + b"\r\n\r\n")
+            self.assertEqual(read.said.proxy_authorization, expected, value)
+
     def test_on_connect(self) -> None:
         """They are read on CONNECT as well."""
         head = b"CONNECT h.test:443 HTTP/1.1\r\nX-ProxyMesh-Country: de\r\n\r\n"
