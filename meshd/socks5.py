@@ -116,6 +116,8 @@ def _target(message: bytes) -> AuthorityForm:
     kind, address, port = message[3], message[4:-2], int.from_bytes(message[-2:], "big")
     if kind == NAME:
         host = address[1:]
+        if b":" in host and host[:1] != b"[":  # an IPv6 address as a text, as Chromium sends it
+            host = b"[%b]" % host
     elif kind == IPV4:
         host = b".".join(b"%d" % byte for byte in address)
     else:

@@ -10,8 +10,8 @@ since most clients cannot send Bearer to a proxy:
 - alone, where a client leaves out the colon of a user-id without a password.
 
 Many clients take name and password from a URL as they stand there, and send `%3A` and `%40` for what these mean.  No
-username has a `%`, so a user-id with an escape is decoded, and what follows it.  A password may have one: as it was sent
-it is tried first, and decoded afterwards.
+username has a `%`, so a user-id with an escape is decoded, and what follows it.  A password may have one: it is tried
+as it was sent, and then decoded.
 
 What a user-id says of the exit (meshd.selection) is read by `question.asked`, which knows whether that is allowed.
 """

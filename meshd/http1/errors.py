@@ -10,10 +10,12 @@ class BadMessage(Exception):
     `rule` is one short ASCII sentence that may be shown to a client; it quotes nothing of the message.
     """
 
-    def __init__(self, status: int, rule: str) -> None:
+    def __init__(self, status: int, rule: str, words: str = "") -> None:
+        """words: what the status line says, if not the rule."""
         super().__init__(status, rule)
         self.status = status
         self.rule = rule
+        self.words = words or rule
 
     def __str__(self) -> str:
         return f"{self.status} {self.rule}"

@@ -74,9 +74,10 @@ _BARE = re.compile(rb"[0-9A-Fa-f:.]{2,45}+")
 _HOST_VALUE = re.compile(rb"(?:" + HOST + rb"(?::[0-9]{0,5}+)?+)?+")
 
 _OTHER_SCHEMES = {
-    b"https": "an https:// target has to come through CONNECT",
-    b"wss": "a wss:// target has to come through CONNECT",
+    b"https": ("an https:// target has to come through CONNECT", "use CONNECT for https"),
+    b"wss": ("a wss:// target has to come through CONNECT", "use CONNECT for wss"),
 }
+_FORWARDED = ("only http:// targets are forwarded", "")
 
 LONGEST_NAME = 253
 """Characters of a host name (RFC 1035 2.3.4, less the length byte and the root)."""
@@ -141,13 +142,12 @@ def read_port(port: bytes) -> int:
 
 
 def _usual_authority(target: bytes) -> bytes:
-    """The target of a CONNECT with brackets around an IPv6 address, and without a slash at its end.
+    """The target of a CONNECT with brackets around an IPv6 address, which many clients leave out.
 
-    Many clients leave the brackets out.  A CONNECT has a port always, so what stands behind the last colon is one.
+    Only where all of it is no IPv6 address itself: `::1:443` is one, and some readers take another port then.
     """
-    target = target.removesuffix(b"/")
     address, _, port = target.rpartition(b":")
-    return b"[%b]:%b" % (address, port) if _is_ipv6(address) else target
+    return b"[%b]:%b" % (address, port) if _is_ipv6(address) and not _is_ipv6(target) else target
 
 
 def _unusual(target: bytes) -> re.Match[bytes] | None:
@@ -197,7 +197,7 @@ def _why_no_absolute_form(target: bytes) -> BadMessage:
     if scheme is None:
         return BadMessage(400, WHAT_THIS_PORT_IS if target[:1] in (b"/", b"*") else "the target is no absolute URL")
     if scheme[1].lower() not in (b"http", b"ws"):
-        return BadMessage(501, _OTHER_SCHEMES.get(scheme[1].lower(), "only http:// targets are forwarded"))
+        return BadMessage(501, *_OTHER_SCHEMES.get(scheme[1].lower(), _FORWARDED))
     authority = re.split(rb"[/?#]", scheme[2], maxsplit=1)[0]
     plain = _usual_url(b"http://" + authority)
     if not _ABSOLUTE_FORM.fullmatch(plain):

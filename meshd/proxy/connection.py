@@ -88,7 +88,7 @@ class ClientConnection(Connection):
         except ClientGone:
             return self._end("client-gone", False)
         except BadMessage as bad:
-            return await self._refuse(Refusal(STATUS_REASONS[bad.status], bad.rule), request)
+            return await self._refuse(Refusal(STATUS_REASONS[bad.status], bad.rule, words=bad.words), request)
         except (DialError, Stopped) as stop:
             return await self._refuse(stop.refusal, request)
         except Exception:

@@ -1,8 +1,9 @@
 """Every answer that the proxy writes itself: one table, a row for each reason.
 
 The same short ASCII text stands in the reason phrase, in `X-ProxyMesh-Error` and at the end of the body, because most
-clients show only one of the three.  `Proxy-Status` (RFC 9209) says the kind of error and the reason; nothing internal
-is ever in it.
+clients show only one of the three.  It says who did what, since Go, socat, corkscrew, wget and LWP show it without its
+number: "connection refused" would read as if the proxy had refused.  `Proxy-Status` (RFC 9209) says the kind of error
+and the reason; nothing internal is ever in it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ class Row(NamedTuple):
     phrase: str
     error: str
     """A proxy error type of RFC 9209, section 2.3."""
+    end: str = "\n"
+    """What follows the phrase in the body, for who reads it in a terminal."""
 
 
 _DENIED = "http_request_denied"
@@ -31,9 +34,10 @@ REASONS: Mapping[str, Row] = MappingProxyType(
         "auth-required": Row(407, "Proxy Authentication Required", _DENIED),
         "auth-invalid": Row(407, "invalid credentials", _DENIED),
         "auth-banned": Row(407, "too many failures", _DENIED),
-        "auth-unavailable": Row(503, "accounts unavailable", "proxy_internal_error"),
+        "auth-unavailable": Row(503, "proxy cannot look up accounts now", "proxy_internal_error"),
         "account-inactive": Row(402, "account inactive", _DENIED),
-        "proxy-not-authorized": Row(402, "proxy not authorized", _DENIED),
+        # Its body ends with the words themselves: scripts of ProxyMesh's customers look for that.
+        "proxy-not-authorized": Row(402, "proxy not authorized", _DENIED, end=""),
         "quota-monthly": Row(509, "bandwidth limit exceeded", _DENIED),
         "quota-total": Row(509, "bandwidth limit exceeded", _DENIED),
         "quota-parent": Row(509, "bandwidth limit exceeded", _DENIED),
@@ -54,23 +58,25 @@ REASONS: Mapping[str, Row] = MappingProxyType(
         "exit-refused": Row(502, "exit refused", "destination_unavailable"),
         "session-exit-gone": Row(502, "session exit gone", "destination_unavailable"),
         "bad-selection": Row(400, "bad selection", _MALFORMED),
-        "overloaded": Row(503, "overloaded", "connection_limit_reached"),
+        "overloaded": Row(503, "proxy overloaded", "connection_limit_reached"),
         "bad-request": Row(400, "Bad Request", _MALFORMED),
         "uri-too-long": Row(414, "URI Too Long", _MALFORMED),
         "fields-too-large": Row(431, "Request Header Fields Too Large", _MALFORMED),
         "not-implemented": Row(501, "Not Implemented", _MALFORMED),
         "http-version": Row(505, "HTTP Version Not Supported", _MALFORMED),
-        "head-timeout": Row(408, "Request Timeout", _MALFORMED),
-        "dns-error": Row(502, "name does not resolve", "dns_error"),
-        "dns-timeout": Row(504, "timed out", "dns_timeout"),
-        "connection-refused": Row(502, "connection refused", "connection_refused"),
-        "connection-reset": Row(502, "connection reset", "connection_terminated"),
+        "head-timeout": Row(408, "request head came too slowly", _MALFORMED),
+        "dns-error": Row(502, "destination name does not resolve", "dns_error"),
+        "dns-timeout": Row(504, "destination name look-up timed out", "dns_timeout"),
+        "connection-refused": Row(502, "destination refused the connection", "connection_refused"),
+        "connection-reset": Row(502, "destination closed the connection", "connection_terminated"),
         "unreachable": Row(502, "destination unreachable", "destination_ip_unroutable"),
         "connection-timeout": Row(504, "timed out", "connection_timeout"),
         "first-byte-timeout": Row(504, "timed out", "connection_read_timeout"),
-        "bad-response": Row(502, "invalid response", "http_protocol_error"),
-        "response-head-too-large": Row(502, "response header too large", "http_response_header_section_size"),
-        "response-incomplete": Row(502, "response incomplete", "http_response_incomplete"),
+        "bad-response": Row(502, "invalid response from destination", "http_protocol_error"),
+        "response-head-too-large": Row(
+            502, "response header from destination too large", "http_response_header_section_size"
+        ),
+        "response-incomplete": Row(502, "response from destination incomplete", "http_response_incomplete"),
         "internal": Row(500, "internal error", "proxy_internal_error"),
     }
 )
@@ -85,8 +91,8 @@ def refusal(no: Refusal, request_id: str, *, keep: bool, with_body: bool = True)
     """
     row = REASONS[no.reason]
     detail = _ascii(no.detail)
-    phrase = no.words or row.phrase
-    body = f"{detail}\n{phrase}" if detail else phrase
+    phrase = _ascii(no.words) or row.phrase
+    body = (f"{detail}\n{phrase}" if detail and detail != phrase else phrase) + row.end
     head = (
         f"HTTP/1.1 {row.status} {phrase}\r\n"
         f"X-ProxyMesh-Error: {phrase}\r\n"

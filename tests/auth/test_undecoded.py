@@ -85,7 +85,7 @@ class UndecodedTest(SynchronousTestCase):
         self.assertEqual(self.world.hasher.runs, [])
 
     def test_what_a_wrong_one_costs(self) -> None:
-        """As many slow hashes as there are readings, whether or not there is such an account; without escapes as ever."""
+        """As many slow hashes as readings, whether or not there is such an account; without escapes as ever."""
         runs = self.world.hasher.runs
         for number, (rest, cost) in enumerate(
             (("a", 1), ("k:b", 2), ("100%", 1), ("%zz%4", 1), ("%41c", 2), ("k:%41d", 4), ("k%3Ae", 3))

@@ -191,7 +191,7 @@ class RefusedTests(ClientCase):
             self.assertRegex(str(error), "407|invalid credentials")
         else:
             self.assertEqual((answer.status, answer.fields["x-proxymesh-error"]), (407, "invalid credentials"))
-            self.assertTrue(answer.body.endswith(b"invalid credentials"), answer.body)
+            self.assertTrue(answer.body.endswith(b"invalid credentials\n"), answer.body)
         self.assertEqual(world.origins[scheme].accepted, before)
         asked = self.asked(scheme, credential)
         self.assertEqual(self.fetch(client, asked).status, 200)

@@ -6,6 +6,8 @@ import re
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http1.errors import BadMessage
+from meshd.http1.target import read_target
 from meshd.model import Refusal
 from meshd.passing.faults import STATUS_REASONS
 from meshd.proxy import replies
@@ -103,9 +105,32 @@ class EveryReasonTest(SynchronousTestCase):
                 line, fields, body = read(replies.refusal(Refusal(reason, detail), "id-1", keep=True))
                 self.assertEqual(line, f"HTTP/1.1 {row.status} {row.phrase}".encode())
                 self.assertEqual(fields["x-proxymesh-error"], [row.phrase])
-                self.assertTrue(body.decode("ascii").endswith(row.phrase), body)
+                end = "" if reason == "proxy-not-authorized" else "\n"
+                self.assertTrue(body.decode("ascii").endswith(row.phrase + end), body)
                 self.assertEqual(fields["content-length"], [str(len(body))])
                 self.assertEqual(fields["content-type"], ["text/plain; charset=us-ascii"])
+
+    def test_words_alone(self) -> None:
+        """Whoever sees them without their number learns who has refused, but where documents fix other words."""
+        fixed = {phrase for _, phrase, _ in CONTRACT.values()}
+        for reason, row in replies.REASONS.items():
+            if row.phrase not in fixed:
+                self.assertNotRegex(
+                    row.phrase, r"^(connection|name|overloaded|timed out)|^(response|invalid)(?!.* destination)", reason
+                )
+            self.assertLess(len(row.phrase), 50)
+
+    def test_the_rule(self) -> None:
+        """A broken rule stands in all three places, and once in the body."""
+        bad = self.assertRaises(BadMessage, read_target, b"GET", b"https://a/")
+        no = Refusal("not-implemented", bad.rule, words=bad.words)
+        line, fields, body = read(replies.refusal(no, "id-1", keep=False))
+        self.assertEqual(line, b"HTTP/1.1 501 use CONNECT for https")
+        self.assertEqual(fields["x-proxymesh-error"], ["use CONNECT for https"])
+        self.assertEqual(body, b"an https:// target has to come through CONNECT\nuse CONNECT for https\n")
+        bad = self.assertRaises(BadMessage, read_target, b"GET", b"http://a/#b")
+        _, _, body = read(replies.refusal(Refusal("bad-request", bad.rule, words=bad.words), "id-1", keep=False))
+        self.assertEqual(body, b"a fragment in the target\n")
 
     def test_proxy_status(self) -> None:
         """Each carries a Proxy-Status of RFC 9209's grammar with one of its error types, the reason and the id."""
@@ -149,12 +174,12 @@ class BytesTest(SynchronousTestCase):
             b"Retry-After: 9000\r\n"
             b"Content-Type: text/plain; charset=us-ascii\r\n"
             b"Cache-Control: no-store\r\n"
-            b"Content-Length: 17\r\n"
+            b"Content-Length: 18\r\n"
             b"Connection: close\r\n"
             b'Proxy-Authenticate: Basic realm="meshd", charset="UTF-8"\r\n'
             b'Proxy-Authenticate: Bearer realm="meshd"\r\n'
             b"\r\n"
-            b"too many failures",
+            b"too many failures\n",
         )
 
     def test_the_operators_words(self) -> None:
@@ -163,7 +188,7 @@ class BytesTest(SynchronousTestCase):
         answer = replies.refusal(refusal, "ab-1", keep=False)
         self.assertTrue(answer.startswith(b'HTTP/1.1 403 Ask "us" first\r\nX-ProxyMesh-Error: Ask "us" first\r\n'))
         self.assertIn(b'details="acl-account: a.example port 80"', answer)
-        self.assertTrue(answer.endswith(b'a.example port 80\nAsk "us" first'))
+        self.assertTrue(answer.endswith(b'a.example port 80\nAsk "us" first\n'))
 
     def test_established(self) -> None:
         """The 200 of CONNECT, byte for byte: no length, no body."""
@@ -185,7 +210,7 @@ class BytesTest(SynchronousTestCase):
     def test_head(self) -> None:
         """HEAD is told the length of a body that it does not get."""
         _, fields, body = read(replies.refusal(Refusal("acl-port", "port 25"), "id", keep=True, with_body=False))
-        self.assertEqual((fields["content-length"], body), ([str(len("port 25\ndestination not allowed"))], b""))
+        self.assertEqual((fields["content-length"], body), ([str(len("port 25\ndestination not allowed\n"))], b""))
 
     def test_detail_cannot_break_out(self) -> None:
         """Whatever a detail holds, no line and no field comes of it, and it is cut."""

@@ -101,7 +101,7 @@ NO_HOSTS = [
     "127.0.0.1%00",
     "127.0.0.1%2e",
     "127%2e0.0.1",
-    "user@127.0.0.1",
+    "user@public.test@127.0.0.1",
     "public.test@127.0.0.1",
     "127.0.0.1\\@public.test",
     "127.0.0.1#public.test",
@@ -189,6 +189,19 @@ class DestinationTest(SynchronousTestCase):
         """What is no host by the grammar is a bad request, never guessed at."""
         for host in NO_HOSTS:
             self.assert_refused(host, 400, "bad-request")
+
+    def test_threat_02_user_information(self) -> None:
+        """What stands before an @ in a URL hides no host, and no address."""
+        port = decoy.getsockname()[1]
+        for user in ("user", "user:public.test", ":", ""):
+            answer = ask(
+                daemon,
+                f"GET http://{user}@127.0.0.1:{port}/ HTTP/1.1\r\nHost: x.test\r\n".encode() + basic("alice") + b"\r\n",
+            )
+            self.assertEqual((answer.status, answer.why), (403, "acl-private"), user)
+            answer = ask(daemon, f"CONNECT {user}@127.0.0.1:{port} HTTP/1.1\r\n".encode() + basic("alice") + b"\r\n")
+            self.assertEqual((answer.status, answer.why), (400, "bad-request"), user)
+        self.assertRaises(BlockingIOError, decoy.accept)
 
     def test_threat_02_no_addresses(self) -> None:
         """A number that is no address is asked of no name server, and fails as a name would."""
