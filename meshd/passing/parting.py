@@ -5,14 +5,23 @@ from __future__ import annotations
 from contextlib import suppress
 
 from meshd.passing.metered import MeteredConnection
+from meshd.passing.plane import Plane
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import WRITING, parked
 
 LINGER_BYTES = 4 * 1024 * 1024
-"""Bytes of a refused request's body that are read, so that no reset overtakes the answer."""
+"""Bytes of an admitted request's body that are counted after the answer; more is read for nothing."""
 
 LINGER_SECONDS = 2.0
-"""Seconds that a client has for reading the last answer."""
+"""Seconds that a client has for reading the last answer, from its last byte on."""
+
+DRAIN_BYTES = 256 * 1024 * 1024
+"""Bytes of a body that are read after the answer: many clients send all of it before they read, and would only learn
+that the connection broke.  To read and drop so many takes a tenth of a second, and whoever sends more finds out there.
+"""
+
+DRAIN_SECONDS = 60.0
+"""Seconds for these: a client that sends on holds a connection no longer than that."""
 
 
 class PartingConnection(MeteredConnection):
@@ -20,6 +29,7 @@ class PartingConnection(MeteredConnection):
 
     __slots__ = ("framed",)
 
+    _plane: Plane
     framed: bool
     """Whether the client can tell where the present answer ends, by its length or its chunks."""
 
@@ -28,28 +38,35 @@ class PartingConnection(MeteredConnection):
         raise NotImplementedError
 
     async def let_it_read(self) -> None:
-        """Read and drop what the client still sends, for LINGER_SECONDS: unread bytes would reset the answer away.
+        """Read and drop what the client still sends: unread bytes would reset the answer away.
 
-        Bytes of an admitted request's body are counted even then.
+        Bytes of an admitted request's body are counted even then, the first LINGER_BYTES of them.
         """
         self.phase("kept", LINGER_SECONDS)
         self.wire.end()
-        left = LINGER_BYTES
+        wheel, came = self._plane.wheel, 0
+        until = wheel.monotonic + DRAIN_SECONDS
         with suppress(OSError, ClientGone):  # the client may leave
-            while left > 0 and (data := await self._unwanted()):
-                left -= len(data)
+            while came < DRAIN_BYTES and wheel.monotonic < until and (data := await self._unwanted()):
+                came += len(data)
+                self.alive()
+                if came >= LINGER_BYTES:
+                    self.meter = None
 
     async def _unwanted(self) -> bytes:
         """Read bytes to drop; b"" where no more are to be read.  Raises: OSError, ClientGone."""
-        if self.meter is None:
-            return await self.wire.receive()
-        try:
-            data = await self.take()
-            await self.took(len(data))
-        except Stopped:  # no more is read of the client, which may still read the answer
-            while not self.wire.ending:
-                await self.wire.wait_readable()
-            return b""
+        if self.meter is not None:
+            try:
+                data = await self.take()
+                await self.took(len(data))
+            except Stopped:
+                self.meter = None  # the rest is not counted
+                if self._plane.draining:
+                    return b""
+            else:
+                return data
+        data = await self.wire.receive()
+        await self.worked(len(data))
         return data
 
     async def cut_short(self, reason: str) -> None:
