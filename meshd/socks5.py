@@ -15,6 +15,8 @@ from meshd.http1.errors import BadMessage
 from meshd.http1.target import AuthorityForm, read_target
 
 VERSION = 5
+OLD_VERSION = 4
+"""What requests of SOCKS4 and 4a begin with."""
 NO_AUTHENTICATION = 0x00
 BY_PASSWORD = 0x02
 

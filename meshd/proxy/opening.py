@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from meshd.proxy.client import Client
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.socks import SocksSpeech
-from meshd.socks5 import VERSION
+from meshd.proxy.socks import OldSocksSpeech, SocksSpeech
+from meshd.socks5 import OLD_VERSION, VERSION
 from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
 
@@ -37,6 +37,8 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         client.speech = HttpSpeech(client, plane)
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
+    elif client.buffer[0] == OLD_VERSION:
+        client.speech = OldSocksSpeech()
     return True
 
 

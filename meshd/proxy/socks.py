@@ -33,6 +33,24 @@ class _Message(Protocol):
 Read = TypeVar("Read", bound=_Message)
 
 
+OLD = Refusal("not-implemented", "SOCKS version 4 has no login: use version 5", words="use SOCKS version 5")
+
+
+class OldSocksSpeech:
+    """SOCKS4 and 4a, which are refused, in a way that their clients understand."""
+
+    __slots__ = ()
+
+    async def read(self) -> ProxyRequest | None:
+        raise Stopped(OLD)
+
+    def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
+        raise NotImplementedError
+
+    def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:
+        return socksreplies.REJECTED
+
+
 class SocksSpeech:
     __slots__ = ("_client", "_no")
 

@@ -76,6 +76,9 @@ REPLIES: Mapping[str, Row] = MappingProxyType(
 NO_METHOD = b"\x05\xff"
 LOGGED_IN = b"\x01\x00"
 
+REJECTED = b"\x00\x5b" + bytes(6)
+"""The answer of SOCKS4 and 4a to a request that is rejected; the six bytes after it mean nothing then."""
+
 _NOWHERE = b"\x01\x00\x00\x00\x00"
 """ATYP and 0.0.0.0, in place of an address that is not told."""
 

@@ -16,10 +16,12 @@ from meshd.values.addresses import unmapped
 LONGEST_LINE = 107
 """Bytes of a header of version 1, with its CRLF, as the protocol's document bounds it."""
 
-SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
+LONGEST_BLOCK = 65_520
+"""Bytes of a header of version 2 after its first sixteen, extensions included, of the 65,535 that it can tell: all of
+it is no more than is read at once.  A balancer adds what it knows of a client's certificate.
+"""
 
-LONGEST_BLOCK = 536
-"""Bytes of a header of version 2 after its first sixteen: what fits into one segment, extensions included."""
+SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
 
 _FIRST_WORD = b"PROXY "
 _PORT = r"(?:0|[1-9][0-9]{0,4})"

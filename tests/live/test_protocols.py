@@ -334,6 +334,34 @@ class SocksTests(ProtocolCase):
         raw.send(asking("::1", six.port))
         self.assertEqual(raw.exactly(22), b"\x05\x00\x00\x04" + bytes(15) + b"\x01\x00\x00")
 
+    def test_an_address_as_a_name(self) -> None:
+        """As Chromium sends a literal: its text, with brackets and without."""
+        six = RecordingOrigin(self, host="::1")
+        for name in (b"::1", b"[::1]", b"0:0:0:0:0:0:0:1", b"0::0001"):
+            raw = self.logged_in(self.plain())
+            raw.send(b"\x05\x01\x00\x03" + bytes([len(name)]) + name + six.port.to_bytes(2, "big"))
+            self.assertEqual(raw.exactly(22), b"\x05\x00\x00\x04" + bytes(15) + b"\x01\x00\x00", name)
+
+    def test_an_older_version(self) -> None:
+        """SOCKS4 and 4a are told so in their own way, by TLS too, and the log says it."""
+        for source, data in (
+            ("127.0.0.61", b"\x04\x01\x00\x50\x7f\x00\x00\x01anna\x00"),
+            ("127.0.0.62", b"\x04\x01\x00\x50\x00\x00\x00\x01anna\x00a.test\x00"),
+            ("127.0.0.63", b"\x04\x02\x00\x50\x7f\x00\x00\x01\x00"),
+            ("127.0.0.64", b"\x04"),
+        ):
+            for raw in (self.plain(source), self.tls(source)):
+                raw.send(data)
+                self.assertEqual(raw.rest(), b"\x00\x5b" + bytes(6))
+            self.line({"client": source, "status": 501, "reason": "not-implemented"})
+
+    def test_an_empty_login(self) -> None:
+        """An empty name and password are none: the address counts."""
+        for source, answer in ((LISTED, b"\x05\x02\x01\x00"), ("127.0.0.65", b"\x05\x02\x01\x01")):
+            raw = self.plain(source)
+            raw.send(greeting(2) + login("", ""))
+            self.assertEqual(raw.exactly(4), answer)
+
     def test_by_the_address_list(self) -> None:
         """No login where none is offered; a login that is offered counts, even from a listed address."""
         raw = self.plain(LISTED)
@@ -563,6 +591,7 @@ class IntroducedTests(ProtocolCase):
             SIGNATURE + b"\x21\x11\x00\x0c" + address: "198.51.100.9",
             SIGNATURE + b"\x21\x11\x00\x0f" + address + b"\x04\x00\x00": "198.51.100.9",
             SIGNATURE + b"\x20\x00\x00\x00": BALANCER,
+            SIGNATURE + b"\x21\x11\xea\x6f" + address + b"\x20\xea\x60" + bytes(60_000): "198.51.100.9",
         }
 
     def test_the_header_decides_whose_connection_it_is(self) -> None:
@@ -583,6 +612,14 @@ class IntroducedTests(ProtocolCase):
         for byte in b"PROXY TCP4 198.51.100.9 203.0.113.1 4660 31280\r\n":
             raw.send(bytes([byte]))
         self.assertEqual(self.told(raw), "198.51.100.9")
+
+    def test_an_empty_credential(self) -> None:
+        """As wget and w3m send one where they have none: the address counts."""
+        for source, status in ((LISTED, 200), ("127.0.0.65", 407)):
+            self.assertEqual(
+                self.plain(source).get("http://meshd.internal/", b"Proxy-Authorization: Basic Og==\r\n"), status
+            )
+        self.line({"client": "127.0.0.65", "reason": "auth-required"})
 
     def test_the_allowlist_goes_by_it(self) -> None:
         """And not by the balancer's own address, which all of its clients share."""

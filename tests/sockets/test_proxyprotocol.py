@@ -58,6 +58,10 @@ GOOD = {
         block(0x21, 0x11, FOUR + b"\x01\x00\x08http/1.1" + b"\x04\x00\x02\x00\x00"),
         "198.51.100.9",
     ),
+    "version 2 with a client's certificate": (
+        block(0x21, 0x11, FOUR + b"\x20\x13\x8d\x07" + bytes(4) + b"\x28\x13\x85" + b"\x30" * 0x1385),
+        "198.51.100.9",
+    ),
     "version 2, as long as may be": (block(0x21, 0x11, FOUR + b"\x04" * (LONGEST_BLOCK - 12)), "198.51.100.9"),
     "version 2, with a checksum": (summed(0x21, 0x11, FOUR), "198.51.100.9"),
     "version 2, with a checksum among others": (summed(0x21, 0x21, SIX, NOOP, NOOP), "2001:db8::9"),

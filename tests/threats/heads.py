@@ -219,13 +219,14 @@ def refused() -> Iterator[tuple[str, bytes]]:
     yield "too many fields", GET + b"X: y\r\n" * 201 + b"\r\n" + HIDDEN
     yield "a line that is too long", b"GET http://@O/" + b"a" * 17_000 + b" HTTP/1.1\r\nHost: @O\r\n\r\n" + HIDDEN
     yield "a head that is too large", GET + (b"X: " + b"y" * 8000 + b"\r\n") * 5 + b"\r\n" + HIDDEN
-    yield "SOCKS of another version", b"\x04\x01\x00" + HIDDEN
+    yield "SOCKS of a version that there is not", b"\x06\x01\x00" + HIDDEN
 
 
 def other_protocols() -> Iterator[tuple[str, bytes]]:
     """What begins like another protocol that is served and goes on as a request: nothing of it may reach the origin."""
     yield "TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n" + HIDDEN
     yield "a TLS record that is none", b"\x16" + HIDDEN
+    yield "SOCKS of another version", b"\x04\x01\x00" + HIDDEN
     yield "SOCKS and then HTTP", b"\x05\x01\x00" + HIDDEN
     yield "a SOCKS greeting that is cut off", b"\x05\xff" + HIDDEN
     yield "a SOCKS login that is none", b"\x05\x01\x02" + HIDDEN
