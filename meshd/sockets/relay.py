@@ -33,25 +33,20 @@ TURN = 4 * 1024 * 1024
 
 SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
 
+Again = Callable[[Callable[[], None]], None]
+"""Calls its argument in a later turn of the reactor."""
+
 
 class Relay:
     """What all tunnels share."""
 
     __slots__ = ("again", "leaving", "live", "pipes", "poller", "wheel")
 
-    def __init__(
-        self,
-        poller: Poller,
-        wheel: Wheel,
-        pipes: Pipes,
-        again: Callable[[Callable[[], None]], None],
-        live: Live,
-    ) -> None:
+    def __init__(self, poller: Poller, wheel: Wheel, pipes: Pipes, again: Again, live: Live) -> None:
         self.poller = poller
         self.wheel = wheel
         self.pipes = pipes
         self.again = again
-        """Calls its argument in a later turn of the reactor."""
         self.live = live
         self.leaving = Leaving(poller, wheel, lambda: live.timeouts.half_closed)
         """Closes sockets of peers that speak TLS."""
