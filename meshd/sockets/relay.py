@@ -43,11 +43,9 @@ class Relay:
     __slots__ = ("again", "leaving", "live", "pipes", "poller", "wheel")
 
     def __init__(self, poller: Poller, wheel: Wheel, pipes: Pipes, again: Again, live: Live) -> None:
-        self.poller = poller
-        self.wheel = wheel
+        self.poller, self.wheel = poller, wheel
         self.pipes = pipes
-        self.again = again
-        self.live = live
+        self.again, self.live = again, live
         self.leaving = Leaving(poller, wheel, lambda: live.timeouts.half_closed)
         """Closes sockets of peers that speak TLS."""
 
