@@ -150,7 +150,7 @@ class StreamConnection(Watcher):
         if not self._buffer:
             await self._receive()
         received, self._buffer = self._buffer, b""
-        self.wire = wire = SecureWire(self.wire, context, self._common.plane.relay.leaving)
+        self.wire = wire = SecureWire(self.wire, context, self._common.plane.relay.securing)
         wire.watcher = self
         try:
             await wire.shake_hands(received)

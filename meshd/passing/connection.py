@@ -72,7 +72,7 @@ class Connection(WaitingConnection):
         """Shake hands with a client that has begun to, and have plain bytes from then on; False where it has left."""
         received, self.buffer = self.buffer, b""
         self.handshake(over=False)
-        self.wire = wire = SecureWire(self.wire, context, self._plane.relay.leaving)
+        self.wire = wire = SecureWire(self.wire, context, self._plane.relay.securing)
         wire.watcher = self
         try:
             await wire.shake_hands(received)

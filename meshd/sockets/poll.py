@@ -64,6 +64,8 @@ class Poller:
         self._lingering: set[Behind] = set()
         self._removed: set[int] = set()
         self._dispatching = False
+        self.turns = 0
+        """Batches of events that were handled."""
 
     def __len__(self) -> int:
         """Descriptors in use: those registered, and for each pair the other end and the outer connection's socket."""
@@ -145,6 +147,7 @@ class Poller:
         owners = self._owners
         removed = self._removed
         self._dispatching = True
+        self.turns += 1
         try:
             for fd, events in self._epoll.poll(0, BATCH):
                 if removed and fd in removed:

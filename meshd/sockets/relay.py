@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from meshd.sockets.flow import Flow
 from meshd.sockets.poll import OUT, UNSURE, Poller
-from meshd.sockets.secure import Leaving
+from meshd.sockets.secure import Securing
+from meshd.sockets.task import Again
 from meshd.sockets.windows import trust_reader
 from meshd.sockets.wire import linger_none, shutdown
 
@@ -33,21 +34,18 @@ TURN = 4 * 1024 * 1024
 
 SPLICE_FLAGS = getattr(os, "SPLICE_F_NONBLOCK", 2) | getattr(os, "SPLICE_F_MOVE", 1)
 
-Again = Callable[[Callable[[], None]], None]
-"""Calls its argument in a later turn of the reactor."""
-
 
 class Relay:
     """What all tunnels share."""
 
-    __slots__ = ("again", "leaving", "live", "pipes", "poller", "wheel")
+    __slots__ = ("again", "live", "pipes", "poller", "securing", "wheel")
 
     def __init__(self, poller: Poller, wheel: Wheel, pipes: Pipes, again: Again, live: Live) -> None:
         self.poller, self.wheel = poller, wheel
         self.pipes = pipes
         self.again, self.live = again, live
-        self.leaving = Leaving(poller, wheel, lambda: live.timeouts.half_closed)
-        """Closes sockets of peers that speak TLS."""
+        self.securing = Securing(poller, wheel, again, lambda: live.timeouts.half_closed)
+        """What wires of peers that speak TLS share."""
 
 
 class Tunnel:

@@ -112,7 +112,7 @@ class SealedTunnel(Tunnel):
         if sealed is None or self._broken:
             super()._close_side(fd)
         else:
-            self._relay.leaving(fd, sealed)
+            self._relay.securing.leave(fd, sealed)
 
 
 class ShapedSealedTunnel(ShapedTunnel, SealedTunnel):

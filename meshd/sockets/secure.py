@@ -4,25 +4,55 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections import deque
 from collections.abc import Callable
 
 from meshd.sockets.poll import GONE, OUT, Poller
 from meshd.sockets.sealed import Sealed
-from meshd.sockets.task import READING, parked
+from meshd.sockets.task import READING, Again, Pause, parked
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import READ_SIZE, Wire, linger_none
 
+AT_ONCE = 8
+"""Steps of handshakes in one turn of the reactor, of half a millisecond each: the others wait for the next turn."""
 
-class Leaving:
-    """Closes sockets after their last bytes, for as long as the kernel does not take these."""
 
-    def __init__(self, poller: Poller, wheel: Wheel, patience: Callable[[], float]) -> None:
+class Securing:
+    """What all wires with TLS share: turns for their handshakes, and who delivers their last bytes."""
+
+    def __init__(self, poller: Poller, wheel: Wheel, again: Again, patience: Callable[[], float]) -> None:
         """patience: seconds that a peer has for taking the last bytes."""
         self.poller = poller
         self.wheel = wheel
         self.patience = patience
+        self._again = again
+        self._turn = -1
+        self._left = 0
+        """Steps that may be made in this turn."""
+        self._waiting: deque[Pause] = deque()
+        """As many at most as there are wires."""
 
-    def __call__(self, fd: int, sealed: Sealed) -> None:
+    async def turn(self) -> None:
+        """Wait until a step of a handshake may be made."""
+        if self._turn != self.poller.turns:
+            self._turn, self._left = self.poller.turns, AT_ONCE - len(self._waiting)
+        if self._left > 0:
+            self._left -= 1
+            return
+        if not self._waiting:
+            self._again(self._next)
+        pause = Pause()
+        self._waiting.append(pause)
+        await parked(pause, READING)
+
+    def _next(self) -> None:
+        """Let those that have waited longest go on."""
+        for _ in range(min(AT_ONCE, len(self._waiting))):
+            self._waiting.popleft().over()
+        if self._waiting:
+            self._again(self._next)
+
+    def leave(self, fd: int, sealed: Sealed) -> None:
         """Tell the peer that nothing more comes, and close fd, which is registered, when all is delivered."""
         sealed.part()
         try:
@@ -42,16 +72,16 @@ class Leaving:
 class _Last:
     """The owner of a socket that has only its last bytes to deliver."""
 
-    __slots__ = ("_fd", "_leaving", "_sealed", "deadline", "slot")
+    __slots__ = ("_fd", "_sealed", "_securing", "deadline", "slot")
 
-    def __init__(self, leaving: Leaving, fd: int, sealed: Sealed) -> None:
-        self._leaving = leaving
+    def __init__(self, securing: Securing, fd: int, sealed: Sealed) -> None:
+        self._securing = securing
         self._fd = fd
         self._sealed = sealed
         self.deadline = 0.0
         self.slot = 0
-        leaving.poller.hand_over(fd, self)
-        leaving.wheel.arm(self, leaving.patience())
+        securing.poller.hand_over(fd, self)
+        securing.wheel.arm(self, securing.patience())
 
     def ready(self, fd: int, events: int) -> None:
         try:
@@ -67,34 +97,36 @@ class _Last:
         self._close()
 
     def _close(self) -> None:
-        self._leaving.wheel.disarm(self)
-        self._leaving.close(self._fd)
+        self._securing.wheel.disarm(self)
+        self._securing.close(self._fd)
 
 
 class SecureWire(Wire):
     """A wire that seals what it sends and opens what it receives."""
 
-    __slots__ = ("_leaving", "sealed")
+    __slots__ = ("_securing", "sealed")
 
     sealed: Sealed
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext, leaving: Leaving, name: str | None = None) -> None:
+    def __init__(self, wire: Wire, context: ssl.SSLContext, securing: Securing, name: str | None = None) -> None:
         """Take over the socket of a wire.  context, name: as in Sealed."""
         told = wire.readable, wire.unsure, wire.ending, wire.gone
         super().__init__(wire.poller, wire.release(), wire.peer, registered=True)
         self.readable, self.unsure, self.ending, self.gone = told
-        self._leaving = leaving
+        self._securing = securing
         self.sealed = Sealed(context, name)
 
     async def shake_hands(self, received: bytes = b"") -> None:
         """Shake hands with the peer.  received: what was read of it already.  Raises: OSError."""
         if received:
             self.sealed.take(received)
+        await self._securing.turn()
         while not self._shaken():
             data = await Wire.receive(self)
             if not data:
                 raise ConnectionResetError("the peer has left in the midst of a handshake")
             self.sealed.take(data)
+            await self._securing.turn()
 
     def _shaken(self) -> bool:
         """Go on with the handshake; whether it is complete.  Raises: OSError, after the peer was told."""
@@ -164,13 +196,13 @@ class SecureWire(Wire):
     def close(self) -> None:
         """Close the socket, which tells the peer that nothing more comes, once all that was sent is delivered."""
         if self.fd >= 0:
-            self._leaving(self.release(), self.sealed)
+            self._securing.leave(self.release(), self.sealed)
 
     def reset(self) -> None:
         """Close with a reset, and without the notice that would make it a proper end."""
         if self.fd >= 0:
             linger_none(self.fd)
-            self._leaving.close(self.release())
+            self._securing.close(self.release())
 
     def _flushed(self) -> bool:
         """Whether nothing is left to be sent, after which the writing side is shut down where this side has parted."""

@@ -17,6 +17,9 @@ from twisted.python.failure import Failure
 TURN = 1024 * 1024
 """Bytes that one connection moves before others get their turn: about a millisecond."""
 
+Again = Callable[[Callable[[], None]], None]
+"""Calls its argument in a later turn of the reactor."""
+
 READING = 0
 WRITING = 1
 
@@ -49,8 +52,8 @@ class Pause:
             task.resume()
 
 
-async def next_turn(again: Callable[[Callable[[], None]], None]) -> None:
-    """Wait until others have had their turn; again: calls its argument in a later turn of the reactor."""
+async def next_turn(again: Again) -> None:
+    """Wait until others have had their turn."""
     pause = Pause()
     again(pause.over)
     await parked(pause, READING)

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.sockets.secure import Leaving, SecureWire
+from meshd.sockets.secure import AT_ONCE, SecureWire, Securing
 from meshd.sockets.task import Task
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
@@ -27,7 +27,7 @@ class SecureCase(SynchronousTestCase):
         self.hand = Hand(self)
         self.clock = Clock()
         self.wheel = Wheel(self.clock)
-        self.leaving = Leaving(self.hand.poller, self.wheel, lambda: PATIENCE)
+        self.securing = Securing(self.hand.poller, self.wheel, self.hand.later.append, lambda: PATIENCE)
         self.ended: list[BaseException | None] = []
         self.received = b""
         self.meet()
@@ -36,7 +36,7 @@ class SecureCase(SynchronousTestCase):
         near, far = tcp_pair(self, 8192)
         self.far = SecureFar(far, client(self.version))
         plain = Wire(self.hand.poller, near.detach(), "peer")
-        self.wire = SecureWire(plain, server(), self.leaving)
+        self.wire = SecureWire(plain, server(), self.securing)
         self.addCleanup(self.wire.close)
 
     def start(self, work: Any) -> None:
@@ -206,7 +206,7 @@ class HandshakeTests(SecureCase):
     def shaken_by(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> SecureFar:
         near, far = tcp_pair(self)
         self.far = SecureFar(far, context, session)
-        self.wire = SecureWire(Wire(self.hand.poller, near.detach(), "peer"), server(), self.leaving)
+        self.wire = SecureWire(Wire(self.hand.poller, near.detach(), "peer"), server(), self.securing)
         self.addCleanup(self.wire.close)
         self.shaken()
         return self.far
@@ -214,7 +214,7 @@ class HandshakeTests(SecureCase):
     def test_what_is_no_handshake(self) -> None:
         """The peer is told by an alert, and whoever waits by an error."""
         near, far = tcp_pair(self)
-        wire = SecureWire(Wire(self.hand.poller, near.detach(), "peer"), server(), self.leaving)
+        wire = SecureWire(Wire(self.hand.poller, near.detach(), "peer"), server(), self.securing)
         self.addCleanup(wire.close)
         self.start(wire.shake_hands(b"\x16\x03\x01\x00\x05hello"))
         self.assertIsInstance(self.ended[0], OSError)
@@ -235,3 +235,24 @@ class HandshakeTests(SecureCase):
         self.far.sock.close()
         self.hand.until(lambda: self.ended)
         self.assertIsInstance(self.ended[0], ConnectionError)
+
+    def test_a_burst(self) -> None:
+        """So many begin in one turn of the reactor, in the order of their coming; one that has left is passed over."""
+        begun: list[int] = []
+        tasks = []
+
+        async def waits(number: int) -> None:
+            await self.securing.turn()
+            begun.append(number)
+
+        for number in range(3 * AT_ONCE):
+            task = Task(waits(number), lambda error: None)
+            tasks.append(task)
+            task.resume()
+        self.assertEqual(begun, list(range(AT_ONCE)))
+        tasks[AT_ONCE].throw(ConnectionError())
+        self.hand.turn()
+        self.assertEqual(begun, [*range(AT_ONCE), *range(AT_ONCE + 1, 2 * AT_ONCE)])
+        self.hand.turn()
+        self.assertEqual(len(begun), 3 * AT_ONCE - 1)
+        self.assertEqual(self.hand.later, [])
