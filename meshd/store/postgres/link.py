@@ -1,6 +1,7 @@
 """One connection to PostgreSQL on the reactor, with what txpostgres lacks.
 
 - The loss of an idle connection is reported once, to its owner, instead of as a traceback.
+- A socket that libpq closes while it connects is not left with the reactor.
 - No Deferred of txpostgres is ever cancelled: cancelling raises, and sends the server a request to cancel that blocks
   and may hit the next unit.  Deadlines close the connection instead.
 - libpq resolves host names in the calling thread, so it is given addresses.
@@ -72,8 +73,18 @@ class Link(txpostgres.Connection):
             self.lost.callback(reason)
 
     def doRead(self) -> None:
+        """As txpostgres does it once the connection is open.
+
+        While it is being opened, the reactor is told to watch for what libpq waits for and nothing else: libpq may
+        close its socket at each poll, to give up or to open another one, and a descriptor that it has closed must not
+        be watched, since the next socket of this process will have its number.
+        """
+        opening = self._pollingD is not None
         try:
-            super().doRead()
+            if opening:
+                txpostgres._PollingMixin.doRead(self)
+            else:
+                super().doRead()
         except psycopg2.Error as error:
             self.lose(why(error))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -153,6 +154,36 @@ def shutdown(link: Link) -> None:
 def pause(seconds: float = 0) -> Deferred[None]:
     """A turn of the reactor, or a step of a loop that waits for something else."""
     return deferLater(reactor, seconds)
+
+
+class HangingUp(Factory):
+    """Refuses TLS, as a server does that has none, and ends each connection after so many messages."""
+
+    noisy = False
+
+    def __init__(self, messages: int) -> None:
+        self.messages = messages
+
+    def buildProtocol(self, addr: object) -> Protocol:
+        return _HangingUp(self.messages)
+
+
+class _HangingUp(Protocol):
+    def __init__(self, left: int) -> None:
+        self._left = left
+
+    def connectionMade(self) -> None:
+        self._end()
+
+    def dataReceived(self, data: bytes) -> None:
+        self._left -= 1
+        if len(data) == 8:  # a request for TLS is that long and no other message
+            self.transport.write(b"N")
+        self._end()
+
+    def _end(self) -> None:
+        if self._left <= 0:
+            self.transport.loseConnection()
 
 
 class ServerTests(OnPostgres, TestCase):
@@ -398,6 +429,22 @@ class ServerTests(OnPostgres, TestCase):
             await store.start()
         self.assertIn("no answer in time", str(caught.exception))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    async def test_server_that_hangs_up(self) -> None:
+        """A server that ends connections which are still being opened is away, after however many messages: no error is
+        logged, and no descriptor that is gone is left with the reactor, where others would get its number.
+        """
+        for messages in (0, 1, 2) * 3:
+            port = reactor.listenTCP(0, HangingUp(messages), interface="127.0.0.1")
+            settings = {"host": "127.0.0.1", "port": str(port.getHost().port), "user": "meshd"}
+            watched = {each for each in reactor.getReaders() + reactor.getWriters() if isinstance(each, Link)}
+            with self.assertRaises(StoreUnavailable) as caught:
+                await postgres_link.open_link(reactor, settings)
+            self.assertIn("server closed the connection", str(caught.exception))
+            after = {each for each in reactor.getReaders() + reactor.getWriters() if isinstance(each, Link)}
+            self.assertEqual(after, watched)
+            await port.stopListening()
+            self.assertEqual(self.flushLoggedErrors(), [], messages)
 
     async def test_stop_while_connecting(self) -> None:
         """Stopping does not wait for a server that is silent."""
