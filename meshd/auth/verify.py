@@ -204,7 +204,9 @@ class Verifier:
             if proof is not None and proof.encoded == encoded:
                 return reading
         traces = []
-        for reading, key in keys.items():
+        for reading in asked.readings:
+            # By what was typed: a hash that is spared must not tell that a name and an e-mail address are one account's.
+            key = self._password_key(asked.name, reading)
             disproof = self._disproofs.get(key, monotonic)
             if disproof is None or disproof.encoded != encoded:
                 right, trace = await self._hasher.verify(encoded, reading.secret)

@@ -17,6 +17,7 @@ from meshd.bounded import Bounded
 from meshd.hosts.windows import Windows
 from meshd.http1.fields import Fields
 from meshd.model import Refusal
+from meshd.running.flights import Lines
 from meshd.values.published import AccessList
 
 REMEMBERED = 10_000
@@ -43,6 +44,9 @@ class SignIns:
         self._verified: Bounded[bytes, str] = Bounded(lambda: REMEMBERED)
         """Names by the keyed digest of a field and of the hash that it was found to fit."""
         self._failed = Windows(FAILURES, FAILURE_SECONDS)
+        self._lines = Lines()
+        """One comparison of an address after the other: of many at once all but the first few meet the bound, and of
+        many that are the same one is made."""
 
     def recall(self, access: AccessList, field: bytes | None) -> str | None:
         """Who has signed in by this value of Authorization, if it was verified before; else None.  No slow hash."""
@@ -55,22 +59,25 @@ class SignIns:
         said = read(field) if field is not None else None
         if field is None or not isinstance(said, BasicCredentials):
             return NO_LOGIN
-        known = self.recall(access, field)
-        if known is not None:
-            return known
         asker = ban_address(address)
-        wait = self._failed.wait(asker, self._monotonic())
-        if wait:
+        async with self._lines.hold(asker):
+            return self.recall(access, field) or await self._compare(access, field, said, asker)
+
+    async def _compare(self, access: AccessList, field: bytes, said: BasicCredentials, asker: str) -> str | Refusal:
+        """Ask the slow hash: as wrong until it is found to be right."""
+        began = self._monotonic()
+        if wait := self._failed.take(asker, began):
             return Refusal("rate-requests", "too many wrong passwords", retry_after=wait)
         login = next((each for each in access.logins if each.username == said.username), None)
         encoded = login.password_hash if login is not None else ""
         try:
             compared = await self._hasher.verify(encoded, said.rest)
         except Busy:
+            self._failed.give_back(asker, began)
             return BUSY
         if login is None or not compared:
-            self._failed.take(asker, self._monotonic())
             return NO_LOGIN
+        self._failed.give_back(asker, began)
         self._verified.put(self._digest(field, encoded), login.username)
         return login.username
 

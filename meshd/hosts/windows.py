@@ -48,6 +48,15 @@ class Windows:
             self._parts.put(key, parts)
         return wait
 
+    def give_back(self, key: Hashable, monotonic: float) -> None:
+        """Count one time less of those that were taken at this moment; none where that is forgotten by now."""
+        parts = self._parts.get(key)
+        present = int(monotonic * PARTS / self.seconds)
+        for at, (part, count) in enumerate(parts or ()):
+            if part == present and count:
+                assert parts is not None
+                parts[at] = part, count - 1
+
     def wait(self, key: Hashable, monotonic: float) -> int:
         """Whole seconds until one more time has room; 0 where it has room now."""
         parts = self._parts.get(key)
