@@ -198,14 +198,13 @@ class Verifier:
         """The reading that is the account's password; else the trace of the wrong ones, "" where one has no trace."""
         monotonic = self._clock.seconds()
         username, encoded = (account.username.lower(), account.password_hash) if account else (asked.name, "")
-        keys = {reading: self._password_key(username, reading) for reading in asked.readings}
-        for reading, key in keys.items():
-            proof = self._proofs.get(key, monotonic)
+        for reading in asked.readings:
+            proof = self._proofs.get(self._password_key(username, reading), monotonic)
             if proof is not None and proof.encoded == encoded:
                 return reading
         traces = []
         for reading in asked.readings:
-            # By what was typed: a hash that is spared must not tell that a name and an e-mail address are one account's.
+            # By what was typed: a hash that is spared must not tell that a name and an e-mail address are the same.
             key = self._password_key(asked.name, reading)
             disproof = self._disproofs.get(key, monotonic)
             if disproof is None or disproof.encoded != encoded:

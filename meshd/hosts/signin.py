@@ -14,7 +14,7 @@ from meshd.auth.credentials import BasicCredentials, read
 from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.secrets import ban_address
 from meshd.bounded import Bounded
-from meshd.hosts.windows import Windows
+from meshd.hosts.windows import Windows, new_memory
 from meshd.http1.fields import Fields
 from meshd.model import Refusal
 from meshd.running.flights import Lines
@@ -43,7 +43,7 @@ class SignIns:
         self._key = os.urandom(32)
         self._verified: Bounded[bytes, str] = Bounded(lambda: REMEMBERED)
         """Names by the keyed digest of a field and of the hash that it was found to fit."""
-        self._failed = Windows(FAILURES, FAILURE_SECONDS)
+        self._failed = Windows(FAILURES, FAILURE_SECONDS, new_memory())
         self._lines = Lines()
         """One comparison of an address after the other: of many at once all but the first few meet the bound, and of
         many that are the same one is made."""

@@ -13,7 +13,7 @@ from meshd.hosts.fieldrules import FieldRules
 from meshd.hosts.paths import loosely
 from meshd.hosts.routing import Routes
 from meshd.hosts.vitals import Vital, Vitals
-from meshd.hosts.windows import Windows
+from meshd.hosts.windows import Memory, Windows, new_memory
 from meshd.http1.errors import BadMessage
 from meshd.values.published import AccessList, Host, Location, ProxyHost, Published, Redirection
 
@@ -61,7 +61,8 @@ class Site:
         "turn",
     )
 
-    def __init__(self, host: Host, access: AccessList | None, vitals: Vitals) -> None:
+    def __init__(self, host: Host, access: AccessList | None, vitals: Vitals, rates: Memory) -> None:
+        """rates: what is remembered of clients that a host holds to a rate."""
         self.host = host
         self.access = access
         secured = host.secured
@@ -79,10 +80,11 @@ class Site:
         self._places: tuple[Place, ...] = ()
         """Those of locations, the longest path first."""
         if isinstance(host, ProxyHost):
-            self._ready(host, vitals)
+            self._ready(host, vitals, rates)
 
-    def _ready(self, host: ProxyHost, vitals: Vitals) -> None:
-        self.rate = Windows(host.rate.requests, host.rate.seconds) if host.rate is not None else None
+    def _ready(self, host: ProxyHost, vitals: Vitals, rates: Memory) -> None:
+        if host.rate is not None:
+            self.rate = Windows(host.rate.requests, host.rate.seconds, rates)
         self.pages = {status: text.encode() for status, text in host.error_pages}
         self.request_rules = FieldRules(host.fields, "request")
         self.response_rules = FieldRules(host.fields, "response")
@@ -129,6 +131,7 @@ class Sites:
 
     def __init__(self) -> None:
         self.vitals = Vitals()
+        self.rates = new_memory()
         self._by_id: dict[int, Site] = {}
         self._routes = Routes(())
 
@@ -162,7 +165,7 @@ class Sites:
 
     def _made(self, host: Host, access: AccessList | None, before: Site | None) -> Site:
         """A site; the requests that a client may make are counted on where their bound is the same."""
-        site = Site(host, access, self.vitals)
+        site = Site(host, access, self.vitals, self.rates)
         if before is not None and isinstance(host, ProxyHost) and isinstance(before.host, ProxyHost):
             site.turn = before.turn
             if host.rate == before.host.rate:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.hosts.book import HostBook
 from meshd.hosts.sites import NOBODY, Place, Sites
+from meshd.hosts.windows import KEYS
 from meshd.values.published import AccessList, Location, ProxyHost, Published, RateLimit, Upstream
 
 A, B = Upstream("10.0.0.1", 80), Upstream("10.0.0.2", 80)
@@ -40,6 +41,16 @@ class SitesTests(SynchronousTestCase):
         changed = self.sites.find("a.example")
         assert changed is not None
         self.assertIsNot(changed.rate, before.rate)
+
+    def test_rates_have_one_memory(self) -> None:
+        """However many hosts hold their clients to a rate, what is remembered of clients has one bound."""
+        hosts = [replace(HOST, id=number, names=(f"{number}.example",)) for number in range(1, 101)]
+        self.sites.take(Published(hosts=tuple(hosts)))
+        rates = [each.rate for each in self.sites if each.rate is not None]
+        for client in range(KEYS // 50):
+            for rate in rates:
+                self.assertEqual(rate.take(client, 0.0), 0)
+        self.assertEqual(len(self.sites.rates), KEYS)
 
     def test_what_is_gone_is_forgotten(self) -> None:
         self.sites.take(Published(hosts=(OTHER,)))
