@@ -87,7 +87,10 @@ _LIMITS: _Rows = {
     "descriptor_reserve": (number(16, 100_000), "file descriptors kept free for the store and the API"),
     "unauthenticated_per_address": (number(1, 10**6), "connections of one address before a credential was accepted"),
     "unauthenticated": (number(1, 10**7), "connections in all before a credential was accepted"),
-    "tunnels_per_account": (number(0, 10**7), "exchanges of one account at a time; 0 for no limit"),
+    "tunnels_per_account": (
+        number(0, 10**7),
+        "exchanges of one account at a time, and of one published host; 0 for no limit",
+    ),
     "new_tunnels_per_second": (number(0, 10**6), "tunnels opened by one account; 0 for no limit"),
     "requests_per_second": (number(0, 10**6), "requests of one account; 0 for no limit"),
     "exit_retries": (number(0, 20), "other exits that are tried for a request whose exit cannot be reached"),

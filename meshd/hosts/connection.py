@@ -17,7 +17,7 @@ from meshd.hosts.common import GONE
 from meshd.hosts.deciding import Elsewhere, SignIn, challenge_token, enter, serve
 from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.greeting import greet
-from meshd.hosts.plane import HostPlane
+from meshd.hosts.plane import CROWDED, HostPlane
 from meshd.hosts.request import HostRequest
 from meshd.hosts.senders import Sender, is_in, sender_of
 from meshd.hosts.signin import credential
@@ -41,7 +41,6 @@ NAME = "hosts"
 
 NO_HOST = Refusal("no-host")
 MISDIRECTED = Refusal("misdirected", "TLS asked for another name than Host")
-CROWDED = Refusal("overloaded", retry_after=1)
 
 log = Logger()
 
@@ -165,7 +164,7 @@ class HostConnection(Connection):
         """Meter the request, and carry out what its host is for; whether the connection serves another."""
         plane, heard = self._plane, request.heard
         record.note_admission(admission)
-        meter = plane.ledger.open(admission, self._stopped)
+        meter = plane.meter(admission, self._stopped)
         if isinstance(meter, Refusal):
             return await self._refuse(meter, request)
         meter.about = record

@@ -15,13 +15,18 @@ from meshd.hosts.payers import Payers
 from meshd.hosts.response import HostResponse
 from meshd.hosts.signin import SignIns
 from meshd.hosts.sites import Sites
+from meshd.model import Admission, Refusal
 from meshd.passing.kept import KeptOrigins
 from meshd.passing.plane import Plane
 from meshd.sockets.race import Dialled
 from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
 from meshd.values.hosting import Hosting
 from meshd.values.published import Published, Upstream
 from meshd.values.samples import Sample
+
+
+CROWDED = Refusal("overloaded", retry_after=1)
 
 
 class Dials(Protocol):
@@ -76,6 +81,16 @@ class HostPlane(Plane):
         published = self.book.published if self.live.topology.hosts is not None else Published()
         self.sites.take(published)
         self.tunnels.end_all_but({each.id for each in published.hosts})
+
+    def meter(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
+        """Begin to count a request for a host's owner; a Refusal where a limit is reached, or the host has too many.
+
+        Visitors count for their host alone, and not among what its owner's proxies have open.
+        """
+        most = self.live.limits.tunnels_per_account
+        if most and self.ledger.under_way(admission) >= most:
+            return CROWDED
+        return self.ledger.open(admission, stop)
 
     @property
     def hosting(self) -> Hosting:

@@ -98,6 +98,7 @@ class Allowance:
         "standing",
         "subs",
         "users",
+        "visits",
         "waiting",
     )
 
@@ -125,7 +126,9 @@ class Allowance:
         """The account's own that are open."""
         self.subs: set[Allowance] = set()
         self.below = 0
-        """How many meters its sub-accounts have open."""
+        """How many meters its sub-accounts have open, without those of visitors."""
+        self.visits = 0
+        """How many of its own meters are of visitors to what it has published."""
         self.waiting: dict[OpenMeter, None] = {}
         """Those to resume when there is room again, in order of arrival."""
         self.on_limit: OnLimit | Literal[""] = ""

@@ -107,7 +107,10 @@ class Ledger:
                 return refusal
         meter = tally.meter(tally, admission, stop)
         tally.open += 1
-        tally.family.below += 1
+        if tally.visited:
+            own.visits += 1
+        else:
+            tally.family.below += 1
         own.meters.add(meter)
         return meter
 
@@ -120,7 +123,10 @@ class Ledger:
         tally, meter.tally = meter.tally, self._closed
         meter.about = meter.way = None  # or the exchange and its meter would keep each other alive
         tally.own.meters.remove(meter)
-        tally.family.below -= 1
+        if tally.visited:
+            tally.own.visits -= 1
+        else:
+            tally.family.below -= 1
         tally.cells[tally.exchanges_at] += 1
         self._exchanges.add(exchange, tally.slot, meter.up, meter.down)
         self._chronicle.add(exchange)
@@ -135,6 +141,11 @@ class Ledger:
         """
         self._exchanges.add(exchange, -1, 0, 0)
         self._chronicle.add(exchange, admitted=admitted)
+
+    def under_way(self, admission: Admission) -> int:
+        """How many meters of this account and token are open."""
+        tally = self._by_key.get((admission.identity.account.id, admission.token_id))
+        return tally.open if tally is not None else 0
 
     def open_of(self, account_id: int) -> list[OpenMeter]:
         """Its own and its sub-accounts'; 0 for everybody's."""

@@ -52,6 +52,7 @@ class Tally:
         "slot",
         "terms",
         "up_at",
+        "visited",
     )
 
     def __init__(
@@ -63,7 +64,9 @@ class Tally:
         own: Allowance,
         family: Allowance,
         renew: Callable[[Meter], None],
+        visited: bool = False,
     ) -> None:
+        """visited: whether what is counted are visitors to something published, who are no clients of the account's."""
         self.key = key
         self.slot = slot
         self.cells = cells.words
@@ -75,6 +78,7 @@ class Tally:
         self.renew = renew
         self.open = 0
         """How many meters of the tally are open."""
+        self.visited = visited
         self.terms: Terms | None = None
         """What its account was held to when it was asked last."""
         self.meter: type[Meter] = Meter

@@ -137,14 +137,14 @@ class Quotas:
         return self._allowances.get(account_id)
 
     def tunnels(self, account_id: int) -> int:
-        """How many meters the account itself has open."""
+        """How many meters the account itself has open, without those of visitors to what it has published."""
         allowance = self._allowances.get(account_id)
-        return len(allowance.meters) if allowance is not None else 0
+        return len(allowance.meters) - allowance.visits if allowance is not None else 0
 
     def tunnels_of_family(self, account_id: int) -> int:
-        """How many meters the account has open together with its sub-accounts."""
+        """How many meters the account has open together with its sub-accounts, without those of visitors."""
         allowance = self._allowances.get(account_id)
-        return len(allowance.meters) + allowance.below if allowance is not None else 0
+        return len(allowance.meters) - allowance.visits + allowance.below if allowance is not None else 0
 
     def at_work(self) -> list[Allowance]:
         return list(self._allowances.values())

@@ -38,7 +38,8 @@ class Tallies:
             self._quotas.leave(own, family)
             return refusal
         key = (account.id, admission.token_id)
-        tally = Tally(key, slot, self._journal, own=own, family=family, renew=self._quotas.renew)
+        visited = admission.source == "meter"
+        tally = Tally(key, slot, self._journal, own=own, family=family, renew=self._quotas.renew, visited=visited)
         self.by_key[key] = self._by_slot[slot] = tally
         own.users += 1
         family.users += 1

@@ -53,6 +53,9 @@ class Ledger:
         self.over: Refusal | None = None
         self.open_now: list[Any] = []
 
+    def under_way(self, found: Admission) -> int:
+        return sum(each.admission.token_id == found.token_id for each in self.open_now)
+
     def open(self, found: Admission, stop: Callable[[Refusal], None]) -> Any:
         if self.over is not None:
             return self.over

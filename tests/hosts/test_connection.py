@@ -335,6 +335,28 @@ class RefusalTests(HostCase):
         barred.no = Refusal("account-inactive")
         self.assertEqual(status(barred.client().ask(GET)), 503)
 
+    def test_too_many_at_a_time(self) -> None:
+        """Of one host as many requests are under way as the settings allow, tunnels among them; another host's, of the
+        same owner, have nothing to do with it.
+        """
+        other = ProxyHost(2, ("b.example",), "http", (self.upstream,), owner=7, token=10)
+        world = World(self, self.host(), other)
+        limits = world.live.limits
+        world.live.limits = replace(limits, tunnels_per_account=2)
+        tunnels = [self.upgraded(world) for _ in range(2)]
+        answer = world.client().ask(GET)
+        self.assertEqual((status(answer), field(answer, b"retry-after")), (503, b"1"))
+        self.assertEqual(world.ledger.refused_lines[-1].reason, "overloaded")
+        self.assertEqual(status(world.client().ask(GET.replace(b"a.example", b"b.example"))), 200)
+        tunnels[0].far.end()
+        tunnels[0].ended()
+        world.hand.until(lambda: len(world.ledger.open_now) == 1)
+        self.assertEqual(status(world.client().ask(GET)), 200)
+        world.live.limits = replace(limits, tunnels_per_account=0)
+        self.assertEqual(status(world.client().ask(GET)), 200)
+
+    upgraded = ExchangeTests.upgraded
+
     def test_a_rate(self) -> None:
         world = World(self, self.host(rate=RateLimit(2, 16)))
         client, other = world.client(), world.client("192.0.2.7")

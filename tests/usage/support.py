@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from meshd.auth.terms import terms_of
-from meshd.model import Account, Admission, Identity, Refusal, Standing, Usage, UsageEntry, monthly_limit
+from meshd.model import Account, Admission, Identity, Refusal, Source, Standing, Usage, UsageEntry, monthly_limit
 from meshd.selection import NONE
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import usage as statements
@@ -153,7 +153,9 @@ class MemoryStore:
             for a in known
         ]
 
-    def admission(self, account_id: int, *, token_id: int = 0, at: int = NOON) -> Admission:
+    def admission(
+        self, account_id: int, *, token_id: int = 0, at: int = NOON, source: Source = "password"
+    ) -> Admission:
         found = self.accounts[account_id]
         parent = self.accounts[found.parent_id] if found.parent_id else None
         identity = Identity(
@@ -164,7 +166,7 @@ class MemoryStore:
             self.usage(parent.id, at) if parent else None,
         )
         terms = terms_of(identity, {})
-        return Admission(identity, "password", found.username, token_id, NONE, "proxy-authorization", terms=terms)
+        return Admission(identity, source, found.username, token_id, NONE, "proxy-authorization", terms=terms)
 
 
 def exchange(meter: Meter | None = None, **facts: Any) -> Exchange:
@@ -228,16 +230,17 @@ class Desk:
         )
         self.stopped: dict[Meter, Refusal] = {}
 
-    def open(self, account_id: int, *, token_id: int = 0) -> Meter | Refusal:
+    def open(self, account_id: int, *, token_id: int = 0, source: Source = "password") -> Meter | Refusal:
         def stop(refusal: Refusal) -> None:
             assert isinstance(meter, Meter)
             self.stopped[meter] = refusal
 
-        meter = self.ledger.open(self.store.admission(account_id, token_id=token_id, at=int(self.wall)), stop)
+        admission = self.store.admission(account_id, token_id=token_id, at=int(self.wall), source=source)
+        meter = self.ledger.open(admission, stop)
         return meter
 
-    def meter(self, account_id: int, *, token_id: int = 0) -> Meter:
-        meter = self.open(account_id, token_id=token_id)
+    def meter(self, account_id: int, *, token_id: int = 0, source: Source = "password") -> Meter:
+        meter = self.open(account_id, token_id=token_id, source=source)
         assert isinstance(meter, Meter), meter
         return meter
 

@@ -43,6 +43,25 @@ class Counting(LedgerCase):
         self.assertEqual(dict(desk.store.own), {(2, 5): [10, 700, 1], (1, 0): [1, 0, 1]})
         self.assertEqual((desk.store.totals[1][0], desk.store.totals[2][0]), (711, 710))
 
+    def test_visitors_are_no_tunnels(self) -> None:
+        """What the visitors of a published host have open is counted by the host's own token, and billed, judged and
+        ended as all else; but their number leaves the owner's proxies, and those of the owner's parent, alone.
+        """
+        desk = self.desk(account(1), account(2, parent=1))
+        visitors = [desk.meter(2, token_id=9, source="meter") for _ in range(3)]
+        own = desk.meter(2)
+        counts = desk.ledger
+        self.assertEqual((counts.tunnels(2), counts.tunnels_of_family(1), counts.tunnels_of_family(2)), (1, 1, 1))
+        self.assertEqual(len(counts.open_of(1)), 4)
+        admission = visitors[0].admission
+        self.assertEqual((counts.under_way(admission), counts.under_way(own.admission)), (3, 1))
+        for meter in (*visitors, own):
+            meter.sent_down(10)
+            desk.close(meter)
+        self.assertEqual((counts.tunnels(2), counts.tunnels_of_family(1), counts.under_way(admission)), (0, 0, 0))
+        desk.flush()
+        self.assertEqual(dict(desk.store.own), {(2, 9): [0, 30, 3], (2, 0): [0, 10, 1]})
+
     def test_an_open_tunnel_is_billed_while_it_runs(self) -> None:
         """The rounds bring its bytes to the store every second."""
         desk = self.desk(account(1))
