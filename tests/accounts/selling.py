@@ -19,7 +19,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.values.offers import Offer, Seller, Selling
 from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres
-from tests.support.stores import postgres_url, sqlite_path
+from tests.support.stores import migrated_postgres_url, sqlite_path
 
 TEN = Offer("ten", "regular", 10, 1999, "EUR", "10 GB")
 MONTH = Offer("month", "subscription", 50, 4900, "EUR", "50 GB a month", "monthly")
@@ -102,6 +102,6 @@ class OnPostgresAtOnce(AtOnce, OnPostgres):
     """The same on PostgreSQL."""
 
     def made_store(self) -> Any:
-        url = postgres_url(self)  # type: ignore[arg-type]
+        url = migrated_postgres_url(self)  # type: ignore[arg-type]
         self.opened = lambda: BlockingStore(url)
         return BlockingStore(url)

@@ -24,7 +24,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts, audit, changes
 from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, ExitRule, ProxyHost
-from tests.support.stores import postgres_url, put_migrated
+from tests.support.stores import migrated_postgres_url, put_migrated
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -171,7 +171,7 @@ class OnPostgres:
     store: Any
 
     def made_store(self) -> Any:
-        return BlockingStore(postgres_url(self))  # type: ignore[arg-type]
+        return BlockingStore(migrated_postgres_url(self))  # type: ignore[arg-type]
 
     def dump(self) -> list[str]:
         """All that the store holds."""

@@ -18,7 +18,7 @@ from meshd.store.open import BlockingStore
 from meshd.store.statements import accounts
 from meshd.topology import PLANS
 from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres, named
-from tests.support.stores import postgres_url
+from tests.support.stores import migrated_postgres_url
 
 ONE, TWO = b"1" * 32, b"2" * 32
 NEW = "new@mail.example"
@@ -109,7 +109,7 @@ class EmailChangeOnPostgresTests(OnPostgres, EmailChangeTests):
 class AtOnceTests(TestCase):
     def test_one_address_proven_by_several(self) -> None:
         """It is the first one's, and the others are told so."""
-        url = postgres_url(self)
+        url = migrated_postgres_url(self)
         stores = [BlockingStore(url) for _ in range(4)]
         for store in stores:
             self.addCleanup(store.close)

@@ -25,7 +25,7 @@ from meshd.store.unit import Statement, Unit
 from meshd.topology import PLANS, Plan
 from meshd.values.bounds import parsed
 from tests.accounts.support import KNOWN, NOON, OPERATOR
-from tests.support.stores import postgres_url
+from tests.support.stores import migrated_postgres_url
 
 AT_ONCE = 4
 ONE = {**PLANS, "20": Plan("20", bearer_tokens=1, ips=1, hostnames=1, proxies=1, sub_accounts=1, world=False)}
@@ -33,7 +33,7 @@ ONE = {**PLANS, "20": Plan("20", bearer_tokens=1, ips=1, hostnames=1, proxies=1,
 
 class PostgresTests(TestCase):
     def setUp(self) -> None:
-        self.url = postgres_url(self)
+        self.url = migrated_postgres_url(self)
         self.store = self.open()
         self.store.migrate()
         self.alice = self.store.run(

@@ -18,7 +18,7 @@ from meshd.store.statements import accounts, proxies, tokens
 from meshd.store.unit import Unit
 from meshd.topology import PLANS
 from tests.accounts.support import DAY, NOON, OPERATOR, AccountsCase, OnPostgres, named
-from tests.support.stores import postgres_url
+from tests.support.stores import migrated_postgres_url
 
 SPARE = "user_abcdefghij"
 
@@ -182,7 +182,7 @@ class AtOnceTests(TestCase):
     """On PostgreSQL, where units really run at the same time."""
 
     def setUp(self) -> None:
-        self.url = postgres_url(self)
+        self.url = migrated_postgres_url(self)
         self.store = self.open()
         self.store.migrate()
 

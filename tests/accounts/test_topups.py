@@ -15,7 +15,7 @@ from meshd.store.open import BlockingStore
 from meshd.store.statements import usage
 from meshd.topology import included_bytes
 from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres, named
-from tests.support.stores import postgres_url
+from tests.support.stores import migrated_postgres_url
 
 GB = 10**9
 LIMITS = Profile(monthly_limit=5, total_limit=9)
@@ -144,7 +144,7 @@ class PostgresTopUpTests(OnPostgres, TopUpTests):
     """The same on PostgreSQL, and at the same time."""
 
     def made_store(self) -> Any:
-        self.url = postgres_url(self)  # type: ignore[arg-type]
+        self.url = migrated_postgres_url(self)  # type: ignore[arg-type]
         return self.open()
 
     def open(self) -> BlockingStore:

@@ -12,6 +12,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from meshd.store.open import BlockingStore
 from meshd.store.postgres.store import PostgresStore
 from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.sqlite.store import SQLiteStore
@@ -67,9 +68,27 @@ def postgres_url(test: TestCase) -> str:
     return server.url(database)
 
 
+def migrated_postgres_url(test: TestCase) -> str:
+    """Of a database with an empty store, a copy of one that was migrated.  SkipTest as above."""
+    server = postgres.server()
+    database = server.copy_of(_template())
+    test.addCleanup(server.drop, database)
+    return server.url(database)
+
+
+@cache
+def _template() -> str:
+    server = postgres.server()
+    database = server.new_database()
+    store = BlockingStore(server.url(database))
+    store.migrate()
+    store.close()
+    return database
+
+
 async def fresh_postgres(test: TestCase) -> PostgresStore:
     """SkipTest where the machine has no PostgreSQL."""
-    store = PostgresStore(reactor, postgres_url(test))
+    store = PostgresStore(reactor, migrated_postgres_url(test))
     await store.start()
     test.addCleanup(lambda: Deferred.fromCoroutine(store.stop()))
     return store

@@ -56,7 +56,7 @@ class OnPostgres:
         return store
 
     def url(self) -> str:
-        self._url = self._url or stores.postgres_url(self)
+        self._url = self._url or stores.migrated_postgres_url(self)
         return self._url
 
 
@@ -190,6 +190,11 @@ class ServerTests(OnPostgres, TestCase):
     """Outages, dead connections, silent servers, callers that go away."""
 
     timeout = 60
+
+    def url(self) -> str:
+        """Of an empty database: while it is migrated, all other connections of the store are opened."""
+        self._url = self._url or stores.postgres_url(self)
+        return self._url
 
     async def setUp(self) -> None:
         self.server = postgres.server()
