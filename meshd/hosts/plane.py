@@ -25,7 +25,6 @@ from meshd.values.hosting import Hosting
 from meshd.values.published import Published, Upstream
 from meshd.values.samples import Sample
 
-
 CROWDED = Refusal("overloaded", retry_after=1)
 
 

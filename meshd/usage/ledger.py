@@ -107,10 +107,8 @@ class Ledger:
                 return refusal
         meter = tally.meter(tally, admission, stop)
         tally.open += 1
-        if tally.visited:
-            own.visits += 1
-        else:
-            tally.family.below += 1
+        own.visits += tally.visited
+        tally.family.below += not tally.visited
         own.meters.add(meter)
         return meter
 
@@ -123,10 +121,8 @@ class Ledger:
         tally, meter.tally = meter.tally, self._closed
         meter.about = meter.way = None  # or the exchange and its meter would keep each other alive
         tally.own.meters.remove(meter)
-        if tally.visited:
-            tally.own.visits -= 1
-        else:
-            tally.family.below -= 1
+        tally.own.visits -= tally.visited
+        tally.family.below -= not tally.visited
         tally.cells[tally.exchanges_at] += 1
         self._exchanges.add(exchange, tally.slot, meter.up, meter.down)
         self._chronicle.add(exchange)
