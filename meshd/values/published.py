@@ -6,6 +6,7 @@ Sizes are in bytes, times in seconds; a limit of 0 is none, and an id of 0 stand
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
@@ -23,6 +24,17 @@ Kind = Literal[
     "port-forwards",
 ]
 """What a resource is, as the API's paths have it."""
+
+RECORDED_AS: Mapping[str, str] = {
+    "proxy-hosts": "proxy_host",
+    "redirection-hosts": "redirection_host",
+    "stream-hosts": "stream_host",
+    "dead-hosts": "dead_host",
+    "certificates": "certificate",
+    "access-lists": "access_list",
+    "port-forwards": "port_forward",
+}
+"""What a resource is, as the record of requests has it."""
 
 Scheme = Literal["http", "https"]
 Policy = Literal["round_robin", "random", "least_conn", "ip_hash", "uri_hash", "first"]

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from meshd.accounts.errors import NotFound
 from meshd.accounts.published import renewing, resources
 from meshd.accounts.published.rows import Row
-from meshd.values.published import Kind
-from meshd.web.postern.recording import recorded
-from meshd.web.postern.targets import TYPES, number
+from meshd.values.published import RECORDED_AS, Kind
+from meshd.web.postern.targets import number
+from meshd.web.recording import of_row, of_switch, recorded
 from meshd.web.room import Caller
 from meshd.web.services import Services
 from meshd.web.taking import grounds_of, taken
@@ -34,7 +34,7 @@ class Publishing:
         self._services = services
         self._perform, self._now = services.accounts.perform, services.now
         self.kind = kind
-        self._type = TYPES[kind]
+        self._type = RECORDED_AS[kind]
 
     async def listed(self, caller: Caller, after: int, limit: int) -> Part:
         """The rows with a greater id, at most `limit`, and no more than an answer should hold."""
@@ -56,7 +56,7 @@ class Publishing:
     async def create(self, caller: Caller, members: Mapping[str, Any]) -> Row:
         settings, secrets = await taken(self._services, self.kind, members)
         made = partial(resources.create, caller.actor, self.kind, settings, secrets=secrets, **self._facts())
-        row = await recorded(self._services, caller, "create", self._type, made, _of_row, settings)
+        row = await recorded(self._services, caller, "create", self._type, made, of_row, settings)
         await self._services.published()
         return row
 
@@ -64,13 +64,13 @@ class Publishing:
         settings, secrets = await taken(self._services, self.kind, members)
         which = caller.actor, self.kind, _id(caller), settings
         changed = partial(resources.change, *which, secrets=secrets, **self._facts())
-        row = await recorded(self._services, caller, "update", self._type, changed, _of_row, settings)
+        row = await recorded(self._services, caller, "update", self._type, changed, of_row, settings)
         await self._services.published()
         return row
 
     async def delete(self, caller: Caller) -> Row:
         deleted = partial(resources.delete, caller.actor, self.kind, _id(caller), now=self._now())
-        row = await recorded(self._services, caller, "delete", self._type, deleted, _of_row)
+        row = await recorded(self._services, caller, "delete", self._type, deleted, of_row)
         await self._services.published()
         return row
 
@@ -78,14 +78,14 @@ class Publishing:
         """The row, and whether it was otherwise before."""
         action = "enable" if enabled else "disable"
         switched = partial(resources.switch, caller.actor, self.kind, _id(caller), enabled, now=self._now())
-        row, changed = await recorded(self._services, caller, action, self._type, switched, _of_switch)
+        row, changed = await recorded(self._services, caller, action, self._type, switched, of_switch)
         await self._services.published()
         return row, changed
 
     async def renew(self, caller: Caller) -> Row:
         """Have a certificate obtained anew."""
         renewed = partial(renewing.renew, caller.actor, _id(caller), now=self._now())
-        row = await recorded(self._services, caller, "renew", self._type, renewed, _of_row)
+        row = await recorded(self._services, caller, "renew", self._type, renewed, of_row)
         await self._services.published()
         return row
 
@@ -98,12 +98,3 @@ def _id(caller: Caller) -> int:
     if not found:
         raise NotFound("there is no such id")
     return found
-
-
-def _of_row(row: Row) -> int:
-    return row.id
-
-
-def _of_switch(outcome: tuple[Row, bool]) -> int:
-    row, changed = outcome
-    return row.id if changed else 0

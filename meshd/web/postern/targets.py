@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from meshd.values.published import RECORDED_AS
+
 TYPES: Mapping[str, str] = {
-    "proxy-hosts": "proxy_host",
-    "redirection-hosts": "redirection_host",
-    "stream-hosts": "stream_host",
-    "streams": "stream_host",
-    "dead-hosts": "dead_host",
-    "certificates": "certificate",
-    "access-lists": "access_list",
-    "port-forwards": "port_forward",
+    **RECORDED_AS,
+    "streams": RECORDED_AS["stream-hosts"],
     "users": "user",
     "access-tokens": "access_token",
     "tokens": "session",

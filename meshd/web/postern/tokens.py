@@ -11,9 +11,9 @@ from meshd.model import Token
 from meshd.web.document import Document
 from meshd.web.forms import Form
 from meshd.web.postern import answers, secrets
-from meshd.web.postern.recording import recorded
 from meshd.web.postern.targets import number
 from meshd.web.postern.values import moment
+from meshd.web.recording import of_token, recorded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
@@ -38,13 +38,13 @@ class TokenRoutes(Routes):
         secret = secrets.drawn(self._services.random, secrets.ACCESS)
         digest = token_digest(secret)
         made = partial(hosttokens.create, caller.actor, name=name, digest=digest, now=self._now())
-        token = await recorded(self._services, caller, "create", "access_token", made, _id_of, {"name": name})
+        token = await recorded(self._services, caller, "create", "access_token", made, of_token, {"name": name})
         return answers.created(described(token) | {"token": secret}, f"{PATH}/{token.id}")
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         which = number(caller.call.variables["id"])
         deleted = partial(hosttokens.delete, caller.actor, which, now=self._now())
-        await recorded(self._services, caller, "delete", "access_token", deleted, _id_of)
+        await recorded(self._services, caller, "delete", "access_token", deleted, of_token)
         return answers.done()
 
 
@@ -56,7 +56,3 @@ def described(token: Token) -> dict[str, object]:
         "created_at": moment(token.created_at),
         "last_used_at": moment(token.used_at) or None,
     }
-
-
-def _id_of(token: Token) -> int:
-    return token.id

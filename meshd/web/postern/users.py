@@ -16,10 +16,10 @@ from meshd.web.document import Document, Members
 from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.postern import answers
 from meshd.web.postern.npm import values as npm
-from meshd.web.postern.recording import recorded
 from meshd.web.postern.targets import number
 from meshd.web.postern.values import moment
 from meshd.web.problems import Flaw, Worded
+from meshd.web.recording import recorded
 from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes

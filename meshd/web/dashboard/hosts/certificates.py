@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from meshd.accounts.published import renewing, resources
 from meshd.web.dashboard.hosts import fields as typing
 from meshd.web.dashboard.hosts.resource import address, named
@@ -9,6 +11,7 @@ from meshd.web.dashboard.hosts.routes import HostRoutes
 from meshd.web.dashboard.hosts.words import WARNED, days_left, listed
 from meshd.web.dashboard.pages import CERTIFICATES, EMPTY_FORM, Filled
 from meshd.web.forms import LARGEST_STORED, Form
+from meshd.web.recording import of_row, recorded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 from meshd.web.taking import grounds_of, taken
@@ -54,7 +57,8 @@ class CertificateRoutes(HostRoutes):
             settings, secrets = await taken(self._services, "certificates", given)
             which = caller.actor, "certificates", settings
             facts = {"grounds": grounds_of(self._live.topology), "now": self._now()}
-            row = await self._perform(resources.create, *which, secrets=secrets, **facts)  # type: ignore[arg-type]
+            made = partial(resources.create, *which, secrets=secrets, **facts)  # type: ignore[arg-type]
+            row = await recorded(self._services, caller, "create", "certificate", made, of_row, settings)
             await self._services.published()
             return self._done(caller, address(row.kind, row.id), f"{named(row)} was uploaded.")
 
@@ -66,7 +70,8 @@ class CertificateRoutes(HostRoutes):
         async def change() -> Reply:
             with form.reading() as field:
                 which = field.whole_number("id", least=1, most=LARGEST_STORED)
-            row = await self._perform(renewing.renew, caller.actor, which, now=self._now())
+            renewed = partial(renewing.renew, caller.actor, which, now=self._now())
+            row = await recorded(self._services, caller, "renew", "certificate", renewed, of_row)
             await self._services.published()
             return self._done(caller, address(row.kind, row.id), f"{named(row)} is being obtained anew.")
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 
 from meshd.accounts.errors import NotFound
 from meshd.accounts.published import resources
 from meshd.accounts.published.rows import Row
-from meshd.values.published import Kind
+from meshd.values.published import RECORDED_AS, Kind
 from meshd.web.dashboard.hosts import fields as typing
 from meshd.web.dashboard.hosts.fields import Field, Options
 from meshd.web.dashboard.hosts.routes import HostRoutes
 from meshd.web.dashboard.hosts.words import KINDS, called, days_left, facts, listed
 from meshd.web.dashboard.pages import EMPTY_FORM, HOSTS, Filled
 from meshd.web.forms import LARGEST_STORED, WHOLE, Form, require_known
+from meshd.web.recording import of_row, of_switch, recorded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 from meshd.web.taking import grounds_of, taken
@@ -59,8 +61,9 @@ class ResourceRoutes(HostRoutes):
         return await self._switch(caller, False, "is off")
 
     async def _switch(self, caller: Caller, enabled: bool, how: str) -> Reply:
-        which = caller.actor, _kind(caller), _id(caller), enabled
-        row, changed = await self._perform(resources.switch, *which, now=self._now())
+        action, which = "enable" if enabled else "disable", (caller.actor, _kind(caller), _id(caller), enabled)
+        switched = partial(resources.switch, *which, now=self._now())
+        row, changed = await recorded(self._services, caller, action, RECORDED_AS[which[1]], switched, of_switch)
         await self._services.published()
         said = f"{named(row)} {how}{'' if changed else ' already'}."
         return self._done(caller, address(row.kind, row.id), said)
@@ -81,7 +84,8 @@ class ResourceRoutes(HostRoutes):
             given = typing.members(typing.fields_of(kind), asked)
             settings, secrets = await taken(self._services, kind, given)
             which = caller.actor, kind, settings
-            row = await self._perform(resources.create, *which, secrets=secrets, **self._facts())
+            made = partial(resources.create, *which, secrets=secrets, **self._facts())
+            row = await recorded(self._services, caller, "create", RECORDED_AS[kind], made, of_row, settings)
             return await self._changed(caller, row, "was made")
 
         return await self._conflicting(asked, change, lambda filled, status: self._new(caller, filled, status))
@@ -106,8 +110,10 @@ class ResourceRoutes(HostRoutes):
                 seen = field.whole_number("seen", least=0, most=LARGEST_STORED)
             settings, secrets = await taken(self._services, row.kind, typing.members(fields, asked))
             which = caller.actor, row.kind, row.id, settings
-            changed = await self._perform(resources.change, *which, secrets=secrets, seen=seen, **self._facts())
-            return await self._changed(caller, changed, "was saved")
+            changed = partial(resources.change, *which, secrets=secrets, seen=seen, **self._facts())
+            called = RECORDED_AS[row.kind]
+            saved = await recorded(self._services, caller, "update", called, changed, of_row, settings)
+            return await self._changed(caller, saved, "was saved")
 
         return await self._conflicting(asked, change, lambda filled, status: self._edited(caller, filled, status))
 
@@ -121,7 +127,8 @@ class ResourceRoutes(HostRoutes):
     async def delete(self, caller: Caller, form: Form) -> Reply:
         async def change() -> Reply:
             which = caller.actor, _kind(caller), _id(caller)
-            row = await self._perform(resources.delete, *which, now=self._now())
+            deleted = partial(resources.delete, *which, now=self._now())
+            row = await recorded(self._services, caller, "delete", RECORDED_AS[which[1]], deleted, of_row)
             await self._services.published()
             return self._done(caller, HOSTS, f"{named(row)} was deleted.")
 

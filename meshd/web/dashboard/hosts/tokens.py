@@ -6,12 +6,15 @@ which can read and nothing more.
 
 from __future__ import annotations
 
+from functools import partial
+
 from meshd.accounts import hosttokens
 from meshd.accounts.validate import LABEL
 from meshd.auth.secrets import TOKEN_BYTES, new_token, token_digest
 from meshd.web.dashboard.hosts.routes import TOKENS, HostRoutes
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled
 from meshd.web.forms import LARGEST_STORED, WHOLE, Form
+from meshd.web.recording import of_token, recorded
 from meshd.web.reply import Reply
 from meshd.web.room import Caller, Room
 
@@ -39,9 +42,8 @@ class TokenRoutes(HostRoutes):
             with form.reading() as field:
                 name = field.text("name", LABEL, required=True)
             secret = new_token(self._services.random(TOKEN_BYTES), hosttokens.PREFIX)
-            await self._perform(
-                hosttokens.create, caller.actor, name=name, digest=token_digest(secret), now=self._now()
-            )
+            made = partial(hosttokens.create, caller.actor, name=name, digest=token_digest(secret), now=self._now())
+            await recorded(self._services, caller, "create", "access_token", made, of_token, {"name": name})
             return await self._listing(caller, EMPTY_FORM, 200, secret)
 
         return await self._tried(form, change, lambda filled, status: self._listing(caller, filled, status))
@@ -50,7 +52,8 @@ class TokenRoutes(HostRoutes):
         async def change() -> Reply:
             with form.reading() as field:
                 which = field.whole_number("id", least=1, most=LARGEST_STORED)
-            token = await self._perform(hosttokens.delete, caller.actor, which, now=self._now())
+            deleted = partial(hosttokens.delete, caller.actor, which, now=self._now())
+            token = await recorded(self._services, caller, "delete", "access_token", deleted, of_token)
             return self._done(caller, TOKENS, f"The token {token.label} was deleted.")
 
         async def again(filled: Filled, status: int) -> Reply:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from meshd.accounts import hostaudit
 from meshd.accounts.published import acme
 from meshd.tls.material import sealed_about
 from tests.tls.authority import issued
-from tests.web.dashboard.hosts.support import HostsCase, at
+from tests.web.dashboard.hosts.support import OPERATOR, HostsCase, at
 from tests.web.support import NOON, named
 
 CERTIFICATES = "/operator/certificates/"
@@ -56,6 +57,8 @@ class ListTests(HostsCase):
         self.ada.open(CERTIFICATES)
         self.assertIn("is being obtained anew.", self.ada.send(RENEW).text)
         self.assertEqual(1, self.applied)
+        (found,) = self.world.store.file.run(hostaudit.listing, OPERATOR)
+        self.assertEqual((found.action, found.resource_type, found.resource_id), ("renew", "certificate", row.id))
         leaf = issued("leaf", now=NOON, hosts=("a.example.com",))
         self.ada.open(CERTIFICATES)
         self.ada.send(UPLOAD, certificate=leaf.pem, certificate_key=leaf.key_pem)

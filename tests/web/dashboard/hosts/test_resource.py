@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import cast
 
+from meshd.accounts import hostaudit
 from meshd.accounts.published import forms
 from meshd.values.published import Kind
-from tests.web.dashboard.hosts.support import HOSTS, TYPED, HostsCase, at
+from tests.web.dashboard.hosts.support import HOSTS, OPERATOR, TYPED, HostsCase, at
 from tests.web.support import named
 
 
@@ -34,6 +36,27 @@ class LifeTests(HostsCase):
                 self.assertIn("was deleted.", self.ada.send(at(row, "delete/")).text)
                 self.assertEqual(404, self.ada.open(at(row)).status)
                 self.assertEqual(5, self.applied)
+
+    def test_the_record_has_each_change(self) -> None:
+        """By the same names as a change by the API, with who it was and from where; what was refused is none."""
+        kind: Kind = "proxy-hosts"
+        self.ada.open(f"{HOSTS}{kind}/new/")
+        self.assertEqual(self.ada.send(f"{HOSTS}{kind}/new/", **{**TYPED[kind], "forward_port": "0"}).status, 400)
+        self.assertEqual(self.ada.send(f"{HOSTS}{kind}/new/", **TYPED[kind]).status, 200)
+        (found,) = self.recorded()
+        row = self.row(kind, found.resource_id)
+        for shown, action in (("edit/", "edit/"), ("", "disable/"), ("", "enable/"), ("delete/", "delete/")):
+            self.ada.open(at(row, shown))
+            self.ada.send(at(row, action))
+        entries = self.recorded()[::-1]
+        self.assertEqual([each.action for each in entries], ["create", "update", "disable", "enable", "delete"])
+        told = {(each.username, each.resource_type, each.resource_id, each.address) for each in entries}
+        self.assertEqual(told, {("ada", "proxy_host", row.id, "192.0.2.1")})
+        self.assertEqual(json.loads(found.details)["forward_host"], "192.168.1.10")
+
+    def recorded(self) -> list[hostaudit.Told]:
+        found: list[hostaudit.Told] = self.world.store.file.run(hostaudit.listing, OPERATOR)
+        return found
 
     def test_what_the_form_has_no_field_for_stays(self) -> None:
         """Locations, header fields, probes: as they were; what was typed is what is kept."""

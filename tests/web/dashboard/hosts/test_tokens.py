@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from meshd.accounts import hostaudit
 from meshd.auth.secrets import token_digest
 from meshd.store.statements import tokens
-from tests.web.dashboard.hosts.support import HostsCase
+from tests.web.dashboard.hosts.support import OPERATOR, HostsCase
 from tests.web.support import named
 
 TOKENS = "/operator/hosts/tokens/"
@@ -29,6 +30,10 @@ class TokenTests(HostsCase):
             self.assertIn("never", page.text)
             self.assertIn("The token ci runner was deleted.", browser.send(DELETE).text)
             self.assertEqual([], self.held(browser))
+            found = self.world.store.file.run(hostaudit.listing, OPERATOR, resource_type="access_token", limit=2)
+            told = [(each.action, each.username, each.resource_id) for each in found]
+            self.assertEqual(told, [(each, found[0].username, token.id) for each in ("delete", "create")])
+            self.assertNotIn(secret, str(found))
 
     def held(self, browser: object) -> list[object]:
         name = "ada" if browser is self.ada else "vera"
