@@ -49,6 +49,14 @@ def changed(
     return result
 
 
+def together(first: Callable[[], Unit[T]], *others: Callable[[], Unit[object]]) -> Unit[T]:
+    """Make several changes, each with its record, or none of them; what came of the first.  Raises: what they raise."""
+    result = yield from first()
+    for each in others:
+        yield from each()
+    return result
+
+
 def asked(
     who: Who, token_id: int, resource_type: str, resource_id: int, details: Mapping[str, Any], *, now: int
 ) -> Unit[None]:

@@ -151,7 +151,7 @@ class Daemon:
             try_exit=self._trials.connect,
             places=whereabouts.places,
             seals=Vault(self._config.secrets).seals,
-            published=self._hosted.refresh,
+            published=self._hosted.follow,
             unserved=self._hosted.unserved,
         )
         return Fronts(self._reactor, services, self._requests, Vault(self._config.host_secrets).seals)

@@ -141,6 +141,11 @@ class Hosted:
         if self._begun:
             await self.book.refresh()
 
+    async def follow(self) -> None:
+        """Serve what a request has changed, at once if the store answers."""
+        if self._begun:
+            await self.book.follow()
+
     def unserved(self) -> Mapping[int, str]:
         """By the id of a stream or a port forward: why it is not served here, or not all of it."""
         return self._streams.states()

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import DeferredLock
+from twisted.logger import Logger
 
+from meshd.store.interface import StoreError
 from meshd.values.published import Published
 
 Heard = Callable[[Published, Published], None]
 """Takes what was published before and what is published now."""
+
+log = Logger()
 
 
 class HostBook:
@@ -42,6 +46,15 @@ class HostBook:
             self.take(await self._newer(self.published))
         finally:
             self._one.release()
+
+    async def follow(self) -> None:
+        """Serve what was changed just now.  Where the store fails meanwhile, the change is kept all the same, and its
+        maker is not told otherwise: the change feed, which asks until the store answers, brings it.
+        """
+        try:
+            await self.refresh()
+        except StoreError as error:
+            log.warn("what was published just now is served once the store answers: {error}", error=str(error))
 
     def take(self, published: Published) -> None:
         """Serve this from now on."""

@@ -7,6 +7,7 @@ That record is the one that the API of published hosts tells (`accounts.hostaudi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from meshd.accounts import hostrecords
@@ -36,10 +37,23 @@ async def recorded(
     details: Mapping[str, Any] = NOTHING,
 ) -> T:
     """Make a change, and record it in the caller's name.  Raises: what the change raises."""
+    made = recording(services, caller, action, resource_type, change, resource_id, details)
+    return await services.accounts.perform(made)
+
+
+def recording(
+    services: Services,
+    caller: Caller,
+    action: str,
+    resource_type: str,
+    change: Callable[[], Unit[T]],
+    resource_id: Callable[[T], int],
+    details: Mapping[str, Any] = NOTHING,
+) -> Callable[[], Unit[T]]:
+    """A unit that makes a change and records it."""
     who = Who.of(caller.account, caller.peer)
-    return await services.accounts.perform(
-        hostrecords.changed, who, action, resource_type, change, resource_id, told(details), now=services.now()
-    )
+    which = who, action, resource_type, change, resource_id, told(details)
+    return partial(hostrecords.changed, *which, now=services.now())
 
 
 def told(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,15 @@ One object serves both: each has members that the other's clients leave alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from meshd.accounts import hostusers
+from meshd.accounts import hostrecords, hostusers
 from meshd.accounts.errors import Invalid, NotFound
 from meshd.accounts.validate import EMAIL, PASSWORD
 from meshd.model import Account, Refusal
+from meshd.store.unit import Unit
 from meshd.web.document import Document, Members
 from meshd.web.forms import LARGEST_STORED, Form
 from meshd.web.postern import answers
@@ -19,7 +21,7 @@ from meshd.web.postern.npm import values as npm
 from meshd.web.postern.targets import number
 from meshd.web.postern.values import moment
 from meshd.web.problems import Flaw, Worded
-from meshd.web.recording import recorded
+from meshd.web.recording import recorded, recording
 from meshd.web.reply import Reply, Rows
 from meshd.web.room import Caller, Room, Who
 from meshd.web.services import Routes
@@ -74,14 +76,13 @@ class UserRoutes(Routes):
         return Reply(described(await self._perform(hostusers.read, caller.actor, _which(caller))))
 
     async def change(self, caller: Caller, form: Form) -> Reply:
-        """Change what is given; a password too, where that is another user's."""
+        """Change what is given, all of it or nothing; a password too, where that is another user's."""
         facts, password = _read(form)
         which = caller.actor, _which(caller)
         changed = partial(hostusers.change, *which, **facts, now=self._now())
-        account = await recorded(self._services, caller, "update", "user", changed, _id_of, facts)
-        if password:
-            await self._set(caller, password)
-        return Reply(described(account))
+        updated = recording(self._services, caller, "update", "user", changed, _id_of, facts)
+        others = [self._setting(caller, await self._services.hash(password))] if password else []
+        return Reply(described(await self._perform(hostrecords.together, updated, *others)))
 
     async def delete(self, caller: Caller, form: Form) -> Reply:
         deleted = partial(hostusers.delete, caller.actor, _which(caller), now=self._now())
@@ -103,9 +104,13 @@ class UserRoutes(Routes):
     async def _set(self, caller: Caller, secret: str, current: str = "") -> None:
         which = _which(caller)
         verified = await self._verified(caller, current) if which == caller.id else ""
-        hashed = await self._services.hash(secret)
+        await self._perform(self._setting(caller, await self._services.hash(secret), verified))
+
+    def _setting(self, caller: Caller, hashed: str, verified: str = "") -> Callable[[], Unit[None]]:
+        """A unit that sets a password, and records that."""
+        which = _which(caller)
         done = partial(hostusers.set_password, caller.actor, which, hashed, verified=verified, now=self._now())
-        await recorded(self._services, caller, "password", "user", done, lambda _: which)
+        return recording(self._services, caller, "password", "user", done, lambda _: which)
 
     async def _verified(self, caller: Caller, current: str) -> str:
         """The hash that the present password was found to be of; "" where it is another."""

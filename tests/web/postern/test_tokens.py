@@ -121,6 +121,23 @@ class UserTests(PosternTestCase):
         other = self.do("PUT", f"/users/{self.world.boss.id}/auth", {"secret": "another12"}, who=viewer)
         self.refused(other, 403)
 
+    def test_a_change_with_a_password_is_whole(self) -> None:
+        """Both or neither, each with its entry in the audit: one's own password takes the present one, which no member
+        of a user is, so that nothing else is changed either.
+        """
+        eye, boss = f"/users/{self.world.eye.id}", f"/users/{self.world.boss.id}"
+        before = self.do("GET", boss).json
+        self.refused(self.do("PUT", boss, {"name": "Bo Ss", "password": "longenough1"}), 400, "current")
+        self.assertEqual(self.do("GET", boss).json, before)
+        self.assertEqual(self.world.audit("action=update"), [])
+        changed = self.do("PUT", eye, {"name": "Ey E", "password": "longenough1"})
+        self.assertEqual((changed.status, changed.json["name"]), (200, "Ey E"))
+        self.assertEqual(self.world.login("eye", "longenough1").status, 200)
+        told = [
+            (each["action"], each["resource_id"], each["details"]) for each in self.world.audit("resource_type=user")
+        ]
+        self.assertEqual(told, [("password", self.world.eye.id, {}), ("update", self.world.eye.id, {"name": "Ey E"})])
+
     def test_what_users_may(self) -> None:
         """Nobody deletes herself; a viewer changes nobody; customers are no users; addresses are each one's."""
         self.refused(self.do("DELETE", f"/users/{self.world.boss.id}"), 403)
