@@ -8,8 +8,8 @@ from collections.abc import Callable
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.hosts import answers
-from meshd.hosts.connection import NAME, HostConnection
-from meshd.hosts.plane import HostPlane
+from meshd.hosts.connection import HostConnection
+from meshd.hosts.plane import NAME, HostPlane
 from meshd.passing.accepting import Acceptor
 from meshd.sockets.wire import Wire
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from meshd.hosts.balance import Balance, InOrder
+from meshd.hosts.callers import Callers
 from meshd.hosts.services import Service
 from meshd.hosts.upstreams import Upstreams
 from meshd.model import Admission, Refusal
@@ -78,6 +79,8 @@ class Common:
     """By a certificate's id how it is served; None where it is not."""
     balance: Balance = field(default_factory=InOrder)
     roll: Roll = field(default_factory=Roll)
+    callers: Callers = field(default_factory=Callers)
+    """Whose connections are open, by their addresses."""
     flows: int = 0
     """Clients that are served by datagram now."""
 

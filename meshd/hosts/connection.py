@@ -13,13 +13,14 @@ from twisted.logger import Logger
 
 from meshd.hosts import answers
 from meshd.hosts.answers import Lines
+from meshd.hosts.callers import Presence
 from meshd.hosts.common import GONE
-from meshd.hosts.deciding import Elsewhere, SignIn, challenge_token, enter, serve
+from meshd.hosts.deciding import MISDIRECTED, NO_HOST, Elsewhere, SignIn, challenge_token, enter, serve
 from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.greeting import greet
-from meshd.hosts.plane import CROWDED, HostPlane
+from meshd.hosts.plane import CROWDED, NAME, HostPlane
 from meshd.hosts.request import HostRequest
-from meshd.hosts.senders import Sender, is_in, sender_of
+from meshd.hosts.senders import Sender, sender_of
 from meshd.hosts.signin import credential
 from meshd.hosts.sites import Site
 from meshd.hosts.speaking import HostSpeech
@@ -36,19 +37,13 @@ from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
 
-NAME = "hosts"
-"""What the exchange log calls the proxy that clients of published hosts come to."""
-
-NO_HOST = Refusal("no-host")
-MISDIRECTED = Refusal("misdirected", "TLS asked for another name than Host")
-
 log = Logger()
 
 
 class HostConnection(Connection):
     """Serves one client, exchange by exchange, until either side ends the connection."""
 
-    __slots__ = ("_asked", "_secure", "_sender", "_site")
+    __slots__ = ("_asked", "_presence", "_secure", "_sender", "_site")
 
     _plane: HostPlane
     speech: HostSpeech | None
@@ -62,6 +57,7 @@ class HostConnection(Connection):
         self._asked = ""
         """The name that TLS has asked for."""
         self._answering = False
+        self._presence = Presence(plane.callers, self)
         self._site: Site | None = None
         """The host of the exchange under way."""
         self._sender: Sender | None = None
@@ -70,21 +66,24 @@ class HostConnection(Connection):
     # The path
 
     async def _serve(self) -> None:
-        plane, peer = self._plane, self.wire.peer
-        counted = not self.introduced and not is_in(peer, plane.hosting.trusted)  # those bring many clients
-        if counted and not plane.callers.arrived(self, peer):
-            if self.speech is not None:  # in one write, without waiting: there are too many already
-                self.wire.try_send(self.speech.refusal(CROWDED, {}, (), keep=False))
-            return
         try:
+            if not self._may_come():
+                return
             while await self._exchange():
-                if plane.draining:
+                if self._plane.draining:
                     return
                 if self.buffer:  # the client pipelines requests
                     await self.worked(AN_EXCHANGE)
         finally:
-            if counted:
-                plane.callers.left(self, peer)
+            self._presence.leave()
+
+    def _may_come(self) -> bool:
+        """Count the client at its address; where that has too many, it is told in one write, without waiting."""
+        if self._presence.at(self.wire.peer, self._plane.hosting.trusted):
+            return True
+        if self.speech is not None:
+            self.wire.try_send(self.speech.refusal(CROWDED, {}, (), keep=False))
+        return False
 
     async def _exchange(self) -> bool:
         """Serve one request; whether the connection serves another."""
@@ -117,7 +116,7 @@ class HostConnection(Connection):
 
     async def _meet(self) -> bool:
         """Take TLS off, where it is spoken; whether there is somebody to serve.  Raises: as `greet`, and BadHeader."""
-        if self.introduced and not await self.introduce():
+        if self.introduced and not (await self.introduce() and self._may_come()):
             return False
         if self._secure:
             try:

@@ -18,6 +18,8 @@ from meshd.values.published import AccessList, DeadHost, Redirection
 
 CHALLENGES = b"/.well-known/acme-challenge/"
 
+NO_HOST = Refusal("no-host")
+MISDIRECTED = Refusal("misdirected", "TLS asked for another name than Host")
 CLOSED = Refusal("access-list")
 DEAD = Refusal("dead-host")
 

@@ -25,6 +25,8 @@ from meshd.values.hosting import Hosting
 from meshd.values.published import Published, Upstream
 from meshd.values.samples import Sample
 
+NAME = "hosts"
+"""What the exchange log calls the proxy that clients of published hosts come to."""
 CROWDED = Refusal("overloaded", retry_after=1)
 
 

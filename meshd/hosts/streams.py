@@ -11,7 +11,9 @@ import ssl
 
 from twisted.logger import Logger
 
+from meshd.hosts.callers import Presence
 from meshd.hosts.common import Asked, Common
+from meshd.hosts.plane import CROWDED
 from meshd.hosts.services import Service
 from meshd.hosts.sni import Names
 from meshd.model import Refusal
@@ -41,6 +43,7 @@ class StreamConnection(Watcher):
         "_method",
         "_named",
         "_phase",
+        "_presence",
         "_record",
         "_service",
         "deadline",
@@ -75,6 +78,8 @@ class StreamConnection(Watcher):
         self.proxy = service.label if service is not None else UNNAMED
         """Where the client came to, which is no proxy."""
         self._record = Record(common.plane, self.proxy, wire.peer)
+        self._presence: Presence | None = Presence(common.callers)
+        """Where the client is counted; None where its tunnel has that."""
         self._phase = ""
         self.deadline = 0.0
         self.slot = 0
@@ -92,6 +97,9 @@ class StreamConnection(Watcher):
 
     async def _serve(self) -> None:
         try:
+            hosting = self._common.plane.live.topology.hosts
+            if self._presence and not self._presence.at(self.wire.peer, hosting.trusted if hosting else ()):
+                raise Stopped(CROWDED)
             service = self._service = self._service or await self._by_name()
             await self._pass(service)
         except ClientGone:
@@ -184,6 +192,13 @@ class StreamConnection(Watcher):
         common, meter = self._common, record.meter
         assert meter is not None
         early, self._buffer = self._buffer, b""
+        presence, self._presence = self._presence, None
+
+        def ended(reason: str) -> None:
+            if presence is not None:
+                presence.leave()
+            common.close(service, record, reason)
+
         origin = Wire(self.wire.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         join(
@@ -193,7 +208,7 @@ class StreamConnection(Watcher):
             meter,
             early=early,
             late=dialled.early,
-            ended=lambda reason: common.close(service, record, reason),
+            ended=ended,
         )
 
     def _turn_away(self, reason: str) -> None:
@@ -244,6 +259,8 @@ class StreamConnection(Watcher):
             plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
         if not self.place.known:
             self.place.leave()
+        if self._presence is not None:
+            self._presence.leave()
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.hosts.callers import Callers
+from meshd.hosts.callers import Callers, Presence
 
 
 class Connection:
@@ -41,3 +43,34 @@ class CallersTests(SynchronousTestCase):
         callers = Callers()
         callers.left(Connection(), "192.0.2.1")
         self.assertEqual(len(callers), 0)
+
+
+class PresenceTests(SynchronousTestCase):
+    TRUSTED = (ip_network("10.0.0.0/8"),)
+
+    def test_where_a_connection_is_counted(self) -> None:
+        """At each address that it has, but for those of trusted proxies and of Unix sockets; in the end nowhere."""
+        for addresses, counted in (
+            (("192.0.2.1",), 1),
+            (("192.0.2.1", "192.0.2.2"), 2),
+            (("192.0.2.1", "192.0.2.1"), 1),
+            (("10.0.0.1", "192.0.2.2"), 1),
+            (("", "192.0.2.2"), 1),
+            (("10.0.0.1",), 0),
+            (("",), 0),
+        ):
+            for caller in (Connection(), None):
+                callers = Callers()
+                presence = Presence(callers, caller)
+                self.assertTrue(all(presence.at(each, self.TRUSTED) for each in addresses))
+                self.assertEqual(len(callers), counted, addresses)
+                presence.leave()
+                self.assertEqual(len(callers), 0)
+
+    def test_one_that_is_never_idle(self) -> None:
+        callers = Callers(1)
+        first, second = Presence(callers), Presence(callers)
+        self.assertEqual([first.at("192.0.2.1", ()), second.at("192.0.2.1", ())], [True, False])
+        second.leave()
+        first.leave()
+        self.assertTrue(Presence(callers).at("192.0.2.1", ()))

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import replace
 
+from meshd.hosts.callers import Callers
 from meshd.hosts.ports import Own
 from meshd.hosts.services import Service
 from meshd.hosts.streams import StreamConnection
@@ -83,6 +84,23 @@ class StreamCase(GroundCase):
 
 
 class ServedTests(StreamCase):
+    def test_one_address_has_so_many(self) -> None:
+        """One more is reset; a place is free again when a tunnel, or a try without one, has ended."""
+        self.common.callers = Callers(2)
+        self.publish(self.stream())
+        first, second = self.through(), self.through()
+        self.assertEqual(len(self.common.callers), 2)
+        client = self.come(self.port)
+        self.turned_away(client, "overloaded")
+        self.part(*first)
+        self.ledger.refusal = Refusal("quota-monthly")
+        self.turned_away(self.come(self.port), "quota-monthly")
+        self.ledger.refusal = None
+        third = self.through()
+        for each in (second, third):
+            self.part(*each)
+        self.assertEqual(len(self.common.callers), 0)
+
     def test_bytes_both_ways_and_one_line(self) -> None:
         self.publish(self.stream())
         client, server = self.through()
