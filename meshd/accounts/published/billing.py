@@ -8,18 +8,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from meshd.accounts.ownership import ActorId
+from meshd.accounts.published.rights import acting
+from meshd.accounts.published.rows import Row
 from meshd.accounts.published.telling import announce
 from meshd.auth.terms import terms_of
 from meshd.model import Account, Admission, Identity
 from meshd.selection import NONE as NO_SELECTION
-from meshd.store.statements import accounts, identities, tokens
+from meshd.store.statements import accounts, identities, series, tokens
 from meshd.store.statements import published as stored
 from meshd.store.unit import Unit
 from meshd.topology import Plan
+from meshd.values.times import DAY
+
+DAYS = 30
+"""Of which it is told what a host has moved, the running one (UTC) among them."""
 
 MOST_AT_ONCE = 1000
 """Rows that one round passes on: each needs a token of its new owner's."""
+
+
+class Moved(NamedTuple):
+    """Bytes of visitors up and down, and what they asked for."""
+
+    up: int
+    down: int
+    exchanges: int
 
 
 def metered(owner_id: int, label: str, now: int) -> Unit[int]:
@@ -44,6 +60,23 @@ def admission(identity: Identity, token_id: int, plans: Mapping[str, Plan]) -> A
     """
     terms = terms_of(identity, plans, "")
     return Admission(identity, "meter", str(token_id), token_id, NO_SELECTION, "", terms=terms)
+
+
+def moved(actor_id: ActorId, rows: Iterable[Row], now: int) -> Unit[dict[int, Moved]]:
+    """By id what each of these resources that moves bytes has moved within the last DAYS, today among them: since it is
+    its present owner's.  Raises: Forbidden.
+    """
+    yield from acting(actor_id, change=False)
+    by_owner: dict[int, dict[int, int]] = {}
+    for row in rows:
+        if row.token_id:
+            by_owner.setdefault(row.owner_id, {})[row.token_id] = row.id
+    since = now - now % DAY - (DAYS - 1) * DAY
+    found: dict[int, Moved] = {}
+    for owner_id, ids in by_owner.items():
+        sums = yield from series.of_tokens(owner_id, ids, since, DAYS)
+        found |= {id_: Moved(*sums.get(token, (0, 0, 0))) for token, id_ in ids.items()}
+    return found
 
 
 def holders(ids: Iterable[int], at: int) -> Unit[dict[int, Identity]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from meshd.model import UsageEntry
-from meshd.store.statements.rows import chunks, numbered, placeholders
+from meshd.store.statements.rows import among, chunks, listed, numbered, placeholders
 from meshd.store.unit import Statement, Unit
 
 NO_TOKEN = 0
@@ -77,6 +77,23 @@ def read(
     if sum(int(row[-1]) for row in rows) > most:
         return None
     return [UsageSpan(*map(int, row[:-1])) for row in rows]
+
+
+OF_TOKENS = """
+select token_id, sum(up), sum(down), sum(exchanges) from usage_days
+where account_id = :account_id and day in {days} and token_id in {{0}} group by token_id
+"""
+
+
+def of_tokens(account_id: int, tokens: Iterable[int], since: int, days: int) -> Unit[dict[int, tuple[int, int, int]]]:
+    """By token of the account's, bytes up and down, and exchanges, in so many days from the one that begins then.
+
+    Each day is named, so that a token is looked for in each by the primary key, however many others the account has.
+    """
+    begins = [(since + number * DAY.seconds,) for number in range(days)]
+    params = {"account_id": account_id, **numbered(("day",), begins)}
+    rows = yield from among(OF_TOKENS.format(days=listed("day", days)), tokens, params)
+    return {int(token): (int(up), int(down), int(exchanges)) for token, up, down, exchanges in rows}
 
 
 def add(present: set[int], entries: Iterable[UsageEntry], at: int) -> Unit[None]:

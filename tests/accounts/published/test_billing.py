@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from meshd.accounts import subaccounts
+from meshd.accounts.errors import Forbidden
 from meshd.accounts.published import billing, reading, resources
-from meshd.store.statements import accounts, changes, tokens
+from meshd.model import UsageEntry
+from meshd.store.statements import accounts, changes, tokens, usage
 from meshd.topology import PLANS
 from meshd.values.published import HOSTS
+from meshd.values.times import DAY
 from tests.accounts.published.support import SAMPLES, PublishedCase
 from tests.accounts.support import NOON, OPERATOR, OnPostgres, named
 
@@ -31,6 +34,23 @@ class BillingTests(PublishedCase):
         """As by the command line."""
         row = self.made(actor=OPERATOR)
         self.assertEqual(row.owner_id, self.account("admin").id)
+
+    def test_what_hosts_have_moved(self) -> None:
+        """By the host's own token, in the days that are told of; of what moves nothing there is none."""
+        rows = [self.made(kind) for kind in SAMPLES]
+        first, second = rows[0], rows[1]
+        day = NOON - NOON % DAY
+        for number, (row, at) in enumerate(
+            ((first, NOON), (first, day - 29 * DAY), (first, day - 29 * DAY - 1), (second, NOON)), start=1
+        ):
+            entry = UsageEntry(self.anna.id, 0, row.token_id, 10**number, 2 * 10**number, number)
+            self.run_unit(usage.apply, "j", number, at, [entry])
+        found = self.run_unit(billing.moved, self.anna.id, rows, NOON)
+        self.assertEqual(found.keys(), {row.id for row in rows if row.token_id})
+        self.assertEqual(found[first.id], (110, 220, 3))
+        self.assertEqual(found[second.id], (10_000, 20_000, 4))
+        self.assertEqual({each for id_, each in found.items() if id_ not in (first.id, second.id)}, {(0, 0, 0)})
+        self.assertRaises(Forbidden, self.run_unit, billing.moved, self.alice.id, rows, NOON)
 
     def test_holders(self) -> None:
         """Those that are there, as the ledger needs them."""

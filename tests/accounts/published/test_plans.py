@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meshd.accounts import hostaudit
-from meshd.store.statements import accounts, acme, attempts, hostsaudit, published, refreshes
+from meshd.store.statements import accounts, acme, attempts, hostsaudit, published, refreshes, series
 from meshd.store.statements.hostsaudit import Asked
 from meshd.store.statements.published import Port
 from meshd.store.unit import Statement, Unit
@@ -40,11 +40,12 @@ READ: dict[str, Callable[[], Unit[object]]] = {
     "the audit of a user": lambda: hostsaudit.page(Asked(username="a", action="b", since=1), **PAGE),
     "the audit of an action": lambda: hostsaudit.page(Asked(action="b", resource_type="c"), **PAGE),
     "the audit of a kind": lambda: hostsaudit.page(Asked(resource_type="c", until=9), **PAGE),
+    "what hosts have moved": lambda: series.of_tokens(5, [1, 2, 3], NOON - NOON % 86_400, 30),
     "old entries": lambda: hostsaudit.prune(NOON, 5, 100),
 }
 
-SORTED = frozenset({"the audit of a user", "the audit of an action"})
-"""Where two conditions meet, the ids that one index has found are sorted once more."""
+SORTED = frozenset({"the audit of a user", "the audit of an action", "what hosts have moved"})
+"""Where two conditions meet, the ids that one index has found are sorted once more; and days are added up by host."""
 
 
 class PlanTests(AccountsCase):
@@ -56,6 +57,12 @@ class PlanTests(AccountsCase):
                 self.assertEqual([], [line for line in plan if self.is_slow(line)], plan)
                 if sentence not in SORTED:
                     self.assertEqual([], [line for line in plan if self.sorts(line)], plan)
+
+    def test_no_other_hosts_days_are_read(self) -> None:
+        """Of an owner with thousands of hosts the days of those on a page are found one by one."""
+        plan = " ".join(self.run_unit(self.plan_of, READ["what hosts have moved"]))
+        for column in ("account_id", "day", "token_id"):
+            self.assertIn(column, plan[plan.index("account_id") :], plan)
 
     def plan_of(self, unit: Callable[[], Unit[object]]) -> Unit[list[str]]:
         yield from self.prepared()

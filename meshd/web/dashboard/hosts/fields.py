@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from meshd.accounts.published.lists import LONGEST_PASSWORD, MOST_RULES
@@ -111,6 +111,13 @@ def _rate(text: str) -> dict[str, Any]:
 
 def _rate_shown(value: dict[str, Any]) -> str:
     return f"{value['requests']} per {value['window']}" if value["enabled"] else ""
+
+
+def by_number(field: Field) -> Field:
+    """The field where there is too much to choose from."""
+    obtain = ", or new to obtain one by ACME" if field.obtained else ""
+    hint = f"The number of one that there is, or 0 for none{obtain}."
+    return replace(field, control="text", hint=hint, required=True, longest=18)
 
 
 def _yes(name: str, label: str, hint: str = "") -> Field:

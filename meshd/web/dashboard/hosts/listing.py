@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 from urllib.parse import urlencode
 
-from meshd.accounts.published import resources
+from meshd.accounts.published import billing, resources
 from meshd.values.published import Kind
 from meshd.web.dashboard.hosts.routes import HostRoutes
 from meshd.web.dashboard.hosts.words import KINDS, listed
@@ -32,10 +32,13 @@ class ListingRoutes(HostRoutes):
         else:
             found = await self._perform(resources.everything, caller.actor, after=after, limit=PAGE + 1)
         rows, more = found[:PAGE], len(found) > PAGE
+        moved = await self._perform(billing.moved, caller.actor, rows, self._now())
         return self._show(
             caller,
             "hosts.html",
             rows=[listed(each) for each in rows],
+            moved=moved,
+            days=billing.DAYS,
             kinds=KINDS,
             kind=kind,
             counts=known,

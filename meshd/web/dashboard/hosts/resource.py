@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, cast
 
 from meshd.accounts.errors import NotFound
-from meshd.accounts.published import resources
+from meshd.accounts.published import billing, resources
 from meshd.accounts.published.rows import Row
 from meshd.values.published import RECORDED_AS, Kind
 from meshd.web.dashboard.hosts import fields as typing
@@ -24,7 +24,7 @@ from meshd.web.taking import grounds_of, taken
 ONE = f"{HOSTS}{{kind}}/{{id}}/"
 NEW = f"{HOSTS}{{kind}}/new/"
 CHOSEN_FROM = 200
-"""Certificates, or access lists, that a form lets choose from."""
+"""Certificates, or access lists, that a form lets choose from; where there are more, a number is typed."""
 IN_PATH = frozenset({"kind", "id"})
 
 
@@ -43,6 +43,7 @@ class ResourceRoutes(HostRoutes):
     async def one(self, caller: Caller, form: Form) -> Reply:
         row = await self._row(caller)
         certificate, guard = row.settings.get("certificate_id", 0), row.settings.get("access_list_id", 0)
+        moved = await self._perform(billing.moved, caller.actor, [row], self._now())
         links = {"certificates": certificate, "access-lists": guard}
         return self._show(
             caller,
@@ -51,6 +52,8 @@ class ResourceRoutes(HostRoutes):
             kind_called=KINDS[row.kind],
             facts=facts(row),
             links=[(KINDS[kind], address(kind, id_), id_) for kind, id_ in links.items() if id_],
+            moved=moved.get(row.id),
+            within=billing.DAYS,
             days=days_left(row, self._now()) if row.kind == "certificates" else None,
         )
 
@@ -142,13 +145,16 @@ class ResourceRoutes(HostRoutes):
         shown = Filled(typing.unpassworded(form.typed), _beside(form.problems, fields))
         chosen = typing.texts(kind, settings)
         options = {each.name: await self._options(caller, each, chosen[each.name]) for each in fields if each.links}
-        drawn: dict[str, Any] = {"inputs": fields, "texts": chosen, "options": options, "kind": kind, "row": row}
+        inputs = [each if options.get(each.name) != () else typing.by_number(each) for each in fields]
+        drawn: dict[str, Any] = {"inputs": inputs, "texts": chosen, "options": options, "kind": kind, "row": row}
         return self._show(caller, "edit.html", status, form=shown, **(drawn | facts))
 
     async def _options(self, caller: Caller, field: Field, chosen: str) -> Options:
-        """What a field lets choose from: the first of them, and the present one."""
+        """What a field lets choose from, and the present one; () for too many to choose from."""
         kind = cast(Kind, field.links)
-        found = await self._perform(resources.listing, caller.actor, kind, limit=CHOSEN_FROM)
+        found = await self._perform(resources.listing, caller.actor, kind, limit=CHOSEN_FROM + 1)
+        if len(found) > CHOSEN_FROM:
+            return ()
         options = [("0", "none"), *((("new", "obtain one by ACME"),) if field.obtained else ())]
         options += [(str(each.id), f"{each.id}: {called(each)}") for each in found]
         if chosen and chosen not in dict(options):

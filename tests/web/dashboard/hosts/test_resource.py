@@ -7,9 +7,12 @@ from typing import cast
 
 from meshd.accounts import hostaudit
 from meshd.accounts.published import forms
+from meshd.model import UsageEntry
+from meshd.store.statements import usage
 from meshd.values.published import Kind
+from meshd.web.dashboard.hosts import resource
 from tests.web.dashboard.hosts.support import HOSTS, OPERATOR, TYPED, HostsCase, at
-from tests.web.support import named
+from tests.web.support import NOON, named
 
 
 class LifeTests(HostsCase):
@@ -87,6 +90,35 @@ class LifeTests(HostsCase):
         form = self.ada.open(at(row, "edit/"))
         for text in ("10.0.0.9:81\n[2001:db8::1]:82", "100 per 60s", "app.example.com\nb.example.com\nc.example.com"):
             self.assertIn(text, form.html)
+
+    def test_what_it_has_moved(self) -> None:
+        """In the list and on its page, to viewers too; of what moves nothing there is nothing to tell."""
+        path = f"{HOSTS}proxy-hosts/new/"
+        self.ada.open(path)
+        self.assertEqual(self.ada.send(path, **TYPED["proxy-hosts"]).status, 200)
+        row, idle = self.row("proxy-hosts", 1), self.made("access-lists")
+        entry = UsageEntry(row.owner_id, 0, row.token_id, 1_500_000, 2_000_000_000, 1)
+        self.world.store.file.run(usage.apply, "j", 1, NOON, [entry])
+        self.assertIn("2.00 GB", self.vera.open(HOSTS).text)
+        text = " ".join(self.vera.open(at(row)).text.split())
+        self.assertIn("Moved in 30 days 1.50 MB received, 2.00 GB sent 1 exchange", text)
+        self.assertNotIn("Moved in", self.vera.open(at(idle)).text)
+
+    def test_more_than_can_be_chosen_from(self) -> None:
+        """Where there are more certificates than a form lists, the number of any of them is typed."""
+        self.patch(resource, "CHOSEN_FROM", 2)
+        rows = [self.made("certificates", domain_names=[f"n{number}.example.com"]) for number in range(3)]
+        path = f"{HOSTS}dead-hosts/new/"
+        page = self.ada.open(path)
+        self.assertNotIn('<option value="new"', page.html)
+        self.assertIn("or new to obtain one by ACME", page.text)
+        self.assertEqual(page.form(path)["certificate_id"], "0")
+        for typed, status in (("999", 400), ("x", 400), (str(rows[2].id), 200)):
+            page = self.ada.send(path, domain_names="gone.example.com", certificate_id=typed)
+            self.assertEqual(page.status, status, page.text)
+        self.assertIn(at(rows[2]), page.links.values())
+        self.patch(resource, "CHOSEN_FROM", 3)
+        self.assertIn(f'<option value="{rows[2].id}"', self.ada.open(path).html)
 
     def test_links(self) -> None:
         """A list and a certificate are chosen from those that there are; one in use is not deleted, and it is told."""
