@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -511,6 +512,38 @@ class AgainTests(SecureCase):
         until(lambda: refuses(port) and refuses(HTTPS))
         daemon.reload(CONFIG)
         until(lambda: self.said(HTTPS, "db.example.com") == "this is db.example.com" and serves(port))
+
+    def open_at(self, port: int, name: str) -> bool:
+        """Whether a stream serves there, by TLS where it has a name."""
+        return self.said(port, name) == f"this is {name}" if name else serves(port)
+
+    def test_hosts_move_onto_a_port_of_a_stream(self) -> None:
+        """Refused while the stream listens there, and nobody is disturbed; once it is off the hosts have the port, and
+        the stream is served beside them if it has names, else not any more.
+        """
+        db, plain = self.secure("db.example.com"), Server(self)
+        facts = {"forward_host": "127.0.0.1"}
+        for names, server in ((False, plain), (True, db)):
+            port = free_port()
+            moved = CONFIG.replace(f"tcp:{HTTPS}", f"tcp:{port}")
+            sni = {"sni_match": "db.example.com"} if names else {}
+            stream = Published(self, "stream-hosts", incoming_port=port, forward_port=server.port, **sni, **facts)
+            open_now = partial(self.open_at, port, "db.example.com" if names else "")
+            until(open_now)
+            self.assertIn("were not reloaded: cannot listen", daemon.reload(moved))
+            self.assertTrue(open_now())
+            stream.switch(False)
+            until(lambda port=port: refuses(port))
+            self.assertIn("settings reloaded", daemon.reload(moved))
+            self.assertIn(NO_CERTIFICATE, s_client(port, self.file, "db.example.com"))
+            stream.switch(True)
+            if names:
+                until(open_now)
+            else:
+                daemon.reload(moved)
+                self.assertFalse(open_now())
+            self.assertIn("settings reloaded", daemon.reload(CONFIG))
+            until(open_now)
 
     def test_a_stop_lets_connections_end(self) -> None:
         plain, port = Server(self), free_port()
