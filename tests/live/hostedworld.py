@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import trustme
 
-from meshd.accounts.ownership import Operator
+from meshd.accounts.ownership import ActorId, Operator
 from meshd.accounts.published import forms, resources
 from meshd.accounts.published.grounds import Grounds
 from meshd.accounts.published.rows import Row
@@ -46,12 +46,10 @@ class Publisher:
     def run(self, unit: Any, *given: Any, **more: Any) -> Any:
         return self._store.run(unit, *given, **more)
 
-    def publish(self, kind: Kind, secrets: Any = resources.NONE, **settings: Any) -> Row:
+    def publish(self, kind: Kind, secrets: Any = resources.NONE, by: ActorId = Operator(), **settings: Any) -> Row:  # noqa: B008
         """Publish something; a host is served within a second."""
         read = forms.read(kind, settings)
-        row: Row = self.run(
-            resources.create, Operator(), kind, read, secrets=secrets, now=int(time.time()), grounds=GROUNDS
-        )
+        row: Row = self.run(resources.create, by, kind, read, secrets=secrets, now=int(time.time()), grounds=GROUNDS)
         return row
 
     def change(self, row: Row, secrets: Any = resources.NONE, **settings: Any) -> None:

@@ -14,8 +14,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.accounts.ownership import Operator
+from meshd.accounts.published import resources
 from meshd.auth.passwords import hash_now
+from meshd.store.statements import accounts
 from tests.live.hostedworld import HostedWorld
+from tests.support.daemon import free_port
 from tests.support.origin import RecordingOrigin
 
 CURL = shutil.which("curl")
@@ -110,6 +114,42 @@ class TrafficTests(HostsCase):
         self.assertEqual((mine[0]["proxy"], mine[0]["username"], mine[0]["host"]), ("hosts", "admin", "billed.example"))
         counted = lambda: self.world.daemon.total("admin") - before >= 100_000  # noqa: E731
         self.world.until(counted, "the store has the bytes")
+
+    def test_an_owner_who_may_not_go_on(self) -> None:
+        """Switched off: 503, and what is open of a stream ends; at a limit: 509; deleted: the root account pays.  The
+        hosts of others go on.
+        """
+        cli, world = self.world.daemon.cli, self.world
+        cli("account", "create", "ops", "--role", "admin", "--email", "ops@mesh.example")
+        owner, port = world.run(accounts.by_username, "ops").id, free_port()
+        upstream = {"forward_host": "127.0.0.1", "forward_port": self.origin.port}
+        row = world.publish("proxy-hosts", by=owner, domain_names=["ops.example"], **upstream)
+        world.publish("stream-hosts", by=owner, incoming_port=port, **upstream)
+        self.publish("roots.example")
+        self.wait_for(200, "ops.example")
+        self.wait_for(200, "roots.example")
+        with socket.create_connection(("127.0.0.1", port), 10) as client:
+            client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertIn(b" 200 ", client.recv(100))
+            cli("account", "deactivate", "ops")
+            self.wait_for(503, "ops.example")
+            while client.recv(65536):
+                continue
+        self.assertEqual(self.visit("roots.example").status, 200)
+        cli("account", "activate", "ops")
+        self.wait_for(200, "ops.example")
+        cli("account", "set", "ops", "--total-limit", "0.000001")
+        self.wait_for(509, "ops.example")
+        cli("account", "set", "ops", "--total-limit", "0")
+        self.wait_for(200, "ops.example")
+        cli("account", "delete", "ops", "--yes")
+
+        def paid() -> bool:
+            lines = [each for each in world.daemon.exchanges() if each.get("host") == "ops.example"]
+            return self.visit("ops.example").status == 200 and lines[-1]["username"] == "admin"
+
+        world.until(paid, "the root account pays")
+        self.assertNotEqual(world.run(resources.read, Operator(), "proxy-hosts", row.id).owner_id, owner)
 
     def lines(self, token_id: int) -> list[dict[str, Any]]:
         return [each for each in self.world.daemon.exchanges() if each.get("token") == token_id]
