@@ -454,6 +454,19 @@ class TLSTests(ProtocolCase):
         self.assertEqual(raw.get("http://127.0.0.1:6667/", field), 403)
         self.assertEqual(raw.get(origin.url("/bytes/1000"), field), 200)
 
+    def test_a_session_is_resumed(self) -> None:
+        """By a client that comes back, in both versions of TLS: half of a handshake's time is saved on either side."""
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context, session = trusting(), None
+            context.minimum_version = context.maximum_version = version
+            for again in (False, True):
+                sock = socket.create_connection(("127.0.0.1", daemon.proxy_port), 20)
+                secure = context.wrap_socket(sock, server_hostname="127.0.0.1", session=session)
+                self.assertEqual(secure.session_reused, again, version)
+                raw = Raw(self, secure)
+                self.assertEqual(raw.get(origin.url("/bytes/1000"), basic("anna", PASSWORD)), 200)
+                session = secure.session
+
     def test_tls_inside_tls_is_refused(self) -> None:
         raw = self.tls()
         raw.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
