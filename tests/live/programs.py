@@ -1,0 +1,298 @@
+"""Command-line programs as Debian has them, each asked for one page through the proxy.
+
+Each gets the credential in the way that its manual names; what it prints is given back, page or complaint.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import which
+
+from tests.support.daemon import clean_environment
+from tests.support.origin import authority
+
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One page to fetch."""
+
+    url: str
+    proxy: str
+    """host:port"""
+    username: str
+    password: str
+    """Of letters, digits and ":", which some programs have to be given escaped."""
+    folder: str
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """Of the proxy."""
+        host, _, port = self.proxy.rpartition(":")
+        return host, port
+
+    @property
+    def origin(self) -> str:
+        return self.url.split("/")[2]
+
+    @property
+    def raw(self) -> str:
+        return f"{self.username}:{self.password}"
+
+    @property
+    def link(self) -> str:
+        """The proxy as a URL, with the credential escaped."""
+        return f"http://{self.username}:{self.password.replace(':', '%3A')}@{self.proxy}"
+
+    def file(self, name: str, text: str) -> str:
+        path = Path(self.folder, name)
+        path.write_text(text)
+        path.chmod(0o600)
+        return str(path)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a program has printed, and how it has ended."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """How one is called."""
+
+    needs: str
+    """The command that has to be there."""
+    command: Callable[[Task], Sequence[str]]
+    schemes: tuple[str, ...] = ("http", "https")
+    environment: Callable[[Task], Mapping[str, str]] = field(default=lambda task: {})
+    talks: bool = False
+    """Whether it only makes a tunnel, through which its input goes: an HTTP request is spoken by hand."""
+    refusal: str = r"407|invalid credentials"
+    """What a wrong password looks like there, on http and https."""
+    silent: tuple[str, ...] = ()
+    """Schemes for which it does not say why."""
+
+    def run(self, task: Task) -> Said:
+        host = task.origin
+        spoken = f"GET /echo HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n" if self.talks else ""
+        command = self.command(task)
+        if self.talks:  # some of them end with their input, before the answer is there
+            command = ["/bin/sh", "-c", '{ cat; sleep 1; } | "$@"', "-", *command]
+        done = subprocess.run(
+            command,
+            input=spoken,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env={**clean_environment(), "HOME": task.folder, "LC_ALL": "C.UTF-8", **self.environment(task)},
+            cwd=task.folder,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout + done.stderr)
+
+
+def by_environment(task: Task) -> dict[str, str]:
+    """The variables that most programs know, with the authority that OpenSSL's programs and Go know."""
+    ca = authority().file
+    return {"http_proxy": task.link, "https_proxy": task.link, "SSL_CERT_FILE": ca, "NODE_EXTRA_CA_CERTS": ca}
+
+
+def basic(task: Task) -> str:
+    return b64encode(task.raw.encode()).decode()
+
+
+def _lftp(task: Task) -> list[str]:
+    script = f"set ssl:ca-file {authority().file}; set net:max-retries 1; set net:timeout 20; cat {task.url}; exit"
+    return ["lftp", "--norc", "-c", script]
+
+
+def _ssh_like(task: Task) -> list[str]:
+    host, port = task.address
+    return ["corkscrew", host, port, *task.origin.split(":"), task.file("auth", task.raw + "\n")]
+
+
+def _php(task: Task) -> list[str]:
+    code = """$c = stream_context_create(["http" => ["proxy" => "tcp://$argv[2]", "request_fulluri" => true,
+        "header" => "Proxy-Authorization: Basic $argv[3]", "timeout" => 20], "ssl" => ["cafile" => $argv[4]]]);
+        echo file_get_contents($argv[1], false, $c); print_r($http_response_header ?? []);"""
+    return ["php", "-d", "display_errors=1", "-r", code, "--", task.url, task.proxy, basic(task), authority().file]
+
+
+_RUBY = """require "net/http"
+url = URI(ARGV[0])
+http = Net::HTTP.new(url.host, url.port, *ARGV[1].split(":"), ARGV[2], ARGV[3])
+http.use_ssl = url.scheme == "https"
+answer = http.get(url.path)
+puts answer.code, answer.message, answer.body
+"""
+_NODE = """const url = new URL(process.argv[1]), [proxy, auth] = process.argv.slice(2);
+const http = require("http"), https = require("https"), [host, port] = proxy.split(":");
+const headers = {"Proxy-Authorization": "Basic " + auth};
+const show = a => { console.log(a.statusCode, a.statusMessage); a.pipe(process.stdout); };
+if (url.protocol == "http:") http.get({host, port, path: url.href, headers: {...headers, Host: url.host}}, show);
+else http.request({host, port, method: "CONNECT", path: url.host, headers}).on("connect", (a, socket) => {
+  if (a.statusCode != 200) { console.log(a.statusCode, a.statusMessage); process.exit(1); }
+  https.get({socket, host: url.hostname, path: url.pathname, agent: false, headers: {Host: url.host}}, show);
+}).end();
+"""
+_GO = """package main
+import ("fmt"; "io"; "net/http"; "os")
+func main() {
+  answer, err := http.Get(os.Args[1])
+  if err != nil { fmt.Println(err); os.Exit(1) }
+  body, _ := io.ReadAll(answer.Body)
+  fmt.Println(answer.Status, string(body))
+}
+"""
+_JAVA = """import java.net.*;
+public class Fetch {
+  public static void main(String[] a) throws Exception {
+    String[] proxy = a[1].split(":");
+    Authenticator.setDefault(new Authenticator() {
+      protected PasswordAuthentication getPasswordAuthentication() {
+        return new PasswordAuthentication(a[2], a[3].toCharArray());
+      }
+    });
+    Proxy by = new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy[0], Integer.parseInt(proxy[1])));
+    HttpURLConnection c = (HttpURLConnection) new URL(a[0]).openConnection(by);
+    System.out.println(c.getResponseCode() + " " + c.getResponseMessage());
+    System.out.println(new String(c.getInputStream().readAllBytes()));
+  }
+}
+"""
+
+
+def _wget(task: Task) -> list[str]:
+    return ["wget", "-O-", "--tries=1", "--timeout=20", f"--ca-certificate={authority().file}", task.url]
+
+
+def _wget_user(task: Task) -> list[str]:
+    return [*_wget(task)[:-1], f"--proxy-user={task.username}", f"--proxy-password={task.password}", task.url]
+
+
+PROGRAMS: dict[str, Program] = {
+    "curl, by its option": Program(
+        "curl", lambda t: ["curl", "-sS", "-i", "-x", f"http://{t.proxy}", "-U", t.raw, "--cacert", authority().file, t.url],
+        refusal="407",
+    ),
+    "curl, from the environment": Program(
+        "curl", lambda t: ["curl", "-sS", "-i", "--cacert", authority().file, t.url], environment=by_environment,
+        refusal="407",
+    ),
+    "curl --proxy-anyauth": Program(
+        "curl",
+        lambda t: ["curl", "-sS", "-i", "--proxy-anyauth", "-x", f"http://{t.proxy}", "-U", t.raw, "--cacert",
+                   authority().file, t.url],
+        refusal="407",
+    ),
+    "wget, from the environment": Program("wget", _wget, environment=by_environment),
+    "wget, by its options": Program(
+        "wget", _wget_user,
+        environment=lambda t: {"http_proxy": f"http://{t.proxy}", "https_proxy": f"http://{t.proxy}"},
+    ),
+    "aria2c": Program(
+        "aria2c",
+        lambda t: ["/bin/sh", "-c", 'aria2c --no-conf -m1 -o got "--all-proxy=$1" "--ca-certificate=$2" "$3" && cat got', "-",
+                   t.link, authority().file, t.url],
+        silent=("https",),
+    ),
+    "axel": Program(
+        "axel", lambda t: ["/bin/sh", "-c", 'axel -n1 -o got "$1" && cat got', "-", t.url], ("http",),
+        lambda t: {"http_proxy": t.link},
+    ),
+    "lftp": Program("lftp", _lftp, environment=lambda t: {"http_proxy": t.link, "https_proxy": t.link}),
+    # Within TLS these two wait for the end of the connection, whatever the length.
+    "w3m": Program(
+        "w3m", lambda t: ["w3m", "-dump_source", t.url], ("http",), lambda t: {"http_proxy": t.link},
+        refusal="Wrong username|Authorization required",
+    ),
+    "lynx": Program(
+        "lynx", lambda t: ["lynx", f"-pauth={t.raw}", "-source", t.url], ("http",),
+        lambda t: {"http_proxy": f"http://{t.proxy}"}, refusal="407|proxy authorization|invalid credentials",
+    ),
+    "LWP": Program(
+        "perl",
+        lambda t: ["perl", "-MLWP::UserAgent", "-e",
+                   "my $u = LWP::UserAgent->new(ssl_opts => {SSL_ca_file => $ARGV[2]});"
+                   "$u->proxy(['http', 'https'], $ARGV[1]); my $a = $u->get($ARGV[0]);"
+                   "print $a->status_line, $a->decoded_content;", t.url, t.link, authority().file],
+    ),
+    "Ruby's Net::HTTP": Program(
+        "ruby", lambda t: ["ruby", "-e", _RUBY, t.url, t.proxy, t.username, t.password], environment=by_environment,
+    ),
+    "PHP's streams": Program("php", _php, silent=("https",)),
+    "Node's http": Program(
+        "node", lambda t: ["node", "-e", _NODE, t.url, t.proxy, basic(t)], environment=by_environment,
+    ),
+    "Java's HttpURLConnection": Program(
+        "javac",
+        lambda t: ["java", "-Djdk.http.auth.tunneling.disabledSchemes=", t.file("Fetch.java", _JAVA), t.url, t.proxy,
+                   t.username, t.password],
+        ("http",), refusal="407|redirected too many times",
+    ),
+    "Go's net/http": Program(
+        # It asks no proxy for 127.0.0.1 and localhost, and takes this one for another name.
+        "go", lambda t: ["go", "run", t.file("fetch.go", _GO), t.url.replace("127.0.0.1", "localhost.")], ("http",),
+        environment=lambda t: {**by_environment(t), "GOCACHE": "/tmp/meshd-go-cache", "GOFLAGS": "-mod=mod",
+                               "GO111MODULE": "off"},
+    ),
+    "git": Program(
+        "git",
+        lambda t: ["git", "-c", f"http.proxy={t.link}", "ls-remote", t.url.replace("/echo", "/repository")],
+        environment=lambda t: {"GIT_SSL_CAINFO": authority().file},
+    ),
+    "apt-helper": Program(
+        "/usr/lib/apt/apt-helper",
+        lambda t: ["/bin/sh", "-c", '/usr/lib/apt/apt-helper -o "Acquire::http::Proxy=$1" -o "Acquire::https::Proxy=$1"'
+                   ' -o "Acquire::https::CAInfo=$2" -o APT::Sandbox::User= -o Acquire::Retries=0'
+                   ' download-file "$3" got && cat got', "-", t.link, authority().file, t.url],
+    ),
+    "ffmpeg": Program(
+        "ffmpeg", lambda t: ["ffmpeg", "-nostdin", "-http_proxy", t.link, "-f", "u8", "-ar", "8000", "-ac", "1", "-i",
+                             t.url, "-f", "u8", "-"], ("http",),
+    ),
+    "socat": Program(
+        "socat", lambda t: ["socat", "-t5", "-", f"PROXY:{t.address[0]}:{t.origin},proxyport={t.address[1]},proxyauth="
+                            + t.raw.replace(":", "\\:")], ("http",), talks=True,
+    ),
+    "ncat": Program(
+        "ncat", lambda t: ["ncat", "--proxy", t.proxy, "--proxy-type", "http", "--proxy-auth", t.raw,
+                           *t.origin.split(":")], ("http",), talks=True,
+    ),
+    "proxytunnel": Program(
+        "proxytunnel", lambda t: ["proxytunnel", "-v", "-p", t.proxy, "-P", t.raw, "-d", t.origin], ("http",), talks=True,
+    ),
+    "corkscrew": Program("corkscrew", _ssh_like, ("http",), talks=True),
+    "connect-proxy": Program(
+        "connect-proxy", lambda t: ["connect-proxy", "-d", "-H", f"{t.username}@{t.proxy}", *t.origin.split(":")],
+        ("http",), lambda t: {"HTTP_PROXY_PASSWORD": t.password}, talks=True,
+    ),
+    "openssl s_client": Program(
+        "openssl", lambda t: ["openssl", "s_client", "-quiet", "-no_ign_eof", "-proxy", t.proxy, "-proxy_user", t.username,
+                              "-proxy_pass", f"pass:{t.password}", "-connect", t.origin], ("https",), talks=True,
+    ),
+    "curl by SOCKS5": Program(
+        "curl", lambda t: ["curl", "-sS", "-x", f"socks5h://{t.proxy}", "-U", t.raw, "--cacert", authority().file, t.url],
+        refusal="User was rejected|97|rejected",
+    ),
+}  # fmt: skip
+
+
+def missing(program: Program) -> bool:
+    return which(program.needs) is None
+
+
+def run(program: Program, url: str, proxy: str, username: str, password: str) -> Said:
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR", "/tmp")) as folder:
+        return program.run(Task(url, proxy, username, password, folder))
