@@ -33,6 +33,8 @@ class UpstreamProxy:
     reuse: bool = False
     """Whether one connection of kind `http` or `https` may carry several requests with credentials: the proxy must read
     each of them.  A proxy that only passes on what follows the first would show them to the origin."""
+    visible: bool = False
+    """Whether customers see what the proxy, of kind `http` or `https`, adds to answers, and the pages of its own."""
 
 
 @dataclass(frozen=True, slots=True)

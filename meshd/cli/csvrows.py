@@ -1,7 +1,8 @@
 """The rows of an import, read and checked one by one, without the store.
 
-The first line names the columns; only `username` is required.  `export` writes the same columns, so that an export can
-be imported elsewhere; `created_at` is then a new one, and the root's row is left out, since every store has its own.
+The first line names the columns, with commas between, or semicolons or tabs as spreadsheets write them; only
+`username` is required.  `export` writes the same columns, so that an export can be imported elsewhere; `created_at` is
+then a new one, and the root's row is left out, since every store has its own.
 
 A cell that a spreadsheet would take for a formula begins with an apostrophe in the file, which reading takes away.
 """
@@ -12,6 +13,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import cast
 
 from argon2 import extract_parameters
@@ -89,11 +91,14 @@ def read(
     """Read every row but blank ones; proxies: the names of those in the settings.
     Raises: Refused where the text is no CSV, or its first line names unknown columns.
     """
-    reader = csv.reader(lines, strict=True)
+    waiting = iter(lines)
+    first = next(waiting, "")
+    separator = next((each for each in ",;\t" if each in first), ",")
+    reader = csv.reader(chain([first], waiting), strict=True, delimiter=separator)
     try:
         columns = _columns(next(reader, []))
         for cells in reader:
-            if cells:
+            if any(cell.strip() for cell in cells):
                 yield _row(reader.line_num, columns, cells, plans, proxies, default_plan)
     except csv.Error as error:
         raise Refused(f"line {reader.line_num}: not CSV: {error}") from error

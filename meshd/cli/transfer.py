@@ -10,11 +10,12 @@ import csv
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TextIO
+from io import TextIOWrapper
+from typing import Any, NamedTuple
 
 from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch
 from meshd.accounts.overview import proxies_of
@@ -152,16 +153,26 @@ def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
 
 
 @contextmanager
-def _open(name: str) -> Iterator[TextIO]:
-    """Open the file, or stdin for "-", as text without a byte order mark.  Raises: Refused."""
+def _open(name: str) -> Iterator[Iterator[str]]:
+    """Open the file, or stdin for "-", as lines of text without a byte order mark.  Raises: Refused."""
     if name == "-" and sys.stdin is None:
         raise Refused("-: there is no standard input")
     try:
         source: Any = sys.stdin.fileno() if name == "-" else name
-        with open(source, encoding="utf-8-sig", newline="", closefd=name != "-") as lines:
-            yield lines
+        with open(source, "rb", closefd=name != "-") as raw:
+            encoding = "utf-16" if raw.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+            with TextIOWrapper(raw, encoding, errors="surrogateescape") as lines:
+                yield _whole(lines)
     except OSError as error:
         raise Refused(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _whole(lines: Iterable[str]) -> Iterator[str]:
+    """The lines.  Raises: Refused for one with bytes that are not of its encoding."""
+    for number, line in enumerate(lines, 1):
+        if not line.isascii() and any("\ud800" <= letter <= "\udfff" for letter in line):
+            raise Refused(f"line {number}: not UTF-8")
+        yield line
 
 
 def _tell_bad(context: Context, bad: Sequence[BadRow]) -> None:

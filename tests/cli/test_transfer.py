@@ -203,7 +203,8 @@ class ImportTests(TransferCase):
             ("a column twice", "username,username\n", "line 1: a column is named twice"),
             ("no username", "plan\n10\n", "line 1: it must name the columns, username among them"),
             ("an open quote", 'username\n"a\n', "line 2: not CSV: "),
-            ("not UTF-8", b"username\n\xff\n", "not UTF-8"),
+            ("not UTF-8", b"username\n\xff\n", "line 2: not UTF-8"),
+            ("not UTF-8, far from the beginning", b"username\n" + b"\n" * 5000 + b"\xff\n", "line 5002: not UTF-8"),
             ("a value without end", "username\n" + "x" * 200_000 + "\n", "line 2: not CSV: "),
         ):
             with named(sentence):
@@ -220,6 +221,16 @@ class ImportTests(TransferCase):
         text = "\ufeffUsername , Plan\r\n\r\n alice , 20 \r\n\r\n"
         self.assertEqual("1 account imported\n", self.done("account", "import", self.file(text=text)).out)
         self.assertEqual(["alice"], self.names())
+
+    def test_other_spreadsheets(self) -> None:
+        """Semicolons, tabs, UTF-16, lines that end in CR alone, and rows in which nothing stands."""
+        rows = ("username;plan", ";", "{};20", "; ;", "")
+        for number, (encoding, separator, end) in enumerate(
+            (("utf-8", ";", "\n"), ("utf-16", "\t", "\r\n"), ("utf-8-sig", ",", "\r"), ("utf-16", ",", "\n"))
+        ):
+            text = end.join(rows).replace(";", separator).format(f"alice{number}").encode(encoding)
+            self.assertEqual("1 account imported\n", self.done("account", "import", self.file(text=text)).out)
+        self.assertEqual([f"alice{number}" for number in range(4)], self.names())
 
     def test_generated_passwords(self) -> None:
         """Made for rows without one, printed once as CSV; what people read goes to stderr then."""

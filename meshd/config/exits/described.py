@@ -35,13 +35,14 @@ EXIT: Mapping[str, Kind] = {
     "password": _secret(text_kind("a text", str)),
     "url": _secret(text_kind("a URL of another proxy such as socks5://user:password@host:1080", proxy_url)),
     "reuse": TRUTH,
+    "visible": TRUTH,
     "ca": PATH,
     **dict.fromkeys(PLACED, TEXT),
 }
 
 _OF_EVERY_KIND = ("name", "kind", "country", "tags", "weight", *PLACED)
 
-_OF_UPSTREAMS = ("upstream", "username", "password", "reuse", "ca")
+_OF_UPSTREAMS = ("upstream", "username", "password", "reuse", "visible", "ca")
 
 
 def read_exits(file: File, origins: Origins) -> tuple[Exit, ...]:
@@ -127,6 +128,8 @@ class _Described:
             raise self._wrong("ca", 'has a ca: its kind must be "https"')
         if given.get("reuse") and kind == "socks5":
             raise self._wrong("reuse", 'has a reuse: its kind must be "http" or "https"')
+        if given.get("visible") and kind == "socks5":
+            raise self._wrong("visible", 'has a visible: its kind must be "http" or "https"')
         address = given.get("address", "")
         if isinstance(address, IPv6Network):
             raise self._wrong("address", 'has a prefix: its kind must be "local"')
@@ -136,7 +139,8 @@ class _Described:
             proxy = upstream(kind, host, port, username, password, str(given.get("ca", "")))
         except ValueError as error:
             raise self._wrong("username", f"cannot be used: {error}") from None
-        return Exit(address=address, upstream=replace(proxy, reuse=given.get("reuse", False)), **common)
+        said = {key: given.get(key, False) for key in ("reuse", "visible")}
+        return Exit(address=address, upstream=replace(proxy, **said), **common)
 
     def _wrong(self, key: str, text: str) -> Exception:
         return self._file.wrong((*self._path, key) if key else self._path, f"[[exits]] '{self._name}' {text}")

@@ -2,6 +2,7 @@
 
     proxy.example:8080
     proxy.example:8080:user:password           country=US tags=fast,dc
+    proxy.example,8080,user,password           # columns, by commas, semicolons, bars, tabs or blanks
     user:password@[2001:db8::1]:1080           kind=socks5
     socks5://user:p%40ss@proxy.example:1080    weight=3
     proxy.example:8081                         country=US region=New_York city=New_York
@@ -14,18 +15,19 @@ All other lines count.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from ipaddress import IPv6Network
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from meshd.config.exits.places import PLACED, SCHEMES, address_or_prefix, place, proxy_url, single_address, upstream
+from meshd.config.exits import spelling
+from meshd.config.exits.places import PLACED, SCHEMES, address_or_prefix, proxy_url, single_address
 from meshd.config.kinds import NAME, TEXT, TRUTH, Kind, caption, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.topology import Exit, ExitKind, UpstreamProxy
-from meshd.values.addresses import is_place, parse_ip
+from meshd.values.addresses import parse_ip
 
 ATTRIBUTES: Mapping[str, Kind] = {
     "name": NAME,
@@ -35,9 +37,13 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "tags": list_of(NAME, into=frozenset),
     "weight": number(1, 100),
     "reuse": TRUTH,
+    "visible": TRUTH,
     # A line's words end at blanks.
     **dict.fromkeys(PLACED, text_kind(f"{TEXT.words}, _ for a blank", lambda text: caption(text.replace("_", " ")))),
 }
+
+_TRUTHS = {"reuse": "reuse", "visible": "be visible"}
+"""Attributes that say something of an HTTP proxy, and what they say."""
 
 _OWN = frozenset({"name", "address"})
 """Attributes whose value differs from line to line, so that remembering what was read is of no use."""
@@ -45,7 +51,8 @@ _OWN = frozenset({"name", "address"})
 _BARE = re.compile(r"[0-9]+(?:\.[0-9]+){3}(?:/[0-9]+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*/[0-9]+", re.ASCII)
 """An IPv4 address or a prefix without a port, so it is no proxy."""
 _SIX = re.compile(r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_FOUR = re.compile(r"((?:\[[^\[\]]*\]|[^:\[\]@]*):[0-9]{1,5})(?::([^:]*):(.*))?", re.ASCII)
+_PLAIN = re.compile(r"[^\s;,|]*")
+"""One word, and no columns."""
 _STEM = re.compile(r"[^A-Za-z0-9._-]")
 _STEM_LENGTH = 46
 """A name has 64 characters, 17 of which are for what follows the stem."""
@@ -80,10 +87,11 @@ def read(text: str, stem: str, taken: dict[str, Source], name: str = "") -> Line
     """
     reader = _Reader(_STEM.sub("-", stem).lstrip(".-")[:_STEM_LENGTH] or "list", taken, name)
     problems: list[Problem] = []
-    for line, words in enumerate(map(str.split, text.split("\n")), 1):
-        if words and words[0][0] != "#":
+    for line, written in enumerate(text.split("\n"), 1):
+        words = written.split()
+        if words and words[0][0] != "#" and not (not reader.exits and spelling.is_heading(written)):
             try:
-                reader.take(line, words)
+                reader.take(line, written, words)
             except ValueError as error:
                 problems.append(Problem(line, str(error)))
     return Lines(tuple(reader.exits), tuple(problems))
@@ -97,11 +105,13 @@ class _Way(NamedTuple):
     prefix: IPv6Network | None = None
     upstream: UpstreamProxy | None = None
 
-    def reused(self) -> _Way:
-        """The same, whose proxy reads every request.  ValueError where there is none that could."""
+    def said(self, key: str) -> _Way:
+        """The same, of whose proxy a truth is said.  ValueError where there is none that it could be said of."""
         if self.upstream is None or self.kind == "socks5":
-            raise ValueError("only an http or https proxy can be said to reuse")
-        return self._replace(upstream=replace(self.upstream, reuse=True))
+            raise ValueError(f"only an http or https proxy can be said to {_TRUTHS[key]}")
+        upstream = self.upstream
+        said = replace(upstream, reuse=True) if key == "reuse" else replace(upstream, visible=True)
+        return self._replace(upstream=said)
 
     @property
     def identity(self) -> bytes:
@@ -125,17 +135,25 @@ class _Reader:
         self._known: dict[str, tuple[str, Any]] = {}
         """Attributes by their text: most lines have the same few."""
 
-    def take(self, line: int, words: list[str]) -> None:
-        """ValueError with the reason."""
+    def take(self, line: int, written: str, words: list[str]) -> None:
+        """Read a line, written so and of these words.  ValueError with the reason."""
+        cells: Sequence[str] = ()
+        if len(words) > 1 or not _PLAIN.fullmatch(written):
+            said = next((place for place, word in enumerate(words) if place and _says_more(word)), len(words))
+            cells = (
+                () if "://" in words[0] else spelling.columns(written if said == len(words) else " ".join(words[:said]))
+            )
+            words = [words[0], *words[said:]] if cells else words
         given = self._attributes(words)
-        way = _read_way(words[0], given.pop("kind", ""))
+        way = _read_columns(cells, given.pop("kind", "")) if cells else _read_way(words[0], given.pop("kind", ""))
         identity = way.identity
         if identity in self._lines:
             raise ValueError(f"same as line {self._lines[identity]}")
         if way.upstream is None and "address" in given:
             raise ValueError("an exit of this machine has no second address")
-        if given.pop("reuse", False):
-            way = way.reused()
+        for key in _TRUTHS:
+            if given.pop(key, False):
+                way = way.said(key)
         address = given.pop("address", way.address)
         where = address or (str(way.prefix) if way.prefix else "")
         if where in self._taken:
@@ -201,18 +219,38 @@ class _Reader:
         return read
 
 
+def _says_more(word: str) -> bool:
+    """Whether the word is an attribute, or a comment begins with it."""
+    key, sign, _ = word.partition("=")
+    return word[0] == "#" or bool(sign and (key in ATTRIBUTES or key == "tag"))
+
+
+def _check_text(text: str) -> None:
+    if "\N{REPLACEMENT CHARACTER}" in text:
+        raise ValueError("it is not UTF-8")
+    if not text.isprintable():
+        raise ValueError("it has a character that cannot be printed")
+
+
+def _read_columns(cells: Sequence[str], kind: str) -> _Way:
+    """Read columns; kind: the line's attribute, "" for none.  Raises: ValueError."""
+    for cell in cells:
+        _check_text(cell)
+    if kind == "local":
+        raise ValueError("an exit of this machine is an address alone")
+    named, proxy = spelling.of_columns(SCHEMES[kind or "http"], cells)
+    return _Way(named, upstream=proxy)
+
+
 def _read_way(word: str, kind: str) -> _Way:
     """Read the first word; kind: the line's attribute, "" for none.  Raises: ValueError."""
-    if not word.isprintable():
-        raise ValueError("it has a character that cannot be printed")
-    if "\N{REPLACEMENT CHARACTER}" in word:
-        raise ValueError("it is not UTF-8")
+    _check_text(word)
     if "://" in word:
-        named, proxy = proxy_url(word)
+        named, proxy = spelling.of_url(word) or proxy_url(word)
         if kind not in ("", named):
             raise ValueError("its kind is not that of its URL")
         return _Way(named, upstream=proxy)
-    local = _local(word)
+    local = _local(word, kind)
     if local is not None:
         if kind not in ("", "local"):
             raise ValueError("an address alone is an exit of this machine: a proxy's has a port")
@@ -220,25 +258,16 @@ def _read_way(word: str, kind: str) -> _Way:
     if kind == "local":
         raise ValueError("an exit of this machine is an address alone")
     named = SCHEMES[kind or "http"]
-    return _Way(named, upstream=_proxy(named, word))
+    return _Way(named, upstream=spelling.proxy(named, word))
 
 
-def _local(word: str) -> str | IPv6Network | None:
+def _local(word: str, kind: str) -> str | IPv6Network | None:
     """The address or prefix of this machine that the word is; None for any other word.  Raises: ValueError."""
     if _BARE.fullmatch(word):
         return address_or_prefix(word)
-    if _SIX.fullmatch(word):
-        return single_address(word) if parse_ip(word) else None
-    return None
-
-
-def _proxy(kind: ExitKind, word: str) -> UpstreamProxy:
-    """Read `host:port`, `host:port:user:password` or `user:password@host:port`, not encoded.  Raises: ValueError."""
-    credentials, at, authority = word.rpartition("@")
-    if at and is_place(authority):
-        username, _, password = credentials.partition(":")
-        return upstream(kind, *place(authority), username, password)
-    found = _FOUR.fullmatch(word)
-    if found is None:
-        raise ValueError("it is none of host:port, host:port:user:password, user:password@host:port, a URL, an address")
-    return upstream(kind, *place(found[1]), found[2] or "", found[3] or "")
+    if not _SIX.fullmatch(word) or not parse_ip(word):
+        return None
+    address, _, port = word.rpartition(":")
+    if kind != "local" and port.isdecimal() and 0 < int(port) <= 65535 and parse_ip(address):
+        raise ValueError(spelling.SIX)
+    return single_address(word)

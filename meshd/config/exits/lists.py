@@ -58,6 +58,20 @@ def first_of(problems: tuple[str, ...]) -> str:
     return "; ".join(problems[:TOLD]) + (f"; and {more} more" if more > 0 else "")
 
 
+def decoded(raw: bytes) -> str:
+    """The text of a list: UTF-8, or UTF-16 as spreadsheets write it, with any line ends."""
+    text = raw.decode(_encoding(raw), "replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _encoding(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if raw[1:2] == b"\0" != raw[:1]:  # without a mark; the first character of a list is of ASCII
+        return "utf-16-le"
+    return "utf-16-be" if raw[:1] == b"\0" != raw[1:2] else "utf-8"
+
+
 class _Reading:
     def __init__(self, own: Iterable[Exit], place: str) -> None:
         self._place = place
@@ -93,7 +107,7 @@ class _Reading:
         except (OSError, ValueError) as error:
             raise self._wrong(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
         self._stamps[path] = _stamp(status)
-        return raw.decode("utf-8-sig", "replace"), stat.S_IMODE(status.st_mode)
+        return decoded(raw), stat.S_IMODE(status.st_mode)
 
     def _wrong(self, path: Path, text: str) -> ConfigError:
         return ConfigError(f"{self._place}: exits_from: {path} {text}")

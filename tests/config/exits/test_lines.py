@@ -41,6 +41,39 @@ SPELLINGS = {
     "[2001:db8::1]:1080:us3r:s3cret": ("http", SIX),
     "us3r:s3cret@[2001:DB8:0::1]:1080 kind=socks5": ("socks5", SIX),
     "socks5://us3r:s3cret@[2001:db8::1]:1080": ("socks5", SIX),
+    "us3r:s3cret:gw.test:8080": ("http", USER),
+    "us3r:s3:cr@et#:gw.test:8080": ("http", UpstreamProxy("gw.test", 8080, "us3r", "s3:cr@et#")),
+    "us3r:12345:gw.test:8080": ("http", UpstreamProxy("gw.test", 8080, "us3r", "12345")),
+    "gw.test:8080:us3r:12345": ("http", UpstreamProxy("gw.test", 8080, "us3r", "12345")),
+    "us3r:s3cret:10.0.0.1:80": ("http", UpstreamProxy("10.0.0.1", 80, "us3r", "s3cret")),
+    "us3r:s3cret:[2001:db8::1]:1080": ("http", SIX),
+    "gw.test:8080@us3r:s3cret": ("http", USER),
+    "[2001:db8::1]:1080@us3r:s3cret": ("http", SIX),
+    "http://gw.test:8080:us3r:s3cret": ("http", USER),
+    "socks5://gw.test:8080:us3r:s3cret": ("socks5", USER),
+    "socks5://us3r:s3cret:gw.test:8080/": ("socks5", USER),
+    "http://gw.test:8080@us3r:s3cret": ("http", USER),
+    "http://[2001:db8::1]:1080:us3r:s3cret": ("http", SIX),
+    "gw.test,8080": ("http", GW),
+    "gw.test;8080;us3r;s3cret": ("http", USER),
+    "gw.test,8080,us3r,s3cret": ("http", USER),
+    "gw.test, 8080, us3r, s3cret": ("http", USER),
+    "gw.test|8080|us3r|s3cret": ("http", USER),
+    "gw.test\t8080\tus3r\ts3cret": ("http", USER),
+    "gw.test\t8080\tus3r\ts3cret\tkind=socks5": ("socks5", USER),
+    "gw.test 8080 us3r s3cret": ("http", USER),
+    "us3r,s3cret,gw.test,8080": ("http", USER),
+    "us3r;s3cret;gw.test;8080 kind=socks5": ("socks5", USER),
+    "gw.test:8080,us3r,s3cret": ("http", USER),
+    "gw.test:8080;us3r;s3cret;": ("http", USER),
+    '"gw.test","8080","us3r","s3cret"': ("http", USER),
+    '"gw.test","8080","us3r","s3,""cret"': ("http", UpstreamProxy("gw.test", 8080, "us3r", 's3,"cret')),
+    "2001:db8::1,1080,us3r,s3cret": ("http", SIX),
+    "2001:db8:1:2:3:4:5:6:8080": ("http", UpstreamProxy("2001:db8:1:2:3:4:5:6", 8080)),
+    "http gw.test 8080 us3r s3cret": ("http", USER),
+    "socks5,gw.test,8080": ("socks5", GW),
+    "gw.test,8080,us3r,s3cret,socks5": ("socks5", USER),
+    "gw.test:8080:us3r:s3,cr;e|t": ("http", UpstreamProxy("gw.test", 8080, "us3r", "s3,cr;e|t")),
     "gw.test:8080 kind=https": ("https", GW),
     "https://gw.test:8080 kind=https": ("https", GW),
 }
@@ -48,7 +81,9 @@ SPELLINGS = {
 LOCAL = {
     "192.0.2.1": Exit("", "local", "192.0.2.1"),
     "2001:DB8::1": Exit("", "local", "2001:db8::1"),
-    "2001:db8::1:8080": Exit("", "local", "2001:db8::1:8080"),
+    "2001:db8::1:8080 kind=local": Exit("", "local", "2001:db8::1:8080"),
+    "2001:db8::1:fade": Exit("", "local", "2001:db8::1:fade"),
+    "2001:db8:1:2:3:4:5:8080": Exit("", "local", "2001:db8:1:2:3:4:5:8080"),
     "2001:db8:1::/64": Exit("", "local", prefix=IPv6Network("2001:db8:1::/64")),
     "192.0.2.1 kind=local": Exit("", "local", "192.0.2.1"),
 }
@@ -59,6 +94,14 @@ WRONG = {
     "s3cret": "it is none of host:port",
     "gw.test:0": "a port is a number from 1 to 65535",
     "gw.test:65536:us3r:s3cret": "a port is a number from 1 to 65535",
+    "2001:db8::1:8080": "an IPv6 address before a port has brackets",
+    "2001:db8::1:8080 kind=http": "an IPv6 address before a port has brackets",
+    "gw.test:8080:other.test:9090": "each of its ends could be the proxy: write it as user:password@host:port",
+    "10.0.0.1,8080,10.0.0.2,9090": "each of its ends could be the proxy",
+    "http://gw.test:8080:us3r:s3%63ret": "a password may be percent-encoded here or not",
+    "gw.test,80,us3r,s3cret kind=local": "an exit of this machine is an address alone",
+    "gw.test,0,us3r,s3cret": "a port is a number from 1 to 65535",
+    "gw.test,80,us3r": "it is none of host:port",
     "gw..test:80": "its host is neither an address nor a name",
     "10.0.0.256:80": "its host is neither an address nor a name",
     "0x7f.1:80": "its host is neither an address nor a name",
@@ -84,7 +127,7 @@ WRONG = {
     "gw.test:80 kind=local": "an exit of this machine is an address alone",
     "socks5://gw.test:80 kind=http": "its kind is not that of its URL",
     "gw.test:80 kind=s3cret": 'kind must be "local", "http", "https" or "socks5"',
-    "gw.test:80 s3cret": "word 2 is no attribute: they are name, kind, address, country, tags, weight, reuse, region",
+    "gw.test:80 s3cret": "word 2 is no attribute: they are name, kind, address, country, tags, weight, reuse, visible,",
     "gw.test:80 country=US s3cret=s3cret": "word 3 is no attribute",
     "gw.test:80 country=s3cret": "country must be a country's two letters (ISO 3166)",
     "gw.test:80 reuse=s3cret": "reuse must be true or false",
@@ -149,6 +192,13 @@ class SpellingTests(SynchronousTestCase):
     def test_lines_without_an_exit(self) -> None:
         """Are no mistakes."""
         self.assertEqual(lines("\n  \n# gw.test:80\n\t#\r\n"), Lines((), ()))
+
+    def test_headings(self) -> None:
+        """A first line that calls the columns by their names is no mistake; further down it is."""
+        for heading in ("ip,port,username,password", "Host;Port;User;Pass", "host:port:user:pass", "IP Address\tport"):
+            found = lines(f"{heading}\ngw.test:8080\n")
+            self.assertEqual((found.problems, len(found.exits)), ((), 1), heading)
+        self.assertEqual([each.line for each in lines("gw.test:8080\nip,port\n").problems], [2])
 
     def test_wrong_lines(self) -> None:
         """Each has its reason and its number, and costs nobody else."""
