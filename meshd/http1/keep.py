@@ -23,7 +23,10 @@ HOP_BY_HOP = frozenset(
 
 # Fields that frame or route the message are written anew.  If a sender could remove one by naming it in Connection, the
 # sender would decide what the next reader takes for the end of the body, or for the host.
-_NOT_TO_BE_NAMED = frozenset({b"host", b"content-length", b"transfer-encoding"})
+# Signatures are whose they are: what a hop could take off an end could not be held to (RFC 9421, 7.1).
+_NOT_TO_BE_NAMED = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"signature", b"signature-input", b"signature-agent"}
+)
 
 
 MOST_OPTIONS = 100
