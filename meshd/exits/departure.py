@@ -5,7 +5,8 @@ A failure is noted on the exit's outlet, for later choices.  A client that pinne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+import os
+from collections.abc import Callable, Container, Sequence
 
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, Choice, choose
@@ -19,6 +20,12 @@ from meshd.sockets.race import TIMEOUT, DialError, Dialled
 from meshd.topology import Exit
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
+
+ASKING = 5.0
+"""Seconds in which an upstream proxy has to say whether it serves us: by then it has looked at our credentials."""
+
+VOUCHED = 60.0
+"""Seconds for which it is taken to serve us after it has said so: else each 401 of an origin would ask again."""
 
 Phase = Callable[[str, float], None]
 """Bounds what follows: a refusal's reason, and the seconds after which the exchange ends with that reason."""
@@ -105,13 +112,13 @@ class Departure:
             except DialError as error:
                 if error.answered:
                     self.succeeded()
-                if not self._another(error.blame, left, error.cause):
+                if not self.another(error.blame, left, error.cause):
                     raise
                 left -= error.blame != "family"
             except Stopped as stop:
                 slow = stop.refusal.reason == TIMEOUT and self.choice.exit.upstream is not None
                 blame = "either" if stop.blameless or wait < seconds else "exit"
-                if not slow or not self._another(blame, 0 if patience else left, TIMEOUT):
+                if not slow or not self.another(blame, 0 if patience else left, TIMEOUT):
                     raise
                 left -= 1
             else:
@@ -119,6 +126,37 @@ class Departure:
                     self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
                 self.address = dialled.address
                 return dialled
+
+    async def refuses_us(
+        self, host: str, ports: Sequence[int], phase: Phase, *, sure: bool = False
+    ) -> DialError | None:
+        """Why the chosen exit, an HTTP proxy, serves us no longer; None where it does, or does not tell.
+
+        It is asked for a tunnel to one of the ports, over which nothing is sent: only its own answer comes back then,
+        and no origin's.  sure: whether it is asked even where it has said a moment ago that it serves us.
+        Raises: Stopped.
+        """
+        plane, outlet = self._plane, self.choice.outlet
+        if not sure and plane.wheel.monotonic < outlet.vouched_until:
+            return None
+        for port in ports:
+            phase(TIMEOUT, min(plane.live.timeouts.connect, ASKING))
+            try:
+                dialled = await plane.dialler.dial(host, port, self.choice, self._owner)
+            except DialError as error:
+                if error.blame == "exit":
+                    return error
+                if not error.answered:
+                    continue  # not asked, or without an answer: another port may tell
+            except Stopped as stop:
+                if stop.refusal.reason != TIMEOUT:
+                    raise
+            else:
+                plane.poller.unregister(dialled.fd)
+                os.close(dialled.fd)
+            outlet.vouched_until = plane.wheel.monotonic + VOUCHED
+            return None
+        return None
 
     def may_reach(self, address: str) -> bool:
         """Whether the account's rules let the exchange use a connection that another one has left, to this address."""
@@ -160,7 +198,7 @@ class Departure:
         if (outlet.failures or outlet.resting) and outlet.succeeded():
             self._plane.note_exit(outlet)
 
-    def _another(self, blame: str, left: int, cause: str) -> bool:
+    def another(self, blame: str, left: int, cause: str) -> bool:
         """Choose another exit, if that is left to try after such a failure (race.Blame); whether one was chosen."""
         if blame == "exit":
             self.failed(cause)

@@ -20,6 +20,7 @@ from meshd.dns.resolver import ResolveError, Resolver
 from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.exits.handshake import Handshake, Refused, handshake
+from meshd.exits.private import private
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import Line
@@ -102,6 +103,7 @@ class Dialler:
         upstream = choice.exit.upstream
         if upstream is not None:
             refusal = judge.elsewhere(host, port) or self._own_listener(literal(host), port)
+            refusal = refusal or private(upstream, host, port)
             if refusal is None and bar is not None:
                 refusal = bar.elsewhere()
             if refusal is not None:
@@ -164,7 +166,7 @@ class Dialler:
         self._poller.unregister(fd)
         secured = await self._secure(fd, upstream)
         if secured is None:
-            raise DialError(EXIT_FAILED, "exit")
+            raise DialError(EXIT_FAILED, "exit", "exit-tls")
         self._poller.add(secured, _Nobody())
         return secured
 
@@ -219,18 +221,18 @@ async def _agreed(wire: Wire, talk: Handshake) -> bytes:
         while not talk.done:
             data = await wire.receive()
             if not data:
-                raise DialError(EXIT_FAILED, "either" if talk.asked else "exit")
+                raise DialError(EXIT_FAILED, "either" if talk.asked else "exit", "exit-ended")
             said = talk.feed(data)
             if said:
                 await wire.send(said)
     except OSError:
-        raise DialError(EXIT_FAILED, "either" if talk.asked else "exit") from None
+        raise DialError(EXIT_FAILED, "either" if talk.asked else "exit", "exit-ended") from None
     except Stopped as stop:
         stop.blameless = talk.asked
         raise
     except Refused as no:
         blame: Blame = "exit" if no.own_fault else "destination" if no.reason == "connection-refused" else "either"
-        raise DialError(Refusal(no.reason), blame, answered=not no.own_fault) from None
+        raise DialError(Refusal(no.reason), blame, no.cause, answered=not no.own_fault) from None
     return talk.rest
 
 

@@ -6,31 +6,41 @@ of its answers is never passed on to a client.
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
-from meshd.http1.errors import BadMessage
-from meshd.http1.head import read_response
 from meshd.socks5 import IPV4, IPV6, NAME
 from meshd.topology import Exit, UpstreamProxy
 from meshd.values.addresses import join_host, parse_ip
 
-HEAD_BYTES = 16 * 1024
-"""Bytes of the head of an answer to CONNECT, which is short."""
+HEAD_BYTES = 64 * 1024
+"""Bytes of the head of an answer to CONNECT: some send a page's worth of fields."""
 
-_REFUSED_US = frozenset({401, 402, 407, 429})
-"""Statuses that concern us and not the destination: wrong credentials, an unpaid bill, too many requests."""
+REFUSED_US: Mapping[int, str] = MappingProxyType(
+    {401: "exit-password", 402: "exit-unpaid", 407: "exit-password", 429: "exit-too-many"}
+)
+"""Causes by statuses that concern us and not the destination: wrong credentials, an unpaid bill, too many requests."""
+
+# Only the status and the end of an answer to CONNECT mean anything, and hand-made ones abound: line ends of one LF,
+# empty lines before the answer, lines that are no fields.
+_STATUS = re.compile(rb"HTTP/[0-9](?:\.[0-9])?[ \t]++([1-9][0-9]{2})(?![^ \t\r\n])[^\n]*+\n")
+_END = re.compile(rb"\n\r?\n")
 
 
 class Refused(Exception):
     """The upstream proxy opens no tunnel."""
 
-    def __init__(self, reason: str, *, own_fault: bool) -> None:
+    def __init__(self, reason: str, *, own_fault: bool, cause: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         """The refusal's reason, a key of `proxy.replies`."""
         self.own_fault = own_fault
         """Whether the upstream proxy would refuse every destination."""
+        self.cause = cause or reason
+        """The same as the operator may see it, who may know more of an exit than a client."""
 
 
 class Handshake(Protocol):
@@ -78,21 +88,45 @@ class ConnectHandshake:
         return b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (authority, authority, credential)
 
     def feed(self, data: bytes) -> bytes:
-        self._buffer += data
-        try:
-            head = read_response(self._buffer, HEAD_BYTES)
-            while head is not None and 100 <= head.status < 200 and head.status != 101:
-                self._buffer = self._buffer[head.size :]
-                head = read_response(self._buffer, HEAD_BYTES) if self._buffer else None
-        except BadMessage:
-            raise Refused("exit-failed", own_fault=True) from None
-        if head is None:
-            return b""
-        if not 200 <= head.status < 300:
-            ours = head.status in _REFUSED_US
-            raise Refused("exit-failed" if ours else "exit-refused", own_fault=ours)
-        self.done, self.rest = True, self._buffer[head.size :]
+        self._buffer = (self._buffer + data).lstrip(b"\r\n") if not self._buffer else self._buffer + data
+        while self._buffer and not self.done:
+            status, size = _answer(self._buffer)
+            if not size:
+                if len(self._buffer) >= HEAD_BYTES:
+                    raise Refused("exit-failed", own_fault=True, cause="exit-head")
+                break
+            self._buffer = self._buffer[size:]
+            if not 100 <= status < 200 or status == 101:
+                self._judge(status)
+            else:
+                self._buffer = self._buffer.lstrip(b"\r\n")
         return b""
+
+    def _judge(self, status: int) -> None:
+        if not 200 <= status < 300:
+            cause = REFUSED_US.get(status, "")
+            raise Refused("exit-failed" if cause else "exit-refused", own_fault=bool(cause), cause=cause)
+        self.done, self.rest = True, self._buffer
+
+
+def _answer(buffer: bytes) -> tuple[int, int]:
+    """The status of an answer's head and the bytes of that head, 0 while it is unfinished.  Raises: Refused."""
+    if not b"HTTP/".startswith(buffer[:5]):
+        raise Refused("exit-failed", own_fault=True, cause=_spoken(buffer))
+    end = _END.search(buffer, 0, HEAD_BYTES)
+    line = _STATUS.match(buffer)
+    if line is None:
+        if b"\n" in buffer:
+            raise Refused("exit-failed", own_fault=True, cause="exit-head")
+        return 0, 0
+    return int(line[1]), end.end() if end is not None else 0
+
+
+def _spoken(buffer: bytes) -> str:
+    """The cause that tells what is spoken where HTTP was expected."""
+    if buffer[:1] in (b"\x00", b"\x04", b"\x05"):
+        return "exit-speaks-socks"
+    return "exit-speaks-tls" if buffer[:1] in (b"\x15", b"\x16") else "exit-head"
 
 
 _NO_METHOD, _NO_AUTHENTICATION, _BY_PASSWORD = 0xFF, 0x00, 0x02
@@ -147,14 +181,14 @@ class SocksHandshake:
             self._stage = self._authenticated
             user, password = self._upstream.username.encode(), self._upstream.password.encode()
             return bytes([1, len(user)]) + user + bytes([len(password)]) + password
-        raise Refused("exit-failed", own_fault=True)
+        raise Refused("exit-failed", own_fault=True, cause=_not_socks(chosen))
 
     def _authenticated(self) -> bytes | None:
         answer = self._take(2)
         if answer is None:
             return None
         if answer[1] != 0:
-            raise Refused("exit-failed", own_fault=True)
+            raise Refused("exit-failed", own_fault=True, cause="exit-password")
         self._stage = self._connected
         return self._request()
 
@@ -168,17 +202,26 @@ class SocksHandshake:
             return None
         version, reply, _, kind, first = self._buffer[:5]
         if version != 5:
-            raise Refused("exit-failed", own_fault=True)
+            raise Refused("exit-failed", own_fault=True, cause="exit-head")
         if reply != 0:
             reason, own_fault = _SOCKS_REPLIES.get(reply, ("exit-refused", False))
             raise Refused(reason, own_fault=own_fault)
         size = {IPV4: 4, IPV6: 16, NAME: 1 + first}.get(kind)
         if size is None:
-            raise Refused("exit-failed", own_fault=True)
+            raise Refused("exit-failed", own_fault=True, cause="exit-head")
         if self._take(4 + size + 2) is None:
             return None
         self.done, self.rest, self._buffer = True, self._buffer, b""
         return b""
+
+
+def _not_socks(chosen: bytes) -> str:
+    """The cause that tells why the answer to a greeting is none that will do."""
+    if chosen[:1] == b"\x05":
+        return "exit-password" if chosen[1] == _NO_METHOD or chosen[1] == _BY_PASSWORD else "exit-head"
+    if chosen == b"HT":
+        return "exit-speaks-http"
+    return "exit-speaks-tls" if chosen[:1] in (b"\x15", b"\x16") else "exit-head"
 
 
 def _address(host: str) -> bytes:

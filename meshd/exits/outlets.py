@@ -18,7 +18,18 @@ LONGEST_REST = 600.0
 class Outlet:
     """The state of one exit in this process; a reload that does not change the exit's settings keeps it."""
 
-    __slots__ = ("drained", "exit", "failures", "open", "reason", "resting", "rests", "trying", "until")
+    __slots__ = (
+        "drained",
+        "exit",
+        "failures",
+        "open",
+        "reason",
+        "resting",
+        "rests",
+        "trying",
+        "until",
+        "vouched_until",
+    )
 
     def __init__(self, exit_: Exit) -> None:
         self.exit = exit_
@@ -35,6 +46,8 @@ class Outlet:
         """Rests in a row."""
         self.until = 0.0
         """When the rest ends and a request may try the exit."""
+        self.vouched_until = 0.0
+        """Until when the upstream proxy is taken to accept our credentials, without being asked."""
         self.trying = False
         """Whether a request is trying the exit after its rest."""
 

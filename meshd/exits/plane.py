@@ -8,6 +8,7 @@ from typing import Protocol
 from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
+from meshd.sockets.poll import Poller
 from meshd.sockets.wheel import Wheel
 from meshd.topology import Live
 
@@ -15,6 +16,7 @@ from meshd.topology import Live
 class ExitPlane(Protocol):
     """A reload swaps the settings in `live` and the pools in one turn."""
 
+    poller: Poller
     wheel: Wheel
     dialler: Dialler
     live: Live

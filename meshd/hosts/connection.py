@@ -269,7 +269,7 @@ class HostConnection(Connection):
         That is so where the next bytes are certain to be a request: the refused one was read and had no body.
         """
         if self._answering:
-            self._end(refusal.reason, False)
+            self._end(refusal.reason, False, refusal.detail)
             await self.cut_short(refusal.reason)
             return False
         record = self.record = self.record or self._new_record()
@@ -285,7 +285,7 @@ class HostConnection(Connection):
         if self.meter is not None and self.cut is None:
             self.meter.sent_down(len(answer))
         if keep or self.meter is None:
-            self._end(refusal.reason, keep)
+            self._end(refusal.reason, keep, refusal.detail)
         self.phase("kept", LINGER_SECONDS)
         try:
             await self.wire.send(answer)
@@ -294,5 +294,5 @@ class HostConnection(Connection):
         except OSError:
             return False
         finally:
-            self._end(refusal.reason, keep)
+            self._end(refusal.reason, keep, refusal.detail)
         return keep

@@ -97,7 +97,7 @@ class HostForwarding(Forwarding[HostResponse]):
             if self._sending is not None:
                 self._sending.throw(Abandoned())
         if complete and response.reusable and self.uploaded:
-            self._plane.origins.keep(origin, self._plane.live.timeouts.keep_alive)
+            self._plane.origins.keep(origin, response.kept_for(self._plane.live.timeouts.keep_alive))
         else:
             origin.close()
         return None
@@ -157,7 +157,6 @@ class HostForwarding(Forwarding[HostResponse]):
 
     async def _ask(self, vital: Vital) -> tuple[Origin[HostResponse], HostResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
-        request = self._request
         origin = await self._connect(vital)
         while True:
             try:
@@ -165,20 +164,23 @@ class HostForwarding(Forwarding[HostResponse]):
                 response, self.late = await self._final_head(origin)
             except OSError:
                 origin.close()
-                if not origin.used or not request.safe_to_repeat:
+                if not origin.used or not self._repeatable:
                     raise Stopped(Refusal("connection-reset")) from None
             except BaseException:
                 origin.close()
                 raise
             else:
-                return origin, response
+                if response.status != 408 or not origin.used or not self._repeatable:
+                    return origin, response
+                origin.close()  # no answer, but the word with which an origin ends an idle connection
             origin = await self._connect(vital)
 
     async def _connect(self, vital: Vital) -> Origin[HostResponse]:
         """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
         plane, upstream = self._plane, vital.upstream
         key: Key = (self._site.host.id, "", vital.scheme, "", upstream.host, upstream.port)
-        origin = plane.origins.take(key)
+        kept = plane.origins
+        origin = kept.take(key) if self._request.safe_to_repeat else await kept.take_alive(key)
         self._record.exit = f"{upstream.host}:{upstream.port}"
         if origin is not None:
             return origin
@@ -231,8 +233,8 @@ class HostForwarding(Forwarding[HostResponse]):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
         try:
             origin.told = response = HostResponse(self._request.method, head, raw)
-        except BadMessage:
-            raise Stopped(Refusal("bad-response")) from None
+        except BadMessage as bad:
+            raise Stopped(Refusal("bad-response", bad.rule)) from None
         return response
 
     def _head_of(self, response: HostResponse) -> bytes:

@@ -101,6 +101,11 @@ class HostRequest:
         return self.heard.upgrade if self.method == b"GET" and not self.has_body else b""
 
     @property
+    def idempotent(self) -> bool:
+        """Whether to do it twice is to do it once (RFC 9110, 9.2.2); no change of protocol is."""
+        return self.method in _IDEMPOTENT and not self.heard.upgrade
+
+    @property
     def safe_to_repeat(self) -> bool:
         """Whether the request may be sent again after it was sent: it is idempotent (RFC 9110, 9.2.2)."""
         return not self.has_body and self.method in _IDEMPOTENT and not self.heard.upgrade

@@ -19,17 +19,25 @@ LAST_CHUNK = b"0\r\n\r\n"
 """The end of a chunked body without trailers."""
 
 LONGEST_LINE = 256
-"""Bytes in a chunk line with its CRLF; extensions are dropped, so there is no use for long ones."""
+"""Bytes in a chunk line of a client with its CRLF; extensions are dropped, so there is no use for long ones."""
 
 LONGEST_TRAILERS = 8192
 MOST_TRAILERS = 100
 
+LONGEST_OF_ORIGINS = 16384
+"""The same of an origin: some sign each chunk, in its extensions."""
+
 # 15 hexadecimal digits stay below 2**60.  Blanks before the ';' are an error of old senders that RFC 9112 7.1.1 puts up
-# with; here they are refused, since a size is where no two readers may differ.
+# with; in requests they are refused, since a size is where no two readers may differ.
 _TOKEN = rb"[" + TCHAR + rb"]++"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
 _SIZE = rb"([0-9A-Fa-f]{1,15}+)(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?+)*+\r\n"
 _UNFINISHED_SIZE = rb"(?:[0-9A-Fa-f]{1,15}+(?:;[" + TEXT + rb"]*+)?+\r?)?"
+# Of an origin, whose chunks are written anew: any number of zeros before a size below 2**63, blanks behind it, and
+# whatever extensions, but for an open quote, end in the one place where all readers end them.
+_ANY_SIZE = rb"(?=[0-9A-Fa-f])0*+([0-7][0-9A-Fa-f]{15}|[0-9A-Fa-f]{0,15}+)(?![0-9A-Fa-f])[ \t]*+"
+_ANY_SIZE += rb"(?:;(?:[\t !#-~\x80-\xff]++|" + _QUOTED + rb")*+)?+\r\n"
+_UNFINISHED_ANY_SIZE = rb"(?:0*+[0-9A-Fa-f]{0,16}+[ \t]*+(?:;[" + TEXT + rb"]*+)?+\r?)?"
 # RFC 9110 6.5.1: what frames, routes, authenticates, asks conditions or says what the content is comes too late in a
 # trailer, and dangerous where a later reader merges it into the head.
 _NOT_IN_TRAILERS = frozenset(
@@ -79,24 +87,35 @@ class _Line:
     whole: re.Pattern[bytes]
     beginning: re.Pattern[bytes]
     """Matches all bytes that could still become a whole line."""
+    longest: int
 
 
-_FIRST_LINE = _Line(re.compile(_SIZE), re.compile(_UNFINISHED_SIZE))
-# Any further line is matched with the CRLF that ends the data before it.
-_NEXT_LINE = _Line(re.compile(rb"\r\n" + _SIZE), re.compile(rb"\r?|\r\n" + _UNFINISHED_SIZE))
+def _lines(whole: bytes, beginning: bytes, longest: int) -> tuple[_Line, _Line]:
+    """The first line of a body, and any further one, which is matched with the CRLF that ends the data before it."""
+    return (
+        _Line(re.compile(whole), re.compile(beginning), longest),
+        _Line(re.compile(rb"\r\n" + whole), re.compile(rb"\r?|\r\n" + beginning), longest),
+    )
+
+
+_FIRST_LINE, _NEXT_LINE = _lines(_SIZE, _UNFINISHED_SIZE, LONGEST_LINE)
+_FIRST_OF_ORIGINS, _NEXT_OF_ORIGINS = _lines(_ANY_SIZE, _UNFINISHED_ANY_SIZE, LONGEST_OF_ORIGINS)
 
 
 class ChunkReader:
     """Reads a chunked body.  Sizes are understood, extensions dropped, trailers kept apart from the head's fields."""
 
-    __slots__ = ("_held", "_in_trailers", "_left", "_line", "_rules", "done", "trailers", "unused")
+    __slots__ = ("_held", "_in_trailers", "_left", "_line", "_next", "_rules", "done", "trailers", "unused")
 
     def __init__(self, bad: int = 400) -> None:
-        """`bad` is the status of a fault: 400 in a client's request, 502 in an origin's response."""
+        """`bad` is the status of a fault: 400 in a client's request, 502 in an origin's response, which is read more
+        leniently.
+        """
         self._rules = _trailer_rules(bad)
         self._held = b""
         """Bytes that await more: an unfinished line, or unfinished trailers."""
-        self._line = _FIRST_LINE
+        self._line = _FIRST_LINE if bad == 400 else _FIRST_OF_ORIGINS
+        self._next = _NEXT_LINE if bad == 400 else _NEXT_OF_ORIGINS
         self._left = 0
         """Bytes of the present chunk that have not come yet."""
         self._in_trailers = False
@@ -133,18 +152,18 @@ class ChunkReader:
                 self._left -= len(piece)
                 if self._left:
                     return b""
-            line = self._line.whole.match(data, place, place + LONGEST_LINE)
+            line = self._line.whole.match(data, place, place + self._line.longest)
             if line is None:
                 return self._unfinished(data[place:])
             place = line.end()
-            self._line = _NEXT_LINE
-            self._left = int(line[1], 16)
+            self._line = self._next
+            self._left = int(line[1] or b"0", 16)
             if not self._left:
                 self._in_trailers = True
                 return data[place:]
 
     def _unfinished(self, rest: bytes) -> bytes:
-        if len(rest) < LONGEST_LINE and self._line.beginning.fullmatch(rest):
+        if len(rest) < self._line.longest and self._line.beginning.fullmatch(rest):
             return rest
         raise BadMessage(self._rules.bad, "a malformed chunk")
 

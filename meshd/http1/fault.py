@@ -103,15 +103,6 @@ def request_line_fault(line: bytes) -> BadMessage:
     return BadMessage(400, "a tab in the target")
 
 
-def status_line_fault(line: bytes) -> BadMessage:
-    """What is wrong with an origin's status line."""
-    if not line.startswith(b"HTTP/"):
-        return BadMessage(502, "the origin's answer is not HTTP")
-    if line[:8] not in (b"HTTP/1.0", b"HTTP/1.1"):
-        return BadMessage(502, "the origin's answer is not HTTP/1.0 or HTTP/1.1")
-    return BadMessage(502, "the origin's status line is malformed")
-
-
 def _why_no_field(line: bytes) -> str:
     name, colon, _ = line.partition(b":")
     if line[:1] in (b" ", b"\t"):

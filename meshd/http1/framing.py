@@ -58,6 +58,9 @@ MOST_CODINGS = 10
 LONGEST_LENGTH = 18
 """Digits of a Content-Length: any number of 18 digits fits into 63 bits."""
 
+MOST_LENGTHS = 10
+"""Equal lengths in a Content-Length that are read."""
+
 _NO_BODY = NoBody()
 _CHUNKED = Chunked()
 _UNTIL_CLOSE = UntilClose()
@@ -77,14 +80,29 @@ def request_framing(head: RequestHead) -> NoBody | Length | Chunked:
 def response_framing(method: bytes, head: ResponseHead) -> BodyFraming:
     """How the body of the response to a request with that method, never CONNECT, is framed.
 
-    Fields are judged even where no body can follow (HEAD, 1xx, 204, 304), since the next reader sees them too.
+    Fields are judged even where no body can follow (HEAD, 1xx, 204, 304), since the next reader sees them too.  A
+    length that is said twice is one (RFC 9110, 8.6), and `identity` alone is no coding, as before RFC 7230.
     Raises: BadMessage(502) where the framing is not certain.
     """
-    framing = _framing(head.fields, head.minor, 502)
+    framing = _framing(_plainly(head.fields), head.minor, 502)
     status = head.status
     if method == b"HEAD" or status in (204, 304) or 100 <= status < 200:
         return _NO_BODY
     return framing or _UNTIL_CLOSE
+
+
+def _plainly(fields: Fields) -> Fields:
+    """The fields of an answer, those that frame said once where they were said twice alike."""
+    lengths = fields.all(b"content-length")
+    codings = fields.all(b"transfer-encoding")
+    plain: list[tuple[bytes, bytes]] = []
+    if len(lengths) == 1 and b"," not in lengths[0] and not codings:
+        return fields
+    alike = {value.strip(b" \t") for line in lengths for value in line.split(b",", MOST_LENGTHS)}
+    plain += [(b"content-length", value) for value in (alike if len(alike) == 1 else lengths)]
+    if not (codings and not lengths and {coding.lower() for coding in codings} == {b"identity"}):
+        plain += [(b"transfer-encoding", coding) for coding in codings]
+    return Fields(plain)
 
 
 def _framing(fields: Fields, minor: int, bad: int) -> Length | Chunked | None:
@@ -95,7 +113,7 @@ def _framing(fields: Fields, minor: int, bad: int) -> Length | Chunked | None:
     if not lengths:
         return None
     if len(lengths) > 1:
-        raise BadMessage(bad, "two Content-Length fields")
+        raise _bad(bad, "two Content-Length fields")
     # bytes.isdigit knows ASCII digits only: no sign, no blank, no list passes it.
     if not lengths[0].isdigit() or len(lengths[0]) > LONGEST_LENGTH:
         raise BadMessage(bad, "a malformed Content-Length")
@@ -104,9 +122,9 @@ def _framing(fields: Fields, minor: int, bad: int) -> Length | Chunked | None:
 
 def _chunked(codings: list[bytes], with_length: bool, minor: int, bad: int) -> Chunked:
     if with_length:
-        raise BadMessage(bad, "both Content-Length and Transfer-Encoding")
+        raise _bad(bad, "both Content-Length and Transfer-Encoding")
     if minor == 0:
-        raise BadMessage(bad, "Transfer-Encoding in HTTP/1.0")
+        raise _bad(bad, "Transfer-Encoding in HTTP/1.0")
     if len(codings) > 1:
         raise BadMessage(bad, "two Transfer-Encoding fields")
     coding = codings[0].lower()
@@ -124,3 +142,15 @@ def _chunked(codings: list[bytes], with_length: bool, minor: int, bad: int) -> C
         raise BadMessage(bad, "a malformed Transfer-Encoding")
     # RFC 9112 6.1: 501 to a client that uses a coding which is not understood.
     raise BadMessage(501 if bad == 400 else bad, "a Transfer-Encoding other than chunked")
+
+
+_READINGS = {
+    "two Content-Length fields": " that differ: one reader takes the first, another the last",
+    "both Content-Length and Transfer-Encoding": ": one reader counts bytes, another chunks",
+    "Transfer-Encoding in HTTP/1.0": ": one reader takes the chunks off, another takes them for content",
+}
+"""What is added of an answer: whoever runs the origin may wonder, as other readers have chosen one of the readings."""
+
+
+def _bad(status: int, rule: str) -> BadMessage:
+    return BadMessage(status, rule + _READINGS[rule] if status == 502 else rule)

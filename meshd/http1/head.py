@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from meshd.http1.errors import BadMessage
-from meshd.http1.fault import Rules, StartLine, refuse_faulty, request_line_fault, status_line_fault
+from meshd.http1.fault import Rules, StartLine, refuse_faulty, request_line_fault
 from meshd.http1.fields import Fields
-from meshd.http1.grammar import REQUEST_LINE, STATUS_LINE, read_fields
+from meshd.http1.grammar import REQUEST_LINE, STATUS_LINE, control, read_fields
+from meshd.http1.mending import read_mended
 
 _BLANK = b"\r\n\r\n"
 
@@ -51,6 +52,8 @@ class ResponseHead:
     minor: int
     fields: Fields
     size: int
+    mended: bool = False
+    """Whether the head broke the grammar: then nothing more is asked of who sent it, on that connection."""
 
 
 def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -> RequestHead | None:
@@ -78,18 +81,29 @@ def read_request(buffer: bytes | bytearray, limits: HeadLimits, seen: int = 0) -
 def read_response(
     buffer: bytes | bytearray, max_bytes: int, max_fields: int = 1000, seen: int = 0
 ) -> ResponseHead | None:
-    """The response head at the beginning of the buffer; None while it is unfinished.  Raises: BadMessage(502)."""
+    """The response head at the beginning of the buffer; None while it is unfinished.
+
+    A head that breaks the grammar is read where that can be done in one way only, and is then `mended`.
+    Raises: BadMessage(502).
+    """
     end = buffer.find(_BLANK, seen - 3 if seen > 3 else 0, max_bytes)
-    if end < 0:
-        refuse_faulty(bytes(buffer[:max_bytes]), _response_rules(max_bytes, max_fields), seen)
+    if end >= 0:
+        line = STATUS_LINE.match(buffer)
+        pairs = read_fields(buffer, line.end(), end + 2) if line else None
+        if line is not None and pairs is not None and len(pairs) <= max_fields:
+            minor, status, reason = line.groups()
+            return ResponseHead(int(status), reason or b"", 1 if minor == b"1" else 0, Fields(pairs), end + 4)
+    elif seen and _says_little(buffer[seen:]) and len(buffer) < max_bytes:
+        return None  # no line has ended since: to go through all of them for each byte would cost too much
+    read = read_mended(bytes(buffer[:max_bytes]), max_bytes, max_fields)
+    if read is None:
         return None
-    line = STATUS_LINE.match(buffer)
-    pairs = read_fields(buffer, line.end(), end + 2) if line else None
-    if line is None or pairs is None or len(pairs) > max_fields:
-        refuse_faulty(bytes(buffer[: end + 4]), _response_rules(max_bytes, max_fields), seen)
-        raise BadMessage(502, "a malformed head")
-    minor, status, reason = line.groups()
-    return ResponseHead(int(status), reason or b"", 1 if minor == b"1" else 0, Fields(pairs), end + 4)
+    return ResponseHead(read.status, read.reason, read.minor, Fields(read.pairs), read.size, mended=True)
+
+
+def _says_little(more: bytes | bytearray) -> bool:
+    """Whether these further bytes neither end a line nor hold anything that would be a fault in it."""
+    return b"\n" not in more and not control(bytes(more))
 
 
 def _longest(buffer: bytes | bytearray, end: int) -> int:
@@ -106,8 +120,3 @@ def _refuse_faulty_request(buffer: bytes | bytearray, limits: HeadLimits, seen: 
 @lru_cache(16)
 def _request_rules(line: int, total: int, fields: int) -> Rules:
     return Rules(StartLine(REQUEST_LINE, request_line_fault), 400, 414, 431, line, total, fields)
-
-
-@lru_cache(16)
-def _response_rules(total: int, fields: int) -> Rules:
-    return Rules(StartLine(STATUS_LINE, status_line_fault), 502, 502, 502, total, total, fields)

@@ -92,10 +92,10 @@ class Connection(WaitingConnection):
 
     # Endings
 
-    def _end(self, reason: str, keep: bool) -> bool:
+    def _end(self, reason: str, keep: bool, detail: str = "") -> bool:
         """Close the record of the exchange, if one had begun, which writes the log line; gives keep back."""
         if self.record is not None:
-            self.record.close(reason)
+            self.record.close(reason, detail)
         self.meter = None
         return keep
 

@@ -9,13 +9,17 @@ from meshd.passing.client import Recipient
 from meshd.passing.metered import PIECE
 from meshd.passing.upload import framed
 from meshd.sockets.ends import Stopped
+from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Wire
+
+AT_ONCE = 0.02
+"""Seconds for which the head of a chunked answer waits for its first chunk: many origins send them one by one."""
 
 
 class Delivery:
     """Delivers one body.  While the client does not read, no more is read of the origin."""
 
-    __slots__ = ("_begun", "_client", "_minor", "_origin")
+    __slots__ = ("_begun", "_client", "_minor", "_origin", "_pieces", "_reader")
 
     def __init__(self, client: Recipient, origin: Wire, minor: int, begun: bytes) -> None:
         """minor: 0 or 1, of the client's HTTP version; begun: bytes of the body that came with the response's head."""
@@ -23,6 +27,27 @@ class Delivery:
         self._client = client
         self._origin = origin
         self._minor = minor
+        self._reader: ChunkReader | None = None
+        self._pieces = 0
+        """The number of chunks, or parts of one, that were read before the answer began."""
+
+    async def look(self, wheel: Wheel) -> None:
+        """Read the beginning of a chunked body, if it is here or comes at once: a fault in it can still be answered.
+
+        Raises: Stopped.
+        """
+        self._reader = reader = ChunkReader(bad=502)
+        try:
+            came = self._came() or await self._origin.receive_within(wheel, AT_ONCE)
+            if came is not None and not came:
+                raise Stopped(Refusal("response-incomplete"))
+            while came:
+                self._begun, self._pieces = self._reframed(reader, came)
+                if self._pieces or reader.done:
+                    return
+                came = await self._more()  # a line has begun, and will be whole soon
+        except OSError:
+            raise Stopped(Refusal("response-incomplete")) from None
 
     async def run(self, framing: BodyFraming, head: bytes) -> bool:
         """Deliver the head and the body; whether the body was complete and no byte came after it.
@@ -33,7 +58,7 @@ class Delivery:
                 left = framing.n - len(self._begun)
                 return await self._length(head + self._came(), left)
             if type(framing) is Chunked:
-                return await self._chunked(head)
+                return await self._chunked(head + self._came())
             return await self._until_close(head + self._came())
         except OSError:
             raise Stopped(Refusal("response-incomplete")) from None
@@ -50,12 +75,10 @@ class Delivery:
             left -= len(data)
         return left == 0
 
-    async def _chunked(self, head: bytes) -> bool:
-        reader = ChunkReader(bad=502)
-        data, pieces = self._reframed(reader, self._came())
+    async def _chunked(self, data: bytes) -> bool:
+        reader, pieces = self._reader, self._pieces
+        assert reader is not None  # `look` comes first
         while True:
-            data = head + data if head else data
-            head = b""
             if data:
                 await self._client.deliver(data)
             await self._client.worked(PIECE * pieces)
@@ -67,8 +90,8 @@ class Delivery:
         """The body bytes in data, chunked anew for HTTP/1.1, bare for HTTP/1.0; and the number of chunks read."""
         try:
             pieces = reader.feed(data)
-        except BadMessage:
-            raise Stopped(Refusal("bad-response")) from None
+        except BadMessage as bad:
+            raise Stopped(Refusal("bad-response", bad.rule)) from None
         return framed(reader, pieces) if self._minor == 1 else b"".join(pieces), len(pieces)
 
     async def _until_close(self, data: bytes) -> bool:

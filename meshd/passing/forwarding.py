@@ -35,11 +35,15 @@ class Asked(Protocol):
     keep: bool
     """Whether the client's connection serves another request; the response may make it False."""
 
+    @property
+    def idempotent(self) -> bool:
+        """Whether to do it twice is to do it once (RFC 9110, 9.2.2)."""
+
 
 class Forwarding(Generic[R]):
     """Carries one request and its response; where the request goes, and which fields change, is the subclass's."""
 
-    __slots__ = ("_client", "_plane", "_request", "_sending", "late", "uploaded")
+    __slots__ = ("_body", "_client", "_plane", "_request", "_sending", "_touched", "late", "uploaded")
 
     without: ClassVar[frozenset[bytes]]
     """Names in lower case of fields of interim responses that are not passed on."""
@@ -55,6 +59,10 @@ class Forwarding(Generic[R]):
         self._client = client
         self._request = request
         self._sending: Task | None = None
+        self._body = b""
+        """The whole body as the origin is sent it, where it was here with the request: it can be sent again."""
+        self._touched = False
+        """Whether bytes of the body were read from the client."""
         self.uploaded = True
         """Whether the whole body was read from the client, whose connection else serves no further request."""
         self.late = b""
@@ -83,14 +91,19 @@ class Forwarding(Generic[R]):
             if sent < len(head):
                 await origin.wire.send(head[sent:])
             return
+        if self._body:
+            await origin.wire.send(head + self._body)
+            return
         self.uploaded = False
         upload = Upload(self._request.framing)
         room = self._client.room
         begun, client.buffer = client.buffer[:room], client.buffer[room:]
-        await origin.wire.send(head + await self._taken(upload, begun))
+        body = await self._taken(upload, begun) if begun else b""
         if upload.done:
             self._all_taken(upload)
-        else:
+            self._body = body
+        await origin.wire.send(head + body)
+        if not upload.done:
             self._sending = Task(self._send_rest(origin, upload), self._sending_ended)
             self._sending.resume()
 
@@ -106,6 +119,7 @@ class Forwarding(Generic[R]):
 
     async def _taken(self, upload: Upload, data: bytes) -> bytes:
         """The bytes that the origin is sent for data, of the client; counts those of data that belong to the body."""
+        self._touched = True
         try:
             body = upload.take(data)
         finally:  # the client sent malformed bytes too
@@ -124,6 +138,16 @@ class Forwarding(Generic[R]):
         task = self._client.task
         if not task.throw(error) and not task.over:
             raise error  # the client's task is running: it has called `resume` to begin this upload
+
+    @property
+    def _sendable_again(self) -> bool:
+        """Whether all of the request is still here."""
+        return not self._request.has_body or bool(self._body) or not self._touched
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether the request may and can be sent again after an origin may have got it."""
+        return self._request.idempotent and (not self._request.has_body or bool(self._body))
 
     # From the origin
 
@@ -150,6 +174,8 @@ class Forwarding(Generic[R]):
                 raw, buffer = buffer[: head.size], buffer[head.size :]
                 if head.status >= 200 or head.status == 101:
                     return self._understood(origin, head, raw), buffer
+                if head.mended:
+                    origin.generation = -1  # not to be kept, as for a final head
                 interim += 1
                 if interim > limits.interim_responses:
                     raise Stopped(Refusal("bad-response", "too many interim responses"))
@@ -170,15 +196,20 @@ class Forwarding(Generic[R]):
             request.keep = False
         head = self._head_of(response)
         framing = response.framing
+        begun, self.late, self._body = self.late, b"", b""
+        delivery: Delivery | None = None
+        if type(framing) is Chunked:
+            delivery = Delivery(self._client, origin.wire, request.minor, begun)
+            await delivery.look(self._plane.wheel)
         bare = type(framing) is UntilClose or (type(framing) is Chunked and request.minor == 0)
         self._client.begin_answer(response.status, framed=not bare)
-        came = len(self.late)
+        came = len(begun)
         if type(framing) is NoBody:
             await self._client.deliver(head)
             return not came
         if type(framing) is Length and came >= framing.n:
-            await self._client.deliver(head + self.late[: framing.n])
+            await self._client.deliver(head + begun[: framing.n])
             return came == framing.n
         self._client.phase("idle-timeout", self._plane.live.timeouts.idle)
-        begun, self.late = self.late, b""
-        return await Delivery(self._client, origin.wire, request.minor, begun).run(framing, head)
+        delivery = delivery or Delivery(self._client, origin.wire, request.minor, begun)
+        return await delivery.run(framing, head)

@@ -29,6 +29,14 @@ ONE_OF = 16
 of them costs a tenth of a request, and whoever goes on has one that is kept after a few requests.
 """
 
+FRESH = 0.01
+"""Seconds that a request which cannot be sent again waits for the end of a connection that has served but one: origins
+that keep none, and do not say so, end theirs right behind the answer.
+"""
+
+THROUGH_TLS = 0.001
+"""Seconds in which an end that the kernel has is read through TLS."""
+
 Key = tuple[int, str, str, str, str, int]
 """Who may use a connection: account id, session, exit name, source address, host, port."""
 
@@ -39,7 +47,7 @@ R = TypeVar("R", bound=Response)
 class Origin(Watcher, Generic[R]):
     """A connection to an origin, or to the upstream proxy that is asked in the origin's place."""
 
-    __slots__ = ("_pool", "deadline", "generation", "idle", "key", "slot", "source", "told", "used", "wire")
+    __slots__ = ("_pool", "deadline", "generation", "idle", "key", "proven", "slot", "source", "told", "used", "wire")
 
     def __init__(self, pool: KeptOrigins[R], generation: int, key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
@@ -50,6 +58,8 @@ class Origin(Watcher, Generic[R]):
         """The local address, or the exit's address or name where there is an upstream proxy."""
         self.used = False
         """Whether the connection has served a request before: then the origin may have closed it meanwhile."""
+        self.proven = False
+        """Whether the connection has served two requests, and so is one that its origin keeps."""
         self.told: R | None = None
         """The last response, for an origin that sends the very same head again."""
         self.idle = False
@@ -92,6 +102,7 @@ class KeptOrigins(Generic[R]):
         return len(self._by_age)
 
     def take(self, key: Key) -> Origin[R] | None:
+        """A connection for that key; None where there is none.  Its origin may have ended it a moment ago."""
         idle = self._idle.get(key)
         if not idle:
             return None
@@ -99,21 +110,46 @@ class KeptOrigins(Generic[R]):
         self._left(origin, idle)
         return origin
 
+    async def take_alive(self, key: Key) -> Origin[R] | None:
+        """The same for a request that could not be sent again: the kernel is asked whether the origin has ended it."""
+        while (origin := self.take(key)) is not None:
+            try:
+                if origin.wire.quiet() and await self._stays(origin):
+                    return origin
+            except BaseException:
+                origin.close()
+                raise
+            origin.close()
+        return None
+
+    async def _stays(self, origin: Origin[R]) -> bool:
+        """Whether the connection does not end in a moment, where that moment is worth waiting for."""
+        seconds = FRESH if not origin.proven else THROUGH_TLS if origin.wire.has_another_behind else 0.0
+        if not seconds:
+            return True
+        try:
+            return await origin.wire.receive_within(self._wheel, seconds) is None
+        except OSError:
+            return False
+
     def new(self, key: Key, dialled: Dialled) -> Origin[R]:
         wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
         return Origin(self, self._generation, key, wire, dialled.source)
 
     def keep(self, origin: Origin[R], seconds: float) -> None:
-        """Keep a connection, whose exchange is complete, for so many seconds; close it where too many are kept."""
+        """Keep a connection, whose exchange is complete, for so many seconds; close it where too many are kept, or the
+        seconds are less than none.
+        """
         idle = self._idle.setdefault(origin.key, [])
         wire = origin.wire
         # Something to read now would be read as the next request's answer.
-        useless = wire.ending or wire.readable or origin.generation != self._generation
+        useless = wire.ending or wire.readable or seconds < 0 or origin.generation != self._generation
         if useless or len(idle) >= KEPT_EACH or (self._is_full(origin) and self._is_one_of_many(origin)):
             if not idle:
                 del self._idle[origin.key]
             origin.close()
             return
+        origin.proven = origin.used
         origin.used = origin.idle = True
         idle.append(origin)
         self._by_age[origin] = None

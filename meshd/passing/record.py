@@ -139,8 +139,11 @@ class Record:
             self.departure.way if self.departure is not None else "",
         )
 
-    def close(self, reason: str) -> None:
-        """Write the log line and end the metering; calling again changes nothing.  reason: "" where all went well."""
+    def close(self, reason: str, detail: str = "") -> None:
+        """Write the log line and end the metering; calling again changes nothing.
+
+        reason: "" where all went well; detail: more about the reason, for the log.
+        """
         if self.closed:
             return
         self.closed = True
@@ -167,6 +170,7 @@ class Record:
             meter.up if meter is not None else 0,
             meter.down if meter is not None else 0,
             way,
+            detail,
         )
         if meter is None:
             plane.ledger.refused(exchange, admitted=self._admitted)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any, ClassVar
 
 from meshd.http1.errors import BadMessage
+from meshd.http1.fields import Fields
 from meshd.http1.framing import BodyFraming, Chunked, UntilClose, response_framing
 from meshd.http1.head import ResponseHead, read_response
 from meshd.http1.keep import end_to_end, keeps_alive
+from meshd.http1.mending import TOO_LARGE
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
+
+MOST_PARAMETERS = 8
+"""Parameters of Keep-Alive that are read."""
 
 
 class Response:
     """The meaning of a response head; one object serves all responses of an origin with the very same head."""
 
-    __slots__ = ("_fields", "_head", "_rendered", "framing", "method", "raw", "reusable", "status")
+    __slots__ = ("_fields", "_head", "_patience", "_rendered", "framing", "method", "raw", "reusable", "status")
 
     dropped: ClassVar[frozenset[bytes]]
     """Names in lower case of fields that are not passed on."""
@@ -33,14 +39,25 @@ class Response:
         self.reusable = (
             keeps_alive(head.minor, head.fields, 502)
             and type(self.framing) is not UntilClose
+            and not head.mended
             and not any(map(_signs_in_connection, head.fields.all(b"www-authenticate")))
         )
         """Whether the origin's connection serves another request, once the body is complete."""
         self._head = head
         bodiless = head.status == 204 or head.status < 200
-        self._fields = end_to_end(head.fields, self.bodiless if bodiless else self.dropped, self.ours, 502)
+        fields = _with_one_length(head.fields)
+        if fields is not head.fields:
+            self.reusable = False
+        self._fields = end_to_end(fields, self.bodiless if bodiless else self.dropped, self.ours, 502)
+        self._patience = _patience(head.fields)
         self._rendered: tuple[Any, bytes] | None = None
         """What was asked of `render` last, and its answer."""
+
+    def kept_for(self, seconds: float) -> float:
+        """For how long the connection is kept of so many seconds: a second less than the origin says to keep it, so
+        that no request meets its end; less than none where the origin will not take another request.
+        """
+        return min(seconds, self._patience)
 
     def must_close(self, minor: int) -> bool:
         """Whether only the connection's end can tell a client of that HTTP version where the body ends."""
@@ -56,9 +73,32 @@ def read_head(buffer: bytes, limit: int, seen: int) -> ResponseHead | None:
     try:
         return read_response(buffer, limit, seen=seen)
     except BadMessage as bad:
-        too_large = len(buffer) >= limit and b"\r\n\r\n" not in buffer[:limit]
-        reason = "response-head-too-large" if too_large else "bad-response"
+        reason = "response-head-too-large" if bad.rule == TOO_LARGE else "bad-response"
         raise Stopped(Refusal(reason, bad.rule)) from None
+
+
+def _patience(fields: Fields) -> float:
+    """The seconds that Keep-Alive leaves for a next request: endless without that field, -1 for no request at all."""
+    if b"keep-alive" not in fields:
+        return inf
+    said: dict[bytes, int] = {}
+    for member in fields.tokens(b"keep-alive")[:MOST_PARAMETERS]:
+        name, _, value = member.partition(b"=")
+        number = value.strip(b' \t"')
+        if number.isdigit() and len(number) <= 9:
+            said.setdefault(name.rstrip(b" \t"), int(number))
+    if said.get(b"max") == 0 or said.get(b"timeout") == 0:
+        return -1.0
+    return said[b"timeout"] - 1.0 if b"timeout" in said else inf
+
+
+def _with_one_length(fields: Fields) -> Fields:
+    """The fields with one Content-Length where it was said several times alike, as `response_framing` has found."""
+    lengths = fields.all(b"content-length")
+    if not lengths or (len(lengths) == 1 and b"," not in lengths[0]):
+        return fields
+    others = [pair for pair in fields if pair[0].lower() != b"content-length"]
+    return Fields([*others, (b"Content-Length", lengths[0].partition(b",")[0].rstrip(b" \t"))])
 
 
 def _signs_in_connection(challenge: bytes) -> bool:

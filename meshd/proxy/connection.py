@@ -89,8 +89,12 @@ class ClientConnection(Connection):
             return self._end("client-gone", False)
         except BadMessage as bad:
             return await self._refuse(Refusal(STATUS_REASONS[bad.status], bad.rule, words=bad.words), request)
-        except (DialError, Stopped) as stop:
+        except Stopped as stop:
             return await self._refuse(stop.refusal, request)
+        except DialError as error:
+            return await self._refuse(
+                error.refusal, request, error.cause if error.cause != error.refusal.reason else ""
+            )
         except Exception:
             self.record = record = self.record or self._new_record()
             self._plane.seldom.failure(log, "exchange {id} failed", id=record.id)
@@ -186,14 +190,17 @@ class ClientConnection(Connection):
 
     # Endings
 
-    async def _refuse(self, refusal: Refusal, request: ProxyRequest | None) -> bool:
+    async def _refuse(self, refusal: Refusal, request: ProxyRequest | None, cause: str = "") -> bool:
         """Answer a refusal, if the answer has not begun yet; whether the connection serves another request.
+
+        cause: more about it than a client is told, for the log.
 
         That is so where the next bytes are certain to be a request: the refused one was read, had no body, and asked
         for no tunnel and no other protocol.
         """
+        detail = cause or refusal.detail
         if self._answering:
-            self._end(refusal.reason, False)
+            self._end(refusal.reason, False, detail)
             await self.cut_short(refusal.reason)
             return False
         record = self.record = self.record or self._new_record()
@@ -207,7 +214,7 @@ class ClientConnection(Connection):
             keep = self.place.linger()
         record.status = row.status
         if keep or self.meter is None:
-            self._end(refusal.reason, keep)
+            self._end(refusal.reason, keep, detail)
         answer = self.speech.refusal(refusal, record.id, keep=keep) if self.speech is not None else b""
         self.phase("kept", LINGER_SECONDS)
         try:
@@ -217,5 +224,5 @@ class ClientConnection(Connection):
         except OSError:
             return False
         finally:
-            self._end(refusal.reason, keep)
+            self._end(refusal.reason, keep, detail)
         return keep

@@ -6,8 +6,11 @@ are written anew from what was understood (RFC 9112, section 11.2).
 
 from __future__ import annotations
 
+from meshd.exits.answers import NOT_REACHED
 from meshd.exits.departure import Departure
-from meshd.exits.handshake import authorization
+from meshd.exits.dialling import EXIT_FAILED
+from meshd.exits.handshake import REFUSED_US, authorization
+from meshd.exits.private import private_path
 from meshd.http1.errors import BadMessage
 from meshd.http1.framing import Chunked, Length
 from meshd.http1.head import ResponseHead
@@ -21,8 +24,12 @@ from meshd.passing.upload import OURS
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
-from meshd.proxy.response import WITHOUT_LENGTH, ProxyResponse
+from meshd.proxy.response import WITHOUT_LENGTH, ProxyResponse, UpstreamResponse, VisibleResponse
 from meshd.sockets.ends import Abandoned, Stopped
+from meshd.sockets.race import Blame, DialError
+
+TLS_PORT = 443
+"""The port that every HTTP proxy opens tunnels to; some say 403 to any other, whoever asks."""
 
 NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
 
@@ -49,9 +56,11 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
         origin: Origin[ProxyResponse] | None = None
         try:
             origin, response = await self._ask()
-            departure.succeeded()
-            if response.status >= 400 and response.by_proxy and self._asks_upstream():
-                record.note_outcome("exit-answered")
+            if response.status >= 400 and self._asks_upstream():
+                asked, origin = origin, None
+                origin, response = await self._ask_on(asked, response)
+            else:
+                departure.succeeded()
             if response.status == 101:
                 self._client.begin_answer(101)
                 await self._client.deliver(self._head_of(response))
@@ -65,16 +74,67 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             if self._sending is not None:
                 self._sending.throw(Abandoned())
         if complete and response.reusable and self.uploaded and not self._showed_credentials():
-            self._plane.origins.keep(origin, self._plane.live.timeouts.keep_alive)
+            self._plane.origins.keep(origin, response.kept_for(self._plane.live.timeouts.keep_alive))
         else:
             origin.close()
         return None
 
     # To the origin
 
+    async def _ask_on(
+        self, origin: Origin[ProxyResponse], response: ProxyResponse
+    ) -> tuple[Origin[ProxyResponse], ProxyResponse]:
+        """Ask by another exit where this answer says that the exit refuses to serve us, or of a failure of its own.
+        Raises: DialError, Stopped, ClientGone.
+        """
+        departure = self._departure
+        left = self._plane.live.limits.exit_retries
+        while True:
+            try:
+                no = await self._no_of_exit(response)
+            except BaseException:
+                origin.close()
+                raise
+            if no is None or no.blame != "exit":
+                departure.succeeded()
+            if no is None:
+                return origin, response
+            origin.close()
+            if self._sending is not None:
+                self._sending.throw(Abandoned())
+            again = self._sendable_again and (no.refusal.reason in NOT_REACHED or self._repeatable)
+            if not departure.another(no.blame, left if again else 0, no.cause):
+                raise no
+            left -= 1
+            origin, response = await self._ask()
+
+    async def _no_of_exit(self, response: ProxyResponse) -> DialError | None:
+        """The failure that an upstream proxy tells of in its answer; None where the answer is the origin's."""
+        proxy = self._departure.choice.exit.upstream
+        if response.status < 400 or not self._asks_upstream() or proxy is None:
+            return None
+        if response.status in REFUSED_US:
+            target = self._request.target
+            ports = (TLS_PORT, target.port)
+            error = await self._departure.refuses_us(
+                target.host, ports, self._client.phase, sure=response.status == 407
+            )
+            self._client.phase("first-byte-timeout", self._bound(self._plane.live.timeouts.first_byte))
+            if error is not None:
+                return DialError(EXIT_FAILED, "exit", error.cause)
+        found = response.page
+        if found is None:
+            return None
+        if proxy.visible:
+            self._record.note_outcome("exit-answered")
+            return None
+        blame: Blame = "exit" if found.reason == "exit-failed" else "either"
+        if found.reason == "connection-refused":
+            blame = "destination"
+        return DialError(Refusal(found.reason), blame, found.cause)
+
     async def _ask(self) -> tuple[Origin[ProxyResponse], ProxyResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
-        request = self._request
         origin = await self._connect()
         while True:
             try:
@@ -82,19 +142,22 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
                 response, self.late = await self._final_head(origin)
             except OSError:
                 origin.close()
-                if not origin.used or not request.safe_to_repeat:
+                if not origin.used or not self._repeatable:
                     raise Stopped(Refusal("connection-reset")) from None
             except BaseException:
                 origin.close()
                 raise
             else:
-                return origin, response
+                if response.status != 408 or not origin.used or not self._repeatable:
+                    return origin, response
+                origin.close()  # no answer, but the word with which an origin ends an idle connection
             origin = await self._connect()
 
     async def _connect(self) -> Origin[ProxyResponse]:
         """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
         request, plane, departure = self._request, self._plane, self._departure
-        origin = plane.origins.take(self._key())
+        kept = plane.origins
+        origin = kept.take(self._key()) if request.safe_to_repeat else await kept.take_alive(self._key())
         if origin is not None and departure.bar is not None and not departure.may_reach(origin.wire.peer):
             origin.close()
             origin = None
@@ -105,9 +168,12 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             if dialled.early:
                 origin.close()
                 raise Stopped(Refusal("bad-response", "an answer before the request"))
-        if request.echoed and self._asks_upstream():
-            origin.close()
-            raise Stopped(NO_ECHO)
+        if self._asks_upstream():
+            assert isinstance(request.target, AbsoluteForm)
+            no = NO_ECHO if request.echoed else private_path(request.target.path)
+            if no is not None:
+                origin.close()
+                raise Stopped(no)
         self._record.exit = departure.choice.label(departure.selection, origin.source)
         departure.address = origin.wire.peer
         return origin
@@ -158,14 +224,15 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
 
     def _understood(self, origin: Origin[ProxyResponse], head: ResponseHead, raw: bytes) -> ProxyResponse:
         """Check a final response's head, and remember it; 101 is accepted only for the protocol that was asked for."""
-        if head.status == 407 and self._asks_upstream():
-            raise Stopped(Refusal("exit-failed"))  # not noted on the outlet: the origin may have sent this 407
         if head.status == 101 and not (self._request.websocket and head.fields.tokens(b"upgrade") == [b"websocket"]):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
         try:
-            origin.told = response = ProxyResponse(self._request.method, head, raw)
-        except BadMessage:
-            raise Stopped(Refusal("bad-response")) from None
+            kind = UpstreamResponse if self._asks_upstream() else ProxyResponse
+            if kind is UpstreamResponse and (proxy := self._departure.choice.exit.upstream) and proxy.visible:
+                kind = VisibleResponse
+            origin.told = response = kind(self._request.method, head, raw)
+        except BadMessage as bad:
+            raise Stopped(Refusal("bad-response", bad.rule)) from None
         return response
 
     def _head_of(self, response: ProxyResponse) -> bytes:

@@ -199,8 +199,13 @@ class ProxyRequest:
         return method == b"TRACE" or (method == b"OPTIONS" and self.said.fields.get(b"max-forwards") is not None)
 
     @property
+    def idempotent(self) -> bool:
+        """Whether to do it twice is to do it once (RFC 9110, 9.2.2)."""
+        return self.method in _IDEMPOTENT
+
+    @property
     def safe_to_repeat(self) -> bool:
-        """Whether the request may be sent again after a kept connection died: it is idempotent (RFC 9110, 9.2.2)."""
+        """Whether the request may be sent again after a kept connection died, and nothing has to be kept for that."""
         return not self.has_body and self.method in _IDEMPOTENT
 
 

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from meshd.exits import answers
+from meshd.exits.answers import Page
 from meshd.http1.fields import Fields
 from meshd.http1.framing import Chunked
+from meshd.http1.head import ResponseHead
 from meshd.http1.render import render_response
 from meshd.passing.response import Response
 from meshd.passing.upload import OURS
 
 DROPPED = frozenset({b"transfer-encoding", b"proxy-authenticate", b"proxy-authentication-info", b"proxy-status"})
 WITHOUT_LENGTH = DROPPED | {b"content-length"}
-BY_A_PROXY = (b"x-proxymesh-error", b"x-squid-error")
-"""Fields that meshd, ProxyMesh and Squid put on the answers that they make themselves."""
 
 
 class ProxyResponse(Response):
     __slots__ = ()
 
+    page: Page | None = None
+    """The page of its own that the proxy behind the exit has answered with; None for an origin's answer."""
+
     dropped = DROPPED
     bodiless = WITHOUT_LENGTH
     ours = OURS
-
-    @property
-    def by_proxy(self) -> bool:
-        """Whether the response says that a proxy, as far as can be told the nearest, has made it."""
-        return self.status >= 400 and _made_by_a_proxy(self._head.fields)
 
     def render(self, minor: int, keep: bool, exit_label: str, not_found: str, status_value: str = "") -> bytes:
         """The head for the client: the origin's end-to-end fields in their order and case, our framing, and the exit.
@@ -54,7 +53,21 @@ class ProxyResponse(Response):
         return rendered
 
 
-def _made_by_a_proxy(fields: Fields) -> bool:
-    """Whether Proxy-Status or a vendor's field says so; its last member is the nearest proxy's (RFC 9209, 2.1.1)."""
-    told = fields.all(b"proxy-status")
-    return bool(told and b"error=" in told[-1]) or any(name in fields for name in BY_A_PROXY)
+class VisibleResponse(ProxyResponse):
+    """An answer that came by an upstream HTTP proxy, with all that this proxy has added."""
+
+    __slots__ = ("page",)
+
+    def __init__(self, method: bytes, head: ResponseHead, raw: bytes) -> None:
+        self.page = answers.page(head.status, head.fields)
+        super().__init__(method, head, raw)
+
+
+class UpstreamResponse(VisibleResponse):
+    """The same without what the proxy has added."""
+
+    __slots__ = ()
+
+    def __init__(self, method: bytes, head: ResponseHead, raw: bytes) -> None:
+        super().__init__(method, head, raw)
+        self._fields = answers.cleaned(Fields(self._fields)).pairs

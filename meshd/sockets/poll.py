@@ -103,6 +103,10 @@ class Poller:
         """Let other hear when fd, one end of a pair, is closed or reset; fd is, or will be, registered."""
         self._behind[fd] = other
 
+    def has_behind(self, fd: int) -> bool:
+        """Whether fd is one end of a pair, so that the outer connection is known only as far as it was read."""
+        return fd in self._behind
+
     def lingers(self, other: Behind) -> None:
         """Go on counting the two descriptors of other, whose registered end is closed already."""
         self._lingering.add(other)

@@ -7,9 +7,10 @@ deadline that moves earlier touches the wheel.  No timeout is more exact than a 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -55,6 +56,10 @@ class Wheel:
     def seconds(self) -> float:
         """The clock's exact time, for callers to whom `monotonic`, which moves once a tick, is too coarse."""
         return self._clock.seconds()
+
+    def soon(self, seconds: float, call: Callable[[], None]) -> IDelayedCall:
+        """Call in that many seconds, fewer than a tick, exactly: for the few waits that are as short."""
+        return self._clock.callLater(seconds, call)
 
     def start(self) -> None:
         self._ticking.start(TICK, now=False)

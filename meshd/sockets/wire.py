@@ -17,6 +17,7 @@ import termios
 from meshd.sockets.poll import ENDING, GONE, IN, OUT, UNSURE, Poller
 from meshd.sockets.sealed import Sealed
 from meshd.sockets.task import READING, WRITING, Task, parked
+from meshd.sockets.wheel import Wheel
 
 READ_SIZE = 64 * 1024
 """Bytes that are read, and so held in memory, at once."""
@@ -89,6 +90,44 @@ class Wire:
                         self.readable = False
                     return data
             await parked(self, READING)
+
+    async def receive_within(self, wheel: Wheel, seconds: float) -> bytes | None:
+        """What comes within so many seconds, as `receive` gives it; None where nothing does.  Raises: OSError."""
+        data = self.try_receive(READ_SIZE)
+        if data is not None:
+            return data
+        timer = wheel.soon(seconds, self._wake)
+        try:
+            await parked(self, READING)
+        finally:
+            if timer.active():
+                timer.cancel()
+        return self.try_receive(READ_SIZE)
+
+    def _wake(self) -> None:
+        task, self.reader = self.reader, None
+        if task is not None:
+            task.resume()
+
+    def quiet(self) -> bool:
+        """Whether nothing has come and the peer has not ended, as the kernel knows it at this very moment."""
+        if self.ending:
+            return False
+        borrowed = _borrow(self.fd)
+        try:
+            borrowed.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            borrowed.detach()
+        return False
+
+    @property
+    def has_another_behind(self) -> bool:
+        """Whether the peer is at the other end of a connection behind this one, as of TLS."""
+        return self.poller.has_behind(self.fd)
 
     def try_receive(self, most: int) -> bytes | None:
         """Read up to so many bytes; b"" where the peer has ended, None where nothing has come.  Raises: OSError."""

@@ -30,6 +30,8 @@ _LINE = (
     '"client":%s,"method":%s,"host":%s,"port":%d,"exit":%s,"status":%d,"reason":%s,"up":%d,"down":%d}\n'
 )
 _PLAIN_LINE = re.sub(r":%s([,}])", r':"%s"\1', _LINE)
+_DETAIL = ',"detail":%s}\n'
+"""The end of a line that has more to say about its reason."""
 _RECOVERED = (
     '{"at":"%s.%03dZ","line":"%s","account":%d,"token":%d,"reason":"recovered","exchanges":%d,"up":%d,"down":%d}\n'
 )
@@ -64,7 +66,7 @@ def of_exchange(exchange: Exchange, name: str, up: int, down: int) -> str:
     plain = _PLAIN.fullmatch("".join(texts)) is not None
     id_, username, proxy, client, method, host, exit_, reason = texts if plain else map(_quoted, texts)
     seconds = int(exchange.at)
-    return (_PLAIN_LINE if plain else _LINE) % (
+    line = (_PLAIN_LINE if plain else _LINE) % (
         iso(seconds),
         (exchange.at - seconds) * 1000,
         name,
@@ -84,6 +86,7 @@ def of_exchange(exchange: Exchange, name: str, up: int, down: int) -> str:
         up,
         down,
     )
+    return line[:-2] + _DETAIL % _quoted(exchange.detail) if exchange.detail else line
 
 
 def of_remainder(at: float, name: str, account_id: int, token_id: int, sums: tuple[int, int, int]) -> str:

@@ -31,6 +31,8 @@ class Exchange(NamedTuple):
     down: int
     way: str = ""
     """The name of the exit that was chosen last; "" where none was.  Reports count by it; the log has `exit`."""
+    detail: str = ""
+    """More about the reason, for the log alone: the rule that was broken, or why an exit failed; "" for none."""
 
 
 class OpenExchange(NamedTuple):

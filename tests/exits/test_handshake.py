@@ -86,6 +86,10 @@ class ConnectTests(HandshakeCase):
             b"HTTP/1.0 200 Connection established\r\nProxy-Agent: x\r\n\r\n",
             b"HTTP/1.1 299 \r\n\r\n",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"\r\n\nHTTP/1.1 200 OK\nno colon\nX : y\n z\n\n",
+            b"HTTP/1.1 200 OK\r\nX: " + b"y" * 30_000 + b"\r\n\r\n",
+            b"HTTP/2 200\r\n\r\n",
+            b"HTTP/1.1  200\tOK \xff\0\r\n\r\n",
             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
         )
         for answer in answers:
@@ -117,7 +121,8 @@ class ConnectTests(HandshakeCase):
             b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
             b"\x05\x00\x00\x01\r\n\r\n",
             b"HTTP/1.1 20x OK\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            b"HTTP/1.1 200x OK\r\n\r\n",
+            b"HTTP/1.1\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nX: " + b"y" * HEAD_BYTES + b"\r\n\r\n",
         ):
             self.assertEqual(self.refused(ConnectHandshake(LOCKED, "", 1), answer), ("exit-failed", True), answer[:30])

@@ -239,4 +239,8 @@ class Client:
         return True
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        self._world.hand.until(condition, self.far.step)
+        def step() -> None:
+            self.far.step()
+            self._world.clock.advance(0.0001)  # for waits of milliseconds
+
+        self._world.hand.until(condition, step)

@@ -158,26 +158,88 @@ GOOD_RESPONSES: dict[str, bytes] = {
     "blanks after a value": b"HTTP/1.1 200 OK\r\nA: b  \r\n\r\n",
 }
 
+MENDED_RESPONSES: dict[str, tuple[bytes, int, list[tuple[bytes, bytes]]]] = {
+    "a bare LF at every line's end": (b"HTTP/1.1 200 OK\nA: b\nC: d\n\n", 200, [(b"A", b"b"), (b"C", b"d")]),
+    "bare LFs, and CRLF for the blank line": (b"HTTP/1.1 200 OK\nA: b\n\r\n", 200, [(b"A", b"b")]),
+    "bare LFs, and CRLF for a field": (b"HTTP/1.0 200 OK\nA: b\r\nC: d\n\n", 200, [(b"A", b"b"), (b"C", b"d")]),
+    "a bare LF after the status line alone": (b"HTTP/1.1 200 OK\nA: b\r\n\r\n", 200, [(b"A", b"b")]),
+    "a bare LF after a field that frames nothing": (
+        b"HTTP/1.1 200 OK\r\nA: b\nC: d\r\nContent-Length: 5\r\n\r\n",
+        200,
+        [(b"A", b"b"), (b"C", b"d"), (b"Content-Length", b"5")],
+    ),
+    "a folded value": (b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\td\r\n\r\n", 200, [(b"A", b"b c d")]),
+    "a folded value that begins with its fold": (b"HTTP/1.1 200 OK\r\nA:\r\n b\r\n\r\n", 200, [(b"A", b"b")]),
+    "a folded value with bare LFs": (b"HTTP/1.1 200 OK\nA: b\n c\n\n", 200, [(b"A", b"b c")]),
+    "a space before the colon": (
+        b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\nA\t : b\r\n\r\n",
+        200,
+        [(b"Content-Length", b"5"), (b"A", b"b")],
+    ),
+    "HTTP/1.2": (b"HTTP/1.2 200 OK\r\nA: b\r\n\r\n", 200, [(b"A", b"b")]),
+    "HTTP/1.9": (b"HTTP/1.9 204\r\n\r\n", 204, []),
+    "two spaces before the status": (b"HTTP/1.1  200 OK\r\n\r\n", 200, []),
+    "tabs around the status": (b"HTTP/1.1\t200\tOK\r\n\r\n", 200, []),
+    "a bell in a value": (b"HTTP/1.1 200 OK\r\nA: b\x07c\x7fd\r\n\r\n", 200, [(b"A", b"b c d")]),
+    "an escape in the reason": (b"HTTP/1.1 200 O\x1bK\r\n\r\n", 200, []),
+}
+"""Heads that break the grammar, and what all who accept them read."""
+
+_LF = "a bare LF beside a field that frames: one reader ends the line there, another reads on"
+_LF_END = "a bare LF before the blank line: one reader ends the head there, another reads on"
+_CR = "a bare CR: one reader ends the line there, another reads on"
+_NUL = "a NUL: one reader ends the text there, another reads on"
+_FOLDED = "a folded field that frames: one reader takes its first line alone"
+_SEEMS = "a folded line that looks like a field which frames: one reader takes it for that field"
+_BLANKS = "a line of blanks: one reader ends the head there, another reads on"
+_NO_COLON = "a field line without a colon: one reader skips it, another ends the head there"
+_NO_NAME = "a field name that is not a token: one reader skips the field, another takes it"
+_EMPTY = "an empty line before the answer: for one reader it is HTTP/0.9, whose answers are all body"
+
 BAD_RESPONSES: dict[str, tuple[bytes, str]] = {
     "another protocol": (b"220 smtp.example.com ESMTP\r\n", "the origin's answer is not HTTP"),
     "a page without a head, in HTTP/0.9": (b"<html>\r\n", "the origin's answer is not HTTP"),
-    "an empty line first": (b"\r\nHTTP/1.1 200 OK\r\n\r\n", "the origin's answer is not HTTP"),
+    "an empty line first": (b"\r\nHTTP/1.1 200 OK\r\n\r\n", _EMPTY),
+    "an empty line of a bare LF first": (b"\nHTTP/1.1 200 OK\r\n\r\n", _EMPTY),
     "HTTP/2": (b"HTTP/2.0 200 OK\r\n\r\n", "the origin's answer is not HTTP/1.0 or HTTP/1.1"),
-    "HTTP/1.2": (b"HTTP/1.2 200 OK\r\n\r\n", "the origin's answer is not HTTP/1.0 or HTTP/1.1"),
+    "HTTP/1.10": (b"HTTP/1.10 200 OK\r\n\r\n", "the origin's answer is not HTTP/1.0 or HTTP/1.1"),
+    "http in small letters": (b"http/1.1 200 OK\r\n\r\n", "the origin's answer is not HTTP"),
     "a status of two digits": (b"HTTP/1.1 20 OK\r\n\r\n", "the origin's status line is malformed"),
     "a status of four digits": (b"HTTP/1.1 2000 OK\r\n\r\n", "the origin's status line is malformed"),
     "a status below 100": (b"HTTP/1.1 099 OK\r\n\r\n", "the origin's status line is malformed"),
     "a signed status": (b"HTTP/1.1 +20 OK\r\n\r\n", "the origin's status line is malformed"),
-    "two spaces before the status": (b"HTTP/1.1  200 OK\r\n\r\n", "the origin's status line is malformed"),
     "no status": (b"HTTP/1.1\r\n\r\n", "the origin's status line is malformed"),
-    "a bare LF after the status line": (b"HTTP/1.1 200 OK\nA: b\r\n\r\n", "a bare LF"),
-    "a bare CR in the reason": (b"HTTP/1.1 200 O\rK\r\n\r\n", "a bare CR"),
-    "a NUL in a value": (b"HTTP/1.1 200 OK\r\nA: \x00\r\n\r\n", "a NUL"),
-    "a folded value": (b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "a folded field line"),
-    "a space before the colon": (
-        b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\n",
-        "whitespace before the colon of a field line",
+    "a bare CR in the reason": (b"HTTP/1.1 200 O\rK\r\n\r\n", _CR),
+    "a bare CR in a value": (b"HTTP/1.1 200 OK\r\nA: b\rContent-Length: 0\r\n\r\n", _CR),
+    "CR CR LF": (b"HTTP/1.1 200 OK\r\nA: b\r\r\n\r\n", _CR),
+    "a NUL in a value": (b"HTTP/1.1 200 OK\r\nA: \x00\r\n\r\n", _NUL),
+    "a NUL in a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\x001\r\n\r\n", _NUL),
+    "a vertical tab before chunked": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: \x0bchunked\r\n\r\n",
+        "a control byte in a field that frames",
     ),
-    "a line without a colon": (b"HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n\r\n", "a field line without a colon"),
-    "TLS": (b"\x15\x03\x03\x00\x02\x02\x32", "a control byte"),
+    "a bare LF before a length": (b"HTTP/1.1 200 OK\r\nA: b\nContent-Length: 5\r\n\r\n", _LF),
+    "a bare LF before a length, further off": (b"HTTP/1.1 200 OK\r\nA: b\nC: d\nContent-Length: 5\r\n\r\n", _LF),
+    "a bare LF after a length": (b"HTTP/1.1 200 OK\r\nContent-Length: 5\nA: b\r\n\r\n", _LF),
+    "a bare LF before a coding": (b"HTTP/1.1 200 OK\r\nA: b\nTransfer-Encoding: chunked\r\n\r\n", _LF),
+    "two bare LFs in a head of CRLF": (b"HTTP/1.1 200 OK\r\nA: b\n\nbody\r\n\r\n", _LF_END),
+    "a bare LF and CRLF for the end": (b"HTTP/1.1 200 OK\r\nA: b\n\r\nbody\r\n\r\n", _LF_END),
+    "CRLF and a bare LF for the end": (b"HTTP/1.1 200 OK\r\nA: b\r\n\nbody\r\n\r\n", _LF_END),
+    "a folded length": (b"HTTP/1.1 200 OK\r\nContent-Length:\r\n 5\r\n\r\n", _FOLDED),
+    "a folded coding, with bare LFs": (b"HTTP/1.1 200 OK\nTransfer-Encoding:\n chunked\n\n", _FOLDED),
+    "a length that is folded onto another line": (b"HTTP/1.1 200 OK\r\nA: b\r\n Content-Length: 5\r\n\r\n", _SEEMS),
+    "a coding that is folded onto another line": (
+        b"HTTP/1.1 200 OK\r\nA: b\r\n\ttransfer-encoding : chunked\r\n\r\n",
+        _SEEMS,
+    ),
+    "a fold before the first field": (
+        b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+        "a blank before the first field: one reader skips the line, another takes it for a field",
+    ),
+    "a line of blanks": (b"HTTP/1.1 200 OK\r\nA: b\r\n \t\r\nC: d\r\n\r\n", _BLANKS),
+    "a line without a colon": (b"HTTP/1.1 200 OK\r\nHTTP/1.1 200 OK\r\n\r\n", _NO_COLON),
+    "a blank in a name": (b"HTTP/1.1 200 OK\r\nContent Length: 5\r\n\r\n", _NO_NAME),
+    "an empty name": (b"HTTP/1.1 200 OK\r\n: 5\r\n\r\n", _NO_NAME),
+    "a control byte in a name": (b"HTTP/1.1 200 OK\r\nA\x07: 5\r\n\r\n", "a control byte in a field name"),
+    "TLS": (b"\x15\x03\x03\x00\x02\x02\x32", "the origin speaks TLS"),
 }

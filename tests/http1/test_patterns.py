@@ -11,11 +11,25 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd import selection
 from meshd.auth import bans, credentials, secrets
-from meshd.http1 import chunks, fault, grammar, head, target
+from meshd.http1 import chunks, fault, grammar, head, mending, target
 from meshd.sockets import proxyprotocol
 from meshd.web.server import channel, front
 
-MODULES = (grammar, fault, head, target, chunks, credentials, secrets, bans, selection, proxyprotocol, channel, front)
+MODULES = (
+    grammar,
+    fault,
+    head,
+    mending,
+    target,
+    chunks,
+    credentials,
+    secrets,
+    bans,
+    selection,
+    proxyprotocol,
+    channel,
+    front,
+)
 SHORT = 128
 """Repeats of so few can be taken back one by one: what they are matched against is as short."""
 

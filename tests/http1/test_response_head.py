@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http1.fields import Fields
 from meshd.http1.head import ResponseHead, read_response
 from tests.http1.feeding import in_every_way, outcome, responses
-from tests.http1.heads import BAD_RESPONSES, GOOD_RESPONSES
+from tests.http1.heads import BAD_RESPONSES, GOOD_RESPONSES, MENDED_RESPONSES
 
 
 class GoodResponseTests(SynchronousTestCase):
@@ -34,6 +34,41 @@ class GoodResponseTests(SynchronousTestCase):
             self.assertEqual(read_response(line, 1000), ResponseHead(204, b"", 1, Fields([]), len(line)))
 
 
+class MendedResponseTests(SynchronousTestCase):
+    def test_read_alike_however_it_arrives(self) -> None:
+        """What can be read in one way only is read so, whole, byte by byte and split anywhere, and is marked."""
+        for sentence, (data, status, pairs) in MENDED_RESPONSES.items():
+            for way, found in in_every_way(responses(), data):
+                assert isinstance(found, ResponseHead), (sentence, way, found)
+                self.assertEqual((found.status, found.fields.pairs, found.size), (status, pairs, len(data)), sentence)
+                self.assertTrue(found.mended, sentence)
+
+    def test_what_follows_is_the_body(self) -> None:
+        """A blank line in the body ends no head that has ended before it."""
+        for body in (b"hello", b"a\r\n\r\nb", b"\n\n", b"\r\n\r\n"):
+            head = b"HTTP/1.1 200 OK\nA: b\n\n"
+            found = outcome(responses(), head + body)
+            assert isinstance(found, ResponseHead)
+            self.assertEqual(found.size, len(head))
+
+    def test_the_good_are_not_marked(self) -> None:
+        for data in GOOD_RESPONSES.values():
+            found = outcome(responses(), data)
+            assert isinstance(found, ResponseHead)
+            self.assertFalse(found.mended)
+
+    def test_bounds(self) -> None:
+        """A mended head has the bounds of any other, in bytes and in fields."""
+        data = b"HTTP/1.1 200 OK\nA: b\n\n"
+        self.assertIsInstance(outcome(responses(len(data)), data), ResponseHead)
+        self.assertEqual(outcome(responses(len(data) - 1), data), (502, "the head is too large"))
+        many = b"HTTP/1.1 200 OK\n" + b"a:\n" * 1001 + b"\n"
+        self.assertEqual(outcome(responses(), many), (502, "too many fields"))
+        self.assertIsInstance(outcome(responses(), many.replace(b"a:\n", b"", 1)), ResponseHead)
+        folded = b"HTTP/1.1 200 OK\nA: b\n" + b" c\n" * 1000 + b"\n"
+        self.assertEqual(outcome(responses(), folded), (502, "too many fields"))
+
+
 class BadResponseTests(SynchronousTestCase):
     def test_refused_alike_however_it_arrives(self) -> None:
         """Every fault of an origin is a 502 with one rule, whole, byte by byte and split anywhere."""
@@ -47,7 +82,7 @@ class BadResponseTests(SynchronousTestCase):
         self.assertIsInstance(outcome(responses(len(data)), data), ResponseHead)
         for bad in (data.replace(b"bc", b"bcd"), b"HTTP/1.1 200 " + b"x" * 100):
             ways = {found for _, found in in_every_way(responses(len(data)), bad)}
-            self.assertEqual(ways, {(502, "the fields are too large")})
+            self.assertEqual(ways, {(502, "the head is too large")})
 
     def test_header_bomb(self) -> None:
         """More lines than anyone needs are refused, however short they are."""

@@ -90,7 +90,8 @@ class AnsweredTests(HealthCase):
         password = self.upstream.account("us")
         self.name = f"strict-{next(names)}"
         config = f'[[exits]]\nname = "{self.name}"\nkind = "http"\nupstream = "{self.upstream.proxy}"\n'
-        self.reload(config + f'username = "us"\npassword = "{password}"\n')
+        self.config = config + f'username = "us"\npassword = "{password}"\n'
+        self.reload(self.config)
 
     def line(self, path: str) -> dict[str, object]:
         """Of the exchange log, the newest."""
@@ -103,11 +104,15 @@ class AnsweredTests(HealthCase):
         return until(found, f"an exchange that ends in {status}") or {}
 
     def test_what_the_exit_answers_itself_is_told(self) -> None:
-        """The client gets it as it came, and the log says whose it is; the origin's own answer has no word."""
+        """The client is told the reason, and the log has the exit's status; the origin's own answer has no word."""
         for path, status, reason in (("/status/403", 403, ""), ("/status/503", 503, ""), ("/echo", 200, "")):
             line = self.line(path)
             self.assertEqual((line["status"], line["reason"], line["account"] != 0), (status, reason, True), path)
         self.upstream.reload("[destinations]\nallow = []\n")
+        line = self.line("/status/200")
+        self.assertEqual((line["status"], line["reason"], line["username"]), (502, "exit-refused", "anna"))
+        self.assertEqual(line["detail"], "exit-status-403")
+        self.reload(self.config + "visible = true\n")
         line = self.line("/status/200")
         self.assertEqual((line["status"], line["reason"], line["username"]), (403, "exit-answered", "anna"))
         self.assertEqual(self.lines("has failed"), 0)
@@ -138,13 +143,14 @@ class PassiveTests(UpstreamCase):
         until(lambda: self.state(self.bad_name) == "resting", "it is known to rest")
 
     def test_a_407_to_a_plain_request(self) -> None:
-        """It may be the origin's, passed on: the client gets a 502, and the exit stays up."""
+        """The exit is asked for a tunnel, which tells whose it is: the client gets a 502, and the exit rests."""
         self.bad.mood = "reject"
-        found = [self.asked(b"X-ProxyMesh-IP: " + self.bad_name.encode() + b"\r\n") for _ in range(2 * MEMORY)]
+        wish = b"X-ProxyMesh-IP: " + self.bad_name.encode() + b"\r\n"
+        found = [self.asked(wish) for _ in range(MEMORY)]
         self.assertEqual({status for status, _ in found}, {502})
         for _, head in found:
             self.assertNotIn(b"theirs", head)
-        self.assertEqual(self.lines("has failed"), 0)
+        self.assertEqual(self.lines(f"exit {self.bad_name} has failed and rests: exit-password"), 1)
 
     def test_the_way_back_to_us(self) -> None:
         """No spelling of an address leads through another proxy to meshd's own listeners."""
@@ -276,7 +282,7 @@ class TrialTests(HealthCase):
         """In one line, without credentials, with status 1."""
         upstream = UpstreamProxy(self, password="open sesame", username="us")
         self.reload(upstream.toml("tried") + "[timeouts]\nconnect = 0.3\n")
-        moods = (("reject", "exit-failed (the exit)"), ("refuse", "exit-refused (the exit or the destination)"))
+        moods = (("reject", "exit-password (the exit)"), ("refuse", "exit-refused (the exit or the destination)"))
         for mood, why in (*moods, ("hang", "no connection within 0.3 s")):
             upstream.mood = mood  # type: ignore[assignment]
             status, out, err = daemon.run_cli("exit", "test", "tried", "--to", origin.authority)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
 from unittest import mock
 
 from twisted.internet.task import Clock
@@ -10,7 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.passing import kept
 from meshd.passing.kept import KeptOrigins, Key, Origin
 from meshd.sockets.race import Dialled
+from meshd.sockets.task import Task
 from meshd.sockets.wheel import Wheel
+from meshd.sockets.wire import linger_none
 from tests.passing.hand import Far, Hand, tcp_pair
 
 KEY: Key = (1, "", "direct", "", "h.test", 80)
@@ -48,6 +52,61 @@ class PoolTest(SynchronousTestCase):
         self.assertIs(taken, second)
         self.assertTrue(taken.used)
         taken.wire.close()
+
+    def alive(self) -> list[Origin | None]:
+        """What `take_alive` gives; empty while it waits."""
+        given: list[Origin | None] = []
+
+        async def take() -> None:
+            given.append(await self.pool.take_alive(KEY))
+
+        Task(take(), lambda error: None).resume()
+        return given
+
+    def proven(self) -> tuple[Origin, Far]:
+        """One that has served twice."""
+        origin, far = self.kept()
+        self.assertIs(self.pool.take(KEY), origin)
+        self.pool.keep(origin, 60)
+        return origin, far
+
+    def test_an_end_that_only_the_kernel_knows(self) -> None:
+        """The dead are passed by, whatever became of them, and the one that is alive is taken."""
+        origin, _ = self.proven()
+        ends: tuple[Callable[[Far], object], ...] = (
+            lambda far: far.sock.shutdown(socket.SHUT_WR),
+            lambda far: far.sock.send(b"HTTP/1.1 408 Late\r\n\r\n"),
+            lambda far: (linger_none(far.sock.fileno()), far.sock.close()),
+        )
+        for end in ends:
+            _, dead = self.proven()
+            end(dead)
+        self.assertEqual(self.alive(), [origin])
+        origin.wire.close()
+        self.assertEqual(len(self.pool), 0)
+        self.assertEqual(self.alive(), [None])
+
+    def test_one_that_has_served_once_is_waited_for(self) -> None:
+        """For a moment, in which it may end, and only once."""
+        origin, _ = self.kept()
+        given = self.alive()
+        self.assertEqual(given, [])
+        self.clock.advance(kept.FRESH)
+        self.assertEqual(given, [origin])
+        self.pool.keep(origin, 60)
+        self.assertEqual(self.alive(), [origin])
+        origin.wire.close()
+        _, far = self.kept()
+        given = self.alive()
+        far.sock.shutdown(socket.SHUT_WR)
+        self.hand.until(lambda: given)
+        self.assertEqual(given, [None])
+
+    def test_not_for_less_than_no_time(self) -> None:
+        """An origin that says that it takes no further request is not kept."""
+        _, far = self.kept(seconds=-1)
+        self.assertEqual(len(self.pool), 0)
+        self.assert_closed(far)
 
     def test_never_shared(self) -> None:
         """Whatever differs, account, session, exit, host or port, makes it another's."""

@@ -22,6 +22,28 @@ ORIGIN = (
 )
 
 
+class PatienceTest(SynchronousTestCase):
+    def test_keep_alive(self) -> None:
+        """An origin is believed how long it keeps its connection, less a second; what cannot be read says nothing."""
+        for said, seconds in {
+            b"timeout=5": 4.0,
+            b"timeout=5, max=100": 4.0,
+            b"max=3,Timeout = 20": 19.0,
+            b"timeout=1": 0.0,
+            b"timeout=0": -1.0,
+            b"timeout=5, max=0": -1.0,
+            b"timeout=600": 60.0,
+            b'timeout="7"': 6.0,
+            b"timeout=-3": 60.0,
+            b"timeout=later": 60.0,
+            b"timeout=" + b"9" * 40: 60.0,
+            b"": 60.0,
+        }.items():
+            raw = b"HTTP/1.1 200 OK\r\nKeep-Alive: " + said + b"\r\nContent-Length: 0\r\n\r\n"
+            self.assertEqual(response(raw).kept_for(60.0), seconds, said)
+        self.assertEqual(response(b"HTTP/1.1 204 OK\r\n\r\n").kept_for(60.0), 60.0)
+
+
 class RenderTest(SynchronousTestCase):
     def test_length(self) -> None:
         """The origin's fields in order and case, its lies about the proxy dropped, the exit added."""

@@ -24,17 +24,42 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n"
 
 ANSWERED_FOR = {
     "two lengths": Lie(OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\nabc", 502, "bad-response"),
-    "two lengths that agree": Lie(OK + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 502, "bad-response"),
     "a length and chunks": Lie(CHUNKED + b"Content-Length: 3\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 502, "bad-response"),
-    "a list of lengths": Lie(OK + b"Content-Length: 3, 3\r\n\r\nabc", 502, "bad-response"),
+    "a list of lengths that differ": Lie(OK + b"Content-Length: 3, 4\r\n\r\nabc", 502, "bad-response"),
+    "lengths in two spellings": Lie(OK + b"Content-Length: 3\r\nContent-Length: 03\r\n\r\nabc", 502, "bad-response"),
     "a signed length": Lie(OK + b"Content-Length: +3\r\n\r\nabc", 502, "bad-response"),
     "another coding": Lie(OK + b"Transfer-Encoding: gzip\r\n\r\nabc", 502, "bad-response"),
     "chunks in HTTP/1.0": Lie(b"HTTP/1.0" + CHUNKED[8:] + b"\r\n0\r\n\r\n", 502, "bad-response"),
-    "a folded field": Lie(OK + b"X: a\r\n b\r\nContent-Length: 0\r\n\r\n", 502, "bad-response"),
-    "a bare LF": Lie(b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", 502, "bad-response"),
+    "identity and a length": Lie(
+        OK + b"Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc", 502, "bad-response"
+    ),
+    "identity and chunked": Lie(OK + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n", 502, "bad-response"),
+    "a folded length": Lie(OK + b"Content-Length:\r\n 3\r\n\r\nabc", 502, "bad-response"),
+    "a folded coding": Lie(OK + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 502, "bad-response"),
+    "a length folded onto another field": Lie(OK + b"X: a\r\n Content-Length: 0\r\n\r\nabc", 502, "bad-response"),
+    "a blank before the first field": Lie(OK + b" Content-Length: 0\r\n\r\n", 502, "bad-response"),
+    "a line of blanks": Lie(OK + b"X: a\r\n \r\nContent-Length: 0\r\n\r\n", 502, "bad-response"),
+    "a bare LF before a length": Lie(OK + b"X: a\nContent-Length: 0\r\n\r\n", 502, "bad-response"),
+    "a bare LF after a length": Lie(OK + b"Content-Length: 0\nX: a\r\n\r\n", 502, "bad-response"),
+    "two bare LFs in the midst": Lie(OK + b"X: a\n\nY: b\r\nContent-Length: 0\r\n\r\n", 502, "bad-response"),
+    "a bare LF before the blank line": Lie(OK + b"Content-Length: 0\r\nX: a\n\r\n", 502, "bad-response"),
+    "a blank before a colon, twice": Lie(OK + b"Content-Length : 0\r\nContent-Length: 3\r\n\r\n", 502, "bad-response"),
+    "a blank before the colon of chunks": Lie(CHUNKED + b"Content-Length : 3\r\n\r\n0\r\n\r\n", 502, "bad-response"),
+    "no colon": Lie(OK + b"X\r\nContent-Length: 0\r\n\r\n", 502, "bad-response"),
+    "a blank in a name": Lie(OK + b"Content Length: 0\r\n\r\n", 502, "bad-response"),
+    "a vertical tab before chunked": Lie(OK + b"Transfer-Encoding: \x0bchunked\r\n\r\n", 502, "bad-response"),
+    "an empty line first": Lie(b"\r\n" + OK + b"Content-Length: 0\r\n\r\n", 502, "bad-response"),
+    "a first chunk that is none": Lie(CHUNKED + b"\r\n-1\r\nxyz\r\n0\r\n\r\n", 502, "bad-response"),
+    "a first chunk that is none, a moment later": Lie([CHUNKED + b"\r\n", b"zz\r\n"], 502, "bad-response"),
+    "a first chunk that goes on to be none": Lie([CHUNKED + b"\r\n1", b"x\r\n"], 502, "bad-response"),
+    "a first chunk in C": Lie(CHUNKED + b"\r\n0x3\r\nabc\r\n0\r\n\r\n", 502, "bad-response"),
+    "a first chunk with a bare LF": Lie(CHUNKED + b"\r\n3\nabc\n0\n\n", 502, "bad-response"),
+    "a first chunk beyond 63 bits": Lie(CHUNKED + b"\r\n8000000000000000\r\nabc", 502, "bad-response"),
+    "a last chunk with a trailer that is none": Lie(CHUNKED + b"\r\n0\r\nX\r\n\r\n", 502, "bad-response"),
+    "half a first chunk line": Lie([CHUNKED + b"\r\n3", CLOSE], 502, "response-incomplete"),
+    "no chunk at all": Lie([CHUNKED + b"\r\n", CLOSE], 502, "response-incomplete"),
     "a bare CR in a field": Lie(OK + b"X: a\rContent-Length: 0\r\n\r\n", 502, "bad-response"),
     "a NUL in a field": Lie(OK + b"X: a\x00\r\nContent-Length: 0\r\n\r\n", 502, "bad-response"),
-    "a blank before a colon": Lie(OK + b"Content-Length : 0\r\n\r\n", 502, "bad-response"),
     "HTTP/2": Lie(b"HTTP/2 200\r\n\r\n", 502, "bad-response"),
     "no HTTP": Lie(b"SSH-2.0-OpenSSH_9.2\r\n", 502, "bad-response"),
     "HTTP/0.9": Lie(b"<html>hello</html>" + b"\r\n", 502, "bad-response"),
@@ -49,6 +74,30 @@ ANSWERED_FOR = {
     "half a head": Lie([OK + b"Content-Le", CLOSE], 502, "response-incomplete"),
     "only an interim answer": Lie([b"HTTP/1.1 100 Continue\r\n\r\n", CLOSE], 502, "response-incomplete"),
     "no answer": Lie([CLOSE], 502, "connection-reset"),
+}
+
+ABC = b"Content-Length: 3\r\n\r\nabc"
+MENDED: dict[str, tuple[Script, bytes, tuple[tuple[str, str], ...]]] = {
+    "two lengths that agree": (OK + b"Content-Length: 3\r\n" + ABC, b"abc", (("content-length", "3"),)),
+    "a list of lengths": (OK + b"Content-Length: 3, 3\r\n\r\nabc", b"abc", (("content-length", "3"),)),
+    "a folded field": (OK + b"X: a\r\n b\r\n" + ABC, b"abc", (("x", "a b"),)),
+    "a bare LF": ([b"HTTP/1.1 200 OK\nX: a\nContent-Length: 3\n\nabc"], b"abc", (("x", "a"),)),
+    "a bare LF, until the end": ([b"HTTP/1.0 200 OK\nX: a\n\nabc", CLOSE], b"abc", (("x", "a"),)),
+    "a bare LF and chunks": (b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n3\r\nabc\r\n0\r\n\r\n", b"abc", ()),
+    "one bare LF": (OK + b"X: a\nY: b\r\n" + ABC, b"abc", (("x", "a"), ("y", "b"))),
+    "a blank before a colon": (OK + b"X : a\r\nContent-Length : 3\r\n\r\nabc", b"abc", (("x", "a"),)),
+    "identity": ([OK + b"Transfer-Encoding: identity\r\n\r\nabc", CLOSE], b"abc", (("transfer-encoding", ""),)),
+    "HTTP/1.2": (b"HTTP/1.2 200 OK\r\n" + ABC, b"abc", ()),
+    "two blanks in the status line": (b"HTTP/1.1  200  OK\r\n" + ABC, b"abc", ()),
+    "a bell in a field": (OK + b"X: a\x07b\r\n" + ABC, b"abc", (("x", "a b"),)),
+    "an interim answer with bare LFs": (b"HTTP/1.1 103 Early\nLink: a\n\n" + OK + ABC, b"abc", ()),
+}
+"""What the origin does, the body that comes of it, and fields of its head; "" for one that is not there."""
+
+MENDED_CHUNKS = {
+    "a long size": CHUNKED + b"\r\n" + b"0" * 30 + b"3\r\nabc\r\n0\r\n\r\n",
+    "a long extension": CHUNKED + b"\r\n3;sig=" + b"a" * 5000 + b"\r\nabc\r\n0\r\n\r\n",
+    "blanks behind a size": CHUNKED + b"\r\n3  \r\nabc\r\n0\r\n\r\n",
 }
 
 # These begin well: the head has gone to the client before the lie is known.
@@ -100,9 +149,54 @@ class HostileOriginTest(SynchronousTestCase):
             ask(self.world.daemon, get(self.world.url(), basic("alice"), b"Connection: close\r\n"))
             self.world.origin.hang_up()
 
+    def test_threat_36_the_rule(self) -> None:
+        """Client and log are told which rule was broken, of heads, framings and first chunks alike."""
+        rules = {
+            "two lengths": "two Content-Length fields that differ: one reader takes the first, another the last",
+            "a length and chunks": "both Content-Length and Transfer-Encoding: one reader counts bytes, another chunks",
+            "a first chunk that is none": "a malformed chunk",
+            "a bare CR in a field": "a bare CR: one reader ends the line there, another reads on",
+            "no HTTP": "the origin's answer is not HTTP",
+        }
+        for what, rule in rules.items():
+            with Talk(self.world.daemon) as talk:
+                talk.send(self.play(ANSWERED_FOR[what].script))
+                answer = self.final(talk)
+                self.assertEqual(answer.body, f"{rule}\ninvalid response from destination\n".encode(), what)
+                request_id = (answer.field("proxy-status") or "").rpartition('request-id="')[2].rstrip('"')
+            self.assertEqual(self.world.logged(id=request_id)["detail"], rule, what)
+
+    def test_threat_36_mended(self) -> None:
+        """What can be read in one way is read so, and comes in the form that is prescribed; its connection is not used
+        again, whoever reads that differently.
+        """
+        for what, (script, body, fields) in MENDED.items():
+            accepted = self.world.origin.accepted
+            for _ in range(2):
+                with Talk(self.world.daemon) as talk:
+                    talk.send(self.play(script))
+                    answer = self.final(talk)
+                    self.assertIsNotNone(answer, what)
+                    self.assertEqual(
+                        (answer.status, answer.body, answer.whole, answer.own), (200, body, True, False), what
+                    )
+                    for name, value in fields:
+                        found = [each for key, each in answer.fields if key.lower() == name]
+                        self.assertEqual(found, [value] if value else [], what)
+            self.assertEqual(self.world.origin.accepted, accepted + 2, what)
+
+    def test_threat_36_mended_chunks(self) -> None:
+        """The same of chunks, whose ends nobody reads differently."""
+        for what, script in MENDED_CHUNKS.items():
+            with Talk(self.world.daemon) as talk:
+                talk.send(self.play(script))
+                answer = self.final(talk)
+                self.assertIsNotNone(answer, what)
+                self.assertEqual((answer.status, answer.body, answer.whole), (200, b"abc", True), what)
+
     def test_threat_36_malformed_chunk(self) -> None:
         """A chunk that is none cuts the answer off, and nothing from it on is passed on."""
-        for first in (b"", b"3\r\nabc\r\n"):
+        for first in (b"3\r\nabc\r\n", b"3\r\nabc\r\n1\r\nd\r\n"):
             with Talk(self.world.daemon) as talk:
                 talk.send(self.play(CHUNKED + b"\r\n" + first + b"-1\r\nxyz\r\n0\r\n\r\n"))
                 got = talk.rest()

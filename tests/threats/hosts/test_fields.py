@@ -105,7 +105,8 @@ class StrangerTest(Told):
             "a length and chunks": b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
             "an unknown coding": b"Transfer-Encoding: x\r\n",
             "a signed length": b"Content-Length: +2\r\n",
-            "a folded field": b"X: a\r\n b\r\nContent-Length: 2\r\n",
+            "a folded length": b"Content-Length:\r\n 2\r\n",
+            "a length folded onto another field": b"X: a\r\n Content-Length: 2\r\n",
             "a bare LF": b"X: a\nContent-Length: 2\r\n",
             "a NUL": b"X: \0\r\nContent-Length: 2\r\n",
             "no colon": b"X\r\nContent-Length: 2\r\n",
@@ -114,6 +115,14 @@ class StrangerTest(Told):
             answer = self.ask(get("/two"))
             self.assertEqual((answer.status, own(answer)), (502, True), what)
             self.assertNotIn(b"hidden", self.ask(get()).body, what)
+
+    def test_threat_an_odd_answer_is_nobodys_next(self) -> None:
+        """What can be read in one way is passed on as it should be; what comes behind it is nobody's answer."""
+        hidden = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhidden"
+        for lines in (b"X: a\r\n b\r\nContent-Length: 2\r\n", b"X : a\r\nContent-Length: 2\r\nContent-Length: 2\r\n"):
+            self.origin.script("/odd", b"HTTP/1.1 200 OK\r\n" + lines + b"\r\nok" + hidden)
+            self.assertEqual(self.ask(get("/odd")).body, b"ok")
+            self.assertNotIn(b"hidden", self.ask(get()).body)
 
     def test_threat_an_answer_before_it_was_asked_for(self) -> None:
         """What an origin sends behind its answer is nobody's answer."""
