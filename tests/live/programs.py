@@ -8,16 +8,21 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from select import select
 from shutil import which
 
 from tests.support.daemon import clean_environment
 from tests.support.origin import authority
 
 PATIENCE = 60.0
+PAGE = b'"method"'
+"""What the page holds."""
 
 
 @dataclass(frozen=True)
@@ -83,23 +88,44 @@ class Program:
     """Schemes for which it does not say why."""
 
     def run(self, task: Task) -> Said:
-        host = task.origin
-        spoken = f"GET /echo HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n" if self.talks else ""
+        """Raises: TimeoutExpired."""
         command = self.command(task)
-        if self.talks:  # some of them end with their input, before the answer is there
-            command = ["/bin/sh", "-c", '{ cat; sleep 1; } | "$@"', "-", *command]
-        done = subprocess.run(
+        with subprocess.Popen(
             command,
-            input=spoken,
-            capture_output=True,
-            text=True,
-            errors="replace",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             env={**clean_environment(), "HOME": task.folder, "LC_ALL": "C.UTF-8", **self.environment(task)},
             cwd=task.folder,
-            timeout=PATIENCE,
-            check=False,
-        )
-        return Said(done.returncode, done.stdout + done.stderr)
+        ) as process:
+            try:
+                text = _heard(process, command, self._spoken(task))
+                return Said(process.wait(PATIENCE), text.decode("utf-8", "replace"))
+            finally:
+                process.kill()
+
+    def _spoken(self, task: Task) -> bytes:
+        """What is given to it as its input."""
+        return f"GET /echo HTTP/1.1\r\nHost: {task.origin}\r\nConnection: close\r\n\r\n".encode() if self.talks else b""
+
+
+def _heard(process: subprocess.Popen[bytes], command: Sequence[str], spoken: bytes) -> bytes:
+    """All that it prints.  Its input is not ended before the answer is there: some end with it.  TimeoutExpired."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    end, heard = time.monotonic() + PATIENCE, b""
+    with suppress(BrokenPipeError):
+        process.stdin.write(spoken)
+        process.stdin.flush()
+    while True:
+        if (not spoken or PAGE in heard) and not process.stdin.closed:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+        if not select([process.stdout], [], [], max(end - time.monotonic(), 0))[0]:
+            raise subprocess.TimeoutExpired(command, PATIENCE, heard)
+        if not (data := os.read(process.stdout.fileno(), 65536)):
+            return heard
+        heard += data
 
 
 def by_environment(task: Task) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from tests.live.programs import PROGRAMS, missing, run
+from tests.live.programs import PAGE, PROGRAMS, missing, run
 from tests.support.daemon import LiveDaemon, until
 from tests.support.origin import RecordingOrigin
 
@@ -52,7 +52,7 @@ class ProgramsTest(SynchronousTestCase):
         if scheme == "http":  # within TLS nobody can take anything off: apt and wget tell such fields to the origin
             self.assertEqual([each for each in request.names if each.startswith("proxy-")], [], said)
         if name != "git":
-            self.assertIn('"method"', said.text)
+            self.assertIn(PAGE.decode(), said.text)
         until(lambda: daemon.total(account) > 0, "it is booked")
 
 
