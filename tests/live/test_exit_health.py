@@ -150,7 +150,7 @@ class PassiveTests(UpstreamCase):
         self.assertEqual({status for status, _ in found}, {502})
         for _, head in found:
             self.assertNotIn(b"theirs", head)
-        self.assertEqual(self.lines(f"exit {self.bad_name} has failed and rests: exit-password"), 1)
+        daemon.wait_for_log(f"exit {self.bad_name} has failed and rests: exit-password", since=self.since)
 
     def test_the_way_back_to_us(self) -> None:
         """No spelling of an address leads through another proxy to meshd's own listeners."""

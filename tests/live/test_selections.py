@@ -235,20 +235,20 @@ class NameTests(Live):
             answer = curl(f"anna-session-a-country-usa:{PASSWORD} of anna")
             detail = "country at character 16: needs a country of two letters"
             self.assertEqual((answer.status, answer.fields["x-proxymesh-error"]), (400, "bad selection"))
-            self.assertEqual(answer.body, f"{detail}\nbad selection")
+            self.assertEqual(answer.body, f"{detail}\nbad selection\n")
             self.assertIn(f'details="bad-selection: {detail}"', answer.fields["proxy-status"])
         answer = curl("anna-session-a-country-usa:wrong", "--interface", "127.0.0.80")
-        self.assertEqual((answer.status, answer.body), (407, "invalid credentials"))
+        self.assertEqual((answer.status, answer.body), (407, "invalid credentials\n"))
         self.assertEqual(self.seen("-country-de"), "127.0.0.73")
 
     def test_bans(self) -> None:
         """Variants of a name are one name: four wrong ones ban all of them from there, at the API too."""
         for number in range(4):
             answer = curl(f"my-session-{number}:wrong {number}", "--interface", "127.0.0.81")
-            self.assertEqual(answer.body, "invalid credentials")
+            self.assertEqual(answer.body, "invalid credentials\n")
         for user in (f"my:{PASSWORD} of my", f"my-ttl-5:{PASSWORD} of my", f"my-session-1:{PASSWORD} of my-session-1"):
             answer = curl(user, "--interface", "127.0.0.81")
-            self.assertEqual((answer.status, answer.body), (407, "too many failures"), user)
+            self.assertEqual((answer.status, answer.body), (407, "too many failures\n"), user)
         self.assertEqual(
             [("127.0.0.81", "my")], [(ban["address"], ban["username"]) for ban in daemon.cli("ban", "list")]
         )
@@ -266,7 +266,7 @@ class TokenTests(Live):
         self.assertEqual(self.asked(f"x:{token}", "-H", "X-ProxyMesh-Country: DE"), "127.0.0.73")
         self.assertEqual(self.asked(f"x-country-us:{token}", "-H", "X-ProxyMesh-Country: DE"), "127.0.0.73")
         answer = curl(f"x-country-us-not-rack%252D2:{token}")
-        self.assertEqual((answer.status, answer.body), (503, "no exit available"))
+        self.assertEqual((answer.status, answer.body), (503, "no exit available\n"))
         answer = curl(f"x-nots-strict-a:{token}")
         self.assertTrue(
             answer.body.startswith("a at character 15: not one of country, region, city, exit, not, "), answer.body
