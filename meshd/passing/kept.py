@@ -144,7 +144,8 @@ class KeptOrigins(Generic[R]):
         wire = origin.wire
         # Something to read now would be read as the next request's answer.
         useless = wire.ending or wire.readable or seconds < 0 or origin.generation != self._generation
-        if useless or len(idle) >= KEPT_EACH or (self._is_full(origin) and self._is_one_of_many(origin)):
+        full = len(self._by_age) >= KEPT or (origin.key[1] and len(self._of_sessions) >= KEPT_OF_SESSIONS)
+        if useless or len(idle) >= KEPT_EACH or (full and self._is_one_of_many(origin)):
             if not idle:
                 del self._idle[origin.key]
             origin.close()
@@ -161,9 +162,6 @@ class KeptOrigins(Generic[R]):
                 self.drop(next(iter(self._of_sessions)))
         if len(self._by_age) > KEPT:
             self.drop(next(iter(self._by_age)))
-
-    def _is_full(self, origin: Origin[R]) -> bool:
-        return len(self._by_age) >= KEPT or (origin.key[1] != "" and len(self._of_sessions) >= KEPT_OF_SESSIONS)
 
     def _is_one_of_many(self, origin: Origin[R]) -> bool:
         """Whether a connection has served once and is to give way to those that are kept."""

@@ -57,7 +57,7 @@ class Response:
         """For how long the connection is kept of so many seconds: a second less than the origin says to keep it, so
         that no request meets its end; less than none where the origin will not take another request.
         """
-        return min(seconds, self._patience)
+        return seconds if seconds < self._patience else self._patience
 
     def must_close(self, minor: int) -> bool:
         """Whether only the connection's end can tell a client of that HTTP version where the body ends."""
