@@ -34,6 +34,7 @@ class Roll:
 
     def __init__(self) -> None:
         self._open: dict[int, set[Meter]] = {}
+        self._all = 0
         self._served: Collection[int] | None = None
         """The resources that are there; None before that is told."""
 
@@ -42,18 +43,21 @@ class Roll:
         return self._served is None or id_ in self._served
 
     def enter(self, id_: int, meter: Meter) -> None:
+        """Count a meter, which was not counted yet."""
         self._open.setdefault(id_, set()).add(meter)
+        self._all += 1
 
     def leave(self, id_: int, meter: Meter) -> None:
         """Count it no longer; one that was not counted is no error."""
         meters = self._open.get(id_)
-        if meters is not None:
-            meters.discard(meter)
+        if meters is not None and meter in meters:
+            meters.remove(meter)
+            self._all -= 1
             if not meters:
                 del self._open[id_]
 
     def __len__(self) -> int:
-        return sum(map(len, self._open.values()))
+        return self._all
 
     def count(self, id_: int) -> int:
         return len(self._open.get(id_, ()))

@@ -89,7 +89,7 @@ class HostPlane(Plane):
         Visitors count for their host alone, and not among what its owner's proxies have open.
         """
         most = self.live.limits.tunnels_per_account
-        if most and self.ledger.under_way(admission) >= most:
+        if most and len(self.connections) + len(self.tunnels) >= most and self.ledger.under_way(admission) >= most:
             return CROWDED
         return self.ledger.open(admission, stop)
 
