@@ -90,7 +90,7 @@ class EveryPageTests(TourCase):
     def reads(self, page: Page, unscripted: Page) -> list[object]:
         """The same without a script."""
         unscripted.goto(page.url)
-        without, with_ = read(unscripted), read(page)
+        without, with_ = (re.sub(r"\d+ minutes? ago", "a while ago", read(each)) for each in (unscripted, page))
         return [] if without == with_ else [("differs without a script", without, with_)]
 
     def is_for_everybody(self, page: Page) -> list[object]:
