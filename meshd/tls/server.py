@@ -61,7 +61,7 @@ class ReloadableTLS:
             renewed = Renewed(chain, private, self._clock)
         except CertificateError as error:
             raise CertificateError(f"certificate {certificate} with key {key}: {error}") from error
-        return server_context(certificate, key), renewed
+        return _of_files(certificate, key), renewed
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)
@@ -70,6 +70,11 @@ class ReloadableTLS:
 def server_context(certificate: Path, key: Path) -> SSL.Context:
     """Make a context of the profile with this chain and key.  Raises: CertificateError."""
     _check_pair(certificate, key)
+    return _of_files(certificate, key)
+
+
+def _of_files(certificate: Path, key: Path) -> SSL.Context:
+    """The same with files that were checked already.  Raises: CertificateError."""
     context = _of_the_profile()
     try:
         context.use_certificate_chain_file(str(certificate))
