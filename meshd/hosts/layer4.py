@@ -74,9 +74,8 @@ class Layer4:
         resource = self._passages.passed_on(name)
         if resource is None:
             return False
-        state = wire.readable, wire.unsure, wire.ending
         taken = Wire(self._common.plane.poller, wire.release(), wire.peer, registered=True)
-        taken.readable, taken.unsure, taken.ending = state
+        taken.inherit(wire)
         StreamConnection(self._common, taken, service_of(resource), received=received).begin()
         return True
 

@@ -110,9 +110,8 @@ class SecureWire(Wire):
 
     def __init__(self, wire: Wire, context: ssl.SSLContext, securing: Securing, name: str | None = None) -> None:
         """Take over the socket of a wire.  context, name: as in Sealed."""
-        told = wire.readable, wire.unsure, wire.ending, wire.gone
         super().__init__(wire.poller, wire.release(), wire.peer, registered=True)
-        self.readable, self.unsure, self.ending, self.gone = told
+        self.inherit(wire)
         self._securing = securing
         self.sealed = Sealed(context, name)
 

@@ -191,6 +191,11 @@ class Wire:
             self.poller.reset(self.fd)
         self.close()
 
+    def inherit(self, other: Wire) -> None:
+        """Know what the edges have told another wire, whose socket this is now."""
+        self.readable, self.unsure = other.readable, other.unsure
+        self.ending, self.gone = other.ending, other.gone
+
     def release(self) -> int:
         """Give up the descriptor, which stays open and registered, for another owner."""
         fd, self.fd = self.fd, -1
