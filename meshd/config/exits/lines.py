@@ -138,12 +138,11 @@ class _Reader:
     def take(self, line: int, written: str, words: list[str]) -> None:
         """Read a line, written so and of these words.  ValueError with the reason."""
         cells: Sequence[str] = ()
-        if len(words) > 1 or not _PLAIN.fullmatch(written):
+        if "://" not in words[0] and (len(words) > 1 or not _PLAIN.fullmatch(written)):
             said = next((place for place, word in enumerate(words) if place and _says_more(word)), len(words))
-            cells = (
-                () if "://" in words[0] else spelling.columns(written if said == len(words) else " ".join(words[:said]))
-            )
-            words = [words[0], *words[said:]] if cells else words
+            cells = spelling.columns(written if said == len(words) else " ".join(words[:said]))
+            if cells:
+                words = [words[0], *words[said:]]
         given = self._attributes(words)
         way = _read_columns(cells, given.pop("kind", "")) if cells else _read_way(words[0], given.pop("kind", ""))
         identity = way.identity
