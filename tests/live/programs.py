@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from select import select
 from shutil import which
 
 from tests.support.daemon import clean_environment
 from tests.support.origin import authority
+from tests.support.ready import readable
 
 PATIENCE = 60.0
 PAGE = b'"method"'
@@ -121,7 +121,7 @@ def _heard(process: subprocess.Popen[bytes], command: Sequence[str], spoken: byt
         if (not spoken or PAGE in heard) and not process.stdin.closed:
             with suppress(BrokenPipeError):
                 process.stdin.close()
-        if not select([process.stdout], [], [], max(end - time.monotonic(), 0))[0]:
+        if not readable([process.stdout], end - time.monotonic()):
             raise subprocess.TimeoutExpired(command, PATIENCE, heard)
         if not (data := os.read(process.stdout.fileno(), 65536)):
             return heard

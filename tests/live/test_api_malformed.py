@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import select
 import socket
 import ssl
 import time
@@ -24,6 +23,7 @@ from meshd.store.open import BlockingStore
 from meshd.store.unit import Statement, Unit
 from meshd.web.forms import WHOLE
 from tests.support.daemon import LiveDaemon
+from tests.support.ready import readable
 from tests.web.support import Answer, named, read_answer, read_answers
 
 CONFIG = """
@@ -317,7 +317,7 @@ class MalformedTests(SynchronousTestCase):
                 del waiting[peer]
             for peer, data in waiting.items():
                 peer.socket.sendall(next(data))
-            select.select([peer.socket for peer in waiting], [], [], DRIP)
+            readable([peer.socket for peer in waiting], DRIP)
         self.assertEqual(len(waiting), 0, "no answer to a drip")
         return [read_answer(peer.answer()) for peer in peers]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import time
 from collections.abc import Callable
 from typing import Any
 
 from meshd.sockets.poll import Poller
+from tests.support.ready import readable
 
 PATIENCE = 60.0
 
@@ -22,6 +22,11 @@ class Hand:
         self.later: list[Callable[[], None]] = []
         self._test = test
         test.addCleanup(self.poller._epoll.close)
+
+    def close(self) -> None:
+        """Close what a test left registered, where nobody else will: pytest keeps every test's instance."""
+        for fd in tuple(self.poller._owners):
+            os.close(fd)
 
     def turn(self) -> None:
         """What one turn of the reactor does."""
@@ -38,12 +43,12 @@ class Hand:
                 raise AssertionError("it did not happen")
             meanwhile()
             if not self.later:
-                select.select([self.poller], [], [], 0.001)
+                readable([self.poller], 0.001)
             self.turn()
 
     def settle(self) -> None:
         """Until nothing is ready any more."""
-        while self.later or select.select([self.poller], [], [], 0.02)[0]:
+        while self.later or readable([self.poller], 0.02):
             self.turn()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import select
 import socket
 from collections.abc import Callable
 from unittest import mock
@@ -20,6 +19,7 @@ from meshd.sockets.wire import Wire
 from meshd.topology import Timeouts
 from tests.passing.hand import CountingMeter, Far, Hand, descriptors, tcp_pair
 from tests.support.live import settings
+from tests.support.ready import readable
 
 MiB = 1024 * 1024
 IDLE, HALF_CLOSED = 600.0, 60.0
@@ -34,6 +34,7 @@ class TunnelCase(SynchronousTestCase):
         self.wheel = Wheel(self.clock)
         self.before = descriptors()
         self.hand = Hand(self)
+        self.addCleanup(self.hand.close)
         self.pipes = Pipes(self.pipes_limit)
         self.addCleanup(self.pipes.close)
         live = settings(timeouts=Timeouts(idle=IDLE, half_closed=HALF_CLOSED))
@@ -413,7 +414,7 @@ class StoppedInsideTest(TunnelCase):
         self.hand.settle()
         self.assertEqual(self.ended, ["quota-total"])
         self.assertEqual(counts, after)
-        written = select.select(taken, [], [], 0)[0]
+        written = readable(taken)
         for each in taken:
             each.close()
         self.assertEqual(written, [])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import time
 from typing import Any
 
 from tests.support.daemon import clean_environment
+from tests.support.ready import readable
 
 TIMEOUT = 30.0
 
@@ -160,7 +160,7 @@ class Chromium:
     def _read(self) -> dict[str, Any]:
         end = time.monotonic() + TIMEOUT
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._in], [], [], max(0.0, end - time.monotonic()))
+            ready = readable([self._in], end - time.monotonic())
             data = os.read(self._in, 65536) if ready else b""
             assert data, f"Chromium says nothing (status {self._process.poll()})"
             self._buffer += data

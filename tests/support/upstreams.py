@@ -10,7 +10,6 @@ import base64
 import contextlib
 import inspect
 import ipaddress
-import select
 import socket
 import ssl
 import threading
@@ -19,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tests.support.origin import Received, authority
+from tests.support.ready import readable
 
 Kind = Literal["http", "https", "socks5"]
 Mood = Literal["serve", "refuse", "hang", "reject", "garbage", "cut"]
@@ -273,7 +273,7 @@ def _relay(client: socket.socket, origin: socket.socket) -> None:
     other = {client: origin, origin: client}
     while other:
         waiting = [each for each in other if isinstance(each, ssl.SSLSocket) and each.pending()]
-        for source in waiting or select.select(list(other), [], [], TIMEOUT)[0] or [*other]:
+        for source in waiting or readable(other, TIMEOUT) or [*other]:
             data = source.recv(65536)
             if data:
                 (origin if source is client else client).sendall(data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import select
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from meshd.store.sqlite.store import SQLiteStore
 from meshd.store.statements import accounts, series
 from meshd.store.statements import usage as statements
 from meshd.store.unit import Unit
+from tests.support.ready import readable
 from tests.support.stores import folder as folder_of
 from tests.usage.counting import STEP, ledger_in
 from tests.usage.support import NOON, read_log, sums_of
@@ -89,7 +89,7 @@ def read_for(child: subprocess.Popen[bytes], seconds: float, enough: int = 2**62
     assert child.stdout is not None
     until, seen = time.monotonic() + seconds, b""
     while (left := until - time.monotonic()) > 0 and len(seen) < enough:
-        if select.select([child.stdout], [], [], left)[0]:
+        if readable([child.stdout], left):
             data = child.stdout.read1()
             assert data, "it ended by itself"
             seen += data

@@ -98,7 +98,7 @@ class PostgresStore:
         return await open_link(self._reactor, self._settings, heard=self._wake, then=f"; listen {CHANNEL}")
 
     def _wake(self) -> None:
-        for wake in self._wakes:
+        for wake in tuple(self._wakes):
             wake()
 
     async def _carry_out(self, pool: Pool, link: Link, begin: Callable[[], Unit[T]]) -> T:

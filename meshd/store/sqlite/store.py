@@ -118,5 +118,5 @@ class SQLiteStore:
         self._reactor.callFromThread(self._wake)
 
     def _wake(self) -> None:
-        for wake in self._wakes:
+        for wake in tuple(self._wakes):
             wake()

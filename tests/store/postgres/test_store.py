@@ -52,8 +52,14 @@ class OnPostgres:
         size = options.pop("size", 4)
         store = PostgresStore(reactor, self.url(), size=size)
         self.addCleanup(lambda: start(store.stop()))
+        heard: Deferred[None] = Deferred()
+        store.on_change(lambda: None if heard.called else heard.callback(None))
+        self.heard = heard
         await store.start(**options)
         return store
+
+    async def hearing(self) -> None:
+        await self.heard
 
     def url(self) -> str:
         self._url = self._url or stores.migrated_postgres_url(self)
