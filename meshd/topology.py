@@ -195,7 +195,7 @@ class Limits:
     """Seconds a verified credential is remembered."""
     identities: int = 20_000
     password_workers: int = 2
-    password_queue: int = 64
+    password_queue: int = 4096
     slice_bytes: int = 4 * 1024 * 1024
     window_bytes: int = 4 * 1024 * 1024
     """The receive window of one connection, which the kernel fills ahead of us; 0 leaves it to the kernel."""

@@ -53,6 +53,10 @@ class Failures:
         verdict.peer = peer
         self._verified.note(ban_address(peer), verdict.name, self._clock.seconds())
 
+    def known(self, address: str, name: str) -> bool:
+        """Whether a credential of that name was right at the address of late."""
+        return self._verified.has(address, name)
+
     def banned(self, address: str, name: str, account_id: int = 0) -> Refusal | None:
         """The refusal while a ban lasts, else None.  account_id: the account of that name; 0 where it is not known."""
         seconds = self.table.left(address, name, int(self._now()))

@@ -1,8 +1,8 @@
 """The slow hash, argon2id, in threads of its own.
 
 One hash takes some 30 ms and 19 MiB: on the reactor's thread it would stop every connection for that long, and the
-reactor's shared pool would make name look-ups wait for it.  The queue is bounded, since anybody may cause hashes:
-beyond the bound Busy is raised, which a client is answered with 503.
+reactor's shared pool would make name look-ups wait for it.  Who comes while every thread hashes waits for a turn; how
+many may is bounded, since anybody may cause hashes: who gives way is told so by Busy, and a client is answered 503.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from hmac import compare_digest
+from threading import get_native_id, local
 from typing import Any, NamedTuple, Protocol, TypeVar
 from unicodedata import normalize
 
@@ -19,12 +20,19 @@ from argon2 import PasswordHasher as Argon2
 from argon2 import extract_parameters
 from argon2.exceptions import HashingError, InvalidHashError
 from argon2.low_level import hash_secret_raw
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from meshd.auth.proven import Proven
+from meshd.auth.turns import OWN, Guess, Turns
 from meshd.running.detached import Detached
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+NICE = 10
+"""What is added to the niceness of the threads that hash."""
 
 _ARGON2 = Argon2(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """OWASP's second choice: 33 ms a hash where the library's default takes 170 ms and 64 MiB."""
@@ -34,7 +42,7 @@ _TRACE = 8
 
 
 class Busy(Exception):
-    """As many passwords as are allowed wait to be hashed already."""
+    """As many passwords as are allowed wait to be hashed, or this one has waited for too long."""
 
 
 class Compared(NamedTuple):
@@ -57,44 +65,90 @@ class Hasher(Protocol):
 
     async def hash(self, password: str) -> str: ...
 
-    async def verify(self, encoded: str, password: str) -> Compared: ...
+    async def verify(self, encoded: str, password: str, guess: Guess) -> Compared: ...
 
     async def stop(self) -> None: ...
 
 
 class PasswordHasher:
-    """Hashes and verifies in `workers` threads, with at most `queue` passwords waiting."""
+    """Hashes and verifies in `workers` threads, with at most `queue` passwords waiting for their turn."""
 
-    def __init__(self, reactor: Any, *, workers: int = 2, queue: int = 64) -> None:
+    def __init__(self, reactor: Any, proven: Proven, *, workers: int = 2, queue: int = 4096) -> None:
+        """proven: what was found right before, perhaps by the process before this one."""
         self._reactor = reactor
-        self._pool = ThreadPool(0, max(workers, 1), name="passwords")
-        self._bound = max(workers, 1) + queue
+        self._proven = proven
+        self._workers = max(workers, 1)
+        self._pool = ThreadPool(0, self._workers, name="passwords")
+        self._turns: Turns[Deferred[None]] = Turns(queue, reactor.seconds, _refuse)
+        self._busy = 0
+        """Threads that hash, or are about to."""
         self._hashes = Detached()
         self._stopped = False
         self._dummy = _unknown()
+        self._lowered = local()
 
     async def hash(self, password: str) -> str:
         """The encoded hash to store.  Raises: Busy."""
-        return await self._run(hash_now, password)
+        return await self._run(OWN, hash_now, password)
 
-    async def verify(self, encoded: str, password: str) -> Compared:
-        """Compare a password with an encoded hash; "" (nobody's) takes as long and is never right.  Raises: Busy."""
-        return await self._run(_verify_now, encoded or self._dummy, password)
+    async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
+        """Compare a password with an encoded hash; "" (nobody's) takes as long and is never right.
+
+        guess: where the password came from, for its turn.  Raises: Busy.
+        """
+        if self._proven.knows(encoded, password):
+            return Compared(True, b"")
+        compared = await self._run(guess, _verify_now, encoded or self._dummy, password)
+        if compared.right:
+            self._turns.right(guess)
+            self._proven.note(encoded, password)
+        return compared
 
     async def stop(self) -> None:
-        """Refuse new passwords from now on, and wait for those that are being hashed or wait."""
+        """Refuse new passwords from now on and those that wait, and wait for those that are being hashed."""
         self._stopped = True
+        while (turn := self._turns.take()) is not None:
+            _refuse(turn)
         await self._hashes.ended()
+        self._proven.close()
         if self._pool.started:
             self._pool.stop()
 
-    async def _run(self, work: Callable[..., T], *args: str) -> T:
-        if self._stopped or len(self._hashes) >= self._bound:
+    async def _run(self, guess: Guess, work: Callable[..., T], *args: str) -> T:
+        if self._stopped:
             raise Busy
+        turn: Deferred[None] = Deferred(self._turns.leave)
+        self._turns.put(guess, turn)
+        self._begin()
+        await turn
         if not self._pool.started:
             self._pool.start()
+        hashed = deferToThreadPool(self._reactor, self._pool, self._lowly, work, *args)
+        hashed.addBoth(self._ended)
         # A caller may be cancelled while the thread still works, so the hash counts until the thread is done.
-        return await self._hashes.run(deferToThreadPool(self._reactor, self._pool, work, *args))
+        return await self._hashes.run(hashed)
+
+    def _begin(self) -> None:
+        """Let those begin whose turn it is, as many as threads are free."""
+        while self._busy < self._workers and (turn := self._turns.take()) is not None:
+            self._busy += 1
+            turn.callback(None)
+
+    def _ended(self, result: R) -> R:
+        self._busy -= 1
+        self._begin()
+        return result
+
+    def _lowly(self, work: Callable[..., T], *args: str) -> T:
+        """Work in this thread at a low priority: where a core is wanted by both, bytes go before passwords."""
+        if not hasattr(self._lowered, "done"):
+            self._lowered.done = True
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
+        return work(*args)
+
+
+def _refuse(turn: Deferred[None]) -> None:
+    turn.errback(Busy())
 
 
 def hash_now(password: str) -> str:

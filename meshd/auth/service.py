@@ -45,7 +45,7 @@ from meshd.topology import Live
 from meshd.values.samples import Sample
 from meshd.values.tokens import MESHD, V1, Kinds
 
-MOST_AT_ONCE = 1024
+MOST_AT_ONCE = 4096
 """Different credentials and addresses that may be asked about at once."""
 PROBE = 2.0
 """Seconds that an outdated "yes" serves for when the store was found away; then the store is asked again."""

@@ -39,6 +39,9 @@ class Verified:
             _, gone = self._addresses.popitem(last=False)
             self._count -= len(gone)
 
+    def has(self, address: str, name: str) -> bool:
+        return name in self._addresses.get(address, ())
+
     def names(self, address: str, monotonic: float, span: float) -> set[str]:
         """The names that were right at the address within the last `span` seconds."""
         known = self._addresses.get(address)

@@ -20,6 +20,7 @@ from meshd.auth.passwords import Hasher
 from meshd.auth.policy import INVALID, account_end, of_account, of_name, open_to, token_end, token_valid
 from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
 from meshd.auth.terms import terms_of
+from meshd.auth.turns import Guess
 from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE
@@ -202,13 +203,14 @@ class Verifier:
             proof = self._proofs.get(self._password_key(username, reading), monotonic)
             if proof is not None and proof.encoded == encoded:
                 return reading
+        guess = Guess(asked.address, self._failures.known(asked.address, asked.name))
         traces = []
         for reading in asked.readings:
             # By what was typed: a hash that is spared must not tell that a name and an e-mail address are the same.
             key = self._password_key(asked.name, reading)
             disproof = self._disproofs.get(key, monotonic)
             if disproof is None or disproof.encoded != encoded:
-                right, trace = await self._hasher.verify(encoded, reading.secret)
+                right, trace = await self._hasher.verify(encoded, reading.secret, guess)
                 if right:
                     return reading
                 disproof = self._disprove(key, encoded, trace)

@@ -103,7 +103,7 @@ _LIMITS: _Rows = {
     "credential_cache": (number(0, 3600), "seconds that a verified credential is remembered"),
     "identities": (number(100, 10**7), "accounts remembered by each process"),
     "password_workers": (number(1, 64), "threads that verify passwords"),
-    "password_queue": (number(1, 10_000), "sign-ins that may wait for them; more are answered 503"),
+    "password_queue": (number(1, 10_000), "sign-ins that may wait for them; of more, the last in turn is answered 503"),
     "slice_bytes": (number(4096, 1024 * MiB), "that a process may move for an account before it asks for more"),
     "window_bytes": (
         number(0, 1024 * MiB),

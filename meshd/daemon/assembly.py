@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from meshd.accounts.service import Accounts
 from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
+from meshd.auth.proven import Proven
 from meshd.auth.service import AuthService
 from meshd.config import Config, rows
 from meshd.daemon import collector
@@ -31,6 +32,7 @@ from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.vault import Vault
+from meshd.daemon.volatile import mounts, volatile_file
 from meshd.daemon.whereabouts import Whereabouts
 from meshd.dns.resolver import Resolver
 from meshd.exits.book import ExitBook
@@ -99,7 +101,9 @@ class Daemon:
         reactor, config, now, live = self._reactor, self._config, self._now, self._live
         self.resolver = Resolver(reactor, servers=config.dns_servers, threads=32, timeout=lambda: live.timeouts.dns)
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
-        self._hasher = PasswordHasher(reactor, workers=live.limits.password_workers, queue=live.limits.password_queue)
+        proven = Proven(volatile_file(config.data_dir, "proven", os.environ, mounts()), reactor, now)
+        bounds = {"workers": live.limits.password_workers, "queue": live.limits.password_queue}
+        self._hasher = PasswordHasher(reactor, proven, **bounds)
         self.auth = AuthService(self.store, reactor, now, live, self._hasher, hostnames)
         journal = Journal(made(config.data_dir / "journal"), now=now)
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from meshd.auth.credentials import BasicCredentials, read
 from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.secrets import ban_address
+from meshd.auth.turns import Guess
 from meshd.bounded import Bounded
 from meshd.hosts.windows import Windows, new_memory
 from meshd.http1.fields import Fields
@@ -71,7 +72,7 @@ class SignIns:
         login = next((each for each in access.logins if each.username == said.username), None)
         encoded = login.password_hash if login is not None else ""
         try:
-            compared = await self._hasher.verify(encoded, said.rest)
+            compared = await self._hasher.verify(encoded, said.rest, Guess(asker, False))
         except Busy:
             self._failed.give_back(asker, began)
             return BUSY

@@ -10,6 +10,7 @@ from twisted.trial.unittest import TestCase
 
 from meshd.auth.hostnames import HostnameWatch
 from meshd.auth.passwords import PasswordHasher
+from meshd.auth.proven import Proven
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
 from meshd.dns.resolver import Resolver
@@ -26,7 +27,7 @@ class EndToEndTests(TestCase):
         store = await fresh_sqlite(self)
         resolver = Resolver(reactor)
         self.addCleanup(resolver.stop)
-        hasher = PasswordHasher(reactor)
+        hasher = PasswordHasher(reactor, Proven(None, reactor, time.time))
         service = AuthService(
             store,
             reactor,

@@ -357,9 +357,9 @@ class SharingTests(Installation):
         return answer.selection.session
 
     def test_different_questions_are_bounded(self) -> None:
-        """More than a thousand unknown credentials at once are too many: 503, and none is lost of those under way."""
+        """Of unknown credentials so many may be asked about at once: 503, and none is lost of those under way."""
         gate = self.world.store.gates["by_token"] = Deferred()
-        begun = [self.world.begin(bearer(f"token{number}")) for number in range(1024)]
+        begun = [self.world.begin(bearer(f"token{number}")) for number in range(service.MOST_AT_ONCE)]
         self.assertEqual(self.world.reason(basic("alice:secret")), "auth-unavailable")
         gate.callback(None)
         self.assertEqual({said(self.successResultOf(one)) for one in begun} - {"auth-banned"}, {"auth-invalid"})

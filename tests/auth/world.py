@@ -21,6 +21,7 @@ from meshd.auth.passwords import Compared
 from meshd.auth.question import Unseen
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
+from meshd.auth.turns import Guess
 from meshd.model import Account, Admission, Change, Refusal, Token
 from meshd.store.interface import StoreUnavailable
 from meshd.store.sqlite.file import SQLiteFile
@@ -107,7 +108,7 @@ class CountingHasher:
     async def hash(self, password: str) -> str:
         return f"hash:{password}"
 
-    async def verify(self, encoded: str, password: str) -> Compared:
+    async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         self.runs.append(password)
         if self.fails is not None:
             raise self.fails

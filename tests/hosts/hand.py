@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from meshd.auth.passwords import Busy, Compared
+from meshd.auth.turns import Guess
 from meshd.hosts.book import HostBook
 from meshd.hosts.connection import HostConnection
 from meshd.hosts.payers import Payers
@@ -119,7 +120,7 @@ class Passwords:
     async def hash(self, password: str) -> str:
         return f"hash:{password}"
 
-    async def verify(self, encoded: str, password: str) -> Compared:
+    async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         if self.busy:
             raise Busy
         self.asked += 1

@@ -493,4 +493,5 @@ def clean_environment() -> dict[str, str]:
         if not name.startswith("MESHD_") and not name.lower().endswith("_proxy") and name != "PYTHONDONTWRITEBYTECODE"
     }
     paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH", "")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+    apart = {"RUNTIME_DIRECTORY": "/nonexistent"}  # nothing is left where the daemons of this machine leave it
+    return kept | apart | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}

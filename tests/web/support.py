@@ -24,6 +24,7 @@ from meshd.accounts.toplevel import Terms
 from meshd.auth.passwords import Compared
 from meshd.auth.sealing import KEY_BYTES, Seals
 from meshd.auth.service import AuthService
+from meshd.auth.turns import Guess
 from meshd.exits.census import Counted, Family, counted, spots
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
@@ -124,7 +125,7 @@ class PlainHasher:
     async def hash(self, password: str) -> str:
         return f"plain:{password}"
 
-    async def verify(self, encoded: str, password: str) -> Compared:
+    async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         right = encoded == f"plain:{password}"
         return Compared(right, b"" if right else f"{encoded} {password}".encode())
 

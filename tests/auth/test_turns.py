@@ -1,0 +1,122 @@
+"""Whose password is hashed next, as a table of who came when."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.auth.turns import HALF, NETWORKS, OWN, PATIENCE, Guess, Turns, networks
+
+
+class TurnsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.refused: list[str] = []
+        self.turns: Turns[str] = Turns(1000, self.clock.seconds, self.refused.append)
+
+    def come(self, *addresses: str, known: bool = False) -> None:
+        """One after the other; each job is called by its address and its number."""
+        for number, address in enumerate(addresses):
+            self.turns.put(Guess(address, known), f"{address} {number}")
+
+    def order(self) -> list[str]:
+        taken: list[str] = []
+        while (job := self.turns.take()) is not None:
+            taken.append(job)
+        return taken
+
+    def guess_wrong(self, address: str, count: int) -> None:
+        for _ in range(count):
+            self.turns.put(Guess(address, False), "wrong")
+            self.turns.take()
+
+    def test_in_the_order_of_coming(self) -> None:
+        """Strangers of networks that asked for nothing before."""
+        addresses = ["10.0.0.1", "10.1.0.1", "10.2.0.1", "2001:db8::/64"]
+        self.come(*addresses)
+        self.assertEqual(self.order(), [f"{address} {number}" for number, address in enumerate(addresses)])
+
+    def test_who_was_right_before_is_first(self) -> None:
+        self.come("10.0.0.1", "10.1.0.1")
+        self.come("10.2.0.1", known=True)
+        self.turns.put(OWN, "a new password")
+        self.assertEqual(self.order(), ["10.2.0.1 0", "a new password", "10.0.0.1 0", "10.1.0.1 1"])
+
+    def test_a_burst_of_one_address_stands_behind_one_of_another(self) -> None:
+        """Each of its guesses that has no answer yet puts its next one back."""
+        self.come(*["10.0.0.1"] * 50)
+        self.come("10.9.0.1")
+        self.assertEqual(self.order()[:2], ["10.0.0.1 0", "10.9.0.1 0"])
+
+    def test_a_burst_of_a_whole_network(self) -> None:
+        """Two hundred addresses of a /16 are one crowd; what stands outside passes it."""
+        self.come(*[f"10.0.{n}.{n}" for n in range(200)])
+        self.come("10.1.0.1")
+        self.assertEqual(self.order().index("10.1.0.1 0"), 1)
+
+    def test_guessing_for_long(self) -> None:
+        """A backlog of strangers who guess from many networks is passed by who has not guessed yet."""
+        attackers = [f"10.{n}.0.1" for n in range(100)]
+        for _ in range(20):
+            for address in attackers:
+                self.guess_wrong(address, 1)
+            self.clock.advance(1)
+        self.come(*attackers)
+        self.clock.advance(5)
+        self.come("192.0.2.1")
+        self.assertEqual(self.turns.take(), "192.0.2.1 0")
+
+    def test_a_right_guess_is_forgiven(self) -> None:
+        """An office whose people all know their passwords waits for nobody."""
+        for _ in range(50):
+            self.turns.put(Guess("10.0.0.1", False), "right")
+            self.turns.take()
+            self.turns.right(Guess("10.0.0.1", False))
+        self.come("10.0.0.1", "10.9.0.1")
+        self.assertEqual(self.order(), ["10.0.0.1 0", "10.9.0.1 1"])
+
+    def test_wrong_guesses_are_forgotten(self) -> None:
+        """Half of them in each half-life: in the end a second matters more."""
+        self.guess_wrong("10.0.0.1", 4)
+        self.clock.advance(10 * HALF)
+        self.come("10.0.0.1")
+        self.clock.advance(1)
+        self.come("10.9.0.1")
+        self.assertEqual(self.order(), ["10.0.0.1 0", "10.9.0.1 0"])
+
+    def test_nobody_waits_for_ever(self) -> None:
+        """Who has waited longer than anybody waits for an answer is refused in place of being hashed."""
+        self.come("10.0.0.1")
+        self.clock.advance(PATIENCE + 1)
+        self.come("10.9.0.1")
+        self.assertEqual((self.order(), self.refused), (["10.9.0.1 0"], ["10.0.0.1 0"]))
+
+    def test_the_last_in_turn_gives_way(self) -> None:
+        """Not the last to come."""
+        self.turns = Turns(3, self.clock.seconds, self.refused.append)
+        self.come("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.9.0.1")
+        self.assertEqual(self.refused, ["10.0.0.1 2"])
+        self.assertEqual((self.order(), len(self.turns)), (["10.0.0.1 0", "10.9.0.1 3", "10.0.0.1 1"], 0))
+
+    def test_who_leaves(self) -> None:
+        self.come("10.0.0.1", "10.9.0.1")
+        self.turns.leave("10.0.0.1 0")
+        self.turns.leave("nobody")
+        self.assertEqual(self.order(), ["10.9.0.1 1"])
+
+    def test_what_is_remembered_is_bounded(self) -> None:
+        for n in range(NETWORKS):
+            self.guess_wrong(f"10.{n >> 8}.{n & 255}.1", 1)
+        self.assertEqual(len(self.turns._debts), NETWORKS)
+
+
+class NetworkTests(SynchronousTestCase):
+    def test_networks(self) -> None:
+        for address, around in (
+            ("192.0.2.7", ("192.0.2.7", "192.0.2", "192.0")),
+            ("2001:db8:1:203::/64", ("2001:db8:1:203::/64", "2001:db8:1:200::/56", "2001:db8:1::/48")),
+            ("", ()),
+            ("unix", ()),
+            ("a.b.c.d", ()),
+        ):
+            self.assertEqual(networks(address), around)
