@@ -47,6 +47,7 @@ PAGES: dict[str, tuple[int, list[tuple[bytes, bytes]], str]] = {
     "tinyproxy's": (500, [(b"Server", b"tinyproxy/1.11.1")], "exit-refused"),
     "tinyproxy's wrong password": (401, [(b"Server", b"tinyproxy/1.11.1")], "exit-failed"),
     "one that Proxy-Status tells": (502, [(b"Proxy-Status", b"a; error=dns_error, b; error=dns_timeout")], "dns-error"),
+    "Traffic Server's": (502, [(b"Server", b"ATS/9.2.9"), (b"Cache-Control", b"no-store")], "exit-refused"),
     "another meshd's": (403, [(b"X-ProxyMesh-Error", b"no")], "exit-refused"),
 }
 
@@ -75,6 +76,7 @@ class AnswersTests(SynchronousTestCase):
             (304, signed),
             (503, [(b"Server", b"nginx")]),
             (404, []),
+            (404, [(b"Server", b"ATS/9.2.9"), (b"Age", b"0")]),
             (503, [*signed, (b"Via", b"1.1 origin (squid/5.7), " + SQUID)]),
             (502, [(b"Proxy-Status", b"a; error=dns_error"), (b"Proxy-Status", b"b")]),
         ):
