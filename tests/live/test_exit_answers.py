@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.live.raw import Raw, basic
 from tests.support.daemon import LiveDaemon, until
 from tests.support.origin import CLOSE, RecordingOrigin
+from tests.support.upstreams import UpstreamProxy
 from tests.threats.support import Answer, Talk
 
 TIMES = 20
@@ -183,6 +184,31 @@ class WhoseTests(AnswersCase):
         origin.script("/mine", [b"HTTP/1.1 429 Slowly\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", CLOSE])
         self.assertEqual(self.ask("/mine").field("retry-after"), "7")
         self.assertEqual(self.state(name), "up")
+
+
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
+class KeptTests(AnswersCase):
+    """Of connections to an exit, those that it was asked for a tunnel on are apart from those that it reads itself."""
+
+    def test_a_websocket_asks_for_a_tunnel(self) -> None:
+        """Also where a connection is kept on which the proxy itself was asked, and would not know the upgrade."""
+        proxy = UpstreamProxy(self)
+        self.reload(proxy.toml(self.name("sold")))
+        self.assertEqual(self.ask().status, 200)
+        self.assertEqual(self.ask("/websocket", UPGRADE).status, 101)
+        self.assertEqual(proxy.targets, [origin.url("/bytes/3"), origin.authority])
+
+    def test_what_a_proxy_is_told_stays_out_of_tunnels(self) -> None:
+        """An upgrade that the origin refuses leaves a connection that leads to the origin: no password goes there."""
+        proxy = UpstreamProxy(self, username="us", password="open sesame")
+        self.reload(proxy.toml(self.name("sold"), reuse="true"))
+        origin.forget()
+        self.assertEqual(self.ask("/status/404", UPGRADE).status, 404)
+        self.assertEqual(self.ask("/echo").status, 200)
+        self.assertEqual([request.target for request in origin.requests], ["/status/404", "/echo"])
+        self.assertEqual([name for request in origin.requests for name in request.names if "proxy" in name], [])
 
 
 HAND_MADE = {
