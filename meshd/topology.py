@@ -35,6 +35,8 @@ class UpstreamProxy:
     each of them.  A proxy that only passes on what follows the first would show them to the origin."""
     visible: bool = False
     """Whether customers see what the proxy, of kind `http` or `https`, adds to answers, and the pages of its own."""
+    tunnel: bool = False
+    """Whether the proxy, of kind `http` or `https`, is asked for tunnels alone, for `http://` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ class Exit:
 
     @property
     def is_http_proxy(self) -> bool:
-        """Whether the exit is an HTTP proxy, which can be asked for a resource itself rather than for a tunnel."""
-        return self.kind in {"http", "https"}
+        """Whether the exit is an HTTP proxy that is asked for a resource itself rather than for a tunnel."""
+        return self.kind in {"http", "https"} and (self.upstream is None or not self.upstream.tunnel)
 
 
 @dataclass(frozen=True, slots=True)

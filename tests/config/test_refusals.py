@@ -153,6 +153,10 @@ WRONG_FILES = {
         '[[exits]]\nname = "a"\nurl = "http://gw.test:80"\npassword = "x"',
         "line 4: [[exits]] 'a' has a url, which says its password",
     ),
+    "tunnels by SOCKS5": (
+        '[[exits]]\nname = "a"\nurl = "socks5://gw.test:80"\ntunnel = true',
+        "line 4: [[exits]] 'a' has a tunnel: its kind must be \"http\" or \"https\"",
+    ),
     "a URL of another kind": (UPSTREAM + 'url = "socks5://gw.test:80"', "line 3: [[exits]] 'a' has a url of kind"),
     "a URL without a port": (UPSTREAM + 'url = "http://gw.test"', "not '***' (it is no host:port, with an IPv6"),
     "a URL with a path": (UPSTREAM + 'url = "http://gw.test:80/x"', "not '***' (it is no host:port, with an IPv6"),

@@ -77,6 +77,7 @@ class ExitTests(ConfigTestCase):
             'url = "http://us%3Ber:p%40ss@gw.test:80"': ("http", UpstreamProxy("gw.test", 80, "us;er", "p@ss")),
             'url = "socks5h://gw.test:1080"\nkind = "socks5"': ("socks5", UpstreamProxy("gw.test", 1080)),
             'url = "http://gw.test:80"\nreuse = true': ("http", UpstreamProxy("gw.test", 80, reuse=True)),
+            'url = "https://gw.test:443"\ntunnel = true': ("https", UpstreamProxy("gw.test", 443, tunnel=True)),
         }
         for text, (kind, upstream) in cases.items():
             (made,) = self.load(f'[[exits]]\nname = "a"\n{text}\naddress = "192.0.2.9"\nweight = 3').topology.exits

@@ -211,6 +211,34 @@ class KeptTests(AnswersCase):
         self.assertEqual([name for request in origin.requests for name in request.names if "proxy" in name], [])
 
 
+class TunnelTests(AnswersCase):
+    """An exit that is asked for tunnels alone."""
+
+    def test_http_goes_by_a_tunnel(self) -> None:
+        """The proxy sees no request and makes no page; the origin gets what the client sent."""
+        for kind in ("http", "https"):
+            proxy = UpstreamProxy(self, kind, username="us", password="open sesame")  # type: ignore[arg-type]
+            self.reload(proxy.toml(self.name("sold"), tunnel="true"))
+            origin.forget()
+            body = b"Content-Length: 5\r\n\r\nhello"
+            self.assertEqual([self.ask().status, self.ask("/bytes/3", body, b"POST").status], [200, 200], kind)
+            self.assertEqual(set(proxy.targets), {origin.authority})
+            self.assertEqual([request.target for request in origin.requests], ["/bytes/3", "/bytes/3"])
+            self.assertEqual([name for request in origin.requests for name in request.names if "proxy" in name], [])
+
+    def test_refusals_are_those_of_a_tunnel(self) -> None:
+        """A destination that it refuses, and a password that it does not take."""
+        proxy = UpstreamProxy(self, username="us", password="open sesame")
+        name = self.name("sold")
+        self.reload(proxy.toml(name, tunnel="true"))
+        proxy.mood = "refuse"
+        self.assertEqual((self.ask().status, self.ask().why), (502, "exit-refused"))
+        self.assertEqual(self.state(name), "up")
+        proxy.mood = "reject"
+        self.assertEqual([self.ask().why for _ in range(3)], ["exit-failed"] * 3)
+        self.assertEqual(self.why(name), "exit-password")
+
+
 HAND_MADE = {
     "a bare LF": b"HTTP/1.1 200 OK\nX: y\n\n",
     "an empty line first": b"\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",

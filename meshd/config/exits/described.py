@@ -36,13 +36,16 @@ EXIT: Mapping[str, Kind] = {
     "url": _secret(text_kind("a URL of another proxy such as socks5://user:password@host:1080", proxy_url)),
     "reuse": TRUTH,
     "visible": TRUTH,
+    "tunnel": TRUTH,
     "ca": PATH,
     **dict.fromkeys(PLACED, TEXT),
 }
 
 _OF_EVERY_KIND = ("name", "kind", "country", "tags", "weight", *PLACED)
 
-_OF_UPSTREAMS = ("upstream", "username", "password", "reuse", "visible", "ca")
+TRUTHS = ("reuse", "visible", "tunnel")
+"""What may be said of an upstream proxy that speaks HTTP."""
+_OF_UPSTREAMS = ("upstream", "username", "password", *TRUTHS, "ca")
 
 
 def read_exits(file: File, origins: Origins) -> tuple[Exit, ...]:
@@ -126,10 +129,9 @@ class _Described:
             raise self._wrong("", f"is of kind {kind} and needs an upstream, or a url")
         if "ca" in given and kind != "https":
             raise self._wrong("ca", 'has a ca: its kind must be "https"')
-        if given.get("reuse") and kind == "socks5":
-            raise self._wrong("reuse", 'has a reuse: its kind must be "http" or "https"')
-        if given.get("visible") and kind == "socks5":
-            raise self._wrong("visible", 'has a visible: its kind must be "http" or "https"')
+        for key in TRUTHS:
+            if given.get(key) and kind == "socks5":
+                raise self._wrong(key, f'has a {key}: its kind must be "http" or "https"')
         address = given.get("address", "")
         if isinstance(address, IPv6Network):
             raise self._wrong("address", 'has a prefix: its kind must be "local"')
@@ -139,7 +141,7 @@ class _Described:
             proxy = upstream(kind, host, port, username, password, str(given.get("ca", "")))
         except ValueError as error:
             raise self._wrong("username", f"cannot be used: {error}") from None
-        said = {key: given.get(key, False) for key in ("reuse", "visible")}
+        said = {key: given.get(key, False) for key in TRUTHS}
         return Exit(address=address, upstream=replace(proxy, **said), **common)
 
     def _wrong(self, key: str, text: str) -> Exception:

@@ -38,11 +38,12 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "weight": number(1, 100),
     "reuse": TRUTH,
     "visible": TRUTH,
+    "tunnel": TRUTH,
     # A line's words end at blanks.
     **dict.fromkeys(PLACED, text_kind(f"{TEXT.words}, _ for a blank", lambda text: caption(text.replace("_", " ")))),
 }
 
-_TRUTHS = {"reuse": "reuse", "visible": "be visible"}
+_TRUTHS = {"reuse": "reuse", "visible": "be visible", "tunnel": "be asked for tunnels alone"}
 """Attributes that say something of an HTTP proxy, and what they say."""
 
 _OWN = frozenset({"name", "address"})
@@ -109,9 +110,7 @@ class _Way(NamedTuple):
         """The same, of whose proxy a truth is said.  ValueError where there is none that it could be said of."""
         if self.upstream is None or self.kind == "socks5":
             raise ValueError(f"only an http or https proxy can be said to {_TRUTHS[key]}")
-        upstream = self.upstream
-        said = replace(upstream, reuse=True) if key == "reuse" else replace(upstream, visible=True)
-        return self._replace(upstream=said)
+        return self._replace(upstream=replace(self.upstream, **{key: True}))
 
     @property
     def identity(self) -> bytes:

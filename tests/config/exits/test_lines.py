@@ -132,6 +132,8 @@ WRONG = {
     "gw.test:80 country=s3cret": "country must be a country's two letters (ISO 3166)",
     "gw.test:80 reuse=s3cret": "reuse must be true or false",
     "gw.test:80 kind=socks5 reuse=yes": "only an http or https proxy can be said to reuse",
+    "socks5://gw.test:80 tunnel=yes": "only an http or https proxy can be said to be asked for tunnels alone",
+    "192.0.2.1 tunnel=yes": "only an http or https proxy can be said to be asked for tunnels alone",
     "gw.test:80 city=": "city must be a text of up to 64 characters that can be printed, _ for a blank",
     "gw.test:80 city=___": "city must be a text",
     "gw.test:80 zip=s3c\u202eret": "zip must be a text",
