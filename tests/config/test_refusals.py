@@ -155,7 +155,7 @@ WRONG_FILES = {
     ),
     "tunnels by SOCKS5": (
         '[[exits]]\nname = "a"\nurl = "socks5://gw.test:80"\ntunnel = true',
-        "line 4: [[exits]] 'a' has a tunnel: its kind must be \"http\" or \"https\"",
+        'line 4: [[exits]] \'a\' has a tunnel: its kind must be "http" or "https"',
     ),
     "a URL of another kind": (UPSTREAM + 'url = "socks5://gw.test:80"', "line 3: [[exits]] 'a' has a url of kind"),
     "a URL without a port": (UPSTREAM + 'url = "http://gw.test"', "not '***' (it is no host:port, with an IPv6"),

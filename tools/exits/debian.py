@@ -210,4 +210,6 @@ keep-alive-timeout 5
 
 
 def privoxy(site: Site) -> Proxy:
-    return site.run("privoxy", "--no-daemon", site.write("privoxy.conf", PRIVOXY.format(folder=site.folder, port=site.port)))
+    return site.run(
+        "privoxy", "--no-daemon", site.write("privoxy.conf", PRIVOXY.format(folder=site.folder, port=site.port))
+    )

