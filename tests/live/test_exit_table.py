@@ -1,4 +1,4 @@
-"""The table of exits in docs/exits.md: what is told of what was seen, that each proxy has its row, and three rows anew."""
+"""The table of exits in docs/exits.md: what is told of what was seen, a row for each proxy, and three rows anew."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ class RowTests(SynchronousTestCase):
 
     def test_all_is_right(self) -> None:
         told = "<br>".join(f"{name}: 502 exit refused" for name in REFUSED)
+        rests = "502 exit failed; rests: `exit-password`"
         self.assertEqual(
             table.row(MAKER, "1.0", found()),
-            f"| it | 1.0 | `gw.example:PORT` | all | {told} | 502 exit failed; rests: `exit-password` | `reuse` works |",
+            f"| it | 1.0 | `gw.example:PORT` | all | {told} | {rests} | `reuse` works |",
         )
 
     def test_some_is_not_carried(self) -> None:
@@ -174,6 +175,7 @@ class RunTests(SynchronousTestCase):
         self.assertEqual([table.works(seen.carried), table.refused(seen), table.wrong(seen.wrong)], told[3:6])
         if seen.tunnel:
             self.assertEqual(table.works(seen.tunnel), "all")
+        self.assertEqual("`reuse` works" in told[6], not seen.reuse)
 
     def test_squid(self) -> None:
         self.compare("Squid")

@@ -16,7 +16,7 @@ NO_PROXY = "Serves what stands behind it, and is no proxy for everywhere"
 MAKERS = (
     Maker("Squid", "squid", debian.squid, note=f"{PORTS.format('SSL_ports')}. It caches (`cache deny all`), and asks origins anew for what it has"),
     Maker("Squid, `https_port`", "squid", debian.squid_tls, kind="https", note="As Squid"),
-    Maker("tinyproxy", "tinyproxy-bin", debian.tinyproxy, note=f"{PORTS.format('ConnectPort')}; without that line they go everywhere. Ends each connection after one answer"),
+    Maker("tinyproxy", "tinyproxy-bin", debian.tinyproxy, note=f"{PORTS.format('ConnectPort')}; without that line they go everywhere. Hands all that follows a first request to its origin"),
     Maker("tinyproxy behind stunnel", "stunnel4", fronts.stunnel, kind="https", note="As tinyproxy. stunnel speaks TLS for it"),
     Maker("tinyproxy behind HAProxy (`mode tcp`)", "haproxy", fronts.haproxy, note="As tinyproxy"),
     Maker("tinyproxy behind HAProxy (`mode tcp`, TLS)", "haproxy", fronts.haproxy_tls, kind="https", note="As tinyproxy"),
@@ -39,7 +39,7 @@ MAKERS = (
     Maker("HAProxy, `mode http`", "haproxy", partial(fronts.haproxy, mode="http"), note="Before tinyproxy. It takes requests apart, and sends some by a connection that tinyproxy has for another origin: use `mode tcp`"),
     Maker("varnish", "varnish", fronts.varnish, note=f"Before tinyproxy. {NO_PROXY}: tinyproxy gets requests without their absolute form"),
     Maker("mitmproxy", "mitmproxy", packages.mitmproxy, note=f"{INTERCEPTS}, unless you say `--ignore-hosts`. The newest for Python 3.11"),
-    Maker("proxy.py", "proxy.py", packages.proxy_py),
+    Maker("proxy.py", "proxy.py", packages.proxy_py, note="Hands all that follows a first request to its origin"),
     Maker("pproxy, HTTP", "pproxy", packages.pproxy, note="Remembers the address of a right login for 30 days: later wrong ones pass (`--auth=-1` ends that)"),
     Maker("pproxy, SOCKS5", "pproxy", partial(packages.pproxy, scheme="socks5"), kind="socks5", note=f"As by HTTP. {FIRST}"),
     Maker("px", "px-proxy", packages.px, login=False, note=f"With `noproxy` for all. {NAMELESS}. Carries no bodies in chunks but with `tunnel`"),

@@ -79,11 +79,11 @@ def right(answer: Answer, body: bytes | None = None, status: int = 200) -> Answe
 
 
 def get(asker: Asker) -> None:
-    """The origin is told nothing of credentials, the customer's or the exit's, nor asked as a proxy is."""
+    """The origin is told no credentials, the customer's or the exit's, nor asked as a proxy is."""
     found = right(asker.line().ask("GET", asker.origins.plain.url("/echo")))
     facts = json.loads(found.body)
     if any(name.lower().startswith("proxy-") for name, _ in facts["fields"]):
-        raise AmissError("the origin got a Proxy- field")
+        raise AmissError("the origin gets what is the exit's, its password too")
     if facts["target"] != "/echo":
         raise AmissError("the origin was asked as a proxy is")
 

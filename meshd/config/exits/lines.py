@@ -110,7 +110,8 @@ class _Way(NamedTuple):
         """The same, of whose proxy a truth is said.  ValueError where there is none that it could be said of."""
         if self.upstream is None or self.kind == "socks5":
             raise ValueError(f"only an http or https proxy can be said to {_TRUTHS[key]}")
-        return self._replace(upstream=replace(self.upstream, **{key: True}))
+        said: dict[str, Any] = {key: True}
+        return self._replace(upstream=replace(self.upstream, **said))
 
     @property
     def identity(self) -> bytes:
