@@ -89,6 +89,13 @@ class RowTests(SynchronousTestCase):
         )
         self.assertIn("With `tunnel`: all but GET: reset", table.to_know(MAKER, replace(seen, tunnel=failed("GET"))))
 
+    def test_connections_that_are_kept_without_a_login(self) -> None:
+        """Nothing is to be said of `reuse` then; what is amiss is told unless it is so of every connection."""
+        open_ = replace(MAKER, login=False)
+        told = {reuse: table.to_know(open_, replace(found(), reuse=reuse)) for reuse in ("", "-", "reset")}
+        self.assertEqual(told, {"": "", "-": "", "reset": "Where its connections are kept: reset"})
+        self.assertEqual(table.to_know(open_, replace(found(), reuse="reset", carried=failed("GET"))), "")
+
     def test_a_bar_is_no_column(self) -> None:
         self.assertIn("a \\| b", table.row(replace(MAKER, name="a | b"), "", found()))
 
@@ -175,7 +182,8 @@ class RunTests(SynchronousTestCase):
         self.assertEqual([table.works(seen.carried), table.refused(seen), table.wrong(seen.wrong)], told[3:6])
         if seen.tunnel:
             self.assertEqual(table.works(seen.tunnel), "all")
-        self.assertEqual("`reuse` works" in told[6], not seen.reuse)
+        if maker.login:
+            self.assertEqual("`reuse` works" in told[6], not seen.reuse)
 
     def test_squid(self) -> None:
         self.compare("Squid")

@@ -17,6 +17,7 @@ MAKERS = (
     Maker("Squid", "squid", debian.squid, note=f"{PORTS.format('SSL_ports')}. It caches (`cache deny all`), and asks origins anew for what it has"),
     Maker("Squid, `https_port`", "squid", debian.squid_tls, kind="https", note="As Squid"),
     Maker("tinyproxy", "tinyproxy-bin", debian.tinyproxy, note=f"{PORTS.format('ConnectPort')}; without that line they go everywhere. Hands all that follows a first request to its origin"),
+    Maker("tinyproxy, no `BasicAuth`", "tinyproxy-bin", partial(debian.tinyproxy, login=False), login=False, note="As tinyproxy"),
     Maker("tinyproxy behind stunnel", "stunnel4", fronts.stunnel, kind="https", note="As tinyproxy. stunnel speaks TLS for it"),
     Maker("tinyproxy behind HAProxy (`mode tcp`)", "haproxy", fronts.haproxy, note="As tinyproxy"),
     Maker("tinyproxy behind HAProxy (`mode tcp`, TLS)", "haproxy", fronts.haproxy_tls, kind="https", note="As tinyproxy"),

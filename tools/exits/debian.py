@@ -80,16 +80,17 @@ Listen 127.0.0.1
 Port {port}
 MaxClients 100
 Timeout 60
-BasicAuth {username} {password}
+{login}
 {ports}
 LogFile "{folder}/tinyproxy.log"
 LogLevel Connect
 """
 
 
-def tinyproxy(site: Site, port: int = 0) -> Proxy:
+def tinyproxy(site: Site, port: int = 0, *, login: bool = True) -> Proxy:
     ports = "".join(f"ConnectPort {each}\n" for each in (443, *site.open_ports))
-    values = {"port": port or site.port, "folder": site.folder, "username": USERNAME, "password": PASSWORD}
+    values = {"port": port or site.port, "folder": site.folder}
+    values["login"] = f"BasicAuth {USERNAME} {PASSWORD}" if login else ""
     config = site.write("tinyproxy.conf", TINYPROXY.format(ports=ports, **values))
     return site.run("tinyproxy", "-d", "-c", config, port=port)
 

@@ -85,7 +85,7 @@ def get(asker: Asker) -> None:
     if any(name.lower().startswith("proxy-") for name, _ in facts["fields"]):
         raise AmissError("the origin gets what is the exit's, its password too")
     if facts["target"] != "/echo":
-        raise AmissError("the origin was asked as a proxy is")
+        raise AmissError("the origin is asked as a proxy is")
 
 
 def post(asker: Asker) -> None:

@@ -78,8 +78,10 @@ def to_know(maker: Maker, found: Found) -> str:
         told.append(f"Tells origins: {quoted(found.to_origins)}")
     if found.to_clients:
         told.append(f"Taken from answers: {quoted(found.to_clients)}")
-    if found.reuse != "-":
+    if maker.login and found.reuse != "-":
         told.append("`reuse` works" if not found.reuse else f"No `reuse`: {found.reuse}")
+    elif found.reuse not in {"", "-", *(seen.amiss for seen in found.carried.values())}:
+        told.append(f"Where its connections are kept: {found.reuse}")
     if found.tunnel:
         by_tunnel = works(found.tunnel)
         told.append("With `tunnel` all of `http://` works" if by_tunnel == "all" else f"With `tunnel`: {by_tunnel}")

@@ -220,10 +220,10 @@ def added(trial: Trial, maker: Maker, found: Found) -> None:
 
 
 def reused(trial: Trial, maker: Maker) -> str:
-    """What is amiss with kept connections to it."""
-    if not maker.login or maker.kind == "socks5" or "tunnel" in maker.attributes:
+    """What is amiss with kept connections to it; where it has no login they are kept whatever is said."""
+    if maker.kind == "socks5" or "tunnel" in maker.attributes:
         return "-"
-    trial.use(trial.line(maker, attributes="reuse=true"))
+    trial.use(trial.line(maker, attributes="reuse=true" if maker.login else ""))
     for operation in (get, get, four, statuses, four, big, get):
         if amiss := trial.ask(operation).amiss:
             return amiss
