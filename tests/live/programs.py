@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import which
 
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
+from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
+from cryptography.x509 import load_pem_x509_certificate
+
 from tests.support.daemon import clean_environment
 from tests.support.origin import authority
 from tests.support.ready import readable
@@ -86,12 +90,15 @@ class Program:
     """What a wrong password looks like there, on http and https."""
     silent: tuple[str, ...] = ()
     """Schemes for which it does not say why."""
+    shows: bool = True
+    """Whether it prints the page that it got."""
 
     def run(self, task: Task) -> Said:
         """Raises: TimeoutExpired."""
         command = self.command(task)
         with subprocess.Popen(
             command,
+            bufsize=0,  # what an ended program did not read is not tried again
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,7 +158,7 @@ def _ssh_like(task: Task) -> list[str]:
 def _php(task: Task) -> list[str]:
     code = """$c = stream_context_create(["http" => ["proxy" => "tcp://$argv[2]", "request_fulluri" => true,
         "header" => "Proxy-Authorization: Basic $argv[3]", "timeout" => 20], "ssl" => ["cafile" => $argv[4]]]);
-        echo file_get_contents($argv[1], false, $c); print_r($http_response_header ?? []);"""
+        echo file_get_contents($argv[1], false, $c), implode("\\n", $http_response_header ?? []);"""
     return ["php", "-d", "display_errors=1", "-r", code, "--", task.url, task.proxy, basic(task), authority().file]
 
 
@@ -182,21 +189,92 @@ func main() {
 }
 """
 _JAVA = """import java.net.*;
+import java.net.http.*;
 public class Fetch {
   public static void main(String[] a) throws Exception {
-    String[] proxy = a[1].split(":");
-    Authenticator.setDefault(new Authenticator() {
+    Authenticator login = new Authenticator() {
       protected PasswordAuthentication getPasswordAuthentication() {
-        return new PasswordAuthentication(a[2], a[3].toCharArray());
+        return new PasswordAuthentication(a[4], a[5].toCharArray());
       }
-    });
-    Proxy by = new Proxy(Proxy.Type.HTTP, new InetSocketAddress(proxy[0], Integer.parseInt(proxy[1])));
-    HttpURLConnection c = (HttpURLConnection) new URL(a[0]).openConnection(by);
+    };
+    InetSocketAddress at = new InetSocketAddress(a[2], Integer.parseInt(a[3]));
+    if (a[0].equals("client")) {
+      HttpClient client = HttpClient.newBuilder().proxy(ProxySelector.of(at)).authenticator(login).build();
+      HttpRequest wanted = HttpRequest.newBuilder(URI.create(a[1])).build();
+      HttpResponse<String> answer = client.send(wanted, HttpResponse.BodyHandlers.ofString());
+      System.out.println(answer.statusCode() + " " + answer.body());
+      System.exit(0);
+    }
+    Authenticator.setDefault(login);
+    HttpURLConnection c = (HttpURLConnection) new URL(a[1]).openConnection(new Proxy(Proxy.Type.valueOf(a[0]), at));
     System.out.println(c.getResponseCode() + " " + c.getResponseMessage());
     System.out.println(new String(c.getInputStream().readAllBytes()));
   }
 }
 """
+_OPEN_URI = """require "open-uri"
+puts URI.open(ARGV[0], proxy_http_basic_authentication: ["http://" + ARGV[1], ARGV[2], ARGV[3]]).read
+"""
+_TCL = """package require http
+foreach {url proxy auth} $argv break
+foreach {host port} [split $proxy :] break
+catch {package require tls; http::register https 443 [list tls::socket -cafile $env(SSL_CERT_FILE)]}
+http::config -proxyhost $host -proxyport $port
+set answer [http::geturl $url -timeout 20000 -headers [list Proxy-Authorization "Basic $auth"]]
+puts "[http::code $answer] [http::error $answer]"
+puts [http::data $answer]
+"""
+
+
+def _java(kind: str) -> Callable[[Task], list[str]]:
+    """Basic for tunnels is off by default."""
+
+    def command(task: Task) -> list[str]:
+        store = Path(task.folder, "trusted.p12")
+        ca = PKCS12Certificate(load_pem_x509_certificate(Path(authority().file).read_bytes()), b"ca")
+        store.write_bytes(serialize_java_truststore([ca], BestAvailableEncryption(b"changeit")))
+        settings = {"jdk.http.auth.tunneling.disabledSchemes": "", "javax.net.ssl.trustStore": str(store)}
+        settings |= {"javax.net.ssl.trustStorePassword": "changeit"}
+        given = [f"-D{name}={value}" for name, value in settings.items()]
+        file = task.file("Fetch.java", _JAVA)
+        return [
+            "java",
+            "-XX:TieredStopAtLevel=1",
+            *given,
+            file,
+            kind,
+            task.url,
+            *task.address,
+            task.username,
+            task.password,
+        ]
+
+    return command
+
+
+def _named(task: Task) -> str:
+    """The page's URL for programs that know no address in a certificate."""
+    return task.url.replace("127.0.0.1", "localhost")
+
+
+def _svn(task: Task) -> list[str]:
+    url = _named(task).replace("/echo", "/repository")
+    host, port = task.address
+    options = {"http-proxy-host": host, "http-proxy-port": port, "http-proxy-username": task.username}
+    options |= {"http-proxy-password": task.password, "ssl-authority-files": authority().file}
+    given = (word for name, value in options.items() for word in ("--config-option", f"servers:global:{name}={value}"))
+    return ["svn", "info", "--non-interactive", *given, url]
+
+
+def _elinks(task: Task) -> list[str]:
+    named = {"http.proxy.host": task.proxy, "https.proxy.host": task.proxy}
+    named |= {"http.proxy.user": task.username, "http.proxy.passwd": task.password}
+    lines = [
+        "set connection.ssl.cert_verify = 0",
+        *(f'set protocol.{name} = "{value}"' for name, value in named.items()),
+    ]
+    task.file("elinks.conf", "\n".join(lines) + "\n")
+    return ["elinks", "-config-dir", task.folder, "-source", "1", task.url]
 
 
 def _wget(task: Task) -> list[str]:
@@ -240,15 +318,22 @@ PROGRAMS: dict[str, Program] = {
     "lftp": Program("lftp", _lftp, environment=lambda t: {"http_proxy": t.link, "https_proxy": t.link}),
     # Within TLS these two wait for the end of the connection, whatever the length.
     "w3m": Program(
-        "w3m", lambda t: ["w3m", "-dump_source", t.url], ("http",), lambda t: {"http_proxy": t.link},
+        "w3m", lambda t: ["w3m", "-o", f"ssl_ca_file={authority().file}", "-dump_source", _named(t)], ("http",),
+        by_environment,
         refusal="Wrong username|Authorization required",
     ),
     "lynx": Program(
-        "lynx", lambda t: ["lynx", f"-pauth={t.raw}", "-source", t.url], ("http",),
-        lambda t: {"http_proxy": f"http://{t.proxy}"}, refusal="407|proxy authorization|invalid credentials",
+        "lynx", lambda t: ["lynx", f"-pauth={t.raw}", "-source", _named(t)], ("http",),
+        lambda t: {**by_environment(t), "http_proxy": f"http://{t.proxy}", "https_proxy": f"http://{t.proxy}"},
+        refusal="407|proxy authorization|invalid credentials",
     ),
+    "links2": Program(
+        "links2", lambda t: ["links2", "-http-proxy", f"{t.raw}@{t.proxy}", "-https-proxy", f"{t.raw}@{t.proxy}",
+                             "-ssl.certificates", "0", "-source", t.url], silent=("https",),
+    ),
+    "elinks": Program("elinks", _elinks, silent=("https",)),
     "LWP": Program(
-        "perl",
+        "lwp-request",
         lambda t: ["perl", "-MLWP::UserAgent", "-e",
                    "my $u = LWP::UserAgent->new(ssl_opts => {SSL_ca_file => $ARGV[2]});"
                    "$u->proxy(['http', 'https'], $ARGV[1]); my $a = $u->get($ARGV[0]);"
@@ -257,26 +342,30 @@ PROGRAMS: dict[str, Program] = {
     "Ruby's Net::HTTP": Program(
         "ruby", lambda t: ["ruby", "-e", _RUBY, t.url, t.proxy, t.username, t.password], environment=by_environment,
     ),
+    "Ruby's open-uri": Program(
+        "ruby", lambda t: ["ruby", "-e", _OPEN_URI, t.url, t.proxy, t.username, t.password], environment=by_environment,
+    ),
     "PHP's streams": Program("php", _php, silent=("https",)),
     "Node's http": Program(
         "node", lambda t: ["node", "-e", _NODE, t.url, t.proxy, basic(t)], environment=by_environment,
     ),
-    "Java's HttpURLConnection": Program(
-        "javac",
-        lambda t: ["java", "-Djdk.http.auth.tunneling.disabledSchemes=", t.file("Fetch.java", _JAVA), t.url, t.proxy,
-                   t.username, t.password],
-        ("http",), refusal="407|redirected too many times",
-    ),
+    "Java's HttpURLConnection": Program("javac", _java("HTTP"), refusal="407|redirected too many times"),
+    "Java's HttpClient": Program("javac", _java("client"), refusal="407|too many authentication attempts"),
+    "Java by SOCKS5": Program("javac", _java("SOCKS"), ("http",), refusal="authentication failed"),
     "Go's net/http": Program(
         # It asks no proxy for 127.0.0.1 and localhost, and takes this one for another name.
         "go", lambda t: ["go", "run", t.file("fetch.go", _GO), t.url.replace("127.0.0.1", "localhost.")], ("http",),
         environment=lambda t: {**by_environment(t), "GOCACHE": "/tmp/meshd-go-cache", "GOFLAGS": "-mod=mod",
                                "GO111MODULE": "off"},
     ),
+    "Tcl's http": Program(
+        "tclsh", lambda t: ["tclsh", t.file("fetch.tcl", _TCL), t.url, t.proxy, basic(t)], ("http",), by_environment,
+    ),
+    "svn": Program("svn", _svn, refusal="Proxy authentication failed", shows=False),
     "git": Program(
         "git",
         lambda t: ["git", "-c", f"http.proxy={t.link}", "ls-remote", t.url.replace("/echo", "/repository")],
-        environment=lambda t: {"GIT_SSL_CAINFO": authority().file},
+        environment=lambda t: {"GIT_SSL_CAINFO": authority().file}, shows=False,
     ),
     "apt-helper": Program(
         "/usr/lib/apt/apt-helper",

@@ -1,44 +1,17 @@
-"""Libraries of Python, each asked for one page through a proxy: a line of JSON for each page, a line for what is seen.
-
-`tools/clients.py` runs it in an environment that holds these libraries and nothing of meshd.
-"""
+"""Libraries of Python that speak HTTP, each asked for one page through a proxy."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import ssl
+import os
+import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-PATIENCE = 15.0
-"""Seconds that a library is told to wait: less than whoever reads here waits."""
-
-
-class Task:
-    """One page, and the proxy with its credential; the same names as in the line."""
-
-    def __init__(self, said: dict[str, str]) -> None:
-        self.url = said["url"]
-        self.link = said["link"]
-        """The proxy as a URL with the credential, escaped."""
-        self.host, self.port = said["host"], int(said["port"])
-        self.username, self.password = said["username"], said["password"]
-        self.ca = said["ca"]
-        parts = urlsplit(self.url)
-        self.tls, self.path = parts.scheme == "https", parts.path
-        self.origin = (parts.hostname or "", parts.port or 0)
-
-    @property
-    def socks(self) -> bool:
-        return self.link.startswith("socks")
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.ca)
+import protocols
+from asking import PATIENCE, Task, fetchers, serve
 
 
 def with_requests(task: Task) -> str:
@@ -189,52 +162,6 @@ def with_python_socks(task: Task) -> str:
     return _spoken(task, proxy.connect(*task.origin, timeout=PATIENCE))
 
 
-def with_websocket(task: Task) -> str:
-    """Not a page: the handshake, and a message that comes back."""
-    import websocket
-
-    made = websocket.create_connection(
-        task.url.replace("http", "ws", 1),
-        timeout=PATIENCE,
-        http_proxy_host=task.host,
-        http_proxy_port=task.port,
-        http_proxy_auth=(task.username, task.password),
-        proxy_type="socks5h" if task.socks else "http",
-        sslopt={"ca_certs": task.ca},
-        http_no_proxy=["none.invalid"],
-    )
-    made.shutdown()
-    return "shaken"
-
-
-def with_websockets(task: Task) -> str:
-    from websockets.sync.client import connect
-
-    context = {"ssl": task.context} if task.tls else {}
-    made = connect(task.url.replace("http", "ws", 1), proxy=task.link, open_timeout=PATIENCE, **context)
-    made.close()
-    return "shaken"
-
-
-def with_boto3(task: Task) -> str:
-    """A bucket is asked for at the origin."""
-    import boto3
-    from botocore.config import Config
-
-    client = boto3.client(
-        "s3",
-        endpoint_url=task.url.rpartition("/")[0],
-        verify=task.ca,
-        region_name="us-east-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
-        config=Config(
-            proxies={"http": task.link, "https": task.link}, connect_timeout=PATIENCE, s3={"addressing_style": "path"}
-        ),
-    )
-    return str(client.get_object(Bucket="echo", Key="x")["Body"].read().decode())
-
-
 def with_ytdlp(task: Task) -> str:
     from yt_dlp import YoutubeDL
 
@@ -252,32 +179,106 @@ def with_primp(task: Task) -> str:
     return f"{answer.status_code}\n{answer.text}"
 
 
-FETCHERS: dict[str, Callable[[Task], str]] = {
-    name.removeprefix("with_"): made for name, made in list(globals().items()) if name.startswith("with_")
-}
+def with_niquests(task: Task) -> str:
+    import niquests
+
+    with niquests.Session() as session:
+        session.trust_env = False
+        proxies = {"http": task.link, "https": task.link}
+        answer = session.get(task.url, proxies=proxies, verify=task.ca, timeout=PATIENCE)
+        return f"{answer.status_code} {answer.reason}\n{answer.text}"
 
 
-def told(error: BaseException | None) -> str:
-    """An exception as its user sees it, with what caused it."""
-    lines = []
-    while error is not None:
-        body = getattr(error, "read", lambda: b"")()
-        lines.append(f"{type(error).__name__}: {error}\n{body.decode() if isinstance(body, bytes) else body}".strip())
-        error = error.__cause__ or error.__context__
-    return "\n".join(lines)
+def with_mechanize(task: Task) -> str:
+    import mechanize
+
+    browser = mechanize.Browser()
+    browser.set_handle_robots(False)
+    browser.set_ca_data(context=task.context)
+    browser.set_proxies({"http": task.link, "https": task.link})
+    answer = browser.open(task.url, timeout=PATIENCE)
+    return f"{answer.code} {answer.msg}\n{answer.read().decode()}"
 
 
-def main() -> None:
-    fetch = FETCHERS[sys.argv[1]]
-    out, sys.stdout = sys.stdout, sys.stderr  # a library that prints must not be taken for an answer
-    for line in sys.stdin:
-        try:
-            text = fetch(Task(json.loads(line)))
-        except Exception as error:
-            text = told(error)
-        out.write(json.dumps(text) + "\n")
-        out.flush()
+def with_httpx_socks(task: Task) -> str:
+    import httpx
+    from httpx_socks import SyncProxyTransport
+
+    transport = SyncProxyTransport.from_url(
+        task.link.replace("socks5h:", "socks5:"), rdns=True, verify=task.context, trust_env=False
+    )
+    with httpx.Client(transport=transport, timeout=PATIENCE, trust_env=False) as client:
+        answer = client.get(task.url)
+    return f"{answer.status_code} {answer.reason_phrase}\n{answer.text}"
+
+
+def with_tornado(task: Task) -> str:
+    from tornado.curl_httpclient import CurlAsyncHTTPClient
+
+    async def fetch() -> str:
+        client = CurlAsyncHTTPClient()
+        answer = await client.fetch(
+            task.url, raise_error=False, ca_certs=task.ca, proxy_host=task.host, proxy_port=task.port,
+            proxy_username=task.username, proxy_password=task.password, request_timeout=PATIENCE,
+        )  # fmt: skip
+        return f"{answer.code} {answer.reason}\n{(answer.body or b'').decode()}\n{answer.error or ''}"
+
+    return asyncio.run(fetch())
+
+
+def with_rnet(task: Task) -> str:
+    import rnet
+
+    async def fetch() -> str:
+        client = rnet.Client(proxies=[rnet.Proxy.all(task.link)], verify=task.ca, timeout=int(PATIENCE))
+        answer = await client.get(task.url)
+        return f"{answer.status}\n{await answer.text()}"
+
+    return asyncio.run(fetch())
+
+
+def with_tls_client(task: Task) -> str:
+    import tls_client
+
+    session = tls_client.Session()
+    answer = session.get(task.url, proxy=task.link, insecure_skip_verify=True, timeout_seconds=int(PATIENCE))
+    return f"{answer.status_code}\n{answer.text}"
+
+
+def with_geventhttpclient(task: Task) -> str:
+    from geventhttpclient import HTTPClient
+
+    pair = b64encode(f"{task.username}:{task.password}".encode()).decode()
+    options = {"ssl_options": {"ca_certs": task.ca}} if task.tls else {}
+    client = HTTPClient.from_url(
+        task.url, proxy_host=task.host, proxy_port=task.port, headers={"Proxy-Authorization": f"Basic {pair}"},
+        connection_timeout=PATIENCE, network_timeout=PATIENCE, **options,
+    )  # fmt: skip
+    answer = client.get(task.url)
+    return f"{answer.status_code}\n{answer.read().decode()}"
+
+
+def _run(*command: str) -> str:
+    """All that a program of this environment prints."""
+    words = [sys.executable, "-m", *command]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def with_httpie(task: Task) -> str:
+    Path("config.json").write_text('{"disable_update_warnings": true}')  # it would ask its maker
+    os.environ["HTTPIE_CONFIG_DIR"] = str(Path.cwd())
+    proxies = [f"--proxy={scheme}:{task.link}" for scheme in ("http", "https")]
+    return _run("httpie", "--ignore-stdin", "--print=hb", f"--verify={task.ca}", *proxies, "GET", task.url)
+
+
+def with_pip(task: Task) -> str:
+    """The origin is no index, as it finds once it has come to it."""
+    index = task.url.replace("/echo", "/simple/")
+    trust = [f"--cert={task.ca}", "--trusted-host=127.0.0.1"]
+    common = ["--isolated", "--no-input", "--disable-pip-version-check", f"--proxy={task.link}", *trust]
+    return _run("pip", "download", *common, f"--index-url={index}", "--no-deps", "nothing-like-this")
 
 
 if __name__ == "__main__":
-    main()
+    serve(fetchers(globals()) | fetchers(vars(protocols)))
