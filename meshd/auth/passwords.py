@@ -24,8 +24,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
+from meshd.auth.guesses import OWN, Guess, Guesses
 from meshd.auth.proven import Proven
-from meshd.auth.turns import OWN, Guess, Turns
 from meshd.running.detached import Detached
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class PasswordHasher:
         self._proven = proven
         self._workers = max(workers, 1)
         self._pool = ThreadPool(0, self._workers, name="passwords")
-        self._turns: Turns[Deferred[None]] = Turns(queue, reactor.seconds, _refuse)
+        self._guesses: Guesses[Deferred[None]] = Guesses(queue, reactor.seconds, _refuse)
         self._busy = 0
         """Threads that hash, or are about to."""
         self._hashes = Detached()
@@ -100,14 +100,14 @@ class PasswordHasher:
             return Compared(True, b"")
         compared = await self._run(guess, _verify_now, encoded or self._dummy, password)
         if compared.right:
-            self._turns.right(guess)
+            self._guesses.right(guess)
             self._proven.note(encoded, password)
         return compared
 
     async def stop(self) -> None:
         """Refuse new passwords from now on and those that wait, and wait for those that are being hashed."""
         self._stopped = True
-        while (turn := self._turns.take()) is not None:
+        while (turn := self._guesses.take()) is not None:
             _refuse(turn)
         await self._hashes.ended()
         self._proven.close()
@@ -117,8 +117,8 @@ class PasswordHasher:
     async def _run(self, guess: Guess, work: Callable[..., T], *args: str) -> T:
         if self._stopped:
             raise Busy
-        turn: Deferred[None] = Deferred(self._turns.leave)
-        self._turns.put(guess, turn)
+        turn: Deferred[None] = Deferred(self._guesses.leave)
+        self._guesses.put(guess, turn)
         self._begin()
         await turn
         if not self._pool.started:
@@ -130,7 +130,7 @@ class PasswordHasher:
 
     def _begin(self) -> None:
         """Let those begin whose turn it is, as many as threads are free."""
-        while self._busy < self._workers and (turn := self._turns.take()) is not None:
+        while self._busy < self._workers and (turn := self._guesses.take()) is not None:
             self._busy += 1
             turn.callback(None)
 

@@ -15,12 +15,12 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.auth import units as lookups
 from meshd.auth.credentials import Reading
 from meshd.auth.failures import Failures
+from meshd.auth.guesses import Guess
 from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
 from meshd.auth.passwords import Hasher
 from meshd.auth.policy import INVALID, account_end, of_account, of_name, open_to, token_end, token_valid
 from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
 from meshd.auth.terms import terms_of
-from meshd.auth.turns import Guess
 from meshd.model import Account, Admission, Identity, Refusal
 from meshd.running.flights import Lines
 from meshd.selection import NONE

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 
 from meshd.auth.credentials import BasicCredentials, read
+from meshd.auth.guesses import Guess
 from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.secrets import ban_address
-from meshd.auth.turns import Guess
 from meshd.bounded import Bounded
 from meshd.hosts.windows import Windows, new_memory
 from meshd.http1.fields import Fields

@@ -12,9 +12,9 @@ from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
 from meshd.auth import passwords
+from meshd.auth.guesses import Guess
 from meshd.auth.passwords import Busy, Compared, PasswordHasher, hash_now
 from meshd.auth.proven import Proven
-from meshd.auth.turns import Guess
 
 STRANGER = Guess("192.0.2.1", False)
 
@@ -162,7 +162,7 @@ class PasswordHasherTests(TestCase):
         gate.set()
         await gatherResults([first, *asked])
         self.assertEqual(order, [b"known", b"wrong", b"right"])
-        self.assertGreater(hasher._turns._owe("192.0.2.1", 0.0), 5.9)
+        self.assertGreater(hasher._guesses._owe("192.0.2.1", 0.0), 5.9)
 
     async def test_stop_finishes_what_has_begun(self) -> None:
         """What is being hashed is answered; what waits is refused, and so is what comes."""

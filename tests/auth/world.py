@@ -17,11 +17,11 @@ from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth.claims import stand
+from meshd.auth.guesses import Guess
 from meshd.auth.passwords import Compared
 from meshd.auth.question import Unseen
 from meshd.auth.secrets import new_token, token_digest
 from meshd.auth.service import AuthService
-from meshd.auth.turns import Guess
 from meshd.model import Account, Admission, Change, Refusal, Token
 from meshd.store.interface import StoreUnavailable
 from meshd.store.sqlite.file import SQLiteFile

@@ -10,8 +10,8 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
+from meshd.auth.guesses import Guess
 from meshd.auth.passwords import Busy, Compared
-from meshd.auth.turns import Guess
 from meshd.hosts.book import HostBook
 from meshd.hosts.connection import HostConnection
 from meshd.hosts.payers import Payers

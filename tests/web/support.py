@@ -21,10 +21,10 @@ from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.service import Accounts
 from meshd.accounts.toplevel import Terms
+from meshd.auth.guesses import Guess
 from meshd.auth.passwords import Compared
 from meshd.auth.sealing import KEY_BYTES, Seals
 from meshd.auth.service import AuthService
-from meshd.auth.turns import Guess
 from meshd.exits.census import Counted, Family, counted, spots
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools

@@ -5,30 +5,30 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.auth.turns import HALF, NETWORKS, OWN, PATIENCE, Guess, Turns, networks
+from meshd.auth.guesses import HALF, NETWORKS, OWN, PATIENCE, Guess, Guesses, networks
 
 
-class TurnsTests(SynchronousTestCase):
+class GuessesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.refused: list[str] = []
-        self.turns: Turns[str] = Turns(1000, self.clock.seconds, self.refused.append)
+        self.guesses: Guesses[str] = Guesses(1000, self.clock.seconds, self.refused.append)
 
     def come(self, *addresses: str, known: bool = False) -> None:
         """One after the other; each job is called by its address and its number."""
         for number, address in enumerate(addresses):
-            self.turns.put(Guess(address, known), f"{address} {number}")
+            self.guesses.put(Guess(address, known), f"{address} {number}")
 
     def order(self) -> list[str]:
         taken: list[str] = []
-        while (job := self.turns.take()) is not None:
+        while (job := self.guesses.take()) is not None:
             taken.append(job)
         return taken
 
     def guess_wrong(self, address: str, count: int) -> None:
         for _ in range(count):
-            self.turns.put(Guess(address, False), "wrong")
-            self.turns.take()
+            self.guesses.put(Guess(address, False), "wrong")
+            self.guesses.take()
 
     def test_in_the_order_of_coming(self) -> None:
         """Strangers of networks that asked for nothing before."""
@@ -39,7 +39,7 @@ class TurnsTests(SynchronousTestCase):
     def test_who_was_right_before_is_first(self) -> None:
         self.come("10.0.0.1", "10.1.0.1")
         self.come("10.2.0.1", known=True)
-        self.turns.put(OWN, "a new password")
+        self.guesses.put(OWN, "a new password")
         self.assertEqual(self.order(), ["10.2.0.1 0", "a new password", "10.0.0.1 0", "10.1.0.1 1"])
 
     def test_a_burst_of_one_address_stands_behind_one_of_another(self) -> None:
@@ -64,14 +64,14 @@ class TurnsTests(SynchronousTestCase):
         self.come(*attackers)
         self.clock.advance(5)
         self.come("192.0.2.1")
-        self.assertEqual(self.turns.take(), "192.0.2.1 0")
+        self.assertEqual(self.guesses.take(), "192.0.2.1 0")
 
     def test_a_right_guess_is_forgiven(self) -> None:
         """An office whose people all know their passwords waits for nobody."""
         for _ in range(50):
-            self.turns.put(Guess("10.0.0.1", False), "right")
-            self.turns.take()
-            self.turns.right(Guess("10.0.0.1", False))
+            self.guesses.put(Guess("10.0.0.1", False), "right")
+            self.guesses.take()
+            self.guesses.right(Guess("10.0.0.1", False))
         self.come("10.0.0.1", "10.9.0.1")
         self.assertEqual(self.order(), ["10.0.0.1 0", "10.9.0.1 1"])
 
@@ -93,21 +93,21 @@ class TurnsTests(SynchronousTestCase):
 
     def test_the_last_in_turn_gives_way(self) -> None:
         """Not the last to come."""
-        self.turns = Turns(3, self.clock.seconds, self.refused.append)
+        self.guesses = Guesses(3, self.clock.seconds, self.refused.append)
         self.come("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.9.0.1")
         self.assertEqual(self.refused, ["10.0.0.1 2"])
-        self.assertEqual((self.order(), len(self.turns)), (["10.0.0.1 0", "10.9.0.1 3", "10.0.0.1 1"], 0))
+        self.assertEqual((self.order(), len(self.guesses)), (["10.0.0.1 0", "10.9.0.1 3", "10.0.0.1 1"], 0))
 
     def test_who_leaves(self) -> None:
         self.come("10.0.0.1", "10.9.0.1")
-        self.turns.leave("10.0.0.1 0")
-        self.turns.leave("nobody")
+        self.guesses.leave("10.0.0.1 0")
+        self.guesses.leave("nobody")
         self.assertEqual(self.order(), ["10.9.0.1 1"])
 
     def test_what_is_remembered_is_bounded(self) -> None:
         for n in range(NETWORKS):
             self.guess_wrong(f"10.{n >> 8}.{n & 255}.1", 1)
-        self.assertEqual(len(self.turns._debts), NETWORKS)
+        self.assertEqual(len(self.guesses._debts), NETWORKS)
 
 
 class NetworkTests(SynchronousTestCase):

@@ -49,7 +49,7 @@ class _Waiting(NamedTuple, Generic[T]):
     job: T
 
 
-class Turns(Generic[T]):
+class Guesses(Generic[T]):
     """The jobs that wait, at most `bound`: of more, the one whose turn is the last gives way."""
 
     def __init__(self, bound: int, seconds: Callable[[], float], refuse: Callable[[T], None]) -> None:
