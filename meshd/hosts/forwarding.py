@@ -18,7 +18,6 @@ from meshd.hosts.senders import USER, Sender, told_fields
 from meshd.hosts.sites import Place, Site
 from meshd.hosts.vitals import Hold, Vital, usable
 from meshd.http1.errors import BadMessage
-from meshd.http1.framing import Chunked, Length
 from meshd.http1.head import ResponseHead
 from meshd.model import Refusal
 from meshd.passing.forwarding import Forwarding
@@ -200,21 +199,16 @@ class HostForwarding(Forwarding[HostResponse]):
             host, lines = self._written()
             heard.passed = key, host, lines
         start = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (request.method, path, host, lines)
-        match request.framing:
-            case Length(size):
-                return start + b"Content-Length: %d\r\n\r\n" % size
-            case Chunked():
-                return start + b"Transfer-Encoding: chunked\r\n\r\n"
         if upgrade := request.upgrade:
             return start + b"Connection: Upgrade\r\nUpgrade: %b\r\n\r\n" % upgrade
         return start + b"\r\n"
 
     def _written(self) -> tuple[bytes, bytes]:
-        """The Host and the field lines that the upstream is sent, without those that frame."""
+        """The Host and the field lines that the upstream is sent, without an upgrade."""
         request, site = self._request, self._site
         access = site.access
         drop = _AUTHORIZATION if access is not None and access.logins and not access.pass_auth else _NONE
-        fields = told_fields(request.heard.fields, self._sender, drop=drop)
+        fields = told_fields(request.heard.fields, self._sender, request.framing, drop=drop)
         if self._user:
             fields.append((USER.title(), self._user.encode()))
         fields = [(b"Host", request.target.authority), *fields]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from meshd.hosts.fieldrules import FieldRules, Known
-from meshd.http1.framing import Chunked
 from meshd.http1.render import render_response
 from meshd.passing.response import Response
 
@@ -33,14 +32,12 @@ class HostResponse(Response):
         asked = minor, keep, hsts, rules, known
         if self._rendered is not None and self._rendered[0] == asked:
             return self._rendered[1]
-        fields = [*self._fields]
+        fields = self.fields_for(minor)
         if hsts:
             fields = [pair for pair in fields if pair[0].lower() != _HSTS]
             fields.append((b"Strict-Transport-Security", hsts.encode("ascii")))
         if known is not None:
             fields = rules.apply(fields, known)
-        if type(self.framing) is Chunked and minor == 1:
-            fields.append((b"Transfer-Encoding", b"chunked"))
         if self.status == 101:
             fields += [(b"Connection", b"Upgrade"), (b"Upgrade", b", ".join(self.upgrade))]
         elif not keep:

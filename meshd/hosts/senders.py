@@ -12,6 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from meshd.http1.fields import Fields
+from meshd.http1.framing import BodyFraming, NoBody, framing_field
 from meshd.http1.keep import end_to_end
 from meshd.values.addresses import parse_ip, unmapped
 
@@ -23,6 +24,7 @@ MOST_HOPS = 100
 ANEW = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 """Fields of a request that are written anew for the upstream."""
 
+_NO_BODY = NoBody()
 _FRAMING = ANEW | {b"connection", b"expect", b"te", b"trailer"}
 _TOLD = (b"x-forwarded-",)
 _TOLD_ALONE = frozenset({b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"})
@@ -94,14 +96,18 @@ def _hop(text: str) -> str:
     return "" if hop is None else str(unmapped(hop))
 
 
-def told_fields(fields: Fields, sender: Sender, *, drop: frozenset[bytes] = frozenset()) -> list[tuple[bytes, bytes]]:
-    """The fields for the upstream: the client's own end-to-end ones, and who sent them.  drop: further names.
+def told_fields(
+    fields: Fields, sender: Sender, framing: BodyFraming = _NO_BODY, *, drop: frozenset[bytes] = frozenset()
+) -> list[tuple[bytes, bytes]]:
+    """The fields for the upstream: the client's own end-to-end ones, and who sent them.
+
+    framing: what the fields say, which is written anew; drop: further names to leave out.
     Raises: BadMessage.
     """
     gone = ANEW | _OURS | _MISREAD | {USER} | drop
     if not sender.trusted:
         gone |= _TOLD_ALONE
-    kept = end_to_end(fields, gone, () if sender.trusted else _TOLD)
+    kept = end_to_end(fields, gone, () if sender.trusted else _TOLD, anew=framing_field(framing))
     if b"_" in b"".join(name for name, _ in kept):
         kept = [(name, value) for name, value in kept if not _disguised(name, gone, sender)]
     return [

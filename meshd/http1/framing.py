@@ -23,6 +23,7 @@ __all__ = [
     "NoBody",
     "UntilClose",
     "chunk",
+    "framing_field",
     "request_framing",
     "response_framing",
 ]
@@ -64,6 +65,16 @@ MOST_LENGTHS = 10
 _NO_BODY = NoBody()
 _CHUNKED = Chunked()
 _UNTIL_CLOSE = UntilClose()
+
+
+def framing_field(framing: BodyFraming) -> tuple[bytes, bytes]:
+    """Name, in lower case, and value of the field that says so; both empty where no field does."""
+    match framing:
+        case Length(size):
+            return b"content-length", b"%d" % size
+        case Chunked():
+            return b"transfer-encoding", b"chunked"
+    return b"", b""
 
 
 def request_framing(head: RequestHead) -> NoBody | Length | Chunked:

@@ -29,6 +29,8 @@ _NOT_TO_BE_NAMED = frozenset(
 )
 
 
+_NONE = (b"", b"")
+
 MOST_OPTIONS = 100
 """Members of Connection, over all its lines, blank ones too: it is read of clients that are not admitted yet."""
 
@@ -50,20 +52,27 @@ def keeps_alive(minor: int, fields: Fields, bad: int = 400) -> bool:
 
 
 def end_to_end(
-    fields: Fields, drop: frozenset[bytes], prefixes: tuple[bytes, ...] = (), bad: int = 400
+    fields: Fields,
+    drop: frozenset[bytes],
+    prefixes: tuple[bytes, ...] = (),
+    bad: int = 400,
+    *,
+    anew: tuple[bytes, bytes] = _NONE,
 ) -> list[tuple[bytes, bytes]]:
     """The fields to pass on, in order and case: without hop-by-hop ones, those that Connection names, and `drop`.
 
-    drop: names, and prefixes: beginnings of names, to leave out, both in lower case.
+    drop: names, and prefixes: beginnings of names, to leave out, both in lower case; anew: the name in lower case of a
+    field that stays where it is, whatever `drop` says, and its value.
     Raises: BadMessage(bad) for more than MOST_OPTIONS names in Connection.
     """
+    own, value = anew
     gone = _gone(drop)
     if b"connection" in fields:
         gone = gone.union(option for option in options(fields, bad) if option not in _NOT_TO_BE_NAMED)
     return [
-        pair
+        (pair[0], value) if name == own else pair
         for name, pair in zip(fields.names, fields.pairs, strict=True)
-        if name not in gone and not name.startswith(prefixes)
+        if name == own or (name not in gone and not name.startswith(prefixes))
     ]
 
 

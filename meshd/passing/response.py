@@ -7,12 +7,16 @@ from typing import Any, ClassVar
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
-from meshd.http1.framing import BodyFraming, Chunked, UntilClose, response_framing
+from meshd.http1.framing import BodyFraming, Chunked, NoBody, UntilClose, framing_field, response_framing
 from meshd.http1.head import ResponseHead, read_response
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.mending import TOO_LARGE
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
+
+_NO_BODY = NoBody()
+_CODING = b"transfer-encoding"
+_LENGTH = b"content-length"
 
 MOST_PARAMETERS = 8
 """Parameters of Keep-Alive that are read."""
@@ -24,7 +28,7 @@ class Response:
     __slots__ = ("_fields", "_head", "_patience", "_rendered", "framing", "method", "raw", "reusable", "status")
 
     dropped: ClassVar[frozenset[bytes]]
-    """Names in lower case of fields that are not passed on."""
+    """Names in lower case of fields that are not passed on; the coding of a body in chunks is, in its place."""
     bodiless: ClassVar[frozenset[bytes]]
     """The same where no body follows, with Content-Length: some client would wait for one (RFC 9110, 8.6)."""
     ours: ClassVar[tuple[bytes, ...]]
@@ -48,10 +52,17 @@ class Response:
         fields = _with_one_length(head.fields)
         if fields is not head.fields:
             self.reusable = False
-        self._fields = end_to_end(fields, self.bodiless if bodiless else self.dropped, self.ours, 502)
+        anew = framing_field(self.framing if type(self.framing) is Chunked else _NO_BODY)
+        self._fields = end_to_end(fields, self.bodiless if bodiless else self.dropped, self.ours, 502, anew=anew)
         self._patience = _patience(head.fields)
         self._rendered: tuple[Any, bytes] | None = None
         """What was asked of `render` last, and its answer."""
+
+    def fields_for(self, minor: int) -> list[tuple[bytes, bytes]]:
+        """The fields that a client of that HTTP version gets: HTTP/1.0 knows no coding (RFC 9112, 6.1)."""
+        if minor == 0 and type(self.framing) is Chunked:
+            return [pair for pair in self._fields if pair[0].lower() != _CODING]
+        return [*self._fields]
 
     def kept_for(self, seconds: float) -> float:
         """For how long the connection is kept of so many seconds: a second less than the origin says to keep it, so
@@ -94,11 +105,14 @@ def _patience(fields: Fields) -> float:
 
 def _with_one_length(fields: Fields) -> Fields:
     """The fields with one Content-Length where it was said several times alike, as `response_framing` has found."""
-    lengths = fields.all(b"content-length")
+    lengths = fields.all(_LENGTH)
     if not lengths or (len(lengths) == 1 and b"," not in lengths[0]):
         return fields
-    others = [pair for pair in fields if pair[0].lower() != b"content-length"]
-    return Fields([*others, (b"Content-Length", lengths[0].partition(b",")[0].rstrip(b" \t"))])
+    first = fields.names.index(_LENGTH)
+    value = lengths[0].partition(b",")[0].rstrip(b" \t")
+    others = [pair for place, pair in enumerate(fields) if place == first or fields.names[place] != _LENGTH]
+    others[first] = others[first][0], value
+    return Fields(others)
 
 
 def _signs_in_connection(challenge: bytes) -> bool:

@@ -12,7 +12,6 @@ from meshd.exits.dialling import EXIT_FAILED
 from meshd.exits.handshake import REFUSED_US, authorization
 from meshd.exits.private import private_path
 from meshd.http1.errors import BadMessage
-from meshd.http1.framing import Chunked, Length
 from meshd.http1.head import ResponseHead
 from meshd.http1.render import render_request
 from meshd.http1.target import AbsoluteForm
@@ -208,13 +207,6 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
         target = request.target
         assert isinstance(target, AbsoluteForm)
         fields = request.origin_fields(self._admission.consumed)
-        match request.framing:
-            case Length(size):
-                fields = [*fields, (b"Content-Length", b"%d" % size)]
-            case Chunked():
-                fields = [*fields, (b"Transfer-Encoding", b"chunked")]
-            case _:
-                pass
         if request.websocket:
             fields = [*fields, (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
         if not self._asks_upstream():

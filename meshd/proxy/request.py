@@ -8,7 +8,7 @@ from functools import lru_cache
 from meshd.auth.credentials import own_token
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
-from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
+from meshd.http1.framing import BodyFraming, Length, NoBody, framing_field, request_framing
 from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive, options
@@ -90,16 +90,17 @@ class Said:
                 self._wishes = _NOTHING
         return self._wishes
 
-    def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
-        """The fields that are forwarded to the origin as they are; callers must not change the list.
+    def origin_fields(self, consumed: str, framing: BodyFraming = NO_BODY) -> list[tuple[bytes, bytes]]:
+        """The fields that are forwarded to the origin, the one that frames written anew; callers must not change the
+        list.
 
-        consumed: "authorization" where that field carried a credential of this proxy.
+        consumed: "authorization" where that field carried a credential of this proxy; framing: what the fields say.
         """
         known = self._origin_fields.get(consumed)
         if known is None:
             ours = consumed == "authorization" or any(map(own_token, self.fields.all(b"authorization")))
             drop = _REGENERATED | {b"authorization"} if ours else _REGENERATED
-            known = self._origin_fields[consumed] = end_to_end(self.fields, drop, _OURS)
+            known = self._origin_fields[consumed] = end_to_end(self.fields, drop, _OURS, anew=framing_field(framing))
         return known
 
 
@@ -181,7 +182,7 @@ class ProxyRequest:
 
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """The fields that are forwarded to the origin, `Max-Forwards` one less.  consumed: as in `Said`."""
-        fields = self.said.origin_fields(consumed)
+        fields = self.said.origin_fields(consumed, self.framing)
         if self.hops is None:
             return fields
         left = b"%d" % (self.hops - 1)

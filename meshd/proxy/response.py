@@ -5,7 +5,6 @@ from __future__ import annotations
 from meshd.exits import answers
 from meshd.exits.answers import Page
 from meshd.http1.fields import Fields
-from meshd.http1.framing import Chunked
 from meshd.http1.head import ResponseHead
 from meshd.http1.render import render_response
 from meshd.passing.response import Response
@@ -34,9 +33,7 @@ class ProxyResponse(Response):
         asked = minor, keep, exit_label, not_found, status_value
         if self._rendered is not None and self._rendered[0] == asked:
             return self._rendered[1]
-        fields = [*self._fields]
-        if type(self.framing) is Chunked and minor == 1:
-            fields.append((b"Transfer-Encoding", b"chunked"))
+        fields = self.fields_for(minor)
         fields.append((b"X-ProxyMesh-IP", exit_label.encode()))
         if not_found:
             fields.append((b"X-ProxyMesh-IP-Not-Found", not_found.encode()))

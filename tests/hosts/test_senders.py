@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.hosts.senders import Sender, sender_of, told_fields
 from meshd.http1.fields import Fields
+from meshd.http1.framing import Length
 
 FRONT = (ip_network("10.0.0.0/8"),)
 Pairs = list[tuple[bytes, bytes]]
@@ -103,6 +104,12 @@ class ToldTests(SynchronousTestCase):
         """Names with an underscore among them."""
         pairs = [(b"X_Thing", b"1"), (b"cookie", b"a"), (b"Cookie", b"b")]
         self.assertEqual(self.told(pairs, "192.0.2.9")[:3], pairs)
+
+    def test_the_field_that_frames_keeps_its_place(self) -> None:
+        """Its value is what was understood."""
+        pairs = Fields([(b"A", b"1"), (b"content-LENGTH", b"03"), (b"B", b"2")])
+        told = told_fields(pairs, sender([], "192.0.2.9"), Length(3))
+        self.assertEqual(told[:3], [(b"A", b"1"), (b"content-LENGTH", b"3"), (b"B", b"2")])
 
     def test_a_trusted_peer_is_passed_on(self) -> None:
         """Its list is appended to, its other words stay; who has signed in is not its to say."""

@@ -15,6 +15,7 @@ from meshd.http1.framing import (
     Length,
     NoBody,
     UntilClose,
+    framing_field,
     request_framing,
     response_framing,
 )
@@ -122,6 +123,15 @@ class RequestFramingTests(SynchronousTestCase):
         for pair in ((CL, b"5"), (TE, b"chunked")):
             bad = self.assertRaises(BadMessage, request_framing, replace(connect, fields=Fields([pair])))
             self.assertEqual((bad.status, bad.rule), (400, "a body with CONNECT"))
+
+
+class FramingFieldTests(SynchronousTestCase):
+    def test_what_says_so(self) -> None:
+        """Each framing is said by one field that is read as that framing again; no body and an open end by none."""
+        for framing in (Length(0), Length(10**18 - 1), Chunked()):
+            self.assertEqual(request_framing(request([framing_field(framing)])), framing)
+        for silent in (NoBody(), UntilClose()):
+            self.assertEqual(framing_field(silent), (b"", b""))
 
 
 class ResponseFramingTests(SynchronousTestCase):

@@ -83,6 +83,14 @@ class EndToEndTests(SynchronousTestCase):
         self.assertEqual(names(end_to_end(fields, frozenset())), [b"Host", b"Content-Length", b"Transfer-Encoding"])
         self.assertEqual(names(end_to_end(fields, frozenset({b"content-length"}))), [b"Host", b"Transfer-Encoding"])
 
+    def test_written_anew(self) -> None:
+        """A field that is written anew stays in its place, though it is one of those to be dropped."""
+        fields = Fields([(b"A", b"1"), (b"LENGTH", b"03"), (b"Coding", b"x"), (b"B", b"2")])
+        dropped = frozenset({b"length", b"coding"})
+        kept = end_to_end(fields, dropped, anew=(b"length", b"3"))
+        self.assertEqual(kept, [(b"A", b"1"), (b"LENGTH", b"3"), (b"B", b"2")])
+        self.assertEqual(end_to_end(fields, dropped), [(b"A", b"1"), (b"B", b"2")])
+
     def test_prefixes(self) -> None:
         """Whatever begins so is dropped, in any case."""
         fields = Fields([(b"X-ProxyMesh-IP", b"1"), (b"x-proxymesh", b"2"), (b"PROXY-Foo", b"3"), (b"X-Proxy", b"4")])

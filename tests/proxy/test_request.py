@@ -177,6 +177,16 @@ class OriginFieldsTest(SynchronousTestCase):
             [(b"Accept", b"*/*"), (b"Authorization", b"Bearer x"), (b"acCept", b"b")],
         )
 
+    def test_framing(self) -> None:
+        """The field that frames keeps its place and its name's case; its value is what was understood."""
+        for said, written in (
+            (b"content-LENGTH: 0003", (b"content-LENGTH", b"3")),
+            (b"content-length: 0", (b"content-length", b"0")),
+            (b"Transfer-encoding: CHUNKED", (b"Transfer-encoding", b"chunked")),
+        ):
+            asked = request(GET + b"A: 1\r\n" + said + b"\r\nConnection: Content-Length\r\nB: 2\r\n\r\n")
+            self.assertEqual(asked.origin_fields(""), [(b"A", b"1"), written, (b"B", b"2")], said)
+
     def test_own_credential(self) -> None:
         """`Authorization` goes where it carried our credential."""
         said = request(self.HEAD).said

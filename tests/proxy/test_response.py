@@ -78,11 +78,17 @@ class RenderTest(SynchronousTestCase):
         self.assertEqual(read.render(1, True, "x", ""), first)
 
     def test_chunked(self) -> None:
-        """Chunks are announced to HTTP/1.1 by a line of ours, and not at all to HTTP/1.0, whose answer then closes."""
-        read = response(b"HTTP/1.1 200 OK\r\ntransfer-ENCODING: Chunked\r\n\r\n")
-        self.assertEqual(read.render(1, True, "x", "").count(b"\r\nTransfer-Encoding: chunked\r\n"), 1)
+        """Chunks are announced to HTTP/1.1 where the origin does so, and to HTTP/1.0 not at all: that answer closes."""
+        read = response(b"HTTP/1.1 200 OK\r\nA: 1\r\ntransfer-ENCODING: Chunked\r\nB: 2\r\n\r\n")
+        self.assertIn(b"\r\nA: 1\r\ntransfer-ENCODING: chunked\r\nB: 2\r\n", read.render(1, True, "x", ""))
         self.assertNotIn(b"chunked", read.render(0, False, "x", "").lower())
         self.assertEqual((read.must_close(1), read.must_close(0)), (False, True))
+
+    def test_lengths_that_are_mended(self) -> None:
+        """A length that is said several times alike is said once, where it was said first."""
+        for said in (b"3\r\nA: 1\r\nContent-Length: 3", b"3, 3\r\nA: 1"):
+            read = response(b"HTTP/1.1 200 OK\r\ncontent-length: " + said + b"\r\nB: 2\r\n\r\n")
+            self.assertIn(b"OK\r\ncontent-length: 3\r\nA: 1\r\nB: 2\r\n", read.render(1, True, "x", ""), said)
 
     def test_until_close(self) -> None:
         """Without a length the end of the connection is the end of the body, for both sides."""
