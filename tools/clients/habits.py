@@ -67,6 +67,7 @@ def look(habit: Habit, browser: str, place: Place, world: World) -> str:
         for each in (name, f"{name}2"):
             world.daemon.account(each, PASSWORD)
     origin = Origin()
+    before = len(world.daemon.exchanges())  # of a client before this one whose origin had the same port
     with folder() as at:
         worker = Worker(place.command(Library("puppeteer", f"{kind}_{habit.by}", BROWSERS[browser])), str(at), BROWSING)
         try:
@@ -76,7 +77,9 @@ def look(habit: Habit, browser: str, place: Place, world: World) -> str:
             asked = sum(request.path == "/echo" for request in origin.requests)
             origin.close()
     time.sleep(SETTLING)
-    lines = [line for line in world.daemon.exchanges() if line["port"] == origin.port and line["status"] == 200]
+    lines = [
+        line for line in world.daemon.exchanges()[before:] if line["port"] == origin.port and line["status"] == 200
+    ]
     return told(habit, Trace(tuple(dict.fromkeys(line["username"] for line in lines)), asked), name)
 
 
