@@ -4,7 +4,8 @@ Anybody may ask for a slow hash, so many may wait for one, and a stranger's thou
 customer's one.  Who was right before at the same address comes first.  Among all others each guess takes its turn as
 if it had come later by a second for each guess of the networks around it that was wrong of late or has no answer yet:
 the more a network guesses, the longer each of its guesses waits, while a network that asked for nothing so far waits
-for nobody's backlog.  Nothing here depends on whether an account exists, so a wait tells nothing of accounts.
+for nobody's backlog.  Nothing here depends on whether an account exists: a wait tells nothing of accounts, but, at an
+address that many share and while many wait, whether a name was right there before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from meshd.bounded import Bounded
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds after which nobody waits for a hash any more: as long as a client waits for a first byte."""
+"""Seconds after which a job is not begun any more."""
 HALF = 60.0
 """Seconds in which half of what a network owes is forgotten."""
 NETWORKS = 8192
@@ -33,6 +34,8 @@ class Guess(NamedTuple):
     """As bans call it."""
     known: bool
     """Whether a credential of this name was right at the address before."""
+    wanted: Callable[[], bool] = lambda: True
+    """Whether its answer matters still: somebody waits for it, and no ban has been made meanwhile."""
 
 
 OWN = Guess("", True)
@@ -45,52 +48,84 @@ class _Waiting(NamedTuple, Generic[T]):
     """The negative of the time at which its turn comes, so that the next of a sorted list is its last."""
     number: int
     """The negative of the place in the order of coming."""
-    since: float
+    guess: Guess
     job: T
 
 
 class Guesses(Generic[T]):
-    """The jobs that wait, at most `bound`: of more, the one whose turn is the last gives way."""
+    """The jobs that wait, at most `bound`: of more, the one whose turn is the last gives way.
+
+    A job that is dropped, whatever for, is one that its networks have not asked for.
+    """
 
     def __init__(self, bound: int, seconds: Callable[[], float], refuse: Callable[[T], None]) -> None:
-        """seconds: the monotonic clock; refuse: told of each job that gives way, or has waited longer than PATIENCE."""
+        """seconds: the monotonic clock; refuse: told of each job that is dropped, except by `leave`."""
         self._bound = bound
         self._seconds = seconds
         self._refuse = refuse
-        self._waiting: list[_Waiting[T]] = []
+        self._order: list[_Waiting[T]] = []
+        """By turn, the next one last; those that left are among them."""
+        self._since: dict[T, float] = {}
+        """Of those that wait, when they came, in that order."""
         self._debts: Bounded[str, tuple[float, float]] = Bounded(lambda: NETWORKS)
         self._came = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._since)
 
     def put(self, guess: Guess, job: T) -> None:
-        """Let a job wait; its guess counts as wrong until `right` says otherwise."""
+        """Let a job wait; its guess counts as wrong until it is forgiven."""
         monotonic = self._seconds()
         self._came += 1
-        owed = self._owe(guess.address, 1.0)
-        insort(self._waiting, _Waiting(guess.known, -monotonic - owed, -self._came, monotonic, job))
-        if len(self._waiting) > self._bound:
-            self._refuse(self._waiting.pop(0).job)
+        owed = self._charge(guess.address, 1.0)
+        self._since[job] = monotonic
+        insort(self._order, _Waiting(guess.known, -monotonic - owed, -self._came, guess, job))
+        if len(self._order) > self._bound:
+            self.purge()
+        while len(self._order) > self._bound:
+            self._drop(self._order.pop(0))
 
     def take(self) -> T | None:
         """The job whose turn it is, which waits no longer; None where nobody waits."""
-        while self._waiting:
-            next_one = self._waiting.pop()
-            if self._seconds() - next_one.since <= PATIENCE:
-                return next_one.job
-            self._refuse(next_one.job)
+        while self._order:
+            first = self._order.pop()
+            if self._matters(first):
+                del self._since[first.job]
+                return first.job
+            self._drop(first)
         return None
+
+    def purge(self) -> None:
+        """Drop those who have waited longer than PATIENCE, and those whose answer does not matter any more."""
+        gone = [each for each in self._order if not self._matters(each)]
+        if gone:
+            dropped = {each.number for each in gone}
+            self._order = [each for each in self._order if each.number not in dropped]
+        for each in gone:
+            self._drop(each)
 
     def leave(self, job: T) -> None:
         """Forget a job that nobody waits for any more; one that does not wait is no error."""
-        self._waiting = [each for each in self._waiting if each.job != job]
+        self._since.pop(job, None)
 
-    def right(self, guess: Guess) -> None:
-        """Forgive a guess of the networks around the address: it was right."""
-        self._owe(guess.address, -1.0)
+    def forgive(self, guess: Guess) -> None:
+        """Take a guess back from what the networks around its address owe: it was right."""
+        self._charge(guess.address, -1.0)
 
-    def _owe(self, address: str, more: float) -> float:
+    def owed(self, address: str) -> float:
+        """What the networks around an address owe, in guesses."""
+        return self._charge(address, 0.0)
+
+    def _matters(self, each: _Waiting[T]) -> bool:
+        since = self._since.get(each.job)
+        return since is not None and self._seconds() - since <= PATIENCE and each.guess.wanted()
+
+    def _drop(self, gone: _Waiting[T]) -> None:
+        self.forgive(gone.guess)
+        if self._since.pop(gone.job, None) is not None:
+            self._refuse(gone.job)
+
+    def _charge(self, address: str, more: float) -> float:
         """Change what the networks around an address owe; what they owed before, in guesses."""
         monotonic = self._seconds()
         owed = 0.0
@@ -106,7 +141,7 @@ def networks(address: str) -> tuple[str, ...]:
     """An address as bans call it, and two networks around it: of IPv4 /24 and /16; of IPv6, whose bans are of a /64,
     /56 and /48; nothing for what is no address.
     """
-    if ":" in address:
+    if address.endswith("::/64"):
         own = IPv6Network(address)
         return address, str(own.supernet(new_prefix=56)), str(own.supernet(new_prefix=48))
     near, _, last = address.rpartition(".")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from hmac import compare_digest
 from threading import get_native_id, local
@@ -67,6 +68,12 @@ class Hasher(Protocol):
 
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared: ...
 
+    def knows(self, encoded: str, password: str) -> bool: ...
+
+    def forgive(self, guess: Guess) -> None: ...
+
+    def purge(self) -> None: ...
+
     async def stop(self) -> None: ...
 
 
@@ -96,13 +103,25 @@ class PasswordHasher:
 
         guess: where the password came from, for its turn.  Raises: Busy.
         """
-        if self._proven.knows(encoded, password):
+        if self.knows(encoded, password):
             return Compared(True, b"")
         compared = await self._run(guess, _verify_now, encoded or self._dummy, password)
         if compared.right:
-            self._guesses.right(guess)
+            self._guesses.forgive(guess)
             self._proven.note(encoded, password)
         return compared
+
+    def knows(self, encoded: str, password: str) -> bool:
+        """Whether the password was found to be that of the encoded hash within the last day; no slow hash."""
+        return self._proven.knows(encoded, password)
+
+    def forgive(self, guess: Guess) -> None:
+        """Have a guess that was wrong not count for later turns: it was a reading of a credential that is right."""
+        self._guesses.forgive(guess)
+
+    def purge(self) -> None:
+        """Refuse those whose answer does not matter any more, which happens of itself only when their turn comes."""
+        self._guesses.purge()
 
     async def stop(self) -> None:
         """Refuse new passwords from now on and those that wait, and wait for those that are being hashed."""
@@ -121,9 +140,13 @@ class PasswordHasher:
         self._guesses.put(guess, turn)
         self._begin()
         await turn
-        if not self._pool.started:
-            self._pool.start()
-        hashed = deferToThreadPool(self._reactor, self._pool, self._lowly, work, *args)
+        try:
+            if not self._pool.started:
+                self._pool.start()
+            hashed = deferToThreadPool(self._reactor, self._pool, self._at_low_priority, work, *args)
+        except BaseException:
+            self._ended(None)
+            raise
         hashed.addBoth(self._ended)
         # A caller may be cancelled while the thread still works, so the hash counts until the thread is done.
         return await self._hashes.run(hashed)
@@ -139,11 +162,12 @@ class PasswordHasher:
         self._begin()
         return result
 
-    def _lowly(self, work: Callable[..., T], *args: str) -> T:
+    def _at_low_priority(self, work: Callable[..., T], *args: str) -> T:
         """Work in this thread at a low priority: where a core is wanted by both, bytes go before passwords."""
         if not hasattr(self._lowered, "done"):
             self._lowered.done = True
-            os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
+            with suppress(OSError):  # where a sandbox forbids it
+                os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
         return work(*args)
 
 

@@ -2,8 +2,8 @@
 
 What is kept is a keyed digest of the encoded hash and the password, and when it was found.  A fast digest must not fall
 into anybody's hands beside what it was made of, so digests and their key are in one file in memory (tmpfs) alone:
-whoever has the data folder, a backup of it or the disk has neither.  A changed password has another encoded hash, which
-no digest fits.
+whoever has the data folder, a backup of it or the disk (but for swap) has neither.  A changed password has another
+encoded hash, which no digest fits.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -46,8 +47,8 @@ class Proven:
         self._path = path
         self._clock = clock
         self._now = now
-        self._found: Bounded[bytes, int] = Bounded(lambda: MOST)
-        """When, in epoch seconds, by digest."""
+        self._found: Bounded[bytes, bytes] = Bounded(lambda: MOST)
+        """When, in epoch seconds as the file has them, by digest."""
         self._timer: IDelayedCall | None = None
         self._key = self._load() or random(_KEY)
 
@@ -57,11 +58,11 @@ class Proven:
     def knows(self, encoded: str, password: str) -> bool:
         """Whether the password was found to be that of the encoded hash within the last day."""
         when = self._found.get(self._digest(encoded, password))
-        return when is not None and 0 <= self._now() - when < DAY
+        return when is not None and 0 <= self._now() - int.from_bytes(when, "big") < DAY
 
     def note(self, encoded: str, password: str) -> None:
         """Remember that the slow hash has found the password right."""
-        self._found.put(self._digest(encoded, password), int(self._now()))
+        self._found.put(self._digest(encoded, password), int(self._now()).to_bytes(_TIME, "big"))
         if self._path is not None and self._timer is None:
             self._timer = self._clock.callLater(SECONDS, self._write)
 
@@ -90,7 +91,7 @@ class Proven:
         if not data.startswith(_HEAD) or len(data) < begin or (len(data) - begin) % _ROW:
             return b""
         for row in range(begin, len(data), _ROW):
-            self._found[data[row : row + _DIGEST]] = int.from_bytes(data[row + _DIGEST : row + _ROW], "big")
+            self._found[data[row : row + _DIGEST]] = data[row + _DIGEST : row + _ROW]
         return data[len(_HEAD) : begin]
 
     def _write(self) -> None:
@@ -98,7 +99,7 @@ class Proven:
         self._timer = None
         assert self._path is not None
         draft = self._path.with_suffix(f".{os.getpid()}")
-        rows = b"".join(digest + when.to_bytes(_TIME, "big") for digest, when in self._found.items())
+        rows = b"".join(chain.from_iterable(self._found.items()))
         try:
             with suppress(FileNotFoundError):
                 draft.unlink()

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.auth import units as lookups
+from meshd.auth.asking import Asking
 from meshd.auth.bans import MALFORMED
 from meshd.auth.credentials import bearer, own_token
 from meshd.auth.denials import Denials
@@ -37,16 +38,14 @@ from meshd.auth.policy import (
 from meshd.auth.question import Asked, Consumed, Unseen, asked, by_key
 from meshd.auth.recheck import Presence, Still
 from meshd.auth.secrets import ban_address, normal_address
-from meshd.auth.verify import Verifier
+from meshd.auth.verify import Verifier, Wanted
 from meshd.model import Admission, Change, Refusal
-from meshd.running.flights import Crowded, Flights
+from meshd.running.flights import Crowded
 from meshd.store.interface import Store, StoreError
 from meshd.topology import Live
 from meshd.values.samples import Sample
 from meshd.values.tokens import MESHD, V1, Kinds
 
-MOST_AT_ONCE = 4096
-"""Different credentials and addresses that may be asked about at once."""
 PROBE = 2.0
 """Seconds that an outdated "yes" serves for when the store was found away; then the store is asked again."""
 
@@ -75,7 +74,7 @@ class AuthService:
         self._bans = self._failures.table
         self._verifier = Verifier(store, clock, now, live, hasher, self._failures, random)
         self._presence = Presence(store, clock, now, live)
-        self._flights: Flights[Verdict | Refusal] = Flights(MOST_AT_ONCE)
+        self._asking = Asking(hasher, clock.seconds, live.limits.password_queue)
         self._denials = Denials(self._verifier, self._failures, clock.seconds)
         self._digests = FieldDigests(random)
         self.entrance = Entrance(self._sign_in, self._failures, self._digests.page)
@@ -228,18 +227,19 @@ class AuthService:
     async def _decide(self, key: Key, question: Asked | None, peer: str) -> tuple[Verdict | Refusal, bool]:
         """The outcome, and whether this call brought it about itself, rather than waited for another's."""
         try:
-            # Shared only by those from the same address: each address counts its own failures.
-            landed = await self._flights.join((key, ban_address(peer)), lambda: self._anew(key, question, peer))
+            landed = await self._asking.join(
+                key, question, peer, lambda wanted: self._anew(key, question, peer, wanted)
+            )
         except StoreError:
             return self._while_away(key, question), False
         except (Busy, Crowded):
             return _unavailable(question), False
         return landed.result, landed.led
 
-    async def _anew(self, key: Key, question: Asked | None, peer: str) -> Verdict | Refusal:
+    async def _anew(self, key: Key, question: Asked | None, peer: str, wanted: Wanted) -> Verdict | Refusal:
         while True:
             epoch = self._cache.epoch
-            outcome = await (self._verifier.check(question) if question else self._whose(peer))
+            outcome = await (self._verifier.check(question, wanted) if question else self._whose(peer))
             if isinstance(outcome, Refusal):
                 if self._cache.epoch == epoch:
                     self._denials.note(key, question, outcome)

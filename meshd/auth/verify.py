@@ -17,7 +17,7 @@ from meshd.auth.credentials import Reading
 from meshd.auth.failures import Failures
 from meshd.auth.guesses import Guess
 from meshd.auth.identity import Disproof, IdentityCache, Proof, Proofs, Verdict
-from meshd.auth.passwords import Hasher
+from meshd.auth.passwords import Busy, Hasher
 from meshd.auth.policy import INVALID, account_end, of_account, of_name, open_to, token_end, token_valid
 from meshd.auth.question import Asked, PasswordAsked, TokenAsked, selected
 from meshd.auth.terms import terms_of
@@ -30,8 +30,14 @@ from meshd.topology import Live
 from meshd.values.terms import Terms
 from meshd.values.tokens import MESHD
 
+Wanted = Callable[[], bool]
+"""Whether anybody waits for an answer still."""
+
 MOST_WRONG = 10_000
 """Passwords that are remembered as wrong: 3 MB.  Each has cost a slow hash, and four of a name are a ban."""
+
+LINE = 256
+"""Different credentials of one name that may wait at one address for each other, as sticky keys with one password."""
 
 TOKEN = "token"  # noqa: S105
 """The trace of every wrong token: bans call each token by a name of its own, which has no second credential."""
@@ -59,19 +65,29 @@ class Verifier:
         self._random = random
         self._proofs: Proofs[Proof] = Proofs(lambda: live.limits.identities)
         self._disproofs: Proofs[Disproof] = Proofs(lambda: MOST_WRONG)
-        self._lines = Lines()
+        self._lines = Lines(LINE)
         self._twofold: frozenset[str] | None = None
         """The usernames that can be read as another one and a selection; None where that is in doubt."""
         self._epoch = 0
         self._password_digest = blake2b(key=random(32), digest_size=16)
 
-    async def check(self, asked: Asked) -> Verdict | Refusal:
-        """Decide about a credential that no known ban concerns.  Raises: StoreError, Busy."""
+    async def check(self, asked: Asked, wanted: Wanted) -> Verdict | Refusal:
+        """Decide about a credential that no known ban concerns.  Raises: StoreError, Busy, Crowded.
+
+        wanted: a password that nobody waits for any more is not hashed.
+        """
         if isinstance(asked, TokenAsked):
             return await self._token(asked)
         # One guess after the other: of many at once, all but the first few are to meet the ban, not the hash.
         async with self._lines.hold((asked.address, asked.name)):
-            return self._failures.banned(asked.address, asked.name) or await self._password(asked)
+            try:
+                if wanted():
+                    return self._failures.banned(asked.address, asked.name) or await self._password(asked, wanted)
+            except Busy:
+                if refusal := self._failures.banned(asked.address, asked.name):
+                    return refusal
+                raise
+        raise Busy
 
     def derive(
         self, asked: Asked, cache: IdentityCache, monotonic: float, *, away: bool = False
@@ -145,12 +161,12 @@ class Verifier:
             await self._store.run(tokens.used, [token.id], int(self._now()))
         return _selecting(asked, Verdict(admission, asked.name, *life, open_to(identity, only), token.selection))
 
-    async def _password(self, asked: PasswordAsked) -> Verdict | Refusal:
+    async def _password(self, asked: PasswordAsked, wanted: Wanted) -> Verdict | Refusal:
         found = await self._unbanned(asked, lambda: self._find(asked))
         if isinstance(found, Refusal):
             return found
         account = found.identity.account if found.identity else None
-        matched = await self._matching(asked, account)
+        matched = await self._matching(asked, account, wanted)
         if isinstance(matched, str) or found.identity is None:
             await self._failures.failed(asked, self.guess(asked), matched if isinstance(matched, str) else "")
             return of_name(INVALID, asked.name, account.id if account else 0)
@@ -195,7 +211,7 @@ class Verifier:
             self._twofold = found.twofold
         return found
 
-    async def _matching(self, asked: PasswordAsked, account: Account | None) -> Reading | str:
+    async def _matching(self, asked: PasswordAsked, account: Account | None, wanted: Wanted) -> Reading | str:
         """The reading that is the account's password; else the trace of the wrong ones, "" where one has no trace."""
         monotonic = self._clock.seconds()
         username, encoded = (account.username.lower(), account.password_hash) if account else (asked.name, "")
@@ -203,8 +219,11 @@ class Verifier:
             proof = self._proofs.get(self._password_key(username, reading), monotonic)
             if proof is not None and proof.encoded == encoded:
                 return reading
-        guess = Guess(asked.address, self._failures.known(asked.address, asked.name))
-        traces = []
+        if proven := next((each for each in asked.readings if self._hasher.knows(encoded, each.secret)), None):
+            return proven
+        known = self._failures.known(asked.address, asked.name)
+        guess = Guess(asked.address, known, lambda: wanted() and not self._failures.banned(asked.address, asked.name))
+        traces: list[bytes] = []
         for reading in asked.readings:
             # By what was typed: a hash that is spared must not tell that a name and an e-mail address are the same.
             key = self._password_key(asked.name, reading)
@@ -212,6 +231,8 @@ class Verifier:
             if disproof is None or disproof.encoded != encoded:
                 right, trace = await self._hasher.verify(encoded, reading.secret, guess)
                 if right:
+                    for _ in traces:  # of the same credential, read otherwise
+                        self._hasher.forgive(guess)
                     return reading
                 disproof = self._disprove(key, encoded, trace)
             traces.append(disproof.trace)

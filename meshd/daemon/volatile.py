@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 _IN_MEMORY = ("tmpfs", "ramfs")
+MOUNT_POINT = 4
+"""Which word of a line of mountinfo (proc(5)) it is."""
+_ESCAPED = re.compile(r"\\(0(?:11|12|40)|134)")
 
 
 def volatile_file(data_dir: Path, name: str, environ: Mapping[str, str], mounted: str) -> Path | None:
-    """The file of that name for the daemon of a data folder, in a folder in memory that nobody else can enter.
+    """The file of that name for the daemon of a data folder, in a folder in memory that nobody else can write to.
 
     That folder is systemd's `RuntimeDirectory=`, else `meshd` in `$XDG_RUNTIME_DIR`, else for root `/run/meshd`.
     mounted: what `mounts` says.  None where there is no such folder.
@@ -33,14 +37,20 @@ def mounts() -> str:
 def in_memory(path: Path, mounted: str) -> bool:
     """Whether the file system that a path is on is kept in memory alone.  mounted: what `mounts` says."""
     found: dict[str, str] = {}
-    for line in mounted.splitlines():
+    for line in mounted.split("\n"):  # and at nothing else that splitlines() takes for an end: a name may have it
         where, _, what = line.partition(" - ")
-        found[where.split(" ")[4].replace("\\040", " ")] = what.split(" ")[0]
+        words = where.split(" ")
+        if len(words) > MOUNT_POINT:
+            found[_ESCAPED.sub(_unescaped, words[MOUNT_POINT])] = what.split(" ")[0]
     resolved = path.resolve()
     for each in (resolved, *resolved.parents):
         if str(each) in found:
             return found[str(each)] in _IN_MEMORY
     return False
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 8))
 
 
 def _folder(environ: Mapping[str, str]) -> Path | None:

@@ -183,7 +183,12 @@ class ClientConnection(Connection):
         admission = plane.auth.recall(self.proxy, self.wire.peer, proxy_authorization, authorization)
         if isinstance(admission, Unseen):
             self.phase("auth-unavailable", plane.live.timeouts.first_byte)
-            admission = await Deferred.fromCoroutine(plane.auth.admit(admission))
+            asking = Deferred.fromCoroutine(plane.auth.admit(admission))
+            try:
+                admission = await asking
+            except BaseException:
+                asking.cancel()  # the client is gone, and its password need not be hashed if nobody else waits for it
+                raise
         if not self.place.known and not isinstance(admission, Refusal):
             self.place.admitted()
         return admission

@@ -30,9 +30,9 @@ from meshd.sockets.race import Blame, DialError
 TLS_PORT = 443
 """The port that every HTTP proxy opens tunnels to; some say 403 to any other, whoever asks."""
 
-BY_TUNNEL = "tunnel"
-"""Stands for a source address in the key of a connection that goes through an upstream HTTP proxy to the origin: what
-is asked of that proxy itself must never get there, its credentials least of all."""
+ASKED = "asked"
+"""Stands for a source address in the key of a connection on which an upstream HTTP proxy is asked itself: what it is
+told, its password first, must get on no connection that leads to an origin, by whatever settings that one was made."""
 
 NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
 
@@ -184,8 +184,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
     def _key(self) -> Key:
         departure, target = self._departure, self._request.target
         choice = departure.choice
-        source = BY_TUNNEL if self._request.websocket and choice.exit.is_http_proxy else choice.source
-        way = choice.exit.name, source
+        way = choice.exit.name, ASKED if self._asks_upstream() else choice.source
         return (self._admission.account.id, departure.selection.session, *way, target.host, target.port)
 
     def _bound(self, seconds: float) -> float:

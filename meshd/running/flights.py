@@ -35,7 +35,7 @@ class Flights(Generic[T]):
         waiting = self._waiting.get(key)
         led = waiting is None
         if waiting is None:
-            if len(self._waiting) >= self._bound:
+            if self.full:
                 raise Crowded
             waiting = self._waiting[key] = {}
         waiter: Deferred[T] = Deferred(waiting.pop)
@@ -44,6 +44,14 @@ class Flights(Generic[T]):
             # Owned by all who wait, so that the first may go away.
             Deferred.fromCoroutine(_run(work)).addBoth(self._land, key)
         return Landed(await waiter, led)
+
+    @property
+    def full(self) -> bool:
+        return len(self._waiting) >= self._bound
+
+    def wanted(self, key: Hashable) -> bool:
+        """Whether anybody waits for the work under way for this key."""
+        return bool(self._waiting.get(key))
 
     def abandon(self, error: Exception) -> None:
         """Fail every caller that waits now; the results of their work are dropped."""
@@ -63,12 +71,17 @@ async def _run(work: Callable[[], Awaitable[T]]) -> T:
 class Lines:
     """Locks by key: one holder of a key at a time, in the order of coming."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        """most: how many may wait for one key; None where whoever holds them bounds their number."""
+        self._most = most
         self._lines: dict[Hashable, _Line] = {}
 
     @asynccontextmanager
     async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        """Raises: Crowded."""
         line = self._lines.setdefault(key, _Line())
+        if self._most is not None and len(line) >= self._most:
+            raise Crowded
         await line.enter()
         try:
             yield
@@ -84,6 +97,9 @@ class _Line:
         self._busy = False
         self._passing = False
         self._waiting: deque[Deferred[None]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     async def enter(self) -> None:
         if not self._busy:

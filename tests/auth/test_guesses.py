@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -71,7 +73,7 @@ class GuessesTests(SynchronousTestCase):
         for _ in range(50):
             self.guesses.put(Guess("10.0.0.1", False), "right")
             self.guesses.take()
-            self.guesses.right(Guess("10.0.0.1", False))
+            self.guesses.forgive(Guess("10.0.0.1", False))
         self.come("10.0.0.1", "10.9.0.1")
         self.assertEqual(self.order(), ["10.0.0.1 0", "10.9.0.1 1"])
 
@@ -91,6 +93,23 @@ class GuessesTests(SynchronousTestCase):
         self.come("10.9.0.1")
         self.assertEqual((self.order(), self.refused), (["10.9.0.1 0"], ["10.0.0.1 0"]))
 
+    def test_whom_nobody_waits_for(self) -> None:
+        """Whose client has hung up, or whose name is banned: dropped at its turn, or sooner; nothing is owed."""
+        wanted = {"a", "b", "c"}
+        for name in "abc":
+            self.guesses.put(Guess("10.0.0.1", False, partial(wanted.__contains__, name)), name)
+        wanted -= {"a", "c"}
+        self.guesses.purge()
+        self.assertEqual((self.refused, len(self.guesses)), (["c", "a"], 1))
+        wanted.clear()
+        self.assertEqual((self.order(), self.refused, self.guesses.owed("10.0.0.1")), ([], ["c", "a", "b"], 0.0))
+
+    def test_those_give_way_first_whom_nobody_waits_for(self) -> None:
+        self.guesses = Guesses(2, self.clock.seconds, self.refused.append)
+        self.guesses.put(Guess("10.0.0.1", True, lambda: False), "gone")
+        self.come("10.0.0.1", "10.0.0.1")
+        self.assertEqual((self.refused, len(self.guesses)), (["gone"], 2))
+
     def test_the_last_in_turn_gives_way(self) -> None:
         """Not the last to come."""
         self.guesses = Guesses(3, self.clock.seconds, self.refused.append)
@@ -102,7 +121,7 @@ class GuessesTests(SynchronousTestCase):
         self.come("10.0.0.1", "10.9.0.1")
         self.guesses.leave("10.0.0.1 0")
         self.guesses.leave("nobody")
-        self.assertEqual(self.order(), ["10.9.0.1 1"])
+        self.assertEqual((self.order(), self.refused), (["10.9.0.1 1"], []))
 
     def test_what_is_remembered_is_bounded(self) -> None:
         for n in range(NETWORKS):

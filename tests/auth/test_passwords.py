@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from threading import Event
 from typing import Any
@@ -162,7 +163,7 @@ class PasswordHasherTests(TestCase):
         gate.set()
         await gatherResults([first, *asked])
         self.assertEqual(order, [b"known", b"wrong", b"right"])
-        self.assertGreater(hasher._guesses._owe("192.0.2.1", 0.0), 5.9)
+        self.assertGreater(hasher._guesses.owed("192.0.2.1"), 5.9)
 
     async def test_stop_finishes_what_has_begun(self) -> None:
         """What is being hashed is answered; what waits is refused, and so is what comes."""
@@ -175,6 +176,25 @@ class PasswordHasherTests(TestCase):
         gate.set()
         self.assertEqual(await first, "hash of a")
         await stopped
+
+    async def test_a_thread_that_cannot_be_started(self) -> None:
+        """Costs one caller, and not the thread's place for ever."""
+        real = passwords.deferToThreadPool
+
+        def unable(*what: Any) -> None:
+            raise RuntimeError("can't start new thread")
+
+        self.patch(passwords, "deferToThreadPool", unable)
+        self.failureResultOf(self.hash("a"), RuntimeError)
+        self.patch(passwords, "deferToThreadPool", real)
+        self.assertTrue((await self.hash("b")).startswith("$argon2id$"))
+
+    async def test_where_priorities_are_forbidden(self) -> None:
+        def forbidden(*what: int) -> None:
+            raise PermissionError
+
+        self.patch(os, "setpriority", forbidden)
+        self.assertTrue((await self.hash("a")).startswith("$argon2id$"))
 
     async def test_stop_unused(self) -> None:
         """One that never hashed stops too."""

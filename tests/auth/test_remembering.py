@@ -9,7 +9,9 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.auth import service
+from meshd.auth.asking import MOST_AT_ONCE
 from meshd.auth.passwords import Busy
+from meshd.auth.verify import LINE
 from meshd.model import Admission, Refusal
 from meshd.store.interface import StoreError
 from meshd.store.statements import accounts, addresses, proxies, tokens
@@ -357,13 +359,39 @@ class SharingTests(Installation):
         return answer.selection.session
 
     def test_different_questions_are_bounded(self) -> None:
-        """Of unknown credentials so many may be asked about at once: 503, and none is lost of those under way."""
+        """Of unknown tokens so many may be asked about at once: 503, and none is lost of those under way."""
         gate = self.world.store.gates["by_token"] = Deferred()
-        begun = [self.world.begin(bearer(f"token{number}")) for number in range(service.MOST_AT_ONCE)]
-        self.assertEqual(self.world.reason(basic("alice:secret")), "auth-unavailable")
+        begun = [self.world.begin(bearer(f"token{number}")) for number in range(MOST_AT_ONCE)]
+        self.assertEqual(self.world.reason(bearer("another")), "auth-unavailable")
+        self.assertEqual(self.world.reason(basic("alice:secret"), peer=OTHER), "alice")
         gate.callback(None)
         self.assertEqual({said(self.successResultOf(one)) for one in begun} - {"auth-banned"}, {"auth-invalid"})
         self.assertEqual(self.world.reason(basic("alice:secret"), peer=OTHER), "alice")
+
+    def test_strangers_who_hang_up(self) -> None:
+        """Their passwords are hashed no more once nobody waits for them, and take nobody's place."""
+        self.world = World(self, password_queue=1)
+        self.world.account("alice", "secret")
+        gate = self.world.hasher.gate = Deferred()
+        guesses = [basic(f"nobody:guess{number}") for number in range(LINE)]
+        guesses += [basic(f"nobody{number}:guess") for number in range(MOST_AT_ONCE + 1 - LINE)]
+        begun = [self.world.begin(guess) for guess in guesses]
+        self.assertEqual(self.world.reason(RIGHT, peer=OTHER), "auth-unavailable")
+        for each in begun:
+            each.cancel()
+            self.failureResultOf(each, CancelledError)
+        hashed = len(self.world.hasher.runs)
+        gate.callback(None)
+        self.assertEqual(self.world.reason(RIGHT, peer=OTHER), "alice")
+        self.assertEqual(set(self.world.hasher.runs[hashed:]), {"secret"})
+
+    def test_a_line_that_is_too_long(self) -> None:
+        """So many credentials of one name wait for each other; one more is 503."""
+        gate = self.world.hasher.gate = Deferred()
+        begun = [self.world.begin(basic(f"alice:guess{number}")) for number in range(LINE + 1)]
+        self.assertEqual(self.world.reason(basic("alice:one more")), "auth-unavailable")
+        gate.callback(None)
+        self.assertLessEqual({said(self.successResultOf(one)) for one in begun}, {"auth-invalid", "auth-banned"})
 
     def test_a_full_password_queue(self) -> None:
         """503 with a second to wait; nothing is counted and nothing remembered."""

@@ -108,6 +108,15 @@ class CountingHasher:
     async def hash(self, password: str) -> str:
         return f"hash:{password}"
 
+    def knows(self, encoded: str, password: str) -> bool:
+        return False
+
+    def forgive(self, guess: Guess) -> None:
+        return
+
+    def purge(self) -> None:
+        return
+
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         self.runs.append(password)
         if self.fails is not None:

@@ -38,6 +38,13 @@ class VolatileTests(SynchronousTestCase):
             self.assertEqual(in_memory(Path(path), MOUNTS), expected, path)
         self.assertFalse(in_memory(Path("/run"), ""))
 
+    def test_names_that_look_like_ends_of_lines(self) -> None:
+        """What Linux leaves unescaped in a mount point's name ends no line, and what it escapes is read."""
+        odd = "26 22 0:31 / /a\x0cb\u2028c rw - tmpfs x rw\n27 22 0:32 / /d\\134e\\011f rw - tmpfs x rw\n"
+        self.assertTrue(in_memory(Path("/a\x0cb\u2028c"), MOUNTS + odd))
+        self.assertTrue(in_memory(Path("/d\\e\tf"), MOUNTS + odd))
+        self.assertFalse(in_memory(Path("/a"), MOUNTS + odd))
+
     def test_the_service_managers(self) -> None:
         """One file a data folder, in the first of the folders that systemd has made."""
         found = self.file(RUNTIME_DIRECTORY=f"{self.folder}:/other", XDG_RUNTIME_DIR="/elsewhere")

@@ -125,6 +125,15 @@ class PlainHasher:
     async def hash(self, password: str) -> str:
         return f"plain:{password}"
 
+    def knows(self, encoded: str, password: str) -> bool:
+        return False
+
+    def forgive(self, guess: Guess) -> None:
+        return
+
+    def purge(self) -> None:
+        return
+
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         right = encoded == f"plain:{password}"
         return Compared(right, b"" if right else f"{encoded} {password}".encode())

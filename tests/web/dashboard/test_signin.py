@@ -8,6 +8,7 @@ from meshd.accounts import secondfactor, subaccounts
 from meshd.accounts import toplevel as holders
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import Profile
+from meshd.auth.guesses import Guess
 from meshd.auth.sessions import HALF, LIFE, TRIES
 from meshd.model import Account, Refusal
 from meshd.topology import Limits
@@ -89,9 +90,9 @@ class SignInTests(PagesTestCase):
         hashed: list[str] = []
         verify = self.world.hasher.verify
 
-        async def noted(encoded: str, password: str) -> object:
+        async def noted(encoded: str, password: str, guess: Guess) -> object:
             hashed.append(password)
-            return await verify(encoded, password)
+            return await verify(encoded, password, guess)
 
         self.world.hasher.verify = noted  # type: ignore[method-assign, assignment]
         said = set()
