@@ -15,6 +15,7 @@ from meshd.accounts import secondfactor, subaccounts, toplevel
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import Profile
 from meshd.accounts.toplevel import Terms
+from meshd.auth.guesses import Guess
 from meshd.auth.service import AuthService
 from meshd.auth.sessions import MOST, TRIES, digest
 from meshd.topology import PLANS, Limits
@@ -395,9 +396,9 @@ class NameTests(SessionCase):
         hashed: list[str] = []
         verify = self.stage.hasher.verify
 
-        async def noted(encoded: str, password: str) -> object:
+        async def noted(encoded: str, password: str, guess: Guess) -> object:
             hashed.append(password)
-            return await verify(encoded, password)
+            return await verify(encoded, password, guess)
 
         self.stage.hasher.verify = noted  # type: ignore[method-assign, assignment]
         told = set()

@@ -8,6 +8,7 @@ from pyotp import TOTP
 from twisted.internet.defer import Deferred
 
 from meshd.accounts import secondfactor
+from meshd.auth.guesses import Guess
 from meshd.auth.passwords import Compared
 from meshd.web.postern import cookies
 from tests.web.postern.support import PosternTestCase
@@ -192,11 +193,11 @@ class LimitTests(PosternTestCase):
         looked: list[str] = []
         verify = self.world.hasher.verify
 
-        async def slow(encoded: str, password: str) -> Compared:
+        async def slow(encoded: str, password: str, guess: Guess) -> Compared:
             looked.append(password)
             if not gate.called:
                 await gate
-            return await verify(encoded, password)
+            return await verify(encoded, password, guess)
 
         self.world.hasher.verify = slow  # type: ignore[method-assign]
         lines = [Line(self.world.site, "192.0.2.1") for _ in range(20)]
