@@ -69,7 +69,7 @@ class Exit:
         return self.address if self.upstream is None else ""
 
     @property
-    def is_http_proxy(self) -> bool:
+    def is_asked_itself(self) -> bool:
         """Whether the exit is an HTTP proxy that is asked for a resource itself rather than for a tunnel."""
         return self.kind in {"http", "https"} and (self.upstream is None or not self.upstream.tunnel)
 

@@ -122,7 +122,7 @@ class Departure:
                     raise
                 left -= 1
             else:
-                if tunnel or not self.choice.exit.is_http_proxy:
+                if tunnel or not self.choice.exit.is_asked_itself:
                     self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
                 self.address = dialled.address
                 return dialled

@@ -137,7 +137,7 @@ class Dialler:
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
             dialled.fd = await self._secured(dialled.fd, upstream)
-        if not tunnel and exit_.is_http_proxy:
+        if not tunnel and exit_.is_asked_itself:
             return dialled
         wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
         try:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from meshd.hosts.senders import Sender
 from meshd.http1.fields import Fields
-from meshd.http1.framing import BodyFraming, Length, NoBody, request_framing
+from meshd.http1.framing import NO_BODY, BodyFraming, Length, request_framing
 from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.keep import keeps_alive, options
 from meshd.http1.origin import OriginForm, read_origin, read_path
 
-NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"})
 _NOT_PASSED_ON = (b"h2c", b"http/", b"tls/")

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 from meshd.http1.fields import Fields
-from meshd.http1.framing import BodyFraming, NoBody, framing_field
+from meshd.http1.framing import BodyFraming, framing_field
 from meshd.http1.keep import end_to_end
 from meshd.values.addresses import parse_ip, unmapped
 
@@ -24,7 +24,6 @@ MOST_HOPS = 100
 ANEW = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
 """Fields of a request that are written anew for the upstream."""
 
-_NO_BODY = NoBody()
 _FRAMING = ANEW | {b"connection", b"expect", b"te", b"trailer"}
 _TOLD = (b"x-forwarded-",)
 _TOLD_ALONE = frozenset({b"forwarded", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"})
@@ -97,7 +96,7 @@ def _hop(text: str) -> str:
 
 
 def told_fields(
-    fields: Fields, sender: Sender, framing: BodyFraming = _NO_BODY, *, drop: frozenset[bytes] = frozenset()
+    fields: Fields, sender: Sender, framing: BodyFraming, *, drop: frozenset[bytes] = frozenset()
 ) -> list[tuple[bytes, bytes]]:
     """The fields for the upstream: the client's own end-to-end ones, and who sent them.
 

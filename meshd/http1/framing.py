@@ -62,7 +62,7 @@ LONGEST_LENGTH = 18
 MOST_LENGTHS = 10
 """Equal lengths in a Content-Length that are read."""
 
-_NO_BODY = NoBody()
+NO_BODY = NoBody()
 _CHUNKED = Chunked()
 _UNTIL_CLOSE = UntilClose()
 
@@ -79,12 +79,12 @@ def framing_field(framing: BodyFraming) -> tuple[bytes, bytes]:
 
 def request_framing(head: RequestHead) -> NoBody | Length | Chunked:
     """How the request's body is framed.  Raises: BadMessage, 400, or 501 for an unimplemented transfer coding."""
-    framing = _framing(head.fields, head.minor, 400) or _NO_BODY
-    if head.method == b"CONNECT" and framing != _NO_BODY:
+    framing = _framing(head.fields, head.minor, 400) or NO_BODY
+    if head.method == b"CONNECT" and framing != NO_BODY:
         if framing != Length(0):
             # RFC 9110 9.3.6: it has no content; what follows is the tunnel's, or a reader before us thought otherwise.
             raise BadMessage(400, "a body with CONNECT")
-        return _NO_BODY
+        return NO_BODY
     return framing
 
 
@@ -98,7 +98,7 @@ def response_framing(method: bytes, head: ResponseHead) -> BodyFraming:
     framing = _framing(_plainly(head.fields), head.minor, 502)
     status = head.status
     if method == b"HEAD" or status in (204, 304) or 100 <= status < 200:
-        return _NO_BODY
+        return NO_BODY
     return framing or _UNTIL_CLOSE
 
 

@@ -7,14 +7,13 @@ from typing import Any, ClassVar
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
-from meshd.http1.framing import BodyFraming, Chunked, NoBody, UntilClose, framing_field, response_framing
+from meshd.http1.framing import NO_BODY, BodyFraming, Chunked, UntilClose, framing_field, response_framing
 from meshd.http1.head import ResponseHead, read_response
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.mending import TOO_LARGE
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 
-_NO_BODY = NoBody()
 _CODING = b"transfer-encoding"
 _LENGTH = b"content-length"
 
@@ -52,7 +51,7 @@ class Response:
         fields = _with_one_length(head.fields)
         if fields is not head.fields:
             self.reusable = False
-        anew = framing_field(self.framing if type(self.framing) is Chunked else _NO_BODY)
+        anew = framing_field(self.framing if type(self.framing) is Chunked else NO_BODY)
         self._fields = end_to_end(fields, self.bodiless if bodiless else self.dropped, self.ours, 502, anew=anew)
         self._patience = _patience(head.fields)
         self._rendered: tuple[Any, bytes] | None = None

@@ -194,7 +194,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
 
     def _asks_upstream(self) -> bool:
         """Whether an upstream HTTP proxy is asked for the resource, rather than the origin."""
-        return self._departure.choice.exit.is_http_proxy and not self._request.websocket
+        return self._departure.choice.exit.is_asked_itself and not self._request.websocket
 
     def _showed_credentials(self) -> bool:
         """Whether an upstream proxy was shown credentials here, and might pass the next request's on to the origin."""

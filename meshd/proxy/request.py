@@ -8,7 +8,7 @@ from functools import lru_cache
 from meshd.auth.credentials import own_token
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
-from meshd.http1.framing import BodyFraming, Length, NoBody, framing_field, request_framing
+from meshd.http1.framing import NO_BODY, BodyFraming, Length, framing_field, request_framing
 from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.keep import end_to_end, keeps_alive, options
@@ -33,7 +33,6 @@ EMPTY = re.compile(rb"(?i:basic)[ \t]++Og={0,2}")
 _HOPS = re.compile(rb"[0-9]{1,20}")
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-NO_BODY = NoBody()
 _EMPTY = (NO_BODY, Length(0))
 _NOTHING = (NONE, 0)
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
@@ -90,7 +89,7 @@ class Said:
                 self._wishes = _NOTHING
         return self._wishes
 
-    def origin_fields(self, consumed: str, framing: BodyFraming = NO_BODY) -> list[tuple[bytes, bytes]]:
+    def origin_fields(self, consumed: str, framing: BodyFraming) -> list[tuple[bytes, bytes]]:
         """The fields that are forwarded to the origin, the one that frames written anew; callers must not change the
         list.
 

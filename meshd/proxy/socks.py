@@ -10,10 +10,11 @@ from typing import Protocol, TypeVar
 
 from meshd.exits.choosing import Choice
 from meshd.http1.fields import Fields
+from meshd.http1.framing import NO_BODY
 from meshd.model import Refusal
 from meshd.proxy import socksreplies
 from meshd.proxy.client import Client
-from meshd.proxy.request import NO_BODY, ProxyRequest, Said
+from meshd.proxy.request import ProxyRequest, Said
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.socks5 import (
     BY_PASSWORD,

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.hosts.senders import Sender, sender_of, told_fields
 from meshd.http1.fields import Fields
-from meshd.http1.framing import Length
+from meshd.http1.framing import NO_BODY, Length
 
 FRONT = (ip_network("10.0.0.0/8"),)
 Pairs = list[tuple[bytes, bytes]]
@@ -76,7 +76,7 @@ class SenderTests(SynchronousTestCase):
 
 class ToldTests(SynchronousTestCase):
     def told(self, pairs: Pairs, peer: str) -> Pairs:
-        return told_fields(Fields(pairs), sender(pairs, peer))
+        return told_fields(Fields(pairs), sender(pairs, peer), NO_BODY)
 
     def test_what_a_stranger_claims_of_itself_is_dropped(self) -> None:
         for name in (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.errors import BadMessage
+from meshd.http1.framing import NO_BODY
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy import request as requests
 from meshd.proxy.request import MOST_HOPS, ProxyRequest
@@ -155,11 +156,11 @@ class CredentialsTest(SynchronousTestCase):
     def test_the_origins_are_its_own(self) -> None:
         """What is not for us may be there twice, and beside a credential of ours nothing else says who."""
         read = request(GET + self.ORIGINS * 2 + b"\r\n").said
-        self.assertEqual(len(read.origin_fields("")), 2)
+        self.assertEqual(len(read.origin_fields("", NO_BODY)), 2)
         self.assertEqual((read.proxy_authorization, read.authorization), (None, b"Basic eA=="))
         both = request(GET + b"Proxy-Authorization: Basic eQ==\r\n" + self.OURS + self.ORIGINS + b"\r\n").said
         self.assertEqual(both.proxy_authorization, b"Basic eQ==")
-        self.assertEqual(both.origin_fields("proxy-authorization"), [])
+        self.assertEqual(both.origin_fields("proxy-authorization", NO_BODY), [])
 
 
 class OriginFieldsTest(SynchronousTestCase):
@@ -173,7 +174,7 @@ class OriginFieldsTest(SynchronousTestCase):
         """End-to-end fields stay in order and case, repeated ones too; ours, the hop's and the named ones go."""
         said = request(self.HEAD).said
         self.assertEqual(
-            said.origin_fields("proxy-authorization"),
+            said.origin_fields("proxy-authorization", NO_BODY),
             [(b"Accept", b"*/*"), (b"Authorization", b"Bearer x"), (b"acCept", b"b")],
         )
 
@@ -190,8 +191,8 @@ class OriginFieldsTest(SynchronousTestCase):
     def test_own_credential(self) -> None:
         """`Authorization` goes where it carried our credential."""
         said = request(self.HEAD).said
-        self.assertEqual(said.origin_fields("authorization"), [(b"Accept", b"*/*"), (b"acCept", b"b")])
-        self.assertEqual(len(said.origin_fields("")), 3)
+        self.assertEqual(said.origin_fields("authorization", NO_BODY), [(b"Accept", b"*/*"), (b"acCept", b"b")])
+        self.assertEqual(len(said.origin_fields("", NO_BODY)), 3)
 
 
 class WebSocketTest(SynchronousTestCase):
@@ -319,7 +320,7 @@ class RepeatedTest(SynchronousTestCase):
             assert again is not None
             for name in ("method", "target", "minor", "size", "framing", "has_body", "keep"):
                 self.assertEqual(getattr(again, name), getattr(anew, name), (line, name))
-            self.assertEqual(again.said.origin_fields(""), anew.said.origin_fields(""))
+            self.assertEqual(again.said.origin_fields("", NO_BODY), anew.said.origin_fields("", NO_BODY))
             self.assertEqual(again.said.wishes(), anew.said.wishes())
 
     def test_not_repeated(self) -> None:
