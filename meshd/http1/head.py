@@ -93,7 +93,7 @@ def read_response(
         if line is not None and pairs is not None and len(pairs) <= max_fields:
             minor, status, reason = line.groups()
             return ResponseHead(int(status), reason or b"", 1 if minor == b"1" else 0, Fields(pairs), end + 4)
-    elif seen and _says_little(buffer[seen:]) and len(buffer) < max_bytes:
+    elif seen and _says_little(buffer[seen - 1 :]) and len(buffer) < max_bytes:
         return None  # no line has ended since: to go through all of them for each byte would cost too much
     read = read_mended(bytes(buffer[:max_bytes]), max_bytes, max_fields)
     if read is None:
@@ -102,7 +102,9 @@ def read_response(
 
 
 def _says_little(more: bytes | bytearray) -> bool:
-    """Whether these further bytes neither end a line nor hold anything that would be a fault in it."""
+    """Whether these further bytes, and the one before, neither end a line nor hold what would be a fault in it: a CR is
+    one as soon as something else than LF has followed.
+    """
     return b"\n" not in more and not control(bytes(more))
 
 

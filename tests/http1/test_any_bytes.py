@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -64,6 +64,7 @@ class AnyBytesTests(SynchronousTestCase):
         self.hold(requests(limits), data, {400, 414, 431, 501, 505})
 
     @thorough()
+    @example(b"HTTP/\r ", 65536, 1000)
     @given(ANY_HEAD, st.integers(1, 100) | st.just(65536), st.integers(0, 4) | st.just(1000))
     def test_responses(self, data: bytes, max_bytes: int, max_fields: int) -> None:
         """The same of responses, whose every fault is a 502."""

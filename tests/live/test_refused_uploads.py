@@ -123,8 +123,10 @@ CLIENTS: dict[str, Callable[[str, str, int], int]] = {
 class RefusedTest(SynchronousTestCase):
     def test_each_client_is_told(self) -> None:
         """402, 407 and 509, at 40 and 100 MB, by each client; nothing is billed, and nothing reaches an origin."""
+        known = origin.accepted
         self.assertEqual(with_urllib(origin.url("/echo"), proxy("poor"), MB), 509)
         until(lambda: daemon.total("poor") == 100_000, "what was left is booked")
+        until(lambda: origin.accepted > known, "the origin has seen that one")
         origin.forget()
         before, accepted = daemon.totals(), origin.accepted
         for size in (40 * MB, 100 * MB):
