@@ -66,7 +66,7 @@ class Guesses(Generic[T]):
         self._order: list[_Waiting[T]] = []
         """By turn, the next one last; those that left are among them."""
         self._since: dict[T, float] = {}
-        """Of those that wait, when they came, in that order."""
+        """When those came that wait."""
         self._debts: Bounded[str, tuple[float, float]] = Bounded(lambda: NETWORKS)
         self._came = 0
 
@@ -97,10 +97,11 @@ class Guesses(Generic[T]):
 
     def purge(self) -> None:
         """Drop those who have waited longer than PATIENCE, and those whose answer does not matter any more."""
-        gone = [each for each in self._order if not self._matters(each)]
-        if gone:
-            dropped = {each.number for each in gone}
-            self._order = [each for each in self._order if each.number not in dropped]
+        kept: list[_Waiting[T]] = []
+        gone: list[_Waiting[T]] = []
+        for each in self._order:
+            (kept if self._matters(each) else gone).append(each)
+        self._order = kept  # before anybody is told, who may come again at once
         for each in gone:
             self._drop(each)
 

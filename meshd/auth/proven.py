@@ -18,6 +18,7 @@ from pathlib import Path
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from meshd import wholefile
 from meshd.bounded import Bounded
 
 DAY = 86_400
@@ -98,14 +99,9 @@ class Proven:
         """Put a new file in the place of the old one; one that cannot be written costs hashes, and nothing else."""
         self._timer = None
         assert self._path is not None
-        draft = self._path.with_suffix(f".{os.getpid()}")
         rows = b"".join(chain.from_iterable(self._found.items()))
         try:
-            with suppress(FileNotFoundError):
-                draft.unlink()
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-                file.write(_HEAD + self._key + rows)
-            os.replace(draft, self._path)
+            wholefile.put(self._path, _HEAD + self._key + rows)
         except OSError as error:
             _log.warn(
                 "passwords are hashed again after a restart: {path} cannot be written: {error}",

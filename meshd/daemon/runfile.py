@@ -7,13 +7,12 @@ command goes on working on the same store.
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from meshd import wholefile
 
 RUN_FILE = "meshd.run"
 MOST = 1024 * 1024
@@ -56,17 +55,7 @@ class Running:
 
 def write(folder: Path, running: Running) -> None:
     """Write the run file as a whole.  Raises: OSError."""
-    path = folder / RUN_FILE
-    draft = folder / f".{RUN_FILE}.{secrets.token_hex(8)}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(running), file)
-        draft.rename(path)
-    except BaseException:
-        with suppress(OSError):
-            draft.unlink()
-        raise
+    wholefile.put(folder / RUN_FILE, json.dumps(asdict(running)).encode())
 
 
 def read(folder: Path) -> Running | None:
