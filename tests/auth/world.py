@@ -28,6 +28,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import accounts, addresses, claims, hostnames, proxies, tokens
 from meshd.store.unit import Unit
 from meshd.topology import Limits
+from tests.support.forgetful import Forgetful
 from tests.support.live import settings
 
 T = TypeVar("T")
@@ -97,7 +98,7 @@ def later(gate: Deferred[None]) -> Deferred[None]:
     return waiter
 
 
-class CountingHasher:
+class CountingHasher(Forgetful):
     """`hash:` and the password; counts what a slow hash would have cost."""
 
     def __init__(self) -> None:
@@ -108,15 +109,6 @@ class CountingHasher:
     async def hash(self, password: str) -> str:
         return f"hash:{password}"
 
-    def knows(self, encoded: str, password: str) -> bool:
-        return False
-
-    def forgive(self, guess: Guess) -> None:
-        return
-
-    def purge(self) -> None:
-        return
-
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         self.runs.append(password)
         if self.fails is not None:
@@ -125,9 +117,6 @@ class CountingHasher:
             await later(self.gate)
         right = encoded == f"hash:{password}"
         return Compared(right, b"" if right else f"{encoded} {password}".encode())
-
-    async def stop(self) -> None:
-        return
 
 
 class FixedHostnames:

@@ -34,6 +34,7 @@ from meshd.values.exchanges import Exchange
 from meshd.values.hosting import Hosting
 from meshd.values.published import Host, Published, Upstream
 from tests.passing.hand import CountingMeter, Far, Hand, tcp_pair
+from tests.support.forgetful import Forgetful
 from tests.support.live import settings
 
 OWNER = Account(7, "owner", None, "root", "100", True, "", "", "", 0, 0, 1, 0, "")
@@ -110,7 +111,7 @@ class Dials:
         return await Race(self._hand.poller, self._clock, (upstream.host,), upstream.port, "").winner()
 
 
-class Passwords:
+class Passwords(Forgetful):
     """In the place of the slow hash: an encoded hash is the password behind "hash:"."""
 
     def __init__(self) -> None:
@@ -120,23 +121,11 @@ class Passwords:
     async def hash(self, password: str) -> str:
         return f"hash:{password}"
 
-    def knows(self, encoded: str, password: str) -> bool:
-        return False
-
-    def forgive(self, guess: Guess) -> None:
-        return
-
-    def purge(self) -> None:
-        return
-
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         if self.busy:
             raise Busy
         self.asked += 1
         return Compared(encoded == f"hash:{password}", b"")
-
-    async def stop(self) -> None:
-        """It has nothing to stop."""
 
 
 class World:

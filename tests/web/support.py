@@ -39,6 +39,7 @@ from meshd.web.server.channel import ApiChannel
 from meshd.web.server.requestlog import Answered
 from meshd.web.server.site import ApiSite
 from meshd.web.services import Services
+from tests.support.forgetful import Forgetful
 from tests.support.stores import put_migrated
 
 
@@ -119,27 +120,15 @@ class NowStore:
         """Nobody else writes."""
 
 
-class PlainHasher:
+class PlainHasher(Forgetful):
     """Passwords in the clear: what a hash costs is another test's matter."""
 
     async def hash(self, password: str) -> str:
         return f"plain:{password}"
 
-    def knows(self, encoded: str, password: str) -> bool:
-        return False
-
-    def forgive(self, guess: Guess) -> None:
-        return
-
-    def purge(self) -> None:
-        return
-
     async def verify(self, encoded: str, password: str, guess: Guess) -> Compared:
         right = encoded == f"plain:{password}"
         return Compared(right, b"" if right else f"{encoded} {password}".encode())
-
-    async def stop(self) -> None:
-        """Nothing runs."""
 
 
 class NoHostnames:
