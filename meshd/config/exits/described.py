@@ -23,6 +23,9 @@ def _secret(kind: Kind) -> Kind:
     return replace(kind, secret=True)
 
 
+TRUTHS = ("reuse", "visible", "tunnel")
+"""What may be said of an upstream proxy that speaks HTTP."""
+
 EXIT: Mapping[str, Kind] = {
     "name": NAME,
     "kind": choice("direct", "local", *UPSTREAM_KINDS),
@@ -34,17 +37,13 @@ EXIT: Mapping[str, Kind] = {
     "username": _secret(text_kind("a text", str)),
     "password": _secret(text_kind("a text", str)),
     "url": _secret(text_kind("a URL of another proxy such as socks5://user:password@host:1080", proxy_url)),
-    "reuse": TRUTH,
-    "visible": TRUTH,
-    "tunnel": TRUTH,
+    **dict.fromkeys(TRUTHS, TRUTH),
     "ca": PATH,
     **dict.fromkeys(PLACED, TEXT),
 }
 
 _OF_EVERY_KIND = ("name", "kind", "country", "tags", "weight", *PLACED)
 
-TRUTHS = ("reuse", "visible", "tunnel")
-"""What may be said of an upstream proxy that speaks HTTP."""
 _OF_UPSTREAMS = ("upstream", "username", "password", *TRUTHS, "ca")
 
 

@@ -29,6 +29,9 @@ from meshd.config.network import COUNTRY
 from meshd.topology import Exit, ExitKind, UpstreamProxy
 from meshd.values.addresses import parse_ip
 
+_TRUTHS = {"reuse": "reuse", "visible": "be visible", "tunnel": "be asked for tunnels alone"}
+"""Attributes that say something of an HTTP proxy, and what they say."""
+
 ATTRIBUTES: Mapping[str, Kind] = {
     "name": NAME,
     "kind": choice("local", "http", "https", "socks5"),
@@ -36,15 +39,10 @@ ATTRIBUTES: Mapping[str, Kind] = {
     "country": COUNTRY,
     "tags": list_of(NAME, into=frozenset),
     "weight": number(1, 100),
-    "reuse": TRUTH,
-    "visible": TRUTH,
-    "tunnel": TRUTH,
+    **dict.fromkeys(_TRUTHS, TRUTH),
     # A line's words end at blanks.
     **dict.fromkeys(PLACED, text_kind(f"{TEXT.words}, _ for a blank", lambda text: caption(text.replace("_", " ")))),
 }
-
-_TRUTHS = {"reuse": "reuse", "visible": "be visible", "tunnel": "be asked for tunnels alone"}
-"""Attributes that say something of an HTTP proxy, and what they say."""
 
 _OWN = frozenset({"name", "address"})
 """Attributes whose value differs from line to line, so that remembering what was read is of no use."""
