@@ -15,7 +15,7 @@ from meshd.exits.choosing import Choice  # noqa: E402
 from meshd.exits.departure import Departure  # noqa: E402
 from meshd.exits.pools import Pool  # noqa: E402
 from meshd.model import Refusal  # noqa: E402
-from meshd.proxy import request  # noqa: E402
+from meshd.proxy import said  # noqa: E402
 from meshd.selection import NONE, Selection  # noqa: E402
 
 
@@ -36,7 +36,7 @@ def unread(fields: object) -> Selection:
 
 if __name__ == "__main__":
     Departure.choose = first  # type: ignore[method-assign]
-    request._selection = unread  # type: ignore[assignment]
+    said._selection = unread  # type: ignore[assignment]
     from twisted.scripts.twistd import run
 
     run()

@@ -69,15 +69,14 @@ def choose(
     if (view := pool.view(selection.country) if wide else seen(pool, selection)) is None:
         return NO_EXIT
     avoid = selection.avoid
+    if not (selection.exit or selection.prefer or avoid):  # the common case: the first exit found will do
+        key = selection.session
+        outlet = view.meant(current(key, selection.ttl, now), avoid) if key else view.first_drawn(chance)
+        if outlet is not None and outlet.exit.prefix is None and outlet.usable(monotonic) and outlet not in tried:
+            return Choice(outlet, outlet.exit.source)
 
     def ready(outlet: Outlet) -> bool:
         return outlet.usable(monotonic) and outlet not in tried and not (avoid and avoided(outlet.exit, avoid))
-
-    if not selection.exit and not selection.prefer:  # the common case: the first exit found will do
-        key = selection.session
-        outlet = view.meant(current(key, selection.ttl, now), avoid) if key else view.first_drawn(chance)
-        if outlet is not None and outlet.exit.prefix is None and ready(outlet):
-            return Choice(outlet, outlet.exit.source)
 
     def at_random(_: int) -> int:
         return chance.getrandbits(64)

@@ -83,7 +83,8 @@ class Departure:
         chosen = self.preview()
         if isinstance(chosen, Refusal):
             return chosen
-        self.end()
+        if self._outlet is not None:
+            self.end()
         self.choice = chosen
         self._outlet = chosen.outlet
         self._trial = chosen.outlet.take()

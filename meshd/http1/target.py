@@ -64,6 +64,7 @@ _AUTHORITY_FORM = re.compile(HOST + PORT)
 _ABSOLUTE_FORM = re.compile(
     rb"(?i:http|ws)://(" + HOST + rb"(?:" + PORT + rb")?+)((?:" + _PATH + rb")?+(?:" + _QUERY + rb")?+)"
 )
+PATH_AND_QUERY = re.compile(_PATH + rb"(?:" + _QUERY + rb")?+")
 _IN_UTF_8 = re.compile(rb"(?i:http|ws)://(" + HOST + rb"(?:" + PORT + rb")?+)(" + _ANY_PATH + rb")")
 _LIKE_A_HOST = re.compile(_LABEL + rb"(?:\." + _LABEL + rb"){1,126}+\.?+(?::[0-9]*+)?+")
 _WITH_USER = re.compile(rb"((?i:http|ws)://)" + _USER + rb"(.*+)", re.DOTALL)

@@ -151,7 +151,7 @@ class Forwarding(Generic[R]):
 
     # From the origin
 
-    async def _final_head(self, origin: Origin[R]) -> tuple[R, bytes]:
+    async def _final_head(self, origin: Origin[R], data: bytes | None = None) -> tuple[R, bytes]:
         """Read the final response's head and the bytes after it; interim responses are passed on to the client.
         Raises: Stopped, ClientGone, and ConnectionResetError where not a byte came, as on a stale kept connection.
         """
@@ -159,7 +159,8 @@ class Forwarding(Generic[R]):
         buffer = b""
         interim = 0
         while True:
-            data = await origin.wire.receive()
+            if data is None:
+                data = await origin.wire.receive()
             if not data:
                 if buffer or interim:
                     raise Stopped(Refusal("response-incomplete"))
@@ -180,6 +181,7 @@ class Forwarding(Generic[R]):
                 if interim > limits.interim_responses:
                     raise Stopped(Refusal("bad-response", "too many interim responses"))
                 await self._pass_interim(head)
+            data = None
 
     async def _pass_interim(self, head: ResponseHead) -> None:
         """Pass an interim response on, except to HTTP/1.0, which has none (RFC 9110, section 15.2)."""

@@ -107,7 +107,14 @@ class KeptOrigins(Generic[R]):
         if not idle:
             return None
         origin = idle.pop()
-        self._left(origin, idle)
+        # As in `_left`, without the call for each request.
+        del self._by_age[origin]
+        origin.idle = False
+        origin.wire.watcher = None
+        if key[1]:
+            del self._of_sessions[origin]
+        if not idle:
+            del self._idle[key]
         return origin
 
     async def take_alive(self, key: Key) -> Origin[R] | None:

@@ -7,7 +7,16 @@ from typing import Any, ClassVar
 
 from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
-from meshd.http1.framing import NO_BODY, BodyFraming, Chunked, UntilClose, framing_field, response_framing
+from meshd.http1.framing import (
+    NO_BODY,
+    BodyFraming,
+    Chunked,
+    Length,
+    NoBody,
+    UntilClose,
+    framing_field,
+    response_framing,
+)
 from meshd.http1.head import ResponseHead, read_response
 from meshd.http1.keep import end_to_end, keeps_alive
 from meshd.http1.mending import TOO_LARGE
@@ -17,6 +26,9 @@ from meshd.sockets.ends import Stopped
 _CODING = b"transfer-encoding"
 _LENGTH = b"content-length"
 
+_OTHERS = (101, 408)
+"""Statuses that are not only passed on."""
+
 MOST_PARAMETERS = 8
 """Parameters of Keep-Alive that are read."""
 
@@ -24,7 +36,18 @@ MOST_PARAMETERS = 8
 class Response:
     """The meaning of a response head; one object serves all responses of an origin with the very same head."""
 
-    __slots__ = ("_fields", "_head", "_patience", "_rendered", "framing", "method", "raw", "reusable", "status")
+    __slots__ = (
+        "_fields",
+        "_head",
+        "_patience",
+        "_rendered",
+        "framing",
+        "method",
+        "raw",
+        "reusable",
+        "status",
+        "whole",
+    )
 
     dropped: ClassVar[frozenset[bytes]]
     """Names in lower case of fields that are not passed on; the coding of a body in chunks is, in its place."""
@@ -53,9 +76,20 @@ class Response:
             self.reusable = False
         anew = framing_field(self.framing if type(self.framing) is Chunked else NO_BODY)
         self._fields = end_to_end(fields, self.bodiless if bodiless else self.dropped, self.ours, 502, anew=anew)
+        self.whole = self._whole() if self.reusable and head.status not in _OTHERS else -1
+        """Bytes of a response with this head, where it says so and its connection is kept; else -1."""
         self._patience = _patience(head.fields)
         self._rendered: tuple[Any, bytes] | None = None
         """What was asked of `render` last, and its answer."""
+
+    def _whole(self) -> int:
+        if type(self.framing) is Length:
+            return len(self.raw) + self.framing.n
+        return len(self.raw) if type(self.framing) is NoBody else -1
+
+    def is_all_of(self, came: bytes, method: bytes) -> bool:
+        """Whether bytes of an origin are one whole response like this one, to a request of that method."""
+        return len(came) == self.whole and came.startswith(self.raw) and method == self.method
 
     def fields_for(self, minor: int) -> list[tuple[bytes, bytes]]:
         """The fields that a client of that HTTP version gets: HTTP/1.0 knows no coding (RFC 9112, 6.1)."""

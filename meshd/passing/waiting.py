@@ -12,6 +12,7 @@ from meshd.passing.plane import Plane
 from meshd.passing.record import Record
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import Task
+from meshd.sockets.wheel import TICK
 from meshd.sockets.wire import Wire
 
 
@@ -53,7 +54,11 @@ class WaitingConnection(PartingConnection):
         """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
         self._phase = reason
         self._seconds = seconds
-        self._plane.wheel.arm(self, seconds)
+        wheel = self._plane.wheel
+        # As in `Wheel.arm`, without the call where the deadline moves later.
+        self.deadline = deadline = wheel.monotonic + TICK + seconds
+        if self.slot <= 0 or deadline / TICK < self.slot - 1:
+            wheel.arm(self, seconds)
 
     def alive(self) -> None:
         """Start the time of the present phase anew: bytes have moved."""

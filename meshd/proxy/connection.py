@@ -15,7 +15,6 @@ from meshd.auth.question import Unseen
 from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
-from meshd.passing.connection import Connection
 from meshd.passing.faults import STATUS_REASONS
 from meshd.passing.metered import AN_EXCHANGE
 from meshd.passing.parting import LINGER_SECONDS
@@ -24,11 +23,12 @@ from meshd.proxy import replies
 from meshd.proxy.admitting import admit
 from meshd.proxy.barring import barred
 from meshd.proxy.client import Speech
-from meshd.proxy.forward import ProxyForwarding
+from meshd.proxy.forward import NOT_BEGUN, Begun, ProxyForwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
 from meshd.proxy.opening import meet
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.repeating import Repeated, RepeatingConnection, repeats
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
@@ -39,7 +39,7 @@ from meshd.usage.meter import Meter
 log = Logger()
 
 
-class ClientConnection(Connection):
+class ClientConnection(RepeatingConnection):
     """Serves one client, exchange by exchange, until either side ends the connection."""
 
     __slots__ = ()
@@ -53,6 +53,7 @@ class ClientConnection(Connection):
         self.proxy = proxy
         self.speech: Speech | None = HttpSpeech(self, plane)
         """None while nothing can be answered, because a TLS handshake is under way."""
+        self.repeated = None
         self._answering = False
         self.task = Task(self._serve(), self._over)
 
@@ -76,6 +77,11 @@ class ClientConnection(Connection):
                     return False
                 self._met = True
             assert self.speech is not None
+            if self.repeated is not None and not self.buffer:
+                served = await self._repeat(self.repeated)
+                if served is not None:
+                    return served
+                self.repeated = None
             request = await self.speech.read()
             if request is None:
                 return False
@@ -121,8 +127,17 @@ class ClientConnection(Connection):
             return await self._refuse(refusal, request)
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
+        return await self._forward(request, departure, admission)
+
+    async def _forward(
+        self, request: ProxyRequest, departure: Departure, admission: Admission, begun: Begun = NOT_BEGUN
+    ) -> bool:
+        """Serve an absolute-form request, from where it was begun; whether the connection serves another."""
+        record, meter = self.record, self.meter
+        assert record is not None
+        assert meter is not None
         forwarding = ProxyForwarding(self._plane, self, request)
-        origin = await forwarding.run(departure, record, admission)
+        origin = await forwarding.run(departure, record, admission, begun)
         if origin is not None:
             try:
                 return self._become_tunnel(record, meter, origin.wire, forwarding.late)
@@ -134,7 +149,10 @@ class ClientConnection(Connection):
                 await self.let_it_read()
         finally:
             self._end("", True)
-        return request.keep and forwarding.uploaded
+        if not request.keep or not forwarding.uploaded:
+            return False
+        self.repeated = Repeated(request) if repeats(request) else None
+        return True
 
     async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
         """Serve a CONNECT: dial, answer in one write, and let the kernel move the bytes."""

@@ -34,6 +34,12 @@ ASKED = "asked"
 """Stands for a source address in the key of a connection on which an upstream HTTP proxy is asked itself: what it is
 told, its password first, must get on no connection that leads to an origin, by whatever settings that one was made."""
 
+Begun = tuple[Origin[ProxyResponse], bytes] | tuple[None, None]
+"""A connection on which the request was sent, and the first bytes that came back: none where it has ended since."""
+
+NOT_BEGUN: Begun = (None, None)
+"""Nothing was sent yet."""
+
 NO_ECHO = Refusal("not-implemented", "another proxy would show you what it is told by us: ask through a tunnel")
 
 
@@ -49,8 +55,11 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
     _client: Client
     _request: ProxyRequest
 
-    async def run(self, departure: Departure, record: Record, admission: Admission) -> Origin[ProxyResponse] | None:
-        """Forward the request and its response; the connection where the origin has switched protocols, else None.
+    async def run(
+        self, departure: Departure, record: Record, admission: Admission, begun: Begun = NOT_BEGUN
+    ) -> Origin[ProxyResponse] | None:
+        """Forward the request and its response, from where it was begun; the connection where the origin has switched
+        protocols, else None.
         Raises: Stopped, ClientGone, DialError.
         """
         self._departure = departure
@@ -58,7 +67,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
         self._admission = admission
         origin: Origin[ProxyResponse] | None = None
         try:
-            origin, response = await self._ask()
+            origin, response = await self._ask(begun)
             if response.status >= 400 and self._asks_upstream():
                 asked, origin = origin, None
                 origin, response = await self._ask_on(asked, response)
@@ -136,13 +145,15 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             blame = "destination"
         return DialError(Refusal(found.reason), blame, found.cause)
 
-    async def _ask(self) -> tuple[Origin[ProxyResponse], ProxyResponse]:
+    async def _ask(self, begun: Begun = NOT_BEGUN) -> tuple[Origin[ProxyResponse], ProxyResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
-        origin = await self._connect()
+        origin, came = begun
         while True:
+            origin, came = (origin, came) if origin is not None else (await self._connect(), None)
             try:
-                await self._send(origin, self._request_head())
-                response, self.late = await self._final_head(origin)
+                if came is None:
+                    await self._send(origin, self._request_head())
+                response, self.late = await self._final_head(origin, came)
             except OSError:
                 origin.close()
                 if not origin.used or not self._repeatable:
@@ -154,7 +165,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
                 if response.status != 408 or not origin.used or not self._repeatable:
                     return origin, response
                 origin.close()  # no answer, but the word with which an origin ends an idle connection
-            origin = await self._connect()
+            origin = None
 
     async def _connect(self) -> Origin[ProxyResponse]:
         """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""

@@ -25,16 +25,16 @@ class HttpSpeech:
         live = self._plane.live
         limits = live.limits
         self._method = b""
-        if client.place.known and not client.buffer:
-            client.phase("kept", live.timeouts.keep_alive)
-            if not await client.receive():
-                return None
-            if self._last is not None:
-                again = self._last.repeated(client.buffer, limits.request_line_bytes)
-                if again is not None:
-                    client.buffer = b""
-                    self._last, self._method = again, again.method
-                    return again
+        if client.place.known:
+            if not client.buffer:
+                client.phase("kept", live.timeouts.keep_alive)
+                if not await client.receive():
+                    return None
+            again = self._last.repeated(client.buffer, limits.request_line_bytes) if self._last is not None else None
+            if again is not None:
+                client.buffer = b""
+                self._last, self._method = again, again.method
+                return again
         elif self._last is not None and not client.buffer:
             client.phase("kept", live.timeouts.head)  # the client was challenged, and may yet send credentials
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)

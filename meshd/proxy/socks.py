@@ -14,7 +14,8 @@ from meshd.http1.framing import NO_BODY
 from meshd.model import Refusal
 from meshd.proxy import socksreplies
 from meshd.proxy.client import Client
-from meshd.proxy.request import ProxyRequest, Said
+from meshd.proxy.request import ProxyRequest
+from meshd.proxy.said import Said
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.socks5 import (
     BY_PASSWORD,

@@ -44,6 +44,8 @@ class Wheel:
     def __init__(self, clock: IReactorTime) -> None:
         self.monotonic = clock.seconds()
         self._clock = clock
+        self.seconds = clock.seconds
+        """Gives the clock's exact time, for callers to whom `monotonic`, which moves once a tick, is too coarse."""
         self._slots: dict[int, set[Timed]] = {}
         self._due: deque[Timed] = deque()
         self._expiring = False
@@ -52,10 +54,6 @@ class Wheel:
         """Seconds in all by which looks came late: this process was held up, and clients were not heard."""
         self._ticking = LoopingCall(self.tick)
         self._ticking.clock = clock
-
-    def seconds(self) -> float:
-        """The clock's exact time, for callers to whom `monotonic`, which moves once a tick, is too coarse."""
-        return self._clock.seconds()
 
     def soon(self, seconds: float, call: Callable[[], None]) -> IDelayedCall:
         """Call in that many seconds, fewer than a tick, exactly: for the few waits that are as short."""

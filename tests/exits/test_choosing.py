@@ -16,7 +16,7 @@ from meshd.exits.outlets import FAILURES, Outlet
 from meshd.exits.pools import Pool
 from meshd.http1.fields import Fields
 from meshd.model import Refusal
-from meshd.proxy.request import Said
+from meshd.proxy.said import Said
 from meshd.selection import NONE, Selection, read_selection
 from meshd.topology import Exit, Rotation
 from tests.web.api.sentences import says

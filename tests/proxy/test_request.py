@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http1.errors import BadMessage
 from meshd.http1.framing import NO_BODY
 from meshd.http1.head import HeadLimits, read_request
-from meshd.proxy import request as requests
+from meshd.proxy import said as fields_read
 from meshd.proxy.request import MOST_HOPS, ProxyRequest
 from meshd.selection import NONE, Selection
 
@@ -103,8 +103,8 @@ class WishesTest(SynchronousTestCase):
     def test_nothing_is_understood_before_it_is_asked_for(self) -> None:
         """A head is read before anybody is known; what it wishes for costs nothing until then, however wrong it is."""
         calls: list[object] = []
-        self.patch(requests, "plain", calls.append)
-        self.patch(requests, "_known_selection", lambda *said: calls.append(said))
+        self.patch(fields_read, "plain", calls.append)
+        self.patch(fields_read, "_known_selection", lambda *each: calls.append(each))
         for fields in (b"X-ProxyMesh-Not-IP: 192.0.2.1,\r\n", b"X-ProxyMesh-Not-IP: " + b"a," * 8_000 + b"\r\n"):
             read = request(GET + fields + b"\r\n")
             self.assertEqual((read.said.proxy_authorization, read.keep, calls), (None, True, []))

@@ -1,0 +1,203 @@
+"""A request that repeats the one before it: the same server is asked with the very same fields for another path.
+
+Most requests of a kept connection do.  The path of such an exchange is that of `connection`, with each decision taken
+anew, but what was read before is not read again, and the steps are few as long as all it takes is at hand: an admission
+from memory, room under the bounds, a kept connection to the server, and there an answer that begins like the one
+before.  Where something of it is not, the exchange goes on from there as any other.
+"""
+
+from __future__ import annotations
+
+from meshd.exits.departure import Departure
+from meshd.http1.render import render_request
+from meshd.http1.target import PATH_AND_QUERY, AbsoluteForm
+from meshd.model import Admission, Refusal
+from meshd.passing.connection import Connection
+from meshd.passing.kept import Origin
+from meshd.passing.record import Record
+from meshd.proxy.forward import NOT_BEGUN, Begun
+from meshd.proxy.plane import DataPlane
+from meshd.proxy.request import ProxyRequest
+from meshd.proxy.response import ProxyResponse
+from meshd.proxy.said import Said
+from meshd.usage.meter import Meter
+
+_LINE_END = b" HTTP/1.1\r\n"
+
+
+class Repeated:
+    """What a client repeats: all of its requests but their paths, and the credential that they carry."""
+
+    __slots__ = ("_begin", "_lead", "_rests", "request")
+
+    def __init__(self, request: ProxyRequest) -> None:
+        """request: one that `repeats`."""
+        assert isinstance(request.target, AbsoluteForm)
+        self.request = request
+        self._begin = b"%b http://%b/" % (request.method, request.target.authority)
+        self._lead = len(self._begin) - 1
+        self._rests: dict[str, bytes] = {}
+
+    def read(self, buffer: bytes, longest: int) -> tuple[bytes, Said] | None:
+        """The path with the query, and the fields, if buffer is exactly one request like this one; else None.
+
+        longest: bytes of buffer.
+        """
+        if len(buffer) > longest or not buffer.startswith(self._begin):
+            return None
+        end = buffer.find(_LINE_END, self._lead)
+        if end < 0 or PATH_AND_QUERY.fullmatch(buffer, self._lead, end) is None:
+            return None
+        said = self.request.said.again(buffer[end + len(_LINE_END) :])
+        return (buffer[self._lead : end], said) if said is not None else None
+
+    def head(self, path: bytes, consumed: str) -> bytes:
+        """The head for the server.  consumed: as in `Said.origin_fields`."""
+        rest = self._rests.get(consumed)
+        if rest is None:
+            request = self.request
+            assert isinstance(request.target, AbsoluteForm)
+            whole = render_request(b"", b"", request.target.authority, request.origin_fields(consumed))
+            rest = self._rests[consumed] = whole.removeprefix(b" ")
+        return b"%b %b%b" % (self.request.method, path, rest)
+
+
+def repeats(request: ProxyRequest) -> bool:
+    """Whether the request after this one, which was served, may be served as its repetition."""
+    return request.safe_to_repeat and request.minor == 1 and request.hops is None and not request.said.websocket
+
+
+class RepeatingConnection(Connection):
+    """A connection whose client may repeat itself."""
+
+    __slots__ = ("repeated",)
+
+    _plane: DataPlane
+    repeated: Repeated | None
+    """What the next request may repeat; None where nothing is known of it."""
+
+    async def _repeat(self, same: Repeated) -> bool | None:
+        """Serve requests as long as each is like the one before: whether the connection serves another.  None where the
+        next is another one, or may not pass without more ado: then it is in the buffer, and nothing is done yet.
+        """
+        plane = self._plane
+        while True:
+            self.phase("kept", plane.live.timeouts.keep_alive)
+            try:
+                self.buffer = buffer = await self.wire.receive()
+            except OSError:
+                return False
+            if not buffer:
+                return False
+            read = same.read(buffer, plane.live.limits.request_line_bytes)
+            admission = self._at_hand(read[1]) if read is not None else None
+            meter = self._opened(admission) if admission is not None else None
+            if read is None or admission is None or meter is None:
+                return None
+            self.buffer = b""
+            departure = self._left(same.request, admission, meter)
+            if not meter.paid(len(buffer)):
+                await self.charge(len(buffer))
+            refusal = departure.choose()
+            if refusal is not None:
+                return await self._refuse(refusal, same.request)
+            begun = await self._served(same, departure, read[0], admission)
+            if begun is not None:
+                request = same.request.at(read[0], read[1], len(buffer))
+                return await self._forward(request, departure, admission, begun)
+
+    def _at_hand(self, said: Said) -> Admission | None:
+        """Who is asking, if that is remembered, and nothing holds the account up but what `_opened` asks."""
+        plane = self._plane
+        admission = plane.auth.recall(self.proxy, self.wire.peer, said.proxy_authorization, said.authorization)
+        if plane.line.waiting or plane.draining or not isinstance(admission, Admission) or admission.terms is not None:
+            return None
+        return admission
+
+    def _opened(self, admission: Admission) -> Meter | None:
+        """The meter of an exchange that may begin now; None where it has to wait, or to be refused."""
+        plane, account_id = self._plane, admission.identity.account.id
+        ledger = plane.ledger
+        if plane.caps.start(account_id, ledger.tunnels(account_id), plane.wheel.monotonic, tunnel=False) is not None:
+            return None
+        meter = ledger.open(admission, self._stopped)
+        return meter if isinstance(meter, Meter) else None
+
+    def _left(self, request: ProxyRequest, admission: Admission, meter: Meter) -> Departure:
+        """Begin the record of an exchange, and its way out."""
+        self.cut = None
+        self.record = record = Record(self._plane, self.proxy, self.wire.peer)
+        record.note_request(request)
+        record.note_admission(admission)
+        self.place.asked = record.began
+        self.place.hold(admission.identity.account.id)
+        meter.proxy, meter.about = self.proxy, record
+        record.meter = self.meter = meter
+        record.departure = meter.way = departure = self._departure(request, admission)
+        return departure
+
+    async def _served(self, same: Repeated, departure: Departure, path: bytes, admission: Admission) -> Begun | None:
+        """Ask on a kept connection, and pass on an answer like the one before; None where that is done.  Else what has
+        come back on that connection, or NOT_BEGUN where there is none, or the exit itself is asked.
+        """
+        live = self._plane.live
+        origin = self._kept(departure, admission.identity.account.id)
+        if origin is None:
+            return NOT_BEGUN
+        try:
+            self.phase("first-byte-timeout", live.timeouts.first_byte)
+            try:
+                head = same.head(path, admission.consumed)
+                sent = origin.wire.try_send(head)
+                if sent < len(head):
+                    await origin.wire.send(head[sent:])
+                came = await origin.wire.receive()
+            except OSError:
+                came = b""
+            told, record = origin.told, self.record
+            if told is None or record is None or not told.is_all_of(came, same.request.method) or not self._may_stay():
+                return origin, came
+            departure.succeeded()
+            self.begin_answer(told.status)
+            answer = told.render(1, True, record.exit, departure.choice.not_found)
+            await self.deliver(answer + came[len(told.raw) :])
+        except BaseException:
+            origin.close()
+            raise
+        self._plane.origins.keep(origin, told.kept_for(live.timeouts.keep_alive))
+        self._end("", True)
+        self.record, self._answering = None, False
+        return None
+
+    def _may_stay(self) -> bool:
+        """Whether the answer is the ordinary one: its connection stays, and nothing of the exchange is told in it."""
+        return not self._plane.draining and not self._plane.live.topology.proxy_status_on_forwarded
+
+    def _kept(self, departure: Departure, account_id: int) -> Origin[ProxyResponse] | None:
+        """A kept connection by the chosen exit to the server; None where there is none, or the exit itself is asked."""
+        choice, target, record = departure.choice, departure.target, self.record
+        exit_ = choice.outlet.exit
+        if exit_.is_asked_itself or target is None or record is None:
+            return None
+        way = exit_.name, choice.source, target.host, target.port
+        origin = self._plane.origins.take((account_id, departure.selection.session, *way))
+        if origin is not None:
+            record.exit = choice.label(departure.selection, origin.source)
+            departure.address = origin.wire.peer
+        return origin
+
+    # As the whole connection does it
+
+    def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
+        """The way out for a request."""
+        raise NotImplementedError
+
+    async def _forward(
+        self, request: ProxyRequest, departure: Departure, admission: Admission, begun: Begun = NOT_BEGUN
+    ) -> bool:
+        """Serve an admitted request for which an exit was chosen, from where it was begun."""
+        raise NotImplementedError
+
+    async def _refuse(self, refusal: Refusal, request: ProxyRequest | None, cause: str = "") -> bool:
+        """Answer a refusal; whether the connection serves another request."""
+        raise NotImplementedError

@@ -1,0 +1,244 @@
+"""A client that repeats itself gets what one whose fields differ each time gets, and both are counted alike."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.daemon import LiveDaemon, until
+from tests.threats.support import Answer, Talk, basic
+
+HELLO = b"HTTP/1.1 200 OK\r\nServer: o\r\nContent-Length: 5\r\n\r\nhello"
+OTHER = b"HTTP/1.1 200 OK\r\nServer: p\r\nContent-Length: 3\r\n\r\nyou"
+
+Script = tuple[bytes, ...]
+"""What an origin sends, piece by piece; after an empty piece it ends the connection."""
+
+ANSWERS: dict[str, Script] = {
+    "/hello": (HELLO,),
+    "/other": (OTHER,),
+    "/in-pieces": (HELLO[:-5], b"he", b"llo"),
+    "/torn-head": (HELLO[:20], HELLO[20:]),
+    "/chunked": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",),
+    "/chunked-later": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+    "/long": (b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n", b"x" * 300_000),
+    "/nothing": (b"HTTP/1.1 204 No Content\r\n\r\n",),
+    "/as-before": (b"HTTP/1.1 304 Not Modified\r\nETag: e\r\n\r\n",),
+    "/missing": (b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone",),
+    "/interim": (b"HTTP/1.1 103 Early Hints\r\nLink: l\r\n\r\n" + HELLO,),
+    "/last": (HELLO.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), b""),
+    "/until-end": (b"HTTP/1.1 200 OK\r\n\r\nhello", b""),
+    "/too-much": (HELLO + b"more",),
+    "/too-little": (HELLO[:-2], b""),
+    "/no-http": (b"SSH-2.0-OpenSSH\r\n\r\n", b""),
+    "/gone": (b"",),
+    "/time-is-up": (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b""),
+}
+
+SETTINGS = """
+[limits]
+flush_seconds = 0.1
+requests_per_second = 0
+"""
+
+
+class Origin:
+    """Answers each request as its path says."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.asked: list[bytes] = []
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            request = b""
+            while data := client.recv(65536):
+                request += data
+                if not request.endswith(b"\r\n\r\n"):
+                    continue
+                self.asked.append(request)
+                path = request.split(b" ")[1].partition(b"?")[0].decode()
+                request = b""
+                for piece in ANSWERS[path]:
+                    if not piece:
+                        return
+                    client.sendall(piece)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+class Client:
+    """Asks for one path after the other; on another connection where the last was ended."""
+
+    def __init__(self, daemon: LiveDaemon, port: int, credentials: Sequence[bytes], *, varies: bool) -> None:
+        """credentials: lines of fields, used in turn; varies: whether another field differs with each request."""
+        self._daemon = daemon
+        self._port = port
+        self._credentials = credentials
+        self._varies = varies
+        self._talk = Talk(daemon)
+        self._asked = 0
+
+    def ask(self, path: str, method: str) -> list[tuple[Any, ...]]:
+        """What came back: of each response all but the request's id."""
+        number = self._asked
+        self._asked += 1
+        varying = number % 2 if self._varies else 0
+        head = f"{method} http://127.0.0.1:{self._port}{path}?{number % 7} HTTP/1.1\r\nHost: h\r\nX-N: {varying}\r\n"
+        self._talk.send(head.encode() + self._credentials[number % len(self._credentials)] + b"\r\n")
+        found: list[tuple[Any, ...]] = []
+        while (answer := self._talk.answer(method)) is not None:
+            fields = [(name, value) for name, value in answer.fields if name.lower() not in _OF_ONE_REQUEST]
+            found.append((answer.status, answer.reason, fields, answer.body if not answer.own else b"", answer.whole))
+            if answer.status >= 200:
+                break
+        if answer is None or _ends(answer):
+            self.close()
+            self._talk = Talk(self._daemon)
+        return found
+
+    def close(self) -> None:
+        self._talk.sock.close()
+
+
+_OF_ONE_REQUEST = {"proxy-status", "date", "x-proxymesh-request-id", "content-length"}
+
+
+def _ends(answer: Answer) -> bool:
+    return (answer.field("connection") or "").lower() == "close" or not answer.whole
+
+
+class RepeatedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.daemon = LiveDaemon(config=SETTINGS)
+        self.addCleanup(self.daemon.close)
+        self.origin = Origin()
+        self.addCleanup(self.origin.close)
+
+    def people(self, *names: str) -> list[bytes]:
+        return [basic(name, self.daemon.account(name)) for name in names]
+
+    def walk(self, credentials: Sequence[bytes], *, varies: bool) -> list[object]:
+        """Each answer after two plain ones, by GET and by HEAD."""
+        client = Client(self.daemon, self.origin.port, credentials, varies=varies)
+        self.addCleanup(client.close)
+        found: list[object] = []
+        for method in ("GET", "HEAD"):
+            for path, pieces in ANSWERS.items():
+                if method == "HEAD" and b"".join(pieces).partition(b"\r\n\r\n")[2]:
+                    continue  # an answer to HEAD has no body
+                for each in ("/hello", "/hello", path) if method == "GET" else (path, path):
+                    found.append((method, each, client.ask(each, method)))
+        return found
+
+    def lines(self, name: str, count: int) -> list[tuple[object, ...]]:
+        """What the log says of an account's exchanges, once it has so many lines of them."""
+
+        def written() -> list[dict[str, Any]] | None:
+            found = [line for line in self.daemon.exchanges() if line["username"] == name]
+            return found if len(found) >= count else None
+
+        facts = ("method", "host", "port", "exit", "status", "reason", "up", "down")
+        return [tuple(line[fact] for fact in facts) for line in until(written, "the lines of all exchanges")]
+
+    def test_answers(self) -> None:
+        """Whatever the origin does after two answers alike, the client is told the same, and the log says the same."""
+        anna, bert = self.people("anna", "bert")
+        repeated, varying = self.walk([anna], varies=False), self.walk([bert], varies=True)
+        for one, other in zip(repeated, varying, strict=True):
+            self.assertEqual(one, other)
+        asked, half = self.origin.asked, len(self.origin.asked) // 2
+        self.assertEqual([_unvaried(each) for each in asked[:half]], [_unvaried(each) for each in asked[half:]])
+        count = len(repeated)
+        self.assertEqual(self.lines("anna", count), self.lines("bert", count))
+        self.balance("anna", "bert")
+
+    def test_by_turns(self) -> None:
+        """Two accounts that use one connection by turns: each pays for its own, and nobody for what follows."""
+        people = ("anna", "bert", "carl")
+        credentials = self.people(*people)
+        client = Client(self.daemon, self.origin.port, [*credentials, credentials[0]], varies=False)
+        self.addCleanup(client.close)
+        for _ in range(40):
+            self.assertEqual([each[0] for each in client.ask("/hello", "GET")], [200])
+        for name, share in zip(people, (20, 10, 10), strict=True):
+            self.assertEqual(len(self.lines(name, share)), share)
+        self.balance(*people)
+
+    def test_a_wrong_one_among_them(self) -> None:
+        """A credential that is wrong is refused where right ones came before, and is nobody's traffic."""
+        (anna,) = self.people("anna")
+        client = Client(self.daemon, self.origin.port, [anna] * 9 + [basic("anna", "not hers at all")], varies=False)
+        self.addCleanup(client.close)
+        found = [client.ask("/hello", "GET")[-1][0] for _ in range(20)]
+        self.assertEqual(found, ([200] * 9 + [407]) * 2)
+        self.balance("anna")
+
+    def test_several_at_once(self) -> None:
+        """Requests that come together are served one by one, and those after them as ever."""
+        (anna,) = self.people("anna")
+        head = b"GET http://127.0.0.1:%d/hello HTTP/1.1\r\nHost: h\r\n%b\r\n" % (self.origin.port, anna)
+        with Talk(self.daemon) as talk:
+            for together in (1, 1, 3, 1, 2, 1):
+                talk.send(head * together)
+                for _ in range(together):
+                    answer = talk.answer()
+                    self.assertEqual((200, b"hello"), (answer.status, answer.body) if answer is not None else None)
+        self.assertEqual(len(self.lines("anna", 9)), 9)
+        self.balance("anna")
+
+    def test_revoked(self) -> None:
+        """Whoever may no longer pass is refused at the next request, and a limit ends the one that reaches it."""
+        (anna,) = self.people("anna")
+        client = Client(self.daemon, self.origin.port, [anna], varies=False)
+        self.addCleanup(client.close)
+        for _ in range(5):
+            client.ask("/hello", "GET")
+        self.daemon.cli("account", "set", "anna", "--expires", "2020-01-01")
+        until(lambda: client.ask("/hello", "GET")[-1][0] == 402, "the refusal")
+        self.balance("anna")
+
+    def test_limit(self) -> None:
+        """A limit is met to the byte by answers that repeat."""
+        credential = basic("anna", self.daemon.account("anna", **{"total-limit": "0.000005"}))
+        client = Client(self.daemon, self.origin.port, [credential], varies=False)
+        self.addCleanup(client.close)
+        found: list[object] = []
+        while not found or found[-1] == 200:
+            found.append((client.ask("/hello", "GET") or [[0]])[-1][0])
+        self.assertIn(found[-1], (0, 509))
+        self.assertEqual(until(lambda: self.daemon.total("anna") == 5000 and 5000, "the total"), 5000)
+        self.balance("anna")
+
+    def balance(self, *names: str) -> None:
+        """The log's sums are the store's totals."""
+
+        def even() -> bool | None:
+            totals, lines = self.daemon.totals(), self.daemon.exchanges()
+            sums = {
+                name: sum(each["up"] + each["down"] for each in lines if each["username"] == name) for name in names
+            }
+            return sums == {name: totals[name] for name in names} or None
+
+        until(even, "a balance of log and store")
+
+
+def _unvaried(request: bytes) -> bytes:
+    return request.replace(b"X-N: 1", b"X-N: 0")
