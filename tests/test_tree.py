@@ -174,7 +174,7 @@ class TreeTests(SynchronousTestCase):
             "proxy/forward.py": {"ProxyForwarding"},
             "sockets/flow.py": {"Flow"},
             "sockets/relay.py": {"Tunnel"},
-            "proxy/repeating.py": {"Repeated", "RepeatingConnection"},
+            "proxy/repeating.py": {"Repeated", "RepeatedExchanges"},
             "proxy/request.py": {"ProxyRequest"},
             "proxy/said.py": {"Said"},
             "sockets/task.py": {"Task"},

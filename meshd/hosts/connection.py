@@ -16,17 +16,17 @@ from meshd.hosts.answers import Lines
 from meshd.hosts.callers import Presence
 from meshd.hosts.common import GONE
 from meshd.hosts.deciding import MISDIRECTED, NO_HOST, Elsewhere, SignIn, challenge_token, enter, serve
-from meshd.hosts.forwarding import HostForwarding
+from meshd.hosts.forwarding import HostForwarding, Sent
 from meshd.hosts.greeting import greet
 from meshd.hosts.plane import CROWDED, NAME, HostPlane
+from meshd.hosts.repeating import Repeated, RepeatedVisits, repeats
 from meshd.hosts.request import HostRequest
-from meshd.hosts.senders import Sender, sender_of
+from meshd.hosts.senders import Sender
 from meshd.hosts.signin import credential
 from meshd.hosts.sites import Site
 from meshd.hosts.speaking import HostSpeech
 from meshd.http1.errors import BadMessage
 from meshd.model import Admission, Refusal
-from meshd.passing.connection import Connection
 from meshd.passing.faults import STATUS_REASONS
 from meshd.passing.metered import AN_EXCHANGE
 from meshd.passing.parting import LINGER_SECONDS
@@ -35,15 +35,14 @@ from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
-from meshd.usage.meter import Meter
 
 log = Logger()
 
 
-class HostConnection(Connection):
+class HostConnection(RepeatedVisits):
     """Serves one client, exchange by exchange, until either side ends the connection."""
 
-    __slots__ = ("_asked", "_presence", "_secure", "_sender", "_site")
+    __slots__ = ("_asked", "_presence", "_secure")
 
     _plane: HostPlane
     speech: HostSpeech | None
@@ -58,9 +57,7 @@ class HostConnection(Connection):
         """The name that TLS has asked for."""
         self._answering = False
         self._presence = Presence(plane.callers, self)
-        self._site: Site | None = None
-        """The host of the exchange under way."""
-        self._sender: Sender | None = None
+        self._site = self._sender = self.repeated = None
         self.task = Task(self._serve(), self._over)
 
     # The path
@@ -94,6 +91,11 @@ class HostConnection(Connection):
             if not self._met and not await self._meet():
                 return False
             assert self.speech is not None
+            if self.repeated is not None and not self.buffer:
+                served = await self._repeat(self.repeated)
+                if served is not None:
+                    return served
+                self.repeated = None
             request = await self.speech.read()
             if request is None:
                 return False
@@ -139,7 +141,7 @@ class HostConnection(Connection):
         plane, target = self._plane, request.target
         token = challenge_token(target.path)
         if token and (text := plane.book.challenge(token)) is not None:
-            self._known()
+            self.place.admitted()  # somebody who asks for something that there is
             keep = request.keep and not request.has_body
             return await self._say(answers.challenge(text, request.method, keep=keep), 200, request, keep=keep)
         if self._secure and target.host != self._asked:
@@ -156,7 +158,7 @@ class HostConnection(Connection):
             if isinstance(found, Refusal):
                 return await self._refuse(found, request)
             admission = found
-        self._known()
+        self.place.admitted()
         return await self._pass(request, record, site, admission)
 
     async def _pass(self, request: HostRequest, record: Record, site: Site, admission: Admission) -> bool:
@@ -171,12 +173,8 @@ class HostConnection(Connection):
         self.place.hold(site.host.id)
         if not meter.paid(request.size):
             await self.charge(request.size)
-        authority, trusted = request.target.authority, plane.hosting.trusted
-        sender = heard.sender if heard.trusted is trusted else None
-        if sender is None:
-            sender = sender_of(self.wire.peer, heard.fields, authority, trusted, secure=self._secure)
-            heard.sender, heard.trusted = sender, trusted
-        self._sender = sender
+        trusted, authority = plane.hosting.trusted, request.target.authority
+        self._sender = sender = heard.sent_by(self.wire.peer, authority, trusted, secure=self._secure)
         decision, user = enter(site, request.target, sender, plane.wheel.seconds()), ""
         if isinstance(decision, SignIn):
             access, field = decision.access, credential(heard.fields)
@@ -198,16 +196,16 @@ class HostConnection(Connection):
             return await self._say(sent, status, request, keep=keep)
         return await self._forward(request, record, site, sender, user)
 
-    async def _forward(self, request: HostRequest, record: Record, site: Site, sender: Sender, user: str) -> bool:
-        """Pass the request on to an upstream; whether the connection serves another."""
-        meter = self.meter
-        assert meter is not None
+    async def _forward(
+        self, request: HostRequest, record: Record, site: Site, sender: Sender, user: str, sent: Sent | None = None
+    ) -> bool:
+        """Pass the request on to an upstream, from where it has come to; whether the connection serves another."""
         forwarding = HostForwarding(self._plane, self, request)
         forwarding.told(site, sender, record, user)
-        origin = await forwarding.run()
+        origin = await forwarding.run(sent)
         if origin is not None:
             try:
-                return self._changed_protocols(site, record, meter, origin.wire, forwarding.late)
+                return self._changed_protocols(site, record, origin.wire, forwarding.late)
             except BaseException:
                 origin.close()
                 raise
@@ -216,11 +214,15 @@ class HostConnection(Connection):
                 await self.let_it_read()
         finally:
             self._end("", True)
-        return request.keep and forwarding.uploaded
+        if not request.keep or not forwarding.uploaded:
+            return False
+        self.repeated = Repeated(request, site, sender) if repeats(request, site, sender) else None
+        return True
 
-    def _changed_protocols(self, site: Site, record: Record, meter: Meter, origin: Wire, late: bytes) -> bool:
+    def _changed_protocols(self, site: Site, record: Record, origin: Wire, late: bytes) -> bool:
         """Become a tunnel, which ends with its host.  Raises: Stopped where the host has gone meanwhile."""
-        tunnels, host_id = self._plane.tunnels, site.host.id
+        tunnels, host_id, meter = self._plane.tunnels, site.host.id, self.meter
+        assert meter is not None
         if not tunnels.serves(host_id):
             raise Stopped(GONE)
 
@@ -234,11 +236,6 @@ class HostConnection(Connection):
         except BaseException:
             tunnels.leave(host_id, meter)
             raise
-
-    def _known(self) -> None:
-        """Count the client as unknown no longer: it has asked for something that there is."""
-        if not self.place.known:
-            self.place.admitted()
 
     @property
     def _hsts(self) -> Lines:

@@ -6,16 +6,16 @@ Another upstream is tried where one has failed, as long as nothing was sent of a
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 from meshd.hosts.answers import HTML, answer
 from meshd.hosts.fieldrules import Known
 from meshd.hosts.plane import HostPlane
-from meshd.hosts.policies import choose
 from meshd.hosts.reaching import reach
 from meshd.hosts.request import HostRequest
 from meshd.hosts.response import WITHOUT_LENGTH, HostResponse
 from meshd.hosts.senders import USER, Sender, told_fields
-from meshd.hosts.sites import Place, Site
+from meshd.hosts.sites import Place, Site, chosen
 from meshd.hosts.vitals import Hold, Vital, usable
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import ResponseHead
@@ -48,6 +48,18 @@ FAILED = frozenset(
 """Reasons that are an upstream's fault."""
 
 
+class Sent(NamedTuple):
+    """How far a request has come on its way to an upstream."""
+
+    vital: Vital
+    hold: Hold
+    """How it counts on that upstream."""
+    origin: Origin[HostResponse] | None = None
+    """The connection on which it was sent; None where it was not."""
+    came: bytes | None = None
+    """The first bytes that came back: none where the connection has ended since."""
+
+
 class HostForwarding(Forwarding[HostResponse]):
     """One request and its response."""
 
@@ -72,13 +84,16 @@ class HostForwarding(Forwarding[HostResponse]):
         self._place: Place = site.find(self._request.target.path)
         record.departure = self._hold = Hold()
 
-    async def run(self) -> Origin[HostResponse] | None:
-        """Forward the request and its response; the connection where the upstream has changed protocols, else None.
+    async def run(self, sent: Sent | None = None) -> Origin[HostResponse] | None:
+        """Forward the request and its response, from where it has come to; the connection where the upstream has
+        changed protocols, else None.
         Raises: Stopped, ClientGone, DialError.
         """
         origin: Origin[HostResponse] | None = None
+        if sent is not None:
+            self._record.departure = self._hold = sent.hold
         try:
-            origin, response = await self._ask_any()
+            origin, response = await self._ask_any(sent)
             if response.status in self._site.pages:
                 origin.close()
                 await self._show_page(response.status)
@@ -103,18 +118,19 @@ class HostForwarding(Forwarding[HostResponse]):
 
     # To the upstream
 
-    async def _ask_any(self) -> tuple[Origin[HostResponse], HostResponse]:
+    async def _ask_any(self, sent: Sent | None) -> tuple[Origin[HostResponse], HostResponse]:
         """Ask one upstream, or one after the other.  Raises: DialError, Stopped, ClientGone."""
         wheel, tried = self._plane.wheel, list[Vital]()
         timed = bool(self._ejection.slowest)  # the clock is read for nothing else
         while True:
-            vital = self._chosen(tried)
+            vital = self._chosen(tried) if sent is None else sent.vital
             began = wheel.seconds() if timed else 0.0
             try:
-                origin, response = await self._ask(vital)
+                origin, response = await self._ask(vital, sent)
             except (DialError, Stopped) as error:
                 if not self._may_try_another(error, vital, tried):
                     raise
+                sent = None
             else:
                 if timed:
                     seconds = wheel.seconds()
@@ -123,18 +139,10 @@ class HostForwarding(Forwarding[HostResponse]):
 
     def _chosen(self, tried: list[Vital]) -> Vital:
         """An upstream that is up, counted.  Raises: Stopped where there is none."""
-        plane, site, host = self._plane, self._site, self._site.host
-        candidates = usable(self._place.vitals, plane.wheel.monotonic, tried)
-        if not candidates:
+        plane, path, address = self._plane, self._request.target.path, self._sender.address
+        vital = chosen(self._site, self._place, path, address, plane.wheel.monotonic, plane.chance, tried)
+        if vital is None:
             raise Stopped(NO_UPSTREAM)
-        if len(candidates) == 1:
-            self._hold.move(candidates[0])
-            return candidates[0]
-        site.turn += 1
-        assert isinstance(host, ProxyHost)
-        path = self._request.target.path
-        address = self._sender.address
-        vital = choose(host.policy, candidates, turn=site.turn, address=address, uri=path, chance=plane.chance)
         self._hold.move(vital)
         return vital
 
@@ -154,13 +162,16 @@ class HostForwarding(Forwarding[HostResponse]):
         may = (unsent and self.uploaded) or self._request.safe_to_repeat
         return may and bool(usable(self._place.vitals, self._plane.wheel.monotonic, tried))
 
-    async def _ask(self, vital: Vital) -> tuple[Origin[HostResponse], HostResponse]:
+    async def _ask(self, vital: Vital, sent: Sent | None) -> tuple[Origin[HostResponse], HostResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
-        origin = await self._connect(vital)
+        origin, came = (sent.origin, sent.came) if sent is not None else (None, None)
         while True:
+            if origin is None:
+                origin, came = await self._connect(vital), None
             try:
-                await self._send(origin, self._request_head())
-                response, self.late = await self._final_head(origin)
+                if came is None:
+                    await self._send(origin, self._request_head())
+                response, self.late = await self._final_head(origin, came)
             except OSError:
                 origin.close()
                 if not origin.used or not self._repeatable:
@@ -172,7 +183,7 @@ class HostForwarding(Forwarding[HostResponse]):
                 if response.status != 408 or not origin.used or not self._repeatable:
                     return origin, response
                 origin.close()  # no answer, but the word with which an origin ends an idle connection
-            origin = await self._connect(vital)
+            origin = None
 
     async def _connect(self, vital: Vital) -> Origin[HostResponse]:
         """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
@@ -180,7 +191,7 @@ class HostForwarding(Forwarding[HostResponse]):
         key: Key = (self._site.host.id, "", vital.scheme, "", upstream.host, upstream.port)
         kept = plane.origins
         origin = kept.take(key) if self._request.safe_to_repeat else await kept.take_alive(key)
-        self._record.exit = f"{upstream.host}:{upstream.port}"
+        self._record.exit = vital.label
         if origin is not None:
             return origin
         self._client.phase(TIMEOUT, plane.live.timeouts.connect)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from meshd.hosts.senders import Sender
+from collections.abc import Sequence
+
+from meshd.hosts.senders import Network, Sender, sender_of
 from meshd.http1.fields import Fields
 from meshd.http1.framing import NO_BODY, BodyFraming, Length, request_framing
 from meshd.http1.grammar import REQUEST_LINE
@@ -39,6 +41,14 @@ class Heard:
         self.trusted: object = None
         self.passed: tuple[object, bytes, bytes] | None = None
         """What the fields were written anew for last, the Host and the lines that came of it."""
+
+    def sent_by(self, peer: str, authority: bytes, trusted: Sequence[Network], *, secure: bool) -> Sender:
+        """Who sent the fields; the same as long as the same peers are trusted.  As `sender_of`."""
+        sender = self.sender if self.trusted is trusted else None
+        if sender is None:
+            self.sender = sender = sender_of(peer, self.fields, authority, trusted, secure=secure)
+            self.trusted = trusted
+        return sender
 
 
 class HostRequest:
@@ -93,6 +103,11 @@ class HostRequest:
             host, port, _, authority = read
             read = OriginForm(host, port, read_path(method, target, authority, secure=secure), authority)
         return HostRequest(method, read, 1, len(buffer), framing=self.framing, heard=self.heard)
+
+    def at(self, path: bytes, size: int) -> HostRequest:
+        """The same request, which has no body, for another path.  size: bytes of its head."""
+        target = self.target._replace(path=path)
+        return HostRequest(self.method, target, self.minor, size, framing=self.framing, heard=self.heard)
 
     @property
     def upgrade(self) -> bytes:

@@ -6,13 +6,15 @@ keeps the one that it began with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
 from typing import NamedTuple
 
 from meshd.hosts.fieldrules import FieldRules
 from meshd.hosts.paths import loosely
+from meshd.hosts.policies import choose
 from meshd.hosts.routing import Routes
-from meshd.hosts.vitals import Vital, Vitals
+from meshd.hosts.vitals import Vital, Vitals, usable
 from meshd.hosts.windows import Memory, Windows, new_memory
 from meshd.http1.errors import BadMessage
 from meshd.values.published import AccessList, Host, Location, ProxyHost, Published, Redirection
@@ -55,6 +57,7 @@ class Site:
         "hsts",
         "pages",
         "place",
+        "plain",
         "rate",
         "request_rules",
         "response_rules",
@@ -77,6 +80,8 @@ class Site:
         self.request_rules = FieldRules((), "request")
         self.response_rules = FieldRules((), "response")
         self.place = Place((), b"", b"")
+        self.plain = False
+        """Whether requests are all passed on alike, without asking who is there, and answers as they come."""
         self._places: tuple[Place, ...] = ()
         """Those of locations, the longest path first."""
         if isinstance(host, ProxyHost):
@@ -91,6 +96,8 @@ class Site:
         self.place = Place(vitals.of(host.id, host.scheme, host.upstreams), b"", b"")
         places = [_located(host, each, vitals) for each in host.locations]
         self._places = tuple(sorted(places, key=lambda each: len(each.found_by), reverse=True))
+        told = self.response_rules or not self.request_rules.steady
+        self.plain = self.access is None and not places and not told and not host.ejection.slowest
 
     def find(self, path: bytes) -> Place:
         """Where a path goes: the longest location that ends at one of its segments' ends.
@@ -114,6 +121,27 @@ class Site:
     def vitals(self) -> list[Vital]:
         """All upstreams, those of locations too."""
         return [vital for place in (self.place, *self._places) for vital in place.vitals]
+
+
+def chosen(
+    site: Site,
+    place: Place,
+    path: bytes,
+    address: str,
+    monotonic: float,
+    chance: Random,
+    tried: Sequence[Vital] = (),
+) -> Vital | None:
+    """The upstream for a request, by the host's policy; None where none is up.
+
+    path: with the query; address: the client's; tried: those that have failed for this request.
+    """
+    candidates = usable(place.vitals, monotonic, tried)
+    if len(candidates) < 2:
+        return candidates[0] if candidates else None
+    site.turn += 1
+    assert isinstance(site.host, ProxyHost)
+    return choose(site.host.policy, candidates, turn=site.turn, address=address, uri=path, chance=chance)
 
 
 _ENDS = frozenset({b"", b"/"})

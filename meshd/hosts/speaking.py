@@ -31,10 +31,11 @@ class HostSpeech:
         client, live = self._client, self._plane.live
         limits = live.limits
         self._method = b""
-        if self._last is not None and not client.buffer:
-            client.phase("kept", live.timeouts.keep_alive)
-            if not await client.receive():
-                return None
+        if self._last is not None:
+            if not client.buffer:
+                client.phase("kept", live.timeouts.keep_alive)
+                if not await client.receive():
+                    return None
             again = self._last.repeated(client.buffer, limits.request_line_bytes, secure=self._secure)
             if again is not None:
                 client.buffer = b""

@@ -15,12 +15,13 @@ from meshd.values.published import Ejection, Scheme, Upstream
 class Vital:
     """One upstream of one host."""
 
-    __slots__ = ("_failures", "down", "key", "open", "rests_until", "scheme", "upstream")
+    __slots__ = ("_failures", "down", "key", "label", "open", "rests_until", "scheme", "upstream")
 
     def __init__(self, scheme: Scheme, upstream: Upstream) -> None:
         self.scheme = scheme
         self.upstream = upstream
         self.key = f"{scheme}://{upstream.host}:{upstream.port}".encode()
+        self.label = f"{upstream.host}:{upstream.port}"
         self.open = 0
         """Requests and tunnels under way."""
         self.down = False

@@ -16,7 +16,7 @@ PORTS = {False: 80, True: 443}
 """The port where none is named, by whether TLS is spoken."""
 
 _AUTHORITY = re.compile(HOST + rb"(?:" + PORT + rb")?+")
-_ORIGIN_FORM = re.compile(PATH + rb"(?:" + QUERY + rb")?+")
+PATH_AND_QUERY = re.compile(PATH + rb"(?:" + QUERY + rb")?+")
 _ABSOLUTE_FORM = re.compile(rb"(?i:(http|https))://([^/?#]*+)(.*+)")
 
 
@@ -49,7 +49,7 @@ def read_origin(method: bytes, target: bytes, hosts: list[bytes], *, secure: boo
 
 def read_path(method: bytes, target: bytes, authority: bytes, *, secure: bool) -> bytes:
     """The path and query of a target, or `*`.  authority: the one value of Host, read before.  Raises: BadMessage."""
-    if _ORIGIN_FORM.fullmatch(target):
+    if PATH_AND_QUERY.fullmatch(target):
         return target
     if target == b"*":
         if method == b"OPTIONS":
@@ -65,7 +65,7 @@ def read_path(method: bytes, target: bytes, authority: bytes, *, secure: bool) -
         raise BadMessage(400, "the target names another host than Host")
     if path[:1] != b"/":
         path = b"*" if method == b"OPTIONS" and not path else b"/" + path
-    if path != b"*" and not _ORIGIN_FORM.fullmatch(path):
+    if path != b"*" and not PATH_AND_QUERY.fullmatch(path):
         raise BadMessage(400, "a byte in the target that a URL may not hold")
     return path
 

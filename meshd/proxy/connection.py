@@ -28,7 +28,7 @@ from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
 from meshd.proxy.opening import meet
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.repeating import Repeated, RepeatingConnection, repeats
+from meshd.proxy.repeating import Repeated, RepeatedExchanges, repeats
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
@@ -39,7 +39,7 @@ from meshd.usage.meter import Meter
 log = Logger()
 
 
-class ClientConnection(RepeatingConnection):
+class ClientConnection(RepeatedExchanges):
     """Serves one client, exchange by exchange, until either side ends the connection."""
 
     __slots__ = ()

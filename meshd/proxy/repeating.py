@@ -12,9 +12,9 @@ from meshd.exits.departure import Departure
 from meshd.http1.render import render_request
 from meshd.http1.target import PATH_AND_QUERY, AbsoluteForm
 from meshd.model import Admission, Refusal
-from meshd.passing.connection import Connection
 from meshd.passing.kept import Origin
 from meshd.passing.record import Record
+from meshd.passing.repeating import RepeatingConnection
 from meshd.proxy.forward import NOT_BEGUN, Begun
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
@@ -67,8 +67,8 @@ def repeats(request: ProxyRequest) -> bool:
     return request.safe_to_repeat and request.minor == 1 and request.hops is None and not request.said.websocket
 
 
-class RepeatingConnection(Connection):
-    """A connection whose client may repeat itself."""
+class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
+    """The connection of a client of a proxy, as far as it repeats itself."""
 
     __slots__ = ("repeated",)
 
@@ -80,16 +80,8 @@ class RepeatingConnection(Connection):
         """Serve requests as long as each is like the one before: whether the connection serves another.  None where the
         next is another one, or may not pass without more ado: then it is in the buffer, and nothing is done yet.
         """
-        plane = self._plane
-        while True:
-            self.phase("kept", plane.live.timeouts.keep_alive)
-            try:
-                self.buffer = buffer = await self.wire.receive()
-            except OSError:
-                return False
-            if not buffer:
-                return False
-            read = same.read(buffer, plane.live.limits.request_line_bytes)
+        while buffer := await self._heard():
+            read = same.read(buffer, self._plane.live.limits.request_line_bytes)
             admission = self._at_hand(read[1]) if read is not None else None
             meter = self._opened(admission) if admission is not None else None
             if read is None or admission is None or meter is None:
@@ -101,10 +93,16 @@ class RepeatingConnection(Connection):
             refusal = departure.choose()
             if refusal is not None:
                 return await self._refuse(refusal, same.request)
-            begun = await self._served(same, departure, read[0], admission)
-            if begun is not None:
-                request = same.request.at(read[0], read[1], len(buffer))
-                return await self._forward(request, departure, admission, begun)
+            begun, origin = NOT_BEGUN, self._kept(departure, admission.identity.account.id)
+            if origin is not None:
+                head = same.head(read[0], admission.consumed)
+                came = await self._ask_again(self._plane.origins, origin, head, same.request.method)
+                if came is None:
+                    continue
+                begun = origin, came
+            request = same.request.at(*read, len(buffer))
+            return await self._forward(request, departure, admission, begun)
+        return False
 
     def _at_hand(self, said: Said) -> Admission | None:
         """Who is asking, if that is remembered, and nothing holds the account up but what `_opened` asks."""
@@ -136,43 +134,6 @@ class RepeatingConnection(Connection):
         record.departure = meter.way = departure = self._departure(request, admission)
         return departure
 
-    async def _served(self, same: Repeated, departure: Departure, path: bytes, admission: Admission) -> Begun | None:
-        """Ask on a kept connection, and pass on an answer like the one before; None where that is done.  Else what has
-        come back on that connection, or NOT_BEGUN where there is none, or the exit itself is asked.
-        """
-        live = self._plane.live
-        origin = self._kept(departure, admission.identity.account.id)
-        if origin is None:
-            return NOT_BEGUN
-        try:
-            self.phase("first-byte-timeout", live.timeouts.first_byte)
-            try:
-                head = same.head(path, admission.consumed)
-                sent = origin.wire.try_send(head)
-                if sent < len(head):
-                    await origin.wire.send(head[sent:])
-                came = await origin.wire.receive()
-            except OSError:
-                came = b""
-            told, record = origin.told, self.record
-            if told is None or record is None or not told.is_all_of(came, same.request.method) or not self._may_stay():
-                return origin, came
-            departure.succeeded()
-            self.begin_answer(told.status)
-            answer = told.render(1, True, record.exit, departure.choice.not_found)
-            await self.deliver(answer + came[len(told.raw) :])
-        except BaseException:
-            origin.close()
-            raise
-        self._plane.origins.keep(origin, told.kept_for(live.timeouts.keep_alive))
-        self._end("", True)
-        self.record, self._answering = None, False
-        return None
-
-    def _may_stay(self) -> bool:
-        """Whether the answer is the ordinary one: its connection stays, and nothing of the exchange is told in it."""
-        return not self._plane.draining and not self._plane.live.topology.proxy_status_on_forwarded
-
     def _kept(self, departure: Departure, account_id: int) -> Origin[ProxyResponse] | None:
         """A kept connection by the chosen exit to the server; None where there is none, or the exit itself is asked."""
         choice, target, record = departure.choice, departure.target, self.record
@@ -185,6 +146,16 @@ class RepeatingConnection(Connection):
             record.exit = choice.label(departure.selection, origin.source)
             departure.address = origin.wire.peer
         return origin
+
+    def _answer_like(self, told: ProxyResponse) -> bytes | None:
+        """None where each answer tells of its own exchange."""
+        record = self.record
+        departure = record.departure if record is not None else None
+        tells_of_each = self._plane.live.topology.proxy_status_on_forwarded
+        if record is None or not isinstance(departure, Departure) or tells_of_each:
+            return None
+        departure.succeeded()
+        return told.render(1, True, record.exit, departure.choice.not_found)
 
     # As the whole connection does it
 

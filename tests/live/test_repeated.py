@@ -10,6 +10,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.accounts.published.rows import Row
+from tests.live.hostedworld import HostedWorld
 from tests.support.daemon import LiveDaemon, until
 from tests.threats.support import Answer, Talk, basic
 
@@ -87,21 +89,26 @@ class Origin:
 class Client:
     """Asks for one path after the other; on another connection where the last was ended."""
 
-    def __init__(self, daemon: LiveDaemon, port: int, credentials: Sequence[bytes], *, varies: bool) -> None:
-        """credentials: lines of fields, used in turn; varies: whether another field differs with each request."""
+    def __init__(
+        self, daemon: LiveDaemon, beginning: str, credentials: Sequence[bytes] = (b"",), *, varies: bool, port: int = 0
+    ) -> None:
+        """beginning: that of all targets, before their paths; credentials: lines of fields, used in turn; varies:
+        whether another field differs with each request; port: that of the hosts, 0 for the proxy's.
+        """
         self._daemon = daemon
+        self._beginning = beginning
         self._port = port
         self._credentials = credentials
         self._varies = varies
-        self._talk = Talk(daemon)
-        self._asked = 0
+        self._talk = Talk(daemon, port=port)
+        self.asked = 0
 
     def ask(self, path: str, method: str) -> list[tuple[Any, ...]]:
         """What came back: of each response all but the request's id."""
-        number = self._asked
-        self._asked += 1
+        number = self.asked
+        self.asked += 1
         varying = number % 2 if self._varies else 0
-        head = f"{method} http://127.0.0.1:{self._port}{path}?{number % 7} HTTP/1.1\r\nHost: h\r\nX-N: {varying}\r\n"
+        head = f"{method} {self._beginning}{path}?{number % 7} HTTP/1.1\r\nHost: h.test\r\nX-N: {varying}\r\n"
         self._talk.send(head.encode() + self._credentials[number % len(self._credentials)] + b"\r\n")
         found: list[tuple[Any, ...]] = []
         while (answer := self._talk.answer(method)) is not None:
@@ -111,7 +118,7 @@ class Client:
                 break
         if answer is None or _ends(answer):
             self.close()
-            self._talk = Talk(self._daemon)
+            self._talk = Talk(self._daemon, port=self._port)
         return found
 
     def close(self) -> None:
@@ -135,18 +142,10 @@ class RepeatedTests(SynchronousTestCase):
     def people(self, *names: str) -> list[bytes]:
         return [basic(name, self.daemon.account(name)) for name in names]
 
-    def walk(self, credentials: Sequence[bytes], *, varies: bool) -> list[object]:
-        """Each answer after two plain ones, by GET and by HEAD."""
-        client = Client(self.daemon, self.origin.port, credentials, varies=varies)
+    def client(self, credentials: Sequence[bytes], *, varies: bool = False) -> Client:
+        client = Client(self.daemon, f"http://127.0.0.1:{self.origin.port}", credentials, varies=varies)
         self.addCleanup(client.close)
-        found: list[object] = []
-        for method in ("GET", "HEAD"):
-            for path, pieces in ANSWERS.items():
-                if method == "HEAD" and b"".join(pieces).partition(b"\r\n\r\n")[2]:
-                    continue  # an answer to HEAD has no body
-                for each in ("/hello", "/hello", path) if method == "GET" else (path, path):
-                    found.append((method, each, client.ask(each, method)))
-        return found
+        return client
 
     def lines(self, name: str, count: int) -> list[tuple[object, ...]]:
         """What the log says of an account's exchanges, once it has so many lines of them."""
@@ -155,13 +154,12 @@ class RepeatedTests(SynchronousTestCase):
             found = [line for line in self.daemon.exchanges() if line["username"] == name]
             return found if len(found) >= count else None
 
-        facts = ("method", "host", "port", "exit", "status", "reason", "up", "down")
-        return [tuple(line[fact] for fact in facts) for line in until(written, "the lines of all exchanges")]
+        return told(until(written, "the lines of all exchanges"))
 
     def test_answers(self) -> None:
         """Whatever the origin does after two answers alike, the client is told the same, and the log says the same."""
         anna, bert = self.people("anna", "bert")
-        repeated, varying = self.walk([anna], varies=False), self.walk([bert], varies=True)
+        repeated, varying = walk(self.client([anna])), walk(self.client([bert], varies=True))
         for one, other in zip(repeated, varying, strict=True):
             self.assertEqual(one, other)
         asked, half = self.origin.asked, len(self.origin.asked) // 2
@@ -174,8 +172,7 @@ class RepeatedTests(SynchronousTestCase):
         """Two accounts that use one connection by turns: each pays for its own, and nobody for what follows."""
         people = ("anna", "bert", "carl")
         credentials = self.people(*people)
-        client = Client(self.daemon, self.origin.port, [*credentials, credentials[0]], varies=False)
-        self.addCleanup(client.close)
+        client = self.client([*credentials, credentials[0]])
         for _ in range(40):
             self.assertEqual([each[0] for each in client.ask("/hello", "GET")], [200])
         for name, share in zip(people, (20, 10, 10), strict=True):
@@ -185,8 +182,7 @@ class RepeatedTests(SynchronousTestCase):
     def test_a_wrong_one_among_them(self) -> None:
         """A credential that is wrong is refused where right ones came before, and is nobody's traffic."""
         (anna,) = self.people("anna")
-        client = Client(self.daemon, self.origin.port, [anna] * 9 + [basic("anna", "not hers at all")], varies=False)
-        self.addCleanup(client.close)
+        client = self.client([anna] * 9 + [basic("anna", "not hers at all")])
         found = [client.ask("/hello", "GET")[-1][0] for _ in range(20)]
         self.assertEqual(found, ([200] * 9 + [407]) * 2)
         self.balance("anna")
@@ -207,8 +203,7 @@ class RepeatedTests(SynchronousTestCase):
     def test_revoked(self) -> None:
         """Whoever may no longer pass is refused at the next request, and a limit ends the one that reaches it."""
         (anna,) = self.people("anna")
-        client = Client(self.daemon, self.origin.port, [anna], varies=False)
-        self.addCleanup(client.close)
+        client = self.client([anna])
         for _ in range(5):
             client.ask("/hello", "GET")
         self.daemon.cli("account", "set", "anna", "--expires", "2020-01-01")
@@ -218,8 +213,7 @@ class RepeatedTests(SynchronousTestCase):
     def test_limit(self) -> None:
         """A limit is met to the byte by answers that repeat."""
         credential = basic("anna", self.daemon.account("anna", **{"total-limit": "0.000005"}))
-        client = Client(self.daemon, self.origin.port, [credential], varies=False)
-        self.addCleanup(client.close)
+        client = self.client([credential])
         found: list[object] = []
         while not found or found[-1] == 200:
             found.append((client.ask("/hello", "GET") or [[0]])[-1][0])
@@ -240,5 +234,81 @@ class RepeatedTests(SynchronousTestCase):
         until(even, "a balance of log and store")
 
 
+def told(lines: list[dict[str, Any]]) -> list[tuple[object, ...]]:
+    facts = ("method", "host", "port", "exit", "status", "reason", "up", "down")
+    return [tuple(line[fact] for fact in facts) for line in lines]
+
+
+def walk(client: Client) -> list[object]:
+    """Each answer after two plain ones, by GET and by HEAD."""
+    found: list[object] = []
+    for method in ("GET", "HEAD"):
+        for path, pieces in ANSWERS.items():
+            if method == "HEAD" and b"".join(pieces).partition(b"\r\n\r\n")[2]:
+                continue  # an answer to HEAD has no body
+            for each in ("/hello", "/hello", path) if method == "GET" else (path, path):
+                found.append((method, each, client.ask(each, method)))
+    return found
+
+
 def _unvaried(request: bytes) -> bytes:
     return request.replace(b"X-N: 1", b"X-N: 0")
+
+
+class RepeatedVisitsTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.world = HostedWorld(self)
+        self.origin = Origin()
+        self.addCleanup(self.origin.close)
+
+    def client(self, *, varies: bool = False) -> Client:
+        client = Client(self.world.daemon, "", varies=varies, port=self.world.http)
+        self.addCleanup(client.close)
+        return client
+
+    def publish(self, **more: Any) -> Row:
+        host = {"forward_host": "127.0.0.1", "forward_port": self.origin.port}
+        row = self.world.publish("proxy-hosts", domain_names=["h.test"], **host, **more)
+        client = self.client(varies=True)
+        self.world.until(lambda: client.ask("/hello", "GET")[-1][0] == 200, "the host is served")
+        self.asked = client.asked
+        return row
+
+    def test_answers(self) -> None:
+        """A visitor of a published host is told the same, whatever its server does, and the log says the same."""
+        self.publish()
+        self.origin.asked.clear()
+        before = until(lambda: len(self.world.daemon.exchanges()) == self.asked and self.asked, "earlier lines")
+        repeated, varying = walk(self.client()), walk(self.client(varies=True))
+        for one, other in zip(repeated, varying, strict=True):
+            self.assertEqual(one, other)
+        asked, half = self.origin.asked, len(self.origin.asked) // 2
+        self.assertEqual([_unvaried(each) for each in asked[:half]], [_unvaried(each) for each in asked[half:]])
+        count = len(repeated)
+        lines = until(
+            lambda: (found := self.world.daemon.exchanges()[before:]) and len(found) >= 2 * count and found, "all lines"
+        )
+        self.assertEqual(told(lines[:count]), told(lines[count:]))
+
+    def test_changes(self) -> None:
+        """Each change of the host holds for the next request of a visitor who repeats himself."""
+        row, client = self.publish(), self.client()
+        page = {"error_pages": {"404": "ours"}}
+        forced = {"ssl_forced": True, "certificate_id": self.world.certificate("h.test").id}
+        for settings, path, expected in (
+            ({}, "/hello", (200, b"hello")),
+            (page, "/missing", (404, b"ours")),
+            (forced, "/hello", (301, b"")),
+            ({"ssl_forced": False}, "/hello", (200, b"hello")),
+            ({"enabled": False}, "/hello", (404, b"")),
+        ):
+            host = {"domain_names": ["h.test"], "forward_host": "127.0.0.1", "forward_port": self.origin.port}
+            self.world.change(row, **host, **settings)
+
+            def held(path: str = path, expected: tuple[int, bytes] = expected) -> bool:
+                status, _, _, body, _ = client.ask(path, "GET")[-1]
+                return status == expected[0] and expected[1] in body
+
+            self.world.until(held, str(settings))
+            for _ in range(3):
+                self.assertEqual(client.ask(path, "GET")[-1][0], expected[0])

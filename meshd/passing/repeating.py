@@ -1,0 +1,66 @@
+"""What every edge needs to serve a request that repeats the one before it on a kept connection, in few steps.
+
+Where something is not at hand, or the answer is another than the one before, the edge goes on from there as with any
+request.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from meshd.passing.connection import Connection
+from meshd.passing.kept import KeptOrigins, Origin
+from meshd.passing.response import Response
+
+R = TypeVar("R", bound=Response)
+
+
+class RepeatingConnection(Connection, Generic[R]):
+    """A connection whose client may repeat itself."""
+
+    __slots__ = ()
+
+    async def _heard(self) -> bytes:
+        """What the client sends after an exchange, also in the buffer; b"" where it has left."""
+        self.phase("kept", self._plane.live.timeouts.keep_alive)
+        try:
+            self.buffer = buffer = await self.wire.receive()
+        except OSError:
+            return b""
+        return buffer
+
+    async def _ask_again(self, kept: KeptOrigins[R], origin: Origin[R], head: bytes, method: bytes) -> bytes | None:
+        """Send a request on a kept connection, and pass on an answer like the one before; None where that is done, and
+        the exchange is over.  Else the first bytes that came back; none where the connection has ended.
+
+        kept: where the connection is given back to; method: the request's.  Raises: ClientGone, Stopped.
+        """
+        timeouts = self._plane.live.timeouts
+        try:
+            self.phase("first-byte-timeout", timeouts.first_byte)
+            try:
+                sent = origin.wire.try_send(head)
+                if sent < len(head):
+                    await origin.wire.send(head[sent:])
+                came = await origin.wire.receive()
+            except OSError:
+                return b""
+            told = origin.told
+            if told is None or not told.is_all_of(came, method) or self._plane.draining:
+                return came
+            answer = self._answer_like(told)
+            if answer is None:
+                return came
+            self.begin_answer(told.status)
+            await self.deliver(answer + came[len(told.raw) :])
+        except BaseException:
+            origin.close()
+            raise
+        kept.keep(origin, told.kept_for(timeouts.keep_alive))
+        self._end("", True)
+        self.record, self._answering = None, False
+        return None
+
+    def _answer_like(self, told: R) -> bytes | None:
+        """The head that the client gets of an answer like this one; None where that takes more than its bytes."""
+        raise NotImplementedError
