@@ -86,10 +86,12 @@ class Said:
         return self._with(block, value)
 
     def _with(self, block: bytes, credential: bytes) -> Said:
+        """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""
         said = Said.__new__(Said)
-        for name in Said.__slots__:
-            setattr(said, name, getattr(self, name))
         said.block, said.proxy_authorization = block, credential
+        said.fields, said.keep, said.authorization = self.fields, self.keep, self.authorization
+        said.switches, said.websocket = self.switches, self.websocket
+        said._around, said._wishes, said._origin_fields = self._around, self._wishes, self._origin_fields
         return said
 
     def wishes(self) -> tuple[Selection, int]:
