@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -24,7 +25,10 @@ SECONDS = 1.0
 AT_ONCE = 50
 """The most exchanges of one account in one writing."""
 WAITING = 5_000
-"""The most exchanges of all accounts in one writing: 3 MB, and a third of a second of the database's time."""
+"""The most exchanges of all accounts that wait: 3 MB."""
+ROWS = 1_000
+"""About the most of all accounts in one writing, a twentieth of a second of the database's time; so many of the traffic
+of a hundred busy accounts would take a third of what the whole process has."""
 SURPLUS = 100
 """Rows that are written of an account before one statement clears those that it has too many."""
 PRUNED = 50
@@ -66,8 +70,10 @@ class Activity:
         self._turns.start()
 
     async def stop(self) -> None:
-        """Finish the writing that is under way, and write once more."""
+        """Finish the writing that is under way, and write what waits, unless the store is away."""
         await self._turns.finish()
+        while self._waiting and not self._turns.failing:
+            await self._turns.finish()
 
     def add(self, exchanges: Iterable[Exchange]) -> None:
         """Take exchanges that have ended; one without an account is ignored, since no holder could look at it."""
@@ -91,12 +97,25 @@ class Activity:
         What cannot be written, for whatever reason, is lost.
         """
         self._collect()
-        waiting, self._waiting, self._count = self._waiting, {}, 0
+        due = self._due()
         limits = self._live.limits
-        if waiting and limits.activity_per_account:
-            await self._store.run(activity.add, [each for newest in waiting.values() for each in newest])
-            self._written.update({account_id: len(newest) for account_id, newest in waiting.items()})
+        if due and limits.activity_per_account:
+            await self._store.run(activity.add, due)
+            self._written.update(Counter(each.account_id for each in due))
         await self._prune(limits)
+
+    def _due(self) -> list[Exchange]:
+        """Take out what is written now: the newest of the accounts that have waited longest, of each as many as there
+        is room for; where there are too many accounts, the others wait on.
+        """
+        waiting = self._waiting
+        share = max(ROWS // len(waiting), 1) if waiting else 0
+        due: list[Exchange] = []
+        for account_id in list(islice(waiting, ROWS)):
+            newest = waiting.pop(account_id)
+            self._count -= len(newest)
+            due += islice(newest, max(len(newest) - share, 0), None)
+        return due
 
     async def _prune(self, limits: Limits) -> None:
         """Delete the rows that are too many or too old; all are too old where the settings keep none per account.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from twisted.internet.task import Clock
@@ -10,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import activity
 from meshd.topology import Limits
-from meshd.usage.activity import AT_ONCE, PRUNED, SECONDS, SURPLUS, SWEEP_SECONDS, WAITING, Activity
+from meshd.usage.activity import AT_ONCE, PRUNED, ROWS, SECONDS, SURPLUS, SWEEP_SECONDS, WAITING, Activity
 from meshd.values.exchanges import Exchange
 from tests.support.live import settings
 from tests.usage.support import NOON, exchange, now
@@ -81,11 +82,22 @@ class ActivityTests(SynchronousTestCase):
             self.end(account_id)
         newest = self.end(1, 5)
         self.end(WAITING + 1)
+        self.activity.start()
+        self.clock.advance(SECONDS)
+        (first,) = self.store.added
+        self.assertEqual([each.account_id for each in first], list(range(1, ROWS + 1)))
         self.write()
-        (written,) = self.store.added
-        self.assertEqual(len(written), WAITING)
+        written = [each for some in self.store.added for each in some]
+        self.assertEqual((len(written), max(map(len, self.store.added))), (WAITING, ROWS))
         self.assertIn(newest, written)
         self.assertNotIn(WAITING + 1, {each.account_id for each in written})
+
+    def test_of_busy_accounts_each_has_its_share(self) -> None:
+        """The newest of each, and no more in one writing than the database has time for."""
+        made = {id_: [self.end(id_, number) for number in range(AT_ONCE)] for id_ in range(1, 101)}
+        self.write()
+        (written,) = self.store.added
+        self.assertEqual(written, [each for ended in made.values() for each in ended[-ROWS // 100 :]])
 
     def test_what_an_outage_takes_is_told_once_and_given_up(self) -> None:
         """The next writing is of what came later."""
@@ -156,7 +168,7 @@ class ActivityTests(SynchronousTestCase):
 
     def test_many_accounts_are_cleared_in_several_turns(self) -> None:
         """So many at a time."""
-        for _ in range(SURPLUS // AT_ONCE):
+        for _ in range(ceil(SURPLUS / (ROWS // (PRUNED + 1)))):
             for account_id in range(1, PRUNED + 2):
                 for number in range(AT_ONCE):
                     self.end(account_id, number)
