@@ -42,8 +42,9 @@ class Load:
         aimed = ["-x", self.proxy, "-o", self.origin, "-c", str(clients), "-t", str(seconds), "-p", path]
         return [str(self.program), mode, *aimed, *(["-H", self.header] if self.header else [])]
 
-    def run(self, mode: str, clients: int, seconds: float, path: str = "/") -> dict[str, float]:
-        command = self.command(mode, clients, seconds, path)
+    def run(self, mode: str, clients: int, seconds: float, path: str = "/", below: str = "") -> dict[str, float]:
+        """below: where each request asks for a name of its own, which ends in that."""
+        command = [*self.command(mode, clients, seconds, path), *(["-u", below] if below else [])]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60)
         return figures(done.stdout)
 

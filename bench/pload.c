@@ -1,7 +1,7 @@
 /* pload: a small epoll load generator for HTTP forward proxies.
  *
  *   cc -O2 -o pload pload.c
- *   pload MODE -x PROXY:PORT -o ORIGIN:PORT [-c CONNS] [-t SECONDS] [-p PATH] [-n NAME] [-H "Name: value"]... [-F FILE]
+ *   pload MODE -x PROXY:PORT -o ORIGIN:PORT [-c CONNS] [-t SECONDS] [-p PATH] [-n NAME] [-u NAME] [-H "Name: value"]... [-F FILE]
  *
  * MODE
  *   get      keep-alive absolute-form GETs through the proxy
@@ -11,6 +11,7 @@
  *            its standard input ends; prints how many stood at the end
  *   direct   keep-alive GETs straight to the origin (no proxy): the ceiling of this machine
  *
+ * -u NAME       each request (get, connect) asks for a name of its own below NAME, which leads to ORIGIN's port
  * -n NAME       what Host says (direct), if it is not the origin's address: a reverse proxy then stands in its place
  * -F FILE       a field for each request (get, connect): the file's lines in turn, from its beginning again at its end
  * -l SRC        bind the client side to this source address (default: none)
@@ -52,7 +53,7 @@ static double seconds = 5, deadline;
 static char req[4096], creq[4096];
 static int reqlen, creqlen;
 static long long ok, err, bad, bytes, standing, reopened;
-static char **fields, *origin, *name, *path = "/", extra[2048]; static int nfields, field;
+static char **fields, *origin, *asked, *name, *below, *path = "/", extra[2048], fresh[256]; static int nfields, field;
 static unsigned *lat; static long long nlat, caplat = 4000000;
 static char *buf; enum { BUF = 1 << 20 };
 
@@ -81,10 +82,12 @@ static void read_fields(const char *name) {
 
 static void write_requests(void) { /* with the next field, where there are some */
     char own[1100] = "";
+    static long long count;
     if (nfields) { snprintf(own, sizeof own, "%s\r\n", fields[field]); field = (field + 1) % nfields; }
-    if (mode == GET) reqlen = snprintf(req, sizeof req, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s%s\r\n", origin, path, origin, extra, own);
-    else reqlen = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", path, name ? name : origin, mode == CONNECT ? "Connection: close\r\n" : "");
-    creqlen = snprintf(creq, sizeof creq, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", origin, origin, extra, own);
+    if (below) snprintf(fresh, sizeof fresh, "n%lld-%d.%s%s", count++, (int)getpid(), below, strrchr(origin, ':'));
+    if (mode == GET) reqlen = snprintf(req, sizeof req, "GET http://%s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s%s\r\n", asked, path, asked, extra, own);
+    else reqlen = snprintf(req, sizeof req, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: pload\r\nAccept: */*\r\n%s\r\n", path, name ? name : asked, mode == CONNECT ? "Connection: close\r\n" : "");
+    creqlen = snprintf(creq, sizeof creq, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", asked, asked, extra, own);
 }
 
 static void start(Conn *c);
@@ -124,7 +127,7 @@ static void sample(Conn *c) { if (nlat < caplat) lat[nlat++] = (unsigned)((now()
 static void begin_request(Conn *c) {
     c->state = S_RESPONSE; c->need = -1; c->headlen = 0;
     if (mode != CONNECT) c->t0 = now();
-    if (nfields && mode == GET) write_requests();
+    if ((nfields || below) && mode == GET) write_requests();
     if (!send_all(c, req, reqlen)) lost(c);
 }
 
@@ -187,12 +190,13 @@ int main(int argc, char **argv) {
         case 'x': proxy = v; break; case 'o': origin = v; break; case 'c': nconns = atoi(v); break;
         case 't': seconds = atof(v); break; case 'p': path = v; break; case 'n': name = v; break;
         case 'l': parse_addr(v, &source_addr); have_source = 1; break;
-        case 'F': read_fields(v); break;
+        case 'F': read_fields(v); break; case 'u': below = v; break;
         case 'H': strncat(extra, v, sizeof extra - strlen(extra) - 4); strcat(extra, "\r\n"); break;
         default: fprintf(stderr, "pload: unknown option %s\n", argv[i]); return 2;
         }
     }
     struct sockaddr_in check; parse_addr(origin, &check);
+    asked = below ? fresh : origin;
     parse_addr(mode == DIRECT ? origin : proxy, &target);
     struct rlimit rl; getrlimit(RLIMIT_NOFILE, &rl); rl.rlim_cur = rl.rlim_max; setrlimit(RLIMIT_NOFILE, &rl);
     write_requests();
@@ -214,7 +218,7 @@ int main(int argc, char **argv) {
                 if (e) { finish(c, 0); continue; }
                 arm(c, EPOLL_CTL_MOD, EPOLLIN);
                 if (mode == GET || mode == DIRECT) begin_request(c);
-                else { c->state = S_CONNECT_REPLY; if (nfields) write_requests(); if (!send_all(c, creq, creqlen)) finish(c, 0); }
+                else { c->state = S_CONNECT_REPLY; if (nfields || below) write_requests(); if (!send_all(c, creq, creqlen)) finish(c, 0); }
                 continue;
             }
             on_read(c);

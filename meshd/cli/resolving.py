@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.model import Refusal
+from meshd.sockets.poll import Poller
 
 TURN = 0.05
 """Seconds that the event loop sleeps at most, so that Ctrl-C is noticed."""
@@ -21,11 +22,14 @@ TURN = 0.05
 def own_loop(servers: Sequence[str], timeout: float) -> Iterator[tuple[Any, Resolver]]:
     """Give a reactor to be iterated by hand, and a resolver that asks the servers or, without any, the system's."""
     reactor = SelectReactor()
-    resolver = Resolver(reactor, servers=servers, threads=1, timeout=lambda: timeout)
+    poller = Poller(reactor)
+    resolver = Resolver(reactor, servers=servers, poller=poller, threads=1, timeout=lambda: timeout)
+    poller.start()
     try:
         yield reactor, resolver
     finally:
         resolver.stop()
+        poller.stop()
         reactor.disconnectAll()
         reactor.iterate(0)
 

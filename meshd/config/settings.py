@@ -34,6 +34,8 @@ class Config:
     """The file of the key that private keys of what `[hosts]` publishes are sealed with."""
     dns_servers: tuple[str, ...]
     """Name servers as `host:port`; none means the system's resolver."""
+    dns_names: int
+    """Names that are remembered."""
     hostnames_allow_private: bool
     exits_from: tuple[Path, ...]
     """Files with lists of exits."""

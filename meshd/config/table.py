@@ -208,6 +208,14 @@ SETTINGS: tuple[Setting, ...] = (
         live=False,
     ),
     Setting(
+        "dns.names",
+        number(10, 10**7),
+        50_000,
+        "names that each process remembers, half a KiB each; of more the least recently used is forgotten",
+        "dns_names",
+        live=False,
+    ),
+    Setting(
         "hostnames.allow_private",
         TRUTH,
         False,

@@ -41,6 +41,7 @@ from meshd.exits.probes import Probes
 from meshd.exits.trial import Trials
 from meshd.mail.post import Post
 from meshd.model import Change
+from meshd.sockets.poll import Poller
 from meshd.store.feed import Feed
 from meshd.store.interface import StoreError
 from meshd.store.open import open_store
@@ -99,7 +100,15 @@ class Daemon:
     def _build_services(self) -> None:
         """Who is asking, what was used, what may be changed; and what brings changes of the store to them."""
         reactor, config, now, live = self._reactor, self._config, self._now, self._live
-        self.resolver = Resolver(reactor, servers=config.dns_servers, threads=32, timeout=lambda: live.timeouts.dns)
+        self._poller = Poller(reactor)
+        self.resolver = Resolver(
+            reactor,
+            servers=config.dns_servers,
+            poller=self._poller,
+            threads=32,
+            timeout=lambda: live.timeouts.dns,
+            size=config.dns_names,
+        )
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
         proven = Proven(volatile_file(config.data_dir, "proven", os.environ, mounts()), reactor, now)
         bounds = {"workers": live.limits.password_workers, "queue": live.limits.password_queue}
@@ -128,6 +137,7 @@ class Daemon:
             auth=self.auth,
             ledger=self.ledger,
             resolver=self.resolver,
+            poller=self._poller,
             own=lambda: self._listeners.own,
             note_exit=self._exit_book.note,
         )
@@ -224,8 +234,8 @@ class Daemon:
         self.plane.origins.clear()
         self._hosted.plane.origins.clear()
         self.plane.relay.pipes.close()
-        self.plane.poller.stop()
         await self.resolver.stop()
+        self.plane.poller.stop()
         await self.store.stop()
 
     async def reload(self) -> Verdict:

@@ -49,12 +49,12 @@ def data_plane(
     auth: AuthService,
     ledger: Ledger,
     resolver: Resolver,
+    poller: Poller,
     own: Callable[[], OwnListeners],
     note_exit: Callable[[Outlet], None],
 ) -> DataPlane:
-    """Build the data plane, which opens nothing but its epoll; clients get no TLS before `accept_tls`."""
-    poller, wheel = Poller(reactor), Wheel(reactor)
-    pipes = Pipes(min(PIPES, _descriptors() // 16))
+    """Build the data plane, which opens nothing; clients get no TLS before `accept_tls`."""
+    wheel, pipes = Wheel(reactor), Pipes(min(PIPES, _descriptors() // 16))
     secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
     caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
     shares = Shares(live, caps, ledger)

@@ -2,7 +2,8 @@
 
 The promise: `known` answers at once or not at all, `resolve` within the deadline; equal questions are asked once; an
 answer is remembered for its TTL within bounds, a failure for a few seconds; no more than `queue` names are asked for at
-a time.  What is resolved is never checked here: whoever dials checks the address it dials.
+a time, and one account's are no more than are free.  What is resolved is never checked here: whoever dials checks the
+address it dials.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from meshd.bounded import Bounded
-from meshd.dns.servers import Server, ServerLookup
-from meshd.dns.system import GetAddrInfo, Lookup, ResolveError, ThreadLookup
+from meshd.dns.deadlines import Call, Deadlines
+from meshd.dns.ports import Polls, Server
+from meshd.dns.servers import ServerLookup
+from meshd.dns.system import Answer, GetAddrInfo, Lookup, ResolveError, ThreadLookup
 from meshd.http1.target import LOOPBACK
 from meshd.running.flights import Crowded, Flights
 from meshd.seldom import Seldom
@@ -30,14 +34,19 @@ __all__ = ["ResolveError", "Resolved", "Resolver"]
 FAILURE_TTL = 5.0
 """Seconds."""
 
+BY_SERVERS, BY_THREADS = 4096, 256
+"""Names looked up at a time: a few KiB each, and sockets that they share; or a place in a line for threads."""
+
+EACH = 16
+"""Names looked up at a time for one account, whatever others do."""
+
 _NAME = re.compile(r"(?!.{254})[\w-]{1,63}(?:\.[\w-]{1,63})*\Z", re.ASCII)
 """RFC 1035 section 2.3.4; the underscore is common in practice."""
 
 _log = Logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(NamedTuple):
     """The addresses of a name in the order in which to try them; at least one, at most 16."""
 
     addresses: tuple[str, ...]
@@ -57,28 +66,35 @@ class Resolver:
         reactor: Any,
         *,
         servers: Sequence[str] = (),
+        poller: Polls | None = None,
         threads: int = 8,
         clock: Any = None,
         timeout: Callable[[], float] = lambda: 5.0,
         ttl_min: float = 5.0,
         ttl_max: float = 300.0,
-        size: int = 10_000,
-        queue: int = 256,
+        size: int = 50_000,
+        queue: int = 0,
         getaddrinfo: GetAddrInfo = socket.getaddrinfo,
     ) -> None:
-        """`servers` are addresses with ports ("127.0.0.1:53", "[::1]:53"); none means the system's own resolver."""
+        """`servers` are addresses with ports ("127.0.0.1:53", "[::1]:53"), asked by way of `poller`; none means the
+        system's own resolver.  size: names remembered; queue: names under way, 0 for what suits the way of asking.
+        """
         self._clock = reactor if clock is None else clock
         self._seconds: Callable[[], float] = self._clock.seconds
         self._seldom = Seldom(self._seconds)
         self._timeout = timeout
         self._ttl = (ttl_min, ttl_max)
         self._cache: Bounded[str, Entry] = Bounded(lambda: size)
-        self._flights: Flights[Entry] = Flights(queue)
-        self._lookup: Lookup = (
-            ServerLookup(reactor, [server_address(server) for server in servers], timeout)
-            if servers
-            else ThreadLookup(reactor, threads, getaddrinfo)
-        )
+        self._places = queue or (BY_SERVERS if servers else BY_THREADS)
+        self._shares = bool(servers)
+        self._flights: Flights[Entry] = Flights(self._places)
+        self._deadlines = Deadlines(self._clock)
+        self._lookup: Lookup
+        if servers:
+            assert poller is not None
+            self._lookup = ServerLookup(reactor, [server_address(server) for server in servers], timeout, poller)
+        else:
+            self._lookup = ThreadLookup(reactor, threads, getaddrinfo)
         self._stopped = False
 
     def known(self, host: str) -> tuple[str, ...] | None:
@@ -100,16 +116,27 @@ class Resolver:
             return False
         return not (":" in host or ends_in_number(host) or _is_loopback(host) or not _NAME.match(host))
 
+    def may_ask(self, own: int) -> bool:
+        """Whether an account with so many names under way may have another one asked for.
+
+        What one account has under way never exceeds what is left for all others.  A question to a name server takes
+        nothing but memory while it waits; a thread is one of few.
+        """
+        return own < EACH or (self._shares and own < self._places - len(self._flights))
+
     async def resolve(self, host: str) -> Resolved:
         """The addresses of the host.  Raises: ResolveError where there are none, none in time, or the queue is full."""
-        entry = self._cache.get(host)
-        if entry is None or entry[0] <= self._seconds():
-            entry = self._without_asking(host) or await self._ask(host)
-        expires, addresses, error = entry
-        if addresses is None:
-            assert error is not None
-            raise ResolveError(error.kind, error.detail)  # a fresh one: a traceback kept by the cache would grow
-        return Resolved(addresses, expires)
+        return await self.look_up(host)
+
+    def look_up(self, host: str) -> Deferred[Resolved]:
+        """The same for those who dial for many at once, to whom a coroutine more is dear."""
+        try:
+            entry = self._cache.get(host)
+            if entry is None or entry[0] <= self._seconds():
+                entry = self._without_asking(host)
+            return self._ask(host) if entry is None else succeed(_resolved(entry))
+        except ResolveError as error:
+            return fail(error)
 
     def stop(self) -> Deferred[None]:
         """Fail every `resolve` that waits, at once; the result fires when no socket is left."""
@@ -117,6 +144,7 @@ class Resolver:
             return succeed(None)
         self._stopped = True
         self._flights.abandon(ResolveError("dns_error", "stopping"))
+        self._deadlines.stop()
         return self._lookup.stop()
 
     def _without_asking(self, host: str) -> Entry | None:
@@ -129,27 +157,44 @@ class Resolver:
             return self._remember(host, self._ttl[1], LOOPBACK)
         return None
 
-    async def _ask(self, host: str) -> Entry:
-        """Join the look-up of this name or start one; each caller that waits has a deadline of its own."""
+    def _ask(self, host: str) -> Deferred[Resolved]:
+        """Join the look-up of this name or start one; each caller that waits has a deadline of its own.
+        Raises: ResolveError.
+        """
         if self._stopped:
             raise ResolveError("dns_error", "stopping")
-        joined = Deferred.fromCoroutine(self._flights.join(host, lambda: self._fly(host)))
         try:
-            return (await joined.addTimeout(self._timeout(), self._clock, _too_late)).result
+            waiter = self._flights.wait(host, lambda: self._begin(host))
         except Crowded:
             raise ResolveError("dns_timeout", "too many names are being looked up") from None
+        limit = self._timeout()
+        late = partial(self._too_late, host, waiter, limit)
+        self._deadlines.arm(late, limit)
+        return waiter.addBoth(self._heard, late, limit)
 
-    async def _fly(self, host: str) -> Entry:
-        """Look the name up and remember the answer, also one that is too late for whoever asked.  Never raises."""
-        try:
-            answer = await self._lookup.lookup(host)
-            low, high = self._ttl
-            return self._remember(host, min(max(answer.ttl, low), high), answer.addresses)
-        except ResolveError as error:
-            return self._remember(host, FAILURE_TTL, None, error)
-        except Exception:
-            self._seldom.failure(_log, "looking up {host} failed", host=host)
-            return self._remember(host, FAILURE_TTL, None, ResolveError("dns_error", "the look-up failed"))
+    def _heard(self, outcome: Entry | Failure, late: Call, limit: float) -> Resolved | Failure:
+        self._deadlines.disarm(late, limit)
+        return outcome if isinstance(outcome, Failure) else _resolved(outcome)
+
+    def _too_late(self, host: str, waiter: Deferred[Any], limit: float) -> None:
+        self._flights.leave(host, waiter)
+        if not waiter.called:
+            waiter.errback(ResolveError("dns_timeout", f"no answer within {limit:g} s"))
+
+    def _begin(self, host: str) -> Deferred[Entry]:
+        """Look the name up and remember the answer, also one that is too late for whoever asked; it never fails."""
+        return self._lookup.lookup(host).addCallbacks(self._found, self._failed, (host,), {}, (host,))
+
+    def _found(self, answer: Answer, host: str) -> Entry:
+        low, high = self._ttl
+        return self._remember(host, min(max(answer.ttl, low), high), answer.addresses)
+
+    def _failed(self, failure: Failure, host: str) -> Entry:
+        error = failure.value
+        if not isinstance(error, ResolveError):
+            self._seldom.failure(_log, "looking up {host} failed", failure, host=host)
+            error = ResolveError("dns_error", "the look-up failed")
+        return self._remember(host, FAILURE_TTL, None, error)
 
     def _remember(
         self, host: str, ttl: float, addresses: tuple[str, ...] | None, error: ResolveError | None = None
@@ -157,6 +202,15 @@ class Resolver:
         entry = (self._seconds() + ttl, addresses, error)
         self._cache.put(host, entry)
         return entry
+
+
+def _resolved(entry: Entry) -> Resolved:
+    """Raises: ResolveError."""
+    expires, addresses, error = entry
+    if addresses is None:
+        assert error is not None
+        raise ResolveError(error.kind, error.detail)  # a fresh one: a traceback kept by the cache would grow
+    return Resolved(addresses, expires)
 
 
 def server_address(text: str) -> Server:
@@ -176,7 +230,3 @@ def _literal(host: str) -> tuple[str, ...]:
     except OSError as error:
         raise ResolveError("dns_error", "not an address") from error
     return tuple(str(sockaddr[0]).partition("%")[0] for *_, sockaddr in found)
-
-
-def _too_late(_: object, limit: float) -> NoReturn:
-    raise ResolveError("dns_timeout", f"no answer within {limit:g} s")

@@ -1,230 +1,152 @@
 """Asking configured name servers: A and AAAA side by side, aliases followed, truncated answers fetched again by TCP.
 
-Each question leaves from a port of its own with a random id, and an answer counts only if it repeats the question.
-`twisted.names.client` is not used: its queries cannot be ended early and it keeps TCP connections open.
+An answer counts only if it comes from the server to the port that its question left by, with its id, and repeats it to
+the letter.  `twisted.names.client` is not used: its queries cannot be ended early and it keeps TCP connections open.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Sequence
-from secrets import randbelow
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, DeferredList, TimeoutError
-from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import ConnectError
-from twisted.internet.protocol import Factory
-from twisted.names import dns
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
+from twisted.python.failure import Failure
 
-from meshd.dns.datagrams import Datagrams
+from meshd.dns.aliases import Chain
+from meshd.dns.deadlines import Deadlines
+from meshd.dns.family import Family, Outcome
+from meshd.dns.messages import AAAA, A, Reply, wire_name
+from meshd.dns.ports import Polls, Ports, Server
+from meshd.dns.streams import by_stream
 from meshd.dns.system import Answer, ResolveError, interleave
 
-MOST_ALIASES = 8
 LEAST_TRIES = 3
 RESOLUTION_DELAY = 0.05
 """Seconds that the slower address family may keep the faster one waiting (RFC 8305 section 3)."""
 PARTIAL_TTL = 5.0
 """Seconds that an answer holds which lacks an address family, since that did not answer in time."""
-
-Server = tuple[str, int]
+STREAMS = 64
+"""Connections to name servers at a time; what is truncated beyond them waits."""
 
 
 class ServerLookup:
     """Asks each server in turn, at least three times in all, within `timeout()` seconds."""
 
-    def __init__(self, reactor: Any, servers: Sequence[Server], timeout: Callable[[], float]) -> None:
+    def __init__(self, reactor: Any, servers: Sequence[Server], timeout: Callable[[], float], poller: Polls) -> None:
         self._reactor = reactor
-        self._servers = tuple(servers)
         self._timeout = timeout
-        self._running: set[Deferred[Any]] = set()
+        self._running: set[Search] = set()
+        self._streams = DeferredSemaphore(STREAMS)
+        self._streaming: set[Deferred[Any]] = set()
+        self.servers = tuple(Ports(poller, reactor, server) for server in servers)
+        self.tries = max(LEAST_TRIES, len(self.servers))
+        self.deadlines = Deadlines(reactor)
+        self.seconds: Callable[[], float] = reactor.seconds
 
-    async def lookup(self, name: str) -> Answer:
+    def lookup(self, name: str) -> Deferred[Answer]:
         """Addresses of both families, IPv6 first.  The first that answers waits RESOLUTION_DELAY for the other at most.
         Raises: ResolveError.
         """
-        families = [self._start(name, kind) for kind in (dns.AAAA, dns.A)]
-        for family, other in zip(families, reversed(families), strict=True):
-            family.addCallback(self._hurry, other)
-        outcomes = [outcome for _, outcome in await DeferredList(families)]
-        answers = [outcome for outcome in outcomes if isinstance(outcome, Answer) and outcome.addresses]
-        if not answers:
-            raise _failure(outcomes)
-        # IPv6 first (RFC 8305 section 4): the outcomes stand in that order.
-        addresses = interleave([address for answer in answers for address in answer.addresses])
-        ttl = min(answer.ttl for answer in answers)
-        if any(isinstance(outcome, ResolveError) for outcome in outcomes):
-            ttl = min(ttl, PARTIAL_TTL)
-        return Answer(addresses, ttl)
+        search = Search(self, wire_name(name), self._timeout())
+        self._running.add(search)
+        search.begin()
+        return search.found
 
     def stop(self) -> Deferred[None]:
         """Cancel every question; the result fires when the sockets of all questions are closed."""
-        running = list(self._running)
-        for question in running:
-            question.cancel()
-        return DeferredList(running).addCallback(lambda _: None)
+        for search in list(self._running):
+            search.give_up()
+        for ports in self.servers:
+            ports.stop()
+        self.deadlines.stop()
+        return DeferredList(list(self._streaming)).addCallback(lambda _: None)
 
-    def _start(self, name: str, kind: int) -> Deferred[Any]:
-        """Ask for one address family; the result fires with an Answer, or with a ResolveError as a value."""
-        limit = self._timeout()
-        family: Deferred[Any] = Deferred.fromCoroutine(self._follow(name.encode("ascii"), kind, limit))
-        family.addTimeout(limit, self._reactor)
-        family.addErrback(_outcome)
-        self._running.add(family)
-        return family.addBoth(self._ended, family)
+    def ended(self, search: Search) -> None:
+        """Hear that a search has its outcome."""
+        self._running.discard(search)
 
-    def _ended(self, outcome: Any, family: Deferred[Any]) -> Any:
-        self._running.discard(family)
-        return outcome
+    def stream(self, server: Server, name: bytes, kind: int, limit: float) -> Deferred[Reply]:
+        """Ask by TCP.  Raises: OSError, ConnectError, CancelledError."""
+        asked = Deferred.fromCoroutine(self._stream(server, name, kind, limit))
+        ended = Deferred[None]()
+        self._streaming.add(ended)
 
-    def _hurry(self, outcome: Any, other: Deferred[Any]) -> Any:
-        if isinstance(outcome, Answer) and outcome.addresses and not other.called:
-            timer = self._reactor.callLater(RESOLUTION_DELAY, other.cancel)
-            other.addBoth(_defuse, timer)
-        return outcome
+        def over(outcome: Any) -> Any:
+            self._streaming.discard(ended)
+            ended.callback(None)
+            return outcome
 
-    async def _follow(self, name: bytes, kind: int, limit: float) -> Answer:
-        """Follow aliases (CNAME) within an answer and, where the answer stops at an alias, with further questions."""
-        chain = Chain(name, kind)
-        while True:
-            asked = chain.name
-            chain.read(await self._ask(asked, kind, limit))
-            if chain.addresses or chain.name == asked:
-                return Answer(tuple(chain.addresses), chain.ttl)
+        return asked.addBoth(over)
 
-    async def _ask(self, name: bytes, kind: int, limit: float) -> list[Any]:
-        """Ask the servers in turn; the records of the first usable answer.  Raises: ResolveError."""
-        question = dns.Query(name, kind)
-        tries = max(LEAST_TRIES, len(self._servers))
-        failure = ResolveError("dns_timeout", "the name servers gave no answer")
-        for turn in range(tries):
-            server = self._servers[turn % len(self._servers)]
-            try:
-                message = await self._exchange(server, question, limit / tries)
-            except (TimeoutError, OSError, ConnectError):
-                continue
-            if message.rCode == dns.ENAME:
-                raise ResolveError("dns_error", "no such name")
-            if message.rCode == dns.OK:
-                return list(message.answers)
-            failure = ResolveError("dns_error", f"the name server answered with code {message.rCode}")
-        raise failure
-
-    async def _exchange(self, server: Server, question: Any, limit: float) -> Any:
-        """Ask one server one question.  Raises: TimeoutError, also where the answer is to something else."""
-        message = await self._by_udp(server, question, limit)
-        if message.trunc:
-            message = await self._by_tcp(server, question, limit)
-        if [(query.name, query.type) for query in message.queries] != [(question.name, question.type)]:
-            raise TimeoutError("an answer to another question")
-        return message
-
-    async def _by_udp(self, server: Server, question: Any, limit: float) -> Any:
-        asked = dns.Message(randbelow(2**16), recDes=1)
-        asked.queries = [question]
-        answer: Deferred[Any] = Deferred()
-
-        def received(data: bytes) -> None:
-            message = _answer(data, asked.id)
-            if message is not None and not answer.called:
-                answer.callback(message)
-
-        datagrams = Datagrams(self._reactor, server, received)
+    async def _stream(self, server: Server, name: bytes, kind: int, limit: float) -> Reply:
+        await self._streams.acquire()
         try:
-            datagrams.send(asked.toStr())
-            return await answer.addTimeout(limit, self._reactor)
+            return await by_stream(self._reactor, server, name, kind, limit)
         finally:
-            datagrams.close()
+            self._streams.release()
 
-    async def _by_tcp(self, server: Server, question: Any, limit: float) -> Any:
-        listener = Listener()
-        endpoint = HostnameEndpoint(self._reactor, *server, timeout=limit)
-        factory = Factory.forProtocol(lambda: dns.DNSProtocol(listener, self._reactor))
-        factory.noisy = False
-        protocol: Any = await endpoint.connect(factory)
+
+class Search:
+    """One name, asked for in both address families."""
+
+    __slots__ = ("_families", "_hurried", "_lookup", "found")
+
+    def __init__(self, lookup: ServerLookup, name: bytes, limit: float) -> None:
+        self._lookup = lookup
+        self._hurried = False
+        # IPv6 first (RFC 8305 section 4): the addresses are told in this order.
+        self._families: tuple[Family, ...] = (
+            Family(lookup, self._ended, Chain(name, AAAA), limit),
+            Family(lookup, self._ended, Chain(name, A), limit),
+        )
+        self.found: Deferred[Answer] = Deferred()
+
+    def begin(self) -> None:
+        """Ask for both families by one port."""
         try:
-            return await protocol.query([question], limit)
-        finally:
-            for _, timer in protocol.liveMessages.values():
-                timer.cancel()
-            protocol.liveMessages.clear()
-            protocol.transport.abortConnection()
-            await listener.lost
+            port = self._lookup.servers[0].draw()
+        except OSError:
+            port = None
+        for family in self._families:
+            family.ask(port)
+
+    def give_up(self) -> None:
+        """Wait no longer for what has no outcome yet."""
+        for family in self._families:
+            family.give_up()
+
+    def _ended(self, family: Family) -> None:
+        first, second = self._families
+        if first.outcome is not None and second.outcome is not None:
+            self._finish((first.outcome, second.outcome))
+        elif isinstance(family.outcome, Answer) and family.outcome.addresses:
+            self._hurried = True
+            self._lookup.deadlines.arm(self.give_up, RESOLUTION_DELAY)
+
+    def _finish(self, outcomes: tuple[Outcome, Outcome]) -> None:
+        self._families = ()  # which know this object
+        if self._hurried:
+            self._lookup.deadlines.disarm(self.give_up, RESOLUTION_DELAY)
+        self._lookup.ended(self)
+        addresses: list[str] = []
+        ttl = float("inf")
+        for outcome in outcomes:
+            if not isinstance(outcome, Answer):
+                ttl = min(ttl, PARTIAL_TTL)
+            elif outcome.addresses:
+                addresses += outcome.addresses
+                ttl = min(ttl, outcome.ttl)
+        if addresses:
+            self.found.callback(Answer(interleave(addresses), ttl))
+        else:
+            self.found.errback(_failure(outcomes))
 
 
-class Chain:
-    """The way from a name over its aliases to the addresses of one family."""
-
-    def __init__(self, name: bytes, kind: int) -> None:
-        self.name = name
-        self.addresses: list[str] = []
-        self.ttl = float("inf")
-        self._kind = kind
-        self._aliases = 0
-
-    def read(self, records: Sequence[Any]) -> None:
-        """Follow the aliases in one answer's records; records of other names are not believed."""
-        while True:
-            own = [record for record in records if record.name.name.lower() == self.name]
-            addresses = [record for record in own if record.type == self._kind]
-            alias = next((record for record in own if record.type == dns.CNAME), None)
-            if addresses or alias is None:
-                self.ttl = min([self.ttl, *(record.ttl for record in addresses)])
-                self.addresses = [str(ipaddress.ip_address(record.payload.address)) for record in addresses]
-                return
-            self._step(alias)
-
-    def _step(self, alias: Any) -> None:
-        self._aliases += 1
-        if self._aliases > MOST_ALIASES:
-            raise ResolveError("dns_error", "too many aliases")
-        self.ttl = min(self.ttl, alias.ttl)
-        self.name = alias.payload.name.name.lower()
-
-
-class Listener:
-    """The controller of a DNSProtocol: all that matters is that the connection is gone."""
-
-    def __init__(self) -> None:
-        self.lost: Deferred[None] = Deferred()
-
-    def connectionMade(self, protocol: Any) -> None:
-        pass
-
-    def connectionLost(self, protocol: Any) -> None:
-        self.lost.callback(None)
-
-    def messageReceived(self, message: Any, protocol: Any, address: Any = None) -> None:
-        """Ignore an answer to a question that nobody asked, or asks any more."""
-
-
-def _answer(data: bytes, id_: int) -> Any:
-    """The message in a datagram; None where the datagram is no message or does not answer the question of that id."""
-    message = dns.Message()
-    try:
-        message.fromStr(data)
-    except Exception:  # whatever twisted.names stumbles over
-        return None
-    return message if message.answer and message.id == id_ else None
-
-
-def _defuse(outcome: Any, timer: Any) -> Any:
-    if timer.active():
-        timer.cancel()
-    return outcome
-
-
-def _outcome(failure: Any) -> ResolveError:
-    """A ResolveError, or a cancelled or timed out question, as a value; anything unforeseen stays a failure."""
-    if failure.check(ResolveError) is not None:
-        error: ResolveError = failure.value
-        return error
-    failure.trap(CancelledError, TimeoutError)
-    return ResolveError("dns_timeout", "the name servers gave no answer in time")
-
-
-def _failure(outcomes: Sequence[Any]) -> ResolveError:
+def _failure(outcomes: Sequence[object]) -> ResolveError | Failure:
     """The error of a name that has no address: a definite "no" of either family rather than a silence."""
+    unforeseen = next((outcome for outcome in outcomes if isinstance(outcome, Failure)), None)
+    if unforeseen is not None:
+        return unforeseen
     errors = [outcome for outcome in outcomes if isinstance(outcome, ResolveError)]
     definite = [error for error in errors if error.kind == "dns_error"]
     return next(iter(definite or errors), ResolveError("dns_error", "no address"))

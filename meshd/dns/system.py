@@ -7,12 +7,11 @@ bounds.
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import zip_longest
 from threading import Thread
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
@@ -33,8 +32,7 @@ class ResolveError(Exception):
         self.detail = detail
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """Addresses as text in the order in which to try them, and for how many seconds they hold."""
 
     addresses: tuple[str, ...]
@@ -44,7 +42,7 @@ class Answer:
 class Lookup(Protocol):
     """A way of asking.  A name is lower case ASCII without a final dot, and no address."""
 
-    def lookup(self, name: str) -> Awaitable[Answer]:
+    def lookup(self, name: str) -> Deferred[Answer]:
         """An Answer with at least one address.  Raises: ResolveError."""
 
     def stop(self) -> Deferred[None]:
@@ -53,6 +51,8 @@ class Lookup(Protocol):
 
 def interleave(addresses: Sequence[str]) -> tuple[str, ...]:
     """IPv4 and IPv6 addresses in turn, beginning with the first one's family (RFC 8305 section 4), each once."""
+    if len(addresses) == 1:
+        return (addresses[0],)
     unique = list(dict.fromkeys(addresses))
     first = [address for address in unique if (":" in address) == (":" in unique[0])]
     second = [address for address in unique if address not in first]
@@ -79,8 +79,11 @@ class ThreadLookup:
         self._busy = 0
         self._stopped = False
 
-    async def lookup(self, name: str) -> Answer:
+    def lookup(self, name: str) -> Deferred[Answer]:
         """Call getaddrinfo in a thread, and wait for a free thread as long as it takes.  Raises: ResolveError."""
+        return Deferred.fromCoroutine(self._look_up(name))
+
+    async def _look_up(self, name: str) -> Answer:
         self._busy += 1
         try:
             found = await deferToThreadPool(self._reactor, self._pool, self._ask, name)

@@ -11,12 +11,12 @@ import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from meshd.dns.resolver import ResolveError, Resolver
+from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
 from meshd.exits.handshake import Handshake, Refused, handshake
@@ -32,9 +32,6 @@ from meshd.topology import DestinationRules, Exit, UpstreamProxy
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
 
-LOOKUPS = 16
-"""Names looked up at once for one account; further ones wait, or one silent name server could stop all look-ups."""
-
 EXIT_FAILED = Refusal("exit-failed")
 EVERYBODY = 2**62
 """Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
@@ -42,6 +39,9 @@ EVERYBODY = 2**62
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
 """Causes that say nothing about an upstream proxy, as they precede any attempt to connect to it."""
+
+
+Outcome = TypeVar("Outcome")
 
 
 class Way(Protocol):
@@ -154,7 +154,7 @@ class Dialler:
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
-                addresses = await Deferred.fromCoroutine(self._resolve(upstream.host))
+                addresses = await self._addresses(self._resolver.look_up(upstream.host))
             except Stopped as stop:
                 stop.blameless = True
                 raise
@@ -171,7 +171,7 @@ class Dialler:
         return secured
 
     async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
-        """Look up a destination; wait while its account has LOOKUPS under way.  Raises: DialError, Stopped."""
+        """Look up a destination; wait while its account has too many under way.  Raises: DialError, Stopped."""
         behind = self._line.ahead(account_id) is not None
         while (behind or not self._may_ask(account_id)) and self._would_ask(host, account_id):
             try:
@@ -179,32 +179,33 @@ class Dialler:
             except Stopped as stop:
                 raise DialError(TOO_MANY) if stop.refusal.reason == TIMEOUT else stop from None
             behind = False
-        return await Deferred.fromCoroutine(self._counted(host, account_id))
+        asking = self._asking.setdefault(account_id, Counter())
+        asking[host] += 1
+        # The look-up counts until it is answered, even where the exchange has ended meanwhile.
+        return await self._addresses(self._resolver.look_up(host).addBoth(self._answered, host, account_id))
 
     def _may_ask(self, account_id: int) -> bool:
-        return len(self._asking.get(account_id, ())) < LOOKUPS
+        """Whether one more name may be looked up for the account, or one silent name server could stop all look-ups."""
+        return self._resolver.may_ask(len(self._asking.get(account_id, ())))
 
     def _would_ask(self, host: str, account_id: int) -> bool:
         """Whether a look-up of host would add one to those under way for the account."""
         return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
 
-    async def _counted(self, host: str, account_id: int) -> tuple[str, ...]:
-        """Look host up; the look-up counts until it is answered, even where the exchange has ended meanwhile."""
-        asking = self._asking.setdefault(account_id, Counter())
-        asking[host] += 1
-        try:
-            return await self._resolve(host)
-        finally:
-            asking[host] -= 1
-            if not asking[host]:
-                del asking[host]
-            if not asking:
-                del self._asking[account_id]
-            self._line.freed(account_id)
+    def _answered(self, outcome: Outcome, host: str, account_id: int) -> Outcome:
+        """Count one look-up less, whatever came of it."""
+        asking = self._asking[account_id]
+        asking[host] -= 1
+        if not asking[host]:
+            del asking[host]
+        if not asking:
+            del self._asking[account_id]
+        self._line.freed(account_id)
+        return outcome
 
-    async def _resolve(self, host: str) -> tuple[str, ...]:
+    async def _addresses(self, looked_up: Deferred[Resolved]) -> tuple[str, ...]:
         try:
-            return (await self._resolver.resolve(host)).addresses
+            return (await looked_up).addresses
         except ResolveError as error:
             raise DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")) from None
 

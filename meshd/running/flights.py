@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -32,6 +32,11 @@ class Flights(Generic[T]):
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Landed[T]:
         """The result of the work under way for this key, else of `work`.  Raises: Crowded, and what the work raises."""
+        led = key not in self._waiting
+        return Landed(await self.wait(key, work), led)
+
+    def wait(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
+        """The same as a Deferred of this caller's alone.  Raises: Crowded."""
         waiting = self._waiting.get(key)
         led = waiting is None
         if waiting is None:
@@ -42,8 +47,16 @@ class Flights(Generic[T]):
         waiting[waiter] = None
         if led:
             # Owned by all who wait, so that the first may go away.
-            Deferred.fromCoroutine(_run(work)).addBoth(self._land, key)
-        return Landed(await waiter, led)
+            _begun(work).addBoth(self._land, key)
+        return waiter
+
+    def leave(self, key: Hashable, waiter: Deferred[T]) -> None:
+        """Tell a waiter of this key nothing any more; it is the caller's again."""
+        self._waiting.get(key, {}).pop(waiter, None)
+
+    def __len__(self) -> int:
+        """How many different things are under way."""
+        return len(self._waiting)
 
     @property
     def full(self) -> bool:
@@ -64,8 +77,17 @@ class Flights(Generic[T]):
                 waiter.callback(result)
 
 
-async def _run(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
+def _begun(work: Callable[[], Awaitable[T]]) -> Deferred[T]:
+    """A Deferred is taken as it is: for a look-up, which is quick, a coroutine around it is a tenth."""
+    try:
+        awaited = work()
+    except Exception:
+        return fail()
+    return awaited if isinstance(awaited, Deferred) else Deferred.fromCoroutine(_awaited(awaited))
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
 
 
 class Lines:

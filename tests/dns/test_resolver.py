@@ -12,8 +12,9 @@ from twisted.internet.task import Clock
 from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from meshd.dns.resolver import ResolveError, Resolver, server_address
+from meshd.dns.resolver import EACH, ResolveError, Resolver, server_address
 from meshd.dns.system import interleave
+from meshd.sockets.poll import Poller
 from tests.support.nameserver import SILENCE, NameServer
 
 reactor: Any = any_reactor
@@ -30,9 +31,14 @@ class ServerTests(TestCase):
         self.clock = Clock()
         self.server = NameServer(reactor)
         self.addCleanup(lambda: Deferred.fromCoroutine(self.server.stop()))
+        self.poller = Poller(reactor)
+        self.poller.start()
+        self.addCleanup(self.poller.stop)
 
     def resolver(self, *servers: str, **given: Any) -> Resolver:
-        made = Resolver(reactor, servers=servers or (self.server.address,), clock=self.clock, **given)
+        made = Resolver(
+            reactor, servers=servers or (self.server.address,), poller=self.poller, clock=self.clock, **given
+        )
         self.addCleanup(made.stop)
         return made
 
@@ -181,7 +187,8 @@ class ServerTests(TestCase):
         """A forger has to guess the question besides port and id."""
         self.server.say("forged.test", "192.0.2.66")
         self.server.forged.add("forged.test")
-        self.assertEqual((await self.failure(self.resolver(), "forged.test")).kind, "dns_timeout")
+        failure = await self.failure(self.resolver(timeout=lambda: 0.15), "forged.test")
+        self.assertEqual(failure.kind, "dns_timeout")
 
     async def test_a_truncated_answer_is_fetched_by_tcp(self) -> None:
         """And the TCP connection is closed after it, which trial checks."""
@@ -190,6 +197,29 @@ class ServerTests(TestCase):
         answer = await self.resolver().resolve("large.test")
         self.assertEqual(len(answer.addresses), 16)
         self.assertEqual(self.server.asked["large.test", "tcp"], 2)
+
+    async def test_a_server_that_folds_letters_is_asked_again(self) -> None:
+        """Each question of its own once; from then on it is asked in the letters that it knows."""
+        self.server.folds = True
+        self.server.say("www.test", "192.0.2.1", "2001:db8::1")
+        self.server.say("other.test", "192.0.2.2")
+        resolver = self.resolver()
+        self.assertEqual((await resolver.resolve("www.test")).addresses, ("2001:db8::1", "192.0.2.1"))
+        self.assertIn(self.server.asked["www.test", "udp"], (2, 3, 4))  # drawn letters may all be small
+        self.assertEqual((await resolver.resolve("other.test")).addresses, ("192.0.2.2",))
+        self.assertEqual(self.server.asked["other.test", "udp"], 2)
+
+    async def test_one_account_leaves_as_much_as_it_takes(self) -> None:
+        """And has a few places in any case."""
+        self.server.code("mute.test", SILENCE)
+        resolver = self.resolver(queue=40)
+        self.assertTrue(resolver.may_ask(39))
+        waiting = [started(resolver, f"n{number}.mute.test") for number in range(20)]
+        self.assertEqual([resolver.may_ask(own) for own in (19, 20)], [True, False])
+        waiting += [started(resolver, f"m{number}.mute.test") for number in range(19)]
+        self.assertEqual([resolver.may_ask(own) for own in (EACH - 1, EACH)], [True, False])
+        for one in waiting:
+            one.addErrback(lambda _: None)
 
     async def test_equal_questions_are_asked_once(self) -> None:
         """Fifty at a time cost one look-up."""
@@ -353,6 +383,7 @@ class ThreadTests(TestCase):
         self.assertEqual((await second).addresses, ("192.0.2.1",))
         self.assertEqual(resolver.known("slow.test"), ("192.0.2.1",))
         self.assertEqual(self.asked, ["slow.test"])
+        self.clock.advance(5)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     async def test_a_caller_that_goes_away_ends_nobody_elses_wait(self) -> None:
@@ -371,6 +402,7 @@ class ThreadTests(TestCase):
         self.gate.clear()
         self.answers.update({f"n{n}.test": ["192.0.2.1"] for n in range(4)})
         resolver = self.resolver(threads=1, queue=3)
+        self.assertEqual([resolver.may_ask(own) for own in (EACH - 1, EACH)], [True, False])
         waiting = [started(resolver, f"n{n}.test") for n in range(3)]
         refused = self.failureResultOf(started(resolver, "n3.test"), ResolveError)
         self.assertEqual(refused.value.kind, "dns_timeout")

@@ -13,10 +13,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
-from meshd.dns.resolver import Resolved, ResolveError
+from meshd.dns.resolver import EACH, Resolved, ResolveError
 from meshd.exits.choosing import Choice
 from meshd.exits.destinations import OwnListeners
-from meshd.exits.dialling import LOOKUPS, Dialler, is_local
+from meshd.exits.dialling import Dialler, is_local
 from meshd.exits.outlets import Outlet
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
@@ -41,9 +41,12 @@ class Names:
     def known(self, host: str) -> tuple[str, ...] | None:
         return self.table.get(host)
 
-    async def resolve(self, host: str) -> Resolved:
+    def may_ask(self, own: int) -> bool:
+        return own < EACH
+
+    def look_up(self, host: str) -> Deferred[Resolved]:
         self.pending = Deferred()
-        return await self.pending
+        return self.pending
 
 
 def listen(address: str, port: int = 0) -> socket.socket:
@@ -250,10 +253,10 @@ class Asked(Names):
     def asks(self, host: str) -> bool:
         return host not in self.table and not host[0].isdigit()
 
-    async def resolve(self, host: str) -> Resolved:
+    def look_up(self, host: str) -> Deferred[Resolved]:
         question: Deferred[Resolved] = Deferred()
         self.open.setdefault(host, []).append(question)
-        return await question
+        return question
 
     def answer(self, host: str) -> None:
         """To all who ask: there is none."""
@@ -290,16 +293,14 @@ class LookupsTest(DialCase):
 
     def full(self) -> list[Task]:
         """The account asks for as many names as it may."""
-        return [self.ask(f"n{number}") for number in range(LOOKUPS)]
+        return [self.ask(f"n{number}") for number in range(EACH)]
 
     def test_one_name_is_one_however_many_ask_for_it(self) -> None:
         """Forty tabs that fetch from one host wait for one look-up."""
-        for _ in range(4 * LOOKUPS):
+        for _ in range(4 * EACH):
             self.ask("cdn")
         self.ask("other")
-        self.assertEqual(
-            {host: len(open_) for host, open_ in self.asked.open.items()}, {"cdn": 4 * LOOKUPS, "other": 1}
-        )
+        self.assertEqual({host: len(open_) for host, open_ in self.asked.open.items()}, {"cdn": 4 * EACH, "other": 1})
         self.assertEqual(self.ended, [])
 
     def test_one_more_waits(self) -> None:
@@ -307,12 +308,12 @@ class LookupsTest(DialCase):
         self.full()
         for name in ("a", "b", "a"):
             self.ask(name)
-        self.assertEqual(len(self.asked.open), LOOKUPS)
+        self.assertEqual(len(self.asked.open), EACH)
         for answered, next_ in (("n3", "a"), ("n5", "b")):
             self.asked.answer(answered)
             self.clock.advance(0)
             self.assertIn(next_, self.asked.open)
-            self.assertEqual(len(self.asked.open), LOOKUPS)
+            self.assertEqual(len(self.asked.open), EACH)
         self.asked.answer("a")
         self.clock.advance(0)
         self.assertEqual(self.ended, [(name, "dns-error") for name in ("n3", "n5", "a")])
@@ -338,12 +339,12 @@ class LookupsTest(DialCase):
 
     def test_an_upstream_proxys_name_is_nobodys(self) -> None:
         """It is the operator's: it takes no place, and needs none."""
-        exits = [Exit(f"up{n}", "http", upstream=UpstreamProxy(f"gw{n}", 8080)) for n in range(2 * LOOKUPS)]
+        exits = [Exit(f"up{n}", "http", upstream=UpstreamProxy(f"gw{n}", 8080)) for n in range(2 * EACH)]
         for exit_ in exits:
             self.ask("far.example", exit_=exit_)
-        self.assertEqual(len(self.asked.open), 2 * LOOKUPS)
+        self.assertEqual(len(self.asked.open), 2 * EACH)
         self.full()
-        self.assertEqual(len(self.asked.open), 3 * LOOKUPS)
+        self.assertEqual(len(self.asked.open), 3 * EACH)
         self.ask("far.example", exit_=exits[0])
         self.assertEqual((len(self.asked.open["gw0"]), self.ended), (2, []))
 
@@ -371,7 +372,7 @@ class LookupsTest(DialCase):
         while self.asked.open:
             self.asked.answer(next(iter(self.asked.open)))
             self.clock.advance(BEAT)
-        self.assertEqual((self.dialler._asking, len(self.ended)), ({}, LOOKUPS + 1))
+        self.assertEqual((self.dialler._asking, len(self.ended)), ({}, EACH + 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 

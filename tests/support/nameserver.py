@@ -24,6 +24,8 @@ class NameServer:
         """Names answered over UDP with the TC bit and nothing else."""
         self.forged: set[str] = set()
         """Names whose answers repeat another question."""
+        self.folds = False
+        """Whether questions are repeated in lower case, however they were spelled."""
         self.asked: Counter[tuple[str, str]] = Counter()
         """How often by (name, "udp" or "tcp")."""
         self._reactor = reactor
@@ -77,8 +79,10 @@ class NameServer:
         records = self.records.get((name, query.type), [])
         if records == SILENCE:
             return None
-        answer = dns.Message(message.id, answer=1, recAv=1, recDes=1)
+        answer = dns.Message(message.id, answer=1, recAv=1, recDes=1, maxSize=512 if by_udp else 0)
         answer.queries = [dns.Query("elsewhere.test", query.type) if name in self.forged else query]
+        if self.folds:
+            answer.queries = [dns.Query(name, query.type)]
         if isinstance(records, int):
             answer.rCode = records
         elif by_udp and name in self.truncated:
