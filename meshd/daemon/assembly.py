@@ -29,6 +29,7 @@ from meshd.daemon.fronts import Fronts
 from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners
+from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.vault import Vault
@@ -102,12 +103,7 @@ class Daemon:
         reactor, config, now, live = self._reactor, self._config, self._now, self._live
         self._poller = Poller(reactor)
         self.resolver = Resolver(
-            reactor,
-            servers=config.dns_servers,
-            poller=self._poller,
-            threads=32,
-            timeout=lambda: live.timeouts.dns,
-            size=config.dns_names,
+            reactor, config.dns_servers, self._poller, timeout=lambda: live.timeouts.dns, size=config.dns_names
         )
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
         proven = Proven(volatile_file(config.data_dir, "proven", os.environ, mounts()), reactor, now)
@@ -117,6 +113,7 @@ class Daemon:
         journal = Journal(made(config.data_dir / "journal"), now=now)
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
         self._node = f"{socket.gethostname()}:{config.data_dir}"  # which one process at a time may have
+        self._presence = Presence(self.store, reactor, now, self._node, lambda: self._config.listeners)
         self._chronicle = Chronicle(self.store, reactor, now, live, self._node)
         self.ledger = Ledger(self.store, journal, reactor, now, live, self.exchanges, self._chronicle)
         self._post = Post(reactor, lambda: self._config.mail, now, os.urandom)
@@ -206,6 +203,7 @@ class Daemon:
             self._listeners.take(plan)
             self._hosted.opened()
             self._reloads.begin()
+            self._presence.start()
             collector.quieten()
 
     async def stop(self) -> None:
@@ -236,6 +234,7 @@ class Daemon:
         self.plane.relay.pipes.close()
         await self.resolver.stop()
         self.plane.poller.stop()
+        await self._presence.stop()
         await self.store.stop()
 
     async def reload(self) -> Verdict:

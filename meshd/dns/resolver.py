@@ -64,10 +64,10 @@ class Resolver:
     def __init__(
         self,
         reactor: Any,
-        *,
         servers: Sequence[str] = (),
         poller: Polls | None = None,
-        threads: int = 8,
+        *,
+        threads: int = 32,
         clock: Any = None,
         timeout: Callable[[], float] = lambda: 5.0,
         ttl_min: float = 5.0,

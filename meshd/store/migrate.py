@@ -1,6 +1,8 @@
 """The schema: numbered files, applied in one transaction under a lock, each remembered with its checksum.
 
-A schema that is newer than this program, or a file that was edited after it was applied, is refused.
+A schema that is newer than this program is refused, unless all that is new in it is additive, as the files' names say:
+then a program from before works on it, so that nodes are upgraded one after the other.  A file that was edited after it
+was applied is refused.
 """
 
 from __future__ import annotations
@@ -25,11 +27,14 @@ create table if not exists schema_migrations (
 )
 """
 
-APPLIED = "select number, sha256 from schema_migrations order by number"
+APPLIED = "select number, sha256, name from schema_migrations order by number"
 
 RECORD = "insert into schema_migrations (number, name, sha256, applied_at) values (:number, :name, :sha256, :now)"
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+
+ADDITIVE = "_additive.sql"
+"""The end of the name of a migration that adds tables, indices, or columns with a default, and nothing else."""
 
 
 class Migration(NamedTuple):
@@ -75,6 +80,14 @@ def pending(applied: Mapping[int, str], known: Sequence[Migration]) -> list[Migr
     return [migration for migration in known if migration.number not in applied]
 
 
+def understood(applied: Sequence[Row], known: Sequence[Migration]) -> dict[int, str]:
+    """SHA-256 by number of what was applied, but for the newest as far as they are additive and not known here."""
+    rows = list(applied)
+    while rows and rows[-1][0] > len(known) and str(rows[-1][2]).endswith(ADDITIVE):
+        rows.pop()
+    return {number: digest for number, digest, _ in rows}
+
+
 def cut(script: str) -> Iterator[str]:
     """The statements of a script, whatever stands in its strings, comments and triggers.  Raises: SchemaError."""
     statement = ""
@@ -94,7 +107,7 @@ def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list
     yield Statement(LEDGER, {})
     applied = yield Statement(APPLIED, {})
     names = []
-    for migration in pending(dict(applied), known):
+    for migration in pending(understood(applied, known), known):
         for statement in cut(dialect.written(migration.text)):
             yield Statement(statement, {})
         yield Statement(
@@ -106,7 +119,10 @@ def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list
 
 
 def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
-    """Check that the store is meshd's, with the schema that this program has or an older one.  Raises: SchemaError."""
+    """Check that the store is meshd's, with the schema that this program has or an older one.  Raises: SchemaError.
+
+    Whoever copies a store has to know all that is in it.
+    """
     tables = yield Statement(dialect.tables, {})
     applied: list[Row] = []
     if ("schema_migrations",) in tables:
@@ -116,12 +132,14 @@ def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
             raise SchemaError("it is no store of meshd's") from error
     if not applied:
         raise SchemaError("it is no store of meshd's")
-    pending(dict(applied), known)
+    pending({number: digest for number, digest, _ in applied}, known)
 
 
 def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
-    """Check that the schema is exactly the one that this program needs.  Raises: SchemaError, SchemaBehind."""
+    """Check that the schema is the one that this program needs, with nothing but additions.
+    Raises: SchemaError, SchemaBehind.
+    """
     tables = yield Statement(dialect.tables, {})
     applied = (yield Statement(APPLIED, {})) if ("schema_migrations",) in tables else []
-    if missing := pending(dict(applied), known):
+    if missing := pending(understood(applied, known), known):
         raise SchemaBehind(f"the store's schema lacks {missing[0].name}: run `meshd migrate`")

@@ -6,7 +6,9 @@ from meshd.accounts.nodes import Processes
 from meshd.accounts.ownership import ActorId
 from meshd.model import RestingExit, UsageEntry
 from meshd.store.statements import exits, opened, usage
-from meshd.store.statements.nodes import Node
+from meshd.store.statements import nodes as stored
+from meshd.store.statements.nodes import KEPT, Node
+from meshd.store.statements.opened import MOST_NODES
 from tests.accounts.support import NOON, OPERATOR, AccountsCase, OnPostgres
 
 
@@ -28,6 +30,30 @@ class NodesTests(AccountsCase):
         self.rests("over", "rack-1", NOON, NOON - 70)
         expected = [Node("a", NOON - 3, 7, 2), Node("b", NOON - 59, 0, 0), Node("c", NOON - 70, None, 1)]
         self.assertEqual(expected, self.processes().nodes)
+
+    def test_what_they_tell_of_themselves(self) -> None:
+        """The last word counts, also of one that has nothing open; one that died is there for a day, not alive."""
+        for at, version in ((NOON - 9, "1.0"), (NOON - 4, "1.1")):
+            self.run_unit(stored.seen, "a", version, ["us tcp:1", "api tcp:2"], NOON - 100, at)
+        self.run_unit(stored.seen, "dead", "1.0", [], NOON - 900, NOON - 61)
+        self.run_unit(opened.write, "a", NOON - 2, 7, [])
+        self.run_unit(opened.write, "former", NOON - 3, 1, [])
+        told = Node("a", NOON - 2, 7, 0, "1.1", ("us tcp:1", "api tcp:2"), NOON - 100)
+        dead, former = Node("dead", NOON - 61, None, 0, "1.0", (), NOON - 900), Node("former", NOON - 3, 1, 0)
+        found = self.processes().nodes
+        self.assertEqual([told, dead, former], found)
+        self.assertEqual([True, False, True], [nodes.alive(each, now=NOON) for each in found])
+        self.run_unit(stored.gone, "a")
+        self.run_unit(stored.seen, "b", "1.1", [], NOON, NOON - 61 + KEPT + 1)
+        self.assertEqual(["a", "b", "former"], [each.name for each in self.processes().nodes])
+
+    def test_no_more_than_can_be_shown(self) -> None:
+        """Those that were seen last."""
+        for number in range(MOST_NODES + 3):
+            self.run_unit(stored.seen, f"n{number:03}", "1", [], 1, NOON - 300 + number)
+        self.assertEqual(
+            [f"n{number:03}" for number in range(3, MOST_NODES + 3)], [e.name for e in self.processes().nodes]
+        )
 
     def test_journals(self) -> None:
         """Those that were billed within an hour."""

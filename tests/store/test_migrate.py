@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.store.dialect import IDENTITY, POSTGRES, SQLITE
 from meshd.store.interface import SchemaError
-from meshd.store.migrate import Migration, cut, ordered, pending, shipped, upgrade
+from meshd.store.migrate import ADDITIVE, Migration, cut, ordered, pending, shipped, understood, upgrade
 
 FIRST = Migration(1, "0001_a.sql", "create table a (id $IDENTITY);\n")
 SECOND = Migration(2, "0002_b.sql", "create table b (id bigint);\n")
+
+ADDS = re.compile(r"create (table|index) |alter table \w+ add column \w+ \w+(( not null)? default [^;]+)?;\s*\Z")
+
+
+def bare(statement: str) -> str:
+    """Without the comments before it."""
+    return re.sub(r"\A(\s*--[^\n]*\n|\s+)*", "", statement)
+
 
 CUT = {
     "two statements": ("a;\nb;\n", ["a;\n", "b;\n"]),
@@ -62,6 +72,34 @@ class MigrateTests(SynchronousTestCase):
         """A schema of a newer program is refused."""
         error = self.assertRaises(SchemaError, pending, {1: FIRST.sha256, 2: SECOND.sha256}, [FIRST])
         self.assertIn("newer", str(error))
+
+    def test_additions(self) -> None:
+        """What is newer and only adds is no reason to refuse; anything else is, also below an addition."""
+        first = (1, FIRST.sha256, FIRST.name)
+        added, more, changed = (2, "x", "0002_b_additive.sql"), (3, "y", "0003_c_additive.sql"), (2, "x", "0002_b.sql")
+        for rows in ([first], [first, added], [first, added, more]):
+            self.assertEqual(pending(understood(rows, [FIRST]), [FIRST]), [])
+        for rows in ([first, changed], [first, changed, more], [(1, "another", FIRST.name), added]):
+            self.assertRaises(SchemaError, pending, understood(rows, [FIRST]), [FIRST])
+        third = Migration(3, "0003_c.sql", "")
+        self.assertEqual(pending(understood([first], [FIRST, SECOND, third]), [FIRST, SECOND, third]), [SECOND, third])
+        self.assertRaises(SchemaError, pending, understood([first, added], [FIRST, SECOND]), [FIRST, SECOND])
+
+    def test_what_is_called_additive_only_adds(self) -> None:
+        """Tables, indices, and columns that may be left out: what an older program writes and reads is as it was."""
+        for migration in shipped():
+            if migration.name.endswith(ADDITIVE):
+                for statement in cut(migration.text):
+                    self.assertRegex(bare(statement), ADDS, migration.name)
+        for statement in (
+            "drop table a;",
+            "alter table a add column b text not null;",
+            "update a set b = 1;",
+            "alter table a rename column b to c;",
+            "create unique index i on a (b);",
+        ):
+            self.assertNotRegex(statement, ADDS)
+        self.assertRegex("alter table a add column b smallint not null default 0;", ADDS)
 
     def test_edited(self) -> None:
         """A file that was edited after it was applied is refused by its name."""

@@ -1,11 +1,17 @@
-"""Which processes there are, as far as what they tell the others shows."""
+"""Which processes there are: by what each tells of itself, and by what else they tell the others."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from meshd.store.statements.opened import MOST_NODES
 from meshd.store.unit import Statement, Unit
+from meshd.values.times import DAY
+
+KEPT = DAY
+"""Seconds after which one that has told nothing is forgotten: it has died, and took no leave."""
 
 
 class Node(NamedTuple):
@@ -19,10 +25,38 @@ class Node(NamedTuple):
     """The exchanges that it had open then; None where it has told of none."""
     resting: int
     """The exits that rest in it."""
+    version: str = ""
+    """Of its program; "" of one that does not tell, as before there was this column."""
+    listeners: tuple[str, ...] = ()
+    """What it listens at, each a proxy's name or `api`, a blank and an endpoint."""
+    started_at: int = 0
+    """0 where it does not tell."""
+
+
+SEEN = """
+insert into nodes (name, version, listeners, started_at, seen_at)
+values (:name, :version, :listeners, :started_at, :seen_at)
+on conflict (name) do update set version = excluded.version, listeners = excluded.listeners,
+    started_at = excluded.started_at, seen_at = excluded.seen_at
+"""
+
+
+def seen(name: str, version: str, listeners: Sequence[str], started_at: int, now: int) -> Unit[None]:
+    """Put a process's word in the place of its last one; those of which nothing was heard for a day are dropped."""
+    told = {"name": name, "version": version, "listeners": json.dumps(listeners), "started_at": started_at}
+    yield Statement(SEEN, {**told, "seen_at": now})
+    yield Statement("delete from nodes where seen_at < :horizon", {"horizon": now - KEPT})
+
+
+def gone(name: str) -> Unit[None]:
+    """Forget a process, since it ends."""
+    yield Statement("delete from nodes where name = :name", {"name": name})
 
 
 def listing(since: int, now: int) -> Unit[list[Node]]:
-    """The processes that told of open exchanges at or after the second `since`, or in which an exit rests, by name."""
+    """The processes by name: those that tell of themselves, and those of before that told of open exchanges at or after
+    the second `since`, or in which an exit rests.
+    """
     rows = yield Statement(
         """
         select node, max(at), max(total), max(resting) from (
@@ -35,7 +69,20 @@ def listing(since: int, now: int) -> Unit[list[Node]]:
         """,
         {"since": since, "now": now, "limit": MOST_NODES},
     )
-    return [Node(row[0], int(row[1]), None if row[2] is None else int(row[2]), int(row[3])) for row in rows]
+    found = {row[0]: Node(row[0], int(row[1]), None if row[2] is None else int(row[2]), int(row[3])) for row in rows}
+    own = yield Statement(
+        "select name, version, listeners, started_at, seen_at from nodes order by seen_at desc, name limit :limit",
+        {"limit": MOST_NODES},
+    )
+    for name, version, listeners, started_at, seen_at in own:
+        node = found.get(name, Node(name, 0, None, 0))
+        found[name] = node._replace(
+            seen_at=max(node.seen_at, seen_at),
+            version=version,
+            listeners=tuple(json.loads(listeners)),
+            started_at=started_at,
+        )
+    return [found[name] for name in sorted(found)]
 
 
 def billed(since: int) -> Unit[tuple[int, int]]:

@@ -1,4 +1,6 @@
-"""`/api/admin/plans`, `…/proxies`, `…/exits`, `…/settings`: what the settings file describes, as it is in force."""
+"""`/api/admin/plans`, `…/proxies`, `…/exits`, `…/settings`: what the settings file describes, as it is in force; and
+`…/nodes`: the processes where it is.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TypeVar
 
-from meshd.accounts import exits
+from meshd.accounts import exits, nodes
 from meshd.accounts.errors import Invalid, NotFound
 from meshd.accounts.exitrows import STATES, Filter, Row, page, row_of
+from meshd.accounts.nodes import Node
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
 from meshd.model import RestingExit
@@ -38,6 +41,7 @@ class InfrastructureRoutes(Routes):
         room.route("GET", "/api/admin/plans", Who.PASSWORD, self.plans, ())
         room.route("GET", "/api/admin/proxies", Who.PASSWORD, self.proxies, ())
         room.route("GET", "/api/admin/settings", Who.PASSWORD, self.settings, ())
+        room.route("GET", "/api/admin/nodes", Who.PASSWORD, self.nodes, ())
         room.route("GET", EXITS, Who.PASSWORD, self.exits, ("state", "country", "tag", "limit", "cursor"))
         room.route("PUT", f"{EXIT}/drain", Who.PASSWORD, self.drain, ())
         room.route("DELETE", f"{EXIT}/drain", Who.PASSWORD, self.undrain, ())
@@ -55,6 +59,12 @@ class InfrastructureRoutes(Routes):
         """List the settings in force, where each comes from, and never a secret."""
         rows = self._services.settings()
         return Reply({"settings": [{"key": key, "value": value, "origin": origin} for key, value, origin in rows]})
+
+    async def nodes(self, caller: Caller, form: Form) -> Reply:
+        """List the processes on the store, with those that died within a day."""
+        now = self._now()
+        found = await self._perform(nodes.processes, caller.actor, now=now)
+        return Reply({"nodes": [_node(each, now) for each in found.nodes]})
 
     async def exits(self, caller: Caller, form: Form) -> Reply:
         """List exits in the order of the settings, page by page, by state, country or tag."""
@@ -114,6 +124,19 @@ def _plan(plan: Plan) -> dict[str, object]:
 
 def _plain(value: object) -> object:
     return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _node(node: Node, now: int) -> dict[str, object]:
+    return {
+        "name": node.name,
+        "version": node.version or None,
+        "listeners": list(node.listeners),
+        "started_at": moment(node.started_at),
+        "seen_at": moment(node.seen_at),
+        "alive": nodes.alive(node, now=now),
+        "open": node.open,
+        "resting": node.resting,
+    }
 
 
 def _proxy(proxy: ProxyHost, countries: object) -> dict[str, object]:

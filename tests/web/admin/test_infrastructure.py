@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from meshd.exits.trial import Tried
+from meshd.store.statements import nodes
 from meshd.topology import Exit, UpstreamProxy
 from tests.web.admin.support import AdminTestCase
 
@@ -36,6 +37,17 @@ class InfrastructureTests(AdminTestCase):
         answer = self.do("GET", "/exits")
         self.assertEqual(answer.json["exits"][0]["upstream"], "up.example:8080")
         self.assertNotIn(b"secret", answer.body)
+
+    def test_nodes(self) -> None:
+        """Each with what it tells of itself, and whether it lives."""
+        now = int(self.world.now)
+        self.world.store.file.run(nodes.seen, "host:/data", "1.2", ["us tcp:1"], now - 60, now - 3)
+        self.world.store.file.run(nodes.seen, "host:/dead", "1.1", [], now - 600, now - 61)
+        here, dead = self.do("GET", "/nodes").json["nodes"]
+        self.assertEqual(
+            (here["version"], here["listeners"], here["alive"], here["open"]), ("1.2", ["us tcp:1"], True, None)
+        )
+        self.assertEqual((dead["name"], dead["alive"]), ("host:/dead", False))
 
     def set_exits(self, *exits: Exit) -> None:
         self.world.live.swap(replace(self.world.live.topology, exits=exits))

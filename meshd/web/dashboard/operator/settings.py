@@ -5,12 +5,12 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 
 from cryptography.hazmat.backends.openssl import backend
 
 from meshd.accounts import nodes
+from meshd.values.version import version
 from meshd.web.dashboard.operator.routes import InstallationRoutes
 from meshd.web.forms import Form
 from meshd.web.reply import Reply
@@ -43,6 +43,7 @@ class SettingsRoutes(InstallationRoutes):
             more_proxies=len(proxies) > MOST,
             countries={each.name: sum(self._services.countries(each.name).values()) for each in proxies[:MOST]},
             processes=processes,
+            alive={each.name for each in processes.nodes if nodes.alive(each, now=self._now())},
             within=nodes.BILLED // 60,
             versions=versions(),
         )
@@ -63,16 +64,9 @@ def _section(row: SettingRow) -> str:
 @cache
 def versions() -> list[tuple[str, str]]:
     """What this process runs with."""
-    found = [(name, _version(name)) for name in PACKAGES]
+    found = [(name, version(name)) for name in PACKAGES]
     return [
         *found,
         ("Python", platform.python_version()),
         ("OpenSSL", backend.openssl_version_text().removeprefix("OpenSSL ")),
     ]
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # run from its source
-        return "not installed"

@@ -11,6 +11,7 @@ from meshd.accounts import traffic, usagefile
 from meshd.accounts.ownership import Operator
 from meshd.model import GB, RestingExit
 from meshd.store.statements import exits as stored
+from meshd.store.statements import nodes
 from meshd.usage.outcomes import KINDS
 from meshd.web.dashboard.operator import usage
 from meshd.web.dashboard.operator.overview import OUTCOMES, bars_of
@@ -161,8 +162,11 @@ class SettingsTests(InstallationCase):
         self.opens("jo", total=77)
         rest = RestingExit("other:/data", "us-0", NOON + 60, 3, "exit-failed", NOON - 120)
         self.world.store.file.run(stored.record, "other:/data", [rest], [])
+        self.world.store.file.run(nodes.seen, "third:/data", "1.2.3", ["us tcp:31281"], NOON - 7200, NOON - 61)
         self.world.use(self.world.jo, 1)
         page = self.ada.open("/operator/settings/")
+        for text in ("third:/data", "1.2.3", "us tcp:31281", "2 hours ago", "gone"):
+            self.assertIn(text, page.text)
         for text in ("unix:/run/meshd/us", NODE, "77", "other:/data", "2 minutes ago", "1 process billed something"):
             self.assertIn(text, page.text)
         for text in ("Python", "OpenSSL", "twisted"):
