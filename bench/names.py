@@ -30,8 +30,6 @@ from tests.support.daemon import LiveDaemon, free_port  # noqa: E402
 from tests.support.load import basic  # noqa: E402
 
 CLIENTS = (32, 400, 1000)
-CALM = 1000
-"""Names a second, at most, where waiting is measured: clients divided by the name server's time."""
 LEAST = 50
 """Milliseconds that a name server takes then, at least."""
 RATES = """
@@ -100,7 +98,7 @@ def rates(trees: Mapping[str, Asked], mode: str, clients: int, options: argparse
 
 def waits(trees: Mapping[str, Asked], mode: str, clients: int, options: argparse.Namespace) -> Iterator[str]:
     """Lines of the second table."""
-    milliseconds = max(1000 * clients // CALM, LEAST)
+    milliseconds = max(1000 * clients // options.names, LEAST)
     for tree, asked in trees.items():
         asked.settle()
         found = asked.run(mode, clients, max(options.seconds, milliseconds / 100), f"d{milliseconds}.bench.test")
@@ -115,7 +113,10 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--beside", metavar="FOLDER", help="another tree of meshd")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="0 for waiting alone")
+    parser.add_argument(
+        "--names", type=int, default=1000, help="asked for each second, at most, where waiting is measured"
+    )
     parser.add_argument("--modes", nargs="*", default=["get", "connect"])
     parser.add_argument("--clients", type=int, nargs="*", default=CLIENTS)
     options = parser.parse_args(given)
@@ -129,7 +130,7 @@ def main(given: Sequence[str] | None = None) -> int:
                 port = ends.enter_context(name_server(ADDRESSES[place]))
                 trees[tree] = Asked(folder, scene.pload, scene.origin(place), port)
                 ends.callback(trees[tree].daemon.close)
-        for title, lines in ((RATES, rates), (WAITS, waits)):
+        for title, lines in ((RATES, rates), (WAITS, waits))[not options.rounds :]:
             print(title)
             for mode in options.modes:
                 for clients in options.clients:

@@ -44,7 +44,8 @@ class Deadlines:
     def stop(self) -> None:
         """Call off everything."""
         for timer in self._timers.values():
-            timer.cancel()
+            if timer.active():
+                timer.cancel()
         self._timers.clear()
         for row in self._rows.values():
             row.clear()
@@ -52,18 +53,17 @@ class Deadlines:
 
     def _due(self, span: float) -> None:
         """Call what is due, some of it in the reactor's next turns; then wait for the next, or forget the row."""
-        del self._timers[span]
         row = self._rows[span]
-        for _ in range(TOGETHER):
+        for _ in range(TOGETHER):  # and the timer that has fired stays in its place, so that no call begins another
             call, due = next(iter(row.items()), (None, 0.0))
             if call is None or due > self._clock.seconds():
                 break
             del row[call]
             call()
-        if span in self._timers or self._rows.get(span) is not row:  # a call has armed another, or stopped everything
+        if self._rows.get(span) is not row:  # a call has stopped everything
             return
         if row:
             rest = max(next(iter(row.values())) - self._clock.seconds(), 0)
             self._timers[span] = self._clock.callLater(rest, self._due, span)
         else:
-            del self._rows[span]
+            del self._timers[span], self._rows[span]

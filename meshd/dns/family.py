@@ -93,7 +93,8 @@ class Family:
 
     def answered(self, reply: Reply, /) -> None:
         """Hear what the server says by a datagram, or by TCP."""
-        self._rest()
+        self._port = self._stream = None
+        self._lookup.deadlines.disarm(self._expired, self._limit)
         server = self._lookup.servers[(self._turn - 1) % len(self._lookup.servers)]
         if reply.folded and not self._folds:
             server.folds = True  # so that the same question goes once more to it
@@ -132,10 +133,9 @@ class Family:
         asked.addCallbacks(self._streamed, self._broken)
 
     def _streamed(self, reply: Reply) -> None:
-        self._stream = None
         if reply.truncated:  # which TCP knows no reason for
-            self._rest()
-            self.ask()
+            self._stream = None
+            self._expired()
         else:
             self.answered(reply)
 

@@ -93,7 +93,8 @@ def _reply(data: bytes, section: bytes) -> Reply | None:
     if code or flags & _TRUNCATED:
         return Reply(code, bool(flags & _TRUNCATED), folded=folded)
     own = section[:-4].lower()
-    return Reply(code, False, tuple(_records(data, end, min(answers, MOST_RECORDS), own)), folded)
+    records = _records(data, end, min(answers, MOST_RECORDS), own) if answers else ()
+    return Reply(code, False, tuple(records), folded)
 
 
 def _records(data: bytes, at: int, count: int, own: bytes) -> list[Record]:

@@ -57,7 +57,7 @@ class Asker(Protocol):
     """Who asks one question at a time."""
 
     def answered(self, reply: Reply, /) -> None:
-        """Hear the answer."""
+        """Hear the answer; the question is forgotten already."""
 
 
 class Port:
@@ -95,7 +95,8 @@ class Port:
     def forget(self, number: int) -> None:
         """Wait no longer for the answer to a question."""
         self._asked.pop(number, None)
-        self._leave()
+        if self._leaving:
+            self._leave()
 
     def retire(self) -> None:
         """Close when no question waits any more; the owner asks no further one."""
@@ -126,10 +127,9 @@ class Port:
         found = reply(data, section)
         if found is not None:
             del self._asked[number]
-            try:
-                asker.answered(found)
-            finally:
+            if self._leaving:
                 self._leave()
+            asker.answered(found)
 
     def _send(self, data: bytes) -> None:
         """A full buffer drops the datagram, as the network may.  Raises: OSError."""
@@ -141,7 +141,7 @@ class Port:
             self._socket.send(data)
 
     def _leave(self) -> None:
-        if self._leaving and not self._asked and self._socket.fileno() >= 0:
+        if not self._asked and self._socket.fileno() >= 0:
             self._poller.remove(self._socket.fileno())
             self._socket.close()
             self._closed()

@@ -83,6 +83,23 @@ class DeadlinesTests(TestCase):
         self.assertEqual(self.called, [("again", 1.0), ("other", 2.0)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_one_that_is_armed_again_holds_up_nobody(self) -> None:
+        """What was armed before it is due before it."""
+        again: list[Callable[[], None]] = []
+
+        def retry() -> None:
+            self.note("retry")
+            self.deadlines.arm(again[0], 1)
+
+        again.append(retry)
+        self.deadlines.arm(retry, 1)
+        for name in ("second", "third"):
+            self.clock.advance(0.25)
+            self.deadlines.arm(self.call(name), 1)
+        for _ in range(8):
+            self.clock.advance(0.25)
+        self.assertEqual(self.called, [("retry", 1.0), ("second", 1.25), ("third", 1.5), ("retry", 2.0)])
+
     def test_a_call_may_stop_everything(self) -> None:
         """What would have come is called off."""
         self.deadlines.arm(self.deadlines.stop, 1)
