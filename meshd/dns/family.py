@@ -37,11 +37,10 @@ class Family:
         "_chain",
         "_ended",
         "_failure",
-        "_folds",
+        "_folded",
         "_limit",
         "_lookup",
-        "_number",
-        "_port",
+        "_open",
         "_stream",
         "_turn",
         "_until",
@@ -55,9 +54,9 @@ class Family:
         self._limit = limit / lookup.tries
         self._until = lookup.seconds() + limit
         self._turn = 0
-        self._port: Port | None = None
-        self._number = 0
-        self._folds = False
+        self._open: list[tuple[Port, int]] = []
+        """The questions that wait for an answer, one for each turn so far: a late answer is as good."""
+        self._folded = False
         self._stream: Deferred[Any] | None = None
         self._failure = ResolveError("dns_timeout", "the name servers gave no answer")
         self.outcome: Outcome | None = None
@@ -73,44 +72,47 @@ class Family:
                 port = port or server.draw()
             except OSError:
                 continue
-            self._folds = server.folds
             try:
-                self._number = port.ask(self._chain.name, self._chain.kind, self, fold=self._folds)
+                number = port.ask(self._chain.name, self._chain.kind, self, fold=server.folds)
             except OSError:
                 server.drop(port)
                 port = None
                 continue
-            self._port = port
-            self._lookup.deadlines.arm(self._expired, self._limit)
+            self._open.append((port, number))
+            self._lookup.deadlines.arm(self._again, self._limit)
             return
         self._end(self._failure)
 
     def give_up(self) -> None:
         """End without an answer, unless there is an outcome already."""
         if self.outcome is None:
-            self._rest()
             self._end(ResolveError("dns_timeout", "the name servers gave no answer in time"))
 
-    def answered(self, reply: Reply, /) -> None:
-        """Hear what the server says by a datagram, or by TCP."""
-        self._port = self._stream = None
-        self._lookup.deadlines.disarm(self._expired, self._limit)
-        server = self._lookup.servers[(self._turn - 1) % len(self._lookup.servers)]
-        if reply.folded and not self._folds:
-            server.folds = True  # so that the same question goes once more to it
+    def answered(self, reply: Reply, port: Port, number: int, /) -> None:
+        """Hear what a server says by a datagram."""
+        self._open.remove((port, number))
+        if reply.folded:
+            self._fold(port)
+        elif not reply.truncated:
+            self._take(reply)
+        elif self._stream is None:
+            self._by_stream(port.home.server)
+
+    def _fold(self, port: Port) -> None:
+        """Ask the next server; the first time it is this one's fault, and the turn does not count."""
+        if not self._folded:
+            self._folded = port.home.folds = True
             self._turn -= 1
-            self.ask()
-        elif reply.folded:
-            self.ask()
-        elif reply.truncated:
-            self._by_stream(server.server)
-        elif reply.code == NAME_ERROR:
+        self._again()
+
+    def _take(self, reply: Reply) -> None:
+        if reply.code == NAME_ERROR:
             self._end(ResolveError("dns_error", "no such name"))
         elif reply.code == NO_ERROR:
             self._read(reply)
         else:
             self._failure = ResolveError("dns_error", f"the name server answered with code {reply.code}")
-            self.ask()
+            self._again()
 
     def _read(self, reply: Reply) -> None:
         """Follow aliases within the answer and, where it stops at an alias, with a further question."""
@@ -123,44 +125,54 @@ class Family:
         if chain.addresses or chain.name == asked:
             self._end(Answer(tuple(chain.addresses), chain.ttl))
         else:
+            self._rest()
             self._turn = 0
             self.ask()
 
     def _by_stream(self, server: Server) -> None:
+        self._disarm()
         asked = self._lookup.stream(server, self._chain.name, self._chain.kind, self._limit)
         self._stream = asked
-        self._lookup.deadlines.arm(self._expired, self._limit)
+        self._lookup.deadlines.arm(self._again, self._limit)
         asked.addCallbacks(self._streamed, self._broken)
 
     def _streamed(self, reply: Reply) -> None:
+        self._stream = None
         if reply.truncated:  # which TCP knows no reason for
-            self._stream = None
-            self._expired()
+            self._again()
         else:
-            self.answered(reply)
+            self._take(reply)
 
     def _broken(self, failure: Failure) -> None:
         if self._stream is not None:  # or it was ended from here
-            self._rest()
+            self._stream = None
             if failure.check(OSError, ConnectError, CancelledError) is None:
                 self._end(failure)
             else:
-                self.ask()
+                self._again()
 
-    def _expired(self) -> None:
-        self._rest()
+    def _again(self) -> None:
+        """Ask once more; what was asked by datagrams before may still be answered."""
+        self._disarm()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.cancel()
         self.ask()
+
+    def _disarm(self) -> None:
+        self._lookup.deadlines.disarm(self._again, self._limit)
 
     def _rest(self) -> None:
         """Wait for no answer."""
-        self._lookup.deadlines.disarm(self._expired, self._limit)
-        port, self._port = self._port, None
+        self._disarm()
         stream, self._stream = self._stream, None
-        if port is not None:
-            port.forget(self._number)
         if stream is not None:
             stream.cancel()
+        for port, number in self._open:
+            port.forget(number)
+        self._open.clear()
 
     def _end(self, outcome: Outcome) -> None:
+        self._rest()
         self.outcome = outcome
         self._ended(self)

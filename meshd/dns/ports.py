@@ -56,23 +56,25 @@ class Polls(Protocol):
 class Asker(Protocol):
     """Who asks one question at a time."""
 
-    def answered(self, reply: Reply, /) -> None:
-        """Hear the answer; the question is forgotten already."""
+    def answered(self, reply: Reply, port: Port, number: int, /) -> None:
+        """Hear the answer to the question of that number, which the port has forgotten already."""
 
 
 class Port:
     """One socket, and the questions that wait for an answer by it.  Raises: OSError."""
 
-    def __init__(self, poller: Polls, server: Server, closed: Callable[[], None]) -> None:
+    def __init__(self, poller: Polls, home: Ports, closed: Callable[[], None]) -> None:
         self._poller = poller
         self._closed = closed
+        self.home = home
         self._asked: dict[int, tuple[bytes, Asker]] = {}
         self._leaving = False
         self.uses = 0
-        self._socket = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in home.server[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
-            self._socket.connect(server)
+            self._socket.connect(home.server)
             poller.add(self._socket.fileno(), self)
         except BaseException:
             self._socket.close()
@@ -129,7 +131,7 @@ class Port:
             del self._asked[number]
             if self._leaving:
                 self._leave()
-            asker.answered(found)
+            asker.answered(found, self, number)
 
     def _send(self, data: bytes) -> None:
         """A full buffer drops the datagram, as the network may.  Raises: OSError."""
@@ -174,7 +176,7 @@ class Ports:
             if port is None:
                 raise OSError(errno.EMFILE, "too many questions wait for their answers")
             return port
-        fresh = Port(self._poller, self.server, self._gone)
+        fresh = Port(self._poller, self, self._gone)
         self._count += 1
         self._open[place] = fresh
         self._until[place] = now + SECONDS

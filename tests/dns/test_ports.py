@@ -31,7 +31,7 @@ class Asker:
     def __init__(self) -> None:
         self.heard: list[Reply] = []
 
-    def answered(self, reply: Reply, /) -> None:
+    def answered(self, reply: Reply, port: Port, number: int, /) -> None:
         self.heard.append(reply)
 
 
@@ -146,7 +146,7 @@ class PortsTests(TestCase):
         port = self.ports.draw()
         first, second = self.asked(port), self.asked(port)
 
-        def stopped(reply: Reply, /) -> None:
+        def stopped(reply: Reply, _: Port, number: int, /) -> None:
             port.forget(second[0])
             self.ports.stop()
 

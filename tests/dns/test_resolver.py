@@ -120,6 +120,22 @@ class ServerTests(TestCase):
         self.assertEqual(failure.kind, "dns_timeout")
         self.assertGreaterEqual(self.server.asked["mute.test", "udp"], 4)
 
+    async def test_a_late_answer_is_as_good(self) -> None:
+        """One to the first question, when the second was asked already."""
+        self.server.say("slow.test", "192.0.2.1", "2001:db8::1")
+        received, first = self.server.messageReceived, {}
+
+        def late(message: Any, protocol: Any, address: Any = None) -> None:
+            kind = message.queries[0].type
+            if kind in first:
+                received(*first.pop(kind))
+            else:
+                first[kind] = message, protocol, address
+
+        self.server.messageReceived = late  # type: ignore[method-assign]
+        answer = await self.resolver(timeout=lambda: 0.9).resolve("slow.test")
+        self.assertEqual(answer.addresses, ("2001:db8::1", "192.0.2.1"))
+
     async def test_a_silent_server_is_passed_over(self) -> None:
         """The next server answers within the same deadline."""
         second = NameServer(reactor)
