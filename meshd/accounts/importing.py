@@ -1,25 +1,31 @@
 """Many new accounts at once, as a file lists them: checked whole first, then added in batches.
 
-A batch is one transaction.  Nobody remembers an account that did not exist, so one published change a batch is enough:
-that change makes the processes forget the names they have refused.
+A batch is one transaction of few statements, each about many rows.  Nobody remembers an account that did not exist, so
+one published change a batch is enough: that change makes the processes forget the names they have refused.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import groupby
+from typing import Any
 
 from meshd.accounts import entitlement
-from meshd.accounts.errors import AccountError, Invalid, NotFound
+from meshd.accounts.errors import AccountError, Invalid, NotFound, Taken
 from meshd.accounts.ownership import Operator
 from meshd.accounts.profile import NewAccount
-from meshd.accounts.subaccounts import add_below
-from meshd.accounts.toplevel import ROOT_NAME, Terms, added_on_top, require_terms
+from meshd.accounts.subaccounts import room_below
+from meshd.accounts.toplevel import ROOT_NAME, Terms, require_terms
 from meshd.accounts.trail import conclude
 from meshd.model import Account
-from meshd.store.statements import accounts, withheld
+from meshd.store.statements import accounts, newaccounts, withheld
+from meshd.store.statements.texts import username_key
 from meshd.store.unit import Unit
 from meshd.topology import Plan
+from meshd.values.times import day_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,54 +69,125 @@ def problem(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[s
 
 def existing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
     """The accounts of these names that exist, each with the number of its sub-accounts, by lower-case name."""
-    found = {}
-    for username in usernames:
-        account = yield from accounts.by_username(username)
-        if account is not None:
-            found[username.lower()] = (account, (yield from accounts.count_children(account.id)))
-    return found
+    found = yield from newaccounts.named(usernames)
+    children = yield from newaccounts.count_children(account.id for account in found.values())
+    return {name: (account, children.get(account.id, 0)) for name, account in found.items()}
 
 
-def add_batch(
-    operator: Operator,
-    rows: Sequence[ImportedAccount],
-    *,
+@dataclass(frozen=True, slots=True)
+class PreparedRow:
+    """A row that is right as far as can be told without the store, with all that is stored but its parent's."""
+
+    row: ImportedAccount
+    key: str
+    """What its username is unique by."""
+    proxies: tuple[str, ...]
+    columns: Mapping[str, Any] = field(repr=False)
+
+
+def prepared(
+    rows: Sequence[ImportedAccount], plans: Mapping[str, Plan], proxies: Sequence[str], now: int
+) -> list[PreparedRow]:
+    """Make the rows ready for the store, so that nothing of this is done while others wait.  Raises: RowRefused."""
+    ready, today = [], day_of(now)
+    first_of = cache(partial(_first_proxies, plans, tuple(proxies)))
+    for row, uuid in zip(rows, newaccounts.neighbours(len(rows)), strict=True):
+        try:
+            _require_valid(row, plans)
+        except Invalid as refused:
+            raise RowRefused(row.line, refused) from refused
+        first = () if row.parent else first_of(row.terms.plan or "", row.proxies, row.withheld)
+        columns = _inserted(row, uuid, today, now)
+        ready.append(PreparedRow(row, columns["username_key"], first, columns))
+    return ready
+
+
+def add_batch(operator: Operator, rows: Sequence[PreparedRow], *, plans: Mapping[str, Plan], now: int) -> Unit[None]:
+    """Add all of these accounts or none.  Raises: RowRefused."""
+    ids: dict[str, int] = {}
+    for below, group in groupby(rows, lambda each: bool(each.row.parent)):
+        together = list(group)
+        yield from _refuse_taken(together)
+        columns = (yield from _below(together, plans)) if below else [each.columns for each in together]
+        ids |= yield from newaccounts.create(columns)
+    yield from newaccounts.authorize([(ids[each.key], name) for each in rows for name in each.proxies], now)
+    for each in rows:
+        for name in () if each.row.parent else each.row.withheld:
+            yield from withheld.hold(ids[each.key], "proxy", name, "operator", now, operator.name)
+    if rows:
+        told = f"{len(rows)} accounts, this one last"
+        yield from conclude(operator.name, "account.import", ids[rows[-1].key], told, now)
+
+
+def _require_valid(row: ImportedAccount, plans: Mapping[str, Plan]) -> None:
+    row.new.require_valid()
+    _refuse_mixed(row)
+    require_terms(row.terms, plans)
+    if not row.parent and row.terms.plan is None:
+        raise Invalid({"plan": ["This field is required."]})
+
+
+def _first_proxies(
     plans: Mapping[str, Plan],
     proxies: Sequence[str],
-    now: int,
-) -> Unit[None]:
-    """Add all of these accounts or none.  Raises: RowRefused."""
-    account_id = 0
-    for row in rows:
+    plan: str,
+    wanted: tuple[str, ...] | None,
+    taken: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Those that a new account of the plan may use.  wanted: those of its row; None for any; taken: not these."""
+    first = [name for name in dict.fromkeys(proxies if wanted is None else wanted) if name not in taken]
+    return tuple(entitlement.first_proxies(plans[plan], first))
+
+
+def _inserted(row: ImportedAccount, uuid: str, today: int, now: int) -> dict[str, Any]:
+    """The row of the store; of a sub-account the parent's columns are still to come."""
+    below = bool(row.parent)
+    return accounts.inserted(
+        row.new.username,
+        parent_id=None,
+        role="customer" if below else row.terms.role or "customer",
+        plan="" if below else row.terms.plan or "",
+        password_hash=row.new.password_hash,
+        billing_day=0 if below else row.terms.billing_day or today,
+        now=now,
+        active=row.active,
+        suspended=below and row.suspended and not row.active,
+        uuid=uuid,
+        **row.new.profile.columns(),
+        **row.new.ceilings(),
+    )
+
+
+def _refuse_taken(rows: Sequence[PreparedRow]) -> Unit[None]:
+    """Refuse the first row whose name is taken, in the store or further up.  Raises: RowRefused."""
+    taken = set((yield from newaccounts.named(each.key for each in rows)))
+    for each in rows:
+        if each.key in taken:
+            raise RowRefused(each.row.line, Taken({"username": ["This username is taken."]}))
+        taken.add(each.key)
+
+
+def _below(rows: Sequence[PreparedRow], plans: Mapping[str, Plan]) -> Unit[list[Mapping[str, Any]]]:
+    """The columns of sub-accounts, for as many as the plans of their parents have room.  Raises: RowRefused."""
+    # Nobody else may count at the same time, and what was read before the lock may have changed.
+    names = {each.row.parent for each in rows}
+    known = yield from newaccounts.named(names)
+    yield from newaccounts.lock(account.id for account in known.values())
+    parents = yield from newaccounts.named(names)
+    children = Counter((yield from newaccounts.count_children(account.id for account in parents.values())))
+    columns: list[Mapping[str, Any]] = []
+    for each in rows:
+        parent = parents.get(username_key(each.row.parent))
+        if parent is None:
+            raise RowRefused(each.row.line, NotFound(f"there is no account named {each.row.parent!r}"))
         try:
-            account_id = (yield from _added(row, plans, proxies, operator.name, now)).id
+            plan = room_below(parent, children[parent.id], plans)
         except AccountError as refused:
-            raise RowRefused(row.line, refused) from refused
-    if rows:
-        yield from conclude(operator.name, "account.import", account_id, f"{len(rows)} accounts, this one last", now)
-
-
-def _added(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], by: str, now: int) -> Unit[Account]:
-    account = yield from (_below(row, plans, now) if row.parent else _on_top(row, plans, proxies, now))
-    if not row.active:
-        yield from accounts.edit(account.id, active=False, suspended=row.suspended and bool(row.parent))
-    if not row.parent:
-        for name in row.withheld:
-            yield from withheld.hold(account.id, "proxy", name, "operator", now, by)
-    return account
-
-
-def _on_top(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str], now: int) -> Unit[Account]:
-    wanted = proxies if row.proxies is None else row.proxies
-    first = [name for name in wanted if name not in row.withheld]
-    return (yield from added_on_top(row.new, terms=row.terms, plans=plans, proxies=first, now=now))
-
-
-def _below(row: ImportedAccount, plans: Mapping[str, Plan], now: int) -> Unit[Account]:
-    parent = yield from accounts.by_username(row.parent)
-    if parent is None:
-        raise NotFound(f"there is no account named {row.parent!r}")
-    return (yield from add_below(parent, row.new, plans=plans, now=now))
+            raise RowRefused(each.row.line, refused) from refused
+        children[parent.id] += 1
+        of_parent = {"parent_id": parent.id, "plan": plan.name, "billing_day": parent.billing_day}
+        columns.append({**each.columns, **of_parent})
+    return columns
 
 
 def _refuse_proxies(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from meshd.accounts import validate
@@ -20,21 +21,32 @@ class Profile:
 
     def columns(self) -> dict[str, Any]:
         """The fields that are given, by column."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
 
     def problems(self) -> dict[str, str | None]:
-        """What is wrong with each field; None where nothing is."""
-        return {
-            "first_name": validate.short_text(self.first_name or "", validate.NAME),
-            "last_name": validate.short_text(self.last_name or "", validate.NAME),
-            "email": validate.email(self.email or ""),
-            "monthly_limit": validate.limit(self.monthly_limit or 0),
-            "total_limit": validate.limit(self.total_limit or 0),
-        }
+        """What is wrong with the fields in which something stands, by field; None where nothing is."""
+        return {name: check(value) for name, check in _CHECKS if (value := getattr(self, name))}
 
     def require_valid(self) -> None:
         """Check every field.  Raises: Invalid, with every field at fault."""
         validate.require(**self.problems())
+
+
+_FIELDS = tuple(each.name for each in fields(Profile))
+
+
+def _name(text: str) -> str | None:
+    return validate.short_text(text, validate.NAME)
+
+
+_CHECKS: tuple[tuple[str, Callable[[Any], str | None]], ...] = (
+    ("first_name", _name),
+    ("last_name", _name),
+    ("email", validate.email),
+    ("monthly_limit", validate.limit),
+    ("total_limit", validate.limit),
+)
+"""What each field may hold; one that is empty, or 0, is right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +73,9 @@ class NewAccount:
     def require_valid(self) -> None:
         """Check every field, and the limits against their ceilings.  Raises: Invalid, with the fields at fault."""
         validate.require(username=validate.username(self.username), **self.profile.problems())
-        validate.require(
-            monthly_limit=validate.within(self.profile.monthly_limit or 0, self.monthly_ceiling),
-            total_limit=validate.within(self.profile.total_limit or 0, self.total_ceiling),
-            **{name: validate.limit(size) for name, size in self.ceilings().items()},
-        )
+        if self.monthly_ceiling or self.total_ceiling:
+            validate.require(
+                monthly_limit=validate.within(self.profile.monthly_limit or 0, self.monthly_ceiling),
+                total_limit=validate.within(self.profile.total_limit or 0, self.total_ceiling),
+                **{name: validate.limit(size) for name, size in self.ceilings().items()},
+            )

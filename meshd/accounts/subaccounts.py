@@ -71,12 +71,28 @@ def require_creatable(
 
 def require_room(parent: Account, plans: Mapping[str, Plan]) -> Unit[Plan]:
     """The parent's plan, if it has room for one more sub-account.  Raises: Invalid, PlanLimitReached."""
+    _refuse_below(parent)
+    plan = yield from entitlement.held(parent, plans)
+    _refuse_full(plan, (yield from accounts.count_children(parent.id)))
+    return plan
+
+
+def room_below(parent: Account, children: int, plans: Mapping[str, Plan]) -> Plan:
+    """The same of a parent that is locked, with so many sub-accounts.  Raises: Invalid, PlanLimitReached."""
+    _refuse_below(parent)
+    plan = entitlement.named(parent.plan, plans)
+    _refuse_full(plan, children)
+    return plan
+
+
+def _refuse_below(parent: Account) -> None:
     if parent.parent_id is not None:
         raise Invalid({"parent": ["A sub-account has no sub-accounts."]})
-    plan = yield from entitlement.held(parent, plans)
-    if (yield from accounts.count_children(parent.id)) >= plan.sub_accounts:
+
+
+def _refuse_full(plan: Plan, children: int) -> None:
+    if children >= plan.sub_accounts:
         raise PlanLimitReached(f"plan {plan.name} allows {plan.sub_accounts} sub-accounts")
-    return plan
 
 
 def edit(

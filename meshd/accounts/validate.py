@@ -15,7 +15,7 @@ from unicodedata import category
 from meshd.accounts.errors import Invalid
 from meshd.auth.secrets import normal_address
 from meshd.model import GB
-from meshd.selection import LONGEST, SelectionError, candidates, read_selection, render
+from meshd.selection import LONGEST, SelectionError, candidates, read_selection, render, stem
 from meshd.topology import Plan
 from meshd.values.addresses import ends_in_number, is_name
 from meshd.values.times import end_of, is_date, is_minute
@@ -57,9 +57,9 @@ def username(text: str) -> str | None:
     if not _USERNAME.match(text):
         return "Use letters, digits and .@+-_ only."
     # Even if no account is called `base`: one may be tomorrow, whose requests would be taken for this account's.
-    base, selection = candidates(text)[-1]
-    if not selection:
+    if stem(text) == text:
         return None
+    base, selection = candidates(text)[-1]
     return f"This reads as the name {base} with a selection; leave out -{selection.partition('-')[0]}."
 
 

@@ -13,6 +13,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import cast
 
@@ -24,6 +25,7 @@ from meshd.accounts.errors import Invalid
 from meshd.accounts.importing import ImportedAccount, problem
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import Terms
+from meshd.cli.badrows import BadRow
 from meshd.cli.errors import Refused
 from meshd.cli.values import limit_bytes
 from meshd.model import Role
@@ -59,6 +61,7 @@ NO_PROXIES = "(none)"
 """The value in the column `proxies` for none; an empty cell means the proxies that a new account of the plan has."""
 
 _TRUTH = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, SUSPENDED: False}
+_LIMITS = ("monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling")
 _ROLES = ("customer", "admin", "viewer")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
@@ -72,25 +75,43 @@ class ReadRow:
     """The password in clear, still to be hashed; "" for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that cannot be imported, and the reason."""
-
-    line: int
-    username: str
-    reason: str
-
-
-class RootRow(Exception):
+class RootRow:
     """The row of the root account in an export."""
 
 
-def read(
-    lines: Iterable[str], plans: Mapping[str, Plan], proxies: Sequence[str], default_plan: str
-) -> Iterator[ReadRow | BadRow | RootRow]:
-    """Read every row but blank ones; proxies: the names of those in the settings.
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the settings offer to new accounts."""
+
+    plans: Mapping[str, Plan]
+    proxies: Sequence[str]
+    """Their names."""
+    default_plan: str
+    """The plan of a row that names none."""
+
+
+def read(lines: Iterable[str], offered: Offered) -> Iterator[ReadRow | BadRow | RootRow]:
+    """Read and check every row but blank ones.
     Raises: Refused where the text is no CSV, or its first line names unknown columns.
     """
+    for line, columns, cells in _rows(lines):
+        yield _row(line, columns, cells, offered)
+
+
+def again(lines: Iterable[str], offered: Offered, wanted: Callable[[int], bool]) -> Iterator[ReadRow]:
+    """Read some rows, which `read` found right, once more.  wanted: asked by the row's number, from 0, blank rows not
+    counted.  Raises: Refused where the rows are not what they were.
+    """
+    for number, (line, columns, cells) in enumerate(_rows(lines)):
+        if wanted(number):
+            try:
+                yield _read(line, _values(columns, cells), offered.default_plan)
+            except (Invalid, ValueError) as error:
+                raise Refused(f"line {line}: not what it was when it was checked") from error
+
+
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Every row but blank ones: its line, the names of the columns, and its cells."""
     waiting = iter(lines)
     first = next(waiting, "")
     separator = next((each for each in ",;\t" if each in first), ",")
@@ -98,8 +119,8 @@ def read(
     try:
         columns = _columns(next(reader, []))
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield _row(reader.line_num, columns, cells, plans, proxies, default_plan)
+            if any(map(str.strip, cells)):
+                yield reader.line_num, columns, cells
     except csv.Error as error:
         raise Refused(f"line {reader.line_num}: not CSV: {error}") from error
     except UnicodeDecodeError as error:
@@ -119,53 +140,51 @@ def _columns(cells: list[str]) -> list[str]:
     return columns
 
 
-def _row(
-    line: int,
-    columns: list[str],
-    cells: list[str],
-    plans: Mapping[str, Plan],
-    proxies: Sequence[str],
-    default_plan: str,
-) -> ReadRow | BadRow | RootRow:
-    values = {name: cell if name in SECRETS else plain(cell) for name, cell in zip(columns, cells, strict=False)}
+def _row(line: int, columns: list[str], cells: list[str], offered: Offered) -> ReadRow | BadRow | RootRow:
+    values = _values(columns, cells)
     username = values.get("username", "")[:40]
     if len(cells) != len(columns):
         return BadRow(line, username, f"{len(cells)} values under {len(columns)} columns")
-    if values.get("role", "").strip() == "root":
+    if values.get("role") == "root":
         return RootRow()
     try:
-        row = _read(line, values, default_plan)
+        row = _read(line, values, offered.default_plan)
     except (Invalid, ValueError) as error:
         return BadRow(line, username, str(error))
-    found = problem(row.account, plans, proxies)
+    found = problem(row.account, offered.plans, offered.proxies)
     return row if found is None else BadRow(line, username, found)
 
 
+def _values(columns: list[str], cells: list[str]) -> dict[str, str]:
+    """What stands in the cells, by column, as it is meant; a secret as it stands."""
+    return {name: cell if name in SECRETS else plain(cell).strip() for name, cell in zip(columns, cells, strict=False)}
+
+
 def _read(line: int, values: Mapping[str, str], default_plan: str) -> ReadRow:
-    """Read the cells of a row, by column.  Raises: ValueError, Invalid."""
-
-    def value(name: str) -> str:
-        return values.get(name, "").strip()
-
-    password, password_hash = values.get("password", ""), value("password_hash")
-    _check_secrets(password, password_hash)
+    """Read the values of a row.  Raises: ValueError, Invalid."""
+    value = values.get
+    password, password_hash = value("password", ""), value("password_hash", "").strip()
+    if password or password_hash:
+        _check_secrets(password, password_hash)
+    limits = {name: _limit(name, text) if (text := value(name)) else 0 for name in _LIMITS}
     new = NewAccount(
-        username=value("username"),
+        username=value("username", ""),
         password_hash=password_hash,
         profile=Profile(
-            first_name=value("first_name"),
-            last_name=value("last_name"),
-            email=value("email"),
-            monthly_limit=_limit("monthly_limit", value("monthly_limit")),
-            total_limit=_limit("total_limit", value("total_limit")),
+            first_name=value("first_name", ""),
+            last_name=value("last_name", ""),
+            email=value("email", ""),
+            monthly_limit=limits["monthly_limit"],
+            total_limit=limits["total_limit"],
         ),
-        monthly_ceiling=_limit("monthly_ceiling", value("monthly_ceiling")),
-        total_ceiling=_limit("total_ceiling", value("total_ceiling")),
+        monthly_ceiling=limits["monthly_ceiling"],
+        total_ceiling=limits["total_ceiling"],
     )
-    parent = value("parent")
+    parent, role = value("parent", ""), _role(value("role", ""))
     # What an export says of a sub-account's plan, role and day is its parent's, and will be again.
-    terms = Terms(role=_role(value("role"))) if parent else _terms(value("plan") or default_plan, value)
-    active = value("active").lower()
+    day = "" if parent else value("billing_day", "")
+    terms = Terms(role=role) if parent else Terms(value("plan") or default_plan, role, _day(day))
+    active = value("active", "").lower()
     account = ImportedAccount(
         line,
         new,
@@ -173,21 +192,21 @@ def _read(line: int, values: Mapping[str, str], default_plan: str) -> ReadRow:
         terms,
         _active(active),
         suspended=active == SUSPENDED,
-        proxies=_proxies(value("proxies")),
-        withheld=_names("withheld_proxies", value("withheld_proxies")),
+        proxies=_proxies(text) if (text := value("proxies")) else None,
+        withheld=_names("withheld_proxies", text) if (text := value("withheld_proxies")) else (),
     )
     return ReadRow(account, password)
 
 
-def _terms(plan: str, value: Callable[[str], str]) -> Terms:
-    return Terms(plan, _role(value("role")), _day(value("billing_day")))
-
-
 def _limit(name: str, text: str) -> int:
     try:
-        return limit_bytes(text) if text else 0
+        return _limit_bytes(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
+
+
+_limit_bytes = lru_cache(1024)(limit_bytes)
+"""Most rows have one of a few limits."""
 
 
 def _role(text: str) -> Role | None:
@@ -202,9 +221,8 @@ def _day(text: str) -> int | None:
     return int(text) if text else None
 
 
-def _proxies(text: str) -> tuple[str, ...] | None:
-    """The names of the proxies; None for an empty cell, which leaves them to the plan."""
-    return () if text == NO_PROXIES else _names("proxies", text) if text else None
+def _proxies(text: str) -> tuple[str, ...]:
+    return () if text == NO_PROXIES else _names("proxies", text)
 
 
 def _names(column: str, text: str) -> tuple[str, ...]:

@@ -8,34 +8,32 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from io import TextIOWrapper
+from functools import partial
 from typing import Any, NamedTuple
 
-from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch
+from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch, prepared
 from meshd.accounts.overview import proxies_of
 from meshd.accounts.toplevel import DEFAULT_PLAN
 from meshd.auth.passwords import hash_now
 from meshd.auth.secrets import new_password
 from meshd.cli import csvrows
+from meshd.cli.badrows import TOLD, BadRow, BadRows
 from meshd.cli.context import Context
-from meshd.cli.csvrows import BadRow, ReadRow, RootRow
+from meshd.cli.csvrows import Offered, ReadRow, again
 from meshd.cli.errors import Refused
-from meshd.cli.importcheck import batches, sift
+from meshd.cli.importcheck import LEFT_OUT, batches, sift
+from meshd.cli.importfile import opened
 from meshd.cli.output import show_json, show_json_rows
 from meshd.cli.parser import Verbs, add_progress
+from meshd.cli.progress import Progress
 from meshd.cli.roster import brief, pages
 from meshd.cli.values import counted, gigabytes
 from meshd.model import Account
 from meshd.values.cells import harmless
-
-TOLD = 100
-"""Bad rows that are told one by one: in a file of the wrong kind every row is bad."""
 
 
 def add_to(verbs: Verbs) -> None:
@@ -113,7 +111,7 @@ def _as_csv(row: _Exported, with_hash: bool) -> list[str]:
 class _Outcome:
     """What an import has done so far."""
 
-    bad: list[BadRow] = field(default_factory=list)
+    bad: BadRows
     imported: int = 0
     roots: int = 0
     passwords: list[tuple[str, str]] = field(default_factory=list, repr=False)
@@ -121,76 +119,45 @@ class _Outcome:
 
 def take_in(context: Context, args: Namespace) -> None:
     context.require_store()
-    outcome = _Outcome()
-    good, wrong = sift(context, _read(context, args.file, outcome))
-    outcome.bad = sorted(outcome.bad + wrong, key=lambda row: row.line)
-    _tell_bad(context, outcome.bad)
+    outcome = _Outcome(BadRows(None if context.json else TOLD))
+    offered = Offered(context.plans, context.proxies, DEFAULT_PLAN)
     done = False
-    try:
-        if outcome.bad and not args.skip_bad:
-            raise Refused(
-                f"{counted(len(outcome.bad), 'row')} cannot be imported, so nothing was; --skip-bad leaves them out"
-            )
-        _add(context, good, outcome, generate=args.generate_passwords, skip_bad=args.skip_bad)
-        done = True
-    finally:
-        _report(context, outcome, done=done)
+    with opened(args.file) as file:
+        with file.lines() as lines:
+            sifted = sift(context, lines, offered, outcome.bad)
+        outcome.roots = sifted.roots
+        outcome.bad.tell(context)
+        try:
+            if outcome.bad.count and not args.skip_bad:
+                bad = counted(outcome.bad.count, "row")
+                raise Refused(f"{bad} cannot be imported, so nothing was; --skip-bad leaves them out")
+            with context.progress("imported", sifted.good()) as progress:
+                for fate in sorted(set(sifted.fates) - {LEFT_OUT}):
+                    with file.lines() as lines:
+                        rows = again(lines, offered, partial(sifted.has, fate))
+                        _add(context, rows, outcome, progress, generate=args.generate_passwords, skip_bad=args.skip_bad)
+            done = True
+        finally:
+            _report(context, outcome, done=done)
 
 
-def _read(context: Context, name: str, outcome: _Outcome) -> list[ReadRow]:
-    rows = []
-    with context.progress("read") as progress, _open(name) as lines:
-        for row in csvrows.read(lines, context.plans, context.proxies, DEFAULT_PLAN):
-            progress.step()
-            match row:
-                case ReadRow():
-                    rows.append(row)
-                case BadRow():
-                    outcome.bad.append(row)
-                case RootRow():
-                    outcome.roots += 1
-    return rows
-
-
-@contextmanager
-def _open(name: str) -> Iterator[Iterator[str]]:
-    """Open the file, or stdin for "-", as lines of text without a byte order mark.  Raises: Refused."""
-    if name == "-" and sys.stdin is None:
-        raise Refused("-: there is no standard input")
-    try:
-        source: Any = sys.stdin.fileno() if name == "-" else name
-        with open(source, "rb", closefd=name != "-") as raw:
-            encoding = "utf-16" if raw.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-            with TextIOWrapper(raw, encoding, errors="surrogateescape") as lines:
-                yield _whole(lines)
-    except OSError as error:
-        raise Refused(f"{name}: cannot be read: {error.strerror or error}") from error
-
-
-def _whole(lines: Iterable[str]) -> Iterator[str]:
-    """The lines.  Raises: Refused for one with bytes that are not of its encoding."""
-    for number, line in enumerate(lines, 1):
-        if not line.isascii() and any("\ud800" <= letter <= "\udfff" for letter in line):
-            raise Refused(f"line {number}: not UTF-8")
-        yield line
-
-
-def _tell_bad(context: Context, bad: Sequence[BadRow]) -> None:
-    for row in bad[:TOLD]:
-        context.note(
-            f"line {row.line}: {row.username}: {row.reason}" if row.username else f"line {row.line}: {row.reason}"
-        )
-    if len(bad) > TOLD:
-        context.note(f"… and {counted(len(bad) - TOLD, 'row')} more")
-
-
-def _add(context: Context, rows: Sequence[ReadRow], outcome: _Outcome, *, generate: bool, skip_bad: bool) -> None:
-    with ThreadPoolExecutor(os.cpu_count()) as threads, context.progress("imported", len(rows)) as progress:
+def _add(
+    context: Context,
+    rows: Iterable[ReadRow],
+    outcome: _Outcome,
+    progress: Progress,
+    *,
+    generate: bool,
+    skip_bad: bool,
+) -> None:
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
         try:
             for batch in batches(rows):
                 # argon2 lets go of the interpreter, so threads use all cores.
-                hashed = list(threads.map(lambda row: _hash(row, generate), batch))
-                _add_batch(context, hashed, outcome, skip_bad=skip_bad)
+                asked = [row for row in batch if row.password or (generate and not row.account.new.password_hash)]
+                hashed = dict(zip(map(id, asked), threads.map(_hash, asked), strict=True))
+                secured = [hashed.get(id(row)) or _Secured(row.account) for row in batch]
+                _add_batch(context, secured, outcome, skip_bad=skip_bad)
                 progress.step(len(batch))
         finally:
             threads.shutdown(cancel_futures=True)
@@ -204,33 +171,27 @@ class _Secured:
     generated: str = field(default="", repr=False)
 
 
-def _hash(row: ReadRow, generate: bool) -> _Secured:
-    account, password, generated = row.account, row.password, ""
-    if generate and not password and not account.new.password_hash:
-        password = generated = new_password()
-    if password:
-        account = replace(account, new=replace(account.new, password_hash=hash_now(password)))
-    return _Secured(account, generated)
+def _hash(row: ReadRow) -> _Secured:
+    """The row with its password hashed, or one that is made."""
+    generated = "" if row.password else new_password()
+    new = replace(row.account.new, password_hash=hash_now(row.password or generated))
+    return _Secured(replace(row.account, new=new), generated)
 
 
 def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *, skip_bad: bool) -> None:
     """Add the rows in one transaction; a row that a rule has come to forbid since the check is left out."""
     while batch:
+        now = context.now()
         try:
-            context.run(
-                add_batch,
-                context.operator,
-                [row.account for row in batch],
-                plans=context.plans,
-                proxies=context.proxies,
-                now=context.now(),
-            )
+            ready = prepared([row.account for row in batch], context.plans, context.proxies, now)
+            context.run(add_batch, context.operator, ready, plans=context.plans, now=now)
         except RowRefused as refused:
             if not skip_bad:
                 raise
             username = next(row.account.new.username for row in batch if row.account.line == refused.line)
-            outcome.bad.append(BadRow(refused.line, username, str(refused.reason)))
-            _tell_bad(context, outcome.bad[-1:])
+            bad = BadRow(refused.line, username, str(refused.reason))
+            outcome.bad.add(bad)
+            context.note(str(bad))
             batch = [row for row in batch if row.account.line != refused.line]
         else:
             break
@@ -252,7 +213,7 @@ def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:
         made = ((harmless(name), password) for name, password in outcome.passwords)
         csv.writer(context.out, lineterminator="\n").writerows([("username", "password"), *made])
     if done:
-        left_out = f", {counted(len(outcome.bad), 'row')} left out" if outcome.bad else ""
+        left_out = f", {counted(outcome.bad.count, 'row')} left out" if outcome.bad.count else ""
         text = f"{counted(outcome.imported, 'account')} imported{left_out}"
         print(text, file=context.err if outcome.passwords else context.out)
 

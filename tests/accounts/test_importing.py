@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from uuid import RFC_4122, UUID
+
 from meshd.accounts import importing, proxies
 from meshd.accounts.errors import NotFound, PlanLimitReached, Taken
 from meshd.accounts.importing import ImportedAccount, RowRefused
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import Terms
 from meshd.store.statements import accounts, changes
+from meshd.store.statements.newaccounts import neighbours
 from tests.accounts.support import KNOWN, NOON, OPERATOR, AccountsCase, named
 
 
@@ -16,7 +19,8 @@ def row(line: int, username: str, parent: str = "", **more: object) -> ImportedA
 
 class ImportTests(AccountsCase):
     def add(self, *rows: ImportedAccount) -> None:
-        self.run_unit(importing.add_batch, OPERATOR, rows, plans=self.plans, proxies=list(KNOWN), now=NOON)
+        ready = importing.prepared(rows, self.plans, list(KNOWN), NOON)
+        self.run_unit(importing.add_batch, OPERATOR, ready, plans=self.plans, now=NOON)
 
     def test_a_batch(self) -> None:
         """Accounts with their first proxies, sub-accounts below those of the same batch and of the store."""
@@ -43,12 +47,18 @@ class ImportTests(AccountsCase):
                     RowRefused,
                     importing.add_batch,
                     OPERATOR,
-                    [row(6, "fine"), bad],
+                    importing.prepared([row(6, "fine"), bad], self.plans, [], NOON),
                     plans=self.plans,
-                    proxies=[],
                     now=NOON,
                 )
                 self.assertEqual((7, kind), (error.line, type(error.reason)))
+
+    def test_uuids(self) -> None:
+        """Random ones of version 4, those of a batch side by side, no two alike."""
+        texts = neighbours(100)
+        self.assertEqual((100, 1), (len(set(texts)), len({text[:6] for text in texts})))
+        self.assertEqual({(4, RFC_4122)}, {(UUID(text).version, UUID(text).variant) for text in texts})
+        self.assertNotEqual(neighbours(1)[0][:6], neighbours(1)[0][:6])
 
     def test_nothing(self) -> None:
         """An empty batch publishes nothing."""

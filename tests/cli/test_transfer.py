@@ -12,6 +12,7 @@ from meshd.accounts.toplevel import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
 from meshd.cli import transfer
+from meshd.cli.badrows import BadRows
 from meshd.cli.context import Context
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import accounts
@@ -106,7 +107,7 @@ class ImportTests(TransferCase):
         """On stderr where it is asked for, and only there."""
         with mock.patch.object(Context, "progress", autospec=True, side_effect=Context.progress) as progress:
             self.take(["username"], ["a"], options=["--progress"])
-        self.assertEqual(["read", "checked", "imported"], [call.args[1] for call in progress.call_args_list])
+        self.assertEqual(["checked", "imported"], [call.args[1] for call in progress.call_args_list])
 
     BAD: tuple[tuple[str, list[str], str], ...] = (
         ("a name that is none", ["a b", "", "", ""], "username: Use letters"),
@@ -187,6 +188,41 @@ class ImportTests(TransferCase):
         )
         self.assertEqual("line 4: new2: parent: plan 10 allows 10 sub-accounts\n", result.err)
         self.assertEqual("2 accounts imported, 1 row left out\n", result.out)
+
+    def test_mixed_thousands(self) -> None:
+        """Sub-accounts before and behind their parents, of the file and of the store, over many batches."""
+        self.customer("alice")
+        rows = [row for n in range(700) for row in ([f"kid{n}", f"TOP{n}"], [f"top{n}", ""])]
+        rows += [[f"more{n}", "alice"] for n in range(11)]
+        result = self.take(["username", "parent"], *rows, options=["--skip-bad", "--json"])
+        self.assertEqual((0, 1410), (result.code, result.json["imported"]))
+        (bad,) = result.json["bad"]
+        self.assertEqual((1412, "parent: plan 10 allows 10 sub-accounts"), (bad["line"], bad["reason"]))
+        parents = {row["username"]: row["parent"] for row in self.done("account", "list", "--json").json}
+        self.assertEqual([f"top{n}" for n in range(700)], [parents[f"kid{n}"] for n in range(700)])
+        self.assertEqual(10, list(parents.values()).count("alice"))
+
+    def test_odd_parents(self) -> None:
+        """Text that is no name, also one that reads like rows of the check's own."""
+        for parent in ("a\t2 0 20\nb", "a\nb", "x" * 100, "\0"):
+            with named(repr(parent)):
+                result = self.take(["username", "parent"], ["a", ""], ["b", ""], ["c", parent])
+                self.assertIn(
+                    f"line {4 + parent.count(chr(10))}: c: parent: {parent.lower()!r} is no account", result.err
+                )
+
+    def test_changed_between_check_and_import(self) -> None:
+        """Nothing is imported of a file that is not what was checked."""
+        path = self.file(["username"], ["a"])
+        tell = BadRows.tell
+
+        def changed(bad: BadRows, context: Context) -> None:
+            self.file(["username"], ["a"], ["b c"])
+            tell(bad, context)
+
+        with mock.patch.object(BadRows, "tell", changed):
+            self.refused(f"{path}: it was changed while it was read", "account", "import", path)
+        self.assertEqual([], self.names())
 
     def test_below_a_bad_parent(self) -> None:
         """A sub-account of a row that is left out is left out too."""
@@ -282,7 +318,7 @@ class ImportTests(TransferCase):
         run = Context.run
 
         def once(context: Context, unit: Any, *args: Any, **kwargs: Any) -> Any:
-            if unit is add_batch and kwargs["now"] and args[1][0].line > 2:
+            if unit is add_batch and kwargs["now"] and args[1][0].row.line > 2:
                 raise StoreUnavailable("the disk of the database is full")
             return run(context, unit, *args, **kwargs)
 

@@ -145,7 +145,7 @@ def lock(account_id: int) -> Unit[None]:
 
 
 class Facts(TypedDict, total=False):
-    """What an account need not have: "" and 0 where nothing is said."""
+    """What an account need not have: "" and 0 where nothing is said, and active."""
 
     first_name: str
     last_name: str
@@ -154,44 +154,47 @@ class Facts(TypedDict, total=False):
     total_limit: int
     monthly_ceiling: int
     total_ceiling: int
+    active: bool
+    suspended: bool
+    made_by: int
+    uuid: str
+
+
+class Terms(Facts):
+    """What each account has."""
+
+    parent_id: int | None
+    role: Role
+    plan: str
+    password_hash: str
+    billing_day: int
+    now: int
 
 
 _NONE_SAID = dict.fromkeys(("first_name", "last_name", "email"), "") | dict.fromkeys(
-    ("monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling"), 0
+    ("monthly_limit", "total_limit", "monthly_ceiling", "total_ceiling", "made_by"), 0
 )
 
 
-def create(
-    username: str,
-    *,
-    parent_id: int | None,
-    role: Role,
-    plan: str,
-    password_hash: str,
-    billing_day: int,
-    now: int,
-    made_by: int = 0,
-    **facts: Unpack[Facts],
-) -> Unit[Account]:
+def inserted(username: str, **terms: Unpack[Terms]) -> dict[str, Any]:
+    """A new account's row, by column: always the same columns, in the same order."""
+    row: dict[str, Any] = {**_NONE_SAID, "active": True, "suspended": False, "created_at": 0, **terms}
+    row["created_at"] = row.pop("now")
+    for flag in _FLAGS:
+        row[flag] = int(row[flag])
+    row["username"] = username
+    row["username_key"] = username_key(username)
+    row["twofold"] = int(stem(username) != username)
+    row["password_by"] = row["made_by"] if row["password_hash"] else 0
+    row["uuid"] = terms.get("uuid") or uuid4().hex
+    return row
+
+
+def create(username: str, **terms: Unpack[Terms]) -> Unit[Account]:
     """Insert an account.  Raises: Conflict where the username is taken, or where it would be a second root."""
-    values = {
-        **_NONE_SAID,
-        **facts,
-        "username": username,
-        "username_key": username_key(username),
-        "twofold": int(stem(username) != username),
-        "parent_id": parent_id,
-        "role": role,
-        "plan": plan,
-        "billing_day": billing_day,
-        "created_at": now,
-        "password_hash": password_hash,
-        "password_by": made_by if password_hash else 0,
-        "made_by": made_by,
-        "uuid": uuid4().hex,
-    }
-    names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-    rows = yield Statement(f"insert into accounts ({names}) values ({marks}) returning {COLUMNS}", values)
+    row = inserted(username, **terms)
+    names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+    rows = yield Statement(f"insert into accounts ({names}) values ({marks}) returning {COLUMNS}", row)
     return read(rows[0])
 
 
