@@ -14,6 +14,7 @@
  * -u NAME       each request (get, connect) asks for a name of its own below NAME, which leads to ORIGIN's port
  * -n NAME       what Host says (direct), if it is not the origin's address: a reverse proxy then stands in its place
  * -F FILE       a field for each request (get, connect): the file's lines in turn, from its beginning again at its end
+ * -w COUNT      count from when each connection has had so many answers, after 60 s at the latest (get); says `counting` then
  * -l SRC        bind the client side to this source address (default: none)
  * Prints one line of name=value pairs: ok, err, bad (a status other than 200), reopened (kept
  * connections that the other side ended, asked again), seconds (as they really were), bytes
@@ -53,6 +54,7 @@ static double seconds = 5, deadline;
 static char req[4096], creq[4096];
 static int reqlen, creqlen;
 static long long ok, err, bad, bytes, standing, reopened;
+static int warm, warmed; static double t0;
 static char **fields, *origin, *asked, *name, *below, *path = "/", extra[2048], fresh[256]; static int nfields, field;
 static unsigned *lat; static long long nlat, caplat = 4000000;
 static char *buf; enum { BUF = 1 << 20 };
@@ -169,11 +171,18 @@ static void on_read(Conn *c) {
             } else { long long take = n < c->need ? n : c->need; c->need -= take; p += take; n -= take; }
             if (c->need == 0) {
                 ok++; c->served++; sample(c);
+                if (warm && c->served == warm) warmed++;
                 if (mode == CONNECT || c->close_after || now() >= deadline) { finish(c, 1); return; }
                 begin_request(c); if (c->fd < 0) return;
             }
         }
     }
+}
+
+static void count_from_now(void) {
+    warm = 0; t0 = now(); deadline = t0 + seconds;
+    ok = err = bad = bytes = reopened = nlat = 0;
+    printf("counting\n"); fflush(stdout);
 }
 
 static int cmp(const void *a, const void *b) { unsigned x = *(unsigned *)a, y = *(unsigned *)b; return x < y ? -1 : x > y; }
@@ -190,7 +199,7 @@ int main(int argc, char **argv) {
         case 'x': proxy = v; break; case 'o': origin = v; break; case 'c': nconns = atoi(v); break;
         case 't': seconds = atof(v); break; case 'p': path = v; break; case 'n': name = v; break;
         case 'l': parse_addr(v, &source_addr); have_source = 1; break;
-        case 'F': read_fields(v); break; case 'u': below = v; break;
+        case 'F': read_fields(v); break; case 'u': below = v; break; case 'w': warm = atoi(v); break;
         case 'H': strncat(extra, v, sizeof extra - strlen(extra) - 4); strcat(extra, "\r\n"); break;
         default: fprintf(stderr, "pload: unknown option %s\n", argv[i]); return 2;
         }
@@ -202,13 +211,14 @@ int main(int argc, char **argv) {
     write_requests();
     buf = malloc(BUF); lat = malloc(caplat * sizeof *lat); ep = epoll_create1(0);
     Conn *cs = calloc(nconns, sizeof *cs);
-    double t0 = now(); deadline = t0 + seconds;
+    t0 = now(); deadline = t0 + (warm ? 3600 : seconds);
     int opened = 0, announced = 0, over = 0, ramp = mode == IDLE ? 200 : nconns;
     struct epoll_event evs[512], ending = { .events = EPOLLIN, .data.ptr = 0 };
     if (mode == IDLE) epoll_ctl(ep, EPOLL_CTL_ADD, 0, &ending); /* a plain file is refused: then only SECONDS end it */
     while (!over && now() < deadline) {
         for (int i = 0; i < ramp && opened < nconns && (mode != IDLE || opened - standing - bad - err < 400); i++) start(&cs[opened++]);
         int n = epoll_wait(ep, evs, 512, 20);
+        if (warm && (warmed >= nconns || now() > t0 + 60)) count_from_now();
         for (int i = 0; i < n; i++) {
             Conn *c = evs[i].data.ptr;
             if (!c) { over = read(0, buf, BUF) <= 0; continue; }

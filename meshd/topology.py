@@ -178,6 +178,8 @@ class Limits:
     connections: int = 0
     """Client connections in all; 0 for as many as the descriptor limit, less the reserve, allows."""
     descriptor_reserve: int = 128
+    kept_connections: int = 0
+    """Idle connections to origins that wait for a next request; 0 for a part of the descriptors."""
     unauthenticated_per_address: int = 20
     unauthenticated: int = 2000
     tunnels_per_account: int = 3000

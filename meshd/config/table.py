@@ -85,6 +85,10 @@ _LIMITS: _Rows = {
     "interim_responses": (number(0, 1000), "1xx responses passed on before the final one"),
     "connections": (number(0, 10**7), "client connections in all; 0 derives it from the descriptor limit"),
     "descriptor_reserve": (number(16, 100_000), "file descriptors kept free for the store and the API"),
+    "kept_connections": (
+        number(0, 10**7),
+        "idle connections to origins that wait for a next request; 0 for a quarter of the descriptors, 65536 at most",
+    ),
     "unauthenticated_per_address": (number(1, 10**6), "connections of one address before a credential was accepted"),
     "unauthenticated": (number(1, 10**7), "connections in all before a credential was accepted"),
     "tunnels_per_account": (

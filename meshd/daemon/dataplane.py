@@ -20,6 +20,7 @@ from meshd.passing.accepting import descriptor_ceiling
 from meshd.passing.caps import Caps
 from meshd.passing.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.response import ProxyResponse
 from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom
 from meshd.sockets.line import Line
@@ -36,6 +37,14 @@ log = Logger()
 
 PART = 4
 """The part of all descriptors that those who wait for their turn may take."""
+
+KEPT = 4
+"""The part of all descriptors that connections to origins may take which wait for a next request: were each client
+between two requests, theirs would be half. Another part is for those to published servers; all give way to clients.
+"""
+
+MOST_KEPT = 65_536
+"""Where the settings say nothing: each takes 3.5 KB of memory, and some of the kernel's.  230 MB in all."""
 
 PIPES = 64
 """Kernel pipes for busy tunnels: 64 MiB of the user's `pipe-user-pages-soft`."""
@@ -54,10 +63,11 @@ def data_plane(
     note_exit: Callable[[Outlet], None],
 ) -> DataPlane:
     """Build the data plane, which opens nothing; clients get no TLS before `accept_tls`."""
-    wheel, pipes = Wheel(reactor), Pipes(min(PIPES, _descriptors() // 16))
+    wheel = Wheel(reactor)
     secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
     caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
     shares = Shares(live, caps, ledger)
+    origins: KeptOrigins[ProxyResponse] = KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling))
 
     def may(key: tuple[int, bool]) -> bool:
         return shares.may(key[0], wheel.seconds(), tunnel=key[1])
@@ -65,9 +75,9 @@ def data_plane(
     return DataPlane(
         poller=poller,
         wheel=wheel,
-        relay=Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), live),
+        relay=_relay(reactor, poller, wheel, live),
         dialler=Dialler(poller, resolver, reactor, lambda: live.topology.destinations, own, secure, buffer),
-        origins=KeptOrigins(poller, wheel),
+        origins=origins,
         caps=caps,
         shares=shares,
         line=Line(reactor, may, lambda: caps.ceiling // PART),
@@ -83,9 +93,19 @@ def data_plane(
     )
 
 
+def _relay(reactor: Any, poller: Poller, wheel: Wheel, live: Live) -> Relay:
+    pipes = Pipes(min(PIPES, _descriptors() // 16))
+    return Relay(poller, wheel, pipes, lambda call: reactor.callLater(0, call), live)
+
+
 def ceiling(limits: Limits) -> int:
     """Descriptors that the data plane may have open: two for each connection, or what the process has left."""
     return limits.connections * 2 or descriptor_ceiling(_descriptors(), limits.descriptor_reserve)
+
+
+def kept_at_most(limits: Limits, descriptors: int) -> int:
+    """Idle connections to origins: what the settings say, or their part of the data plane's descriptors."""
+    return limits.kept_connections or min(descriptors // KEPT, MOST_KEPT)
 
 
 def _receive_buffer(limits: Limits) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from meshd.auth.passwords import PasswordHasher
+from meshd.daemon.dataplane import kept_at_most
 from meshd.hosts.book import HostBook
 from meshd.hosts.payers import Payers
 from meshd.hosts.plane import Certificates, Dials, HostPlane
+from meshd.hosts.response import HostResponse
 from meshd.hosts.signin import SignIns
 from meshd.hosts.sites import Sites
 from meshd.passing.caps import Caps
@@ -34,11 +37,14 @@ def host_plane(
     """Build the plane, which opens nothing.  proxy: the plane whose machinery is shared."""
     live, poller, wheel = proxy.live, proxy.poller, proxy.wheel
     tls = reactor, poller, wheel, lambda: live.timeouts.half_closed
+    caps = Caps(live, proxy.caps.ceiling)
+    origins: KeptOrigins[HostResponse] = KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling))
+    caps.spare = proxy.caps.spare = partial(_spare, proxy, origins)
     return HostPlane(
         poller=poller,
         wheel=wheel,
         relay=proxy.relay,
-        caps=Caps(live, proxy.caps.ceiling),
+        caps=caps,
         line=proxy.line,
         ledger=proxy.ledger,
         live=live,
@@ -48,7 +54,7 @@ def host_plane(
         book=book,
         sites=Sites(),
         dialler=dialler,
-        origins=KeptOrigins(poller, wheel),
+        origins=origins,
         payers=payers,
         signins=SignIns(hasher, reactor.seconds),
         certificates=certificates,
@@ -56,3 +62,9 @@ def host_plane(
         beside=beside,
         chance=random.Random(secrets.randbits(128)),  # noqa: S311 (no secret)
     )
+
+
+def _spare(proxy: DataPlane, origins: KeptOrigins[HostResponse], count: int) -> int:
+    """Close so many idle connections of the proxy, else of published hosts; how many were closed."""
+    given = proxy.origins.give_up(count)
+    return given + origins.give_up(count - given)

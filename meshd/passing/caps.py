@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from meshd.bounded import Bounded
@@ -72,6 +73,8 @@ class Caps:
         """ceiling: descriptors that the data plane may have open."""
         self._live = live
         self.ceiling = ceiling
+        self.spare: Callable[[int], int] = lambda count: 0
+        """Gives up that many descriptors of idle connections to origins, or fewer; how many."""
         self.unauthenticated = 0
         self._unknown: dict[str, dict[Unknown, None]] = {}
         """Unknown clients by address, the oldest first."""
@@ -83,7 +86,8 @@ class Caps:
 
     def crowded(self, descriptors: int) -> bool:
         """Whether one more client, which needs a descriptor here and one to its origin, has to be turned away."""
-        if descriptors + 2 > self.ceiling:
+        over = descriptors + 2 - self.ceiling
+        if over > 0 and self.spare(over) < over:
             return True
         return self.unauthenticated >= self._live.limits.unauthenticated and not self._make_room()
 

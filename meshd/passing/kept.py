@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from meshd.passing.idle import Idle
 from meshd.passing.response import Response
 from meshd.sockets.poll import Poller
 from meshd.sockets.race import Dialled
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Watcher, Wire
 
-KEPT = 1024
-"""Idle connections in all; each costs a descriptor here and at the origin.  For one more, that which has been idle
-longest is closed: whoever was here before is not to keep out those who are busy now.
-"""
-
-KEPT_EACH = 128
-"""Idle connections of one account to one origin: as many as a busy crawler has under way at once."""
-
-KEPT_OF_SESSIONS = KEPT // 4
-"""Idle connections of all sessions together: a client with a session for each request comes back to none of its own,
-and is to leave room for others' that are of use.  For one more, theirs that has been idle longest is closed.
-"""
-
-ONE_OF = 16
-"""Of so many connections that have served one request, one is kept where there is no room: to close the oldest for each
-of them costs a tenth of a request, and whoever goes on has one that is kept after a few requests.
+UNPROVEN = 4
+"""The part of all idle connections that may have served one request only, where there is no room for all: nobody may
+ever come back to them, as a client that asks each host once, or has a session for each request, never does.
 """
 
 FRESH = 0.01
@@ -83,38 +72,33 @@ class Origin(Watcher, Generic[R]):
 
 
 class KeptOrigins(Generic[R]):
-    """The idle connections by key; the one that was used last is taken first."""
+    """The idle connections by key; the one that was used last is taken first.
 
-    def __init__(self, poller: Poller, wheel: Wheel) -> None:
+    Where there are too many, those go first that have served once, as long as they are more than their part, and then
+    those of accounts that have the most: nobody who passes by, or has many, takes one that another comes back to.
+    """
+
+    def __init__(self, poller: Poller, wheel: Wheel, most: Callable[[], int]) -> None:
+        """most: how many may be idle in all."""
         self._poller = poller
         self._wheel = wheel
-        self._idle: dict[Key, list[Origin[R]]] = {}
-        self._by_age: OrderedDict[Origin[R], None] = OrderedDict()
-        """All of them, the one that has been idle longest first."""
-        self._of_sessions: OrderedDict[Origin[R], None] = OrderedDict()
-        """Those that belong to a session, likewise."""
-        self._refused = 0
-        """How many were not kept since the last one that was, because there is no room."""
+        self._most = most
+        self._idle: dict[Key, OrderedDict[Origin[R], None]] = {}
+        self._unproven: Idle[Origin[R]] = Idle()
+        self._proven: Idle[Origin[R]] = Idle()
         self._generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
     def __len__(self) -> int:
-        return len(self._by_age)
+        return self._unproven.count + self._proven.count
 
     def take(self, key: Key) -> Origin[R] | None:
         """A connection for that key; None where there is none.  Its origin may have ended it a moment ago."""
         idle = self._idle.get(key)
         if not idle:
             return None
-        origin = idle.pop()
-        # As in `_left`, without the call for each request.
-        del self._by_age[origin]
-        origin.idle = False
-        origin.wire.watcher = None
-        if key[1]:
-            del self._of_sessions[origin]
-        if not idle:
-            del self._idle[key]
+        origin, _ = idle.popitem()
+        self._left(origin, idle)
         return origin
 
     async def take_alive(self, key: Key) -> Origin[R] | None:
@@ -144,43 +128,44 @@ class KeptOrigins(Generic[R]):
         return Origin(self, self._generation, key, wire, dialled.source)
 
     def keep(self, origin: Origin[R], seconds: float) -> None:
-        """Keep a connection, whose exchange is complete, for so many seconds; close it where too many are kept, or the
-        seconds are less than none.
+        """Keep a connection whose exchange is complete for so many seconds; close it where they are less than none, and
+        another where too many are kept.
         """
-        idle = self._idle.setdefault(origin.key, [])
         wire = origin.wire
         # Something to read now would be read as the next request's answer.
-        useless = wire.ending or wire.readable or seconds < 0 or origin.generation != self._generation
-        full = len(self._by_age) >= KEPT or (origin.key[1] and len(self._of_sessions) >= KEPT_OF_SESSIONS)
-        if useless or len(idle) >= KEPT_EACH or (full and self._is_one_of_many(origin)):
-            if not idle:
-                del self._idle[origin.key]
+        if wire.ending or wire.readable or seconds < 0 or origin.generation != self._generation:
             origin.close()
             return
         origin.proven = origin.used
         origin.used = origin.idle = True
-        idle.append(origin)
-        self._by_age[origin] = None
-        origin.wire.watcher = origin
+        key = origin.key
+        idle = self._idle.get(key)
+        if idle is None:
+            idle = self._idle[key] = OrderedDict()
+        idle[origin] = None
+        (self._proven if origin.proven else self._unproven).add(key[0], origin)
+        wire.watcher = origin
         self._wheel.arm(origin, seconds)
-        if origin.key[1]:
-            self._of_sessions[origin] = None
-            if len(self._of_sessions) > KEPT_OF_SESSIONS:  # one that may be of the very same key
-                self.drop(next(iter(self._of_sessions)))
-        if len(self._by_age) > KEPT:
-            self.drop(next(iter(self._by_age)))
+        most = self._most()
+        while len(self) > most:
+            self.drop(self._to_go(most, key[0]))
 
-    def _is_one_of_many(self, origin: Origin[R]) -> bool:
-        """Whether a connection has served once and is to give way to those that are kept."""
-        if origin.used:
-            return False
-        self._refused = (self._refused + 1) % ONE_OF
-        return self._refused > 0
+    def give_up(self, count: int) -> int:
+        """Close so many idle connections, or all, for clients who have none; how many were closed."""
+        closed = min(count, len(self))
+        for _ in range(closed):
+            self.drop(self._to_go(self._most()))
+        return closed
+
+    def _to_go(self, most: int, account: int = 0) -> Origin[R]:
+        """The one to close, where there are too many now that this account has one more."""
+        few = self._unproven.count * UNPROVEN <= most and self._proven.count
+        return (self._proven if few else self._unproven).to_go(account)
 
     def drop(self, origin: Origin[R]) -> None:
         """Close an idle connection."""
         idle = self._idle[origin.key]
-        idle.remove(origin)
+        del idle[origin]
         self._left(origin, idle)
         origin.close()
 
@@ -195,11 +180,9 @@ class KeptOrigins(Generic[R]):
             for origin in list(idle):
                 self.drop(origin)
 
-    def _left(self, origin: Origin[R], idle: list[Origin[R]]) -> None:
-        del self._by_age[origin]
+    def _left(self, origin: Origin[R], idle: OrderedDict[Origin[R], None]) -> None:
+        (self._proven if origin.proven else self._unproven).remove(origin.key[0], origin)
         origin.idle = False
         origin.wire.watcher = None
-        if origin.key[1]:
-            del self._of_sessions[origin]
         if not idle:
             del self._idle[origin.key]

@@ -15,6 +15,9 @@ from meshd.store.unit import Unit
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CACHE = 24_000
+"""KiB of pages of a command: one that adds many rows comes back to those of their indexes."""
+
 
 def open_store(reactor: Any, url: str) -> Store:
     """The store of that URL, not started.  Raises: StoreError for a wrong URL or a missing package."""
@@ -56,7 +59,7 @@ class BlockingStore:
 def _blocking(url: str) -> _Blocking:
     match urls.read(url):
         case urls.SQLiteURL(path):
-            return SQLiteFile(path)
+            return SQLiteFile(path, cache=CACHE)
         case urls.PostgresURL() as target:
             return cast(_Blocking, postgres("blocking").BlockingPostgres(target))
 

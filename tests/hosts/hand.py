@@ -166,7 +166,7 @@ class World:
             book=self.book,
             sites=Sites(),
             dialler=self.dials,
-            origins=KeptOrigins(poller, wheel),
+            origins=KeptOrigins(poller, wheel, lambda: 1000),
             payers=Payers(self._admit, self.clock.seconds, lambda: 300),
             signins=SignIns(self.passwords, self.clock.seconds),
             certificates=None,  # type: ignore[arg-type]

@@ -106,6 +106,22 @@ class UnknownTest(SynchronousTestCase):
         self.caps.linger_no_more("a")
         self.assertEqual(self.caps._lingering, {})
 
+    def test_idle_connections_give_way(self) -> None:
+        """Descriptors that are idle are asked for where one more client has none, and only as many as are wanted."""
+        asked: list[int] = []
+        left = 3
+
+        def spare(count: int) -> int:
+            nonlocal left
+            asked.append(count)
+            given = min(count, left)
+            left -= given
+            return given
+
+        self.caps.spare = spare
+        self.assertEqual([self.caps.crowded(n) for n in (8, 9, 10, 9)], [False, False, False, True])
+        self.assertEqual([1, 2, 1], asked)
+
     def test_crowded(self) -> None:
         """Full of descriptors, or of strangers."""
         self.assertEqual([self.caps.crowded(n) for n in (0, 8, 9, 10)], [False, False, True, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,7 +24,8 @@ class PoolTest(SynchronousTestCase):
         self.hand = Hand(self)
         self.clock = Clock()
         self.wheel = Wheel(self.clock)
-        self.pool = KeptOrigins(self.hand.poller, self.wheel)
+        self.most = 100
+        self.pool = KeptOrigins(self.hand.poller, self.wheel, lambda: self.most)
         self.addCleanup(self.pool.clear)
 
     def connected(self, key: Key = KEY) -> tuple[Origin, Far]:
@@ -207,96 +207,81 @@ class PoolTest(SynchronousTestCase):
         self.assertGreaterEqual(taken.wire.fd, 0)
         taken.wire.close()
 
-    def test_bounds(self) -> None:
-        """So many of one key and so many in all; one more is closed."""
-        with mock.patch.object(kept, "KEPT_EACH", 2), mock.patch.object(kept, "KEPT", 3):
-            fars = [self.kept()[1] for _ in range(3)]
-            self.assert_closed(fars[2])
-            others = [self.kept((2, "", "direct", "", "h.test", 80))[1] for _ in range(2)]
-            self.assert_closed(others[1])
-            self.assertEqual(len(self.hand.poller), 3)
-            self.kept((3, "", "direct", "", "h.test", 80))
-            self.assertNotIn((3, "", "direct", "", "h.test", 80), self.pool._idle)
+    def of(self, account: int, session: str = "", *, proven: bool = False) -> Far:
+        """One that is kept for an account; proven: that has served twice."""
+        key: Key = (account, session, "direct", "", "h.test", 80)
+        origin, far = self.kept(key)
+        if proven and self.pool.take(key) is origin:
+            self.pool.keep(origin, 60)
+        return far
 
-    def test_whoever_is_busy_now_is_kept(self) -> None:
-        """Where all places are taken, one of a few new ones takes the longest idle's, and each that was of use."""
+    def assert_kept(self, *fars: Far) -> None:
+        self.hand.settle()
+        for number, far in enumerate(fars):
+            far.step()
+            self.assertFalse(far.ended, number)
 
-        def of(account: int) -> Key:
-            return (account, "", "direct", "", "h.test", 80)
+    def test_a_bound(self) -> None:
+        """Of one account the one that has been idle longest gives way, to one of the very same key too."""
+        self.most = 3
+        fars = [self.of(1) for _ in range(5)]
+        self.assert_closed(fars[0])
+        self.assert_closed(fars[1])
+        self.assert_kept(*fars[2:])
+        self.assertEqual((3, 3), (len(self.pool), len(self.hand.poller)))
 
-        with mock.patch.multiple(kept, KEPT=3, ONE_OF=2):
-            fars = [self.kept(of(account))[1] for account in (1, 2, 3)]
-            _, refused = self.kept(of(4))
-            self.assert_closed(refused)
-            busy, _ = self.kept(of(4))
-            self.assert_closed(fars[0])
-            for account in (5, 6):
-                self.kept(of(account))
-                taken = self.pool.take(of(4))
-                assert taken is not None
-                self.pool.keep(taken, 60)
-            self.assert_closed(fars[1])
-            self.assertIs(self.pool.take(of(4)), busy)
-            busy.close()
-            self.assertEqual([of(3), of(6)], [each.key for each in self.pool._by_age])
+    def test_none_at_all(self) -> None:
+        self.most = 0
+        self.assert_closed(self.of(1))
+        self.assertEqual((self.pool._idle, len(self.pool)), ({}, 0))
 
-    def test_sessions_leave_room(self) -> None:
-        """A new session for each request closes the connections of its like, and nobody else's."""
-        with mock.patch.multiple(kept, KEPT_OF_SESSIONS=2, ONE_OF=1):
-            other, _ = self.kept()
-            keys: list[Key] = [(2, f"session-{number}", "direct", "", "h.test", 80) for number in range(5)]
-            fars = [self.kept(key)[1] for key in keys]
-            for far in fars[:3]:
-                self.assert_closed(far)
-            self.assertEqual((len(self.pool), len(self.hand.poller)), (3, 3))
-            self.assertIsNone(self.pool.take(keys[0]))
-            taken = self.pool.take(keys[3])
-            assert taken is not None
-            self.pool.keep(taken, 60)
-            self.kept(keys[0])
-            self.assert_closed(fars[4])
-            self.assertIs(self.pool.take(keys[3]), taken)
-            taken.close()
-            self.assertIs(self.pool.take(KEY), other)
-            other.close()
-            self.pool.clear()
-            self.assertEqual((self.pool._of_sessions, len(self.pool)), ({}, 0))
-
-    def test_a_session_that_goes_on_is_kept(self) -> None:
-        """Where those of sessions are full, one of a few new ones takes a place, and each that was of use again."""
-
-        def named(number: int) -> Key:
-            return (2, f"session-{number}", "direct", "", "h.test", 80)
-
-        with mock.patch.multiple(kept, KEPT_OF_SESSIONS=2, ONE_OF=3):
-            for number in range(2):
-                self.kept(named(number))
-            for number, full in ((2, True), (3, True), (4, False), (5, True), (6, True), (7, False)):
-                _, far = self.kept(named(number))
-                if full:
-                    self.assert_closed(far)
-            self.assertEqual([named(4), named(7)], [each.key for each in self.pool._of_sessions])
-            going_on = self.pool.take(named(4))
-            assert going_on is not None
-            for number in range(8, 14):
-                self.kept(named(number))
-            self.pool.keep(going_on, 60)
-            self.assertIs(going_on, self.pool.take(named(4)))
-            going_on.close()
-            self.pool.clear()
-        self.assertEqual(({}, 0), (self.pool._of_sessions, len(self.pool)))
-
-    def test_a_session_gives_way_to_itself(self) -> None:
-        """Where the one that has been idle longest is of the very key that another is kept under."""
-        key: Key = (2, "session", "direct", "", "h.test", 80)
-        with mock.patch.multiple(kept, KEPT_OF_SESSIONS=1, ONE_OF=1):
-            _, far = self.kept(key)
-            second, _ = self.kept(key)
+    def test_passers_by(self) -> None:
+        """Whoever asks once takes nothing from those who come back; the newest of them stay."""
+        self.most = 8
+        busy = [self.of(1, proven=True) for _ in range(6)]
+        passing = [self.of(account) for account in range(2, 9)]
+        self.assert_kept(*busy, *passing[-2:])
+        for far in passing[:-2]:
             self.assert_closed(far)
-            self.assertEqual(len(self.pool), 1)
-            self.assertIs(self.pool.take(key), second)
-            second.close()
-        self.assertEqual((self.pool._idle, self.pool._of_sessions, len(self.pool)), ({}, {}, 0))
+
+    def test_sessions(self) -> None:
+        """A session for each request is a passer-by, also to the other connections of its account."""
+        self.most = 8
+        busy = [self.of(1, proven=True) for _ in range(6)]
+        fars = [self.of(1, f"session-{number}") for number in range(6)]
+        self.assert_kept(*busy, *fars[-2:])
+        self.assert_closed(fars[0])
+
+    def test_whoever_comes_back_is_kept(self) -> None:
+        """In a crowd of passers-by too, from his second request on."""
+        self.most = 4
+        for account in range(2, 9):
+            self.of(account)
+        one = self.of(1, proven=True)
+        for account in range(2, 9):
+            self.of(account)
+        self.assert_kept(one)
+
+    def test_whoever_has_many_gives_way(self) -> None:
+        """To those who have few, among connections that have served often, and among those that have not."""
+        self.most = 8
+        for proven in (True, False):
+            few = [self.of(account, proven=proven) for account in (2, 3)]
+            many = [self.of(1, proven=proven) for _ in range(9)]
+            more = self.of(4, proven=proven)
+            self.assert_kept(*few, more, many[-1])
+            self.assert_closed(many[0])
+            self.pool.clear()
+
+    def test_more_clients(self) -> None:
+        """Idle connections are given up for them, as many as are wanted and there are."""
+        busy = [self.of(1, proven=True) for _ in range(2)]
+        self.of(2)
+        self.assertEqual(1, self.pool.give_up(1))
+        self.assertEqual(2, len(self.pool))
+        self.assert_kept(busy[1])
+        self.assertEqual(2, self.pool.give_up(5))
+        self.assertEqual((0, {}), (len(self.pool), self.pool._idle))
 
     def test_clear(self) -> None:
         """All that are idle are closed, and nothing of them is left."""

@@ -29,6 +29,9 @@ BUSY_SECONDS = 5.0
 
 PRAGMAS = ("synchronous = normal", "foreign_keys = on", "temp_store = memory")
 
+CACHE = 2_000
+"""KiB: what SQLite itself takes."""
+
 _UNIQUE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -76,8 +79,12 @@ def is_broken(error: BaseException) -> bool:
 class SQLiteFile:
     """One database file.  `published` is called after the commit of a unit that published a change."""
 
-    def __init__(self, path: str, *, create: bool = True, published: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, path: str, *, create: bool = True, published: Callable[[], None] = lambda: None, cache: int = CACHE
+    ) -> None:
+        """cache: KiB of pages that are kept in memory at most."""
         self.path = path
+        self._cache = cache
         self._create = create
         self._published = published
         self._connection: sqlite3.Connection | None = None
@@ -144,7 +151,7 @@ class SQLiteFile:
             self._inode = _inode(self.path)
             if self._inode is None:
                 raise StoreUnavailable(f"there is no database at {self.path}: `meshd migrate` makes one")
-            self._connection = _connect(self.path)
+            self._connection = _connect(self.path, self._cache)
         return self._connection
 
     def _run(
@@ -221,7 +228,7 @@ def _inode(path: str) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _connect(path: str) -> sqlite3.Connection:
+def _connect(path: str, cache: int) -> sqlite3.Connection:
     # mode=rw: a file that vanished meanwhile is not made again, empty.
     try:
         connection = sqlite3.connect(
@@ -230,15 +237,15 @@ def _connect(path: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise translate(error) from error
     try:
-        _set_up(connection)
+        _set_up(connection, cache)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _set_up(connection: sqlite3.Connection) -> None:
-    for pragma in PRAGMAS:
+def _set_up(connection: sqlite3.Connection, cache: int) -> None:
+    for pragma in (*PRAGMAS, f"cache_size = -{cache}"):
         execute(connection, f"pragma {pragma}")
     until = time.monotonic() + BUSY_SECONDS
     while True:
