@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
+from operator import sub
 
 from meshd.model import UsageEntry
 from meshd.usage.layout import WIDTH, unsigned
@@ -22,17 +23,15 @@ class SealedBatch:
 
 
 def batch_of(number: int, at: int, who: list[int], before: list[int], after: list[int]) -> SealedBatch:
-    """The batch of a journal with these words for its slots: who counts in each, and its counts at the two seals."""
-    pairs = zip(_by_slot(before), _by_slot(after), strict=True)
-    slots = tuple(slot for slot, (old, new) in enumerate(pairs) if old != new)
-    return SealedBatch(number, at, tuple(_entry(slot * WIDTH, who, before, after) for slot in slots), slots)
+    """The batch of a journal with these words for its slots: who counts in each, and its counts at the two seals.
 
-
-def _by_slot(words: list[int]) -> Iterator[tuple[int, ...]]:
-    each = iter(words)
-    return zip(*[each] * WIDTH, strict=True)
-
-
-def _entry(at: int, who: list[int], before: list[int], after: list[int]) -> UsageEntry:
-    up, down, exchanges = after[at] - before[at], after[at + 1] - before[at + 1], after[at + 2] - before[at + 2]
-    return UsageEntry(who[at], unsigned(who[at + 1]), who[at + 2], max(0, up), max(0, down), max(0, exchanges))
+    Thousands of slots are gone through while all else waits, so that is left to functions that loop in C.
+    """
+    grown = [list(map(sub, after[k::WIDTH], before[k::WIDTH])) for k in range(WIDTH)]
+    counted = [any(each) for each in zip(*grown, strict=True)]
+    slots = tuple(compress(range(len(counted)), counted))
+    account, parent, token, up, down, exchanges = (
+        list(compress(words, counted)) for words in (*(who[k::WIDTH] for k in range(WIDTH)), *grown)
+    )
+    sums = (each if min(each, default=0) >= 0 else [max(0, n) for n in each] for each in (up, down, exchanges))
+    return SealedBatch(number, at, tuple(map(UsageEntry, account, map(unsigned, parent), token, *sums)), slots)

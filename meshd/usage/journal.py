@@ -39,6 +39,7 @@ from meshd.usage.layout import (
     SLOTS_AT,
     WIDTH,
     Layout,
+    all_signed,
     checked,
     signed,
     unchecked,
@@ -158,7 +159,15 @@ class Journal:
     @property
     def scarce(self) -> bool:
         """Whether fewer than an eighth of the slots are free."""
-        return len(self._free) + self.slots - self._top < self.slots // 8
+        return self._spare() < self.slots // 8
+
+    @property
+    def roomy(self) -> bool:
+        """Whether at least half of the slots are free."""
+        return self._spare() * 2 >= self.slots
+
+    def _spare(self) -> int:
+        return len(self._free) + self.slots - self._top
 
     def _at(self, area: int, slot: int) -> Sums:
         at = area + slot * WIDTH
@@ -188,7 +197,7 @@ class Journal:
             self.words[OPENED + number % 2] = now
             return None
         batch = self._batch(number, before, after)
-        self._copy_counts(number % 2, batch.slots)
+        self._copy_counts(number % 2, batch.slots, after)
         self.words[OPENED + (number + 1) % 2] = now
         self.words[SEALED] = number
         self.words[CHECKED_SEALED] = checked(number)
@@ -199,13 +208,14 @@ class Journal:
         self.words[ACKED] = number
         self.words[CHECKED_ACKED] = checked(number)
 
-    def _copy_counts(self, parity: int, changed: Sequence[int]) -> None:
+    def _copy_counts(self, parity: int, changed: Sequence[int], counts: list[int]) -> None:
         """Bring a copy up to date: it is two batches old, and lacks what changed in this batch and in the last."""
-        words, counts, to = self.words, self._counts, self._copies[parity]
-        for slot in {*changed, *self._changed, *range(self._copied[parity], self._top)}:
-            k, at = to + slot * WIDTH, counts + slot * WIDTH
-            words[k], words[k + 1] = up, down = words[at], words[at + 1]
-            words[k + 2] = signed(slot, words[at + 2], up, down)
+        words, to = self.words, self._copies[parity]
+        slots = list({*changed, *self._changed, *range(self._copied[parity], self._top)})
+        up, down, exchanges = ([counts[slot * WIDTH + k] for slot in slots] for k in range(WIDTH))
+        for slot, first, second, third in zip(slots, up, down, all_signed(slots, exchanges, up, down), strict=True):
+            k = to + slot * WIDTH
+            words[k], words[k + 1], words[k + 2] = first, second, third
         self._changed, self._copied[parity] = changed, self._top
         words[CHECKED_COPIED + parity] = checked(self._top)
 

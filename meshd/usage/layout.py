@@ -18,7 +18,9 @@ of the exchanges.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from struct import Struct
 from zlib import crc32
 
@@ -98,6 +100,12 @@ def unchecked(word: int) -> int | None:
 def signed(slot: int, number: int, first: int, second: int) -> int:
     """A word of a slot as it is stored: the number, and a check of it and of the slot's other words."""
     return number | (crc32(_pack_slot(MAGIC, slot, number, first, second)) >> 8 or 1) << _BITS
+
+
+def all_signed(slots: Sequence[int], numbers: Sequence[int], first: Sequence[int], second: Sequence[int]) -> list[int]:
+    """The words of signed() for many slots."""
+    checks = map(crc32, map(_pack_slot, repeat(MAGIC), slots, numbers, first, second))
+    return [number | (check >> 8 or 1) << _BITS for number, check in zip(numbers, checks, strict=True)]
 
 
 def unsigned(word: int) -> int:

@@ -77,7 +77,7 @@ class Ledger:
         self._peers = Peers(clock.seconds, lambda: live.limits.flush_seconds)
         self._quotas = quotas = Quotas(clock, now, live, self._rounds, self._peers, Ticks(clock))
         self.tunnels, self.tunnels_of_family, self.adopt = quotas.tunnels, quotas.tunnels_of_family, quotas.adopt_open
-        self._tallies = Tallies(journal, quotas, log)
+        self._tallies = Tallies(journal, quotas, log, clock.seconds)
         self._by_key = self._tallies.by_key
         self._doubtful: set[int] = set()
         """Accounts whose standing must be read anew."""
@@ -170,8 +170,10 @@ class Ledger:
         self._search_at = self._clock.seconds() + (0 if report.waiting else SEARCH)
         return report
 
-    async def flush(self) -> None:
-        """Bring all that was counted until now to the store.  Raises: StoreError; then all waits in the journal."""
+    async def flush(self, *, last: bool = False) -> None:
+        """Bring all that was counted until now to the store, the last time with a line for all that has none.
+        Raises: StoreError; then all waits in the journal.
+        """
         async with _held(self._one):
             try:
                 late = self._journal.sealed()
@@ -183,7 +185,7 @@ class Ledger:
                 await self._read_doubtful()
             finally:
                 self._exchanges.flush()
-                await self._turns.taken(self._tallies.free_resting())
+                await self._turns.taken(self._tallies.free_resting(every=last))
 
     def _seal(self) -> SealedBatch | None:
         batch = self._journal.seal(self._quotas.now())
@@ -243,7 +245,7 @@ class Ledger:
         """Flush for the last time.  What the store cannot take now stays in the journal for the next start."""
         await self._rounds.stop()
         try:
-            await self.flush()
+            await self.flush(last=True)
         except StoreError as error:
             _log.warn("usage stays in journal {journal}: {error}", journal=self._journal.id, error=str(error))
         self._exchanges.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from meshd.model import Admission, Refusal
 from meshd.store.statements.rows import chunks
@@ -15,10 +15,21 @@ AT_ONCE = 200
 """Accounts that a flush works for in one turn of the reactor: a millisecond, or a little more."""
 
 
+REST = 10.0
+"""Seconds for which a tally has nothing open before it is freed, and twice that at most: who asks for one thing after
+another, with pauses, is not begun anew each time.  Where most slots are taken each flush frees what it can.
+"""
+
+
 class Tallies:
     """Begins tallies, and frees those that rest."""
 
-    def __init__(self, journal: Journal, quotas: Quotas, log: ExchangeLog) -> None:
+    def __init__(self, journal: Journal, quotas: Quotas, log: ExchangeLog, seconds: Callable[[], float]) -> None:
+        """seconds: a clock that never goes back."""
+        self._seconds = seconds
+        self._look_at = seconds() + REST
+        self._rested: set[Tally] = set()
+        """Those that had nothing open at some time before the last look."""
         self._journal = journal
         self._quotas = quotas
         self._log = log
@@ -26,7 +37,7 @@ class Tallies:
         """By account and token."""
         self._by_slot: dict[int, Tally] = {}
         self.resting: set[Tally] = set()
-        """Those that had nothing open at some time since they were looked at last."""
+        """Those that had nothing open at some time since the last look."""
 
     def begin(self, admission: Admission) -> Tally | Refusal | None:
         """A tally for an account and token that have none; None where the journal has no slot for it."""
@@ -49,14 +60,20 @@ class Tallies:
         """The tallies that count in these slots."""
         return [self._by_slot[slot] for slot in slots]
 
-    def free_resting(self) -> Iterator[None]:
-        """Give back the slots of the tallies that have nothing open, unbilled or unlogged; a step for AT_ONCE of them.
+    def free_resting(self, *, every: bool = False) -> Iterator[None]:
+        """Give back the slots of the tallies that have nothing open, unbilled or unlogged, a step for AT_ONCE of them:
+        once in REST of those that have rested for that long, else (every) of all.
 
         Anything may begin and end between two steps.
         """
-        resting, self.resting = self.resting, set()
-        for some in chunks(resting, AT_ONCE):
-            self.resting |= {tally for tally in some if tally.open == 0 and not self._free(tally)}
+        every = every or not self._journal.roomy
+        if not every and self._seconds() < self._look_at:
+            return
+        self._look_at = self._seconds() + REST
+        looked_at = self._rested | self.resting if every else self._rested - self.resting
+        self._rested, self.resting = set() if every else self.resting, set()
+        for some in chunks(looked_at, AT_ONCE):
+            self._rested |= {tally for tally in some if tally.open == 0 and not self._free(tally)}
             yield
 
     def _free(self, tally: Tally) -> bool:

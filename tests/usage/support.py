@@ -22,6 +22,7 @@ from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter
+from meshd.usage.tallies import REST
 from meshd.values import period
 from meshd.values.exchanges import Exchange
 from tests.support.live import settings
@@ -249,6 +250,12 @@ class Desk:
 
     def flush(self) -> None:
         now(self.ledger.flush())
+
+    def rest(self) -> None:
+        """Let those who have nothing open be forgotten."""
+        for _ in range(2):
+            self.clock.advance(REST)
+            self.flush()
 
     def die(self) -> None:
         """What the kernel does when the process is gone: its lock ends, its files are closed."""

@@ -98,7 +98,7 @@ class Refusals(_LedgerCase):
             meter = desk.meter(i)
             meter.sent_up(1)
             desk.close(meter)
-            desk.flush()
+            desk.rest()
         let_in = [isinstance(desk.ledger.open(stale[i], lambda refusal: None), Meter) for i in range(1, 6)]
         self.assertEqual(let_in, [True, True, False, False, False])
 

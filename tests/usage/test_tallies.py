@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.running import turns
 from meshd.usage import ledger, tallies
-from tests.usage.support import Desk, MemoryStore, account, sums_of
+from tests.usage.support import Desk, MemoryStore, account, now, sums_of
 
 ACCOUNTS = range(1, 10)
 
@@ -100,3 +100,56 @@ class TurnTests(SynchronousTestCase):
         self.desk.clock.advance(0)
         self.assertEqual({refusal.reason for refusal in self.desk.stopped.values()}, {"quota-total"})
         self.assertEqual(set(self.desk.stopped), set(meters))
+
+
+class RestTests(SynchronousTestCase):
+    """Of a journal with slots to spare."""
+
+    def setUp(self) -> None:
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.desk = Desk(folder, MemoryStore(*map(account, ACCOUNTS)), slots=len(ACCOUNTS) * 2 + 2)
+        self.by_key = self.desk.ledger._tallies.by_key
+
+    def visit(self, *accounts: int) -> None:
+        for each in accounts:
+            self.desk.close(self.desk.meter(each))
+
+    def test_who_comes_back_is_not_begun_anew(self) -> None:
+        """Who has had nothing open for a while is freed, and who was here meanwhile stays."""
+        self.visit(1, 2)
+        self.desk.flush()
+        one = self.by_key[1, 0]
+        self.desk.clock.advance(tallies.REST)
+        self.desk.flush()
+        self.visit(1)
+        self.desk.clock.advance(tallies.REST)
+        self.desk.flush()
+        self.assertEqual({(1, 0): one}, self.by_key)
+        self.desk.rest()
+        self.assertEqual({}, self.by_key)
+
+    def test_not_while_something_is_open(self) -> None:
+        meter = self.desk.meter(1)
+        self.visit(1)
+        self.desk.rest()
+        self.assertIn((1, 0), self.by_key)
+        self.desk.close(meter)
+        self.desk.rest()
+        self.assertEqual({}, self.by_key)
+
+    def test_where_slots_are_few(self) -> None:
+        """Each flush frees them."""
+        self.visit(*ACCOUNTS)
+        self.desk.flush()
+        self.assertEqual(len(ACCOUNTS), len(self.by_key))
+        others = [self.desk.meter(each, token_id=1) for each in (1, 2)]
+        self.desk.flush()
+        self.assertEqual({(1, 1), (2, 1)}, self.by_key.keys())
+        self.assertEqual(2, len(others))
+
+    def test_at_the_end(self) -> None:
+        """All that can be is freed, with a line for what has none."""
+        self.visit(1)
+        now(self.desk.ledger.flush(last=True))
+        self.assertEqual({}, self.by_key)
