@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from meshd.accounts.errors import Invalid, NotYours
@@ -80,11 +81,12 @@ def series(
     until = now + 1 if until is None else until
     if since >= until:
         raise Invalid({"since": ["This must be before until."]})
-    rows = yield from stored.read(account_id, since, until, span=span, by=by, most=MOST_READ)
-    if rows is None or len(rows) > MOST_SPANS:
-        raise Invalid({"since": ["This is too much at once: ask for a shorter range, by day, or for one account."]})
     names = yield from accounts.usernames(account_id)
-    return Series(identity, since, until, [_span(row, names) for row in rows])
+    made = partial(_span, names)
+    spans = yield from stored.read(account_id, since, until, span=span, by=by, most=MOST_READ, made=made)
+    if spans is None or len(spans) > MOST_SPANS:
+        raise Invalid({"since": ["This is too much at once: ask for a shorter range, by day, or for one account."]})
+    return Series(identity, since, until, spans)
 
 
 def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], since: int, limit: int) -> Unit[Page]:
@@ -99,6 +101,6 @@ def page(actor_id: ActorId, username: str | None, *, before: tuple[int, str], si
     return Page([(names.get(row.account_id, ""), row) for row in found[:limit]], len(found) > limit)
 
 
-def _span(row: stored.UsageSpan, names: dict[int, str]) -> Span:
+def _span(names: dict[int, str], row: stored.UsageSpan) -> Span:
     username = None if row.token_id == stored.DELETED else names.get(row.account_id)
     return Span(row.at, username, max(row.token_id, 0) or None, row.up, row.down, row.exchanges)

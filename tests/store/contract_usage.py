@@ -209,7 +209,7 @@ class UsageContract(StoreContract):
             self.assertEqual((seen, used), ({parent.id: 0, sub.id: expected}, [expected, unused.used_at]))
 
     async def hours(self, account: Account, since: int = 0, until: int = 2 * NOW, **asked: Any) -> list[UsageSpan]:
-        options = {"span": HOUR, "by": "token", "most": 99} | asked
+        options = {"span": HOUR, "by": "token", "most": 99, "made": lambda each: each} | asked
         return await self.store.run(series.read, account.id, since, until, **options)
 
     async def test_series(self) -> None:
@@ -232,6 +232,21 @@ class UsageContract(StoreContract):
             [(day, parent.id, 0, 9, 9, 9), (day, sub.id, 0, 114, 226, 7)],
         )
         self.assertEqual(await self.hours(parent, span=DAY, by="total"), [(day, 0, 0, 123, 235, 16)])
+
+    async def test_series_by_pieces(self) -> None:
+        """However few rows a statement is to give: all are told once, in their order, and counted together."""
+        sub = await self.create("sub")
+        hour = NOW - NOW % 3600
+        ats = [hour + 3600 * number for number in (0, 1, 2, 3, 300, 301, 9000)]
+        for batch, at in enumerate(ats, 1):
+            await self.bill(batch, *(UsageEntry(sub.id, 0, token, batch, 0, 1) for token in (0, 7)), at=at)
+        expected = [(at, sub.id, token, n, 0, 1) for n, at in enumerate(ats, 1) for token in (0, 7)]
+        for piece, read in ((2, 1), (2, 8), (5, 2), (1000, 8)):
+            self.patch(series, "PIECE", piece)
+            self.patch(series, "READ", read)
+            self.assertEqual(await self.hours(sub, 0, ats[-1] + 1), expected)
+            self.assertEqual(await self.hours(sub, hour + 1, ats[-1]), expected[2:-2])
+            self.assertIsNone(await self.hours(sub, 0, ats[-1] + 1, most=13))
 
     async def test_bequeathed_hours(self) -> None:
         """What deleted sub-accounts used is told apart from what their parent did, and adds up."""

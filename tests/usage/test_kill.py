@@ -64,7 +64,9 @@ class Kills(TestCase):
 
     async def stored(self, store: SQLiteStore, *account_ids: int) -> dict[int, int]:
         """Own bytes by account, as the hourly series of the first one's family have them."""
-        rows = await store.run(series.read, account_ids[0], 0, 2**40, span=series.DAY, by="account", most=99)
+        rows = await store.run(
+            series.read, account_ids[0], 0, 2**40, span=series.DAY, by="account", most=99, made=lambda each: each
+        )
         found = dict.fromkeys(account_ids, 0)
         for row in rows or ():
             found[row.account_id] += row.up + row.down

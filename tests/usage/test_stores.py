@@ -65,7 +65,9 @@ class _Scenario:
             meter.sent_down(400)
             await node.flush()
         self.assertEqual((await store.run(statements.of_account, parent, NOON)).total_bytes, 1000)
-        found = await store.run(series.read, sub, 0, NOON + 1, span=series.HOUR, by="total", most=9)
+        found = await store.run(
+            series.read, sub, 0, NOON + 1, span=series.HOUR, by="total", most=9, made=lambda each: each
+        )
         self.assertEqual([row[3:] for row in found or ()], [(200, 800, 0)])
         # The first has not heard of the second yet.
         self.assertEqual([meter.room for meter in meters], [500, 0])

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Literal, NamedTuple, TypeVar
 
 from meshd.model import UsageEntry
 from meshd.store.statements.rows import among, chunks, listed, numbered, placeholders
 from meshd.store.unit import Statement, Unit
+
+T = TypeVar("T")
 
 NO_TOKEN = 0
 DELETED = -1
@@ -54,15 +57,47 @@ class UsageSpan(NamedTuple):
     exchanges: int
 
 
-def read(
-    account_id: int, since: int, until: int, *, span: Span, by: Grouping, most: int
-) -> Unit[list[UsageSpan] | None]:
-    """Usage of the account and its sub-accounts, by the spans that begin in [since, until), oldest first.
+PIECE = 250
+"""Rows that one statement is to give: what they are made into on the reactor takes a millisecond."""
 
-    None where more than `most` rows of the table would have to be read.
+READ = 8
+"""Times as many rows of the table are read by it at most, where it is about more than one span."""
+
+NARROWER = 16
+"""A statement that would read more is about so many times less."""
+
+
+def read(
+    account_id: int, since: int, until: int, *, span: Span, by: Grouping, most: int, made: Callable[[UsageSpan], T]
+) -> Unit[list[T] | None]:
+    """Usage of the account and its sub-accounts, by the spans that begin in [since, until), oldest first, each made
+    into what is wanted.  None where more than `most` rows of the table would have to be read.
+
+    It is read piece by piece, since a store on the reactor does something else only between two statements.
     """
-    rows = yield Statement(
-        f"""
+    found: list[T] = []
+    count, begin, width = 0, since, PIECE
+    while begin < until:
+        end = min(until, begin + width * span.seconds)
+        room = most - count
+        bound = room if width == 1 else min(room, READ * PIECE)
+        params = {"account_id": account_id, "since": begin, "until": end, "limit": bound + 1}
+        rows = yield Statement(_read(span, by), params)
+        read = sum(int(row[-1]) for row in rows)
+        if read > room:
+            return None
+        if read > bound:  # after much time in which nothing was used
+            width = max(1, width // NARROWER)
+            continue
+        count += read
+        found += [made(UsageSpan(*map(int, row[:-1]))) for row in rows]
+        begin, width = end, max(1, width * PIECE // max(1, len(rows)))
+    return found
+
+
+@cache
+def _read(span: Span, by: Grouping) -> str:
+    return f"""
         select at, {_COLUMNS[by]}, sum(up), sum(down), sum(exchanges), count(*)
         from (
             select {span.column} as at, account_id, token_id, up, down, exchanges from {span.table}
@@ -71,12 +106,7 @@ def read(
             limit :limit
         ) as found
         group by 1, 2, 3 order by 1, 2, 3
-        """,
-        {"account_id": account_id, "since": since, "until": until, "limit": most + 1},
-    )
-    if sum(int(row[-1]) for row in rows) > most:
-        return None
-    return [UsageSpan(*map(int, row[:-1])) for row in rows]
+        """
 
 
 OF_TOKENS = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 from meshd.accounts import history
@@ -73,7 +74,7 @@ class HistoryRoutes(Routes):
                 "by": by,
                 "since": iso(found.since),
                 "until": iso(found.until),
-                "usage": [_span(each, by) for each in found.spans],
+                "usage": Rows(partial(_span, by), found.spans),
             }
         )
 
@@ -107,7 +108,7 @@ class HistoryRoutes(Routes):
             self._asking.discard(caller.id)
 
 
-def _span(span: Span, by: str) -> dict[str, object]:
+def _span(by: str, span: Span) -> dict[str, object]:
     whose = {"username": span.username, "token": span.token_id}
     shown = {"account": ("username",), "token": ("username", "token"), "total": ()}[by]
     return {

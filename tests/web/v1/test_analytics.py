@@ -98,7 +98,11 @@ class AnalyticsTests(V1TestCase):
 
         def of_ledger() -> Unit[Any]:
             jo = self.world.jo.id
-            return (yield from series.read(jo, TODAY - 6 * DAY, TODAY + DAY, span=series.HOUR, by="total", most=1000))
+            return (
+                yield from series.read(
+                    jo, TODAY - 6 * DAY, TODAY + DAY, span=series.HOUR, by="total", most=1000, made=lambda each: each
+                )
+            )
 
         rows = self.world.store.file.run(of_ledger)
         self.assertEqual(self.ask("/traffic/period-total", period="7d")["total"], sum(r.up + r.down for r in rows))
