@@ -21,16 +21,12 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from meshd.config import Config, load, outside
-from meshd.daemon import signals
+from meshd.daemon import interpreter, signals
 from meshd.daemon.assembly import Daemon
 from meshd.daemon.faults import FAULTS, one_line
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.preparation import Prepared, announcement, prepare
 from meshd.daemon.runfile import Running, Verdict, write
-
-SWITCH = 0.0002
-"""Seconds that another thread may keep the interpreter while the reactor's wants it: the store's, or one that hashes
-or draws.  Of Python's 5 ms the reactor would wait after each of its system calls."""
 
 TWISTDS_OWN = "twistd.pid"
 """The pid file that twistd would write in the working directory, unasked."""
@@ -43,6 +39,7 @@ class Options(usage.Options):
         ["config", "c", None, "settings file (TOML)"],
         ["data-dir", "d", None, "folder for everything that is kept  [default: meshd-data]"],
         ["store", "s", None, "sqlite:///path or postgresql://user@host/database"],
+        ["workers", "w", None, "processes that carry the proxies' bytes, or auto  [default: 1]"],
     ]
     longdesc = "A proxy service with accounts.  Without any option it makes what it needs and says how to try it."
 
@@ -85,9 +82,7 @@ def makeService(options: Options) -> Service:
     """Make the service that twistd runs; a fault that the operator has to mend exits with one line and status 1."""
     from twisted.internet import reactor  # noqa: PLC0415  (installed by twistd only now)
 
-    # Or all timers would stand still or jump when the wall clock is set.
-    reactor.seconds = time.monotonic  # type: ignore[method-assign]
-    sys.setswitchinterval(SWITCH)
+    interpreter.tune(reactor)
     handed_over = Inherited.take(os.environ)
     cwd = Path.cwd()
     environ = dict(os.environ)

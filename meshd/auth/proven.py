@@ -44,14 +44,18 @@ class Proven:
         clock: IReactorTime,
         now: Callable[[], float],
         random: Callable[[int], bytes] = os.urandom,
+        known: bytes = b"",
     ) -> None:
+        """known: what another process of the daemon knows, as `state` gives it; its key is this one's too."""
         self._path = path
         self._clock = clock
         self._now = now
         self._found: Bounded[bytes, bytes] = Bounded(lambda: MOST)
         """When, in epoch seconds as the file has them, by digest."""
         self._timer: IDelayedCall | None = None
-        self._key = self._load() or random(_KEY)
+        self.told: Callable[[bytes], None] = lambda row: None
+        """Called with each finding of this process, for the others of the daemon."""
+        self._key = self._read(known) or self._load() or random(_KEY)
 
     def __len__(self) -> int:
         return len(self._found)
@@ -63,9 +67,21 @@ class Proven:
 
     def note(self, encoded: str, password: str) -> None:
         """Remember that the slow hash has found the password right."""
-        self._found.put(self._digest(encoded, password), int(self._now()).to_bytes(_TIME, "big"))
+        row = self._digest(encoded, password) + int(self._now()).to_bytes(_TIME, "big")
+        self.learn(row)
+        self.told(row)
+
+    def learn(self, row: bytes) -> None:
+        """Remember a finding, perhaps of another process with the same key; nothing where it is none."""
+        if len(row) != _ROW:
+            return
+        self._found.put(row[:_DIGEST], row[_DIGEST:])
         if self._path is not None and self._timer is None:
             self._timer = self._clock.callLater(SECONDS, self._write)
+
+    def state(self) -> bytes:
+        """All that is known, and the key: for another process of the daemon, and for nobody else."""
+        return _HEAD + self._key + b"".join(chain.from_iterable(self._found.items()))
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -99,9 +115,8 @@ class Proven:
         """Put a new file in the place of the old one; one that cannot be written costs hashes, and nothing else."""
         self._timer = None
         assert self._path is not None
-        rows = b"".join(chain.from_iterable(self._found.items()))
         try:
-            wholefile.put(self._path, _HEAD + self._key + rows)
+            wholefile.put(self._path, self.state())
         except OSError as error:
             _log.warn(
                 "passwords are hashed again after a restart: {path} cannot be written: {error}",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+AUTO = "auto"
 
 Reader = Callable[[Any, Path], Any]
 
@@ -56,6 +59,19 @@ def number(low: int, high: int) -> Kind:
         return raw
 
     return Kind(f"a whole number from {low} to {high}", read, _number_from_text)
+
+
+def processes(most: int) -> Kind:
+    """A number of processes, or "auto" for as many as there are cores that this program may use."""
+    counted = number(1, most)
+
+    def read(raw: Any, base: Path) -> int:
+        return min(len(os.sched_getaffinity(0)), most) if raw == AUTO else counted(raw, base)
+
+    def from_text(text: str) -> object:
+        return AUTO if text == AUTO else _number_from_text(text)
+
+    return Kind(f'{counted.words}, or "{AUTO}" for one for each core', read, from_text)
 
 
 def seconds(low: float, high: float) -> Kind:

@@ -42,6 +42,8 @@ class Config:
     own_exits: tuple[Exit, ...]
     """Exits that the settings themselves describe; the topology has those of the lists too."""
     topology: Topology
+    workers: int
+    """How many processes carry what comes to the proxies; 1 for the daemon itself."""
     mail: Mail
     """How letters leave."""
     origins: Mapping[str, str]

@@ -20,7 +20,6 @@ from meshd.passing.accepting import descriptor_ceiling
 from meshd.passing.caps import Caps
 from meshd.passing.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.response import ProxyResponse
 from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom
 from meshd.sockets.line import Line
@@ -67,7 +66,6 @@ def data_plane(
     secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
     caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
     shares = Shares(live, caps, ledger)
-    origins: KeptOrigins[ProxyResponse] = KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling))
 
     def may(key: tuple[int, bool]) -> bool:
         return shares.may(key[0], wheel.seconds(), tunnel=key[1])
@@ -77,7 +75,7 @@ def data_plane(
         wheel=wheel,
         relay=_relay(reactor, poller, wheel, live),
         dialler=Dialler(poller, resolver, reactor, lambda: live.topology.destinations, own, secure, buffer),
-        origins=origins,
+        origins=KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling)),
         caps=caps,
         shares=shares,
         line=Line(reactor, may, lambda: caps.ceiling // PART),

@@ -7,6 +7,7 @@ bridge.
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -22,13 +23,15 @@ from zope.interface import implementer
 
 from meshd.config.endpoints import BACKLOG, Endpoint, Foreign, Place
 from meshd.daemon.accepting import AT_ONCE, TwistedAcceptor
-from meshd.daemon.hosting import Hosted
 from meshd.daemon.opening import ListeningSocket, cannot_listen
 from meshd.passing.accepting import Acceptor
 from meshd.passing.bridge import BridgeFactory
+from meshd.passing.connection import Connection
+from meshd.passing.plane import Plane
 from meshd.proxy.accepting import connections, proxy_acceptor
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.poll import IN
+from meshd.sockets.wire import Wire
 from meshd.values import hosting
 from meshd.values.addresses import join_host
 
@@ -55,6 +58,17 @@ class Wish:
     """What the endpoint means; of a socket that the service manager handed over, the descriptor."""
 
 
+class Hosts(Protocol):
+    """What serves clients of the listeners of published hosts."""
+
+    @property
+    def plane(self) -> Plane: ...
+
+    def acceptor(self, kind: str, listener: socket.socket, *, introduced: bool) -> Acceptor: ...
+
+    def connection(self, kind: str, *, introduced: bool) -> Callable[[Any, str, Wire], Connection]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Behind:
     """What all doors lead to."""
@@ -63,7 +77,8 @@ class Behind:
     plane: DataPlane
     api: Callable[[str], IProtocolFactory]
     """Where clients of an API are served, by what leads to the API."""
-    hosted: Hosted
+    hosted: Hosts | None
+    """None where nothing that is published is served."""
 
 
 class Door(Protocol):
@@ -96,6 +111,7 @@ class SocketDoor:
     def __init__(self, behind: Behind, wish: Wish, sock: ListeningSocket) -> None:
         self.wish = wish
         self.socket = sock
+        self.sockets = (sock,)
         self._behind = behind
         self._acceptor: Acceptor | TwistedAcceptor | None = None
 
@@ -129,6 +145,7 @@ class SocketDoor:
     def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
         reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
         if wish.proxy in SERVED:
+            assert self._behind.hosted is not None
             return self._behind.hosted.acceptor(wish.proxy, sock, introduced=wish.endpoint.haproxy)
         if wish.proxy not in APIS:
             return proxy_acceptor(plane, reactor, sock, wish.proxy, introduced=wish.endpoint.haproxy)
@@ -161,6 +178,7 @@ class ForeignDoor:
         self.wish = wish
         behind = self._behind
         if wish.proxy in SERVED:
+            assert behind.hosted is not None
             made = behind.hosted.connection(wish.proxy, introduced=wish.endpoint.haproxy)
             self._lobby.inner = BridgeFactory(behind.reactor, behind.hosted.plane, wish.proxy, made)
         elif wish.proxy not in APIS:

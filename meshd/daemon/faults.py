@@ -8,7 +8,12 @@ from meshd.daemon.pidfile import FolderInUse
 from meshd.store.interface import StoreError
 from meshd.tls.profile import CertificateError
 
-FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, OSError)
+
+class WorkerFailed(Exception):
+    """A worker has ended as soon as it was begun; the text says why, where that is known."""
+
+
+FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, WorkerFailed, OSError)
 
 
 def one_line(error: BaseException) -> str:

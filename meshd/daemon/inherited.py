@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.endpoints import serverFromString
 
 from meshd.config import endpoints
+from meshd.exits.destinations import OwnListeners
 
 _VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
@@ -52,6 +53,15 @@ class Inherited:
             choices = " or ".join(f"index={index}" for index in at)
             raise ValueError(f"systemd has handed over {len(at)} sockets of that name: choose by {choices}")
         return self._sockets[at[0]][0]
+
+    @property
+    def beyond(self) -> OwnListeners:
+        """What is listened at beside the sockets of this process: the daemon's, in a worker of its."""
+        return OwnListeners()
+
+    def shared(self, place: endpoints.TCP) -> socket.socket | None:
+        """The socket at a TCP port, where another process has opened it for this one; each is given once."""
+        return None
 
     def copy(self, place: endpoints.Inherited) -> socket.socket:
         """Duplicate the socket of a place.  Raises: ValueError where the socket is of another kind, OSError."""

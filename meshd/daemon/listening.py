@@ -16,6 +16,7 @@ from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, overlap, p
 from meshd.daemon.doors import Behind, Door, ForeignDoor, SocketDoor, Wish, place_text
 from meshd.daemon.inherited import Inherited as HandedOver
 from meshd.daemon.opening import ListenError, ListeningSocket, cannot_listen, giving_way, open_socket
+from meshd.daemon.sharing import SharedDoor, open_shared, shareable
 from meshd.exits.destinations import OwnListeners
 
 Pair = tuple[str, str]
@@ -89,11 +90,17 @@ class Listeners:
 
     log = Logger()
 
-    def __init__(self, behind: Behind, handed_over: HandedOver) -> None:
+    def __init__(self, behind: Behind, handed_over: HandedOver, workers: int = 0, *, aloud: bool = True) -> None:
+        """workers: how many accept at the listeners that they can share; 0 where this process accepts at all.
+
+        aloud: whether the log tells what listens.
+        """
         self.own = OwnListeners()
         """The addresses of meshd itself, which customers must not reach through the proxy."""
         self._behind = behind
         self._handed_over = handed_over
+        self._workers = workers
+        self._aloud = aloud
         self._open: list[Door] = []
         self._closing: Deferred[Any] = succeed(None)
         """Fires when the doors that earlier plans had no use for are closed."""
@@ -104,7 +111,8 @@ class Listeners:
     async def prepare(self, pairs: Iterable[Pair]) -> Plan:
         """Open new doors, all or none, and let nobody in yet; then `take` or `drop` the plan.  Raises: ListenError."""
         wanted = wishes(pairs, self._handed_over)
-        kept = [None if at is None else self._open[at] for at in matched([door.wish for door in self._open], wanted)]
+        found = matched([door.wish for door in self._open], wanted)
+        kept = [self._kept(at, wish) for at, wish in zip(found, wanted, strict=True)]
         missing = [wish for wish, door in zip(wanted, kept, strict=True) if door is None]
         new: list[Door] = []
         try:
@@ -118,24 +126,42 @@ class Listeners:
         made = {id(door.wish): door for door in new}
         return Plan([(door or made[id(wish)], wish) for wish, door in zip(wanted, kept, strict=True)], new)
 
+    def _kept(self, at: int | None, wish: Wish) -> Door | None:
+        """The open door at that position, if the wish can have it."""
+        door = None if at is None else self._open[at]
+        return door if isinstance(door, SharedDoor) == self._shares(wish) else None
+
+    def _shares(self, wish: Wish) -> bool:
+        return bool(self._workers) and shareable(wish)
+
     def _open_sockets(self, wanted: Iterable[Wish], gone: Iterable[Door], new: list[Door]) -> None:
         """Bind all sockets before one listens: a client that connects must be let in, whatever becomes of the others.
         Raises: ListenError.
         """
-        yielding = [door for door in gone if isinstance(door, SocketDoor) and isinstance(door.wish.place, TCP)]
-        made: list[SocketDoor] = []
-        with giving_way(door.socket for door in yielding):
+        yielding = [door for door in gone if isinstance(door.wish.place, TCP)]
+        made: list[SocketDoor | SharedDoor] = []
+        with giving_way(door.socket for door in yielding if isinstance(door, SocketDoor)):
             for wish in wanted:
                 if not isinstance(wish.place, Foreign):
                     beside = any(_meet(wish, door.wish) for door in yielding)
-                    sock = open_socket(wish.endpoint, self._handed_over, beside=beside)
-                    made.append(SocketDoor(self._behind, wish, sock))
+                    made.append(self._opened(wish, beside))
                     new.append(made[-1])
             for door in made:
-                _listen(door.socket, door.wish.endpoint)
+                for sock in door.sockets:
+                    _listen(sock, door.wish.endpoint)
+
+    def _opened(self, wish: Wish, beside: bool) -> SocketDoor | SharedDoor:
+        if self._shares(wish):
+            return SharedDoor(wish, open_shared(wish.endpoint, self._workers, beside=beside))
+        return SocketDoor(self._behind, wish, open_socket(wish.endpoint, self._handed_over, beside=beside))
 
     async def drop(self, plan: Plan) -> None:
         await _close_all(plan.new)
+
+    @property
+    def doors(self) -> Sequence[Door]:
+        """Those that are open."""
+        return self._open
 
     def take(self, plan: Plan) -> Mapping[str, str]:
         """Put a plan in force, and close the doors it has no use for; new names of proxies by their old ones."""
@@ -143,14 +169,14 @@ class Listeners:
         gone = [door for door in self._open if door not in doors]
         heirs = [(door, wish) for door in gone for _, wish in plan.doors if _meet(door.wish, wish)]
         moves = [(door.wish.proxy, wish.proxy) for door, wish in (*plan.doors, *heirs) if door not in plan.new]
-        self.own = own_listeners(doors)
+        self.own = own_listeners(doors, self._handed_over.beyond)
         self._open = doors
         for door, wish in plan.doors:
             door.serve(wish)
         for door, wish in heirs:
             _bequeath(door, wish)
         for door in doors:  # the API's is last: whoever waits for its line in the log waits for all
-            self.log.info("{listener} listens", listener=place_text(door))
+            self._tell("{listener} listens", door)
         closing = self._close(gone)
         self._closing = closing if self._closing.called else DeferredList([self._closing, closing])
         return renamed(moves, {wish.proxy for _, wish in plan.doors})
@@ -161,8 +187,12 @@ class Listeners:
 
     def _close(self, doors: Sequence[Door]) -> Deferred[Any]:
         for door in doors:
-            self.log.info("{listener} closes", listener=place_text(door))
+            self._tell("{listener} closes", door)
         return _close_all(doors)
+
+    def _tell(self, text: str, door: Door) -> None:
+        if self._aloud:
+            self.log.info(text, listener=place_text(door))
 
 
 def _listen(sock: ListeningSocket, endpoint: Endpoint) -> None:
@@ -190,9 +220,10 @@ def _close_all(doors: Iterable[Door]) -> Deferred[Any]:
     return DeferredList([door.close() for door in doors], consumeErrors=True)
 
 
-def own_listeners(doors: Iterable[Door]) -> OwnListeners:
-    """The TCP addresses of the doors."""
+def own_listeners(doors: Iterable[Door], beyond: OwnListeners = OwnListeners()) -> OwnListeners:  # noqa: B008 (frozen)
+    """The TCP addresses of the doors, and those beyond."""
     addresses = [address for door in doors if isinstance(address := door.address(), tuple)]
     return OwnListeners(
-        ports=frozenset(port for _, port in addresses), addresses=frozenset(host for host, _ in addresses)
+        ports=beyond.ports.union(port for _, port in addresses),
+        addresses=beyond.addresses.union(host for host, _ in addresses),
     )

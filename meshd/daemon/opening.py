@@ -25,7 +25,7 @@ class ListeningSocket:
     """A socket that its owner closes; a Unix socket's file is removed with it where the file is still the one made."""
 
     def __init__(self, sock: socket.socket, *, path: str = "", handed_over: bool = False) -> None:
-        """path: the absolute path of a Unix socket's file, "" for none; handed_over: by the service manager."""
+        """path: the absolute path of a Unix socket's file, "" for none; handed_over: by another process."""
         sock.setblocking(False)
         self.sock = sock
         self._path = path
@@ -33,7 +33,7 @@ class ListeningSocket:
         self._handed_over = handed_over
 
     def listen(self, backlog: int) -> None:
-        """Listen; of a socket that was handed over the service manager sets the backlog.  Raises: OSError."""
+        """Listen; of a socket that was handed over its maker sets the backlog.  Raises: OSError."""
         if not self._handed_over:
             self.sock.listen(backlog)
             if self.sock.family != socket.AF_UNIX:
@@ -61,7 +61,8 @@ def open_socket(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = F
     place = endpoint.place
     try:
         if isinstance(place, TCP):
-            return ListeningSocket(_bind(place, beside))
+            shared = handed_over.shared(place)
+            return ListeningSocket(bind(place, beside) if shared is None else shared, handed_over=shared is not None)
         if isinstance(place, Unix):
             return _unix(os.path.abspath(place.path), endpoint)
         assert isinstance(place, Inherited)
@@ -90,7 +91,8 @@ def giving_way(old: Iterable[ListeningSocket]) -> Iterator[None]:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 0)
 
 
-def _bind(place: TCP, beside: bool) -> socket.socket:
+def bind(place: TCP, beside: bool) -> socket.socket:
+    """A socket at that address; beside: which may share it with others that may too.  Raises: OSError."""
     everywhere = place.interface == EVERYWHERE
     host = ("::" if _has_ipv6() else "0.0.0.0") if everywhere else place.interface  # noqa: S104 (it is what was asked)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)

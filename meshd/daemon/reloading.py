@@ -8,21 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from meshd.config import Config, needs_restart
 from meshd.daemon import doubts
+from meshd.daemon.core import Core
 from meshd.daemon.examination import examine
-from meshd.daemon.exitwatch import ExitWatch, Fresh, tell
+from meshd.daemon.exitwatch import tell
 from meshd.daemon.faults import FAULTS, one_line
-from meshd.daemon.listening import Listeners
+from meshd.daemon.listening import Listeners, Plan
 from meshd.daemon.runfile import Verdict
-from meshd.proxy.plane import DataPlane
-from meshd.store.feed import Feed
-from meshd.store.interface import Store
-from meshd.tls.server import ReloadableTLS
-from meshd.usage.ledger import Ledger
+from meshd.daemon.workers.crew import Crew, offered
 
 TOLD = 20
 """Most lines of a verdict."""
@@ -36,28 +32,16 @@ log = Logger()
 class Reloads:
     """The reloads of one daemon, one at a time."""
 
-    def __init__(
-        self,
-        clock: IReactorTime,
-        config: Config,
-        plane: DataPlane,
-        ledger: Ledger,
-        store: Store,
-        feed: Feed,
-        exits: ExitWatch,
-        listeners: Listeners,
-        swap: Callable[[Fresh], None],
-    ) -> None:
-        """config: the settings that the daemon was started with; swap: puts fresh ones in force."""
-        self._clock = clock
-        self._started = config
-        self._plane = plane
-        self._ledger = ledger
-        self._store = store
-        self._feed = feed
-        self._exits = exits
+    def __init__(self, core: Core, listeners: Listeners, crew: Crew | None = None, *, aloud: bool = True) -> None:
+        """crew: the workers, which take what the daemon takes.
+
+        aloud: whether people are told here what became of a reload, and what of its settings they may not mean."""
+        self._core = core
+        self._aloud = aloud
+        self._started = core.config
+        """The settings that the daemon was started with."""
         self._listeners = listeners
-        self._swap = swap
+        self._crew = crew
         self._telling: Deferred[None] | None = None
 
     def begin(self) -> None:
@@ -69,46 +53,55 @@ class Reloads:
         if self._telling is not None:
             self._telling.cancel()
 
-    async def take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
+    async def take(self, read: Callable[[], Config]) -> Verdict:
         """Reload.  read: reads the settings that the operator has written by now; called in a thread."""
-        return await self._exits.lock.run(lambda: Deferred.fromCoroutine(self._take(read, tls)))
+        return await self._core.exit_watch.lock.run(lambda: Deferred.fromCoroutine(self._take(read)))
 
-    async def _take(self, read: Callable[[], Config], tls: ReloadableTLS | None) -> Verdict:
+    async def _take(self, read: Callable[[], Config]) -> Verdict:
+        core = self._core
         try:
-            fresh = await self._exits.build(lambda: examine(read()))
+            fresh = await core.exit_watch.build(lambda: examine(read()))
             config = fresh.config
-            renew = tls.prepared(config.certificate, config.key) if tls is not None else None
-            doubtful = await self._doubts(config)
-            await self._feed.look()  # whoever was given a proxy before it is there must not be refused by it
+            renew = core.tls.prepared(config.certificate, config.key) if core.tls is not None else None
+            doubtful = await self._doubts(config) if self._aloud else ()
+            await core.feed.look()  # whoever was given a proxy before it is there must not be refused by it
             plan = await self._listeners.prepare(config.listeners)
         except FAULTS as error:
             log.error("settings were not reloaded: {error}", error=one_line(error))
             return Verdict(False, (one_line(error),))
-        if self._plane.draining:
+        late = await self._handed_on(config, plan)
+        if core.plane.draining:
             await self._listeners.drop(plan)
             return Verdict(False, ("meshd is being stopped",))
         if renew is not None:
             renew()
-        self._swap(fresh)
+        core.swap(fresh)
         self._rename(self._listeners.take(plan))
-        return self._told(config, doubtful)
+        return self._told(config, (*late, *doubtful)) if self._aloud else Verdict(True)
+
+    async def _handed_on(self, config: Config, plan: Plan) -> list[str]:
+        """Have the workers take the settings first, who must know of every listener before anybody gets in there."""
+        if self._crew is None or self._core.plane.draining:
+            return []
+        doors = (door for door, _ in plan.doors)
+        return await self._crew.take(offered(config, self._crew.count, doors, self._listeners.own))
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
         """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""
-        asking = Deferred.fromCoroutine(doubts.ask(self._store, config.topology))
+        asking = Deferred.fromCoroutine(doubts.ask(self._core.store, config.topology))
         try:
-            return await asking.addTimeout(PATIENCE, self._clock)
+            return await asking.addTimeout(PATIENCE, self._core.reactor)
         except TimeoutError:
             return ()
 
     def _rename(self, names: Mapping[str, str]) -> None:
         """Move connections of a renamed proxy to its new name, and drain those of a proxy that is gone."""
-        plane = self._plane
+        plane = self._core.plane
         for connection in list(plane.connections):
             connection.proxy = names.get(connection.proxy, connection.proxy)
             if connection.proxy not in plane.live.topology.proxies:
                 connection.drain()
-        for meter in self._ledger.open_of(0):
+        for meter in self._core.ledger.open_of(0):
             meter.proxy = names.get(meter.proxy, meter.proxy)
 
     def _told(self, config: Config, doubtful: tuple[str, ...]) -> Verdict:
@@ -123,7 +116,7 @@ class Reloads:
         return Verdict(True, (*notes[:TOLD], *([f"and {more} more"] if more > 0 else [])))
 
     async def _tell_doubts(self) -> None:
-        _warn(await doubts.ask(self._store, self._started.topology))
+        _warn(await doubts.ask(self._core.store, self._started.topology))
 
 
 def _warn(doubtful: Iterable[str]) -> None:

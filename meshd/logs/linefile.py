@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 
 class LineFile:
-    """A file of lines that nobody else appends to, opened when it is needed, and anew after a failure.
+    """A file of lines, opened when it is needed, and anew after a failure.
+
+    Other processes may append to it in the same way: the file is locked for each write, as long as that takes.
 
     With the path "" there is no file, and every line counts as written.  An outage is told once when it begins
     (`failed`), and once when it is over (`healed`).
@@ -60,6 +63,10 @@ class LineFile:
         if not self.path:
             return len(lines)
         self.open()
+        with _locked(self._fd):
+            return self._append_alone(lines, noted)
+
+    def _append_alone(self, lines: bytes, noted: Callable[[int, int, int], None] | None) -> int:
         status = os.fstat(self._fd)
         if noted is not None:
             noted(status.st_dev, status.st_ino, status.st_size)
@@ -76,6 +83,18 @@ class LineFile:
         if not self.failing:
             self.failing = True
             self._told_failed(error)
+
+
+@contextmanager
+def _locked(fd: int) -> Iterator[None]:
+    """Let no other process that asks append meanwhile; where the file system has no locks, nobody is kept off."""
+    with suppress(OSError):
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def _open(path: str) -> int:

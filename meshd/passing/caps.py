@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from meshd.bounded import Bounded
@@ -58,12 +58,15 @@ class Known(Unknown, Protocol):
 class Bucket:
     """A token bucket: tunnels and requests that an account may start now, refilled up to a second's worth."""
 
-    __slots__ = ("at", "requests", "tunnels")
+    __slots__ = ("at", "begun_requests", "begun_tunnels", "requests", "tunnels")
 
     def __init__(self, at: float, tunnels: float, requests: float) -> None:
         self.at = at
         self.tunnels = tunnels
         self.requests = requests
+        self.begun_tunnels = 0
+        self.begun_requests = 0
+        """What was begun here and no other process of the daemon was told of."""
 
 
 class Caps:
@@ -116,8 +119,7 @@ class Caps:
 
         Exchanges under way are bounded by `start`.
         """
-        held = self._held.get(account_id)
-        if held is None:
+        if (held := self._held.get(account_id)) is None:
             held = self._held[account_id] = {}
         held[client] = None
         if len(held) > (self._live.limits.tunnels_per_account or len(held)):
@@ -170,11 +172,31 @@ class Caps:
             if bucket.tunnels < 1:
                 return TUNNELS_TOO_FAST
             bucket.tunnels -= take
+            bucket.begun_tunnels += take
         else:
             if bucket.requests < 1:
                 return REQUESTS_TOO_FAST
             bucket.requests -= take
+            bucket.begun_requests += take
         return None
+
+    def begun(self, part: int) -> Iterator[tuple[int, int, int]]:
+        """Account, tunnels and requests of those that have begun more than such a part of their bounds untold; they are
+        told now.  The others are told once it is as much.
+        """
+        limits = self._live.limits
+        tunnels, requests = limits.new_tunnels_per_second // part, limits.requests_per_second // part
+        for account_id, bucket in self._buckets.items():
+            if bucket.begun_tunnels > tunnels or bucket.begun_requests > requests:
+                begun = account_id, bucket.begun_tunnels, bucket.begun_requests
+                bucket.begun_tunnels = bucket.begun_requests = 0
+                yield begun
+
+    def begun_elsewhere(self, account_id: int, tunnels: int, requests: int, monotonic: float) -> None:
+        """Take from an account's bucket what it has begun in other processes of the daemon."""
+        bucket = self._bucket(account_id, monotonic, self._live.limits)
+        bucket.tunnels -= tunnels
+        bucket.requests -= requests
 
     def crowd(self, open_now: int) -> Refusal | None:
         """The Refusal where an account has as many exchanges open as the settings allow."""

@@ -6,6 +6,7 @@ these may have bounds for itself beside, and then both hold.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from meshd.auth.secrets import ban_address
@@ -31,12 +32,14 @@ class Open(Protocol):
 class Rate:
     """A token bucket for the starts of one group, refilled up to a second's worth."""
 
-    __slots__ = ("at", "most", "tokens")
+    __slots__ = ("at", "begun", "most", "tokens")
 
     def __init__(self, at: float, most: int) -> None:
         self.at = at
         self.most = most
         self.tokens = float(most)
+        self.begun = 0
+        """Starts here that no other process of the daemon was told of."""
 
     def refill(self, monotonic: float, most: int) -> None:
         """Bring the bucket up to date.  most: starts a second, which may have changed."""
@@ -106,6 +109,7 @@ class Shares:
         if refusal is None and take:
             for rate in rates:
                 rate.tokens -= 1
+                rate.begun += 1
         return refusal
 
     def patience(self, terms: Terms, refusal: Refusal, turn: float, *, tunnel: bool) -> Patience:
@@ -136,6 +140,18 @@ class Shares:
             return self.start(terms, account_id, monotonic, tunnel=tunnel, take=False) is None
         open_now = self._open.tunnels(account_id)
         return self._caps.start(account_id, open_now, monotonic, tunnel=tunnel, take=False) is None
+
+    def begun(self, part: int) -> Iterator[tuple[int, int, int]]:
+        """Group, starts and bound of those that have begun more than such a part of it untold; they are told now."""
+        for group, rate in self._rates.items():
+            if rate.begun > rate.most // part:
+                begun, rate.begun = rate.begun, 0
+                yield group, begun, rate.most
+
+    def begun_elsewhere(self, group: int, starts: int, most: int, monotonic: float) -> None:
+        """Take from a group's bucket what it has begun in other processes of the daemon.  most: its bound there."""
+        known = self._rates.get(group)
+        self._rate(group, known.most if known is not None else most, monotonic).tokens -= starts
 
     def seat(self, terms: Terms, peer: str) -> Seat | Refusal | None:
         """Count an exchange of the client at this address; None where no group bounds addresses."""

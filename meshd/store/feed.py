@@ -55,7 +55,7 @@ class Feed:
             back="the change feed is read again",
             expected=(StoreError,),
         )
-        store.on_change(self._wake)
+        store.on_change(self.wake)
 
     def samples(self) -> Iterable[Sample]:
         """Whether the store answered when it was asked last."""
@@ -72,7 +72,7 @@ class Feed:
 
     async def look(self) -> None:
         """Poll once and wait for the end of that poll, at most PATIENCE seconds."""
-        self._wake()
+        self.wake()
         with suppress(TimeoutError):
             await self._polls.ended().addTimeout(PATIENCE, self._clock)
 
@@ -80,13 +80,13 @@ class Feed:
         """Stop polling; once this has returned, `notify` is not called any more."""
         await self._polls.stop()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Poll at once, or once more after the poll that is under way."""
         self._again = True
         self._polls.begin()
 
     async def _poll(self) -> None:
-        """Read and pass on changes until none is left and nobody has called _wake() meanwhile."""
+        """Read and pass on changes until none is left and nobody has called wake() meanwhile."""
         self._again = True
         while self._again and self._polls.running:
             self._again = False

@@ -26,6 +26,9 @@ there is."""
 ALL = 1
 """The share of a process that has the store to itself."""
 
+LEAST = 64 * 1024
+"""Bytes, in several processes of one daemon, below which what is left is not divided any more."""
+
 NO_SHARE = 0
 """No share: a lease is one slice at most, where the account was quiet or the store's word of it may be old."""
 
@@ -82,9 +85,13 @@ class Allowance:
     """What an account may still move, shared by all that the account and its sub-accounts have open in the process."""
 
     __slots__ = (
+        "among",
         "base",
         "below",
+        "below_elsewhere",
+        "bounded",
         "crawl",
+        "elsewhere",
         "family",
         "held",
         "meters",
@@ -102,8 +109,9 @@ class Allowance:
         "waiting",
     )
 
-    def __init__(self, standing: Standing, family: Allowance | None) -> None:
-        self.family = family
+    def __init__(self, standing: Standing, family: Allowance | None, among: int = 1) -> None:
+        """among: processes of the daemon that may spend, each an equal part of what is less than a slice for each."""
+        self.among, self.family = among, family
         """The allowance of the account's parent; None for an account without parent."""
         self.standing = standing
         self.room = UNLIMITED
@@ -127,6 +135,10 @@ class Allowance:
         self.subs: set[Allowance] = set()
         self.below = 0
         """How many meters its sub-accounts have open, without those of visitors."""
+        self.elsewhere = self.below_elsewhere = 0
+        """The same of its own and of its sub-accounts in other processes of the daemon, as those have told."""
+        self.bounded = False
+        """Whether anything but the settings says how many exchanges there may be."""
         self.visits = 0
         """How many of its own meters are of visitors to what it has published."""
         self.waiting: dict[OpenMeter, None] = {}
@@ -187,7 +199,7 @@ class Allowance:
         self._lend(self.left, slice_bytes)
 
     def _lend(self, left: int, slice_bytes: int, share: int = NO_SHARE) -> None:
-        lease = lease_of(left, slice_bytes, share)
+        lease = lease_of(left, slice_bytes, share, self.among)
         # A process that has the store to itself has nothing to ask the store for.
         self.held = lease // 2 if 0 < lease < UNLIMITED // 2 and share != ALL else 0
         self.room = lease - self.held
@@ -221,10 +233,11 @@ def period_over(standing: Standing, now: int) -> bool:
     return now >= period.following(standing.billing_day, standing.usage.period_start)
 
 
-def lease_of(left: int, slice_bytes: int, share: int) -> int:
+def lease_of(left: int, slice_bytes: int, share: int, among: int = 1) -> int:
     if not 0 < left < UNLIMITED // 2:
         return left
-    return max(min(left, slice_bytes), left // share if share else 0)
+    part = left if among == 1 else min(left, max(-(-left // among), LEAST))
+    return max(min(part, slice_bytes), left // share if share else 0)
 
 
 def newer(one: Standing, other: Standing | None) -> Standing:

@@ -22,7 +22,7 @@ from meshd.store.interface import Store, StoreError
 from meshd.store.statements import usage as statements
 from meshd.store.statements.rows import chunks
 from meshd.topology import Live
-from meshd.usage.allowance import OpenMeter, nobody
+from meshd.usage.allowance import Allowance, OpenMeter, nobody
 from meshd.usage.batches import SealedBatch
 from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
@@ -58,7 +58,10 @@ class Ledger:
         live: Live,
         log: ExchangeLog,
         chronicle: Chronicle,
+        *,
+        processes: int = 1,
     ) -> None:
+        """processes: of how many of a daemon this is one, which spend together what a limit leaves."""
         self._store = store
         self._journal = journal
         self._clock = clock
@@ -74,7 +77,7 @@ class Ledger:
             expected=(StoreError,),
             pause=_longer,
         )
-        self._peers = Peers(clock.seconds, lambda: live.limits.flush_seconds)
+        self._peers = Peers(clock.seconds, lambda: live.limits.flush_seconds, processes=processes)
         self._quotas = quotas = Quotas(clock, now, live, self._rounds, self._peers, Ticks(clock))
         self.tunnels, self.tunnels_of_family, self.adopt = quotas.tunnels, quotas.tunnels_of_family, quotas.adopt_open
         self._tallies = Tallies(journal, quotas, log, clock.seconds)
@@ -152,6 +155,13 @@ class Ledger:
             return []
         return [*allowance.meters, *(meter for sub in allowance.subs for meter in sub.meters)]
 
+    def at_work(self) -> list[Allowance]:
+        """The allowances of all accounts that are at work here, and of their parents."""
+        return self._quotas.at_work()
+
+    def find(self, account_id: int) -> Allowance | None:
+        return self._quotas.find(account_id)
+
     # Flushing
 
     def samples(self) -> Iterable[Sample]:
@@ -169,6 +179,11 @@ class Ledger:
         report = await recover(self._store, self._journal.directory, self._exchanges, self._quotas.included)
         self._search_at = self._clock.seconds() + (0 if report.waiting else SEARCH)
         return report
+
+    def search(self) -> None:
+        """Look soon for what a process that has just died left."""
+        self._search_at = self._clock.seconds()
+        self._rounds.hasten()
 
     async def flush(self, *, last: bool = False) -> None:
         """Bring all that was counted until now to the store, the last time with a line for all that has none.

@@ -19,10 +19,13 @@ SILENT = LIVE / 2
 class Peers:
     """The other journals; each flush brings news of them by heard()."""
 
-    def __init__(self, seconds: Callable[[], float], every: Callable[[], float]) -> None:
-        """seconds: a monotonic clock; every: seconds between two flushes."""
+    def __init__(self, seconds: Callable[[], float], every: Callable[[], float], *, processes: int = 1) -> None:
+        """seconds: a monotonic clock; every: seconds between two flushes; processes: of how many of one daemon this is
+        one; of several none is alone, as they all may begin to spend in the same moment.
+        """
         self._seconds = seconds
         self._every = every
+        self.processes = processes
         self._batches: Mapping[str, int] = {}
         self._moved: dict[str, float] = {}
         """When each journal was last seen to have another batch."""
@@ -46,7 +49,7 @@ class Peers:
     def alone(self) -> bool:
         """Whether no other process is known to spend; False where the last flush is more than LIVE seconds ago."""
         monotonic = self._seconds()
-        return monotonic - self._heard <= LIVE and not self._others(monotonic)
+        return self.processes == 1 and monotonic - self._heard <= LIVE and not self._others(monotonic)
 
     @property
     def joining(self) -> bool:

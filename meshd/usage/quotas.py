@@ -96,7 +96,7 @@ class Quotas:
         limits = monthly_limit(account, self.included()), account.total_limit
         told = Standing(account.id, account.parent_id, *limits, billing_day, usage)
         standing = newer(told, self._remembered.pop(account.id, None))
-        allowance = self._allowances[account.id] = Allowance(standing, family)
+        allowance = self._allowances[account.id] = Allowance(standing, family, self._peers.processes)
         allowance.on_limit = on_limit
         if family is not self._nobody:
             family.subs.add(allowance)
@@ -139,12 +139,12 @@ class Quotas:
     def tunnels(self, account_id: int) -> int:
         """How many meters the account itself has open, without those of visitors to what it has published."""
         allowance = self._allowances.get(account_id)
-        return len(allowance.meters) - allowance.visits if allowance is not None else 0
+        return len(allowance.meters) - allowance.visits + allowance.elsewhere if allowance is not None else 0
 
     def tunnels_of_family(self, account_id: int) -> int:
         """How many meters the account has open together with its sub-accounts, without those of visitors."""
-        allowance = self._allowances.get(account_id)
-        return len(allowance.meters) - allowance.visits + allowance.below if allowance is not None else 0
+        a = self._allowances.get(account_id)
+        return len(a.meters) - a.visits + a.elsewhere + a.below + a.below_elsewhere if a is not None else 0
 
     def at_work(self) -> list[Allowance]:
         return list(self._allowances.values())

@@ -60,6 +60,7 @@ class ShapedMeter(Meter):
         for pace in (tally.own.pace, tally.family.pace):
             if pace is not None:
                 pace.up.tokens -= n
+                pace.moved_up += n
         self.lanes[UP].spend(n)
         super().sent_up(n)
 
@@ -69,6 +70,7 @@ class ShapedMeter(Meter):
         for pace in (tally.own.pace, tally.family.pace):
             if pace is not None:
                 pace.down.tokens -= n
+                pace.moved_down += n
         self.lanes[DOWN].spend(n)
         super().sent_down(n)
 
@@ -96,6 +98,7 @@ class Shaping:
     def adopt(self, tally: Tally, terms: Terms | None) -> None:
         """Hold the tally's account and its family to these terms, and let what begins have the meter for it."""
         tally.terms = terms
+        tally.own.bounded = tally.family.bounded = terms is not None
         shaped = [self._paced(each, terms) for each in (tally.own, tally.family)]
         tally.meter = ShapedMeter if any(shaped) else Meter
 

@@ -135,13 +135,26 @@ def _gone() -> None:
 class Pace:
     """The rates of one account, or of a family, in both directions."""
 
-    __slots__ = ("down", "up")
+    __slots__ = ("down", "moved_down", "moved_up", "up", "whole")
 
     def __init__(self, ticks: Ticks) -> None:
         self.up = Throttle(ticks, 0)
         self.down = Throttle(ticks, 0)
+        self.whole = 0, 0
+        """The rates up and down, of which other processes of the daemon may use a part."""
+        self.moved_up = self.moved_down = 0
+        """Bytes that no other process was told of."""
 
     def set(self, up: int, down: int) -> None:
         """Hold to other rates, in bytes a second; 0 for no bound."""
-        self.up.set(up)
-        self.down.set(down)
+        if (up, down) != self.whole:
+            self.whole = up, down
+            self.up.set(up)
+            self.down.set(down)
+
+    def leave(self, up: float, down: float, processes: int) -> None:
+        """Hold to what others leave, who use so much, but at least to an equal part among so many processes."""
+        for throttle, whole, used in ((self.up, self.whole[0], up), (self.down, self.whole[1], down)):
+            rate = max(whole - used, whole / processes) if whole else 0
+            if rate != throttle.rate:
+                throttle.set(rate)

@@ -39,6 +39,18 @@ class ProvenTests(SynchronousTestCase):
         found = [other.knows(*pair) for pair in (("encoded", "right"), ("encoded", "wrong"), ("changed", "right"))]
         self.assertEqual(found, [True, False, False])
 
+    def test_processes_of_one_daemon_know_what_one_has_found(self) -> None:
+        """Before one begins, and from then on; what is no finding is not heeded."""
+        one = self.process()
+        one.note("encoded", "before")
+        other = Proven(None, self.clock, self.clock.seconds, known=one.state())
+        one.told = other.learn
+        one.note("encoded", "after")
+        for nonsense in (b"", b"x", one.state()):
+            other.learn(nonsense)
+        self.assertEqual([other.knows("encoded", word) for word in ("before", "after", "never")], [True, True, False])
+        self.assertEqual(len(other), 2)
+
     def test_nothing_of_it_can_be_read(self) -> None:
         """Neither the hash nor the password, and by nobody else at all."""
         self.left()

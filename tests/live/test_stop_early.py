@@ -38,10 +38,10 @@ ledger.Ledger.start = start
 """
 
 CRASHING = """
-from meshd.daemon import assembly
+from meshd.daemon import core
 def data_plane(*parts, **more):
     raise OSError(24, "Too many open files")
-assembly.data_plane = data_plane
+core.data_plane = data_plane
 """
 
 

@@ -43,6 +43,9 @@ UP = re.compile(r"API on \S+ listens")
 STARTING = 30.0
 STOPPING = 40.0
 
+WORKERS = os.environ.get("WORKERS", "")
+"""How many workers daemons of the tests have that do not say themselves."""
+
 LOOPBACK = '["127.0.0.0/8", "::1/128"]'
 
 _cli_lock = threading.Lock()
@@ -494,4 +497,6 @@ def clean_environment() -> dict[str, str]:
     }
     paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH", "")])]
     apart = {"RUNTIME_DIRECTORY": "/nonexistent"}  # nothing is left where the daemons of this machine leave it
+    if WORKERS:
+        apart["MESHD_WORKERS"] = WORKERS
     return kept | apart | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}

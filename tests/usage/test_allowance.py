@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Standing, Usage
-from meshd.usage.allowance import ALL, NO_SHARE, SHARE, UNLIMITED, Allowance, lease_of, remainder
+from meshd.usage.allowance import ALL, LEAST, NO_SHARE, SHARE, UNLIMITED, Allowance, lease_of, remainder
 from meshd.values import period
 from tests.usage.support import NOON
 
@@ -117,6 +117,24 @@ class Allowances(SynchronousTestCase):
         ]
         for rule, left, share, lease in table:
             self.assertEqual(lease_of(left, SLICE, share), lease, rule)
+
+    def test_leases_among_processes_of_one_daemon(self) -> None:
+        """An equal part of the last few slices, until it is too little to ask the store for."""
+        size = 4 * 1024 * 1024
+        table = [
+            ("plenty", 64 * size * 10, 2, SHARE, size * 10),
+            ("a slice for each", 2 * size, 2, NO_SHARE, size),
+            ("less than that", size, 2, NO_SHARE, size // 2),
+            ("for more processes", size, 4, NO_SHARE, size // 4),
+            ("rounded up", 1_000_001, 2, NO_SHARE, 500_001),
+            ("little", 100_000, 4, NO_SHARE, LEAST),
+            ("less than is divided", LEAST - 1, 4, NO_SHARE, LEAST - 1),
+            ("nothing", 0, 4, NO_SHARE, 0),
+            ("too much was moved", -5, 4, NO_SHARE, -5),
+            ("no limit", UNLIMITED, 4, SHARE, UNLIMITED),
+        ]
+        for rule, left, among, share, lease in table:
+            self.assertEqual(lease_of(left, size, share, among), lease, rule)
 
     def test_remainders(self) -> None:
         """The nearer limit, and its reason."""

@@ -58,3 +58,8 @@ class PeersTest(SynchronousTestCase):
         self.hear()
         self.at += LIVE + 1
         self.assertFalse(self.peers.alone)
+
+    def test_one_of_several_processes_of_a_daemon_is_never_alone(self) -> None:
+        """They all may begin to spend before one has heard of another."""
+        self.peers = Peers(lambda: self.at, lambda: EVERY, processes=2)
+        self.assertEqual([self.hear(after)[0] for after in (0, 1, 2 * LIVE)], [False] * 3)

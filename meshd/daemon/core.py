@@ -1,0 +1,200 @@
+"""What every process of a daemon has, a worker too: who is asking, what was used, the way of the bytes, the exits."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.logger import Logger
+
+from meshd.accounts.service import Accounts
+from meshd.auth.hostnames import HostnameWatch
+from meshd.auth.passwords import PasswordHasher
+from meshd.auth.proven import Proven
+from meshd.auth.service import AuthService
+from meshd.config import Config
+from meshd.daemon.calendar import Calendar
+from meshd.daemon.datafolder import made
+from meshd.daemon.dataplane import ceiling, data_plane
+from meshd.daemon.enforcement import Enforcement, Follower
+from meshd.daemon.exitwatch import ExitWatch, Fresh
+from meshd.daemon.volatile import mounts, volatile_file
+from meshd.dns.resolver import Resolver
+from meshd.exits.book import ExitBook
+from meshd.exits.client import ExitClient
+from meshd.exits.destinations import OwnListeners
+from meshd.exits.probes import Probes
+from meshd.model import Change
+from meshd.sockets.poll import Poller
+from meshd.store.feed import Feed
+from meshd.store.open import open_store
+from meshd.tls.server import ReloadableTLS
+from meshd.topology import Live, included_bytes
+from meshd.usage.chronicle import Chronicle
+from meshd.usage.exchangelog import ExchangeLog
+from meshd.usage.journal import Journal
+from meshd.usage.ledger import Ledger
+
+FEED_SECONDS = 0.5
+"""Between two looks at the change feed: what the command line changes has to hold within a second."""
+
+log = Logger()
+
+
+class Beside(Follower, Protocol):
+    """What a process serves beside the proxies."""
+
+    def swapped(self) -> None:
+        """Go by settings that were reloaded."""
+
+
+class Core:
+    """Built by the constructor, which opens what needs neither a client nor the store; `start` opens the rest.
+
+    Whoever owns it has the listeners, and whatever else the process serves.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        config: Config,
+        now: Callable[[], float],
+        *,
+        part: str = "",
+        known: bytes = b"",
+        processes: int = 0,
+        own: Callable[[], OwnListeners],
+        beside: Callable[[], Beside],
+    ) -> None:
+        """part: tells a worker apart in the store from others of its data folder; own: the daemon's own listeners.
+
+        known: what its daemon knows of passwords; processes: how many workers that has.
+
+        beside: gives what else the process serves, once all is built.
+        Raises: StoreError, OSError.
+        """
+        self.reactor = reactor
+        self.config = config
+        self.now = now
+        self.live = Live(config.topology)
+        self.store = open_store(reactor, config.store_url)
+        self.node = f"{socket.gethostname()}:{config.data_dir}{part}"  # which one process at a time may have
+        self.tls: ReloadableTLS | None = None
+        self._part = part
+        self._beside = beside
+        self._build_services(known, processes)
+        self._build_plane(own)
+        self.exit_watch = ExitWatch(reactor, lambda: Fresh(self.config, self.plane.pools), self.swap)
+
+    def _build_services(self, known: bytes, processes: int) -> None:
+        """Who is asking, what was used, what may be changed; and what brings changes of the store to them."""
+        reactor, config, now, live = self.reactor, self.config, self.now, self.live
+        self._poller = Poller(reactor)
+        self.resolver = Resolver(
+            reactor, config.dns_servers, self._poller, timeout=lambda: live.timeouts.dns, size=config.dns_names
+        )
+        hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
+        kept = None if self._part else volatile_file(config.data_dir, "proven", os.environ, mounts())
+        self.proven = Proven(kept, reactor, now, known=known)
+        bounds = {"workers": live.limits.password_workers, "queue": live.limits.password_queue}
+        self.hasher = PasswordHasher(reactor, self.proven, **bounds)
+        self.auth = AuthService(self.store, reactor, now, live, self.hasher, hostnames)
+        journal = Journal(made(config.data_dir / "journal"), now=now)
+        self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
+        self.chronicle = Chronicle(self.store, reactor, now, live, self.node)
+        parts = self.store, journal, reactor, now, live, self.exchanges, self.chronicle
+        self.ledger = Ledger(*parts, processes=processes or config.workers)
+        self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
+        self.enforcement = Enforcement(self.auth, self.ledger, self.store, now, self._beside)
+        self.feed = Feed(self.store, reactor, self.enforcement.changed, FEED_SECONDS)
+        self._calendar = Calendar(reactor, self.accounts, live, self.enforcement.look_at_calendar)
+
+    def _build_plane(self, own: Callable[[], OwnListeners]) -> None:
+        """The way of the bytes, and what is known of the exits."""
+        reactor = self.reactor
+        self._exit_book = ExitBook(self.store, reactor, self.now, lambda: self.plane.pools, self.node)
+        self.plane = data_plane(
+            reactor,
+            self.live,
+            self.now,
+            auth=self.auth,
+            ledger=self.ledger,
+            resolver=self.resolver,
+            poller=self._poller,
+            own=own,
+            note_exit=self._exit_book.note,
+        )
+        unjudged = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
+        self._probes = Probes(reactor, self.plane, unjudged.status)
+
+    async def start(self) -> None:
+        """Open the store, bill what a dead process left, follow what changes.  StoreError, CertificateError, OSError.
+
+        Where a stop has begun meanwhile, it ends early.
+        """
+        await self.store.start()
+        report = await self.ledger.start()
+        if self.plane.draining:
+            return
+        if report.journals or report.waiting:
+            text = "billed what {journals} dead processes had counted: {up} up, {down} down"
+            log.info(text, journals=report.journals, up=report.up, down=report.down)
+        self.chronicle.start(self.ledger.open_of)
+        await self.auth.start()
+        self.feed.start()
+        self._calendar.start()
+        self.plane.poller.start()
+        self.plane.wheel.start()
+        self._start_tls()
+        self.plane.pools.prepare()
+        await self._exit_book.start()
+        self._probes.start()
+        self.exit_watch.start()
+
+    def _start_tls(self) -> None:
+        """One certificate for all that listens.  CertificateError."""
+        config = self.config
+        if config.speaks_tls:
+            self.tls = ReloadableTLS(config.certificate, config.key)
+            if config.proxy_tls:
+                self.plane.tls = self.tls.context
+
+    async def settle(self) -> None:
+        """Begin nothing more by itself: what is open is about to be drained."""
+        self.exit_watch.stop()
+        await self._probes.stop()
+        await self.feed.stop()
+        self._calendar.stop()
+
+    async def close(self) -> None:
+        """Bring the counts home, and close everything in order; nothing is open any more."""
+        await self.accounts.stop()
+        await self.ledger.stop()
+        await self.chronicle.stop()
+        await self.auth.stop()
+        await self._exit_book.stop()
+        self.plane.wheel.stop()
+        self.plane.origins.clear()
+        self.plane.relay.pipes.close()
+        await self.resolver.stop()
+        self.plane.poller.stop()
+        await self.store.stop()
+
+    def swap(self, fresh: Fresh) -> None:
+        """What begins from now on goes by these settings."""
+        plane, live, topology = self.plane, self.live, fresh.config.topology
+        before = live.topology.plans
+        if topology.proxies.keys() != live.topology.proxies.keys():  # who may use a new name is not remembered yet
+            self.auth.forget(Change(0, 0))
+        others = included_bytes(topology.plans) != included_bytes(live.topology.plans)
+        self.config = fresh.config
+        live.swap(topology)
+        if others:
+            self.ledger.judge_all()
+        plane.pools = fresh.pools
+        plane.caps.ceiling = ceiling(topology.limits)
+        plane.origins.clear()
+        self._beside().swapped()
+        self.enforcement.replanned(before, topology.plans)

@@ -1,0 +1,125 @@
+"""All workers of a daemon, each at its station."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList, gatherResults
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from meshd.auth.proven import Proven
+from meshd.config import Config
+from meshd.daemon.doors import Door
+from meshd.daemon.faults import WorkerFailed
+from meshd.daemon.listening import own_listeners
+from meshd.daemon.sharing import SharedDoor
+from meshd.daemon.workers.forks import Forks
+from meshd.daemon.workers.messages import LOOK, PROVEN, REOPEN, TOLD, Settings, packed
+from meshd.daemon.workers.portion import portion
+from meshd.daemon.workers.station import Offer, Station
+from meshd.exits.destinations import OwnListeners
+
+GRACE = 15.0
+"""Seconds beyond the time for draining in which a worker brings its counts home and ends."""
+
+log = Logger()
+
+
+class Crew:
+    """Begins the workers, has all of them take what the daemon takes, and ends them."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        count: int,
+        died: Callable[[], None],
+        told: Callable[[int, bytes], None],
+        proven: Proven,
+    ) -> None:
+        """died: called when a process has ended unasked; told: called with what a worker tells of accounts' bounds."""
+        self.count = count
+        self._told = told
+        self._proven = proven
+        proven.told = lambda row: self._tell(PROVEN + row)
+        self._offer: Callable[[], Offer] = _nothing
+        self._forks = Forks(reactor, self._ended)
+        self._stations = [
+            Station(reactor, number, self._forks, lambda: self._offer(), died, self._pass_on, proven.state)  # noqa: PLW0108 (it changes)
+            for number in range(1, count + 1)
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every worker lets clients in."""
+        return all(station.serves for station in self._stations)
+
+    async def start(self, offer: Offer) -> None:
+        """Begin all workers, and wait until they let clients in.  Raises: WorkerFailed where one ends before."""
+        self._offer = lambda: offer
+        begun = DeferredList([station.begin() for station in self._stations], consumeErrors=True)
+        for fine, outcome in await begun:
+            if not fine:
+                assert isinstance(outcome, Failure)
+                outcome.raiseException()
+
+    async def take(self, offer: Offer) -> list[str]:
+        """Have all workers take these settings, and those that begin; a line for each that has not, and is replaced."""
+        self._offer = lambda: offer
+        whys = await gatherResults([station.take(offer) for station in self._stations])
+        return [f"worker {number} is replaced: {why}" for number, why in enumerate(whys, 1) if why]
+
+    def follow(self, offer: Callable[[], Offer]) -> None:
+        """Have workers that begin from now on go by this."""
+        self._offer = offer
+
+    def reopen(self) -> None:
+        """Have all workers begin new files of lines."""
+        self._tell(REOPEN)
+
+    def look(self) -> None:
+        """Have all workers look at the change feed now."""
+        self._tell(LOOK)
+
+    async def stop(self, seconds: float) -> None:
+        """End all workers, whose exchanges have so many seconds to end."""
+        ending = [Deferred.fromCoroutine(station.stop(seconds + GRACE)) for station in self._stations]
+        await DeferredList(ending, consumeErrors=True)
+        await self._forks.stop()
+
+    def share(self, rows: bytes) -> None:
+        """Tell all workers what the daemon's own process has to say of accounts' bounds."""
+        self._tell(TOLD + b"\0" + rows)
+
+    def _pass_on(self, number: int, content: bytes) -> None:
+        """Tell the others what one worker says of accounts' bounds, or of a password."""
+        if content.startswith(PROVEN):
+            self._proven.learn(content[len(PROVEN) :])
+        else:
+            self._told(number, content[len(TOLD) :])
+            content = TOLD + bytes([number]) + content[len(TOLD) :]
+        for station in self._stations:
+            if station.number != number:
+                station.tell(content)
+
+    def _tell(self, order: bytes) -> None:
+        for station in self._stations:
+            station.tell(order)
+
+    def _ended(self, pid: int, status: int) -> None:
+        if status:
+            log.warn("process {pid} of a worker has ended with status {status}", pid=pid, status=status)
+
+
+def offered(config: Config, workers: int, doors: Iterable[Door], beyond: OwnListeners | None = None) -> Offer:
+    """What workers are to go by.  doors: the daemon's listeners; beyond: such as it has at this moment besides."""
+    doors = tuple(doors)
+    shared = tuple(door for door in doors if isinstance(door, SharedDoor))
+    own = own_listeners(doors, beyond or OwnListeners())
+    places = tuple(door.wish.place for door in shared)
+    return Offer(packed(Settings(portion(config, workers), workers, own, places)), shared)  # type: ignore[arg-type]
+
+
+def _nothing() -> Offer:
+    raise WorkerFailed("there are no settings yet")

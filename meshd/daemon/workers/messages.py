@@ -1,0 +1,97 @@
+"""What a daemon and its workers tell each other.
+
+A daemon's settings are pickled: they are values of the program's own, and come over a socket pair from the process that
+made the worker.  A worker reads strangers' bytes, so its word is JSON, and no more than JSON is read from it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from meshd.config import Config
+from meshd.config.endpoints import TCP
+from meshd.exits.destinations import OwnListeners
+
+ORDER = 1024 * 1024 * 1024
+"""Most bytes of a daemon's word: settings with a million exits are a fifth of it."""
+
+WORD = 1024 * 1024
+"""Most bytes of a worker's word: a line of the log with a long traceback, or 5,000 rows
+of each kind of bounds."""
+
+FORK = b"fork"
+"""Asks a nursery for a worker, whose channel comes with it."""
+NUMBER = b"#"
+"""Begins the first frame: which worker it is, from 1."""
+SETTINGS = b"="
+"""Begins pickled settings."""
+TOLD = b"~"
+"""Begins what processes tell each other of accounts' bounds, which the daemon passes on; then one byte, the process's
+number, where the daemon says it."""
+PROVEN = b"!"
+"""Begins what one process has found of a password, which the daemon passes on; at first, all that the daemon knows."""
+SHARED = (TOLD, PROVEN)
+STOP = b"stop"
+"""The order to end, once what is open has ended or the time for that is over."""
+REOPEN = b"reopen"
+"""The order to begin new files of lines."""
+LOOK = b"look"
+"""The order to look at the change feed."""
+
+Word = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a worker goes by."""
+
+    config: Config
+    """As the worker is to have it."""
+    workers: int
+    """How many there are."""
+    own: OwnListeners
+    """The listeners of the whole daemon."""
+    places: tuple[TCP, ...]
+    """What the sockets are for that come with it, in their order."""
+
+
+def packed(settings: Settings) -> bytes:
+    """The content of a frame."""
+    written = io.BytesIO(SETTINGS)
+    written.seek(0, io.SEEK_END)
+    _Pickler(written, pickle.HIGHEST_PROTOCOL).dump(settings)
+    return written.getvalue()
+
+
+def unpacked(content: bytes) -> Settings:
+    """In a worker: the settings of a frame that begins with SETTINGS."""
+    settings: Settings = pickle.loads(content[len(SETTINGS) :])  # noqa: S301 (only its daemon has the other end)
+    return settings
+
+
+def said(kind: str, **more: object) -> bytes:
+    """A worker's word: the content of a frame."""
+    return json.dumps({"kind": kind, **more}).encode()
+
+
+def heard(content: bytes) -> Word:
+    """In a daemon: a worker's word; one of kind "" where it makes no sense."""
+    try:
+        word = json.loads(content)
+    except (ValueError, RecursionError):
+        word = None
+    return word if isinstance(word, dict) and isinstance(word.get("kind"), str) else {"kind": ""}
+
+
+def _mapping(items: dict[Any, Any]) -> MappingProxyType[Any, Any]:
+    return MappingProxyType(items)
+
+
+class _Pickler(pickle.Pickler):
+    dispatch_table = {MappingProxyType: lambda mapping: (_mapping, (dict(mapping),))}
