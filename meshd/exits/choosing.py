@@ -73,7 +73,7 @@ def choose(
         key = selection.session
         outlet = view.meant(current(key, selection.ttl, now), avoid) if key else view.first_drawn(chance)
         if outlet is not None and outlet.exit.prefix is None and outlet.usable(monotonic) and outlet not in tried:
-            return Choice(outlet, outlet.exit.source)
+            return Choice(outlet, outlet.source)
 
     def ready(outlet: Outlet) -> bool:
         return outlet.usable(monotonic) and outlet not in tried and not (avoid and avoided(outlet.exit, avoid))

@@ -22,10 +22,12 @@ class Outlet:
         "drained",
         "exit",
         "failures",
+        "is_asked_itself",
         "open",
         "reason",
         "resting",
         "rests",
+        "source",
         "trying",
         "until",
         "vouched_until",
@@ -33,6 +35,7 @@ class Outlet:
 
     def __init__(self, exit_: Exit) -> None:
         self.exit = exit_
+        self.source, self.is_asked_itself = exit_.source, exit_.is_asked_itself
         self.open = 0
         """Requests and tunnels that leave by this exit now."""
         self.drained = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -83,7 +82,7 @@ class KeptOrigins(Generic[R]):
         self._poller = poller
         self._wheel = wheel
         self._most = most
-        self._idle: dict[Key, OrderedDict[Origin[R], None]] = {}
+        self._idle: dict[Key, dict[Origin[R], None]] = {}
         self._unproven: Idle[Origin[R]] = Idle()
         self._proven: Idle[Origin[R]] = Idle()
         self._generation = 0
@@ -141,13 +140,13 @@ class KeptOrigins(Generic[R]):
         key = origin.key
         idle = self._idle.get(key)
         if idle is None:
-            idle = self._idle[key] = OrderedDict()
+            idle = self._idle[key] = {}
         idle[origin] = None
         (self._proven if origin.proven else self._unproven).add(key[0], origin)
         wire.watcher = origin
         self._wheel.arm(origin, seconds)
         most = self._most()
-        while len(self) > most:
+        while self._unproven.count + self._proven.count > most:
             self.drop(self._to_go(most, key[0]))
 
     def give_up(self, count: int) -> int:
@@ -180,7 +179,7 @@ class KeptOrigins(Generic[R]):
             for origin in list(idle):
                 self.drop(origin)
 
-    def _left(self, origin: Origin[R], idle: OrderedDict[Origin[R], None]) -> None:
+    def _left(self, origin: Origin[R], idle: dict[Origin[R], None]) -> None:
         (self._proven if origin.proven else self._unproven).remove(origin.key[0], origin)
         origin.idle = False
         origin.wire.watcher = None

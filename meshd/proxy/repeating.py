@@ -28,7 +28,7 @@ _LINE_END = b" HTTP/1.1\r\n"
 class Repeated:
     """What a client repeats: all of its requests but their paths, and the credential that they carry."""
 
-    __slots__ = ("_begin", "_lead", "_rests", "request")
+    __slots__ = ("_begin", "_lead", "_method", "_rests", "request")
 
     def __init__(self, request: ProxyRequest) -> None:
         """request: one that `repeats`."""
@@ -36,6 +36,7 @@ class Repeated:
         self.request = request
         self._begin = b"%b http://%b/" % (request.method, request.target.authority)
         self._lead = len(self._begin) - 1
+        self._method = request.method + b" "
         self._rests: dict[str, bytes] = {}
 
     def read(self, buffer: bytes, longest: int) -> tuple[bytes, Said] | None:
@@ -59,7 +60,7 @@ class Repeated:
             assert isinstance(request.target, AbsoluteForm)
             whole = render_request(b"", b"", request.target.authority, request.origin_fields(consumed))
             rest = self._rests[consumed] = whole.removeprefix(b" ")
-        return b"%b %b%b" % (self.request.method, path, rest)
+        return self._method + path + rest
 
 
 def repeats(request: ProxyRequest) -> bool:
@@ -138,7 +139,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         """A kept connection by the chosen exit to the server; None where there is none, or the exit itself is asked."""
         choice, target, record = departure.choice, departure.target, self.record
         exit_ = choice.outlet.exit
-        if exit_.is_asked_itself or target is None or record is None:
+        if choice.outlet.is_asked_itself or target is None or record is None:
             return None
         way = exit_.name, choice.source, target.host, target.port
         origin = self._plane.origins.take((account_id, departure.selection.session, *way))
