@@ -92,10 +92,11 @@ class HostConnection(RepeatedVisits):
                 return False
             assert self.speech is not None
             if self.repeated is not None and not self.buffer:
+                request = self.repeated.request
                 served = await self._repeat(self.repeated)
                 if served is not None:
                     return served
-                self.repeated = None
+                self.repeated = self.cut = self._site = self._sender = request = None
             request = await self.speech.read()
             if request is None:
                 return False

@@ -58,6 +58,8 @@ class Sent(NamedTuple):
     """The connection on which it was sent; None where it was not."""
     came: bytes | None = None
     """The first bytes that came back: none where the connection has ended since."""
+    stopped: Stopped | None = None
+    """Why no answer is waited for any longer; None where it is."""
 
 
 class HostForwarding(Forwarding[HostResponse]):
@@ -165,6 +167,8 @@ class HostForwarding(Forwarding[HostResponse]):
     async def _ask(self, vital: Vital, sent: Sent | None) -> tuple[Origin[HostResponse], HostResponse]:
         """Send the request, over a kept connection if there is one, and read the final response's head."""
         origin, came = (sent.origin, sent.came) if sent is not None else (None, None)
+        if sent is not None and sent.stopped is not None:
+            raise sent.stopped
         while True:
             if origin is None:
                 origin, came = await self._connect(vital), None

@@ -20,6 +20,7 @@ from meshd.http1.origin import PATH_AND_QUERY
 from meshd.model import Admission, Refusal
 from meshd.passing.record import Record
 from meshd.passing.repeating import RepeatingConnection
+from meshd.sockets.ends import Stopped
 from meshd.usage.meter import Meter
 
 _LINE_END = b" HTTP/1.1\r\n"
@@ -104,10 +105,18 @@ class RepeatedVisits(RepeatingConnection[HostResponse]):
                     return await self._refuse(Refusal("rate-requests", retry_after=wait), same.request)
             request, sent = same.request.at(path, len(buffer)), self._way(same, path, record)
             if sent is not None and sent.origin is not None:
-                came = await self._ask_again(plane.origins, sent.origin, head, method)
-                if came is None:
-                    continue
-                sent = sent._replace(came=came)
+                try:
+                    came = await self._ask_again(plane.origins, sent.origin, head, method)
+                except Stopped as stop:
+                    if self._answering:
+                        raise
+                    sent = sent._replace(origin=None, stopped=stop)  # perhaps another upstream answers
+                else:
+                    if came is None:
+                        if plane.draining:
+                            return True
+                        continue
+                    sent = sent._replace(came=came)
             return await self._forward(request, record, site, same.sender, "", sent)
         return False
 

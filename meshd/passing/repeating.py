@@ -29,15 +29,18 @@ class RepeatingConnection(Connection, Generic[R]):
             return b""
         return buffer
 
-    async def _ask_again(self, kept: KeptOrigins[R], origin: Origin[R], head: bytes, method: bytes) -> bytes | None:
+    async def _ask_again(
+        self, kept: KeptOrigins[R], origin: Origin[R], head: bytes, method: bytes, *, patience: int = 0
+    ) -> bytes | None:
         """Send a request on a kept connection, and pass on an answer like the one before; None where that is done, and
         the exchange is over.  Else the first bytes that came back; none where the connection has ended.
 
-        kept: where the connection is given back to; method: the request's.  Raises: ClientGone, Stopped.
+        kept: where the connection is given back to; method: the request's; patience: seconds that the client allows for
+        the first byte, 0 for no bound.  Raises: ClientGone, Stopped.
         """
         timeouts = self._plane.live.timeouts
         try:
-            self.phase("first-byte-timeout", timeouts.first_byte)
+            self.phase("first-byte-timeout", min(patience or timeouts.first_byte, timeouts.first_byte))
             try:
                 sent = origin.wire.try_send(head)
                 if sent < len(head):

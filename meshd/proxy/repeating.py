@@ -97,8 +97,11 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
             begun, origin = NOT_BEGUN, self._kept(departure, admission.identity.account.id)
             if origin is not None:
                 head = same.head(read[0], admission.consumed)
-                came = await self._ask_again(self._plane.origins, origin, head, same.request.method)
+                origins, method, patience = self._plane.origins, same.request.method, departure.patience
+                came = await self._ask_again(origins, origin, head, method, patience=patience)
                 if came is None:
+                    if self._plane.draining:
+                        return True
                     continue
                 begun = origin, came
             request = same.request.at(*read, len(buffer))
@@ -116,11 +119,15 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
     def _opened(self, admission: Admission) -> Meter | None:
         """The meter of an exchange that may begin now; None where it has to wait, or to be refused."""
         plane, account_id = self._plane, admission.identity.account.id
-        ledger = plane.ledger
-        if plane.caps.start(account_id, ledger.tunnels(account_id), plane.wheel.monotonic, tunnel=False) is not None:
+        ledger, caps, monotonic = plane.ledger, plane.caps, plane.wheel.monotonic
+        open_now = ledger.tunnels(account_id)
+        if caps.start(account_id, open_now, monotonic, tunnel=False, take=False) is not None:
             return None
         meter = ledger.open(admission, self._stopped)
-        return meter if isinstance(meter, Meter) else None
+        if not isinstance(meter, Meter):
+            return None  # and nothing was taken of what it may begin
+        caps.start(account_id, open_now, monotonic, tunnel=False)
+        return meter
 
     def _left(self, request: ProxyRequest, admission: Admission, meter: Meter) -> Departure:
         """Begin the record of an exchange, and its way out."""

@@ -39,6 +39,7 @@ ANSWERS: dict[str, Script] = {
     "/too-little": (HELLO[:-2], b""),
     "/no-http": (b"SSH-2.0-OpenSSH\r\n\r\n", b""),
     "/gone": (b"",),
+    "/silent": (),
     "/time-is-up": (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", b""),
 }
 
@@ -56,6 +57,7 @@ class Origin:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.asked: list[bytes] = []
+        self.answers = ANSWERS
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -77,7 +79,7 @@ class Origin:
                 self.asked.append(request)
                 path = request.split(b" ")[1].partition(b"?")[0].decode()
                 request = b""
-                for piece in ANSWERS[path]:
+                for piece in self.answers[path]:
                     if not piece:
                         return
                     client.sendall(piece)
@@ -200,6 +202,14 @@ class RepeatedTests(SynchronousTestCase):
         self.assertEqual(len(self.lines("anna", 9)), 9)
         self.balance("anna")
 
+    def test_the_wish_for_a_time(self) -> None:
+        """Of a request that repeats another is heeded as of any."""
+        (anna,) = self.people("anna")
+        client = self.client([anna + b"X-ProxyMesh-Timeout: 1\r\n"])
+        for path in ("/hello", "/hello", "/hello", "/silent"):
+            status = client.ask(path, "GET")[-1][0]
+            self.assertEqual(status, 504 if path == "/silent" else 200)
+
     def test_revoked(self) -> None:
         """Whoever may no longer pass is refused at the next request, and a limit ends the one that reaches it."""
         (anna,) = self.people("anna")
@@ -244,6 +254,8 @@ def walk(client: Client) -> list[object]:
     found: list[object] = []
     for method in ("GET", "HEAD"):
         for path, pieces in ANSWERS.items():
+            if not pieces:
+                continue  # to be waited for
             if method == "HEAD" and b"".join(pieces).partition(b"\r\n\r\n")[2]:
                 continue  # an answer to HEAD has no body
             for each in ("/hello", "/hello", path) if method == "GET" else (path, path):
@@ -312,3 +324,28 @@ class RepeatedVisitsTests(SynchronousTestCase):
             self.world.until(held, str(settings))
             for _ in range(3):
                 self.assertEqual(client.ask(path, "GET")[-1][0], expected[0])
+
+    def test_another_upstream(self) -> None:
+        """Is asked where the one that was asked so far says nothing, and the visitor is told nothing of that."""
+        assert self.world.daemon.config_file is not None
+        settings = self.world.daemon.config_file.read_text()
+        self.assertIn("reloaded", self.world.daemon.reload(settings + "\n[timeouts]\nfirst_byte = 1\n"))
+        second = Origin()
+        self.addCleanup(second.close)
+        second.answers = {"/silent": (OTHER,), "/hello": (HELLO,)}
+        self.publish(upstreams=[{"host": "127.0.0.1", "port": second.port}], lb_policy="first")
+        client = self.client()
+        for path, body in (("/hello", b"hello"), ("/hello", b"hello"), ("/hello", b"hello"), ("/silent", b"you")):
+            status, _, _, found, _ = client.ask(path, "GET")[-1]
+            self.assertEqual((status, found), (200, body))
+        self.assertEqual([each.split(b" ")[1].partition(b"?")[0] for each in second.asked], [b"/silent"])
+
+    def test_another_name(self) -> None:
+        """What one host shows in its own way is not shown to who asks for another on the same connection."""
+        self.publish(error_pages={"404": "ours"})
+        head = b"GET /hello HTTP/1.1\r\nHost: %b\r\n\r\n"
+        with Talk(self.world.daemon, port=self.world.http) as talk:
+            for _ in range(4):
+                self.assertEqual(talk.ask(head % b"h.test").status, 200)
+            answer = talk.ask(head % b"unknown.test")
+        self.assertEqual((answer.status, b"ours" in answer.body), (404, False))
