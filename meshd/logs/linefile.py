@@ -8,6 +8,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+TRIES = 1_000
+"""To have the lock, of about a microsecond each: as long as many a write takes, and no longer, as everybody waits."""
+
 
 class LineFile:
     """A file of lines, opened when it is needed, and anew after a failure.
@@ -87,9 +90,18 @@ class LineFile:
 
 @contextmanager
 def _locked(fd: int) -> Iterator[None]:
-    """Let no other process that asks append meanwhile; where the file system has no locks, nobody is kept off."""
-    with suppress(OSError):
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    """Let no other process that asks append meanwhile, for as long as a write takes; where the file system has no
+    locks, or somebody holds one for longer, nobody is kept off: whole lines are written at the end all the same.
+    """
+    for _ in range(TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.sched_yield()
+        except OSError:
+            break
+        else:
+            break
     try:
         yield
     finally:

@@ -153,8 +153,13 @@ class Pace:
             self.down.set(down)
 
     def leave(self, up: float, down: float, processes: int) -> None:
-        """Hold to what others leave, who use so much, but at least to an equal part among so many processes."""
+        """Hold to what others leave, who use so much, but at least to an equal part among so many processes.
+
+        Less is held to at once, more by parts, since all that see the same room would take the whole of it.
+        """
         for throttle, whole, used in ((self.up, self.whole[0], up), (self.down, self.whole[1], down)):
             rate = max(whole - used, whole / processes) if whole else 0
+            if used and rate > throttle.rate:
+                rate = throttle.rate + (rate - throttle.rate) / processes
             if rate != throttle.rate:
                 throttle.set(rate)

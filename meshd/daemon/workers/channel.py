@@ -140,8 +140,9 @@ class Channel:
         """Send as much as the kernel takes; that the other end is gone is found by reading."""
         while self._unsent:
             enclosed = [self._enclosed[at] for at in range(min(len(self._enclosed), DESCRIPTORS))]
+            size = READ if len(enclosed) == len(self._enclosed) else 1  # so that the others come before the frame's end
             try:
-                with memoryview(self._unsent) as data, data[:READ] as piece:
+                with memoryview(self._unsent) as data, data[:size] as piece:
                     sent = socket.send_fds(self._sock, [piece], enclosed)
             except (BlockingIOError, InterruptedError):
                 self._reactor.addWriter(self)

@@ -84,7 +84,7 @@ class Service:
         if kind == NUMBER:
             self._number = int(content[1:])
         elif kind == PROVEN and self._worker is None:
-            self._known = content[1:]
+            self._known += content[1:]
         elif kind == PROVEN and self._worker is not None:
             self._worker.core.proven.learn(content[1:])
         elif kind == SETTINGS:

@@ -19,11 +19,14 @@ from meshd.daemon.sharing import SharedDoor
 from meshd.daemon.workers import telling
 from meshd.daemon.workers.channel import Channel
 from meshd.daemon.workers.forks import Forks
-from meshd.daemon.workers.messages import NUMBER, PROVEN, SHARED, STOP, TOLD, WORD, Word, heard
+from meshd.daemon.workers.messages import NUMBER, PROVEN, REOPEN, SHARED, STOP, TOLD, WORD, Word, heard
 from meshd.daemon.workers.patience import pause, row
 
 TAKING = 60.0
 """Seconds that a worker has to take settings: pools of a million exits take a while."""
+
+BEGINNING = 300.0
+"""Seconds that a process has to let clients in: lists of a million exits take a minute to read and to prepare."""
 
 BEHIND = 64 * 1024
 """Bytes that wait for a worker that does not listen; it is not told any more to look at the change feed."""
@@ -89,6 +92,8 @@ class Station:
         self._why, self.pid, self._began = "", 0, self._reactor.seconds()
         self._served, self._left = Deferred(), Deferred()
         served = self._served
+        late = self._reactor.callLater(BEGINNING, self._too_late, served)
+        served.addBoth(_called_off, late)
         try:
             offer = self._offer()
             ours, theirs = socket.socketpair()
@@ -119,7 +124,7 @@ class Station:
 
     def tell(self, order: bytes) -> None:
         """Give the process an order that may be lost, where it is not there or far behind."""
-        if self._channel is not None and self._channel.waiting < BEHIND:
+        if self._channel is not None and (self._channel.waiting < BEHIND or order == REOPEN):
             self._channel.send(order)
 
     async def stop(self, seconds: float) -> None:
@@ -146,6 +151,10 @@ class Station:
             log.error("worker {worker} did not take the settings, and is replaced: {why}", worker=self.number, why=why)
             self._give_up(why)
         return why
+
+    def _too_late(self, served: Deferred[None]) -> None:
+        if served is self._served and not served.called:
+            self._give_up("it does not begin")
 
     def _give_up(self, why: str) -> None:
         """End the process at once; what it has counted is in its journal."""
@@ -180,6 +189,8 @@ class Station:
                 self._served.callback(None)
             case "taken":
                 self._settled("")
+            case "refused" if not self._served.called:
+                self._give_up(str(word.get("why")) or "it does not say why")
             case "refused":
                 self._settled(str(word.get("why")) or "it does not say why")
             case "failed":
@@ -214,3 +225,9 @@ class Station:
 
     def _begin_again(self) -> None:
         self.begin().addErrback(lambda failure: None)  # that is logged, and another one is begun
+
+
+def _called_off(result: Any, late: IDelayedCall) -> Any:
+    if late.active():
+        late.cancel()
+    return result

@@ -104,6 +104,16 @@ class ChannelTests(SynchronousTestCase):
             os.close(descriptor)
         self.assertRaises(IndexError, other.take, 1)
 
+    def test_more_descriptors_than_a_message_takes(self) -> None:
+        """Are all there when their frame is, however short that is."""
+        other = self.other(600)
+        read, write = os.pipe()
+        self.one.send(b"x" * 10, [read] * 300)
+        self.reactor.run()
+        self.assertEqual(self.heard, [b"x" * 10])
+        for descriptor in (*other.take(300), read, write):
+            os.close(descriptor)
+
     def test_the_others_end_is_told_once(self) -> None:
         """Not to whoever sends before that is found."""
         self.sock.close()

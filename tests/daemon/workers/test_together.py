@@ -137,13 +137,28 @@ class TogetherTests(SynchronousTestCase):
         wanted = [[1000, 0], [1000, 1000], [1000, 100]]
         found = []
         for wants in wanted:
-            for _ in range(4):
+            for _ in range(16):
                 for pace, want in zip(paces, wants, strict=True):
                     pace.moved_down += int(min(want, pace.down.rate) * TICK)
                 self.pass_on()
             found.append([min(want, pace.down.rate) for pace, want in zip(paces, wants, strict=True)])
-        self.assertEqual(found, [[1000, 0], [500, 500], [900, 100]])
+        self.assertEqual([[round(rate) for rate in rates] for rates in found], [[1000, 0], [500, 500], [900, 100]])
         self.assertEqual([pace.up.rate for pace in paces], [0, 0])
+
+    def test_a_rate_holds_however_many_processes_use_it(self) -> None:
+        """Some of many processes, all of which see the same room, take together what there is, and no more."""
+        for processes, active in ((4, 3), (8, 4), (8, 8), (16, 8), (32, 16), (64, 1)):
+            paces = [Pace(SimpleNamespace(seconds=self.clock.seconds)) for _ in range(active)]  # type: ignore[arg-type]
+            for pace in paces:
+                pace.set(0, 1000)
+            total = []
+            for _ in range(200):
+                rates = [pace.down.rate for pace in paces]
+                total.append(sum(rates))
+                for pace, own in zip(paces, rates, strict=True):
+                    pace.leave(0, sum(rates) - own, processes)
+            self.assertLess(max(total[1:]), 1001, (processes, active))
+            self.assertGreater(total[-1], 950, (processes, active))
 
     def test_rows_that_make_no_sense_are_none(self) -> None:
         rows = [Row(OPEN, ANNA, 5, 2), Row(OPEN, BERTA, 0, 2**40)]
