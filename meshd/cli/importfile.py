@@ -1,6 +1,6 @@
 """The file of an import, which is read more than once: first all of it is checked, then what is right is added.
 
-What comes through a pipe is kept in memory meanwhile, and never on a disk: there may be passwords in it.
+What comes through a pipe is kept in memory meanwhile, and on no disk but for swap: there may be passwords in it.
 """
 
 from __future__ import annotations
@@ -29,21 +29,31 @@ class ImportFile:
     def lines(self) -> Iterator[Iterator[str]]:
         """The lines from the first on, each time that this is called."""
         with _readable(self._name):
-            if self._now() != self._state:
-                raise Refused(f"{self._name}: it was changed while it was read")
+            self._check()
             self._raw.seek(self._begin)
             start = self._raw.read(2)
             self._raw.seek(self._begin)
             encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
             lines = TextIOWrapper(self._raw, encoding, errors="surrogateescape")
             try:
-                yield _whole(lines)
+                yield self._unchanged(_whole(lines))
             finally:
                 lines.detach()
 
-    def _now(self) -> tuple[int, int]:
+    def _unchanged(self, lines: Iterator[str]) -> Iterator[str]:
+        """The lines, as long as the file is what it was: asked for each, as what was read is added soon after."""
+        for line in lines:
+            self._check()
+            yield line
+        self._check()
+
+    def _check(self) -> None:
+        if self._now() != self._state:
+            raise Refused(f"{self._name}: it was changed while it was read")
+
+    def _now(self) -> tuple[int, int, int]:
         found = os.fstat(self._raw.fileno())
-        return found.st_size, found.st_mtime_ns
+        return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
 Call = Callable[[], None]
 
@@ -19,6 +20,8 @@ TOGETHER = 64
 
 class Deadlines:
     """Calls each armed call once, when its span is over; equal calls of one span are one.  Bounded by its callers."""
+
+    log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
@@ -59,7 +62,10 @@ class Deadlines:
             if call is None or due > self._clock.seconds():
                 break
             del row[call]
-            call()
+            try:
+                call()
+            except Exception:  # one look-up's fault, which would stop the clock for all
+                self.log.failure("a call of a look-up failed")
         if self._rows.get(span) is not row:  # a call has stopped everything
             return
         if row:

@@ -134,22 +134,25 @@ class Family:
         asked = self._lookup.stream(server, self._chain.name, self._chain.kind, self._limit)
         self._stream = asked
         self._lookup.deadlines.arm(self._again, self._limit)
-        asked.addCallbacks(self._streamed, self._broken)
+        asked.addCallbacks(self._streamed, self._broken, (asked,), {}, (asked,), {})
 
-    def _streamed(self, reply: Reply) -> None:
+    def _streamed(self, reply: Reply, asked: Deferred[Any]) -> None:
+        if self._stream is not asked:  # it was called off, and has ended all the same
+            return
         self._stream = None
         if reply.truncated:  # which TCP knows no reason for
             self._again()
         else:
             self._take(reply)
 
-    def _broken(self, failure: Failure) -> None:
-        if self._stream is not None:  # or it was ended from here
-            self._stream = None
-            if failure.check(OSError, ConnectError, CancelledError) is None:
-                self._end(failure)
-            else:
-                self._again()
+    def _broken(self, failure: Failure, asked: Deferred[Any]) -> None:
+        if self._stream is not asked:  # it was called off, and another may be under way already
+            return
+        self._stream = None
+        if failure.check(OSError, ConnectError, CancelledError) is None:
+            self._end(failure)
+        else:
+            self._again()
 
     def _again(self) -> None:
         """Ask once more; what was asked by datagrams before may still be answered."""

@@ -153,11 +153,11 @@ class KeptOrigins(Generic[R]):
         """Close so many idle connections, or all, for clients who have none; how many were closed."""
         closed = min(count, len(self))
         for _ in range(closed):
-            self.drop(self._to_go(self._most()))
+            self.drop(self._to_go(len(self)))
         return closed
 
     def _to_go(self, most: int, account: int = 0) -> Origin[R]:
-        """The one to close, where there are too many now that this account has one more."""
+        """The one to close, of so many (most) that are or may be idle, now that this account has one more."""
         few = self._unproven.count * UNPROVEN <= most and self._proven.count
         return (self._proven if few else self._unproven).to_go(account)
 

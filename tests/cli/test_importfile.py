@@ -39,6 +39,17 @@ class ImportFileTests(SynchronousTestCase):
                 self.assertEqual(["username\n", "é\n"], self.both(file))
             self.assertFalse(raw.closed)
 
+    def test_changed_while_it_is_read(self) -> None:
+        """It is refused at the next line, before what follows is taken for what was checked."""
+        path = self.mktemp()
+        with open(path, "w") as out:
+            out.write("username\na\nb\n")
+        with opened(path) as file, file.lines() as lines:
+            self.assertEqual("username\n", next(lines))
+            os.utime(path, ns=(1, 1))
+            with self.assertRaisesRegex(Refused, "it was changed while it was read"):
+                next(lines)
+
     def test_changed_meanwhile(self) -> None:
         """Is no longer the file that was checked."""
         path = self.mktemp()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from unittest import TestCase
 
 from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.dns.deadlines import TOGETHER, Deadlines
 
 
-class DeadlinesTests(TestCase):
+class DeadlinesTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.deadlines = Deadlines(self.clock)
@@ -69,6 +69,20 @@ class DeadlinesTests(TestCase):
         self.assertEqual(names.pop(TOGETHER), "other")
         self.assertEqual(names, [str(number) for number in range(2 * TOGETHER + 1)])
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_one_that_fails_stops_no_other(self) -> None:
+        """Its fault is in the log, and the clock goes on."""
+
+        def failing() -> None:
+            raise ZeroDivisionError
+
+        self.deadlines.arm(failing, 1)
+        self.deadlines.arm(self.call("other"), 1)
+        self.clock.advance(1)
+        self.deadlines.arm(self.call("later"), 1)
+        self.clock.advance(1)
+        self.assertEqual([name for name, _ in self.called], ["other", "later"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_a_call_may_arm_another(self) -> None:
         """Of the same span, and even when its row was empty by then."""

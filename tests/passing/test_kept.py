@@ -283,6 +283,14 @@ class PoolTest(SynchronousTestCase):
         self.assertEqual(2, self.pool.give_up(5))
         self.assertEqual((0, {}), (len(self.pool), self.pool._idle))
 
+    def test_given_up_are_those_that_served_once(self) -> None:
+        """As long as they are more than their part of what is idle, however much more there is room for."""
+        busy = [self.of(1, proven=True) for _ in range(2)]
+        for account in range(2, 10):
+            self.of(account)
+        self.assertEqual(6, self.pool.give_up(6))
+        self.assert_kept(*busy)
+
     def test_clear(self) -> None:
         """All that are idle are closed, and nothing of them is left."""
         fars = [self.kept((account, "", "direct", "h.test", 80))[1] for account in range(5)]

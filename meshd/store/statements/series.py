@@ -91,7 +91,9 @@ def read(
             continue
         count += read
         found += [made(UsageSpan(*map(int, row[:-1]))) for row in rows]
-        begin, width = end, max(1, width * PIECE // max(1, len(rows)))
+        begin = end
+        # As wide as both allow: what is given, and what is read for that, which may be many rows for each.
+        width = max(1, min(width * PIECE // max(1, len(rows)), width * READ * PIECE // (2 * max(1, read))))
     return found
 
 
