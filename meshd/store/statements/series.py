@@ -93,7 +93,7 @@ def read(
         found += [made(UsageSpan(*map(int, row[:-1]))) for row in rows]
         begin = end
         # As wide as both allow: what is given, and what is read for that, which may be many rows for each.
-        width = max(1, min(width * PIECE // max(1, len(rows)), width * READ * PIECE // (2 * max(1, read))))
+        width = max(1, min(width * PIECE // max(1, len(rows)), width * READ * PIECE // max(1, 2 * read)))
     return found
 
 
