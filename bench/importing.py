@@ -16,7 +16,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not bench/ itself, whose profile.py would hide another
 
 from bench.machine import description  # noqa: E402
-from tests.support.postgres import Server  # noqa: E402
+from tests.support.postgres import server  # noqa: E402
 
 WRITER = """
 import sys, time
@@ -59,26 +58,15 @@ def written(path: Path, count: int, shuffled: bool) -> Path:
     return path
 
 
-@contextmanager
-def store(folder: Path, postgres: bool) -> Iterator[str]:
-    """A store's URL."""
-    if not postgres:
-        yield f"sqlite:///{folder / 'meshd.sqlite3'}"
-        return
-    folder.chmod(0o711)  # another user's server works below it
-    (folder / "postgres").mkdir()
-    server = Server(str(folder / "postgres"))
-    server.create()
-    server.start()
-    try:
-        yield server.url(server.new_database())
-    finally:
-        server.close()
+def store(folder: Path, postgres: bool) -> str:
+    """A new store's URL."""
+    return server().url(server().new_database()) if postgres else f"sqlite:///{folder / 'meshd.sqlite3'}"
 
 
 def one(tree: Path, file: Path, postgres: bool) -> str:
     """Import the file with that tree; what was seen, as cells of a table."""
-    with TemporaryDirectory() as name, store(Path(name), postgres) as url:
+    with TemporaryDirectory() as name:
+        url = store(Path(name), postgres)
         data = Path(name) / "data"
         data.mkdir(mode=0o700)
         environment = {**os.environ, "MESHD_STORE_URL": url, "MESHD_DATA_DIR": str(data), "PYTHONPATH": str(tree)}

@@ -13,8 +13,6 @@ import http.client
 import ssl
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -27,7 +25,7 @@ from meshd.store.open import BlockingStore  # noqa: E402
 from meshd.store.statements import accounts  # noqa: E402
 from meshd.store.unit import Statement, Unit  # noqa: E402
 from tests.support.daemon import LiveDaemon  # noqa: E402
-from tests.support.postgres import Server  # noqa: E402
+from tests.support.postgres import server  # noqa: E402
 
 HOURS = 365 * 24
 NOTING = """
@@ -68,22 +66,6 @@ def year(username: str, now: int) -> Unit[None]:
         yield Statement(ROW, row)
 
 
-@contextmanager
-def store(folder: Path, postgres: bool) -> Iterator[str]:
-    if not postgres:
-        yield ""
-        return
-    folder.chmod(0o711)
-    (folder / "postgres").mkdir()
-    server = Server(str(folder / "postgres"))
-    server.create()
-    server.start()
-    try:
-        yield server.url(server.new_database())
-    finally:
-        server.close()
-
-
 def asked(daemon: LiveDaemon, held: Path, user: str, password: str, path: str) -> str:
     """What one route gives: status, size, time of an answer, and the longest that the reactor was held."""
     context = ssl.create_default_context(cafile=str(daemon.certificate))
@@ -106,7 +88,8 @@ def asked(daemon: LiveDaemon, held: Path, user: str, password: str, path: str) -
 
 
 def measured(tree: Path, told: str, postgres: bool) -> None:
-    with TemporaryDirectory() as name, store(Path(name), postgres) as url:
+    with TemporaryDirectory() as name:
+        url = server().url(server().new_database()) if postgres else ""
         folder = Path(name) / "daemon"
         folder.mkdir()
         held = Path(name) / "held"

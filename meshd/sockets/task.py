@@ -76,23 +76,7 @@ class Task:
     def resume(self) -> None:
         """Go on from where the coroutine waits; the caller has cleared the place's `reader` or `writer` already."""
         self._place = None
-        self.running = True
-        try:
-            waits_for = self._coroutine.send(None)
-        except StopIteration:
-            self._finish(None)
-        except BaseException as error:
-            self._finish(error)
-        else:
-            self.running = False
-            if type(waits_for) is tuple:  # as in _wait(), without the call for each turn
-                place, direction = self._place, self._direction = waits_for
-                if direction == READING:
-                    place.reader = self
-                else:
-                    place.writer = self
-            else:
-                self._wait(waits_for)
+        self._step(self._coroutine.send, None)
 
     def throw(self, error: BaseException) -> bool:
         """Raise error where the coroutine waits; False, with nothing done, if the coroutine is running now or over."""
@@ -121,17 +105,15 @@ class Task:
             self._finish(error)
         else:
             self.running = False
-            self._wait(waits_for)
-
-    def _wait(self, waits_for: Any) -> None:
-        if type(waits_for) is tuple:
-            place, direction = self._place, self._direction = waits_for
-            if direction == READING:
-                place.reader = self
+            if type(waits_for) is tuple:
+                place, direction = waits_for
+                self._place, self._direction = place, direction
+                if direction == READING:
+                    place.reader = self
+                else:
+                    place.writer = self
             else:
-                place.writer = self
-        else:
-            self._await(waits_for)
+                self._await(waits_for)
 
     def _finish(self, error: BaseException | None) -> None:
         self.running = False
