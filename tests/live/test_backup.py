@@ -15,7 +15,7 @@ from meshd.store.open import BlockingStore
 from meshd.store.unit import Statement, Unit
 from tests.faults.world import World
 from tests.support import postgres, stores
-from tests.support.daemon import LiveDaemon
+from tests.support.daemon import LiveDaemon, until
 
 
 def sums() -> Unit[tuple[int, int]]:
@@ -38,14 +38,12 @@ class _Backups:
         """Make room for a restore where the store wants it."""
 
     def under_load(self, world: World, names: list[str]) -> list[Any]:
-        """Back up again and again while clients ask; what the commands said."""
+        """Back up again and again while clients ask, from when some of it is billed; what the commands said."""
 
         async def scenario() -> list[Any]:
             asking = asyncio.ensure_future(world.ask_steadily(2.5))
-            said = []
-            await asyncio.sleep(0.5)
-            for name in names:
-                said.append(await asyncio.to_thread(world.daemon.cli, "backup", str(self.files / name)))
+            await asyncio.to_thread(until, lambda: world.daemon.total("anna") > 0, "some of it is billed")
+            said = [await asyncio.to_thread(world.daemon.cli, "backup", str(self.files / name)) for name in names]
             await asking
             return said
 
