@@ -24,6 +24,7 @@ class Config:
     api_listen: tuple[str, ...]
     api_tls: bool
     proxy_tls: bool
+    proxy_http2: bool
     """Whether clients of the proxies may come by TLS."""
     api_domain: str
     certificate: Path

@@ -30,6 +30,7 @@ from meshd.model import Change
 from meshd.sockets.poll import Poller
 from meshd.store.feed import Feed
 from meshd.store.open import open_store
+from meshd.tls.contexts import HTTP_1, HTTP_2
 from meshd.tls.server import ReloadableTLS
 from meshd.topology import Live, included_bytes
 from meshd.usage.chronicle import Chronicle
@@ -157,7 +158,8 @@ class Core:
         """One certificate for all that listens.  CertificateError."""
         config = self.config
         if config.speaks_tls:
-            self.tls = ReloadableTLS(config.certificate, config.key)
+            protocols = (HTTP_2, HTTP_1) if config.proxy_http2 else (HTTP_1,)
+            self.tls = ReloadableTLS(config.certificate, config.key, protocols=protocols)
             if config.proxy_tls:
                 self.plane.tls = self.tls.context
 

@@ -10,10 +10,11 @@ from meshd.model import Admission, Refusal
 from meshd.passing.caps import Place
 from meshd.passing.client import Recipient
 from meshd.proxy.request import ProxyRequest
+from meshd.sockets.wire import Wire
 
 
 class Speech(Protocol):
-    """The protocol of one connection, HTTP or SOCKS5: how a request is read and how it is answered."""
+    """The protocol of one connection, HTTP/1.1, HTTP/2 or SOCKS5: how a request is read and how it is answered."""
 
     async def read(self) -> ProxyRequest | None:
         """Read the next request; None where the client has left between two requests.
@@ -58,7 +59,13 @@ class Client(Recipient, Protocol):
     async def take_off_tls(self, context: ssl.SSLContext) -> bool:
         """Shake hands with a client that has begun to, and have plain bytes from then on; False where it has left."""
 
+    def serve_stream(self, wire: Wire) -> None:
+        """Serve the client by a stream of this connection, with HTTP/1.1 by that wire."""
+
     # The time it has
+
+    def alive(self) -> None:
+        """Start the time of the present phase anew: bytes have moved."""
 
     def expect_head(self) -> None:
         """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""

@@ -22,7 +22,7 @@ from meshd.passing.record import Record
 from meshd.proxy import replies
 from meshd.proxy.admitting import admit
 from meshd.proxy.barring import barred
-from meshd.proxy.client import Speech
+from meshd.proxy.client import Client, Speech
 from meshd.proxy.forward import NOT_BEGUN, Begun, ProxyForwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
@@ -212,6 +212,9 @@ class ClientConnection(RepeatedExchanges):
             self.place.admitted()
         return admission
 
+    def serve_stream(self, wire: Wire) -> None:
+        StreamConnection(self, self._plane, wire).begin()
+
     # Endings
 
     async def _refuse(self, refusal: Refusal, request: ProxyRequest | None, cause: str = "") -> bool:
@@ -250,3 +253,21 @@ class ClientConnection(RepeatedExchanges):
         finally:
             self._end(refusal.reason, keep, detail)
         return keep
+
+
+class StreamConnection(ClientConnection):
+    """Of a client who comes by one stream of a connection with HTTP/2."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Client, plane: DataPlane, wire: Wire) -> None:
+        super().__init__(plane, session.proxy, wire)
+        self._session = session
+        self._met = True
+
+    async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
+        """As of any connection; the one that carries the stream is then a known client's too."""
+        admission = await super().who(proxy_authorization, authorization)
+        if not isinstance(admission, Refusal):
+            self._session.place.admitted()
+        return admission

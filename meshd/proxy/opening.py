@@ -1,7 +1,7 @@
 """The first bytes of a connection, which tell its protocol: a PROXY header, TLS, SOCKS5, or else HTTP.
 
 A PROXY header is expected on listeners that are declared so and from the peers that the settings name, and nowhere
-else.  TLS may be around SOCKS5 or HTTP, not around TLS.
+else.  TLS may be around SOCKS5 or HTTP, not around TLS; there its client may choose HTTP/2.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from ipaddress import ip_address
 from meshd.proxy.client import Client
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
+from meshd.proxy.session import Session
 from meshd.proxy.socks import OldSocksSpeech, SocksSpeech
 from meshd.socks5 import OLD_VERSION, VERSION
+from meshd.tls.contexts import HTTP_2
 from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
 
@@ -34,7 +36,8 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         client.speech = None
         if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
-        client.speech = HttpSpeech(client, plane)
+        secure = client.wire.sealed
+        client.speech = Session(client, plane) if secure and secure.protocol == HTTP_2 else HttpSpeech(client, plane)
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
     elif client.buffer[0] == OLD_VERSION:

@@ -57,6 +57,11 @@ class Sealed:
         """Whether the peer of a complete handshake can go on without what is to be flushed: a ticket, in TLS 1.3."""
         return self._tls.version() == "TLSv1.3" and self._tls.server_side
 
+    @property
+    def protocol(self) -> str:
+        """What both sides agreed on to speak, once the handshake is complete (RFC 7301); "" for nothing."""
+        return self._tls.selected_alpn_protocol() or ""
+
     def open(self, most: int) -> bytes | None:
         """Plain bytes of the peer, so many at most; b"" where it has ended, None where more has to be taken first.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 import sys
 import termios
@@ -222,6 +223,13 @@ def shutdown(fd: int, how: int) -> None:
         pass
     finally:
         borrowed.detach()
+
+
+def hung_up(fd: int) -> bool:
+    """Whether both directions of the socket are over, as the kernel knows it at this very moment."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return bool(poll.poll(0))
 
 
 def linger_none(fd: int) -> None:

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from meshd.tls.profile import CIPHERS, CertificateError
+
+HTTP_1 = "http/1.1"
+HTTP_2 = "h2"
+"""Names of protocols, as a client chooses by them (RFC 7301)."""
 
 TICKETS = 3600.0
 """Seconds for which one context is used."""
@@ -20,31 +24,35 @@ TICKETS = 3600.0
 class Renewed:
     """A context of one certificate, made anew as its tickets have to be."""
 
-    def __init__(self, chain: bytes, key: bytes, clock: Callable[[], float]) -> None:
-        """chain, key: as `served` takes them; clock: monotonic seconds.  Raises: CertificateError."""
+    def __init__(
+        self, chain: bytes, key: bytes, clock: Callable[[], float], protocols: Sequence[str] = (HTTP_1,)
+    ) -> None:
+        """chain, key, protocols: as `served` takes them; clock: monotonic seconds.  Raises: CertificateError."""
         self._chain = chain
         self._key = key
         self._clock = clock
-        self._context = served(chain, key)
+        self._protocols = protocols
+        self._context = served(chain, key, protocols)
         self._made = clock()
 
     def __call__(self) -> ssl.SSLContext:
         """The context for a handshake that begins now."""
         if self._clock() - self._made >= TICKETS:
-            self._context = served(self._chain, self._key)
+            self._context = served(self._chain, self._key, self._protocols)
             self._made = self._clock()
         return self._context
 
 
-def served(chain: bytes, key: bytes) -> ssl.SSLContext:
+def served(chain: bytes, key: bytes, protocols: Sequence[str] = (HTTP_1,)) -> ssl.SSLContext:
     """A server's context with a chain of certificates, the leaf first, and the leaf's key, both in PEM.
 
-    Nothing touches a disk.  Raises: CertificateError.
+    protocols: that are spoken, the best one first; a client that knows none of them is served all the same.  Nothing
+    touches a disk.  Raises: CertificateError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(":".join(CIPHERS))
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(list(protocols))
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     context.num_tickets = 1  # each takes a tenth of the time of a handshake; the library would send two

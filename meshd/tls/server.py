@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from zope.interface import implementer
 
-from meshd.tls.contexts import Renewed
+from meshd.tls.contexts import HTTP_1, Renewed
 from meshd.tls.profile import CIPHERS, CertificateError
 
 CIPHERS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
@@ -31,7 +31,15 @@ _ALPN = b"http/1.1"
 class ReloadableTLS:
     """The certificate chain and the key of two PEM files: for Twisted's connections, and for the data plane's."""
 
-    def __init__(self, certificate: Path, key: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        certificate: Path,
+        key: Path,
+        clock: Callable[[], float] = time.monotonic,
+        protocols: Sequence[str] = (HTTP_1,),
+    ) -> None:
+        """protocols: those of the data plane's connections, as `served` takes them."""
+        self._protocols = protocols
         self._certificate = certificate
         self._key = key
         self._clock = clock
@@ -58,7 +66,7 @@ class ReloadableTLS:
     def _read(self, certificate: Path, key: Path) -> tuple[SSL.Context, Renewed]:
         chain, private = _check_pair(certificate, key)
         try:
-            renewed = Renewed(chain, private, self._clock)
+            renewed = Renewed(chain, private, self._clock, self._protocols)
         except CertificateError as error:
             raise CertificateError(f"certificate {certificate} with key {key}: {error}") from error
         return _of_files(certificate, key), renewed

@@ -1,0 +1,111 @@
+"""An answer that HTTP/1.1 was written for, read for HTTP/2.  Pure.
+
+What is read was written by this program, and so is well-formed; where it ends too early the stream is to be reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from meshd.http1.chunks import ChunkReader, LengthReader
+from meshd.http1.framing import Length, NoBody, UntilClose, response_framing
+from meshd.http1.head import ResponseHead, read_response
+
+Header = tuple[bytes, bytes]
+
+LONGEST_HEAD = 512 * 1024
+"""Bytes of a head: more than any that meshd writes, whose bound for those of origins is smaller."""
+
+_EMPTY = Length(0)
+_OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
+
+
+@dataclass(slots=True)
+class Part:
+    """What some bytes of an answer were."""
+
+    heads: list[list[Header]]
+    """Header blocks, interim ones first, each with `:status`."""
+    body: bytes
+    trailers: list[Header]
+    """Behind a body that has ended."""
+
+
+class AnswerReader:
+    """Reads the answer to one request."""
+
+    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "ended")
+
+    def __init__(self, method: bytes) -> None:
+        self._method = method
+        self._buffer = b""
+        self._reader: ChunkReader | LengthReader | None = None
+        self._tunnel = False
+        """Whether all that follows is body, until the connection ends."""
+        self.ended = False
+        """Whether the answer is complete."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether the final head was read."""
+        return self._tunnel or self._reader is not None or self.ended
+
+    def feed(self, data: bytes) -> Part:
+        """What these bytes are.  Raises: BadMessage for what no answer of ours is."""
+        part = Part([], b"", [])
+        if not self.begun:
+            data = self._heads(data, part)
+        if not self.begun or not data:
+            return part
+        reader = self._reader
+        if reader is None:
+            part.body = data if self._tunnel else b""
+            return part
+        part.body = b"".join(reader.feed(data))
+        if reader.done:
+            self.ended = True
+            if isinstance(reader, ChunkReader):
+                part.trailers = _lowered(reader.trailers)
+        return part
+
+    def end(self) -> bool:
+        """Whether the connection may end here: what was read is then a whole answer."""
+        whole = self.ended or self._tunnel
+        self.ended = True
+        return whole
+
+    def _heads(self, data: bytes, part: Part) -> bytes:
+        """Read heads up to the final one's; the bytes behind it."""
+        seen = len(self._buffer)
+        buffer = self._buffer + data
+        while not self.begun and buffer:
+            head = read_response(buffer, LONGEST_HEAD, seen=seen)
+            if head is None:
+                self._buffer = buffer
+                return b""
+            seen, buffer = 0, buffer[head.size :]
+            fields = _lowered(head.fields)
+            part.heads.append([(b":status", b"%d" % head.status), *fields])
+            if head.status >= 200:
+                self._begin(head)
+        self._buffer = b""
+        return buffer
+
+    def _begin(self, head: ResponseHead) -> None:
+        if self._method == b"CONNECT" and head.status < 300:
+            self._tunnel = True
+            return
+        framing = response_framing(self._method, head)
+        if isinstance(framing, UntilClose):
+            self._tunnel = True
+        elif isinstance(framing, NoBody) or framing == _EMPTY:
+            self.ended = True
+        else:
+            self._reader = LengthReader(framing.n) if isinstance(framing, Length) else ChunkReader(bad=502)
+
+
+def _lowered(fields: Iterable[Header]) -> list[Header]:
+    """The fields as HTTP/2 has them: names in lower case, none that is about a connection."""
+    lowered = [(name.lower(), value.strip(b" \t")) for name, value in fields]
+    return [pair for pair in lowered if pair[0] not in _OF_A_CONNECTION]

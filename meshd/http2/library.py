@@ -1,0 +1,73 @@
+"""The `h2` library's state of a session, so that what is wrong with one stream does not end the others.
+
+The library takes a malformed request for a fault of the whole session.  So its checks of header blocks are off, and
+`requests` judges each of them; and Content-Length is hidden from it, whose wrong value it would take likewise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.settings import SettingCodes, Settings
+from hpack import Decoder
+
+from meshd.http2.requests import LENGTH, Header
+
+GIVEN = 65_535
+"""The window of a connection that has said no other (RFC 9113, 6.9.2)."""
+
+TOO_MANY = 4
+"""How many times as many streams as a client was told are its fault: it may begin some before it was told."""
+
+_HIDDEN = b""
+"""Stands for the name of Content-Length; a field without a name gets one that no request has."""
+
+
+class _Connection(H2Connection):
+    """Remembers few of the streams that have ended: it holds some hundred bytes of each."""
+
+    MAX_CLOSED_STREAMS = 1024
+
+
+class _Decoder(Decoder):
+    def decode(self, data: bytes, raw: bool = False) -> Any:
+        return [(_HIDDEN if name == LENGTH else name or b":", value) for name, value in super().decode(data, raw)]
+
+
+def shown(headers: Iterable[Header] | None) -> list[Header]:
+    """The fields of an event of the library, each by its own name."""
+    return [(LENGTH if name == _HIDDEN else name, value) for name, value in headers or ()]
+
+
+def opened(*, streams: int, window: int, head: int) -> H2Connection:
+    """A server's session, of which nothing is sent yet.
+
+    streams: that may be open at once; window: bytes that a client may send by each before they are taken, and by all
+    so many times as much; head: bytes of a header block, as RFC 9113 (6.5.2) counts them.
+    """
+    config = H2Configuration(
+        client_side=False,
+        header_encoding=None,
+        validate_inbound_headers=False,
+        validate_outbound_headers=False,
+        normalize_inbound_headers=False,
+        normalize_outbound_headers=False,
+    )
+    connection = _Connection(config)
+    connection.decoder = _Decoder()
+    connection.decoder.max_header_list_size = head
+    bounds = {
+        SettingCodes.MAX_CONCURRENT_STREAMS: streams,
+        SettingCodes.INITIAL_WINDOW_SIZE: window,
+        SettingCodes.MAX_HEADER_LIST_SIZE: head,
+        SettingCodes.ENABLE_PUSH: 0,
+    }
+    connection.local_settings = Settings(client=False, initial_values=bounds)
+    connection.initiate_connection()
+    connection.increment_flow_control_window(streams * window - GIVEN)
+    connection.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams * TOO_MANY
+    connection.local_settings.acknowledge()
+    return connection

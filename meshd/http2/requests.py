@@ -1,0 +1,134 @@
+"""A request of HTTP/2 as HTTP/1.1 says it: what is malformed (RFC 9113, 8.1.1) is told from what can be refused.  Pure.
+
+The path of an exchange is one, whatever carries it.  So a request that is well-formed is written as HTTP/1.1 would have
+it, and is judged, refused and counted as that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from meshd.http1.framing import LONGEST_LENGTH
+from meshd.http1.grammar import LONGEST_METHOD, TEXT
+
+Header = tuple[bytes, bytes]
+
+LENGTH = b"content-length"
+
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
+_VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[" + TEXT + rb"]*+(?<![ \t]))?)?+")
+_METHOD = re.compile(rb"[!#$%%&'*+\-.^_`|~0-9A-Za-z]{1,%d}+" % LONGEST_METHOD)
+_WORD = re.compile(rb"[!-~\x80-\xff]++")
+_PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
+_OF_A_CONNECTION = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade", b"http2-settings"}
+)
+"""Fields that no message of HTTP/2 has (RFC 9113, 8.2.2)."""
+
+
+class Malformed(Exception):
+    """The request breaks RFC 9113: its stream is to be reset, and nothing of it is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A well-formed request."""
+
+    method: bytes
+    head: bytes
+    """Of HTTP/1.1."""
+    length: int | None
+    """Bytes of the body, where the request tells; else None."""
+    chunked: bool
+    """Whether the body is to be written in chunks."""
+
+    @property
+    def is_tunnel(self) -> bool:
+        return self.method == b"CONNECT"
+
+
+def read(headers: Iterable[Header], *, ended: bool) -> Asked:
+    """The request of a header block; ended: whether no body follows.  Raises: Malformed."""
+    pseudo, fields = _split(headers)
+    method = pseudo.get(b":method", b"")
+    if not _METHOD.fullmatch(method):
+        raise Malformed("no method")
+    target = _target(method, pseudo)
+    authority = pseudo[b":authority"]
+    if any(name == b"host" and value != authority for name, value in fields):
+        raise Malformed("Host is not the authority")  # RFC 9113, 8.3.1
+    length = _length(fields)
+    if method == b"CONNECT" and (ended or length is not None):
+        raise Malformed("a CONNECT request that has ended, or tells a length")
+    if ended and length:
+        raise Malformed("a body is told of, and none follows")
+    chunked = not ended and length is None and method != b"CONNECT"
+    lines = [b"%b %b HTTP/1.1" % (method, target), b"host: " + authority]
+    lines += [b"%b: %b" % pair for pair in _passed_on(fields)]
+    lines += [b"transfer-encoding: chunked"] if chunked else []
+    return Asked(method, b"\r\n".join([*lines, b"", b""]), length, chunked)
+
+
+def trailers(headers: Iterable[Header]) -> list[Header]:
+    """The fields behind a body.  Raises: Malformed."""
+    pseudo, fields = _split(headers)
+    if pseudo:
+        raise Malformed("a pseudo-header field behind the body")
+    return fields
+
+
+def _split(headers: Iterable[Header]) -> tuple[dict[bytes, bytes], list[Header]]:
+    """Pseudo-header fields, and the others, each of them right by itself.  Raises: Malformed."""
+    pseudo: dict[bytes, bytes] = {}
+    fields: list[Header] = []
+    for name, value in headers:
+        if not _VALUE.fullmatch(value):
+            raise Malformed("a byte that no value has")
+        if name[:1] == b":":
+            if fields or name in pseudo or name not in _PSEUDO:
+                raise Malformed("a pseudo-header field too many, unknown, or behind others")
+            pseudo[name] = value
+            continue
+        if not _NAME.fullmatch(name) or name in _OF_A_CONNECTION:
+            raise Malformed("a field that HTTP/2 does not have")
+        if name == b"te" and value != b"trailers":
+            raise Malformed("a TE of HTTP/1.1")
+        fields.append((name, value))
+    return pseudo, fields
+
+
+def _target(method: bytes, pseudo: dict[bytes, bytes]) -> bytes:
+    """The target, as a proxy is told it by HTTP/1.1.  Raises: Malformed."""
+    authority, scheme, path = (pseudo.get(name) for name in (b":authority", b":scheme", b":path"))
+    if authority is None or not _WORD.fullmatch(authority) or b"@" in authority:
+        raise Malformed("no authority, or one with user information")
+    if method == b"CONNECT":
+        if scheme is not None or path is not None:
+            raise Malformed("CONNECT with a scheme or a path")  # RFC 9113, 8.5
+        return authority
+    if scheme is None or not _WORD.fullmatch(scheme) or path is None or not _WORD.fullmatch(path):
+        raise Malformed("no scheme or no path")
+    if path == b"*" and method == b"OPTIONS":
+        path = b""
+    elif path[:1] != b"/":
+        raise Malformed("a path that does not begin with a slash")
+    return b"%b://%b%b" % (scheme, authority, path)
+
+
+def _length(fields: list[Header]) -> int | None:
+    """What Content-Length says; None where it is absent.  Raises: Malformed."""
+    said = [value for name, value in fields if name == LENGTH]
+    if not said:
+        return None
+    if len(said) > 1 or not said[0].isdigit() or len(said[0]) > LONGEST_LENGTH:
+        raise Malformed("a malformed Content-Length")
+    return int(said[0])
+
+
+def _passed_on(fields: list[Header]) -> list[Header]:
+    """All but Host, which is written from the authority, and TE; crumbs of cookies as one (RFC 9113, 8.2.3)."""
+    crumbs = [value for name, value in fields if name == b"cookie"]
+    others = [pair for pair in fields if pair[0] not in {b"host", b"te", b"cookie"}]
+    return [*others, (b"cookie", b"; ".join(crumbs))] if crumbs else others

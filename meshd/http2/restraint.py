@@ -1,0 +1,30 @@
+"""How much a peer may ask of HTTP/2 itself, besides what its streams carry.  Pure.
+
+A frame of a few bytes can cost an answer, or all that a stream costs to begin with, as streams that are reset at once
+do.  A client needs few of those; one that sends more than its share is told to go (RFC 9113, 10.5).
+"""
+
+from __future__ import annotations
+
+SHARE = 400
+"""Such frames that may come together: a browser that closes a window resets all of its hundred streams at once."""
+
+A_SECOND = 40
+"""That may come each second besides."""
+
+
+class Restraint:
+    """A bucket of allowance for one session."""
+
+    __slots__ = ("_left", "_since")
+
+    def __init__(self, now: float) -> None:
+        """now: monotonic seconds."""
+        self._left = float(SHARE)
+        self._since = now
+
+    def allows(self, now: float, cost: int = 1) -> bool:
+        """Count frames; whether they are within the peer's share still."""
+        self._left = min(SHARE, self._left + (now - self._since) * A_SECOND) - cost
+        self._since = now
+        return self._left >= 0

@@ -1,0 +1,140 @@
+"""What a session of HTTP/2 sends: what the library has to say, and a piece of each stream in turn."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.exceptions import ProtocolError
+
+from meshd.http2.requests import Header
+from meshd.sockets.task import READING, TURN, Again, Pause, next_turn, parked
+from meshd.sockets.wire import Wire
+
+GATHERED = 64 * 1024
+"""Bytes that are gathered of the streams before they are sent."""
+
+
+class Sender(Protocol):
+    """A stream with an answer."""
+
+    id: int
+    queued: bool
+    """Whether the stream waits for its turn to send."""
+
+    @property
+    def can_send(self) -> bool:
+        """Whether there may be something for the client, if it has room."""
+
+    def send(self) -> int:
+        """Send a piece of the answer, as far as the client has room; how many bytes that is."""
+
+
+class Sending:
+    """Sends as fast as the client takes it, until `over` and nothing is left."""
+
+    __slots__ = ("_again", "_alive", "_connection", "_pause", "_ready", "_waiting", "over")
+
+    def __init__(self, connection: H2Connection, again: Again, alive: Callable[[], None]) -> None:
+        """alive: is called where bytes have moved."""
+        self._connection = connection
+        self._again = again
+        self._alive = alive
+        self._ready: deque[Sender] = deque()
+        """Streams that have something to send, each once."""
+        self._waiting: set[Sender] = set()
+        """Streams for whose answer the client has no room."""
+        self._pause = Pause()
+        self.over = False
+        """Whether nothing of streams is sent any more."""
+
+    async def run(self, wire: Wire) -> None:
+        """Raises: OSError, where the client is gone."""
+        moved = 0
+        while True:
+            data = self._gathered()
+            if data:
+                await wire.send(data)
+                self._alive()
+                moved += len(data)
+                if moved >= TURN:
+                    moved = 0
+                    await next_turn(self._again)
+            elif self.over:
+                return
+            else:
+                await parked(self._pause, READING)
+
+    def _gathered(self) -> bytes:
+        size = 0
+        while self._ready and size < GATHERED and not self.over:
+            stream = self._ready.popleft()
+            stream.queued = False
+            if stream.can_send:
+                size += stream.send()
+                if stream not in self._waiting:
+                    self.stirred(stream)
+        return self._connection.data_to_send()
+
+    def wake(self) -> None:
+        """Send what there is, where nothing is being sent."""
+        self._pause.over()
+
+    def stirred(self, stream: Sender) -> None:
+        """Let a stream that has something to send have its turn."""
+        if not stream.queued and stream.can_send:
+            stream.queued = True
+            self._ready.append(stream)
+            self.wake()
+
+    def room(self, number: int) -> int:
+        """How many bytes the client takes in one frame of that stream now."""
+        connection = self._connection
+        return max(0, min(connection.local_flow_control_window(number), connection.max_outbound_frame_size))
+
+    def wait_for_room(self, stream: Sender) -> None:
+        """Let a stream that has more to send wait, where the client has no room for it."""
+        if not self.room(stream.id):
+            self._waiting.add(stream)
+
+    def room_given(self, number: int) -> None:
+        """Let the streams go on that may have room now; number: a stream's, or 0 for any."""
+        for stream in [each for each in self._waiting if number in (0, each.id)]:
+            self._waiting.discard(stream)
+            self.stirred(stream)
+
+    def forget(self, stream: Sender) -> None:
+        """Hear that a stream has ended."""
+        self._waiting.discard(stream)
+
+    def head(self, number: int, head: list[Header], *, last: bool) -> None:
+        """Send a header block; last: whether the stream's answer ends with it."""
+        self._connection.send_headers(number, head, end_stream=last)
+
+    def body(self, number: int, data: bytes, *, last: bool) -> None:
+        """Send bytes, for which there is room."""
+        self._connection.send_data(number, data, end_stream=last)
+
+    def give_room(self, size: int, number: int | None = None) -> None:
+        """Let the client send so many bytes more, by that stream, or by all of them together."""
+        with suppress(ProtocolError):  # the stream is closed
+            self._connection.increment_flow_control_window(size, number)
+        self.wake()
+
+    def reset(self, number: int, code: ErrorCodes) -> None:
+        """End a stream before its time."""
+        with suppress(ProtocolError):  # the client has reset it
+            self._connection.reset_stream(number, code)
+        self.wake()
+
+    def end(self, code: ErrorCodes) -> None:
+        """Tell the client that the session is over, unless it is already."""
+        if not self.over:
+            self.over = True
+            with suppress(ProtocolError):
+                self._connection.close_connection(code)
+            self.wake()

@@ -1,0 +1,255 @@
+"""HTTP/2 with a client (RFC 9113): one session of TLS that carries many streams, each a connection of its own.
+
+Frames are read and written by the `h2` library.  A session reads until its client leaves, whatever its streams do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from h2.errors import ErrorCodes
+from h2.events import (
+    ConnectionTerminated,
+    DataReceived,
+    Event,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+    TrailersReceived,
+    UnknownFrameReceived,
+    WindowUpdated,
+)
+from h2.exceptions import ProtocolError
+from twisted.logger import Logger
+
+from meshd.exits.choosing import Choice
+from meshd.http2.library import opened, shown
+from meshd.http2.requests import Malformed, read, trailers
+from meshd.http2.restraint import Restraint
+from meshd.model import Refusal
+from meshd.passing.metered import PIECE
+from meshd.passing.parting import LINGER_SECONDS
+from meshd.proxy.client import Client
+from meshd.proxy.plane import DataPlane
+from meshd.proxy.request import ProxyRequest
+from meshd.proxy.sending import Sending
+from meshd.proxy.stream import WINDOW, Stream
+from meshd.sockets.ends import ClientGone, Stopped
+from meshd.sockets.task import READING, Pause, Task, parked
+from meshd.sockets.wire import Wire
+
+log = Logger()
+
+STREAMS = 100
+"""Streams that a session may have open at once, as RFC 9113 (6.5.2) says that one should have at least."""
+
+MALFORMED = 5
+"""How much a malformed request counts in a client's `Restraint`."""
+
+_COSTLY = (PingReceived, PriorityUpdated, RemoteSettingsChanged, StreamReset, UnknownFrameReceived)
+"""What a client's `Restraint` counts, besides requests that are malformed and frames without content."""
+
+
+class Session:
+    """The speech of a client who has chosen HTTP/2: its one `read` lasts as long as the connection."""
+
+    __slots__ = ("_client", "_connection", "_plane", "_restraint", "_streams", "_taken", "_writer", "poller", "sending")
+
+    def __init__(self, client: Client, plane: DataPlane) -> None:
+        self._client = client
+        self._plane = plane
+        self.poller = plane.poller
+        self._connection = opened(streams=STREAMS, window=WINDOW, head=plane.live.limits.head_bytes)
+        self.sending = Sending(self._connection, plane.relay.again, client.alive)
+        self._streams: dict[int, Stream] = {}
+        """Those that are open, STREAMS at most."""
+        self._taken = 0
+        """Bytes that came by any stream, and that the connection's window was not given back."""
+        self._restraint = Restraint(plane.wheel.monotonic)
+        self._writer = Task(self.sending.run(client.wire), self._written)
+
+    # Speech
+
+    async def read(self) -> ProxyRequest | None:
+        """Serve the session to its end.  None, as no request comes by the connection itself."""
+        try:
+            await self._serve()
+        except (ClientGone, Stopped):
+            pass
+        finally:
+            self.sending.end(ErrorCodes.NO_ERROR)
+            for stream in self._streams.values():
+                stream.leave()
+            self._streams.clear()
+        self._client.phase("kept", LINGER_SECONDS)
+        with suppress(ClientGone):
+            while not self._writer.over:
+                await parked(Pause(), READING)
+        return None
+
+    def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
+        """Nothing: no tunnel is opened by the connection itself."""
+        return b""
+
+    def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:
+        """Nothing: what is refused by HTTP/2 is a stream."""
+        return b""
+
+    # What comes in
+
+    async def _serve(self) -> None:
+        client = self._client
+        data, client.buffer = client.buffer, b""
+        self._writer.resume()
+        while True:
+            events = self._took(data)
+            if self.sending.over:
+                return
+            self._expect()
+            await client.worked(len(data) + PIECE * events)
+            try:
+                data = await client.wire.receive()
+            except OSError:
+                return
+            if not data:
+                return
+
+    def _expect(self) -> None:
+        """Bound the time until more comes: an idle session as an idle connection, a busy one by its streams' own."""
+        client, timeouts = self._client, self._plane.live.timeouts
+        if self._streams:
+            client.phase("idle-timeout", timeouts.idle)
+        elif self._plane.draining:
+            self.sending.end(ErrorCodes.NO_ERROR)
+        elif client.place.known:
+            client.phase("kept", timeouts.keep_alive)
+        else:
+            client.expect_head()
+
+    def _took(self, data: bytes) -> int:
+        """Act on what came; the number of events that it was."""
+        events: list[Event] = []
+        try:
+            events = self._connection.receive_data(data)
+            for event in events:
+                self._acted(event)
+        except ProtocolError:
+            self.sending.over = True  # the library has the frame that says why
+        self.sending.wake()
+        return len(events)
+
+    def _acted(self, event: Event) -> None:
+        if isinstance(event, _COSTLY):
+            self._cost(1)
+        act = _ACTS.get(type(event))
+        if act is not None:
+            act(self, event)
+
+    def _cost(self, frames: int) -> None:
+        if not self._restraint.allows(self._plane.wheel.monotonic, frames):
+            self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def _requested(self, event: RequestReceived) -> None:
+        number, ended = event.stream_id or 0, event.stream_ended is not None
+        try:
+            asked = read(shown(event.headers), ended=ended)
+        except Malformed:
+            self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
+            self._cost(MALFORMED)
+            return
+        full = len(self._streams) >= STREAMS or self._plane.caps.crowded(len(self.poller) + 2)
+        if full or self._plane.draining or self.sending.over:
+            self.sending.reset(number, ErrorCodes.REFUSED_STREAM)
+            self._cost(1)
+            return
+        self._begin(Stream(self, number, asked, ended=ended))
+
+    def _begin(self, stream: Stream) -> None:
+        try:
+            other = stream.begin()
+        except OSError:  # no descriptors for a pair
+            self.sending.reset(stream.id, ErrorCodes.REFUSED_STREAM)
+            return
+        self._streams[stream.id] = stream
+        self._client.serve_stream(Wire(self.poller, other, self._client.wire.peer))
+
+    def _data(self, event: DataReceived) -> None:
+        size = event.flow_controlled_length or 0
+        self._taken += size
+        if self._taken >= WINDOW:
+            taken, self._taken = self._taken, 0
+            self.sending.give_room(taken)
+        if not event.data and event.stream_ended is None:
+            self._cost(1)
+        self._tell(event.stream_id, lambda stream: stream.take(event.data or b"", size))
+
+    def _ended(self, event: StreamEnded) -> None:
+        self._tell(event.stream_id, lambda stream: stream.end())
+
+    def _trailed(self, event: TrailersReceived) -> None:
+        self._tell(event.stream_id, lambda stream: stream.end(trailers(shown(event.headers))))
+
+    def _tell(self, number: int | None, what: Callable[[Stream], None]) -> None:
+        """Tell a stream, if it is open still, what came for it, and reset it where that is malformed."""
+        stream = self._streams.get(number or 0)
+        if stream is None:
+            return
+        try:
+            what(stream)
+        except Malformed:
+            self.reset(stream, ErrorCodes.PROTOCOL_ERROR)
+            self._cost(MALFORMED)
+
+    def _reset(self, event: StreamReset) -> None:
+        stream = self._streams.get(event.stream_id or 0)
+        if stream is not None:
+            self._let_go(stream)
+            stream.leave()
+
+    def _room_given(self, event: WindowUpdated | RemoteSettingsChanged) -> None:
+        self.sending.room_given(getattr(event, "stream_id", None) or 0)
+
+    def _left(self, event: ConnectionTerminated) -> None:
+        self.sending.over = True  # nothing is sent by the library from then on
+
+    # For streams
+
+    def reset(self, stream: Stream, code: ErrorCodes) -> None:
+        """End a stream before its time."""
+        self.forget(stream)
+        self.sending.reset(stream.id, code)
+
+    def forget(self, stream: Stream) -> None:
+        """Let go of a stream that has ended."""
+        self._let_go(stream)
+        stream.close()
+
+    def _let_go(self, stream: Stream) -> None:
+        self._streams.pop(stream.id, None)
+        self.sending.forget(stream)
+        if not self._streams and not self.sending.over:
+            self._expect()
+
+    def _written(self, error: BaseException | None) -> None:
+        """Wake who reads, since nothing more is sent."""
+        if error is not None and not isinstance(error, OSError):
+            self._plane.seldom.say(log.error, "HTTP/2 with a client ended by {error}", error=type(error).__name__)
+        self.sending.over = True
+        self._client.task.throw(ClientGone())
+
+
+_ACTS: dict[type[Event], Callable[[Session, Any], None]] = {
+    RequestReceived: Session._requested,
+    DataReceived: Session._data,
+    StreamEnded: Session._ended,
+    TrailersReceived: Session._trailed,
+    StreamReset: Session._reset,
+    WindowUpdated: Session._room_given,
+    RemoteSettingsChanged: Session._room_given,
+    ConnectionTerminated: Session._left,
+}

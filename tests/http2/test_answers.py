@@ -1,0 +1,105 @@
+"""Answers of HTTP/1.1 as HTTP/2 has them, in whatever pieces they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.http2.answers import AnswerReader, Header
+
+
+@dataclass
+class Read:
+    """All that was read, and whether the answer ended of itself, and may end with its connection."""
+
+    heads: list[list[Header]] = field(default_factory=list)
+    body: bytes = b""
+    trailers: list[Header] = field(default_factory=list)
+    ended: bool = False
+    whole: bool = False
+
+
+def read(method: bytes, pieces: list[bytes]) -> Read:
+    reader, found = AnswerReader(method), Read()
+    for piece in pieces:
+        part = reader.feed(piece)
+        found.heads += part.heads
+        found.body += part.body
+        found.trailers += part.trailers
+    found.ended = reader.ended
+    found.whole = reader.end()
+    return found
+
+
+OK: list[Header] = [(b":status", b"200")]
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: l\r\n\r\n"
+
+ANSWERS: dict[str, tuple[bytes, bytes, Read]] = {
+    "a length": (
+        b"GET",
+        b"HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 5\r\n\r\nhello",
+        Read([[*OK, (b"server", b"s"), (b"content-length", b"5")]], b"hello", [], True, True),
+    ),
+    "nothing of a length": (
+        b"GET",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        Read([[*OK, (b"content-length", b"0")]], b"", [], True, True),
+    ),
+    "too little of a length": (
+        b"GET",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
+        Read([[*OK, (b"content-length", b"5")]], b"hell", [], False, False),
+    ),
+    "chunks and trailers": (
+        b"GET",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\nX-Sum: 1\r\n\r\n",
+        Read([OK], b"hello", [(b"x-sum", b"1")], True, True),
+    ),
+    "too few chunks": (
+        b"GET",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n",
+        Read([OK], b"hel", [], False, False),
+    ),
+    "until the end": (b"GET", b"HTTP/1.1 200 OK\r\n\r\nhello", Read([OK], b"hello", [], False, True)),
+    "HEAD": (
+        b"HEAD",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        Read([[*OK, (b"content-length", b"5")]], b"", [], True, True),
+    ),
+    "no content": (b"GET", b"HTTP/1.1 204 No Content\r\n\r\n", Read([[(b":status", b"204")]], b"", [], True, True)),
+    "hints before": (
+        b"GET",
+        HINTS + HINTS + b"HTTP/1.1 204 No Content\r\n\r\n",
+        Read([[(b":status", b"103"), (b"link", b"l")]] * 2 + [[(b":status", b"204")]], b"", [], True, True),
+    ),
+    "a tunnel": (
+        b"CONNECT",
+        b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n\0\1",
+        Read([[*OK, (b"x", b"y")]], b"\0\1", [], False, True),
+    ),
+    "a tunnel that is refused": (
+        b"CONNECT",
+        b"HTTP/1.1 407 No\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno",
+        Read([[(b":status", b"407"), (b"content-length", b"2")]], b"no", [], True, True),
+    ),
+    "not even a head": (b"GET", b"HTTP/1.1 200 OK\r\nServer", Read()),
+    "nothing": (b"GET", b"", Read()),
+}
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_whole(self) -> None:
+        for name, (method, raw, expected) in ANSWERS.items():
+            with self.subTest(name):
+                self.assertEqual(read(method, [raw]), expected)
+
+    @given(st.sampled_from(sorted(ANSWERS)), st.lists(st.integers(0, 200)))
+    def test_in_pieces(self, name: str, cuts: list[int]) -> None:
+        method, raw, expected = ANSWERS[name]
+        places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
+        pieces = [raw[begin:end] for begin, end in pairwise(places)]
+        self.assertEqual(read(method, pieces), expected)

@@ -1,0 +1,141 @@
+"""Requests of HTTP/2: what is malformed (RFC 9113, 8), and how the others are said by HTTP/1.1."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.http1.head import HeadLimits, read_request
+from meshd.http2.requests import Header, Malformed, read, trailers
+
+GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a.test"), (b":path", b"/x?y")]
+CONNECT = [(b":method", b"CONNECT"), (b":authority", b"a.test:443")]
+
+
+def without(name: bytes, fields: list[Header] = GET) -> list[Header]:
+    return [pair for pair in fields if pair[0] != name]
+
+
+def changed(name: bytes, value: bytes, fields: list[Header] = GET) -> list[Header]:
+    return [(name, value) if pair[0] == name else pair for pair in fields]
+
+
+MALFORMED: dict[str, tuple[list[Header], bool]] = {
+    "no method": (without(b":method"), True),
+    "a method of two words": (changed(b":method", b"GET /"), True),
+    "no scheme": (without(b":scheme"), True),
+    "no path": (without(b":path"), True),
+    "an empty path": (changed(b":path", b""), True),
+    "a path without a slash": (changed(b":path", b"x"), True),
+    "a star that is not for OPTIONS": (changed(b":path", b"*"), True),
+    "a path of two words": (changed(b":path", b"/x HTTP/1.1"), True),
+    "a path with a line end": (changed(b":path", b"/x\r\nA: b"), True),
+    "no authority": (without(b":authority"), True),
+    "an authority with a user": (changed(b":authority", b"u:p@a.test"), True),
+    "an authority with a blank": (changed(b":authority", b"a.test b"), True),
+    "a pseudo-header field twice": ([*GET, (b":path", b"/z")], True),
+    "an unknown pseudo-header field": ([(b":what", b"x"), *GET], True),
+    "a protocol, which was not offered": ([*CONNECT, (b":protocol", b"websocket")], False),
+    "a status": ([(b":status", b"200"), *GET], True),
+    "a pseudo-header field behind others": ([(b"a", b"b"), *GET], True),
+    "a name in upper case": ([*GET, (b"Accept", b"x")], True),
+    "a name with a blank": ([*GET, (b"a b", b"x")], True),
+    "no name": ([*GET, (b"", b"x")], True),
+    "a name with a colon": ([*GET, (b"a:b", b"x")], True),
+    "a value with a line end": ([*GET, (b"a", b"b\r\nhost: c")], True),
+    "a value with a bare LF": ([*GET, (b"a", b"b\nc")], True),
+    "a value with NUL": ([*GET, (b"a", b"b\0c")], True),
+    "a value that begins with a blank": ([*GET, (b"a", b" b")], True),
+    "a value that ends with a tab": ([*GET, (b"a", b"b\t")], True),
+    "Connection": ([*GET, (b"connection", b"close")], True),
+    "Proxy-Connection": ([*GET, (b"proxy-connection", b"keep-alive")], True),
+    "Keep-Alive": ([*GET, (b"keep-alive", b"x")], True),
+    "Transfer-Encoding": ([*GET, (b"transfer-encoding", b"chunked")], False),
+    "Upgrade": ([*GET, (b"upgrade", b"websocket")], True),
+    "TE of HTTP/1.1": ([*GET, (b"te", b"gzip")], True),
+    "another Host": ([*GET, (b"host", b"b.test")], True),
+    "a length that is none": ([*GET, (b"content-length", b"-1")], False),
+    "two lengths": ([*GET, (b"content-length", b"1"), (b"content-length", b"1")], False),
+    "a length, and no body": ([*GET, (b"content-length", b"1")], True),
+    "CONNECT with a scheme": ([*CONNECT, (b":scheme", b"https")], False),
+    "CONNECT with a path": ([*CONNECT, (b":path", b"/")], False),
+    "CONNECT without an authority": (without(b":authority", CONNECT), False),
+    "CONNECT that has ended": (CONNECT, True),
+    "CONNECT with a length": ([*CONNECT, (b"content-length", b"0")], False),
+}
+
+SAID: dict[str, tuple[list[Header], bool, bytes]] = {
+    "a GET": (GET, True, b"GET http://a.test/x?y HTTP/1.1\r\nhost: a.test\r\n\r\n"),
+    "a tunnel": (CONNECT, False, b"CONNECT a.test:443 HTTP/1.1\r\nhost: a.test:443\r\n\r\n"),
+    "the server as a whole": (
+        changed(b":path", b"*", changed(b":method", b"OPTIONS")),
+        True,
+        b"OPTIONS http://a.test HTTP/1.1\r\nhost: a.test\r\n\r\n",
+    ),
+    "https, which is refused later": (
+        changed(b":scheme", b"https"),
+        True,
+        b"GET https://a.test/x?y HTTP/1.1\r\nhost: a.test\r\n\r\n",
+    ),
+    "a body whose length is told": (
+        [*changed(b":method", b"POST"), (b"content-length", b"3")],
+        False,
+        b"POST http://a.test/x?y HTTP/1.1\r\nhost: a.test\r\ncontent-length: 3\r\n\r\n",
+    ),
+    "a body whose length is not told": (
+        changed(b":method", b"POST"),
+        False,
+        b"POST http://a.test/x?y HTTP/1.1\r\nhost: a.test\r\ntransfer-encoding: chunked\r\n\r\n",
+    ),
+    "no body, and its length": (
+        [*changed(b":method", b"POST"), (b"content-length", b"0")],
+        True,
+        b"POST http://a.test/x?y HTTP/1.1\r\nhost: a.test\r\ncontent-length: 0\r\n\r\n",
+    ),
+    "fields, their empty values, the same Host, trailers allowed, and crumbs": (
+        [
+            *GET,
+            (b"host", b"a.test"),
+            (b"te", b"trailers"),
+            (b"cookie", b"a=1"),
+            (b"accept", b""),
+            (b"cookie", b"b=2"),
+            (b"proxy-authorization", b"Basic eA=="),
+        ],
+        True,
+        b"GET http://a.test/x?y HTTP/1.1\r\nhost: a.test\r\naccept: \r\nproxy-authorization: Basic eA==\r\n"
+        b"cookie: a=1; b=2\r\n\r\n",
+    ),
+}
+
+
+class RequestTests(SynchronousTestCase):
+    def test_malformed(self) -> None:
+        for name, (headers, ended) in MALFORMED.items():
+            with self.subTest(name):
+                self.assertRaises(Malformed, read, headers, ended=ended)
+
+    def test_said(self) -> None:
+        """Each is one head of HTTP/1.1, with as many fields as it has."""
+        for name, (headers, ended, head) in SAID.items():
+            with self.subTest(name):
+                self.assertEqual(read(headers, ended=ended).head, head)
+                found = read_request(head, HeadLimits())
+                assert found is not None
+                self.assertEqual((found.size, len(found.fields)), (len(head), head.count(b"\r\n") - 2))
+
+    def test_body(self) -> None:
+        """Its length, and whether it is to be written in chunks."""
+        post = changed(b":method", b"POST")
+        for headers, ended, expected in (
+            (GET, True, (None, False)),
+            (post, False, (None, True)),
+            ([*post, (b"content-length", b"3")], False, (3, False)),
+            (CONNECT, False, (None, False)),
+        ):
+            asked = read(headers, ended=ended)
+            self.assertEqual((asked.length, asked.chunked), expected)
+
+    def test_trailers(self) -> None:
+        self.assertEqual(trailers([(b"a", b"b")]), [(b"a", b"b")])
+        self.assertRaises(Malformed, trailers, [(b":path", b"/")])
+        self.assertRaises(Malformed, trailers, [(b"a", b"b\r\n")])

@@ -1,0 +1,165 @@
+"""Frames that no honest client sends: a stream pays for what is its own, the session for the rest, and nobody else."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from h2.errors import ErrorCodes
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.http2.restraint import SHARE
+from tests.support.daemon import LiveDaemon
+from tests.support.echoes import Echoes
+from tests.support.http2 import Header, Session, basic, connect, get
+
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+END_STREAM, END_HEADERS = 1, 4
+
+daemon: LiveDaemon
+origin: Echoes
+
+
+def setUpModule() -> None:
+    global daemon, origin  # noqa: PLW0603
+    daemon = LiveDaemon()
+    origin = Echoes()
+
+
+def tearDownModule() -> None:
+    daemon.close()
+    origin.close()
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+# What the session is over for, by the code that it is told (RFC 9113, 5 and 6).
+OF_THE_SESSION: dict[str, tuple[bytes, ErrorCodes]] = {
+    "DATA on no stream": (frame(DATA, 0, 0, b"x"), ErrorCodes.PROTOCOL_ERROR),
+    "DATA on a stream that has not begun": (frame(DATA, 0, 99, b"x"), ErrorCodes.PROTOCOL_ERROR),
+    "HEADERS on no stream": (frame(HEADERS, END_HEADERS, 0, b"\x82"), ErrorCodes.PROTOCOL_ERROR),
+    "a stream of an even number": (frame(HEADERS, END_HEADERS | END_STREAM, 2, b"\x82"), ErrorCodes.PROTOCOL_ERROR),
+    "a header block that is none": (frame(HEADERS, END_HEADERS, 99, b"\xff\xff\xff\xff"), ErrorCodes.COMPRESSION_ERROR),
+    "CONTINUATION of nothing": (frame(CONTINUATION, END_HEADERS, 99, b"\x82"), ErrorCodes.PROTOCOL_ERROR),
+    "another frame amid a header block": (
+        frame(HEADERS, 0, 99, b"\x82") + frame(PING, 0, 0, bytes(8)),
+        ErrorCodes.PROTOCOL_ERROR,
+    ),
+    "RST_STREAM of no stream": (frame(RST_STREAM, 0, 0, bytes(4)), ErrorCodes.PROTOCOL_ERROR),
+    "SETTINGS of a stream": (frame(SETTINGS, 0, 1, b""), ErrorCodes.PROTOCOL_ERROR),
+    "SETTINGS of an odd length": (frame(SETTINGS, 0, 0, b"abc"), ErrorCodes.FRAME_SIZE_ERROR),
+    "a push that is neither on nor off": (frame(SETTINGS, 0, 0, b"\0\2\0\0\0\2"), ErrorCodes.PROTOCOL_ERROR),
+    "a window that is too large": (frame(SETTINGS, 0, 0, b"\0\4\xff\xff\xff\xff"), ErrorCodes.FLOW_CONTROL_ERROR),
+    "a push": (frame(PUSH_PROMISE, END_HEADERS, 1, bytes(4) + b"\x82"), ErrorCodes.PROTOCOL_ERROR),
+    "PING of a stream": (frame(PING, 0, 1, bytes(8)), ErrorCodes.PROTOCOL_ERROR),
+    "PING of a wrong length": (frame(PING, 0, 0, bytes(7)), ErrorCodes.FRAME_SIZE_ERROR),
+    "a window that grows by nothing": (frame(WINDOW_UPDATE, 0, 0, bytes(4)), ErrorCodes.PROTOCOL_ERROR),
+    "a window that grows too far": (frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"), ErrorCodes.FLOW_CONTROL_ERROR),
+    "a frame larger than any": (frame(DATA, 0, 99, bytes(16_385)), ErrorCodes.FRAME_SIZE_ERROR),
+}
+
+
+class HostileTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.anna = self.credential()
+        self.beside = self.session()
+
+    def credential(self) -> Header:
+        name = f"u{len(daemon.totals())}"
+        return basic(name, daemon.account(name))
+
+    def session(self) -> Session:
+        session = Session(daemon)
+        self.addCleanup(session.close)
+        return session
+
+    def serves(self, session: Session) -> None:
+        found = session.ask(get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna))
+        self.assertEqual((found.status, found.ended), (200, True))
+
+    def test_a_session_ends(self) -> None:
+        """With the code that RFC 9113 has for it, or one as general; those of others do not."""
+        for name, (raw, code) in OF_THE_SESSION.items():
+            session = self.session()
+            self.serves(session)
+            session.raw(raw)
+            with self.subTest(name):
+                self.assertIn(session.until_gone(), {code, ErrorCodes.PROTOCOL_ERROR})
+        self.serves(self.beside)
+
+    def test_a_stream_ends(self) -> None:
+        """A malformed request is its stream's alone: a tunnel beside it goes on."""
+        session = self.session()
+        number = session.begin(connect(f"127.0.0.1:{origin.raw}", self.anna), None)
+        session.head(number)
+        session.send(number, b"E")
+        good = get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna)
+        for headers in (
+            [*good, (b"Accept", b"x")],
+            [*good, (b"proxy-connection", b"keep-alive")],
+            [*good, (b"connection", b"close")],
+            [*good, (b"host", b"other.test")],
+            [*good, (b"content-length", b"abc")],
+            [*good, (b"a", b"b\r\nc: d")],
+            [*connect("a.test:443", self.anna), (b":scheme", b"https")],
+            good[1:],
+        ):
+            found = session.ask(headers)
+            self.assertEqual((found.status, found.reset), (0, ErrorCodes.PROTOCOL_ERROR), headers)
+            session.send(number, b"on")
+            self.assertEqual(session.until_body(number, 2), b"on")
+
+    def test_a_header_block_without_end(self) -> None:
+        """Is given up, in one frame after the other or in one that grows as it is read."""
+        for grows in (False, True):
+            session = self.session()
+            self.serves(session)
+            if grows:
+                block = b"\x40\x01a\x7f\x81\x1f" + b"b" * 4_000 + b"\xbe" * 10_000
+                session.raw(frame(HEADERS, END_HEADERS | END_STREAM, 99, block))
+            else:
+                session.raw(frame(HEADERS, 0, 99, b"\x82"))
+                for _ in range(1000):
+                    session.raw(frame(CONTINUATION, 0, 99, b"\x00\x01a\x01b"))
+            self.assertIsNot(session.until_gone(), ErrorCodes.NO_ERROR)
+        self.serves(self.beside)
+
+    def test_floods(self) -> None:
+        """Of frames that cost the other side more than their sender end the session, and not the other clients'."""
+        floods: dict[str, Callable[[Session], None]] = {
+            "PING": lambda session: session.raw(frame(PING, 0, 0, bytes(8)) * 10),
+            "SETTINGS": lambda session: session.raw(frame(SETTINGS, 0, 0, b"\0\4\0\1\0\0") * 10),
+            "PRIORITY": lambda session: session.raw(frame(PRIORITY, 0, 1, bytes(4) + b"\1") * 10),
+            "unknown frames": lambda session: session.raw(frame(0x42, 0, 0, b"x") * 10),
+            "resets": self.ask_and_reset,
+        }
+        for name, flood in floods.items():
+            session = self.session()
+            self.serves(session)
+            for _ in range(SHARE):
+                flood(session)
+                if session.gone:
+                    break
+            with self.subTest(name):
+                self.assertIn(session.until_gone(), {ErrorCodes.ENHANCE_YOUR_CALM, None})
+                self.assertTrue(session.gone)
+        self.serves(self.beside)
+
+    def ask_and_reset(self, session: Session) -> None:
+        for _ in range(10):
+            number = session.http.get_next_available_stream_id()
+            session.http.send_headers(number, connect(f"127.0.0.1:{origin.raw}", self.anna))
+            session.http.reset_stream(number, ErrorCodes.CANCEL)
+        session.flush()
+
+    def test_no_preface(self) -> None:
+        """A client that chose HTTP/2 and speaks something else is not served."""
+        plain = b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
+        for first in (plain, b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"):
+            session = Session(daemon, preface=False)
+            self.addCleanup(session.close)
+            session.raw(first)
+            session.until_gone()
+            self.assertEqual([came.heads for came in session.came.values() if came.heads], [])
