@@ -33,7 +33,7 @@ def back_up(context: Context, args: Namespace) -> None:
 
 def restore(context: Context, args: Namespace) -> None:
     data_dir, url = context.config.data_dir, context.config.store_url
-    with _ours_alone(data_dir, url, context.note_closed):
+    with ours_alone(data_dir, url, context.note_closed):
         kept = backup.restore(url, args.file, stamp=time.strftime("%Y%m%dT%H%M%S", time.gmtime()))
         waiting = len(list((data_dir / JOURNALS).glob("*.journal")))
     context.show(
@@ -47,7 +47,7 @@ def restore(context: Context, args: Namespace) -> None:
 
 
 @contextmanager
-def _ours_alone(data_dir: Path, store_url: str, note: Callable[[str, str, str], None]) -> Iterator[None]:
+def ours_alone(data_dir: Path, store_url: str, note: Callable[[str, str, str], None]) -> Iterator[None]:
     """Keep daemons from starting in the data folder during the block.  Raises: Refused where one runs."""
     try:
         secure(data_dir, store_url, note)

@@ -26,6 +26,7 @@ from meshd.cli import (
     exits,
     explain,
     invite,
+    move,
     node,
     order,
     overview,
@@ -90,6 +91,7 @@ def parser() -> ArgumentParser:
         audit,
         config,
         backup,
+        move,
         daemon,
     ):
         module.add_to(nouns)

@@ -14,6 +14,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import NamedTuple
 
+from meshd.store import marks
 from meshd.store.dialect import Dialect
 from meshd.store.interface import SchemaBehind, SchemaError, StoreError
 from meshd.store.unit import Row, Statement, Unit
@@ -106,6 +107,7 @@ def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list
         yield Statement(dialect.lock, {})
     yield Statement(LEDGER, {})
     applied = yield Statement(APPLIED, {})
+    marks.require_none(applied)
     names = []
     for migration in pending(understood(applied, known), known):
         for statement in cut(dialect.written(migration.text)):
@@ -132,6 +134,7 @@ def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
             raise SchemaError("it is no store of meshd's") from error
     if not applied:
         raise SchemaError("it is no store of meshd's")
+    marks.require_none(applied)
     pending({number: digest for number, digest, _ in applied}, known)
 
 
@@ -141,5 +144,6 @@ def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
     """
     tables = yield Statement(dialect.tables, {})
     applied = (yield Statement(APPLIED, {})) if ("schema_migrations",) in tables else []
+    marks.require_none(applied)
     if missing := pending(understood(applied, known), known):
         raise SchemaBehind(f"the store's schema lacks {missing[0].name}: run `meshd migrate`")

@@ -92,6 +92,15 @@ def has_password(url: str) -> bool:
     return isinstance(target, PostgresURL) and not {"password", "sslpassword"}.isdisjoint(target.settings)
 
 
+def place(url: str) -> str:
+    """What tells a store from others, to be shown and compared: without user, password and options.  StoreError."""
+    target = read(url)
+    if isinstance(target, SQLiteURL):
+        return of_file(os.path.realpath(target.path))
+    settings = target.settings
+    return f"postgresql://{settings.get('host', '')}:{settings.get('port', '5432')}/{settings['dbname']}"
+
+
 def of_file(path: str) -> str:
     """The URL of an SQLite file by its absolute path, which may hold any characters."""
     return f"sqlite:///{quoted(path)}"

@@ -1,0 +1,88 @@
+"""`meshd move`: all that the store has, in another store, of either kind."""
+
+from __future__ import annotations
+
+import socket
+from argparse import Namespace
+
+from meshd.cli.backup import ours_alone
+from meshd.cli.context import Context
+from meshd.cli.errors import Refused
+from meshd.cli.parser import Verbs, add_progress
+from meshd.daemon.datafolder import JOURNALS
+from meshd.store import url as urls
+from meshd.store.moving import offline
+from meshd.store.moving.outcome import Moved, Unmovable
+
+
+def add_to(top: Verbs) -> None:
+    parser = top.verb("move", move, "move all that is in the store to another one, of either kind")
+    parser.add_argument(
+        "--to", required=True, metavar="URL", help="the store to fill, as store.url names one; - for a line of stdin"
+    )
+    add_progress(parser)
+
+
+def move(context: Context, args: Namespace) -> None:
+    url = target_url(context, args.to)
+    config = context.config
+    own = f"{socket.gethostname()}:{config.data_dir}"
+    with ours_alone(config.data_dir, config.store_url, context.note_closed):
+        try:
+            moved = offline.move(
+                config.store_url,
+                url,
+                now=context.now(),
+                progress=context.progress,
+                ours=lambda name: name.startswith(own),
+            )
+        except Unmovable as error:
+            show_unmovable(context, error)
+            raise
+        waiting = len(list((config.data_dir / JOURNALS).glob("*.journal")))
+    show(context, moved, url, waiting)
+
+
+def target_url(context: Context, given: str) -> str:
+    """The URL as it was given, or from standard input.  Raises: Refused, StoreError."""
+    if given == "-":
+        url = context.input.readline().strip()
+    elif urls.has_password(given):
+        raise Refused("a password on the command line can be read by others: say --to - and give the URL on stdin")
+    else:
+        url = given
+    found = urls.sqlite_file(url)  # relative to the working directory, as whoever types it means it
+    return url if found is None else urls.of_file(str(found))
+
+
+def show(context: Context, moved: list[Moved], url: str, waiting: int) -> None:
+    place = urls.place(url)
+    if context.json:
+        tables = [each._asdict() for each in moved]
+        context.show({"moved": place, "rows": sum(each.rows for each in moved), "tables": tables, "journals": waiting})
+    else:
+        table = {
+            "table": lambda each: each["table"],
+            "rows": lambda each: each["rows"],
+            "checksum before": lambda each: each["before"],
+            "checksum after": lambda each: each["after"],
+        }
+        context.show_rows((each._asdict() for each in moved), table)
+    context.note(f"everything is in {place} now, and the old store refuses every start")
+    context.note(
+        f"name the new one in the settings (store.url, MESHD_STORE_URL or --store) before the next start: {place}"
+    )
+    if waiting:
+        context.note(f"{waiting} journals wait in the data folder: its next start bills them to the new store")
+    context.note(
+        "an installation with another data folder also needs the files of this one that end in .key and .pem,"
+        " and its folder journal"
+    )
+
+
+def show_unmovable(context: Context, error: Unmovable) -> None:
+    """List the rows on stdout."""
+    context.show_rows(
+        ({"table": row.table, "key": [str(each) for each in row.key], "reason": row.reason} for row in error.rows),
+        {"table": lambda row: row["table"], "key": lambda row: ", ".join(row["key"]), "why": lambda row: row["reason"]},
+    )

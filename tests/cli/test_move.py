@@ -1,0 +1,70 @@
+"""`meshd move`: what it says, when it refuses, and that secrets are seen by nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+from meshd.daemon.pidfile import PidFile
+from tests.cli.support import CommandCase
+from tests.support import stores
+
+
+class MoveTests(CommandCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.meshd("account", "create", "anna")
+        self.target = f"sqlite:///{self.folder}/other.sqlite3"
+
+    def test_to_another_store(self) -> None:
+        """Every table with both sums; what is to be done next; and the old store is closed to the command too."""
+        done = self.meshd("--json", "move", "--to", self.target)
+        self.assertEqual(done.code, 0, done.err)
+        told = {each["table"]: each for each in done.json["tables"]}
+        self.assertEqual(told["accounts"]["rows"], 1)
+        self.assertEqual(told["accounts"]["before"], told["accounts"]["after"])
+        self.assertEqual(done.json["rows"], sum(each["rows"] for each in told.values()))
+        self.assertIn("name the new one in the settings (store.url, MESHD_STORE_URL or --store)", done.err)
+        late = self.meshd("account", "create", "berta")
+        self.assertEqual((late.code, late.out), (1, ""))
+        self.assertIn(f"the store has moved to {self.target}: name that one in store.url", late.err)
+
+    def test_as_a_table(self) -> None:
+        """A line for each table."""
+        done = self.meshd("move", "--to", self.target)
+        self.assertRegex(done.out, r"(?m)^accounts +1  ([0-9a-f]{32})  \1$")
+
+    def test_a_url_from_stdin(self) -> None:
+        """Where it holds a password, it comes that way only, and is said nowhere."""
+        done = self.meshd("move", "--to", "postgresql://meshd:secret@127.0.0.1:1/meshd")
+        self.assertEqual(done.code, 1)
+        self.assertIn("say --to - and give the URL on stdin", done.err)
+        self.assertNotIn("secret", done.err + done.out)
+        done = self.meshd("move", "--to", "-", stdin="postgresql://meshd:secret@127.0.0.1:1/meshd\n")
+        self.assertEqual(done.code, 1)
+        self.assertIn("cannot be reached", done.err)
+        self.assertNotIn("secret", done.err + done.out)
+        self.assertEqual(self.meshd("move", "--to", "-", stdin=f"{self.target}\n").code, 0)
+
+    def test_rows_that_cannot_move(self) -> None:
+        """Are listed on stdout; the reason is the one line on stderr."""
+        target = stores.postgres_url(self)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.data_dir, "meshd.sqlite3"))) as database:
+            database.execute("update accounts set notes = char(0)")
+            database.commit()
+        done = self.meshd("move", "--to", target)
+        self.assertEqual((done.code, len(done.err.splitlines())), (1, 1))
+        self.assertRegex(done.out, r"accounts +1 +notes holds a NUL")
+        self.assertEqual(self.meshd("account", "list").code, 0)
+
+    def test_while_a_daemon_runs(self) -> None:
+        """Refused, and nothing is made."""
+        daemon = PidFile(Path(self.data_dir))
+        daemon.write()
+        self.addCleanup(daemon.release)
+        done = self.meshd("move", "--to", self.target)
+        self.assertEqual(done.code, 1)
+        self.assertIn(f"is in use by process {os.getpid()}: stop it first", done.err)
+        self.assertFalse(os.path.exists(f"{self.folder}/other.sqlite3"))
