@@ -7,10 +7,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import MutableMapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from twisted.application.service import Service
@@ -20,16 +19,15 @@ from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from meshd.config import Config, load, outside
 from meshd.daemon import interpreter, signals
 from meshd.daemon.assembly import Daemon
+from meshd.daemon.beginning import Start
 from meshd.daemon.faults import FAULTS, one_line
-from meshd.daemon.inherited import Inherited
-from meshd.daemon.preparation import Prepared, announcement, prepare
+from meshd.daemon.preparation import Prepared, announcement
 from meshd.daemon.runfile import Running, Verdict, write
-
-TWISTDS_OWN = "twistd.pid"
-"""The pid file that twistd would write in the working directory, unasked."""
+from meshd.daemon.succession import VARIABLE, NotSucceeded
+from meshd.daemon.successor import Successor
+from meshd.daemon.twistdfile import TwistdFile
 
 
 class Options(usage.Options):
@@ -50,16 +48,9 @@ class Options(usage.Options):
         self["hosts"] = []
 
     def postOptions(self) -> None:
-        """Suppress twistd's pid file unless --pidfile asks for it: meshd has its own, locked, in the data folder.
-
-        A pid file with our own number is of an earlier process with that number, as in a container, and is deleted.
-        """
-        if self.parent is None:
-            return
-        if self.parent["pidfile"] == TWISTDS_OWN:
-            self.parent["pidfile"] = ""
-        elif self.parent["pidfile"]:
-            _forget_namesake(Path(self.parent["pidfile"]))
+        """Take twistd's pid file in hand; it is written where `--pidfile` asks for it."""
+        options: MutableMapping[str, Any] = {} if self.parent is None else self.parent
+        self.twistd_file = TwistdFile(options, succeeding=VARIABLE in os.environ)
 
     def opt_proxy(self, endpoint: str) -> None:
         """Endpoint of the first proxy, such as tcp:31280; may be repeated."""
@@ -83,59 +74,40 @@ def makeService(options: Options) -> Service:
     from twisted.internet import reactor  # noqa: PLC0415  (installed by twistd only now)
 
     interpreter.tune(reactor)
-    handed_over = Inherited.take(os.environ)
-    cwd = Path.cwd()
-    environ = dict(os.environ)
-
-    def read() -> Config:
-        return load(options.flags(), environ, cwd=cwd)
-
+    start = Start(os.environ, options.flags(), reactor)
     try:
         with signals.interruptible():
-            config = read()
-            prepared = prepare(config, handed_over, signals.hold)
+            prepared = start.prepare(signals.hold)
     except FAULTS as error:
+        start.failed(one_line(error))
         sys.stderr.write(f"meshd: {one_line(error)}\n")
         raise SystemExit(1) from None
     except signals.StopAsked as stop:
         raise SystemExit(stop.status) from None
-    sys.stdout.write(announcement(config, prepared) + "\n")
+    sys.stdout.write(announcement(start.config, prepared) + "\n")
     sys.stdout.flush()
-    running = Running(os.getpid(), str(cwd), str(config.file or ""), outside(options.flags(), environ))
-    return MeshdService(reactor, config, prepared, read, handed_over, running)
-
-
-def _forget_namesake(path: Path) -> None:
-    with suppress(OSError):
-        if path.read_text("ascii", "replace").strip() == str(os.getpid()):
-            path.unlink()
+    return MeshdService(reactor, start, prepared, options.twistd_file)
 
 
 class MeshdService(Service):
-    """Runs the Daemon's coroutines `start`, `reload` and `stop`, and handles the signals."""
+    """Runs the Daemon's coroutines `start`, `reload`, `hand_on` and `stop`, and handles the signals."""
 
     log = Logger()
     name = "meshd"
 
-    def __init__(
-        self,
-        reactor: Any,
-        config: Config,
-        prepared: Prepared,
-        reload: Callable[[], Config],
-        handed_over: Inherited,
-        running: Running,
-    ) -> None:
-        """running: what the run file tells the command, still with the pid from before twistd's fork."""
+    def __init__(self, reactor: Any, start: Start, prepared: Prepared, twistd_file: TwistdFile) -> None:
         self._reactor = reactor
-        self._config = config
+        self._begun = start
         self._pid_file = prepared.pid_file
-        self._reload = reload
-        self._handed_over = handed_over
+        self._twistd_file = twistd_file
+        self._notices = start.notices
         self._daemon: Daemon | None = None
-        self._running = running
-        self._reloading = False
+        self._running = start.running
+        """What the run file tells the command, at first with the pid from before twistd's fork."""
+        self._reloading = self._restarting = False
         self._reload_again = False
+        self._owner = False
+        """Whether this process is the daemon of the data folder, and neither the one before it nor the one after it."""
 
     def startService(self) -> None:
         super().startService()
@@ -143,10 +115,20 @@ class MeshdService(Service):
         Deferred.fromCoroutine(self._start()).addErrback(self._failed)
 
     async def _start(self) -> None:
+        if self._begun.predecessor is None:
+            self._take_over()
+        self._daemon = daemon = self._begun.daemon()
+        await daemon.start(self._take_over)
+        if not daemon.plane.draining:
+            self._notices.tell("READY=1")
+
+    def _take_over(self) -> None:
+        """Be the daemon of the data folder, for whoever looks; before the log says that the daemon is there."""
+        self._owner = True
         self._pid_file.write()
-        self._daemon = Daemon(self._reactor, self._config, self._reload, time.time, self._handed_over)
-        self._tell(replace(self._running, pid=os.getpid()))  # before the log says that the daemon is there
-        await self._daemon.start()
+        if self._begun.predecessor is not None:
+            self._twistd_file.claim()
+        self._tell(replace(self._running, pid=os.getpid()))
 
     def stopService(self) -> Deferred[None]:
         """Drain, then close everything in order."""
@@ -155,19 +137,26 @@ class MeshdService(Service):
 
     async def _stop(self) -> None:
         daemon, self._daemon = self._daemon, None
+        if self._owner:
+            self._notices.tell("STOPPING=1")
         try:
             if daemon is not None:
                 await daemon.stop()
         except Exception:
             self.log.failure("stopping failed")
         finally:
-            self._pid_file.release()
+            if self._owner:
+                self._pid_file.release()
+            self._notices.close()
 
     def _catch_signals(self) -> None:
-        """Let SIGTERM end with status 0, not as if killed, as Twisted would; let SIGHUP read the settings anew."""
+        """Let SIGTERM end with status 0, not as if killed, as Twisted would; let SIGHUP read the settings anew, and
+        SIGUSR2 have another process take over.
+        """
         later = self._reactor.callFromThread
         signal.signal(signal.SIGTERM, lambda *_: later(self._stop_now))
         signal.signal(signal.SIGHUP, lambda *_: later(self._reload_now))
+        signal.signal(signal.SIGUSR2, lambda *_: later(self._restart_now))
         signals.release()
 
     def _stop_now(self) -> None:
@@ -186,8 +175,10 @@ class MeshdService(Service):
         try:
             while self._reload_again and self._daemon is not None:
                 self._reload_again = False
+                self._notices.tell("RELOADING=1", f"MONOTONIC_USEC={int(time.monotonic() * 1e6)}")
                 self._tell(self._running.reload_begins())
                 self._tell(self._running.reload_ends(await self._reloaded(self._daemon)))
+                self._notices.tell("READY=1")
         finally:
             self._reloading = False
 
@@ -198,11 +189,40 @@ class MeshdService(Service):
             self.log.failure("reloading failed")
             return Verdict(False, ("a fault of meshd's own: its log has it",))
 
+    def _restart_now(self) -> None:
+        """Have another process take over, unless one is about to."""
+        if not self._restarting and self._daemon is not None:
+            self._restarting = True
+            Deferred.fromCoroutine(self._restart(self._daemon)).addErrback(self._not_restarted)
+
+    async def _restart(self, daemon: Daemon) -> None:
+        successor = Successor(self._reactor, self._begun.command)
+        pid = await daemon.hand_on(successor, self._pid_file.descriptor)
+        self._owner = False
+        self._notices.tell(f"MAINPID={pid}")
+        self._twistd_file.leave()
+        self._pid_file.leave()
+        successor.leave()
+        self.log.info("process {pid} has taken over: what is open here may end", pid=pid)
+        self._stop_now()
+
+    def _not_restarted(self, failure: Failure) -> None:
+        self._restarting = False
+        if failure.check(NotSucceeded):
+            why = failure.getErrorMessage()
+        else:
+            self.log.failure("restarting failed", failure)
+            why = "a fault of meshd's own: its log has it"
+        self.log.error("not restarted: {error}", error=why)
+        self._tell(self._running.restart_failed(why))
+
     def _tell(self, running: Running) -> None:
         """Write the run file, which `meshd reload` waits for; where that fails, the log has the outcome."""
         self._running = running
+        if not self._owner:
+            return
         try:
-            write(self._config.data_dir, running)
+            write(self._begun.config.data_dir, running)
         except OSError as error:
             self.log.warn("the command cannot be told what runs here: {error}", error=one_line(error))
 
@@ -211,9 +231,12 @@ class MeshdService(Service):
         if not self.running:
             return  # the service was stopped during the start
         if failure.check(*FAULTS):
-            self.log.critical("meshd cannot start: {error}", error=one_line(failure.value))  # type: ignore[arg-type]
-            sys.__stderr__ and sys.__stderr__.write(f"meshd: {one_line(failure.value)}\n")  # type: ignore[arg-type]
+            why = one_line(failure.value)  # type: ignore[arg-type]
+            self._begun.failed(why)
+            self.log.critical("meshd cannot start: {error}", error=why)
+            sys.__stderr__ and sys.__stderr__.write(f"meshd: {why}\n")
         else:
+            self._begun.failed("a fault of meshd's own: its log has it")
             self.log.failure("meshd cannot start", failure)
         atexit.register(_end_with, 1)
         self._reactor.callWhenRunning(self._stop_now)

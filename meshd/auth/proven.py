@@ -31,6 +31,8 @@ SECONDS = 10.0
 _HEAD = b"meshd proven 1\n"
 _KEY, _DIGEST, _TIME = 32, 16, 4
 _ROW = _DIGEST + _TIME
+LARGEST = len(_HEAD) + _KEY + MOST * _ROW
+"""Most bytes of the file, and of what `state` gives."""
 
 _log = Logger()
 
@@ -83,6 +85,13 @@ class Proven:
         """All that is known, and the key: for another process of the daemon, and for nobody else."""
         return _HEAD + self._key + b"".join(chain.from_iterable(self._found.items()))
 
+    def leave(self) -> None:
+        """Write no more: another process has the file now, and all that was known here."""
+        self._path = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def close(self) -> None:
         """Write what is not written yet."""
         if self._timer is not None:
@@ -100,7 +109,7 @@ class Proven:
         with suppress(OSError), open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             about = os.fstat(file.fileno())
             if about.st_uid == os.geteuid() and not about.st_mode & 0o077:
-                return self._read(file.read(len(_HEAD) + _KEY + MOST * _ROW))
+                return self._read(file.read(LARGEST))
         return b""
 
     def _read(self, data: bytes) -> bytes:

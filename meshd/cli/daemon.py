@@ -21,6 +21,9 @@ from meshd.daemon.runfile import Running, Verdict
 PATIENCE = 60.0
 """Seconds to wait for a reload by default: reading lists of a million exits takes a while."""
 
+BEGINNING = 330.0
+"""Seconds to wait for a restart by default: a little more than the new process is given."""
+
 LOOK = 0.05
 """Seconds between two looks for the daemon's verdict."""
 
@@ -29,6 +32,9 @@ def add_to(top: Verbs) -> None:
     top.verb("migrate", migrate, "make the store, or bring its schema up to date")
     parser = top.verb("reload", reload, "let the running daemon read its settings again, and say what came of it")
     parser.add_argument("--wait", type=seconds, default=PATIENCE, metavar="SECONDS", help=f"at most ({PATIENCE:g})")
+
+    parser = top.verb("restart", restart, "have a new process take over from the running daemon; nobody is refused")
+    parser.add_argument("--wait", type=seconds, default=BEGINNING, metavar="SECONDS", help=f"at most ({BEGINNING:g})")
 
 
 def migrate(context: Context, args: Namespace) -> None:
@@ -46,18 +52,9 @@ def migrate(context: Context, args: Namespace) -> None:
 
 def reload(context: Context, args: Namespace) -> None:
     """Ask the running daemon for a reload, and wait for the outcome."""
-    folder = context.data_dir
-    pid = holder(folder / PID_FILE)
-    if pid is None:
-        raise Refused(f"no daemon runs on {folder}")
-    _require_same_file(context, runfile.read(folder))
+    folder, pid = _daemon_of(context)
     before = _begun(folder, pid)
-    try:
-        os.kill(pid, signal.SIGHUP)
-    except ProcessLookupError:
-        raise Refused(f"no daemon runs on {folder}") from None
-    except PermissionError:
-        raise Refused(f"process {pid} is another user's: run this as the one that the daemon runs as") from None
+    _signal(folder, pid, signal.SIGHUP)
     verdict = _await(folder, pid, before, args.wait)
     if not verdict.taken:
         raise Refused(f"settings were not reloaded: {'; '.join(verdict.said)}")
@@ -65,6 +62,48 @@ def reload(context: Context, args: Namespace) -> None:
     if not context.json:
         for line in verdict.said:
             context.out.write(f"{line}\n")
+
+
+def restart(context: Context, args: Namespace) -> None:
+    """Have a new process take over, and wait until it has."""
+    folder, pid = _daemon_of(context)
+    before = runfile.read(folder)
+    if before is None or before.pid != pid or before.restarts < 0:
+        raise Refused(f"process {pid} is just starting, or of a version that cannot hand over: stop and start it")
+    _signal(folder, pid, signal.SIGUSR2)
+    end = time.monotonic() + args.wait
+    while True:
+        running, now = runfile.read(folder), holder(folder / PID_FILE)
+        if running is not None and running.pid == now != pid:
+            break
+        if running is not None and running.pid == pid and running.restarts > before.restarts:
+            raise Refused(f"not restarted, process {pid} goes on: {running.why}")
+        if now is None:
+            raise Refused(f"process {pid} has ended, and no other has taken over: the log says why")
+        if time.monotonic() > end:
+            raise Refused(f"process {pid} has not said within {args.wait:g} s what came of it: its log will")
+        time.sleep(LOOK)
+    context.show({"pid": now, "before": pid}, {"restarted": f"process {now} has taken over from {pid}"})
+
+
+def _daemon_of(context: Context) -> tuple[Path, int]:
+    """The data folder, and the process that works in it with the settings file of this command.  Raises: Refused."""
+    folder = context.data_dir
+    pid = holder(folder / PID_FILE)
+    if pid is None:
+        raise Refused(f"no daemon runs on {folder}")
+    _require_same_file(context, runfile.read(folder))
+    return folder, pid
+
+
+def _signal(folder: Path, pid: int, number: int) -> None:
+    """Raises: Refused."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        raise Refused(f"no daemon runs on {folder}") from None
+    except PermissionError:
+        raise Refused(f"process {pid} is another user's: run this as the one that the daemon runs as") from None
 
 
 def _require_same_file(context: Context, running: Running | None) -> None:

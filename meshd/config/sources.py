@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from meshd.config.credentials import resolved
 from meshd.config.errors import ConfigError, suggestion
 from meshd.config.kinds import KindError
 from meshd.config.table import SECTIONS, SETTINGS, Setting
@@ -59,6 +60,7 @@ class Sources:
             given = self._given(setting) or self._default(setting, data_dir)
             if given is not None:
                 value, origin = given
+                value = resolved(value, self.environ) if isinstance(value, Path) else value
                 data_dir = str(value) if setting.key == "data_dir" else data_dir
                 yield setting.key, value, origin
 

@@ -16,12 +16,18 @@ from meshd.daemon.core import Core
 from meshd.daemon.doors import Behind
 from meshd.daemon.draining import drain
 from meshd.daemon.fronts import Fronts
+from meshd.daemon.handover import Handover
 from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
+from meshd.daemon.keeping import Kept
 from meshd.daemon.listening import Listeners, Plan
+from meshd.daemon.notices import Notices
 from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
+from meshd.daemon.succession import Estate, NotSucceeded
+from meshd.daemon.successor import Successor
+from meshd.daemon.supervision import Supervision
 from meshd.daemon.vault import Vault
 from meshd.daemon.whereabouts import Whereabouts
 from meshd.daemon.workers.crew import Crew, offered
@@ -54,14 +60,21 @@ class Daemon:
         reload: Callable[[], Config],
         now: Callable[[], float],
         handed_over: Inherited,
+        notices: Notices,
+        watchdog: float,
+        handover: Handover,
     ) -> None:
-        """reload: reads the settings anew; handed_over: sockets of the service manager's.  StoreError, OSError."""
-        self._reactor = reactor
-        self._reread = reload
-        self.core = core = Core(reactor, config, now, own=self._own, beside=lambda: self._hosted)
+        """reload: reads the settings anew; handed_over: sockets that the process was started with.
+
+        watchdog: as Supervision takes it.
+        Raises: StoreError, OSError.
+        """
+        self._reactor, self._reread = reactor, reload
+        self._handed_over, self._handover = handed_over, handover
+        self.core = core = Core(reactor, config, now, handover.among, own=self._own, beside=lambda: self._hosted)
         self.plane = core.plane
         parts = core.plane, core.accounts, core.store, core.hasher, core.resolver, config
-        self._hosted = Hosted(reactor, *parts, self._own)
+        self._hosted = Hosted(reactor, *parts, self._own, core.node, handed_over)
         client = ExitClient(reactor, core.plane.poller, core.plane.dialler)
         self._trials = Trials(reactor, client, lambda: core.live.timeouts.connect)
         self._post = Post(reactor, lambda: core.config.mail, now, os.urandom)
@@ -77,6 +90,7 @@ class Daemon:
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
+        self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.kept, kept=self._kept)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -104,15 +118,16 @@ class Daemon:
         )
         return Fronts(self._reactor, services, self._requests, Vault(core.config.host_secrets).seals)
 
-    async def start(self) -> None:
+    async def start(self, taken_over: Callable[[], None] = lambda: None) -> None:
         """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
 
+        taken_over: called when a process before this one lets nobody in any more.  NotSucceeded where it goes on.
         Where `stop` is called meanwhile it ends without letting anybody in.
         """
-        self._begun = Deferred.fromCoroutine(self._start())
+        self._begun = Deferred.fromCoroutine(self._start(taken_over))
         await self._begun
 
-    async def _start(self) -> None:
+    async def _start(self, taken_over: Callable[[], None]) -> None:
         core = self.core
         self._requests.open()
         await core.start()
@@ -124,14 +139,30 @@ class Daemon:
         plan = await self._listeners.prepare(core.config.listeners)
         if not self.plane.draining:
             await self._begin_workers(plan)
+            if await self._handover.yielded(self._reactor):
+                taken_over()
         if self.plane.draining:
             await self._listeners.drop(plan)
         else:
-            self._listeners.take(plan)
-            self._hosted.opened()
-            self._reloads.begin()
-            self._presence.start()
-            collector.quieten()
+            self._serve(plan)
+
+    def _serve(self, plan: Plan) -> None:
+        self._listeners.take(plan)
+        self._hosted.opened()
+        self._hosted.ports_changed = self._keep
+        self._handed_over.settle()
+        self._reloads.begin()
+        self._presence.start()
+        self._supervision.begin(lambda: self._crew is None or self._crew.answers(), self._status)
+        collector.quieten()
+
+    def _keep(self) -> None:
+        """Have the service manager keep what is open now."""
+        if not self.plane.draining:
+            self._supervision.keep()
+
+    def _kept(self) -> list[Kept]:
+        return [*self._listeners.kept(), *self._hosted.kept()]
 
     async def _begin_workers(self, plan: Plan) -> None:
         """Raises: WorkerFailed."""
@@ -139,7 +170,7 @@ class Daemon:
         if crew is not None and together is not None:
             doors = [door for door, _ in plan.doors]
             try:
-                await crew.start(offered(core.config, crew.count, doors))
+                await crew.start(offered(core.config, crew.count, doors, part=core.part))
             except BaseException:
                 await self._listeners.drop(plan)
                 raise
@@ -154,22 +185,53 @@ class Daemon:
     def _offer(self) -> Offer:
         """What a worker that begins now is to go by."""
         assert self._crew is not None
-        return offered(self.core.config, self._crew.count, self._listeners.doors)
+        return offered(self.core.config, self._crew.count, self._listeners.doors, part=self.core.part)
+
+    async def hand_on(self, successor: Successor, lock: int) -> int:
+        """Have another process serve in this one's place, whose number it gives; `stop` then ends what is open here.
+
+        lock: the descriptor of the data folder's locked file.
+        Raises: NotSucceeded, and then this process goes on as before.
+        """
+        if not self._begun.called:
+            await self._begun
+        alone = self.core.exit_watch.lock  # no reload changes meanwhile what is handed on
+        return await alone.run(lambda: Deferred.fromCoroutine(self._hand_on(successor, lock)))
+
+    async def _hand_on(self, successor: Successor, lock: int) -> int:
+        core = self.core
+        if self.plane.draining:
+            raise NotSucceeded("meshd is being stopped")
+        self._handover.check(self._listeners.foreign())
+        kept = [(sock.fileno(), name) for name, sock in self._kept()]
+        estate = Estate(lock, (*self._handed_over.activated, *kept), core.proven.state(), core.part)
+        pid = await self._handover.ready(successor, estate)
+        self._listeners.leave()
+        self._hosted.leave()
+        self.plane.draining = True
+        core.proven.leave()
+        return pid
 
     async def stop(self) -> None:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
         core = self.core
         self.plane.draining = True
+        over = self._handover.stop()
         await self._start_over()
         patience = core.live.timeouts.drain
-        crew = Deferred.fromCoroutine(self._crew.stop(patience)) if self._crew is not None else succeed(None)
+        crew = succeed(None)
+        if self._crew is not None:
+            crew = Deferred.fromCoroutine(self._crew.stop(patience, succeeded=over))
+        if self._supervision:
+            self._listeners.leave()  # the service manager may keep the sockets for the next process
         await self._listeners.close()
         await self._hosted.stop()
         self._reloads.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
-        drained = drain(self._reactor, planes, core.ledger, patience), self._fronts.drain(patience)
+        drained = drain(self._reactor, planes, core.ledger, patience, succeeded=over), self._fronts.drain(patience)
         await DeferredList([*map(Deferred.fromCoroutine, drained), crew], consumeErrors=True)
+        await self._supervision.stop()
         if self._together is not None:
             await self._together.stop()
         self._requests.close()
@@ -188,13 +250,14 @@ class Daemon:
             return Verdict(False, ("meshd is being stopped",))
         self.core.exchanges.reopen()
         self._requests.reopen()
-        if self._crew is None:
-            return await self._reloads.take(self._reread)
-        self._crew.reopen()
         try:
+            if self._crew is not None:
+                self._crew.reopen()
             return await self._reloads.take(self._reread)
         finally:
-            self._crew.follow(self._offer)
+            if self._crew is not None:
+                self._crew.follow(self._offer)
+            self._keep()
 
     async def _start_over(self) -> None:
         """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
@@ -203,6 +266,12 @@ class Daemon:
             await self._begun
             if late.active():
                 late.cancel()
+
+    def _status(self) -> str:
+        """What the service manager shows of this process."""
+        listeners, workers = len(self._listeners), f", {self._crew.count} workers" if self._crew is not None else ""
+        listening = "takes nobody any more" if self.plane.draining else f"{listeners} listeners{workers}"
+        return f"{len(self.core.ledger.open_of(0))} exchanges open; {listening}"
 
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""

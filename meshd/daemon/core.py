@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from twisted.logger import Logger
 
@@ -51,6 +51,19 @@ class Beside(Follower, Protocol):
         """Go by settings that were reloaded."""
 
 
+class Among(NamedTuple):
+    """Which one it is of the processes that work in a data folder."""
+
+    part: str = ""
+    """Tells a daemon with its workers apart in the store from the one before or after it."""
+    known: bytes = b""
+    """What another process knows of passwords: a worker's daemon, or the process before this one."""
+    worker: int = 0
+    """The number of a worker, from 1."""
+    workers: int = 0
+    """For a worker, how many there are."""
+
+
 class Core:
     """Built by the constructor, which opens what needs neither a client nor the store; `start` opens the rest.
 
@@ -62,16 +75,12 @@ class Core:
         reactor: Any,
         config: Config,
         now: Callable[[], float],
+        among: Among,
         *,
-        part: str = "",
-        known: bytes = b"",
-        processes: int = 0,
         own: Callable[[], OwnListeners],
         beside: Callable[[], Beside],
     ) -> None:
-        """part: tells a worker apart in the store from others of its data folder; own: the daemon's own listeners.
-
-        known: what its daemon knows of passwords; processes: how many workers that has.
+        """own: the daemon's own listeners.
 
         beside: gives what else the process serves, once all is built.
         Raises: StoreError, OSError.
@@ -81,15 +90,16 @@ class Core:
         self.now = now
         self.live = Live(config.topology)
         self.store = open_store(reactor, config.store_url)
-        self.node = f"{socket.gethostname()}:{config.data_dir}{part}"  # which one process at a time may have
+        number = f"#{among.worker}" if among.worker else ""
+        self.node = f"{socket.gethostname()}:{config.data_dir}{among.part}{number}"  # one process's at a time
         self.tls: ReloadableTLS | None = None
-        self._part = part
+        self.part = among.part
         self._beside = beside
-        self._build_services(known, processes)
+        self._build_services(among)
         self._build_plane(own)
         self.exit_watch = ExitWatch(reactor, lambda: Fresh(self.config, self.plane.pools), self.swap)
 
-    def _build_services(self, known: bytes, processes: int) -> None:
+    def _build_services(self, among: Among) -> None:
         """Who is asking, what was used, what may be changed; and what brings changes of the store to them."""
         reactor, config, now, live = self.reactor, self.config, self.now, self.live
         self._poller = Poller(reactor)
@@ -97,8 +107,8 @@ class Core:
             reactor, config.dns_servers, self._poller, timeout=lambda: live.timeouts.dns, size=config.dns_names
         )
         hostnames = HostnameWatch(self.resolver, self.store, reactor, allow_private=config.hostnames_allow_private)
-        kept = None if self._part else volatile_file(config.data_dir, "proven", os.environ, mounts())
-        self.proven = Proven(kept, reactor, now, known=known)
+        kept = None if among.worker else volatile_file(config.data_dir, "proven", os.environ, mounts())
+        self.proven = Proven(kept, reactor, now, known=among.known)
         bounds = {"workers": live.limits.password_workers, "queue": live.limits.password_queue}
         self.hasher = PasswordHasher(reactor, self.proven, **bounds)
         self.auth = AuthService(self.store, reactor, now, live, self.hasher, hostnames)
@@ -106,7 +116,7 @@ class Core:
         self.exchanges = ExchangeLog(str(config.exchange_log), reactor, now=now)
         self.chronicle = Chronicle(self.store, reactor, now, live, self.node)
         parts = self.store, journal, reactor, now, live, self.exchanges, self.chronicle
-        self.ledger = Ledger(*parts, processes=processes or config.workers)
+        self.ledger = Ledger(*parts, processes=among.workers or config.workers)
         self.accounts = Accounts(self.store, now, lambda account_id: self.auth.forget(Change(0, account_id)))
         self.enforcement = Enforcement(self.auth, self.ledger, self.store, now, self._beside)
         self.feed = Feed(self.store, reactor, self.enforcement.changed, FEED_SECONDS)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -106,44 +106,50 @@ def place_text(door: Door) -> str:
 
 
 class SocketDoor:
-    """A door at a socket that meshd opened or was handed over."""
+    """A door at a socket that meshd opened or was handed over; or at several of one address, of an earlier process."""
 
-    def __init__(self, behind: Behind, wish: Wish, sock: ListeningSocket) -> None:
+    def __init__(self, behind: Behind, wish: Wish, sockets: Sequence[ListeningSocket]) -> None:
         self.wish = wish
-        self.socket = sock
-        self.sockets = (sock,)
+        self.sockets = tuple(sockets)
         self._behind = behind
-        self._acceptor: Acceptor | TwistedAcceptor | None = None
+        self._acceptors: list[Acceptor | TwistedAcceptor] = []
 
     def serve(self, wish: Wish) -> None:
-        if self._acceptor is not None:
+        if self._acceptors:
             if wish == self.wish:
                 return
-            self._acceptor.stop()
-            self.socket.listen(wish.endpoint.backlog)
-            self.socket.set_mode(wish.endpoint.mode)
+            self._stop()
+            for each in self.sockets:
+                each.listen(wish.endpoint.backlog)
+                each.set_mode(wish.endpoint.mode)
         self.wish = wish
-        self._acceptor = self._acceptor_for(wish)
-        self._acceptor.start()
+        self._acceptors = [self._acceptor_for(wish, each.sock) for each in self.sockets]
+        for acceptor in self._acceptors:
+            acceptor.start()
 
     def empty(self) -> None:
         """Accept all connections that wait in the backlog."""
-        assert self._acceptor is not None
-        for _ in range(0, BACKLOG, AT_ONCE):
-            self._acceptor.ready(self.socket.sock.fileno(), IN)
+        for acceptor, each in zip(self._acceptors, self.sockets, strict=True):
+            for _ in range(0, BACKLOG, AT_ONCE):
+                acceptor.ready(each.sock.fileno(), IN)
 
     def address(self) -> Address:
-        name: Any = self.socket.sock.getsockname()
+        name: Any = self.sockets[0].sock.getsockname()
         return (name[0], name[1]) if isinstance(name, tuple) else os.fsdecode(name)
 
     def close(self) -> Deferred[None]:
-        if self._acceptor is not None:
-            self._acceptor.stop()
-        self.socket.close()
+        self._stop()
+        for each in self.sockets:
+            each.close()
         return succeed(None)
 
-    def _acceptor_for(self, wish: Wish) -> Acceptor | TwistedAcceptor:
-        reactor, plane, sock = self._behind.reactor, self._behind.plane, self.socket.sock
+    def _stop(self) -> None:
+        for acceptor in self._acceptors:
+            acceptor.stop()
+        self._acceptors = []
+
+    def _acceptor_for(self, wish: Wish, sock: socket.socket) -> Acceptor | TwistedAcceptor:
+        reactor, plane = self._behind.reactor, self._behind.plane
         if wish.proxy in SERVED:
             assert self._behind.hosted is not None
             return self._behind.hosted.acceptor(wish.proxy, sock, introduced=wish.endpoint.haproxy)

@@ -15,18 +15,31 @@ BEAT = 0.1
 """Seconds between two looks."""
 
 
-async def drain(reactor: Any, planes: Iterable[Plane], ledger: Ledger, seconds: float) -> None:
-    """Wait until nothing is open on any plane, for so many seconds; then end what is."""
+async def drain(
+    reactor: Any, planes: Iterable[Plane], ledger: Ledger, seconds: float, *, succeeded: bool = False
+) -> None:
+    """Wait until nothing is open on any plane, for so many seconds; then end what is.
+
+    succeeded: another process serves already.  Then a kept connection on which nothing is under way stays for its next
+    request, whose answer closes it: to close it now might meet that request on its way.
+    """
     planes = tuple(planes)
-    for plane in planes:
-        for connection in list(plane.connections):
-            connection.drain()
+    if not succeeded:
+        _leave_out_idle(planes)
     waited = 0.0
     while (any(plane.connections for plane in planes) or ledger.open_of(0)) and waited < seconds:
         await deferLater(reactor, BEAT)
         waited += BEAT
+    if succeeded:
+        _leave_out_idle(planes)
     for plane in planes:
         for connection in list(plane.connections):
             connection.stop()
     for meter in ledger.open_of(0):
         meter.stop(Refusal("overloaded", "shutting down"))
+
+
+def _leave_out_idle(planes: Iterable[Plane]) -> None:
+    for plane in planes:
+        for connection in list(plane.connections):
+            connection.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshd.config.errors import ConfigError
 from meshd.daemon.opening import ListenError
 from meshd.daemon.pidfile import FolderInUse
+from meshd.daemon.succession import NotSucceeded
 from meshd.store.interface import StoreError
 from meshd.tls.profile import CertificateError
 
@@ -13,7 +14,7 @@ class WorkerFailed(Exception):
     """A worker has ended as soon as it was begun; the text says why, where that is known."""
 
 
-FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, WorkerFailed, OSError)
+FAULTS = (ConfigError, ListenError, FolderInUse, StoreError, CertificateError, WorkerFailed, NotSucceeded, OSError)
 
 
 def one_line(error: BaseException) -> str:

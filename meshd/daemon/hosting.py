@@ -16,6 +16,8 @@ from meshd.auth.policy import INVALID, UNAVAILABLE, inactive
 from meshd.config import Config
 from meshd.daemon.certificates import Certificates
 from meshd.daemon.hostplane import host_plane
+from meshd.daemon.inherited import Inherited
+from meshd.daemon.keeping import Kept, hosted_name
 from meshd.daemon.vault import Vault
 from meshd.dns.resolver import Resolver
 from meshd.exits.destinations import OUTSIDE, OwnListeners
@@ -26,7 +28,9 @@ from meshd.hosts.book import HostBook
 from meshd.hosts.certificates import Contexts
 from meshd.hosts.common import Common
 from meshd.hosts.layer4 import Layer4, own_of
+from meshd.hosts.opening import Opened, open_place, taken
 from meshd.hosts.payers import Payers
+from meshd.hosts.ports import Place
 from meshd.hosts.probing import Prober
 from meshd.hosts.reading import Reader
 from meshd.hosts.upstreams import Upstreams
@@ -55,11 +59,17 @@ class Hosted:
         resolver: Resolver,
         config: Config,
         own: Callable[[], OwnListeners],
+        node: str,
+        handed_over: Inherited,
     ) -> None:
-        """proxy: the plane whose machinery is shared; own: the ports and addresses of this daemon's listeners."""
+        """proxy: the plane whose machinery is shared; own: the ports and addresses of this daemon's listeners.
+
+        node: the name of this process in the store; handed_over: the sockets that it was started with.
+        """
         self._reactor = reactor
         self._proxy = proxy
         self._store = store
+        self._handed_over = handed_over
         self._ports: set[int] = set()
         self._begun = False
         live, seals = proxy.live, Vault(config.host_secrets).seals
@@ -80,10 +90,10 @@ class Hosted:
         self._prober = Prober(self.plane, reactor)
         balance = Balancing(self.plane.sites, reactor.seconds, self.plane.chance)
         common = Common(reactor, self.plane, upstreams, self._paid_by, contexts.of, balance)
-        self._streams = Layer4(common, lambda: own_of(self.plane.hosting, own().ports))
-        self._certificates = Certificates(
-            reactor, accounts, live, seals, self.refresh, f"{socket.gethostname()}:{config.data_dir}"
-        )
+        self._streams = Layer4(common, lambda: own_of(self.plane.hosting, own().ports), self._open)
+        self.ports_changed: Callable[[], None] = lambda: None
+        """Called when ports of streams may have been opened or closed."""
+        self._certificates = Certificates(reactor, accounts, live, seals, self.refresh, node)
         self.book.on_change(self._changed)
 
     # The daemon's life
@@ -101,6 +111,7 @@ class Hosted:
         if self._begun:
             wanted = self.plane.live.topology.hosts is not None
             self._streams.apply(self.book.published if wanted else Published())
+            self.ports_changed()
 
     def swapped(self) -> None:
         """Go by settings that were reloaded."""
@@ -110,6 +121,20 @@ class Hosted:
         self._reactor.callLater(0, self.opened)  # once the listeners are where they are wanted now
         if self.plane.live.topology.hosts is not None and not self._begun:
             Deferred.fromCoroutine(self.start()).addErrback(self._away)
+
+    def kept(self) -> list[Kept]:
+        """The sockets of streams and port forwards, by the names under which another process finds them."""
+        return [(hosted_name(place), each) for place, each in self._streams.sockets()]
+
+    def leave(self) -> None:
+        """Take no more clients by ports of streams, where another process does."""
+        self._streams.stop()
+        self.plane.draining = True
+
+    def _open(self, place: Place) -> Opened:
+        """Open a port, or take what an earlier process had there.  Raises: OSError."""
+        sockets = self._handed_over.waiting(hosted_name(place))
+        return taken(place, sockets) if sockets else open_place(place)
 
     async def stop(self) -> None:
         """Begin nothing new; what is open is drained by the daemon."""

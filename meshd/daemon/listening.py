@@ -12,10 +12,11 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.logger import Logger
 
-from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, overlap, parsed
+from meshd.config.endpoints import TCP, Endpoint, Foreign, Inherited, Unix, overlap, parsed
 from meshd.daemon.doors import Behind, Door, ForeignDoor, SocketDoor, Wish, place_text
 from meshd.daemon.inherited import Inherited as HandedOver
-from meshd.daemon.opening import ListenError, ListeningSocket, cannot_listen, giving_way, open_socket
+from meshd.daemon.keeping import Kept, name_of
+from meshd.daemon.opening import ListenError, ListeningSocket, cannot_listen, giving_way, open_sockets
 from meshd.daemon.sharing import SharedDoor, open_shared, shareable
 from meshd.exits.destinations import OwnListeners
 
@@ -47,10 +48,15 @@ def probe(pairs: Iterable[Pair], handed_over: HandedOver) -> None:
     """Try whether all sockets can be open at a time, and close them again.  Raises: ListenError."""
     with ExitStack() as held:
         for wish in wishes(pairs, handed_over):
-            if not isinstance(wish.place, Foreign):
-                sock = open_socket(wish.endpoint, handed_over)
-                held.callback(sock.close)
-                _listen(sock, wish.endpoint)
+            if not isinstance(wish.place, Foreign) and not _is_kept(wish, handed_over):
+                for sock in open_sockets(wish.endpoint, handed_over):
+                    held.callback(sock.close)
+                    _listen(sock, wish.endpoint)
+
+
+def _is_kept(wish: Wish, handed_over: HandedOver) -> bool:
+    """Whether an earlier process has left a socket for it."""
+    return isinstance(wish.place, TCP | Unix) and name_of(wish.place) in handed_over.kept
 
 
 def matched(have: Sequence[Wish], wanted: Sequence[Wish]) -> list[int | None]:
@@ -140,7 +146,7 @@ class Listeners:
         """
         yielding = [door for door in gone if isinstance(door.wish.place, TCP)]
         made: list[SocketDoor | SharedDoor] = []
-        with giving_way(door.socket for door in yielding if isinstance(door, SocketDoor)):
+        with giving_way(each for door in yielding if isinstance(door, SocketDoor) for each in door.sockets):
             for wish in wanted:
                 if not isinstance(wish.place, Foreign):
                     beside = any(_meet(wish, door.wish) for door in yielding)
@@ -152,8 +158,8 @@ class Listeners:
 
     def _opened(self, wish: Wish, beside: bool) -> SocketDoor | SharedDoor:
         if self._shares(wish):
-            return SharedDoor(wish, open_shared(wish.endpoint, self._workers, beside=beside))
-        return SocketDoor(self._behind, wish, open_socket(wish.endpoint, self._handed_over, beside=beside))
+            return SharedDoor(wish, open_shared(wish.endpoint, self._workers, self._handed_over, beside=beside))
+        return SocketDoor(self._behind, wish, open_sockets(wish.endpoint, self._handed_over, beside=beside))
 
     async def drop(self, plan: Plan) -> None:
         await _close_all(plan.new)
@@ -180,6 +186,25 @@ class Listeners:
         closing = self._close(gone)
         self._closing = closing if self._closing.called else DeferredList([self._closing, closing])
         return renamed(moves, {wish.proxy for _, wish in plan.doors})
+
+    def kept(self) -> list[Kept]:
+        """The sockets that meshd opened for itself, by the names under which another process finds them."""
+        doors = (door for door in self._open if isinstance(door, SocketDoor | SharedDoor))
+        places = ((place, door) for door in doors if isinstance(place := door.wish.place, TCP | Unix))
+        return [(name_of(place), each.sock) for place, door in places for each in door.sockets]
+
+    def foreign(self) -> list[str]:
+        """The endpoints of plugins, whose sockets are not meshd's to hand on."""
+        return [door.wish.endpoint.text for door in self._open if isinstance(door, ForeignDoor)]
+
+    def leave(self) -> None:
+        """Close all doors as far as this process is concerned: another one listens at their sockets."""
+        for door in self._open:
+            if isinstance(door, SocketDoor | SharedDoor):
+                for each in door.sockets:
+                    each.leave()
+        gone, self._open = self._open, []
+        self._closing = DeferredList([self._closing, _close_all(gone)])
 
     async def close(self) -> None:
         """Close all doors."""

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from meshd.config.endpoints import EVERYWHERE, TCP, Endpoint, Inherited, Unix
 from meshd.daemon.inherited import Inherited as HandedOver
+from meshd.daemon.keeping import name_of
 
 
 class ListenError(Exception):
@@ -25,7 +26,10 @@ class ListeningSocket:
     """A socket that its owner closes; a Unix socket's file is removed with it where the file is still the one made."""
 
     def __init__(self, sock: socket.socket, *, path: str = "", handed_over: bool = False) -> None:
-        """path: the absolute path of a Unix socket's file, "" for none; handed_over: by another process."""
+        """path: the absolute path of a Unix socket's file, "" for none.
+
+        handed_over: by a process that says itself how the socket listens.
+        """
         sock.setblocking(False)
         self.sock = sock
         self._path = path
@@ -45,6 +49,10 @@ class ListeningSocket:
             with suppress(OSError):
                 os.chmod(self._path, mode)
 
+    def leave(self) -> None:
+        """Let the file outlive the socket here: another process listens there, or is about to."""
+        self._path = ""
+
     def close(self) -> None:
         self.sock.close()
         if self._path and self._file == _file(self._path):
@@ -52,23 +60,33 @@ class ListeningSocket:
                 os.unlink(self._path)
 
 
-def open_socket(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False) -> ListeningSocket:
-    """Open a socket at the endpoint's place; a TCP socket does not listen yet.
+def open_sockets(endpoint: Endpoint, handed_over: HandedOver, *, beside: bool = False) -> list[ListeningSocket]:
+    """Open a socket at the endpoint's place, or take those that an earlier process had there; TCP does not listen yet.
 
     beside: until it listens, the socket may share an address with sockets that are giving way.
     Raises: ListenError.
     """
     place = endpoint.place
     try:
+        if isinstance(place, Inherited):
+            return [ListeningSocket(handed_over.copy(place), handed_over=True)]
+        assert isinstance(place, TCP | Unix)
+        if waiting := handed_over.waiting(name_of(place)):
+            return [_taken(each, endpoint, lent=handed_over.lent) for each in waiting]
         if isinstance(place, TCP):
-            shared = handed_over.shared(place)
-            return ListeningSocket(bind(place, beside) if shared is None else shared, handed_over=shared is not None)
-        if isinstance(place, Unix):
-            return _unix(os.path.abspath(place.path), endpoint)
-        assert isinstance(place, Inherited)
-        return ListeningSocket(handed_over.copy(place), handed_over=True)
+            return [ListeningSocket(bind(place, beside))]
+        return [_unix(os.path.abspath(place.path), endpoint)]
     except (OSError, ValueError) as error:
         raise cannot_listen(endpoint.text, error) from error
+
+
+def _taken(sock: socket.socket, endpoint: Endpoint, *, lent: bool) -> ListeningSocket:
+    place = endpoint.place
+    if not isinstance(place, Unix):
+        return ListeningSocket(sock, handed_over=lent)
+    taken = ListeningSocket(sock, path=os.path.abspath(place.path), handed_over=lent)
+    taken.set_mode(endpoint.mode)
+    return taken
 
 
 def cannot_listen(text: str, error: Exception) -> ListenError:

@@ -39,30 +39,40 @@ class Prepared:
     """Password of the root account just made, shown once and kept nowhere; "" where there was such an account."""
 
 
-def prepare(config: Config, handed_over: Inherited, hold: Callable[[], None] = lambda: None) -> Prepared:
+def prepare(
+    config: Config, handed_over: Inherited, hold: Callable[[], None] = lambda: None, *, lock: int | None = None
+) -> Prepared:
     """Check everything, lock the data folder, and make the certificate, the schema and the root account.
 
     hold: called before what must not be interrupted any more: a password that is made has to be shown.
+    lock: the descriptor of the folder's locked file, where another process works in it until this one is ready.
     Raises: ConfigError, ListenError, CertificateError, FolderInUse, StoreError, OSError.
     """
     examine(config)
     probe(config.listeners, handed_over)
     secure(config.data_dir, config.store_url)
+    if lock is not None:
+        return _filled(config, PidFile.inherited(config.data_dir, lock), hold)
     before = _make_folder(config.data_dir)
     pid_file = _lock(config.data_dir, made=before is None)
     try:
-        if config.speaks_tls and config.self_signed:
-            ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
-            examine(config)
-        if config.topology.v1 is not None:
-            Vault(config.secrets).seals()
-        if config.topology.hosts is not None:
-            Vault(config.host_secrets).seals()
-        return Prepared(pid_file, _store(config, hold))
+        return _filled(config, pid_file, hold)
     except BaseException:
         _clear(config.data_dir, before)
         pid_file.release()
         raise
+
+
+def _filled(config: Config, pid_file: PidFile, hold: Callable[[], None]) -> Prepared:
+    """Make what is missing in the folder, which is locked."""
+    if config.speaks_tls and config.self_signed:
+        ensure_certificate(config.certificate, config.key, hostname=socket.gethostname(), now=time.time())
+        examine(config)
+    if config.topology.v1 is not None:
+        Vault(config.secrets).seals()
+    if config.topology.hosts is not None:
+        Vault(config.host_secrets).seals()
+    return Prepared(pid_file, _store(config, hold))
 
 
 def _make_folder(folder: Path) -> set[Path] | None:

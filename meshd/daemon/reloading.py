@@ -59,6 +59,8 @@ class Reloads:
 
     async def _take(self, read: Callable[[], Config]) -> Verdict:
         core = self._core
+        if core.plane.draining:
+            return Verdict(False, ("meshd is being stopped",))
         try:
             fresh = await core.exit_watch.build(lambda: examine(read()))
             config = fresh.config
@@ -84,7 +86,9 @@ class Reloads:
         if self._crew is None or self._core.plane.draining:
             return []
         doors = (door for door, _ in plan.doors)
-        return await self._crew.take(offered(config, self._crew.count, doors, self._listeners.own))
+        return await self._crew.take(
+            offered(config, self._crew.count, doors, self._listeners.own, part=self._core.part)
+        )
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
         """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""

@@ -46,6 +46,14 @@ class Running:
     verdict: Verdict | None = None
     """The verdict of the latest reload that has ended; None before the first."""
 
+    restarts: int = -1
+    """How many restarts have failed; -1 for a daemon that knows nothing of restarts."""
+    why: str = ""
+    """Why the latest restart has failed."""
+
+    def restart_failed(self, why: str) -> Running:
+        return replace(self, restarts=self.restarts + 1, why=why)
+
     def reload_begins(self) -> Running:
         return replace(self, begun=self.begun + 1)
 
@@ -77,5 +85,7 @@ def _running(raw: Mapping[str, Any]) -> Running:
         given={str(key): (value, str(origin)) for key, (value, origin) in raw["given"].items()},
         begun=int(raw["begun"]),
         ended=int(raw["ended"]),
+        restarts=int(raw.get("restarts", -1)),
+        why=str(raw.get("why", "")),
         verdict=Verdict(bool(verdict["taken"]), tuple(map(str, verdict["said"]))) if verdict else None,
     )

@@ -13,6 +13,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from meshd.config.endpoints import TCP, Endpoint, Place
 from meshd.daemon.doors import APIS, SERVED, Address, Wish
+from meshd.daemon.inherited import Inherited as HandedOver
+from meshd.daemon.keeping import name_of
 from meshd.daemon.opening import ListeningSocket, bind, cannot_listen
 
 
@@ -40,6 +42,7 @@ class SharedDoor:
     def __init__(self, wish: Wish, sockets: Sequence[SharedSocket]) -> None:
         self.wish = wish
         self.sockets = tuple(sockets)
+        """As many for each worker as for any other: the first one's, the second's and so on, and over again."""
 
     def serve(self, wish: Wish) -> None:
         if wish.endpoint.backlog != self.wish.endpoint.backlog:
@@ -57,21 +60,23 @@ class SharedDoor:
         return succeed(None)
 
 
-def open_shared(endpoint: Endpoint, count: int, *, beside: bool) -> list[SharedSocket]:
-    """Open so many sockets at the endpoint's place, which do not listen yet.  beside: as `open_socket` has it.
+def open_shared(endpoint: Endpoint, count: int, handed_over: HandedOver, *, beside: bool) -> list[SharedSocket]:
+    """Open so many sockets at the endpoint's place, which do not listen yet.  beside: as `open_sockets` has it.
 
-    The first is bound alone, so that a port that anybody else has is found, whether or not they would share it.
+    Of an earlier process all are taken, since clients may wait in each: then there may be several for each worker, of
+    each the same number.  Without one the first is bound alone, so that a port that anybody else has is found, whether
+    or not they would share it.
     Raises: ListenError.
     """
     place = endpoint.place
     assert isinstance(place, TCP)
     made: list[SharedSocket] = []
     try:
-        first = SharedSocket(bind(place, beside))
-        made.append(first)
-        first.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        same = TCP(first.sock.getsockname()[1], place.interface)
-        made += (SharedSocket(bind(same, True)) for _ in range(1, count))
+        made += map(SharedSocket, handed_over.waiting(name_of(place)) or [bind(place, beside)])
+        for each in made:
+            each.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        same = TCP(made[0].sock.getsockname()[1], place.interface)
+        made += (SharedSocket(bind(same, True)) for _ in range(-len(made) % count))
     except OSError as error:
         for each in made:
             each.close()

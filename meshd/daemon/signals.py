@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
-WAITING = (*STOPS, signal.SIGHUP)
+LATER = (signal.SIGHUP, signal.SIGUSR2)
+WAITING = (*STOPS, *LATER)
 
 
 class StopAsked(BaseException):
@@ -27,9 +28,9 @@ class StopAsked(BaseException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the context, a signal to stop raises StopAsked until `hold` is called; one to reload waits."""
+    """Within the context, a signal to stop raises StopAsked until `hold` is called; others wait."""
     before = {number: signal.signal(number, _raise) for number in STOPS}
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    signal.pthread_sigmask(signal.SIG_BLOCK, LATER)
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from meshd.hosts.arriving import StreamListener
 from meshd.hosts.common import Common
 from meshd.hosts.datagrams import DatagramListener
 from meshd.hosts.listening import Listener, Ports
+from meshd.hosts.opening import Opened, open_place
 from meshd.hosts.ports import Offer, Own, Place, Plan, plan_of
 from meshd.hosts.services import service_of
 from meshd.hosts.sni import Passages
@@ -38,8 +39,8 @@ def _ports_of(endpoints: Iterable[str]) -> frozenset[int]:
 class Layer4:
     """Serves what is published as bytes, as it is now."""
 
-    def __init__(self, common: Common, own: Callable[[], Own]) -> None:
-        """own: the ports that meshd has for itself now."""
+    def __init__(self, common: Common, own: Callable[[], Own], open_: Callable[[Place], Opened] = open_place) -> None:
+        """own: the ports that meshd has for itself now; open_: opens a place, or takes what an earlier process had."""
         self._common = common
         self._own = own
         self._published = Published()
@@ -47,7 +48,7 @@ class Layer4:
         """Whether it was told before what is published."""
         self._plan = Plan()
         self._passages = Passages(self._published, ())
-        self._ports = Ports(common.reactor, self._listener)
+        self._ports = Ports(common.reactor, self._listener, open_)
 
     def apply(self, published: Published) -> None:
         """Serve what is published now, unless the process is about to end.
@@ -86,6 +87,10 @@ class Layer4:
             for id_, text in more.items():
                 found[id_] = f"{found[id_]}; {text}" if id_ in found else text
         return found
+
+    def sockets(self) -> list[tuple[Place, socket.socket]]:
+        """Those that streams and port forwards are served at."""
+        return self._ports.sockets()
 
     def stop(self) -> None:
         """Take no more clients; connections go on, and datagrams do not."""

@@ -36,6 +36,7 @@ class _Port:
 
     offer: Offer
     listeners: tuple[Listener, ...] = ()
+    sockets: tuple[socket.socket, ...] = ()
     problem: str = ""
     """Why nothing listens there; "" while something does."""
     pause: float = 0.0
@@ -73,6 +74,10 @@ class Ports:
                 self._stop_waiting(port)
                 self._try(place, port)
 
+    def sockets(self) -> list[tuple[Place, socket.socket]]:
+        """All that are open, with what they are for."""
+        return [(place, each) for place, port in self._ports.items() if port.listeners for each in port.sockets]
+
     def problems(self) -> dict[int, str]:
         """By resource, which of its ports are not listened at, and why."""
         found: dict[int, list[str]] = {}
@@ -94,6 +99,7 @@ class Ports:
         except OSError as error:
             self._failed(place, port, error.strerror or str(error))
             return
+        port.sockets = opened.sockets
         port.listeners = tuple(self._serve(place, each, port.offer) for each in opened.sockets)
         port.problem, port.pause = "", 0.0
         for service in port.offer.services:

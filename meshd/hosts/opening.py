@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -48,6 +49,18 @@ def open_place(place: Place) -> Opened:
         return Opened((_everywhere(place, interface),), "the device")
     except PermissionError:
         return _each_address(place, interface)
+
+
+def taken(place: Place, sockets: Sequence[socket.socket]) -> Opened:
+    """What an earlier process had opened for the place."""
+    for sock in sockets:
+        sock.setblocking(False)
+    if not place.interface:
+        return Opened(tuple(sockets), "all addresses")
+    if parse_ip(place.interface) is not None:
+        return Opened(tuple(sockets), "the address")
+    bound = sockets[0].getsockopt(socket.SOL_SOCKET, BIND_TO_DEVICE, 32).strip(b"\0")
+    return Opened(tuple(sockets), "the device" if bound else "the device's addresses")
 
 
 def _each_address(place: Place, device: str) -> Opened:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.endpoints import parsed
 from meshd.daemon.inherited import Inherited
-from meshd.daemon.opening import ListenError, ListeningSocket, giving_way, open_socket
+from meshd.daemon.opening import ListenError, ListeningSocket, giving_way, open_sockets
 from tests.support.daemon import free_port
 
 
@@ -24,7 +24,7 @@ class SocketCase(SynchronousTestCase):
         self.path = self.folder / "a.sock"
 
     def open(self, text: str, handed_over: Inherited | None = None) -> ListeningSocket:
-        made = open_socket(parsed(text), handed_over or Inherited())
+        (made,) = open_sockets(parsed(text), handed_over or Inherited())
         self.addCleanup(made.close)
         made.listen(5)
         return made
@@ -98,7 +98,7 @@ class AddressTests(SocketCase):
         old = self.open(f"tcp:{port}")
         for text in (f"tcp:{port}:interface=127.0.0.1", f"tcp:{port}:interface=0.0.0.0", f"tcp6:{port}"):
             with giving_way([old]):
-                new = open_socket(parsed(text), Inherited(), beside=True)
+                (new,) = open_sockets(parsed(text), Inherited(), beside=True)
                 new.listen(5)
             socket.create_connection(("127.0.0.1", port), 5).close()
             old.close()
@@ -112,5 +112,5 @@ class AddressTests(SocketCase):
             port = stranger.getsockname()[1]
             ours = self.open("tcp:0")
             with giving_way([ours]):
-                error = self.assertRaises(ListenError, open_socket, parsed(f"tcp:{port}"), Inherited(), beside=True)
+                error = self.assertRaises(ListenError, open_sockets, parsed(f"tcp:{port}"), Inherited(), beside=True)
             self.assertEqual(str(error), f"cannot listen on tcp:{port}: Address already in use")

@@ -11,7 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.build import load
 from meshd.daemon.assembly import Daemon
+from meshd.daemon.handover import Handover
 from meshd.daemon.inherited import Inherited
+from meshd.daemon.notices import Notices
 from tests.support import stores
 
 EXITS = '[[exits]]\nname = "rack"\nkind = "direct"\n'
@@ -44,7 +46,9 @@ class SamplesTests(SynchronousTestCase):
         config = load({"config": str(folder / "meshd.toml"), "data_dir": str(folder)}, {}, cwd=folder)
         limits = resource.getrlimit(resource.RLIMIT_NOFILE)  # which a data plane raises, for itself
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        self.daemon = Daemon(reactor, config, lambda: config, time.time, Inherited())
+        self.daemon = Daemon(
+            reactor, config, lambda: config, time.time, Inherited(), Notices("", reactor), 0.0, Handover(None)
+        )
         self.addCleanup(self.daemon.plane.poller.stop)
 
     def samples(self) -> dict[str, float]:

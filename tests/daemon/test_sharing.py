@@ -7,13 +7,14 @@ import socket
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.endpoints import parsed
+from meshd.daemon.inherited import Inherited
 from meshd.daemon.opening import ListenError
 from meshd.daemon.sharing import SharedSocket, open_shared
 
 
 class SharingTests(SynchronousTestCase):
     def opened(self, text: str, count: int, *, beside: bool = False) -> list[SharedSocket]:
-        made = open_shared(parsed(text), count, beside=beside)
+        made = open_shared(parsed(text), count, Inherited(), beside=beside)
         for each in made:
             self.addCleanup(each.close)
             each.listen(64)

@@ -159,6 +159,8 @@ class LiveDaemon:
         self.root_password = ""
         self.arguments = list(arguments)
         self.environ = {**clean_environment(), **({"PYTHONPATH": tree} if tree else {}), **(environ or {})}
+        self.passed_on: Sequence[int] = ()
+        """Descriptors that the daemon is started with, beside the usual ones."""
         self._tree = tree
         self._wrap = list(wrap)
         self._store = store
@@ -273,6 +275,7 @@ class LiveDaemon:
             text=True,
             errors="replace",
             start_new_session=True,
+            pass_fds=self.passed_on,
         )
 
     def _fork(self) -> Child:

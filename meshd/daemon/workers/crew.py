@@ -16,7 +16,7 @@ from meshd.daemon.faults import WorkerFailed
 from meshd.daemon.listening import own_listeners
 from meshd.daemon.sharing import SharedDoor
 from meshd.daemon.workers.forks import Forks
-from meshd.daemon.workers.messages import LOOK, PROVEN, REOPEN, TOLD, Settings, packed
+from meshd.daemon.workers.messages import LEAVE, LOOK, PROVEN, REOPEN, STOP, TOLD, Settings, packed
 from meshd.daemon.workers.portion import portion
 from meshd.daemon.workers.station import Offer, Station
 from meshd.exits.destinations import OwnListeners
@@ -82,9 +82,17 @@ class Crew:
         """Have all workers look at the change feed now."""
         self._tell(LOOK)
 
-    async def stop(self, seconds: float) -> None:
-        """End all workers, whose exchanges have so many seconds to end."""
-        ending = [Deferred.fromCoroutine(station.stop(seconds + GRACE)) for station in self._stations]
+    def answers(self) -> bool:
+        """Whether all workers have answered since this was last asked; they are asked again."""
+        answered = all(station.answers for station in self._stations)
+        for station in self._stations:
+            station.ask()
+        return answered
+
+    async def stop(self, seconds: float, *, succeeded: bool = False) -> None:
+        """End all workers, whose exchanges have so many seconds to end.  succeeded: as `drain` has it."""
+        order = LEAVE if succeeded else STOP
+        ending = [Deferred.fromCoroutine(station.stop(seconds + GRACE, order)) for station in self._stations]
         await DeferredList(ending, consumeErrors=True)
         await self._forks.stop()
 
@@ -112,13 +120,18 @@ class Crew:
             log.warn("process {pid} of a worker has ended with status {status}", pid=pid, status=status)
 
 
-def offered(config: Config, workers: int, doors: Iterable[Door], beyond: OwnListeners | None = None) -> Offer:
-    """What workers are to go by.  doors: the daemon's listeners; beyond: such as it has at this moment besides."""
+def offered(
+    config: Config, workers: int, doors: Iterable[Door], beyond: OwnListeners | None = None, *, part: str
+) -> Offer:
+    """What workers are to go by.  doors: the daemon's listeners; beyond: such as it has at this moment besides.
+
+    part: tells the daemon apart in the store from the one before or after it.
+    """
     doors = tuple(doors)
     shared = tuple(door for door in doors if isinstance(door, SharedDoor))
     own = own_listeners(doors, beyond or OwnListeners())
-    places = tuple(door.wish.place for door in shared)
-    return Offer(packed(Settings(portion(config, workers), workers, own, places)), shared)  # type: ignore[arg-type]
+    places = tuple(door.wish.place for door in shared for _ in range(len(door.sockets) // workers))
+    return Offer(packed(Settings(portion(config, workers), workers, part, own, places)), shared, workers)  # type: ignore[arg-type]
 
 
 def _nothing() -> Offer:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from meshd.config.endpoints import TCP
 from meshd.daemon.inherited import Inherited
+from meshd.daemon.keeping import name_of
 from meshd.exits.destinations import OwnListeners
 
 
@@ -16,26 +17,30 @@ class Handed(Inherited):
     def __init__(self) -> None:
         super().__init__()
         self._beyond = OwnListeners()
-        self._by_place: dict[TCP, list[socket.socket]] = {}
+        self._by_name: dict[str, list[socket.socket]] = {}
 
     def receive(self, own: OwnListeners, sockets: Iterable[tuple[TCP, int]]) -> None:
         """Take new ones: descriptors by place.  own: the listeners of the whole daemon."""
         self.clear()
         self._beyond = own
         for place, descriptor in sockets:
-            self._by_place.setdefault(place, []).append(socket.socket(fileno=descriptor))
+            self._by_name.setdefault(name_of(place), []).append(socket.socket(fileno=descriptor))
 
     def clear(self) -> None:
         """Close the copies that no listener has taken: those that have one of the same place need no other."""
-        for sockets in self._by_place.values():
+        for sockets in self._by_name.values():
             for each in sockets:
                 each.close()
-        self._by_place.clear()
+        self._by_name.clear()
 
     @property
     def beyond(self) -> OwnListeners:
         return self._beyond
 
-    def shared(self, place: TCP) -> socket.socket | None:
-        waiting = self._by_place.get(place)
-        return waiting.pop(0) if waiting else None
+    @property
+    def lent(self) -> bool:
+        return True
+
+    def waiting(self, name: str) -> list[socket.socket]:
+        """All that came for the place of that name; each is given once."""
+        return self._by_name.pop(name, [])

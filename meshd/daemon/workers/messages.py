@@ -39,6 +39,10 @@ PROVEN = b"!"
 SHARED = (TOLD, PROVEN)
 STOP = b"stop"
 """The order to end, once what is open has ended or the time for that is over."""
+LEAVE = b"leave"
+"""The same order, where another daemon has taken over: clients with nothing under way may stay until then."""
+PING = b"ping"
+"""Asks for a word, which a worker whose event loop hangs does not have."""
 REOPEN = b"reopen"
 """The order to begin new files of lines."""
 LOOK = b"look"
@@ -55,6 +59,8 @@ class Settings:
     """As the worker is to have it."""
     workers: int
     """How many there are."""
+    part: str
+    """Tells the daemon apart in the store from the one before or after it."""
     own: OwnListeners
     """The listeners of the whole daemon."""
     places: tuple[TCP, ...]

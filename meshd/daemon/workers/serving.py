@@ -23,9 +23,11 @@ from meshd.daemon.faults import FAULTS, one_line
 from meshd.daemon.workers.channel import Channel
 from meshd.daemon.workers.handed import Handed
 from meshd.daemon.workers.messages import (
+    LEAVE,
     LOOK,
     NUMBER,
     ORDER,
+    PING,
     PROVEN,
     REOPEN,
     SETTINGS,
@@ -92,8 +94,10 @@ class Service:
             if self._taking is None:
                 self._taking = Deferred.fromCoroutine(self._take_all())
                 self._taking.addErrback(self._failed)
-        elif content == STOP:
-            self._stop()
+        elif content in (STOP, LEAVE):
+            self._stop(succeeded=content == LEAVE)
+        elif content == PING:
+            self._channel.send(said("alive"))
         elif self._worker is not None and kind == TOLD:
             self._worker.together.heard(content[1], content[2:])
         elif self._worker is not None and content == REOPEN:
@@ -142,7 +146,7 @@ class Service:
         if self._channel.waiting < UNTOLD:
             self._channel.send(content)
 
-    def _stop(self, patience: float | None = None) -> None:
+    def _stop(self, patience: float | None = None, *, succeeded: bool = False) -> None:
         """End; before anybody was let in, at once."""
         if self._stopping:
             return
@@ -150,7 +154,7 @@ class Service:
         if self._worker is None or not self._serves:
             self._end(self.status)
             return
-        stopping = Deferred.fromCoroutine(self._worker.stop(patience))
+        stopping = Deferred.fromCoroutine(self._worker.stop(patience, succeeded=succeeded))
         stopping.addErrback(lambda failure: log.failure("stopping failed", failure))
         stopping.addCallback(lambda _: self._end(self.status))
 

@@ -19,7 +19,7 @@ from meshd.daemon.sharing import SharedDoor
 from meshd.daemon.workers import telling
 from meshd.daemon.workers.channel import Channel
 from meshd.daemon.workers.forks import Forks
-from meshd.daemon.workers.messages import NUMBER, PROVEN, REOPEN, SHARED, STOP, TOLD, WORD, Word, heard
+from meshd.daemon.workers.messages import NUMBER, PING, PROVEN, REOPEN, SHARED, STOP, TOLD, WORD, Word, heard
 from meshd.daemon.workers.patience import pause, row
 
 TAKING = 60.0
@@ -40,7 +40,8 @@ class Offer(NamedTuple):
     settings: bytes
     """Packed."""
     doors: tuple[SharedDoor, ...]
-    """Whose sockets go with them, one of each for each worker."""
+    """Whose sockets go with them, of each an equal part for each worker."""
+    workers: int
 
 
 class Station:
@@ -79,6 +80,7 @@ class Station:
         self._began = 0.0
         self._why = ""
         self._stopping = False
+        self._answered = True
         self._served: Deferred[None] = succeed(None)
         """The outcome of the process's start."""
         self._taken: Deferred[str] = succeed("")
@@ -127,15 +129,25 @@ class Station:
         if self._channel is not None and (self._channel.waiting < BEHIND or order == REOPEN):
             self._channel.send(order)
 
-    async def stop(self, seconds: float) -> None:
-        """End the process, which has so many seconds, and begin no other."""
+    @property
+    def answers(self) -> bool:
+        """Whether the process has answered since it was last asked; True where none serves: it is being begun."""
+        return self._answered or not self.serves
+
+    def ask(self) -> None:
+        """Ask the process for a word."""
+        self._answered = False
+        self.tell(PING)
+
+    async def stop(self, seconds: float, order: bytes = STOP) -> None:
+        """End the process, which has so many seconds, and begin no other.  order: STOP or LEAVE."""
         self._stopping = True
         if self._call is not None:
             self._call.cancel()
             self._call = None
         if self._channel is None:
             return
-        self._channel.send(STOP)
+        self._channel.send(order)
         late = self._reactor.callLater(seconds, self._give_up, "it does not end")
         await self._left
         if late.active():
@@ -143,7 +155,8 @@ class Station:
 
     def _send(self, offer: Offer) -> None:
         assert self._channel is not None
-        sockets = [door.sockets[self.number - 1].sock.fileno() for door in offer.doors]
+        mine = (each for door in offer.doors for each in door.sockets[self.number - 1 :: offer.workers])
+        sockets = [each.sock.fileno() for each in mine]
         self._channel.send(offer.settings, sockets)
 
     def _judge(self, why: str) -> str:
@@ -184,9 +197,11 @@ class Station:
         word: Word = heard(content)
         match word["kind"]:
             case "serving" if not self._served.called:
-                self.serves = True
+                self.serves = self._answered = True
                 log.info("worker {worker} serves: process {pid}", worker=self.number, pid=self.pid)
                 self._served.callback(None)
+            case "alive":
+                self._answered = True
             case "taken":
                 self._settled("")
             case "refused" if not self._served.called:

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.interfaces import IProtocolFactory
 
 from meshd.daemon import collector
-from meshd.daemon.core import Core
+from meshd.daemon.core import Among, Core
 from meshd.daemon.doors import Behind
 from meshd.daemon.draining import drain
 from meshd.daemon.listening import Listeners
@@ -45,9 +45,7 @@ class Worker:
             reactor,
             settings.config,
             now,
-            part=f"#{number}",
-            known=known,
-            processes=settings.workers,
+            Among(settings.part, known, number, settings.workers),
             own=self._own,
             beside=Nothing,
         )
@@ -71,14 +69,17 @@ class Worker:
         """Go by other settings, or say why not."""
         return await self._reloads.take(lambda: config)
 
-    async def stop(self, patience: float | None = None) -> None:
-        """Accept no more, let exchanges end for so many seconds, by default `timeouts.drain`, and bring counts home."""
+    async def stop(self, patience: float | None = None, *, succeeded: bool = False) -> None:
+        """Accept no more, let exchanges end for so many seconds, by default `timeouts.drain`, and bring counts home.
+
+        succeeded: whether another process accepts meanwhile, as `drain` has it.
+        """
         core = self.core
         core.plane.draining = True
         await self._listeners.close()
         await core.settle()
         seconds = core.live.timeouts.drain if patience is None else patience
-        await drain(self._reactor, (core.plane,), core.ledger, seconds)
+        await drain(self._reactor, (core.plane,), core.ledger, seconds, succeeded=succeeded)
         await self.together.stop()
         await core.close()
 

@@ -16,7 +16,7 @@ from meshd.daemon.workers.patience import FIRST
 from meshd.daemon.workers.station import TAKING, Offer, Station
 from tests.daemon.workers.test_channel import Played
 
-OFFER = Offer(SETTINGS + b"first", ())
+OFFER = Offer(SETTINGS + b"first", (), 1)
 
 
 class World(Played, Clock):
@@ -107,7 +107,7 @@ class StationTests(SynchronousTestCase):
         self.world.run()
         self.assertEqual((self.station.serves, self.deaths, len(self.forks.made)), (False, 1, 1))
         self.assertIn((3, TOLD), self.told, "what was open there is open no more")
-        self.offer = Offer(SETTINGS + b"second", ())
+        self.offer = Offer(SETTINGS + b"second", (), 1)
         self.world.advance(FIRST)
         self.assertEqual(self.forks.made[1].heard(), [NUMBER + b"3", PROVEN + b"known", SETTINGS + b"second"])
         self.serve()
@@ -134,7 +134,7 @@ class StationTests(SynchronousTestCase):
 
     def test_settings_that_are_taken(self) -> None:
         self.serve().heard()
-        taking = self.station.take(Offer(SETTINGS + b"second", ()))
+        taking = self.station.take(Offer(SETTINGS + b"second", (), 1))
         self.assertEqual(self.process.heard(), [SETTINGS + b"second"])
         self.process.say(said("taken"))
         self.world.run()
