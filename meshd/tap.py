@@ -48,6 +48,7 @@ class Options(usage.Options):
         self["proxy"] = []
         self["api"] = []
         self["hosts"] = []
+        self["metrics"] = []
 
     def postOptions(self) -> None:
         """Suppress twistd's pid file unless --pidfile asks for it: meshd has its own, locked, in the data folder.
@@ -72,6 +73,10 @@ class Options(usage.Options):
     def opt_hosts(self, endpoint: str) -> None:
         """Endpoint of the API of published hosts, such as tcp:81, which switches them on; may be repeated."""
         self["hosts"].append(endpoint)
+
+    def opt_metrics(self, endpoint: str) -> None:
+        """Endpoint where Prometheus finds metrics, such as tcp:9464, on loopback unless it names an address."""
+        self["metrics"].append(endpoint)
 
     def flags(self) -> dict[str, object]:
         """The flags that were given, as `meshd.config.load` takes them."""
