@@ -46,6 +46,7 @@ class Options(usage.Options):
         self["proxy"] = []
         self["api"] = []
         self["hosts"] = []
+        self["metrics"] = []
 
     def postOptions(self) -> None:
         """Take twistd's pid file in hand; it is written where `--pidfile` asks for it."""
@@ -63,6 +64,10 @@ class Options(usage.Options):
     def opt_hosts(self, endpoint: str) -> None:
         """Endpoint of the API of published hosts, such as tcp:81, which switches them on; may be repeated."""
         self["hosts"].append(endpoint)
+
+    def opt_metrics(self, endpoint: str) -> None:
+        """Endpoint where Prometheus finds metrics, such as tcp:9464, on loopback unless it names an address."""
+        self["metrics"].append(endpoint)
 
     def flags(self) -> dict[str, object]:
         """The flags that were given, as `meshd.config.load` takes them."""

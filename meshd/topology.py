@@ -11,6 +11,7 @@ from typing import Literal
 
 from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
 from meshd.values.hosting import Hosting
+from meshd.values.metrics import Metrics
 from meshd.values.offers import Selling
 from meshd.values.probing import Probing
 from meshd.values.v1 import GATEWAY, V1
@@ -231,6 +232,7 @@ class Topology:
     """Whether forwarded responses carry `Proxy-Status` too."""
     probes: Probing = field(default_factory=Probing)
     selling: Selling = field(default_factory=Selling)
+    metrics: Metrics = field(default_factory=Metrics)
     v1: V1 | None = None
     """ProxyHat's dialect; None where the settings have no section `[v1]`, and all of the dialect is off."""
     hosts: Hosting | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from twisted.internet.interfaces import IReactorTime
@@ -19,6 +19,7 @@ from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import bans
 from meshd.topology import Live
+from meshd.values.samples import Sample
 
 EVERY = 1.0
 """Seconds between two readings of the bans, as between two polls of the change feed."""
@@ -80,6 +81,10 @@ class Failures:
         """Adopt a ban that the store has and this process has not read yet."""
         self.table.add(ban)
         self._spare(ban.address)
+
+    def samples(self) -> Iterable[Sample]:
+        """How many addresses are banned, as far as this process knows."""
+        yield "auth_banned_addresses", (), float(len(self.table.by_address))
 
     async def start(self) -> None:
         """Read the bans, now and then once a second; a store that is away does not fail the start."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from hashlib import sha256
 from hmac import compare_digest
@@ -28,6 +28,7 @@ from twisted.python.threadpool import ThreadPool
 from meshd.auth.guesses import OWN, Guess, Guesses
 from meshd.auth.proven import Proven
 from meshd.running.detached import Detached
+from meshd.values.samples import Sample
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -86,11 +87,14 @@ class PasswordHasher:
         self._proven = proven
         self._workers = max(workers, 1)
         self._pool = ThreadPool(0, self._workers, name="passwords")
-        self._guesses: Guesses[Deferred[None]] = Guesses(queue, reactor.seconds, _refuse)
+        self._queue = queue
+        self._guesses: Guesses[Deferred[None]] = Guesses(queue, reactor.seconds, self._refuse)
         self._busy = 0
         """Threads that hash, or are about to."""
         self._hashes = Detached()
         self._stopped = False
+        self._done = self._refused = 0
+        """How many passwords were hashed, and how many were given up."""
         self._dummy = _unknown()
         self._lowered = local()
 
@@ -123,11 +127,18 @@ class PasswordHasher:
         """Refuse those whose answer does not matter any more, which happens of itself only when their turn comes."""
         self._guesses.purge()
 
+    def samples(self) -> Iterable[Sample]:
+        """How many were hashed and were not, and how many wait and may wait."""
+        yield "auth_hashes_total", (), float(self._done)
+        yield "auth_hashes_refused_total", (), float(self._refused)
+        yield "auth_hashes_waiting", (), float(len(self._guesses))
+        yield "auth_hashes_waiting_max", (), float(self._queue)
+
     async def stop(self) -> None:
         """Refuse new passwords from now on and those that wait, and wait for those that are being hashed."""
         self._stopped = True
         while (turn := self._guesses.take()) is not None:
-            _refuse(turn)
+            self._refuse(turn)
         await self._hashes.ended()
         self._proven.close()
         if self._pool.started:
@@ -157,8 +168,13 @@ class PasswordHasher:
             self._busy += 1
             turn.callback(None)
 
+    def _refuse(self, turn: Deferred[None]) -> None:
+        self._refused += 1
+        turn.errback(Busy())
+
     def _ended(self, result: R) -> R:
         self._busy -= 1
+        self._done += 1
         self._begin()
         return result
 
@@ -169,10 +185,6 @@ class PasswordHasher:
             with suppress(OSError):  # where a sandbox forbids it
                 os.setpriority(os.PRIO_PROCESS, get_native_id(), NICE)
         return work(*args)
-
-
-def _refuse(turn: Deferred[None]) -> None:
-    turn.errback(Busy())
 
 
 def hash_now(password: str) -> str:

@@ -154,8 +154,8 @@ class AuthService:
         self._hostnames.forget(change)
 
     def samples(self) -> Iterable[Sample]:
-        """How many credentials and addresses are remembered."""
-        yield "auth_identities", (), float(len(self._cache))
+        """How many credentials and addresses are remembered, and how many addresses are banned."""
+        return ("auth_identities", (), float(len(self._cache))), *self._failures.samples()
 
     async def start(self) -> None:
         """Start to read the bans again and again, and to watch the hostnames, even while the store is away."""

@@ -16,6 +16,7 @@ from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
 from meshd.config.letters import read_mail
+from meshd.config.metrics import read_metrics
 from meshd.config.secretfile import read_secret
 from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.settings import Config
@@ -105,6 +106,7 @@ def _topology(sections: Sections) -> Topology:
         v1=sections.v1(),
         hosts=sections.hosts(),
         selling=_selling(sections),
+        metrics=read_metrics(settled, sections.origins),
     )
 
 

@@ -183,6 +183,7 @@ def check_listeners(api: tuple[str, ...], topology: Topology) -> None:
     users = [("api", text) for text in api]
     users += [(topology.section(proxy), text) for proxy in topology.proxies.values() for text in proxy.listen]
     users += [(kind.replace(":", "."), text) for kind, text in (topology.hosts.listeners if topology.hosts else ())]
+    users += [("metrics", text) for text in topology.metrics.listen]
     uses = [(user, text, parsed(text).place) for user, text in users]
     for (one, first, here), (two, second, there) in combinations(uses, 2):
         if overlap(here, there):

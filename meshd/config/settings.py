@@ -74,6 +74,7 @@ class Config:
         return [
             *((proxy.name, endpoint) for proxy in proxies for endpoint in proxy.listen),
             *(hosts.listeners if hosts is not None else ()),
+            *self.topology.metrics.listeners,
             *(("", endpoint) for endpoint in self.api_listen),
         ]
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from meshd.config.endpoints import ENDPOINT
 from meshd.config.hostrows import ROWS
 from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, processes
+from meshd.config.metrics import NEAR
+from meshd.config.metrics import ROWS as METRICS
 from meshd.config.network import AUTHORITY, HOST, MAILBOX, NAMESERVER, USER
 from meshd.config.stores import STORE_URL
 from meshd.config.topologyrows import DESTINATIONS, LIMITS, PROBES, SELLING, TIMEOUTS, Rows
 from meshd.topology import Limits, Timeouts
 from meshd.values.hosting import Hosting
+from meshd.values.metrics import Metrics
 from meshd.values.offers import Selling
 from meshd.values.probing import Probing
 from meshd.values.times import DAY
@@ -166,6 +169,18 @@ SETTINGS: tuple[Setting, ...] = (
         "mail.tls",
     ),
     Setting("mail.spool", PATH, "{data_dir}/mail", "a folder for letters that no server takes", "mail.spool"),
+    Setting(
+        "metrics.listen",
+        list_of(NEAR),
+        [],
+        "endpoints where Prometheus finds metrics, on loopback unless they name an address; `[]` for none",
+        "topology.metrics.listen",
+        flag="metrics",
+    ),
+    Setting(
+        "metrics.token_file", PATH, None, "a file with the bearer token that it shows", "topology.metrics.token_file"
+    ),
+    *_of_topology("metrics", METRICS, Metrics()),
     *_of_topology("destinations", DESTINATIONS),
     *_of_topology("probes", PROBES, Probing()),
     *_of_topology("timeouts", TIMEOUTS, Timeouts()),

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, succeed
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
 from meshd.config import Config, rows
-from meshd.daemon import collector
+from meshd.daemon import collector, figures
 from meshd.daemon.aside import Aside
 from meshd.daemon.core import Core
 from meshd.daemon.doors import Behind
@@ -25,6 +26,7 @@ from meshd.daemon.notices import Notices
 from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
+from meshd.daemon.scraping import Scraped
 from meshd.daemon.succession import Estate, NotSucceeded
 from meshd.daemon.successor import Successor
 from meshd.daemon.supervision import Supervision
@@ -37,8 +39,10 @@ from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.trial import Trials
 from meshd.mail.post import Post
+from meshd.metrics.totals import Totals
 from meshd.store.interface import StoreError
 from meshd.store.statements import changes
+from meshd.values.metrics import METRICS
 from meshd.values.samples import Sample
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.services import Services
@@ -70,6 +74,7 @@ class Daemon:
         Raises: StoreError, OSError.
         """
         self._reactor, self._reread = reactor, reload
+        self._started_at = now()
         self._handed_over, self._handover = handed_over, handover
         self.core = core = Core(reactor, config, now, handover.among, own=self._own, beside=lambda: self._hosted)
         self.plane = core.plane
@@ -82,11 +87,13 @@ class Daemon:
         self._requests = RequestLog(str(config.request_log), reactor, now)
         self._fronts = self._served()
         self._begun: Deferred[None] = succeed(None)
-        behind = Behind(reactor, core.plane, self._fronts.of, self._hosted)
+        self._totals = Totals(reactor.seconds)
+        self._scraped = Scraped(reactor, core.live, lambda: self._totals.together(self.samples()))
+        behind = Behind(reactor, core.plane, self._site_of, self._hosted)
         self._crew = self._together = None
         if config.workers > 1:
             self._together = together = Together(reactor, core, config.workers, self._share)
-            self._crew = Crew(reactor, config.workers, core.ledger.search, together.heard, core.proven)
+            self._crew = Crew(reactor, config.workers, core.ledger.search, together.heard, core.proven, self._totals)
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
@@ -94,6 +101,9 @@ class Daemon:
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
+
+    def _site_of(self, kind: str) -> IProtocolFactory:
+        return self._scraped.site if kind == METRICS else self._fronts.of(kind)
 
     def _served(self) -> Fronts:
         core = self.core
@@ -229,7 +239,11 @@ class Daemon:
         self._reloads.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
-        drained = drain(self._reactor, planes, core.ledger, patience, succeeded=over), self._fronts.drain(patience)
+        drained = (
+            drain(self._reactor, planes, core.ledger, patience, succeeded=over),
+            self._fronts.drain(patience),
+            self._scraped.site.drain(patience),
+        )
         await DeferredList([*map(Deferred.fromCoroutine, drained), crew], consumeErrors=True)
         await self._supervision.stop()
         if self._together is not None:
@@ -276,9 +290,10 @@ class Daemon:
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""
         core = self.core
-        own = core.plane, self._hosted, core.auth, core.ledger, core.chronicle, core.resolver, core.feed, self._fronts
-        for part in (*own, core.exchanges, self._requests):
-            yield from part.samples()
+        for part in (core, self._hosted, self._fronts, self._requests, self._reloads, self._scraped, self._crew):
+            yield from part.samples() if part is not None else ()
+        yield from figures.build(self._started_at)
+        yield from figures.certificates(core.config, core.tls, self._hosted.book.published.certificates, core.now())
 
     async def ready(self) -> Mapping[str, bool]:
         """For `/readyz`: by name, whether it is well."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from twisted.logger import Logger
@@ -26,10 +26,13 @@ from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.probes import Probes
+from meshd.metrics.lag import Lag
+from meshd.metrics.process import ProcessFigures
 from meshd.model import Change
 from meshd.sockets.poll import Poller
 from meshd.store.feed import Feed
 from meshd.store.open import open_store
+from meshd.store.timed import TimedStore
 from meshd.tls.contexts import HTTP_1, HTTP_2
 from meshd.tls.server import ReloadableTLS
 from meshd.topology import Live, included_bytes
@@ -37,6 +40,7 @@ from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
 from meshd.usage.journal import Journal
 from meshd.usage.ledger import Ledger
+from meshd.values.samples import Sample
 
 FEED_SECONDS = 0.5
 """Between two looks at the change feed: what the command line changes has to hold within a second."""
@@ -89,7 +93,7 @@ class Core:
         self.config = config
         self.now = now
         self.live = Live(config.topology)
-        self.store = open_store(reactor, config.store_url)
+        self.store = TimedStore(open_store(reactor, config.store_url), reactor.seconds)
         number = f"#{among.worker}" if among.worker else ""
         self.node = f"{socket.gethostname()}:{config.data_dir}{among.part}{number}"  # one process's at a time
         self.tls: ReloadableTLS | None = None
@@ -97,6 +101,8 @@ class Core:
         self._beside = beside
         self._build_services(among)
         self._build_plane(own)
+        self._lag = Lag(reactor)
+        self._process = ProcessFigures(str(among.worker or "daemon"))
         self.exit_watch = ExitWatch(reactor, lambda: Fresh(self.config, self.plane.pools), self.swap)
 
     def _build_services(self, among: Among) -> None:
@@ -163,6 +169,13 @@ class Core:
         await self._exit_book.start()
         self._probes.start()
         self.exit_watch.start()
+        self._lag.start()
+
+    def samples(self) -> Iterator[Sample]:
+        """The numbers of all that is here, at this moment."""
+        services = self.auth, self.hasher, self.ledger, self.chronicle, self.exchanges, self.feed, self.store
+        for part in (self._process, self._lag, self.plane, self._exit_book, self.resolver, *services):
+            yield from part.samples()
 
     def _start_tls(self) -> None:
         """One certificate for all that listens.  CertificateError."""
@@ -175,6 +188,7 @@ class Core:
 
     async def settle(self) -> None:
         """Begin nothing more by itself: what is open is about to be drained."""
+        self._lag.stop()
         self.exit_watch.stop()
         await self._probes.stop()
         await self.feed.stop()

@@ -34,12 +34,13 @@ from meshd.sockets.poll import IN
 from meshd.sockets.wire import Wire
 from meshd.values import hosting
 from meshd.values.addresses import join_host
+from meshd.values.metrics import METRICS
 
 _MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OSError)
 """What Twisted's plugins raise for text that they cannot use."""
 
-APIS = {"": "API", hosting.API: "management of hosts"}
-"""How people call each API, by what leads to it."""
+APIS = {"": "API", hosting.API: "management of hosts", METRICS: "metrics"}
+"""How people call each API, and what is served as an API is, by what leads to it."""
 
 SERVED = {hosting.HTTP: "hosts by HTTP", hosting.HTTPS: "hosts by HTTPS"}
 """How people call each listener of published hosts, by what leads to it."""
@@ -50,7 +51,7 @@ Address = tuple[str, int] | str
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The wish that clients of a proxy ("" for the API, `hosting.API` for that of hosts) come in at an endpoint."""
+    """The wish that clients of a proxy, or of what else is served ("" for the API), come in at an endpoint."""
 
     proxy: str
     endpoint: Endpoint

@@ -48,9 +48,9 @@ class Fronts:
             self._front = TLSFront(self._reactor, self.site, tls)
 
     def samples(self) -> Iterator[Sample]:
-        """The number of open connections of both, and of those on which nobody has signed in."""
-        for (name, labels, one), (_, _, other) in zip(self.site.samples(), self._hosts.samples(), strict=True):
-            yield name, labels, one + other
+        """Of both."""
+        yield from self.site.samples()
+        yield from self._hosts.samples()
 
     async def drain(self, seconds: float) -> None:
         """Let requests be answered for so many seconds, then cut the rest."""

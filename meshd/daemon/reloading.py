@@ -19,6 +19,7 @@ from meshd.daemon.faults import FAULTS, one_line
 from meshd.daemon.listening import Listeners, Plan
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.workers.crew import Crew, offered
+from meshd.values.samples import Sample
 
 TOLD = 20
 """Most lines of a verdict."""
@@ -43,6 +44,10 @@ class Reloads:
         self._listeners = listeners
         self._crew = crew
         self._telling: Deferred[None] | None = None
+        self._outcomes = {True: 0, False: 0}
+        """How many reloads were taken, and how many refused."""
+        self._last: tuple[float, bool] = (0.0, True)
+        """When the last one ended, in seconds since the epoch, and whether it was taken."""
 
     def begin(self) -> None:
         """Log doubts about the first settings, in the background."""
@@ -55,7 +60,17 @@ class Reloads:
 
     async def take(self, read: Callable[[], Config]) -> Verdict:
         """Reload.  read: reads the settings that the operator has written by now; called in a thread."""
-        return await self._core.exit_watch.lock.run(lambda: Deferred.fromCoroutine(self._take(read)))
+        verdict: Verdict = await self._core.exit_watch.lock.run(lambda: Deferred.fromCoroutine(self._take(read)))
+        self._outcomes[verdict.taken] += 1
+        self._last = self._core.now(), verdict.taken
+        return verdict
+
+    def samples(self) -> Iterable[Sample]:
+        """How many there were, and what became of the last."""
+        for taken, outcome in ((True, "taken"), (False, "refused")):
+            yield "reloads_total", (("outcome", outcome),), float(self._outcomes[taken])
+        yield "reload_timestamp_seconds", (), self._last[0]
+        yield "reload_successful", (), float(self._last[1])
 
     async def _take(self, read: Callable[[], Config]) -> Verdict:
         core = self._core

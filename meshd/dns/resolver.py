@@ -96,6 +96,8 @@ class Resolver:
         else:
             self._lookup = ThreadLookup(reactor, threads, getaddrinfo)
         self._stopped = False
+        self._asked = {True: 0, False: 0}
+        """How many look-ups found an address, and how many none."""
 
     def known(self, host: str) -> tuple[str, ...] | None:
         """The addresses of the host if they are remembered; None also for a name that is known to have none."""
@@ -106,7 +108,10 @@ class Resolver:
         return entry[1]
 
     def samples(self) -> Iterable[Sample]:
-        """How many names are remembered, with those that have no address."""
+        """What was asked and how it came out, what is being asked, and how many names are remembered."""
+        yield "dns_lookups_total", (("result", "found"),), float(self._asked[True])
+        yield "dns_lookups_total", (("result", "failed"),), float(self._asked[False])
+        yield "dns_lookups_open", (), float(len(self._flights))
         yield "dns_names", (), float(len(self._cache))
 
     def asks(self, host: str) -> bool:
@@ -187,10 +192,12 @@ class Resolver:
 
     def _found(self, answer: Answer, host: str) -> Entry:
         low, high = self._ttl
+        self._asked[True] += 1
         return self._remember(host, min(max(answer.ttl, low), high), answer.addresses)
 
     def _failed(self, failure: Failure, host: str) -> Entry:
         error = failure.value
+        self._asked[False] += 1
         if not isinstance(error, ResolveError):
             self._seldom.failure(_log, "looking up {host} failed", failure, host=host)
             error = ResolveError("dns_error", "the look-up failed")

@@ -6,7 +6,7 @@ and rests are written later: the present state is compared with what the store h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from math import ceil
 
@@ -20,6 +20,7 @@ from meshd.model import RestingExit
 from meshd.running.regularly import Regularly
 from meshd.store.interface import Store, StoreError
 from meshd.store.statements import exits
+from meshd.values.samples import Sample
 
 SECONDS = 0.5
 """Seconds between two looks: what the command line drains has to be drained within a second."""
@@ -48,6 +49,8 @@ class ExitBook:
         """The names of exits that have begun to rest here and have not been seen to work since, in order."""
         self._written: dict[str, tuple[float, int]] = {}
         """What the store has of each exit: the end of its rest (monotonic), and the number of its failures."""
+        self._rests = 0
+        """How many have begun."""
         self._prune_at = 0.0
         self._fresh = True
         self._looks = Regularly(
@@ -65,9 +68,18 @@ class ExitBook:
         name = outlet.exit.name
         if outlet.resting:
             self._noted[name] = None
+            self._rests += 1
             log.warn("exit {exit} has failed and rests: {reason}", exit=name, reason=outlet.reason)
         else:
             log.info("exit {exit} works again", exit=name)
+
+    def samples(self) -> Iterable[Sample]:
+        """How many exits rest now and are drained, and how many rests have begun."""
+        outlets = self._pools().outlets
+        resting = sum(each.resting for name in self._noted if (each := outlets.get(name)) is not None)
+        yield "exits_resting", (), float(resting)
+        yield "exits_drained", (), float(sum(name in outlets for name in self._drained))
+        yield "exit_rests_total", (), float(self._rests)
 
     async def start(self) -> None:
         """Read what is drained, before the first client is served; while the store is away, nothing is drained."""

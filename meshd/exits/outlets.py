@@ -21,6 +21,7 @@ class Outlet:
     __slots__ = (
         "drained",
         "exit",
+        "failed_ever",
         "failures",
         "is_asked_itself",
         "open",
@@ -42,6 +43,8 @@ class Outlet:
         """Whether the operator wants nothing new to leave by this exit."""
         self.failures = 0
         """Failures in a row."""
+        self.failed_ever = 0
+        """Failures in all."""
         self.reason = ""
         """The latest failure in a word or two; "" for none."""
         self.resting = False
@@ -86,6 +89,7 @@ class Outlet:
     def failed(self, monotonic: float, reason: str = "exit-failed") -> bool:
         """Note that the exit could not be reached or refused to serve us; whether a rest begins that did not go on."""
         self.failures += 1
+        self.failed_ever += 1
         self.reason = reason
         if not self.resting and self.failures < FAILURES:
             return False

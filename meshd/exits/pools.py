@@ -30,6 +30,9 @@ SAMPLE = 64
 """Exits drawn at random of which the least used is taken, where a view has more."""
 
 
+TOLD = 200
+"""Exits that metrics tell apart: each is a few series for whoever keeps them, and there may be a million."""
+
 NARROWED = 256
 """Views by region, city and tier of one pool that are kept, those that were asked for last; another one is made in the
 time that its own exits take."""
@@ -201,10 +204,13 @@ class Pools:
             pool.prepare()
 
     def samples(self) -> Iterable[Sample]:
-        """What leaves by each exit now, and which exits rest."""
-        for name, outlet in self.outlets.items():
-            yield "exit_exchanges_open", (("exit", name),), float(outlet.open)
-            yield "exit_resting", (("exit", name),), float(outlet.resting)
+        """How many there are; of the first TOLD, what leaves by each, whether it rests and how often it failed."""
+        yield "exits", (), float(len(self.outlets))
+        for name, outlet in islice(self.outlets.items(), TOLD):
+            labels = (("exit", name),)
+            yield "exit_exchanges_open", labels, float(outlet.open)
+            yield "exit_resting", labels, float(outlet.resting)
+            yield "exit_failures_total", labels, float(outlet.failed_ever)
 
     def of(self, proxy: str) -> Pool | None:
         """The pool of a named proxy; None for a proxy that the settings no longer have."""

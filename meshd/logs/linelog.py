@@ -39,6 +39,8 @@ class LineLog(ABC, Generic[R]):
         self._timer: IDelayedCall | None = None
         self.dropped = 0
         """Records given up since the file could last be written."""
+        self._lost = 0
+        """Those that were given up before."""
 
     @property
     def failing(self) -> bool:
@@ -46,10 +48,10 @@ class LineLog(ABC, Generic[R]):
         return self._file.failing
 
     def samples(self) -> Iterable[Sample]:
-        """Whether the log can be written, and how many records were given up since it could last be."""
+        """Whether the log can be written, and how many records were given up."""
         labels = (("log", self._title),)
         yield "log_failing", labels, float(self.failing)
-        yield "log_records_dropped", labels, float(self.dropped)
+        yield "log_lines_lost_total", labels, float(self._lost + self.dropped)
 
     def open(self) -> None:
         """Open the file at a start, so that a wrong path is said then and not later.  Raises: OSError."""
@@ -108,5 +110,6 @@ class LineLog(ABC, Generic[R]):
 
     def _healed(self) -> None:
         lost, self.dropped = self.dropped, 0
+        self._lost += lost
         text = f"{self._title} {{path}} is written again; {{lost}} lines are lost"
         self._log.info(text, path=self._file.path, lost=lost)

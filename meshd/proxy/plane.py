@@ -39,11 +39,12 @@ class DataPlane(Plane):
 
     def samples(self) -> Iterable[Sample]:
         """How much of its bounds the data plane uses, and how its exits do."""
-        yield "proxy_connections", (), float(len(self.connections))
-        yield "proxy_clients_unknown", (), float(self.caps.unauthenticated)
-        yield "proxy_descriptors", (), float(len(self.poller))
-        yield "proxy_exchanges_waiting", (), float(self.line.waiting)
-        yield "proxy_origins_kept", (), float(len(self.origins))
+        yield "client_connections", (), float(len(self.connections))
+        yield "clients_unknown", (), float(self.caps.unauthenticated)
+        yield "dataplane_fds", (), float(len(self.poller))
+        yield "dataplane_max_fds", (), float(self.caps.ceiling)
+        yield "exchanges_waiting", (), float(self.line.waiting)
+        yield "origin_connections_kept", (), float(len(self.origins))
         for reason, exchanges in self.observed.items():
-            yield "proxy_destinations_observed", (("reason", reason),), float(exchanges)
+            yield "destinations_observed_total", (("reason", reason),), float(exchanges)
         yield from self.pools.samples()

@@ -45,6 +45,8 @@ class Feed:
         self._clock = clock
         self._notify = notify
         self._seq: int | None = None
+        self._read_at = clock.seconds()
+        """When all that had changed was last known."""
         self._again = False
         self._polls = Regularly(
             clock,
@@ -58,8 +60,9 @@ class Feed:
         store.on_change(self.wake)
 
     def samples(self) -> Iterable[Sample]:
-        """Whether the store answered when it was asked last."""
-        yield "store_available", (), float(not self.away)
+        """Whether the store answered when it was asked last, and for how long it has not."""
+        yield "store_up", (), float(not self.away)
+        yield "change_feed_lag_seconds", (), self._clock.seconds() - self._read_at
 
     @property
     def away(self) -> bool:
@@ -101,6 +104,8 @@ class Feed:
             self._seq = change.seq
         if len(found) >= BATCH:
             self._again = True
+        else:
+            self._read_at = self._clock.seconds()
 
     async def _read(self) -> list[Change]:
         if self._seq is None:

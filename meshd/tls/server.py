@@ -43,7 +43,7 @@ class ReloadableTLS:
         self._certificate = certificate
         self._key = key
         self._clock = clock
-        self._context, self._plain = self._read(certificate, key)
+        self._context, self._plain, self.expires = self._read(certificate, key)
 
     def context(self) -> ssl.SSLContext:
         """For the data plane, how a handshake that begins now is made."""
@@ -59,17 +59,19 @@ class ReloadableTLS:
 
         def take() -> None:
             self._certificate, self._key = certificate, key
-            self._context, self._plain = contexts
+            self._context, self._plain, self.expires = contexts
 
         return take
 
-    def _read(self, certificate: Path, key: Path) -> tuple[SSL.Context, Renewed]:
+    def _read(self, certificate: Path, key: Path) -> tuple[SSL.Context, Renewed, float]:
+        """The contexts, and the epoch second at which the certificate expires."""
         chain, private = _check_pair(certificate, key)
         try:
             renewed = Renewed(chain, private, self._clock, self._protocols)
         except CertificateError as error:
             raise CertificateError(f"certificate {certificate} with key {key}: {error}") from error
-        return _of_files(certificate, key), renewed
+        expires = x509.load_pem_x509_certificates(chain)[0].not_valid_after_utc.timestamp()
+        return _of_files(certificate, key), renewed, expires
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
         return SSL.Connection(self._context, None)

@@ -10,6 +10,7 @@ from meshd.store.interface import Store
 from meshd.topology import Live
 from meshd.usage.activity import Activity
 from meshd.usage.allowance import OpenMeter
+from meshd.usage.ends import Ends
 from meshd.usage.reports import Reports
 from meshd.usage.snapshots import Snapshots
 from meshd.values.exchanges import Exchange
@@ -25,6 +26,7 @@ class Chronicle:
     def __init__(self, store: Store, clock: IReactorTime, now: Callable[[], float], live: Live, node: str) -> None:
         """node: the name of this process in the store."""
         self._activity = Activity(store, clock, now, live, self._pass_on)
+        self._ends = Ends(live)
         self._reports = Reports(store, clock, now, live, self._pass_on)
         self.open = Snapshots(store, clock, now, node)
         self._ended: list[Exchange] = []
@@ -43,8 +45,10 @@ class Chronicle:
         await self._reports.stop()
 
     def samples(self) -> Iterable[Sample]:
-        """How many exchanges no report has counted, since too much waited for the store."""
-        yield "usage_reports_lost", (), float(self._reports.lost)
+        """How exchanges ended, and how many no report has counted, since too much waited for the store."""
+        self._pass_on()
+        yield from self._ends.samples()
+        yield "reports_lost_total", (), float(self._reports.lost)
 
     def add(self, exchange: Exchange, *, admitted: bool = True) -> None:
         """Take an exchange that has ended.
@@ -52,6 +56,7 @@ class Chronicle:
         admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
         """
         if not admitted:
+            self._ends.add((exchange,))
             self._reports.add((exchange,))
             return
         self._ended.append(exchange)
@@ -60,5 +65,6 @@ class Chronicle:
 
     def _pass_on(self) -> None:
         ended, self._ended = self._ended, []
+        self._ends.add(ended)
         self._reports.add(ended)
         self._activity.add(ended)

@@ -26,6 +26,7 @@ from meshd.usage.allowance import Allowance, OpenMeter, nobody
 from meshd.usage.batches import SealedBatch
 from meshd.usage.chronicle import Chronicle
 from meshd.usage.exchangelog import ExchangeLog
+from meshd.usage.figures import ledger_samples
 from meshd.usage.journal import Journal
 from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.peers import Peers
@@ -165,8 +166,8 @@ class Ledger:
     # Flushing
 
     def samples(self) -> Iterable[Sample]:
-        """How many exchanges are counted now."""
-        yield "usage_exchanges_open", (), float(len(self.open_of(0)))
+        """What is counted now, what was, and what of it the store has not yet."""
+        return ledger_samples(self._quotas.at_work(), self._journal, self._quotas.now())
 
     async def start(self) -> RecoveryReport:
         """Bill what dead processes left behind, then flush regularly.  Raises: OSError if the log cannot be written."""

@@ -2,5 +2,10 @@
 
 from __future__ import annotations
 
-Sample = tuple[str, tuple[tuple[str, str], ...], float]
-"""One number of a service at this moment: its name, its labels with their values, and what it is."""
+Labels = tuple[tuple[str, str], ...]
+
+Sample = tuple[str, Labels, float]
+"""One number of a service at this moment: its name, its labels with their values, and what it is.
+
+The name and the order of the labels are those of the catalogue of metrics.
+"""

@@ -103,7 +103,7 @@ def build_hosts_api(reactor: IReactorTime, services: Services) -> Api:
 
 def build_hosts_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:
     """Make that API's factory for plain connections; to stop it is as to stop the other."""
-    return _site(reactor, services, build_hosts_api(reactor, services), requests)
+    return _site(reactor, services, build_hosts_api(reactor, services), requests, "hosts")
 
 
 def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) -> ApiSite:
@@ -111,9 +111,9 @@ def build_site(reactor: IReactorTime, services: Services, requests: RequestLog) 
 
     To stop: close the ports, then `await site.drain(seconds)`.
     """
-    return _site(reactor, services, build_api(reactor, services), requests)
+    return _site(reactor, services, build_api(reactor, services), requests, "accounts")
 
 
-def _site(reactor: IReactorTime, services: Services, api: Api, requests: RequestLog) -> ApiSite:
-    gate = Gate(services.live, api.seldom)
-    return ApiSite(api, reactor, bounds=lambda: Bounds.of(services.live.topology), gate=gate, requests=requests)
+def _site(reactor: IReactorTime, services: Services, api: Api, requests: RequestLog, name: str) -> ApiSite:
+    live, gate = services.live, Gate(services.live, api.seldom)
+    return ApiSite(api, reactor, bounds=lambda: Bounds.of(live.topology), gate=gate, requests=requests, name=name)

@@ -135,7 +135,8 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
         samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROBES_URL": "http://probe.test/"}
         samples |= {"MESHD_V1_REGISTRATION": "open", "MESHD_V1_GATEWAY": "tcp:4", "MESHD_V1_SOCKS": "tcp:5"}
-        samples |= {"MESHD_V1_ACCESS_SECONDS": "3600"}
+        samples |= {"MESHD_V1_ACCESS_SECONDS": "3600", "MESHD_METRICS_LISTEN": "tcp:9"}
+        samples |= {"MESHD_METRICS_TOKEN_FILE": "hook", "MESHD_METRICS_NETWORKS": "10.0.0.0/8"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
         samples |= {"MESHD_MAIL_SMTP": "mail.test:25", "MESHD_MAIL_FROM": "meshd@mesh.test"}
         samples |= {"MESHD_MAIL_TLS": "required", "MESHD_MAIL_PASSWORD_FILE": "hook", "MESHD_V1_PLAN": "20"}

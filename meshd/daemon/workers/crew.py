@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
@@ -20,6 +20,8 @@ from meshd.daemon.workers.messages import LEAVE, LOOK, PROVEN, REOPEN, STOP, TOL
 from meshd.daemon.workers.portion import portion
 from meshd.daemon.workers.station import Offer, Station
 from meshd.exits.destinations import OwnListeners
+from meshd.metrics.totals import Totals
+from meshd.values.samples import Sample
 
 GRACE = 15.0
 """Seconds beyond the time for draining in which a worker brings its counts home and ends."""
@@ -37,8 +39,11 @@ class Crew:
         died: Callable[[], None],
         told: Callable[[int, bytes], None],
         proven: Proven,
+        totals: Totals,
     ) -> None:
-        """died: called when a process has ended unasked; told: called with what a worker tells of accounts' bounds."""
+        """totals: hears what workers tell in numbers.
+
+        died: called when a process has ended unasked; told: called with what a worker tells of accounts' bounds."""
         self.count = count
         self._told = told
         self._proven = proven
@@ -46,7 +51,7 @@ class Crew:
         self._offer: Callable[[], Offer] = _nothing
         self._forks = Forks(reactor, self._ended)
         self._stations = [
-            Station(reactor, number, self._forks, lambda: self._offer(), died, self._pass_on, proven.state)  # noqa: PLW0108 (it changes)
+            Station(reactor, number, self._forks, lambda: self._offer(), died, self._pass_on, proven.state, totals)  # noqa: PLW0108 (it changes)
             for number in range(1, count + 1)
         ]
 
@@ -54,6 +59,13 @@ class Crew:
     def complete(self) -> bool:
         """Whether every worker lets clients in."""
         return all(station.serves for station in self._stations)
+
+    def samples(self) -> Iterator[Sample]:
+        """Of each worker, whether it serves and how often it ended unasked."""
+        for station in self._stations:
+            labels = (("worker", str(station.number)),)
+            yield "worker_up", labels, float(station.serves)
+            yield "worker_restarts_total", labels, float(station.ended)
 
     async def start(self, offer: Offer) -> None:
         """Begin all workers, and wait until they let clients in.  Raises: WorkerFailed where one ends before."""

@@ -9,6 +9,7 @@ from meshd.config.endpoints import parsed
 from meshd.daemon.sharing import can_be_shared
 from meshd.topology import Limits, ProxyHost, Topology
 from meshd.values.mail import Mail
+from meshd.values.metrics import Metrics
 from meshd.values.offers import Selling
 
 
@@ -25,6 +26,7 @@ def _topology(topology: Topology, workers: int) -> Topology:
         limits=limits(topology.limits, workers),
         selling=Selling(),
         hosts=None,
+        metrics=Metrics(accounts=topology.metrics.accounts, daemons=bool(topology.metrics.listen)),
     )
 
 

@@ -21,6 +21,7 @@ from meshd.daemon.workers.channel import Channel
 from meshd.daemon.workers.forks import Forks
 from meshd.daemon.workers.messages import NUMBER, PING, PROVEN, REOPEN, SHARED, STOP, TOLD, WORD, Word, heard
 from meshd.daemon.workers.patience import pause, row
+from meshd.metrics.totals import Totals
 
 TAKING = 60.0
 """Seconds that a worker has to take settings: pools of a million exits take a while."""
@@ -47,6 +48,13 @@ class Offer(NamedTuple):
 class Station:
     """The place of one worker; a process that dies there is replaced until `stop` is called."""
 
+    pid = 0
+    """Of the process that is here, once that is known; else 0."""
+    serves = False
+    """Whether a process is here that lets clients in."""
+    ended = 0
+    """How many processes have ended here unasked."""
+
     def __init__(
         self,
         reactor: Any,
@@ -56,23 +64,21 @@ class Station:
         died: Callable[[], None],
         told: Callable[[int, bytes], None],
         known: Callable[[], bytes],
+        totals: Totals,
     ) -> None:
         """number: from 1; offer: what a new process is to go by; died: called when a process has ended unasked.
 
         told: called with the number and what the process tells the other processes, which begins with one of SHARED.
-        known: what a new process is to know of passwords.
+        known: what a new process is to know of passwords; totals: hears what the process tells in numbers.
         """
         self.number = number
-        self.pid = 0
-        """Of the process that is here, once that is known; else 0."""
-        self.serves = False
-        """Whether a process is here that lets clients in."""
         self._reactor = reactor
         self._forks = forks
         self._offer = offer
         self._died = died
         self._told = told
         self._known = known
+        self._totals = totals
         self._channel: Channel | None = None
         self._call: IDelayedCall | None = None
         self._deaths = 0
@@ -212,6 +218,8 @@ class Station:
                 self._why = str(word.get("why"))
             case "log":
                 telling.tell(self.number, word)
+            case "numbers":
+                self._totals.tell(self.number, word.get("rows"))
 
     def _settled(self, why: str) -> None:
         if not self._taken.called:
@@ -222,8 +230,10 @@ class Station:
         self._channel = None
         self.serves = False
         self._left.callback(None)
+        self._totals.ended(self.number)
         unasked = not self._stopping
         if unasked:
+            self.ended += 1
             self._deaths = row(self._deaths, self._reactor.seconds() - self._began)
             seconds = pause(self._deaths)
             text = "worker {worker} has ended (process {pid}), and is replaced in {pause:g} s{why}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import Logger
 
 from meshd.daemon import collector
 from meshd.daemon.core import Among, Core
@@ -15,10 +16,17 @@ from meshd.daemon.listening import Listeners
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.workers.handed import Handed
-from meshd.daemon.workers.messages import PROVEN, TOLD, Settings
+from meshd.daemon.workers.messages import PROVEN, TOLD, Settings, said
 from meshd.daemon.workers.together import Together
 from meshd.exits.destinations import OwnListeners
+from meshd.metrics.totals import rows_of
 from meshd.model import Change
+from meshd.running.regularly import Regularly
+
+TELLING = 1.0
+"""Seconds between two tellings of numbers: what a worker counts after its last one, no metric has."""
+
+log = Logger()
 
 
 class Worker:
@@ -53,6 +61,9 @@ class Worker:
         behind = Behind(reactor, self.core.plane, _no_api, None)
         self._listeners = Listeners(behind, handed, aloud=False)
         self._reloads = Reloads(self.core, self._listeners, aloud=False)
+        self._tell = tell
+        away = "numbers are not told to the daemon"
+        self._numbers = Regularly(reactor, self._tell_numbers, lambda: TELLING, log=log, away=away)
         self.together = Together(reactor, self.core, settings.workers, lambda rows: tell(TOLD + rows))
 
     def _own(self) -> OwnListeners:
@@ -62,6 +73,7 @@ class Worker:
         """Let clients in.  StoreError, ListenError, CertificateError, OSError."""
         await self.core.start()
         self.together.start()
+        self._numbers.start()
         self._listeners.take(await self._listeners.prepare(self.core.config.listeners))
         collector.quieten()
 
@@ -80,8 +92,14 @@ class Worker:
         await core.settle()
         seconds = core.live.timeouts.drain if patience is None else patience
         await drain(self._reactor, (core.plane,), core.ledger, seconds, succeeded=succeeded)
+        await self._numbers.stop()
         await self.together.stop()
         await core.close()
+
+    def _tell_numbers(self) -> None:
+        """Tell the daemon, where that is asked for metrics at all."""
+        if self.core.live.topology.metrics.daemons:
+            self._tell(said("numbers", rows=rows_of(self.core.samples())))
 
 
 class Nothing:

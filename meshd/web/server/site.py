@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
@@ -24,8 +25,16 @@ class ApiSite(Site):
     noisy = False
 
     def __init__(
-        self, api: Paths, reactor: IReactorTime, *, bounds: Callable[[], Bounds], gate: Gate, requests: RequestLog
+        self,
+        api: Paths,
+        reactor: IReactorTime,
+        *,
+        bounds: Callable[[], Bounds],
+        gate: Gate,
+        requests: RequestLog,
+        name: str = "accounts",
     ) -> None:
+        """name: what metrics call it."""
         super().__init__(
             api.resource(), requestFactory=LimitedRequest, timeout=0, reactor=reactor, parsePOSTFormSubmission=False
         )
@@ -34,6 +43,9 @@ class ApiSite(Site):
         self.bounds = bounds
         self.gate = gate
         self._requests = requests
+        self._name = name
+        self._answered: Counter[int] = Counter()
+        """Requests by the status of the answer."""
         self.open_channels: set[ApiChannel] = set()
         self._emptied: Deferred[None] | None = None
 
@@ -49,6 +61,7 @@ class ApiSite(Site):
 
     def log(self, request: LimitedRequest, detail: str = "") -> None:  # type: ignore[override]
         """Log a request that has been answered, or whose client has hung up."""
+        self._answered[request.code] += 1
         self._requests.add(
             Answered(
                 self._requests.now(),
@@ -65,12 +78,16 @@ class ApiSite(Site):
 
     def note_refusal(self, client: str, status: int, detail: str) -> None:
         """Log a request that never reached a route."""
+        self._answered[status] += 1
         self._requests.add(Answered(self._requests.now(), client, "", "", status, "", 0, 0.0, detail))
 
     def samples(self) -> Iterable[Sample]:
-        """The number of open connections, and of those on which nobody has signed in, for the metrics."""
-        yield "api_connections", (), float(len(self.open_channels))
-        yield "api_connections_unauthenticated", (), float(len(self.gate))
+        """The number of open connections, of those on which nobody has signed in, and of requests by their status."""
+        api = ("api", self._name)
+        yield "api_connections", (api,), float(len(self.open_channels))
+        yield "api_connections_unauthenticated", (api,), float(len(self.gate))
+        for status, requests in self._answered.items():
+            yield "api_requests_total", (api, ("status", str(status))), float(requests)
 
     def closed(self, channel: ApiChannel) -> None:
         """Forget a channel whose connection is gone."""

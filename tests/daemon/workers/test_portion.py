@@ -12,6 +12,7 @@ from meshd.daemon.workers.messages import Settings, heard, packed, said, unpacke
 from meshd.daemon.workers.portion import limits, portion
 from meshd.exits.destinations import OwnListeners
 from meshd.topology import Limits
+from meshd.values.metrics import Metrics
 from tests.support import stores
 
 WHOLE = """
@@ -20,6 +21,9 @@ workers = 3
 listen = ["tcp:8443"]
 [hosts]
 listen = ["tcp:81"]
+[metrics]
+listen = ["tcp:9464"]
+token_file = "secret"
 [proxies.us]
 listen = ["tcp:31280", "unix:proxy.sock", "systemd:domain=INET:name=x", "haproxy:tcp6:31281"]
 [proxies.de]
@@ -53,6 +57,8 @@ class PortionTests(SynchronousTestCase):
     def test_it_has_no_secret_that_it_has_no_use_for(self) -> None:
         self.assertTrue(self.config.topology.selling.webhook_key)
         self.assertEqual(self.own.topology.selling.webhook_key, b"")
+        self.assertTrue(self.config.topology.metrics.token)
+        self.assertEqual(self.own.topology.metrics, Metrics(daemons=True))
 
     def test_settings_arrive_as_they_were(self) -> None:
         """With passwords of exits, which a worker needs, and mappings that cannot be changed."""

@@ -14,6 +14,7 @@ from meshd.daemon.faults import WorkerFailed
 from meshd.daemon.workers.messages import NUMBER, PROVEN, SETTINGS, STOP, TOLD, said
 from meshd.daemon.workers.patience import FIRST
 from meshd.daemon.workers.station import TAKING, Offer, Station
+from meshd.metrics.totals import Totals
 from tests.daemon.workers.test_channel import Played
 
 OFFER = Offer(SETTINGS + b"first", (), 1)
@@ -65,12 +66,16 @@ class Forks:
         return Deferred()
 
 
+NUMBERS = ["exit_rests_total", "exits_resting", "worker_silent_seconds"]
+
+
 class StationTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.world, self.forks = World(), Forks()
         self.deaths = 0
         self.told: list[tuple[int, bytes]] = []
         self.offer = OFFER
+        self.totals = Totals(lambda: 0.0)
         self.station = Station(
             self.world,
             3,
@@ -79,6 +84,7 @@ class StationTests(SynchronousTestCase):
             self._died,
             lambda *what: self.told.append(what),
             lambda: b"known",  # type: ignore[arg-type]
+            self.totals,
         )
         self.addCleanup(lambda: [each.die() for each in self.forks.made])
         self.begun = self.station.begin()
@@ -93,6 +99,18 @@ class StationTests(SynchronousTestCase):
         process.say(said("serving"))
         self.world.run()
         return process
+
+    def test_numbers_of_a_process_that_dies_are_kept(self) -> None:
+        """What it counted, as it last told it; a gauge is no more."""
+        process = self.serve()
+        rows = [["exit_rests_total", [], 3], ["exits_resting", [], 1]]
+        process.say(said("numbers", rows=rows))
+        self.world.run()
+        self.assertEqual(sorted(name for name, _, _ in self.totals.together(())), NUMBERS)
+        process.die()
+        self.world.run()
+        self.assertEqual(list(self.totals.together(())), [("exit_rests_total", (), 3.0)])
+        self.assertEqual(self.station.ended, 1)
 
     def test_a_process_is_told_who_it_is_and_what_to_go_by(self) -> None:
         self.assertEqual(self.process.heard(), [NUMBER + b"3", PROVEN + b"known", OFFER.settings])

@@ -89,8 +89,18 @@ class SampleTests(SynchronousTestCase):
         lines = [Line(world.site) for _ in range(3)]
         lines[0].say(GET)
         lines[1].hang_up()
-        found = [("api_connections", (), 2.0), ("api_connections_unauthenticated", (), 1.0)]
-        self.assertEqual(list(world.site.samples()), found)
+        api = ("api", "accounts")
+        found = [("api_connections", (api,), 2.0), ("api_connections_unauthenticated", (api,), 1.0)]
+        self.assertEqual(list(world.site.samples())[:2], found)
+
+    def test_requests_are_counted_by_status(self) -> None:
+        """Those too that reach no route."""
+        world = World(os.path.join(self.mktemp()))
+        line = Line(world.site)
+        line.say(GET)
+        line.say(b"EVIL\r\n")
+        found = {labels[1][1]: value for name, labels, value in world.site.samples() if name == "api_requests_total"}
+        self.assertEqual(found, {"200": 1.0, "400": 1.0})
 
 
 class DrainTests(SynchronousTestCase):
