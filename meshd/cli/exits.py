@@ -14,6 +14,7 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_bytes, moment
+from meshd.config.exits.places import PLACED
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import read_target
 from meshd.model import RestingExit
@@ -47,6 +48,7 @@ def listing(context: Context, args: Namespace) -> None:
             "ADDRESS": lambda row: row["upstream"] or row["address"] or "-",
             "COUNTRY": lambda row: row["country"] or "-",
             "PLACE": lambda row: ", ".join(filter(None, (row["city"], row["region"]))) or "-",
+            "FROM": placed_by,
             "TAGS": lambda row: ",".join(row["tags"]) or "-",
             "WEIGHT": lambda row: row["weight"],
             "STATE": _state,
@@ -120,10 +122,19 @@ def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
         "city": exit_.city or None,
         "isp": exit_.isp or None,
         "zip": exit_.zip or None,
+        "asn": exit_.asn or None,
+        "found": sorted(exit_.found),
         "state": "drained" if drained else "resting" if resting else "up",
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
         "resting": [_rest(each, now) for each in resting],
     }
+
+
+def placed_by(row: dict[str, Any]) -> str:
+    """Who says where the exit is."""
+    told = {key for key in ("country", *PLACED, "asn") if row[key]}
+    words = {"settings": told - set(row["found"]), "database": told & set(row["found"])}
+    return ", ".join(word for word, keys in words.items() if keys) or "-"
 
 
 def _rest(rest: RestingExit, now: int) -> dict[str, Any]:

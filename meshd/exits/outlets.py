@@ -54,6 +54,15 @@ class Outlet:
         self.trying = False
         """Whether a request is trying the exit after its rest."""
 
+    def succeed(self, before: Outlet) -> None:
+        """Take over what is known of the exit of this name in former settings: that it is drained; and how it does,
+        where it differs in nothing but in what a database of places tells.
+        """
+        self.drained = before.drained
+        if self.exit.as_said == before.exit.as_said:
+            self.failures, self.reason = before.failures, before.reason
+            self.resting, self.rests, self.until = before.resting, before.rests, before.until
+
     def usable(self, monotonic: float) -> bool:
         """Whether the next request may leave by this exit."""
         if self.drained:

@@ -266,7 +266,8 @@ def _kept(exit_: Exit, known: Mapping[str, Outlet]) -> Outlet:
     if before is not None and before.exit == exit_:
         return before
     made = Outlet(exit_)
-    made.drained = before is not None and before.drained
+    if before is not None:
+        made.succeed(before)
     return made
 
 

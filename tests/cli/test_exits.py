@@ -54,15 +54,20 @@ class ExitTests(CommandCase):
     def test_every_exit_is_listed(self) -> None:
         """With all that there is to know of it but its credentials."""
         table = self.exit("list")
-        self.assertEqual(["NAME", "KIND", "ADDRESS", "COUNTRY", "PLACE", "TAGS", "WEIGHT", "STATE"], table.rows[0])
-        self.assertEqual(["rack-1", "local", "127.0.0.51", "US", "Albany", "eu,fast", "7", "up"], table.rows[1])
-        self.assertEqual(["bought", "http", "proxy.example:3128", "-", "-", "-", "1", "up"], table.rows[2])
-        self.assertEqual(["six", "local", "2001:db8:1::/64", "-", "-", "-", "1", "up"], table.rows[3])
+        self.assertEqual(
+            ["NAME", "KIND", "ADDRESS", "COUNTRY", "PLACE", "FROM", "TAGS", "WEIGHT", "STATE"], table.rows[0]
+        )
+        self.assertEqual(
+            ["rack-1", "local", "127.0.0.51", "US", "Albany", "settings", "eu,fast", "7", "up"], table.rows[1]
+        )
+        self.assertEqual(["bought", "http", "proxy.example:3128", "-", "-", "-", "-", "1", "up"], table.rows[2])
+        self.assertEqual(["six", "local", "2001:db8:1::/64", "-", "-", "-", "-", "1", "up"], table.rows[3])
         shown = self.exit("list", "--json")
         self.assertEqual(
             {
                 "name": "bought", "kind": "http", "address": None, "upstream": "proxy.example:3128", "country": None,
                 "tags": [], "weight": 1, "region": None, "city": None, "isp": None, "zip": None,
+                "asn": None, "found": [],
                 "state": "up", "drained": None, "resting": [],
             },
             shown.json[1],

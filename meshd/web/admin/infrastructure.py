@@ -167,6 +167,8 @@ def _exit(row: Row) -> dict[str, object]:
         "city": exit_.city or None,
         "isp": exit_.isp or None,
         "zip": exit_.zip or None,
+        "asn": exit_.asn or None,
+        "found": sorted(exit_.found),
         "state": row.state,
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
         "resting": [_rest(each) for each in row.resting],
