@@ -16,7 +16,7 @@ from meshd.values.probing import Probing
 from meshd.values.v1 import GATEWAY, V1
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
-Rotation = Literal["random", "round-robin", "least-used"]
+Rotation = Literal["random", "round-robin", "least-used", "fastest"]
 Network = IPv4Network | IPv6Network
 
 

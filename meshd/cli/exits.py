@@ -20,6 +20,7 @@ from meshd.http1.target import read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit
 from meshd.values.addresses import join_host
+from meshd.values.latencies import MeanLatency
 
 
 def add_to(top: Verbs) -> None:
@@ -40,8 +41,12 @@ def add_to(top: Verbs) -> None:
 def listing(context: Context, args: Namespace) -> None:
     now = context.now()
     health = context.run(exits.health, now=now)
+    latencies = context.run(exits.all_latencies, now=now)
     context.show_rows(
-        (_row(exit_, health, now) for exit_ in context.config.topology.exits),
+        (
+            _row(exit_, health, now) | {"latency_ms": _latency(latencies.get(exit_.name))}
+            for exit_ in context.config.topology.exits
+        ),
         {
             "NAME": lambda row: row["name"],
             "KIND": lambda row: row["kind"],
@@ -51,6 +56,7 @@ def listing(context: Context, args: Namespace) -> None:
             "FROM": placed_by,
             "TAGS": lambda row: ",".join(row["tags"]) or "-",
             "WEIGHT": lambda row: row["weight"],
+            "LATENCY": lambda row: f"{row['latency_ms']} ms" if row["latency_ms"] is not None else "-",
             "STATE": _state,
         },
     )
@@ -128,6 +134,10 @@ def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
         "resting": [_rest(each, now) for each in resting],
     }
+
+
+def _latency(found: MeanLatency | None) -> int | None:
+    return found.milliseconds if found is not None else None
 
 
 def placed_by(row: dict[str, Any]) -> str:

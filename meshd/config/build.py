@@ -19,7 +19,7 @@ from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
 from meshd.config.letters import read_mail
 from meshd.config.secretfile import read_secret
-from meshd.config.sections import Sections, check_listeners, check_plans
+from meshd.config.sections import Sections, check_listeners, check_plans, check_rotations
 from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
@@ -48,6 +48,7 @@ def load(
     check_listeners(settled["api.listen"], topology)
     check_plans(topology.plans, topology.proxies, origins)
     check_plan(topology.v1, topology.plans, origins)
+    check_rotations(topology, origins)
     plain: dict[str, Any] = {
         s.attribute: settled.get(s.key) for s in SETTINGS if s.attribute and "." not in s.attribute
     }

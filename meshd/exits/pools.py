@@ -11,6 +11,7 @@ from itertools import accumulate, islice
 from random import Random
 
 from meshd.bounded import Bounded
+from meshd.exits.fastest import SAMPLE, fastest
 from meshd.exits.outlets import Outlet
 from meshd.exits.places import PlaceIndex
 from meshd.exits.sticky import Accept, Finder, Within, finder, is_large_part
@@ -25,10 +26,6 @@ KEYS = 256
 """Sticky keys whose exit each view remembers: a browser opens dozens of tunnels with one key."""
 KEY, AVOIDED = 64, 4
 """Characters of a key that is remembered, and exits avoided with it, at most: about 100 KB a view."""
-
-SAMPLE = 64
-"""Exits drawn at random of which the least used is taken, where a view has more."""
-
 
 NARROWED = 256
 """Views by region, city and tier of one pool that are kept, those that were asked for last; another one is made in the
@@ -90,6 +87,8 @@ class View:
                 return self._next(ready)
             case "least-used":
                 return self._least_used(chance, ready)
+            case "fastest" if (quick := fastest(self.outlets, chance, ready)) is not None:
+                return quick
         outlets, sums = self.outlets, self._sums
         for _ in range(TRIES):
             place = int(chance.random() * len(outlets)) if sums is None else bisect(sums, chance.random() * sums[-1])
