@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from meshd.values.bounds import NO_BOUNDS, Bounds, OnLimit
 from meshd.values.hosting import Hosting
@@ -17,7 +17,7 @@ from meshd.values.probing import Probing
 from meshd.values.v1 import GATEWAY, V1
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
-Rotation = Literal["random", "round-robin", "least-used"]
+Rotation = Literal["random", "round-robin", "least-used", "fastest"]
 Network = IPv4Network | IPv6Network
 
 
@@ -63,6 +63,16 @@ class Exit:
     isp: str = ""
     zip: str = ""
     """Where the exit is and whose network it is in, as the operator calls it; "" for unknown."""
+    asn: int = 0
+    """The number of that network (its autonomous system); 0 for unknown."""
+    found: frozenset[str] = frozenset()
+    """Names of those of the above that a database of places has told, not the operator."""
+
+    @property
+    def as_said(self) -> Exit:
+        """The exit without what a database of places has told."""
+        told: dict[str, Any] = {key: 0 if key == "asn" else "" for key in self.found}
+        return replace(self, **told, found=frozenset()) if told else self
 
     @property
     def source(self) -> str:

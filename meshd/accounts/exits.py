@@ -13,7 +13,9 @@ from meshd.accounts.ownership import ActorId, name_of, operating
 from meshd.model import DrainedExit, RestingExit
 from meshd.store.statements import audit
 from meshd.store.statements import exits as stored
+from meshd.store.statements import latencies as measured
 from meshd.store.unit import Unit
+from meshd.values.latencies import MeanLatency
 
 STALE = 3600
 """Seconds for which a rest is told after its end: later its process has died, or nobody has asked for the exit."""
@@ -34,6 +36,16 @@ def health(*, now: int) -> Unit[Health]:
     for each in (yield from stored.resting(now - STALE)):
         resting.setdefault(each.exit, []).append(each)
     return Health(drained, resting)
+
+
+def latencies(names: Sequence[str], *, now: int) -> Unit[dict[str, MeanLatency]]:
+    """How long probes take through these exits, by name, as far as processes have told within the last hour."""
+    return {each.exit: each for each in (yield from measured.of(names, now - STALE))}
+
+
+def all_latencies(*, now: int) -> Unit[dict[str, MeanLatency]]:
+    """The same of all exits."""
+    return {each.exit: each for each in (yield from measured.of_all(now - STALE))}
 
 
 def drain(actor_id: ActorId, names: Sequence[str], *, known: Container[str], now: int) -> Unit[list[str]]:

@@ -14,11 +14,13 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
 from meshd.cli.values import human_bytes, moment
+from meshd.config.exits.places import PLACED
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit
 from meshd.values.addresses import join_host
+from meshd.values.latencies import MeanLatency
 
 
 def add_to(top: Verbs) -> None:
@@ -39,16 +41,22 @@ def add_to(top: Verbs) -> None:
 def listing(context: Context, args: Namespace) -> None:
     now = context.now()
     health = context.run(exits.health, now=now)
+    latencies = context.run(exits.all_latencies, now=now)
     context.show_rows(
-        (_row(exit_, health, now) for exit_ in context.config.topology.exits),
+        (
+            _row(exit_, health, now) | {"latency_ms": _latency(latencies.get(exit_.name))}
+            for exit_ in context.config.topology.exits
+        ),
         {
             "NAME": lambda row: row["name"],
             "KIND": lambda row: row["kind"],
             "ADDRESS": lambda row: row["upstream"] or row["address"] or "-",
             "COUNTRY": lambda row: row["country"] or "-",
             "PLACE": lambda row: ", ".join(filter(None, (row["city"], row["region"]))) or "-",
+            "FROM": placed_by,
             "TAGS": lambda row: ",".join(row["tags"]) or "-",
             "WEIGHT": lambda row: row["weight"],
+            "LATENCY": lambda row: f"{row['latency_ms']} ms" if row["latency_ms"] is not None else "-",
             "STATE": _state,
         },
     )
@@ -120,10 +128,23 @@ def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
         "city": exit_.city or None,
         "isp": exit_.isp or None,
         "zip": exit_.zip or None,
+        "asn": exit_.asn or None,
+        "found": sorted(exit_.found),
         "state": "drained" if drained else "resting" if resting else "up",
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
         "resting": [_rest(each, now) for each in resting],
     }
+
+
+def _latency(found: MeanLatency | None) -> int | None:
+    return found.milliseconds if found is not None else None
+
+
+def placed_by(row: dict[str, Any]) -> str:
+    """Who says where the exit is."""
+    told = {key for key in ("country", *PLACED, "asn") if row[key]}
+    words = {"settings": told - set(row["found"]), "database": told & set(row["found"])}
+    return ", ".join(word for word, keys in words.items() if keys) or "-"
 
 
 def _rest(rest: RestingExit, now: int) -> dict[str, Any]:

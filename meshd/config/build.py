@@ -11,14 +11,16 @@ from typing import Any
 
 from meshd.config.endpoints import dialable
 from meshd.config.errors import ConfigError, place
+from meshd.config.exits.databases import open_places
 from meshd.config.exits.lists import read_lists
+from meshd.config.exits.placing import placed
 from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
 from meshd.config.letters import read_mail
 from meshd.config.metrics import read_metrics
 from meshd.config.secretfile import read_secret
-from meshd.config.sections import Sections, check_listeners, check_plans
+from meshd.config.sections import Sections, check_listeners, check_plans, check_rotations
 from meshd.config.settings import Config
 from meshd.config.sources import DEFAULT, Daemons, sources
 from meshd.config.table import SETTINGS
@@ -47,6 +49,7 @@ def load(
     check_listeners(settled["api.listen"], topology)
     check_plans(topology.plans, topology.proxies, origins)
     check_plan(topology.v1, topology.plans, origins)
+    check_rotations(topology, origins)
     plain: dict[str, Any] = {
         s.attribute: settled.get(s.key) for s in SETTINGS if s.attribute and "." not in s.attribute
     }
@@ -64,18 +67,22 @@ def load(
 
 
 def with_lists(config: Config) -> Config:
-    """The same settings, with the exits that their lists have now.
+    """The same settings, with the exits that their lists have now, and these where databases say they are.
 
     A rule may come to select nothing when a list changes: where there are lists, that is a problem to tell, no error.
-    Raises: ConfigError where a list cannot be used.
+    Raises: ConfigError where a list cannot be used, or a database that was not read before.
     """
     lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]))
+    places = open_places(config.places_from, config.places, place(config.origins["places_from"]))
     exits = (*config.own_exits, *lists.exits)
+    if places.databases:
+        exits = tuple(placed(exit_, places.find) for exit_ in exits)
     topology = replace(config.topology, exits=exits, proxies=served(config.topology.proxies, exits))
     wanting = tuple(unmet(topology, config.origins))
     if wanting and not config.exits_from:
         raise ConfigError(wanting[0])
-    return replace(config, topology=topology, lists=lists, problems=(*lists.problems, *wanting))
+    problems = (*places.problems, *lists.problems, *wanting)
+    return replace(config, topology=topology, lists=lists, places=places, problems=problems)
 
 
 def needs_restart(old: Config, new: Config) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ PROXY: Mapping[str, Kind] = {
     "listen": list_of(ENDPOINT, empty=False),
     "domain": AUTHORITY,
     "exits": Kind("a table", lambda raw, _: raw),
-    "rotation": choice("random", "round-robin", "least-used"),
+    "rotation": choice("random", "round-robin", "least-used", "fastest"),
     "proxy_protocol_from": list_of(NETWORK),
 }
 _COUNTS = ("bearer_tokens", "ips", "hostnames", "proxies", "sub_accounts")
@@ -176,6 +176,15 @@ def check_plans(plans: Mapping[str, Plan], proxies: Mapping[str, ProxyHost], ori
                 where = place(origins[f"plans.{plan.name}.includes"])
                 near = suggestion(name, proxies)
                 raise ConfigError(f"{where}: [plans.{plan.name}] includes: no proxy is named '{name}'{near}")
+
+
+def check_rotations(topology: Topology, origins: Mapping[str, str]) -> None:
+    """Refuse to go by what probes measure where there are none.  Raises: ConfigError."""
+    for proxy in topology.proxies.values():
+        if proxy.rotation == "fastest" and not topology.probes.url:
+            key = f"proxies.{proxy.name}"
+            where = place(origins[f"{key}.rotation"])
+            raise ConfigError(f'{where}: [{key}] rotation: "fastest" goes by what probes measure: set probes.url')
 
 
 def check_listeners(api: tuple[str, ...], topology: Topology) -> None:

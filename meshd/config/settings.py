@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from meshd.config.exits.databases import Places
 from meshd.config.exits.lists import ExitLists
+from meshd.config.exits.stamps import Stamps
 from meshd.config.sources import DEFAULT
 from meshd.topology import Exit, ProxyHost, Topology
 from meshd.values.mail import Mail
@@ -40,6 +42,8 @@ class Config:
     hostnames_allow_private: bool
     exits_from: tuple[Path, ...]
     """Files with lists of exits."""
+    places_from: tuple[Path, ...]
+    """Databases of places."""
     own_exits: tuple[Exit, ...]
     """Exits that the settings themselves describe; the topology has those of the lists too."""
     topology: Topology
@@ -52,8 +56,19 @@ class Config:
     "default"; a key that is absent has its default."""
     file: Path | None
     lists: ExitLists = field(default_factory=ExitLists)
+    places: Places = field(default_factory=Places)
     problems: tuple[str, ...] = ()
     """What is wrong with the lists, or because of them, and keeps nothing from starting; a line each."""
+
+    @property
+    def watched(self) -> tuple[Path, ...]:
+        """Files that are read again when they change."""
+        return (*self.exits_from, *self.places_from)
+
+    @property
+    def stamps(self) -> Stamps:
+        """Of those files, as they were read."""
+        return {**self.lists.stamps, **self.places.stamps}
 
     @property
     def speaks_tls(self) -> bool:

@@ -112,6 +112,7 @@ def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:
     yield from (("kind", exit_.kind), ("address", where(exit_)), ("country", exit_.country))
     yield from (("tags", exit_.tags), ("weight", exit_.weight))
     yield from ((key, getattr(exit_, key)) for key in PLACED)
+    yield "asn", exit_.asn or ""
     proxy = exit_.upstream
     if proxy is not None:
         yield "upstream", join_host(proxy.host, proxy.port)

@@ -93,6 +93,13 @@ SETTINGS: tuple[Setting, ...] = (
         flag="workers",
     ),
     Setting("exits_from", list_of(PATH), [], "files with lists of exits, read again when they change", "exits_from"),
+    Setting(
+        "places_from",
+        list_of(PATH),
+        [],
+        "databases (mmdb) that tell where exits are, read again when they change; what the first says counts",
+        "places_from",
+    ),
     Setting("log.exchanges", PATH, "{data_dir}/exchanges.log", "a line for each exchange", "exchange_log", live=False),
     Setting(
         "log.requests", PATH, "{data_dir}/requests.log", "a line for each request to the API", "request_log", live=False

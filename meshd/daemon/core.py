@@ -25,6 +25,7 @@ from meshd.dns.resolver import Resolver
 from meshd.exits.book import ExitBook
 from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
+from meshd.exits.latencybook import LatencyBook
 from meshd.exits.probes import Probes
 from meshd.metrics.lag import Lag
 from meshd.metrics.process import ProcessFigures
@@ -145,6 +146,7 @@ class Core:
         )
         unjudged = ExitClient(reactor, self.plane.poller, self.plane.dialler.unjudged())
         self._probes = Probes(reactor, self.plane, unjudged.status)
+        self._latencies = LatencyBook(self.store, reactor, self.now, lambda: self.plane.pools, self.node)
 
     async def start(self) -> None:
         """Open the store, bill what a dead process left, follow what changes.  StoreError, CertificateError, OSError.
@@ -168,6 +170,7 @@ class Core:
         self.plane.pools.prepare()
         await self._exit_book.start()
         self._probes.start()
+        self._latencies.start()
         self.exit_watch.start()
         self._lag.start()
 
@@ -201,6 +204,7 @@ class Core:
         await self.chronicle.stop()
         await self.auth.stop()
         await self._exit_book.stop()
+        await self._latencies.stop()
         self.plane.wheel.stop()
         self.plane.origins.clear()
         self.plane.relay.pipes.close()

@@ -16,7 +16,8 @@ from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from meshd.config import Config, ConfigError, with_lists
-from meshd.config.exits.lists import Stamps, first_of, stamps
+from meshd.config.exits.lists import first_of
+from meshd.config.exits.stamps import Stamps, stamps
 from meshd.exits.pools import Pools
 from meshd.running.regularly import Regularly
 
@@ -77,11 +78,11 @@ class ExitWatch:
     async def look(self) -> None:
         """Take over lists that have changed, and have been left alone since the last look."""
         config = self._current().config
-        if not config.exits_from:
+        if not config.watched:
             return
-        seen = await self._in_thread(partial(stamps, config.exits_from))
+        seen = await self._in_thread(partial(stamps, config.watched))
         settled, self._seen = seen == self._seen, seen
-        if settled and seen not in (config.lists.stamps, self._refused):
+        if settled and seen not in (config.stamps, self._refused):
             await self.lock.run(lambda: Deferred.fromCoroutine(self._renew(seen)))
 
     async def _renew(self, seen: Stamps) -> None:
@@ -105,7 +106,7 @@ class ExitWatch:
 
 def tell(config: Config) -> None:
     """Log how many exits the lists have, and what is wrong in the lists."""
-    if not config.exits_from:
+    if not config.watched:
         return
     count = len(config.lists.exits)
     if config.problems:

@@ -13,6 +13,10 @@ FAILURES = 3
 REST = 5.0
 """Seconds of the first rest; each further one is twice as long, up to LONGEST_REST."""
 LONGEST_REST = 600.0
+SMOOTHING = 0.3
+"""The part of a new measurement in an exit's latency; the rest is what was measured before."""
+SHORTEST = 0.0001
+"""Seconds that a probe takes at least, whatever the clock says."""
 
 
 class Outlet:
@@ -24,6 +28,8 @@ class Outlet:
         "failed_ever",
         "failures",
         "is_asked_itself",
+        "latency",
+        "measured_at",
         "open",
         "reason",
         "resting",
@@ -54,8 +60,22 @@ class Outlet:
         """When the rest ends and a request may try the exit."""
         self.vouched_until = 0.0
         """Until when the upstream proxy is taken to accept our credentials, without being asked."""
+        self.latency = 0.0
+        """Seconds from the beginning of a probe to its answer, smoothed; 0 where no probe has been answered."""
+        self.measured_at = 0.0
+        """When the last probe was answered."""
         self.trying = False
         """Whether a request is trying the exit after its rest."""
+
+    def succeed(self, before: Outlet) -> None:
+        """Take over what is known of the exit of this name in former settings: that it is drained; and how it does,
+        where it differs in nothing but in what a database of places tells.
+        """
+        self.drained = before.drained
+        if self.exit.as_said == before.exit.as_said:
+            self.failures, self.reason = before.failures, before.reason
+            self.resting, self.rests, self.until = before.resting, before.rests, before.until
+            self.latency, self.measured_at = before.latency, before.measured_at
 
     def usable(self, monotonic: float) -> bool:
         """Whether the next request may leave by this exit."""
@@ -76,6 +96,12 @@ class Outlet:
         self.open -= 1
         if trial:
             self.trying = False
+
+    def measured(self, seconds: float, monotonic: float) -> None:
+        """Note how long the answer to a probe took."""
+        seconds = max(seconds, SHORTEST)
+        self.latency += (seconds - self.latency) * (SMOOTHING if self.latency else 1)
+        self.measured_at = monotonic
 
     def succeeded(self) -> bool:
         """Note that the exit works; whether that ends a rest."""

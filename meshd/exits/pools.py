@@ -11,6 +11,7 @@ from itertools import accumulate, islice
 from random import Random
 
 from meshd.bounded import Bounded
+from meshd.exits.fastest import SAMPLE, fastest
 from meshd.exits.outlets import Outlet
 from meshd.exits.places import PlaceIndex
 from meshd.exits.sticky import Accept, Finder, Within, finder, is_large_part
@@ -25,10 +26,6 @@ KEYS = 256
 """Sticky keys whose exit each view remembers: a browser opens dozens of tunnels with one key."""
 KEY, AVOIDED = 64, 4
 """Characters of a key that is remembered, and exits avoided with it, at most: about 100 KB a view."""
-
-SAMPLE = 64
-"""Exits drawn at random of which the least used is taken, where a view has more."""
-
 
 TOLD = 200
 """Exits that metrics tell apart: each is a few series for whoever keeps them, and there may be a million."""
@@ -93,6 +90,8 @@ class View:
                 return self._next(ready)
             case "least-used":
                 return self._least_used(chance, ready)
+            case "fastest" if (quick := fastest(self.outlets, chance, ready)) is not None:
+                return quick
         outlets, sums = self.outlets, self._sums
         for _ in range(TRIES):
             place = int(chance.random() * len(outlets)) if sums is None else bisect(sums, chance.random() * sums[-1])
@@ -272,7 +271,8 @@ def _kept(exit_: Exit, known: Mapping[str, Outlet]) -> Outlet:
     if before is not None and before.exit == exit_:
         return before
     made = Outlet(exit_)
-    made.drained = before is not None and before.drained
+    if before is not None:
+        made.succeed(before)
     return made
 
 

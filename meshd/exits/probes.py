@@ -1,7 +1,8 @@
 """Probes: the URL in the settings is requested through each exit once an interval, without a customer.
 
-A probe's result counts for an exit like a request's.  The URL itself may be down, which must not put every exit out of
-use: a failure that may be the URL's counts only where the URL has answered through another exit a moment ago.
+A probe's result counts for an exit like a request's, and how long it took is the exit's latency.  The URL itself may
+be down, which must not put every exit out of use: a failure that may be the URL's counts only where the URL has
+answered through another exit a moment ago.
 """
 
 from __future__ import annotations
@@ -146,6 +147,7 @@ class Probes:
         trial = outlet.take()
         if trial:
             self._tried[outlet] = plane.wheel.monotonic
+        begun = self._clock.seconds()
         try:
             asked = Deferred.fromCoroutine(_coroutine(self._ask(rules.url, Choice(outlet, source))))
             status = await asked.addTimeout(rules.timeout, self._clock)
@@ -158,14 +160,15 @@ class Probes:
         except Exception:  # many kinds, of the connection, TLS and HTTP, which all mean the same
             self._failed(outlet, "probe-unanswered")
         else:
-            self._came(outlet, status)
+            self._came(outlet, status, self._clock.seconds() - begun)
         finally:
             outlet.release(trial)
 
-    def _came(self, outlet: Outlet, status: int) -> None:
+    def _came(self, outlet: Outlet, status: int, seconds: float) -> None:
         if status >= SERVER_ERROR:
             self._failed(outlet, f"probe-status-{status}")
             return
+        outlet.measured(seconds, self._plane.wheel.monotonic)
         self._answered.pop(outlet, None)
         self._answered[outlet] = self._plane.wheel.monotonic
         if len(self._answered) > 2:

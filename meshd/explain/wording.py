@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from meshd.exits.choosing import GONE, Choice, meant
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import View
 from meshd.model import GB, Refusal, Standing
 from meshd.selection import Selection
-from meshd.topology import ProxyHost
+from meshd.topology import ProxyHost, Rotation
 from meshd.values.destinations import Level
 
 NAMED = 5
@@ -72,11 +72,18 @@ def _down(outlet: Outlet) -> str:
     return "is drained" if outlet.drained else "rests"
 
 
+DRAWN: Mapping[Rotation, str] = {
+    "random": "by chance",
+    "round-robin": "in turn",
+    "least-used": "the least used",
+    "fastest": "one of the fastest few",
+}
+
+
 def drawn(proxy: ProxyHost, ways: Sequence[Outlet]) -> str:
     if len(ways) == 1:
         return f"{_named(ways[0], ways[0].exit.source)}, the only one"
-    how = {"random": "by chance", "round-robin": "in turn", "least-used": "the least used"}[proxy.rotation]
-    return f"one of {len(ways):,}, {how}: {names(ways)}"
+    return f"one of {len(ways):,}, {DRAWN[proxy.rotation]}: {names(ways)}"
 
 
 def _named(outlet: Outlet, source: str) -> str:

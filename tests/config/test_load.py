@@ -12,6 +12,7 @@ from meshd.config.table import SETTINGS
 from meshd.store.url import SQLiteURL, read
 from meshd.topology import Exit, ExitRule, Limits, Timeouts
 from tests.config.support import EXAMPLE, ConfigTestCase
+from tests.support.places import write_places
 
 
 class DefaultTests(ConfigTestCase):
@@ -138,6 +139,8 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_V1_ACCESS_SECONDS": "3600", "MESHD_METRICS_LISTEN": "tcp:9"}
         samples |= {"MESHD_METRICS_TOKEN_FILE": "hook", "MESHD_METRICS_NETWORKS": "10.0.0.0/8"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
+        write_places(self.folder / "places.mmdb", {"8.8.8.0/24": {"country_code": "US"}})
+        samples |= {"MESHD_PLACES_FROM": "places.mmdb"}
         samples |= {"MESHD_MAIL_SMTP": "mail.test:25", "MESHD_MAIL_FROM": "meshd@mesh.test"}
         samples |= {"MESHD_MAIL_TLS": "required", "MESHD_MAIL_PASSWORD_FILE": "hook", "MESHD_V1_PLAN": "20"}
         self.write("list.txt", "192.0.2.1")

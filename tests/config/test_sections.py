@@ -114,6 +114,14 @@ class ProxyTests(ConfigTestCase):
         config = self.load(f"{EXITS}\n[proxies.x]\nexits = {{ country = ['gb'], tag = ['fast'] }}\n")
         self.assertEqual(config.first.rule, ExitRule(countries=frozenset({"GB"}), tags=frozenset({"fast"})))
 
+    def test_the_fastest_takes_probes(self) -> None:
+        """Without them nothing is measured."""
+        text = '[proxies.a]\nrotation = "fastest"\n'
+        wanted = 'meshd.toml line 2: [proxies.a] rotation: "fastest" goes by what probes measure: set probes.url'
+        self.assertEqual(self.refusal(text), wanted)
+        config = self.load(text + '[probes]\nurl = "http://status.example/"\n')
+        self.assertEqual(config.topology.proxies["a"].rotation, "fastest")
+
     def test_rotations(self) -> None:
         """Random where nothing is said."""
         text = '[proxies.a]\n[proxies.b]\nlisten = ["tcp:1"]\nrotation = "least-used"'

@@ -215,7 +215,7 @@ class ConditionsTest(SynchronousTestCase):
         st.sampled_from(["", "US", "GB", "DE"]),
         st.sampled_from(["", "k1", "k2"]),
         st.sampled_from(["", "rack-1", "198.51.100.7", "192.0.2.1"]),
-        st.sampled_from(["random", "round-robin", "least-used"]),
+        st.sampled_from(["random", "round-robin", "least-used", "fastest"]),
     )
     def test_never_one_that_was_excluded(
         self, avoid: set[str], down: set[int], country: str, session: str, ip: str, rotation: Rotation

@@ -149,6 +149,20 @@ class HistoryTests(SynchronousTestCase):
     def rests(self, pools: Pools, name: str) -> bool:
         return not pools.outlets[name].usable(0.0)
 
+    def test_it_stays_where_a_database_says_otherwise(self) -> None:
+        """A new database of places ends no rest, and begins none."""
+        found = replace(EXITS[1], city="Albany", asn=64500, found=frozenset({"city", "asn"}))
+        before = Pools(topology((EXITS[0], found), a=(ExitRule(), "random")))
+        for _ in range(FAILURES):
+            before.outlets["e1"].failed(0.0, "exit-ended")
+        before.outlets["e1"].take()
+        for other in (replace(found, city="Bath"), EXITS[1]):
+            after = Pools(topology((EXITS[0], other), a=(ExitRule(), "random")), before)
+            outlet = after.outlets["e1"]
+            self.assertEqual((outlet.exit, outlet.reason, outlet.open), (other, "exit-ended", 0))
+            self.assertTrue(self.rests(after, "e1"))
+            self.assertTrue(outlet.usable(REST))
+
     def test_it_goes_with_settings_that_are_the_same(self) -> None:
         """Another place, another proxy, another rotation are not the exit's; anything of its own is."""
         before = Pools(topology(EXITS[:3], a=(ExitRule(), "random")))

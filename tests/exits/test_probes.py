@@ -104,6 +104,21 @@ class TurnTests(ProbeCase):
         self.assertEqual(rounds[0], rounds[2])
         self.assertEqual([len(self.later()) for _ in range(10)], [0, 1] * 5)
 
+    def test_how_long_an_answer_takes_is_measured(self) -> None:
+        """From the beginning to the answer; a failure measures nothing."""
+        self.answers = dict.fromkeys(self.names, 503)
+        self.later(10)
+        self.assertEqual({each.latency for each in self.plane.pools.outlets.values()}, {0.0})
+        self.answers = {}
+        while not self.later():
+            pass
+        (name,) = self.open
+        self.later()
+        self.open[name].callback(200)
+        outlet = self.outlet(name)
+        self.assertEqual(outlet.latency, 1.0)
+        self.assertEqual(outlet.measured_at, self.plane.wheel.monotonic)
+
     def test_no_more_than_so_many_at_once(self) -> None:
         """What ends makes room; a probe that is late is not begun twice."""
         self.later(60 - 1)

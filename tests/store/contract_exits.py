@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from twisted.internet.defer import gatherResults
 
 from meshd.model import DrainedExit, RestingExit
-from meshd.store.statements import exits
+from meshd.store.statements import exits, latencies
+from meshd.values.latencies import Latency, MeanLatency
 from tests.store.contract import NOW, StoreContract, start
 
 
@@ -79,3 +80,17 @@ class ExitContract(StoreContract):
         self.assertEqual([each.exit for each in await self.resting(0)], ["new", "old"])
         await self.store.run(exits.prune, NOW)
         self.assertEqual([each.exit for each in await self.resting(0)], ["new"])
+
+    async def test_latencies(self) -> None:
+        """Of each process the last, told as their mean; what is old or of a process that ends goes."""
+        rows = [Latency(A.name, "one", 100, NOW), Latency(A.name, "two", 7, NOW), Latency(B.name, "one", 999, NOW - 50)]
+        await self.store.run(latencies.record, rows)
+        await self.store.run(latencies.record, [Latency(B.name, "one", 201, NOW + 1)])
+        one, two = MeanLatency("one", 150, 2, NOW + 1), MeanLatency("two", 7, 1, NOW)
+        self.assertEqual(sorted(await self.store.run(latencies.of_all, NOW)), [one, two])
+        self.assertEqual(await self.store.run(latencies.of, ["one", "none"], NOW), [one])
+        self.assertEqual(await self.store.run(latencies.of, [], NOW), [])
+        await self.store.run(latencies.prune, NOW + 1)
+        self.assertEqual(await self.store.run(latencies.of_all, 0), [MeanLatency("one", 201, 1, NOW + 1)])
+        await self.store.run(latencies.forget, B.name)
+        self.assertEqual(await self.store.run(latencies.of_all, 0), [])

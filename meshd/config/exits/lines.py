@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meshd.config.exits import spelling
-from meshd.config.exits.places import PLACED, SCHEMES, address_or_prefix, proxy_url, single_address
+from meshd.config.exits.places import AS_NUMBER, PLACED, SCHEMES, address_or_prefix, proxy_url, single_address
 from meshd.config.kinds import NAME, TEXT, TRUTH, Kind, caption, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.topology import Exit, ExitKind, UpstreamProxy
@@ -42,6 +42,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
     **dict.fromkeys(_TRUTHS, TRUTH),
     # A line's words end at blanks.
     **dict.fromkeys(PLACED, text_kind(f"{TEXT.words}, _ for a blank", lambda text: caption(text.replace("_", " ")))),
+    "asn": AS_NUMBER,
 }
 
 _OWN = frozenset({"name", "address"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from types import MappingProxyType
 from meshd.config.errors import ConfigError
 from meshd.config.exits.described import where
 from meshd.config.exits.lines import Source, read
+from meshd.config.exits.stamps import Stamp, Stamps, stamp
 from meshd.topology import Exit
 
 MOST = 1_000_000
@@ -23,10 +24,6 @@ MOST = 1_000_000
 
 TOLD = 3
 """Most problems that a message quotes."""
-
-Stamp = tuple[int, int, int, int]
-Stamps = Mapping[Path, Stamp | None]
-"""By file what tells that the file has changed; None where there is no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,6 @@ def read_lists(paths: Iterable[Path], own: Iterable[Exit], place: str) -> ExitLi
     own: exits that the settings describe; place: where the settings name the lists, for messages.
     """
     return _Reading(own, place).of(paths)
-
-
-def stamps(paths: Iterable[Path]) -> Stamps:
-    """The stamps that the files have now."""
-    return {path: _stamp_of(path) for path in paths}
 
 
 def first_of(problems: tuple[str, ...]) -> str:
@@ -106,7 +98,7 @@ class _Reading:
                 raw = file.read()
         except (OSError, ValueError) as error:
             raise self._wrong(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
-        self._stamps[path] = _stamp(status)
+        self._stamps[path] = stamp(status)
         return decoded(raw), stat.S_IMODE(status.st_mode)
 
     def _wrong(self, path: Path, text: str) -> ConfigError:
@@ -116,14 +108,3 @@ class _Reading:
 def _openness(path: Path, mode: int, exits: Iterable[Exit]) -> Iterator[str]:
     if mode & 0o027 and any(exit_.upstream and exit_.upstream.password for exit_ in exits):
         yield f"{path.name} holds passwords and is open to others (mode {mode:04o}): chmod 640 or 600"
-
-
-def _stamp_of(path: Path) -> Stamp | None:
-    try:
-        return _stamp(path.stat())
-    except (OSError, ValueError):
-        return None
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return status.st_mtime_ns, status.st_size, status.st_dev, status.st_ino

@@ -10,6 +10,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from meshd.config.kinds import number
 from meshd.topology import ExitKind, UpstreamProxy
 from meshd.values.addresses import ends_in_number, is_name, parse_ip, split_host, unmapped
 
@@ -22,6 +23,9 @@ LONGEST = 255
 
 PLACED = ("region", "city", "isp", "zip")
 """Keys that say where an exit is, beside its country."""
+
+AS_NUMBER = number(1, 2**32 - 1)
+"""That of an autonomous system (RFC 6793)."""
 
 
 class Place(NamedTuple):

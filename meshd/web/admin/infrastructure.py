@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from meshd.http1.target import Target, read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit, Plan, ProxyHost
 from meshd.values.addresses import join_host
+from meshd.values.latencies import MeanLatency
 from meshd.web.admin.accounts import moment, rules_shown
 from meshd.web.admin.lists import page_size
 from meshd.web.admin.segments import text
@@ -79,7 +80,9 @@ class InfrastructureRoutes(Routes):
         now, every = self._now(), self._live.topology.exits
         health = await self._perform(exits.health, now=now)
         rows, following = page(every, health, Filter(state, country, tag), begin=begin, limit=limit, now=now)
-        return Reply({"exits": Rows(_exit, rows), "next": str(following) if following else None})
+        latencies = await self._perform(exits.latencies, [row.exit.name for row in rows], now=now)
+        shown = Rows(lambda row: _exit(row, latencies), rows)
+        return Reply({"exits": shown, "next": str(following) if following else None})
 
     async def drain(self, caller: Caller, form: Form) -> Reply:
         known = {each.name for each in self._live.topology.exits}
@@ -107,7 +110,8 @@ class InfrastructureRoutes(Routes):
 
     async def _state_of(self, name: str) -> Reply:
         now = self._now()
-        return Reply(_exit(row_of(self._known(name), await self._perform(exits.health, now=now), now)))
+        row = row_of(self._known(name), await self._perform(exits.health, now=now), now)
+        return Reply(_exit(row, await self._perform(exits.latencies, [name], now=now)))
 
     def _known(self, name: str) -> Exit:
         found = next((each for each in self._live.topology.exits if each.name == name), None)
@@ -152,9 +156,10 @@ def _proxy(proxy: ProxyHost, countries: object) -> dict[str, object]:
     }
 
 
-def _exit(row: Row) -> dict[str, object]:
+def _exit(row: Row, latencies: Mapping[str, MeanLatency]) -> dict[str, object]:
     """An exit without its credentials."""
     exit_, drained, upstream = row.exit, row.drained, row.exit.upstream
+    latency = latencies.get(exit_.name)
     return {
         "name": exit_.name,
         "kind": exit_.kind,
@@ -167,6 +172,9 @@ def _exit(row: Row) -> dict[str, object]:
         "city": exit_.city or None,
         "isp": exit_.isp or None,
         "zip": exit_.zip or None,
+        "asn": exit_.asn or None,
+        "found": sorted(exit_.found),
+        "latency_ms": latency.milliseconds if latency is not None else None,
         "state": row.state,
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
         "resting": [_rest(each) for each in row.resting],

@@ -60,6 +60,7 @@ class ExitRoutes(InstallationRoutes):
             "exits.html",
             rows=rows,
             moved=await self._moved(caller),
+            latencies=await self._perform(exits.latencies, [row.exit.name for row in rows], now=now),
             begin=begin,
             following=f"{EXITS}?{urlencode({**wanted._asdict(), 'begin': following})}" if following else "",
             chosen=wanted,
@@ -72,8 +73,12 @@ class ExitRoutes(InstallationRoutes):
 
     async def _one(self, caller: Caller, form: Filled, status: int, tried: Outcome | None = None) -> Reply:
         row = await self._row(caller)
-        moved = (await self._moved(caller)).get(row.exit.name)
-        return self._show(caller, "exit.html", status, row=row, moved=moved, form=form, within=WITHIN, tried=tried)
+        name = row.exit.name
+        facts: dict[str, Any] = {
+            "moved": (await self._moved(caller)).get(name),
+            "latency": (await self._perform(exits.latencies, [name], now=self._now())).get(name),
+        }
+        return self._show(caller, "exit.html", status, row=row, form=form, within=WITHIN, tried=tried, **facts)
 
     async def _moved(self, caller: Caller) -> dict[str, traffic.Sum]:
         """What left in the last day by each exit, of those with most exchanges."""

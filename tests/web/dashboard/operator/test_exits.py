@@ -9,10 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.accounts.exitrows import Filter, page, row_of
 from meshd.accounts.exits import Health
 from meshd.model import DrainedExit, RestingExit
-from meshd.store.statements import activity
+from meshd.store.statements import activity, latencies
 from meshd.store.statements import exits as stored
 from meshd.topology import Exit, UpstreamProxy
 from meshd.values.exchanges import Exchange
+from meshd.values.latencies import Latency
 from tests.web.dashboard.operator.support import NODE, InstallationCase
 from tests.web.support import NOON, named
 
@@ -71,8 +72,9 @@ class ExitTests(InstallationCase):
         rest = RestingExit(NODE, "us-0", NOON + 60, 3, "connection-refused", NOON)
         self.world.store.file.run(stored.record, NODE, [rest], [])
         self.moved("us-0", exchanges=4321)
+        self.world.store.file.run(latencies.record, [Latency(NODE, "us-0", 87, NOON)])
         page_ = self.ada.open("/operator/exits/")
-        for text in ("connection-refused", "4 321", "resting", "10 in the settings"):
+        for text in ("connection-refused", "4 321", "87 ms", "resting", "10 in the settings"):
             self.assertIn(text, page_.text)
         for query, count in (("?state=resting", 1), ("?country=jp", 2), ("?state=drained", 0), ("?tag=x", 0)):
             with named(query):
@@ -95,8 +97,9 @@ class ExitTests(InstallationCase):
         """Where it rests and why, without credentials; another name is none."""
         rest = RestingExit(NODE, "us-0", NOON + 60, 3, "connection-refused", NOON)
         self.world.store.file.run(stored.record, NODE, [rest], [])
+        self.world.store.file.run(latencies.record, [Latency(NODE, "us-0", 87, NOON)])
         page_ = self.ada.open("/operator/exits/us-0/")
-        for text in ("us-0", NODE, "connection-refused", "2026-01-15 12:01"):
+        for text in ("us-0", "87 ms by probes of 1 process,", NODE, "connection-refused", "2026-01-15 12:01"):
             self.assertIn(text, page_.text)
         self.assertEqual(self.ada.ask("GET", "/operator/exits/nothing/").status, 404)
         self.assertEqual(self.ada.ask("GET", "/operator/exits/nothing/users/").status, 404)
