@@ -30,6 +30,7 @@ from meshd.cli import (
     order,
     overview,
     proxy,
+    ready,
     reports,
     run,
     token,
@@ -91,6 +92,7 @@ def parser() -> ArgumentParser:
         config,
         backup,
         daemon,
+        ready,
     ):
         module.add_to(nouns)
     return top
