@@ -38,9 +38,9 @@ from tests.web.support import of_the_api
 DOCS = ROOT / "docs"
 
 PROGRAMS = {
-    "apt-get", "awk", "cd", "cmp", "createdb", "createuser", "curl", "do", "done", "echo", "export", "for", "git",
-    "grep", "head", "pg_dump", "printf", "python", "python3", "pip", "pytest", "ruff", "lint-imports", "mypy", "sed",
-    "sqlite3", "tee", "tr",
+    "apt-get", "awk", "cd", "cmp", "createdb", "createuser", "curl", "deluser", "do", "done", "echo", "export", "for",
+    "git", "grep", "head", "journalctl", "package", "pg_dump", "podman", "printf", "python", "python3", "pip", "pytest",
+    "rm", "ruff", "lint-imports", "mypy", "sed", "sqlite3", "systemctl", "tee", "tr",
 }  # fmt: skip
 """What the manual may call besides meshd and twistd."""
 

@@ -31,6 +31,7 @@ from meshd.cli import (
     order,
     overview,
     proxy,
+    ready,
     reports,
     run,
     token,
@@ -93,6 +94,7 @@ def parser() -> ArgumentParser:
         backup,
         move,
         daemon,
+        ready,
     ):
         module.add_to(nouns)
     return top

@@ -83,14 +83,15 @@ class Shell:
 class Examples:
     """One bash that carries out example after example, as a reader does who types them in."""
 
-    def __init__(self, cwd: Path, environ: Mapping[str, str]) -> None:
-        self._shell = Shell(["bash", "--norc"], cwd, environ)
+    def __init__(self, cwd: Path, environ: Mapping[str, str], *, wrap: Sequence[str] = ()) -> None:
+        """wrap: words before the shell's command, such as those that begin it in another place."""
+        self._shell = Shell([*wrap, "bash", "--norc"], cwd, environ)
 
-    def run(self, commands: str) -> str:
-        """What they print, errors included."""
+    def run(self, commands: str, patience: float = STEP) -> str:
+        """What they print within so many seconds, errors included."""
         since = len(self._shell.lines)
         self._shell.type(f"{commands}\nprintf '\\n{MARK}\\n'\n")
-        at = self._shell.wait_for(MARK, since, STEP)
+        at = self._shell.wait_for(MARK, since, patience)
         return "".join(self._shell.lines[since:at])
 
     def close(self) -> None:

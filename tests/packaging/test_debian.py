@@ -1,0 +1,59 @@
+"""What the Debian package has besides the program."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.config import load
+from tests.support.manual import ROOT
+
+DEBIAN = ROOT / "contrib" / "debian"
+
+
+class SettingsTests(SynchronousTestCase):
+    """/etc/meshd.toml."""
+
+    def _load(self, text: str) -> object:
+        folder = Path(tempfile.mkdtemp(prefix="meshd-settings-"))
+        self.addCleanup(shutil.rmtree, folder)
+        file = folder / "meshd.toml"
+        file.touch(mode=0o600)
+        file.write_text(text)
+        return load({"config": str(file)}, {}, cwd=folder)
+
+    def test_it_is_taken_as_it_comes(self) -> None:
+        """And says where the data is, so that the command finds it too."""
+        self.assertEqual(str(self._load((DEBIAN / "meshd.toml").read_text()).data_dir), "/var/lib/meshd")
+
+    def test_its_examples_are_taken(self) -> None:
+        """All together, with the certificate that they speak of left to the daemon."""
+        text = re.sub(r"(?m)^#(?! )", "", (DEBIAN / "meshd.toml").read_text())
+        config = self._load(re.sub(r"(?m)^(certificate|key) = .*\n", "", text))
+        self.assertEqual([exit.name for exit in config.topology.exits], ["rack-1", "bought-1"])
+
+
+class ScriptTests(SynchronousTestCase):
+    """What dpkg runs as root."""
+
+    def test_shells_understand_them(self) -> None:
+        """With debhelper's part still a comment."""
+        for name in ("meshd.postinst", "meshd.prerm", "meshd.postrm", "meshd.command"):
+            text = (DEBIAN / name).read_text()
+            done = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
+            self.assertEqual((done.stderr, done.returncode), ("", 0), name)
+            if name != "meshd.command":
+                self.assertIn("\nset -e\n", text)
+                self.assertIn("\n#DEBHELPER#\n", text)
+
+    def test_nothing_but_an_empty_data_folder_is_ever_removed(self) -> None:
+        """Whatever dpkg is told."""
+        for name in ("meshd.prerm", "meshd.postrm"):
+            for line in (DEBIAN / name).read_text().splitlines():
+                if "/var/lib/meshd" in line:
+                    self.assertRegex(line.strip(), r"^(if \[ -[de] |rmdir --ignore-fail-on-non-empty |echo |#)")
