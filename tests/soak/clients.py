@@ -348,7 +348,7 @@ class Limited(Worker):
         link = await self.opened()
         try:
             if self.draw.random() < 0.8:
-                await self.exchange(link, who, self.get(who, "/n/30000/m"), allowed=509)
+                await self.exchange(link, who, self.get(who, "/n/30000/m"), most=30_700, allowed=509)
                 return
             counted = self.book.begin(who.account, "Limited", LIMITED + CHUNK_SLACK)
             with self.tearing(link, counted):
@@ -398,9 +398,15 @@ class Mortal(Worker):
             if head.status != 200:
                 self.judge(counted, head, 502)
             else:
-                await self.tunnelled(link, counted, self.echoes)
+                await self.tunnelled(link, counted, self._for_a_while)
         finally:
             link.close()
+
+    async def _for_a_while(self, link: Link, counted: Bytes) -> None:
+        await link.send(b"E", counted)
+        for _ in range(self.draw.randrange(10)):
+            await link.echo(FILL[: self.draw.randrange(1, 4_000)], counted)
+            await asyncio.sleep(self.draw.random())
 
 
 class Api(Worker):

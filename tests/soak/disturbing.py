@@ -32,7 +32,7 @@ class Disturbances:
         self._ended.set()
 
     async def run(self) -> None:
-        """Raises what a disturbance could not do for a reason that is none of ours."""
+        """One that cannot be done while the store is there is a fault, and the others go on."""
         await asyncio.gather(
             self._every(RELOAD, "reloads", lambda: asyncio.to_thread(self._ground.reload)),
             self._every(DEATH, "deaths of exits", self._death),
@@ -45,9 +45,9 @@ class Disturbances:
         while not await self._pause(seconds):
             try:
                 await act()
-            except (StoreError, CommandError):
+            except (StoreError, CommandError, AssertionError) as error:
                 if not self._ground.away:
-                    raise
+                    self._ground.book.wrong.append(f"{name}: {error}")
             else:
                 self.counts[name] = self.counts.get(name, 0) + 1
 
