@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from math import log10
 from typing import NamedTuple
@@ -55,6 +55,44 @@ def plotted(title: str, across: str, up: str, points: Sequence[Point]) -> str:
         parts.append(f'<circle cx="{x(power):.1f}" cy="{y(point.value):.1f}" r="3"/>')
     line = " ".join(f"{x(power):.1f},{y(point.value):.1f}" for point, power in zip(points, powers, strict=True))
     return "\n".join([*parts, f'<polyline points="{line}"/>', "</svg>\n"])
+
+
+COLOURS = ("#06c", "#c60", "#999")
+
+
+def over_time(title: str, across: str, up: str, series: Mapping[str, Sequence[Point]]) -> str:
+    """The SVG of up to three lines over the same time, from 0 to its end; values from 0.
+
+    series: by what each line is called; `size` of a point is its time, 0 or more.
+    """
+    every = [point for points in series.values() for point in points]
+    end = max((point.size for point in every), default=0.0) or 1.0
+    most = _ceiling(max((point.value for point in every), default=0.0))
+
+    def x(at: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * at / end
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / most
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
+        f"<title>{escape(title)}</title><style>{STYLE}</style>",
+        f'<text class="title" x="{LEFT}" y="20">{escape(title)}</text>',
+        f'<text x="{LEFT}" y="{TOP - 6}">{escape(up)}</text>',
+        f'<text x="{LEFT}" y="{HEIGHT - 10}">{escape(across)}</text>',
+    ]
+    for step in range(5):
+        value, at = most * step / 4, end * step / 4
+        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:,.10g}</text>')
+        parts.append(f'<text x="{x(at):.1f}" y="{HEIGHT - 30}" text-anchor="middle">{at:.3g}</text>')
+    for number, ((name, points), colour) in enumerate(zip(series.items(), COLOURS, strict=False)):
+        line = " ".join(f"{x(point.size):.1f},{y(point.value):.1f}" for point in points)
+        parts.append(f'<polyline points="{line}" style="stroke:{colour}"/>')
+        place = f'x="{WIDTH - RIGHT - 140 * (len(series) - number)}" y="{HEIGHT - 10}"'
+        parts.append(f'<text {place} style="fill:{colour}">{escape(name)}</text>')
+    return "\n".join([*parts, "</svg>\n"])
 
 
 def _ceiling(value: float) -> float:

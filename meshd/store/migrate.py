@@ -1,8 +1,9 @@
 """The schema: numbered files, applied in one transaction under a lock, each remembered with its checksum.
 
 A schema that is newer than this program is refused, unless all that is new in it is additive, as the files' names say:
-then a program from before works on it, so that nodes are upgraded one after the other.  A file that was edited after it
-was applied is refused.
+then a program from before works on it, so that nodes are upgraded one after the other.  Whom it refuses it tells which
+version can read the store, since each migration is remembered with the version that applied it.  A file that was edited
+after it was applied is refused.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from meshd.store import marks
 from meshd.store.dialect import Dialect
 from meshd.store.interface import SchemaBehind, SchemaError, StoreError
 from meshd.store.unit import Row, Statement, Unit
+from meshd.values.version import version
 
 LEDGER = """
 create table if not exists schema_migrations (
@@ -31,6 +33,13 @@ create table if not exists schema_migrations (
 APPLIED = "select number, sha256, name from schema_migrations order by number"
 
 RECORD = "insert into schema_migrations (number, name, sha256, applied_at) values (:number, :name, :sha256, :now)"
+
+VERSIONS = "schema_versions"
+"""The table of who has applied what, which stores have since migration 22."""
+
+OF_NUMBER = "select meshd from schema_versions where number = :number"
+
+REMEMBER = "insert into schema_versions (number, meshd) values (:number, :meshd)"
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
@@ -69,12 +78,14 @@ def ordered(files: Iterable[tuple[str, str]]) -> list[Migration]:
     return found
 
 
-def pending(applied: Mapping[int, str], known: Sequence[Migration]) -> list[Migration]:
-    """The migrations to apply still; applied: SHA-256 by number.  Raises: SchemaError where these are not as known."""
+def pending(applied: Mapping[int, str], known: Sequence[Migration], version: str = "") -> list[Migration]:
+    """The migrations to apply still; applied: SHA-256 by number.  Raises: SchemaError where these are not as known.
+
+    version: of the meshd that has applied the last of them, "" where that is not known.
+    """
     if applied and max(applied) > len(known):
-        raise SchemaError(
-            f"the store's schema ({max(applied)}) is newer than this program's ({len(known)}): run a newer meshd"
-        )
+        who = f"meshd {version}, which made it so, or a newer one" if version else "a newer meshd"
+        raise SchemaError(f"the store's schema ({max(applied)}) is newer than this program's ({len(known)}): run {who}")
     for migration in known:
         if applied.get(migration.number, migration.sha256) != migration.sha256:
             raise SchemaError(f"{migration.name} was changed after it was applied: put the file back as it was")
@@ -102,22 +113,35 @@ def cut(script: str) -> Iterator[str]:
 
 
 def upgrade(dialect: Dialect, known: Sequence[Migration], now: int) -> Unit[list[str]]:
-    """Apply the pending migrations in one transaction; the names of the applied files.  Raises: SchemaError."""
+    """Apply the pending migrations in one transaction; the names of the applied files.  Raises: SchemaError.
+
+    Each is remembered with this program's version, as far as the store has a place for it.
+    """
     if dialect.lock:
         yield Statement(dialect.lock, {})
     yield Statement(LEDGER, {})
     applied = yield Statement(APPLIED, {})
     marks.require_none(applied)
-    names = []
-    for migration in pending(understood(applied, known), known):
+    missing = yield from _pending(dialect, understood(applied, known), known)
+    for migration in missing:
         for statement in cut(dialect.written(migration.text)):
             yield Statement(statement, {})
         yield Statement(
             RECORD,
             {"number": migration.number, "name": migration.name, "sha256": migration.sha256, "now": now},
         )
-        names.append(migration.name)
-    return names
+    if missing and (VERSIONS,) in (yield Statement(dialect.tables, {})):
+        for migration in missing:
+            yield Statement(REMEMBER, {"number": migration.number, "meshd": version()})
+    return [migration.name for migration in missing]
+
+
+def _pending(dialect: Dialect, applied: Mapping[int, str], known: Sequence[Migration]) -> Unit[list[Migration]]:
+    """As `pending`; the version is asked of the store.  Raises: SchemaError."""
+    rows: list[Row] = []
+    if applied and max(applied) > len(known) and (VERSIONS,) in (yield Statement(dialect.tables, {})):
+        rows = yield Statement(OF_NUMBER, {"number": max(applied)})
+    return pending(applied, known, str(rows[0][0]) if rows else "")
 
 
 def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
@@ -135,7 +159,7 @@ def recognise(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
     if not applied:
         raise SchemaError("it is no store of meshd's")
     marks.require_none(applied)
-    pending({number: digest for number, digest, _ in applied}, known)
+    yield from _pending(dialect, {number: digest for number, digest, _ in applied}, known)
 
 
 def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
@@ -145,5 +169,5 @@ def check(dialect: Dialect, known: Sequence[Migration]) -> Unit[None]:
     tables = yield Statement(dialect.tables, {})
     applied = (yield Statement(APPLIED, {})) if ("schema_migrations",) in tables else []
     marks.require_none(applied)
-    if missing := pending(understood(applied, known), known):
+    if missing := (yield from _pending(dialect, understood(applied, known), known)):
         raise SchemaBehind(f"the store's schema lacks {missing[0].name}: run `meshd migrate`")

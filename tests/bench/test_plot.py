@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bench.plot import Point, plotted
+from bench.plot import Point, over_time, plotted
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -39,3 +39,15 @@ class PlotTests(SynchronousTestCase):
             title = drawn.find(f"{SVG}title")
             assert title is not None
             self.assertEqual(title.text, "a <b>")
+
+    def test_lines_over_time(self) -> None:
+        """Of several things, on one scale from 0; a line of nothing is none."""
+        lines = {"one": [Point(0, 0), Point(30, 50), Point(60, 100)], "<two>": [Point(60, 50)], "none": []}
+        drawn = ElementTree.fromstring(over_time("a <b>", "minutes", "MB", lines))
+        first, second, third = (each.get("points", "").split() for each in drawn.iter(f"{SVG}polyline"))
+        (x0, y0), (x1, y1), (x2, y2) = (map(float, each.split(",")) for each in first)
+        self.assertAlmostEqual(x1 - x0, x2 - x1, places=1)
+        self.assertAlmostEqual(y0 - y1, y1 - y2, places=1)
+        self.assertEqual(second, [f"{x2:.1f},{y1:.1f}"])
+        self.assertEqual(third, [])
+        self.assertIn("<two>", [each.text for each in drawn.iter(f"{SVG}text")])

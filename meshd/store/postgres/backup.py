@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from meshd.store.dialect import POSTGRES
 from meshd.store.interface import StoreError
-from meshd.store.migrate import pending, recognise, shipped
+from meshd.store.migrate import VERSIONS, pending, recognise, shipped
 from meshd.store.open import postgres
 from meshd.store.unit import Statement, Unit
 from meshd.store.url import OPTIONS, PostgresURL
@@ -40,9 +40,8 @@ _MOVE_ON = """
 select setval(pg_get_serial_sequence(:name, 'id'), nextval(pg_get_serial_sequence(:name, 'id')) + :apart)
 """
 
-_COPIED = re.compile(
-    r"^COPY \S*schema_migrations \(number, name, sha256, applied_at\) FROM stdin;\n(.*?)^\\\.$", re.M | re.S
-)
+_COPIED = r"^COPY \S*{} \({}\) FROM stdin;\n(.*?)^\\\.$"
+"""A table and its columns, which another program's table of that name has not."""
 
 
 def back_up(target: PostgresURL, draft: Path) -> None:
@@ -55,7 +54,8 @@ def back_up(target: PostgresURL, draft: Path) -> None:
 
 def restore(target: PostgresURL, file: Path, *, apart: int) -> None:
     """Restore into an empty database.  apart: how many ids the sequences skip.  Raises: StoreError, SchemaError."""
-    pending(_applied(target, file), shipped())
+    applied = _applied(target, file)
+    pending(applied, shipped(), _version(target, file, max(applied)))
     _call(
         target, "pg_restore", "--file=/dev/null", str(file)
     )  # reads the whole file, so that a truncated one is refused now
@@ -73,12 +73,22 @@ def restore(target: PostgresURL, file: Path, *, apart: int) -> None:
 
 def _applied(target: PostgresURL, file: Path) -> dict[int, str]:
     """The SHA-256 of each migration that the backup's schema has, by number.  Raises: StoreError where it has none."""
-    text = _call(target, "pg_restore", "--data-only", "--table=schema_migrations", "--file=-", str(file))
-    copied = _COPIED.search(text)
-    rows = [line.split("\t") for line in copied[1].splitlines()] if copied else []
+    rows = _rows(target, file, "schema_migrations", "number, name, sha256, applied_at")
     if not rows:
         raise StoreError(f"{file} is no backup of meshd's")
     return {int(number): sha256 for number, _, sha256, _ in rows}
+
+
+def _version(target: PostgresURL, file: Path, number: int) -> str:
+    """The meshd that had applied the migration of that number, "" where the backup does not say."""
+    return dict(_rows(target, file, VERSIONS, "number, meshd")).get(str(number), "")
+
+
+def _rows(target: PostgresURL, file: Path, table: str, columns: str) -> list[list[str]]:
+    """The cells of a small table in the backup; none where it has no such table."""
+    text = _call(target, "pg_restore", "--data-only", f"--table={table}", "--file=-", str(file))
+    copied = re.search(_COPIED.format(table, columns), text, re.MULTILINE | re.DOTALL)
+    return [line.split("\t") for line in copied[1].splitlines()] if copied else []
 
 
 def _occupied() -> Unit[list[str]]:

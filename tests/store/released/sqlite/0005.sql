@@ -1,0 +1,259 @@
+BEGIN TRANSACTION;
+CREATE TABLE accounts (
+    id integer primary key autoincrement,
+    username text not null,
+    username_key text not null unique,
+    parent_id bigint references accounts (id) on delete cascade,
+    role text not null check (role in ('root', 'admin', 'viewer', 'customer')),
+    plan text not null,
+    active smallint not null default 1,
+    first_name text not null default '',
+    last_name text not null default '',
+    email text not null default '',
+    monthly_limit bigint not null default 0 check (monthly_limit >= 0),
+    total_limit bigint not null default 0 check (total_limit >= 0),
+    billing_day smallint not null check (billing_day between 1 and 31),
+    created_at bigint not null,
+    password_hash text not null default '', twofold smallint not null default 0,
+    check (parent_id <> id)
+);
+INSERT INTO "accounts" VALUES(1,'admin','admin',NULL,'root','20',1,'','','',0,0,3,1700000000,'$argon2id$v=19$m=19456,t=2,p=1$tA9u3Kd5itEXlTDOI2OUhw$OZpRlKKAjTiSnvFT9WYJvEMFrwkT74WA6cBDeuLS9Uk',0);
+INSERT INTO "accounts" VALUES(2,'alice','alice',NULL,'customer','20',1,'','','',0,0,3,1700000001,'$argon2id$v=19$m=19456,t=2,p=1$tA9u3Kd5itEXlTDOI2OUhw$OZpRlKKAjTiSnvFT9WYJvEMFrwkT74WA6cBDeuLS9Uk',0);
+INSERT INTO "accounts" VALUES(3,'kid','kid',2,'customer','20',1,'','','',0,0,3,1700000002,'$argon2id$v=19$m=19456,t=2,p=1$tA9u3Kd5itEXlTDOI2OUhw$OZpRlKKAjTiSnvFT9WYJvEMFrwkT74WA6cBDeuLS9Uk',0);
+CREATE TABLE activity (
+    account_id bigint not null references accounts (id) on delete cascade,
+    ended bigint not null,
+    request text not null,
+    family_id bigint not null,
+    began bigint not null,
+    token_id bigint not null,
+    proxy text not null,
+    client text not null,
+    method text not null,
+    host text not null,
+    port bigint not null,
+    exit text not null,
+    status bigint not null,
+    reason text not null,
+    up bigint not null,
+    down bigint not null,
+    primary key (account_id, ended, request)
+);
+INSERT INTO "activity" VALUES(2,23,'23',23,23,23,'23','23','23','23',23,'23',23,'23',23,23);
+INSERT INTO "activity" VALUES(3,24,'24',24,24,24,'24','24','24','24',24,'24',24,'24',24,24);
+CREATE TABLE address_claims (
+    address text not null,
+    family_id bigint not null references accounts (id) on delete cascade,
+    since bigint not null,
+    primary key (address, family_id)
+);
+INSERT INTO "address_claims" VALUES('192.0.2.1',2,1);
+INSERT INTO "address_claims" VALUES('192.0.2.2',2,2);
+INSERT INTO "address_claims" VALUES('192.0.2.37',2,37);
+INSERT INTO "address_claims" VALUES('192.0.2.38',3,38);
+CREATE TABLE audit (
+    id integer primary key autoincrement,
+    at bigint not null,
+    actor text not null,
+    action text not null,
+    account_id bigint not null,
+    detail text not null default ''
+);
+INSERT INTO "audit" VALUES(1,17,'17','17',17,'17');
+INSERT INTO "audit" VALUES(2,18,'18','18',18,'18');
+CREATE TABLE "authorized_hostnames" (
+    id integer primary key autoincrement,
+    account_id bigint not null references accounts (id) on delete cascade,
+    hostname text not null,
+    created_at bigint not null,
+    token_id bigint not null default 0,
+    unique (account_id, hostname)
+);
+INSERT INTO "authorized_hostnames" VALUES(1,2,'host3.example',3,0);
+INSERT INTO "authorized_hostnames" VALUES(2,3,'host4.example',4,0);
+INSERT INTO "authorized_hostnames" VALUES(3,2,'host33.example',33,33);
+INSERT INTO "authorized_hostnames" VALUES(4,3,'host34.example',34,34);
+CREATE TABLE "authorized_ips" (
+    id integer primary key autoincrement,
+    account_id bigint not null references accounts (id) on delete cascade,
+    address text not null,
+    label text not null default '',
+    created_at bigint not null,
+    token_id bigint not null default 0,
+    unique (account_id, address)
+);
+INSERT INTO "authorized_ips" VALUES(1,2,'192.0.2.1','1',1,0);
+INSERT INTO "authorized_ips" VALUES(2,3,'192.0.2.2','2',2,0);
+INSERT INTO "authorized_ips" VALUES(3,2,'192.0.2.31','31',31,31);
+INSERT INTO "authorized_ips" VALUES(4,3,'192.0.2.32','32',32,32);
+CREATE TABLE bans (
+    address text not null,
+    username text not null,
+    until bigint not null,
+    primary key (address, username)
+);
+INSERT INTO "bans" VALUES('192.0.2.15','15',15);
+INSERT INTO "bans" VALUES('192.0.2.16','16',16);
+CREATE TABLE change_counter (
+    id smallint primary key check (id = 1),
+    seq bigint not null
+);
+INSERT INTO "change_counter" VALUES(1,0);
+CREATE TABLE changes (
+    seq bigint primary key,
+    account_id bigint not null
+);
+INSERT INTO "changes" VALUES(21,21);
+INSERT INTO "changes" VALUES(22,22);
+CREATE TABLE drained_exits (
+    name text primary key,
+    at bigint not null,
+    by text not null
+);
+INSERT INTO "drained_exits" VALUES('27',27,'27');
+INSERT INTO "drained_exits" VALUES('28',28,'28');
+CREATE TABLE exit_health (
+    node text not null,
+    exit text not null,
+    until bigint not null,
+    failures bigint not null,
+    reason text not null,
+    at bigint not null,
+    primary key (node, exit)
+);
+INSERT INTO "exit_health" VALUES('29','29',29,29,'29',29);
+INSERT INTO "exit_health" VALUES('30','30',30,30,'30',30);
+CREATE TABLE failure_locks (slot smallint primary key);
+INSERT INTO "failure_locks" VALUES(0);
+INSERT INTO "failure_locks" VALUES(1);
+INSERT INTO "failure_locks" VALUES(2);
+INSERT INTO "failure_locks" VALUES(3);
+INSERT INTO "failure_locks" VALUES(4);
+INSERT INTO "failure_locks" VALUES(5);
+INSERT INTO "failure_locks" VALUES(6);
+INSERT INTO "failure_locks" VALUES(7);
+INSERT INTO "failure_locks" VALUES(8);
+INSERT INTO "failure_locks" VALUES(9);
+INSERT INTO "failure_locks" VALUES(10);
+INSERT INTO "failure_locks" VALUES(11);
+INSERT INTO "failure_locks" VALUES(12);
+INSERT INTO "failure_locks" VALUES(13);
+INSERT INTO "failure_locks" VALUES(14);
+INSERT INTO "failure_locks" VALUES(15);
+CREATE TABLE failures (
+    id integer primary key autoincrement,
+    address text not null,
+    username text not null,
+    at bigint not null,
+    spent smallint not null default 0
+);
+INSERT INTO "failures" VALUES(1,'192.0.2.11','11',11,1);
+INSERT INTO "failures" VALUES(2,'192.0.2.12','12',12,0);
+CREATE TABLE hostname_addresses (
+    account_id bigint not null,
+    hostname text not null,
+    address text not null,
+    since bigint not null,
+    left_at bigint not null default 0,
+    primary key (account_id, hostname, address),
+    foreign key (account_id, hostname) references authorized_hostnames (account_id, hostname) on delete cascade
+);
+INSERT INTO "hostname_addresses" VALUES(2,'host3.example','192.0.2.35',35,35);
+INSERT INTO "hostname_addresses" VALUES(2,'host33.example','192.0.2.36',36,36);
+CREATE TABLE journals (
+    id text primary key,
+    last_batch bigint not null,
+    applied_at bigint not null
+);
+INSERT INTO "journals" VALUES('9',9,9);
+INSERT INTO "journals" VALUES('10',10,10);
+CREATE TABLE proxy_authorizations (
+    id integer primary key autoincrement,
+    account_id bigint not null references accounts (id) on delete cascade,
+    proxy text not null,
+    created_at bigint not null,
+    unique (account_id, proxy)
+);
+INSERT INTO "proxy_authorizations" VALUES(1,2,'local',1700000000);
+INSERT INTO "proxy_authorizations" VALUES(2,3,'local',1700000000);
+CREATE TABLE schema_migrations (
+    number integer primary key,
+    name text not null,
+    sha256 text not null,
+    applied_at bigint not null
+);
+INSERT INTO "schema_migrations" VALUES(1,'0001_initial.sql','67c27693c1bce738d0544c3cabed5d07bac540edd9fb14c36b1c133cdea0cf05',1700000000);
+INSERT INTO "schema_migrations" VALUES(2,'0002_history.sql','304bc77fdc8672f5ebc51329cd34e021822bb290ea90136ebe5e64cf8fd87a89',1700000000);
+INSERT INTO "schema_migrations" VALUES(3,'0003_token_selection.sql','6c210382c28a169523d80dee013baea8b96859397bfc8ab804dee6b25c5e91cf',1700000000);
+INSERT INTO "schema_migrations" VALUES(4,'0004_exits.sql','ea8fc43add208c75c66a83f081413c7825a84ea443eeea4b2bf3e7b16988455a',1700000000);
+INSERT INTO "schema_migrations" VALUES(5,'0005_claims.sql','469b393d06bbf82a62f04e8cb8883ea0ee09f43721b4e3c847d635fb8f7744a3',1700000000);
+CREATE TABLE tokens (
+    id integer primary key autoincrement,
+    account_id bigint not null references accounts (id) on delete cascade,
+    digest bytea not null unique,
+    label text not null default '',
+    active smallint not null default 1,
+    expires_on text not null default '',
+    created_at bigint not null
+, selection text not null default '', proxies text not null default '');
+INSERT INTO "tokens" VALUES(1,2,X'3D030254E99314407C2D1AFFF74F2BD8E5B186C480D73318D23322A7D387A616','laptop',1,'',1700000003,'','local');
+CREATE TABLE usage (
+    account_id bigint primary key references accounts (id) on delete cascade,
+    total_bytes bigint not null,
+    period_bytes bigint not null,
+    period_start bigint not null
+);
+INSERT INTO "usage" VALUES(2,5,5,5);
+INSERT INTO "usage" VALUES(3,6,6,6);
+CREATE TABLE usage_days (
+    account_id bigint not null references accounts (id) on delete cascade,
+    day bigint not null,
+    token_id bigint not null,
+    up bigint not null,
+    down bigint not null,
+    exchanges bigint not null,
+    primary key (account_id, day, token_id)
+);
+INSERT INTO "usage_days" VALUES(2,0,7,7,7,7);
+INSERT INTO "usage_days" VALUES(3,0,8,8,8,8);
+INSERT INTO "usage_days" VALUES(2,25,25,25,25,25);
+INSERT INTO "usage_days" VALUES(3,26,26,26,26,26);
+CREATE TABLE usage_hours (
+    account_id bigint not null references accounts (id) on delete cascade,
+    hour bigint not null,
+    token_id bigint not null,
+    up bigint not null,
+    down bigint not null,
+    exchanges bigint not null,
+    primary key (account_id, hour, token_id)
+);
+INSERT INTO "usage_hours" VALUES(2,7,7,7,7,7);
+INSERT INTO "usage_hours" VALUES(3,8,8,8,8,8);
+CREATE INDEX accounts_by_parent on accounts (parent_id);
+CREATE UNIQUE INDEX accounts_one_root on accounts (role) where role = 'root';
+CREATE INDEX tokens_by_account on tokens (account_id);
+CREATE INDEX failures_by_address on failures (address, at);
+CREATE INDEX failures_by_time on failures (at);
+CREATE INDEX bans_by_end on bans (until);
+CREATE INDEX audit_by_account on audit (account_id, id);
+CREATE INDEX activity_by_family on activity (family_id, ended, request);
+CREATE INDEX activity_by_end on activity (ended);
+CREATE INDEX bans_by_username on bans (username);
+CREATE INDEX failures_by_username on failures (username);
+CREATE INDEX accounts_twofold on accounts (username_key) where twofold = 1;
+CREATE INDEX exit_health_by_end on exit_health (until);
+CREATE INDEX authorized_ips_by_address on authorized_ips (address);
+CREATE INDEX authorized_ips_by_token on authorized_ips (token_id) where token_id <> 0;
+CREATE INDEX authorized_hostnames_by_name on authorized_hostnames (hostname, account_id);
+CREATE INDEX authorized_hostnames_by_token on authorized_hostnames (token_id) where token_id <> 0;
+CREATE INDEX hostname_addresses_by_address on hostname_addresses (address);
+CREATE INDEX address_claims_by_family on address_claims (family_id);
+DELETE FROM "sqlite_sequence";
+INSERT INTO "sqlite_sequence" VALUES('accounts',3);
+INSERT INTO "sqlite_sequence" VALUES('tokens',1);
+INSERT INTO "sqlite_sequence" VALUES('proxy_authorizations',2);
+INSERT INTO "sqlite_sequence" VALUES('failures',2);
+INSERT INTO "sqlite_sequence" VALUES('audit',2);
+INSERT INTO "sqlite_sequence" VALUES('authorized_ips',4);
+INSERT INTO "sqlite_sequence" VALUES('authorized_hostnames',4);
+COMMIT;
