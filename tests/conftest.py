@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 from werkzeug.routing import Rule
 
+from meshd.config.sources import NATIVE
+from meshd.fast import built
+from meshd.fast.places import Fast
+
 SLOW = ("live/", "threats/", "load/", "faults/", "bench/", "hosts/acme/")
 """Folders of tests that start daemons, browsers and servers, or take long for another reason."""
 
@@ -25,7 +29,14 @@ POSTGRES = "Postgres"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have each path of the web compiled once in a process: every test of a room mounts all six hundred anew."""
+    """Have each path of the web compiled once in a process: every test of a room mounts all six hundred anew.
+
+    Who asks for the native part has it in every test, and in every daemon that a test starts.
+    """
+    if os.environ.get(NATIVE) == "1":
+        if (native := built()) is None:
+            raise pytest.UsageError("the native part is not built: python setup.py build_ext --inplace")
+        Fast(native).begin()
     compiled: dict[str, dict[str, Any]] = {}
     anew = Rule.compile
 

@@ -22,6 +22,8 @@ TABLES: Mapping[str, frozenset[str]] = {"v1": frozenset({"exits"})}
 """Keys, by section, that hold a table rather than a setting; they are checked where they are read."""
 
 _CONFIG = "MESHD_CONFIG"
+NATIVE = "MESHD_NATIVE"
+"""No setting, as it is for trying: `0` for Python alone, without the native part."""
 _KUBERNETES = re.compile(r"MESHD_(?:SERVICE_|PORT(?:_|$))")
 """What Kubernetes adds by itself to the environment beside a service named meshd."""
 
@@ -147,7 +149,7 @@ def _check_flags(flags: Mapping[str, object]) -> None:
 
 
 def _check_environment(environ: Mapping[str, str]) -> None:
-    known = {setting.environment for setting in SETTINGS} | {_CONFIG}
+    known = {setting.environment for setting in SETTINGS} | {_CONFIG, NATIVE}
     for name in environ:
         if name.startswith("MESHD_") and name not in known and not _KUBERNETES.match(name):
             raise ConfigError(f"environment {name}: no such setting{suggestion(name, known)}")

@@ -27,6 +27,8 @@ from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.latencybook import LatencyBook
 from meshd.exits.probes import Probes
+from meshd.fast import built
+from meshd.fast.places import Fast
 from meshd.metrics.lag import Lag
 from meshd.metrics.process import ProcessFigures
 from meshd.model import Change
@@ -131,6 +133,7 @@ class Core:
 
     def _build_plane(self, own: Callable[[], OwnListeners]) -> None:
         """The way of the bytes, and what is known of the exits."""
+        Fast(built()).begin()
         reactor = self.reactor
         self._exit_book = ExitBook(self.store, reactor, self.now, lambda: self.plane.pools, self.node)
         self.plane = data_plane(

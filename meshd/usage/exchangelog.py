@@ -31,8 +31,8 @@ SEARCHED = 8 * 1024 * 1024
 _log = Logger()
 
 
-class _Record(NamedTuple):
-    """A line that is to be written: of an exchange, or of a remainder (`exchange` is None)."""
+class Waiting(NamedTuple):
+    """A line that waits to be written: of an exchange, or of a remainder (`exchange` is None)."""
 
     exchange: Exchange | None
     slot: int
@@ -42,7 +42,7 @@ class _Record(NamedTuple):
     token_id: int = 0
 
 
-class ExchangeLog(LineLog[_Record]):
+class ExchangeLog(LineLog[Waiting]):
     """Appends to `path`; with "" there is no file, and every line counts as written."""
 
     def __init__(self, path: str, clock: IReactorTime, *, now: Callable[[], float] = time) -> None:
@@ -58,11 +58,11 @@ class ExchangeLog(LineLog[_Record]):
 
     def add(self, exchange: Exchange, slot: int, up: int, down: int) -> None:
         """Add the line of one exchange; slot -1 for one that was not counted."""
-        self._put(_Record(exchange, slot, (up, down, 1)))
+        self._put(Waiting(exchange, slot, (up, down, 1)))
 
     def add_remainder(self, slot: int, account_id: int, token_id: int, sums: Sums) -> None:
         """Add one line for what was counted in a slot and stands in no line."""
-        self._put(_Record(None, slot, sums, account_id, token_id))
+        self._put(Waiting(None, slot, sums, account_id, token_id))
 
     def forget(self, slot: int) -> None:
         """Drop the waiting lines of a slot that is about to be another account's."""
@@ -72,19 +72,20 @@ class ExchangeLog(LineLog[_Record]):
 
     # Writing
 
-    def _write(self, records: list[_Record]) -> int:
+    def _write(self, records: list[Waiting]) -> int:
         return self._settled(self._journal, records) if self._journal is not None else 0
 
-    def _settled(self, journal: Journal, records: list[_Record]) -> int:
+    def _settled(self, journal: Journal, records: list[Waiting]) -> int:
         """Write the records and settle them in the journal; how many of them were written."""
-        data = "".join(self._lines(journal, records)).encode("ascii")
-        written = self._file.append(data, journal.writing)
+        written = self._file.append(self._data(journal, records), journal.writing)
         journal.written(written, _sums((record.slot, record.sums) for record in records[:written]))
         return written
 
-    def _lines(self, journal: Journal, records: list[_Record]) -> list[str]:
+    def _data(self, journal: Journal, records: list[Waiting]) -> bytes:
+        """The records' lines."""
         now = self.now()
-        return [_text(record, journal.id, number, now) for number, record in enumerate(records, journal.lines + 1)]
+        numbered = enumerate(records, journal.lines + 1)
+        return "".join([text(record, journal.id, number, now) for number, record in numbered]).encode("ascii")
 
     # What a dead process left
 
@@ -92,7 +93,7 @@ class ExchangeLog(LineLog[_Record]):
         """Write a line for each remainder of a dead process's journal; how many.  The others stay remainders."""
         self._settle_written(orphan)
         records = [
-            _Record(None, slot, orphan.unlogged(slot), account_id, token_id)
+            Waiting(None, slot, orphan.unlogged(slot), account_id, token_id)
             for slot, (account_id, token_id) in orphan.remainders().items()
         ]
         done = 0
@@ -131,7 +132,8 @@ def _path_of(path: str, device: int, inode: int) -> str:
     return ""
 
 
-def _text(record: _Record, journal_id: str, number: int, now: float) -> str:
+def text(record: Waiting, journal_id: str, number: int, now: float) -> str:
+    """The line of one record, of this number in that journal; now: seconds since the epoch."""
     name = lines.name_of(journal_id, number, record.slot)
     if record.exchange is None:
         return lines.of_remainder(now, name, record.account_id, record.token_id, record.sums)

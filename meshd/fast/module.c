@@ -1,0 +1,64 @@
+/* The module meshd.fast.native: functions that take classes, and give methods for them. */
+
+#include "native.h"
+
+#include <structmember.h>
+
+int find_slots(PyTypeObject *type, Slot *slots)
+{
+    for (; slots->name != NULL; slots++) {
+        PyObject *found = PyObject_GetAttrString((PyObject *)type, slots->name);
+        if (found == NULL)
+            return -1;
+        if (Py_TYPE(found) != &PyMemberDescr_Type || ((PyMemberDescrObject *)found)->d_member->type != T_OBJECT_EX) {
+            PyErr_Format(PyExc_TypeError, "%s.%s is no slot", type->tp_name, slots->name);
+            Py_DECREF(found);
+            return -1;
+        }
+        slots->at = ((PyMemberDescrObject *)found)->d_member->offset;
+        Py_DECREF(found);
+    }
+    return 0;
+}
+
+PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions)
+{
+    PyObject *methods = PyDict_New();
+    if (methods == NULL)
+        return NULL;
+    for (; definitions->ml_name != NULL; definitions++) {
+        PyObject *method = PyDescr_NewMethod(type, definitions);
+        if (method == NULL || PyDict_SetItemString(methods, definitions->ml_name, method) < 0) {
+            Py_XDECREF(method);
+            Py_DECREF(methods);
+            return NULL;
+        }
+        Py_DECREF(method);
+    }
+    return methods;
+}
+
+static PyMethodDef functions[] = {
+    {"meter_methods", meter_methods, METH_VARARGS, "Of Meter, Tally and Allowance: counting."},
+    {"tunnel_methods", tunnel_methods, METH_VARARGS, "Of Tunnel and Flow: moving small pieces."},
+    {"task_methods", task_methods, METH_VARARGS, "Of Task: going on."},
+    {"wire_methods", wire_methods, METH_VARARGS, "Of Wire: its edges, reading and writing."},
+    {"line_methods", line_methods, METH_VARARGS, "Of ExchangeLog, _Record and Exchange: lines."},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "meshd.fast.native",
+    .m_doc = "Methods for classes of the hot path.",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit_native(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module != NULL && ready_waiting(module) < 0)
+        Py_CLEAR(module);
+    return module;
+}

@@ -1,0 +1,80 @@
+/* What the parts of the native module share.
+
+   The classes are defined in Python alone.  A part takes them, finds where their __slots__ stand, and gives methods that
+   do the common case of a method of theirs.  Whatever else comes, an object of another class, an integer of more than 63
+   bits, a refusal, is left to the method as it stands in Python, before anything was changed. */
+
+#ifndef MESHD_NATIVE_H
+#define MESHD_NATIVE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { EPOLL_IN = 0x1, EPOLL_PRI = 0x2, EPOLL_OUT = 0x4, EPOLL_ERR = 0x8, EPOLL_HUP = 0x10, EPOLL_RDHUP = 0x2000 };
+
+/* One of the names in __slots__, and where its value stands in each object. */
+typedef struct {
+    const char *name;
+    Py_ssize_t at;
+} Slot;
+
+/* Find all slots of a class, up to one without a name; -1 with an error where one is none. */
+int find_slots(PyTypeObject *type, Slot *slots);
+
+/* Methods of a class by name, in a new dictionary; NULL with an error. */
+PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions);
+
+/* The value of a slot, borrowed; NULL where it is not set. */
+static inline PyObject *get(PyObject *object, Slot slot)
+{
+    return *(PyObject **)((char *)object + slot.at);
+}
+
+/* Set a slot, and take over the reference. */
+static inline void put(PyObject *object, Slot slot, PyObject *value)
+{
+    PyObject **place = (PyObject **)((char *)object + slot.at);
+    PyObject *before = *place;
+    *place = value;
+    Py_XDECREF(before);
+}
+
+static inline void put_bool(PyObject *object, Slot slot, bool value)
+{
+    put(object, slot, Py_NewRef(value ? Py_True : Py_False));
+}
+
+static inline bool is(PyObject *object, PyTypeObject *type)
+{
+    return object != NULL && type != NULL && Py_TYPE(object) == type;
+}
+
+/* The value of an integer; false for anything else, and for one of more than 63 bits. */
+static inline bool integer(PyObject *object, long long *value)
+{
+    int overflow;
+    if (object == NULL || !PyLong_CheckExact(object))
+        return false;
+    *value = PyLong_AsLongLongAndOverflow(object, &overflow);
+    return overflow == 0;
+}
+
+/* meter.c: the room of a meter, or 0 where that is a question for Python; and counting, which gives 1, 0 where nothing
+   was done, and -1 with an error. */
+long long room_of(PyObject *meter);
+int count(PyObject *meter, long long bytes, bool upward);
+
+/* The functions of the module, one for each part. */
+PyObject *meter_methods(PyObject *module, PyObject *classes);
+PyObject *tunnel_methods(PyObject *module, PyObject *classes);
+PyObject *task_methods(PyObject *module, PyObject *classes);
+PyObject *wire_methods(PyObject *module, PyObject *classes);
+PyObject *line_methods(PyObject *module, PyObject *classes);
+int ready_waiting(PyObject *module);
+
+/* task.c: resume a task, of whatever class. */
+int resume(PyObject *task);
+
+#endif

@@ -1,0 +1,53 @@
+"""Where C takes the place of Python.
+
+Each class is defined in Python, whole.  What is listed here takes the place of some of its methods at a start: it does
+the same for all that is usual, while the rest, an error or a limit that is reached, is left to the method as it stands
+in Python.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from meshd.sockets.flow import Flow
+from meshd.sockets.relay import SMALL, Relay, Tunnel
+from meshd.sockets.task import Task
+from meshd.sockets.wire import READ_SIZE, Wire
+from meshd.usage.allowance import Allowance
+from meshd.usage.exchangelog import ExchangeLog, Waiting, text
+from meshd.usage.meter import Meter, Tally
+from meshd.values.exchanges import Exchange
+
+
+class Fast:
+    """What has taken the place of what."""
+
+    def __init__(self, native: ModuleType | None) -> None:
+        """native: the built module; None where there is none, and then nothing here does anything."""
+        self._native = native
+        self._replaced: dict[type, dict[str, Any]] = {}
+
+    def begin(self) -> None:
+        """Put C in its places, for this whole process; again changes nothing."""
+        native = self._native
+        if native is None or self._replaced:
+            return
+        methods = {
+            Meter: native.meter_methods(Meter, Tally, Allowance),
+            Task: native.task_methods(Task),
+            Wire: native.wire_methods(Wire, READ_SIZE),
+            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL),
+            ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
+        }
+        for kind, those in methods.items():
+            self._replaced[kind] = {name: vars(kind)[name] for name in those}
+            for name, method in those.items():
+                setattr(kind, name, method)
+
+    def end(self) -> None:
+        """Have Python everywhere again."""
+        for kind, those in self._replaced.items():
+            for name, method in those.items():
+                setattr(kind, name, method)
+        self._replaced.clear()

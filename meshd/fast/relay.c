@@ -1,0 +1,238 @@
+/* A tunnel's small pieces: what sockets/relay.py does where a read finds less than is asked for, and all of it is
+   written at once.  The sockets are non-blocking, so the interpreter's lock is kept meanwhile. */
+
+#include "native.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { SMALL = 16 * 1024 }; /* as SMALL of sockets/relay.py, which hands it over */
+
+enum { FLOW_UP, FLOW_DOWN, ENDED, METER, RELAY, DEADLINE };
+static Slot of_tunnel[] = {{"_up", 0},    {"_down", 0},  {"_ended", 0},  {"_meter", 0},
+                           {"_relay", 0}, {"deadline", 0}, {NULL, 0}};
+enum { SOURCE, SINK, UPWARD, EARLY, HELD, PIPE, BLOCKED, FAST, UNSURE, PASSED_ON };
+static Slot of_flow[] = {{"source", 0}, {"sink", 0},    {"upward", 0}, {"early", 0},  {"held", 0}, {"pipe", 0},
+                         {"blocked", 0}, {"fast", 0}, {"unsure", 0}, {"ended", 0}, {NULL, 0}};
+enum { WHEEL, LIVE };
+static Slot of_relay[] = {{"wheel", 0}, {"live", 0}, {NULL, 0}};
+
+static PyTypeObject *tunnels, *flows, *relays;
+static PyObject *ready_in_python, *pump_in_python;
+static PyObject *n_sent_up, *n_sent_down, *n_fail, *n_pass_end, *n_pump, *n_monotonic, *n_timeouts, *n_idle, *n_half_closed;
+
+static bool is_nothing(PyObject *bytes) { return bytes != NULL && PyBytes_CheckExact(bytes) && !PyBytes_GET_SIZE(bytes); }
+
+/* Whether this is a direction that has nothing to do but to copy what comes. */
+static bool is_plain(PyObject *tunnel, PyObject *flow)
+{
+    if (!is(tunnel, tunnels) || !is(flow, flows))
+        return false;
+    PyObject *ended = get(tunnel, of_tunnel[ENDED]), *relay = get(tunnel, of_tunnel[RELAY]);
+    return ended != NULL && ended != Py_None && is(get(tunnel, of_tunnel[FLOW_UP]), flows) &&
+           is(get(tunnel, of_tunnel[FLOW_DOWN]), flows) && is(relay, relays) &&
+           get(relay, of_relay[WHEEL]) != NULL && get(relay, of_relay[LIVE]) != NULL && is_nothing(get(flow, of_flow[EARLY])) &&
+           is_nothing(get(flow, of_flow[HELD])) && get(flow, of_flow[PIPE]) == Py_None &&
+           get(flow, of_flow[FAST]) == Py_False && get(flow, of_flow[PASSED_ON]) == Py_False &&
+           get(flow, of_flow[BLOCKED]) == Py_False;
+}
+
+static PyObject *deadline(PyObject *tunnel)
+{
+    PyObject *relay = get(tunnel, of_tunnel[RELAY]), *found = NULL;
+    PyObject *monotonic = PyObject_GetAttr(get(relay, of_relay[WHEEL]), n_monotonic);
+    PyObject *timeouts = PyObject_GetAttr(get(relay, of_relay[LIVE]), n_timeouts);
+    if (monotonic != NULL && timeouts != NULL) {
+        const bool half = get(get(tunnel, of_tunnel[FLOW_UP]), of_flow[PASSED_ON]) == Py_True ||
+                          get(get(tunnel, of_tunnel[FLOW_DOWN]), of_flow[PASSED_ON]) == Py_True;
+        PyObject *seconds = PyObject_GetAttr(timeouts, half ? n_half_closed : n_idle);
+        found = seconds == NULL ? NULL : PyNumber_Add(monotonic, seconds);
+        Py_XDECREF(seconds);
+    }
+    Py_XDECREF(monotonic);
+    Py_XDECREF(timeouts);
+    return found;
+}
+
+/* Give the tunnel its time anew, if it has not ended meanwhile. */
+static PyObject *moved(PyObject *tunnel)
+{
+    if (get(tunnel, of_tunnel[ENDED]) != Py_None) {
+        PyObject *when = deadline(tunnel);
+        if (when == NULL)
+            return NULL;
+        put(tunnel, of_tunnel[DEADLINE], when);
+    }
+    Py_RETURN_NONE;
+}
+
+/* Count, whatever that takes; false with an error. */
+static bool counted(PyObject *meter, Py_ssize_t bytes, bool upward)
+{
+    const int done = count(meter, bytes, upward);
+    if (done != 0)
+        return done > 0;
+    PyObject *n = PyLong_FromSsize_t(bytes);
+    PyObject *told = n == NULL ? NULL : PyObject_CallMethodOneArg(meter, upward ? n_sent_up : n_sent_down, n);
+    Py_XDECREF(n);
+    Py_XDECREF(told);
+    return told != NULL;
+}
+
+static bool would_wait(void) { return errno == EAGAIN || errno == EWOULDBLOCK; }
+
+/* Write what was read and is counted upward already; the rest is held, as in `_write_held`.  -1 with an error, 0 where
+   the sink has failed. */
+static int pass_on(PyObject *flow, PyObject *meter, int sink, const char *data, Py_ssize_t size, bool upward)
+{
+    ssize_t sent;
+    do
+        sent = write(sink, data, (size_t)size);
+    while (sent < 0 && errno == EINTR && PyErr_CheckSignals() == 0);
+    if (PyErr_Occurred())
+        return -1;
+    if (sent < 0 && !would_wait()) {
+        put_bool(flow, of_flow[BLOCKED], true);
+        return 0;
+    }
+    if (sent < size) {
+        PyObject *held = PyBytes_FromStringAndSize(data + (sent > 0 ? sent : 0), size - (sent > 0 ? sent : 0));
+        if (held == NULL)
+            return -1;
+        put(flow, of_flow[HELD], held);
+        put_bool(flow, of_flow[BLOCKED], true);
+    }
+    return upward || sent <= 0 || counted(meter, sent, false) ? 1 : -1;
+}
+
+/* Pass the source's end on. */
+static PyObject *ended(PyObject *tunnel, PyObject *flow)
+{
+    PyObject *passed = PyObject_CallMethodOneArg(tunnel, n_pass_end, flow);
+    if (passed == NULL && !PyErr_ExceptionMatches(PyExc_OSError))
+        return NULL;
+    if (passed == NULL && !PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
+        PyErr_Clear();
+        return PyObject_CallMethodOneArg(tunnel, n_fail, flow);
+    }
+    PyErr_Clear();
+    Py_XDECREF(passed);
+    return moved(tunnel);
+}
+
+/* Move one piece, with whatever follows; NULL with an error. */
+static PyObject *carry(PyObject *tunnel, PyObject *flow, PyObject *meter)
+{
+    char data[SMALL];
+    long long source, sink;
+    const long long room = room_of(meter);
+    const bool upward = get(flow, of_flow[UPWARD]) == Py_True;
+    if (room <= 0 || !integer(get(flow, of_flow[SOURCE]), &source) || !integer(get(flow, of_flow[SINK]), &sink) ||
+        source < 0 || source > INT_MAX || sink < 0 || sink > INT_MAX)
+        return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+    const size_t most = room < SMALL ? (size_t)room : SMALL;
+    const ssize_t size = read((int)source, data, most);
+    if (size < 0 && errno == EINTR)
+        return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+    if (size < 0 && would_wait()) {
+        put_bool(flow, of_flow[UNSURE], false);
+        return moved(tunnel);
+    }
+    if (size < 0)
+        return PyObject_CallMethodOneArg(tunnel, n_fail, flow);
+    if (size == 0)
+        return ended(tunnel, flow);
+    if (upward && !counted(meter, size, true))
+        return NULL;
+    const bool over = get(tunnel, of_tunnel[ENDED]) == Py_None; /* counting may have ended it, and closed both sockets */
+    if (over || (size_t)size == most || get(flow, of_flow[UNSURE]) != Py_False) {
+        /* There may be more: Python goes on with what was read. */
+        PyObject *held = PyBytes_FromStringAndSize(data, size);
+        if (held == NULL)
+            return NULL;
+        put(flow, of_flow[HELD], held);
+        put_bool(flow, of_flow[FAST], size == SMALL);
+        return over ? Py_NewRef(Py_None) : PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+    }
+    const int passed = pass_on(flow, meter, (int)sink, data, size, upward);
+    return passed < 0 ? NULL : passed == 0 ? PyObject_CallMethodOneArg(tunnel, n_fail, flow) : moved(tunnel);
+}
+
+static PyObject *pump(PyObject *tunnel, PyObject *flow)
+{
+    if (!is_plain(tunnel, flow))
+        return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+    PyObject *meter = Py_XNewRef(get(tunnel, of_tunnel[METER])); /* whoever calls holds the tunnel */
+    Py_INCREF(flow);
+    PyObject *done = meter != NULL ? carry(tunnel, flow, meter)
+                                   : PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+    Py_XDECREF(meter);
+    Py_DECREF(flow);
+    return done;
+}
+
+static PyObject *pumped(PyObject *tunnel, PyObject *flow)
+{
+    return is(tunnel, tunnels) ? pump(tunnel, flow) : PyObject_CallMethodOneArg(tunnel, n_pump, flow);
+}
+
+static PyObject *ready(PyObject *tunnel, PyObject *const *arguments, Py_ssize_t given)
+{
+    long long fd, events, source;
+    PyObject *up = get(tunnel, of_tunnel[FLOW_UP]), *down = get(tunnel, of_tunnel[FLOW_DOWN]);
+    if (given != 2)
+        return PyErr_Format(PyExc_TypeError, "ready() takes fd and events");
+    if (!integer(arguments[0], &fd) || !integer(arguments[1], &events) || !is(up, flows) || !is(down, flows) ||
+        !integer(get(up, of_flow[SOURCE]), &source))
+        return PyObject_CallFunctionObjArgs(ready_in_python, tunnel, arguments[0], arguments[1], NULL);
+    PyObject *done = Py_NewRef(Py_None);
+    PyObject *reads = Py_NewRef(fd == source ? up : down), *writes = Py_NewRef(fd == source ? down : up);
+    if (events & ~EPOLL_OUT) {
+        if (events & (EPOLL_HUP | EPOLL_ERR | EPOLL_RDHUP | EPOLL_PRI))
+            put_bool(reads, of_flow[UNSURE], true);
+        if (get(reads, of_flow[BLOCKED]) != Py_True)
+            Py_SETREF(done, pumped(tunnel, reads));
+    }
+    if (done != NULL && events & EPOLL_OUT && get(writes, of_flow[BLOCKED]) == Py_True &&
+        get(tunnel, of_tunnel[ENDED]) != Py_None)
+        Py_SETREF(done, pumped(tunnel, writes));
+    Py_DECREF(reads);
+    Py_DECREF(writes);
+    return done;
+}
+
+static PyMethodDef methods[] = {
+    {"ready", (PyCFunction)(void (*)(void))ready, METH_FASTCALL, "Move all that can be moved."},
+    {"_pump", pump, METH_O, "Move what can be moved in one direction; a failure on either side ends the tunnel."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyObject *tunnel_methods(PyObject *Py_UNUSED(module), PyObject *classes)
+{
+    PyTypeObject *tunnel, *flow, *relay;
+    int small;
+    tunnels = NULL;
+    if (!PyArg_ParseTuple(classes, "O!O!O!i", &PyType_Type, &tunnel, &PyType_Type, &flow, &PyType_Type, &relay, &small) ||
+        find_slots(tunnel, of_tunnel) < 0 || find_slots(flow, of_flow) < 0 || find_slots(relay, of_relay) < 0)
+        return NULL;
+    if (small != SMALL)
+        return PyErr_Format(PyExc_ValueError, "SMALL is %d in C", SMALL);
+    n_fail = PyUnicode_InternFromString("_fail");
+    n_pass_end = PyUnicode_InternFromString("_pass_end");
+    n_pump = PyUnicode_InternFromString("_pump");
+    n_monotonic = PyUnicode_InternFromString("monotonic");
+    n_timeouts = PyUnicode_InternFromString("timeouts");
+    n_idle = PyUnicode_InternFromString("idle");
+    n_half_closed = PyUnicode_InternFromString("half_closed");
+    n_sent_up = PyUnicode_InternFromString("sent_up");
+    n_sent_down = PyUnicode_InternFromString("sent_down");
+    Py_XSETREF(ready_in_python, PyObject_GetAttrString((PyObject *)tunnel, "ready"));
+    Py_XSETREF(pump_in_python, PyObject_GetAttrString((PyObject *)tunnel, "_pump"));
+    PyObject *given = methods_of(tunnel, methods);
+    if (given == NULL || ready_in_python == NULL || pump_in_python == NULL || PyErr_Occurred())
+        return NULL;
+    tunnels = (PyTypeObject *)Py_NewRef(tunnel);
+    flows = (PyTypeObject *)Py_NewRef(flow);
+    relays = (PyTypeObject *)Py_NewRef(relay);
+    return given;
+}

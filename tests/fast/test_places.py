@@ -1,0 +1,68 @@
+"""The switch, and that all that was replaced comes back."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.config.sources import NATIVE
+from meshd.fast import built, which
+from meshd.fast.places import Fast
+from meshd.sockets.task import Task
+from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
+from meshd.usage.shaping import ShapedMeter
+from tests.fast.building import compiled, fast
+from tests.support.manual import ROOT
+
+
+class PlacesTest(SynchronousTestCase):
+    def test_put_and_taken_away(self) -> None:
+        """Again changes nothing; at the end each class is what it was."""
+        before = [dict(vars(kind)) for kind in (Meter, Wire, Task)]
+        native = fast()
+        native.begin()
+        inside = Meter.sent_up, Meter.room, Wire.receive, Task.resume
+        native.begin()
+        self.assertEqual((Meter.sent_up, Meter.room, Wire.receive, Task.resume), inside)
+        self.assertNotEqual(Meter.sent_up, before[0]["sent_up"])
+        native.end()
+        native.end()
+        self.assertEqual([dict(vars(kind)) for kind in (Meter, Wire, Task)], before)
+
+    def test_without(self) -> None:
+        """Where it was not built nothing is replaced, and who does not want it has none."""
+        before = dict(vars(Meter))
+        Fast(None).begin()
+        self.assertEqual(dict(vars(Meter)), before)
+        with mock.patch.dict(os.environ, {NATIVE: "0"}):
+            self.assertEqual((built(), which()), (None, "Python alone"))
+
+    def test_one_that_gets_a_rate(self) -> None:
+        """An open meter becomes a shaped one, in C as in Python."""
+        native = fast()
+        native.begin()
+        try:
+            meter = Meter.__new__(Meter)
+            meter.__class__ = ShapedMeter
+            self.assertIsInstance(meter, ShapedMeter)
+        finally:
+            native.end()
+
+    def test_another_class_is_refused(self) -> None:
+        """Methods are made of the classes that they know, and of no others."""
+        native = compiled()
+        self.assertRaises(AttributeError, native.meter_methods, Wire, Wire, Wire)
+        self.assertRaises(TypeError, native.task_methods, "Task")
+        self.assertRaises(TypeError, native.task_methods)
+
+    def test_the_command_says_which(self) -> None:
+        """`meshd --version` says what runs here."""
+        environ = os.environ | {NATIVE: "0"}
+        words = [sys.executable, "-m", "meshd.cli.main", "--version"]
+        done = subprocess.run(words, env=environ, cwd=ROOT, check=True, capture_output=True, text=True)
+        self.assertTrue(done.stdout.rstrip().endswith("(Python alone)"), done.stdout)
