@@ -19,6 +19,7 @@ from meshd.daemon.fronts import Fronts
 from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners, Plan
+from meshd.daemon.moving import Moving
 from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
@@ -77,6 +78,10 @@ class Daemon:
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
+        alone = (
+            "" if config.workers == 1 else "a daemon with workers cannot exchange its store while it serves: stop it"
+        )
+        self._moving = Moving(reactor, core.store, config.data_dir, config.store_url, refusal=alone)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -160,6 +165,7 @@ class Daemon:
         """Accept no more, let exchanges end for a while, bring the counts home, close the store."""
         core = self.core
         self.plane.draining = True
+        await self._moving.stop()
         await self._start_over()
         patience = core.live.timeouts.drain
         crew = Deferred.fromCoroutine(self._crew.stop(patience)) if self._crew is not None else succeed(None)
@@ -186,6 +192,8 @@ class Daemon:
             await self._begun
         if self.plane.draining:
             return Verdict(False, ("meshd is being stopped",))
+        if self._moving.begin():
+            return Verdict(True, ("a move of the store is followed: the settings were not read",))
         self.core.exchanges.reopen()
         self._requests.reopen()
         if self._crew is None:

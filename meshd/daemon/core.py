@@ -30,6 +30,7 @@ from meshd.model import Change
 from meshd.sockets.poll import Poller
 from meshd.store.feed import Feed
 from meshd.store.open import open_store
+from meshd.store.switch import Switch
 from meshd.tls.server import ReloadableTLS
 from meshd.topology import Live, included_bytes
 from meshd.usage.chronicle import Chronicle
@@ -79,7 +80,7 @@ class Core:
         self.config = config
         self.now = now
         self.live = Live(config.topology)
-        self.store = open_store(reactor, config.store_url)
+        self.store = Switch(open_store(reactor, config.store_url))
         self.node = f"{socket.gethostname()}:{config.data_dir}{part}"  # which one process at a time may have
         self.tls: ReloadableTLS | None = None
         self._part = part
