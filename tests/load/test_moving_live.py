@@ -13,6 +13,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.store import url as urls
 from tests.load.world import LISTED, People
 from tests.support import stores
 from tests.support.daemon import LiveDaemon, clean_environment
@@ -27,10 +28,12 @@ STRANGERS = sized(30, 100)
 HELD = re.compile(r"the store has moved to \S+ \(held for ([0-9.]+) s\)")
 
 
-class LiveMovingTests(SynchronousTestCase):
+class _Contract:
+    """From whichever store to whichever other one."""
+
     def setUp(self) -> None:
-        self.there = stores.postgres_url(self)
-        self.daemon = LiveDaemon(self, "[limits]\ntunnels_per_account = 0\n")
+        here, self.there = self.ways()
+        self.daemon = LiveDaemon(self, "[limits]\ntunnels_per_account = 0\n", store=here)
         self.people, self.origin = People(self.daemon), Echoes(self)
         self.strangers = [bearer("berta", self.daemon.token("berta")) for _ in range(STRANGERS)]
         self.book, self.unknown = Book(), Book()
@@ -103,7 +106,7 @@ class LiveMovingTests(SynchronousTestCase):
         self.assertEqual(self.daemon.terminate(), 0)
         status, said = self.daemon.failed_start()
         self.assertEqual(status, 1)
-        self.assertIn("the store has moved to postgresql://", said)
+        self.assertIn(f"the store has moved to {urls.place(self.there)}", said)
         self.daemon.configure(f"[limits]\ntunnels_per_account = 0\n[store]\nurl = {json.dumps(self.there)}\n")
         self.daemon.start()
         self.require_balance()
@@ -122,7 +125,35 @@ class LiveMovingTests(SynchronousTestCase):
             return await (await self.begun()).communicate()
 
         _, err = asyncio.run(self.under_load(killed_and_moved()))
-        self.assertIn("everything is in postgresql://", err.decode())
+        self.assertIn(f"everything is in {urls.place(self.there)}", err.decode())
         self.daemon.moved_to(self.there)
         self.require_balance()
         self.assertNotIn("Traceback", self.daemon.log_text())
+
+
+class SQLiteToPostgres(_Contract, SynchronousTestCase):
+    """Growing out of one file."""
+
+    def ways(self) -> tuple[str, str]:
+        return "", stores.postgres_url(self)
+
+
+class PostgresToSQLite(_Contract, SynchronousTestCase):
+    """And back."""
+
+    def ways(self) -> tuple[str, str]:
+        return stores.postgres_url(self), f"sqlite:///{stores.sqlite_path(self)}"
+
+
+class WorkersTests(SynchronousTestCase):
+    """Several processes would have to hold still together."""
+
+    def test_a_daemon_with_workers(self) -> None:
+        """Refused, and it goes on; nothing is written down."""
+        daemon = LiveDaemon(self, arguments=("--workers", "2"))
+        target = f"sqlite:///{stores.sqlite_path(self)}"
+        status, _, said = daemon.run_cli("move", "--live", "--to", target)
+        self.assertEqual(status, 1)
+        self.assertIn("a daemon with workers cannot exchange its store while it serves: stop it", said)
+        daemon.account("anna")
+        self.assertIn("settings reloaded", daemon.reload())
