@@ -236,11 +236,3 @@ class SQLiteToPostgres(_SQLiteSource, _PostgresTarget, _Contract, TestCase):
 
 class PostgresToSQLite(_PostgresSource, _SQLiteTarget, _Contract, TestCase):
     """And back."""
-
-
-class SQLiteToSQLite(_SQLiteSource, _SQLiteTarget, _Contract, TestCase):
-    """To another disk."""
-
-
-class PostgresToPostgres(_PostgresSource, _PostgresTarget, _Contract, TestCase):
-    """To another server."""
