@@ -46,11 +46,13 @@ class _Contract:
         )
 
     async def moved(self) -> Any:
-        """What the command says."""
-        command = await self.begun()
-        out, err = await command.communicate()
-        self.assertEqual(command.returncode, 0, err.decode())
-        return json.loads(out)
+        """What the command says, once this machine is quick enough for it."""
+        while True:
+            command = await self.begun()
+            out, err = await command.communicate()
+            if b"try at a quieter hour" not in err:
+                self.assertEqual(command.returncode, 0, err.decode())
+                return json.loads(out)
 
     async def under_load(self, work: Any) -> Any:
         """What the work gives, while known and unknown customers use the proxy."""
@@ -122,10 +124,10 @@ class _Contract:
                 with contextlib.suppress(ProcessLookupError):  # it has come to its end
                     command.kill()
                 await command.communicate()
-            return await (await self.begun()).communicate()
+            return await self.moved()
 
-        _, err = asyncio.run(self.under_load(killed_and_moved()))
-        self.assertIn(f"everything is in {urls.place(self.there)}", err.decode())
+        told = asyncio.run(self.under_load(killed_and_moved()))
+        self.assertEqual(told["moved"], urls.place(self.there))
         self.daemon.moved_to(self.there)
         self.require_balance()
         self.assertNotIn("Traceback", self.daemon.log_text())
