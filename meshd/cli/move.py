@@ -9,38 +9,70 @@ from meshd.cli.backup import ours_alone
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, add_progress
+from meshd.cli.serving import served
 from meshd.daemon.datafolder import JOURNALS
 from meshd.store import url as urls
-from meshd.store.moving import offline
+from meshd.store.moving import live, offline
 from meshd.store.moving.outcome import Moved, Unmovable
 
 
 def add_to(top: Verbs) -> None:
     parser = top.verb("move", move, "move all that is in the store to another one, of either kind")
-    parser.add_argument(
-        "--to", required=True, metavar="URL", help="the store to fill, as store.url names one; - for a line of stdin"
-    )
+    ways = parser.add_mutually_exclusive_group(required=True)
+    ways.add_argument("--to", metavar="URL", help="the store to fill, as store.url names one; - for a line of stdin")
+    ways.add_argument("--cancel", action="store_true", help="give up a live move that was killed: its target is waste")
+    parser.add_argument("--live", action="store_true", help="while the daemon serves, which goes on with the new store")
     add_progress(parser)
 
 
 def move(context: Context, args: Namespace) -> None:
+    if args.cancel:
+        live.cancel(context.config.store_url)
+        context.show({"cancelled": True}, {"store": "changes are not written down any more"})
+        return
     url = target_url(context, args.to)
-    config = context.config
-    own = f"{socket.gethostname()}:{config.data_dir}"
+    try:
+        moved, waiting = (_live if args.live else _offline)(context, url)
+    except Unmovable as error:
+        show_unmovable(context, error)
+        raise
+    show(context, moved, url)
+    if waiting:
+        context.note(f"{waiting} journals wait in the data folder: its next start bills them to the new store")
+
+
+def _offline(context: Context, url: str) -> tuple[list[Moved], int]:
+    """What has moved, and how many journals wait for the next start.  Raises: Refused, StoreError."""
+    config, node = context.config, _node(context)
     with ours_alone(config.data_dir, config.store_url, context.note_closed):
-        try:
-            moved = offline.move(
-                config.store_url,
-                url,
-                now=context.now(),
-                progress=context.progress,
-                ours=lambda name: name.startswith(own),
-            )
-        except Unmovable as error:
-            show_unmovable(context, error)
-            raise
-        waiting = len(list((config.data_dir / JOURNALS).glob("*.journal")))
-    show(context, moved, url, waiting)
+        moved = offline.move(
+            config.store_url,
+            url,
+            now=context.now(),
+            progress=context.progress,
+            ours=lambda name: name.startswith(node),  # its workers have died with it
+        )
+        return moved, len(list((config.data_dir / JOURNALS).glob("*.journal")))
+
+
+def _live(context: Context, url: str) -> tuple[list[Moved], int]:
+    """What has moved; the journals are the daemon's.  Raises: Refused, StoreError."""
+    config, node = context.config, _node(context)
+    with served(config.data_dir) as serving:
+        moved = live.move(
+            config.store_url,
+            url,
+            now=context.now(),
+            progress=context.progress,
+            ours=lambda name: name == node,
+            serving=serving,
+        )
+    return moved, 0
+
+
+def _node(context: Context) -> str:
+    """What the daemon on the data folder calls itself in the store."""
+    return f"{socket.gethostname()}:{context.config.data_dir}"
 
 
 def target_url(context: Context, given: str) -> str:
@@ -55,11 +87,12 @@ def target_url(context: Context, given: str) -> str:
     return url if found is None else urls.of_file(str(found))
 
 
-def show(context: Context, moved: list[Moved], url: str, waiting: int) -> None:
+def show(context: Context, moved: list[Moved], url: str) -> None:
+    """The tables on stdout; what is to be done now on stderr."""
     place = urls.place(url)
     if context.json:
         tables = [each._asdict() for each in moved]
-        context.show({"moved": place, "rows": sum(each.rows for each in moved), "tables": tables, "journals": waiting})
+        context.show({"moved": place, "rows": sum(each.rows for each in moved), "tables": tables})
     else:
         table = {
             "table": lambda each: each["table"],
@@ -72,8 +105,6 @@ def show(context: Context, moved: list[Moved], url: str, waiting: int) -> None:
     context.note(
         f"name the new one in the settings (store.url, MESHD_STORE_URL or --store) before the next start: {place}"
     )
-    if waiting:
-        context.note(f"{waiting} journals wait in the data folder: its next start bills them to the new store")
     context.note(
         "an installation with another data folder also needs the files of this one that end in .key and .pem,"
         " and its folder journal"

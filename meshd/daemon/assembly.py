@@ -22,6 +22,7 @@ from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.keeping import Kept
 from meshd.daemon.listening import Listeners, Plan
+from meshd.daemon.moving import Moving
 from meshd.daemon.notices import Notices
 from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
@@ -98,6 +99,10 @@ class Daemon:
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
         self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.kept, kept=self._kept)
+        alone = (
+            "" if config.workers == 1 else "a daemon with workers cannot exchange its store while it serves: stop it"
+        )
+        self._moving = Moving(reactor, core.switch, config.data_dir, config.store_url, refusal=alone)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -227,6 +232,7 @@ class Daemon:
         core = self.core
         self.plane.draining = True
         over = self._handover.stop()
+        await self._moving.stop()
         await self._start_over()
         patience = core.live.timeouts.drain
         crew = succeed(None)
@@ -262,6 +268,8 @@ class Daemon:
             await self._begun
         if self.plane.draining:
             return Verdict(False, ("meshd is being stopped",))
+        if self._moving.begin():
+            return Verdict(True, ("a move of the store is followed: the settings were not read",))
         self.core.exchanges.reopen()
         self._requests.reopen()
         try:

@@ -35,6 +35,7 @@ from meshd.model import Change
 from meshd.sockets.poll import Poller
 from meshd.store.feed import Feed
 from meshd.store.open import open_store
+from meshd.store.switch import Switch
 from meshd.store.timed import TimedStore
 from meshd.tls.contexts import HTTP_1, HTTP_2
 from meshd.tls.server import ReloadableTLS
@@ -96,7 +97,8 @@ class Core:
         self.config = config
         self.now = now
         self.live = Live(config.topology)
-        self.store = TimedStore(open_store(reactor, config.store_url), reactor.seconds)
+        self.switch = Switch(open_store(reactor, config.store_url))
+        self.store = TimedStore(self.switch, reactor.seconds)
         number = f"#{among.worker}" if among.worker else ""
         self.node = f"{socket.gethostname()}:{config.data_dir}{among.part}{number}"  # one process's at a time
         self.tls: ReloadableTLS | None = None

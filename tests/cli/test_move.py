@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from meshd.daemon.pidfile import PidFile
+from meshd.store.moving import open as ends
 from tests.cli.support import CommandCase
 from tests.support import stores
 
@@ -68,3 +69,29 @@ class MoveTests(CommandCase):
         self.assertEqual(done.code, 1)
         self.assertIn(f"is in use by process {os.getpid()}: stop it first", done.err)
         self.assertFalse(os.path.exists(f"{self.folder}/other.sqlite3"))
+
+    def test_live_without_a_daemon(self) -> None:
+        """There is nobody who could go over."""
+        done = self.meshd("move", "--live", "--to", self.target)
+        self.assertEqual(done.code, 1)
+        self.assertIn("no daemon runs on", done.err)
+        self.assertIn("leave out --live", done.err)
+        self.assertFalse(os.path.exists(f"{self.folder}/other.sqlite3"))
+
+    def test_giving_up(self) -> None:
+        """After a live move that was killed, changes are written down no more; one that has moved stays moved."""
+        with ends.opened(f"sqlite:///{self.data_dir}/meshd.sqlite3") as end:
+            with end.transaction():
+                end.follow()
+            self.assertEqual(self.meshd("move", "--cancel").code, 0)
+            self.assertFalse(end.followed())
+        self.assertEqual(self.meshd("account", "create", "berta").code, 0)
+        self.assertEqual(self.meshd("move", "--to", self.target).code, 0)
+        done = self.meshd("move", "--cancel")
+        self.assertEqual(done.code, 1)
+        self.assertIn("the store has moved to", done.err)
+
+    def test_a_store_of_two_ways(self) -> None:
+        """Wrong usage."""
+        self.assertEqual(self.meshd("move").code, 2)
+        self.assertEqual(self.meshd("move", "--cancel", "--to", self.target).code, 2)

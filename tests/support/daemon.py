@@ -223,6 +223,10 @@ class LiveDaemon:
             flags += ["--proxy", f"tcp:{self.proxy_port}", "--api", f"tcp:{self.api_port}"]
         return [*self._wrap, *TWISTD, "meshd", *flags, *self.arguments]
 
+    def moved_to(self, store: str) -> None:
+        """Have `totals` and the like look there from now on; the settings file is not touched."""
+        self._store = store
+
     # Its life
 
     def configure(self, config: str) -> None:

@@ -15,6 +15,12 @@ from meshd.store.unit import Row, Unit
 
 T = TypeVar("T")
 
+PATIENCE = 10.0
+"""Seconds to wait for others that write."""
+
+LOG = "meshd_move_log"
+"""The table of changes in a source that is followed: a number, a table's name, a key as `keys` writes it."""
+
 AT_ONCE = 200
 """Keys that are looked for in one statement."""
 
@@ -59,8 +65,11 @@ class End(ABC):
         """Within the block, all reads see the store as of the first of them."""
 
     @abstractmethod
-    def locked(self) -> AbstractContextManager[None]:
-        """A transaction during which nobody else can write; who reads goes on."""
+    def locked(self, seconds: float = PATIENCE) -> AbstractContextManager[None]:
+        """A transaction during which nobody else can write; who reads goes on.
+
+        seconds: how long to wait for whoever writes.  Raises: StoreUnavailable where that was not enough.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -102,6 +111,18 @@ class End(ABC):
     @abstractmethod
     def dangling(self, limit: int) -> list[tuple[str, Row, str]]:
         """Up to so many rows that point at one that is not there: table, key, and the table of what is not there."""
+
+    @abstractmethod
+    def follow(self) -> None:
+        """Have every change of a row write its key into the table LOG, from the transaction's commit on."""
+
+    @abstractmethod
+    def unfollow(self) -> None:
+        """Undo `follow`, if that was done."""
+
+    @abstractmethod
+    def followed(self) -> bool:
+        """Whether changes are written down."""
 
     @abstractmethod
     def seal(self) -> None:
@@ -176,6 +197,16 @@ class End(ABC):
             self.insert(table, rows)
             return removed
         return []
+
+    def changes(self, limit: int) -> list[tuple[int, str, str]]:
+        """Up to so many changes that were written down: number, table, key.  Their order says nothing."""
+        return [(n, str(name), str(key)) for n, name, key in self.execute(f"select * from {LOG} limit {limit:d}")]  # noqa: S608
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Strike out these changes."""
+        for start in range(0, len(numbers), AT_ONCE):
+            condition, params = _among(("n",), [(n,) for n in numbers[start : start + AT_ONCE]])
+            self.execute(f"delete from {LOG} where {condition}", params)  # noqa: S608 (a name of ours)
 
 
 def _among(columns: Sequence[str], values: Sequence[Row]) -> tuple[str, dict[str, Any]]:

@@ -16,8 +16,8 @@ from psycopg2 import extensions
 
 from meshd.store.dialect import psycopg_text
 from meshd.store.interface import StoreError, StoreUnavailable
-from meshd.store.moving.end import Dangling, End, Unique, listed, quoted
-from meshd.store.moving.shape import STAY, Column, Table, kind
+from meshd.store.moving.end import LOG, PATIENCE, Dangling, End, Unique, listed, quoted
+from meshd.store.moving.shape import STAY, Column, Kind, Table, kind
 from meshd.store.postgres.driver import BYTES, NETWORK
 from meshd.store.postgres.errors import is_lost, translate, why
 from meshd.store.unit import Row
@@ -64,6 +64,10 @@ create or replace function meshd_moved() returns trigger language plpgsql
 as 'begin raise exception ''this store has moved''; end'
 """
 
+_LOG = f"""
+create table {LOG} (n bigint generated always as identity primary key, name text not null, key text not null)
+"""
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -108,8 +112,9 @@ class PostgresEnd(End):
             yield
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, seconds: float = PATIENCE) -> Iterator[None]:
         with self._begun("begin"):
+            self.execute(f"set local lock_timeout = {seconds * 1000:.0f}")
             self.execute(f"lock table {listed([*self.tables, *STAY])} in share row exclusive mode")
             yield
 
@@ -196,6 +201,24 @@ class PostgresEnd(End):
         """None: this database has always asked."""
         return []
 
+    def follow(self) -> None:
+        self.execute(_LOG)
+        for table in self.tables.values():
+            name = quoted(f"{LOG}_{table.name}")
+            self.execute(f"create function {name}() returns trigger language plpgsql as '{_noting(table)}'")
+            self.execute(
+                f"create trigger {LOG} after insert or update or delete on {quoted(table.name)}"
+                f" for each row execute function {name}()"
+            )
+
+    def unfollow(self) -> None:
+        for table in self.tables:
+            self.execute(f"drop function if exists {quoted(f'{LOG}_{table}')}() cascade")
+        self.execute(f"drop table if exists {LOG}")
+
+    def followed(self) -> bool:
+        return bool(self.execute(f"select 1 where to_regclass('{LOG}') is not null"))
+
     def seal(self) -> None:
         self.execute(_REFUSE)
         for table in self.tables:
@@ -206,6 +229,26 @@ class PostgresEnd(End):
 
     def unseal(self) -> None:
         self.execute("drop function if exists meshd_moved() cascade")
+
+
+def _noting(table: Table) -> str:
+    """The body of a trigger's function that notes keys, within single quotes; of an update also an old one."""
+    kinds = {column.name: column.kind for column in table.columns}
+
+    def note(row: str) -> str:
+        values = [f"{row}.{quoted(name)}" for name in table.key]
+        told = [
+            f"json_build_object(''b'', encode({value}, ''hex''))" if kinds[name] is Kind.BYTES else value
+            for name, value in zip(table.key, values, strict=True)
+        ]
+        return f"insert into {LOG} (name, key) values (''{table.name}'', json_build_array({', '.join(told)})::text);"  # noqa: S608
+
+    old, new = (", ".join(f"{row}.{quoted(name)}" for name in table.key) or "0" for row in ("old", "new"))
+    return (
+        f"begin if tg_op = ''DELETE'' then {note('old')} else {note('new')} end if;"
+        f" if tg_op = ''UPDATE'' then if ({old}) is distinct from ({new}) then {note('old')} end if; end if;"
+        " return null; end"
+    )
 
 
 def _line(row: Row) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from meshd.store.dialect import sqlite_text
 from meshd.store.interface import StoreUnavailable
-from meshd.store.moving.end import End, Unique, listed, quoted
+from meshd.store.moving.end import LOG, PATIENCE, End, Unique, listed, quoted
 from meshd.store.moving.shape import STAY, Column, Kind, Table, kind
 from meshd.store.sqlite.file import BUSY_SECONDS, execute, translate
 from meshd.store.unit import Row
@@ -20,6 +20,8 @@ CACHE = 64_000
 """KiB of pages that are kept in memory: ids come in order, but names and the like do not."""
 
 _WRITES = ("insert", "update", "delete")
+
+_LOG = f"create table {LOG} (n integer primary key autoincrement, name text not null, key text not null)"
 
 
 class SQLiteEnd(End):
@@ -55,9 +57,13 @@ class SQLiteEnd(End):
             yield
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        with self._begun("begin immediate"):
-            yield
+    def locked(self, seconds: float = PATIENCE) -> Iterator[None]:
+        execute(self._database, f"pragma busy_timeout = {seconds * 1000:.0f}")
+        try:
+            with self._begun("begin immediate"):
+                yield
+        finally:
+            execute(self._database, f"pragma busy_timeout = {BUSY_SECONDS * 1000:.0f}")
 
     @contextmanager
     def _begun(self, begin: str) -> Iterator[None]:
@@ -137,6 +143,26 @@ class SQLiteEnd(End):
                 break
         return found
 
+    def follow(self) -> None:
+        self.execute(_LOG)
+        for table in self.tables.values():
+            for write in _WRITES:
+                rows = {"insert": ("new",), "update": ("old", "new"), "delete": ("old",)}[write]
+                name = quoted(f"{LOG}_{table.name}_{write}")
+                self.execute(
+                    f"create trigger {name} after {write} on {quoted(table.name)} begin "
+                    + "".join(f"{_noted(table, row, write)}; " for row in rows)
+                    + "end"
+                )
+
+    def unfollow(self) -> None:
+        for (name,) in self.execute(f"select name from sqlite_master where type = 'trigger' and name like '{LOG}%'"):  # noqa: S608
+            self.execute(f"drop trigger {quoted(name)}")
+        self.execute(f"drop table if exists {LOG}")
+
+    def followed(self) -> bool:
+        return bool(self.execute("select 1 from sqlite_master where name = :name", {"name": LOG}))
+
     def seal(self) -> None:
         for table in self.tables:
             for write in _WRITES:
@@ -157,3 +183,17 @@ def _kind(declared: str, table: str, column: str) -> Kind:
     """SQLite takes numbers of 64 bits everywhere, whatever a column's type says."""
     found = kind(declared, table, column)
     return Kind.BIG if found in (Kind.SMALL, Kind.MIDDLE) else found
+
+
+def _noted(table: Table, row: str, write: str) -> str:
+    """A statement that notes the key of the old or the new row; of an update the old one only where it is another."""
+    kinds = {column.name: column.kind for column in table.columns}
+    values = [
+        f"json_object('b', hex({row}.{quoted(name)}))" if kinds[name] is Kind.BYTES else f"{row}.{quoted(name)}"
+        for name in table.key
+    ]
+    note = f"insert into {LOG} (name, key) select '{table.name}', json_array({', '.join(values)})"
+    if row == "old" and write == "update":
+        changed = " or ".join(f"old.{quoted(name)} is not new.{quoted(name)}" for name in table.key) or "false"
+        return f"{note} where {changed}"
+    return note
