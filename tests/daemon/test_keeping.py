@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -68,6 +71,24 @@ class KeptTests(SynchronousTestCase):
         taken.listen(9)
         self.assertFalse(taken.sock.getblocking())
         taken.sock.accept()[0].close()
+
+    def test_a_unix_socket_that_is_not_served_keeps_its_file(self) -> None:
+        """The process before still listens there; once it does not, the file goes with the socket."""
+        folder = Path(tempfile.mkdtemp(prefix="meshd-kept-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, folder)
+        path = folder / "a.sock"
+        with socket.socket(socket.AF_UNIX) as before:
+            before.bind(str(path))
+            before.listen(5)
+            handed_over = Inherited((os.dup(before.fileno()), name_of(Unix(str(path)))))
+            self.addCleanup(handed_over.settle)
+            (taken,) = open_sockets(parsed(f"unix:{path}"), handed_over)
+            taken.close()
+            self.assertTrue(path.exists())
+            (taken,) = open_sockets(parsed(f"unix:{path}"), handed_over)
+            taken.own()
+            taken.close()
+            self.assertFalse(path.exists())
 
     def test_it_is_no_place_of_systemds(self) -> None:
         """Those are counted without it."""
