@@ -124,6 +124,8 @@ class SocketDoor:
                 each.listen(wish.endpoint.backlog)
                 each.set_mode(wish.endpoint.mode)
         self.wish = wish
+        for each in self.sockets:
+            each.own()
         self._acceptors = [self._acceptor_for(wish, each.sock) for each in self.sockets]
         for acceptor in self._acceptors:
             acceptor.start()

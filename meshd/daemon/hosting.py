@@ -49,6 +49,9 @@ log = Logger()
 class Hosted:
     """Built whether or not the settings have `[hosts]`; without that section it serves nothing and asks nobody."""
 
+    ports_changed: Callable[[], None] = staticmethod(lambda: None)
+    """Called when ports of streams may have been opened or closed."""
+
     def __init__(
         self,
         reactor: Any,
@@ -62,13 +65,8 @@ class Hosted:
         node: str,
         handed_over: Inherited,
     ) -> None:
-        """proxy: the plane whose machinery is shared; own: the ports and addresses of this daemon's listeners.
-
-        node: the name of this process in the store; handed_over: the sockets that it was started with.
-        """
-        self._reactor = reactor
-        self._proxy = proxy
-        self._store = store
+        """proxy: the plane whose machinery is shared; own: what this daemon listens at; node: its name in the store."""
+        self._reactor, self._proxy, self._store = reactor, proxy, store
         self._handed_over = handed_over
         self._ports: set[int] = set()
         self._begun = False
@@ -91,8 +89,6 @@ class Hosted:
         balance = Balancing(self.plane.sites, reactor.seconds, self.plane.chance)
         common = Common(reactor, self.plane, upstreams, self._paid_by, contexts.of, balance)
         self._streams = Layer4(common, lambda: own_of(self.plane.hosting, own().ports), self._open)
-        self.ports_changed: Callable[[], None] = lambda: None
-        """Called when ports of streams may have been opened or closed."""
         self._certificates = Certificates(reactor, accounts, live, seals, self.refresh, node)
         self.book.on_change(self._changed)
 

@@ -25,14 +25,18 @@ class ListenError(Exception):
 class ListeningSocket:
     """A socket that its owner closes; a Unix socket's file is removed with it where the file is still the one made."""
 
-    def __init__(self, sock: socket.socket, *, path: str = "", handed_over: bool = False) -> None:
+    def __init__(
+        self, sock: socket.socket, *, path: str = "", handed_over: bool = False, another_has: bool = False
+    ) -> None:
         """path: the absolute path of a Unix socket's file, "" for none.
 
-        handed_over: by a process that says itself how the socket listens.
+        handed_over: by a process that says itself how the socket listens; another_has: the file is another process's
+        until `own` is called.
         """
         sock.setblocking(False)
         self.sock = sock
         self._path = path
+        self._owner = not another_has
         self._file = _file(path)
         self._handed_over = handed_over
 
@@ -49,13 +53,17 @@ class ListeningSocket:
             with suppress(OSError):
                 os.chmod(self._path, mode)
 
+    def own(self) -> None:
+        """Have the file removed with the socket from now on: no other process listens there any more."""
+        self._owner = True
+
     def leave(self) -> None:
         """Let the file outlive the socket here: another process listens there, or is about to."""
-        self._path = ""
+        self._owner = False
 
     def close(self) -> None:
         self.sock.close()
-        if self._path and self._file == _file(self._path):
+        if self._owner and self._path and self._file == _file(self._path):
             with suppress(OSError):
                 os.unlink(self._path)
 
@@ -84,7 +92,7 @@ def _taken(sock: socket.socket, endpoint: Endpoint, *, lent: bool) -> ListeningS
     place = endpoint.place
     if not isinstance(place, Unix):
         return ListeningSocket(sock, handed_over=lent)
-    taken = ListeningSocket(sock, path=os.path.abspath(place.path), handed_over=lent)
+    taken = ListeningSocket(sock, path=os.path.abspath(place.path), handed_over=lent, another_has=True)
     taken.set_mode(endpoint.mode)
     return taken
 

@@ -150,9 +150,10 @@ class StopTests(EarlyCase):
     def test_a_reload_that_is_asked_for_while_it_starts(self) -> None:
         """It comes when the start is over, and does not end the process."""
         daemon = self.daemon(
-            "import os, signal\nfrom meshd import tap\nprepare = tap.prepare\n"
-            "def prepared(*given):\n    os.kill(os.getpid(), signal.SIGHUP)\n    return prepare(*given)\n"
-            "tap.prepare = prepared"
+            "import os, signal\nfrom meshd.daemon import beginning\nprepare = beginning.prepare\n"
+            "def prepared(*given, **more):\n    os.kill(os.getpid(), signal.SIGHUP)\n"
+            "    return prepare(*given, **more)\n"
+            "beginning.prepare = prepared"
         )
         daemon.start()
         daemon.wait_for_log("settings reloaded")

@@ -165,7 +165,7 @@ class SupervisedTests(SynchronousTestCase):
         raw = Raw(self, daemon.proxy_port)
         self.ask(raw)
         self.assertIn(b'"proxy"', raw.rest())
-        hearing = threading.Thread(target=lambda: [deaf.recv(4096) for _ in range(30)], daemon=True)
+        hearing = threading.Thread(target=lambda: [deaf.recv(4096) for _ in range(28)], daemon=True)
         hearing.start()
         hearing.join(20.0)
         self.assertFalse(hearing.is_alive())

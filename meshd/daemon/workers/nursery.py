@@ -33,7 +33,7 @@ def main() -> None:
         raise RuntimeError("a reactor would be shared by all workers")
     call_yourself("meshd-nursery")
     faulthandler.enable()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     gc.collect()
