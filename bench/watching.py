@@ -61,9 +61,11 @@ def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=2, help="of each work in each round")
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--only", action="append", metavar="WORK", help="get, connect or bulk; may be repeated")
     parser.add_argument("--beside", required=True, metavar="FOLDER", help="a tree of meshd without metrics")
     options = parser.parse_args(given)
     descriptors(8000)
+    works = [work for work in WORKS if not options.only or work.name in options.only]
     port = free_port()
     trees = {WATCHED: meshd(("--metrics", f"tcp:{port}")), WITHOUT: meshd(tree=options.beside)}
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -74,7 +76,7 @@ def main(given: list[str] | None = None) -> int:
             warm_up(up[name][1])
         sizes = open_now.enter_context(scraping(port))
         for number in range(options.rounds):
-            for work in WORKS:
+            for work in works:
                 for name in list(up) if number % 2 else list(reversed(up)):
                     sample = measure(*up[name], work, options.seconds)
                     found[name, work.name].append(sample.per_cpu_second)
@@ -82,7 +84,7 @@ def main(given: list[str] | None = None) -> int:
                         print(f"{name}, {work.name}: {sample.failed:.0f} failed", file=sys.stderr)
     print(f"Per second of the proxy's own CPU time, on {description()}")
     print(f"{len(sizes)} scrapes of {median(sizes):,.0f} bytes")
-    for work in WORKS:
+    for work in works:
         one, other = (median(found[name, work.name]) for name in (WATCHED, WITHOUT))
         spread = sorted(ratios(found, work.name))
         print(

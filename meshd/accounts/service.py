@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 
 from meshd.accounts.attempt import published
 from meshd.accounts.errors import AccountError
+from meshd.running.cause import CAUSE
 from meshd.running.detached import Detached
 from meshd.store.interface import Conflict, Store
 from meshd.store.unit import Unit
@@ -54,7 +55,7 @@ class Accounts:
 
     async def _run(self, unit: Callable[P, Unit[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         seen: list[int] = []
-        watched = partial(published, seen, unit)
+        watched = partial(published, seen, CAUSE.get(), unit)
         try:
             value = await self._store.run(watched, *args, **kwargs)
         except Conflict:

@@ -23,6 +23,7 @@ class Config:
     """A URL that may hold a password, so it is not part of the repr."""
     exchange_log: Path
     request_log: Path
+    change_log: Path
     api_listen: tuple[str, ...]
     api_tls: bool
     proxy_tls: bool

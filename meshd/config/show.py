@@ -48,6 +48,8 @@ def value_text(value: Any) -> str:
 
 def _text(value: Any) -> str:
     match value:
+        case None:
+            return ""
         case bool():
             return str(value).lower()
         case float():

@@ -104,6 +104,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "log.requests", PATH, "{data_dir}/requests.log", "a line for each request to the API", "request_log", live=False
     ),
+    Setting("log.changes", PATH, "{data_dir}/changes.log", "a line for each change", "change_log", live=False),
     Setting(
         "api.listen",
         list_of(ENDPOINT, empty=False),

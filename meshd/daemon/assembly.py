@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from meshd.config import Config, rows
 from meshd.daemon import collector, figures
 from meshd.daemon.aside import Aside
+from meshd.daemon.changelog import ChangeLog
 from meshd.daemon.core import Core
 from meshd.daemon.doors import Behind
 from meshd.daemon.draining import drain
@@ -86,6 +87,8 @@ class Daemon:
         self._post = Post(reactor, lambda: core.config.mail, now, os.urandom)
         self._aside = Aside(reactor)
         self._requests = RequestLog(str(config.request_log), reactor, now)
+        self._changes = ChangeLog(str(config.change_log), core.store, reactor, now)
+        core.store.on_change(self._changes.wake)
         self._fronts = self._served()
         self._begun: Deferred[None] = succeed(None)
         self._totals = Totals(reactor.seconds)
@@ -148,6 +151,7 @@ class Daemon:
         await core.start()
         if self.plane.draining:
             return
+        self._changes.start()
         if core.tls is not None:
             self._fronts.accept_tls(core.tls, api=core.config.api_tls)
         await self._hosted.start()
@@ -260,6 +264,7 @@ class Daemon:
         await self._post.stop()
         self._hosted.plane.origins.clear()
         await self._presence.stop()
+        await self._changes.stop()
         await core.close()
 
     async def reload(self) -> Verdict:
@@ -270,16 +275,20 @@ class Daemon:
             return Verdict(False, ("meshd is being stopped",))
         if self._moving.begin():
             return Verdict(True, ("a move of the store is followed: the settings were not read",))
-        self.core.exchanges.reopen()
-        self._requests.reopen()
+        for log in (self.core.exchanges, self._requests, self._changes):
+            log.reopen()
+        before = self.core.config
         try:
             if self._crew is not None:
                 self._crew.reopen()
-            return await self._reloads.take(self._reread)
+            verdict = await self._reloads.take(self._reread)
         finally:
             if self._crew is not None:
                 self._crew.follow(self._offer)
             self._keep()
+        if verdict.taken:
+            self._changes.reloaded(before, self.core.config)
+        return verdict
 
     async def _start_over(self) -> None:
         """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
@@ -298,7 +307,8 @@ class Daemon:
     def samples(self) -> Iterator[Sample]:
         """The numbers of all services at this moment."""
         core = self.core
-        for part in (core, self._hosted, self._fronts, self._requests, self._reloads, self._scraped, self._crew):
+        logs = self._requests, self._changes
+        for part in (core, self._hosted, self._fronts, *logs, self._reloads, self._scraped, self._crew):
             yield from part.samples() if part is not None else ()
         yield from figures.build(self._started_at)
         yield from figures.certificates(core.config, core.tls, self._hosted.book.published.certificates, core.now())

@@ -19,7 +19,7 @@ from meshd.store.url import sqlite_file
 JOURNALS = "journal"
 
 STORE = "meshd.sqlite3"
-WRITTEN = (PID_FILE, "exchanges.log", "requests.log")
+WRITTEN = (PID_FILE, "exchanges.log", "requests.log", "changes.log")
 """Names of files in the folder that meshd writes to, besides the store's."""
 READ = ("cert.pem", "key.pem", "secrets.key")
 """Names of files that meshd makes once and then reads; the settings are checked for their modes."""

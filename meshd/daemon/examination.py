@@ -32,6 +32,7 @@ def examine(config: Config) -> Config:
 def _check_places(config: Config) -> None:
     """Check files that meshd makes where they are missing: of folders it makes only the data folder."""
     files = [("log.exchanges", config.exchange_log), ("log.requests", config.request_log)]
+    files.append(("log.changes", config.change_log))
     files += [("v1.secrets", config.secrets)] if config.topology.v1 else []
     files += [("hosts.secrets", config.host_secrets)] if config.topology.hosts else []
     _check_spool(config)

@@ -18,7 +18,7 @@ def ledger_samples(at_work: Iterable[Allowance], journal: Journal, now: float) -
     yield "transferred_bytes_total", (("direction", "up"),), float(up)
     yield "transferred_bytes_total", (("direction", "down"),), float(down)
     yield "ledger_batches_waiting", (), float(journal.words[SEALED] - journal.words[ACKED])
-    since = unbilled_since(journal)
+    since = unbilled_since(journal, (up, down))
     yield "ledger_unbilled_seconds", (), 0.0 if since is None else max(now - since, 0.0)
     leases = [each.lent for each in allowances if 0 < each.lent < UNLIMITED // 2]
     yield "ledger_accounts", (), float(len(allowances))
@@ -31,11 +31,14 @@ def counted(journal: Journal) -> tuple[int, int]:
     return _bytes(journal, journal.cell(0))
 
 
-def unbilled_since(journal: Journal) -> int | None:
-    """The epoch second at which counting began into the oldest batch that the store has not; None where it has all."""
+def unbilled_since(journal: Journal, now: tuple[int, int]) -> int | None:
+    """The epoch second at which counting began into the oldest batch that the store has not; None where it has all.
+
+    now: what `counted` gives.
+    """
     words = journal.words
     number = words[ACKED] + 1
-    if number > words[SEALED] and counted(journal) == _bytes(journal, Layout(journal.slots).copies[words[SEALED] % 2]):
+    if number > words[SEALED] and now == _bytes(journal, Layout(journal.slots).copies[words[SEALED] % 2]):
         return None
     return int(words[OPENED + number % 2])
 

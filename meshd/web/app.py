@@ -96,7 +96,7 @@ def _mount_proxyhat(api: Api, services: Services) -> None:
 def build_hosts_api(reactor: IReactorTime, services: Services) -> Api:
     """Make the API that manages what is published, which is served on listeners of its own."""
     seldom = Seldom(reactor.seconds)
-    api = Api(Turns(reactor), seldom=seldom, random=services.random)
+    api = Api(Turns(reactor), seldom=seldom, random=services.random, way="hosts")
     mount_postern(api, services, reactor.seconds)
     return api
 

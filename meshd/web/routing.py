@@ -21,6 +21,7 @@ from werkzeug.routing import Map, Rule, RuleFactory
 
 from meshd.accounts.errors import AccountError
 from meshd.auth.passwords import Busy
+from meshd.running.cause import CAUSE, Cause
 from meshd.running.detached import Detached
 from meshd.running.turns import Turns
 from meshd.seldom import Seldom
@@ -45,6 +46,9 @@ class Mounted:
     dialect: Dialect
     answer: Answer
 
+
+WAYS = {"/api/admin/": "admin", "/api/": "api", "/v1/": "v1"}
+"""What records of changes call the APIs, by the beginning of their paths."""
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 
@@ -75,7 +79,11 @@ class _Paths(Map):
 class Api:
     """The paths that the rooms have mounted, and what answers each of them."""
 
-    def __init__(self, turns: Turns, *, seldom: Seldom, random: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, turns: Turns, *, seldom: Seldom, random: Callable[[int], bytes] = os.urandom, way: str = "dashboard"
+    ) -> None:
+        """way: what records of changes call paths that are in none of WAYS."""
+        self._way = way
         self._turns = turns
         self.seldom = seldom
         self._random = random
@@ -167,6 +175,7 @@ class Api:
         channel = request.channel
 
         async def work() -> None:
+            CAUSE.set(Cause(self._way_of(call.path), request.trace.request))  # in a context of its own
             reply = await self._answer(mounted, call)
             request.account = call.account
             if request.gone:
@@ -189,6 +198,9 @@ class Api:
         self.seldom.failure(log, "the answer to {method} {path} was lost", failure, method=call.method, path=call.path)
         channel.cut()
 
+    def _way_of(self, path: str) -> str:
+        return next((way for prefix, way in WAYS.items() if path.startswith(prefix)), self._way)
+
     def _of(self, path: str) -> Dialect:
         """The dialect that an unknown path is answered in."""
         found = (dialect for prefix, dialect in self._below.items() if path.startswith(prefix))
@@ -209,6 +221,8 @@ class Api:
         content = reply.content()
         request.note = reply.note
         request.setResponseCode(reply.status)
+        if request.trace.told:
+            request.setHeader("X-Request-Id", request.trace.request)
         heads = dialect.heads
         for name, value in heads.every:
             request.responseHeaders.setRawHeaders(name, [value])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred
@@ -11,9 +12,10 @@ from meshd.accounts.attempt import perform_blocking, published
 from meshd.accounts.errors import AccountError, NotYours, Taken
 from meshd.accounts.profile import NewAccount
 from meshd.accounts.service import Accounts
+from meshd.running.cause import Cause
 from meshd.store.drive import drive
 from meshd.store.interface import Conflict, StoreUnavailable
-from meshd.store.statements import accounts, changes
+from meshd.store.statements import accounts, audit, changes
 from meshd.store.unit import Statement, Unit
 from meshd.values.published import HOSTS
 from tests.accounts.support import NOON, AccountsCase
@@ -141,19 +143,36 @@ class AttemptTests(SynchronousTestCase):
     def test_seen(self) -> None:
         """The accounts of a unit's changes, in order, and what the unit returns."""
         seen = [99]
-        self.assertEqual("done", drive(published(seen, _publishing, 7, 8), self.execute))
+        self.assertEqual("done", drive(published(seen, Cause(), _publishing, 7, 8), self.execute))
         self.assertEqual([7, 8], seen)
 
     def test_run_again(self) -> None:
         """A unit that a store begins anew is not told twice."""
         seen: list[int] = []
         for _ in range(2):
-            drive(published(seen, _publishing, 7), self.execute)
+            drive(published(seen, Cause(), _publishing, 7), self.execute)
         self.assertEqual([7], seen)
+
+    def test_what_is_recorded_tells_its_cause(self) -> None:
+        """And nothing else is changed of it; the command says so of itself."""
+        sent: list[Statement] = []
+
+        def execute(statement: Statement) -> list[tuple[Any, ...]]:
+            sent.append(statement)
+            return []
+
+        unit = partial(audit.record, NOON, "alice", "token.create", 7, "token 3")
+        drive(unit(), execute)
+        drive(published([], Cause("api", "r-1"), unit), execute)
+        perform_blocking(lambda made, *args: drive(made(*args), execute), unit)
+        plain = sent[0].params
+        self.assertEqual((plain["way"], plain["request"]), ("", ""))
+        self.assertEqual(sent[1].params, {**plain, "way": "api", "request": "r-1"})
+        self.assertEqual(sent[2].params, {**plain, "way": "cli"})
 
     def test_empty_unit(self) -> None:
         """One that yields nothing returns all the same."""
-        self.assertEqual("done", drive(published([], _publishing), self.execute))
+        self.assertEqual("done", drive(published([], Cause(), _publishing), self.execute))
 
     def test_conflict_twice(self) -> None:
         """A second Conflict is the caller's to hear of, since no look has explained it."""

@@ -16,6 +16,7 @@ from meshd.store.statements import (
     tokens,
     withheld,
 )
+from meshd.store.unit import Statement, Unit
 from tests.store.contract import (
     FEBRUARY,
     JANUARY,
@@ -284,6 +285,27 @@ class AccountContract(StoreContract):
         await self.fails(StoreError, accounts.edit, account.id, total_limit=-1)
         await self.fails(StoreError, tokens.create, account.id + 1, b"", "", "", NOW)
         self.assertEqual(await self.store.run(accounts.by_id, account.id), account)
+
+    async def test_the_audit_is_followed_by_numbers(self) -> None:
+        """What comes after one, some of them, and the highest before a time; with where each came from."""
+        account = await self.create()
+        self.assertEqual((await self.store.run(audit.newest), await self.store.run(audit.before, NOW)), (0, 0))
+
+        def caused() -> Unit[None]:
+            for statement in audit.record(NOW + 9, "admin", "edit", account.id):
+                yield Statement(statement.sql, {**statement.params, "way": "api", "request": "r-1"})
+
+        for n in range(3):
+            await self.store.run(audit.record, NOW + n, "admin", "edit", account.id)
+        await self.store.run(caused)
+        found = await self.store.run(audit.following, 1, 2)
+        self.assertEqual([(each.id, each.at, each.way) for each in found], [(2, NOW + 1, ""), (3, NOW + 2, "")])
+        (last,) = await self.store.run(audit.following, 3, 9)
+        self.assertEqual((last.id, last.way, last.request, last.username), (4, "api", "r-1", "bob"))
+        among = await self.store.run(audit.among, [1, 4, *range(100, 700)])
+        self.assertEqual([each.id for each in among], [1, 4])
+        self.assertEqual(await self.store.run(audit.before, NOW + 2), 2)
+        self.assertEqual(await self.store.run(audit.newest), 4)
 
     async def test_audit(self) -> None:
         """The audit of an account comes newest first and outlives it."""

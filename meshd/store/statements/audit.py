@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from meshd.store.statements import scan
+from meshd.store.statements.rows import chunks
 from meshd.store.statements.scan import Index, Key
 from meshd.store.statements.texts import searchable, username_key
 from meshd.store.unit import Statement, Unit
@@ -24,13 +26,18 @@ class AuditEntry(NamedTuple):
     changed: str = ""
     """What was and what is, by field: `{"plan":["10","20"]}`; "" for nothing."""
     id: int = 0
+    way: str = ""
+    """`cli`, or which API or pages were asked; "" for meshd itself."""
+    request: str = ""
+    """The id of the request, as it stands in the request log; "" for none."""
 
 
 RECORD = """
-insert into audit (at, actor, action, account_id, detail, changed, username)
-values (:at, :actor, :action, :account_id, :detail, :changed,
+insert into audit (at, actor, action, account_id, detail, changed, way, request, username)
+values (:at, :actor, :action, :account_id, :detail, :changed, :way, :request,
     coalesce((select username_key from accounts where id = :account_id), :username))
 """
+"""Whoever carries out a unit may put in where the change came from (`way` and `request`)."""
 
 
 def record(
@@ -47,11 +54,45 @@ def record(
             "detail": detail,
             "changed": changed,
             "username": username_key(username),
+            "way": "",
+            "request": "",
         },
     )
 
 
-COLUMNS = "at, actor, action, account_id, detail, username, changed, id"
+COLUMNS = "at, actor, action, account_id, detail, username, changed, id, way, request"
+
+
+def newest() -> Unit[int]:
+    """The highest number of an entry; 0 for none."""
+    rows = yield Statement("select coalesce(max(id), 0) from audit", {})
+    return int(rows[0][0])
+
+
+def before(at: int) -> Unit[int]:
+    """The highest number of an entry that is older; 0 for none."""
+    rows = yield Statement("select coalesce(max(id), 0) from audit where at < :at", {"at": at})
+    return int(rows[0][0])
+
+
+def following(number: int, limit: int) -> Unit[list[AuditEntry]]:
+    """The entries after that number, at most `limit`, in their order."""
+    rows = yield Statement(
+        f"select {COLUMNS} from audit where id > :number order by id limit :limit",  # noqa: S608
+        {"number": number, "limit": limit},
+    )
+    return [AuditEntry(*row) for row in rows]
+
+
+def among(numbers: Sequence[int]) -> Unit[list[AuditEntry]]:
+    """Those of these numbers that there are."""
+    found: list[AuditEntry] = []
+    for some in chunks(numbers, 200):
+        named = {f"n{at}": number for at, number in enumerate(some)}
+        places = ", ".join(f":{name}" for name in named)
+        rows = yield Statement(f"select {COLUMNS} from audit where id in ({places}) order by id", named)  # noqa: S608
+        found += [AuditEntry(*row) for row in rows]
+    return found
 
 
 def of_account(account_id: int, limit: int) -> Unit[list[AuditEntry]]:

@@ -13,6 +13,7 @@ from meshd.web.reply import Heads, Reply
 from meshd.web.server.bounds import Serving
 from meshd.web.server.channel import ApiChannel, host_of
 from meshd.web.server.requestlog import GONE
+from meshd.web.server.tracing import Trace, traced
 
 log = Logger()
 
@@ -27,6 +28,8 @@ class LimitedRequest(Request):
     """The username of the caller, for the request log; "" while nobody is signed in."""
     note = ""
     """A remark on the answer for the request log; "" for none."""
+    trace = Trace("")
+    """What the request is called; "" before it was read whole."""
     started = 0.0
     peer = ""
     """The address of the client; "" where it has none, as on a unix socket."""
@@ -51,6 +54,8 @@ class LimitedRequest(Request):
         self.args = {}
         self.method, self.uri, self.clientproto = command, path, version
         self.path = path.partition(b"?")[0]
+        fields = self.requestHeaders.getRawHeaders
+        self.trace = traced(fields(b"x-request-id", ()), fields(b"traceparent", ()), self.site.new_id)
         self.process()
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -82,6 +87,8 @@ class LimitedRequest(Request):
         self.code, self.note = reply.status, reply.note
         self.sentLength = len(content)
         self.startedWriting = 1
+        if self.trace.told:
+            head = b"%sX-Request-Id: %s\r\n\r\n" % (head[:-2], self.trace.request.encode("ascii"))
         self.channel.write(b"%s %s%s" % (self.clientproto, head, content))
         self.finish()
 

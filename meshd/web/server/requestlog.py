@@ -46,6 +46,10 @@ class Answered(NamedTuple):
     seconds: float
     detail: str = ""
     """Why the request was refused below the routes, a remark on the answer, or GONE; "" for none."""
+    request: str = ""
+    """The request's id: the client's, or one of ours; "" where it was refused before it was read."""
+    trace: str = ""
+    """The client's trace id; "" for none."""
 
 
 class RequestLog(LineLog[Answered]):
@@ -68,6 +72,7 @@ def _line(answered: Answered) -> str:
     seconds = int(answered.at)
     facts["at"] = f"{iso(seconds)}.{int((answered.at - seconds) * 1000):03}Z"
     facts["seconds"] = round(answered.seconds, 3)
-    if not answered.detail:
-        del facts["detail"]
+    for name in ("detail", "request", "trace"):
+        if not facts[name]:
+            del facts[name]
     return _json(facts) + "\n"

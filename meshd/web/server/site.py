@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import count
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -46,6 +48,8 @@ class ApiSite(Site):
         self._name = name
         self._answered: Counter[int] = Counter()
         """Requests by the status of the answer."""
+        self._instance = secrets.token_hex(4)
+        self._numbers = count(1)
         self.open_channels: set[ApiChannel] = set()
         self._emptied: Deferred[None] | None = None
 
@@ -73,8 +77,14 @@ class ApiSite(Site):
                 request.sentLength,
                 self.reactor.seconds() - request.started,
                 detail or request.note,
+                request.trace.request,
+                request.trace.trace,
             )
         )
+
+    def new_id(self) -> str:
+        """What a request is called whose client does not say."""
+        return f"{self._instance}-{next(self._numbers)}"
 
     def note_refusal(self, client: str, status: int, detail: str) -> None:
         """Log a request that never reached a route."""

@@ -29,7 +29,8 @@ class RequestLogTests(SynchronousTestCase):
     def test_a_line_has_every_fact(self) -> None:
         """In JSON, of which text cannot make two lines; the reason only where there is one."""
         self.log.add(ONE)
-        self.log.add(ONE._replace(path="/\n\u2028é", detail="too slow"))
+        more = {"detail": "too slow", "request": "r-1", "trace": "t-1"}
+        self.log.add(ONE._replace(path="/\n\u2028é", **more))
         self.log.flush()
         expected = {
             "at": "2026-01-15T12:00:00.250Z",
@@ -41,7 +42,7 @@ class RequestLogTests(SynchronousTestCase):
             "sent": 65,
             "seconds": 0.001,
         }
-        self.assertEqual(self.lines(), [expected, expected | {"path": "/\n\u2028é", "detail": "too slow"}])
+        self.assertEqual(self.lines(), [expected, expected | {"path": "/\n\u2028é"} | more])
 
     def test_lines_are_written_together(self) -> None:
         """A second after the first, or as soon as many wait."""

@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.web.server.requestlog import Answered
 from tests.web.support import NOON, Line, World, basic, read_answer, request
 
+PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GET = request("GET", "/api/proxies/", ("Authorization", basic("jo", "secret")))
 
 
@@ -24,7 +25,23 @@ class LogTests(SynchronousTestCase):
         """Who, what, how it ended, how much, how long."""
         self.world.get("/api/proxies/")
         expected = Answered(NOON, "192.0.2.1", "GET", "/api/proxies/", 200, "jo", 65, 0.0)
-        self.assertEqual([each._replace(sent=65) for each in self.world.requests.added], [expected])
+        self.assertEqual([each._replace(sent=65, request="") for each in self.world.requests.added], [expected])
+
+    def test_each_has_an_id(self) -> None:
+        """Its client's, which is told again whatever the answer, or one of ours, which is nobody else's."""
+        for path in ("/api/proxies/", "/api/geoips/open/", "/nope", "/api/nope/"):
+            line = Line(self.world.site)
+            fields = ("Authorization", basic("jo", "secret")), ("X-Request-Id", "mine"), ("traceparent", PARENT)
+            line.say(request("GET", path, *fields))
+            self.assertIn(b"\r\nX-Request-Id: mine\r\n", line.transport.value(), path)
+            answered = self.world.requests.added.pop()
+            self.assertEqual((answered.request, answered.trace), ("mine", PARENT[3:35]), path)
+        for _ in range(2):
+            self.assertNotIn("x-request-id", self.world.get("/api/proxies/").fields)
+        one, two = self.world.requests.added
+        self.assertTrue(one.request and two.request)
+        self.assertNotEqual(one.request, two.request)
+        self.assertEqual(one.trace, "")
 
     def test_neither_a_query_nor_a_credential_nor_a_secret_is_logged(self) -> None:
         """threats.md, row 21; whatever the outcome, and in neither log."""
@@ -61,7 +78,7 @@ class LogTests(SynchronousTestCase):
             self.assertEqual(self.world.requests.added, [])
             self.world.door.waiting.callback(None)
             expected = Answered(NOON, "192.0.2.1", "POST", path, status, username, 0, 0.0, "client gone")
-            self.assertEqual(self.world.requests.added, [expected])
+            self.assertEqual([each._replace(request="") for each in self.world.requests.added], [expected])
             self.world.requests.added.clear()
 
     def test_so_does_one_that_asks_for_a_path_with_a_name_in_it(self) -> None:
