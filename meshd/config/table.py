@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
 from meshd.config.hostrows import ROWS
-from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, processes
+from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, pattern, processes
 from meshd.config.network import AUTHORITY, HOST, MAILBOX, NAMESERVER, USER
 from meshd.config.stores import STORE_URL
 from meshd.config.topologyrows import DESTINATIONS, LIMITS, PROBES, SELLING, TIMEOUTS, Rows
@@ -96,6 +96,13 @@ SETTINGS: tuple[Setting, ...] = (
         [],
         "databases (mmdb) that tell where exits are, read again when they change; what the first says counts",
         "places_from",
+    ),
+    Setting(
+        "cost_currency",
+        pattern('a currency\'s code such as "EUR"', r"[A-Z]{3}"),
+        "USD",
+        "the currency in which you say what exits cost",
+        "topology.cost_currency",
     ),
     Setting("log.exchanges", PATH, "{data_dir}/exchanges.log", "a line for each exchange", "exchange_log", live=False),
     Setting(

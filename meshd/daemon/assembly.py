@@ -19,6 +19,7 @@ from meshd.daemon.fronts import Fronts
 from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners, Plan
+from meshd.daemon.listwatch import ListWatch
 from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
@@ -29,6 +30,7 @@ from meshd.daemon.workers.station import Offer
 from meshd.daemon.workers.together import Together
 from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
+from meshd.exits.fetching import Fetcher
 from meshd.exits.trial import Trials
 from meshd.mail.post import Post
 from meshd.store.interface import StoreError
@@ -77,6 +79,9 @@ class Daemon:
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
+        fetcher = Fetcher(reactor, core.plane.poller, core.plane.dialler)
+        in_thread = core.exit_watch.in_thread
+        self._lists = ListWatch(reactor, lambda: core.config, fetcher, now, in_thread, core.plane.chance)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -130,6 +135,7 @@ class Daemon:
             self._listeners.take(plan)
             self._hosted.opened()
             self._reloads.begin()
+            self._lists.start()
             self._presence.start()
             collector.quieten()
 
@@ -166,6 +172,7 @@ class Daemon:
         await self._listeners.close()
         await self._hosted.stop()
         self._reloads.stop()
+        await self._lists.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
         drained = drain(self._reactor, planes, core.ledger, patience), self._fronts.drain(patience)
