@@ -65,14 +65,16 @@ class Exit:
     """Where the exit is and whose network it is in, as the operator calls it; "" for unknown."""
     asn: int = 0
     """The number of that network (its autonomous system); 0 for unknown."""
+    cost: Decimal | None = None
+    """What a GB costs that leaves by it, in the currency of the settings; None for unknown."""
     found: frozenset[str] = frozenset()
     """Names of those of the above that a database of places has told, not the operator."""
 
     @property
     def as_said(self) -> Exit:
-        """The exit without what a database of places has told."""
+        """The exit without what a database of places has told, and without its cost: neither says how it works."""
         told: dict[str, Any] = {key: 0 if key == "asn" else "" for key in self.found}
-        return replace(self, **told, found=frozenset()) if told else self
+        return replace(self, **told, found=frozenset(), cost=None) if told or self.cost is not None else self
 
     @property
     def source(self) -> str:
@@ -240,6 +242,10 @@ class Topology:
     limits: Limits = field(default_factory=Limits)
     proxy_status_on_forwarded: bool = False
     """Whether forwarded responses carry `Proxy-Status` too."""
+    cost_currency: str = "USD"
+    """That of the costs of exits."""
+    list_costs: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
+    """What a GB costs by an exit of a list, by the beginning of the names that are made for the list's exits."""
     probes: Probing = field(default_factory=Probing)
     selling: Selling = field(default_factory=Selling)
     metrics: Metrics = field(default_factory=Metrics)

@@ -20,6 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.cli.main import parser
 from meshd.config.exits.described import EXIT
+from meshd.config.exits.remote import EXIT_LIST
 from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.table import SETTINGS
@@ -101,7 +102,7 @@ class ReferenceTests(SynchronousTestCase):
     def test_every_setting_stands_in_the_manual(self) -> None:
         """settings.md has a row for each, security.md for each bound."""
         page = doc("settings.md")
-        for key in (*(setting.key for setting in SETTINGS), *PROXY, *EXIT, *RULE, *PLAN, *OFFER):
+        for key in (*(setting.key for setting in SETTINGS), *PROXY, *EXIT, *EXIT_LIST, *RULE, *PLAN, *OFFER):
             self.assertIn(f"`{key}`", page)
 
     def test_the_table_of_limits_is_the_code(self) -> None:

@@ -86,6 +86,14 @@ def by_exit(actor_id: ActorId, *, span: Span, limit: int, now: int) -> Unit[list
     return (yield from tops.traffic(top, EXIT, since, max(1, min(limit, MOST_EXITS))))
 
 
+def by_exit_in(actor_id: ActorId, *, since: int, until: int, limit: int) -> Unit[list[Sum]]:
+    """The same for the days (UTC) that begin in [since, until), of which the store keeps some four hundred.
+    Raises: Forbidden.
+    """
+    yield from operating(actor_id, change=False)
+    return (yield from tops.traffic(DAYS, EXIT, since, max(1, min(limit, MOST_EXITS)), until))
+
+
 def series(actor_id: ActorId, *, span: Span, now: int) -> Unit[list[Moved]]:
     """What was moved in each hour of the last hour or day, or in each day of the last month, none left out.
     Raises: Forbidden.

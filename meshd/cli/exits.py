@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from meshd.accounts import exits, traffic
 from meshd.accounts.errors import NotFound
+from meshd.accounts.exitcosts import Rates
 from meshd.accounts.traffic import SPANS
-from meshd.cli import exitusers
+from meshd.cli import exitlists, exitusers
 from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs
@@ -19,6 +20,7 @@ from meshd.http1.errors import BadMessage
 from meshd.http1.target import read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit
+from meshd.values import period
 from meshd.values.addresses import join_host
 from meshd.values.latencies import MeanLatency
 
@@ -31,8 +33,11 @@ def add_to(top: Verbs) -> None:
     parser = verbs.verb("undrain", undrain, "use these again")
     parser.add_argument("name", nargs="+", help="the exit")
     parser = verbs.verb("usage", usage, "what left by each exit, those with most exchanges first")
-    parser.add_argument("--span", choices=SPANS, default="day", help="the last hour, day (if not said) or month")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--span", choices=SPANS, default="day", help="the last hour, day (if not said) or month")
+    which.add_argument("--month", type=month_named, metavar="YYYY-MM", help="a month (UTC), up to a year ago")
     exitusers.add_to(verbs)
+    exitlists.add_to(verbs)
     parser = verbs.verb("test", test, "connect through an exit now, from this machine, drained or not")
     parser.add_argument("name", help="the exit")
     parser.add_argument("--to", type=_target, metavar="HOST:PORT", help="where to (default: the host of probes.url)")
@@ -42,6 +47,7 @@ def listing(context: Context, args: Namespace) -> None:
     now = context.now()
     health = context.run(exits.health, now=now)
     latencies = context.run(exits.all_latencies, now=now)
+    exitlists.note_failing(context)
     context.show_rows(
         (
             _row(exit_, health, now) | {"latency_ms": _latency(latencies.get(exit_.name))}
@@ -74,7 +80,7 @@ def undrain(context: Context, args: Namespace) -> None:
 
 
 def usage(context: Context, args: Namespace) -> None:
-    found = context.run(traffic.by_exit, context.operator, span=args.span, limit=traffic.MOST_EXITS, now=context.now())
+    found, rates = _moved(context, args), Rates(context.config.topology)
     context.show_rows(
         (
             {
@@ -83,6 +89,8 @@ def usage(context: Context, args: Namespace) -> None:
                 "failures": each.failures,
                 "up_bytes": each.up,
                 "down_bytes": each.down,
+                "cost": rates.cost(each),
+                "currency": rates.currency,
             }
             for each in found
         ),
@@ -92,8 +100,28 @@ def usage(context: Context, args: Namespace) -> None:
             "FAILED": lambda row: row["failures"],
             "UP": lambda row: human_bytes(row["up_bytes"]),
             "DOWN": lambda row: human_bytes(row["down_bytes"]),
+            "COST": lambda row: f"{row['cost']} {row['currency']}" if row["cost"] is not None else "-",
         },
     )
+    total = rates.total(found)
+    unknown = f"; what {total.unknown} more cost is not known" if total.unknown else ""
+    context.note(f"together {total.cost} {rates.currency}{unknown}")
+
+
+def _moved(context: Context, args: Namespace) -> list[traffic.Sum]:
+    most = traffic.MOST_EXITS
+    if args.month is None:
+        return context.run(traffic.by_exit, context.operator, span=args.span, limit=most, now=context.now())
+    since, until = args.month
+    return context.run(traffic.by_exit_in, context.operator, since=since, until=until, limit=most)
+
+
+def month_named(text: str) -> tuple[int, int]:
+    """The first second of a month and the first after it."""
+    found = period.month(text)
+    if found is None:
+        raise ArgumentTypeError(f"{text[:60]!r} is no month such as 2026-10")
+    return found
 
 
 def test(context: Context, args: Namespace) -> None:
@@ -129,6 +157,7 @@ def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
         "isp": exit_.isp or None,
         "zip": exit_.zip or None,
         "asn": exit_.asn or None,
+        "cost": None if exit_.cost is None else str(exit_.cost),
         "found": sorted(exit_.found),
         "state": "drained" if drained else "resting" if resting else "up",
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,

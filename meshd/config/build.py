@@ -12,8 +12,10 @@ from typing import Any
 from meshd.config.endpoints import dialable
 from meshd.config.errors import ConfigError, place
 from meshd.config.exits.databases import open_places
+from meshd.config.exits.lines import stem_of
 from meshd.config.exits.lists import read_lists
 from meshd.config.exits.placing import placed
+from meshd.config.exits.remote import list_file
 from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
@@ -57,6 +59,7 @@ def load(
     config = Config(
         **plain,
         own_exits=sections.exits(),
+        exit_lists=sections.exit_lists(),
         topology=topology,
         mail=read_mail(settled, origins),
         origins=MappingProxyType(origins),
@@ -72,14 +75,15 @@ def with_lists(config: Config) -> Config:
     A rule may come to select nothing when a list changes: where there are lists, that is a problem to tell, no error.
     Raises: ConfigError where a list cannot be used, or a database that was not read before.
     """
-    lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]))
+    fetched = [(source, list_file(config.data_dir, source.name)) for source in config.exit_lists]
+    lists = read_lists(config.exits_from, config.own_exits, place(config.origins["exits_from"]), fetched)
     places = open_places(config.places_from, config.places, place(config.origins["places_from"]))
     exits = (*config.own_exits, *lists.exits)
     if places.databases:
         exits = tuple(placed(exit_, places.find) for exit_ in exits)
     topology = replace(config.topology, exits=exits, proxies=served(config.topology.proxies, exits))
     wanting = tuple(unmet(topology, config.origins))
-    if wanting and not config.exits_from:
+    if wanting and not (config.exits_from or config.exit_lists):
         raise ConfigError(wanting[0])
     problems = (*places.problems, *lists.problems, *wanting)
     return replace(config, topology=topology, lists=lists, places=places, problems=problems)
@@ -109,6 +113,10 @@ def _topology(sections: Sections) -> Topology:
         timeouts=_section(Timeouts, "timeouts", settled),
         limits=_section(Limits, "limits", settled),
         proxy_status_on_forwarded=settled["proxy.status_on_forwarded"],
+        cost_currency=settled["cost_currency"],
+        list_costs=MappingProxyType(
+            {stem_of(each.name): each.cost for each in sections.exit_lists() if each.cost is not None}
+        ),
         probes=_section(Probing, "probes", settled),
         v1=sections.v1(),
         hosts=sections.hosts(),

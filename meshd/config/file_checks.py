@@ -44,6 +44,11 @@ def _check(config: Config) -> None:
         _check_readable(config, "hosts.acme_ca", Path(config.topology.hosts.acme.ca))
     for exit_ in config.own_exits:
         _check_upstream(config, exit_)
+    for source in config.exit_lists:
+        if config.file is not None:
+            _check_private(config, f"exit_lists.{source.name}.url", config.file, "holds the URL of a list and")
+        if source.ca:
+            _check_readable(config, f"exit_lists.{source.name}.ca", Path(source.ca))
     if config.topology.selling.font:
         _check_font(config, Path(config.topology.selling.font))
 

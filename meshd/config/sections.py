@@ -11,6 +11,7 @@ from typing import Any
 from meshd.config.endpoints import ENDPOINT, dialable, overlap, parsed
 from meshd.config.errors import ConfigError, place, suggestion
 from meshd.config.exits.described import Origins, read_exits
+from meshd.config.exits.remote import RemoteList, read_remote
 from meshd.config.gateway import gateway, read_v1
 from meshd.config.hosts import read_hosts
 from meshd.config.kinds import NAME, TRUTH, Kind, choice, gigabytes, list_of, number
@@ -62,7 +63,11 @@ class Sections:
         Raises: ConfigError.
         """
         own = read_exits(self.file, self.origins) if self.file else ()
-        return own or (() if self.settled["exits_from"] else (Exit("direct", "direct"),))
+        return own or (() if self.settled["exits_from"] or self.exit_lists() else (Exit("direct", "direct"),))
+
+    def exit_lists(self) -> tuple[RemoteList, ...]:
+        """The lists of exits that are fetched.  Raises: ConfigError."""
+        return read_remote(self.file, self._named("exit_lists"), self.origins)
 
     def plans(self) -> Mapping[str, Plan]:
         """Shipped plans, changed field by field, and new ones, whose defaults are the trial's.  Raises: ConfigError."""

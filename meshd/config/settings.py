@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meshd.config.exits.databases import Places
 from meshd.config.exits.lists import ExitLists
+from meshd.config.exits.remote import RemoteList, list_file
 from meshd.config.exits.stamps import Stamps
 from meshd.config.sources import DEFAULT
 from meshd.topology import Exit, ProxyHost, Topology
@@ -47,6 +48,8 @@ class Config:
     """Databases of places."""
     own_exits: tuple[Exit, ...]
     """Exits that the settings themselves describe; the topology has those of the lists too."""
+    exit_lists: tuple[RemoteList, ...]
+    """Lists of exits that are fetched."""
     topology: Topology
     workers: int
     """How many processes carry what comes to the proxies; 1 for the daemon itself."""
@@ -64,7 +67,8 @@ class Config:
     @property
     def watched(self) -> tuple[Path, ...]:
         """Files that are read again when they change."""
-        return (*self.exits_from, *self.places_from)
+        fetched = (list_file(self.data_dir, each.name) for each in self.exit_lists)
+        return (*self.exits_from, *fetched, *self.places_from)
 
     @property
     def stamps(self) -> Stamps:

@@ -9,6 +9,7 @@ from typing import Any
 
 from meshd.config.exits.described import where
 from meshd.config.exits.places import PLACED
+from meshd.config.exits.remote import EXIT_LIST
 from meshd.config.hosts import ATTRIBUTES
 from meshd.config.network import opening_text
 from meshd.config.offers import OFFER
@@ -85,6 +86,12 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         yield f"proxies.{proxy.name}.rotation", proxy.rotation
     for exit_ in config.own_exits:
         yield from ((f"exits.{exit_.name}.{key}", value) for key, value in _of_exit(exit_))
+    for source in config.exit_lists:
+        shown = {"url": source.shown, "cost": "" if source.cost is None else str(source.cost)}
+        yield from (
+            (f"exit_lists.{source.name}.{key}", shown[key] if key in shown else getattr(source, key))
+            for key in EXIT_LIST
+        )
     for plan in config.topology.plans.values():
         yield from ((f"plans.{plan.name}.{key}", of_plan(plan, key)) for key in PLAN)
     for offer in config.topology.selling.offers.values():
@@ -114,7 +121,7 @@ def _of_exit(exit_: Exit) -> Iterator[tuple[str, Any]]:
     yield from (("kind", exit_.kind), ("address", where(exit_)), ("country", exit_.country))
     yield from (("tags", exit_.tags), ("weight", exit_.weight))
     yield from ((key, getattr(exit_, key)) for key in PLACED)
-    yield "asn", exit_.asn or ""
+    yield from (("asn", exit_.asn or ""), ("cost", "" if exit_.cost is None else exit_.cost))
     proxy = exit_.upstream
     if proxy is not None:
         yield "upstream", join_host(proxy.host, proxy.port)

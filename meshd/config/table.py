@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from meshd.config.endpoints import ENDPOINT
 from meshd.config.hostrows import ROWS
-from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, processes
+from meshd.config.kinds import NAME, PATH, TRUTH, Kind, choice, list_of, number, pattern, processes
 from meshd.config.metrics import NEAR
 from meshd.config.metrics import ROWS as METRICS
 from meshd.config.network import AUTHORITY, HOST, MAILBOX, NAMESERVER, USER
@@ -99,6 +99,13 @@ SETTINGS: tuple[Setting, ...] = (
         [],
         "databases (mmdb) that tell where exits are, read again when they change; what the first says counts",
         "places_from",
+    ),
+    Setting(
+        "cost_currency",
+        pattern('a currency\'s code such as "EUR"', r"[A-Z]{3}"),
+        "USD",
+        "the currency in which you say what exits cost",
+        "topology.cost_currency",
     ),
     Setting("log.exchanges", PATH, "{data_dir}/exchanges.log", "a line for each exchange", "exchange_log", live=False),
     Setting(

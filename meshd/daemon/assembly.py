@@ -23,6 +23,7 @@ from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.keeping import Kept
 from meshd.daemon.listening import Listeners, Plan
+from meshd.daemon.listwatch import ListWatch
 from meshd.daemon.moving import Moving
 from meshd.daemon.notices import Notices
 from meshd.daemon.presence import Presence
@@ -39,6 +40,7 @@ from meshd.daemon.workers.station import Offer
 from meshd.daemon.workers.together import Together
 from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
+from meshd.exits.fetching import Fetcher
 from meshd.exits.trial import Trials
 from meshd.mail.post import Post
 from meshd.metrics.totals import Totals
@@ -106,6 +108,9 @@ class Daemon:
             "" if config.workers == 1 else "a daemon with workers cannot exchange its store while it serves: stop it"
         )
         self._moving = Moving(reactor, core.switch, config.data_dir, config.store_url, refusal=alone)
+        fetcher = Fetcher(reactor, core.plane.poller, core.plane.dialler)
+        in_thread = core.exit_watch.in_thread
+        self._lists = ListWatch(reactor, lambda: core.config, fetcher, now, in_thread, core.plane.chance)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -171,6 +176,7 @@ class Daemon:
         self._hosted.ports_changed = self._keep
         self._handed_over.settle()
         self._reloads.begin()
+        self._lists.start()
         self._presence.start()
         self._supervision.begin(lambda: self._crew is None or self._crew.answers(), self._status)
         collector.quieten()
@@ -247,6 +253,7 @@ class Daemon:
         await self._listeners.close()
         await self._hosted.stop()
         self._reloads.stop()
+        await self._lists.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
         drained = (

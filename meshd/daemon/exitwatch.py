@@ -73,14 +73,14 @@ class ExitWatch:
 
     async def build(self, read: Callable[[], Config]) -> Fresh:
         """Run `read` in the thread, and build the pools of the settings it gives.  Raises: ConfigError, OSError."""
-        return await self._in_thread(partial(_build, read, self._current().pools))
+        return await self.in_thread(partial(_build, read, self._current().pools))
 
     async def look(self) -> None:
         """Take over lists that have changed, and have been left alone since the last look."""
         config = self._current().config
         if not config.watched:
             return
-        seen = await self._in_thread(partial(stamps, config.watched))
+        seen = await self.in_thread(partial(stamps, config.watched))
         settled, self._seen = seen == self._seen, seen
         if settled and seen not in (config.stamps, self._refused):
             await self.lock.run(lambda: Deferred.fromCoroutine(self._renew(seen)))
@@ -95,7 +95,8 @@ class ExitWatch:
         self._swap(fresh)
         tell(fresh.config)
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Run a function that reads or writes files, between `start` and `stop`."""
         self._busy += 1
         try:
             done: T = await deferToThreadPool(self._reactor, self._threads, work)

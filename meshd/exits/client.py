@@ -6,15 +6,16 @@ The data plane's dialler connects; the socket is then Twisted's.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.endpoints import wrapClientTLS
 from twisted.internet.interfaces import IAddress, IProtocol, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.client import URI, Agent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
@@ -91,20 +92,37 @@ class _Receiver(Factory):
         return self.protocol
 
 
+@implementer(IStreamClientEndpoint)
+class Secured:
+    """The same by TLS; unlike that of `wrapClientTLS` it works on any reactor, and not on the installed one alone."""
+
+    def __init__(self, reactor: Any, endpoint: IStreamClientEndpoint, options: Any) -> None:
+        self._reactor = reactor
+        self._endpoint = endpoint
+        self._options = options
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        factory = TLSMemoryBIOFactory(self._options, True, protocolFactory, clock=self._reactor)
+        connected: Deferred[Any] = self._endpoint.connect(factory)
+        return connected.addCallback(lambda protocol: protocol.wrappedProtocol)
+
+
 @implementer(IAgentEndpointFactory)
-class _Errand:
+class Errand:
     """The connections of one request to one URL by one exit."""
 
-    def __init__(self, client: ExitClient, way: Way) -> None:
+    def __init__(self, client: ExitClient, way: Way, tls: Callable[[str], Any] | None = None) -> None:
+        """tls: gives the TLS options for a host; those of the client where it is None."""
         self._client = client
         self._way = way
+        self._tls = tls or client.tls
         self._made: list[ExitEndpoint] = []
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
         host = uri.host.decode("ascii")
         endpoint = self._client.endpoint(self._way, host, uri.port)
         self._made.append(endpoint)
-        return wrapClientTLS(self._client.tls(host), endpoint) if uri.scheme == b"https" else endpoint
+        return Secured(self._client.reactor, endpoint, self._tls(host)) if uri.scheme == b"https" else endpoint
 
     def end(self) -> None:
         """Abort every connection that was made, whatever became of the request."""
@@ -117,7 +135,7 @@ class ExitClient:
     """Requests URLs through exits."""
 
     def __init__(self, reactor: Any, poller: Poller, dialler: Dialler) -> None:
-        self._reactor = reactor
+        self.reactor = reactor
         self._poller = poller
         self._dialler = dialler
         self._tls: tuple[str, Any] = "", None
@@ -127,22 +145,22 @@ class ExitClient:
         """Request the URL and give the answer's status; no redirect is followed, no body read, and nothing stays open.
         Raises: any Exception where no answer comes.
         """
-        errand = _Errand(self, way)
-        client = HTTPClient(Agent.usingEndpointFactory(self._reactor, errand))
+        errand = Errand(self, way)
+        client = HTTPClient(Agent.usingEndpointFactory(self.reactor, errand))
         try:
             response = await client.get(
                 url,
                 headers=Headers({"User-Agent": ["meshd"]}),
                 allow_redirects=False,
                 unbuffered=True,
-                reactor=self._reactor,
+                reactor=self.reactor,
             )
             return int(response.code)
         finally:
             errand.end()
 
     def endpoint(self, way: Way, host: str, port: int) -> ExitEndpoint:
-        return ExitEndpoint(self._reactor, self._poller, self._dialler, way, host, port, next(self._numbers))
+        return ExitEndpoint(self.reactor, self._poller, self._dialler, way, host, port, next(self._numbers))
 
     def tls(self, host: str) -> Any:
         """TLS options for that host; remembered for the latest host, as making them reads all trusted certificates."""

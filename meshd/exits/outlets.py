@@ -69,7 +69,7 @@ class Outlet:
 
     def succeed(self, before: Outlet) -> None:
         """Take over what is known of the exit of this name in former settings: that it is drained; and how it does,
-        where it differs in nothing but in what a database of places tells.
+        where it differs in its cost or in what a database of places tells, and in nothing else.
         """
         self.drained = before.drained
         if self.exit.as_said == before.exit.as_said:

@@ -4,7 +4,7 @@ import os
 import time
 
 from meshd.model import RestingExit
-from meshd.store.statements import exits, latencies
+from meshd.store.statements import exits, latencies, tops
 from meshd.values.latencies import Latency
 from tests.cli.support import CommandCase, Result, named
 from tests.support.daemon import free_port
@@ -72,7 +72,7 @@ class ExitTests(CommandCase):
             {
                 "name": "bought", "kind": "http", "address": None, "upstream": "proxy.example:3128", "country": None,
                 "tags": [], "weight": 1, "region": None, "city": None, "isp": None, "zip": None,
-                "asn": None, "found": [], "latency_ms": None,
+                "asn": None, "cost": None, "found": [], "latency_ms": None,
                 "state": "up", "drained": None, "resting": [],
             },
             shown.json[1],
@@ -122,3 +122,23 @@ class ExitTests(CommandCase):
         file = self.private(SETTINGS + f'[probes]\nurl = "http://127.0.0.1:{port}/ok"\n')
         line = "rack-1: connection-refused (the destination)"
         self.refused(line, "exit", "test", "rack-1", "--config", file)
+
+    def test_what_exits_cost(self) -> None:
+        """By day, span and month; what is not known is no zero."""
+        text = SETTINGS.replace('name = "rack-1"', 'name = "rack-1"\ncost = "2.50"') + "[proxies.x]\n"
+        self.file = self.private('cost_currency = "EUR"\n' + text)
+        now = int(time.time())
+        hour = now - now % 3600
+        rows = [(("exit", hour, name), [10**9, 10**9, 3, 1]) for name in ("rack-1", "bought")]
+        self.store().run(tops.record, [], rows)
+        for argv in ([], ["--span", "hour"], ["--month", time.strftime("%Y-%m", time.gmtime(now))]):
+            with named(argv):
+                shown = self.exit("usage", *argv, "--json")
+                found = {row["exit"]: (row["cost"], row["currency"]) for row in shown.json}
+                self.assertEqual(found, {"rack-1": ("5.00", "EUR"), "bought": (None, "EUR")})
+        table = self.exit("usage")
+        self.assertIn("together 5.00 EUR; what 1 more cost is not known\n", table.err)
+        self.assertEqual(table.rows[1][-2:], ["GB", "-"])
+        self.assertEqual(self.exit("usage", "--month", "2024-01", "--json").json, [])
+        self.misused("exit", "usage", "--month", "2024-13")
+        self.misused("exit", "usage", "--month", "2024-01", "--span", "month")

@@ -140,7 +140,7 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_METRICS_TOKEN_FILE": "hook", "MESHD_METRICS_NETWORKS": "10.0.0.0/8"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}
         write_places(self.folder / "places.mmdb", {"8.8.8.0/24": {"country_code": "US"}})
-        samples |= {"MESHD_PLACES_FROM": "places.mmdb"}
+        samples |= {"MESHD_PLACES_FROM": "places.mmdb", "MESHD_COST_CURRENCY": "EUR"}
         samples |= {"MESHD_MAIL_SMTP": "mail.test:25", "MESHD_MAIL_FROM": "meshd@mesh.test"}
         samples |= {"MESHD_MAIL_TLS": "required", "MESHD_MAIL_PASSWORD_FILE": "hook", "MESHD_V1_PLAN": "20"}
         self.write("list.txt", "192.0.2.1")

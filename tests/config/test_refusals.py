@@ -170,7 +170,7 @@ WRONG_FILES = {
         f'[[exits]]\nname = "a"\nurl = "socks5://u:{"p" * 256}@gw.test:80"',
         "not '***' (its user name or password has more than 255 bytes)",
     ),
-    "a rotation of its own": ("[proxies.us]\nrotation = 'fair'", 'rotation must be "random", "round-robin" or "least-'),
+    "a rotation of its own": ("[proxies.us]\nrotation = 'fair'", 'rotation must be "random", "round-robin", "least-'),
     "lists that are no list": ("exits_from = 'a.txt'", "line 1: exits_from must be a list, each item a path"),
     "a list that is not there": ("\nexits_from = ['a.txt']", "meshd.toml line 2: exits_from: "),
     "an exit nothing can be sent from": (EXIT.replace("192.0.2.1", "0.0.0.0"), "(nothing can be sent from it)"),

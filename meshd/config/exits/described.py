@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv6Network
 from typing import Any
 
-from meshd.config.exits.places import AS_NUMBER, PLACED, address_or_prefix, place, proxy_url, upstream
+from meshd.config.exits.places import AS_NUMBER, COST, PLACED, address_or_prefix, place, proxy_url, upstream
 from meshd.config.kinds import NAME, PATH, TEXT, TRUTH, Kind, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.config.toml_file import File
@@ -41,9 +41,10 @@ EXIT: Mapping[str, Kind] = {
     "ca": PATH,
     **dict.fromkeys(PLACED, TEXT),
     "asn": AS_NUMBER,
+    "cost": COST,
 }
 
-_OF_EVERY_KIND = ("name", "kind", "country", "tags", "weight", *PLACED, "asn")
+_OF_EVERY_KIND = ("name", "kind", "country", "tags", "weight", *PLACED, "asn", "cost")
 
 _OF_UPSTREAMS = ("upstream", "username", "password", *TRUTHS, "ca")
 

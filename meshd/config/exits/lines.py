@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from meshd.config.exits import spelling
-from meshd.config.exits.places import AS_NUMBER, PLACED, SCHEMES, address_or_prefix, proxy_url, single_address
+from meshd.config.exits.places import AS_NUMBER, COST, PLACED, SCHEMES, address_or_prefix, proxy_url, single_address
 from meshd.config.kinds import NAME, TEXT, TRUTH, Kind, caption, choice, list_of, number, text_kind
 from meshd.config.network import COUNTRY
 from meshd.topology import Exit, ExitKind, UpstreamProxy
@@ -43,6 +43,7 @@ ATTRIBUTES: Mapping[str, Kind] = {
     # A line's words end at blanks.
     **dict.fromkeys(PLACED, text_kind(f"{TEXT.words}, _ for a blank", lambda text: caption(text.replace("_", " ")))),
     "asn": AS_NUMBER,
+    "cost": replace(COST, words="a decimal such as 2.50"),
 }
 
 _OWN = frozenset({"name", "address"})
@@ -79,13 +80,18 @@ class Lines(NamedTuple):
     problems: tuple[Problem, ...]
 
 
+def stem_of(name: str) -> str:
+    """The beginning of the names that are made for exits of a list of that name."""
+    return _STEM.sub("-", name).lstrip(".-")[:_STEM_LENGTH] or "list"
+
+
 def read(text: str, stem: str, taken: dict[str, Source], name: str = "") -> Lines:
     """The exits of a list, and what is wrong in the list.
 
     stem: the beginning of names for exits that the list gives none; name: the list's own.
     taken: names and addresses that other exits have; those of this list are added to it.
     """
-    reader = _Reader(_STEM.sub("-", stem).lstrip(".-")[:_STEM_LENGTH] or "list", taken, name)
+    reader = _Reader(stem_of(stem), taken, name)
     problems: list[Problem] = []
     for line, written in enumerate(text.split("\n"), 1):
         words = written.split()
@@ -244,6 +250,7 @@ def _read_way(word: str, kind: str) -> _Way:
     """Read the first word; kind: the line's attribute, "" for none.  Raises: ValueError."""
     _check_text(word)
     if "://" in word:
+        word = spelling.unnamed(word)
         named, proxy = spelling.of_url(word) or proxy_url(word)
         if kind not in ("", named):
             raise ValueError("its kind is not that of its URL")

@@ -7,20 +7,26 @@ being written, or was emptied by a failed download, replaces none that works.
 from __future__ import annotations
 
 import os
+import re
 import stat
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from meshd.config.errors import ConfigError
 from meshd.config.exits.described import where
-from meshd.config.exits.lines import Source, read
-from meshd.config.exits.stamps import Stamp, Stamps, stamp
+from meshd.config.exits.lines import Lines, Problem, Source, read
+from meshd.config.exits.remote import RemoteList
+from meshd.config.exits.stamps import Stamp, Stamps, stamp, stamp_of
 from meshd.topology import Exit
+from meshd.values.addresses import parse_ip, unmapped
 
 MOST = 1_000_000
 """Exits of one process: a place on the ring of sticky keys has twenty bits for them."""
+
+_BASE64 = re.compile(rb"[A-Za-z0-9_-]+=*|[A-Za-z0-9+/]+=*")
 
 TOLD = 3
 """Most problems that a message quotes."""
@@ -36,12 +42,46 @@ class ExitLists:
     stamps: Stamps = field(default_factory=lambda: MappingProxyType({}))
 
 
-def read_lists(paths: Iterable[Path], own: Iterable[Exit], place: str) -> ExitLists:
+def read_lists(
+    paths: Iterable[Path], own: Iterable[Exit], place: str, fetched: Iterable[tuple[RemoteList, Path]] = ()
+) -> ExitLists:
     """Read all lists.  Raises: ConfigError.
 
-    own: exits that the settings describe; place: where the settings name the lists, for messages.
+    own: exits that the settings describe; place: where the settings name the lists, for messages; fetched: lists of
+    other places, and the files that keep what was fetched last.  What is wrong with these is a problem, no error.
     """
-    return _Reading(own, place).of(paths)
+    reading = _Reading(own, place)
+    reading.of(paths)
+    for source, path in fetched:
+        reading.remote(source, path)
+    return reading.done()
+
+
+def read_fetched(raw: bytes, source: RemoteList, taken: dict[str, Source]) -> Lines:
+    """The exits of a list that was fetched, as `lines.read` has it.
+
+    Whoever wrote the list is a stranger: no line of it may have requests leave by an address of this machine, nor lead
+    into a private network, unless the settings say that it is the operator's own.
+    """
+    found = read(decoded(raw), source.name, taken, source.name)
+    problems, exits = list(found.problems), []
+    for exit_ in found.exits:
+        reason = "" if source.private else _strange(exit_)
+        if reason:
+            problems.append(Problem(taken[exit_.name].line, reason))
+        else:
+            exits.append(exit_ if exit_.cost is not None else replace(exit_, cost=source.cost))
+    return Lines(tuple(exits), tuple(problems))
+
+
+def _strange(exit_: Exit) -> str:
+    """Why an exit is refused of a stranger; "" where it is not."""
+    if exit_.upstream is None:
+        return "an exit of this machine, which a list that is fetched cannot have"
+    address = parse_ip(exit_.upstream.host)
+    if address is not None and not unmapped(address).is_global:
+        return "a proxy at a private address, which a list that is fetched cannot have unless it says private = true"
+    return ""
 
 
 def first_of(problems: tuple[str, ...]) -> str:
@@ -51,9 +91,31 @@ def first_of(problems: tuple[str, ...]) -> str:
 
 
 def decoded(raw: bytes) -> str:
-    """The text of a list: UTF-8, or UTF-16 as spreadsheets write it, with any line ends."""
+    """The text of a list: UTF-8, or UTF-16 as spreadsheets write it, with any line ends; or all of that in base64, as
+    links to lists of share URLs give it.
+    """
+    if (bare := _unwrapped(raw)) is not None:
+        raw = bare
     text = raw.decode(_encoding(raw), "replace").removeprefix("\ufeff")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unwrapped(raw: bytes) -> bytes | None:
+    """What was wrapped in base64, in either alphabet and with or without its padding; None for any other text.
+
+    A line that is an exit has a colon or a dot, which base64 has not.
+    """
+    packed = b"".join(raw.split())
+    if not packed or not _BASE64.fullmatch(packed):
+        return None
+    try:
+        bare = b64decode(
+            packed.rstrip(b"=") + b"=" * (-len(packed.rstrip(b"=")) % 4),
+            altchars=b"-_" if b"-" in packed or b"_" in packed else None,
+        )
+    except ValueError:
+        return None
+    return bare if b":" in bare or b"." in bare else None
 
 
 def _encoding(raw: bytes) -> str:
@@ -74,7 +136,7 @@ class _Reading:
         self._problems: list[str] = []
         self._stamps: dict[Path, Stamp | None] = {}
 
-    def of(self, paths: Iterable[Path]) -> ExitLists:
+    def of(self, paths: Iterable[Path]) -> None:
         for path in paths:
             text, mode = self._read(path)
             found = read(text, path.stem, self._taken, path.name)
@@ -84,6 +146,23 @@ class _Reading:
                 raise self._wrong(path, f"has no line that is an exit{why}")
             self._exits += found.exits
             self._problems += [*_openness(path, mode, found.exits), *problems]
+
+    def remote(self, source: RemoteList, path: Path) -> None:
+        """Read what was fetched last."""
+        self._stamps[path] = stamp_of(path)
+        try:
+            found = read_fetched(path.read_bytes(), source, self._taken)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            why = "it was not fetched yet" if missing else f"what is kept of it cannot be read: {error.strerror}"
+            self._problems.append(f"{source.name}: {why}")
+            return
+        self._exits += found.exits
+        self._problems += [f"{source.name} line {line}: {reason}" for line, reason in found.problems]
+        if not found.exits:
+            self._problems.append(f"{source.name}: what is kept of it has no line that is an exit")
+
+    def done(self) -> ExitLists:
         if len(self._exits) > MOST:
             raise ConfigError(f"{self._place}: exits_from: more than {MOST} exits")
         return ExitLists(tuple(self._exits), tuple(self._problems), MappingProxyType(self._stamps))

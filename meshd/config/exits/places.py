@@ -10,9 +10,10 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from meshd.config.kinds import number
+from meshd.config.kinds import number, text_kind
 from meshd.topology import ExitKind, UpstreamProxy
 from meshd.values.addresses import ends_in_number, is_name, parse_ip, split_host, unmapped
+from meshd.values.costs import read_rate
 
 SCHEMES: dict[str, ExitKind] = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5"}
 """Kinds of exits by the scheme of a URL.  The h of socks5h says that the other proxy resolves names: it always does."""
@@ -26,6 +27,9 @@ PLACED = ("region", "city", "isp", "zip")
 
 AS_NUMBER = number(1, 2**32 - 1)
 """That of an autonomous system (RFC 6793)."""
+
+COST = text_kind('a decimal in quotes such as "2.50"', read_rate)
+"""What a GB costs."""
 
 
 class Place(NamedTuple):

@@ -41,5 +41,7 @@ def unmet(topology: Topology, origins: Mapping[str, str]) -> Iterator[str]:
             near = suggestion(unknown, names) if len(names) <= NEAR else ""
             text = f"[{section}] exits: no exit is named '{unknown}'{near}"
             yield f"{place(origins[f'{key}.name'])}: {text}"
-        if not proxy.exits:
+        if not proxy.exits and key not in origins:
+            yield f"[{section}] has no exit: there is none at all"
+        elif not proxy.exits:
             yield f"{place(origins[key])}: [{section}] exits: no exit is selected by this"

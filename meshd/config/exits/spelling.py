@@ -106,6 +106,13 @@ def of_url(word: str) -> tuple[ExitKind, UpstreamProxy] | None:
     return kind, proxy(kind, rest)
 
 
+def unnamed(word: str) -> str:
+    """A URL without the name behind it that share links have (`#Berlin`); a password with such a sign stays whole."""
+    url, sign, name = word.partition("#")
+    authority = url.partition("://")[2].rpartition("@")[2].removesuffix("/")
+    return url if sign and "@" not in name and is_place(authority) else word
+
+
 def columns(text: str) -> Sequence[str]:
     """The cells of a line of columns; none where the line has no columns."""
     for separator in _SEPARATORS:

@@ -20,6 +20,8 @@ OTHER = "(other)"
 """The name of the row that stands for all names without one; no host and no exit can be called so."""
 
 HOUR = 3600
+NEVER = 2**62
+"""A second that is later than all."""
 SLACK = 2
 """So many times as many rows as are kept may be there before the smallest are added to OTHER."""
 SWEEP = 2_000
@@ -127,14 +129,14 @@ def _fold(top: Top, owner: int | str, at: int) -> Unit[None]:
 _TOTALS = ", ".join(f"sum({name})" for name in SUMS)
 
 
-def traffic(top: Top, kind: str, since: int, limit: int) -> Unit[list[Sum]]:
-    """What each name of that kind moved in the spans from `since` on, those with most exchanges first."""
+def traffic(top: Top, kind: str, since: int, limit: int, until: int = NEVER) -> Unit[list[Sum]]:
+    """What each name of that kind moved in the spans that begin in [since, until), those with most exchanges first."""
     rows = yield Statement(
         f"""
-        select name, {_TOTALS} from {top.table} where kind = :kind and {top.at} >= :since
+        select name, {_TOTALS} from {top.table} where kind = :kind and {top.at} >= :since and {top.at} < :until
         group by name order by sum(exchanges) desc, name limit :limit
         """,
-        {"kind": kind, "since": since, "limit": limit},
+        {"kind": kind, "since": since, "until": until, "limit": limit},
     )
     return [Sum(row[0], *map(int, row[1:])) for row in rows]
 

@@ -173,6 +173,7 @@ def _exit(row: Row, latencies: Mapping[str, MeanLatency]) -> dict[str, object]:
         "isp": exit_.isp or None,
         "zip": exit_.zip or None,
         "asn": exit_.asn or None,
+        "cost": None if exit_.cost is None else str(exit_.cost),
         "found": sorted(exit_.found),
         "latency_ms": latency.milliseconds if latency is not None else None,
         "state": row.state,

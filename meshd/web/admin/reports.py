@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from meshd.accounts import exitusers, periods, traffic
+from meshd.accounts.exitcosts import Rates
 from meshd.accounts.exitusers import User
 from meshd.accounts.periods import Used
 from meshd.accounts.traffic import Figures, Sum
@@ -27,7 +28,7 @@ WITHIN = 3600
 class ReportRoutes(Routes):
     def mount(self, room: Room) -> None:
         room.route("GET", "/api/admin/overview", Who.PASSWORD, self.overview, ())
-        room.route("GET", "/api/admin/traffic", Who.PASSWORD, self.traffic, ("span", "limit"))
+        room.route("GET", "/api/admin/traffic", Who.PASSWORD, self.traffic, ("span", "month", "limit"))
         room.route("GET", "/api/admin/usage", Who.PASSWORD, self.usage, ("period", "format", "limit", "cursor"))
         room.route("GET", f"{EXIT}/users", Who.PASSWORD, self.users, ("exit", "at", "within", "limit"))
 
@@ -45,10 +46,18 @@ class ReportRoutes(Routes):
     async def traffic(self, caller: Caller, form: Form) -> Reply:
         """What left by each exit, those with most exchanges first."""
         with form.reading() as field:
-            span = field.choice("span", ("day", "hour", "month"))
-            limit = page_size(field)
-        found = await self._perform(traffic.by_exit, caller.actor, span=span, limit=limit, now=self._now())  # type: ignore[arg-type]
-        return Reply({"exits": [{"exit": each.name, **summed(each)} for each in found]})
+            span, named = field.choice("span", ("day", "hour", "month")), field.text("month", 7)
+            limit, bounds = page_size(field), month(named)
+            if named and bounds is None:
+                field.wrong("month", Worded("must be a month such as 2026-10"))
+        if bounds is None:
+            found = await self._perform(traffic.by_exit, caller.actor, span=span, limit=limit, now=self._now())  # type: ignore[arg-type]
+        else:
+            since, until = bounds
+            found = await self._perform(traffic.by_exit_in, caller.actor, since=since, until=until, limit=limit)
+        rates = Rates(self._live.topology)
+        rows = [{"exit": each.name, **summed(each), "cost": rates.cost(each)} for each in found]
+        return Reply({"exits": rows, "currency": rates.currency, "cost": rates.total(found).cost})
 
     async def usage(self, caller: Caller, form: Form) -> Reply:
         """What every account used in its period, page by page; as CSV if that is asked for, with `Link` to the next."""

@@ -75,7 +75,7 @@ class UsageTests(AdminTestCase):
         found = self.do("GET", "/overview").json
         self.assertEqual(set(found["spans"]), {"hour", "day", "month"})
         self.assertEqual(found["exits"], {"up": 10, "resting": 0, "drained": 0})
-        self.assertEqual(self.do("GET", "/traffic?span=month").json, {"exits": []})
+        self.assertEqual(self.do("GET", "/traffic?span=month").json, {"exits": [], "currency": "USD", "cost": "0.00"})
 
 
 def exchange(number: int, account_id: int) -> Exchange:

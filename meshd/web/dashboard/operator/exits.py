@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from meshd.accounts import exits, exitusers, traffic
 from meshd.accounts.errors import NotFound
+from meshd.accounts.exitcosts import Rates
 from meshd.accounts.exitrows import STATES, Filter, Row, page, row_of
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
@@ -55,11 +56,13 @@ class ExitRoutes(InstallationRoutes):
         now, known = self._now(), self._live.topology.exits
         health = await self._perform(exits.health, now=now)
         rows, following = page(known, health, wanted, begin=begin, limit=PAGE, now=now)
+        moved = await self._moved(caller)
         return self._show(
             caller,
             "exits.html",
             rows=rows,
-            moved=await self._moved(caller),
+            moved=moved,
+            costs=Rates(self._live.topology).of(moved.get(row.exit.name) for row in rows),
             latencies=await self._perform(exits.latencies, [row.exit.name for row in rows], now=now),
             begin=begin,
             following=f"{EXITS}?{urlencode({**wanted._asdict(), 'begin': following})}" if following else "",
@@ -76,6 +79,7 @@ class ExitRoutes(InstallationRoutes):
         name = row.exit.name
         facts: dict[str, Any] = {
             "moved": (await self._moved(caller)).get(name),
+            "currency": self._live.topology.cost_currency,
             "latency": (await self._perform(exits.latencies, [name], now=self._now())).get(name),
         }
         return self._show(caller, "exit.html", status, row=row, form=form, within=WITHIN, tried=tried, **facts)
