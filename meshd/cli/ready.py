@@ -75,6 +75,6 @@ def _ask(place: tuple[str, int], patience: float, *, tls: bool) -> tuple[int, st
         answer = connection.getresponse()
         return answer.status, unwell(answer.read(65536))
     except (OSError, HTTPException) as error:
-        raise Refused(f"the API at {host} port {port} does not answer: {error or type(error).__name__}") from error
+        raise Refused(f"the API at {host} port {port} does not answer: {str(error) or type(error).__name__}") from error
     finally:
         connection.close()
