@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -33,8 +34,14 @@ STARTING = 60.0
 STOPPING = 45.0
 LOG = "/var/log/meshd.out"
 SETTINGS = {"etc/meshd.toml", "etc/logrotate.d/meshd"}
-BOOKS = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")}
-"""Copies that adduser leaves of what there was before."""
+ENABLED = {
+    "etc/systemd/system/multi-user.target.wants/meshd.service",
+    "var/lib/systemd/deb-systemd-helper-enabled/meshd.service.dsh-also",
+    "var/lib/systemd/deb-systemd-helper-enabled/multi-user.target.wants/meshd.service",
+}
+"""That the operator wants it at boot, which Debian remembers until a purge, of every service."""
+BOOKS = {f"etc/{name}-" for name in ("passwd", "group", "shadow", "gshadow")} | {"var/lib/logrotate/status"}
+"""What adduser and logrotate write for themselves."""
 
 
 def why_not_built() -> str:
@@ -104,13 +111,35 @@ class PackageTests(Built):
 
         data = {f"var/lib/meshd/{name}" for name in os.listdir(system.root / "var/lib/meshd")} | {"var/lib/meshd"}
         self._must(shell, "dpkg -r meshd")
-        self.assertEqual(self._more(system, before, data), SETTINGS)
+        self.assertEqual(self._more(system, before, data), SETTINGS | ENABLED)
         self._must(shell, "dpkg -P meshd")
         self.assertEqual(self._more(system, before, data), set())
         self._must(shell, "getent passwd meshd")  # whose the data is
         self._must(shell, "dpkg -i /tmp/meshd.deb && rm -rf /var/lib/meshd && dpkg -P meshd")
         self.assertEqual(self._more(system, before, set()), set())
         self.assertIn("status 2", shell.run("getent passwd meshd || echo status $?"))
+
+    def test_lintian_finds_no_error(self) -> None:
+        """What is overridden has its reason beside it (contrib/debian/meshd.lintian-overrides)."""
+        if shutil.which("lintian") is None:
+            raise unittest.SkipTest("there is no lintian on this machine")
+        (package,) = self.dist.glob("meshd_*.deb")
+        done = subprocess.run(["lintian", "--fail-on", "error", package], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout)
+
+    def test_building_again_gives_the_same(self) -> None:
+        """From the same wheels, to the byte, in another folder."""
+        if not os.environ.get("FULL"):
+            raise unittest.SkipTest("FULL=1 builds the package twice")
+        again = Path(tempfile.mkdtemp(prefix="meshd-again-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, again)
+        shutil.copytree(self.dist / "wheelhouse", again / "wheelhouse")
+        environ = {**clean_environment(), "PYTHONPATH": str(ROOT)}
+        subprocess.run([sys.executable, "-m", "tools.packaging", "--out", again], env=environ, check=True)
+        for folder in (self.dist, again):
+            self.assertEqual(len(list(folder.glob("meshd_*.deb"))), 1)
+        (first,), (second,) = self.dist.glob("meshd_*.deb"), again.glob("meshd_*.deb")
+        self.assertEqual(first.read_bytes(), second.read_bytes())
 
     def test_the_wheels(self) -> None:
         """From a folder alone, into an environment of the README's kind."""
