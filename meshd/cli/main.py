@@ -22,6 +22,7 @@ from meshd.cli import (
     config,
     coupon,
     daemon,
+    doctor,
     exchange,
     exits,
     explain,
@@ -89,6 +90,7 @@ def parser() -> ArgumentParser:
         coupon,
         audit,
         config,
+        doctor,
         backup,
         daemon,
     ):
