@@ -99,16 +99,16 @@ def foreign_file(status: os.stat_result, me: int, *, written: bool) -> str:
 
 def _check(folder: Path, stores: Iterable[Path]) -> None:
     me = os.geteuid()
-    for above in _above(folder):
-        if fault := shared(above.stat()):
-            raise Unsafe(f"{above}, in which the data folder {folder} is, {fault}")
+    for each in above(folder):
+        if fault := shared(each.stat()):
+            raise Unsafe(f"{each}, in which the data folder {folder} is, {fault}")
     if folder.is_symlink() and (owner := folder.lstat().st_uid) not in (0, me):
         raise Unsafe(f"data folder {folder} is a symbolic link of user {owner}: take another name")
     journals = folder / JOURNALS
     if journals.is_symlink() or (journals.exists() and not journals.is_dir()):
         raise Unsafe(f"{journals} is no folder: remove it")
-    for inside, kept in ((folder, _kept(folder)), (journals, [])):
-        if inside.exists() and (fault := foreign_folder(inside.stat(), me, kept)):
+    for inside, names in ((folder, kept(folder)), (journals, [])):
+        if inside.exists() and (fault := foreign_folder(inside.stat(), me, names)):
             raise Unsafe(f"data folder {inside} {fault}")
     written = [folder / name for name in WRITTEN] + [each for store in stores for each in _with_beside(store)]
     for path in sorted(written) + [folder / name for name in READ]:
@@ -116,14 +116,14 @@ def _check(folder: Path, stores: Iterable[Path]) -> None:
             raise Unsafe(f"{path} {fault}")
 
 
-def _above(folder: Path) -> Iterator[Path]:
+def above(folder: Path) -> Iterator[Path]:
     """Each existing folder above a folder, by the names given and by the names that links lead to."""
     for path in {*folder.absolute().parents, *folder.resolve().parents}:
         if path.exists():
             yield path
 
 
-def _kept(folder: Path) -> list[str]:
+def kept(folder: Path) -> list[str]:
     """The first names in a folder in which nothing shows that it is meshd's; none where something does."""
     found = set(os.listdir(folder)) if folder.is_dir() else set()
     return [] if found & {JOURNALS, STORE, *WRITTEN} else sorted(found)[:3]

@@ -218,14 +218,17 @@ class Socks(Worker):
             granted = False
         if not granted:
             link.close()
-            self.book.wrong.append(f"Socks: 503 {name} was not let in" if not self.ground.away else " 503 ")
+            self.book.wrong.append(f"Socks: {name} was not let in, as by HTTP a 503 would say")
             return
         counted = self.book.begin(name, "Socks", CHUNK_SLACK)
         with self.tearing(link, counted):
             await link.send(b"\5\1\0\1\x7f\0\0\1" + self.origin.raw.to_bytes(2, "big"), counted)
-            reply = await link.take(10, counted)
-            if reply[1]:
-                raise Gone(f"SOCKS reply {reply[1]}")
+            code = (await link.take(10, counted))[1]
+        if code:
+            link.close()
+            self.book.refuse(counted, Head(503, b""))
+            self.book.wrong.append(f"Socks: reply {code}, as by HTTP a 503 would say")
+            return
         await self.tunnelled(link, counted, self.echoes)
 
 

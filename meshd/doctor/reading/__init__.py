@@ -1,0 +1,1 @@
+"""Facts, as they are read off the machine; what they mean is judged elsewhere."""
