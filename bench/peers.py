@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.processes import family
+from meshd.config.sources import NATIVE
+from meshd.fast import built
 from tests.support.daemon import LiveDaemon, free_port
 
 ROOT = Path(__file__).parents[1]
@@ -302,10 +304,15 @@ def meshd_version(tree: Path = ROOT) -> str:
 
 
 def all_peers(python: str, beside: str = "") -> list[Peer]:
-    """python: the interpreter that has proxy.py and pproxy; beside: a folder with another tree of meshd, if any."""
+    """python: the interpreter that has proxy.py and pproxy; beside: a folder with another tree of meshd, if any.
+
+    Where this one has its native part, it is measured without it too.
+    """
+    alone = [Peer("meshd in Python", meshd_version, meshd(wrap=("env", f"{NATIVE}=0")))] if built() else []
     other = [Peer("meshd before", lambda: meshd_version(Path(beside)), meshd(tree=beside))] if beside else []
     return [
         Peer("meshd", meshd_version, meshd()),
+        *alone,
         *other,
         Peer("Squid", lambda: said_by([program("squid"), "-v"]).removeprefix("Squid Cache: Version "), squid),
         Peer("tinyproxy", lambda: said_by([program("tinyproxy"), "-v"]).removeprefix("tinyproxy "), tinyproxy),

@@ -15,7 +15,7 @@ from bench.load import Load, compile_pload
 from bench.peers import Peer, Proxy
 from tests.support.daemon import free_port
 
-ADDRESSES = tuple(f"127.0.0.{last}" for last in range(10, 18))
+ADDRESSES = tuple(f"127.0.0.{last}" for last in range(10, 20))
 """The origin has one for each proxy: connections that one has closed then take no ports from the next."""
 
 

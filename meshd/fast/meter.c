@@ -116,7 +116,9 @@ static PyObject *paid(PyObject *meter, PyObject *bytes)
 static PyObject *get_room(PyObject *meter, void *Py_UNUSED(closure))
 {
     const long long room = room_of(meter);
-    return room > 0 ? PyLong_FromLongLong(room) : PyObject_CallOneArg(room_in_python, meter);
+    if (room > 0)
+        return PyLong_FromLongLong(room);
+    return Py_TYPE(room_in_python)->tp_descr_get(room_in_python, meter, (PyObject *)Py_TYPE(meter));
 }
 
 static PyMethodDef methods[] = {
@@ -135,17 +137,15 @@ PyObject *meter_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (!PyArg_ParseTuple(classes, "O!O!O!", &PyType_Type, &meter, &PyType_Type, &tally, &PyType_Type, &allowance) ||
         find_slots(meter, of_meter) < 0 || find_slots(tally, of_tally) < 0 || find_slots(allowance, of_allowance) < 0)
         return NULL;
-    PyObject *room = PyObject_GetAttrString((PyObject *)meter, "room");
-    if (room == NULL)
-        return NULL;
-    Py_XSETREF(room_in_python, PyObject_GetAttrString(room, "fget"));
-    Py_DECREF(room);
+    Py_XSETREF(room_in_python, PyObject_GetAttrString((PyObject *)meter, "room"));
+    if (room_in_python == NULL || Py_TYPE(room_in_python)->tp_descr_get == NULL)
+        return PyErr_Format(PyExc_TypeError, "%s.room is no property", meter->tp_name);
     for (int i = 0; i < 3; i++)
         Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)meter, methods[i].ml_name));
     PyObject *given = methods_of(meter, methods), *property = PyDescr_NewGetSet(meter, &room_property);
     const char *names[] = {"room", "room_up", "room_down"};
     for (int i = 0; i < 3 && given != NULL; i++)
-        if (property == NULL || room_in_python == NULL || in_python[i] == NULL ||
+        if (property == NULL || in_python[i] == NULL ||
             PyDict_SetItemString(given, names[i], property) < 0)
             Py_CLEAR(given);
     Py_XDECREF(property);

@@ -4,6 +4,7 @@
 #include "native.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { SMALL = 16 * 1024 }; /* as SMALL of sockets/relay.py, which hands it over */
@@ -19,7 +20,7 @@ static Slot of_relay[] = {{"wheel", 0}, {"live", 0}, {NULL, 0}};
 
 static PyTypeObject *tunnels, *flows, *relays;
 static PyObject *ready_in_python, *pump_in_python;
-static PyObject *n_sent_up, *n_sent_down, *n_fail, *n_pass_end, *n_pump, *n_monotonic, *n_timeouts, *n_idle, *n_half_closed;
+static PyObject *n_sent_up, *n_sent_down, *n_nothing, *n_fail, *n_close, *n_arm, *n_pump, *n_monotonic, *n_timeouts, *n_idle, *n_half_closed;
 
 static bool is_nothing(PyObject *bytes) { return bytes != NULL && PyBytes_CheckExact(bytes) && !PyBytes_GET_SIZE(bytes); }
 
@@ -105,18 +106,24 @@ static int pass_on(PyObject *flow, PyObject *meter, int sink, const char *data, 
     return upward || sent <= 0 || counted(meter, sent, false) ? 1 : -1;
 }
 
-/* Pass the source's end on. */
-static PyObject *ended(PyObject *tunnel, PyObject *flow)
+/* Pass the source's end on, as `_pass_end`; with the second direction the tunnel ends. */
+static PyObject *ended(PyObject *tunnel, PyObject *flow, int sink)
 {
-    PyObject *passed = PyObject_CallMethodOneArg(tunnel, n_pass_end, flow);
-    if (passed == NULL && !PyErr_ExceptionMatches(PyExc_OSError))
+    PyObject *relay = get(tunnel, of_tunnel[RELAY]), *up = get(tunnel, of_tunnel[FLOW_UP]), *done = NULL;
+    PyObject *other = flow == up ? get(tunnel, of_tunnel[FLOW_DOWN]) : up;
+    put_bool(flow, of_flow[PASSED_ON], true);
+    if (get(other, of_flow[PASSED_ON]) == Py_True)
+        return PyObject_CallMethodOneArg(tunnel, n_close, n_nothing);
+    shutdown(sink, SHUT_WR); /* a peer that is gone already is no error */
+    PyObject *timeouts = PyObject_GetAttr(get(relay, of_relay[LIVE]), n_timeouts);
+    PyObject *seconds = timeouts == NULL ? NULL : PyObject_GetAttr(timeouts, n_half_closed);
+    if (seconds != NULL)
+        done = PyObject_CallMethodObjArgs(get(relay, of_relay[WHEEL]), n_arm, tunnel, seconds, NULL);
+    Py_XDECREF(timeouts);
+    Py_XDECREF(seconds);
+    if (done == NULL)
         return NULL;
-    if (passed == NULL && !PyErr_ExceptionMatches(PyExc_BlockingIOError)) {
-        PyErr_Clear();
-        return PyObject_CallMethodOneArg(tunnel, n_fail, flow);
-    }
-    PyErr_Clear();
-    Py_XDECREF(passed);
+    Py_DECREF(done);
     return moved(tunnel);
 }
 
@@ -141,7 +148,7 @@ static PyObject *carry(PyObject *tunnel, PyObject *flow, PyObject *meter)
     if (size < 0)
         return PyObject_CallMethodOneArg(tunnel, n_fail, flow);
     if (size == 0)
-        return ended(tunnel, flow);
+        return ended(tunnel, flow, (int)sink);
     if (upward && !counted(meter, size, true))
         return NULL;
     const bool over = get(tunnel, of_tunnel[ENDED]) == Py_None; /* counting may have ended it, and closed both sockets */
@@ -218,7 +225,9 @@ PyObject *tunnel_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     if (small != SMALL)
         return PyErr_Format(PyExc_ValueError, "SMALL is %d in C", SMALL);
     n_fail = PyUnicode_InternFromString("_fail");
-    n_pass_end = PyUnicode_InternFromString("_pass_end");
+    n_nothing = PyUnicode_InternFromString("");
+    n_close = PyUnicode_InternFromString("close");
+    n_arm = PyUnicode_InternFromString("arm");
     n_pump = PyUnicode_InternFromString("_pump");
     n_monotonic = PyUnicode_InternFromString("monotonic");
     n_timeouts = PyUnicode_InternFromString("timeouts");

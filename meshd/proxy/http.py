@@ -12,13 +12,15 @@ from meshd.proxy.request import ProxyRequest
 
 
 class HttpSpeech:
-    __slots__ = ("_client", "_last", "_method", "_plane")
+    __slots__ = ("_client", "_head", "_last", "_method", "_plane")
 
     def __init__(self, client: Client, plane: DataPlane) -> None:
         self._client = client
         self._plane = plane
         self._last: ProxyRequest | None = None
         self._method = b""
+        self._head = b""
+        """Of a tunnel whose head was read and was all that had come: that head."""
 
     async def read(self) -> ProxyRequest | None:
         client = self._client
@@ -37,6 +39,10 @@ class HttpSpeech:
                 return again
         elif self._last is not None and not client.buffer:
             client.phase("kept", live.timeouts.head)  # the client was challenged, and may yet send credentials
+        if client.buffer and (known := self._plane.known.find(client.buffer, limits)) is not None:
+            client.buffer = self._head = b""
+            self._last, self._method = known, known.method
+            return known
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
         seen = 0
         while (head := read_request(client.buffer, bounds, seen) if client.buffer else None) is None:
@@ -47,9 +53,12 @@ class HttpSpeech:
         received, client.buffer = client.buffer, client.buffer[head.size :]
         self._method = head.method
         self._last = request = ProxyRequest.from_head(head, received)
+        self._head = received if request.is_tunnel and not client.buffer else b""
         return request
 
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
+        if self._head and self._last is not None:
+            self._plane.known.note(self._head, self._last, self._plane.live.limits)
         return replies.established(label, choice.not_found, request_id, moved=choice.moved)
 
     def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:

@@ -14,6 +14,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
 from meshd.passing.kept import KeptOrigins
 from meshd.passing.plane import Plane
+from meshd.proxy.known import KnownTunnels
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.shares import Shares
 from meshd.values.samples import Sample
@@ -34,6 +35,7 @@ class DataPlane(Plane):
     """Called with the outlet of an exit that begins to rest, or is back."""
     tls: Callable[[], ssl.SSLContext] | None = None
     """How a handshake of TLS that begins now is made; None where clients get no TLS."""
+    known: KnownTunnels = field(default_factory=KnownTunnels)
     observed: Counter[str] = field(default_factory=Counter)
     """By reason: exchanges that rules which only observe would have refused."""
 

@@ -81,11 +81,11 @@ class Said:
             around = self._around = _around(self.block)
         before, behind = around
         value = block[len(before) : len(block) - len(behind)]
-        if not before or before + value + behind != block or not _VALUE.fullmatch(value) or EMPTY.fullmatch(value):
+        if not before or before + value + behind != block or not is_credential(value):
             return None
-        return self._with(block, value)
+        return self.with_credential(block, value)
 
-    def _with(self, block: bytes, credential: bytes) -> Said:
+    def with_credential(self, block: bytes, credential: bytes) -> Said:
         """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""
         said = Said.__new__(Said)
         said.block, said.proxy_authorization = block, credential
@@ -120,6 +120,11 @@ class Said:
             drop = _REGENERATED | {b"authorization"} if ours else _REGENERATED
             known = self._origin_fields[consumed] = end_to_end(self.fields, drop, _OURS, anew=framing_field(framing))
         return known
+
+
+def is_credential(value: bytes) -> bool:
+    """Whether this can be the value of Proxy-Authorization, and is one that counts."""
+    return _VALUE.fullmatch(value) is not None and EMPTY.fullmatch(value) is None
 
 
 def _credential(fields: Fields) -> bytes | None:
