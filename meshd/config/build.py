@@ -16,6 +16,7 @@ from meshd.config.exits.rules import served, unmet
 from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
 from meshd.config.letters import read_mail
+from meshd.config.notify import read_notify
 from meshd.config.secretfile import read_secret
 from meshd.config.sections import Sections, check_listeners, check_plans
 from meshd.config.settings import Config
@@ -55,6 +56,7 @@ def load(
         own_exits=sections.exits(),
         topology=topology,
         mail=read_mail(settled, origins),
+        notify=read_notify(given.file, settled, origins),
         origins=MappingProxyType(origins),
         file=given.file.path if given.file else None,
     )

@@ -11,6 +11,7 @@ from meshd.config.exits.described import where
 from meshd.config.exits.places import PLACED
 from meshd.config.hosts import ATTRIBUTES
 from meshd.config.network import opening_text
+from meshd.config.notify import of_notify
 from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN
 from meshd.config.settings import Config
@@ -85,6 +86,7 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         yield from ((f"exits.{exit_.name}.{key}", value) for key, value in _of_exit(exit_))
     for plan in config.topology.plans.values():
         yield from ((f"plans.{plan.name}.{key}", of_plan(plan, key)) for key in PLAN)
+    yield from of_notify(config.notify)
     for offer in config.topology.selling.offers.values():
         yield from ((f"offers.{offer.name}.{key}", of_offer(offer, key)) for key in OFFER)
 

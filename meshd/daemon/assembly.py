@@ -19,6 +19,7 @@ from meshd.daemon.fronts import Fronts
 from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.listening import Listeners, Plan
+from meshd.daemon.notices import Notices
 from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
@@ -77,6 +78,7 @@ class Daemon:
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
+        self._notices = Notices(core, self._workers_behind, self._aside.done)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -131,6 +133,7 @@ class Daemon:
             self._hosted.opened()
             self._reloads.begin()
             self._presence.start()
+            self._notices.start()
             collector.quieten()
 
     async def _begin_workers(self, plan: Plan) -> None:
@@ -146,6 +149,9 @@ class Daemon:
             crew.follow(self._offer)
             together.start()
             core.store.on_change(crew.look)
+
+    def _workers_behind(self) -> float:
+        return self._together.behind if self._together is not None else 0
 
     def _share(self, rows: bytes) -> None:
         assert self._crew is not None
@@ -173,6 +179,7 @@ class Daemon:
         if self._together is not None:
             await self._together.stop()
         self._requests.close()
+        await self._notices.stop()
         self._aside.stop()
         await core.accounts.stop()
         await self._post.stop()
@@ -188,13 +195,14 @@ class Daemon:
             return Verdict(False, ("meshd is being stopped",))
         self.core.exchanges.reopen()
         self._requests.reopen()
-        if self._crew is None:
-            return await self._reloads.take(self._reread)
-        self._crew.reopen()
+        if self._crew is not None:
+            self._crew.reopen()
         try:
             return await self._reloads.take(self._reread)
         finally:
-            self._crew.follow(self._offer)
+            self._notices.follow()
+            if self._crew is not None:
+                self._crew.follow(self._offer)
 
     async def _start_over(self) -> None:
         """Let a start that is under way come to its end; one that hangs is given up after the time for draining."""
