@@ -24,10 +24,11 @@ from meshd.values.notices import ACCOUNT_EXPIRED, CERTIFICATE_ENDING, LEDGER_BEH
 from meshd.values.times import DAY, iso, today
 
 SECONDS = 5.0
-"""Between two looks at the ledger."""
+"""Between two looks at the ledger and the clock."""
 BEHIND = 30.0
 """Seconds for which counts wait, before the operator is told: what limits are judged by is that old."""
 HOURLY = 3600.0
+"""Between two looks at certificates."""
 RANGE = 20_000
 """Account numbers in one query, so that other queries wait for some milliseconds at most."""
 PAGE = 100
@@ -52,27 +53,24 @@ class Notices:
         self._late = False
         self._day = ""
         """The UTC day of which it was told whose last day was before."""
+        self._hour_at = 0.0
+        """When, monotonic, certificates are looked at next."""
         clock: Any = core.reactor
         away = "looking at what to tell of failed"
-        self._looks = Regularly(clock, self._look, lambda: SECONDS, log=log, away=away, expected=(StoreError,))
-        expected = StoreError, Busy
-        self._hours = Regularly(clock, self.look_hourly, lambda: HOURLY, log=log, away=away, expected=expected)
+        self._looks = Regularly(clock, self._look, lambda: SECONDS, log=log, away=away, expected=(StoreError, Busy))
 
     def start(self) -> None:
         self._desk.start()
         self._looks.start()
-        self._hours.start(at_once=True)
 
     def follow(self) -> None:
         """Go by settings that were reloaded."""
         if self._looks.running:
             self._desk.follow()
-            self._day = ""
-            self._hours.hasten()
+            self._day, self._hour_at = "", 0.0
 
     async def stop(self) -> None:
         await self._looks.stop()
-        await self._hours.stop(cut=True)
         await self._desk.stop()
 
     def _wants(self, kind: str) -> bool:
@@ -80,10 +78,16 @@ class Notices:
 
     async def _look(self) -> None:
         await self._look_at_ledger()
+        if not self._desk.known:  # what is told once would be told to nobody
+            return
         day = today(self._core.now())
         if day != self._day and self._wants(ACCOUNT_EXPIRED):
             await self._tell_expired()
             self._day = day
+        seconds = self._core.reactor.seconds()
+        if seconds >= self._hour_at:
+            await self._look_at_certificates()
+            self._hour_at = seconds + HOURLY
 
     async def _look_at_ledger(self) -> None:
         core = self._core
@@ -101,8 +105,8 @@ class Notices:
         for above in range(0, newest, RANGE):
             await store.run(expiring.tell, above, above + RANGE, now)
 
-    async def look_hourly(self) -> None:
-        """Look for certificates near their end.  Raises: StoreError."""
+    async def _look_at_certificates(self) -> None:
+        """Raises: StoreError, Busy."""
         if not self._wants(CERTIFICATE_ENDING):
             return
         config = self._core.config
@@ -125,6 +129,8 @@ class Notices:
 
 
 def _ending(end: End, at: str, now: int) -> Unit[None]:
+    if not (yield from notices.wanted(CERTIFICATE_ENDING)):
+        return
     if (yield from notices.once(f"certificate:{end.what}:{end.expires}:{at}", max(end.expires, now) + 30 * DAY)):
         data = {"certificate": end.what, "names": list(end.names), "expires": iso(end.expires) + "Z", "stage": at}
         yield from notices.tell(CERTIFICATE_ENDING, f"certificate:{end.what}", now, data)

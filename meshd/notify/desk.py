@@ -40,6 +40,8 @@ class Desk:
         """Targets that the store is still to be told of that they are wanted no more."""
         self._fresh = True
         """Whether what a process of this name had in hand when it died is still to be let go."""
+        self.known = False
+        """Whether the store knows the targets of the settings that hold now."""
         self._missed_at: float | None = None
         """Since when, monotonic, the store does not answer."""
         self._told_away = False
@@ -88,6 +90,7 @@ class Desk:
                 if not self._fresh:
                     queue.start()
         self._retired -= targets.keys()
+        self.known = False
         self._looks.hasten()
 
     async def tell(self, kind: str, subject: str, data: Mapping[str, object]) -> None:
@@ -122,7 +125,9 @@ class Desk:
             for queue in self._queues.values():
                 queue.start()
         told = [Told(name, queue.target.kinds, _digest(queue.target)) for name, queue in self._queues.items()]
+        queues = dict(self._queues)
         await parts.store.run(notices.seen, told, now)
+        self.known = queues == self._queues
         retired = set(self._retired)
         if retired:
             await parts.store.run(notices.retire, retired)

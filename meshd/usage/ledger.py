@@ -87,8 +87,7 @@ class Ledger:
         self._one = DeferredLock()
         self._turns = Turns(clock)
         self._closed = Tally((0, 0), 0, Nowhere(), own=nobody(), family=nobody(), renew=self._quotas.renew)
-        self._search_at = 0.0
-        self._booked_at = clock.seconds()
+        self._search_at, self._booked_at = 0.0, clock.seconds()
         log.bind(journal)
 
     def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:

@@ -182,8 +182,8 @@ class PlaceTests(SynchronousTestCase):
     def test_where_urls_lead(self) -> None:
         """By the default ports, in the resolver's spelling."""
         for url, expected in (
-            ("https://Hook.example.com/x", Place("hook.example.com", 443, True)),
+            ("https://Hooks.mesh.example/x", Place("hooks.mesh.example", 443, True)),
             ("http://[::1]:81", Place("::1", 81, False)),
-            ("http://hook.example.com.", Place("hook.example.com", 80, False)),
+            ("http://hooks.mesh.example.", Place("hooks.mesh.example", 80, False)),
         ):
             self.assertEqual(place(url), expected)

@@ -200,6 +200,16 @@ class NoticeContract(StoreContract):
         await self.bill(3, UsageEntry(bob.id, 0, 0, 40, 0, 1))
         self.assertEqual([percent for *_, percent in await self.percents()], [95, 100])
 
+    async def test_nobody_wanted_to_know(self) -> None:
+        """Who is at a level when somebody first does is told of at the next whole percent, whoever is there then."""
+        bob = await self.create(monthly_limit=1000)
+        await self.bill(1, UsageEntry(bob.id, 0, 0, 850, 0, 1))
+        await self.wanted(kinds=["account.quota"])
+        await self.bill(2, UsageEntry(bob.id, 0, 0, 1, 0, 1))
+        self.assertEqual(await self.percents(), [])
+        await self.bill(3, UsageEntry(bob.id, 0, 0, 9, 0, 1))
+        self.assertEqual(await self.percents(), [("bob", "month", 80)])
+
     async def test_a_plan_that_came_down(self) -> None:
         """By a reload, of which no unit hears: the next batch tells."""
         await self.wanted(kinds=["account.quota"])

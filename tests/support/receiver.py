@@ -86,11 +86,15 @@ class Receiver:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.let_go()
+        self._thread.join(5)
+
+    def let_go(self) -> None:
+        """End every connection that is open."""
         with self._lock:
             for each in self._open:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
 
     def of(self, kind: str) -> list[Post]:
         """What was taken of a kind."""

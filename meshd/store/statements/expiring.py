@@ -20,6 +20,8 @@ order by id
 
 def tell(above: int, until: int, now: int) -> Unit[int]:
     """Tell of accounts with ids in (above, until] whose last day is over, unless that was told; how many were."""
+    if not (yield from notices.wanted(ACCOUNT_EXPIRED)):
+        return 0
     days = {"since": today(now - WEEK * DAY), "today": today(now)}
     rows = yield Statement(FIND, {"above": above, "until": until, **days})
     told = 0

@@ -121,8 +121,10 @@ def _tell(standing: Standing, nearing: Nearing, at: int) -> Unit[None]:
 
 def judged(standing: Standing, at: int) -> Unit[None]:
     """Tell of the levels at which an account is now, each once in a period and for a limit."""
-    for nearing in stands(standing):
-        yield from _tell(standing, nearing, at)
+    nearings = list(stands(standing))
+    if nearings and (yield from notices.wanted(ACCOUNT_QUOTA)):
+        for nearing in nearings:
+            yield from _tell(standing, nearing, at)
 
 
 def forget_month(account_id: int) -> Unit[None]:

@@ -133,5 +133,6 @@ where until <= :now and (target = :target or :target = '') returning id
 
 def again(target: str, now: int) -> Unit[int]:
     """Have all that waits for a target, or was given up, tried anew at once; "" for every target; how many."""
+    rows = yield Statement(AGAIN, {"target": target, "now": now})
     yield Statement("update notice_targets set gone = 0 where name = :target or :target = ''", {"target": target})
-    return len((yield Statement(AGAIN, {"target": target, "now": now})))
+    return len(rows)

@@ -46,6 +46,14 @@ def tell(
     yield Statement(TELL, {**notice._asdict(), "subject": subject, "wanted": f"%,{notice.kind},%"})
 
 
+def wanted(kind: str) -> Unit[bool]:
+    """Whether anybody wants the kind: what is told once only is to be told when somebody does."""
+    rows = yield Statement(
+        "select 1 from notice_targets where gone = 0 and kinds like :wanted limit 1", {"wanted": f"%,{kind},%"}
+    )
+    return bool(rows)
+
+
 def new_id() -> str:
     """An id that no other notice has."""
     return f"msg_{token_hex(16)}"
@@ -167,12 +175,12 @@ def given_up(row_id: int, owner: str, target: str, why: str) -> Unit[None]:
 
 def gone(target: str, why: str) -> Unit[int]:
     """The target wants nothing any more: give up what waits for it, and write nothing for it; how many waited."""
-    yield Statement("update notice_targets set gone = 1 where name = :name", {"name": target})
     rows = yield Statement(
         "update notices set state = 'failed', until = 0, owner = '', why = :why"
         " where target = :target and state = 'waiting' returning id",
         {"target": target, "why": why},
     )
+    yield Statement("update notice_targets set gone = 1 where name = :name", {"name": target})
     yield from _failed(target, len(rows))
     return len(rows)
 
