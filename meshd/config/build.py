@@ -21,6 +21,7 @@ from meshd.config.file_checks import check_files
 from meshd.config.gateway import check_plan
 from meshd.config.letters import read_mail
 from meshd.config.metrics import read_metrics
+from meshd.config.notify import read_notify
 from meshd.config.secretfile import read_secret
 from meshd.config.sections import Sections, check_listeners, check_plans, check_rotations
 from meshd.config.settings import Config
@@ -62,6 +63,7 @@ def load(
         exit_lists=sections.exit_lists(),
         topology=topology,
         mail=read_mail(settled, origins),
+        notify=read_notify(given.file, settled, origins),
         origins=MappingProxyType(origins),
         file=given.file.path if given.file else None,
     )

@@ -13,6 +13,7 @@ from meshd.config.exits.stamps import Stamps
 from meshd.config.sources import DEFAULT
 from meshd.topology import Exit, ProxyHost, Topology
 from meshd.values.mail import Mail
+from meshd.values.notices import Notify
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Config:
     """How many processes carry what comes to the proxies; 1 for the daemon itself."""
     mail: Mail
     """How letters leave."""
+    notify: Notify
+    """Whom the operator wants told of what."""
     origins: Mapping[str, str]
     """Where each value came from, by dotted key: "file meshd.toml:12", "environment MESHD_…", "flag --data-dir",
     "default"; a key that is absent has its default."""

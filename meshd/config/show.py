@@ -12,6 +12,7 @@ from meshd.config.exits.places import PLACED
 from meshd.config.exits.remote import EXIT_LIST
 from meshd.config.hosts import ATTRIBUTES
 from meshd.config.network import opening_text
+from meshd.config.notify import of_notify
 from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN
 from meshd.config.settings import Config
@@ -94,6 +95,7 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         )
     for plan in config.topology.plans.values():
         yield from ((f"plans.{plan.name}.{key}", of_plan(plan, key)) for key in PLAN)
+    yield from of_notify(config.notify)
     for offer in config.topology.selling.offers.values():
         yield from ((f"offers.{offer.name}.{key}", of_offer(offer, key)) for key in OFFER)
 

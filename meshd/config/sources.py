@@ -16,7 +16,7 @@ from meshd.config.toml_file import File, complaint, read
 from meshd.store.url import has_password
 
 DEFAULT = "default"
-MANY = frozenset({"proxies", "exits", "exit_lists", "plans", "offers"})
+MANY = frozenset({"proxies", "exits", "exit_lists", "plans", "offers", "notify"})
 """Sections of the file that hold things rather than settings."""
 TABLES: Mapping[str, frozenset[str]] = {"v1": frozenset({"exits"})}
 """Keys, by section, that hold a table rather than a setting; they are checked where they are read."""

@@ -10,10 +10,11 @@ from twisted.internet.defer import Deferred, DeferredList, succeed
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.logger import Logger
 
-from meshd.config import Config, rows
+from meshd.config import Config
 from meshd.daemon import collector, figures
 from meshd.daemon.aside import Aside
 from meshd.daemon.changelog import ChangeLog
+from meshd.daemon.chores import Chores
 from meshd.daemon.core import Core
 from meshd.daemon.doors import Behind
 from meshd.daemon.draining import drain
@@ -23,25 +24,19 @@ from meshd.daemon.hosting import Hosted
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.keeping import Kept
 from meshd.daemon.listening import Listeners, Plan
-from meshd.daemon.listwatch import ListWatch
-from meshd.daemon.moving import Moving
 from meshd.daemon.notices import Notices
-from meshd.daemon.presence import Presence
 from meshd.daemon.reloading import Reloads
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.scraping import Scraped
+from meshd.daemon.services import services
 from meshd.daemon.succession import Estate, NotSucceeded
 from meshd.daemon.successor import Successor
 from meshd.daemon.supervision import Supervision
 from meshd.daemon.vault import Vault
-from meshd.daemon.whereabouts import Whereabouts
 from meshd.daemon.workers.crew import Crew, offered
 from meshd.daemon.workers.station import Offer
 from meshd.daemon.workers.together import Together
-from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
-from meshd.exits.fetching import Fetcher
-from meshd.exits.trial import Trials
 from meshd.mail.post import Post
 from meshd.metrics.totals import Totals
 from meshd.store.interface import StoreError
@@ -49,7 +44,6 @@ from meshd.store.statements import changes
 from meshd.values.metrics import METRICS
 from meshd.values.samples import Sample
 from meshd.web.server.requestlog import RequestLog
-from meshd.web.services import Services
 
 log = Logger()
 
@@ -72,10 +66,8 @@ class Daemon:
         watchdog: float,
         handover: Handover,
     ) -> None:
-        """reload: reads the settings anew; handed_over: sockets that the process was started with.
-
-        watchdog: as Supervision takes it.
-        Raises: StoreError, OSError.
+        """reload: reads the settings anew; handed_over: sockets that the process was started with; watchdog: as
+        Supervision takes it.  Raises: StoreError, OSError.
         """
         self._reactor, self._reread = reactor, reload
         self._started_at = now()
@@ -84,14 +76,13 @@ class Daemon:
         self.plane = core.plane
         parts = core.plane, core.accounts, core.store, core.hasher, core.resolver, config
         self._hosted = Hosted(reactor, *parts, self._own, core.node, handed_over)
-        client = ExitClient(reactor, core.plane.poller, core.plane.dialler)
-        self._trials = Trials(reactor, client, lambda: core.live.timeouts.connect)
         self._post = Post(reactor, lambda: core.config.mail, now, os.urandom)
         self._aside = Aside(reactor)
         self._requests = RequestLog(str(config.request_log), reactor, now)
         self._changes = ChangeLog(str(config.change_log), core.store, reactor, now)
         core.store.on_change(self._changes.wake)
-        self._fronts = self._served()
+        given = services(reactor, core, self._hosted, self._aside, self._post, self.ready)
+        self._fronts = Fronts(reactor, given, self._requests, Vault(config.host_secrets).seals)
         self._begun: Deferred[None] = succeed(None)
         self._totals = Totals(reactor.seconds)
         self._scraped = Scraped(reactor, core.live, lambda: self._totals.together(self.samples()))
@@ -101,45 +92,15 @@ class Daemon:
             self._together = together = Together(reactor, core, config.workers, self._share)
             self._crew = Crew(reactor, config.workers, core.ledger.search, together.heard, core.proven, self._totals)
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
-        self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
         self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.kept, kept=self._kept)
-        alone = (
-            "" if config.workers == 1 else "a daemon with workers cannot exchange its store while it serves: stop it"
-        )
-        self._moving = Moving(reactor, core.switch, config.data_dir, config.store_url, refusal=alone)
-        fetcher = Fetcher(reactor, core.plane.poller, core.plane.dialler)
-        in_thread = core.exit_watch.in_thread
-        self._lists = ListWatch(reactor, lambda: core.config, fetcher, now, in_thread, core.plane.chance)
+        self._chores = Chores(reactor, core, self._aside, self._workers_behind)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
 
     def _site_of(self, kind: str) -> IProtocolFactory:
         return self._scraped.site if kind == METRICS else self._fronts.of(kind)
-
-    def _served(self) -> Fronts:
-        core = self.core
-        whereabouts = Whereabouts(core.plane, core.live)
-        services = Services(
-            auth=core.auth,
-            accounts=core.accounts,
-            hash=core.hasher.hash,
-            live=core.live,
-            countries=whereabouts.countries,
-            clock=core.now,
-            ready=self.ready,
-            post=self._post.post,
-            available=lambda: not core.feed.away,
-            settings=lambda: rows(core.config),
-            aside=self._aside.done,
-            try_exit=self._trials.connect,
-            places=whereabouts.places,
-            seals=Vault(core.config.secrets).seals,
-            published=self._hosted.follow,
-            unserved=self._hosted.unserved,
-        )
-        return Fronts(self._reactor, services, self._requests, Vault(core.config.host_secrets).seals)
 
     async def start(self, taken_over: Callable[[], None] = lambda: None) -> None:
         """Open the store, bill what a dead process left, then let clients in.  StoreError, ListenError, OSError.
@@ -176,8 +137,7 @@ class Daemon:
         self._hosted.ports_changed = self._keep
         self._handed_over.settle()
         self._reloads.begin()
-        self._lists.start()
-        self._presence.start()
+        self._chores.begin()
         self._supervision.begin(lambda: self._crew is None or self._crew.answers(), self._status)
         collector.quieten()
 
@@ -203,6 +163,9 @@ class Daemon:
             together.start()
             core.store.on_change(crew.look)
 
+    def _workers_behind(self) -> float:
+        return self._together.behind if self._together is not None else 0
+
     def _share(self, rows: bytes) -> None:
         assert self._crew is not None
         self._crew.share(rows)
@@ -227,6 +190,8 @@ class Daemon:
         core = self.core
         if self.plane.draining:
             raise NotSucceeded("meshd is being stopped")
+        if self._chores.moves:
+            raise NotSucceeded("the store is being moved: try again when that is done")
         self._handover.check(self._listeners.foreign())
         kept = [(sock.fileno(), name) for name, sock in self._kept()]
         estate = Estate(lock, (*self._handed_over.activated, *kept), core.proven.state(), core.part)
@@ -242,7 +207,7 @@ class Daemon:
         core = self.core
         self.plane.draining = True
         over = self._handover.stop()
-        await self._moving.stop()
+        await self._chores.settle()
         await self._start_over()
         patience = core.live.timeouts.drain
         crew = succeed(None)
@@ -253,7 +218,6 @@ class Daemon:
         await self._listeners.close()
         await self._hosted.stop()
         self._reloads.stop()
-        await self._lists.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
         drained = (
@@ -266,11 +230,11 @@ class Daemon:
         if self._together is not None:
             await self._together.stop()
         self._requests.close()
+        await self._chores.close()
         self._aside.stop()
         await core.accounts.stop()
         await self._post.stop()
         self._hosted.plane.origins.clear()
-        await self._presence.stop()
         await self._changes.stop()
         await core.close()
 
@@ -280,7 +244,7 @@ class Daemon:
             await self._begun
         if self.plane.draining:
             return Verdict(False, ("meshd is being stopped",))
-        if self._moving.begin():
+        if self._chores.follow_move():
             return Verdict(True, ("a move of the store is followed: the settings were not read",))
         for log in (self.core.exchanges, self._requests, self._changes):
             log.reopen()
@@ -290,6 +254,7 @@ class Daemon:
                 self._crew.reopen()
             verdict = await self._reloads.take(self._reread)
         finally:
+            self._chores.follow()
             if self._crew is not None:
                 self._crew.follow(self._offer)
             self._keep()

@@ -100,6 +100,11 @@ class Moving:
         self._following.addErrback(self._failed).addBoth(self._over)
         return True
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a command is followed."""
+        return self._following is not None
+
     async def stop(self) -> None:
         """Follow no more, and go on with the store that is there."""
         if self._following is not None:

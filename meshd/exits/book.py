@@ -121,7 +121,7 @@ class ExitBook:
         self._noted = dict.fromkeys(resting)
         if changed or back:
             rests = [self._rest(resting[name]) for name in changed]
-            await self._store.run(exits.record, self._node, rests, back)
+            await self._store.run(exits.record, self._node, rests, back, int(self._now()))
             self._written.update((name, news[name]) for name in changed)
             for name in back:
                 del self._written[name]

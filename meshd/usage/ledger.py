@@ -88,7 +88,7 @@ class Ledger:
         self._one = DeferredLock()
         self._turns = Turns(clock)
         self._closed = Tally((0, 0), 0, Nowhere(), own=nobody(), family=nobody(), renew=self._quotas.renew)
-        self._search_at = 0.0
+        self._search_at, self._booked_at = 0.0, clock.seconds()
         log.bind(journal)
 
     def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
@@ -181,6 +181,11 @@ class Ledger:
         self._search_at = self._clock.seconds() + (0 if report.waiting else SEARCH)
         return report
 
+    @property
+    def behind(self) -> float:
+        """Seconds since all that had been counted was in the store."""
+        return self._clock.seconds() - self._booked_at
+
     def search(self) -> None:
         """Look soon for what a process that has just died left."""
         self._search_at = self._clock.seconds()
@@ -199,6 +204,7 @@ class Ledger:
                 if batch is not None:
                     await self._apply(batch)
                 await self._read_doubtful()
+                self._booked_at = self._clock.seconds()
             finally:
                 self._exchanges.flush()
                 await self._turns.taken(self._tallies.free_resting(every=last))

@@ -10,13 +10,15 @@ from meshd.daemon.sharing import can_be_shared
 from meshd.topology import Limits, ProxyHost, Topology
 from meshd.values.mail import Mail
 from meshd.values.metrics import Metrics
+from meshd.values.notices import Notify
 from meshd.values.offers import Selling
 
 
 def portion(config: Config, workers: int) -> Config:
     """The settings for each of so many workers."""
-    mail = Mail(config.mail.spool)  # letters are the daemon's
-    return replace(config, api_listen=(), workers=1, mail=mail, topology=_topology(config.topology, workers))
+    mail = Mail(config.mail.spool)  # letters and notices are the daemon's
+    topology = _topology(config.topology, workers)
+    return replace(config, api_listen=(), workers=1, mail=mail, notify=Notify(), topology=topology)
 
 
 def _topology(topology: Topology, workers: int) -> Topology:

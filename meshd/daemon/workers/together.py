@@ -5,6 +5,7 @@
   each may begin as much as the bucket holds, which is a second's worth, and is paid back by waiting.
 * Exchanges at a time: those of others count as one's own.
 * Kilobits a second: each process has what the others left in the last quarter of a second, and an equal part at least.
+* Seconds for which its counts have waited for the store, of which the daemon tells the operator.
 
 What is far from its bound is not told.  Client addresses are counted by each process for itself.
 """
@@ -29,7 +30,10 @@ UNTOLD = 16
 MOST = 5_000
 """Rows of a kind in one telling; of more, starts wait for the next one, and the rest is not told."""
 
-BUCKET, RATE, OPEN, PACE = range(4)
+BUCKET, RATE, OPEN, PACE, BEHIND = range(5)
+
+LATE = 5
+"""Seconds for which counts wait before others hear of it."""
 
 _ROW = struct.Struct("<Bqqq")
 
@@ -58,6 +62,8 @@ class Together:
         """By process and account: its own exchanges there and those of its sub-accounts."""
         self._moved: dict[int, dict[int, tuple[int, int]]] = {}
         """By process and group: bytes up and down in its last tick."""
+        self._behind: dict[int, int] = {}
+        """By process, seconds."""
         self._looks = Regularly(
             reactor, self._look, lambda: TICK, log=log, away="bounds are not told to other processes"
         )
@@ -89,6 +95,8 @@ class Together:
             if pace.moved_up or pace.moved_down:
                 yield Row(PACE, group, pace.moved_up, pace.moved_down)
                 pace.moved_up = pace.moved_down = 0
+        if core.ledger.behind >= LATE:
+            yield Row(BEHIND, 0, int(core.ledger.behind), 0)
 
     def _open(self, least: int) -> Iterator[Row]:
         for allowance in self._core.ledger.at_work():
@@ -113,10 +121,16 @@ class Together:
             elif row.kind == RATE:
                 plane.shares.begun_elsewhere(row.id, row.one, row.other, monotonic)
         self._moved[process] = {row.id: (row.one, row.other) for row in rows if row.kind == PACE}
+        self._behind[process] = max((row.one for row in rows if row.kind == BEHIND), default=0)
         before = self._opened.get(process, {})
         self._opened[process] = now = {row.id: (row.one, row.other) for row in rows if row.kind == OPEN}
         for account_id in before.keys() | now.keys():
             self._count(account_id)
+
+    @property
+    def behind(self) -> int:
+        """Seconds for which counts of another process have waited for the store."""
+        return max(self._behind.values(), default=0)
 
     def _count(self, account_id: int) -> None:
         allowance = self._core.ledger.find(account_id)

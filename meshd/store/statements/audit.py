@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from meshd.store.statements import scan
+from meshd.store.statements import notices, scan
 from meshd.store.statements.rows import chunks
 from meshd.store.statements.scan import Index, Key
 from meshd.store.statements.texts import searchable, username_key
 from meshd.store.unit import Statement, Unit
+from meshd.values.notices import ACCOUNT_CHANGED, ACCOUNT_CREATED, ACCOUNT_DELETED
 
 
 class AuditEntry(NamedTuple):
@@ -43,7 +46,7 @@ values (:at, :actor, :action, :account_id, :detail, :changed, :way, :request,
 def record(
     at: int, actor: str, action: str, account_id: int, detail: str = "", changed: str = "", username: str = ""
 ) -> Unit[None]:
-    """Add an entry.  username: of an account that is gone."""
+    """Add an entry, and tell the operator of the account.  username: of an account that is gone."""
     yield Statement(
         RECORD,
         {
@@ -58,6 +61,28 @@ def record(
             "request": "",
         },
     )
+    kind = _kind(action) if account_id else ""
+    if kind:
+        fields = sorted(json.loads(changed)) if changed else []
+        data = {"action": action, "fields": fields, **({"detail": detail} if action == IMPORT else {})}
+        subject = f"account:{account_id}"
+        yield from notices.tell(kind, subject, at, data, account_id=account_id, username=username)
+
+
+IMPORT = "account.import"
+"""Of many accounts at once, which are told as one."""
+MADE = frozenset({"account.create", "account.register", IMPORT})
+UNTOLD = re.compile(r"hosts\.|exit\.|exchange\.|order\.|account\.seen_as\Z")
+"""How actions begin that change nothing of the account that they name."""
+
+
+def _kind(action: str) -> str:
+    """The kind of notice that tells of an action on an account; "" for none."""
+    if action in MADE:
+        return ACCOUNT_CREATED
+    if action == "account.delete":
+        return ACCOUNT_DELETED
+    return "" if UNTOLD.match(action) else ACCOUNT_CHANGED
 
 
 COLUMNS = "at, actor, action, account_id, detail, username, changed, id, way, request"

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from zlib import crc32
 
 from meshd.model import Ban
+from meshd.store.statements import notices
 from meshd.store.statements.texts import searchable, username_key
 from meshd.store.unit import Statement, Unit
+from meshd.values.notices import BAN_BEGUN
+from meshd.values.times import iso
 
 EVERY_NAME = "*"
 SLOTS = 16
@@ -166,7 +169,7 @@ def failed(
     banned = EVERY_NAME if names >= names_limit else username
     if banned == username and fresh < limit:
         return None
-    return (yield from _ban(address, banned, now + seconds))
+    return (yield from _ban(address, banned, now, now + seconds))
 
 
 KNOWN = """
@@ -203,11 +206,19 @@ def _count(address: str, username: str, since: int) -> Unit[tuple[int, int]]:
 SPEND = "update failures set spent = 1 where address = :address and username = :username"
 
 
-def _ban(address: str, username: str, until: int) -> Unit[Ban]:
+def _ban(address: str, username: str, now: int, until: int) -> Unit[Ban]:
     ban = Ban(address, username, until)
     yield from add(ban)
     yield Statement(
         SPEND if username != EVERY_NAME else "delete from failures where address = :address",
         {"address": address, "username": username},
     )
+    yield from _tell(ban, now)
     return ban
+
+
+def _tell(ban: Ban, now: int) -> Unit[None]:
+    """Tell the operator.  Only a name that an account has: somebody may have typed a password in its place."""
+    rows = yield Statement("select id from accounts where username_key = :key", {"key": ban.username})
+    data = {"address": ban.address, "until": iso(ban.until) + "Z", "every_name": ban.username == EVERY_NAME}
+    yield from notices.tell(BAN_BEGUN, f"ban:{ban.address}", now, data, account_id=int(rows[0][0]) if rows else 0)

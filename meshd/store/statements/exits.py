@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshd.model import DrainedExit, RestingExit
+from meshd.store.statements import notices
 from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.unit import Statement, Unit
+from meshd.values.notices import EXIT_BACK, EXIT_RESTING
+from meshd.values.times import DAY
 
 FIELDS = RestingExit._fields
 COLUMNS = ", ".join(FIELDS)
@@ -46,8 +49,11 @@ def resting(horizon: int) -> Unit[list[RestingExit]]:
     return [RestingExit(*row) for row in rows]
 
 
-def record(node: str, rests: Iterable[RestingExit], back: Iterable[str]) -> Unit[None]:
-    """Note for one process (node) which exits rest, or rest for longer, and the names of those that rest no more."""
+def record(node: str, rests: Iterable[RestingExit], back: Iterable[str], now: int = 0) -> Unit[None]:
+    """Note for one process (node) which exits rest, or rest for longer, and the names of those that rest no more.
+
+    The operator is told of an exit that rests in the first process, and of one that rests in none any more.
+    """
     for some in chunks(rests):
         yield Statement(
             f"""
@@ -57,14 +63,42 @@ def record(node: str, rests: Iterable[RestingExit], back: Iterable[str]) -> Unit
             """,
             numbered(FIELDS, some),
         )
-    yield from among("delete from exit_health where node = :node and exit in {0}", back, {"node": node})
+        for each in some:
+            if (yield from notices.once(_mark(each.exit), now + REMEMBERED)):
+                data = {"exit": each.exit, "node": node, "reason": each.reason, "failures": each.failures}
+                yield from notices.tell(EXIT_RESTING, _mark(each.exit), each.at, data)
+    names = list(back)
+    yield from among("delete from exit_health where node = :node and exit in {0}", names, {"node": node})
+    for name in (yield from _well(names)):
+        yield from notices.tell(EXIT_BACK, _mark(name), now, {"exit": name, "node": node})
+
+
+REMEMBERED = 30 * DAY
+"""Seconds after which an exit that still rests may be told of again."""
+
+
+def _mark(name: str) -> str:
+    return f"exit:{name}"
+
+
+def _well(names: Iterable[str]) -> Unit[list[str]]:
+    """Of these exits, which rested, those that rest in no process any more; from now on they may be told of again."""
+    known = set(names)
+    rows = yield from among("select exit from exit_health where exit in {0}", sorted(known))
+    well = known.difference(name for (name,) in rows)
+    marks = yield from notices.unmark(sorted(map(_mark, well)))
+    return sorted(mark.partition(":")[2] for mark in marks)
 
 
 def forget(node: str) -> Unit[None]:
-    """Delete all rests that this process has noted."""
-    yield Statement("delete from exit_health where node = :node", {"node": node})
+    """Delete all rests that this process has noted, since it ends, or has died: whether those exits are well nobody
+    knows, so nobody is told.
+    """
+    rows = yield Statement("delete from exit_health where node = :node returning exit", {"node": node})
+    yield from _well(name for (name,) in rows)
 
 
 def prune(horizon: int) -> Unit[None]:
     """Delete what processes that are no more have left: rests that ended before the second `horizon`."""
-    yield Statement("delete from exit_health where until < :horizon", {"horizon": horizon})
+    rows = yield Statement("delete from exit_health where until < :horizon returning exit", {"horizon": horizon})
+    yield from _well(name for (name,) in rows)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from meshd.model import Standing, Usage, UsageEntry
-from meshd.store.statements import changes, series, tokens
+from meshd.store.statements import changes, nearing, series, tokens
 from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.unit import Row, Statement, Unit
 from meshd.values import period
@@ -131,8 +131,10 @@ def apply(
         settled = _settled(total, added[total.account_id])
         if (total.usage.prepaid_bytes, full) != (settled.usage.prepaid_bytes, settled.fullness):
             yield from _settle(settled)
-        if _reached_a_limit(total, settled, added[total.account_id]):
+        if nearing.reached(total, settled, added[total.account_id]):
             reached.append(total.account_id)
+        if nearing.news(full, total, settled, added[total.account_id]):
+            yield from nearing.judged(settled, at)
         after.append(settled)
     yield from series.add({standing.account_id for standing in before}, entries, at)
     yield from tokens.used({entry.token_id for entry in entries if entry.token_id}, at)
@@ -278,22 +280,14 @@ def judged(account_id: int, at: int, included: Mapping[str, int]) -> Unit[None]:
     found = (yield from standing(account_id, at, included)) if rows else None
     if found is not None:
         yield from _settle(found)
+        yield from nearing.judged(found, at)
 
 
 def prepay(account_id: int, size: int) -> Unit[None]:
     """Add prepaid bytes to the account."""
     yield from hold(account_id)
+    yield from nearing.forget_month(account_id)
     yield Statement(
         "update usage set prepaid_bytes = prepaid_bytes + :size where account_id = :account_id",
         {"account_id": account_id, "size": size},
     )
-
-
-def _reached_a_limit(total: Standing, settled: Standing, added: int) -> bool:
-    """Whether these `added` bytes reached a limit: the totals count them last; settled: with the prepaid bytes left."""
-    usage = total.usage
-    if total.total_limit and settled.total_left <= 0 < total.total_left + added:
-        return True
-    if not total.monthly_limit:
-        return False
-    return settled.monthly_left(usage.period_bytes) <= 0 < total.monthly_left(usage.period_bytes - added)

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.daemon.workers.together import OPEN, TICK, Row, Together, packed, unpacked
+from meshd.daemon.workers.together import LATE, OPEN, TICK, Row, Together, packed, unpacked
 from meshd.passing.caps import Caps
 from meshd.proxy.shares import Shares
 from meshd.topology import Limits
@@ -30,6 +30,7 @@ class Process:
         live = settings(Limits(tunnels_per_account=64, new_tunnels_per_second=RATE, requests_per_second=0))
         self.allowances: dict[int, Any] = {}
         self.ledger = SimpleNamespace(
+            behind=0.0,
             at_work=lambda: list(self.allowances.values()),
             find=self.allowances.get,
             tunnels=lambda account_id: 0,
@@ -117,6 +118,15 @@ class TogetherTests(SynchronousTestCase):
         self.pass_on()
         self.one.together.heard(1, b"")
         self.assertEqual(here.elsewhere, 0)
+
+    def test_how_long_counts_wait(self) -> None:
+        """Is told while it is long, and no more once the process is level or dead; a moment is not."""
+        for behind, heard in ((LATE - 1, 0), (LATE + 7.5, LATE + 7), (0, 0), (60, 60)):
+            self.other.ledger.behind = behind
+            self.pass_on()
+            self.assertEqual((self.one.together.behind, self.other.together.behind), (heard, 0))
+        self.one.together.heard(1, b"")
+        self.assertEqual(self.one.together.behind, 0)
 
     def test_what_is_far_from_its_bound_is_not_told(self) -> None:
         """An account with a few tunnels that only the settings bound, and a start or two."""

@@ -30,6 +30,7 @@ from tests.store import (
     contract_changes,
     contract_claims,
     contract_exits,
+    contract_notices,
     contract_opened,
     contract_orders,
     contract_published,
@@ -103,6 +104,10 @@ class TopsTests(OnPostgres, contract_tops.TopsContract):
 
 
 class ExitTests(OnPostgres, contract_exits.ExitContract):
+    __test__ = True
+
+
+class NoticeTests(OnPostgres, contract_notices.NoticeContract):
     __test__ = True
 
 

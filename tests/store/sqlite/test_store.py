@@ -33,6 +33,7 @@ from tests.store import (
     contract_changes,
     contract_claims,
     contract_exits,
+    contract_notices,
     contract_opened,
     contract_orders,
     contract_published,
@@ -97,6 +98,10 @@ class TopsTests(OnSQLite, contract_tops.TopsContract):
 
 
 class ExitTests(OnSQLite, contract_exits.ExitContract):
+    __test__ = True
+
+
+class NoticeTests(OnSQLite, contract_notices.NoticeContract):
     __test__ = True
 
 
