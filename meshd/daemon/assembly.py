@@ -90,7 +90,7 @@ class Daemon:
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
         self._reloads = Reloads(core, self._listeners, self._crew)
-        self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.kept, kept=self._kept)
+        self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.came, kept=self._kept)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
