@@ -93,7 +93,7 @@ class Daemon:
             self._crew = Crew(reactor, config.workers, core.ledger.search, together.heard, core.proven, self._totals)
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._reloads = Reloads(core, self._listeners, self._crew)
-        self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.kept, kept=self._kept)
+        self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.came, kept=self._kept)
         self._chores = Chores(reactor, core, self._aside, self._workers_behind)
 
     def _own(self) -> OwnListeners:

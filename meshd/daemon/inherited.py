@@ -30,6 +30,8 @@ class Inherited:
         """sockets: descriptors with their names, in their order."""
         self._sockets = tuple(each for each in sockets if not each[1].startswith(PREFIX))
         self._kept = [each for each in sockets if each[1].startswith(PREFIX)]
+        self.came = self.kept
+        """The names of all sockets that came of an earlier process, whatever has become of them."""
 
     @classmethod
     def take(cls, environ: MutableMapping[str, str]) -> Inherited:

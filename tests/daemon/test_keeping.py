@@ -108,6 +108,7 @@ class KeptTests(SynchronousTestCase):
         self.assertRaises(OSError, os.fstat, gone)
         handed_over.settle()
         self.assertEqual(handed_over.kept, frozenset())
+        self.assertEqual(handed_over.came, {name, "meshd/tcp/1/*", "meshd/hosts/udp/53/*"})
 
     def test_all_of_a_shared_port_are_taken(self) -> None:
         """For each number of workers as many for one as for another; where there were fewer, more are opened."""

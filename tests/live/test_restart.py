@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+import threading
 from collections import Counter
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.live.hostedworld import SETTINGS, Publisher
 from tests.live.raw import Raw, basic
+from tests.live.test_hosts_streams import BY_HAND, DatagramServer, Server
 from tests.load.world import LISTED, People
 from tests.support import stores
-from tests.support.daemon import CommandError, until
+from tests.support.daemon import CommandError, free_port, until
 from tests.support.echoes import Echoes
 from tests.support.load import Book, Client, crowd
 from tests.support.origin import RecordingOrigin, pattern
@@ -165,3 +168,72 @@ class RestartTests(SynchronousTestCase):
             daemon.wait_for(daemon.hand_on())
             for _ in range(30):
                 self.assertEqual(Raw(self, daemon.proxy_port).get(INTERNAL, self.anna), 200)
+
+
+class HostedTests(SynchronousTestCase):
+    """What is published: hosts by name, and a stream by TCP and by datagram."""
+
+    def test_ports_of_streams_are_handed_on(self) -> None:
+        """Nobody is refused there either; a connection goes on, datagrams come to the new process."""
+        port, server, datagrams = free_port(), Server(self), DatagramServer(self)
+        ports = {"api": free_port(), "http": free_port(), "https": free_port()}
+        daemon = SucceededDaemon(self, SETTINGS.format(**ports) + "[timeouts]\ndrain = 20\n")
+        publisher = Publisher(daemon)
+        self.addCleanup(publisher.close)
+        to = {"incoming_port": port, "forward_host": "127.0.0.1"}
+        publisher.publish("stream-hosts", forward_port=server.port, **to)
+        publisher.publish("stream-hosts", forward_port=datagrams.port, protocol="udp", **to)
+        until(lambda: self.greeted(port), "the stream is served")
+        kept = socket.create_connection(("127.0.0.1", port), 20.0)
+        self.addCleanup(kept.close)
+        self.assertEqual(kept.recv(100), BY_HAND)
+        self.assertTrue(self.answered(port))
+        connecting = Connecting(port, BY_HAND)
+        old = daemon.hand_on()
+        self.assertEqual(connecting.stop(), [])
+        kept.sendall(b"still here")
+        self.assertEqual(kept.recv(100), b"still here")
+        self.assertTrue(self.greeted(port))
+        self.assertTrue(self.answered(port))
+        kept.close()
+        daemon.wait_for(old)
+        self.assertTrue(self.greeted(port))
+
+    def greeted(self, port: int) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", port), 20.0) as client:
+                return client.recv(100) == BY_HAND
+        except ConnectionRefusedError:
+            return False
+
+    def answered(self, port: int) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(20.0)
+            client.sendto(b"hello", ("127.0.0.1", port))
+            return client.recv(100).endswith(b"hello")
+
+
+class Connecting:
+    """Connects again and again, in a thread, until it is stopped; each time it waits for the greeting."""
+
+    def __init__(self, port: int, greeting: bytes) -> None:
+        self._port, self._greeting = port, greeting
+        self._failed: list[str] = []
+        self._going = True
+        self._thread = threading.Thread(target=self._connect, daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> None:
+        while self._going:
+            try:
+                with socket.create_connection(("127.0.0.1", self._port), 20.0) as client:
+                    if client.recv(100) != self._greeting:
+                        self._failed.append("it was closed without a greeting")
+            except OSError as error:
+                self._failed.append(str(error))
+
+    def stop(self) -> list[str]:
+        """What has failed."""
+        self._going = False
+        self._thread.join()
+        return self._failed

@@ -51,11 +51,19 @@ class ServiceManager:
         self._heard.append(" ".join(lines))
         said = dict(line.partition("=")[::2] for line in lines)
         if "FDSTORE" in said:
-            self.kept += ((said["FDNAME"], each) for each in descriptors)
+            for descriptor in descriptors:
+                self._keep(said["FDNAME"], descriptor)
         elif "FDSTOREREMOVE" in said:
             for _, descriptor in [each for each in self.kept if each[0] == said["FDNAME"]]:
                 os.close(descriptor)
             self.kept = [each for each in self.kept if each[0] != said["FDNAME"]]
+
+    def _keep(self, name: str, descriptor: int) -> None:
+        """Keep it, unless that is kept already."""
+        if any(os.path.sameopenfile(descriptor, other) for _, other in self.kept):
+            os.close(descriptor)
+        else:
+            self.kept.append((name, descriptor))
 
     @property
     def heard(self) -> list[str]:
