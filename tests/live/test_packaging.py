@@ -150,7 +150,7 @@ class PackageTests(Built):
         self._must(shell, "python3 -m venv /opt/meshd")
         self._must(shell, "/opt/meshd/bin/pip install -q --no-index --find-links /tmp/wheelhouse 'meshd[postgres]'")
         self._must(shell, "/opt/meshd/bin/pip check && /opt/meshd/bin/python -m meshd.daemon.plugincache")
-        self._must(shell, "mkdir /srv/meshd && cd /srv/meshd && export PATH=/opt/meshd/bin:$PATH")
+        self._must(shell, "mkdir /srv/meshd && export MESHD_DATA_DIR=/srv/meshd/meshd-data PATH=/opt/meshd/bin:$PATH")
         shell.run(f"twistd --nodaemon meshd >{LOG} 2>&1 & PID=$!")
         self._await(system)
         self._follow_readme(shell)

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.manual import ROOT, tracked
 from tools.packaging import tree
+from tools.packaging.environment import place
 
 EPOCH = "1700000000"
 
@@ -47,8 +48,21 @@ class WheelTests(SynchronousTestCase):
             names = {name for name in wheel.namelist() if ".dist-info/" not in name}
             entry = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
             self.assertIn("meshd = meshd.cli.main:main", wheel.read(entry).decode())
+        self._check_placed(first, folders[0] / "root")
         wanted = {str(path.relative_to(ROOT)) for path in tracked()}
         self.assertEqual(names, {name for name in wanted if name.startswith(("meshd/", "twisted/plugins/"))})
+
+    def _check_placed(self, wheel: Path, root: Path) -> None:
+        """In an environment for another place: nothing names the place that it was made in, and nothing is compiled."""
+        place([wheel], root, "/usr/lib/somewhere", "/usr/bin/python3")
+        folder = root / "usr/lib/somewhere"
+        self.assertEqual((folder / "bin/meshd").read_text().splitlines()[0], "#!/usr/lib/somewhere/bin/python")
+        self.assertEqual((folder / "bin/python").readlink(), Path("/usr/bin/python3"))
+        self.assertIn("home = /usr/bin\n", (folder / "pyvenv.cfg").read_text())
+        for path in root.rglob("*"):
+            self.assertNotEqual(path.suffix, ".pyc")
+            if path.is_file() and not path.is_symlink():
+                self.assertNotIn(str(root).encode(), path.read_bytes(), path)
 
 
 class TreeTests(SynchronousTestCase):
