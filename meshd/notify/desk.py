@@ -23,6 +23,8 @@ from meshd.values.notices import STORE_AWAY, STORE_BACK, Notice, Notify, Target
 
 SECONDS = 5.0
 """Between two looks at the outbox as a whole, by which targets tell the store that they are wanted, too."""
+TIDY = 30.0
+"""Between two looks at the bounds, each of which reads all that waits: in the meantime there may be some more."""
 AWAY = 10.0
 """Seconds without the store after which the operator is told: a restart of a database is shorter."""
 
@@ -45,6 +47,7 @@ class Desk:
         self._missed_at: float | None = None
         """Since when, monotonic, the store does not answer."""
         self._told_away = False
+        self._tidy_at = 0.0
         self._pocket = Pocket(parts.reactor, parts.send, parts.draw)
         self._ending = Detached()
         self._looks = Regularly(
@@ -132,7 +135,13 @@ class Desk:
         if retired:
             await parts.store.run(notices.retire, retired)
             self._retired -= retired
-        tidied = await parts.store.run(noticekeeping.tidy, now)
+        if parts.reactor.seconds() >= self._tidy_at:
+            await self._tidy(now)
+            self._tidy_at = parts.reactor.seconds() + TIDY
+
+    async def _tidy(self, now: int) -> None:
+        """Raises: StoreError."""
+        tidied = await self._parts.store.run(noticekeeping.tidy, now)
         for name, count in sorted(tidied.dropped.items()):
             log.warn("{target}: too many notices wait, and the oldest are dropped: {count}", target=name, count=count)
         for name, count in sorted(tidied.late.items()):

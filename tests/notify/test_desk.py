@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from meshd.notify.desk import AWAY, Desk
+from meshd.notify.desk import AWAY, TIDY, Desk
 from meshd.notify.pocket import MOST
 from meshd.store.statements import noticekeeping, notices
 from meshd.values.notices import STORE_AWAY, STORE_BACK, Mailbox, Notify
@@ -74,7 +74,7 @@ class DeskTests(NoticeCase):
         self.patch(noticekeeping, "MOST", 3)
         self.outcomes["ops"] = hanging = Deferred()
         self.tell(*"abcdef")
-        self.pass_(6)
+        self.pass_(TIDY + 6)
         self.assertEqual(self.waiting(), 3)
         hanging.callback(TAKEN)
 

@@ -32,7 +32,8 @@ create table notices (
     until bigint not null default 0,
     why text not null default ''
 );
-create index notices_in_order on notices (target, state, subject, id);
+create index notices_in_order on notices (target, state, id);
+create index notices_by_subject on notices (target, state, subject, id);
 
 -- What was told once and is not told again; until: when that may be forgotten.
 create table notice_marks (

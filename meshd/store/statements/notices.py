@@ -132,12 +132,15 @@ class Row(NamedTuple):
     notice: Notice
 
 
+# Along the ids, so that with many waiting the first few are found without a look at the others.
 CLAIM = """
 update notices set owner = :owner, until = :until where id in (
-    select n.id from notices as n join (
-        select min(id) as id from notices where target = :target and state = 'waiting' group by subject
-    ) as first on first.id = n.id
-    where n.due <= :now and n.until <= :now order by n.id limit :most
+    select n.id from notices as n
+    where n.target = :target and n.state = 'waiting' and n.due <= :now and n.until <= :now and n.id = (
+        select min(e.id) from notices as e
+        where e.target = :target and e.state = 'waiting' and e.subject = n.subject
+    )
+    order by n.id limit :most
 ) and state = 'waiting' and until <= :now
 returning id, tries, queued_at, notice, kind, at, data, account_id, username
 """
