@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from argparse import Namespace
 from typing import Any
@@ -47,6 +48,10 @@ def refresh(context: Context, args: Namespace) -> None:
             raise NotFound(f"there is no list of exits named {name!r} in the settings")
     if not config.data_dir.is_dir():
         raise Refused(f"there is no data folder {config.data_dir} yet: start the daemon")
+    if config.data_dir.stat().st_uid != os.geteuid():
+        raise Refused(
+            f"data folder {config.data_dir} is another user's, who could not read the lists: run this as its owner"
+        )
     chosen = [known[name] for name in dict.fromkeys(args.name)] or list(known.values())
     found = [(source, fetched(config, source)) for source in chosen]
     _show(context, found)

@@ -53,7 +53,8 @@ class OverviewTests(CommandCase):
 
     def test_by_exit(self) -> None:
         """Of the day, if nothing else is asked for."""
-        self.assertEqual([["rack-1", "7", "1", "1", "kB", "2", "kB"]], self.done("exit", "usage").rows[1:])
+        self.assertEqual([["rack-1", "7", "1", "1", "kB", "2", "kB", "-"]], self.done("exit", "usage").rows[1:])
         row = {"exit": "rack-1", "exchanges": 7, "failures": 1, "up_bytes": 1000, "down_bytes": 2000}
+        row |= {"cost": None, "currency": "USD"}
         self.assertEqual([row], self.done("exit", "usage", "--span", "hour", "--json").json)
         self.misused("exit", "usage", "--span", "year")

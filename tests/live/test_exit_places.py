@@ -43,7 +43,7 @@ class ExitPlaceTests(SynchronousTestCase):
         head = b"GET http://meshd.internal/ HTTP/1.1\r\nHost: meshd.internal\r\nConnection: close\r\n"
         raw.send(head + basic(f"anna-country-{country}", self.password) + b"\r\n")
         body = raw.rest().partition(b"\r\n\r\n")[2]
-        return str(json.loads(body).get("exit", "")) if body.startswith(b"{") else ""
+        return str(json.loads(body).get("exit") or "") if body.startswith(b"{") else ""
 
     def all_in(self, country: str, address: str) -> None:
         """By every worker."""

@@ -64,7 +64,7 @@ class Places:
         return found
 
     def __reduce__(self) -> Any:
-        return _again, (tuple(each.path for each in self.databases),)
+        return _again, (tuple(each.path for each in self.databases), dict(self.stamps))
 
 
 def open_places(paths: Iterable[Path], before: Places, where: str) -> Places:
@@ -92,11 +92,13 @@ def open_places(paths: Iterable[Path], before: Places, where: str) -> Places:
     return Places(tuple(found), tuple(problems), MappingProxyType(stamps))
 
 
-def _again(paths: tuple[Path, ...]) -> Places:
+def _again(paths: tuple[Path, ...], stamps: dict[Path, Stamp | None]) -> Places:
+    """With the stamps by which exits have their places: a file that has changed since is found to be another one."""
     try:
-        return open_places(paths, Places(), "")
+        found = open_places(paths, Places(), "").databases
     except ConfigError:
-        return Places()
+        found = ()
+    return Places(found, stamps=MappingProxyType(stamps))
 
 
 def _opened(path: Path) -> Any:

@@ -104,4 +104,5 @@ class DatabaseTests(ConfigTestCase):
         self.assertEqual(again.stamps, config.places.stamps)
         self.assertIsNot(again.databases[0].reader, config.places.databases[0].reader)
         self.path.write_bytes(b"junk")
-        self.assertEqual(pickle.loads(pickle.dumps(config.places)).databases, ())
+        spoilt = pickle.loads(pickle.dumps(config.places))
+        self.assertEqual((spoilt.databases, spoilt.stamps), ((), config.places.stamps))
