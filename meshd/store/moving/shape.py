@@ -9,7 +9,7 @@ from typing import NamedTuple
 from meshd.store.interface import StoreError
 from meshd.store.unit import Row
 
-STAY = frozenset({"schema_migrations", "nodes"})
+STAY = frozenset({"schema_migrations", "schema_versions", "nodes"})
 """Tables that do not move: what was applied is the target's own, and processes tell of themselves where they work."""
 
 SEEDED = frozenset({"change_counter", "failure_locks", "invoice_numbers", "published_lock"})
