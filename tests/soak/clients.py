@@ -96,6 +96,7 @@ class Worker:
             head = await link.head(counted)
             body = await link.body(head, counted)
         self.book.seconds.append(time.perf_counter() - began)
+        link.kept = head.field(b"connection") != b"close"
         self.judge(counted, head, allowed)
         return head, body
 
@@ -243,6 +244,8 @@ class SealedGets(Worker):
                 for _ in range(self.draw.randrange(1, 6)):
                     size = self.draw.choice((40, 3_000, 30_000))
                     await self.exchange(link, who, self.get(who, f"/n/{size}/m"))
+                    if not link.kept:
+                        break
                 return
             counted = self.book.begin(who.account, "SealedTunnel", CHUNK_SLACK)
             with self.tearing(link, counted):
@@ -274,8 +277,8 @@ class Uploads(Worker):
             request = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
         link = await self.opened()
         try:
-            _, back = await self.exchange(link, who, request, most=2 * len(request))
-            if back != body:
+            head, back = await self.exchange(link, who, request, most=2 * len(request))
+            if head.status == 200 and back != body:
                 self.book.wrong.append(f"Uploads: {len(back)} bytes of {len(body)} came back")
         finally:
             link.close()
