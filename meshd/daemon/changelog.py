@@ -82,11 +82,11 @@ class ChangeLog(LineLog[str]):
             self._looks.hasten()
 
     def reloaded(self, before: Config, after: Config) -> None:
-        """Tell what of the settings is another now."""
-        if self._file.path:
-            now = int(self._now())
-            entry = AuditEntry(now, "operator", "settings.reload", 0, "", way="reload")
-            self._put(line(entry, differences(rows(before), rows(after))))
+        """Tell what of the settings is another now, if anything is."""
+        changes = differences(rows(before), rows(after)) if self._file.path else {}
+        if changes:
+            entry = AuditEntry(int(self._now()), "operator", "settings.reload", 0, "", way="reload")
+            self._put(line(entry, changes))
 
     async def _look(self) -> None:
         if self._seen == UNKNOWN:

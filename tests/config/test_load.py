@@ -277,7 +277,10 @@ class ReloadTests(ConfigTestCase):
         new = self.load('data_dir = "elsewhere"\n[timeouts]\nhead = 6\n[dns]\nservers = ["127.0.0.1"]')
         self.assertEqual(
             needs_restart(old, new),
-            ("data_dir", "store.url", "log.exchanges", "log.requests", "dns.servers", "v1.secrets", "hosts.secrets"),
+            (
+                *("data_dir", "store.url", "log.exchanges", "log.requests", "log.changes"),
+                *("dns.servers", "v1.secrets", "hosts.secrets"),
+            ),
         )
         self.assertEqual(needs_restart(old, self.load("[timeouts]\nhead = 7")), ())
 

@@ -31,7 +31,9 @@ class Cases:
 
     def changes(self: Any, count: int) -> list[dict[str, Any]]:
         """Once there are so many."""
-        return until(lambda: len(found := lines(self.daemon, "changes.log")) >= count and found, f"{count} changes")
+        return until(
+            lambda: len(found := lines(self.daemon, "changes.log")) >= count and found, f"{count} changes", 30.0
+        )
 
     def test_each_change_is_one_line(self: Any) -> None:
         """By the command, by the API, by a reload; and a restart neither leaves out nor repeats one."""
