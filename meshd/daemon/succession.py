@@ -64,6 +64,10 @@ def described(estate: Estate) -> bytes:
     return json.dumps({"pid": os.getpid(), "part": estate.part, "names": names}).encode()
 
 
+OTHER_PART = "~"
+"""Behind the name in the store of every other process that serves a data folder, as one takes over from another."""
+
+
 def other_part(part: str) -> str:
     """How a successor is told apart from a process with this part, both of which are there for a while."""
-    return "" if part else "~"
+    return "" if part else OTHER_PART

@@ -20,6 +20,7 @@ from meshd.daemon.doubts import of_store
 from meshd.daemon.examination import examine
 from meshd.daemon.faults import one_line
 from meshd.daemon.pidfile import PID_FILE
+from meshd.daemon.succession import OTHER_PART
 from meshd.doctor import clock, exits, files, limits, listeners, names, process, store
 from meshd.doctor.findings import Area, Finding
 from meshd.doctor.listeners import Listener, Owner
@@ -85,7 +86,10 @@ class Visit:
         verdict = running.verdict if running is not None and running.pid == noted else None
         refused = verdict.said or ("it did not say why",) if verdict is not None and not verdict.taken else ()
         name = f"{socket.gethostname()}:{folder}"
-        own = next((node for node in self._told.nodes if node.name == name), None)
+        names = name, name + OTHER_PART
+        own = max(
+            (node for node in self._told.nodes if node.name in names), key=lambda node: node.seen_at, default=None
+        )
         told = (own.version, own.seen_at) if own is not None else ("", 0)
         return Process(str(folder), noted, runs, version(), *told, refused)
 

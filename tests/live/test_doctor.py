@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -18,8 +19,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.model import RestingExit
 from meshd.store.open import BlockingStore
 from meshd.store.statements.exits import record
+from meshd.values.version import version
 from tests.support import postgres
-from tests.support.daemon import LiveDaemon, free_port
+from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.stores import postgres_url
 
 SECRET = "hunter2-hunter2"
@@ -151,6 +153,17 @@ class DoctorTests(SynchronousTestCase):
         self.assertTrue(any("journal of processes that are dead" in note for note in self.notes))
         daemon.start()
         self.assertEqual(self.found(daemon, "daemon"), [])
+
+    def test_another_version(self) -> None:
+        """By what the daemon has told the store; and one that tells it nothing any more."""
+        daemon = self.daemon()
+        until(lambda: daemon.cli("node", "list"), "the daemon has told of itself")
+        daemon.signal(signal.SIGSTOP)  # else it tells its own again
+        self.change(daemon, "update nodes set version = '0.0.1'")
+        self.one(self.found(daemon), f"runs meshd 0.0.1, and this command is {version()}")
+        self.change(daemon, "update nodes set seen_at = seen_at - 100")
+        self.assertIn("has told the store nothing for 1", self.found(daemon, "daemon")[1])
+        daemon.signal(signal.SIGCONT)
 
     def test_listeners(self) -> None:
         """A port that another process has, before a start."""

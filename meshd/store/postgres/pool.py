@@ -6,6 +6,7 @@ when it begins and one when it ends, however many connections and attempts the o
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -153,6 +154,7 @@ class Pool:
         if self._away_since is not None:
             seconds, self._away_since = self._reactor.seconds() - self._away_since, None
             self.log.info("PostgreSQL is back after {seconds:.1f} s", seconds=seconds)
+            gc.collect(1)  # attempts that failed leave circles, which are young still; the old are looked at seldom
         self._tell(lambda news: news.callback(None))
         self.release(link)
 
