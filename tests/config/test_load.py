@@ -134,7 +134,7 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_PROXY_DOMAIN": "p.test:1", "MESHD_API_DOMAIN": "a.test:3"}
         samples |= {"MESHD_DESTINATIONS_PORTS": "80,443", "MESHD_DESTINATIONS_DENY_PORTS": "25"}
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
-        samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROBES_URL": "http://probe.test/"}
+        samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROXY_HTTP2": "off", "MESHD_PROBES_URL": "http://probe.test/"}
         samples |= {"MESHD_V1_REGISTRATION": "open", "MESHD_V1_GATEWAY": "tcp:4", "MESHD_V1_SOCKS": "tcp:5"}
         samples |= {"MESHD_V1_ACCESS_SECONDS": "3600", "MESHD_METRICS_LISTEN": "tcp:9"}
         samples |= {"MESHD_METRICS_TOKEN_FILE": "hook", "MESHD_METRICS_NETWORKS": "10.0.0.0/8"}

@@ -166,6 +166,8 @@ class PostgresEnd(End):
     def sequences(self) -> dict[str, int]:
         found = {}
         for table, sequence in self.execute(_SEQUENCES):
+            if table == LOG:
+                continue
             ((last, called),) = self.execute(f"select last_value, is_called from {sequence}")  # noqa: S608 (its own)
             found[table] = int(last) if called else int(last) - 1
         return found
