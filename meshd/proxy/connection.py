@@ -266,8 +266,10 @@ class StreamConnection(ClientConnection):
         self._met = True
 
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
-        """As of any connection; the one that carries the stream is then a known client's too."""
+        """As of any connection; the one that carries the stream is then the account's too."""
         admission = await super().who(proxy_authorization, authorization)
-        if not isinstance(admission, Refusal):
-            self._session.place.admitted()
+        session = self._session
+        if not isinstance(admission, Refusal) and not session.task.over:
+            session.place.admitted()
+            session.place.hold(admission.account.id)
         return admission

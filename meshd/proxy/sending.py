@@ -11,6 +11,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
+from meshd.http1.errors import BadMessage
 from meshd.http2.requests import Header
 from meshd.sockets.task import READING, TURN, Again, Pause, next_turn, parked
 from meshd.sockets.wire import Wire
@@ -32,6 +33,9 @@ class Sender(Protocol):
 
     def send(self) -> int:
         """Send a piece of the answer, as far as the client has room; how many bytes that is."""
+
+    def give_up(self) -> None:
+        """End the stream, of which nothing can be sent."""
 
 
 class Sending:
@@ -75,7 +79,10 @@ class Sending:
             stream = self._ready.popleft()
             stream.queued = False
             if stream.can_send:
-                size += stream.send()
+                try:
+                    size += stream.send()
+                except (ProtocolError, BadMessage):  # as where the client has reset it in what is not acted on yet
+                    stream.give_up()
                 if stream not in self._waiting:
                     self.stirred(stream)
         return self._connection.data_to_send()

@@ -5,6 +5,7 @@ Frames are read and written by the `h2` library.  A session reads until its clie
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -32,7 +33,6 @@ from meshd.http2.library import opened, shown
 from meshd.http2.requests import Malformed, read, trailers
 from meshd.http2.restraint import Restraint
 from meshd.model import Refusal
-from meshd.passing.metered import PIECE
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
@@ -51,6 +51,15 @@ STREAMS = 100
 MALFORMED = 5
 """How much a malformed request counts in a client's `Restraint`."""
 
+SLICE = 4096
+"""Bytes that are given to the library at once: small frames cost it more than they are."""
+
+AN_EVENT = 16 * 1024
+"""The cost of what a frame says, in bytes that take as long to move."""
+
+UNKNOWN = 1024 * 1024
+"""Bytes that a client may send by a session before any of its streams is admitted."""
+
 _COSTLY = (PingReceived, PriorityUpdated, RemoteSettingsChanged, StreamReset, UnknownFrameReceived)
 """What a client's `Restraint` counts, besides requests that are malformed and frames without content."""
 
@@ -58,7 +67,19 @@ _COSTLY = (PingReceived, PriorityUpdated, RemoteSettingsChanged, StreamReset, Un
 class Session:
     """The speech of a client who has chosen HTTP/2: its one `read` lasts as long as the connection."""
 
-    __slots__ = ("_client", "_connection", "_plane", "_restraint", "_streams", "_taken", "_writer", "poller", "sending")
+    __slots__ = (
+        "_asked",
+        "_client",
+        "_connection",
+        "_plane",
+        "_restraint",
+        "_streams",
+        "_taken",
+        "_unknown",
+        "_writer",
+        "poller",
+        "sending",
+    )
 
     def __init__(self, client: Client, plane: DataPlane) -> None:
         self._client = client
@@ -71,6 +92,9 @@ class Session:
         self._taken = 0
         """Bytes that came by any stream, and that the connection's window was not given back."""
         self._restraint = Restraint(plane.wheel.monotonic)
+        self._unknown = UNKNOWN
+        self._asked = False
+        """Whether any stream was begun."""
         self._writer = Task(self.sending.run(client.wire), self._written)
 
     # Speech
@@ -106,38 +130,47 @@ class Session:
         client = self._client
         data, client.buffer = client.buffer, b""
         self._writer.resume()
-        while True:
-            events = self._took(data)
-            if self.sending.over:
-                return
-            self._expect()
-            await client.worked(len(data) + PIECE * events)
+        while data:
+            for at in range(0, len(data), SLICE):
+                events = self._took(data[at : at + SLICE])
+                self._expect()
+                if self.sending.over:
+                    return
+                await client.worked(SLICE + AN_EVENT * events)
             try:
                 data = await client.wire.receive()
             except OSError:
-                return
-            if not data:
                 return
 
     def _expect(self) -> None:
         """Bound the time until more comes: an idle session as an idle connection, a busy one by its streams' own."""
         client, timeouts = self._client, self._plane.live.timeouts
+        known = client.place.known
         if self._streams:
-            client.phase("idle-timeout", timeouts.idle)
+            client.phase("idle-timeout", timeouts.idle if known else timeouts.first_byte)
         elif self._plane.draining:
             self.sending.end(ErrorCodes.NO_ERROR)
-        elif client.place.known:
+        elif known:
             client.phase("kept", timeouts.keep_alive)
-        else:
-            client.expect_head()
+        elif self._asked and client.place.linger():  # the client was challenged, and may yet send credentials
+            client.phase("kept", timeouts.head)
+        elif self._asked:
+            self.sending.end(ErrorCodes.NO_ERROR)
 
     def _took(self, data: bytes) -> int:
         """Act on what came; the number of events that it was."""
         events: list[Event] = []
+        if not self._client.place.known:
+            self._unknown -= len(data)
+            if self._unknown < 0:
+                self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
+                return 0
         try:
             events = self._connection.receive_data(data)
+            gone = {event.stream_id for event in events if isinstance(event, StreamReset)}
             for event in events:
-                self._acted(event)
+                if isinstance(event, StreamReset) or getattr(event, "stream_id", 0) not in gone:
+                    self._acted(event)
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
         self.sending.wake()
@@ -170,13 +203,21 @@ class Session:
         self._begin(Stream(self, number, asked, ended=ended))
 
     def _begin(self, stream: Stream) -> None:
+        self._asked = True
         try:
             other = stream.begin()
         except OSError:  # no descriptors for a pair
             self.sending.reset(stream.id, ErrorCodes.REFUSED_STREAM)
             return
         self._streams[stream.id] = stream
-        self._client.serve_stream(Wire(self.poller, other, self._client.wire.peer))
+        try:
+            wire = Wire(self.poller, other, self._client.wire.peer)
+        except OSError:
+            os.close(other)
+            self.reset(stream, ErrorCodes.REFUSED_STREAM)
+            return
+        self.poller.stand_behind(other, stream, outside=0)
+        self._client.serve_stream(wire)
 
     def _data(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0

@@ -24,6 +24,9 @@ from meshd.sockets.wire import hung_up, shutdown
 WINDOW = 128 * 1024
 """Bytes of a body, or of a tunnel, that a client may send before they are taken; so many wait in memory at most."""
 
+FRAMED = 32 * 1024
+"""Bytes that are framed at once, as a chunk where the body has no length."""
+
 PIECE = 16 * 1024
 """Bytes that one stream sends before the others of its session get their turn."""
 
@@ -55,9 +58,11 @@ class Stream:
         "_answer",
         "_asked",
         "_broken",
+        "_came",
         "_down",
         "_fd",
         "_gone",
+        "_last",
         "_left",
         "_left_over",
         "_over",
@@ -80,8 +85,12 @@ class Stream:
         self._session = session
         self._asked = asked
         self._answer = AnswerReader(asked.method)
+        self._came = bytearray()
+        """Bytes of the body or of the tunnel, as they came: WINDOW at most."""
         self._up = bytearray()
-        """Bytes for the pair, which has no room for them: a head and WINDOW at most."""
+        """Bytes for the pair, which had no room for them: a head, or FRAMED and its framing at most."""
+        self._last = b""
+        """What is written behind the body."""
         self._up_ended = ended
         self._left = asked.length or 0
         """Bytes of the body that are still to come, where the request told its length."""
@@ -102,13 +111,13 @@ class Stream:
     def begin(self) -> int:
         """Make the pair, and give the other end, in which the request is already.  Raises: OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        self._fd, other = ours.detach(), theirs.detach()
-        poller = self._session.poller
-        poller.add(self._fd, self)
-        poller.stand_behind(other, self)
-        self._write(self._asked.head)
+        with ours, theirs:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            self._session.poller.add(ours.fileno(), self)
+            self._fd, other = ours.detach(), theirs.detach()
+        self._up += self._asked.head
+        self._flush()
         return other
 
     # From the client
@@ -120,10 +129,8 @@ class Stream:
             self._left -= len(data)
             if self._left < 0:
                 raise Malformed("more of a body than was told of")
-        if data:
-            self._write(chunk(data) if self._asked.chunked else data)
-        else:
-            self._tell_taken()
+        self._came += data
+        self._flush()
 
     def end(self, trailers: list[Header] | None = None) -> None:
         """Hear that the client sends no more; trailers: the fields behind a body.  Raises: Malformed."""
@@ -134,29 +141,41 @@ class Stream:
         self._up_ended = True
         if self._asked.chunked:
             lines = b"".join(b"%b: %b\r\n" % pair for pair in trailers or ())
-            self._write(b"0\r\n%b\r\n" % lines if lines else LAST_CHUNK)
-        else:
-            self._write(b"")
-        self._settle()
-
-    def _write(self, data: bytes) -> None:
-        self._up += data
+            self._last = b"0\r\n%b\r\n" % lines if lines else LAST_CHUNK
         self._flush()
+        self._settle()
 
     def _flush(self) -> None:
         """Give the pair what it takes; what nobody reads any more is dropped."""
-        up = self._up
         try:
-            while up:
-                del up[: os.write(self._fd, memoryview(up)[:WINDOW])]
+            while self._up or self._frame():
+                del self._up[: os.write(self._fd, self._up)]
         except BlockingIOError:
             pass
         except OSError:
-            up.clear()
-        if len(up) < WINDOW // 2:
+            self._up.clear()
+            self._came.clear()
+            self._last = b""
+        if len(self._came) < WINDOW // 2:
             self._tell_taken()
-        if self._up_ended and not up and self._asked.is_tunnel:
+        if self._up_ended and not self._unwritten and self._asked.is_tunnel:
             shutdown(self._fd, socket.SHUT_WR)
+
+    def _frame(self) -> bool:
+        """Frame some of what came, as it is written next; whether there is any."""
+        if self._came:
+            data = bytes(self._came[:FRAMED])
+            del self._came[:FRAMED]
+            self._up += chunk(data) if self._asked.chunked else data
+        elif self._last:
+            self._up += self._last
+            self._last = b""
+        return bool(self._up)
+
+    @property
+    def _unwritten(self) -> bool:
+        """Whether the pair has not taken all that came."""
+        return bool(self._up or self._came or self._last)
 
     def _tell_taken(self) -> None:
         """Give the client room for what was taken, once that is much."""
@@ -169,7 +188,7 @@ class Stream:
     def ready(self, fd: int, events: int) -> None:
         if events & GONE:
             self._gone = True
-        if events & OUT and (self._up or self._taken):
+        if events & OUT and (self._unwritten or self._taken):
             self._flush()
         if self._left_over:
             self._drop()
@@ -253,10 +272,14 @@ class Stream:
         """End the stream, once its answer is sent and no more is taken; of a tunnel the other direction may go on."""
         if not self._over or self._fd < 0:
             return
-        if self._up_ended and not (self._up and self._asked.is_tunnel):
+        if self._up_ended and not (self._unwritten and self._asked.is_tunnel):
             self._session.forget(self)
         elif self._gone or not self._asked.is_tunnel:
             self._session.reset(self, ErrorCodes.NO_ERROR)  # no more of the body is wanted (RFC 9113, 8.1)
+
+    def give_up(self) -> None:
+        """End the stream, of which nothing can be sent: the client has reset it, or the answer is none of ours."""
+        self._session.reset(self, ErrorCodes.INTERNAL_ERROR)
 
     def leave(self) -> None:
         """Give up the pair, since the client has left: a tunnel's origin hears of an end, and not of a reset."""
@@ -265,6 +288,7 @@ class Stream:
             return
         self._over, self._left_over = True, LEFT_OVER
         self._up.clear()
+        self._came.clear()
         shutdown(self._fd, socket.SHUT_WR)
         self._drop()
 

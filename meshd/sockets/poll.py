@@ -60,7 +60,9 @@ class Poller:
         self._reactor = reactor
         self._epoll = select.epoll()
         self._owners: dict[int, Ready] = {}
-        self._behind: dict[int, Behind] = {}
+        self._behind: dict[int, tuple[Behind, int]] = {}
+        self._outside = 0
+        """Descriptors behind registered ones, that are not registered themselves."""
         self._lingering: set[Behind] = set()
         self._removed: set[int] = set()
         self._dispatching = False
@@ -68,8 +70,8 @@ class Poller:
         """Batches of events that were handled."""
 
     def __len__(self) -> int:
-        """Descriptors in use: those registered, and for each pair the other end and the outer connection's socket."""
-        return len(self._owners) + 2 * (len(self._behind) + len(self._lingering))
+        """Descriptors in use: those registered, and those behind them."""
+        return len(self._owners) + self._outside + 2 * len(self._lingering)
 
     def start(self) -> None:
         self._reactor.addReader(self)
@@ -97,11 +99,17 @@ class Poller:
         if self._dispatching:
             self._removed.add(fd)
         if self._behind and (behind := self._behind.pop(fd, None)) is not None:
-            behind.closed()
+            other, outside = behind
+            self._outside -= outside
+            other.closed()
 
-    def stand_behind(self, fd: int, other: Behind) -> None:
-        """Let other hear when fd, one end of a pair, is closed or reset; fd is, or will be, registered."""
-        self._behind[fd] = other
+    def stand_behind(self, fd: int, other: Behind, outside: int = 2) -> None:
+        """Let other hear when fd, one end of a pair, is closed or reset; fd is, or will be, registered.
+
+        outside: descriptors that other has and that are not registered: the pair's other end, and the outer socket.
+        """
+        self._behind[fd] = other, outside
+        self._outside += outside
 
     def has_behind(self, fd: int) -> bool:
         """Whether fd is one end of a pair, so that the outer connection is known only as far as it was read."""
@@ -119,7 +127,7 @@ class Poller:
         """Have the connection behind fd, if there is one, reset; the caller closes fd next."""
         behind = self._behind.get(fd)
         if behind is not None:
-            behind.abort()
+            behind[0].abort()
 
     def unregister(self, fd: int) -> None:
         """Take fd out of the epoll; fd stays open."""

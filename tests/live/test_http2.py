@@ -184,6 +184,21 @@ class ExchangeTests(Case):
         session.send(second, b"still")
         self.assertEqual(session.until_body(second, 5), b"still")
 
+    def test_room_for_a_stream_that_is_reset(self) -> None:
+        """In one read, as clients send it that want no more of a download: the others of the session go on."""
+        session, lars = self.session(takes=False), self.customer("lars")
+        tunnel = session.begin(connect(self.raw, lars), None)
+        session.head(tunnel)
+        session.send(tunnel, b"E")
+        download = session.begin(get(self.http, "/n/1000000/m", lars))
+        session.until_body(download, 60_000)
+        session.http.increment_flow_control_window(100_000)
+        session.http.increment_flow_control_window(100_000, download)
+        session.http.reset_stream(download, ErrorCodes.CANCEL)
+        session.flush()
+        session.send(tunnel, b"still")
+        self.assertEqual(session.until_body(tunnel, 5), b"still")
+
     def test_an_origin_that_resets(self) -> None:
         """Its tunnel is reset, and no other."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -248,6 +263,20 @@ class ExchangeTests(Case):
         session.end(numbers[0])
         session.answer(numbers[0])
         self.assertEqual(session.ask(get(self.http, "/n/5/m", olga)).status, 200)
+
+
+class BoundsTests(Case):
+    def test_idle_sessions(self) -> None:
+        """Count for their account as idle connections do: of too many the oldest is ended."""
+        other = LiveDaemon(self, "[limits]\ntunnels_per_account = 3\n")
+        vera = basic("vera", other.account("vera"))
+        sessions = []
+        for _ in range(5):
+            sessions.append(session := Session(other))
+            self.addCleanup(session.close)
+            self.assertEqual(session.ask(get(self.http, "/n/5/m", vera)).status, 200)
+        self.assertEqual(sessions[0].until_gone(), ErrorCodes.NO_ERROR)
+        self.assertEqual(sessions[-1].ask(get(self.http, "/n/5/m", vera)).status, 200)
 
 
 class SettingTests(Case):

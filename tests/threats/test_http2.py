@@ -9,6 +9,7 @@ from h2.errors import ErrorCodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.restraint import SHARE
+from meshd.proxy.session import UNKNOWN
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
 from tests.support.http2 import Header, Session, basic, connect, get
@@ -153,6 +154,14 @@ class HostileTests(SynchronousTestCase):
             session.http.send_headers(number, connect(f"127.0.0.1:{origin.raw}", self.anna))
             session.http.reset_stream(number, ErrorCodes.CANCEL)
         session.flush()
+
+    def test_an_unknown_client(self) -> None:
+        """May send so much, whatever it is, until one of its streams is admitted."""
+        session = self.session()
+        for _ in range(2 * UNKNOWN // 130_000):
+            session.raw(frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1") * 10_000)
+        self.assertIn(session.until_gone(), {ErrorCodes.ENHANCE_YOUR_CALM, None})
+        self.serves(self.beside)
 
     def test_no_preface(self) -> None:
         """A client that chose HTTP/2 and speaks something else is not served."""
