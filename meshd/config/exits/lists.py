@@ -21,7 +21,7 @@ from meshd.config.exits.lines import Lines, Problem, Source, read
 from meshd.config.exits.remote import RemoteList
 from meshd.config.exits.stamps import Stamp, Stamps, stamp, stamp_of
 from meshd.topology import Exit
-from meshd.values.addresses import parse_ip, unmapped
+from meshd.values.internet import is_public_host
 
 MOST = 1_000_000
 """Exits of one process: a place on the ring of sticky keys has twenty bits for them."""
@@ -70,7 +70,7 @@ def read_fetched(raw: bytes, source: RemoteList, taken: dict[str, Source]) -> Li
         if reason:
             problems.append(Problem(taken[exit_.name].line, reason))
         else:
-            exits.append(exit_ if exit_.cost is not None else replace(exit_, cost=source.cost))
+            exits.append(_taken_over(exit_, source))
     return Lines(tuple(exits), tuple(problems))
 
 
@@ -78,10 +78,17 @@ def _strange(exit_: Exit) -> str:
     """Why an exit is refused of a stranger; "" where it is not."""
     if exit_.upstream is None:
         return "an exit of this machine, which a list that is fetched cannot have"
-    address = parse_ip(exit_.upstream.host)
-    if address is not None and not unmapped(address).is_global:
+    if not is_public_host(exit_.upstream.host):
         return "a proxy at a private address, which a list that is fetched cannot have unless it says private = true"
     return ""
+
+
+def _taken_over(exit_: Exit, source: RemoteList) -> Exit:
+    """The exit with what the settings say of the whole list."""
+    upstream = exit_.upstream
+    if upstream is not None and not source.private:
+        upstream = replace(upstream, strange=True)
+    return replace(exit_, cost=source.cost if exit_.cost is None else exit_.cost, upstream=upstream)
 
 
 def first_of(problems: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from meshd.config import rows
 from meshd.config.exits.kept import Fetched, State, Unusable, fail, state_of, take
-from meshd.config.exits.lists import decoded
+from meshd.config.exits.lists import decoded, read_fetched
 from meshd.config.exits.remote import RemoteList, list_file
 from tests.config.support import ConfigTestCase
 
@@ -149,6 +149,19 @@ class KeptTests(ConfigTestCase):
             "seller line 2: an exit of this machine, which a list that is fetched cannot have", config.problems
         )
         self.assertEqual(len(self.load(SETTINGS + "private = true\n").topology.exits), 7)
+
+    def test_private_addresses_in_every_spelling(self) -> None:
+        """As the rules for destinations have them; a name that is to be looked up is judged at each connection."""
+        hosts = (
+            *("localhost", "a.localhost", "[::7f00:1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]"),
+            *("192.0.0.192", "192.88.99.1", "[fec0::1]", "[::ffff:0:7f00:1]", "100.100.100.200", "127.1", "0x7f.1"),
+        )
+        found = read_fetched("".join(f"{host}:9090\n" for host in hosts).encode(), self.source, {})
+        self.assertEqual((found.exits, len(found.problems)), ((), len(hosts)))
+        lines = b"metadata.internal:80\n8.8.8.8:1\nhttp://[64:ff9b::808:808]:80 reuse=true\n"
+        for private in (False, True):
+            found = read_fetched(lines, replace(self.source, private=private), {})
+            self.assertEqual([each.upstream.strange for each in found.exits if each.upstream], [not private] * 3)
 
     def test_names_that_others_have(self) -> None:
         """A list takes no other exit's name away, and cannot keep meshd from starting."""
