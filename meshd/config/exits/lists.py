@@ -24,12 +24,21 @@ from meshd.topology import Exit
 from meshd.values.internet import is_public_host
 
 MOST = 1_000_000
-"""Exits of one process: a place on the ring of sticky keys has twenty bits for them."""
+"""Exits of all lists: a place on the ring of sticky keys has twenty bits for them.  A list that is fetched has as many
+lines at most, since a line costs as much whether or not it is an exit.
+"""
 
 _BASE64 = re.compile(rb"[A-Za-z0-9_-]+=*|[A-Za-z0-9+/]+=*")
+_BLANKS = b" \t\n\r\v\f"
+_HEAD = 4096
+"""Bytes at the beginning that tell whether a list may be base64."""
 
 TOLD = 3
 """Most problems that a message quotes."""
+
+
+class TooLong(ValueError):
+    """A list that is fetched has more lines than are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +71,12 @@ def read_fetched(raw: bytes, source: RemoteList, taken: dict[str, Source]) -> Li
 
     Whoever wrote the list is a stranger: no line of it may have requests leave by an address of this machine, nor lead
     into a private network, unless the settings say that it is the operator's own.
+    Raises: TooLong, before a line is read.
     """
-    found = read(decoded(raw), source.name, taken, source.name)
+    text = decoded(raw)
+    if text.count("\n") + (not text.endswith("\n")) > MOST:
+        raise TooLong(f"the list has more than {MOST} lines")
+    found = read(text, source.name, taken, source.name)
     problems, exits = list(found.problems), []
     for exit_ in found.exits:
         reason = "" if source.private else _strange(exit_)
@@ -112,8 +125,11 @@ def _unwrapped(raw: bytes) -> bytes | None:
 
     A line that is an exit has a colon or a dot, which base64 has not.
     """
-    packed = b"".join(raw.split())
-    if not packed or not _BASE64.fullmatch(packed):
+    head = raw[:_HEAD].translate(None, _BLANKS)
+    if not head or not _BASE64.fullmatch(head):
+        return None
+    packed = raw.translate(None, _BLANKS)
+    if not _BASE64.fullmatch(packed):
         return None
     try:
         bare = b64decode(
@@ -155,7 +171,7 @@ class _Reading:
             self._problems += [*_openness(path, mode, found.exits), *problems]
 
     def remote(self, source: RemoteList, path: Path) -> None:
-        """Read what was fetched last."""
+        """Read what was fetched last.  However much the lists of others have, it is a problem of theirs alone."""
         self._stamps[path] = stamp_of(path)
         try:
             found = read_fetched(path.read_bytes(), source, self._taken)
@@ -164,7 +180,14 @@ class _Reading:
             why = "it was not fetched yet" if missing else f"what is kept of it cannot be read: {error.strerror}"
             self._problems.append(f"{source.name}: {why}")
             return
-        self._exits += found.exits
+        except TooLong as error:
+            self._problems.append(f"{source.name}: {error}")
+            return
+        room = max(0, MOST - len(self._exits))
+        if len(found.exits) > room:
+            left = len(found.exits) - room
+            self._problems.append(f"{source.name}: its last {left} exits are left out, as all lists have over {MOST}")
+        self._exits += found.exits[:room]
         self._problems += [f"{source.name} line {line}: {reason}" for line, reason in found.problems]
         if not found.exits:
             self._problems.append(f"{source.name}: what is kept of it has no line that is an exit")
