@@ -38,6 +38,8 @@ class UpstreamProxy:
     """Whether customers see what the proxy, of kind `http` or `https`, adds to answers, and the pages of its own."""
     tunnel: bool = False
     """Whether the proxy, of kind `http` or `https`, is asked for tunnels alone, for `http://` too."""
+    strange: bool = False
+    """Whether a stranger's list names it: no connection is then made to it but at addresses of the public Internet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,12 @@ from meshd.config.exits.remote import EXIT_LIST
 from meshd.config.offers import OFFER
 from meshd.config.sections import PLAN, PROXY, RULE
 from meshd.config.table import SETTINGS
-from meshd.exits import destinations as destination
 from meshd.hosts.answers import REASONS as HOSTS
 from meshd.proxy.replies import REASONS
 from meshd.tap import Options
 from meshd.topology import Limits, Timeouts
 from meshd.usage import loglines as lines
+from meshd.values import internet
 from meshd.web.app import build_api
 from meshd.web.server.requestlog import Answered
 from meshd.web.services import Services
@@ -145,7 +145,7 @@ class ReferenceTests(SynchronousTestCase):
         """Every range, and no other."""
         found = rows(doc("security.md"), "| range | what it is |")
         shown: set[IPv4Network | IPv6Network] = {ip_network(text) for row in found for text in codes(row[0])}
-        self.assertEqual(shown, set(destination._REFUSED))
+        self.assertEqual(shown, set(internet._REFUSED))
 
     def test_every_field_of_the_exchange_log_stands_in_the_manual(self) -> None:
         """In both kinds of lines, and no field is made up."""

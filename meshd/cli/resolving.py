@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.selectreactor import SelectReactor
+from twisted.internet.pollreactor import PollReactor
 from twisted.python.failure import Failure
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
@@ -21,7 +21,7 @@ TURN = 0.05
 @contextmanager
 def own_loop(servers: Sequence[str], timeout: float) -> Iterator[tuple[Any, Resolver]]:
     """Give a reactor to be iterated by hand, and a resolver that asks the servers or, without any, the system's."""
-    reactor = SelectReactor()
+    reactor = PollReactor()  # select(2) drops every descriptor from 1024 on, and waits for nothing then
     poller = Poller(reactor)
     resolver = Resolver(reactor, servers=servers, poller=poller, threads=1, timeout=lambda: timeout)
     poller.start()

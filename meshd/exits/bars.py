@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
-from meshd.exits.destinations import literal, unwrap
+from meshd.exits.destinations import literal
 from meshd.model import Refusal
 from meshd.values.destinations import Level
+from meshd.values.internet import unwrap
 from meshd.values.terms import Terms
 
 

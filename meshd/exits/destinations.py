@@ -3,48 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 
 from meshd.http1.target import LOOPBACK
 from meshd.model import Refusal
 from meshd.topology import DestinationRules, Opening
-from meshd.values.addresses import Address, ends_in_number, parse_ip, unmapped
-
-_REFUSED = tuple(
-    ip_network(text)
-    for text in (
-        "0.0.0.0/8",  # this network
-        "10.0.0.0/8",  # private
-        "100.64.0.0/10",  # carrier-grade NAT; holds the metadata address of one cloud
-        "127.0.0.0/8",  # loopback
-        "169.254.0.0/16",  # link-local; holds the metadata address of most clouds
-        "172.16.0.0/12",  # private
-        "192.0.0.0/24",  # protocol assignments; holds a metadata address
-        "192.0.2.0/24",  # documentation
-        "192.88.99.0/24",  # 6to4 relays
-        "192.168.0.0/16",  # private
-        "198.18.0.0/15",  # benchmarks
-        "198.51.100.0/24",  # documentation
-        "203.0.113.0/24",  # documentation
-        "224.0.0.0/4",  # multicast
-        "240.0.0.0/4",  # reserved, broadcast
-        "::/128",  # unspecified
-        "::1/128",  # loopback
-        "::/96",  # IPv4-compatible
-        "64:ff9b:1::/48",  # local NAT64
-        "100::/64",  # discard
-        "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
-        "2001:db8::/32",  # documentation
-        "3fff::/20",  # documentation
-        "5f00::/16",  # segment routing
-        "fc00::/7",  # unique local; holds a metadata address
-        "fe80::/10",  # link-local
-        "fec0::/10",  # site-local
-        "ff00::/8",  # multicast
-    )
-)
-_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
-_SIX_TO_FOUR = IPv6Network("2002::/16")
+from meshd.values.addresses import ends_in_number, parse_ip
+from meshd.values.internet import is_public, unwrap
 
 NO_FAMILY = Refusal("unreachable", "no address of the exit's family")
 OUTSIDE = "acl-private"
@@ -53,6 +18,11 @@ ANYWHERE = DestinationRules(
     allow=(Opening(ip_network("0.0.0.0/0")), Opening(ip_network("::/0"))), ports=((1, 65535),), deny_ports=()
 )
 """The rules for URLs of the operator, who may go wherever this machine can."""
+
+INTERNET = DestinationRules(ports=((1, 65535),), deny_ports=())
+"""The rules for proxies that a stranger's list names: at any port of the public Internet, whatever is opened to
+customers.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +87,7 @@ class Judge:
         for opening in self.rules.allow:
             if opening.port in {0, port} and address in opening.network:
                 return None if opening.port else port_refused
-        if any(address in network for network in _REFUSED):
+        if not is_public(address):
             return Refusal(OUTSIDE)
         return port_refused
 
@@ -126,18 +96,6 @@ class Judge:
         if allowed is None:
             allowed = self._ports[port] = port_allowed(port, self.rules)  # there are 65,535 of them at most
         return allowed
-
-
-def unwrap(address: Address) -> Address:
-    """The IPv4 address inside an IPv4-mapped, NAT64 or 6to4 one: that is where the packets would go."""
-    address = unmapped(address)
-    if isinstance(address, IPv4Address):
-        return address
-    if any(address in network for network in _TRANSLATED):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _SIX_TO_FOUR:
-        return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
-    return address
 
 
 def literal(host: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.exits.bars import Bar
-from meshd.exits.destinations import ANYWHERE, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family, unwrap
+from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import Handshake, Refused, handshake
 from meshd.exits.private import private
 from meshd.model import Refusal
@@ -28,6 +28,7 @@ from meshd.sockets.poll import Poller
 from meshd.sockets.race import TIMEOUT, Blame, DialError, Dialled, Race
 from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
+from meshd.values.internet import unwrap
 
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
@@ -77,6 +78,7 @@ class Dialler:
         self._clock = clock
         self._rules = rules
         self._judge = Judge(DestinationRules())
+        self._strangers = Judge(INTERNET)
         self._own = own
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
@@ -150,7 +152,9 @@ class Dialler:
         return dialled
 
     async def _reach(self, upstream: UpstreamProxy) -> Dialled:
-        """Connect to an upstream proxy, to which no rule for destinations applies.  Raises: DialError, Stopped."""
+        """Connect to an upstream proxy; no rule for destinations applies unless a stranger names it.
+        Raises: DialError, Stopped.
+        """
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
@@ -158,6 +162,11 @@ class Dialler:
             except Stopped as stop:
                 stop.blameless = True
                 raise
+        if upstream.strange:
+            port = upstream.port
+            refusal = self._strangers.addresses(addresses, port) or self._own_listener(addresses, port)
+            if refusal is not None:
+                raise DialError(refusal)
         usable = addresses[:ADDRESSES]
         return await Race(self._poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
 

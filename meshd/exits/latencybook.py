@@ -5,7 +5,7 @@ The data plane goes by what it has measured itself.  While the store is away, wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 
 from twisted.internet.interfaces import IReactorTime
@@ -46,6 +46,8 @@ class LatencyBook:
         self._node = node
         self._written: dict[str, tuple[float, float]] = {}
         """By exit the figure that the store has, and when it was written (monotonic)."""
+        self._last = ""
+        """The exit at which the last writing ended."""
         self._prune_at = 0.0
         self._turns = Regularly(
             clock,
@@ -74,15 +76,22 @@ class LatencyBook:
     async def _write(self) -> None:
         outlets, at = self._pools().outlets, self._seconds()
         self._written = {name: each for name, each in self._written.items() if name in outlets}
-        news = {each.exit.name: each.latency for each in islice(self._changed(outlets.values(), at), AT_ONCE)}
+        news = {each.exit.name: each.latency for each in islice(self._changed(self._onward(outlets), at), AT_ONCE)}
         if news:
             now = int(self._now())
             rows = [Latency(self._node, name, round(latency * 1000), now) for name, latency in news.items()]
             await self._store.run(latencies.record, rows)
             self._written.update((name, (latency, at)) for name, latency in news.items())
+            self._last = next(reversed(news))
         if at >= self._prune_at:
             await self._store.run(latencies.prune, int(self._now()) - STALE)
             self._prune_at = at + PRUNE_SECONDS
+
+    def _onward(self, outlets: Mapping[str, Outlet]) -> Iterator[Outlet]:
+        """All, from behind the last that was written: where many change all the time, each still has its turn."""
+        names = list(outlets)
+        start = names.index(self._last) + 1 if self._last in outlets else 0
+        return (outlets[name] for name in (*names[start:], *names[:start]))
 
     def _changed(self, outlets: Iterable[Outlet], at: float) -> Iterator[Outlet]:
         for outlet in outlets:

@@ -6,8 +6,9 @@ from ipaddress import ip_address, ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.exits.destinations import Judge, port_allowed, unwrap
+from meshd.exits.destinations import Judge, port_allowed
 from meshd.topology import DestinationRules, Opening
+from meshd.values.internet import unwrap
 
 REFUSED = {
     "loopback": "127.0.0.1",

@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
 from meshd.dns.resolver import EACH, Resolved, ResolveError
+from meshd.exits import dialling
 from meshd.exits.choosing import Choice
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.dialling import Dialler, is_local
@@ -517,6 +518,44 @@ class UpstreamBlameTest(UpstreamCase):
         task = self.start("origin.example", 443, self.exit())
         task.throw(stop := Stopped(Refusal("connection-timeout")))
         self.assertTrue(stop.blameless)
+
+
+class StrangersUpstreamTest(UpstreamCase):
+    """Named by a list of somebody else's."""
+
+    rules = OPEN
+
+    def test_never_inside(self) -> None:
+        """By whatever name, as it is looked up for the connection, and though customers may go there."""
+        port = self.upstream.getsockname()[1]
+        self.names.table |= {
+            "metadata.test": ("169.254.169.254",),
+            "mixed.test": ("93.184.216.34", "127.0.0.2"),
+            "64:ff9b::7f00:2": ("64:ff9b::7f00:2",),
+        }
+        for host in ("gw", "metadata.test", "mixed.test", "64:ff9b::7f00:2"):
+            self.start("origin.example", 443, Exit("up", "http", upstream=UpstreamProxy(host, port, strange=True)))
+            error = self.error()
+            self.assertEqual((error.refusal.reason, error.blame, error.cause), ("exit-failed", "exit", "acl-private"))
+            self.assert_nothing_left()
+            self.failed.clear()
+        self.assertRaises(BlockingIOError, self.upstream.accept)
+
+    def test_outside(self) -> None:
+        """At any port, which rules for customers say nothing about."""
+        raced: list[tuple[str, ...]] = []
+
+        class Raced:
+            def __init__(self, poller: object, clock: object, addresses: tuple[str, ...], *rest: object) -> None:
+                raced.append(addresses)
+
+            async def winner(self) -> Dialled:
+                raise DialError(Refusal("unreachable"))
+
+        self.patch(dialling, "Race", Raced)
+        self.names.table["gw"] = ("93.184.216.34",)
+        self.start("origin.example", 443, Exit("up", "http", upstream=UpstreamProxy("gw", 25, strange=True)))
+        self.assertEqual((self.error().cause, raced), ("unreachable", [("93.184.216.34",)]))
 
 
 class UpstreamRulesTest(UpstreamCase):

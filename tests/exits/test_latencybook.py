@@ -77,6 +77,15 @@ class LatencyBookTests(TestCase):
             self.measured(name, 0.1)
         self.assertEqual([len(await self.turn()), len(await self.turn())], [2, 3])
 
+    async def test_all_have_their_turn(self) -> None:
+        """Also where more change, all the time, than are written at once."""
+        self.patch(latencybook, "AT_ONCE", 2)
+        for number in range(1, 4):
+            for name in ("a", "b", "c"):
+                self.measured(name, float(number))
+            found = await self.turn()
+        self.assertEqual(found, {"a": 2000, "b": 3000, "c": 3000})
+
     async def test_the_store_is_away(self) -> None:
         """What holds when it is back is written."""
         self.store.away = True

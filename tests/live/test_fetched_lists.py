@@ -46,6 +46,7 @@ class FetchedListTests(SynchronousTestCase):
         head = b"GET http://meshd.internal/ HTTP/1.1\r\nHost: meshd.internal\r\nConnection: close\r\n"
         raw.send(head + self.anna + b"\r\n")
         body = raw.rest().partition(b"\r\n\r\n")[2]
+        raw.close()
         return dict(json.loads(body)) if body.startswith(b"{") else {}
 
     def comes(self, address: str) -> None:

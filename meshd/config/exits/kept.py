@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from meshd import wholefile
-from meshd.config.exits.lists import first_of, read_fetched
+from meshd.config.exits.lists import TooLong, first_of, read_fetched
 from meshd.config.exits.remote import RemoteList, list_file
 
 MIB = 64
@@ -117,7 +117,10 @@ def _unpacked(body: bytes) -> bytes:
 
 def _count(source: RemoteList, body: bytes) -> int:
     """How many exits the list has.  Raises: Unusable."""
-    found = read_fetched(body, source, {})
+    try:
+        found = read_fetched(body, source, {})
+    except TooLong as error:
+        raise Unusable(str(error)) from None
     if not body.strip():
         raise Unusable("the list is empty")
     if len(found.exits) < source.least:

@@ -21,15 +21,24 @@ from meshd.config.exits.lines import Lines, Problem, Source, read
 from meshd.config.exits.remote import RemoteList
 from meshd.config.exits.stamps import Stamp, Stamps, stamp, stamp_of
 from meshd.topology import Exit
-from meshd.values.addresses import parse_ip, unmapped
+from meshd.values.internet import is_public_host
 
 MOST = 1_000_000
-"""Exits of one process: a place on the ring of sticky keys has twenty bits for them."""
+"""Exits of all lists: a place on the ring of sticky keys has twenty bits for them.  A list that is fetched has as many
+lines at most, since a line costs as much whether or not it is an exit.
+"""
 
 _BASE64 = re.compile(rb"[A-Za-z0-9_-]+=*|[A-Za-z0-9+/]+=*")
+_BLANKS = b" \t\n\r\v\f"
+_HEAD = 4096
+"""Bytes at the beginning that tell whether a list may be base64."""
 
 TOLD = 3
 """Most problems that a message quotes."""
+
+
+class TooLong(ValueError):
+    """A list that is fetched has more lines than are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +71,19 @@ def read_fetched(raw: bytes, source: RemoteList, taken: dict[str, Source]) -> Li
 
     Whoever wrote the list is a stranger: no line of it may have requests leave by an address of this machine, nor lead
     into a private network, unless the settings say that it is the operator's own.
+    Raises: TooLong, before a line is read.
     """
-    found = read(decoded(raw), source.name, taken, source.name)
+    text = decoded(raw)
+    if text.count("\n") + (not text.endswith("\n")) > MOST:
+        raise TooLong(f"the list has more than {MOST} lines")
+    found = read(text, source.name, taken, source.name)
     problems, exits = list(found.problems), []
     for exit_ in found.exits:
         reason = "" if source.private else _strange(exit_)
         if reason:
             problems.append(Problem(taken[exit_.name].line, reason))
         else:
-            exits.append(exit_ if exit_.cost is not None else replace(exit_, cost=source.cost))
+            exits.append(_taken_over(exit_, source))
     return Lines(tuple(exits), tuple(problems))
 
 
@@ -78,10 +91,17 @@ def _strange(exit_: Exit) -> str:
     """Why an exit is refused of a stranger; "" where it is not."""
     if exit_.upstream is None:
         return "an exit of this machine, which a list that is fetched cannot have"
-    address = parse_ip(exit_.upstream.host)
-    if address is not None and not unmapped(address).is_global:
+    if not is_public_host(exit_.upstream.host):
         return "a proxy at a private address, which a list that is fetched cannot have unless it says private = true"
     return ""
+
+
+def _taken_over(exit_: Exit, source: RemoteList) -> Exit:
+    """The exit with what the settings say of the whole list."""
+    upstream = exit_.upstream
+    if upstream is not None and not source.private:
+        upstream = replace(upstream, strange=True)
+    return replace(exit_, cost=source.cost if exit_.cost is None else exit_.cost, upstream=upstream)
 
 
 def first_of(problems: tuple[str, ...]) -> str:
@@ -105,8 +125,11 @@ def _unwrapped(raw: bytes) -> bytes | None:
 
     A line that is an exit has a colon or a dot, which base64 has not.
     """
-    packed = b"".join(raw.split())
-    if not packed or not _BASE64.fullmatch(packed):
+    head = raw[:_HEAD].translate(None, _BLANKS)
+    if not head or not _BASE64.fullmatch(head):
+        return None
+    packed = raw.translate(None, _BLANKS)
+    if not _BASE64.fullmatch(packed):
         return None
     try:
         bare = b64decode(
@@ -148,7 +171,7 @@ class _Reading:
             self._problems += [*_openness(path, mode, found.exits), *problems]
 
     def remote(self, source: RemoteList, path: Path) -> None:
-        """Read what was fetched last."""
+        """Read what was fetched last.  However much the lists of others have, it is a problem of theirs alone."""
         self._stamps[path] = stamp_of(path)
         try:
             found = read_fetched(path.read_bytes(), source, self._taken)
@@ -157,7 +180,14 @@ class _Reading:
             why = "it was not fetched yet" if missing else f"what is kept of it cannot be read: {error.strerror}"
             self._problems.append(f"{source.name}: {why}")
             return
-        self._exits += found.exits
+        except TooLong as error:
+            self._problems.append(f"{source.name}: {error}")
+            return
+        room = max(0, MOST - len(self._exits))
+        if len(found.exits) > room:
+            left = len(found.exits) - room
+            self._problems.append(f"{source.name}: its last {left} exits are left out, as all lists have over {MOST}")
+        self._exits += found.exits[:room]
         self._problems += [f"{source.name} line {line}: {reason}" for line, reason in found.problems]
         if not found.exits:
             self._problems.append(f"{source.name}: what is kept of it has no line that is an exit")

@@ -9,8 +9,9 @@ import stat
 from dataclasses import replace
 
 from meshd.config import rows
+from meshd.config.exits import lists
 from meshd.config.exits.kept import Fetched, State, Unusable, fail, state_of, take
-from meshd.config.exits.lists import decoded
+from meshd.config.exits.lists import decoded, read_fetched
 from meshd.config.exits.remote import RemoteList, list_file
 from tests.config.support import ConfigTestCase
 
@@ -150,6 +151,43 @@ class KeptTests(ConfigTestCase):
         )
         self.assertEqual(len(self.load(SETTINGS + "private = true\n").topology.exits), 7)
 
+    def test_private_addresses_in_every_spelling(self) -> None:
+        """As the rules for destinations have them; a name that is to be looked up is judged at each connection."""
+        hosts = (
+            *("localhost", "a.localhost", "[::7f00:1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::1]", "[2002:7f00:1::]"),
+            *("192.0.0.192", "192.88.99.1", "[fec0::1]", "[::ffff:0:7f00:1]", "100.100.100.200", "127.1", "0x7f.1"),
+        )
+        found = read_fetched("".join(f"{host}:9090\n" for host in hosts).encode(), self.source, {})
+        self.assertEqual((found.exits, len(found.problems)), ((), len(hosts)))
+        lines = b"metadata.internal:80\n8.8.8.8:1\nhttp://[64:ff9b::808:808]:80 reuse=true\n"
+        for private in (False, True):
+            found = read_fetched(lines, replace(self.source, private=private), {})
+            self.assertEqual([each.upstream.strange for each in found.exits if each.upstream], [not private] * 3)
+
+    def test_more_lines_than_are_read(self) -> None:
+        """Exits or not, whatever ends them, and wrapped: the list stays that there is."""
+        self.take(b"gw.example:1\n")
+        self.patch(lists, "MOST", 3)
+        text = b"".join(b"gw.example:%d\n" % port for port in range(1, 5))
+        self.assertEqual(self.take(text[: text.rindex(b"gw")]).exits, 3)
+        for body in (text, text.replace(b"\n", b"\r"), b"\n" * 4, b"#\n" * 4, text.rstrip(), base64.b64encode(text)):
+            error = self.assertRaises(Unusable, self.take, body)
+            self.assertEqual(str(error), "the list has more than 3 lines")
+        self.assertEqual(len(self.load(SETTINGS).topology.exits), 3)
+
+    def test_more_exits_than_all_lists_may_have(self) -> None:
+        """What is over is left out and told: no list of others keeps meshd from starting."""
+        self.write("rack.txt", "192.0.2.1\n")
+        self.take(b"gw.example:1\ngw.example:2\ngw.example:3\n")
+        self.patch(lists, "MOST", 3)
+        config = self.load('exits_from = ["rack.txt"]\n' + SETTINGS)
+        self.assertEqual([each.kind for each in config.topology.exits], ["local", "http", "http"])
+        self.assertIn("seller: its last 1 exits are left out, as all lists have over 3", config.problems)
+        self.patch(lists, "MOST", 2)
+        config = self.load('exits_from = ["rack.txt"]\n' + SETTINGS)
+        self.assertEqual([each.kind for each in config.topology.exits], ["local"])
+        self.assertIn("seller: the list has more than 2 lines", config.problems)
+
     def test_names_that_others_have(self) -> None:
         """A list takes no other exit's name away, and cannot keep meshd from starting."""
         self.write("rack.txt", "192.0.2.1 name=mine\n")
@@ -185,8 +223,29 @@ class WrappedTests(ConfigTestCase):
         self.assertEqual([each.kind for each in config.topology.exits], ["socks5", "http"])
 
     def test_what_is_no_base64(self) -> None:
-        for raw in (b"gw.example:80\n", b"198.51.100.7\n", b"nonsense\n", b"a\n", b"", b"YWJj\n"):
+        for raw in (
+            b"gw.example:80\n",
+            b"198.51.100.7\n",
+            b"nonsense\n",
+            b"a\n",
+            b"",
+            b"YWJj\n",
+            b"A" * 5000 + b"\ngw.example:80\n",
+        ):
             self.assertEqual(decoded(raw), raw.decode())
+
+    def test_other_lists_are_not_searched_whole(self) -> None:
+        """Whether it is base64 is seen by the beginning: a list of 64 MiB costs no more."""
+        seen: list[int] = []
+
+        class Looked:
+            def fullmatch(self, raw: bytes) -> None:
+                seen.append(len(raw))
+
+        self.patch(lists, "_BASE64", Looked())
+        decoded(b"gw.example:80\n" * 10_000)
+        (size,) = seen
+        self.assertLessEqual(size, 4096)
 
     def test_a_name_behind_a_url(self) -> None:
         """Is no part of it; a password with that sign is not cut."""
