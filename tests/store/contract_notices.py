@@ -128,14 +128,18 @@ class NoticeContract(StoreContract):
         self.assertEqual(await self.all_told(), [("exit.back", "", {"exit": "rack-1", "node": "b"})])
 
     async def test_exits_of_a_process_that_is_gone(self) -> None:
-        """Nobody knows whether they are well, so nobody says so; the next rest is told."""
+        """They rest in none any more, and are tried anew: a stop, the start after a crash, and who tidies say so."""
         await self.wanted()
         for _ in range(2):
             await self.store.run(exits.record, "a", [RestingExit("a", "r", NOW + 5, 3, "refused", NOW)], [], NOW)
-            await self.store.run(exits.forget, "a")
+            await self.store.run(exits.forget, "a", NOW)
         await self.store.run(exits.record, "a", [RestingExit("a", "r", NOW + 5, 3, "refused", NOW)], [], NOW)
-        await self.store.run(exits.prune, NOW + 6)
-        self.assertEqual([kind for kind, *_ in await self.all_told()], ["exit.resting"] * 3)
+        await self.store.run(exits.record, "b", [RestingExit("b", "r", NOW + 9, 3, "refused", NOW)], [], NOW)
+        await self.store.run(exits.prune, NOW + 6, NOW)
+        told = await self.all_told()
+        self.assertEqual([kind for kind, *_ in told], ["exit.resting", "exit.back"] * 2 + ["exit.resting"])
+        await self.store.run(exits.prune, NOW + 10, NOW)
+        self.assertEqual(await self.all_told(), [("exit.back", "", {"exit": "r", "node": "b"})])
 
     async def test_expiry(self) -> None:
         """Once, on the first day after the last one; long ago and yet to come are not told."""
