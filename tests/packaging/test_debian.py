@@ -11,6 +11,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config import load
+from meshd.config.table import SETTINGS
 from tests.support.manual import ROOT
 
 DEBIAN = ROOT / "contrib" / "debian"
@@ -36,6 +37,19 @@ class SettingsTests(SynchronousTestCase):
         text = re.sub(r"(?m)^#(?! )", "", (DEBIAN / "meshd.toml").read_text())
         config = self._load(re.sub(r"(?m)^(certificate|key) = .*\n", "", text))
         self.assertEqual([exit.name for exit in config.topology.exits], ["rack-1", "bought-1"])
+
+
+class RotationTests(SynchronousTestCase):
+    """/etc/logrotate.d/meshd."""
+
+    def test_every_log_is_rotated(self) -> None:
+        """Wherever it is by default, as operating.md has it too."""
+        logs = [each for each in SETTINGS if each.key.startswith("log.") and str(each.default).endswith(".log")]
+        paths = [str(each.default).format(data_dir="/var/lib/meshd") for each in logs]
+        first = f"{' '.join(paths)} {{"
+        self.assertGreater(len(paths), 2)
+        self.assertEqual((DEBIAN / "meshd.logrotate").read_text().splitlines()[0], first)
+        self.assertIn(f"\n{first}\n", (ROOT / "docs" / "operating.md").read_text())
 
 
 class ScriptTests(SynchronousTestCase):
