@@ -65,6 +65,22 @@ class ScriptTests(SynchronousTestCase):
                 self.assertIn("\nset -e\n", text)
                 self.assertIn("\n#DEBHELPER#\n", text)
 
+    def test_the_command_has_the_home_of_whom_it_becomes(self) -> None:
+        """Where libpq looks for a password; the settings stay those that were asked for."""
+        folder = Path(tempfile.mkdtemp(prefix="meshd-command-"))
+        self.addCleanup(shutil.rmtree, folder)
+        for name, line in (("id", "echo 0"), ("setpriv", 'echo "$HOME $MESHD_CONFIG" "$@"')):
+            (folder / name).write_text(f"#!/bin/sh\n{line}\n")
+            (folder / name).chmod(0o755)
+        done = subprocess.run(
+            ["/bin/sh", DEBIAN / "meshd.command", "node", "list"],
+            env={"PATH": str(folder), "HOME": "/root", "MESHD_CONFIG": "/etc/other.toml"},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        self.assertIn("--home /var/lib/meshd ", (DEBIAN / "meshd.postinst").read_text())
+        self.assertTrue(done.stdout.startswith("/var/lib/meshd /etc/other.toml --reuid=meshd "), done.stdout)
+        self.assertTrue(done.stdout.endswith(" node list\n"), done.stdout)
+
     def test_nothing_but_an_empty_data_folder_is_ever_removed(self) -> None:
         """Whatever dpkg is told."""
         for name in ("meshd.prerm", "meshd.postrm"):
