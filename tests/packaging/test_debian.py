@@ -52,6 +52,15 @@ class RotationTests(SynchronousTestCase):
         self.assertIn(f"\n{first}\n", (ROOT / "docs" / "operating.md").read_text())
 
 
+class ManualTests(SynchronousTestCase):
+    """docs/installing.md."""
+
+    def test_it_names_no_version(self) -> None:
+        """Which would be another one with the next release."""
+        page = (ROOT / "docs" / "installing.md").read_text()
+        self.assertEqual(set(re.findall(r"meshd_[^ `]*deb", page)), {"meshd_VERSION-1_ARCH.deb"})
+
+
 class ScriptTests(SynchronousTestCase):
     """What dpkg runs as root."""
 
