@@ -114,10 +114,10 @@ class Daemon:
     async def _start(self, taken_over: Callable[[], None]) -> None:
         core = self.core
         self._requests.open()
+        self._changes.open()
         await core.start()
         if self.plane.draining:
             return
-        self._changes.start()
         if core.tls is not None:
             self._fronts.accept_tls(core.tls, api=core.config.api_tls)
         await self._hosted.start()
@@ -133,6 +133,7 @@ class Daemon:
 
     def _serve(self, plan: Plan) -> None:
         self._listeners.take(plan)
+        self._changes.start()
         self._hosted.opened()
         self._hosted.ports_changed = self._keep
         self._handed_over.settle()
@@ -199,6 +200,7 @@ class Daemon:
         self._listeners.leave()
         self._hosted.leave()
         self.plane.draining = True
+        self._changes.leave()
         core.proven.leave()
         return pid
 

@@ -64,12 +64,25 @@ class ChangeLog(LineLog[str]):
             clock, self._look, lambda: SECONDS, log=_log, away=away, back=back, expected=(StoreError,)
         )
 
-    def start(self) -> None:
-        """Open the file and follow.  Raises: OSError."""
+    def open(self) -> None:
+        """Open the file, and note where it ends, or since when it is empty.  Raises: OSError."""
         if self._file.path:
             self._began = began(self._file.path)
-            self.open()
+            super().open()
+
+    def start(self) -> None:
+        """Follow from where the file ends by now: a process before this one may have written since it was opened."""
+        if self._file.path:
+            number, _ = began(self._file.path)
+            self._began = self._began if number is None else (number, None)
             self._looks.start(at_once=True)
+
+    def leave(self) -> None:
+        """Write what was seen, and no more: another process goes on where the file ends, and must not wait for a last
+        look, which the store may hold up.
+        """
+        self._looks.stop(cut=True)
+        self.close()
 
     async def stop(self) -> None:
         if self._looks.running:

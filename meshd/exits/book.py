@@ -92,7 +92,7 @@ class ExitBook:
             return
         await self._looks.stop()
         try:
-            await self._store.run(exits.forget, self._node)
+            await self._store.run(exits.forget, self._node, int(self._now()))
         except StoreError as error:
             log.warn("the state of exits is not cleared: {error}", error=str(error))
 
@@ -111,7 +111,7 @@ class ExitBook:
 
     async def _write(self) -> None:
         if self._fresh:  # a process of the same name may have died and left rests
-            await self._store.run(exits.forget, self._node)
+            await self._store.run(exits.forget, self._node, int(self._now()))
             self._fresh = False
         outlets = self._pools().outlets
         resting = {name: each for name in self._noted if (each := outlets.get(name)) is not None and each.resting}
@@ -126,7 +126,8 @@ class ExitBook:
             for name in back:
                 del self._written[name]
         if self._seconds() >= self._prune_at:
-            await self._store.run(exits.prune, int(self._now()) - STALE)
+            now = int(self._now())
+            await self._store.run(exits.prune, now - STALE, now)
             self._prune_at = self._seconds() + PRUNE_SECONDS
 
     def _rest(self, outlet: Outlet) -> RestingExit:

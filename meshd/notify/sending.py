@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from twisted.internet.defer import Deferred, TimeoutError
+
 from meshd.dns.resolver import Resolver
 from meshd.mail import smtp
 from meshd.mail.letter import rendered
@@ -13,6 +15,9 @@ from meshd.notify.retrying import Outcome
 from meshd.notify.webhook import Poster
 from meshd.values.mail import Mail
 from meshd.values.notices import Mailbox, Notice, Target, Webhook
+
+LETTER = 120.0
+"""Seconds for one letter with all answers of the server: less than a process has its notice in hand (queue.LEASE)."""
 
 
 class Send(Protocol):
@@ -41,8 +46,11 @@ class Sender:
         mail = self._mail()
         letter = document.letter(notice, mailbox.address)
         content = rendered(letter, mail.sender, now=notice.at, unique=notice.notice)
+        sending = Deferred.fromCoroutine(smtp.send(self._reactor, mail, mailbox.address, content))
         try:
-            await smtp.send(self._reactor, mail, mailbox.address, content)
+            await sending.addTimeout(LETTER, self._reactor)
         except smtp.Undelivered as error:
             return Outcome("over" if error.final else "again", str(error))
+        except TimeoutError:
+            return Outcome("again", f"the server did not take the letter within {LETTER:g} s")
         return Outcome("taken", "the server took the letter")

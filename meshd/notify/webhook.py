@@ -118,7 +118,7 @@ class Poster:
         return self._options[1]
 
     async def _ask(self, webhook: Webhook, notice: Notice, now: float, wire: Wire) -> Outcome:
-        """Raises: Unreached."""
+        """Raises: Unreached; CancelledError where that is given up meanwhile."""
         body = document.body(notice)
         fields = signing.fields(webhook.secrets, notice.notice, int(now), body)
         headers = {"User-Agent": "meshd", "Content-Type": "application/json", **fields}
@@ -137,12 +137,19 @@ class Poster:
                 raise
             return _in_vain(wire, wire.deadline.why)
         except Exception as error:
+            if not wire.deadline.why and _cancelled(error):
+                raise CancelledError from error
             return _in_vain(wire, wire.deadline.why or _told(error, wire))
         finally:
             wire.deadline.end()
             wire.abort()
         after = response.headers.getRawHeaders("retry-after")
         return answered(int(response.code), after[0] if after else None, now)
+
+
+def _cancelled(error: BaseException) -> bool:
+    """Whether a request was given up: one that was written already says so among its reasons only."""
+    return isinstance(error, ResponseFailed) and any(each.check(CancelledError) for each in error.reasons)
 
 
 def _in_vain(wire: Wire, why: str) -> Outcome:

@@ -56,6 +56,7 @@ class FollowingTests(SynchronousTestCase):
 
     def begin(self) -> ChangeLog:
         log = ChangeLog(str(self.path), self.store, self.clock, lambda: float(NOON))  # type: ignore[arg-type]
+        log.open()
         log.start()
         self.addCleanup(_stopped, log)
         return log
@@ -87,6 +88,28 @@ class FollowingTests(SynchronousTestCase):
         self.store.put(3)
         self.begin()
         self.assertEqual(self.look(), [1, 2, 3])
+
+    def test_a_process_takes_over_from_another(self) -> None:
+        """It begins where that one has ended, however long it has been there, and that one writes nothing more."""
+        for before in ([], [1]):
+            self.path.unlink(missing_ok=True)
+            self.store.entries.clear()
+            old = self.begin()
+            self.store.put(*before)
+            self.assertEqual(self.look(), before)
+            new = ChangeLog(str(self.path), self.store, self.clock, lambda: float(NOON))  # type: ignore[arg-type]
+            new.open()
+            self.store.put(2, 3)
+            self.assertEqual(self.look(), [*before, 2, 3])
+            old.leave()
+            self.store.put(4)
+            self.assertEqual(self.look(), [*before, 2, 3])
+            new.start()
+            self.store.put(5)
+            self.assertEqual(self.look(), [*before, 2, 3, 4, 5])
+            self.successResultOf(_stopped(old))
+            self.successResultOf(_stopped(new))
+            self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_an_empty_file_begins_when_it_was_made(self) -> None:
         """It was rotated, and nothing has happened until the process ended."""

@@ -50,9 +50,9 @@ def why_not_built() -> str:
         return reason
     if shutil.which("dh") is None:
         return "there is no debhelper on this machine"
-    asked = subprocess.run(
-        [PYTHON, "-c", "import sys, venv; print(*sys.version_info[:2])"], check=False, capture_output=True
-    )
+    if subprocess.run([PYTHON, "-c", "import ensurepip, venv"], check=False, capture_output=True).returncode:
+        return f"{PYTHON} makes no environments: there is no python3-venv on this machine"
+    asked = subprocess.run([PYTHON, "-c", "import sys; print(*sys.version_info[:2])"], check=False, capture_output=True)
     return "" if asked.stdout == b"3 11\n" else f"{PYTHON} is not that of Debian 12"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import socket
 import threading
@@ -104,6 +105,18 @@ class RestartTests(SynchronousTestCase):
         daemon.finish()
         sums = Counter({"anna": sum(line["up"] + line["down"] for line in daemon.exchanges())})
         self.assertEqual(daemon.total("anna"), sums["anna"])
+
+    def test_each_change_is_told_once(self) -> None:
+        """While both processes are there, and after the one before has ended."""
+        daemon = self.start()
+        tunnel = self.tunnel(daemon)
+        old = daemon.hand_on()
+        daemon.cli("account", "set", "anna", "--plan", "20")
+        until(lambda: len(_changes(daemon)) >= 2, "the change is told")
+        tunnel.socket.close()
+        daemon.wait_for(old)
+        daemon.finish()
+        self.assertEqual(_changes(daemon), ["account.create", "account.edit"])
 
     def test_what_is_open_when_the_time_is_over_is_ended(self) -> None:
         """And billed; the process after is not concerned."""
@@ -237,3 +250,8 @@ class Connecting:
         self._going = False
         self._thread.join()
         return self._failed
+
+
+def _changes(daemon: SucceededDaemon) -> list[str]:
+    """The actions in the change log."""
+    return [json.loads(line)["action"] for line in (daemon.data_dir / "changes.log").read_text().splitlines()]

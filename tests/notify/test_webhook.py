@@ -12,6 +12,7 @@ from typing import Any
 import trustme
 from standardwebhooks.webhooks import Webhook as Verifier
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -113,6 +114,19 @@ class PostingTests(WebhookCase):
         silent.manner = "silent"
         url = f"https://127.0.0.1:{silent.port}/"
         self.assertEqual((await self.post(url)).why, "no end of the TLS handshake within 0.06 s")
+
+    async def test_given_up(self) -> None:
+        """A post that is cancelled, as by a stop, has come to nothing that the receiver could be blamed for."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority = trustme.CA()
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        for tls in (None, context):
+            receiver = self.receiver("hang", tls=tls)
+            with authority.cert_pem.tempfile() as ca:
+                posting = Deferred.fromCoroutine(self.post(receiver.url, ca=ca if tls else ""))
+                await deferToThread(receiver.asked.wait, 20)
+            posting.cancel()
+            await self.assertFailure(posting, CancelledError)
 
     async def test_private_addresses(self) -> None:
         """Are refused, by whatever name, unless this URL may lead there; the receiver hears nothing."""

@@ -57,7 +57,7 @@ class ExitContract(StoreContract):
         await self.store.run(exits.record, A.name, [], ["y", "z", "never there"])
         self.assertEqual(await self.resting(), [B.rest("y", NOW + 60, 7)])
         await self.store.run(exits.record, A.name, [A.rest("y")], [])
-        await self.store.run(exits.forget, B.name)
+        await self.store.run(exits.forget, B.name, NOW)
         self.assertEqual(await self.resting(), [A.rest("y")])
 
     async def test_a_longer_rest_takes_the_place_of_the_one_before(self) -> None:
@@ -78,7 +78,7 @@ class ExitContract(StoreContract):
         await self.store.run(exits.record, A.name, [A.rest("old", NOW - 1), A.rest("new", NOW)], [])
         self.assertEqual([each.exit for each in await self.resting(NOW - 1)], ["new"])
         self.assertEqual([each.exit for each in await self.resting(0)], ["new", "old"])
-        await self.store.run(exits.prune, NOW)
+        await self.store.run(exits.prune, NOW, NOW)
         self.assertEqual([each.exit for each in await self.resting(0)], ["new"])
 
     async def test_latencies(self) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 from twisted.internet.defer import gatherResults
 
 from meshd.model import RestingExit, UsageEntry
-from meshd.store.statements import accounts, audit, bans, exits, expiring, noticekeeping, notices, usage
+from meshd.store.statements import accounts, audit, bans, exits, expiring, nearing, noticekeeping, notices, usage
 from meshd.store.statements.notices import Row, Told
 from meshd.store.unit import Unit
 from meshd.values.notices import KINDS
 from meshd.values.times import DAY, iso, today
-from tests.store.contract import NOW, StoreContract, start
+from tests.store.contract import NOW, StoreContract, query, start
 
 GB = 10**9
 
@@ -128,14 +128,18 @@ class NoticeContract(StoreContract):
         self.assertEqual(await self.all_told(), [("exit.back", "", {"exit": "rack-1", "node": "b"})])
 
     async def test_exits_of_a_process_that_is_gone(self) -> None:
-        """Nobody knows whether they are well, so nobody says so; the next rest is told."""
+        """They rest in none any more, and are tried anew: a stop, the start after a crash, and who tidies say so."""
         await self.wanted()
         for _ in range(2):
             await self.store.run(exits.record, "a", [RestingExit("a", "r", NOW + 5, 3, "refused", NOW)], [], NOW)
-            await self.store.run(exits.forget, "a")
+            await self.store.run(exits.forget, "a", NOW)
         await self.store.run(exits.record, "a", [RestingExit("a", "r", NOW + 5, 3, "refused", NOW)], [], NOW)
-        await self.store.run(exits.prune, NOW + 6)
-        self.assertEqual([kind for kind, *_ in await self.all_told()], ["exit.resting"] * 3)
+        await self.store.run(exits.record, "b", [RestingExit("b", "r", NOW + 9, 3, "refused", NOW)], [], NOW)
+        await self.store.run(exits.prune, NOW + 6, NOW)
+        told = await self.all_told()
+        self.assertEqual([kind for kind, *_ in told], ["exit.resting", "exit.back"] * 2 + ["exit.resting"])
+        await self.store.run(exits.prune, NOW + 10, NOW)
+        self.assertEqual(await self.all_told(), [("exit.back", "", {"exit": "r", "node": "b"})])
 
     async def test_expiry(self) -> None:
         """Once, on the first day after the last one; long ago and yet to come are not told."""
@@ -183,6 +187,24 @@ class NoticeContract(StoreContract):
         self.assertEqual(await self.percents(), [("bob", "month", 80)])
         for limit, expected in ((200, []), (110, [80]), (100, []), (92, [80, 95]), (200, []), (92, [])):
             await self.store.run(accounts.edit, bob.id, monthly_limit=limit)
+            await self.store.run(usage.judged, bob.id, NOW, {})
+            self.assertEqual([percent for *_, percent in await self.percents()], expected, limit)
+
+    async def test_limits_of_long_ago_are_forgotten(self) -> None:
+        """Of a limit that is raised again and again a few are remembered, of either kind; the present one always."""
+        await self.wanted(kinds=["account.quota"])
+        bob = await self.create()
+        await self.bill(1, UsageEntry(bob.id, 0, 0, 1000, 0, 1))
+        limits = range(1100, 1100 + nearing.KEPT + 3)
+        for limit in limits:
+            await self.store.run(accounts.edit, bob.id, total_limit=limit, monthly_limit=limit)
+            await self.store.run(usage.judged, bob.id, NOW, {})
+        found = "select scope, count(*), max(limit_bytes) from quota_levels group by scope order by scope"
+        rows = [(scope, nearing.KEPT + 1, limits[-1]) for scope in ("month", "total")]
+        self.assertEqual(await self.store.run(query, found), rows)
+        await self.store.run(query, "delete from notices")
+        for limit, expected in ((limits[-2], []), (limits[0], [80] * 2), (limits[-2], [])):
+            await self.store.run(accounts.edit, bob.id, total_limit=limit, monthly_limit=limit)
             await self.store.run(usage.judged, bob.id, NOW, {})
             self.assertEqual([percent for *_, percent in await self.percents()], expected, limit)
 

@@ -72,6 +72,8 @@ class Receiver:
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self.asked = threading.Event()
+        """Set once a request has come."""
         self.idle = threading.Event()
         """Set whenever a connection has ended."""
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -130,6 +132,7 @@ class Receiver:
         post = _read(sock)
         manner = self.manner
         self.posts.append(post)
+        self.asked.set()
         if manner in ENDLESS:
             first, more = ENDLESS[manner]
             sock.sendall(first)

@@ -36,7 +36,7 @@ def files(config: Config, table: str, now: int, *, runs: bool) -> Files:
 def _inside(config: Config) -> Iterator[Seen]:
     store = sqlite_file(config.store_url) or config.data_dir / STORE
     written = [config.data_dir / name for name in WRITTEN] + [Path(f"{store}{end}") for end in BESIDE_A_STORE]
-    for path in dict.fromkeys([*written, config.exchange_log, config.request_log]):
+    for path in dict.fromkeys([*written, config.exchange_log, config.request_log, config.change_log]):
         with suppress(OSError):
             yield Seen(str(path), path.lstat(), written=True)
     for name in READ:

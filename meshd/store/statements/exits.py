@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from meshd.model import DrainedExit, RestingExit
 from meshd.store.statements import notices
@@ -54,6 +54,7 @@ def record(node: str, rests: Iterable[RestingExit], back: Iterable[str], now: in
 
     The operator is told of an exit that rests in the first process, and of one that rests in none any more.
     """
+    yield from _lock()
     for some in chunks(rests):
         yield Statement(
             f"""
@@ -69,36 +70,51 @@ def record(node: str, rests: Iterable[RestingExit], back: Iterable[str], now: in
                 yield from notices.tell(EXIT_RESTING, _mark(each.exit), each.at, data)
     names = list(back)
     yield from among("delete from exit_health where node = :node and exit in {0}", names, {"node": node})
-    for name in (yield from _well(names)):
-        yield from notices.tell(EXIT_BACK, _mark(name), now, {"exit": name, "node": node})
+    yield from _back(dict.fromkeys(names, node), now)
 
 
 REMEMBERED = 30 * DAY
 """Seconds after which an exit that still rests may be told of again."""
+
+LOCK = """
+insert into notice_marks (mark, until) values ('exits', :until)
+on conflict (mark) do update set until = notice_marks.until
+"""
+"""One mark for all exits, which is never unmarked."""
+ALWAYS = 2**62
+
+
+def _lock() -> Unit[None]:
+    """Let no other unit change or judge rests before this unit ends: of two processes in which an exit is back at
+    once, the second one sees that it is the last.
+    """
+    yield Statement(LOCK, {"until": ALWAYS})
 
 
 def _mark(name: str) -> str:
     return f"exit:{name}"
 
 
-def _well(names: Iterable[str]) -> Unit[list[str]]:
-    """Of these exits, which rested, those that rest in no process any more; from now on they may be told of again."""
-    known = set(names)
-    rows = yield from among("select exit from exit_health where exit in {0}", sorted(known))
-    well = known.difference(name for (name,) in rows)
-    marks = yield from notices.unmark(sorted(map(_mark, well)))
-    return sorted(mark.partition(":")[2] for mark in marks)
-
-
-def forget(node: str) -> Unit[None]:
-    """Delete all rests that this process has noted, since it ends, or has died: whether those exits are well nobody
-    knows, so nobody is told.
+def _back(nodes: Mapping[str, str], now: int) -> Unit[None]:
+    """Tell of those of these exits, which rested in these processes, that rest in none any more; from now on they may
+    be told of again.
     """
-    rows = yield Statement("delete from exit_health where node = :node returning exit", {"node": node})
-    yield from _well(name for (name,) in rows)
+    rows = yield from among("select exit from exit_health where exit in {0}", sorted(nodes))
+    well = nodes.keys() - {name for (name,) in rows}
+    for mark in sorted((yield from notices.unmark(sorted(map(_mark, well))))):
+        name = mark.partition(":")[2]
+        yield from notices.tell(EXIT_BACK, mark, now, {"exit": name, "node": nodes[name]})
 
 
-def prune(horizon: int) -> Unit[None]:
+def forget(node: str, now: int) -> Unit[None]:
+    """Delete all rests that this process has noted, since it ends or has died: the next one tries anew."""
+    yield from _lock()
+    rows = yield Statement("delete from exit_health where node = :node returning exit, node", {"node": node})
+    yield from _back(dict(rows), now)
+
+
+def prune(horizon: int, now: int) -> Unit[None]:
     """Delete what processes that are no more have left: rests that ended before the second `horizon`."""
-    rows = yield Statement("delete from exit_health where until < :horizon returning exit", {"horizon": horizon})
-    yield from _well(name for (name,) in rows)
+    yield from _lock()
+    rows = yield Statement("delete from exit_health where until < :horizon returning exit, node", {"horizon": horizon})
+    yield from _back(dict(rows), now)

@@ -99,6 +99,18 @@ returning level
 
 OVER = "delete from quota_levels where account_id = :account_id and scope = 'month' and period_start < :period_start"
 
+KEPT = 10
+"""Other limits of an account whose levels are remembered, so that going back to one of them tells nothing anew: those
+nearest to the present one, since whoever buys more has a new limit each time.
+"""
+OTHERS = """
+delete from quota_levels where account_id = :account_id and scope = :scope and limit_bytes <> :limit
+and limit_bytes not in (
+    select limit_bytes from quota_levels where account_id = :account_id and scope = :scope and limit_bytes <> :limit
+    order by abs(limit_bytes - :limit), limit_bytes limit :kept
+)
+"""
+
 
 def _tell(standing: Standing, nearing: Nearing, at: int) -> Unit[None]:
     """Tell of a level, unless that or a higher one was told of the same limit in the same period."""
@@ -108,6 +120,7 @@ def _tell(standing: Standing, nearing: Nearing, at: int) -> Unit[None]:
         return
     if nearing.scope == "month":
         yield Statement(OVER, {"account_id": account_id, "period_start": nearing.period_start})
+    yield Statement(OTHERS, {"account_id": account_id, "scope": nearing.scope, "limit": nearing.limit, "kept": KEPT})
     data: dict[str, object] = {
         "limit": nearing.scope,
         "percent": nearing.level,
