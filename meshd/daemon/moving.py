@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,10 @@ class _Words(LineOnlyReceiver):
 class Moving:
     """Follows one command at a time."""
 
-    def __init__(self, reactor: Any, store: Switch, folder: Path, store_url: str, *, refusal: str) -> None:
-        """refusal: why this daemon's store cannot be exchanged while it serves; "" where it can."""
+    def __init__(
+        self, reactor: Any, store: Switch, folder: Path, store_url: str, *, refusal: Callable[[], str]
+    ) -> None:
+        """refusal: why this daemon's store cannot be exchanged now; "" where it can."""
         self._reactor = reactor
         self._store = store
         self._folder = folder
@@ -173,8 +175,8 @@ class Moving:
 
     async def _prepare(self, target: str) -> None:
         """Reach the target, which is half filled.  Raises: StoreError."""
-        if self._refusal:
-            raise StoreError(self._refusal)
+        if why := self._refusal():
+            raise StoreError(why)
         try:
             store = await self._opened(target)
         except marks.HalfFilled:

@@ -58,7 +58,7 @@ class MovingTests(TestCase):
         self.come: DeferredQueue[Command] = DeferredQueue()
 
     def made(self, refusal: str = "") -> Moving:
-        return Moving(reactor, self.switch, self.folder, self.source, refusal=refusal)
+        return Moving(reactor, self.switch, self.folder, self.source, refusal=lambda: refusal)
 
     async def begun(self) -> Command:
         """The command, to which the daemon has come."""
