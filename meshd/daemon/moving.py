@@ -134,6 +134,7 @@ class Moving:
         try:
             await self._obey(words)
         finally:
+            self._store.release()  # whatever went wrong: where the store has moved, the old one takes no writes
             words.transport.loseConnection()
 
     async def _obey(self, words: _Words) -> None:
@@ -207,18 +208,21 @@ class Moving:
             self._store.release()
 
     async def _cut(self, target: str) -> None:
-        """Go on with the target.  Raises: StoreError; then the marks are asked again."""
+        """Go on with the target, for which everybody waits no longer than for the command.
+
+        While it does not answer after that, the old store is read, which is as the target is and takes no writes.
+        """
         while True:
             try:
-                store = await self._opened(target)
+                store = await self._whole(target)
                 break
-            except marks.HalfFilled:  # the command has died before its last step
-                await self._aside(lambda: _open_up(target))
             except StoreError as error:
                 place = urls.place(target)
                 log.warn(
                     "the store has moved to {place}, which does not answer: {error}", place=place, error=str(error)
                 )
+                if self._reactor.seconds() - self._held_at >= PATIENCE:
+                    self._store.release()
                 await deferLater(self._reactor, PAUSE)
         self._url = target
         held = self._reactor.seconds() - self._held_at
@@ -228,6 +232,14 @@ class Moving:
             held=held,
         )
         await self._store.replace(store)
+
+    async def _whole(self, target: str) -> Store:
+        """The target, of which the command may have died before its last step.  Raises: StoreError."""
+        try:
+            return await self._opened(target)
+        except marks.HalfFilled:
+            await self._aside(lambda: _open_up(target))
+            return await self._opened(target)
 
     async def _opened(self, url: str) -> Store:
         """A store that has started, and changes no schema."""
