@@ -242,7 +242,7 @@ class Daemon:
             await self._begun
         if self.plane.draining:
             return Verdict(False, ("meshd is being stopped",))
-        if self._chores.follow_move():
+        if await self._chores.follow_move():
             return Verdict(True, ("a move of the store is followed: the settings were not read",))
         for log in (self.core.exchanges, self._requests, self._changes):
             log.reopen()

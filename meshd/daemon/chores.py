@@ -42,9 +42,9 @@ class Chores:
         """Go by settings that may be others now."""
         self._telling.follow()
 
-    def follow_move(self) -> bool:
+    async def follow_move(self) -> bool:
         """Follow a command that moves the store and waits for this daemon; whether there is one."""
-        return self._moving.begin()
+        return await self._moving.begin()
 
     def moves(self) -> bool:
         """Whether such a command is followed."""

@@ -94,13 +94,14 @@ class Moving:
         self._following: Deferred[None] | None = None
         self._held_at = 0.0
 
-    def begin(self) -> bool:
-        """Follow the command that waits for this daemon, if there is one that is not followed yet."""
+    async def begin(self) -> bool:
+        """Follow the command that waits for this daemon; whether there is one that is not followed yet."""
         if self._following is not None or not (self._folder / SOCKET).exists():
             return False
-        self._following = Deferred.fromCoroutine(self._follow())
-        self._following.addErrback(self._failed).addBoth(self._over)
-        return True
+        come: Deferred[bool] = Deferred()
+        self._following = Deferred.fromCoroutine(self._follow(come))
+        self._following.addErrback(self._failed).addBoth(self._over, come)
+        return await come
 
     @property
     def under_way(self) -> bool:
@@ -120,17 +121,23 @@ class Moving:
             await self._following
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(ConnectError):  # left behind by a command that was killed
-            (self._folder / SOCKET).unlink(missing_ok=True)
-        elif not failure.check(CancelledError):
+        if not failure.check(CancelledError):
             log.failure("following a move failed", failure)
 
-    def _over(self, result: None) -> None:
+    def _over(self, result: None, come: Deferred[bool]) -> None:
         self._following = None
+        if not come.called:
+            come.callback(False)
 
-    async def _follow(self) -> None:
-        with socket_path(self._folder) as path:
-            words = await UNIXClientEndpoint(self._reactor, path).connect(Factory.forProtocol(_Words))
+    async def _follow(self, come: Deferred[bool]) -> None:
+        """come: is told when there is a command indeed."""
+        try:
+            with socket_path(self._folder) as path:
+                words = await UNIXClientEndpoint(self._reactor, path).connect(Factory.forProtocol(_Words))
+        except ConnectError:  # left behind by a command that was killed
+            (self._folder / SOCKET).unlink(missing_ok=True)
+            return
+        come.callback(True)
         try:
             await self._obey(words)
         finally:

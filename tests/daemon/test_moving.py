@@ -71,8 +71,8 @@ class MovingTests(TestCase):
 
         port = await UNIXServerEndpoint(reactor, str(self.folder / SOCKET)).listen(Factory.forProtocol(build))
         self.addCleanup(port.stopListening)
-        self.assertTrue(self.moving.begin())
-        self.assertFalse(self.moving.begin(), "one is followed already")
+        self.assertTrue(await self.moving.begin())
+        self.assertFalse(await self.moving.begin(), "one is followed already")
         return await self.come.get()
 
     def mark(self) -> None:
@@ -158,11 +158,11 @@ class MovingTests(TestCase):
         command.transport.loseConnection()
 
     async def test_a_socket_that_was_left_behind(self) -> None:
-        """It is removed, and the next reload is one."""
+        """It is removed, and this reload is one already."""
         (self.folder / SOCKET).touch()
-        self.assertTrue(self.moving.begin())
-        await self.moving.ended()
-        self.assertFalse(self.moving.begin())
+        self.assertFalse(await self.moving.begin())
+        self.assertFalse((self.folder / SOCKET).exists())
+        self.assertFalse(self.moving.under_way)
 
     async def test_a_target_that_is_away_at_the_end(self) -> None:
         """Nobody waits for it without end: they read the old store, and the target as soon as it answers."""
