@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from argparse import Namespace
 
@@ -11,6 +12,7 @@ from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, add_progress
 from meshd.cli.serving import served
 from meshd.daemon.datafolder import JOURNALS
+from meshd.daemon.succession import OTHER_PART
 from meshd.store import url as urls
 from meshd.store.moving import live, offline
 from meshd.store.moving.outcome import Moved, Unmovable
@@ -50,7 +52,7 @@ def _offline(context: Context, url: str) -> tuple[list[Moved], int]:
             url,
             now=context.now(),
             progress=context.progress,
-            ours=lambda name: name.startswith(node),  # its workers have died with it
+            ours=lambda name: is_daemons(name, node, workers=True),  # which have died with it
         )
         return moved, len(list((config.data_dir / JOURNALS).glob("*.journal")))
 
@@ -64,15 +66,21 @@ def _live(context: Context, url: str) -> tuple[list[Moved], int]:
             url,
             now=context.now(),
             progress=context.progress,
-            ours=lambda name: name == node,
+            ours=lambda name: is_daemons(name, node),  # while the one before it lives, the daemon itself refuses
             serving=serving,
         )
     return moved, 0
 
 
 def _node(context: Context) -> str:
-    """What the daemon on the data folder calls itself in the store."""
+    """What the daemon on the data folder calls itself in the store, but for what tells its processes apart."""
     return f"{socket.gethostname()}:{context.config.data_dir}"
+
+
+def is_daemons(name: str, node: str, *, workers: bool = False) -> bool:
+    """Whether a process of that name is the daemon `node`, one that has taken over from it or, if asked, a worker."""
+    part = rf"{OTHER_PART}?(#[0-9]+)?" if workers else f"{OTHER_PART}?"
+    return name.startswith(node) and re.fullmatch(part, name.removeprefix(node)) is not None
 
 
 def target_url(context: Context, given: str) -> str:

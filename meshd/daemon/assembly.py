@@ -94,7 +94,7 @@ class Daemon:
         self._listeners = Listeners(behind, handed_over, config.workers if self._crew else 0)
         self._reloads = Reloads(core, self._listeners, self._crew)
         self._supervision = Supervision(notices, reactor, watchdog, names=handed_over.came, kept=self._kept)
-        self._chores = Chores(reactor, core, self._aside, self._workers_behind)
+        self._chores = Chores(reactor, core, self._aside, self._workers_behind, handover.busy)
 
     def _own(self) -> OwnListeners:
         return self._listeners.own
@@ -191,12 +191,10 @@ class Daemon:
         core = self.core
         if self.plane.draining:
             raise NotSucceeded("meshd is being stopped")
-        if self._chores.moves:
-            raise NotSucceeded("the store is being moved: try again when that is done")
         self._handover.check(self._listeners.foreign())
         kept = [(sock.fileno(), name) for name, sock in self._kept()]
         estate = Estate(lock, (*self._handed_over.activated, *kept), core.proven.state(), core.part)
-        pid = await self._handover.ready(successor, estate)
+        pid = await self._handover.ready(successor, estate, self._chores.moves)
         self._listeners.leave()
         self._hosted.leave()
         self.plane.draining = True
@@ -246,7 +244,7 @@ class Daemon:
             await self._begun
         if self.plane.draining:
             return Verdict(False, ("meshd is being stopped",))
-        if self._chores.follow_move():
+        if await self._chores.follow_move():
             return Verdict(True, ("a move of the store is followed: the settings were not read",))
         for log in (self.core.exchanges, self._requests, self._changes):
             log.reopen()

@@ -19,11 +19,13 @@ WITH_WORKERS = "a daemon with workers cannot exchange its store while it serves:
 class Chores:
     """Of the daemon's own process, whether it has workers or not."""
 
-    def __init__(self, reactor: Any, core: Core, aside: Aside, behind: Callable[[], float]) -> None:
-        """behind: seconds for which counts of workers wait for the store."""
+    def __init__(
+        self, reactor: Any, core: Core, aside: Aside, behind: Callable[[], float], busy: Callable[[], str]
+    ) -> None:
+        """behind: seconds for which counts of workers wait for the store; busy: why the store cannot be exchanged."""
         config, now, plane = core.config, core.now, core.plane
         self._presence = Presence(core.store, reactor, now, core.node, lambda: core.config.listeners)
-        refusal = WITH_WORKERS if config.workers > 1 else ""
+        refusal = (lambda: WITH_WORKERS) if config.workers > 1 else busy
         self._moving = Moving(reactor, core.switch, config.data_dir, config.store_url, refusal=refusal)
         fetcher = Fetcher(reactor, plane.poller, plane.dialler)
         in_thread = core.exit_watch.in_thread
@@ -40,11 +42,10 @@ class Chores:
         """Go by settings that may be others now."""
         self._telling.follow()
 
-    def follow_move(self) -> bool:
+    async def follow_move(self) -> bool:
         """Follow a command that moves the store and waits for this daemon; whether there is one."""
-        return self._moving.begin()
+        return await self._moving.begin()
 
-    @property
     def moves(self) -> bool:
         """Whether such a command is followed."""
         return self._moving.under_way

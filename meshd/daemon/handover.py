@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from meshd.daemon.core import Among
@@ -44,12 +44,28 @@ class Handover:
         if foreign:
             raise NotSucceeded(f"{foreign[0]} is opened by a plugin, and cannot be handed on: stop and start instead")
 
-    async def ready(self, successor: Successor, estate: Estate) -> int:
-        """Wait until the successor could let clients in; its number.  Raises: NotSucceeded."""
+    def busy(self) -> str:
+        """Why the store cannot be exchanged now, as another process may write to it; "" where it can."""
+        if self._successor is not None:
+            return "the daemon is being restarted: try again when that is done"
+        before = self._predecessor
+        if before is not None and before.alive:
+            return f"process {before.pid}, which the daemon followed, still lets its last exchanges end: try again then"
+        return ""
+
+    async def ready(self, successor: Successor, estate: Estate, moves: Callable[[], bool]) -> int:
+        """Wait until the successor could let clients in; its number.  Raises: NotSucceeded.
+
+        moves: whether a command that moves the store is followed; one may have come while the successor began, and the
+        successor knows nothing of it.
+        """
+        _require_still(moves)
         self._successor = successor
         try:
             pid = await successor.begin(estate)
+            _require_still(moves)
         except BaseException:
+            successor.give_up("its predecessor goes on")
             self._successor = None
             raise
         self._over = True
@@ -57,6 +73,11 @@ class Handover:
 
     def stop(self) -> bool:
         """Give up a successor that is not ready; whether one serves in this process's place."""
-        if self._successor is not None:
+        if self._successor is not None and not self._over:
             self._successor.give_up("meshd is being stopped")
         return self._over
+
+
+def _require_still(moves: Callable[[], bool]) -> None:
+    if moves():
+        raise NotSucceeded("the store is being moved: try again when that is done")

@@ -51,6 +51,10 @@ class Hosted:
 
     ports_changed: Callable[[], None] = staticmethod(lambda: None)
     """Called when ports of streams may have been opened or closed."""
+    _serves = False
+    """Whether this process lets clients in.  No port is opened before: one of them might be that of a listener of its
+    own, or be served still by the process before this one.
+    """
 
     def __init__(
         self,
@@ -103,8 +107,13 @@ class Hosted:
             self._certificates.start()
 
     def opened(self) -> None:
-        """Serve streams, since the listeners of this daemon are open and known; none where nothing is to be served."""
-        if self._begun:
+        """Serve streams from now on, since the listeners of this daemon are open and known."""
+        self._serves = True
+        self._serve()
+
+    def _serve(self) -> None:
+        """Serve streams as they are published; none where nothing is to be served."""
+        if self._begun and self._serves:
             wanted = self.plane.live.topology.hosts is not None
             self._streams.apply(self.book.published if wanted else Published())
             self.ports_changed()
@@ -114,7 +123,7 @@ class Hosted:
         self.plane.caps.ceiling = self._proxy.caps.ceiling
         self.plane.origins.clear()
         self.plane.serve()
-        self._reactor.callLater(0, self.opened)  # once the listeners are where they are wanted now
+        self._reactor.callLater(0, self._serve)  # once the listeners are where they are wanted now
         if self.plane.live.topology.hosts is not None and not self._begun:
             Deferred.fromCoroutine(self.start()).addErrback(self._away)
 
@@ -186,7 +195,7 @@ class Hosted:
         if before.certificates != after.certificates:
             self._contexts.take(after.certificates)
             self._certificates.hasten()
-        self.opened()
+        self._serve()
 
     def _away(self, failure: Any) -> None:
         log.warn("what is published cannot be read: {error}", error=failure.getErrorMessage())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,10 @@ class _Words(LineOnlyReceiver):
 class Moving:
     """Follows one command at a time."""
 
-    def __init__(self, reactor: Any, store: Switch, folder: Path, store_url: str, *, refusal: str) -> None:
-        """refusal: why this daemon's store cannot be exchanged while it serves; "" where it can."""
+    def __init__(
+        self, reactor: Any, store: Switch, folder: Path, store_url: str, *, refusal: Callable[[], str]
+    ) -> None:
+        """refusal: why this daemon's store cannot be exchanged now; "" where it can."""
         self._reactor = reactor
         self._store = store
         self._folder = folder
@@ -92,13 +94,14 @@ class Moving:
         self._following: Deferred[None] | None = None
         self._held_at = 0.0
 
-    def begin(self) -> bool:
-        """Follow the command that waits for this daemon, if there is one that is not followed yet."""
+    async def begin(self) -> bool:
+        """Follow the command that waits for this daemon; whether there is one that is not followed yet."""
         if self._following is not None or not (self._folder / SOCKET).exists():
             return False
-        self._following = Deferred.fromCoroutine(self._follow())
-        self._following.addErrback(self._failed).addBoth(self._over)
-        return True
+        come: Deferred[bool] = Deferred()
+        self._following = Deferred.fromCoroutine(self._follow(come))
+        self._following.addErrback(self._failed).addBoth(self._over, come)
+        return await come
 
     @property
     def under_way(self) -> bool:
@@ -118,20 +121,27 @@ class Moving:
             await self._following
 
     def _failed(self, failure: Failure) -> None:
-        if failure.check(ConnectError):  # left behind by a command that was killed
-            (self._folder / SOCKET).unlink(missing_ok=True)
-        elif not failure.check(CancelledError):
+        if not failure.check(CancelledError):
             log.failure("following a move failed", failure)
 
-    def _over(self, result: None) -> None:
+    def _over(self, result: None, come: Deferred[bool]) -> None:
         self._following = None
+        if not come.called:
+            come.callback(False)
 
-    async def _follow(self) -> None:
-        with socket_path(self._folder) as path:
-            words = await UNIXClientEndpoint(self._reactor, path).connect(Factory.forProtocol(_Words))
+    async def _follow(self, come: Deferred[bool]) -> None:
+        """come: is told when there is a command indeed."""
+        try:
+            with socket_path(self._folder) as path:
+                words = await UNIXClientEndpoint(self._reactor, path).connect(Factory.forProtocol(_Words))
+        except ConnectError:  # left behind by a command that was killed
+            (self._folder / SOCKET).unlink(missing_ok=True)
+            return
+        come.callback(True)
         try:
             await self._obey(words)
         finally:
+            self._store.release()  # whatever went wrong: where the store has moved, the old one takes no writes
             words.transport.loseConnection()
 
     async def _obey(self, words: _Words) -> None:
@@ -173,8 +183,8 @@ class Moving:
 
     async def _prepare(self, target: str) -> None:
         """Reach the target, which is half filled.  Raises: StoreError."""
-        if self._refusal:
-            raise StoreError(self._refusal)
+        if why := self._refusal():
+            raise StoreError(why)
         try:
             store = await self._opened(target)
         except marks.HalfFilled:
@@ -205,18 +215,21 @@ class Moving:
             self._store.release()
 
     async def _cut(self, target: str) -> None:
-        """Go on with the target.  Raises: StoreError; then the marks are asked again."""
+        """Go on with the target, for which everybody waits no longer than for the command.
+
+        While it does not answer after that, the old store is read, which is as the target is and takes no writes.
+        """
         while True:
             try:
-                store = await self._opened(target)
+                store = await self._whole(target)
                 break
-            except marks.HalfFilled:  # the command has died before its last step
-                await self._aside(lambda: _open_up(target))
             except StoreError as error:
                 place = urls.place(target)
                 log.warn(
                     "the store has moved to {place}, which does not answer: {error}", place=place, error=str(error)
                 )
+                if self._reactor.seconds() - self._held_at >= PATIENCE:
+                    self._store.release()
                 await deferLater(self._reactor, PAUSE)
         self._url = target
         held = self._reactor.seconds() - self._held_at
@@ -226,6 +239,14 @@ class Moving:
             held=held,
         )
         await self._store.replace(store)
+
+    async def _whole(self, target: str) -> Store:
+        """The target, of which the command may have died before its last step.  Raises: StoreError."""
+        try:
+            return await self._opened(target)
+        except marks.HalfFilled:
+            await self._aside(lambda: _open_up(target))
+            return await self._opened(target)
 
     async def _opened(self, url: str) -> Store:
         """A store that has started, and changes no schema."""

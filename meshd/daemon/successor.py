@@ -32,6 +32,8 @@ class Successor:
         self._late: IDelayedCall | None = None
         self._pid = 0
         self._ready: Deferred[int] = Deferred()
+        self._over = False
+        """Whether it has failed, or serves."""
 
     def begin(self, estate: Estate) -> Deferred[int]:
         """Start the process.  It fires with its number when it could let clients in.  Raises: NotSucceeded."""
@@ -61,20 +63,23 @@ class Successor:
 
     def leave(self) -> None:
         """Tell the process that nobody is let in here any more; it may see by the channel when this one has ended."""
+        self._over = True
         if self._channel is not None:
             self._channel.send(b'{"kind": "yours"}')
 
     def give_up(self, why: str) -> None:
-        """End the process, unless it was ready."""
-        if self._ready.called:
+        """End the process, also one that is ready, unless it serves."""
+        if self._over:
             return
+        self._over = True
         self._called_off()
         if self._channel is not None:
             self._channel.close()
         if self._pid:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
-        self._ready.errback(NotSucceeded(why))
+        if not self._ready.called:
+            self._ready.errback(NotSucceeded(why))
 
     def ended(self, reason: Failure) -> None:
         """The process that was started has ended; where it went to the background, another one goes on."""

@@ -47,7 +47,7 @@ class StreamListener:
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
-        self._common.plane.poller.remove(self._sock.fileno())
+        self._common.plane.poller.unregister(self._sock.fileno())
         self._sock.close()
 
     def ready(self, fd: int, events: int) -> None:

@@ -67,7 +67,7 @@ class DatagramListener:
     def close(self) -> None:
         """Close the socket, and with it all flows, which are answered by it."""
         self._end_flows("overloaded" if self.common.plane.draining else GONE.reason)
-        self.common.plane.poller.remove(self._sock.fileno())
+        self.common.plane.poller.unregister(self._sock.fileno())
         self._sock.close()
 
     def _end_flows(self, reason: str) -> None:

@@ -28,7 +28,7 @@ from meshd.values.samples import Sample
 def own_of(hosting: Hosting, taken: frozenset[int]) -> Own:
     """The ports that meshd has for itself.  taken: TCP ports of all its listeners that are open."""
     shared = _ports_of(hosting.https)
-    return Own(taken | shared | _ports_of((*hosting.http, *hosting.listen)), shared, bool(taken))
+    return Own(taken | shared | _ports_of((*hosting.http, *hosting.listen)), shared)
 
 
 def _ports_of(endpoints: Iterable[str]) -> frozenset[int]:
@@ -44,21 +44,15 @@ class Layer4:
         self._common = common
         self._own = own
         self._published = Published()
-        self._told = False
-        """Whether it was told before what is published."""
         self._plan = Plan()
         self._passages = Passages(self._published, ())
         self._ports = Ports(common.reactor, self._listener, open_)
 
     def apply(self, published: Published) -> None:
-        """Serve what is published now, unless the process is about to end.
-
-        The first time, where meshd's own listeners are not open yet, no port is: one of them might be theirs.
-        """
-        own = self._own()
-        ready, self._told = own.open or self._told, True
-        if not ready or self._common.plane.draining:
+        """Serve what is published now, unless the process is about to end."""
+        if self._common.plane.draining:
             return
+        own = self._own()
         self._published = published
         self._passages = Passages(published, own.shared)
         self._plan = plan_of(published, own)

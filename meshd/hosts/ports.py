@@ -51,8 +51,6 @@ class Own:
     """TCP ports of its listeners, whatever for."""
     shared: frozenset[int] = frozenset({443})
     """TCP ports where hosts are served by TLS: streams with names are served beside them, by the hosts' listener."""
-    open: bool = True
-    """Whether any of meshd's own listeners is known to be open."""
 
 
 @dataclass(slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sqlite3
 from pathlib import Path
 
+from meshd.cli.move import is_daemons
 from meshd.daemon.pidfile import PidFile
 from meshd.store.moving import open as ends
 from tests.cli.support import CommandCase
@@ -69,6 +71,35 @@ class MoveTests(CommandCase):
         self.assertEqual(done.code, 1)
         self.assertIn(f"is in use by process {os.getpid()}: stop it first", done.err)
         self.assertFalse(os.path.exists(f"{self.folder}/other.sqlite3"))
+
+    def test_a_daemon_on_another_folder(self) -> None:
+        """Works on the same store, though its folder's name begins as this one's does: nothing moves."""
+        with contextlib.closing(sqlite3.connect(os.path.join(self.data_dir, "meshd.sqlite3"))) as database:
+            told = "insert into nodes (name, version, listeners, started_at, seen_at) values (?, '', '[]', 0, 1e12)"
+            own = f"{socket.gethostname()}:{self.data_dir}"
+            database.executemany(told, [(own,), (f"{own}~",), (f"{own}~#12",), (f"{own}2",)])
+            database.commit()
+        done = self.meshd("move", "--to", self.target)
+        self.assertEqual(done.code, 1)
+        self.assertIn(f"{own}2 works on the store", done.err)
+        self.assertNotIn("~", done.err)
+
+    def test_whose_a_process_is(self) -> None:
+        """That of the data folder has the sign behind its name after every other restart."""
+        for name, daemon, worker in (
+            ("h:/srv/meshd", True, True),
+            ("h:/srv/meshd~", True, True),
+            ("h:/srv/meshd#1", False, True),
+            ("h:/srv/meshd~#12", False, True),
+            ("h:/srv/meshd2", False, False),
+            ("h:/srv/meshd/2", False, False),
+            ("h:/srv/meshd~~", False, False),
+            ("i:/srv/meshd", False, False),
+            ("~", False, False),
+        ):
+            with self.subTest(name=name):
+                found = is_daemons(name, "h:/srv/meshd"), is_daemons(name, "h:/srv/meshd", workers=True)
+                self.assertEqual(found, (daemon, worker))
 
     def test_live_without_a_daemon(self) -> None:
         """There is nobody who could go over."""

@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 from meshd.daemon import moving
 from meshd.daemon.moving import SOCKET, Moving
 from meshd.store import marks
-from meshd.store.interface import StoreError
+from meshd.store.interface import StoreError, StoreUnavailable
 from meshd.store.moving import offline
 from meshd.store.moving import open as ends
 from meshd.store.sqlite.store import SQLiteStore
@@ -58,7 +58,7 @@ class MovingTests(TestCase):
         self.come: DeferredQueue[Command] = DeferredQueue()
 
     def made(self, refusal: str = "") -> Moving:
-        return Moving(reactor, self.switch, self.folder, self.source, refusal=refusal)
+        return Moving(reactor, self.switch, self.folder, self.source, refusal=lambda: refusal)
 
     async def begun(self) -> Command:
         """The command, to which the daemon has come."""
@@ -71,8 +71,8 @@ class MovingTests(TestCase):
 
         port = await UNIXServerEndpoint(reactor, str(self.folder / SOCKET)).listen(Factory.forProtocol(build))
         self.addCleanup(port.stopListening)
-        self.assertTrue(self.moving.begin())
-        self.assertFalse(self.moving.begin(), "one is followed already")
+        self.assertTrue(await self.moving.begin())
+        self.assertFalse(await self.moving.begin(), "one is followed already")
         return await self.come.get()
 
     def mark(self) -> None:
@@ -158,11 +158,46 @@ class MovingTests(TestCase):
         command.transport.loseConnection()
 
     async def test_a_socket_that_was_left_behind(self) -> None:
-        """It is removed, and the next reload is one."""
+        """It is removed, and this reload is one already."""
         (self.folder / SOCKET).touch()
-        self.assertTrue(self.moving.begin())
+        self.assertFalse(await self.moving.begin())
+        self.assertFalse((self.folder / SOCKET).exists())
+        self.assertFalse(self.moving.under_way)
+
+    async def test_a_target_that_is_away_at_the_end(self) -> None:
+        """Nobody waits for it without end: they read the old store, and the target as soon as it answers."""
+        self.patch(moving, "PAUSE", 0.01)
+        command = await self.begun()
+        await command.ask("prepare", url=self.target)
+        await command.ask("freeze")
+        self.patch(moving, "PATIENCE", 0.0)  # for the target; the command's word is awaited already, for longer
+        self.mark()
+        away, open_store = [True], moving.open_store
+
+        def open_(*where: Any) -> Any:
+            if away[0]:
+                raise StoreUnavailable("it is away")
+            return open_store(*where)
+
+        self.patch(moving, "open_store", open_)
+        waiting = Deferred.fromCoroutine(self.uses())
+        cut = Deferred.fromCoroutine(command.ask("cut"))
+        self.assertEqual(await waiting, "source")
+        away[0] = False
+        self.assertEqual(await cut, {"done": "cut"})
+        self.assertEqual(await self.uses(), "target")
+        command.transport.loseConnection()
+
+    async def test_what_nobody_expects(self) -> None:
+        """While everybody waits, here words that are none: it is logged, and they wait no more."""
+        command = await self.begun()
+        await command.ask("prepare", url=self.target)
+        await command.ask("freeze")
+        waiting = Deferred.fromCoroutine(self.uses())
+        command.sendLine(b"nonsense")
+        self.assertEqual(await waiting, "source")
         await self.moving.ended()
-        self.assertFalse(self.moving.begin())
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
 
     async def test_a_stop(self) -> None:
         """While everybody waits: they go on, so that the daemon can end."""

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -99,6 +100,14 @@ class SuccessorTests(TestCase):
             await waiting
         await ended
 
+    async def test_one_that_is_given_up_when_it_is_ready(self) -> None:
+        """It ends, as it hears of nobody whose place it might take."""
+        successor = self.successor(READY + "sock.recv(1) and input()")
+        ended = watched(successor)
+        await successor.begin(self.estate())
+        successor.give_up("its predecessor goes on")
+        await ended
+
     async def test_a_program_that_is_no_more(self) -> None:
         """As after a move of the installation."""
         successor = Successor(reactor, Command(("/nowhere/python",), {}, "/"))
@@ -155,12 +164,64 @@ class PredecessorTests(SynchronousTestCase):
         self.assertRaises(OSError, Predecessor.take, {VARIABLE: "nonsense"})
 
 
+NOTHING = Estate(0, (), b"", "")
+
+
+class Begun(Successor):
+    """One that is ready when the test says so."""
+
+    def __init__(self) -> None:
+        self.ready: Deferred[int] = Deferred()
+        self.begun, self.given_up = False, 0
+
+    def begin(self, estate: Estate) -> Deferred[int]:
+        self.begun = True
+        return self.ready
+
+    def give_up(self, why: str) -> None:
+        self.given_up += 1
+
+
+class Before:
+    """A predecessor, as far as it is asked."""
+
+    pid = 17
+    alive = True
+
+
 class HandoverTests(SynchronousTestCase):
     def test_what_is_not_begun(self) -> None:
         """Where a plugin's listener could not be handed on."""
         Handover(None).check([])
         with self.assertRaisesRegex(NotSucceeded, "^onion:1 is opened by a plugin, and cannot be handed on"):
             Handover(None).check(["onion:1"])
+
+    def test_when_the_store_stays(self) -> None:
+        """While another process may write to it: the one that is about to follow, and the one that was followed."""
+        before: Any = Before()
+        handover, successor = Handover(before), Begun()
+        self.assertRegex(handover.busy(), "^process 17, .* still lets its last exchanges end")
+        before.alive = False
+        self.assertEqual(handover.busy(), "")
+        ready = Deferred.fromCoroutine(handover.ready(successor, NOTHING, lambda: False))
+        self.assertIn("is being restarted", handover.busy())
+        successor.ready.callback(18)
+        self.assertEqual(self.successResultOf(ready), 18)
+        self.assertIn("is being restarted", handover.busy())
+        self.assertTrue(handover.stop())
+        self.assertEqual(successor.given_up, 0)
+
+    def test_a_move_that_comes_first(self) -> None:
+        """No process is begun meanwhile; and one that was begun before the command came does not take over."""
+        handover, successor, moves = Handover(None), Begun(), [True]
+        self.failureResultOf(Deferred.fromCoroutine(handover.ready(successor, NOTHING, lambda: moves[0])), NotSucceeded)
+        self.assertFalse(successor.begun)
+        moves[0] = False
+        ready = Deferred.fromCoroutine(handover.ready(successor, NOTHING, lambda: moves[0]))
+        moves[0] = True
+        successor.ready.callback(18)
+        self.assertIn("being moved", self.failureResultOf(ready, NotSucceeded).getErrorMessage())
+        self.assertEqual((successor.given_up, handover.busy(), handover.stop()), (1, "", False))
 
 
 class FileTests(SynchronousTestCase):

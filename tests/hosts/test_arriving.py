@@ -7,11 +7,13 @@ import socket
 from typing import Any
 
 from meshd.hosts.arriving import StreamListener
+from meshd.hosts.datagrams import DatagramListener
 from meshd.hosts.ports import Offer
 from meshd.hosts.services import Service
 from meshd.passing.accepting import PAUSE
 from meshd.values.published import Upstream
 from tests.hosts.ground import GroundCase
+from tests.support.ready import readable
 from tests.support.said import said
 
 
@@ -63,6 +65,24 @@ class ExhaustedTests(GroundCase):
         before = len(self.clock.getDelayedCalls())
         self.listener.close()
         self.assertEqual(len(self.clock.getDelayedCalls()), before - 1)
+
+
+class HandedOnTests(GroundCase):
+    def test_who_comes_to_the_next_process_wakes_nobody_here(self) -> None:
+        """Which has a copy of the socket, so that a close alone takes nothing out of the kernel's set."""
+        for kind, listen in ((socket.SOCK_STREAM, StreamListener), (socket.SOCK_DGRAM, DatagramListener)):
+            sock = socket.socket(socket.AF_INET, kind)
+            sock.bind(("127.0.0.1", 0))
+            if kind == socket.SOCK_STREAM:
+                sock.listen()
+            sock.setblocking(False)
+            service = Service("stream-hosts", 1, (Upstream("127.0.0.1", 9),), 7, 101)
+            with sock.dup() as copy, socket.socket(socket.AF_INET, kind) as client:
+                listen(self.common, sock, Offer(service)).close()
+                client.connect(copy.getsockname())
+                client.send(b"x")
+                self.assertTrue(readable([copy], 10.0))
+                self.assertFalse(readable([self.hand.poller], 0.0))
 
 
 class CrowdedTests(GroundCase):

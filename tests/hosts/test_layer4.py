@@ -21,18 +21,7 @@ class OwnTests(GroundCase):
         self.assertEqual(
             own_of(hosting, frozenset({443, 31280})), Own(frozenset(settings | {31280}), frozenset({443, 8444}))
         )
-        self.assertEqual(own_of(hosting, frozenset()), Own(frozenset(settings), frozenset({443, 8444}), open=False))
-
-    def test_they_come_first(self) -> None:
-        """What is told before they are open is served when it is told again, be there none at all by then."""
-        port = free_port()
-        published = Published(streams=(Stream(1, port, UP),))
-        self.own = Own(open=False)
-        self.layer.apply(published)
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(("127.0.0.1", port))
-        self.layer.apply(published)
-        socket.create_connection(("127.0.0.1", port)).close()
+        self.assertEqual(own_of(hosting, frozenset()), Own(frozenset(settings), frozenset({443, 8444})))
 
     def test_nothing_is_opened_at_the_end(self) -> None:
         """Changes may still be heard of while what is open is waited for."""

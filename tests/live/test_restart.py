@@ -183,6 +183,29 @@ class RestartTests(SynchronousTestCase):
                 self.assertEqual(Raw(self, daemon.proxy_port).get(INTERNAL, self.anna), 200)
 
 
+class MovedTests(SynchronousTestCase):
+    """A restart and a live move of the store."""
+
+    def test_one_after_the_other(self) -> None:
+        """The move waits for the end of the process before, which may still write; then it knows the one that serves.
+
+        A socket that a killed command has left behind is in nobody's way."""
+        daemon = SucceededDaemon(self, "[timeouts]\ndrain = 20\n")
+        anna = basic("anna", daemon.account("anna"))
+        tunnel = Raw(self, daemon.proxy_port)
+        self.assertEqual(tunnel.tunnel(RecordingOrigin(self, raw="echo").authority, anna), 200)
+        old = daemon.hand_on()
+        move = ("move", "--live", "--to", f"sqlite:///{daemon.folder}/other.sqlite3")
+        with self.assertRaisesRegex(CommandError, f"process {old}, .* still lets its last exchanges end"):
+            daemon.cli(*move)
+        tunnel.socket.close()
+        daemon.wait_for(old)
+        (daemon.data_dir / "move.sock").touch()
+        self.assertIn("settings reloaded", daemon.reload())
+        self.assertGreater(daemon.cli(*move)["rows"], 0)
+        self.assertEqual(Raw(self, daemon.proxy_port).get(INTERNAL, anna), 200)
+
+
 class HostedTests(SynchronousTestCase):
     """What is published: hosts by name, and a stream by TCP and by datagram."""
 
