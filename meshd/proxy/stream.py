@@ -14,8 +14,8 @@ from typing import Protocol
 
 from h2.errors import ErrorCodes
 
-from meshd.http1.framing import LAST_CHUNK, chunk
 from meshd.http2.answers import AnswerReader, Part
+from meshd.http2.bodies import Body
 from meshd.http2.requests import Asked, Header, Malformed
 from meshd.proxy.sending import Sending
 from meshd.sockets.poll import GONE, OUT, Poller
@@ -23,9 +23,6 @@ from meshd.sockets.wire import hung_up, shutdown
 
 WINDOW = 128 * 1024
 """Bytes of a body, or of a tunnel, that a client may send before they are taken; so many wait in memory at most."""
-
-FRAMED = 32 * 1024
-"""Bytes that are framed at once, as a chunk where the body has no length."""
 
 PIECE = 16 * 1024
 """Bytes that one stream sends before the others of its session get their turn."""
@@ -57,12 +54,11 @@ class Stream:
     __slots__ = (
         "_answer",
         "_asked",
+        "_body",
         "_broken",
-        "_came",
         "_down",
         "_fd",
         "_gone",
-        "_last",
         "_left",
         "_left_over",
         "_over",
@@ -85,12 +81,9 @@ class Stream:
         self._session = session
         self._asked = asked
         self._answer = AnswerReader(asked.method)
-        self._came = bytearray()
-        """Bytes of the body or of the tunnel, as they came: WINDOW at most."""
+        self._body = Body(chunked=asked.chunked)
         self._up = bytearray()
-        """Bytes for the pair, which had no room for them: a head, or FRAMED and its framing at most."""
-        self._last = b""
-        """What is written behind the body."""
+        """Bytes for the pair, which had no room for them: a head, or a piece of the body at most."""
         self._up_ended = ended
         self._left = asked.length or 0
         """Bytes of the body that are still to come, where the request told its length."""
@@ -129,7 +122,7 @@ class Stream:
             self._left -= len(data)
             if self._left < 0:
                 raise Malformed("more of a body than was told of")
-        self._came += data
+        self._body.add(data)
         self._flush()
 
     def end(self, trailers: list[Header] | None = None) -> None:
@@ -139,43 +132,30 @@ class Stream:
         if self._asked.length is not None and self._left:
             raise Malformed("less of a body than was told of")
         self._up_ended = True
-        if self._asked.chunked:
-            lines = b"".join(b"%b: %b\r\n" % pair for pair in trailers or ())
-            self._last = b"0\r\n%b\r\n" % lines if lines else LAST_CHUNK
+        self._body.end(trailers)
         self._flush()
         self._settle()
 
     def _flush(self) -> None:
         """Give the pair what it takes; what nobody reads any more is dropped."""
         try:
-            while self._up or self._frame():
+            while self._up or self._body:
+                self._up = self._up or bytearray(self._body.take())
                 del self._up[: os.write(self._fd, self._up)]
         except BlockingIOError:
             pass
         except OSError:
             self._up.clear()
-            self._came.clear()
-            self._last = b""
-        if len(self._came) < WINDOW // 2:
+            self._body.drop()
+        if len(self._body) < WINDOW // 2:
             self._tell_taken()
         if self._up_ended and not self._unwritten and self._asked.is_tunnel:
             shutdown(self._fd, socket.SHUT_WR)
 
-    def _frame(self) -> bool:
-        """Frame some of what came, as it is written next; whether there is any."""
-        if self._came:
-            data = bytes(self._came[:FRAMED])
-            del self._came[:FRAMED]
-            self._up += chunk(data) if self._asked.chunked else data
-        elif self._last:
-            self._up += self._last
-            self._last = b""
-        return bool(self._up)
-
     @property
     def _unwritten(self) -> bool:
         """Whether the pair has not taken all that came."""
-        return bool(self._up or self._came or self._last)
+        return bool(self._up or self._body)
 
     def _tell_taken(self) -> None:
         """Give the client room for what was taken, once that is much."""
@@ -288,7 +268,7 @@ class Stream:
             return
         self._over, self._left_over = True, LEFT_OVER
         self._up.clear()
-        self._came.clear()
+        self._body.drop()
         shutdown(self._fd, socket.SHUT_WR)
         self._drop()
 
