@@ -19,6 +19,9 @@ from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.meter import Meter, Tally
 from meshd.values.exchanges import Exchange
 
+STANDS = "stands"
+"""The attribute of the module that says whether it is in its places in this process, as a child's is from its start."""
+
 
 class Fast:
     """What has taken the place of what."""
@@ -29,10 +32,14 @@ class Fast:
         self._replaced: dict[type, dict[str, Any]] = {}
 
     def begin(self) -> None:
-        """Put C in its places, for this whole process; again changes nothing."""
+        """Put C in its places, for this whole process; again changes nothing, whoever it is that does so.
+
+        What is left to Python is left to the methods that stood there: C that took its own place would call itself.
+        """
         native = self._native
-        if native is None or self._replaced:
+        if native is None or getattr(native, STANDS, False):
             return
+        setattr(native, STANDS, True)
         methods = {
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
@@ -50,4 +57,6 @@ class Fast:
         for kind, those in self._replaced.items():
             for name, method in those.items():
                 setattr(kind, name, method)
+        if self._replaced:
+            setattr(self._native, STANDS, False)
         self._replaced.clear()

@@ -34,6 +34,20 @@ class PlacesTest(SynchronousTestCase):
         native.end()
         self.assertEqual([dict(vars(kind)) for kind in (Meter, Wire, Task)], before)
 
+    def test_by_two(self) -> None:
+        """The second one changes nothing, when it begins and when it ends, and what is left to Python gets there."""
+        first, second = fast(), fast()
+        first.begin()
+        try:
+            inside = Meter.sent_up
+            second.begin()
+            second.end()
+            self.assertEqual(Meter.sent_up, inside)
+            self.assertRaises(AttributeError, Meter.__new__(Meter).sent_up, 1)
+        finally:
+            first.end()
+        self.assertNotEqual(Meter.sent_up, inside)
+
     def test_without(self) -> None:
         """Where it was not built nothing is replaced, and who does not want it has none."""
         before = dict(vars(Meter))
