@@ -12,4 +12,8 @@ FOLDER = Path("meshd", "fast")
 SOURCES = sorted(str(path) for path in FOLDER.glob("*.c"))
 HEADERS = sorted(str(path) for path in FOLDER.glob("*.h"))
 
-setup(ext_modules=[Extension("meshd.fast.native", SOURCES, depends=HEADERS, extra_compile_args=["-O2"], optional=True)])
+setup(
+    ext_modules=[
+        Extension("meshd.fast.native", SOURCES, depends=HEADERS, extra_compile_args=["-O2", "-g0"], optional=True)
+    ]
+)

@@ -23,8 +23,10 @@ CLIENTS = 24
 PAUSE = 0.1
 """Seconds that each client waits between two exchanges."""
 MIB = 1024 * 1024
-SLACK = 12 * MIB
-"""Of memory, by which a process may differ from another that does the same, or from itself a while ago."""
+SLACK = sized(32, 12) * MIB
+"""Of memory, by which a process may differ from another that does the same, or from itself a while ago; few reloads are
+over before the clients' caches are warm.
+"""
 SETTINGS = "[limits]\ntunnels_per_account = 0\n[timeouts]\ndrain = 30\n"
 
 
