@@ -17,7 +17,7 @@ from tests.support.load import Book, Client, Link, basic, crowd
 
 AWAY = sized(4.0, 10.0)
 CLIENTS = 24
-LINES = 20
+LINES = 26
 """Of the log, from the outage to its end: each part that needs the store says so once, and once that it is back."""
 
 
