@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from meshd.http1.chunks import ChunkReader, LengthReader
 from meshd.http1.framing import Length, NoBody, UntilClose, response_framing
 from meshd.http1.head import ResponseHead, read_response
-
-Header = tuple[bytes, bytes]
+from meshd.http2.requests import OF_A_CONNECTION, Header
 
 LONGEST_HEAD = 512 * 1024
 """Bytes of a head: more than any that meshd writes, whose bound for those of origins is smaller."""
 
 _EMPTY = Length(0)
-_OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 
 
 @dataclass(slots=True)
@@ -108,4 +106,4 @@ class AnswerReader:
 def _lowered(fields: Iterable[Header]) -> list[Header]:
     """The fields as HTTP/2 has them: names in lower case, none that is about a connection."""
     lowered = [(name.lower(), value.strip(b" \t")) for name, value in fields]
-    return [pair for pair in lowered if pair[0] not in _OF_A_CONNECTION]
+    return [pair for pair in lowered if pair[0] not in OF_A_CONNECTION]

@@ -22,9 +22,7 @@ _VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[" + TEXT + rb"]*+(?<![ \t]))?)?+")
 _METHOD = re.compile(rb"[!#$%%&'*+\-.^_`|~0-9A-Za-z]{1,%d}+" % LONGEST_METHOD)
 _WORD = re.compile(rb"[!-~\x80-\xff]++")
 _PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
-_OF_A_CONNECTION = frozenset(
-    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade", b"http2-settings"}
-)
+OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 """Fields that no message of HTTP/2 has (RFC 9113, 8.2.2)."""
 
 
@@ -91,7 +89,7 @@ def _split(headers: Iterable[Header]) -> tuple[dict[bytes, bytes], list[Header]]
                 raise Malformed("a pseudo-header field too many, unknown, or behind others")
             pseudo[name] = value
             continue
-        if not _NAME.fullmatch(name) or name in _OF_A_CONNECTION:
+        if not _NAME.fullmatch(name) or name in OF_A_CONNECTION or name == b"http2-settings":
             raise Malformed("a field that HTTP/2 does not have")
         if name == b"te" and value != b"trailers":
             raise Malformed("a TE of HTTP/1.1")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Network, ip_network
 
-from meshd.values.addresses import Address, ends_in_number, parse_ip, unmapped
+from meshd.values.addresses import Address, ends_in_number, parse_ip
+from meshd.values.internet import unwrap
 
 _NEVER = tuple(
     ip_network(text)
@@ -28,8 +29,8 @@ _NEVER = tuple(
     )
 )
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-_TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"), IPv6Network("::/96"))
-_SIX_TO_FOUR = IPv6Network("2002::/16")
+_COMPATIBLE = IPv6Network("::/96")
+"""IPv4 addresses as IPv6 once wrote them (RFC 4291, 2.5.5.1)."""
 
 
 def barred(address: Address, *, loopback: bool) -> str:
@@ -54,12 +55,8 @@ def barred_name(host: str, *, loopback: bool) -> str:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address inside a mapped, translated or 6to4 one: that is where the packets would go."""
-    address = unmapped(address)
-    if isinstance(address, IPv4Address) or int(address) <= 1:
-        return address
-    if any(address in network for network in _TRANSLATED):
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _SIX_TO_FOUR:
-        return IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
-    return address
+    """As `unwrap`, and the IPv4 address inside an IPv4-compatible one too; `::` and `::1` are none."""
+    inner = unwrap(address)
+    if isinstance(inner, IPv4Address) or int(inner) <= 1 or inner not in _COMPATIBLE:
+        return inner
+    return IPv4Address(int(inner))

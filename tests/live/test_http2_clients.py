@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import subprocess
-from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from curl_cffi import Curl, CurlInfo, CurlOpt
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon, until
+from tests.support.http2 import basic
 from tests.support.origin import RecordingOrigin, pattern
 
 HTTP_2 = 3
@@ -135,7 +135,7 @@ class ClientsTests(SynchronousTestCase):
             "authority": f"localhost:{self.secure.port}",
             "size": BIG,
         }
-        wrong, right = basic("anna", "not hers"), basic("anna", self.password)
+        wrong, right = (basic("anna", each)[1].decode() for each in ("not hers", self.password))
         self.assertEqual(self.node({**asked, "credential": wrong}), {"status": 407})
         found = self.node({**asked, "credential": right})
         self.assertEqual(found["status"], 200)
@@ -147,10 +147,6 @@ class ClientsTests(SynchronousTestCase):
         said = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
         found: dict[str, Any] = json.loads(said)
         return found
-
-
-def basic(name: str, password: str) -> str:
-    return "Basic " + b64encode(f"{name}:{password}".encode()).decode()
 
 
 def digest(data: bytes) -> str:
