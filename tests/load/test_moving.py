@@ -17,41 +17,15 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.store.open import BlockingStore
+from tests.load.moving import ACCOUNTS, HOURS, fill
 from tests.support import stores
 from tests.support.daemon import clean_environment
 from tests.support.figures import figure, sized
 
-ACCOUNTS = sized(3_000, 1_000_000)
-HOURS = 10
-"""Rows of usage for each account."""
 KILLS = sized(2, 10)
 """On the way there; none on the way back."""
 LONGEST = sized(1.5, 60.0)
 """Seconds after which a move is killed at most."""
-START = 1_732_276_800
-
-
-def fill(path: str) -> None:
-    """Accounts with a hash and a token each, and their usage by the hour."""
-    with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("pragma synchronous = off")
-        people = range(1, ACCOUNTS + 1)
-        database.executemany(
-            "insert into accounts"
-            " (id, username, username_key, role, plan, billing_day, created_at, password_hash, uuid)"
-            " values (?, ?, ?, 'customer', '10', 1, 0, ?, ?)",
-            ((n, f"User{n}", f"user{n}", f"$argon2id$v=19$m=65536,t=3${n:043}", f"{n:032x}") for n in people),
-        )
-        database.executemany(
-            "insert into tokens (account_id, digest, created_at) values (?, ?, 0)",
-            ((n, n.to_bytes(32)) for n in people),
-        )
-        database.executemany("insert into usage values (?, ?, ?, 0, ?, 0, 0)", ((n, n * 7, n * 3, n) for n in people))
-        database.executemany(
-            "insert into usage_hours values (?, ?, 0, ?, ?, 5)",
-            ((n, START + 3600 * hour, n + hour, n * hour) for n in people for hour in range(HOURS)),
-        )
-        database.commit()
 
 
 class MovingTests(SynchronousTestCase):

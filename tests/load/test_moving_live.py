@@ -14,6 +14,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.store import url as urls
+from meshd.store.open import BlockingStore
+from tests.load.moving import ACCOUNTS, fill
 from tests.load.world import LISTED, People
 from tests.support import stores
 from tests.support.daemon import LiveDaemon, clean_environment
@@ -134,10 +136,16 @@ class _Contract:
 
 
 class SQLiteToPostgres(_Contract, SynchronousTestCase):
-    """Growing out of one file."""
+    """Growing out of one file, which has many accounts."""
 
     def ways(self) -> tuple[str, str]:
-        return "", stores.postgres_url(self)
+        path = stores.sqlite_path(self)
+        url = f"sqlite:///{path}"
+        store = BlockingStore(url)
+        store.migrate()
+        store.close()
+        fill(path, after=ACCOUNTS)
+        return url, stores.postgres_url(self)
 
 
 class PostgresToSQLite(_Contract, SynchronousTestCase):
