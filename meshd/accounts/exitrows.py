@@ -47,6 +47,27 @@ class Filter(NamedTuple):
         return here and self.state in ("", row.state)
 
 
+def described(exit_: Exit) -> dict[str, object]:
+    """What the settings say of an exit, as JSON tells it: without its credentials; None for what they do not say."""
+    upstream = exit_.upstream
+    return {
+        "name": exit_.name,
+        "kind": exit_.kind,
+        "address": exit_.address or (str(exit_.prefix) if exit_.prefix else None),
+        "upstream": join_host(upstream.host, upstream.port) if upstream else None,
+        "country": exit_.country or None,
+        "tags": sorted(exit_.tags),
+        "weight": exit_.weight,
+        "region": exit_.region or None,
+        "city": exit_.city or None,
+        "isp": exit_.isp or None,
+        "zip": exit_.zip or None,
+        "asn": exit_.asn or None,
+        "cost": None if exit_.cost is None else str(exit_.cost),
+        "found": sorted(exit_.found),
+    }
+
+
 def row_of(exit_: Exit, health: Health, now: int) -> Row:
     resting = [each for each in health.resting.get(exit_.name, ()) if each.until > now]
     return Row(exit_, health.drained.get(exit_.name), resting)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from meshd.accounts import exits, traffic
 from meshd.accounts.errors import NotFound
 from meshd.accounts.exitcosts import Rates
+from meshd.accounts.exitrows import described
 from meshd.accounts.traffic import SPANS
 from meshd.cli import exitlists, exitusers
 from meshd.cli.context import Context
@@ -141,24 +142,9 @@ def test(context: Context, args: Namespace) -> None:
 
 
 def _row(exit_: Exit, health: exits.Health, now: int) -> dict[str, Any]:
-    """An exit as JSON, without its credentials."""
-    upstream, drained = exit_.upstream, health.drained.get(exit_.name)
-    resting = health.resting.get(exit_.name, [])
+    drained, resting = health.drained.get(exit_.name), health.resting.get(exit_.name, [])
     return {
-        "name": exit_.name,
-        "kind": exit_.kind,
-        "address": exit_.address or (str(exit_.prefix) if exit_.prefix else None),
-        "upstream": join_host(upstream.host, upstream.port) if upstream else None,
-        "country": exit_.country or None,
-        "tags": sorted(exit_.tags),
-        "weight": exit_.weight,
-        "region": exit_.region or None,
-        "city": exit_.city or None,
-        "isp": exit_.isp or None,
-        "zip": exit_.zip or None,
-        "asn": exit_.asn or None,
-        "cost": None if exit_.cost is None else str(exit_.cost),
-        "found": sorted(exit_.found),
+        **described(exit_),
         "state": "drained" if drained else "resting" if resting else "up",
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
         "resting": [_rest(each, now) for each in resting],

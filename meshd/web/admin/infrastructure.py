@@ -10,13 +10,12 @@ from typing import TypeVar
 
 from meshd.accounts import exits, nodes
 from meshd.accounts.errors import Invalid, NotFound
-from meshd.accounts.exitrows import STATES, Filter, Row, page, row_of
+from meshd.accounts.exitrows import STATES, Filter, Row, described, page, row_of
 from meshd.accounts.nodes import Node
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
 from meshd.model import RestingExit
 from meshd.topology import Exit, Plan, ProxyHost
-from meshd.values.addresses import join_host
 from meshd.values.latencies import MeanLatency
 from meshd.web.admin.accounts import moment, rules_shown
 from meshd.web.admin.lists import page_size
@@ -157,24 +156,9 @@ def _proxy(proxy: ProxyHost, countries: object) -> dict[str, object]:
 
 
 def _exit(row: Row, latencies: Mapping[str, MeanLatency]) -> dict[str, object]:
-    """An exit without its credentials."""
-    exit_, drained, upstream = row.exit, row.drained, row.exit.upstream
-    latency = latencies.get(exit_.name)
+    drained, latency = row.drained, latencies.get(row.exit.name)
     return {
-        "name": exit_.name,
-        "kind": exit_.kind,
-        "address": exit_.address or (str(exit_.prefix) if exit_.prefix else None),
-        "upstream": join_host(upstream.host, upstream.port) if upstream else None,
-        "country": exit_.country or None,
-        "tags": sorted(exit_.tags),
-        "weight": exit_.weight,
-        "region": exit_.region or None,
-        "city": exit_.city or None,
-        "isp": exit_.isp or None,
-        "zip": exit_.zip or None,
-        "asn": exit_.asn or None,
-        "cost": None if exit_.cost is None else str(exit_.cost),
-        "found": sorted(exit_.found),
+        **described(row.exit),
         "latency_ms": latency.milliseconds if latency is not None else None,
         "state": row.state,
         "drained": {"by": drained.by, "at": moment(drained.at)} if drained else None,
