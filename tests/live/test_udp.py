@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support import stores
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.datagrams import DatagramClient, Refused, datagram_socket, named_head, silent, sockets
+from tests.support.succession import SucceededDaemon
 
 PASSWORD = "correct horse"
 LISTED = "127.0.0.66"
@@ -251,6 +252,33 @@ class EndTests(UdpCase):
         self.assertTrue(by_name.ended())
 
 
+class ShapedTests(UdpCase):
+    def test_a_rate(self) -> None:
+        """What is too much is dropped, what arrives is what is counted, and the association goes on."""
+        self.daemon.account("shaped", PASSWORD)
+        self.daemon.cli("account", "bounds", "shaped", "kbit_up=800", "kbit_down=800")
+        client = self.client("shaped")
+        source = self.asked(client, bytes(1_000))
+        sent = 400
+        for _ in range(sent):
+            client.send("127.0.0.1", self.port, bytes(1_000))
+            self.origin.sendto(bytes(1_000), source)
+        self.origin.settimeout(1)
+        client.socket.settimeout(1)
+        came = [1, 0]
+        for way, sock in enumerate((self.origin, client.socket)):
+            with contextlib.suppress(TimeoutError):
+                while sock.recv(2_000):
+                    came[way] += 1
+        self.origin.settimeout(20)
+        self.asked(client, b"still there")
+        client.close()
+        line = self.line(username="shaped")
+        self.assertEqual((line["up"], line["down"]), (10 + 1_000 * came[0] + 11, 10 + 1_000 * came[1]))
+        self.assertEqual(line["reason"], "")
+        self.assertGreater(min(came), 0)
+
+
 class SixTests(UdpCase):
     six = free_port()
     config = CONFIG + f'[proxy]\nlisten = ["tcp:{six}:interface=\\\\:\\\\:1"]\n'
@@ -381,3 +409,20 @@ class OtherPlacesTests(UdpCase):
         daemon.restart()
         self.assertTrue(client.ended())
         self.assertEqual((self.line(port=self.port)["reason"], daemon.total("anna")), ("overloaded", 220))
+
+    def test_a_successor(self) -> None:
+        """By `meshd restart`: what is open goes on in the process before, what is new is the next one's."""
+        daemon = SucceededDaemon(self, CONFIG.replace("[limits]", "[timeouts]\ndrain = 20\n[limits]"))
+        self.daemon = daemon
+        daemon.account("anna", PASSWORD)
+        before = self.client()
+        self.answered(before, bytes(100))
+        old = daemon.hand_on()
+        after = self.client()
+        for client in (before, after):
+            self.answered(client, bytes(100))
+        before.close()
+        daemon.wait_for(old)
+        self.answered(after, bytes(100))
+        after.close()
+        until(lambda: daemon.total("anna") == 2 * 20 + 4 * 200, "all of both")
