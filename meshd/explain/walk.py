@@ -19,12 +19,14 @@ from meshd.exits.choosing import NO_EXIT, candidates, choose, seen
 from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
+from meshd.exits.unfit import NO_DATAGRAMS, Unfit
+from meshd.explain.facts import any_source, standing
 from meshd.explain.wording import drawn, names, observing, refused_by, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
-from meshd.model import Account, Identity, Refusal, Standing, Token, Usage, monthly_limit
+from meshd.model import Account, Identity, Refusal, Token, Usage
 from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
-from meshd.topology import Exit, ProxyHost
+from meshd.topology import ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
@@ -46,6 +48,8 @@ class Question:
     token: Token | None = None
     terms: Terms | None = None
     """Destination rules of account, parent, plan and token."""
+    udp: bool = False
+    """Whether datagrams are to be sent there, in the place of a tunnel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class World:
     now: int
     included: Mapping[str, int] = field(default_factory=dict)
     """By plan, the monthly limit of accounts that have none of their own."""
+    udp: bool = False
+    """Whether datagrams are passed on."""
 
 
 class Step(NamedTuple):
@@ -119,6 +125,8 @@ class _Walk:
 
     def steps(self) -> Iterator[Step]:
         """The decisions in the daemon's order; the caller stops at the first "no"."""
+        if self._question.udp:
+            yield Step("udp", None if self._world.udp else Refusal("not-implemented"), f"udp.on is {self._world.udp}")
         if self._question.token is not None:
             yield self._token(self._question.token)
         yield self._selection()
@@ -181,11 +189,11 @@ class _Walk:
             held.append((parent, identity.parent_usage, QUOTA_PARENT))
         told: list[str] = []
         for each, usage, no in held:
-            standing = _standing(each, usage, (parent or account).billing_day, self._world.included)
-            left, reason = remainder(standing, now)
+            held_to = standing(each, usage, (parent or account).billing_day, self._world.included)
+            left, reason = remainder(held_to, now)
             if left <= 0:
-                return Step("limits", no or reason, used(each.username, standing))
-            told += [used(each.username, standing)] if left < UNLIMITED else []
+                return Step("limits", no or reason, used(each.username, held_to))
+            told += [used(each.username, held_to)] if left < UNLIMITED else []
         return Step("limits", None, "; ".join(told) or "none")
 
     # Which way
@@ -195,7 +203,10 @@ class _Walk:
         pool = self._world.pools.of(proxy.name) or Pool([])
         view = seen(pool, selection)
         owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
-        chosen = choose(pool, selection, chance, monotonic=now, now=now, owner=owner)
+        unfit = Unfit(datagrams=self._question.udp)
+        chosen = choose(pool, selection, chance, monotonic=now, now=now, owner=owner, tried=unfit)
+        if chosen is NO_EXIT and self._question.udp and view is not None and candidates(view, selection, now):
+            return Step("exit", NO_DATAGRAMS, f"no exit of {proxy.name} that is up carries datagrams")
         if view is None or isinstance(chosen, Refusal):
             no = chosen if isinstance(chosen, Refusal) else NO_EXIT
             return Step("exit", no, why_none(proxy, view, selection, now, no))
@@ -203,7 +214,7 @@ class _Walk:
         if chosen.pinned or selection.session:
             self.ways, self._source = [chosen.outlet], chosen.source
             return Step("exit", None, missing + which(view, selection, now, chosen))
-        self.ways = candidates(view, selection, now)
+        self.ways = [outlet for outlet in candidates(view, selection, now) if outlet not in unfit]
         return Step("exit", None, missing + drawn(proxy, self.ways))
 
     def _destination(self) -> Step:
@@ -221,9 +232,9 @@ class _Walk:
     def _addresses(self) -> Step:
         """Judge every address of the destination; a name is judged as such where an upstream proxy resolves it."""
         host = self._question.target.host
-        here = [outlet for outlet in self.ways if outlet.exit.upstream is None]
+        here = [each for each in self.ways if self._question.udp or each.exit.upstream is None]
         addresses = literal(host)
-        elsewhere = self._elsewhere(host, here) if not addresses else None
+        elsewhere = self._elsewhere(host) if not addresses else None
         if elsewhere is not None and elsewhere.no is not None:
             return elsewhere
         if not addresses and not here:
@@ -241,12 +252,12 @@ class _Walk:
             return self._by_some(self.ways if literal(host) else here, refused, address)
         return self._reached(here, addresses)
 
-    def _elsewhere(self, host: str, here: Sequence[Outlet]) -> Step | None:
+    def _elsewhere(self, host: str) -> Step | None:
         """Judge the name for exits whose upstream proxy resolves it; None where there is no refusal."""
         no = self._world.judge.elsewhere(host, self._question.target.port)
-        if no is None and self._bar is not None:
+        if no is None and self._bar is not None and not self._question.udp:
             no = self._bar.elsewhere()
-        there = [outlet for outlet in self.ways if outlet not in here]
+        there = [outlet for outlet in self.ways if outlet.exit.upstream is not None]
         return self._by_some(there, no, no.detail or host) if no is not None and there else None
 
     def _judged(self, addresses: tuple[str, ...]) -> tuple[Refusal, str] | None:
@@ -263,7 +274,7 @@ class _Walk:
 
     def _reached(self, here: Sequence[Outlet], addresses: tuple[str, ...]) -> Step:
         """Drop exits whose address family cannot reach these addresses; refuse if none is left."""
-        without = [each for each in here if not of_family(addresses, self._source or _any_source(each.exit))]
+        without = [each for each in here if not of_family(addresses, self._source or any_source(each.exit))]
         listed = ", ".join(addresses)
         if len(without) == len(self.ways):
             return self._by_some(without, NO_FAMILY, f"{listed}: none of the exit's family")
@@ -276,13 +287,3 @@ class _Walk:
             return Step("addresses", no, text)
         self.partly, self.ways = no, others
         return Step("addresses", None, f"{text}, but for {names(others)}")
-
-
-def _standing(account: Account, usage: Usage, billing_day: int, included: Mapping[str, int]) -> Standing:
-    monthly = monthly_limit(account, included)
-    return Standing(account.id, account.parent_id, monthly, account.total_limit, billing_day, usage)
-
-
-def _any_source(exit_: Exit) -> str:
-    """One of the local addresses of an exit; "" where the exit can leave by either address family."""
-    return str(exit_.prefix.network_address) if exit_.prefix is not None else exit_.source
