@@ -173,6 +173,8 @@ class Timeouts:
     idle: float = 600
     """For a tunnel or a body in which nothing moves."""
     half_closed: float = 60
+    udp_idle: float = 120
+    """For datagrams of one destination; RFC 4787, 4.3 has two minutes at least."""
     keep_alive: float = 60
     """For a client's connection between two requests, and for a kept connection to an origin."""
     dns: float = 5

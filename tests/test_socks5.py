@@ -15,7 +15,16 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http1.target import AuthorityForm
 from meshd.proxy import socksreplies
 from meshd.proxy.replies import REASONS
-from meshd.socks5 import BadSocks, read_connect, read_greeting, read_login
+from meshd.socks5 import (
+    Associate,
+    BadSocks,
+    Datagram,
+    datagram_head,
+    read_datagram,
+    read_greeting,
+    read_login,
+    read_request,
+)
 from tests.support.manual import ROOT
 
 Reader = Callable[[bytes], Any]
@@ -65,31 +74,60 @@ REQUESTS = {
     addressed("::"): ("::", 443),
 }
 
+ASSOCIATIONS = {
+    b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00": 0,
+    b"\x05\x03\x00\x01\xc0\x00\x02\x07\x30\x39": 12345,
+    b"\x05\x03\x00\x04" + bytes(16) + b"\xff\xff": 65535,
+    b"\x05\x03\x00\x03\x00\x00\x01": 1,
+    b"\x05\x03\x00\x03\x03a b\x00\x01": 1,
+}
+
+DATAGRAMS = {
+    b"\x00\x00\x00\x01\xc0\x00\x02\x07\x00\x35": ("192.0.2.7", 53),
+    b"\x00\x00\x00\x04" + ip_address("2001:db8::7").packed + b"\x01\xbb": ("2001:db8::7", 443),
+    b"\x00\x00\x00\x03\x0bExample.COM\x00\x35": ("example.com", 53),
+    b"\x00\x00\x00\x03\x0b2001:db8::7\x00\x35"[:5] + b"2001:db8::7\x00\x35": ("2001:db8::7", 53),
+}
+
+DROPPED = {
+    "a fragment": b"\x00\x00\x01\x01\xc0\x00\x02\x07\x00\x35",
+    "the last fragment": b"\x00\x00\x81\x01\xc0\x00\x02\x07\x00\x35",
+    "a reserved byte": b"\x00\x01\x00\x01\xc0\x00\x02\x07\x00\x35",
+    "another reserved byte": b"\x01\x00\x00\x01\xc0\x00\x02\x07\x00\x35",
+    "another type of address": b"\x00\x00\x00\x02\xc0\x00\x02\x07\x00\x35",
+    "port zero": b"\x00\x00\x00\x01\xc0\x00\x02\x07\x00\x00",
+    "an empty name": b"\x00\x00\x00\x03\x00\x00\x35",
+    "a NUL in the name": b"\x00\x00\x00\x03\x03a\x00b\x00\x35",
+    "a line's end in the name": b"\x00\x00\x00\x03\x04a\r\nb\x00\x35",
+    "a name that ends too late": b"\x00\x00\x00\x03\xffa.example\x00\x35",
+}
+
 BAD: dict[str, tuple[Reader, bytes, int]] = {
     "version 4": (read_greeting, b"\x04\x01\x00", 1),
     "no method": (read_greeting, b"\x05\x00", 1),
     "a login of version 5": (read_login, b"\x05\x01a\x01b", 1),
-    "a request of version 4": (read_connect, b"\x04\x01\x00\x01", 1),
-    "BIND": (read_connect, b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", 7),
-    "UDP": (read_connect, b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00", 7),
-    "no command": (read_connect, b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 7),
-    "a reserved byte": (read_connect, b"\x05\x01\x01\x01\x01\x01\x01\x01\x01\x01", 1),
-    "another type of address": (read_connect, b"\x05\x01\x00\x02\x01\x01\x01\x01\x01\x01", 8),
-    "no type of address": (read_connect, b"\x05\x01\x00\x00\x01\x01\x01\x01\x01\x01", 8),
-    "an empty name": (read_connect, named(b""), 1),
-    "port zero": (read_connect, named(b"example.com", 0), 1),
-    "port zero of an address": (read_connect, addressed("192.0.2.7", 0), 1),
-    "a port in the name": (read_connect, named(b"example.com:80"), 1),
-    "a path in the name": (read_connect, named(b"example.com/x"), 1),
-    "user information in the name": (read_connect, named(b"a@example.com"), 1),
-    "a NUL in the name": (read_connect, named(b"example.com\x00.org"), 1),
-    "a line's end in the name": (read_connect, named(b"a\r\nHost: b"), 1),
-    "a blank in the name": (read_connect, named(b"a b"), 1),
-    "a name that is not ASCII": (read_connect, named("bücher.example".encode()), 1),
-    "a name that is too long": (read_connect, named(b".".join([b"a" * 60] * 5)[:255]), 1),
-    "an empty label": (read_connect, named(b"a..b"), 1),
-    "an address without its bracket": (read_connect, named(b"[::1"), 1),
-    "an address with a zone": (read_connect, named(b"[fe80::1%25eth0]"), 1),
+    "a request of version 4": (read_request, b"\x04\x01\x00\x01", 1),
+    "BIND": (read_request, b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00", 7),
+    "datagrams with a reserved byte": (read_request, b"\x05\x03\x01\x01\x00\x00\x00\x00\x00\x00", 1),
+    "datagrams from another type of address": (read_request, b"\x05\x03\x00\x02\x00\x00\x00\x00\x00\x00", 8),
+    "no command": (read_request, b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00", 7),
+    "a reserved byte": (read_request, b"\x05\x01\x01\x01\x01\x01\x01\x01\x01\x01", 1),
+    "another type of address": (read_request, b"\x05\x01\x00\x02\x01\x01\x01\x01\x01\x01", 8),
+    "no type of address": (read_request, b"\x05\x01\x00\x00\x01\x01\x01\x01\x01\x01", 8),
+    "an empty name": (read_request, named(b""), 1),
+    "port zero": (read_request, named(b"example.com", 0), 1),
+    "port zero of an address": (read_request, addressed("192.0.2.7", 0), 1),
+    "a port in the name": (read_request, named(b"example.com:80"), 1),
+    "a path in the name": (read_request, named(b"example.com/x"), 1),
+    "user information in the name": (read_request, named(b"a@example.com"), 1),
+    "a NUL in the name": (read_request, named(b"example.com\x00.org"), 1),
+    "a line's end in the name": (read_request, named(b"a\r\nHost: b"), 1),
+    "a blank in the name": (read_request, named(b"a b"), 1),
+    "a name that is not ASCII": (read_request, named("bücher.example".encode()), 1),
+    "a name that is too long": (read_request, named(b".".join([b"a" * 60] * 5)[:255]), 1),
+    "an empty label": (read_request, named(b"a..b"), 1),
+    "an address without its bracket": (read_request, named(b"[::1"), 1),
+    "an address with a zone": (read_request, named(b"[fe80::1%25eth0]"), 1),
 }
 
 
@@ -115,7 +153,38 @@ class ReadingTests(SynchronousTestCase):
 
     def test_requests(self) -> None:
         for message, (host, port) in REQUESTS.items():
-            self.assertEqual(self.check(read_connect, message).target, AuthorityForm(host, port))
+            self.assertEqual(self.check(read_request, message).target, AuthorityForm(host, port))
+
+    def test_associations(self) -> None:
+        """The port from which datagrams will come is heeded, whatever address is beside it."""
+        for message, port in ASSOCIATIONS.items():
+            self.assertEqual(self.check(read_request, message), Associate(port, len(message)))
+
+    def test_datagrams(self) -> None:
+        """A head is whole or none; what follows is the payload, whatever it is."""
+        for head, (host, port) in DATAGRAMS.items():
+            for size in range(len(head)):
+                self.assertIsNone(read_datagram(head[:size]), (head, size))
+            for data in (head, head + head, memoryview(head + bytes(65_000))):
+                self.assertEqual(read_datagram(data), Datagram(AuthorityForm(host, port), len(head)))
+
+    def test_dropped_datagrams(self) -> None:
+        for what, data in DROPPED.items():
+            self.assertIsNone(read_datagram(data + b"payload"), what)
+
+    def test_heads_of_answers(self) -> None:
+        """They are what a client's own head to that address is."""
+        for address, port in (("192.0.2.7", 53), ("2001:db8::7", 443), ("fe80::1%eth0", 1)):
+            read = read_datagram(datagram_head(address, port))
+            assert read is not None
+            self.assertEqual(read.target, AuthorityForm(address.partition("%")[0], port))
+
+    @given(st.binary(max_size=600))
+    def test_any_datagram(self, data: bytes) -> None:
+        read = read_datagram(data)
+        if read is not None:
+            self.assertEqual(data[:3], bytes(3))
+            self.assertLessEqual(read.size, len(data))
 
     def test_bad_ones_byte_by_byte(self) -> None:
         """Refused at some byte, with the answer that tells why, and never read as anything before."""
@@ -133,7 +202,7 @@ class ReadingTests(SynchronousTestCase):
         """A repr ends in logs."""
         self.assertNotIn("hush", repr(read_login(login(b"alice", b"hush"))))
 
-    @given(st.binary(max_size=600), st.sampled_from([read_greeting, read_login, read_connect]))
+    @given(st.binary(max_size=600), st.sampled_from([read_greeting, read_login, read_request]))
     def test_any_bytes(self, data: bytes, reader: Reader) -> None:
         """A message within its bounds, an error, or more is awaited, and not for ever."""
         try:

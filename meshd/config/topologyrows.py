@@ -38,6 +38,10 @@ TIMEOUTS: Rows = {
     "first_byte": (seconds(0.1, DAY), "for the first byte of an origin's answer"),
     "idle": (seconds(0.1, WEEK), "until a tunnel or a body that moves nothing is ended"),
     "half_closed": (seconds(0.1, WEEK), "that a tunnel may stay idle once one side of it has ended"),
+    "udp_idle": (
+        seconds(0.1, DAY),
+        "until a client's datagrams to one destination, when none goes either way, are over",
+    ),
     "keep_alive": (seconds(0.1, DAY), "that a connection is kept between two requests, a client's or an origin's"),
     "dns": (seconds(0.1, 600), "for looking up one name"),
     "turn": (seconds(0, 600), "that an exchange which its account may not begin yet waits for its turn; 0: none waits"),

@@ -22,6 +22,7 @@ from meshd.passing.kept import KeptOrigins
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom
+from meshd.sockets.datagrams import Datagrams
 from meshd.sockets.line import Line
 from meshd.sockets.pipes import Pipes
 from meshd.sockets.poll import Poller
@@ -35,7 +36,7 @@ from meshd.usage.ledger import Ledger
 log = Logger()
 
 PART = 4
-"""The part of all descriptors that those who wait for their turn may take."""
+"""The part of all descriptors that those who wait for their turn may take, and the part that flows of datagrams may."""
 
 KEPT = 4
 """The part of all descriptors that connections to origins may take which wait for a next request: were each client
@@ -67,18 +68,18 @@ def data_plane(
     caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
     shares = Shares(live, caps, ledger)
 
-    def may(key: tuple[int, bool]) -> bool:
-        return shares.may(key[0], wheel.seconds(), tunnel=key[1])
-
     return DataPlane(
         poller=poller,
         wheel=wheel,
         relay=_relay(reactor, poller, wheel, live),
+        datagrams=Datagrams(wheel, live, lambda: caps.ceiling // PART),
         dialler=Dialler(poller, resolver, reactor, lambda: live.topology.destinations, own, secure, buffer),
         origins=KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling)),
         caps=caps,
         shares=shares,
-        line=Line(reactor, may, lambda: caps.ceiling // PART),
+        line=Line(
+            reactor, lambda key: shares.may(key[0], wheel.seconds(), tunnel=key[1]), lambda: caps.ceiling // PART
+        ),
         auth=auth,
         ledger=ledger,
         live=live,

@@ -6,18 +6,22 @@ A failure is noted on the exit's outlet, for later choices.  A client that pinne
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, Choice, choose
+from meshd.exits.datagrams import NO_DATAGRAMS, Carrier, SolePath
+from meshd.exits.datagrams import carrier as begin_carrier
 from meshd.exits.outlets import Outlet
 from meshd.exits.plane import ExitPlane
+from meshd.exits.unfit import Unfit, family
 from meshd.http1.target import Target
 from meshd.model import Refusal
 from meshd.selection import Selection
+from meshd.sockets.datagrams import Path
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import TIMEOUT, DialError, Dialled
-from meshd.topology import Exit
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
 
@@ -26,6 +30,8 @@ ASKING = 5.0
 
 VOUCHED = 60.0
 """Seconds for which it is taken to serve us after it has said so: else each 401 of an origin would ask again."""
+
+Opened = TypeVar("Opened")
 
 Phase = Callable[[str, float], None]
 """Bounds what follows: a refusal's reason, and the seconds after which the exchange ends with that reason."""
@@ -82,7 +88,7 @@ class Departure:
         """Choose an exit and count this exchange on its outlet; the Refusal where there is none, else None."""
         chosen = self.preview()
         if isinstance(chosen, Refusal):
-            return chosen
+            return self._wanting(chosen)
         if self._outlet is not None:
             self.end()
         self.choice = chosen
@@ -99,8 +105,64 @@ class Departure:
         monotonic, now, tried = plane.wheel.monotonic, plane.now(), self._unfit or ()
         return choose(pool, self.selection, plane.chance, monotonic=monotonic, now=now, owner=self._owner, tried=tried)
 
+    def _wanting(self, refusal: Refusal) -> Refusal:
+        """The refusal of no exit, which says so where there is one, but none that carries datagrams."""
+        unfit = self._unfit
+        if refusal is not NO_EXIT or unfit is None or not unfit.streams_only or unfit.tried:
+            return refusal
+        unfit.streams_only = False
+        there_is = isinstance(self.preview(), Choice)
+        unfit.streams_only = True
+        return NO_DATAGRAMS if there_is else refusal
+
     async def dial(self, host: str, port: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
         """Connect to the destination, by another exit where one has failed.  Raises: DialError, Stopped."""
+
+        def connect() -> Awaitable[Dialled]:
+            return self._plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel, bar=self.bar)
+
+        dialled = await self._attempts(connect, phase)
+        if tunnel or not self.choice.exit.is_asked_itself:
+            self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
+        self.address = dialled.address
+        return dialled
+
+    def by_datagrams(self) -> None:
+        """Choose from now on among those exits that carry datagrams."""
+        self._unfit = self._unfit or Unfit()
+        self._unfit.streams_only = True
+
+    async def carrier(self, phase: Phase, ended: Callable[[str], None]) -> Carrier:
+        """Begin to send datagrams, by another exit where one has failed; ended: as in `datagrams.carrier`.
+        Raises: DialError, Stopped.
+        """
+        carrier = await self._attempts(lambda: begin_carrier(self._plane.dialler, self.choice, ended), phase)
+        self.succeeded()
+        return carrier
+
+    async def path(self, host: str, port: int, phase: Phase) -> Path:
+        """A path for datagrams to the destination, by another exit where one has failed.  Raises: DialError, Stopped.
+
+        It has its exit to itself: closing it closes all, and where the upstream proxy ends it hears of that.
+        """
+
+        async def opened() -> Path:
+            carrier = await begin_carrier(self._plane.dialler, self.choice, _unheard)
+            try:
+                return SolePath(await carrier.open(host, port, self._owner, self.bar), carrier)
+            except BaseException:
+                carrier.close()
+                raise
+
+        path = await self._attempts(opened, phase)
+        self.succeeded()
+        self.address = path.address
+        return path
+
+    async def _attempts(self, attempt: Callable[[], Awaitable[Opened]], phase: Phase) -> Opened:
+        """What comes of the attempt by the chosen exit, or by another one that is chosen where it has failed.
+        Raises: DialError, Stopped.
+        """
         plane, patience = self._plane, self.patience
         end = plane.wheel.monotonic + patience
         left = plane.live.limits.exit_retries
@@ -109,7 +171,7 @@ class Departure:
             wait = min(seconds, max(end - plane.wheel.monotonic, 0.001)) if patience else seconds
             phase(TIMEOUT, wait)
             try:
-                dialled = await plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel, bar=self.bar)
+                return await attempt()
             except DialError as error:
                 if error.answered:
                     self.succeeded()
@@ -122,11 +184,6 @@ class Departure:
                 if not slow or not self.another(blame, 0 if patience else left, TIMEOUT):
                     raise
                 left -= 1
-            else:
-                if tunnel or not self.choice.exit.is_asked_itself:
-                    self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
-                self.address = dialled.address
-                return dialled
 
     async def refuses_us(
         self, host: str, ports: Sequence[int], phase: Phase, *, sure: bool = False
@@ -215,29 +272,9 @@ class Departure:
         return self.choose() is None
 
 
+def _unheard(reason: str) -> None:
+    """Do nothing: the path hears of it."""
+
+
 def _unnoted(level: Level) -> None:
     """Do nothing: what only observes was noted when the exchange began."""
-
-
-class Unfit(Container[Outlet]):
-    """Exits that will not do for one exchange: those that have failed for it, and those of an address family (4 or 6;
-    0 for none) that the destination has no address of.
-    """
-
-    __slots__ = ("family", "tried")
-
-    def __init__(self) -> None:
-        self.tried: list[Outlet] = []
-        self.family = 0
-
-    def __contains__(self, outlet: object) -> bool:
-        if outlet in self.tried:
-            return True
-        return self.family > 0 and isinstance(outlet, Outlet) and family(outlet.exit) == self.family
-
-
-def family(exit_: Exit) -> int:
-    """4 or 6, the address family that an exit leaves by; 0 where it can leave by both, or has an upstream proxy."""
-    if exit_.prefix is not None:
-        return 6
-    return (6 if ":" in exit_.source else 4) if exit_.source else 0

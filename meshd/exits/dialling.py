@@ -17,15 +17,16 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
+from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
-from meshd.exits.handshake import Handshake, Refused, handshake
+from meshd.exits.handshake import handshake
 from meshd.exits.private import private
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import Line
 from meshd.sockets.poll import Poller
-from meshd.sockets.race import TIMEOUT, Blame, DialError, Dialled, Race
+from meshd.sockets.race import TIMEOUT, DialError, Dialled, Race
 from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 from meshd.values.internet import unwrap
@@ -33,7 +34,6 @@ from meshd.values.internet import unwrap
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
 
-EXIT_FAILED = Refusal("exit-failed")
 EVERYBODY = 2**62
 """Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
 
@@ -73,7 +73,7 @@ class Dialler:
         receive_buffer: int = 0,
     ) -> None:
         """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides."""
-        self._poller = poller
+        self.poller = poller
         self._resolver = resolver
         self._clock = clock
         self._rules = rules
@@ -96,44 +96,62 @@ class Dialler:
         Runs in a Task, and the caller bounds the time.
         Raises: DialError, Stopped.
         """
-        judge = self._judge
-        if judge.rules is not self._rules():
-            self._judge = judge = Judge(self._rules())
-        refusal = judge.name(host, port)
-        if refusal is not None:
-            raise DialError(refusal)
+        judge = self._judge_now()
+        _raise(judge.name(host, port))
         upstream = choice.exit.upstream
         if upstream is not None:
-            refusal = judge.elsewhere(host, port) or self._own_listener(literal(host), port)
-            refusal = refusal or private(upstream, host, port)
-            if refusal is None and bar is not None:
-                refusal = bar.elsewhere()
-            if refusal is not None:
-                raise DialError(refusal)
+            _raise(self._elsewhere(judge, upstream, host, port) or (bar.elsewhere() if bar is not None else None))
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
-        addresses = self._resolver.known(host)
-        if addresses is None:
-            addresses = await self._asked(host, account_id)
-        refusal = judge.addresses(addresses, port) or self._own_listener(addresses, port)
-        if refusal is None and bar is not None:
-            refusal = bar.addresses(addresses)
-        if refusal is not None:
-            raise DialError(refusal)
+        addresses = await self._judged(judge, host, port, account_id, bar)
         usable = of_family(addresses, choice.source)[:ADDRESSES]
         if not usable:
             raise DialError(NO_FAMILY, "family")
-        return await Race(self._poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
+        return await Race(self.poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
+
+    async def addresses(
+        self, host: str, port: int, choice: Way, account_id: int = 0, *, bar: Bar | None = None
+    ) -> tuple[str, ...]:
+        """The addresses of host to which datagrams may be sent, judged as for `dial`, and all by us.
+
+        Behind an upstream proxy too: only a datagram that says it comes from there is the destination's.
+        Raises: DialError, Stopped.
+        """
+        judge, upstream = self._judge_now(), choice.exit.upstream
+        _raise(judge.name(host, port))
+        if upstream is not None:
+            _raise(self._elsewhere(judge, upstream, host, port))
+        return (await self._judged(judge, host, port, account_id, bar))[:ADDRESSES]
+
+    def _judge_now(self) -> Judge:
+        if self._judge.rules is not self._rules():
+            self._judge = Judge(self._rules())
+        return self._judge
+
+    def _elsewhere(self, judge: Judge, upstream: UpstreamProxy, host: str, port: int) -> Refusal | None:
+        """Why a host is refused behind an upstream proxy, besides its name and the account's rules."""
+        refusal = judge.elsewhere(host, port) or self.own_listener(literal(host), port)
+        return refusal or private(upstream, host, port)
+
+    async def _judged(self, judge: Judge, host: str, port: int, account_id: int, bar: Bar | None) -> tuple[str, ...]:
+        """Look a destination up and judge every address.  Raises: DialError, Stopped."""
+        addresses = self._resolver.known(host)
+        if addresses is None:
+            addresses = await self._asked(host, account_id)
+        _raise(judge.addresses(addresses, port) or self.own_listener(addresses, port))
+        if bar is not None:
+            _raise(bar.addresses(addresses))
+        return addresses
 
     def unjudged(self) -> Dialler:
         """A dialler without destination rules, for URLs from the settings file (probes)."""
-        return Dialler(self._poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
+        return Dialler(self.poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
     async def _through(
         self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
     ) -> Dialled:
         """Connect by an upstream proxy.  Raises: DialError, which blames exit or destination, and Stopped."""
         try:
-            dialled = await self._reach(upstream)
+            dialled = await self.reach(upstream)
         except DialError as error:
             raise DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause) from None
         dialled.source = exit_.address or exit_.name
@@ -141,9 +159,9 @@ class Dialler:
             dialled.fd = await self._secured(dialled.fd, upstream)
         if not tunnel and exit_.is_asked_itself:
             return dialled
-        wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
+        wire = Wire(self.poller, dialled.fd, dialled.address, registered=True)
         try:
-            dialled.early = await _agreed(wire, handshake(exit_, host, port))
+            dialled.early = await agreed(wire, handshake(exit_, host, port))
         except BaseException:
             wire.close()
             raise
@@ -151,7 +169,7 @@ class Dialler:
         wire.release()
         return dialled
 
-    async def _reach(self, upstream: UpstreamProxy) -> Dialled:
+    async def reach(self, upstream: UpstreamProxy) -> Dialled:
         """Connect to an upstream proxy; no rule for destinations applies unless a stranger names it.
         Raises: DialError, Stopped.
         """
@@ -164,19 +182,19 @@ class Dialler:
                 raise
         if upstream.strange:
             port = upstream.port
-            refusal = self._strangers.addresses(addresses, port) or self._own_listener(addresses, port)
+            refusal = self._strangers.addresses(addresses, port) or self.own_listener(addresses, port)
             if refusal is not None:
                 raise DialError(refusal)
         usable = addresses[:ADDRESSES]
-        return await Race(self._poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
+        return await Race(self.poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
         """Give a descriptor in the place of fd, whose bytes reach the upstream proxy by TLS.  Raises: DialError."""
-        self._poller.unregister(fd)
+        self.poller.unregister(fd)
         secured = await self._secure(fd, upstream)
         if secured is None:
             raise DialError(EXIT_FAILED, "exit", "exit-tls")
-        self._poller.add(secured, _Nobody())
+        self.poller.add(secured, _Nobody())
         return secured
 
     async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
@@ -218,32 +236,15 @@ class Dialler:
         except ResolveError as error:
             raise DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")) from None
 
-    def _own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
+    def own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
+        """Why a place is refused that leads back to this daemon; None where it does not."""
         return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
 
 
-async def _agreed(wire: Wire, talk: Handshake) -> bytes:
-    """Carry out a handshake; gives the bytes after it.  A proxy is to blame until it was asked for the destination.
-    Raises: DialError, Stopped.
-    """
-    try:
-        await wire.send(talk.begin())
-        while not talk.done:
-            data = await wire.receive()
-            if not data:
-                raise DialError(EXIT_FAILED, "either" if talk.asked else "exit", "exit-ended")
-            said = talk.feed(data)
-            if said:
-                await wire.send(said)
-    except OSError:
-        raise DialError(EXIT_FAILED, "either" if talk.asked else "exit", "exit-ended") from None
-    except Stopped as stop:
-        stop.blameless = talk.asked
-        raise
-    except Refused as no:
-        blame: Blame = "exit" if no.own_fault else "destination" if no.reason == "connection-refused" else "either"
-        raise DialError(Refusal(no.reason), blame, no.cause, answered=not no.own_fault) from None
-    return talk.rest
+def _raise(refusal: Refusal | None) -> None:
+    """Raise DialError where there is a refusal."""
+    if refusal is not None:
+        raise DialError(refusal)
 
 
 class _Nobody:

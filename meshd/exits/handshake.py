@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Protocol
 
-from meshd.socks5 import IPV4, IPV6, NAME
+from meshd.socks5 import CONNECT, IPV4, IPV6, NAME, UDP_ASSOCIATE
 from meshd.topology import Exit, UpstreamProxy
 from meshd.values.addresses import join_host, parse_ip
 
@@ -144,6 +145,8 @@ _SOCKS_REPLIES = {
 
 
 class SocksHandshake:
+    command = CONNECT
+
     def __init__(self, upstream: UpstreamProxy, host: str, port: int) -> None:
         self._upstream = upstream
         self._host = host
@@ -194,25 +197,58 @@ class SocksHandshake:
 
     def _request(self) -> bytes:
         self.asked = True
-        return b"\x05\x01\x00" + _address(self._host) + self._port.to_bytes(2, "big")
+        return b"\x05%c\x00%b%b" % (self.command, _address(self._host), self._port.to_bytes(2, "big"))
 
     def _connected(self) -> bytes | None:
-        """Read the reply to CONNECT, whose length depends on the address type and, for a name, on its fifth byte."""
+        """Read the reply, whose length depends on the type of address and, of a name, on its fifth byte."""
         if len(self._buffer) < 5:
             return None
         version, reply, _, kind, first = self._buffer[:5]
         if version != 5:
             raise Refused("exit-failed", own_fault=True, cause="exit-head")
         if reply != 0:
-            reason, own_fault = _SOCKS_REPLIES.get(reply, ("exit-refused", False))
-            raise Refused(reason, own_fault=own_fault)
+            raise self._refused(reply)
         size = {IPV4: 4, IPV6: 16, NAME: 1 + first}.get(kind)
         if size is None:
             raise Refused("exit-failed", own_fault=True, cause="exit-head")
-        if self._take(4 + size + 2) is None:
+        bound = self._take(4 + size + 2)
+        if bound is None:
             return None
+        self._bound(bound[3:])
         self.done, self.rest, self._buffer = True, self._buffer, b""
         return b""
+
+    def _refused(self, reply: int) -> Refused:
+        reason, own_fault = _SOCKS_REPLIES.get(reply, ("exit-refused", False))
+        return Refused(reason, own_fault=own_fault)
+
+    def _bound(self, place: bytes) -> None:
+        """Do nothing: which address the upstream proxy connects from is nobody's business here."""
+
+
+class AssociateHandshake(SocksHandshake):
+    """Asks for datagrams to be passed on (RFC 1928, 4: UDP ASSOCIATE)."""
+
+    command = UDP_ASSOCIATE
+
+    def __init__(self, upstream: UpstreamProxy) -> None:
+        super().__init__(upstream, "0.0.0.0", 0)  # noqa: S104 (no address to bind to: we are behind NAT, for all we know)
+        self.address = ""
+        """Where datagrams are to be sent; "" for the address of the upstream proxy itself."""
+        self.port = 0
+
+    def _refused(self, reply: int) -> Refused:
+        """Say that it passes no datagrams on, which says nothing of its connections."""
+        return Refused("exit-refused", own_fault=False, cause="exit-no-datagrams")
+
+    def _bound(self, place: bytes) -> None:
+        if place[0] == NAME:
+            raise Refused("exit-failed", own_fault=True, cause="exit-head")
+        address = ip_address(place[1:-2])
+        self.address = "" if address.is_unspecified else str(address)
+        self.port = int.from_bytes(place[-2:], "big")
+        if not self.port:
+            raise self._refused(0)
 
 
 def _not_socks(chosen: bytes) -> str:

@@ -13,13 +13,11 @@ import struct
 from twisted.logger import Logger
 
 from meshd.hosts.common import GONE, Common
-from meshd.hosts.flow import AT_ONCE, Flow, Key
+from meshd.hosts.flow import Flow, Key
 from meshd.hosts.opening import IP_PKTINFO
 from meshd.hosts.ports import Offer
+from meshd.sockets.datagrams import AT_ONCE, LARGEST
 from meshd.sockets.poll import IN
-
-LARGEST = 65_535
-"""Bytes of the largest datagram, and some more."""
 
 PART = 4
 """The part of all descriptors that flows may take: addresses that are made up must not keep out those who connect."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 from collections import deque
 from typing import Any, Protocol
@@ -13,20 +12,17 @@ from meshd.hosts.common import GONE, Asked, Common
 from meshd.hosts.services import Service
 from meshd.model import Refusal
 from meshd.passing.record import Record
+from meshd.sockets.datagrams import AT_ONCE, BUSY, connected, ending
 from meshd.sockets.ends import Stopped
+from meshd.sockets.metering import NOT_NOW
 from meshd.sockets.poll import IN
 from meshd.sockets.race import TIMEOUT, DialError
 from meshd.sockets.task import Task
 from meshd.usage.meter import Meter
 from meshd.values.addresses import peer_address
 
-AT_ONCE = 64
-"""Datagrams that are read at one wake-up, so that others get their turn: about a millisecond."""
-
 WAITING = 16
 """Datagrams that a client may send before its upstream is found."""
-
-_UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH})
 
 log = Logger()
 
@@ -152,7 +148,7 @@ class Flow:
         assert meter is not None
         assert sock is not None
         size = len(data)
-        if size and meter.room_up < size:
+        if not self._pays(meter, size, upward=True):
             return
         try:
             sock.send(data)
@@ -175,17 +171,23 @@ class Flow:
             except OSError as error:
                 self._failed(error)
                 return
-            if (not size or meter.room_down >= size) and listener.answer(self.key, buffer[:size]):
+            if self._pays(meter, size, upward=False) and listener.answer(self.key, buffer[:size]):
                 self._answered = True
                 meter.sent_down(size)
                 self._alive()
 
+    def _pays(self, meter: Meter, size: int, *, upward: bool) -> bool:
+        """Whether a datagram of so many bytes may go; one that is more than a limit leaves ends the flow."""
+        refusal = meter.against(size, upward=upward, on_limit=self._listener.common.plane.live.limits.on_limit)
+        if refusal is not None and refusal is not NOT_NOW:
+            self.stopped(refusal)
+        return refusal is None
+
     def _failed(self, error: OSError) -> None:
         """End the flow where the upstream has said that nobody is there; else a datagram was lost, or none has come."""
-        if error.errno == errno.ECONNREFUSED:
-            self.close("connection-refused")
-        elif error.errno in _UNREACHABLE:
-            self.close("unreachable")
+        reason = ending(error)
+        if reason:
+            self.close(reason)
 
     def _prove(self) -> None:
         """Give a client that answers an answer the longer time."""
@@ -228,16 +230,9 @@ class Flow:
 
 def _connect(address: str, port: int) -> socket.socket | None:
     """A socket that is connected to the address; None where there is no way to it.  Raises: DialError."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        return connected(address, port)
     except OSError as error:
-        if error.errno == errno.EAFNOSUPPORT:
-            return None
-        raise DialError(Refusal("overloaded")) from None
-    try:
-        sock.connect((address, port))
-    except OSError:
-        sock.close()
+        if error.errno in BUSY:
+            raise DialError(Refusal("overloaded")) from None
         return None
-    return sock

@@ -63,6 +63,7 @@ FAMILIES: tuple[Family, ...] = (
     _counter("refusals_total", "Exchanges that were refused or failed, by the reason in the log.", "reason"),
     _counter("transferred_bytes_total", "Bytes that were counted, and are or will be billed.", "direction"),
     _gauge("exchanges_open", "Exchanges and tunnels that are counted now."),
+    _gauge("datagram_flows", "Destinations that clients' datagrams go to."),
     _gauge("exchanges_waiting", "Exchanges that wait for their turn, since their account has too many."),
     _gauge("client_connections", "Connections of clients of the proxies."),
     _gauge("clients_unknown", "Connections to the proxies on which no credential was accepted yet."),

@@ -6,9 +6,9 @@ are written anew from what was understood (RFC 9112, section 11.2).
 
 from __future__ import annotations
 
+from meshd.exits.agreeing import EXIT_FAILED
 from meshd.exits.answers import NOT_REACHED
 from meshd.exits.departure import Departure
-from meshd.exits.dialling import EXIT_FAILED
 from meshd.exits.handshake import REFUSED_US, authorization
 from meshd.exits.private import private_path
 from meshd.http1.errors import BadMessage

@@ -17,6 +17,7 @@ from meshd.passing.plane import Plane
 from meshd.proxy.known import KnownTunnels
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.shares import Shares
+from meshd.sockets.datagrams import Datagrams
 from meshd.values.samples import Sample
 
 
@@ -24,6 +25,7 @@ from meshd.values.samples import Sample
 class DataPlane(Plane):
     """Built by `daemon/dataplane.py`; a reload swaps the settings in `live`, and `pools`."""
 
+    datagrams: Datagrams
     dialler: Dialler
     origins: KeptOrigins[ProxyResponse]
     shares: Shares
@@ -45,6 +47,7 @@ class DataPlane(Plane):
         yield "clients_unknown", (), float(self.caps.unauthenticated)
         yield "dataplane_fds", (), float(len(self.poller))
         yield "dataplane_max_fds", (), float(self.caps.ceiling)
+        yield "datagram_flows", (), float(len(self.datagrams))
         yield "exchanges_waiting", (), float(self.line.waiting)
         yield "origin_connections_kept", (), float(len(self.origins))
         for reason, exchanges in self.observed.items():

@@ -19,11 +19,14 @@ from meshd.proxy.said import Said
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.socks5 import (
     BY_PASSWORD,
+    COMMAND_NOT_SUPPORTED,
     NO_AUTHENTICATION,
+    Associate,
     BadSocks,
-    read_connect,
+    Connect,
     read_greeting,
     read_login,
+    read_request,
 )
 
 
@@ -78,7 +81,9 @@ class SocksSpeech:
         await self._say(socksreplies.LOGGED_IN if BY_PASSWORD in methods else socksreplies.method(NO_AUTHENTICATION))
         self._no = _to_request
         try:
-            asked = await self._next(read_connect)
+            asked: Connect | Associate = await self._next(read_request)
+            if isinstance(asked, Associate):
+                raise BadSocks("no datagrams are passed on", COMMAND_NOT_SUPPORTED)
         except BadSocks as bad:
             reply = bad.reply
             self._no = lambda _: socksreplies.refused(reply)

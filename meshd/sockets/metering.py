@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshd.model import Refusal
+from meshd.values.bounds import OnLimit
 
 
 class TunnelMeter(Protocol):
@@ -35,3 +36,18 @@ class TunnelMeter(Protocol):
 
     def sent_down(self, n: int) -> None:
         """Count n bytes that the client was sent."""
+
+
+NOT_NOW = Refusal("rate-requests", "over the rate, or the store is asked how much is left")
+"""The answer to a datagram that does not fit into the room of this moment: it is dropped, and nobody is told."""
+
+
+class DatagramMeter(TunnelMeter, Protocol):
+    """Counts bytes that cannot be parted."""
+
+    def against(self, size: int, *, upward: bool, on_limit: OnLimit) -> Refusal | None:
+        """Why so many bytes may not be moved at once, from the client (upward) or to it; None where they may.
+
+        NOT_NOW where they may later; any other refusal is a limit's that leaves fewer, and ends the exchange.
+        on_limit: what happens at a limit where the account's terms say nothing of it.
+        """

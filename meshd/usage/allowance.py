@@ -194,6 +194,24 @@ class Allowance:
         """Lend the second half of the lease."""
         self.room, self.held = self.room + self.held, 0
 
+    def lends_whole(self, size: int, on_limit: OnLimit) -> bool:
+        """Whether size bytes that cannot be parted may be moved, for which the second half of the lease is lent too.
+
+        Where a limit does not end what is open, what is left may be less: they are the last of it.
+        on_limit: what happens at a limit where the account's terms say nothing of it.
+        """
+        if self.room < size:
+            self.lend_held()
+            if self.crawl is not None:
+                self.crawl.wait()
+        if self.room >= size:
+            return True
+        return 0 < self.left < size and self.crawl is None and (self.on_limit or on_limit) != "cut"
+
+    def ends_before(self, size: int, on_limit: OnLimit) -> bool:
+        """Whether the limits leave fewer than size bytes, and end what is open."""
+        return self.left < size and self.crawl is None and (self.on_limit or on_limit) == "cut"
+
     def lend_rest(self, slice_bytes: int) -> None:
         """Lend once more, or once less, without having heard from the store."""
         self._lend(self.left, slice_bytes)

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from meshd.model import Admission, Refusal
-from meshd.usage.allowance import About, Allowance, Way
+from meshd.sockets.metering import NOT_NOW
+from meshd.usage.allowance import QUOTA_PARENT, About, Allowance, Way
 from meshd.usage.throttle import Lane
+from meshd.values.bounds import OnLimit
 from meshd.values.terms import Terms
 
 
@@ -171,3 +173,20 @@ class Meter:
         return max(0, min(tally.own.room, tally.family.room))
 
     room_up = room_down = room
+
+    def against(self, size: int, *, upward: bool, on_limit: OnLimit) -> Refusal | None:
+        """Why size bytes that cannot be parted, a datagram's, may not be moved now; None where they may.
+
+        NOT_NOW where they may later; else the refusal of a limit that leaves fewer, with which the exchange is to end.
+        on_limit: what happens at a limit where the account's terms say nothing of it.
+        """
+        least = size or 1  # one that carries nothing is not counted, but goes no further than the others
+        if (self.room_up if upward else self.room_down) >= least:
+            return None
+        own, family = self.tally.own, self.tally.family
+        for allowance, refusal in ((own, own.reason), (family, QUOTA_PARENT)):
+            if not allowance.lends_whole(least, on_limit):
+                return refusal if allowance.ends_before(least, on_limit) else NOT_NOW
+        if not self.shaped or (self.room_up if upward else self.room_down) >= least:
+            return None
+        return NOT_NOW

@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
-from meshd.exits.departure import Departure, Unfit, family
+from meshd.exits.departure import Departure
 from meshd.exits.outlets import FAILURES, Outlet
 from meshd.exits.pools import Pools
+from meshd.exits.unfit import Unfit, family
 from meshd.model import Refusal
 from meshd.selection import NONE
 from meshd.sockets.ends import Stopped

@@ -132,6 +132,7 @@ BY_HAND = {
     "exit_rests_total",
     "exit_resting",
     "dns_names",
+    "datagram_flows",
     "ledger_leased_bytes",
     "reports_lost_total",
     "worker_silent_seconds",

@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from meshd.model import Refusal
+from meshd.sockets.metering import NOT_NOW
 from meshd.sockets.poll import Poller
+from meshd.values.bounds import OnLimit
 from tests.support.ready import readable
 
 PATIENCE = 60.0
@@ -107,12 +110,18 @@ class Far:
 class CountingMeter:
     """As the ledger's meters, with a room that the test sets and a hook on each count."""
 
+    short: Refusal = NOT_NOW
+    """The answer to a datagram for which there is no room."""
+
     def __init__(self, room: int = 2**62) -> None:
         self.room = room
         self.up = 0
         self.down = 0
         self.on_up: Callable[[int], None] = lambda n: None
         self.on_down: Callable[[int], None] = lambda n: None
+
+    def against(self, size: int, *, upward: bool, on_limit: OnLimit) -> Refusal | None:
+        return None if self.room >= (size or 1) else self.short
 
     def sent_up(self, n: int) -> None:
         self.up += n

@@ -1,0 +1,112 @@
+"""What cannot be parted, a datagram, against what is lent and what the limits leave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.model import Refusal, Standing, Usage
+from meshd.running.ticks import Ticks
+from meshd.sockets.metering import NOT_NOW
+from meshd.usage.allowance import QUOTA_PARENT, QUOTA_TOTAL, UNLIMITED, Allowance
+from meshd.usage.crawl import Crawl
+from meshd.usage.meter import Meter, Nowhere, Tally
+from meshd.usage.shaping import ShapedMeter
+from meshd.usage.throttle import LEAST, Pace
+from meshd.values.bounds import OnLimit
+
+
+def allowance(room: int, held: int = 0, rest: int = 0) -> Allowance:
+    found = Allowance(Standing(0, None, 0, 0, 1, Usage(0, 0, 0, 0)), None)
+    found.room, found.held, found.rest = room, held, rest
+    return found
+
+
+class Case(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.renewed = 0
+
+    def renew(self, meter: Meter) -> None:
+        self.renewed += 1
+
+    def meter(self, own: Allowance, family: Allowance | None = None, kind: type[Meter] = Meter) -> Meter:
+        nobody: Any = None
+        family = family or allowance(UNLIMITED)
+        return kind(Tally((1, 0), 0, Nowhere(), own=own, family=family, renew=self.renew), nobody, nobody)
+
+
+class AgainstTests(Case):
+    def test_what_may_go(self) -> None:
+        """By what is lent, what is held back of the lease, what is left beyond it, and what happens at the limit."""
+        cut: OnLimit = "cut"
+        rows: tuple[tuple[tuple[int, int, int], int, OnLimit, Refusal | None], ...] = (
+            ((100, 0, 0), 100, cut, None),
+            ((100, 0, 0), 101, cut, QUOTA_TOTAL),
+            ((60, 40, 0), 100, cut, None),
+            ((60, 40, 0), 101, cut, QUOTA_TOTAL),
+            ((60, 40, 1), 101, cut, NOT_NOW),
+            ((60, 40, 1000), 101, cut, NOT_NOW),
+            ((UNLIMITED, 0, 0), 65_507, cut, None),
+            ((1, 0, 0), 0, cut, None),
+            ((0, 0, 0), 0, cut, QUOTA_TOTAL),
+            ((-5, 0, 0), 1, cut, QUOTA_TOTAL),
+            ((-5, 0, 2000), 1, cut, NOT_NOW),
+            ((100, 0, 0), 101, "finish", None),
+            ((100, 0, 0), 101, "slow", None),
+            ((0, 0, 0), 101, "finish", NOT_NOW),
+        )
+        for lent, size, on_limit, expected in rows:
+            for upward in (True, False):
+                meter = self.meter(allowance(*lent))
+                found = meter.against(size, upward=upward, on_limit=on_limit)
+                self.assertIs(found, expected, (lent, size, on_limit))
+
+    def test_the_family_has_a_say(self) -> None:
+        meter = self.meter(allowance(1000), allowance(50))
+        self.assertIs(meter.against(51, upward=True, on_limit="cut"), QUOTA_PARENT)
+        self.assertIsNone(meter.against(50, upward=True, on_limit="cut"))
+
+    def test_the_accounts_terms_come_first(self) -> None:
+        own = allowance(10)
+        own.on_limit = "cut"
+        self.assertIs(self.meter(own).against(11, upward=True, on_limit="slow"), QUOTA_TOTAL)
+        own.on_limit = "finish"
+        self.assertIsNone(self.meter(own).against(11, upward=True, on_limit="cut"))
+
+    def test_the_second_half_of_a_lease(self) -> None:
+        """It is lent for a datagram that needs it, and counted once."""
+        own = allowance(60, 40, 7)
+        self.meter(own).against(100, upward=True, on_limit="cut")
+        self.assertEqual((own.room, own.held, own.rest, own.left), (100, 0, 7, 107))
+
+    def test_at_a_crawl(self) -> None:
+        """What is lent slowly adds up to a datagram; the exchange is not ended."""
+        clock = Clock()
+        own = allowance(0)
+        own.crawl = Crawl(own, Ticks(clock), lambda: 8000)
+        meter = self.meter(own)
+        self.assertIs(meter.against(1452, upward=False, on_limit="cut"), NOT_NOW)
+        clock.advance(0.2)
+        own.crawl.wait()
+        clock.advance(0.2)
+        self.assertIsNone(meter.against(1452, upward=False, on_limit="cut"))
+        own.crawl = None  # or both would keep each other alive
+
+
+class ShapedTests(Case):
+    def test_over_the_rate(self) -> None:
+        """A datagram goes whole where the rate has as many bytes, each direction by itself; no limit is met by it."""
+        clock = Clock()
+        own = allowance(1_000_000)
+        own.pace = Pace(Ticks(clock))
+        own.pace.set(1000, 1000)
+        own.pace.up.tokens = own.pace.down.tokens = 2.0 * LEAST
+        meter = self.meter(own, kind=ShapedMeter)
+        self.assertIsNone(meter.against(8000, upward=True, on_limit="cut"))
+        meter.sent_up(8000)
+        self.assertIs(meter.against(8000, upward=True, on_limit="cut"), NOT_NOW)
+        self.assertIsNone(meter.against(8000, upward=False, on_limit="cut"))
+        self.assertIs(meter.against(2_000_000, upward=False, on_limit="cut"), QUOTA_TOTAL)
+        clock.advance(8)
