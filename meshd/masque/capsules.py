@@ -50,9 +50,9 @@ def read_integer(data: bytes | bytearray, at: int) -> tuple[int, int] | None:
     return int.from_bytes(data[at:end], "big") & ((1 << bits) - 1), end
 
 
-def datagram(payload: bytes) -> bytes:
+def datagram(payload: bytes | memoryview) -> bytes:
     """The capsule of a datagram of UDP; payload: LONGEST_PAYLOAD bytes at most."""
-    return b"\0%b\0%b" % (integer(len(payload) + 1), payload)
+    return b"".join((b"\0", integer(len(payload) + 1), b"\0", payload))
 
 
 class CapsuleReader:

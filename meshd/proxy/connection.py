@@ -22,6 +22,7 @@ from meshd.passing.record import Record
 from meshd.proxy import replies
 from meshd.proxy.admitting import admit
 from meshd.proxy.barring import barred
+from meshd.proxy.capsuled import carry
 from meshd.proxy.client import Client, Speech
 from meshd.proxy.forward import NOT_BEGUN, Begun, ProxyForwarding
 from meshd.proxy.http import HttpSpeech
@@ -122,10 +123,16 @@ class ClientConnection(RepeatedExchanges):
         if not meter.paid(request.size):
             await self.charge(request.size)
         record.departure = meter.way = departure = self._departure(request, admission)
+        if request.upgrade is not None:
+            departure.by_datagrams()
         terms = admission.terms
         refusal = (barred(self._plane, departure, terms, record) if terms else None) or departure.choose()
         if refusal is not None:
             return await self._refuse(refusal, request)
+        if request.upgrade is not None:
+            self._end(await carry(self, self._plane, request, departure, record, meter), False)
+            await self.let_it_read()
+            return False
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
         return await self._forward(request, departure, admission)
@@ -212,6 +219,11 @@ class ClientConnection(RepeatedExchanges):
             self.place.admitted()
         return admission
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way can read what the client says."""
+        return self.wire.sealed is not None
+
     def serve_stream(self, wire: Wire) -> None:
         StreamConnection(self, self._plane, wire).begin()
 
@@ -259,6 +271,7 @@ class StreamConnection(ClientConnection):
     """Of a client who comes by one stream of a connection with HTTP/2."""
 
     __slots__ = ("_session",)
+    encrypted = True
 
     def __init__(self, session: Client, plane: DataPlane, wire: Wire) -> None:
         super().__init__(plane, session.proxy, wire)

@@ -85,7 +85,9 @@ class Session:
         self._client = client
         self._plane = plane
         self.poller = plane.poller
-        self._connection = opened(streams=STREAMS, window=WINDOW, head=plane.live.limits.head_bytes)
+        self._connection = opened(
+            streams=STREAMS, window=WINDOW, head=plane.live.limits.head_bytes, extended=plane.connect_udp
+        )
         self.sending = Sending(self._connection, plane.relay.again, client.alive)
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
@@ -190,7 +192,7 @@ class Session:
     def _requested(self, event: RequestReceived) -> None:
         number, ended = event.stream_id or 0, event.stream_ended is not None
         try:
-            asked = read(shown(event.headers), ended=ended)
+            asked = read(shown(event.headers), ended=ended, extended=self._plane.connect_udp)
         except Malformed:
             self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
             self._cost(MALFORMED)
