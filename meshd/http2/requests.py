@@ -99,7 +99,8 @@ def _split(headers: Iterable[Header]) -> tuple[dict[bytes, bytes], list[Header]]
         if not _VALUE.fullmatch(value):
             raise Malformed("a byte that no value has")
         if name[:1] == b":":
-            if fields or name in pseudo or name not in _PSEUDO:
+            behind = bool(fields) and name != PROTOCOL  # libcurl 8.23 puts this one behind its credential
+            if behind or name in pseudo or name not in _PSEUDO:
                 raise Malformed("a pseudo-header field too many, unknown, or behind others")
             pseudo[name] = value
             continue

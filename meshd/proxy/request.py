@@ -88,7 +88,8 @@ class ProxyRequest:
                 place = destination(head, upgrade)
                 check_host(head, place)
                 said = Said(head.minor, head.fields, _block(head, buffer))
-                return cls(head.method, place, head.minor, head.size, framing=NO_BODY, said=said, upgrade=upgrade)
+                name = upgrade.token.upper()  # for the log: by HTTP/2 its method is no GET
+                return cls(name, place, head.minor, head.size, framing=NO_BODY, said=said, upgrade=upgrade)
         target = read_target(head.method, head.target)
         check_host(head, target)
         framing = request_framing(head)

@@ -85,6 +85,10 @@ MALFORMED_EXTENDED: dict[str, tuple[list[Header], bool]] = {
     "two protocols": (changed(b":protocol", b"connect-udp, h2c", EXTENDED), False),
     "a protocol with a line end": (changed(b":protocol", b"a\r\nb", EXTENDED), False),
     "a protocol that is too long": (changed(b":protocol", b"a" * 65, EXTENDED), False),
+    "another pseudo-header field behind others": (
+        [*without(b":path", EXTENDED), (b"a", b"b"), (b":path", b"/x/")],
+        False,
+    ),
     "the protocol twice": ([*EXTENDED, (b":protocol", b"connect-udp")], False),
     "an end": (EXTENDED, True),
     "a length": ([*EXTENDED, (b"content-length", b"0")], False),
@@ -160,6 +164,8 @@ class RequestTests(SynchronousTestCase):
             b"capsule-protocol: ?1\r\n\r\n"
         )
         self.assertEqual((asked.head, asked.upgraded, asked.is_tunnel, asked.chunked), (head, True, True, False))
+        behind = [*without(b":protocol", EXTENDED), (b"capsule-protocol", b"?1"), EXTENDED[1]]
+        self.assertEqual(read(behind, ended=False, extended=True).head, head, "as libcurl writes it")
         self.assertRaises(Malformed, read, EXTENDED, ended=False)
         for name, (headers, ended) in MALFORMED_EXTENDED.items():
             with self.subTest(name):

@@ -78,12 +78,16 @@ class UdpTunnel:
         """target: of the request line; behind: bytes that are sent together with the head."""
         plain = socket.create_connection(("127.0.0.1", daemon.proxy_port), WAIT)
         context = ssl.create_default_context(cafile=str(daemon.certificate))
-        self.sock = context.wrap_socket(plain, server_hostname="127.0.0.1") if secure else plain
+        self.sock = (
+            context.wrap_socket(plain, suppress_ragged_eofs=False, server_hostname="127.0.0.1") if secure else plain
+        )
         lines = [b"GET %b HTTP/1.1" % target.encode(), b"Host: p.test", b"Connection: Upgrade", b"Upgrade: " + token]
         lines += [b"Capsule-Protocol: ?1", *(b"%b: %b" % pair for pair in fields)]
         self.sock.sendall(b"\r\n".join([*lines, b"", b""]) + behind)
         self._reader = CapsuleReader()
         self._payloads: deque[bytes] = deque()
+        self.over = False
+        """Whether the other side has ended."""
         self.head = b""
         while b"\r\n\r\n" not in self.head and (data := self.sock.recv(65_536)):
             self.head += data
@@ -114,9 +118,12 @@ class UdpTunnel:
         while not self._payloads:
             try:
                 data = self.sock.recv(65_536)
-            except (TimeoutError, ConnectionError, ssl.SSLError):
+            except TimeoutError:
                 return None
+            except (ConnectionError, ssl.SSLError):
+                data = b""
             if not data:
+                self.over = True
                 return None
             self._payloads += self._reader.feed(data)
         return self._payloads.popleft()
@@ -129,8 +136,8 @@ class UdpTunnel:
         """Wait for the other side's end; whether that was a proper one."""
         self.sock.settimeout(WAIT)
         try:
-            while self.sock.recv(65_536):
-                pass
+            while data := self.sock.recv(65_536):
+                self.rest += data
         except (ConnectionError, ssl.SSLError):
             return False
         return True
