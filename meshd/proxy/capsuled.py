@@ -19,7 +19,7 @@ from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.datagrams import DatagramFlow, Datagrams, Path
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.task import READING, WRITING, Task, parked
+from meshd.sockets.task import READING, WRITING, Again, Task, next_turn, parked
 from meshd.usage.meter import Meter
 
 A_DATAGRAM = 16 * 1024
@@ -52,16 +52,17 @@ async def carry(
     except BaseException:
         path.close()
         raise
-    return await Capsuled(client, plane.datagrams, path, meter).run()
+    return await Capsuled(client, plane.datagrams, path, meter, plane.relay.again).run()
 
 
 class Capsuled:
     """A flow of datagrams between a path and the connection of a client."""
 
-    __slots__ = ("_client", "_flow", "_meter", "_over", "_reader", "_rest", "_writer")
+    __slots__ = ("_again", "_client", "_flow", "_meter", "_over", "_reader", "_rest", "_writer")
 
-    def __init__(self, client: Client, datagrams: Datagrams, path: Path, meter: Meter) -> None:
+    def __init__(self, client: Client, datagrams: Datagrams, path: Path, meter: Meter, again: Again) -> None:
         """Take over a path; client: has been answered."""
+        self._again = again
         self._client = client
         self._meter = meter
         self._reader = CapsuleReader()
@@ -104,9 +105,7 @@ class Capsuled:
     async def _read(self) -> bytes:
         """What the client sends, once its account has room; b"" where it has ended.  Raises: ClientGone, Stopped."""
         client = self._client
-        while not self._meter.room_up:
-            await parked(client, READING)
-        self._refuse_where_cut()
+        await self._turn()
         data, client.buffer = client.buffer, b""
         if data:
             return data
@@ -118,15 +117,25 @@ class Capsuled:
     async def _pass_up(self, data: bytes) -> None:
         """Send the datagrams that these bytes complete.  Raises: BadCapsule, Stopped."""
         for payload in self._reader.feed(data):
+            if await self._turn() < len(payload):  # the rest of a turn; the next one brings a packet's worth at least
+                await next_turn(self._again)
+                await self._turn()
+            if self._over is not None:
+                return
             self._flow.send(payload)
-            self._refuse_where_cut()
             await self._client.worked(A_DATAGRAM)
         await self._client.worked(len(data))
 
-    def _refuse_where_cut(self) -> None:
-        """Raise Stopped where the account may go no further: nobody could tell that while this task was running."""
-        if self._client.cut is not None:
-            raise Stopped(self._client.cut)
+    async def _turn(self) -> int:
+        """Wait until the account may move bytes; how many.  Raises: Stopped."""
+        client = self._client
+        while True:
+            if client.cut is not None:  # which nobody could tell while this task was running
+                raise Stopped(client.cut)
+            room = self._meter.room_up
+            if room:
+                return room
+            await parked(client, READING)
 
     def _deliver(self, data: memoryview) -> bool:
         """Write a datagram to the client; whether the kernel took it."""

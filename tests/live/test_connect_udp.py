@@ -15,7 +15,6 @@ from meshd.masque.capsules import datagram
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.http2 import Header, Session, basic, connect
 from tests.support.masque import UdpEchoes, UdpStream, UdpTunnel, extended, path_to
-from tests.support.quic import QuicClient, QuicOrigin
 
 daemon: LiveDaemon
 origin: UdpEchoes
@@ -199,6 +198,19 @@ class BoundsTests(Case):
                 pass
             self.assertEqual(self.balance(f"ida-{name}", 1), 2000)
 
+    def test_rate(self) -> None:
+        """Capsules wait for their account's turns, and none is lost."""
+        sent = [b"%4d" % at + bytes(1196) for at in range(100)]
+        for name, opened in self.both.items():
+            credential = self.customer(f"kate-{name}")
+            self.daemon.cli("account", "bounds", f"kate-{name}", "kbit_up=800", "kbit_down=1600")
+            way = opened(credential)
+            for payload in sent:
+                way.send(payload)
+            self.assertEqual([way.receive() for _ in sent], sent)
+            self.end(way)
+            self.balance(f"kate-{name}", 1)
+
     def test_revoked(self) -> None:
         """An account that is switched off has no flow any more."""
         for name, opened in self.both.items():
@@ -278,20 +290,3 @@ class SettingTests(Case):
         self.daemon.wait_for_log(f":{self.daemon.proxy_port} closes", since=since)
         self.assertEqual(way.asked(b"still"), b"still")
         way.close()
-
-
-class QuicTests(Case):
-    def test_quic(self) -> None:
-        """A client of QUIC gets to its origin, and what it moves is in log and store."""
-        server = QuicOrigin(self)
-        for name, opened in self.both.items():
-            way = opened(self.customer(f"rosa-{name}"), port=server.port)
-            client = QuicClient(server, way.send, way.receive)
-            body = bytes(range(256)) * 400
-            self.assertEqual(client.echoed(body), body)
-            client.close()
-            way.session.close() if isinstance(way, UdpStream) else way.close()
-            (line,) = self.lines(f"rosa-{name}", 1)
-            self.assertGreater(line["up"], len(body))
-            self.assertGreater(line["down"], len(body))
-            self.balance(f"rosa-{name}", 1)

@@ -55,12 +55,14 @@ class UdpEchoes:
                 return
             self.came.append(data)
             self.senders.add(sender)
-            words = data.split()
-            if words[:1] == [b"pour"]:
-                for _ in range(int(words[1])):
-                    self._sock.sendto(b"p" * int(words[2]), sender)
-            elif data != b"silent":
-                self._sock.sendto(data, sender)
+            for answer in self.answers(data):
+                self._sock.sendto(answer, sender)
+
+    def answers(self, data: bytes) -> list[bytes]:
+        words = data.split()
+        if words[:1] == [b"pour"]:
+            return [b"p" * int(words[2])] * int(words[1])
+        return [] if data == b"silent" else [data]
 
 
 class UdpTunnel:
