@@ -14,6 +14,7 @@ from meshd.values.hosting import Hosting
 from meshd.values.metrics import Metrics
 from meshd.values.offers import Selling
 from meshd.values.probing import Probing
+from meshd.values.udp import Udp
 from meshd.values.v1 import GATEWAY, V1
 
 ExitKind = Literal["direct", "local", "http", "https", "socks5"]
@@ -174,7 +175,6 @@ class Timeouts:
     """For a tunnel or a body in which nothing moves."""
     half_closed: float = 60
     udp_idle: float = 120
-    """For datagrams of one destination; RFC 4787, 4.3 has two minutes at least."""
     keep_alive: float = 60
     """For a client's connection between two requests, and for a kept connection to an origin."""
     dns: float = 5
@@ -251,6 +251,7 @@ class Topology:
     list_costs: Mapping[str, Decimal] = field(default_factory=lambda: MappingProxyType({}))
     """What a GB costs by an exit of a list, by the beginning of the names that are made for the list's exits."""
     probes: Probing = field(default_factory=Probing)
+    udp: Udp = field(default_factory=Udp)
     selling: Selling = field(default_factory=Selling)
     metrics: Metrics = field(default_factory=Metrics)
     v1: V1 | None = None

@@ -30,6 +30,7 @@ from meshd.config.table import SETTINGS
 from meshd.topology import DestinationRules, Limits, Timeouts, Topology
 from meshd.values.offers import Selling
 from meshd.values.probing import Probing
+from meshd.values.udp import Udp
 
 API_PORT = 8443
 
@@ -120,6 +121,7 @@ def _topology(sections: Sections) -> Topology:
             {stem_of(each.name): each.cost for each in sections.exit_lists() if each.cost is not None}
         ),
         probes=_section(Probing, "probes", settled),
+        udp=_section(Udp, "udp", settled),
         v1=sections.v1(),
         hosts=sections.hosts(),
         selling=_selling(sections),

@@ -105,6 +105,9 @@ OPENING = text_kind(
     "a range such as 10.1.0.0/16, or one address and port such as 127.0.0.1:8080 or [::1]:8080", opening
 )
 NETWORK = text_kind("a range such as 10.1.0.0/16, or one address", _range)
+ADDRESS = text_kind(
+    'an address such as "198.51.100.7", or "" for none', lambda text: text and str(ipaddress.ip_address(text))
+)
 PORTS = Kind('a port such as "80", or a range such as "1024-65535"', ports)
 HOSTNAME = text_kind("a host name", hostname)
 HOST = text_kind("a host name or an address, without a port", host)

@@ -16,13 +16,14 @@ from meshd.config.metrics import NEAR
 from meshd.config.metrics import ROWS as METRICS
 from meshd.config.network import AUTHORITY, HOST, MAILBOX, NAMESERVER, USER
 from meshd.config.stores import STORE_URL
-from meshd.config.topologyrows import DESTINATIONS, LIMITS, PROBES, SELLING, TIMEOUTS, Rows
+from meshd.config.topologyrows import DESTINATIONS, LIMITS, PROBES, SELLING, TIMEOUTS, UDP, Rows
 from meshd.topology import Limits, Timeouts
 from meshd.values.hosting import Hosting
 from meshd.values.metrics import Metrics
 from meshd.values.offers import Selling
 from meshd.values.probing import Probing
 from meshd.values.times import DAY
+from meshd.values.udp import Udp
 
 WEEK = 7 * DAY
 YEAR = 365 * DAY
@@ -201,6 +202,7 @@ SETTINGS: tuple[Setting, ...] = (
     *_of_topology("metrics", METRICS, Metrics()),
     *_of_topology("destinations", DESTINATIONS),
     *_of_topology("probes", PROBES, Probing()),
+    *_of_topology("udp", UDP, Udp()),
     *_of_topology("timeouts", TIMEOUTS, Timeouts()),
     *_of_topology("limits", LIMITS, Limits()),
     Setting(

@@ -1,13 +1,13 @@
-"""The rows of settings that a topology has: what they are, in the sections of destinations, probes, timeouts, limits
-and selling.
+"""The rows of settings that a topology has: what they are, in the sections of destinations, probes, timeouts, limits,
+udp and selling.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meshd.config.kinds import Kind, choice, list_of, number, seconds
-from meshd.config.network import HOSTNAME, OPENING, PORTS, PROBE_URL
+from meshd.config.kinds import TRUTH, Kind, choice, list_of, number, seconds
+from meshd.config.network import ADDRESS, HOSTNAME, OPENING, PORTS, PROBE_URL
 from meshd.config.offers import FONT, LINE, TEXT
 from meshd.values.times import DAY
 
@@ -38,14 +38,18 @@ TIMEOUTS: Rows = {
     "first_byte": (seconds(0.1, DAY), "for the first byte of an origin's answer"),
     "idle": (seconds(0.1, WEEK), "until a tunnel or a body that moves nothing is ended"),
     "half_closed": (seconds(0.1, WEEK), "that a tunnel may stay idle once one side of it has ended"),
-    "udp_idle": (
-        seconds(0.1, DAY),
-        "until a client's datagrams to one destination, when none goes either way, are over",
-    ),
+    "udp_idle": (seconds(0.1, DAY), "without a datagram to one destination, or from there, until it is forgotten"),
     "keep_alive": (seconds(0.1, DAY), "that a connection is kept between two requests, a client's or an origin's"),
     "dns": (seconds(0.1, 600), "for looking up one name"),
     "turn": (seconds(0, 600), "that an exchange which its account may not begin yet waits for its turn; 0: none waits"),
     "drain": (seconds(0, WEEK), "that open exchanges have to end when meshd is stopped"),
+}
+
+UDP: Rows = {
+    "on": (TRUTH, "whether customers may send datagrams"),
+    "ports": (list_of(PORTS), "where SOCKS5 clients send theirs, for a firewall; `[]` for any port", []),
+    "address": (ADDRESS, 'the address that such clients are told; `""` for the one they have connected to'),
+    "destinations": (number(1, 10_000), "of one association at a time; the one that was silent longest gives way"),
 }
 
 LIMITS: Rows = {

@@ -20,14 +20,12 @@ from meshd.exits.destinations import NO_FAMILY, of_family
 from meshd.exits.dialling import Dialler, Way
 from meshd.exits.handshake import AssociateHandshake
 from meshd.exits.localpath import LocalPath
-from meshd.exits.unfit import carries
+from meshd.exits.unfit import NO_DATAGRAMS, carries
 from meshd.model import Refusal
 from meshd.sockets.datagrams import BUSY, Path, Receiver, connected
 from meshd.sockets.race import DialError
 from meshd.sockets.wire import Wire
 from meshd.values.internet import is_public
-
-NO_DATAGRAMS = Refusal("exit-refused", "an http or https upstream proxy carries no datagrams")
 
 
 class Carrier(Protocol):

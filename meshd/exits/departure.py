@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, Choice, choose
-from meshd.exits.datagrams import NO_DATAGRAMS, Carrier, SolePath
+from meshd.exits.datagrams import Carrier, SolePath
 from meshd.exits.datagrams import carrier as begin_carrier
 from meshd.exits.outlets import Outlet
 from meshd.exits.plane import ExitPlane
-from meshd.exits.unfit import Unfit, family
+from meshd.exits.unfit import NO_DATAGRAMS, Unfit, family
 from meshd.http1.target import Target
 from meshd.model import Refusal
 from meshd.selection import Selection
@@ -108,11 +108,11 @@ class Departure:
     def _wanting(self, refusal: Refusal) -> Refusal:
         """The refusal of no exit, which says so where there is one, but none that carries datagrams."""
         unfit = self._unfit
-        if refusal is not NO_EXIT or unfit is None or not unfit.streams_only or unfit.tried:
+        if refusal is not NO_EXIT or unfit is None or not unfit.datagrams or unfit.tried:
             return refusal
-        unfit.streams_only = False
+        unfit.datagrams = False
         there_is = isinstance(self.preview(), Choice)
-        unfit.streams_only = True
+        unfit.datagrams = True
         return NO_DATAGRAMS if there_is else refusal
 
     async def dial(self, host: str, port: int, phase: Phase, *, tunnel: bool = True) -> Dialled:
@@ -130,7 +130,7 @@ class Departure:
     def by_datagrams(self) -> None:
         """Choose from now on among those exits that carry datagrams."""
         self._unfit = self._unfit or Unfit()
-        self._unfit.streams_only = True
+        self._unfit.datagrams = True
 
     async def carrier(self, phase: Phase, ended: Callable[[str], None]) -> Carrier:
         """Begin to send datagrams, by another exit where one has failed; ended: as in `datagrams.carrier`.

@@ -113,14 +113,16 @@ class Dialler:
     ) -> tuple[str, ...]:
         """The addresses of host to which datagrams may be sent, judged as for `dial`, and all by us.
 
-        Behind an upstream proxy too: only a datagram that says it comes from there is the destination's.
+        Behind an upstream proxy too: only a datagram that says it comes from there is the destination's.  Those of IPv4
+        come first: nothing tells of a datagram that it leads nowhere, so what is most sure to work is used.
         Raises: DialError, Stopped.
         """
         judge, upstream = self._judge_now(), choice.exit.upstream
         _raise(judge.name(host, port))
         if upstream is not None:
             _raise(self._elsewhere(judge, upstream, host, port))
-        return (await self._judged(judge, host, port, account_id, bar))[:ADDRESSES]
+        addresses = await self._judged(judge, host, port, account_id, bar)
+        return tuple(sorted(addresses, key=lambda address: ":" in address))[:ADDRESSES]
 
     def _judge_now(self) -> Judge:
         if self._judge.rules is not self._rules():

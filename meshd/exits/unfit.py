@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 
 from meshd.exits.outlets import Outlet
+from meshd.model import Refusal
 from meshd.topology import Exit
+
+NO_DATAGRAMS = Refusal("exit-refused", "an http or https upstream proxy carries no datagrams")
 
 
 class Unfit(Container[Outlet]):
@@ -13,12 +16,12 @@ class Unfit(Container[Outlet]):
     0 for none) that the destination has no address of.
     """
 
-    __slots__ = ("family", "streams_only", "tried")
+    __slots__ = ("datagrams", "family", "tried")
 
-    def __init__(self) -> None:
+    def __init__(self, *, datagrams: bool = False) -> None:
         self.tried: list[Outlet] = []
         self.family = 0
-        self.streams_only = False
+        self.datagrams = datagrams
         """Whether those that carry no datagrams will not do."""
 
     def __contains__(self, outlet: object) -> bool:
@@ -26,7 +29,7 @@ class Unfit(Container[Outlet]):
             return True
         if not isinstance(outlet, Outlet):
             return False
-        if self.streams_only and not carries(outlet.exit):
+        if self.datagrams and not carries(outlet.exit):
             return True
         return self.family > 0 and family(outlet.exit) == self.family
 

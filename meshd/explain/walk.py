@@ -19,6 +19,7 @@ from meshd.exits.choosing import NO_EXIT, candidates, choose, seen
 from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
+from meshd.exits.unfit import NO_DATAGRAMS, Unfit
 from meshd.explain.wording import drawn, names, observing, refused_by, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
 from meshd.model import Account, Identity, Refusal, Standing, Token, Usage, monthly_limit
@@ -46,6 +47,8 @@ class Question:
     token: Token | None = None
     terms: Terms | None = None
     """Destination rules of account, parent, plan and token."""
+    udp: bool = False
+    """Whether datagrams are to be sent there, in the place of a tunnel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class World:
     now: int
     included: Mapping[str, int] = field(default_factory=dict)
     """By plan, the monthly limit of accounts that have none of their own."""
+    udp: bool = False
+    """Whether datagrams are passed on."""
 
 
 class Step(NamedTuple):
@@ -119,6 +124,8 @@ class _Walk:
 
     def steps(self) -> Iterator[Step]:
         """The decisions in the daemon's order; the caller stops at the first "no"."""
+        if self._question.udp:
+            yield Step("udp", None if self._world.udp else Refusal("not-implemented"), f"udp.on is {self._world.udp}")
         if self._question.token is not None:
             yield self._token(self._question.token)
         yield self._selection()
@@ -195,7 +202,10 @@ class _Walk:
         pool = self._world.pools.of(proxy.name) or Pool([])
         view = seen(pool, selection)
         owner, chance = self._question.identity.account.id, Random(0)  # noqa: S311 (no secret, and nobody is told)
-        chosen = choose(pool, selection, chance, monotonic=now, now=now, owner=owner)
+        unfit = Unfit(datagrams=self._question.udp)
+        chosen = choose(pool, selection, chance, monotonic=now, now=now, owner=owner, tried=unfit)
+        if chosen is NO_EXIT and self._question.udp and view is not None and candidates(view, selection, now):
+            return Step("exit", NO_DATAGRAMS, f"no exit of {proxy.name} that is up carries datagrams")
         if view is None or isinstance(chosen, Refusal):
             no = chosen if isinstance(chosen, Refusal) else NO_EXIT
             return Step("exit", no, why_none(proxy, view, selection, now, no))
@@ -203,7 +213,7 @@ class _Walk:
         if chosen.pinned or selection.session:
             self.ways, self._source = [chosen.outlet], chosen.source
             return Step("exit", None, missing + which(view, selection, now, chosen))
-        self.ways = candidates(view, selection, now)
+        self.ways = [outlet for outlet in candidates(view, selection, now) if outlet not in unfit]
         return Step("exit", None, missing + drawn(proxy, self.ways))
 
     def _destination(self) -> Step:
@@ -221,9 +231,9 @@ class _Walk:
     def _addresses(self) -> Step:
         """Judge every address of the destination; a name is judged as such where an upstream proxy resolves it."""
         host = self._question.target.host
-        here = [outlet for outlet in self.ways if outlet.exit.upstream is None]
+        here = [each for each in self.ways if self._question.udp or each.exit.upstream is None]
         addresses = literal(host)
-        elsewhere = self._elsewhere(host, here) if not addresses else None
+        elsewhere = self._elsewhere(host) if not addresses else None
         if elsewhere is not None and elsewhere.no is not None:
             return elsewhere
         if not addresses and not here:
@@ -241,12 +251,12 @@ class _Walk:
             return self._by_some(self.ways if literal(host) else here, refused, address)
         return self._reached(here, addresses)
 
-    def _elsewhere(self, host: str, here: Sequence[Outlet]) -> Step | None:
+    def _elsewhere(self, host: str) -> Step | None:
         """Judge the name for exits whose upstream proxy resolves it; None where there is no refusal."""
         no = self._world.judge.elsewhere(host, self._question.target.port)
-        if no is None and self._bar is not None:
+        if no is None and self._bar is not None and not self._question.udp:
             no = self._bar.elsewhere()
-        there = [outlet for outlet in self.ways if outlet not in here]
+        there = [outlet for outlet in self.ways if outlet.exit.upstream is not None]
         return self._by_some(there, no, no.detail or host) if no is not None and there else None
 
     def _judged(self, addresses: tuple[str, ...]) -> tuple[Refusal, str] | None:

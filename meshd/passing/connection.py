@@ -108,6 +108,10 @@ class Connection(WaitingConnection):
         self.cut = refusal
         self.task.throw(Stopped(refusal))
 
+    def cut_off(self, refusal: Refusal) -> None:
+        """End the exchange with that refusal, which somebody else has found."""
+        self._stopped(refusal)
+
     def _over(self, error: BaseException | None) -> None:
         """Release what the client held, since its task has ended; error: what ended the task, None for nothing."""
         plane = self._plane

@@ -48,6 +48,10 @@ class Client(Recipient, Protocol):
     speech: Speech | None
     """None while nothing can be answered, because a TLS handshake is under way."""
 
+    @property
+    def takes_datagrams(self) -> bool:
+        """Whether the client may send datagrams: the settings say so, and it came by an address to send them to."""
+
     # What the client says
 
     async def receive(self) -> bool:

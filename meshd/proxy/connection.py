@@ -19,18 +19,20 @@ from meshd.passing.faults import STATUS_REASONS
 from meshd.passing.metered import AN_EXCHANGE
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
-from meshd.proxy import replies
+from meshd.proxy import replies, socksreplies
 from meshd.proxy.admitting import admit
+from meshd.proxy.associating import associate
 from meshd.proxy.barring import barred
 from meshd.proxy.capsuled import carry
 from meshd.proxy.client import Client, Speech
 from meshd.proxy.forward import NOT_BEGUN, Begun, ProxyForwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.internal import answer
+from meshd.proxy.mouth import local_address
 from meshd.proxy.opening import meet
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.repeating import Repeated, RepeatedExchanges, repeats
-from meshd.proxy.request import ProxyRequest
+from meshd.proxy.request import ASSOCIATE, ProxyRequest
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
 from meshd.sockets.task import Task
@@ -123,6 +125,8 @@ class ClientConnection(RepeatedExchanges):
         if not meter.paid(request.size):
             await self.charge(request.size)
         record.departure = meter.way = departure = self._departure(request, admission)
+        if request.method == ASSOCIATE:
+            return await self._associate(request, departure, record, meter)
         if request.upgrade is not None:
             departure.by_datagrams()
         terms = admission.terms
@@ -179,6 +183,21 @@ class ClientConnection(RepeatedExchanges):
             origin.close()
             raise
 
+    async def _associate(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
+        """Serve a UDP ASSOCIATE, as long as the client's connection stands and says nothing more."""
+        association = await associate(self, self._plane, request.target.port, departure, record, meter)
+        try:
+            self.begin_answer(200)
+            await self.deliver(socksreplies.associated(*association.told))
+            self.phase("idle-timeout", self._plane.live.timeouts.idle)
+            association.listen()
+            said = self.buffer or await self.wire.receive()
+        except OSError:
+            said = b""
+        finally:
+            association.close()
+        return self._end("bad-request" if said else association.reason, False)
+
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """Answer a request that meshd itself is asked, unbilled; a body is ignored."""
         choice = (departure := self._departure(request, admission)).preview()
@@ -202,6 +221,10 @@ class ClientConnection(RepeatedExchanges):
         return Departure(self._plane, self.proxy, selection, admission.account.id, patience, request.target)
 
     # Client, for speeches and forwarding
+
+    @property
+    def takes_datagrams(self) -> bool:
+        return self._plane.live.topology.udp.on and bool(local_address(self.wire.fd))
 
     async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
         """Decide who is asking, from memory if possible; an admitted client no longer counts as unknown."""

@@ -16,6 +16,9 @@ from meshd.proxy.said import Said
 INTERNAL_HOST = "meshd.internal"
 """The host whose requests meshd answers itself, when asked through the proxy."""
 
+ASSOCIATE = b"UDP"
+"""The method of a request to pass datagrams on.  Its target has no host; the port is where the client sends from."""
+
 MOST_HOPS = 10**9
 """A higher `Max-Forwards` counts as this (RFC 9110, 7.6.2)."""
 

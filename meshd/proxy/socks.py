@@ -11,10 +11,11 @@ from typing import Protocol, TypeVar
 from meshd.exits.choosing import Choice
 from meshd.http1.fields import Fields
 from meshd.http1.framing import NO_BODY
+from meshd.http1.target import AuthorityForm
 from meshd.model import Refusal
 from meshd.proxy import socksreplies
 from meshd.proxy.client import Client
-from meshd.proxy.request import ProxyRequest
+from meshd.proxy.request import ASSOCIATE, ProxyRequest
 from meshd.proxy.said import Said
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.socks5 import (
@@ -82,14 +83,17 @@ class SocksSpeech:
         self._no = _to_request
         try:
             asked: Connect | Associate = await self._next(read_request)
-            if isinstance(asked, Associate):
+            if isinstance(asked, Associate) and not client.takes_datagrams:
                 raise BadSocks("no datagrams are passed on", COMMAND_NOT_SUPPORTED)
         except BadSocks as bad:
             reply = bad.reply
             self._no = lambda _: socksreplies.refused(reply)
             raise
-        fields = [] if credential is None else [(b"Proxy-Authorization", credential)]
-        return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=Said(1, Fields(fields), b""))
+        said = Said(1, Fields([] if credential is None else [(b"Proxy-Authorization", credential)]), b"")
+        if isinstance(asked, Associate):
+            nowhere = AuthorityForm("", asked.port)
+            return ProxyRequest(ASSOCIATE, nowhere, 1, asked.size, framing=NO_BODY, said=said)
+        return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=said)
 
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         return socksreplies.established(source)

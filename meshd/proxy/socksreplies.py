@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from meshd.socks5 import place
 from meshd.values.addresses import parse_ip
 
 
@@ -106,3 +107,8 @@ def established(source: str) -> bytes:
     if address is None:
         return refused(0)
     return b"\x05\x00\x00%c%b\x00\x00" % (1 if address.version == 4 else 4, address.packed)
+
+
+def associated(address: str, port: int) -> bytes:
+    """The answer to a request to pass datagrams on: where the client is to send them."""
+    return b"\x05\x00\x00" + place(address, port)

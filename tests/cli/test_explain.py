@@ -115,6 +115,11 @@ class ExplainTests(CommandCase):
                 "would be refused: 403 acl-private",
             ),
             (("127.0.0.1:8080", "--plain"), "ok  addresses    127.0.0.1", "would pass by one of 3 exits"),
+            (
+                ("8.8.8.8", "--udp"),
+                "no  udp          udp.on is False [501 not-implemented]",
+                "would be refused: 501 not-implemented",
+            ),
             (("www.example", "--no-resolve"), "ok  addresses    not looked up", "would pass by one of 3 exits"),
             (
                 ("http://meshd.internal/", "--plain"),

@@ -136,6 +136,7 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
         samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROXY_HTTP2": "off", "MESHD_PROBES_URL": "http://probe.test/"}
         samples |= {"MESHD_V1_REGISTRATION": "open", "MESHD_V1_GATEWAY": "tcp:4", "MESHD_V1_SOCKS": "tcp:5"}
+        samples |= {"MESHD_UDP_ON": "on", "MESHD_UDP_PORTS": "4000-4999", "MESHD_UDP_ADDRESS": "192.0.2.1"}
         samples |= {"MESHD_V1_ACCESS_SECONDS": "3600", "MESHD_METRICS_LISTEN": "tcp:9"}
         samples |= {"MESHD_METRICS_TOKEN_FILE": "hook", "MESHD_METRICS_NETWORKS": "10.0.0.0/8"}
         samples |= {"MESHD_API_CERTIFICATE": "c.pem", "MESHD_API_KEY": "k.pem", "MESHD_EXITS_FROM": "list.txt"}

@@ -13,12 +13,12 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.config.network import opening
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
-from meshd.exits.datagrams import NO_DATAGRAMS, Carrier, carrier, relay_of
+from meshd.exits.datagrams import Carrier, carrier, relay_of
 from meshd.exits.departure import Departure
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pools
-from meshd.exits.unfit import carries
+from meshd.exits.unfit import NO_DATAGRAMS, carries
 from meshd.model import Refusal
 from meshd.selection import NONE, Selection
 from meshd.sockets.datagrams import DatagramFlow, Datagrams, Path

@@ -357,3 +357,40 @@ class ExplainTests(SynchronousTestCase):
         for secret in ("secret-host", "me", "hush"):
             self.assertNotIn(f" {secret}", repr(found))
         self.assertEqual(found.steps[-3].text, "up (http), the only one")
+
+
+SOCKS = Exit("sox", "socks5", country="DE", upstream=UpstreamProxy("secret-host.example", 1080))
+
+
+class DatagramTests(SynchronousTestCase):
+    def walked(self, to: str, *exits_: Exit, on: bool = True, select: str = "") -> Explanation:
+        topology = Topology({"p": proxy("p", *exits_)}, exits_, {})
+        question = Question(
+            replace(ALICE, proxies=frozenset({"p"})),
+            topology.proxies["p"],
+            read_target(b"CONNECT", to.encode()),
+            select,
+            udp=True,
+        )
+        names = NAMES.__getitem__
+        return explain(
+            question, World(Pools(topology), Judge(RULES), lambda addresses, port: False, names, NOW, udp=on)
+        )
+
+    def test_where_it_ends(self) -> None:
+        """Off, by no exit, at the rules of TCP; names are looked up here, whatever the exit is."""
+        every = (RACKS[0], UP, SOCKS)
+        for to, exits_, on, select, last, reason, ways in (
+            ("four.example:443", every, False, "", "udp", "not-implemented", ()),
+            ("four.example:443", every, True, "", "addresses", "", ("rack-0", "sox")),
+            ("four.example:443", every, True, "exit-up", "addresses", "", ("rack-0", "sox")),
+            ("four.example:443", every, True, "exit-sox", "addresses", "", ("sox",)),
+            ("four.example:443", (UP,), True, "", "exit", "exit-refused", ()),
+            ("four.example:443", (), True, "", "exit", "no-exit", ()),
+            ("inside.example:443", (SOCKS,), True, "", "addresses", "acl-private", ()),
+            ("four.example:53", every, True, "", "destination", "acl-port", ()),
+            ("www.bad.example:443", every, True, "", "destination", "acl-host", ()),
+        ):
+            found = self.walked(to, *exits_, on=on, select=select)
+            told = found.steps[-1].name, found.no.reason if found.no else "", found.exits
+            self.assertEqual(told, (last, reason, ways), (to, select))

@@ -1,0 +1,63 @@
+"""How an association begins: an exit that carries datagrams, and a socket for those of the client."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from meshd.exits.departure import Departure
+from meshd.model import Refusal
+from meshd.passing.record import Record
+from meshd.proxy.association import Association, Host
+from meshd.proxy.mouth import Mouth, bound, local_address
+from meshd.proxy.plane import DataPlane
+from meshd.sockets.ends import Stopped
+from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
+
+FULL = Refusal("overloaded", "no port for datagrams is free")
+
+
+class Client(Host, Protocol):
+    """The client's connection."""
+
+    @property
+    def wire(self) -> Wire: ...
+
+    def phase(self, reason: str, seconds: float) -> None: ...
+
+    def cut_off(self, refusal: Refusal, /) -> None:
+        """End the exchange with that refusal."""
+
+
+async def associate(
+    client: Client, plane: DataPlane, port: int, departure: Departure, record: Record, meter: Meter
+) -> Association:
+    """Choose the exit for all datagrams of a client, and open a socket for them.  Raises: DialError, Stopped.
+
+    port: from which the client says that it will send, 0 where it does not know yet.
+    """
+    record.note_name("", 0)
+    departure.target = None  # each destination is judged when it is sent to
+    departure.by_datagrams()
+    refusal = departure.choose()
+    if refusal is not None:
+        raise Stopped(refusal)
+    choice = departure.choice
+    record.exit = choice.label(departure.selection, choice.source or choice.exit.name)
+    if len(plane.poller) + 2 > plane.caps.ceiling:
+        raise Stopped(FULL)
+    carrier = await departure.carrier(client.phase, lambda reason: client.cut_off(Refusal(reason)))
+    try:
+        address, udp = local_address(client.wire.fd), plane.live.topology.udp
+        try:
+            sock = bound(address, udp.ports, plane.chance)
+        except OSError:
+            sock = None
+        if sock is None:
+            raise Stopped(FULL)
+        mouth = Mouth(sock, client.wire.peer, port)
+        told = udp.address or address, mouth.place[1]
+        return Association(plane, client, mouth, carrier, departure, record, meter, told)
+    except BaseException:
+        carrier.close()
+        raise
