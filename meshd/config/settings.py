@@ -30,7 +30,6 @@ class Config:
     api_tls: bool
     proxy_tls: bool
     proxy_http2: bool
-    proxy_connect_udp: bool
     """Whether clients of the proxies may come by TLS."""
     api_domain: str
     certificate: Path

@@ -141,9 +141,6 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("proxy.domain", AUTHORITY, None, "host:port of the first proxy, likewise", ""),
     Setting("proxy.tls", TRUTH, True, "whether clients may come to the proxies by TLS too", "proxy_tls", live=False),
-    Setting(
-        "proxy.connect_udp", TRUTH, True, "whether such clients may use CONNECT-UDP", "proxy_connect_udp", live=False
-    ),
     Setting("proxy.http2", TRUTH, True, "whether such clients may speak HTTP/2", "proxy_http2", live=False),
     Setting(
         "proxy.status_on_forwarded",

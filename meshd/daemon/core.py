@@ -192,7 +192,7 @@ class Core:
             protocols = (HTTP_2, HTTP_1) if config.proxy_http2 else (HTTP_1,)
             self.tls = ReloadableTLS(config.certificate, config.key, protocols=protocols)
             if config.proxy_tls:
-                self.plane.tls, self.plane.connect_udp = self.tls.context, config.proxy_connect_udp
+                self.plane.tls = self.tls.context
 
     async def settle(self) -> None:
         """Begin nothing more by itself: what is open is about to be drained."""

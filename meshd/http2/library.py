@@ -42,6 +42,11 @@ def shown(headers: Iterable[Header] | None) -> list[Header]:
     return [(LENGTH if name == _HIDDEN else name, value) for name, value in headers or ()]
 
 
+def offers_extended(connection: H2Connection) -> bool:
+    """Whether the client was told that it may ask for an extended CONNECT; that cannot be taken back."""
+    return bool(connection.local_settings.enable_connect_protocol)
+
+
 def opened(*, streams: int, window: int, head: int, extended: bool = False) -> H2Connection:
     """A server's session, of which nothing is sent yet.
 

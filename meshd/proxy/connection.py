@@ -19,9 +19,9 @@ from meshd.passing.faults import STATUS_REASONS
 from meshd.passing.metered import AN_EXCHANGE
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
-from meshd.proxy import replies, socksreplies
+from meshd.proxy import replies
 from meshd.proxy.admitting import admit
-from meshd.proxy.associating import associate
+from meshd.proxy.associating import serve
 from meshd.proxy.barring import barred
 from meshd.proxy.capsuled import carry
 from meshd.proxy.client import Client, Speech
@@ -126,7 +126,7 @@ class ClientConnection(RepeatedExchanges):
             await self.charge(request.size)
         record.departure = meter.way = departure = self._departure(request, admission)
         if request.method == ASSOCIATE:
-            return await self._associate(request, departure, record, meter)
+            return self._end(await serve(self, self._plane, request.target.port, departure, record, meter), False)
         if request.upgrade is not None:
             departure.by_datagrams()
         terms = admission.terms
@@ -182,21 +182,6 @@ class ClientConnection(RepeatedExchanges):
         except BaseException:
             origin.close()
             raise
-
-    async def _associate(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
-        """Serve a UDP ASSOCIATE, as long as the client's connection stands and says nothing more."""
-        association = await associate(self, self._plane, request.target.port, departure, record, meter)
-        try:
-            self.begin_answer(200)
-            await self.deliver(socksreplies.associated(*association.told))
-            self.phase("idle-timeout", self._plane.live.timeouts.idle)
-            association.listen()
-            said = self.buffer or await self.wire.receive()
-        except OSError:
-            said = b""
-        finally:
-            association.close()
-        return self._end("bad-request" if said else association.reason, False)
 
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """Answer a request that meshd itself is asked, unbilled; a body is ignored."""

@@ -11,7 +11,7 @@ from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 
-NO_UDP = "CONNECT-UDP is served to clients that come by TLS, where it is switched on"
+NO_UDP = "CONNECT-UDP is served to clients that come by TLS, where the settings say so"
 
 
 class HttpSpeech:
@@ -56,7 +56,7 @@ class HttpSpeech:
         received, client.buffer = client.buffer, client.buffer[head.size :]
         self._method = head.method
         self._last = request = ProxyRequest.from_head(head, received)
-        if request.upgrade is not None and not (self._plane.connect_udp and client.encrypted):
+        if request.upgrade is not None and not (live.topology.udp.on and client.encrypted):
             raise BadMessage(501, NO_UDP)
         self._head = received if request.is_tunnel and not client.buffer and request.upgrade is None else b""
         return request

@@ -37,8 +37,6 @@ class DataPlane(Plane):
     """Called with the outlet of an exit that begins to rest, or is back."""
     tls: Callable[[], ssl.SSLContext] | None = None
     """How a handshake of TLS that begins now is made; None where clients get no TLS."""
-    connect_udp: bool = False
-    """Whether clients by TLS may ask for CONNECT-UDP."""
     known: KnownTunnels = field(default_factory=KnownTunnels)
     observed: Counter[str] = field(default_factory=Counter)
     """By reason: exchanges that rules which only observe would have refused."""

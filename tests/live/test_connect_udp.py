@@ -22,7 +22,7 @@ origin: UdpEchoes
 
 def setUpModule() -> None:
     global daemon, origin  # noqa: PLW0603
-    daemon = LiveDaemon(config="[limits]\nflush_seconds = 0.1\n[timeouts]\nudp_idle = 60\n")
+    daemon = LiveDaemon(config="[udp]\non = true\n[limits]\nflush_seconds = 0.1\n[timeouts]\nudp_idle = 60\n")
     origin = UdpEchoes()
 
 
@@ -117,7 +117,7 @@ class ExchangeTests(Case):
         carl = self.customer("carl")
         path = path_to("127.0.0.1", origin.port)
         six = UdpEchoes(self, "::1")
-        named = path_to("localhost", six.port)
+        named = path_to("localhost", origin.port)
         for target in (f"https://p.test{path}", f"http://p.test:31280{path}", named):
             with UdpTunnel(daemon, target, carl, behind=datagram(b"early")) as tunnel:
                 self.assertEqual(tunnel.receive(), b"early")
@@ -180,8 +180,9 @@ class BoundsTests(Case):
         for name, opened in self.both.items():
             way = opened(self.customer(f"hugo-{name}", **{"total-limit": "0.0002"}))
             count = 0
-            while way.asked(b"x" * 1000) is not None:
-                count += 1
+            while not way.over:
+                way.send(b"x" * 1000)
+                count += way.receive(0.5) is not None
             (line,) = self.lines(f"hugo-{name}", 1)
             self.assertEqual(line["reason"], "quota-total")
             self.assertTrue(0 < line["down"] - 1000 * count < 400)
@@ -194,8 +195,9 @@ class BoundsTests(Case):
         """Datagrams of one byte go until nothing is left."""
         for name, opened in self.both.items():
             way = opened(self.customer(f"ida-{name}", **{"total-limit": "0.000002"}))
-            while way.asked(b"x") is not None:
-                pass
+            while not way.over:
+                way.send(b"x")
+                way.receive(0.5)
             self.assertEqual(self.balance(f"ida-{name}", 1), 2000)
 
     def test_rate(self) -> None:
@@ -240,7 +242,7 @@ class BoundsTests(Case):
 
     def test_idle(self) -> None:
         """A flow that nobody uses ends, properly."""
-        self.daemon = LiveDaemon(self, "[timeouts]\nudp_idle = 0.5\n")
+        self.daemon = LiveDaemon(self, "[udp]\non = true\n[timeouts]\nudp_idle = 0.5\n")
         for name, opened in self.both.items():
             way = opened(self.customer(f"mina-{name}"))
             self.assertEqual(way.asked(b"here"), b"here")
@@ -266,7 +268,7 @@ class BoundsTests(Case):
 class SettingTests(Case):
     def test_switched_off(self) -> None:
         """It is refused, and not offered: then asking for it is malformed."""
-        self.daemon = LiveDaemon(self, "[proxy]\nconnect_udp = false\n")
+        self.daemon = LiveDaemon(self)
         otto = self.customer("otto")
         with UdpTunnel(self.daemon, path_to("127.0.0.1", origin.port), otto) as tunnel:
             self.assertEqual(tunnel.status, 501)
@@ -282,7 +284,7 @@ class SettingTests(Case):
 
     def test_a_stop(self) -> None:
         """Lets a flow go on until the drain is over."""
-        self.daemon = LiveDaemon(self)
+        self.daemon = LiveDaemon(self, "[udp]\non = true\n")
         way = self.by_http1(self.customer("paul"))
         self.assertEqual(way.asked(b"here"), b"here")
         since = len(self.daemon.log_lines(0))

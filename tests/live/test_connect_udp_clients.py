@@ -39,7 +39,7 @@ class Names(UdpEchoes):
 class Case(SynchronousTestCase):
     @classmethod
     def setUpClass(cls) -> None:
-        cls.daemon = LiveDaemon(cls, "[limits]\nflush_seconds = 0.1\n")
+        cls.daemon = LiveDaemon(cls, "[udp]\non = true\n[limits]\nflush_seconds = 0.1\n")
         cls.origin = QuicOrigin(cls)
         cls.password = cls.daemon.account("anna")
 

@@ -155,8 +155,12 @@ class UdpStream:
         self._reader = CapsuleReader()
         self._payloads: deque[bytes] = deque()
 
+    @property
+    def over(self) -> bool:
+        return self.session.came[self.number].over or self.session.gone
+
     def send(self, payload: bytes) -> None:
-        if not self.session.came[self.number].over:
+        if not self.over:
             self.session.send(self.number, datagram(payload))
 
     def receive(self, seconds: float = WAIT) -> bytes | None:

@@ -29,7 +29,7 @@ origin: UdpEchoes
 
 def setUpModule() -> None:
     global daemon, origin  # noqa: PLW0603
-    daemon = LiveDaemon(config="[timeouts]\nudp_idle = 3\n")
+    daemon = LiveDaemon(config="[udp]\non = true\n[timeouts]\nudp_idle = 3\n")
     origin = UdpEchoes()
 
 
