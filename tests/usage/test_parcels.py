@@ -8,14 +8,18 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal, Standing, Usage
-from meshd.running.ticks import Ticks
+from meshd.running.ticks import TICK, Ticks
+from meshd.sockets.datagrams import DatagramFlow, Datagrams
 from meshd.sockets.metering import NOT_NOW
+from meshd.sockets.wheel import Wheel
+from meshd.topology import Live, Topology
 from meshd.usage.allowance import QUOTA_PARENT, QUOTA_TOTAL, UNLIMITED, Allowance
 from meshd.usage.crawl import Crawl
 from meshd.usage.meter import Meter, Nowhere, Tally
 from meshd.usage.shaping import ShapedMeter
-from meshd.usage.throttle import LEAST, Pace
+from meshd.usage.throttle import BURST, LATE, LEAST, Pace
 from meshd.values.bounds import OnLimit
+from tests.sockets.test_datagrams import NotingPath
 
 
 def allowance(room: int, held: int = 0, rest: int = 0) -> Allowance:
@@ -109,4 +113,34 @@ class ShapedTests(Case):
         self.assertIs(meter.against(8000, upward=True, on_limit="cut"), NOT_NOW)
         self.assertIsNone(meter.against(8000, upward=False, on_limit="cut"))
         self.assertIs(meter.against(2_000_000, upward=False, on_limit="cut"), QUOTA_TOTAL)
-        clock.advance(8)
+
+    def test_beside_a_download(self) -> None:
+        """A flow that is sent more than the rate all the time, beside a tunnel that wants all of it: both have a part,
+        together they stay within the rate, and nothing of the tunnel's is lost.
+        """
+        clock = Clock()
+        own = allowance(UNLIMITED)
+        own.pace = Pace(Ticks(clock))
+        own.pace.set(0, 100_000)
+        meter, tunnel = (self.meter(own, kind=ShapedMeter) for _ in range(2))
+        path, wheel = NotingPath(), Wheel(clock)
+        shared = Datagrams(wheel, Live(Topology({}, (), {})), lambda: 1)
+        flow = DatagramFlow(shared, path, meter, account_id=7, deliver=lambda data: True, ended=str)
+        meter.resume = flow.resume
+
+        def download() -> None:
+            while room := tunnel.room_down:
+                tunnel.sent_down(room)
+
+        tunnel.resume = download
+        download()
+        for _ in range(400):
+            path.waiting = [bytes(1400)] * 20  # what is more the kernel has dropped
+            if not path.paused:
+                path.go_on()
+            clock.advance(TICK)
+        most = 100_000 * 400 * TICK + own.pace.down.rate * (BURST + LATE)
+        self.assertLessEqual(meter.down + tunnel.down, most)
+        self.assertGreater(meter.down + tunnel.down, 0.9 * 100_000 * 400 * TICK)
+        self.assertGreater(min(meter.down, tunnel.down), 0.2 * most)
+        flow.close("")
