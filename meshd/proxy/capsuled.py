@@ -117,11 +117,11 @@ class Capsuled:
     async def _pass_up(self, data: bytes) -> None:
         """Send the datagrams that these bytes complete.  Raises: BadCapsule, Stopped."""
         for payload in self._reader.feed(data):
+            if self._over is not None:  # by the one before
+                return
             if await self._turn() < len(payload):  # the rest of a turn; the next one brings a packet's worth at least
                 await next_turn(self._again)
                 await self._turn()
-            if self._over is not None:
-                return
             self._flow.send(payload)
             await self._client.worked(A_DATAGRAM)
         await self._client.worked(len(data))

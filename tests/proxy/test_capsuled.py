@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -183,9 +184,10 @@ class CapsuledTests(SynchronousTestCase):
         """Gets the capsule that was begun, later; others are dropped, and cost nothing."""
         self.begin()
         self.wire.room = 4
-        self.path.says(b"begun", b"dropped")
-        self.assertEqual((self.wire.written, self.meter.down), (datagram(b"begun")[:4], 5))
+        self.path.says(b"begun")
         self.wire.room = PLENTY
+        self.path.says(b"dropped, as the other one is not whole")
+        self.assertEqual((self.wire.written, self.meter.down), (datagram(b"begun")[:4], 5))
         self.wire.wake()
         self.path.says(b"on")
         self.assertEqual((self.wire.written, self.meter.down), (datagram(b"begun") + datagram(b"on"), 7))
@@ -222,6 +224,19 @@ class CapsuledTests(SynchronousTestCase):
         self.path.receiver.closed("connection-refused")
         assert isinstance(self.error, Stopped)
         self.assertEqual(self.error.refusal.reason, "connection-refused")
+        self.check_over()
+
+    def test_nobody_is_there(self) -> None:
+        """What a send is told ends the flow at once, also where the account would have to wait."""
+
+        def refused(data: bytes | memoryview) -> None:
+            self.meter.room = 0
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "")
+
+        self.path.send = refused  # type: ignore[method-assign]
+        self.begin(datagram(b"a") + datagram(b"b"))
+        assert isinstance(self.error, Stopped)
+        self.assertEqual((self.error.refusal.reason, self.meter.up), ("connection-refused", 0))
         self.check_over()
 
     def test_idle(self) -> None:
