@@ -432,3 +432,20 @@ class CrowdedTests(DatagramCase):
             self.client().send(b"flood")
         self.hand.settle()
         self.assertEqual(self.common.flows, 3)
+
+
+class LimitTests(DatagramCase):
+    def test_a_limit_ends_the_flow(self) -> None:
+        """At the datagram that is more than is left, to the byte; before, the flow stood still for ever."""
+        self.publish(self.stream())
+        client = self.client()
+        self.flow(client)
+        (meter,) = self.ledger.meters
+        meter.short, meter.room = Refusal("quota-total"), 10
+        client.send(bytes(10))
+        self.assertEqual(self.got(self.server)[0], bytes(10))
+        client.send(b"1")
+        self.hand.until(lambda: bool(self.ledger.lines))
+        (line,) = self.ledger.lines
+        self.assertEqual((line.reason, line.up, meter.room), ("quota-total", 13, 0))
+        self.nothing(self.server)

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support import stores
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.datagrams import DatagramClient, Refused, datagram_socket, named_head, silent
 
@@ -286,6 +287,10 @@ class OtherPlacesTests(UdpCase):
     def test_workers(self) -> None:
         """Each has the sockets of the clients that it has."""
         self.check(LiveDaemon(self, config="workers = 2\n" + CONFIG))
+
+    def test_postgres(self) -> None:
+        """The other store, with workers too."""
+        self.check(LiveDaemon(self, config="workers = 2\n" + CONFIG, store=stores.migrated_postgres_url(self)))
 
     def test_a_restart(self) -> None:
         """What is open when the daemon stops has the time of tunnels, and is billed."""

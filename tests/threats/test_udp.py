@@ -135,13 +135,14 @@ class HostileTests(UdpCase):
             client.raw(data)
             self.answered(client)
         chance = random.Random(99)
-        for _ in range(1_000):
+        for number in range(1_000):
             reserved = chance.randrange(1, 2**24).to_bytes(3, "big")  # or some would go to whomever they name
             client.raw((reserved + head[3:] + chance.randbytes(40))[: chance.randrange(50)])
-        self.answered(client)
+            if number % 50 == 49:  # the kernel's buffer holds some hundreds
+                self.answered(client)
         client.close()
         line = self.line(username="heads")
-        served = 3 * (len(junk) + 1)
+        served = 3 * (len(junk) + 20)
         self.assertEqual((line["up"], line["down"]), (10 + served, 10 + served))
 
     def test_destinations_without_end(self) -> None:
