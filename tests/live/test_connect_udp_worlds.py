@@ -69,6 +69,51 @@ class ExitTests(Case):
             self.assertEqual({len({sender[0] for sender in self.origin.senders})}, expected)
 
 
+class EndTests(Case):
+    def test_a_kill(self) -> None:
+        """What a killed process had carried is billed by the next one, and stands in the log."""
+        daemon = LiveDaemon(self, ON)
+        tunnel = self.open(daemon, basic("anna", daemon.account("anna")))
+        for _ in range(10):
+            self.assertEqual(tunnel.asked(b"k" * 1000), b"k" * 1000)
+        daemon.kill()
+        self.assertIsNone(tunnel.receive())
+        daemon.start()
+        total = until(lambda: daemon.total("anna"), "what was carried")
+        self.assertTrue(20_000 < total < 20_800)
+        self.assertEqual(sum(line["up"] + line["down"] for line in daemon.exchanges()), total)
+
+    def test_a_stop_that_waits_no_longer(self) -> None:
+        """Ends what is open, which is billed."""
+        daemon = LiveDaemon(self, ON + "[timeouts]\ndrain = 0.3\n")
+        tunnel = self.open(daemon, basic("anna", daemon.account("anna")))
+        self.assertEqual(tunnel.asked(b"s" * 1000), b"s" * 1000)
+        daemon.restart()
+        self.assertIsNone(tunnel.receive())
+        (line,) = daemon.exchanges()
+        self.assertEqual((line["reason"], line["up"] + line["down"]), ("overloaded", daemon.total("anna")))
+
+    def test_too_many(self) -> None:
+        """An account has as many flows as tunnels, both counted together."""
+        daemon = LiveDaemon(self, ON + "tunnels_per_account = 3\n[timeouts]\nturn = 0\n")
+        anna = basic("anna", daemon.account("anna"))
+        ways = [self.open(daemon, anna) for _ in range(3)]
+        self.assertEqual([way.status for way in ways], [101] * 3)
+        self.assertEqual(self.open(daemon, anna).status, 429)
+        ways[0].close()
+        until(lambda: self.open(daemon, anna).status == 101, "the place of the one that has ended")
+
+    def test_rules_that_change(self) -> None:
+        """End a flow to what is no longer allowed."""
+        daemon = LiveDaemon(self, ON)
+        tunnel = self.open(daemon, basic("anna", daemon.account("anna")))
+        self.assertEqual(tunnel.asked(b"here"), b"here")
+        daemon.cli("account", "rules", "anna", "--except", "127.0.0.0/8")
+        self.assertIsNone(tunnel.receive())
+        (line,) = until(daemon.exchanges, "its line")
+        self.assertEqual(line["reason"], "acl-account")
+
+
 class WorkersTests(Case):
     def test_workers(self) -> None:
         """Each serves its own; all is billed once."""
