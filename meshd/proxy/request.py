@@ -11,7 +11,7 @@ from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
 from meshd.masque.upgrades import CONNECT_UDP, WELL_KNOWN, Upgrade, asked, destination
-from meshd.proxy.said import Said
+from meshd.proxy.said import Said, is_credential
 
 INTERNAL_HOST = "meshd.internal"
 """The host whose requests meshd answers itself, when asked through the proxy."""
@@ -90,7 +90,7 @@ class ProxyRequest:
             if upgrade is not None:
                 place = destination(head, upgrade)
                 check_host(head, place)
-                said = Said(head.minor, head.fields, _block(head, buffer))
+                said = _for_itself(Said(head.minor, head.fields, _block(head, buffer)))
                 name = upgrade.token.upper()  # for the log: by HTTP/2 its method is no GET
                 return cls(name, place, head.minor, head.size, framing=NO_BODY, said=said, upgrade=upgrade)
         target = read_target(head.method, head.target)
@@ -167,6 +167,18 @@ def _upgrade(head: RequestHead) -> Upgrade | None:
     if upgrade is None and head.target[:1] == b"/" and token not in {b"", b"h2c"}:
         raise BadMessage(501, ONLY_UPGRADES)
     return upgrade
+
+
+def _for_itself(said: Said) -> Said:
+    """The same, of a request that goes no further: Authorization is a credential for the proxy there, if it is alone.
+    Raises: BadMessage for two.
+    """
+    own = said.fields.all(b"authorization")
+    if len(own) > 1:
+        raise BadMessage(400, "two Authorization fields")
+    if said.proxy_authorization is None and own and is_credential(own[0]):
+        return said.with_credential(said.block, own[0])
+    return said
 
 
 def _block(head: RequestHead, buffer: bytes) -> bytes:

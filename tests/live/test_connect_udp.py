@@ -116,6 +116,8 @@ class ExchangeTests(Case):
         """The path of a URL with any name of the proxy; a name, and an IPv6 address; what comes with the head."""
         carl = self.customer("carl")
         path = path_to("127.0.0.1", origin.port)
+        resource = b"authorization", carl[1]
+        self.assertEqual(self.by_http1(resource).asked(b"by Authorization"), b"by Authorization")
         six = UdpEchoes(self, "::1")
         named = path_to("localhost", origin.port)
         for target in (f"https://p.test{path}", f"http://p.test:31280{path}", named):

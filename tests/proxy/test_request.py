@@ -381,6 +381,20 @@ class UpgradeTests(SynchronousTestCase):
             self.assertEqual(found.said.proxy_authorization, b"Basic eA==")
             self.assertEqual((found.is_tunnel, found.keep, found.has_body), (True, False, False))
 
+    def test_credentials(self) -> None:
+        """Authorization counts as well, where no other field does: nothing of the request is anybody else's."""
+        for fields, expected in (
+            (b"Authorization: Basic eA==\r\n", b"Basic eA=="),
+            (b"Authorization: Bearer pm_x\r\n", b"Bearer pm_x"),
+            (b"Authorization: Basic eA==\r\nProxy-Authorization: Basic eQ==\r\n", b"Basic eQ=="),
+            (b"Authorization: Basic Og==\r\n", None),
+            (b"", None),
+        ):
+            self.assertEqual(request(UDP + fields + b"\r\n").said.proxy_authorization, expected)
+        self.assertRaises(BadMessage, request, UDP + b"Authorization: a\r\nAuthorization: b\r\n\r\n")
+        other = GET + b"Authorization: Basic eA==\r\n\r\n"
+        self.assertIsNone(request(other).said.proxy_authorization)
+
     def test_not_served(self) -> None:
         """Other protocols are refused, and malformed requests; whoever asks for none is told what this port is."""
         for before, after, status in (
