@@ -34,8 +34,8 @@ class _Over(Exception):
 
 async def carry(
     client: Client, plane: DataPlane, request: ProxyRequest, departure: Departure, record: Record, meter: Meter
-) -> str:
-    """Serve an exchange whose exit is chosen; the reason of its end, "" for a good one.
+) -> bool:
+    """Serve an exchange whose exit is chosen; False, as the connection serves no other.
     Raises: BadMessage, ClientGone, DialError, Stopped.
     """
     account_id = meter.admission.account.id
@@ -52,7 +52,11 @@ async def carry(
     except BaseException:
         path.close()
         raise
-    return await Capsuled(client, plane.datagrams, path, meter, plane.relay.again).run()
+    await Capsuled(client, plane.datagrams, path, meter, plane.relay.again).run()
+    record.close("")
+    client.meter = None  # what still comes goes nowhere, and is not paid
+    await client.let_it_read()
+    return False
 
 
 class Capsuled:
@@ -77,9 +81,9 @@ class Capsuled:
         )
         meter.resume = self._resume
 
-    async def run(self) -> str:
-        """Pass datagrams both ways until the client ends, or the flow does; the reason of that, "" for a good end.
-        Raises: BadMessage, ClientGone, Stopped.
+    async def run(self) -> None:
+        """Pass datagrams both ways until the client ends, or nobody uses the flow.
+        Raises: BadMessage, ClientGone, Stopped where it ended otherwise.
         """
         client = self._client
         client.untimed()  # the flow has a time of its own
@@ -100,7 +104,6 @@ class Capsuled:
             raise ClientGone
         if reason:
             raise Stopped(Refusal(reason))
-        return ""
 
     async def _read(self) -> bytes:
         """What the client sends, once its account has room; b"" where it has ended.  Raises: ClientGone, Stopped."""

@@ -12,6 +12,7 @@ from meshd.passing.client import Recipient
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
 
 
 class Speech(Protocol):
@@ -40,6 +41,8 @@ class Client(Recipient, Protocol):
     introduced: bool
     """Whether a PROXY header must come first, whoever the peer is."""
     place: Place
+    meter: Meter | None
+    """The meter of the exchange under way."""
     cut: Refusal | None
     """Why the exchange may go no further; None while it may."""
     reader: Task | None
@@ -80,6 +83,9 @@ class Client(Recipient, Protocol):
 
     def alive(self) -> None:
         """Start the time of the present phase anew: bytes have moved."""
+
+    async def let_it_read(self) -> None:
+        """Read and drop what the client still sends: unread bytes would reset the answer away."""
 
     def wake(self) -> None:
         """Resume the tasks that wait for room, which look again."""

@@ -134,9 +134,7 @@ class ClientConnection(RepeatedExchanges):
         if refusal is not None:
             return await self._refuse(refusal, request)
         if request.upgrade is not None:
-            self._end(await carry(self, self._plane, request, departure, record, meter), False)
-            await self.let_it_read()
-            return False
+            return await carry(self, self._plane, request, departure, record, meter)
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
         return await self._forward(request, departure, admission)
@@ -226,11 +224,6 @@ class ClientConnection(RepeatedExchanges):
         if not self.place.known and not isinstance(admission, Refusal):
             self.place.admitted()
         return admission
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether nobody on the way can read what the client says."""
-        return self.wire.sealed is not None
 
     def serve_stream(self, wire: Wire) -> None:
         StreamConnection(self, self._plane, wire).begin()

@@ -108,7 +108,8 @@ class CapsuledTests(SynchronousTestCase):
         self.client.task = Task(self._carried(), self._ended)
 
     async def _carried(self) -> None:
-        self.reason = await self.capsuled.run()
+        await self.capsuled.run()
+        self.reason = ""
 
     def _ended(self, error: BaseException | None) -> None:
         self.error = error
