@@ -79,7 +79,7 @@ class EndTests(Case):
         daemon.kill()
         self.assertIsNone(tunnel.receive())
         daemon.start()
-        until(lambda: daemon.total("anna") > 20_000, "what was carried")
+        until(lambda: daemon.total("anna") > 20_000, "what was carried", 90)
         until(
             lambda: sum(line["up"] + line["down"] for line in daemon.exchanges()) == daemon.total("anna"), "a balance"
         )
