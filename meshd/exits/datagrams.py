@@ -53,6 +53,8 @@ async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -
     try:
         talk = AssociateHandshake(exit_.upstream)
         await agreed(wire, talk)
+        if wire.ending:  # nobody was listening yet when that was told
+            raise DialError(EXIT_FAILED, "exit", "exit-ended")
         relay = relay_of(wire.peer, talk.address, strange=exit_.upstream.strange)
         refusal = dialler.own_listener((relay,), talk.port)
         if refusal is not None:

@@ -20,12 +20,13 @@ from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_fami
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
 from meshd.exits.unfit import NO_DATAGRAMS, Unfit
+from meshd.explain.facts import any_source, standing
 from meshd.explain.wording import drawn, names, observing, refused_by, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
-from meshd.model import Account, Identity, Refusal, Standing, Token, Usage, monthly_limit
+from meshd.model import Account, Identity, Refusal, Token, Usage
 from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
-from meshd.topology import Exit, ProxyHost
+from meshd.topology import ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
@@ -188,11 +189,11 @@ class _Walk:
             held.append((parent, identity.parent_usage, QUOTA_PARENT))
         told: list[str] = []
         for each, usage, no in held:
-            standing = _standing(each, usage, (parent or account).billing_day, self._world.included)
-            left, reason = remainder(standing, now)
+            held_to = standing(each, usage, (parent or account).billing_day, self._world.included)
+            left, reason = remainder(held_to, now)
             if left <= 0:
-                return Step("limits", no or reason, used(each.username, standing))
-            told += [used(each.username, standing)] if left < UNLIMITED else []
+                return Step("limits", no or reason, used(each.username, held_to))
+            told += [used(each.username, held_to)] if left < UNLIMITED else []
         return Step("limits", None, "; ".join(told) or "none")
 
     # Which way
@@ -273,7 +274,7 @@ class _Walk:
 
     def _reached(self, here: Sequence[Outlet], addresses: tuple[str, ...]) -> Step:
         """Drop exits whose address family cannot reach these addresses; refuse if none is left."""
-        without = [each for each in here if not of_family(addresses, self._source or _any_source(each.exit))]
+        without = [each for each in here if not of_family(addresses, self._source or any_source(each.exit))]
         listed = ", ".join(addresses)
         if len(without) == len(self.ways):
             return self._by_some(without, NO_FAMILY, f"{listed}: none of the exit's family")
@@ -286,13 +287,3 @@ class _Walk:
             return Step("addresses", no, text)
         self.partly, self.ways = no, others
         return Step("addresses", None, f"{text}, but for {names(others)}")
-
-
-def _standing(account: Account, usage: Usage, billing_day: int, included: Mapping[str, int]) -> Standing:
-    monthly = monthly_limit(account, included)
-    return Standing(account.id, account.parent_id, monthly, account.total_limit, billing_day, usage)
-
-
-def _any_source(exit_: Exit) -> str:
-    """One of the local addresses of an exit; "" where the exit can leave by either address family."""
-    return str(exit_.prefix.network_address) if exit_.prefix is not None else exit_.source

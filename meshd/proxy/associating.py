@@ -83,7 +83,8 @@ async def associate(
         if sock is None:
             raise Stopped(FULL)
         mouth = Mouth(sock, client.wire.peer, port)
-        told = udp.address or address, mouth.place[1]
+        behind_nat = udp.address and (":" in udp.address) == (":" in address)
+        told = udp.address if behind_nat else address, mouth.place[1]
         return Association(plane, client, mouth, carrier, departure, record, meter, told)
     except BaseException:
         carrier.close()

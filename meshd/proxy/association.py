@@ -144,7 +144,7 @@ class Association:
             oldest.close("")
         if terms is None:
             return plane.caps.start(account_id, 0, plane.wheel.seconds(), tunnel=False) is None
-        return plane.shares.start(terms, account_id, plane.wheel.seconds(), tunnel=False) is None
+        return plane.shares.begin_part(terms, account_id, plane.wheel.seconds()) is None
 
     # Destinations
 

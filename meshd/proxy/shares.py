@@ -112,6 +112,19 @@ class Shares:
                 rate.begun += 1
         return refusal
 
+    def begin_part(self, terms: Terms, account_id: int, monotonic: float) -> Refusal | None:
+        """Take one request of the account from its rates alone, for a part of an exchange that counts as one already;
+        the Refusal where one of them has too many.
+        """
+        rates = [self._rate(group, most, monotonic) for group, most in terms.requests.shares]
+        if any(rate.tokens < 1 for rate in rates):
+            return REQUESTS_TOO_FAST
+        refusal = None if terms.requests.given else self._caps.start(account_id, 0, monotonic, tunnel=False)
+        for rate in rates if refusal is None else ():
+            rate.tokens -= 1
+            rate.begun += 1
+        return refusal
+
     def patience(self, terms: Terms, refusal: Refusal, turn: float, *, tunnel: bool) -> Patience:
         """As `Caps.patience`, with the account's own numbers."""
         places = min((most for _, most in terms.tunnels.shares), default=0) if turn else 0

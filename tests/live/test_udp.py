@@ -13,7 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support import stores
 from tests.support.daemon import LiveDaemon, free_port, until
-from tests.support.datagrams import DatagramClient, Refused, datagram_socket, named_head, silent
+from tests.support.datagrams import DatagramClient, Refused, datagram_socket, named_head, silent, sockets
+from tests.support.succession import SucceededDaemon
 
 PASSWORD = "correct horse"
 LISTED = "127.0.0.66"
@@ -251,6 +252,112 @@ class EndTests(UdpCase):
         self.assertTrue(by_name.ended())
 
 
+class ShapedTests(UdpCase):
+    def test_a_rate(self) -> None:
+        """What is too much is dropped, what arrives is what is counted, and the association goes on."""
+        self.daemon.account("shaped", PASSWORD)
+        self.daemon.cli("account", "bounds", "shaped", "kbit_up=800", "kbit_down=800")
+        client = self.client("shaped")
+        source = self.asked(client, bytes(1_000))
+        sent = 400
+        for _ in range(sent):
+            client.send("127.0.0.1", self.port, bytes(1_000))
+            self.origin.sendto(bytes(1_000), source)
+        self.origin.settimeout(1)
+        client.socket.settimeout(1)
+        came = [1, 0]
+        for way, sock in enumerate((self.origin, client.socket)):
+            with contextlib.suppress(TimeoutError):
+                while sock.recv(2_000):
+                    came[way] += 1
+        self.origin.settimeout(20)
+        self.asked(client, b"still there")
+        client.close()
+        line = self.line(username="shaped")
+        self.assertEqual((line["up"], line["down"]), (10 + 1_000 * came[0] + 11, 10 + 1_000 * came[1]))
+        self.assertEqual(line["reason"], "")
+        self.assertGreater(min(came), 0)
+
+
+class SixTests(UdpCase):
+    six = free_port()
+    config = CONFIG + f'[proxy]\nlisten = ["tcp:{six}:interface=\\\\:\\\\:1"]\n'
+
+    def test_a_client_by_ipv6(self) -> None:
+        """Its datagrams go to an address of its family, from there to either."""
+        control = socket.create_connection(("::1", self.six), 20)
+        client = DatagramClient(self, control, "anna", PASSWORD, source="::1")
+        self.assertEqual(client.relay[0], "::1")
+        self.answered(client)
+        other = datagram_socket(self, "::1")
+        client.send("::1", other.getsockname()[1], b"ask")
+        data, source = other.recvfrom(100)
+        other.sendto(data, source)
+        self.assertEqual(client.receive(), ("::1", other.getsockname()[1], b"ask"))
+
+
+class GentleEndTests(UdpCase):
+    """Where a limit does not end what is open."""
+
+    def past(self, on_limit: str) -> DatagramClient:
+        """An association that has gone past its account's limit by a datagram at most."""
+        self.daemon.reload(self.config.replace("[limits]", f'[limits]\non_limit = "{on_limit}"'))
+        self.daemon.account(on_limit, PASSWORD, total_limit="0.000001")
+        client = self.client(on_limit)
+        for _ in range(10):
+            self.asked(client, bytes(120))
+        return client
+
+    def test_finish(self) -> None:
+        """What is open goes on, and is billed; nothing new begins."""
+        client = self.past("finish")
+        for _ in range(20):
+            self.answered(client, bytes(500))
+        with self.assertRaises(Refused):
+            self.client("finish")
+        client.close()
+        self.assertEqual((line := self.line(username="finish"))["reason"], "")
+        self.assertEqual(line["up"] + line["down"], 20 + 1_200 + 20 * 1_000)
+        until(lambda: self.daemon.total("finish") == 20 + 1_200 + 20 * 1_000, "all of it")
+
+    def test_slow(self) -> None:
+        """What is too fast is dropped; who sends again gets through."""
+        client = self.past("slow")
+        self.origin.settimeout(0.2)
+        came = 0
+        for _ in range(100):
+            client.send("127.0.0.1", self.port, bytes(1_200))
+            with contextlib.suppress(TimeoutError):
+                came += len(self.origin.recv(2_000))
+            if came >= 3_600:
+                break
+        self.assertGreaterEqual(came, 3_600)
+        client.close()
+        self.assertEqual(self.line(username="slow")["up"], 10 + 1_200 + came)
+
+
+class SilentTests(UdpCase):
+    config = CONFIG.replace("[limits]", "[timeouts]\nudp_idle = 0.3\n[limits]")
+
+    def test_a_destination_is_forgotten(self) -> None:
+        """Its socket is closed, and opened anew when the client sends again; an answer that is late goes nowhere."""
+        client = self.client()
+        standing = sockets(self.daemon)
+        source = self.answered(client)
+        until(lambda: sockets(self.daemon) == standing, "the flow is freed")
+        self.origin.sendto(b"late", source)
+        self.answered(client)
+        self.assertTrue(silent(client.socket))
+
+    def test_an_association_ends(self) -> None:
+        """Once nothing has gone for as long as a tunnel may be silent."""
+        self.daemon.reload(self.config.replace("udp_idle", "idle = 0.5\nudp_idle"))
+        client = self.client()
+        self.answered(client)
+        self.assertTrue(client.ended())
+        self.assertEqual(self.line(port=self.port)["reason"], "idle-timeout")
+
+
 class OffTests(UdpCase):
     config = CONFIG.replace("on = true", "on = false")
 
@@ -302,3 +409,20 @@ class OtherPlacesTests(UdpCase):
         daemon.restart()
         self.assertTrue(client.ended())
         self.assertEqual((self.line(port=self.port)["reason"], daemon.total("anna")), ("overloaded", 220))
+
+    def test_a_successor(self) -> None:
+        """By `meshd restart`: what is open goes on in the process before, what is new is the next one's."""
+        daemon = SucceededDaemon(self, CONFIG.replace("[limits]", "[timeouts]\ndrain = 20\n[limits]"))
+        self.daemon = daemon
+        daemon.account("anna", PASSWORD)
+        before = self.client()
+        self.answered(before, bytes(100))
+        old = daemon.hand_on()
+        after = self.client()
+        for client in (before, after):
+            self.answered(client, bytes(100))
+        before.close()
+        daemon.wait_for(old)
+        self.answered(after, bytes(100))
+        after.close()
+        until(lambda: daemon.total("anna") == 2 * 20 + 4 * 200, "all of both")

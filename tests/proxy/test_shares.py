@@ -73,6 +73,19 @@ class StartTests(SharesCase):
         self.assertEqual(self.begun(held, KID), 1)
         self.assertEqual(self.begun(of_kid(NO_BOUNDS, Bounds(requests_per_second=3), TWIN), TWIN), 2)
 
+    def test_a_part_of_an_exchange(self) -> None:
+        """It counts in the rates as a request does, however many exchanges are open; those of the settings are kept."""
+        for bounds, parts in (
+            (Bounds(tunnels=1), 5),
+            (Bounds(tunnels=1, requests_per_second=7), 7),
+            (Bounds(requests_per_second=0), 50),
+        ):
+            self.setUp()
+            self.exchanges.open = {PARENT: 3}
+            begun = [self.shares.begin_part(of_parent(bounds), PARENT, 0.0) for _ in range(50)]
+            self.assertEqual(begun.count(None), parts, bounds)
+            self.assertEqual(set(begun) - {None}, set() if parts == 50 else {REQUESTS_TOO_FAST}, bounds)
+
     def test_to_ask_takes_nothing(self) -> None:
         """Who asks whether there is room leaves it there."""
         held = of_parent(Bounds(requests_per_second=1))

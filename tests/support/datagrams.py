@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from typing import Any
 
 from meshd.socks5 import datagram_head, read_datagram
+from tests.support.daemon import LiveDaemon
 from tests.support.ready import readable
 
 PATIENCE = 20.0
@@ -30,6 +32,17 @@ def named_head(name: bytes, port: int) -> bytes:
 def silent(sock: socket.socket) -> bool:
     """Whether nothing has come by now; what was sent on loopback before has, unless it was dropped."""
     return not readable([sock], 0.0)
+
+
+def sockets(daemon: LiveDaemon) -> int:
+    """Those that it has open."""
+    folder, count = f"/proc/{daemon.pid}/fd", 0
+    for name in os.listdir(folder):
+        try:
+            count += os.readlink(f"{folder}/{name}").startswith("socket:")
+        except FileNotFoundError:
+            continue
+    return count
 
 
 class Refused(Exception):

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 
 from meshd.socks5 import datagram_head
 from tests.live.test_udp import CONFIG, PASSWORD, UdpCase
 from tests.support.daemon import LiveDaemon, until
-from tests.support.datagrams import datagram_socket, named_head, silent
+from tests.support.datagrams import datagram_socket, named_head, silent, sockets
 
 ASSOCIATIONS = 1_000
 ROOMY = CONFIG.replace("destinations = 3", "destinations = 64")
-
-
-def sockets(daemon: LiveDaemon) -> int:
-    folder, count = f"/proc/{daemon.pid}/fd", 0
-    for name in os.listdir(folder):
-        try:
-            count += os.readlink(f"{folder}/{name}").startswith("socket:")
-        except FileNotFoundError:
-            continue
-    return count
 
 
 def resident(daemon: LiveDaemon) -> int:
