@@ -38,12 +38,11 @@ async def carry(
     """Serve an exchange whose exit is chosen; False, as the connection serves no other.
     Raises: BadMessage, ClientGone, DialError, Stopped.
     """
-    account_id = meter.admission.account.id
-    if not plane.datagrams.may_open(account_id):
-        raise Stopped(TOO_MANY)
     target = request.target
     path = await departure.path(target.host, target.port, client.phase)
     try:
+        if not plane.datagrams.may_open(meter.admission.account.id):
+            raise Stopped(TOO_MANY)
         choice = departure.choice
         record.exit = label = choice.label(departure.selection, path.source)
         client.begin_answer(101, framed=False)
