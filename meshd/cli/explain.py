@@ -45,7 +45,7 @@ def add_to(top: Verbs) -> None:
         "--token", type=int, metavar="ID", help="as `token list` shows it, in the place of the password"
     )
     parser.add_argument("--plain", action="store_true", help="a request for http://, in the place of a tunnel")
-    parser.add_argument("--udp", action="store_true", help="datagrams by SOCKS5, in the place of a tunnel")
+    parser.add_argument("--udp", action="store_true", help="datagrams, in the place of a tunnel")
     parser.add_argument("--no-resolve", action="store_true", help="do not look the name up")
 
 

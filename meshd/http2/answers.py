@@ -33,10 +33,12 @@ class Part:
 class AnswerReader:
     """Reads the answer to one request."""
 
-    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "ended")
+    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "_upgraded", "ended")
 
-    def __init__(self, method: bytes) -> None:
-        self._method = method
+    def __init__(self, method: bytes, *, upgraded: bool = False) -> None:
+        """upgraded: whether an extended CONNECT was written as an upgrade, whose "101" is a success there."""
+        self._method = b"GET" if upgraded else method
+        self._upgraded = upgraded
         self._buffer = b""
         self._reader: ChunkReader | LengthReader | None = None
         self._tunnel = False
@@ -84,8 +86,11 @@ class AnswerReader:
                 return b""
             seen, buffer = 0, buffer[head.size :]
             fields = _lowered(head.fields)
-            part.heads.append([(b":status", b"%d" % head.status), *fields])
-            if head.status >= 200:
+            switched = self._upgraded and head.status == 101
+            part.heads.append([(b":status", b"%d" % (200 if switched else head.status)), *fields])
+            if switched:
+                self._tunnel = True
+            elif head.status >= 200:
                 self._begin(head)
         self._buffer = b""
         return buffer

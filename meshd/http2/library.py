@@ -42,11 +42,17 @@ def shown(headers: Iterable[Header] | None) -> list[Header]:
     return [(LENGTH if name == _HIDDEN else name, value) for name, value in headers or ()]
 
 
-def opened(*, streams: int, window: int, head: int) -> H2Connection:
+def offers_extended(connection: H2Connection) -> bool:
+    """Whether the client was told that it may ask for an extended CONNECT; that cannot be taken back."""
+    return bool(connection.local_settings.enable_connect_protocol)
+
+
+def opened(*, streams: int, window: int, head: int, extended: bool = False) -> H2Connection:
     """A server's session, of which nothing is sent yet.
 
     streams: that may be open at once; window: bytes that a client may send by each before they are taken, and by all
-    so many times as much; head: bytes of a header block, as RFC 9113 (6.5.2) counts them.
+    so many times as much; head: bytes of a header block, as RFC 9113 (6.5.2) counts them; extended: whether extended
+    CONNECT is offered (RFC 8441, 3).
     """
     config = H2Configuration(
         client_side=False,
@@ -65,6 +71,8 @@ def opened(*, streams: int, window: int, head: int) -> H2Connection:
         SettingCodes.MAX_HEADER_LIST_SIZE: head,
         SettingCodes.ENABLE_PUSH: 0,
     }
+    if extended:
+        bounds[SettingCodes.ENABLE_CONNECT_PROTOCOL] = 1
     connection.local_settings = Settings(client=False, initial_values=bounds)
     connection.initiate_connection()
     connection.increment_flow_control_window(streams * window - GIVEN)

@@ -21,7 +21,9 @@ _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]++")
 _VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[" + TEXT + rb"]*+(?<![ \t]))?)?+")
 _METHOD = re.compile(rb"[!#$%%&'*+\-.^_`|~0-9A-Za-z]{1,%d}+" % LONGEST_METHOD)
 _WORD = re.compile(rb"[!-~\x80-\xff]++")
-_PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}+")
+PROTOCOL = b":protocol"
+_PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path", PROTOCOL})
 OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 """Fields that no message of HTTP/2 has (RFC 9113, 8.2.2)."""
 
@@ -41,18 +43,26 @@ class Asked:
     """Bytes of the body, where the request tells; else None."""
     chunked: bool
     """Whether the body is to be written in chunks."""
+    upgraded: bool = False
+    """Whether it is an extended CONNECT, which HTTP/1.1 asks for by an upgrade (RFC 8441, 4)."""
 
     @property
     def is_tunnel(self) -> bool:
         return self.method == b"CONNECT"
 
 
-def read(headers: Iterable[Header], *, ended: bool) -> Asked:
-    """The request of a header block; ended: whether no body follows.  Raises: Malformed."""
+def read(headers: Iterable[Header], *, ended: bool, extended: bool = False) -> Asked:
+    """The request of a header block.
+
+    ended: whether no body follows; extended: whether extended CONNECT was offered to the client.  Raises: Malformed.
+    """
     pseudo, fields = _split(headers)
     method = pseudo.get(b":method", b"")
     if not _METHOD.fullmatch(method):
         raise Malformed("no method")
+    protocol = pseudo.get(PROTOCOL)
+    if protocol is not None and not (extended and method == b"CONNECT" and _TOKEN.fullmatch(protocol)):
+        raise Malformed("a protocol that is none, or that may not be asked for")
     target = _target(method, pseudo)
     authority = pseudo[b":authority"]
     if any(name == b"host" and value != authority for name, value in fields):
@@ -63,10 +73,14 @@ def read(headers: Iterable[Header], *, ended: bool) -> Asked:
     if ended and length:
         raise Malformed("a body is told of, and none follows")
     chunked = not ended and length is None and method != b"CONNECT"
-    lines = [b"%b %b HTTP/1.1" % (method, target), b"host: " + authority]
+    if protocol is None:
+        lines = [b"%b %b HTTP/1.1" % (method, target), b"host: " + authority]
+    else:
+        upgrade = [b"connection: upgrade", b"upgrade: " + protocol]
+        lines = [b"GET %b HTTP/1.1" % target, b"host: " + authority, *upgrade]
     lines += [b"%b: %b" % pair for pair in _passed_on(fields)]
     lines += [b"transfer-encoding: chunked"] if chunked else []
-    return Asked(method, b"\r\n".join([*lines, b"", b""]), length, chunked)
+    return Asked(method, b"\r\n".join([*lines, b"", b""]), length, chunked, upgraded=protocol is not None)
 
 
 def trailers(headers: Iterable[Header]) -> list[Header]:
@@ -85,7 +99,8 @@ def _split(headers: Iterable[Header]) -> tuple[dict[bytes, bytes], list[Header]]
         if not _VALUE.fullmatch(value):
             raise Malformed("a byte that no value has")
         if name[:1] == b":":
-            if fields or name in pseudo or name not in _PSEUDO:
+            behind = bool(fields) and name != PROTOCOL  # libcurl 8.23 puts this one behind its credential
+            if behind or name in pseudo or name not in _PSEUDO:
                 raise Malformed("a pseudo-header field too many, unknown, or behind others")
             pseudo[name] = value
             continue
@@ -102,7 +117,7 @@ def _target(method: bytes, pseudo: dict[bytes, bytes]) -> bytes:
     authority, scheme, path = (pseudo.get(name) for name in (b":authority", b":scheme", b":path"))
     if authority is None or not _WORD.fullmatch(authority) or b"@" in authority:
         raise Malformed("no authority, or one with user information")
-    if method == b"CONNECT":
+    if method == b"CONNECT" and PROTOCOL not in pseudo:
         if scheme is not None or path is not None:
             raise Malformed("CONNECT with a scheme or a path")  # RFC 9113, 8.5
         return authority
@@ -112,6 +127,8 @@ def _target(method: bytes, pseudo: dict[bytes, bytes]) -> bytes:
         path = b""
     elif path[:1] != b"/":
         raise Malformed("a path that does not begin with a slash")
+    if PROTOCOL in pseudo:
+        return path
     return b"%b://%b%b" % (scheme, authority, path)
 
 

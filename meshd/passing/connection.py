@@ -43,6 +43,11 @@ class Connection(WaitingConnection):
 
     # What the client says, and is told
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way can read what the client says."""
+        return self.wire.sealed is not None
+
     async def receive(self) -> bool:
         """Wait for more bytes; False where the client has left."""
         try:

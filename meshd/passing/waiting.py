@@ -64,6 +64,11 @@ class WaitingConnection(PartingConnection):
         """Start the time of the present phase anew: bytes have moved."""
         self.deadline = self._plane.wheel.monotonic + self._seconds
 
+    def untimed(self) -> None:
+        """Bound nothing until the next phase: what follows has a time of its own."""
+        self._phase = "idle-timeout"
+        self._plane.wheel.disarm(self)
+
     def drain(self) -> None:
         """End the connection if no exchange is under way; an exchange ends it by itself while the plane is draining."""
         if self._phase in {"grace", "kept"} and not self.buffer:

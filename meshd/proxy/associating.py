@@ -7,6 +7,7 @@ from typing import Protocol
 from meshd.exits.departure import Departure
 from meshd.model import Refusal
 from meshd.passing.record import Record
+from meshd.proxy import socksreplies
 from meshd.proxy.association import Association, Host
 from meshd.proxy.mouth import Mouth, bound, local_address
 from meshd.proxy.plane import DataPlane
@@ -23,10 +24,36 @@ class Client(Host, Protocol):
     @property
     def wire(self) -> Wire: ...
 
+    @property
+    def buffer(self) -> bytes: ...
+
     def phase(self, reason: str, seconds: float) -> None: ...
+
+    def begin_answer(self, status: int, /) -> None: ...
+
+    async def deliver(self, data: bytes, /) -> None: ...
 
     def cut_off(self, refusal: Refusal, /) -> None:
         """End the exchange with that refusal."""
+
+
+async def serve(client: Client, plane: DataPlane, port: int, departure: Departure, record: Record, meter: Meter) -> str:
+    """Serve a UDP ASSOCIATE, as long as the client's connection stands and says nothing more; the reason of its end.
+
+    port: as in `associate`.  Raises: ClientGone, DialError, Stopped.
+    """
+    association = await associate(client, plane, port, departure, record, meter)
+    try:
+        client.begin_answer(200)
+        await client.deliver(socksreplies.associated(*association.told))
+        client.phase("idle-timeout", plane.live.timeouts.idle)
+        association.listen()
+        said = client.buffer or await client.wire.receive()
+    except OSError:
+        said = b""
+    finally:
+        association.close()
+    return "bad-request" if said else association.reason
 
 
 async def associate(

@@ -10,7 +10,9 @@ from meshd.model import Admission, Refusal
 from meshd.passing.caps import Place
 from meshd.passing.client import Recipient
 from meshd.proxy.request import ProxyRequest
+from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
 
 
 class Speech(Protocol):
@@ -39,6 +41,13 @@ class Client(Recipient, Protocol):
     introduced: bool
     """Whether a PROXY header must come first, whoever the peer is."""
     place: Place
+    meter: Meter | None
+    """The meter of the exchange under way."""
+    cut: Refusal | None
+    """Why the exchange may go no further; None while it may."""
+    reader: Task | None
+    writer: Task | None
+    """Tasks that wait for `wake`."""
     speech: Speech | None
     """None while nothing can be answered, because a TLS handshake is under way."""
 
@@ -63,6 +72,10 @@ class Client(Recipient, Protocol):
     async def take_off_tls(self, context: ssl.SSLContext) -> bool:
         """Shake hands with a client that has begun to, and have plain bytes from then on; False where it has left."""
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether nobody on the way can read what the client says."""
+
     def serve_stream(self, wire: Wire) -> None:
         """Serve the client by a stream of this connection, with HTTP/1.1 by that wire."""
 
@@ -70,6 +83,15 @@ class Client(Recipient, Protocol):
 
     def alive(self) -> None:
         """Start the time of the present phase anew: bytes have moved."""
+
+    async def let_it_read(self) -> None:
+        """Read and drop what the client still sends: unread bytes would reset the answer away."""
+
+    def wake(self) -> None:
+        """Resume the tasks that wait for room, which look again."""
+
+    def untimed(self) -> None:
+        """Bound nothing until the next phase: what follows has a time of its own."""
 
     def expect_head(self) -> None:
         """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""

@@ -19,10 +19,11 @@ from meshd.passing.faults import STATUS_REASONS
 from meshd.passing.metered import AN_EXCHANGE
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
-from meshd.proxy import replies, socksreplies
+from meshd.proxy import replies
 from meshd.proxy.admitting import admit
-from meshd.proxy.associating import associate
+from meshd.proxy.associating import serve
 from meshd.proxy.barring import barred
+from meshd.proxy.capsuled import carry
 from meshd.proxy.client import Client, Speech
 from meshd.proxy.forward import NOT_BEGUN, Begun, ProxyForwarding
 from meshd.proxy.http import HttpSpeech
@@ -125,11 +126,15 @@ class ClientConnection(RepeatedExchanges):
             await self.charge(request.size)
         record.departure = meter.way = departure = self._departure(request, admission)
         if request.method == ASSOCIATE:
-            return await self._associate(request, departure, record, meter)
+            return self._end(await serve(self, self._plane, request.target.port, departure, record, meter), False)
+        if request.upgrade is not None:
+            departure.by_datagrams()
         terms = admission.terms
         refusal = (barred(self._plane, departure, terms, record) if terms else None) or departure.choose()
         if refusal is not None:
             return await self._refuse(refusal, request)
+        if request.upgrade is not None:
+            return await carry(self, self._plane, request, departure, record, meter)
         if request.is_tunnel:
             return await self._tunnel(request, departure, record, meter)
         return await self._forward(request, departure, admission)
@@ -175,21 +180,6 @@ class ClientConnection(RepeatedExchanges):
         except BaseException:
             origin.close()
             raise
-
-    async def _associate(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
-        """Serve a UDP ASSOCIATE, as long as the client's connection stands and says nothing more."""
-        association = await associate(self, self._plane, request.target.port, departure, record, meter)
-        try:
-            self.begin_answer(200)
-            await self.deliver(socksreplies.associated(*association.told))
-            self.phase("idle-timeout", self._plane.live.timeouts.idle)
-            association.listen()
-            said = self.buffer or await self.wire.receive()
-        except OSError:
-            said = b""
-        finally:
-            association.close()
-        return self._end("bad-request" if said else association.reason, False)
 
     async def _answer_ourselves(self, request: ProxyRequest, admission: Admission, record: Record) -> bool:
         """Answer a request that meshd itself is asked, unbilled; a body is ignored."""
@@ -282,6 +272,7 @@ class StreamConnection(ClientConnection):
     """Of a client who comes by one stream of a connection with HTTP/2."""
 
     __slots__ = ("_session",)
+    encrypted = True
 
     def __init__(self, session: Client, plane: DataPlane, wire: Wire) -> None:
         super().__init__(plane, session.proxy, wire)

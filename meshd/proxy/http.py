@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from meshd.exits.choosing import Choice
+from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Refusal
 from meshd.proxy import replies
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
+
+NO_UDP = "CONNECT-UDP is served to clients that come by TLS, where the settings say so"
 
 
 class HttpSpeech:
@@ -53,10 +56,15 @@ class HttpSpeech:
         received, client.buffer = client.buffer, client.buffer[head.size :]
         self._method = head.method
         self._last = request = ProxyRequest.from_head(head, received)
-        self._head = received if request.is_tunnel and not client.buffer else b""
+        if request.upgrade is not None and not (live.topology.udp.on and client.encrypted):
+            raise BadMessage(501, NO_UDP)
+        self._head = received if request.is_tunnel and not client.buffer and request.upgrade is None else b""
         return request
 
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
+        upgrade = self._last.upgrade if self._last is not None else None
+        if upgrade is not None:
+            return replies.switched(upgrade.token, label, choice.not_found, request_id, moved=choice.moved)
         if self._head and self._last is not None:
             self._plane.known.note(self._head, self._last, self._plane.live.limits)
         return replies.established(label, choice.not_found, request_id, moved=choice.moved)

@@ -134,6 +134,13 @@ def established(exit_label: str, not_found: str, request_id: str, *, moved: bool
     ).encode("ascii")
 
 
+def switched(token: bytes, exit_label: str, not_found: str, request_id: str, *, moved: bool = False) -> bytes:
+    """The answer to a request for an upgrade whose tunnel stands; token: the protocol; the others as of a CONNECT."""
+    _, fields = established(exit_label, not_found, request_id, moved=moved).split(b"\r\n", 1)
+    upgrade = b"Connection: Upgrade\r\nUpgrade: %b\r\nCapsule-Protocol: ?1\r\n" % token
+    return b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + fields
+
+
 class Content(NamedTuple):
     """The content of an answer to a request that the proxy itself was asked."""
 

@@ -10,7 +10,8 @@ from meshd.http1.framing import NO_BODY, BodyFraming, Length, request_framing
 from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
-from meshd.proxy.said import Said
+from meshd.masque.upgrades import CONNECT_UDP, WELL_KNOWN, Upgrade, asked, destination
+from meshd.proxy.said import Said, is_credential
 
 INTERNAL_HOST = "meshd.internal"
 """The host whose requests meshd answers itself, when asked through the proxy."""
@@ -20,6 +21,8 @@ ASSOCIATE = b"UDP"
 
 MOST_HOPS = 10**9
 """A higher `Max-Forwards` counts as this (RFC 9110, 7.6.2)."""
+
+ONLY_UPGRADES = "of protocols that are asked for by an upgrade only connect-udp is served: use CONNECT for any other"
 
 _HOPS = re.compile(rb"[0-9]{1,20}")
 _EMPTY = (NO_BODY, Length(0))
@@ -42,6 +45,7 @@ class ProxyRequest:
         "said",
         "size",
         "target",
+        "upgrade",
     )
 
     def __init__(
@@ -53,6 +57,7 @@ class ProxyRequest:
         *,
         framing: BodyFraming,
         said: Said,
+        upgrade: Upgrade | None = None,
     ) -> None:
         """size: bytes of the head.  Raises: BadMessage for a Max-Forwards that is no number."""
         self.method = method
@@ -63,6 +68,8 @@ class ProxyRequest:
         self.framing = framing
         self.has_body = framing is not NO_BODY and framing not in _EMPTY
         self.said = said
+        self.upgrade = upgrade
+        """The protocol that a tunnel goes on in, where it was asked for by an upgrade; None for any other request."""
         self.hops = _hops(said.fields) if method in _COUNTED else None
         """How many further hops `Max-Forwards` allows; None without that field, or where the method is not counted."""
         self.is_tunnel = is_tunnel = type(target) is AuthorityForm
@@ -78,12 +85,20 @@ class ProxyRequest:
     @classmethod
     def from_head(cls, head: RequestHead, buffer: bytes) -> ProxyRequest:
         """Interpret a head; buffer: what head was read from.  Raises: BadMessage for a wrong target or framing."""
+        if head.target[:1] == b"/" or WELL_KNOWN in head.target:
+            upgrade = _upgrade(head)
+            if upgrade is not None:
+                place = destination(head, upgrade)
+                check_host(head, place)
+                said = _for_itself(Said(head.minor, head.fields, _block(head, buffer)))
+                name = upgrade.token.upper()  # for the log: by HTTP/2 its method is no GET
+                return cls(name, place, head.minor, head.size, framing=NO_BODY, said=said, upgrade=upgrade)
         target = read_target(head.method, head.target)
         check_host(head, target)
         framing = request_framing(head)
         if type(target) is AuthorityForm and framing != NO_BODY:
             raise BadMessage(400, "a CONNECT request has no body")
-        said = Said(head.minor, head.fields, buffer[buffer.find(b"\r\n", 2) + 2 : head.size])
+        said = Said(head.minor, head.fields, _block(head, buffer))
         return cls(head.method, target, head.minor, head.size, framing=framing, said=said)
 
     def repeated(self, buffer: bytes, longest: int) -> ProxyRequest | None:
@@ -141,6 +156,34 @@ class ProxyRequest:
     def safe_to_repeat(self) -> bool:
         """Whether the request may be sent again after a kept connection died, and nothing has to be kept for that."""
         return not self.has_body and self.method in _IDEMPOTENT
+
+
+def _upgrade(head: RequestHead) -> Upgrade | None:
+    """The protocol that is asked for in the place of a request to be forwarded; None for a request that is none such.
+    Raises: BadMessage(501) for a protocol that is not served, asked of the proxy itself.
+    """
+    token = asked(head.fields)
+    upgrade = CONNECT_UDP if token == CONNECT_UDP.token else None
+    if upgrade is None and head.target[:1] == b"/" and token not in {b"", b"h2c"}:
+        raise BadMessage(501, ONLY_UPGRADES)
+    return upgrade
+
+
+def _for_itself(said: Said) -> Said:
+    """The same, of a request that goes no further: Authorization is a credential for the proxy there, if it is alone.
+    Raises: BadMessage for two.
+    """
+    own = said.fields.all(b"authorization")
+    if len(own) > 1:
+        raise BadMessage(400, "two Authorization fields")
+    if said.proxy_authorization is None and own and is_credential(own[0]):
+        return said.with_credential(said.block, own[0])
+    return said
+
+
+def _block(head: RequestHead, buffer: bytes) -> bytes:
+    """The field lines of a head, with the blank line."""
+    return buffer[buffer.find(b"\r\n", 2) + 2 : head.size]
 
 
 def _hops(fields: Fields) -> int | None:

@@ -29,7 +29,7 @@ from h2.exceptions import ProtocolError
 from twisted.logger import Logger
 
 from meshd.exits.choosing import Choice
-from meshd.http2.library import opened, shown
+from meshd.http2.library import offers_extended, opened, shown
 from meshd.http2.requests import Malformed, read, trailers
 from meshd.http2.restraint import Restraint
 from meshd.model import Refusal
@@ -85,7 +85,8 @@ class Session:
         self._client = client
         self._plane = plane
         self.poller = plane.poller
-        self._connection = opened(streams=STREAMS, window=WINDOW, head=plane.live.limits.head_bytes)
+        head, extended = plane.live.limits.head_bytes, plane.live.topology.udp.on
+        self._connection = opened(streams=STREAMS, window=WINDOW, head=head, extended=extended)
         self.sending = Sending(self._connection, plane.relay.again, client.alive)
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
@@ -190,7 +191,7 @@ class Session:
     def _requested(self, event: RequestReceived) -> None:
         number, ended = event.stream_id or 0, event.stream_ended is not None
         try:
-            asked = read(shown(event.headers), ended=ended)
+            asked = read(shown(event.headers), ended=ended, extended=offers_extended(self._connection))
         except Malformed:
             self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
             self._cost(MALFORMED)

@@ -80,7 +80,7 @@ class Stream:
         self.readable = False
         self._session = session
         self._asked = asked
-        self._answer = AnswerReader(asked.method)
+        self._answer = AnswerReader(asked.method, upgraded=asked.upgraded)
         self._body = Body(chunked=asked.chunked)
         self._up = bytearray()
         """Bytes for the pair, which had no room for them: a head, or a piece of the body at most."""

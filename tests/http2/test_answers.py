@@ -103,3 +103,29 @@ class AnswerTests(SynchronousTestCase):
         places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
         pieces = [raw[begin:end] for begin, end in pairwise(places)]
         self.assertEqual(read(method, pieces), expected)
+
+
+class UpgradedTests(SynchronousTestCase):
+    def test_switched(self) -> None:
+        """A "101" that answers an upgrade is what HTTP/2 has as "200", and all behind it goes through."""
+        reader = AnswerReader(b"CONNECT", upgraded=True)
+        part = reader.feed(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\n"
+            b"Capsule-Protocol: ?1\r\n\r\n\x00\x01\x00"
+        )
+        self.assertEqual(part.heads, [[(b":status", b"200"), (b"capsule-protocol", b"?1")]])
+        self.assertEqual((part.body, reader.ended), (b"\x00\x01\x00", False))
+        self.assertEqual(reader.feed(b"\x00\x02").body, b"\x00\x02")
+        self.assertTrue(reader.end())
+
+    def test_refused(self) -> None:
+        """Any other answer ends where its length says."""
+        reader = AnswerReader(b"CONNECT", upgraded=True)
+        part = reader.feed(b"HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nno")
+        self.assertEqual((part.heads[0][0], part.body, reader.ended), ((b":status", b"407"), b"no", True))
+
+    def test_nobody_asked(self) -> None:
+        """A "101" to any other request is an interim answer, and no end of it."""
+        reader = AnswerReader(b"GET")
+        self.assertEqual(reader.feed(b"HTTP/1.1 101 Switching Protocols\r\n\r\n").heads, [[(b":status", b"101")]])
+        self.assertFalse(reader.begun)

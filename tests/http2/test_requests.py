@@ -19,6 +19,15 @@ def changed(name: bytes, value: bytes, fields: list[Header] = GET) -> list[Heade
     return [(name, value) if pair[0] == name else pair for pair in fields]
 
 
+EXTENDED = [
+    (b":method", b"CONNECT"),
+    (b":protocol", b"connect-udp"),
+    (b":scheme", b"https"),
+    (b":path", b"/x/"),
+    (b":authority", b"p.test"),
+]
+
+
 MALFORMED: dict[str, tuple[list[Header], bool]] = {
     "no method": (without(b":method"), True),
     "a method of two words": (changed(b":method", b"GET /"), True),
@@ -61,6 +70,30 @@ MALFORMED: dict[str, tuple[list[Header], bool]] = {
     "CONNECT without an authority": (without(b":authority", CONNECT), False),
     "CONNECT that has ended": (CONNECT, True),
     "CONNECT with a length": ([*CONNECT, (b"content-length", b"0")], False),
+}
+
+MALFORMED_EXTENDED: dict[str, tuple[list[Header], bool]] = {
+    "no scheme": (without(b":scheme", EXTENDED), False),
+    "no path": (without(b":path", EXTENDED), False),
+    "an empty path": (changed(b":path", b"", EXTENDED), False),
+    "a path without a slash": (changed(b":path", b"a.test:443", EXTENDED), False),
+    "a star": (changed(b":path", b"*", EXTENDED), False),
+    "no authority": (without(b":authority", EXTENDED), False),
+    "an authority with a user": (changed(b":authority", b"u@p.test", EXTENDED), False),
+    "another method": (changed(b":method", b"GET", EXTENDED), False),
+    "an empty protocol": (changed(b":protocol", b"", EXTENDED), False),
+    "two protocols": (changed(b":protocol", b"connect-udp, h2c", EXTENDED), False),
+    "a protocol with a line end": (changed(b":protocol", b"a\r\nb", EXTENDED), False),
+    "a protocol that is too long": (changed(b":protocol", b"a" * 65, EXTENDED), False),
+    "another pseudo-header field behind others": (
+        [*without(b":path", EXTENDED), (b"a", b"b"), (b":path", b"/x/")],
+        False,
+    ),
+    "the protocol twice": ([*EXTENDED, (b":protocol", b"connect-udp")], False),
+    "an end": (EXTENDED, True),
+    "a length": ([*EXTENDED, (b"content-length", b"0")], False),
+    "another Host": ([*EXTENDED, (b"host", b"b.test")], False),
+    "Upgrade": ([*EXTENDED, (b"upgrade", b"connect-udp")], False),
 }
 
 SAID: dict[str, tuple[list[Header], bool, bytes]] = {
@@ -122,6 +155,25 @@ class RequestTests(SynchronousTestCase):
                 found = read_request(head, HeadLimits())
                 assert found is not None
                 self.assertEqual((found.size, len(found.fields)), (len(head), head.count(b"\r\n") - 2))
+
+    def test_extended(self) -> None:
+        """An extended CONNECT is an upgrade; nobody may ask for one to whom it was not offered."""
+        asked = read([*EXTENDED, (b"capsule-protocol", b"?1")], ended=False, extended=True)
+        head = (
+            b"GET /x/ HTTP/1.1\r\nhost: p.test\r\nconnection: upgrade\r\nupgrade: connect-udp\r\n"
+            b"capsule-protocol: ?1\r\n\r\n"
+        )
+        self.assertEqual((asked.head, asked.upgraded, asked.is_tunnel, asked.chunked), (head, True, True, False))
+        behind = [*without(b":protocol", EXTENDED), (b"capsule-protocol", b"?1"), EXTENDED[1]]
+        self.assertEqual(read(behind, ended=False, extended=True).head, head, "as libcurl writes it")
+        self.assertRaises(Malformed, read, EXTENDED, ended=False)
+        for name, (headers, ended) in MALFORMED_EXTENDED.items():
+            with self.subTest(name):
+                self.assertRaises(Malformed, read, headers, ended=ended, extended=True)
+        for name, (headers, ended) in MALFORMED.items():
+            if b":protocol" not in dict(headers):
+                with self.subTest(name):
+                    self.assertRaises(Malformed, read, headers, ended=ended, extended=True)
 
     def test_body(self) -> None:
         """Its length, and whether it is to be written in chunks."""

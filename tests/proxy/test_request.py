@@ -363,3 +363,61 @@ class RepeatedTest(SynchronousTestCase):
         ):
             first = request(head)
             self.assertIsNone(first.repeated(head, 16384), head)
+
+
+UDP = (
+    b"GET /.well-known/masque/udp/a.test/443/ HTTP/1.1\r\n"
+    b"Host: p.test\r\nConnection: Upgrade\r\nUpgrade: connect-udp\r\n"
+)
+
+
+class UpgradeTests(SynchronousTestCase):
+    def test_read(self) -> None:
+        """Of the proxy itself, by a path or by a URL; its credential as of any request."""
+        for before in (b"/", b"https://p.test/", b"http://p.test:31280/"):
+            found = request(UDP.replace(b"GET /", b"GET " + before) + b"Proxy-Authorization: Basic eA==\r\n\r\n")
+            assert found.upgrade is not None
+            self.assertEqual((found.upgrade.token, *found.target[:2]), (b"connect-udp", "a.test", 443))
+            self.assertEqual(found.said.proxy_authorization, b"Basic eA==")
+            self.assertEqual((found.is_tunnel, found.keep, found.has_body), (True, False, False))
+
+    def test_credentials(self) -> None:
+        """Authorization counts as well, where no other field does: nothing of the request is anybody else's."""
+        for fields, expected in (
+            (b"Authorization: Basic eA==\r\n", b"Basic eA=="),
+            (b"Authorization: Bearer pm_x\r\n", b"Bearer pm_x"),
+            (b"Authorization: Basic eA==\r\nProxy-Authorization: Basic eQ==\r\n", b"Basic eQ=="),
+            (b"Authorization: Basic Og==\r\n", None),
+            (b"", None),
+        ):
+            self.assertEqual(request(UDP + fields + b"\r\n").said.proxy_authorization, expected)
+        self.assertRaises(BadMessage, request, UDP + b"Authorization: a\r\nAuthorization: b\r\n\r\n")
+        other = GET + b"Authorization: Basic eA==\r\n\r\n"
+        self.assertIsNone(request(other).said.proxy_authorization)
+
+    def test_not_served(self) -> None:
+        """Other protocols are refused, and malformed requests; whoever asks for none is told what this port is."""
+        for before, after, status in (
+            (b"connect-udp", b"websocket", 501),
+            (b"connect-udp", b"connect-tcp", 501),
+            (b"connect-udp", b"connect-udp, websocket", 501),
+            (b"connect-udp", b"h2c", 400),
+            (b"Connection: Upgrade", b"Connection: close", 400),
+            (b"/443/", b"/443", 400),
+            (b"GET", b"CONNECT", 400),
+            (b"GET", b"POST", 400),
+            (b"Host: p.test", b"Host: p.test\r\nHost: p.test", 400),
+            (b"Host: p.test", b"Host: u:p@p.test", 400),
+            (b"Host: p.test", b"Host: p.test\r\nProxy-Authorization: a\r\nProxy-Authorization: b", 400),
+        ):
+            with self.subTest(after):
+                error = self.assertRaises(BadMessage, request, UDP.replace(before, after) + b"\r\n")
+                self.assertEqual(error.status, status)
+
+    def test_forwarded(self) -> None:
+        """Such a path at an origin is the origin's, where another upgrade is asked for, or none."""
+        for upgrade in (b"", b"Connection: Upgrade\r\nUpgrade: websocket\r\n"):
+            found = request(
+                b"GET http://o.test/.well-known/masque/udp/a.test/443/ HTTP/1.1\r\nHost: o.test\r\n" + upgrade + b"\r\n"
+            )
+            self.assertEqual((found.upgrade, found.target.host), (None, "o.test"))

@@ -1,0 +1,1 @@
+"""Tests of capsules, and of what is asked for by an upgrade."""
