@@ -56,6 +56,10 @@ class HttpSpeech:
         self._head = received if request.is_tunnel and not client.buffer else b""
         return request
 
+    def farewell(self) -> bool:
+        """Say nothing: an answer to a next request may say that it was the last."""
+        return False
+
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         if self._head and self._last is not None:
             self._plane.known.note(self._head, self._last, self._plane.live.limits)

@@ -46,6 +46,10 @@ class OldSocksSpeech:
     async def read(self) -> ProxyRequest | None:
         raise Stopped(OLD)
 
+    def farewell(self) -> bool:
+        """Say nothing: a connection has one request."""
+        return False
+
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         raise NotImplementedError
 
@@ -85,6 +89,10 @@ class SocksSpeech:
             raise
         fields = [] if credential is None else [(b"Proxy-Authorization", credential)]
         return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=Said(1, Fields(fields), b""))
+
+    def farewell(self) -> bool:
+        """Say nothing: a connection has one request."""
+        return False
 
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         return socksreplies.established(source)

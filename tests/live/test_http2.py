@@ -11,6 +11,7 @@ from typing import Any
 from h2.errors import ErrorCodes
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http2.farewell import EVERY
 from meshd.proxy.session import STREAMS
 from meshd.proxy.stream import WINDOW
 from tests.support.daemon import LiveDaemon, free_port, until
@@ -311,12 +312,58 @@ class SettingTests(Case):
             number = session.begin(connect(self.raw, rosa), None)
             session.head(number)
             session.send(number, b"E")
-            since = len(other.log_lines(0))
             other.signal(signal.SIGTERM)
-            other.wait_for_log(f":{other.proxy_port} closes", since=since)
+            self.assertEqual(session.until_goodbye(), EVERY)
+            self.assertEqual(session.until_goodbye(2), number)
             session.send(number, b"still")
             self.assertEqual(session.until_body(number, 5), b"still")
             refused: Came = session.ask(get(self.http, "/n/5/m", rosa))
             self.assertEqual(refused.reset, ErrorCodes.REFUSED_STREAM)
             session.end(number)
+            self.assertEqual((session.until_gone(), set(session.last[1:])), (ErrorCodes.NO_ERROR, {number}))
+
+    def test_what_crosses_with_a_stop(self) -> None:
+        """Is served: the client has begun it before it could know."""
+        other = LiveDaemon(self)
+        rosa = basic("rosa", other.account("rosa"))
+        with contextlib.closing(Session(other)) as session:
+            tunnel = session.begin(connect(self.raw, rosa), None)
+            session.head(tunnel)
+            session.http.signs = False
+            other.signal(signal.SIGTERM)
+            self.assertEqual(session.until_goodbye(), EVERY)
+            crossing = session.begin(get(self.http, "/n/5/m", rosa))
+            self.assertEqual(session.answer(crossing).status, 200)
+            session.sign()
+            self.assertEqual(session.until_goodbye(2), crossing)
+            session.end(tunnel)
             self.assertEqual(session.until_gone(), ErrorCodes.NO_ERROR)
+
+    def test_an_idle_session_at_a_stop(self) -> None:
+        """Ends once its client has signed, and no later."""
+        other = LiveDaemon(self, "[timeouts]\ndrain = 600\n")
+        rosa = basic("rosa", other.account("rosa"))
+        with contextlib.closing(Session(other)) as session, contextlib.closing(Session(other)) as silent:
+            for each in (session, silent):
+                self.assertEqual(each.ask(get(self.http, "/n/5/m", rosa)).status, 200)
+            silent.http.signs = False
+            other.signal(signal.SIGTERM)
+            self.assertEqual((session.until_gone(), session.last), (ErrorCodes.NO_ERROR, [EVERY, 1, 1]))
+            self.assertEqual((silent.until_gone(), silent.last), (ErrorCodes.NO_ERROR, [EVERY, 1]))
+            self.assertEqual(other.wait(), 0)
+
+    def test_a_client_that_says_goodbye(self) -> None:
+        """Has its open streams served, and is gone with the last of them."""
+        session, sara = self.session(), self.customer("sara")
+        tunnel = session.begin(connect(self.raw, sara), None)
+        session.head(tunnel)
+        session.send(tunnel, b"E")
+        session.say_goodbye()
+        download = session.begin(get(self.http, "/n/300000/m", sara))
+        self.assertEqual(session.answer(download).body, body_of(b"m", 300_000))
+        session.send(tunnel, b"still")
+        self.assertEqual(session.until_body(tunnel, 5), b"still")
+        self.assertFalse(session.gone)
+        session.end(tunnel)
+        self.assertEqual(session.until_gone(), ErrorCodes.NO_ERROR)
+        self.balance("sara", 2)

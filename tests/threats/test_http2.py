@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 from h2.errors import ErrorCodes
@@ -12,10 +11,21 @@ from meshd.http2.restraint import SHARE
 from meshd.proxy.session import UNKNOWN
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
+from tests.support.frames import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PRIORITY,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    frame,
+)
 from tests.support.http2 import Header, Session, basic, connect, get
-
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, END_HEADERS = 1, 4
 
 daemon: LiveDaemon
 origin: Echoes
@@ -30,10 +40,6 @@ def setUpModule() -> None:
 def tearDownModule() -> None:
     daemon.close()
     origin.close()
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
 
 # What the session is over for, by the code that it is told (RFC 9113, 5 and 6).
