@@ -132,10 +132,9 @@ class Sending:
         self._connection.send_data(number, data, end_stream=last)
 
     def give_room(self, size: int, number: int | None = None) -> None:
-        """Let the client send so many bytes more, by that stream, or by all of them together."""
+        """Let the client send so many bytes more, by that stream, or by all of them together, when next woken."""
         with suppress(ProtocolError):  # the stream is closed
             self._connection.increment_flow_control_window(size, number)
-        self.wake()
 
     def reset(self, number: int, code: ErrorCodes) -> None:
         """End a stream before its time."""

@@ -30,6 +30,7 @@ from meshd.exits.choosing import Choice
 from meshd.http2.library import opened, shown
 from meshd.http2.requests import Malformed, read, trailers
 from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
+from meshd.http2.slices import Slices
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.proxy.client import Client
@@ -45,9 +46,6 @@ log = Logger()
 
 STREAMS = 100
 """Streams that a session may have open at once, as RFC 9113 (6.5.2) says that one should have at least."""
-
-SLICE = 4096
-"""Bytes that are given to the library at once: small frames cost it more than they are."""
 
 AN_EVENT = 16 * 1024
 """The cost of what a frame says, in bytes that take as long to move."""
@@ -131,13 +129,15 @@ class Session:
         self._writer.resume()
         if self._plane.draining:
             self.farewell()
+        slices = Slices()
         while data:
-            for at in range(0, len(data), SLICE):
-                events = self._took(data[at : at + SLICE])
+            for piece in slices.of(data):
+                events = self._took(piece)
                 self._expect()
                 if self.sending.over:
                     return
-                await client.worked(SLICE + AN_EVENT * events)
+                await client.worked(len(piece) + AN_EVENT * events)
+            self.sending.wake()
             try:
                 data = await client.wire.receive()
             except OSError:
@@ -176,7 +176,7 @@ class Session:
                     self._acted(event)
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
-        self.sending.wake()
+            self.sending.wake()
         return len(events)
 
     def _acted(self, event: Event) -> None:

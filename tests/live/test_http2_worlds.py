@@ -32,7 +32,7 @@ class OnPostgres:
     def store(cls) -> str:
         server = postgres.server()
         database = server.new_database()
-        cls.addClassCleanup(server.give_back, database)  # type: ignore[attr-defined] # the case has it
+        cls.addClassCleanup(server.give_back, database)
         return server.url(database)
 
 

@@ -7,14 +7,15 @@ import socket
 import ssl
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
 from hyperframe.frame import Frame, GoAwayFrame, PingFrame
-
-from tests.support.daemon import LiveDaemon
 
 Header = tuple[bytes, bytes]
 
@@ -38,6 +39,15 @@ def connect(authority: str, *fields: Header) -> list[Header]:
 def get(authority: str, path: str, *fields: Header, method: str = "GET") -> list[Header]:
     pseudo = {":method": method, ":scheme": "http", ":authority": authority, ":path": path}
     return [*((name.encode(), value.encode()) for name, value in pseudo.items()), *fields]
+
+
+class Place(Protocol):
+    """Where a daemon is reached by TLS."""
+
+    @property
+    def certificate(self) -> Path: ...
+
+    proxy_port: int
 
 
 class _Connection(H2Connection):
@@ -82,8 +92,10 @@ class Came:
 class Session:
     """Blocks while it waits; what comes for one stream is kept while another is waited for."""
 
-    def __init__(self, daemon: LiveDaemon, *, takes: bool = True, preface: bool = True) -> None:
-        """takes: whether it gives room again for what it gets; preface: whether it begins as a client should."""
+    def __init__(self, daemon: Place, *, takes: bool = True, preface: bool = True, window: int = 0) -> None:
+        """takes: whether it gives room again for what it gets; preface: whether it begins as a client should.
+        window: bytes that each stream may send before they are taken, all together twice as much; 0: by default.
+        """
         context = ssl.create_default_context(cafile=str(daemon.certificate))
         context.set_alpn_protocols(["h2", "http/1.1"])
         sock = socket.create_connection(("127.0.0.1", daemon.proxy_port), 20)
@@ -93,6 +105,9 @@ class Session:
         self.http = _Connection(CHECKED_BY_NOBODY)
         if preface:
             self.http.initiate_connection()
+        if window:
+            self.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
+            self.http.increment_flow_control_window(2 * window)
         self.came: dict[int, Came] = defaultdict(Came)
         self.goodbye: ErrorCodes | int | None = None
         self.last: list[int] = []
