@@ -2,7 +2,8 @@
 
 The customer asks for a small answer again and again, by a kept connection of HTTP/1.1 and by a session of HTTP/2, in
 turn; the hostile client, a process of its own with a customer's password, sends what it can and comes again whenever
-it is sent away.  Percentiles of the customer's round trip in milliseconds, and by how much the daemon's memory grew.
+it is sent away.  Medians over the rounds of percentiles of the customer's round trip, in milliseconds; and by how much the daemon's
+memory grew.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)  # not bench/ itself, whose profile.py would hide another
@@ -196,8 +197,8 @@ class Seen:
 
     came: int = 0
     """How often the other client came."""
-    plain: list[float] = field(default_factory=list)
-    session: list[float] = field(default_factory=list)
+    figures: list[tuple[float, ...]] = field(default_factory=list)
+    """Of each round."""
     grown: int = 0
 
     def add(self, customer: Customer, pid: int, words: list[str], seconds: float) -> None:
@@ -209,8 +210,7 @@ class Seen:
             self.grown = max(self.grown, resident(pid) - before)
             assert other.stdout is not None
             self.came += int(other.stdout.read())
-        self.plain += plain
-        self.session += session
+        self.figures.append((*percentiles(plain), *percentiles(session)))
 
 
 def percentiles(values: list[float]) -> tuple[float, float]:
@@ -251,7 +251,7 @@ def main() -> None:
     print("| the other client | came | HTTP/1.1 p50 | p99 | HTTP/2 p50 | p99 | MB grown |")
     print("| --- |" + " ---: |" * 6)
     for name, each in seen.items():
-        row = (*percentiles(each.plain), *percentiles(each.session), each.grown / 1e6)
+        row = (*map(median, zip(*each.figures, strict=True)), each.grown / 1e6)
         print(f"| {name} | {each.came} | {' | '.join(f'{value:.1f}' for value in row)} |")
 
 

@@ -45,6 +45,7 @@ def add_to(top: Verbs) -> None:
         "--token", type=int, metavar="ID", help="as `token list` shows it, in the place of the password"
     )
     parser.add_argument("--plain", action="store_true", help="a request for http://, in the place of a tunnel")
+    parser.add_argument("--http2", action="store_true", help="a request by HTTP/2, which clients speak by TLS")
     parser.add_argument("--no-resolve", action="store_true", help="do not look the name up")
 
 
@@ -61,7 +62,7 @@ def act(context: Context, args: Namespace) -> None:
     before = len(split.base) + 1
     token = _own_token(args, known)
     terms = terms_of(known.identity, context.plans, token.rules if token else "")
-    question = Question(known.identity, proxy, target, split.rest, before, token, terms)
+    question = Question(known.identity, proxy, target, split.rest, before, token, terms, args.http2)
     explanation = explain(question, _world(context, args, known))
     _show(context, question, explanation)
     if not explanation.passes:
@@ -120,6 +121,8 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
         None if args.no_resolve else lambda host: look_up(host, config.dns_servers, topology.timeouts.dns),
         context.now(),
         included_bytes(topology.plans),
+        config.proxy_tls,
+        config.proxy_http2,
     )
 
 
