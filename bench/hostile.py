@@ -1,9 +1,9 @@
-"""How long a customer waits while one client of HTTP/2 is hostile: `python bench/hostile.py [--seconds S]`.
+"""How long a customer waits while one client of HTTP/2 is hostile: `python bench/hostile.py`.
 
 The customer asks for a small answer again and again, by a kept connection of HTTP/1.1 and by a session of HTTP/2, in
 turn; the hostile client, a process of its own with a customer's password, sends what it can and comes again whenever
-it is sent away.  Medians over the rounds of percentiles of the customer's round trip, in milliseconds; and by how much the daemon's
-memory grew.
+it is sent away.  Percentiles of the customer's round trip in milliseconds, of each round, and of these the medians; and
+by how much the daemon's memory grew.
 """
 
 from __future__ import annotations

@@ -146,6 +146,9 @@ class ChangesTests(Case):
     def test_deactivated(self) -> None:
         self.ends_alone("abel", "account", "deactivate", "{}")
 
+    def test_a_limit_that_is_lowered(self) -> None:
+        self.ends_alone("bill", "account", "set", "{}", "--total-limit", "0.0000001")
+
     def test_rules(self) -> None:
         self.ends_alone("bela", "account", "rules", "{}", "--only", "example.com")
 
