@@ -223,6 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", action="append", choices=FLOODS, help="of all that it can do")
     parser.add_argument("--flood", nargs=6, default=None, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.flood:
@@ -231,22 +232,21 @@ def main() -> None:
         print(flood(name, Place(int(port), Path(certificate), field, http, raw), options.seconds))
         return
     port = free_port()
-    daemon, origin = LiveDaemon(config=SETTINGS.format(port=port)), Echoes()
+    daemon, mine, theirs = LiveDaemon(config=SETTINGS.format(port=port)), Echoes(), Echoes()
     daemon.proxy_port = port
-    http, raw = f"127.0.0.1:{origin.http}", f"127.0.0.1:{origin.raw}"
-    mine, theirs = (basic(name, daemon.account(name)) for name in ("customer", "hostile"))
-    place = Place(port, daemon.certificate, mine, http, raw)
-    customer = Customer(place)
+    credential = basic("customer", daemon.account("customer"))
+    customer = Customer(Place(port, daemon.certificate, credential, f"127.0.0.1:{mine.http}", ""))
     customer.round_trips(1)
-    words = [str(port), str(daemon.certificate), base64.b64encode(theirs[1]).decode(), http, raw]
-    seen = {name: Seen() for name in FLOODS}
+    hostile = base64.b64encode(basic("hostile", daemon.account("hostile"))[1]).decode()
+    words = [str(port), str(daemon.certificate), hostile, *(f"127.0.0.1:{each}" for each in (theirs.http, theirs.raw))]
+    seen = {name: Seen() for name in options.only or FLOODS}
     try:
         for _ in range(options.rounds):
             for name, each in seen.items():
                 each.add(customer, daemon.pid, [name, *words], options.seconds)
     finally:
-        daemon.close()
-        origin.close()
+        for ended in (daemon, mine, theirs):
+            ended.close()
     print(f"On {description()}; {options.rounds} rounds of {options.seconds:g} seconds each.\n")
     print("| the other client | came | HTTP/1.1 p50 | p99 | HTTP/2 p50 | p99 | MB grown |")
     print("| --- |" + " ---: |" * 6)
