@@ -46,6 +46,7 @@ def add_to(top: Verbs) -> None:
     )
     parser.add_argument("--plain", action="store_true", help="a request for http://, in the place of a tunnel")
     parser.add_argument("--udp", action="store_true", help="datagrams, in the place of a tunnel")
+    parser.add_argument("--http2", action="store_true", help="a request by HTTP/2, which clients speak by TLS")
     parser.add_argument("--no-resolve", action="store_true", help="do not look the name up")
 
 
@@ -62,7 +63,7 @@ def act(context: Context, args: Namespace) -> None:
     before = len(split.base) + 1
     token = _own_token(args, known)
     terms = terms_of(known.identity, context.plans, token.rules if token else "")
-    question = Question(known.identity, proxy, target, split.rest, before, token, terms, args.udp)
+    question = Question(known.identity, proxy, target, split.rest, before, token, terms, udp=args.udp, http2=args.http2)
     explanation = explain(question, _world(context, args, known))
     _show(context, question, explanation)
     if not explanation.passes:
@@ -124,6 +125,8 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
         context.now(),
         included_bytes(topology.plans),
         topology.udp.on,
+        config.proxy_tls,
+        config.proxy_http2,
     )
 
 

@@ -21,10 +21,13 @@ async def drain(
     """Wait until nothing is open on any plane, for so many seconds; then end what is.
 
     succeeded: another process serves already.  Then a kept connection on which nothing is under way stays for its next
-    request, whose answer closes it: to close it now might meet that request on its way.
+    request, whose answer closes it: to close it now might meet that request on its way.  Clients of HTTP/2 can be told.
     """
     planes = tuple(planes)
-    if not succeeded:
+    if succeeded:
+        for connection in [each for plane in planes for each in plane.connections]:
+            connection.farewell()
+    else:
         _leave_out_idle(planes)
     waited = 0.0
     while (any(plane.connections for plane in planes) or ledger.open_of(0)) and waited < seconds:

@@ -1,6 +1,6 @@
 """Whether a request would pass, by which rule and which exit: the daemon's decisions, in order, without their effects.
 
-    token → selection → account → proxy → limits → exit → destination → addresses
+    protocol → token → selection → account → proxy → limits → exit → destination → addresses
 
 Each decision is made by the very function that the daemon uses; the first "no" ends the walk.  Bans, rates and the
 number of open tunnels, which depend on the moment alone, are left out.  Pure: the caller resolves names.
@@ -21,7 +21,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
 from meshd.exits.unfit import NO_DATAGRAMS, Unfit
 from meshd.explain.facts import any_source, standing
-from meshd.explain.wording import drawn, names, observing, refused_by, used, which, why_none
+from meshd.explain.wording import by_http2, drawn, names, observing, refused_by, used, which, why_none
 from meshd.http1.target import AbsoluteForm, Target
 from meshd.model import Account, Identity, Refusal, Token, Usage
 from meshd.proxy.request import INTERNAL_HOST
@@ -50,6 +50,8 @@ class Question:
     """Destination rules of account, parent, plan and token."""
     udp: bool = False
     """Whether datagrams are to be sent there, in the place of a tunnel."""
+    http2: bool = False
+    """Whether the client comes by HTTP/2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ class World:
     """By plan, the monthly limit of accounts that have none of their own."""
     udp: bool = False
     """Whether datagrams are passed on."""
+    tls: bool = True
+    """Whether clients may come by TLS."""
+    http2: bool = True
+    """Whether those may speak HTTP/2."""
 
 
 class Step(NamedTuple):
@@ -127,6 +133,8 @@ class _Walk:
         """The decisions in the daemon's order; the caller stops at the first "no"."""
         if self._question.udp:
             yield Step("udp", None if self._world.udp else Refusal("not-implemented"), f"udp.on is {self._world.udp}")
+        if self._question.http2:
+            yield Step("protocol", *by_http2(tls=self._world.tls, http2=self._world.http2))
         if self._question.token is not None:
             yield self._token(self._question.token)
         yield self._selection()

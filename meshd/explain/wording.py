@@ -16,6 +16,15 @@ NAMED = 5
 """Exits that are listed by name; further ones are only counted."""
 
 
+def by_http2(*, tls: bool, http2: bool) -> tuple[Refusal | None, str]:
+    """What becomes of a client that would speak HTTP/2, which is spoken by TLS alone: its refusal, if any, and why."""
+    if not tls:
+        return Refusal("bad-request", "TLS"), "proxy.tls is off: nobody comes by TLS, and so nobody by HTTP/2"
+    if not http2:
+        return None, "proxy.http2 is off: the client is told so when TLS begins, and may speak HTTP/1.1"
+    return None, "a stream of HTTP/2 by TLS, judged as this request by HTTP/1.1"
+
+
 def used(username: str, standing: Standing) -> str:
     """How much of its limits an account has used, in GB, and what is left of its top-ups."""
     usage = standing.usage

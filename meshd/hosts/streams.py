@@ -241,6 +241,10 @@ class StreamConnection(Watcher):
         """End a client that nobody has taken yet, because others need its place."""
         self.task.throw(ClientGone())
 
+    def farewell(self) -> bool:
+        """Say nothing: what is passed on has no word of ours."""
+        return False
+
     def drain(self) -> None:
         """End a client that nobody has taken yet."""
         if self._service is None:

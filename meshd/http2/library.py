@@ -11,8 +11,11 @@ from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, Event
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
-from hpack import Decoder
+from hpack import Decoder, HPACKError, OversizedHeaderListError
 
 from meshd.http2.requests import LENGTH, Header
 
@@ -27,14 +30,32 @@ _HIDDEN = b""
 
 
 class _Connection(H2Connection):
-    """Remembers few of the streams that have ended: it holds some hundred bytes of each."""
+    """Remembers few of the streams that have ended, as it holds some hundred bytes of each; a GOAWAY ends none."""
 
     MAX_CLOSED_STREAMS = 1024
+
+    def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
+        """Tell of it: what is open goes on (RFC 9113, 6.8), where the library would end it."""
+        event = ConnectionTerminated()
+        event.last_stream_id = frame.last_stream_id
+        return [], [event]
+
+
+class _Undecodable(ProtocolError):
+    """A header block that is none (RFC 9113, 4.3)."""
+
+    error_code = ErrorCodes.COMPRESSION_ERROR
 
 
 class _Decoder(Decoder):
     def decode(self, data: bytes, raw: bool = False) -> Any:
-        return [(_HIDDEN if name == LENGTH else name or b":", value) for name, value in super().decode(data, raw)]
+        try:
+            fields = super().decode(data, raw)
+        except OversizedHeaderListError:
+            raise
+        except HPACKError as error:
+            raise _Undecodable(str(error)) from error  # which the library takes for any other fault
+        return [(_HIDDEN if name == LENGTH else name or b":", value) for name, value in fields]
 
 
 def shown(headers: Iterable[Header] | None) -> list[Header]:

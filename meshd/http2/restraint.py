@@ -6,6 +6,30 @@ do.  A client needs few of those; one that sends more than its share is told to 
 
 from __future__ import annotations
 
+from h2.events import (
+    ConnectionTerminated,
+    PingAckReceived,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    StreamReset,
+    UnknownFrameReceived,
+)
+
+COSTLY = (
+    ConnectionTerminated,
+    PingAckReceived,
+    PingReceived,
+    PriorityUpdated,
+    RemoteSettingsChanged,
+    StreamReset,
+    UnknownFrameReceived,
+)
+"""What counts, besides requests that are malformed or refused and frames without content."""
+
+MALFORMED = 5
+"""How much a malformed request counts."""
+
 SHARE = 400
 """Such frames that may come together: a browser that closes a window resets all of its hundred streams at once."""
 

@@ -23,6 +23,9 @@ class Served(Protocol):
     proxy: str
     """The name of the proxy that the client came to."""
 
+    def farewell(self) -> bool:
+        """Ask the client to ask for no more here; whether its protocol can say that, and the connection then ends."""
+
     def drain(self) -> None:
         """End the connection as soon as no exchange is under way."""
 

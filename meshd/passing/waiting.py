@@ -69,9 +69,13 @@ class WaitingConnection(PartingConnection):
         self._phase = "idle-timeout"
         self._plane.wheel.disarm(self)
 
+    def farewell(self) -> bool:
+        """Say nothing: HTTP/1.1 and SOCKS have no word for it."""
+        return False
+
     def drain(self) -> None:
         """End the connection if no exchange is under way; an exchange ends it by itself while the plane is draining."""
-        if self._phase in {"grace", "kept"} and not self.buffer:
+        if not self.farewell() and self._phase in {"grace", "kept"} and not self.buffer:
             self.task.throw(ClientGone())
 
     def expired(self) -> None:

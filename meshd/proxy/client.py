@@ -23,6 +23,9 @@ class Speech(Protocol):
         Raises: BadMessage, Stopped, ClientGone.
         """
 
+    def farewell(self) -> bool:
+        """Ask the client to ask for no more here; whether the protocol can say that, and the connection then ends."""
+
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         """The answer to a request whose tunnel stands.
 

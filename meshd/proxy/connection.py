@@ -225,6 +225,9 @@ class ClientConnection(RepeatedExchanges):
             self.place.admitted()
         return admission
 
+    def farewell(self) -> bool:
+        return self.speech is not None and self.speech.farewell()
+
     def serve_stream(self, wire: Wire) -> None:
         StreamConnection(self, self._plane, wire).begin()
 

@@ -61,6 +61,10 @@ class HttpSpeech:
         self._head = received if request.is_tunnel and not client.buffer and request.upgrade is None else b""
         return request
 
+    def farewell(self) -> bool:
+        """Say nothing: an answer to a next request may say that it was the last."""
+        return False
+
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         upgrade = self._last.upgrade if self._last is not None else None
         if upgrade is not None:

@@ -12,6 +12,7 @@ from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from meshd.http1.errors import BadMessage
+from meshd.http2.farewell import SIGN, Farewell
 from meshd.http2.requests import Header
 from meshd.sockets.task import READING, TURN, Again, Pause, next_turn, parked
 from meshd.sockets.wire import Wire
@@ -41,7 +42,7 @@ class Sender(Protocol):
 class Sending:
     """Sends as fast as the client takes it, until `over` and nothing is left."""
 
-    __slots__ = ("_again", "_alive", "_connection", "_pause", "_ready", "_waiting", "over")
+    __slots__ = ("_again", "_alive", "_connection", "_own", "_pause", "_ready", "_waiting", "farewell", "over")
 
     def __init__(self, connection: H2Connection, again: Again, alive: Callable[[], None]) -> None:
         """alive: is called where bytes have moved."""
@@ -53,6 +54,9 @@ class Sending:
         self._waiting: set[Sender] = set()
         """Streams for whose answer the client has no room."""
         self._pause = Pause()
+        self._own = b""
+        """Frames that the library sends only where all streams are to end."""
+        self.farewell = Farewell()
         self.over = False
         """Whether nothing of streams is sent any more."""
 
@@ -85,7 +89,8 @@ class Sending:
                     stream.give_up()
                 if stream not in self._waiting:
                     self.stirred(stream)
-        return self._connection.data_to_send()
+        own, self._own = self._own, b""
+        return own + self._connection.data_to_send()
 
     def wake(self) -> None:
         """Send what there is, where nothing is being sent."""
@@ -127,10 +132,9 @@ class Sending:
         self._connection.send_data(number, data, end_stream=last)
 
     def give_room(self, size: int, number: int | None = None) -> None:
-        """Let the client send so many bytes more, by that stream, or by all of them together."""
+        """Let the client send so many bytes more, by that stream, or by all of them together, when next woken."""
         with suppress(ProtocolError):  # the stream is closed
             self._connection.increment_flow_control_window(size, number)
-        self.wake()
 
     def reset(self, number: int, code: ErrorCodes) -> None:
         """End a stream before its time."""
@@ -138,10 +142,21 @@ class Sending:
             self._connection.reset_stream(number, code)
         self.wake()
 
+    def say_farewell(self) -> None:
+        """Ask the client to begin no more streams; what it has begun meanwhile is served."""
+        if not self.farewell.begun:
+            self._own += self.farewell.begin()
+            self._connection.ping(SIGN)
+            self.wake()
+
+    def signed(self, sign: bytes) -> None:
+        """Hear an answer to a PING."""
+        self._own += self.farewell.signed(sign, self._connection.highest_inbound_stream_id)
+
     def end(self, code: ErrorCodes) -> None:
         """Tell the client that the session is over, unless it is already."""
         if not self.over:
             self.over = True
             with suppress(ProtocolError):
-                self._connection.close_connection(code)
+                self._connection.close_connection(code, last_stream_id=self.farewell.last)
             self.wake()

@@ -15,14 +15,12 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
-    PingReceived,
-    PriorityUpdated,
+    PingAckReceived,
     RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
     TrailersReceived,
-    UnknownFrameReceived,
     WindowUpdated,
 )
 from h2.exceptions import ProtocolError
@@ -31,7 +29,8 @@ from twisted.logger import Logger
 from meshd.exits.choosing import Choice
 from meshd.http2.library import offers_extended, opened, shown
 from meshd.http2.requests import Malformed, read, trailers
-from meshd.http2.restraint import Restraint
+from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
+from meshd.http2.slices import Slices
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.proxy.client import Client
@@ -48,20 +47,11 @@ log = Logger()
 STREAMS = 100
 """Streams that a session may have open at once, as RFC 9113 (6.5.2) says that one should have at least."""
 
-MALFORMED = 5
-"""How much a malformed request counts in a client's `Restraint`."""
-
-SLICE = 4096
-"""Bytes that are given to the library at once: small frames cost it more than they are."""
-
 AN_EVENT = 16 * 1024
 """The cost of what a frame says, in bytes that take as long to move."""
 
 UNKNOWN = 1024 * 1024
 """Bytes that a client may send by a session before any of its streams is admitted."""
-
-_COSTLY = (PingReceived, PriorityUpdated, RemoteSettingsChanged, StreamReset, UnknownFrameReceived)
-"""What a client's `Restraint` counts, besides requests that are malformed and frames without content."""
 
 
 class Session:
@@ -125,19 +115,30 @@ class Session:
         """Nothing: what is refused by HTTP/2 is a stream."""
         return b""
 
+    def farewell(self) -> bool:
+        """Ask the client to begin no more streams: the session ends with the last of those that it has begun."""
+        if not self.sending.over:
+            self.sending.say_farewell()
+            self._expect()
+        return True
+
     # What comes in
 
     async def _serve(self) -> None:
         client = self._client
         data, client.buffer = client.buffer, b""
         self._writer.resume()
+        if self._plane.draining:
+            self.farewell()
+        slices = Slices()
         while data:
-            for at in range(0, len(data), SLICE):
-                events = self._took(data[at : at + SLICE])
+            for piece in slices.of(data):
+                events = self._took(piece)
                 self._expect()
                 if self.sending.over:
                     return
-                await client.worked(SLICE + AN_EVENT * events)
+                await client.worked(len(piece) + AN_EVENT * events)
+            self.sending.wake()
             try:
                 data = await client.wire.receive()
             except OSError:
@@ -149,8 +150,10 @@ class Session:
         known = client.place.known
         if self._streams:
             client.phase("idle-timeout", timeouts.idle if known else timeouts.first_byte)
-        elif self._plane.draining:
+        elif self.sending.farewell.over:
             self.sending.end(ErrorCodes.NO_ERROR)
+        elif self.sending.farewell.begun:
+            client.phase("kept", LINGER_SECONDS)
         elif known:
             client.phase("kept", timeouts.keep_alive)
         elif self._asked and client.place.linger():  # the client was challenged, and may yet send credentials
@@ -174,11 +177,11 @@ class Session:
                     self._acted(event)
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
-        self.sending.wake()
+            self.sending.wake()
         return len(events)
 
     def _acted(self, event: Event) -> None:
-        if isinstance(event, _COSTLY):
+        if isinstance(event, COSTLY):
             self._cost(1)
         act = _ACTS.get(type(event))
         if act is not None:
@@ -197,7 +200,7 @@ class Session:
             self._cost(MALFORMED)
             return
         full = len(self._streams) >= STREAMS or self._plane.caps.crowded(len(self.poller) + 2)
-        if full or self._plane.draining or self.sending.over:
+        if full or self.sending.farewell.last is not None or self.sending.over:
             self.sending.reset(number, ErrorCodes.REFUSED_STREAM)
             self._cost(1)
             return
@@ -256,9 +259,6 @@ class Session:
     def _room_given(self, event: WindowUpdated | RemoteSettingsChanged) -> None:
         self.sending.room_given(getattr(event, "stream_id", None) or 0)
 
-    def _left(self, event: ConnectionTerminated) -> None:
-        self.sending.over = True  # nothing is sent by the library from then on
-
     # For streams
 
     def reset(self, stream: Stream, code: ErrorCodes) -> None:
@@ -293,5 +293,6 @@ _ACTS: dict[type[Event], Callable[[Session, Any], None]] = {
     StreamReset: Session._reset,
     WindowUpdated: Session._room_given,
     RemoteSettingsChanged: Session._room_given,
-    ConnectionTerminated: Session._left,
+    PingAckReceived: lambda session, event: session.sending.signed(event.ping_data or b""),
+    ConnectionTerminated: lambda session, event: session.sending.farewell.hear(),
 }

@@ -50,6 +50,10 @@ class OldSocksSpeech:
     async def read(self) -> ProxyRequest | None:
         raise Stopped(OLD)
 
+    def farewell(self) -> bool:
+        """Say nothing: a connection has one request."""
+        return False
+
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         raise NotImplementedError
 
@@ -94,6 +98,10 @@ class SocksSpeech:
             nowhere = AuthorityForm("", asked.port)
             return ProxyRequest(ASSOCIATE, nowhere, 1, asked.size, framing=NO_BODY, said=said)
         return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=said)
+
+    def farewell(self) -> bool:
+        """Say nothing: a connection has one request."""
+        return False
 
     def established(self, label: str, choice: Choice, source: str, request_id: str) -> bytes:
         return socksreplies.established(source)

@@ -159,7 +159,7 @@ class Stream:
 
     def _tell_taken(self) -> None:
         """Give the client room for what was taken, once that is much."""
-        if self._taken >= WINDOW // 4 and not self._up_ended:
+        if self._taken >= WINDOW // 2 and not self._up_ended:
             taken, self._taken = self._taken, 0
             self._session.sending.give_room(taken, self.id)
 
@@ -170,6 +170,7 @@ class Stream:
             self._gone = True
         if events & OUT and (self._unwritten or self._taken):
             self._flush()
+            self._session.sending.wake()
         if self._left_over:
             self._drop()
         elif self._over:

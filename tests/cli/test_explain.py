@@ -141,6 +141,20 @@ class ExplainTests(CommandCase):
         for words, port in ((("8.8.8.8",), 443), (("8.8.8.8", "--plain"), 80), (("http://8.8.8.8/x", "--plain"), 80)):
             self.assertEqual(self.json_of("--to", *words)["port"], port)
 
+    def test_http2(self) -> None:
+        """It is judged as any request, where it is spoken at all."""
+        words = ("--to", "8.8.8.8", "--select", "country-us", "--http2")
+        served = "ok  protocol     a stream of HTTP/2 by TLS, judged as this request by HTTP/1.1\n"
+        self.assertEqual(self.explain(*words), (0, served + PASSES))
+        self.config = self.settings(f"[proxy]\nhttp2 = false\n{SETTINGS}")
+        code, out = self.explain(*words)
+        self.assertEqual((code, out.partition("\n")[2]), (0, PASSES))
+        self.assertTrue(out.startswith("ok  protocol     proxy.http2 is off: "), out)
+        self.config = self.settings(f"[proxy]\ntls = false\n{SETTINGS}")
+        code, out = self.explain(*words)
+        self.assertEqual((code, out.splitlines()[-1]), (1, "would be refused: 400 bad-request"))
+        self.assertTrue(out.startswith("no  protocol     proxy.tls is off: "), out)
+
     def json_of(self, *words: str) -> dict[str, object]:
         result = self.meshd("--json", "--config", self.config, "explain", "--as", "alice", *words)
         return dict(result.json)

@@ -11,39 +11,44 @@ from typing import Any
 from h2.errors import ErrorCodes
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http2.farewell import EVERY
 from meshd.proxy.session import STREAMS
 from meshd.proxy.stream import WINDOW
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.echoes import LIMITED, Echoes, body_of
 from tests.support.http2 import Came, Header, Session, basic, connect, get
 
-daemon: LiveDaemon
-origin: Echoes
-
-
-def setUpModule() -> None:
-    global daemon, origin  # noqa: PLW0603
-    daemon = LiveDaemon(config="[limits]\nflush_seconds = 0.1\n")
-    origin = Echoes()
-
-
-def tearDownModule() -> None:
-    daemon.close()
-    origin.close()
-
 
 class Case(SynchronousTestCase):
+    """One daemon for all tests of a class; each has accounts of its own."""
+
+    settings = ""
+    """TOML that comes before the tables."""
+    tables = ""
+    daemon: LiveDaemon
+    origin: Echoes
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.daemon = LiveDaemon(cls, f"{cls.settings}[limits]\nflush_seconds = 0.1\n{cls.tables}", store=cls.store())
+        cls.origin = Echoes(cls)
+
+    @classmethod
+    def store(cls) -> str:
+        """Where accounts are: "" for SQLite."""
+        return ""
+
     def customer(self, name: str, **options: str) -> Header:
-        return basic(name, daemon.account(name, **options))
+        return basic(name, self.daemon.account(name, **options))
 
     def session(self, **options: Any) -> Session:
-        session = Session(daemon, **options)
+        session = Session(self.daemon, **options)
         self.addCleanup(session.close)
         return session
 
     def lines(self, name: str, count: int) -> list[dict[str, Any]]:
         def written() -> list[dict[str, Any]] | None:
-            found = [line for line in daemon.exchanges() if line["username"] == name]
+            found = [line for line in self.daemon.exchanges() if line["username"] == name]
             return found if len(found) >= count else None
 
         return until(written, "the lines of all exchanges")
@@ -51,19 +56,22 @@ class Case(SynchronousTestCase):
     def balance(self, name: str, lines: int) -> int:
         """What the log has of an account, once the store has the same."""
         total = sum(line["up"] + line["down"] for line in self.lines(name, lines))
-        until(lambda: daemon.total(name) == total, "a balance of log and store")
+        until(lambda: self.daemon.total(name) == total, "a balance of log and store")
         return total
 
     @property
     def http(self) -> str:
-        return f"127.0.0.1:{origin.http}"
+        return f"127.0.0.1:{self.origin.http}"
 
     @property
     def raw(self) -> str:
-        return f"127.0.0.1:{origin.raw}"
+        return f"127.0.0.1:{self.origin.raw}"
 
 
 class ExchangeTests(Case):
+    told_of_a_reset: ErrorCodes | None = ErrorCodes.CONNECT_ERROR
+    """What becomes of a tunnel whose origin resets; None: some proxy on the way tells of an end."""
+
     def test_requests(self) -> None:
         """Are answered, and counted as HTTP/1.1 would have said them."""
         session, anna = self.session(), self.customer("anna")
@@ -208,7 +216,7 @@ class ExchangeTests(Case):
             session.head(number)
             accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             accepted.close()
-            self.assertEqual(session.answer(number).reset, ErrorCodes.CONNECT_ERROR)
+            self.assertEqual(session.answer(number).reset, self.told_of_a_reset)
         self.assertEqual(session.ask(get(self.http, "/n/5/m", karl)).status, 200)
 
     def test_one_that_takes_nothing(self) -> None:
@@ -283,9 +291,9 @@ class SettingTests(Case):
     def test_a_client_without_http2(self) -> None:
         """Is served as ever."""
         paul = self.customer("paul")
-        context = ssl.create_default_context(cafile=str(daemon.certificate))
+        context = ssl.create_default_context(cafile=str(self.daemon.certificate))
         context.set_alpn_protocols(["http/1.1"])
-        with socket.create_connection(("127.0.0.1", daemon.proxy_port), 20) as plain:
+        with socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 20) as plain:
             sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
             self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
             line = b"GET http://%b/n/5/m HTTP/1.1\r\nHost: h\r\n" % self.http.encode()
@@ -311,12 +319,58 @@ class SettingTests(Case):
             number = session.begin(connect(self.raw, rosa), None)
             session.head(number)
             session.send(number, b"E")
-            since = len(other.log_lines(0))
             other.signal(signal.SIGTERM)
-            other.wait_for_log(f":{other.proxy_port} closes", since=since)
+            self.assertEqual(session.until_goodbye(), EVERY)
+            self.assertEqual(session.until_goodbye(2), number)
             session.send(number, b"still")
             self.assertEqual(session.until_body(number, 5), b"still")
             refused: Came = session.ask(get(self.http, "/n/5/m", rosa))
             self.assertEqual(refused.reset, ErrorCodes.REFUSED_STREAM)
             session.end(number)
+            self.assertEqual((session.until_gone(), set(session.last[1:])), (ErrorCodes.NO_ERROR, {number}))
+
+    def test_what_crosses_with_a_stop(self) -> None:
+        """Is served: the client has begun it before it could know."""
+        other = LiveDaemon(self)
+        rosa = basic("rosa", other.account("rosa"))
+        with contextlib.closing(Session(other)) as session:
+            tunnel = session.begin(connect(self.raw, rosa), None)
+            session.head(tunnel)
+            session.http.signs = False
+            other.signal(signal.SIGTERM)
+            self.assertEqual(session.until_goodbye(), EVERY)
+            crossing = session.begin(get(self.http, "/n/5/m", rosa))
+            self.assertEqual(session.answer(crossing).status, 200)
+            session.sign()
+            self.assertEqual(session.until_goodbye(2), crossing)
+            session.end(tunnel)
             self.assertEqual(session.until_gone(), ErrorCodes.NO_ERROR)
+
+    def test_an_idle_session_at_a_stop(self) -> None:
+        """Ends once its client has signed, and no later."""
+        other = LiveDaemon(self, "[timeouts]\ndrain = 600\n")
+        rosa = basic("rosa", other.account("rosa"))
+        with contextlib.closing(Session(other)) as session, contextlib.closing(Session(other)) as silent:
+            for each in (session, silent):
+                self.assertEqual(each.ask(get(self.http, "/n/5/m", rosa)).status, 200)
+            silent.http.signs = False
+            other.signal(signal.SIGTERM)
+            self.assertEqual((session.until_gone(), session.last), (ErrorCodes.NO_ERROR, [EVERY, 1, 1]))
+            self.assertEqual((silent.until_gone(), silent.last), (ErrorCodes.NO_ERROR, [EVERY, 1]))
+            self.assertEqual(other.wait(), 0)
+
+    def test_a_client_that_says_goodbye(self) -> None:
+        """Has its open streams served, and is gone with the last of them."""
+        session, sara = self.session(), self.customer("sara")
+        tunnel = session.begin(connect(self.raw, sara), None)
+        session.head(tunnel)
+        session.send(tunnel, b"E")
+        session.say_goodbye()
+        download = session.begin(get(self.http, "/n/300000/m", sara))
+        self.assertEqual(session.answer(download).body, body_of(b"m", 300_000))
+        session.send(tunnel, b"still")
+        self.assertEqual(session.until_body(tunnel, 5), b"still")
+        self.assertFalse(session.gone)
+        session.end(tunnel)
+        self.assertEqual(session.until_gone(), ErrorCodes.NO_ERROR)
+        self.balance("sara", 2)

@@ -109,6 +109,10 @@ class Chromium:
             if event.get("id") == sent:
                 return str(event["result"]["result"].get("value"))
 
+    def let_go(self, page: str) -> None:
+        """Tell of the page's requests no more, as it has its credentials: each is told of with all of its body."""
+        self._call("Fetch.disable", page)
+
     def _loaded(self, page: str) -> str:
         while True:
             event = self._next(page)

@@ -7,13 +7,15 @@ import socket
 import ssl
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from h2 import events
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-
-from tests.support.daemon import LiveDaemon
+from h2.settings import SettingCodes
+from hyperframe.frame import Frame, GoAwayFrame, PingFrame
 
 Header = tuple[bytes, bytes]
 
@@ -39,6 +41,34 @@ def get(authority: str, path: str, *fields: Header, method: str = "GET") -> list
     return [*((name.encode(), value.encode()) for name, value in pseudo.items()), *fields]
 
 
+class Place(Protocol):
+    """Where a daemon is reached by TLS."""
+
+    @property
+    def certificate(self) -> Path: ...
+
+    proxy_port: int
+
+
+class _Connection(H2Connection):
+    """Goes on after a GOAWAY, as clients do whose streams are served still; answers a PING at once, or when told to."""
+
+    signs = True
+    unsigned = b""
+
+    def _receive_ping_frame(self, frame: PingFrame) -> tuple[list[Frame], list[events.Event]]:
+        answers, told = super()._receive_ping_frame(frame)
+        if not self.signs:
+            self.unsigned += b"".join(each.serialize() for each in answers)
+            return [], told
+        return answers, told
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[events.Event]]:
+        event = events.ConnectionTerminated()
+        event.error_code, event.last_stream_id = frame.error_code, frame.last_stream_id
+        return [], [event]
+
+
 @dataclass
 class Came:
     """What came by a stream."""
@@ -62,19 +92,26 @@ class Came:
 class Session:
     """Blocks while it waits; what comes for one stream is kept while another is waited for."""
 
-    def __init__(self, daemon: LiveDaemon, *, takes: bool = True, preface: bool = True) -> None:
-        """takes: whether it gives room again for what it gets; preface: whether it begins as a client should."""
+    def __init__(self, daemon: Place, *, takes: bool = True, preface: bool = True, window: int = 0) -> None:
+        """takes: whether it gives room again for what it gets; preface: whether it begins as a client should.
+        window: bytes that each stream may send before they are taken, all together twice as much; 0: by default.
+        """
         context = ssl.create_default_context(cafile=str(daemon.certificate))
         context.set_alpn_protocols(["h2", "http/1.1"])
         sock = socket.create_connection(("127.0.0.1", daemon.proxy_port), 20)
         self.sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
         self.protocol = self.sock.selected_alpn_protocol()
         self.takes = takes
-        self.http = H2Connection(CHECKED_BY_NOBODY)
+        self.http = _Connection(CHECKED_BY_NOBODY)
         if preface:
             self.http.initiate_connection()
+        if window:
+            self.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: window})
+            self.http.increment_flow_control_window(2 * window)
         self.came: dict[int, Came] = defaultdict(Came)
         self.goodbye: ErrorCodes | int | None = None
+        self.last: list[int] = []
+        """The last streams that GOAWAY named, one after the other."""
         self.gone = False
         self.flush()
 
@@ -108,6 +145,16 @@ class Session:
             data = data[size:]
             self.flush()
 
+    def say_goodbye(self, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+        """And go on with what is open."""
+        self.flush()
+        self.raw(GoAwayFrame(error_code=code).serialize())
+
+    def sign(self) -> None:
+        """Answer the PINGs that were not answered at once."""
+        data, self.http.unsigned = self.http.unsigned, b""
+        self.raw(data)
+
     def end(self, number: int) -> None:
         self.http.end_stream(number)
         self.flush()
@@ -135,6 +182,7 @@ class Session:
     def _act(self, event: events.Event) -> None:
         if isinstance(event, events.ConnectionTerminated):
             self.goodbye = event.error_code
+            self.last.append(event.last_stream_id or 0)
             return
         came = self.came[getattr(event, "stream_id", None) or 0]
         if isinstance(event, events.ResponseReceived | events.InformationalResponseReceived):
@@ -172,6 +220,12 @@ class Session:
 
     def ask(self, headers: list[Header], body: bytes = b"") -> Came:
         return self.answer(self.begin(headers, body))
+
+    def until_goodbye(self, count: int = 1) -> int:
+        """The last stream that so many GOAWAY named."""
+        while len(self.last) < count and not self.gone:
+            self.receive()
+        return self.last[-1]
 
     def until_gone(self) -> ErrorCodes | int | None:
         """Why the other side has ended the session; None where it said nothing."""

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 
 from h2.errors import ErrorCodes
+from h2.settings import SettingCodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.restraint import SHARE
-from meshd.proxy.session import UNKNOWN
+from meshd.proxy.session import STREAMS, UNKNOWN
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
+from tests.support.frames import (
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    PRIORITY,
+    PUSH_PROMISE,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    frame,
+)
 from tests.support.http2 import Header, Session, basic, connect, get
+from tests.support.succession import resident
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
-END_STREAM, END_HEADERS = 1, 4
+HELD = 512 * 1024
+"""Bytes that a stream may hold at most: what was read of an origin and not sent yet, and objects."""
 
 daemon: LiveDaemon
 origin: Echoes
@@ -30,10 +45,6 @@ def setUpModule() -> None:
 def tearDownModule() -> None:
     daemon.close()
     origin.close()
-
-
-def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
 
 # What the session is over for, by the code that it is told (RFC 9113, 5 and 6).
@@ -154,6 +165,31 @@ class HostileTests(SynchronousTestCase):
             session.http.send_headers(number, connect(f"127.0.0.1:{origin.raw}", self.anna))
             session.http.reset_stream(number, ErrorCodes.CANCEL)
         session.flush()
+
+    def test_windows_that_never_open(self) -> None:
+        """A hundred downloads of which nothing is taken hold so much memory and no more, however large they are."""
+        session = self.session()
+        session.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+        self.serves(self.beside)
+        before = resident(daemon.pid)
+        headers = get(f"127.0.0.1:{origin.http}", "/n/10000000/m", self.anna)
+        for number in [session.begin(headers) for _ in range(STREAMS)]:
+            self.assertEqual(session.head(number).status, 200)
+        self.serves(self.beside)
+        self.assertLess(resident(daemon.pid) - before, STREAMS * HELD)
+
+    def test_a_window_that_opens_by_bytes(self) -> None:
+        """Is filled by bytes, as long as its client cares for it; others are served meanwhile."""
+        session = self.session()
+        session.takes = False
+        session.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 1})
+        number = session.begin(get(f"127.0.0.1:{origin.http}", "/n/10000000/m", self.anna))
+        for _ in range(20):
+            for _ in range(100):
+                session.http.increment_flow_control_window(1, number)
+            session.flush()
+            self.serves(self.beside)
+        self.assertEqual(len(session.until_body(number, 2001)), 2001)
 
     def test_an_unknown_client(self) -> None:
         """May send so much, whatever it is, until one of its streams is admitted."""
