@@ -11,8 +11,10 @@ from types import ModuleType
 from typing import Any
 
 from meshd.sockets.flow import Flow
+from meshd.sockets.poll import BATCH, Poller
 from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.task import Task
+from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from meshd.usage.allowance import Allowance
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
@@ -45,6 +47,8 @@ class Fast:
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE),
             Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL),
+            Poller: native.poller_methods(Poller, BATCH),
+            Wheel: native.wheel_methods(Wheel, TICK),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
         }
         for kind, those in methods.items():
