@@ -77,6 +77,9 @@ PyObject *wire_methods(PyObject *module, PyObject *classes);
 PyObject *poller_methods(PyObject *module, PyObject *classes);
 PyObject *wheel_methods(PyObject *module, PyObject *classes);
 PyObject *line_methods(PyObject *module, PyObject *classes);
+PyObject *make_so(PyObject *module, PyObject *given);
+PyObject *make_tuple_so(PyObject *module, PyObject *given);
+PyObject *unmake(PyObject *module, PyObject *nothing);
 int ready_waiting(PyObject *module);
 
 /* task.c: resume a task, of whatever class. */

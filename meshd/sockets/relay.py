@@ -16,7 +16,7 @@ from meshd.sockets.flow import Flow
 from meshd.sockets.poll import OUT, UNSURE, Poller
 from meshd.sockets.secure import Securing
 from meshd.sockets.task import Again
-from meshd.sockets.windows import trust_reader
+from meshd.sockets.windows import PROOF, trust_reader
 from meshd.sockets.wire import linger_none, shutdown
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class Tunnel:
         self._relay = relay
         self._meter = meter
         self._ended: Callable[[str], None] | None = ended
-        self._up = Flow(client, origin, True, early, b"")
-        self._down = Flow(origin, client, False, b"", late)
+        self._up = Flow(client, origin, True, early, b"", 0)
+        self._down = Flow(origin, client, False, b"", late, PROOF)
         self.deadline = 0.0
         self.slot = 0
         relay.poller.hand_over(client, self)
