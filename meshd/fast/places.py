@@ -14,6 +14,7 @@ from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, Poller
+from meshd.sockets.race import Race
 from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
@@ -83,6 +84,7 @@ class Fast:
             Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL),
             Poller: native.poller_methods(Poller, BATCH),
             Wheel: native.wheel_methods(Wheel, TICK),
+            Race: native.race_methods(Race),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
         }
         for kind, those in methods.items():
