@@ -13,9 +13,9 @@ from typing import Any
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.sockets.flow import FIRST_REACH, Flow
-from meshd.sockets.poll import BATCH, Poller
+from meshd.sockets.poll import BATCH, EDGES, Poller
 from meshd.sockets.race import Race
-from meshd.sockets.relay import SMALL, Relay, Tunnel
+from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
@@ -81,8 +81,8 @@ class Fast:
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE),
-            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL),
-            Poller: native.poller_methods(Poller, BATCH),
+            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL, over),
+            Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Race: native.race_methods(Race),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),

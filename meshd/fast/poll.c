@@ -11,7 +11,7 @@ enum { EPOLL, OWNERS, BEHIND, REMOVED, DISPATCHING, TURNS };
 static Slot of_poller[] = {{"_epoll", 0},       {"_owners", 0}, {"_behind", 0}, {"_removed", 0},
                            {"_dispatching", 0}, {"turns", 0},   {NULL, 0}};
 
-static PyObject *n_fileno, *n_ready, *n_failed, *do_read_in_python, *remove_in_python;
+static PyObject *n_fileno, *n_ready, *n_failed, *do_read_in_python, *remove_in_python, *add_in_python, *edges;
 
 /* Let one owner know; 0 where that went well or was told of, -1 with an error that is none of an owner's. */
 static int tell(PyObject *poller, PyObject *owner, PyObject *fd, unsigned events)
@@ -43,15 +43,23 @@ static int tell_all(PyObject *poller, PyObject *owners, PyObject *removed, const
     return done;
 }
 
+/* The poller's own descriptor; false with an error, as once it is closed. */
+static bool descriptor_of(PyObject *poller, long long *found)
+{
+    PyObject *fd = PyObject_CallMethodNoArgs(get(poller, of_poller[EPOLL]), n_fileno);
+    const bool is_one = integer(fd, found) && *found >= 0 && *found <= INT_MAX;
+    if (!is_one && fd != NULL)
+        PyErr_SetString(PyExc_ValueError, "an epoll's descriptor is a number");
+    Py_XDECREF(fd);
+    return is_one;
+}
+
 /* The descriptors that are ready; -1 with an error. */
 static int ready_now(PyObject *poller, struct epoll_event *found)
 {
     long long epoll;
     int count;
-    PyObject *fd = PyObject_CallMethodNoArgs(get(poller, of_poller[EPOLL]), n_fileno); /* an error once it is closed */
-    const bool is_one = integer(fd, &epoll) && epoll >= 0 && epoll <= INT_MAX;
-    Py_XDECREF(fd);
-    if (!is_one)
+    if (!descriptor_of(poller, &epoll))
         return -1;
     do
         count = epoll_wait((int)epoll, found, BATCH, 0);
@@ -84,6 +92,33 @@ static PyObject *do_read(PyObject *poller, PyObject *Py_UNUSED(nothing))
     return done < 0 ? NULL : Py_NewRef(Py_None);
 }
 
+static PyObject *add(PyObject *poller, PyObject *const *arguments, Py_ssize_t given)
+{
+    long long fd, events, epoll;
+    PyObject *owners = get(poller, of_poller[OWNERS]);
+    if (given < 2 || given > 3)
+        return PyErr_Format(PyExc_TypeError, "add() takes fd, owner, and perhaps events");
+    if (!integer(arguments[0], &fd) || fd < 0 || fd > INT_MAX || owners == NULL || !PyDict_CheckExact(owners) ||
+        !integer(given == 3 ? arguments[2] : edges, &events) || events < 0 || events > UINT32_MAX ||
+        get(poller, of_poller[EPOLL]) == NULL)
+        return PyObject_CallFunctionObjArgs(add_in_python, poller, arguments[0], arguments[1],
+                                            given == 3 ? arguments[2] : NULL, NULL);
+    struct epoll_event wanted = {.events = (uint32_t)events, .data = {.fd = (int)fd}};
+    if (!descriptor_of(poller, &epoll))
+        return NULL;
+    if (epoll_ctl((int)epoll, EPOLL_CTL_ADD, (int)fd, &wanted) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    return PyDict_SetItem(owners, arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
+static PyObject *hand_over(PyObject *poller, PyObject *const *arguments, Py_ssize_t given)
+{
+    PyObject *owners = get(poller, of_poller[OWNERS]);
+    if (given != 2 || owners == NULL || !PyDict_CheckExact(owners))
+        return PyErr_Format(PyExc_TypeError, "hand_over() takes fd and owner");
+    return PyDict_SetItem(owners, arguments[0], arguments[1]) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 static PyObject *take_out(PyObject *poller, PyObject *fd)
 {
     PyObject *owners = get(poller, of_poller[OWNERS]), *behind = get(poller, of_poller[BEHIND]);
@@ -98,6 +133,8 @@ static PyObject *take_out(PyObject *poller, PyObject *fd)
 
 static PyMethodDef methods[] = {
     {"doRead", do_read, METH_NOARGS, "Call the owners of the descriptors that are ready."},
+    {"add", (PyCFunction)(void (*)(void))add, METH_FASTCALL, "Register a descriptor."},
+    {"hand_over", (PyCFunction)(void (*)(void))hand_over, METH_FASTCALL, "Make another object the owner."},
     {"remove", take_out, METH_O, "Forget a descriptor, which its owner must close next."},
     {NULL, NULL, 0, NULL},
 };
@@ -106,13 +143,16 @@ PyObject *poller_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *poller;
     int batch;
-    if (!PyArg_ParseTuple(classes, "O!i", &PyType_Type, &poller, &batch) || find_slots(poller, of_poller) < 0)
+    PyObject *all;
+    if (!PyArg_ParseTuple(classes, "O!iO!", &PyType_Type, &poller, &batch, &PyLong_Type, &all) || find_slots(poller, of_poller) < 0)
         return NULL;
     if (batch != BATCH)
         return PyErr_Format(PyExc_ValueError, "BATCH is %d in C", BATCH);
     n_fileno = PyUnicode_InternFromString("fileno");
     n_ready = PyUnicode_InternFromString("ready");
     n_failed = PyUnicode_InternFromString("_failed");
+    Py_XSETREF(edges, Py_NewRef(all));
+    Py_XSETREF(add_in_python, PyObject_GetAttrString((PyObject *)poller, "add"));
     Py_XSETREF(do_read_in_python, PyObject_GetAttrString((PyObject *)poller, "doRead"));
     Py_XSETREF(remove_in_python, PyObject_GetAttrString((PyObject *)poller, "remove"));
     return PyErr_Occurred() ? NULL : methods_of(poller, methods);

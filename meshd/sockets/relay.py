@@ -129,7 +129,7 @@ class Tunnel:
             self._close_side(flow.source)
             flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
         # Or tunnel and meter would keep each other alive until the garbage collector runs.
-        self._meter.stop = _over
+        self._meter.stop = over
         self._meter.resume = None
         ended(reason)
 
@@ -294,5 +294,5 @@ class Tunnel:
         self.close("reset")
 
 
-def _over(refusal: Refusal) -> None:
+def over(refusal: Refusal) -> None:
     """Do nothing: the tunnel has ended already."""

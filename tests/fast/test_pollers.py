@@ -48,5 +48,5 @@ class OddTest(Native, SynchronousTestCase):
 
     def test_other_numbers_in_c(self) -> None:
         """C that has another batch than Python is not taken."""
-        self.assertRaises(ValueError, compiled().poller_methods, Poller, 1)
+        self.assertRaises(ValueError, compiled().poller_methods, Poller, 1, 1)
         self.assertRaises(TypeError, compiled().wheel_methods, Wheel, "tick")

@@ -140,9 +140,30 @@ class PollerTest(SynchronousTestCase):
         self.poller.remove(fd)
         self.assertEqual((behind.heard, len(self.poller)), (["closed"], 0))
 
+    def test_what_cannot_be_added(self) -> None:
+        """One that is there already, and what no descriptor is; nobody owns these then."""
+        fd = self.readable(Owner())
+        self.assertRaises(FileExistsError, self.poller.add, fd, Owner())
+        for odd in (-1, 2**40, 10**6, "1"):
+            self.assertRaises((OSError, OverflowError, TypeError, ValueError), self.poller.add, odd, Owner())
+        self.assertEqual(list(self.poller._owners), [fd])
+
+    def test_only_some_events(self) -> None:
+        """Those that are asked for."""
+        owner = Owner()
+        near, far = self.pair()
+        self.poller.add(near.fileno(), owner, IN)
+        self.poller.doRead()
+        self.assertEqual(owner.heard, [])
+        far.send(b"x")
+        self.poller.doRead()
+        self.poller.doRead()
+        self.assertEqual(owner.heard, [(near.fileno(), IN)] * 2)
+
     def test_after_the_end(self) -> None:
         """To look then is an error."""
         poller = Poller(reactor)  # type: ignore[arg-type]
         poller.start()
         poller.stop()
         self.assertRaises(ValueError, poller.doRead)
+        self.assertRaises(ValueError, poller.add, 0, Owner())
