@@ -81,7 +81,8 @@ class Fast:
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE),
-            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL, over),
+            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL)
+            | native.ending_methods(Tunnel, Flow, Relay, over),
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Race: native.race_methods(Race),

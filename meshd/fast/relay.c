@@ -20,8 +20,7 @@ enum { WHEEL, LIVE };
 static Slot of_relay[] = {{"wheel", 0}, {"live", 0}, {NULL, 0}};
 
 static PyTypeObject *tunnels, *flows, *relays;
-static PyObject *ready_in_python, *pump_in_python, *close_in_python, *over_in_python;
-static PyObject *n_wheel, *n_poller, *n_disarm, *n_remove, *n_stop, *n_resume;
+static PyObject *ready_in_python, *pump_in_python;
 static PyObject *n_sent_up, *n_sent_down, *n_nothing, *n_fail, *n_close, *n_arm, *n_pump, *n_monotonic, *n_timeouts, *n_idle, *n_half_closed;
 
 static bool is_nothing(PyObject *bytes) { return bytes != NULL && PyBytes_CheckExact(bytes) && !PyBytes_GET_SIZE(bytes); }
@@ -184,64 +183,6 @@ static PyObject *carry(PyObject *tunnel, PyObject *flow, PyObject *meter)
     return in_python(tunnel, flow);
 }
 
-/* Close one side as `_close_side`, whatever Python says to that; -1 with an error. */
-static int close_side(PyObject *poller, PyObject *flow)
-{
-    long long fd;
-    PyObject *source = get(flow, of_flow[SOURCE]);
-    if (!integer(source, &fd) || fd < 0 || fd > INT_MAX) {
-        PyErr_SetString(PyExc_ValueError, "a tunnel's descriptor is a number");
-        return -1;
-    }
-    PyObject *removed = PyObject_CallMethodOneArg(poller, n_remove, source), *none = PyLong_FromLong(-1);
-    const bool done = removed != NULL && none != NULL;
-    Py_XDECREF(removed);
-    if (done) {
-        close((int)fd);
-        put(flow, of_flow[SOURCE], Py_NewRef(none));
-        put(flow, of_flow[SINK], Py_NewRef(none));
-    }
-    Py_XDECREF(none);
-    return done ? 0 : -1;
-}
-
-/* Off the wheel, then both sides closed, then the meter without the tunnel; -1 with an error. */
-static int close_all(PyObject *tunnel, PyObject *relay)
-{
-    PyObject *wheel = PyObject_GetAttr(relay, n_wheel), *poller = PyObject_GetAttr(relay, n_poller);
-    PyObject *off = wheel == NULL ? NULL : PyObject_CallMethodOneArg(wheel, n_disarm, tunnel);
-    PyObject *meter = Py_XNewRef(get(tunnel, of_tunnel[METER]));
-    const bool done = off != NULL && poller != NULL && meter != NULL &&
-                      close_side(poller, get(tunnel, of_tunnel[FLOW_UP])) == 0 &&
-                      close_side(poller, get(tunnel, of_tunnel[FLOW_DOWN])) == 0 &&
-                      PyObject_SetAttr(meter, n_stop, over_in_python) == 0 &&
-                      PyObject_SetAttr(meter, n_resume, Py_None) == 0;
-    Py_XDECREF(off);
-    Py_XDECREF(wheel);
-    Py_XDECREF(poller);
-    Py_XDECREF(meter);
-    return done ? 0 : -1;
-}
-
-static PyObject *close_both(PyObject *tunnel, PyObject *reason)
-{
-    PyObject *told = get(tunnel, of_tunnel[ENDED]), *relay = get(tunnel, of_tunnel[RELAY]);
-    PyObject *up = get(tunnel, of_tunnel[FLOW_UP]), *down = get(tunnel, of_tunnel[FLOW_DOWN]);
-    if (!is(tunnel, tunnels) || told == NULL || !is(relay, relays) || !is(up, flows) || !is(down, flows) ||
-        get(up, of_flow[PIPE]) != Py_None || get(down, of_flow[PIPE]) != Py_None)
-        return PyObject_CallFunctionObjArgs(close_in_python, tunnel, reason, NULL);
-    if (told == Py_None)
-        Py_RETURN_NONE;
-    Py_INCREF(told);
-    put(tunnel, of_tunnel[ENDED], Py_NewRef(Py_None));
-    PyObject *done = close_all(tunnel, relay) < 0 ? NULL : PyObject_CallOneArg(told, reason);
-    Py_DECREF(told);
-    if (done == NULL)
-        return NULL;
-    Py_DECREF(done);
-    Py_RETURN_NONE;
-}
-
 static PyObject *pump(PyObject *tunnel, PyObject *flow)
 {
     if (!is_plain(tunnel, flow))
@@ -286,7 +227,6 @@ static PyObject *ready(PyObject *tunnel, PyObject *const *arguments, Py_ssize_t 
 
 static PyMethodDef methods[] = {
     {"ready", (PyCFunction)(void (*)(void))ready, METH_FASTCALL, "Move all that can be moved."},
-    {"close", close_both, METH_O, "End both directions now; calling it again changes nothing."},
     {"_pump", pump, METH_O, "Move what can be moved in one direction; a failure on either side ends the tunnel."},
     {NULL, NULL, 0, NULL},
 };
@@ -296,19 +236,11 @@ PyObject *tunnel_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     PyTypeObject *tunnel, *flow, *relay;
     int small;
     tunnels = NULL;
-    PyObject *over;
-    if (!PyArg_ParseTuple(classes, "O!O!O!iO", &PyType_Type, &tunnel, &PyType_Type, &flow, &PyType_Type, &relay, &small,
-                          &over) ||
+    if (!PyArg_ParseTuple(classes, "O!O!O!i", &PyType_Type, &tunnel, &PyType_Type, &flow, &PyType_Type, &relay, &small) ||
         find_slots(tunnel, of_tunnel) < 0 || find_slots(flow, of_flow) < 0 || find_slots(relay, of_relay) < 0)
         return NULL;
     if (small != SMALL)
         return PyErr_Format(PyExc_ValueError, "SMALL is %d in C", SMALL);
-    n_wheel = PyUnicode_InternFromString("wheel");
-    n_poller = PyUnicode_InternFromString("poller");
-    n_disarm = PyUnicode_InternFromString("disarm");
-    n_remove = PyUnicode_InternFromString("remove");
-    n_stop = PyUnicode_InternFromString("stop");
-    n_resume = PyUnicode_InternFromString("resume");
     n_fail = PyUnicode_InternFromString("_fail");
     n_nothing = PyUnicode_InternFromString("");
     n_close = PyUnicode_InternFromString("close");
@@ -321,8 +253,6 @@ PyObject *tunnel_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     n_sent_up = PyUnicode_InternFromString("sent_up");
     n_sent_down = PyUnicode_InternFromString("sent_down");
     Py_XSETREF(ready_in_python, PyObject_GetAttrString((PyObject *)tunnel, "ready"));
-    Py_XSETREF(over_in_python, Py_NewRef(over));
-    Py_XSETREF(close_in_python, PyObject_GetAttrString((PyObject *)tunnel, "close"));
     Py_XSETREF(pump_in_python, PyObject_GetAttrString((PyObject *)tunnel, "_pump"));
     PyObject *given = methods_of(tunnel, methods);
     if (given == NULL || ready_in_python == NULL || pump_in_python == NULL || PyErr_Occurred())
