@@ -62,6 +62,7 @@ static PyMethodDef functions[] = {
     {"wire_methods", wire_methods, METH_VARARGS, "Of Wire: its edges, reading and writing."},
     {"poller_methods", poller_methods, METH_VARARGS, "Of Poller: telling the owners."},
     {"wheel_methods", wheel_methods, METH_VARARGS, "Of Wheel: arming and disarming."},
+    {"acceptor_methods", acceptor_methods, METH_VARARGS, "Of Acceptor: one client."},
     {"ending_methods", ending_methods, METH_VARARGS, "Of Tunnel and Flow: closing."},
     {"race_methods", race_methods, METH_VARARGS, "Of Race: connecting by IPv4."},
     {"make", make_so, METH_VARARGS, "A class, its slots, and the constants of the last of them: how it is called."},

@@ -77,6 +77,7 @@ PyObject *wire_methods(PyObject *module, PyObject *classes);
 PyObject *poller_methods(PyObject *module, PyObject *classes);
 PyObject *wheel_methods(PyObject *module, PyObject *classes);
 PyObject *ending_methods(PyObject *module, PyObject *classes);
+PyObject *acceptor_methods(PyObject *module, PyObject *classes);
 PyObject *race_methods(PyObject *module, PyObject *classes);
 PyObject *line_methods(PyObject *module, PyObject *classes);
 PyObject *make_so(PyObject *module, PyObject *given);

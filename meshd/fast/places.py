@@ -12,6 +12,7 @@ from typing import Any
 
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
+from meshd.passing.accepting import Acceptor
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
 from meshd.sockets.race import Race
@@ -85,6 +86,7 @@ class Fast:
             | native.ending_methods(Tunnel, Flow, Relay, over),
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
+            Acceptor: native.acceptor_methods(Acceptor),
             Race: native.race_methods(Race),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
         }
