@@ -21,6 +21,23 @@ int find_slots(PyTypeObject *type, Slot *slots)
     return 0;
 }
 
+PyObject *in_except(PyObject *object, PyObject *method)
+{
+    PyObject *type, *error, *trace, *before = PyErr_GetHandledException();
+    PyErr_Fetch(&type, &error, &trace);
+    PyErr_NormalizeException(&type, &error, &trace);
+    if (trace != NULL)
+        PyException_SetTraceback(error, trace);
+    PyErr_SetHandledException(error);
+    PyObject *done = PyObject_CallMethodOneArg(object, method, error);
+    PyErr_SetHandledException(before);
+    Py_XDECREF(before);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(trace);
+    return done;
+}
+
 PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions)
 {
     PyObject *methods = PyDict_New();
@@ -43,6 +60,14 @@ static PyMethodDef functions[] = {
     {"tunnel_methods", tunnel_methods, METH_VARARGS, "Of Tunnel and Flow: moving small pieces."},
     {"task_methods", task_methods, METH_VARARGS, "Of Task: going on."},
     {"wire_methods", wire_methods, METH_VARARGS, "Of Wire: its edges, reading and writing."},
+    {"poller_methods", poller_methods, METH_VARARGS, "Of Poller: telling the owners."},
+    {"wheel_methods", wheel_methods, METH_VARARGS, "Of Wheel: arming and disarming."},
+    {"acceptor_methods", acceptor_methods, METH_VARARGS, "Of Acceptor: one client."},
+    {"ending_methods", ending_methods, METH_VARARGS, "Of Tunnel and Flow: closing."},
+    {"race_methods", race_methods, METH_VARARGS, "Of Race: connecting by IPv4."},
+    {"make", make_so, METH_VARARGS, "A class, its slots, and the constants of the last of them: how it is called."},
+    {"make_tuple", make_tuple_so, METH_VARARGS, "A named tuple, the number of its fields, and their defaults."},
+    {"unmake", unmake, METH_NOARGS, "Have all classes called as before."},
     {"line_methods", line_methods, METH_VARARGS, "Of ExchangeLog, _Record and Exchange: lines."},
     {NULL, NULL, 0, NULL},
 };

@@ -26,6 +26,9 @@ int find_slots(PyTypeObject *type, Slot *slots);
 /* Methods of a class by name, in a new dictionary; NULL with an error. */
 PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions);
 
+/* Call a method with the exception that was raised, as from within `except`, where that is handled. */
+PyObject *in_except(PyObject *object, PyObject *method);
+
 /* The value of a slot, borrowed; NULL where it is not set. */
 static inline PyObject *get(PyObject *object, Slot slot)
 {
@@ -71,7 +74,15 @@ PyObject *meter_methods(PyObject *module, PyObject *classes);
 PyObject *tunnel_methods(PyObject *module, PyObject *classes);
 PyObject *task_methods(PyObject *module, PyObject *classes);
 PyObject *wire_methods(PyObject *module, PyObject *classes);
+PyObject *poller_methods(PyObject *module, PyObject *classes);
+PyObject *wheel_methods(PyObject *module, PyObject *classes);
+PyObject *ending_methods(PyObject *module, PyObject *classes);
+PyObject *acceptor_methods(PyObject *module, PyObject *classes);
+PyObject *race_methods(PyObject *module, PyObject *classes);
 PyObject *line_methods(PyObject *module, PyObject *classes);
+PyObject *make_so(PyObject *module, PyObject *given);
+PyObject *make_tuple_so(PyObject *module, PyObject *given);
+PyObject *unmake(PyObject *module, PyObject *nothing);
 int ready_waiting(PyObject *module);
 
 /* task.c: resume a task, of whatever class. */

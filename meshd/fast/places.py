@@ -10,14 +10,52 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from meshd.sockets.flow import Flow
-from meshd.sockets.relay import SMALL, Relay, Tunnel
-from meshd.sockets.task import Task
+from meshd.exits.choosing import Choice
+from meshd.exits.departure import Departure
+from meshd.passing.accepting import Acceptor
+from meshd.sockets.flow import FIRST_REACH, Flow
+from meshd.sockets.poll import BATCH, EDGES, Poller
+from meshd.sockets.race import Race
+from meshd.sockets.relay import SMALL, Relay, Tunnel, over
+from meshd.sockets.task import READING, Task
+from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from meshd.usage.allowance import Allowance
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.meter import Meter, Tally
 from meshd.values.exchanges import Exchange
+
+MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
+    Meter: (
+        ("tally", "admission", "stop"),
+        {
+            "open": True,
+            "stopping": False,
+            "resume": None,
+            "proxy": "",
+            "about": None,
+            "way": None,
+            "up": 0,
+            "down": 0,
+        },
+    ),
+    Flow: (
+        ("source", "sink", "upward", "early", "held", "unproven"),
+        {"pipe": None, "reach": FIRST_REACH, "blocked": False, "fast": False, "unsure": False, "ended": False},
+    ),
+    Task: (
+        ("_coroutine", "_ended"),
+        {"_place": None, "_direction": READING, "_deferred": None, "running": False, "over": False},
+    ),
+    Departure: (
+        ("_plane", "_proxy", "selection", "_owner", "patience", "target"),
+        {"bar": None, "address": "", "_unfit": None, "_outlet": None, "_trial": False},
+    ),
+}
+"""Classes whose __init__ notes what it is given in those slots, in this order, and sets the others to constants."""
+
+TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice)
+"""Named tuples of which each exchange has one."""
 
 STANDS = "stands"
 """The attribute of the module that says whether it is in its places in this process, as a child's is from its start."""
@@ -44,19 +82,29 @@ class Fast:
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE),
-            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL),
+            Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL)
+            | native.ending_methods(Tunnel, Flow, Relay, over),
+            Poller: native.poller_methods(Poller, BATCH, EDGES),
+            Wheel: native.wheel_methods(Wheel, TICK),
+            Acceptor: native.acceptor_methods(Acceptor),
+            Race: native.race_methods(Race),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
         }
         for kind, those in methods.items():
             self._replaced[kind] = {name: vars(kind)[name] for name in those}
             for name, method in those.items():
                 setattr(kind, name, method)
+        for kind, (taken, constants) in MADE.items():
+            native.make(kind, (*taken, *constants), tuple(constants.values()))
+        for kind in TUPLES:
+            native.make_tuple(kind, len(kind._fields), tuple(kind._field_defaults.values()))
 
     def end(self) -> None:
         """Have Python everywhere again."""
         for kind, those in self._replaced.items():
             for name, method in those.items():
                 setattr(kind, name, method)
-        if self._replaced:
+        if self._replaced and self._native is not None:
+            self._native.unmake()
             setattr(self._native, STANDS, False)
         self._replaced.clear()

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 enum { SMALL = 16 * 1024 }; /* as SMALL of sockets/relay.py, which hands it over */
+enum { PIECES = 16 };       /* that are moved before Python goes on, which gives others their turn */
 
 enum { FLOW_UP, FLOW_DOWN, ENDED, METER, RELAY, DEADLINE };
 static Slot of_tunnel[] = {{"_up", 0},    {"_down", 0},  {"_ended", 0},  {"_meter", 0},
@@ -55,10 +56,12 @@ static PyObject *deadline(PyObject *tunnel)
     return found;
 }
 
+static bool is_over(PyObject *tunnel) { return get(tunnel, of_tunnel[ENDED]) == Py_None; }
+
 /* Give the tunnel its time anew, if it has not ended meanwhile. */
 static PyObject *moved(PyObject *tunnel)
 {
-    if (get(tunnel, of_tunnel[ENDED]) != Py_None) {
+    if (!is_over(tunnel)) {
         PyObject *when = deadline(tunnel);
         if (when == NULL)
             return NULL;
@@ -127,52 +130,66 @@ static PyObject *ended(PyObject *tunnel, PyObject *flow, int sink)
     return moved(tunnel);
 }
 
-/* Move one piece, with whatever follows; NULL with an error. */
+/* Leave a direction to Python, with what is held for it. */
+static PyObject *in_python(PyObject *tunnel, PyObject *flow)
+{
+    return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+}
+
+/* Move pieces, with whatever follows, until the source has no more; NULL with an error. */
 static PyObject *carry(PyObject *tunnel, PyObject *flow, PyObject *meter)
 {
     char data[SMALL];
     long long source, sink;
-    const long long room = room_of(meter);
     const bool upward = get(flow, of_flow[UPWARD]) == Py_True;
-    if (room <= 0 || !integer(get(flow, of_flow[SOURCE]), &source) || !integer(get(flow, of_flow[SINK]), &sink) ||
-        source < 0 || source > INT_MAX || sink < 0 || sink > INT_MAX)
-        return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
-    const size_t most = room < SMALL ? (size_t)room : SMALL;
-    const ssize_t size = read((int)source, data, most);
-    if (size < 0 && errno == EINTR)
-        return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
-    if (size < 0 && would_wait()) {
-        put_bool(flow, of_flow[UNSURE], false);
-        return moved(tunnel);
-    }
-    if (size < 0)
-        return PyObject_CallMethodOneArg(tunnel, n_fail, flow);
-    if (size == 0)
-        return ended(tunnel, flow, (int)sink);
-    if (upward && !counted(meter, size, true))
-        return NULL;
-    const bool over = get(tunnel, of_tunnel[ENDED]) == Py_None; /* counting may have ended it, and closed both sockets */
-    if (over || (size_t)size == most || get(flow, of_flow[UNSURE]) != Py_False) {
-        /* There may be more: Python goes on with what was read. */
-        PyObject *held = PyBytes_FromStringAndSize(data, size);
-        if (held == NULL)
+    if (!integer(get(flow, of_flow[SOURCE]), &source) || !integer(get(flow, of_flow[SINK]), &sink) || source < 0 ||
+        source > INT_MAX || sink < 0 || sink > INT_MAX)
+        return in_python(tunnel, flow);
+    for (int left = PIECES; left > 0; left--) {
+        const long long room = room_of(meter);
+        if (room <= 0)
+            return in_python(tunnel, flow);
+        const size_t most = room < SMALL ? (size_t)room : SMALL;
+        const ssize_t size = read((int)source, data, most);
+        if (size < 0 && errno == EINTR)
+            return in_python(tunnel, flow);
+        if (size < 0 && would_wait()) {
+            put_bool(flow, of_flow[UNSURE], false);
+            return moved(tunnel);
+        }
+        if (size < 0)
+            return PyObject_CallMethodOneArg(tunnel, n_fail, flow);
+        if (size == 0)
+            return ended(tunnel, flow, (int)sink);
+        if (upward && !counted(meter, size, true))
             return NULL;
-        put(flow, of_flow[HELD], held);
-        put_bool(flow, of_flow[FAST], size == SMALL);
-        return over ? Py_NewRef(Py_None) : PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+        const bool over = is_over(tunnel); /* counting may have ended it, and closed both sockets */
+        if (over || (size_t)size == most) {
+            /* There may be more: Python goes on with what was read. */
+            PyObject *held = PyBytes_FromStringAndSize(data, size);
+            if (held == NULL)
+                return NULL;
+            put(flow, of_flow[HELD], held);
+            put_bool(flow, of_flow[FAST], size == SMALL);
+            return over ? Py_NewRef(Py_None) : in_python(tunnel, flow);
+        }
+        const int passed = pass_on(flow, meter, (int)sink, data, size, upward);
+        if (passed <= 0)
+            return passed < 0 ? NULL : PyObject_CallMethodOneArg(tunnel, n_fail, flow);
+        if (is_over(tunnel) || get(flow, of_flow[BLOCKED]) != Py_False || get(flow, of_flow[UNSURE]) == Py_False)
+            return moved(tunnel);
+        /* The end may be behind it, which is announced no second time. */
     }
-    const int passed = pass_on(flow, meter, (int)sink, data, size, upward);
-    return passed < 0 ? NULL : passed == 0 ? PyObject_CallMethodOneArg(tunnel, n_fail, flow) : moved(tunnel);
+    return in_python(tunnel, flow);
 }
 
 static PyObject *pump(PyObject *tunnel, PyObject *flow)
 {
     if (!is_plain(tunnel, flow))
-        return PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+        return in_python(tunnel, flow);
     PyObject *meter = Py_XNewRef(get(tunnel, of_tunnel[METER])); /* whoever calls holds the tunnel */
     Py_INCREF(flow);
-    PyObject *done = meter != NULL ? carry(tunnel, flow, meter)
-                                   : PyObject_CallFunctionObjArgs(pump_in_python, tunnel, flow, NULL);
+    PyObject *done = meter != NULL ? carry(tunnel, flow, meter) : in_python(tunnel, flow);
     Py_XDECREF(meter);
     Py_DECREF(flow);
     return done;

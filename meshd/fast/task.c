@@ -13,22 +13,10 @@ static PyObject *finish(PyObject *task, PyObject *error)
     return PyObject_CallMethodOneArg(task, n_finish, error);
 }
 
-/* Tell the owner how the coroutine has failed, as from within `except`. */
+/* Tell the owner how the coroutine has failed. */
 static PyObject *failed(PyObject *task)
 {
-    PyObject *type, *error, *trace, *before = PyErr_GetHandledException();
-    PyErr_Fetch(&type, &error, &trace);
-    PyErr_NormalizeException(&type, &error, &trace);
-    if (trace != NULL)
-        PyException_SetTraceback(error, trace);
-    PyErr_SetHandledException(error);
-    PyObject *done = finish(task, error);
-    PyErr_SetHandledException(before);
-    Py_XDECREF(before);
-    Py_XDECREF(type);
-    Py_XDECREF(error);
-    Py_XDECREF(trace);
-    return done;
+    return in_except(task, n_finish);
 }
 
 /* Let the task wait where its coroutine says: a place and a direction, or a Deferred. */

@@ -7,11 +7,12 @@
 #include <unistd.h>
 
 enum { MOST = 64 * 1024 }; /* as READ_SIZE of sockets/wire.py, which hands it over */
-enum { READABLE, IS_UNSURE, ENDING, GONE, READER, WRITER, WATCHER, FD };
-static Slot of_wire[] = {{"readable", 0}, {"unsure", 0}, {"ending", 0},  {"gone", 0}, {"reader", 0},
-                         {"writer", 0},   {"watcher", 0}, {"fd", 0}, {NULL, 0}};
+enum { READABLE, IS_UNSURE, ENDING, GONE, READER, WRITER, WATCHER, POLLER, FD, PEER };
+static Slot of_wire[] = {{"readable", 0}, {"unsure", 0},  {"ending", 0}, {"gone", 0}, {"reader", 0}, {"writer", 0},
+                         {"watcher", 0},  {"poller", 0}, {"fd", 0},     {"peer", 0}, {NULL, 0}};
+static const int given_first[] = {POLLER, FD, PEER};
 
-static PyObject *n_stirred, *reading, *try_receive_in_python, *try_send_in_python;
+static PyObject *n_add, *n_hand_over, *n_registered, *n_stirred, *reading, *init_in_python, *try_receive_in_python, *try_send_in_python;
 static char read_data[MOST]; /* used between a read and the making of its bytes alone, under the interpreter's lock */
 
 static bool descriptor(PyObject *wire, int *fd)
@@ -33,6 +34,30 @@ static int wake(PyObject *wire, Slot slot)
     const int done = resume(task);
     Py_DECREF(task);
     return done < 0 ? -1 : 1;
+}
+
+/* Note what is given, have the poller know of the descriptor, and begin as Python does. */
+static PyObject *init(PyObject *wire, PyObject *const *arguments, Py_ssize_t given, PyObject *names)
+{
+    const bool said = names != NULL && PyTuple_GET_SIZE(names) == 1 &&
+                      PyUnicode_Compare(PyTuple_GET_ITEM(names, 0), n_registered) == 0;
+    if (given != 3 || (names != NULL && !said)) {
+        PyObject *all[6] = {wire};
+        const Py_ssize_t more = given + (names != NULL ? PyTuple_GET_SIZE(names) : 0);
+        if (more > 5)
+            return PyErr_Format(PyExc_TypeError, "Wire() takes fewer arguments");
+        for (Py_ssize_t i = 0; i < more; i++)
+            all[i + 1] = arguments[i];
+        return PyObject_Vectorcall(init_in_python, all, (size_t)given + 1, names);
+    }
+    PyObject *method = said && PyObject_IsTrue(arguments[3]) == 1 ? n_hand_over : n_add;
+    for (int i = 0; i < 3; i++)
+        put(wire, of_wire[given_first[i]], Py_NewRef(arguments[i]));
+    for (int i = READABLE; i <= GONE; i++)
+        put_bool(wire, of_wire[i], i == READABLE);
+    for (int i = READER; i <= WATCHER; i++)
+        put(wire, of_wire[i], Py_NewRef(Py_None));
+    return PyObject_CallMethodObjArgs(arguments[0], method, arguments[1], wire, NULL);
 }
 
 static PyObject *ready(PyObject *wire, PyObject *const *arguments, Py_ssize_t given)
@@ -211,6 +236,7 @@ static PyObject *receive(PyObject *wire, PyObject *Py_UNUSED(nothing))
 }
 
 static PyMethodDef methods[] = {
+    {"__init__", (PyCFunction)(void (*)(void))init, METH_FASTCALL | METH_KEYWORDS, "Take over a descriptor."},
     {"ready", (PyCFunction)(void (*)(void))ready, METH_FASTCALL, "Note the edges, then wake the tasks that wait."},
     {"receive", receive, METH_NOARGS, "Wait for bytes; b\"\" where the peer has ended."},
     {"try_receive", try_receive, METH_O, "Read up to so many bytes."},
@@ -226,8 +252,12 @@ PyObject *wire_methods(PyObject *Py_UNUSED(module), PyObject *classes)
         return NULL;
     if (most != MOST)
         return PyErr_Format(PyExc_ValueError, "READ_SIZE is %d in C", MOST);
+    n_add = PyUnicode_InternFromString("add");
+    n_hand_over = PyUnicode_InternFromString("hand_over");
+    n_registered = PyUnicode_InternFromString("registered");
     n_stirred = PyUnicode_InternFromString("stirred");
     Py_XSETREF(reading, PyLong_FromLong(0));
+    Py_XSETREF(init_in_python, PyObject_GetAttrString((PyObject *)wire, "__init__"));
     Py_XSETREF(try_receive_in_python, PyObject_GetAttrString((PyObject *)wire, "try_receive"));
     Py_XSETREF(try_send_in_python, PyObject_GetAttrString((PyObject *)wire, "try_send"));
     return PyErr_Occurred() ? NULL : methods_of(wire, methods);

@@ -93,22 +93,30 @@ class Acceptor:
         self._plane.poller.unregister(self._listener.fileno())
 
     def ready(self, fd: int, events: int) -> None:
-        # `accept` would make a socket object, of no use here, and ask the kernel for its family: 8 us of each client.
-        accept = self._listener._accept  # type: ignore[attr-defined]
         for _ in range(ACCEPTS):
             try:
-                client, address = accept()
-            except (BlockingIOError, ConnectionAbortedError, InterruptedError):
-                return
+                found = self._next()
             except OSError as error:
                 if error.errno in EXHAUSTED:
                     self._exhausted()
                 return
-            self._accepted(client, address)
+            if found is None:
+                return
+            self._accepted(*found)
 
-    def _accepted(self, client: int, address: Any) -> None:
+    def _next(self) -> tuple[int, str] | None:
+        """The next client's descriptor, never to be waited for, and its address; None where nobody waits.
+        Raises: OSError.
+        """
+        try:
+            # `accept` would make a socket object, of no use here, and ask the kernel for its family: 8 us of each.
+            client, address = self._listener._accept()  # type: ignore[attr-defined]
+        except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+            return None
         os.set_blocking(client, False)
-        peer = peer_address(address)
+        return client, peer_address(address)
+
+    def _accepted(self, client: int, peer: str) -> None:
         plane = self._plane
         if plane.caps.crowded(len(plane.poller)):
             self._turn_away(client)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshd.sockets.windows import PROOF
-
 if TYPE_CHECKING:
     from meshd.sockets.pipes import Pipe
 
@@ -31,7 +29,7 @@ class Flow:
         "upward",
     )
 
-    def __init__(self, source: int, sink: int, upward: bool, early: bytes, held: bytes) -> None:
+    def __init__(self, source: int, sink: int, upward: bool, early: bytes, held: bytes, unproven: int) -> None:
         self.source = source
         self.sink = sink
         self.upward = upward
@@ -53,5 +51,5 @@ class Flow:
         """
         self.ended = False
         """Whether the source's end was passed on to the sink."""
-        self.unproven = 0 if upward else PROOF
+        self.unproven = unproven
         """Bytes that the client still has to take until it has shown that it reads (see windows.py); 0 upward."""

@@ -54,6 +54,17 @@ class Behind(Protocol):
 class Poller:
     """Tells owners of descriptors when theirs are ready."""
 
+    __slots__ = (
+        "_behind",
+        "_dispatching",
+        "_epoll",
+        "_lingering",
+        "_outside",
+        "_owners",
+        "_reactor",
+        "_removed",
+        "turns",
+    )
     log = Logger()
 
     def __init__(self, reactor: IReactorFDSet) -> None:
@@ -168,8 +179,12 @@ class Poller:
                 if owner is not None:
                     try:
                         owner.ready(fd, events)
-                    except Exception:
-                        self.log.failure("a connection's owner failed")
+                    except Exception as error:
+                        self._failed(error)
         finally:
             self._dispatching = False
             removed.clear()
+
+    def _failed(self, error: BaseException) -> None:
+        """Say that an owner has raised error, which is being handled."""
+        self.log.failure("a connection's owner failed", Failure(error))

@@ -5,6 +5,7 @@ first that connects wins (RFC 8305).
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.model import Refusal
 from meshd.sockets.poll import GONE, OUT, URGENT, Poller
 from meshd.sockets.task import READING, Task, parked
+from meshd.sockets.wire import borrow
 
 ATTEMPT_DELAY = 0.25
 """Seconds before the next address is tried beside a slow one (RFC 8305, section 8)."""
@@ -112,7 +114,8 @@ class Race:
         self._port = port
         self._source = source
         self._receive_buffer = receive_buffer
-        self._open: dict[int, tuple[socket.SocketType, str]] = {}
+        self._open: dict[int, str] = {}
+        """Attempts under way: descriptors, and the addresses that they connect to."""
         self._won: Dialled | None = None
         self._error = errno.EHOSTUNREACH
         self._timer: Any = None
@@ -134,14 +137,13 @@ class Race:
 
     def ready(self, fd: int, events: int) -> None:
         """Note that the attempt with this descriptor has connected or failed."""
-        attempt, address = self._open[fd]
         if events & GONE:
-            error = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            error = _error_of(fd)
             if error:  # epoll also reports EPOLLHUP for a socket that has not begun to connect
                 self._failed(fd, error)
                 self._next()
         elif events & OUT:
-            self._connected(fd, attempt, address, bool(events & ~OUT))
+            self._connected(fd, bool(events & ~OUT))
             if events & URGENT:
                 self._poller.tell_again(fd)
         self._tell()
@@ -168,12 +170,23 @@ class Race:
 
     def _begin(self, address: str) -> bool:
         """Begin an attempt; whether it is under way, or has won already."""
+        fd, outcome = self._connect(address)
+        if fd < 0:
+            self._error = outcome
+            return False
+        self._open[fd] = address
+        self._poller.add(fd, self)
+        if outcome == 0:
+            self._connected(fd, True)
+        return True
+
+    def _connect(self, address: str) -> tuple[int, int]:
+        """A socket that connects to address, and 0 where it has, else EINPROGRESS; -1 and the error where it cannot."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
             attempt = socket.SocketType(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0)
         except OSError as error:
-            self._error = error.errno or errno.EHOSTUNREACH
-            return False
+            return -1, error.errno or errno.EHOSTUNREACH
         try:
             self._prepare(attempt)
             outcome = attempt.connect_ex((address, self._port))
@@ -181,14 +194,8 @@ class Race:
             outcome = error.errno or errno.EHOSTUNREACH
         if outcome not in {0, errno.EINPROGRESS}:
             attempt.close()
-            self._error = outcome
-            return False
-        fd = attempt.fileno()
-        self._open[fd] = attempt, address
-        self._poller.add(fd, self)
-        if outcome == 0:
-            self._connected(fd, attempt, address, True)
-        return True
+            return -1, outcome
+        return attempt.detach(), outcome
 
     def _prepare(self, attempt: socket.SocketType) -> None:
         for level, option, value in PREPARED:
@@ -201,25 +208,43 @@ class Race:
                 attempt.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
             attempt.bind((self._source, 0))
 
-    def _connected(self, fd: int, attempt: socket.SocketType, address: str, readable: bool) -> None:
-        del self._open[fd]
-        self._won = Dialled(fd, address, self._source or attempt.getsockname()[0], readable)
-        attempt.detach()
+    def _connected(self, fd: int, readable: bool) -> None:
+        address = self._open.pop(fd)
+        self._won = Dialled(fd, address, self._source or self._local(fd), readable)
+
+    def _local(self, fd: int) -> str:
+        """The address that the kernel chose for a connected socket."""
+        borrowed = socket.SocketType(socket.AF_INET6, socket.SOCK_STREAM, 0, fd)  # which has room for either family's
+        try:
+            return str(borrowed.getsockname()[0])
+        finally:
+            borrowed.detach()
 
     def _failed(self, fd: int, error: int) -> None:
-        attempt, _ = self._open.pop(fd)
-        self._poller.remove(fd)
-        attempt.close()
+        del self._open[fd]
+        self._close(fd)
         self._error = error
 
     def _abandon(self) -> None:
         self._stop_timer()
-        for fd, (attempt, _) in self._open.items():
-            self._poller.remove(fd)
-            attempt.close()
+        for fd in self._open:
+            self._close(fd)
         self._open.clear()
+
+    def _close(self, fd: int) -> None:
+        self._poller.remove(fd)
+        os.close(fd)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _error_of(fd: int) -> int:
+    """Why a socket failed, once; 0 where it did not."""
+    borrowed = borrow(fd)
+    try:
+        return borrowed.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    finally:
+        borrowed.detach()

@@ -16,7 +16,7 @@ from meshd.sockets.flow import Flow
 from meshd.sockets.poll import OUT, UNSURE, Poller
 from meshd.sockets.secure import Securing
 from meshd.sockets.task import Again
-from meshd.sockets.windows import trust_reader
+from meshd.sockets.windows import PROOF, trust_reader
 from meshd.sockets.wire import linger_none, shutdown
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class Tunnel:
         self._relay = relay
         self._meter = meter
         self._ended: Callable[[str], None] | None = ended
-        self._up = Flow(client, origin, True, early, b"")
-        self._down = Flow(origin, client, False, b"", late)
+        self._up = Flow(client, origin, True, early, b"", 0)
+        self._down = Flow(origin, client, False, b"", late, PROOF)
         self.deadline = 0.0
         self.slot = 0
         relay.poller.hand_over(client, self)
@@ -129,7 +129,7 @@ class Tunnel:
             self._close_side(flow.source)
             flow.source = flow.sink = -1  # the kernel may give the number to another account's socket at once
         # Or tunnel and meter would keep each other alive until the garbage collector runs.
-        self._meter.stop = _over
+        self._meter.stop = over
         self._meter.resume = None
         ended(reason)
 
@@ -294,5 +294,5 @@ class Tunnel:
         self.close("reset")
 
 
-def _over(refusal: Refusal) -> None:
+def over(refusal: Refusal) -> None:
     """Do nothing: the tunnel has ended already."""

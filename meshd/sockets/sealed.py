@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import ssl
-from contextlib import suppress
 
 PIECE = 64 * 1024
 """Plain bytes that are sealed at once, and so the most that waits for a kernel that takes no more, four records."""
@@ -20,7 +19,7 @@ UNASKED = 16 * 1024
 class Sealed:
     """One side of a connection by TLS."""
 
-    __slots__ = ("_ahead", "_ended", "_incoming", "_outgoing", "_tls", "parted", "unsent")
+    __slots__ = ("_ahead", "_ended", "_incoming", "_outgoing", "_patient", "_tls", "parted", "unsent")
 
     def __init__(self, context: ssl.SSLContext, name: str | None = None) -> None:
         """context: of a server or of a client; name: the server's, which a client asks for, and checks by it."""
@@ -34,6 +33,8 @@ class Sealed:
         """Whether the socket has given its end."""
         self.unsent = b""
         """Sealed bytes that the kernel has not taken."""
+        self._patient = 0
+        """Bytes of them that may wait for what is sealed next."""
         self.parted = False
         """Whether the peer is told, once `unsent` is sent, that nothing more comes."""
 
@@ -52,10 +53,19 @@ class Sealed:
             return False
         return True
 
-    @property
     def may_wait(self) -> bool:
-        """Whether the peer of a complete handshake can go on without what is to be flushed: a ticket, in TLS 1.3."""
-        return self._tls.version() == "TLSv1.3" and self._tls.server_side
+        """Whether the peer of a complete handshake can go on without what is to be flushed: a ticket, in TLS 1.3.  Then
+        it waits for the first answer, so that both are one write.
+        """
+        if self._tls.version() == "TLSv1.3" and self._tls.server_side:
+            self._patient = self._outgoing.pending
+            return True
+        return False
+
+    @property
+    def late(self) -> bool:
+        """Whether sealed bytes wait that should be sent before more is sealed."""
+        return len(self.unsent) > self._patient
 
     @property
     def protocol(self) -> str:
@@ -109,14 +119,16 @@ class Sealed:
 
     def flush(self, fd: int) -> bool:
         """Give the kernel what is sealed; whether it has taken all.  Raises: OSError."""
-        unsent = self._outgoing.read()
-        if self.unsent:
-            unsent = self.unsent + unsent
-        if unsent:
-            with suppress(BlockingIOError):
-                unsent = unsent[os.write(fd, unsent) :]
-            self.unsent = unsent
-        return not unsent
+        unsent = self.unsent + self._outgoing.read()
+        self._patient = 0
+        if not unsent:
+            return True
+        try:
+            sent = os.write(fd, unsent)
+        except BlockingIOError:
+            sent = 0
+        self.unsent = unsent[sent:]
+        return sent == len(unsent)
 
     def part(self) -> None:
         """Seal the notice that nothing more comes; what the peer sends can be opened still (RFC 8446, section 6.1)."""

@@ -132,7 +132,7 @@ class SecureWire(Wire):
         sealed, patient = self.sealed, False
         try:
             over = sealed.shake_hands()
-            patient = over and sealed.may_wait
+            patient = over and sealed.may_wait()
             return over
         finally:
             if not patient:
@@ -140,7 +140,7 @@ class SecureWire(Wire):
 
     def ready(self, fd: int, events: int) -> None:
         """Note the edges; whoever waits to send is not woken before what is sealed is sent."""
-        if events & (OUT | GONE) and self.sealed.unsent and not self._flushed():
+        if events & (OUT | GONE) and self.sealed.late and not self._flushed():
             events &= ~OUT
         super().ready(fd, events)
 
@@ -156,14 +156,14 @@ class SecureWire(Wire):
             if received is None:
                 return None
             sealed.take(received)
-        if sealed.unsent:
+        if sealed.late:
             sealed.flush(self.fd)
         return data
 
     def try_send(self, data: bytes | memoryview) -> int:
         """Seal as much of data as the kernel takes, and one piece more; how many bytes that is.  Raises: OSError."""
         sealed, size, sent = self.sealed, len(data), 0
-        if sealed.unsent and not sealed.flush(self.fd):
+        if sealed.late and not sealed.flush(self.fd):
             return 0
         while sent < size:
             sent += sealed.seal(memoryview(data)[sent:] if sent else data)

@@ -39,6 +39,17 @@ class Timed(Protocol):
 class Wheel:
     """Calls `expired` of each armed object, at most two ticks late and never early."""
 
+    __slots__ = (
+        "_clock",
+        "_due",
+        "_expiring",
+        "_next",
+        "_slots",
+        "_ticking",
+        "missed",
+        "monotonic",
+        "seconds",
+    )
     log = Logger()
 
     def __init__(self, clock: IReactorTime) -> None:

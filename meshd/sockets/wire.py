@@ -114,7 +114,7 @@ class Wire:
         """Whether nothing has come and the peer has not ended, as the kernel knows it at this very moment."""
         if self.ending:
             return False
-        borrowed = _borrow(self.fd)
+        borrowed = borrow(self.fd)
         try:
             borrowed.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -216,7 +216,7 @@ class Watcher:
 
 def shutdown(fd: int, how: int) -> None:
     """Call socket.shutdown on a bare descriptor; a peer that is gone already is no error."""
-    borrowed = _borrow(fd)
+    borrowed = borrow(fd)
     try:
         borrowed.shutdown(how)
     except OSError:
@@ -239,7 +239,7 @@ def linger_none(fd: int) -> None:
 
 def set_option(fd: int, level: int, option: int, value: bytes) -> None:
     """Call socket.setsockopt on a bare descriptor; a socket without that option is no error."""
-    borrowed = _borrow(fd)
+    borrowed = borrow(fd)
     try:
         borrowed.setsockopt(level, option, value)
     except OSError:
@@ -259,7 +259,7 @@ def _unread(fd: int) -> bool:
         borrowed.detach()
 
 
-def _borrow(fd: int) -> socket.SocketType:
+def borrow(fd: int) -> socket.SocketType:
     """A socket object around fd for a moment; a family is named only so that Python does not ask the kernel for it.
 
     SocketType, the base of `socket.socket`, costs half as much, and neither a file nor a `with` is wanted here.

@@ -8,6 +8,7 @@ message has come, the answer is `None`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import Struct
 
 from meshd.values.addresses import is_name
 
@@ -28,6 +29,8 @@ _RECORD_HEADER, _MESSAGE_HEADER = 5, 4
 _SESSION = 34
 """Where the session begins in a message's body: behind the version and 32 bytes by chance."""
 _LARGEST_RECORD = 16 * 1024
+_EXTENSION = Struct(">HH")
+"""The head of an extension: what it is, and its length (RFC 8446, 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +142,21 @@ def _name_in(body: bytes) -> str:
 
 def _name_among(body: bytes, at: int) -> str:
     """The name in the extension `server_name`; "" where that is missing.  at: where extensions begin.  _Broken."""
-    name, end = "", len(body)
-    seen: set[int] = set()
-    while at < end:
-        start = at + 4
-        if start > end:
-            raise _Broken("a ClientHello whose lengths do not fit")
-        kind, size = body[at] << 8 | body[at + 1], body[at + 2] << 8 | body[at + 3]
+    end, last = len(body), len(body) - _EXTENSION.size
+    found: dict[int, tuple[int, int]] = {}
+    number = 0
+    while at <= last:
+        kind, size = _EXTENSION.unpack_from(body, at)
+        start = at + _EXTENSION.size
         at = start + size
-        if at > end:
-            raise _Broken("a ClientHello whose lengths do not fit")
-        if kind in seen:
-            raise _Broken("an extension that comes twice")
-        seen.add(kind)
-        if kind == _SERVER_NAME:
-            name = _host_name(body[start:at])
-    return name
+        found[kind] = start, at
+        number += 1
+    if at != end:
+        raise _Broken("a ClientHello whose lengths do not fit")
+    if len(found) != number:
+        raise _Broken("an extension that comes twice")
+    place = found.get(_SERVER_NAME)
+    return _host_name(body[place[0] : place[1]]) if place is not None else ""
 
 
 def _host_name(content: bytes) -> str:

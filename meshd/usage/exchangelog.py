@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from operator import itemgetter
 from time import time
 from typing import NamedTuple
 
@@ -40,6 +41,9 @@ class Waiting(NamedTuple):
     sums: Sums
     account_id: int = 0
     token_id: int = 0
+
+
+_COUNTED = itemgetter(*map(Waiting._fields.index, ("slot", "sums")))
 
 
 class ExchangeLog(LineLog[Waiting]):
@@ -78,7 +82,7 @@ class ExchangeLog(LineLog[Waiting]):
     def _settled(self, journal: Journal, records: list[Waiting]) -> int:
         """Write the records and settle them in the journal; how many of them were written."""
         written = self._file.append(self._data(journal, records), journal.writing)
-        journal.written(written, _sums((record.slot, record.sums) for record in records[:written]))
+        journal.written(written, _sums(map(_COUNTED, records[:written])))
         return written
 
     def _data(self, journal: Journal, records: list[Waiting]) -> bytes:

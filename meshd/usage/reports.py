@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from itertools import islice
+from operator import itemgetter
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -38,6 +39,11 @@ SWEEP_SECONDS = 60.0
 """Seconds between two deletions of rows that are too old, unless the last one left some."""
 HOURS_KEPT, DAYS_KEPT = 31 * DAY, 400 * DAY
 """Seconds that the sums of the whole installation are kept, by hour and by day."""
+
+_COUNTED = itemgetter(
+    *map(Exchange._fields.index, ("at", "seconds", "account_id", "host", "reason", "way", "up", "down"))
+)
+"""What is counted of an exchange, in one step: an attribute of a named tuple takes five times as long."""
 
 Rows = list[tuple[Key, list[int]]]
 
@@ -151,13 +157,12 @@ class Reports:
 
         Most are like one a moment ago, and cost one look-up here.
         """
-        for exchange in exchanges:
-            hour = int(exchange.at + exchange.seconds) // tops.HOUR
+        for at, seconds, account_id, host, reason, way, up, down in map(_COUNTED, exchanges):
+            hour = int(at + seconds) // tops.HOUR
             if hour != self._hour:
                 self._tell_apart()
                 self._hour = hour
-            up, down = exchange.up, exchange.down
-            key = (exchange.account_id, exchange.host, exchange.reason, exchange.way, bool(up or down))
+            key = (account_id, host, reason, way, bool(up or down))
             cell = self._fresh.get(key)
             if cell is None:
                 if len(self._fresh) >= FRESH:

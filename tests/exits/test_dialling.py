@@ -22,7 +22,7 @@ from meshd.exits.outlets import Outlet
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import BEAT
-from meshd.sockets.race import ATTEMPT_DELAY, DialError, Dialled
+from meshd.sockets.race import ATTEMPT_DELAY, DialError, Dialled, Race
 from meshd.sockets.task import Task
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 from tests.passing.hand import Hand, descriptors
@@ -502,7 +502,7 @@ class UpstreamBlameTest(UpstreamCase):
             error = self.error()
             self.assertEqual((error.refusal.reason, error.blame, error.cause), ("exit-failed", "either", cause))
         self.failed.clear()
-        self.patch(socket, "SocketType", _no_more)
+        self.patch(Race, "_connect", lambda race, address: (-1, errno.EMFILE))
         self.start("origin.example", 443, self.exit())
         self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
 
@@ -590,7 +590,3 @@ class UpstreamRulesTest(UpstreamCase):
         self.assertTrue(theirs.recv(1000).startswith(b"CONNECT 10.0.0.5:25 "))
         theirs.close()
         self.error()
-
-
-def _no_more(*_: object) -> socket.socket:
-    raise OSError(errno.EMFILE, "too many")

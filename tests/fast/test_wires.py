@@ -56,6 +56,21 @@ class ReceivingTest(Native, SynchronousTestCase):
         self.assertRaises(StopIteration, next, receiving)
         self.assertRaises(RuntimeError, next, receiving)
 
+    def test_made_otherwise(self) -> None:
+        """Python sees to arguments by name, and to wrong ones."""
+        near, far = socket.socketpair()
+        self.addCleanup(near.close)
+        self.addCleanup(far.close)
+        wire = Wire(self.hand.poller, near.fileno(), peer="192.0.2.1", registered=False)
+        self.assertEqual((wire.fd, wire.peer, wire.readable), (near.fileno(), "192.0.2.1", True))
+        self.assertIs(self.hand.poller._owners[near.fileno()], wire)
+        wire.poller.unregister(wire.release())
+        odd: Any = Wire
+        self.assertRaises(TypeError, odd, self.hand.poller, 1)
+        self.assertRaises(TypeError, odd, self.hand.poller, 1, "", True)
+        self.assertRaises(TypeError, odd, self.hand.poller, 1, "", other=True)
+        self.assertRaises(TypeError, odd, 1, 2, 3, 4, 5, 6, 7)
+
     def test_an_exception_thrown_in(self) -> None:
         """It arrives where the coroutine waits, as with Python."""
         heard: list[BaseException | None] = []

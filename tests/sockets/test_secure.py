@@ -203,6 +203,26 @@ class HandshakeTests(SecureCase):
             again = self.shaken_by(context, first.tls.session)
             self.assertTrue(again.tls.session_reused, version)
 
+    def test_a_ticket_waits_for_the_first_answer(self) -> None:
+        """Both are one write, whether the request came with the end of the handshake or later."""
+        write, pieces = os.write, list[int]()
+
+        def noted(fd: int, data: bytes) -> int:
+            pieces.append(len(data))
+            return write(fd, data)
+
+        self.shaken()
+        self.patch(os, "write", noted)
+        self.far.unsent = b"request"
+        got: list[bytes | None] = [None]
+        self.until(lambda: got.append(self.wire.try_receive(100)) or got[-1])
+        self.hand.settle()
+        self.assertEqual((got[-1], pieces), (b"request", []))
+        self.done(self.wire.send(b"answer"))
+        self.assertEqual(len(pieces), 1)
+        self.assertGreater(pieces[0], 200)  # no answer, with what seals it, has as many bytes
+        self.until(lambda: bytes(self.far.got) == b"answer")
+
     def shaken_by(self, context: ssl.SSLContext, session: ssl.SSLSession | None = None) -> SecureFar:
         near, far = tcp_pair(self)
         self.far = SecureFar(far, context, session)
