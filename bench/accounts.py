@@ -27,6 +27,8 @@ from bench.works import Work, measure  # noqa: E402
 
 COUNTS = {1: 64, 100: 64, 5_000: 32}
 """Accounts, and the connections that they share."""
+LIMITS = "kept_connections = 15000\n"
+"""As where the daemon may open as many descriptors as its unit says: the default is a quarter of them."""
 
 
 class Turns(Load):
@@ -60,12 +62,12 @@ def main(given: list[str] | None = None) -> int:
         "--beside", default="", metavar="FOLDER", help="another tree of meshd, measured in the same run"
     )
     options = parser.parse_args(given)
-    descriptors(8000)
+    descriptors(20_000)
     trees = [("meshd", ""), *([("meshd before", options.beside)] if options.beside else [])]
     found: dict[tuple[str, int], list[float]] = defaultdict(list)
     with stage() as scene, ExitStack() as open_now:
         up = {
-            name: open_now.enter_context(running(scene, Peer(name, lambda: "", meshd(tree=tree)), place))
+            name: open_now.enter_context(running(scene, Peer(name, lambda: "", meshd(tree=tree, limits=LIMITS)), place))
             for place, (name, tree) in enumerate(trees)
         }
         for _ in range(options.rounds):

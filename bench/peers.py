@@ -180,15 +180,18 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def meshd(arguments: tuple[str, ...] = (), wrap: tuple[str, ...] = (), tree: str = "") -> Callable[[Path], Proxy]:
+def meshd(
+    arguments: tuple[str, ...] = (), wrap: tuple[str, ...] = (), tree: str = "", limits: str = ""
+) -> Callable[[Path], Proxy]:
     """A daemon with a customer and its sub-account, whose password every request carries.
 
-    arguments, wrap: more words after and before its command; tree: a folder with another tree of meshd.
+    arguments, wrap: more words after and before its command; tree: a folder with another tree of meshd; limits: further
+    lines of that section.
     """
 
     def start(folder: Path) -> Proxy:
         port = free_port()
-        settings = SETTINGS.format(port=port)
+        settings = SETTINGS.format(port=port) + limits
         daemon = LiveDaemon(config=settings, folder=folder, arguments=arguments, wrap=wrap, tree=tree)
         daemon.account("customer")
         password = daemon.account("shop", parent="customer")

@@ -1,8 +1,9 @@
 """What more processes bring: `python bench/workers.py [--rounds N] [--seconds S]`.
 
 The same load through a daemon that carries everything itself, then with two workers, then with four, in rounds.  Told
-are exchanges per second of the clock, and per CPU second of all processes of the proxy together; and how many cores
-the proxy had, and how many the load generator and the origin.
+are exchanges per second of the clock, and per CPU second of all processes of the proxy together; what they would do in
+a second on all cores, were the load generator and the origin on others: as many CPU seconds as there are cores, or
+processes that carry, if these are fewer; and how many cores the proxy had, and how many the load.
 
 On a small machine these need the cores that the workers want.  So it is done twice: with all cores for everybody, as
 the clock shows it; and with all of the proxy on one core and the load on the others.  There every number of processes
@@ -15,7 +16,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -47,8 +48,9 @@ Samples = Mapping[tuple[str, int], Sequence[Found]]
 
 def table(samples: Samples) -> str:
     """In Markdown: medians, and ratios to one process."""
-    rows = ["| work | workers | a second | a CPU second | cores of the proxy | of the load | spread |"]
-    rows.append("|---|---:|---:|---:|---:|---:|---:|")
+    rows = ["| work | workers | a second | a CPU second | the load apart | cores of the proxy | of the load | spread |"]
+    rows.append("|---|---:|---:|---:|---:|---:|---:|---:|")
+    cores = len(os.sched_getaffinity(0))
     for (work, workers), found in samples.items():
         one = samples[work, COUNTS[0]]
         per_second, first = (median(each.sample.per_second for each in some) for some in (found, one))
@@ -58,6 +60,7 @@ def table(samples: Samples) -> str:
             str(workers),
             f"{grouped(per_second)} ({quotient(per_second, first):.2f}x)",
             f"{grouped(per_cpu)} ({quotient(per_cpu, first_cpu):.2f}x)",
+            f"{grouped(per_cpu * min(workers, cores))} ({quotient(per_cpu * min(workers, cores), first_cpu):.2f}x)",
             f"{median(each.sample.cores for each in found):.2f}",
             f"{median(each.others for each in found):.2f}",
             f"{spread([each.sample.per_cpu_second for each in found]):.0%}",
@@ -101,13 +104,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--clients", type=int, default=0, help="of GETs and tunnels; 0 for the comparison's")
+    parser.add_argument("--all-cores", action="store_true", help="leave out the proxy on one core")
     given = parser.parse_args()
+    works = [replace(work, clients=given.clients) if given.clients and work.figure == "ok" else work for work in WORKS]
     print(description())
-    if len(os.sched_getaffinity(0)) > 1:
+    if len(os.sched_getaffinity(0)) > 1 and not given.all_cores:
         print("\nthe proxy on one core, the load on the others:\n")
-        print(table(run(given.rounds, given.seconds, apart=True)), flush=True)
+        print(table(run(given.rounds, given.seconds, works, apart=True)), flush=True)
     print("\nall cores for everybody:\n")
-    print(table(run(given.rounds, given.seconds)))
+    print(table(run(given.rounds, given.seconds, works)))
 
 
 if __name__ == "__main__":

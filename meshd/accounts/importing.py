@@ -7,7 +7,7 @@ one published change a batch is enough: that change makes the processes forget t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
@@ -89,15 +89,20 @@ def prepared(
     rows: Sequence[ImportedAccount], plans: Mapping[str, Plan], proxies: Sequence[str], now: int
 ) -> list[PreparedRow]:
     """Make the rows ready for the store, so that nothing of this is done while others wait.  Raises: RowRefused."""
-    ready, today = [], day_of(now)
+    ready = []
     first_of = cache(partial(_first_proxies, plans, tuple(proxies)))
+    like_of = cache(partial(_like, day_of(now), now))
     for row, uuid in zip(rows, newaccounts.neighbours(len(rows)), strict=True):
         try:
             _require_valid(row, plans)
         except Invalid as refused:
             raise RowRefused(row.line, refused) from refused
         first = () if row.parent else first_of(row.terms.plan or "", row.proxies, row.withheld)
-        columns = _inserted(row, uuid, today, now)
+        new, profile = row.new, row.new.profile
+        sizes = profile.monthly_limit or 0, profile.total_limit or 0, new.monthly_ceiling, new.total_ceiling
+        like = like_of(bool(row.parent), row.terms, row.active, row.suspended, sizes)
+        person = profile.first_name or "", profile.last_name or "", profile.email or ""
+        columns = accounts.alike(like, new.username, new.password_hash, uuid, person)
         ready.append(PreparedRow(row, columns["username_key"], first, columns))
     return ready
 
@@ -107,9 +112,10 @@ def add_batch(operator: Operator, rows: Sequence[PreparedRow], *, plans: Mapping
     ids: dict[str, int] = {}
     for below, group in groupby(rows, lambda each: bool(each.row.parent)):
         together = list(group)
-        yield from _refuse_taken(together)
         columns = (yield from _below(together, plans)) if below else [each.columns for each in together]
-        ids |= yield from newaccounts.create(columns)
+        made = yield from newaccounts.create(columns)
+        _refuse_taken(together, made, ids.keys())
+        ids |= made
     yield from newaccounts.authorize([(ids[each.key], name) for each in rows for name in each.proxies], now)
     for each in rows:
         for name in () if each.row.parent else each.row.withheld:
@@ -139,32 +145,42 @@ def _first_proxies(
     return tuple(entitlement.first_proxies(plans[plan], first))
 
 
-def _inserted(row: ImportedAccount, uuid: str, today: int, now: int) -> dict[str, Any]:
-    """The row of the store; of a sub-account the parent's columns are still to come."""
-    below = bool(row.parent)
+def _like(
+    today: int, now: int, below: bool, terms: Terms, active: bool, suspended: bool, sizes: tuple[int, int, int, int]
+) -> dict[str, Any]:
+    """The row of the store that all accounts with these have, but for their names; of sub-accounts the parent's columns
+    are still to come.
+    """
+    monthly, total, monthly_ceiling, total_ceiling = sizes
     return accounts.inserted(
-        row.new.username,
+        "",
         parent_id=None,
-        role="customer" if below else row.terms.role or "customer",
-        plan="" if below else row.terms.plan or "",
-        password_hash=row.new.password_hash,
-        billing_day=0 if below else row.terms.billing_day or today,
+        role="customer" if below else terms.role or "customer",
+        plan="" if below else terms.plan or "",
+        password_hash="",
+        billing_day=0 if below else terms.billing_day or today,
         now=now,
-        active=row.active,
-        suspended=below and row.suspended and not row.active,
-        uuid=uuid,
-        **row.new.profile.columns(),
-        **row.new.ceilings(),
+        active=active,
+        suspended=below and suspended and not active,
+        monthly_limit=monthly,
+        total_limit=total,
+        monthly_ceiling=monthly_ceiling,
+        total_ceiling=total_ceiling,
     )
 
 
-def _refuse_taken(rows: Sequence[PreparedRow]) -> Unit[None]:
-    """Refuse the first row whose name is taken, in the store or further up.  Raises: RowRefused."""
-    taken = set((yield from newaccounts.named(each.key for each in rows)))
+def _refuse_taken(rows: Sequence[PreparedRow], made: Mapping[str, int], before: Collection[str]) -> None:
+    """Refuse the first row that was not made, as its name is taken, in the store or further up.  Raises: RowRefused.
+
+    made: those that were; before: those of the same batch that had been made before.
+    """
+    if len(made) == len(rows):
+        return
+    seen = set(before)
     for each in rows:
-        if each.key in taken:
+        if each.key in seen or each.key not in made:
             raise RowRefused(each.row.line, Taken({"username": ["This username is taken."]}))
-        taken.add(each.key)
+        seen.add(each.key)
 
 
 def _below(rows: Sequence[PreparedRow], plans: Mapping[str, Plan]) -> Unit[list[Mapping[str, Any]]]:
@@ -192,7 +208,9 @@ def _below(rows: Sequence[PreparedRow], plans: Mapping[str, Plan]) -> Unit[list[
 
 def _refuse_proxies(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str]) -> None:
     """Refuse a proxy that the settings lack, or that the plan has no room for.  Raises: Invalid."""
-    wanted = () if row.parent or row.proxies is None else row.proxies
+    wanted = () if row.parent else row.proxies
+    if not wanted:
+        return
     fit = entitlement.first_proxies(plans[row.terms.plan], wanted) if row.terms.plan else wanted
     for name in wanted:
         if name not in proxies:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any
 
 from meshd.accounts import validate
@@ -23,9 +24,13 @@ class Profile:
         """The fields that are given, by column."""
         return {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
 
-    def problems(self) -> dict[str, str | None]:
-        """What is wrong with the fields in which something stands, by field; None where nothing is."""
-        return {name: check(value) for name, check in _CHECKS if (value := getattr(self, name))}
+    def problems(self) -> dict[str, str]:
+        """What is wrong with the fields, by field; a field that is right is left out."""
+        found: dict[str, str] = {}
+        for (name, check), value in zip(_CHECKS, _VALUES(self), strict=True):
+            if value and (wrong := check(value)) is not None:
+                found[name] = wrong
+        return found
 
     def require_valid(self) -> None:
         """Check every field.  Raises: Invalid, with every field at fault."""
@@ -47,6 +52,7 @@ _CHECKS: tuple[tuple[str, Callable[[Any], str | None]], ...] = (
     ("total_limit", validate.limit),
 )
 """What each field may hold; one that is empty, or 0, is right."""
+_VALUES = attrgetter(*(name for name, _ in _CHECKS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +78,9 @@ class NewAccount:
 
     def require_valid(self) -> None:
         """Check every field, and the limits against their ceilings.  Raises: Invalid, with the fields at fault."""
-        validate.require(username=validate.username(self.username), **self.profile.problems())
+        wrong, problems = validate.username(self.username), self.profile.problems()
+        if wrong is not None or problems:
+            validate.require(username=wrong, **problems)
         if self.monthly_ceiling or self.total_ceiling:
             validate.require(
                 monthly_limit=validate.within(self.profile.monthly_limit or 0, self.monthly_ceiling),

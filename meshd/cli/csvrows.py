@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
-from typing import cast
+from operator import itemgetter
+from typing import NamedTuple, cast
 
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
@@ -53,6 +54,12 @@ COLUMNS = (
 """The columns that an export writes; limits in GB, names of proxies with commas between."""
 
 SECRETS = ("password", "password_hash")
+
+OWN = ("username", "parent", "email", "first_name", "last_name", *SECRETS)
+"""The columns in which each row says something of its own."""
+
+KEPT, SHORT = 4096, 256
+"""Of how many rows it is kept what all other columns mean, and of how many characters at most: 6 MB."""
 
 SUSPENDED = "suspended"
 """The value in the column `active` for a sub-account that the operator deactivated."""
@@ -94,33 +101,33 @@ def read(lines: Iterable[str], offered: Offered) -> Iterator[ReadRow | BadRow | 
     """Read and check every row but blank ones.
     Raises: Refused where the text is no CSV, or its first line names unknown columns.
     """
-    for line, columns, cells in _rows(lines):
-        yield _row(line, columns, cells, offered)
+    for line, reader, cells in _rows(lines, offered):
+        yield _row(line, reader, cells, offered)
 
 
 def again(lines: Iterable[str], offered: Offered, wanted: Callable[[int], bool]) -> Iterator[ReadRow]:
     """Read some rows, which `read` found right, once more.  wanted: asked by the row's number, from 0, blank rows not
     counted.  Raises: Refused where the rows are not what they were.
     """
-    for number, (line, columns, cells) in enumerate(_rows(lines)):
+    for number, (line, reader, cells) in enumerate(_rows(lines, offered)):
         if wanted(number):
             try:
-                yield _read(line, _values(columns, cells), offered.default_plan)
+                yield reader.read(line, cells)
             except (Invalid, ValueError) as error:
                 raise Refused(f"line {line}: not what it was when it was checked") from error
 
 
-def _rows(lines: Iterable[str]) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Every row but blank ones: its line, the names of the columns, and its cells."""
+def _rows(lines: Iterable[str], offered: Offered) -> Iterator[tuple[int, Reader, list[str]]]:
+    """Every row but blank ones: its line, what reads it, and its cells."""
     waiting = iter(lines)
     first = next(waiting, "")
     separator = next((each for each in ",;\t" if each in first), ",")
     reader = csv.reader(chain([first], waiting), strict=True, delimiter=separator)
     try:
-        columns = _columns(next(reader, []))
+        rows = Reader(_columns(next(reader, [])), offered.default_plan)
         for cells in reader:
             if any(map(str.strip, cells)):
-                yield reader.line_num, columns, cells
+                yield reader.line_num, rows, cells
     except csv.Error as error:
         raise Refused(f"line {reader.line_num}: not CSV: {error}") from error
     except UnicodeDecodeError as error:
@@ -140,73 +147,106 @@ def _columns(cells: list[str]) -> list[str]:
     return columns
 
 
-def _row(line: int, columns: list[str], cells: list[str], offered: Offered) -> ReadRow | BadRow | RootRow:
-    values = _values(columns, cells)
-    username = values.get("username", "")[:40]
-    if len(cells) != len(columns):
-        return BadRow(line, username, f"{len(cells)} values under {len(columns)} columns")
-    if values.get("role") == "root":
+def _row(line: int, reader: Reader, cells: list[str], offered: Offered) -> ReadRow | BadRow | RootRow:
+    if len(cells) != reader.width:
+        return BadRow(line, reader.username(cells), f"{len(cells)} values under {reader.width} columns")
+    if reader.is_root(cells):
         return RootRow()
     try:
-        row = _read(line, values, offered.default_plan)
+        row = reader.read(line, cells)
     except (Invalid, ValueError) as error:
-        return BadRow(line, username, str(error))
+        return BadRow(line, reader.username(cells), str(error))
     found = problem(row.account, offered.plans, offered.proxies)
-    return row if found is None else BadRow(line, username, found)
+    return row if found is None else BadRow(line, reader.username(cells), found)
 
 
-def _values(columns: list[str], cells: list[str]) -> dict[str, str]:
-    """What stands in the cells, by column, as it is meant; a secret as it stands."""
-    return {name: cell if name in SECRETS else plain(cell).strip() for name, cell in zip(columns, cells, strict=False)}
+class Common(NamedTuple):
+    """What a row says in the columns in which most rows say what others do."""
+
+    limits: tuple[int, ...]
+    """As in _LIMITS."""
+    terms: Terms
+    active: bool
+    suspended: bool
+    proxies: tuple[str, ...] | None
+    withheld: tuple[str, ...]
 
 
-def _read(line: int, values: Mapping[str, str], default_plan: str) -> ReadRow:
-    """Read the values of a row.  Raises: ValueError, Invalid."""
-    value = values.get
-    password, password_hash = value("password", ""), value("password_hash", "").strip()
-    if password or password_hash:
-        _check_secrets(password, password_hash)
-    limits = {name: _limit(name, text) if (text := value(name)) else 0 for name in _LIMITS}
-    new = NewAccount(
-        username=value("username", ""),
-        password_hash=password_hash,
-        profile=Profile(
-            first_name=value("first_name", ""),
-            last_name=value("last_name", ""),
-            email=value("email", ""),
-            monthly_limit=limits["monthly_limit"],
-            total_limit=limits["total_limit"],
-        ),
-        monthly_ceiling=limits["monthly_ceiling"],
-        total_ceiling=limits["total_ceiling"],
-    )
-    parent, role = value("parent", ""), _role(value("role", ""))
-    # What an export says of a sub-account's plan, role and day is its parent's, and will be again.
-    day = "" if parent else value("billing_day", "")
-    terms = Terms(role=role) if parent else Terms(value("plan") or default_plan, role, _day(day))
-    active = value("active", "").lower()
-    account = ImportedAccount(
-        line,
-        new,
-        parent,
-        terms,
-        _active(active),
-        suspended=active == SUSPENDED,
-        proxies=_proxies(text) if (text := value("proxies")) else None,
-        withheld=_names("withheld_proxies", text) if (text := value("withheld_proxies")) else (),
-    )
-    return ReadRow(account, password)
+class Reader:
+    """Reads rows under the same columns.  A million rows say few different things but names, so that is kept."""
+
+    def __init__(self, columns: Sequence[str], default_plan: str) -> None:
+        self.width = len(columns)
+        self._default_plan = default_plan
+        self._columns = [name for name in columns if name not in OWN]
+        absent = self.width  # of each row, once a blank cell was put behind the others
+        places = {name: place for place, name in enumerate(columns)}
+        self._own = itemgetter(*(places.get(name, absent) for name in OWN))
+        self._others = itemgetter(*(places[name] for name in self._columns), absent, absent)
+        self._role = places.get("role", absent)
+        self._common = lru_cache(KEPT)(self._read_common)
+
+    def username(self, cells: Sequence[str]) -> str:
+        """What stands for the username in a row that is wrong, as much of it as is told."""
+        return _meant(self._own([*cells, *[""] * (self.width + 1 - len(cells))])[0])[:40]
+
+    def is_root(self, cells: Sequence[str]) -> bool:
+        return self._role < self.width and _meant(cells[self._role]) == "root"
+
+    def read(self, line: int, cells: list[str]) -> ReadRow:
+        """Read a row.  Raises: ValueError, Invalid."""
+        if len(cells) != self.width:
+            raise ValueError("another number of cells")
+        padded = [*cells, ""]
+        *own, password, password_hash = self._own(padded)
+        username, parent, email, first_name, last_name = map(_meant, own)
+        password_hash = password_hash.strip()
+        if password or password_hash:
+            _check_secrets(password, password_hash)
+        others = self._others(padded)
+        read = self._common if sum(map(len, others)) <= SHORT else self._read_common
+        common = read(others, bool(parent))
+        monthly, total, monthly_ceiling, total_ceiling = common.limits
+        new = NewAccount(
+            username=username,
+            password_hash=password_hash,
+            profile=Profile(
+                first_name=first_name, last_name=last_name, email=email, monthly_limit=monthly, total_limit=total
+            ),
+            monthly_ceiling=monthly_ceiling,
+            total_ceiling=total_ceiling,
+        )
+        _, terms, active, suspended, proxies, withheld = common
+        return ReadRow(ImportedAccount(line, new, parent, terms, active, suspended, proxies, withheld), password)
+
+    def _read_common(self, cells: Sequence[str], below: bool) -> Common:
+        """Read what is common.  below: whether it is a sub-account's."""
+        value = {name: _meant(cell) for name, cell in zip(self._columns, cells, strict=False)}.get
+        limits = tuple(_limit(name, text) if (text := value(name)) else 0 for name in _LIMITS)
+        role = _role(value("role", ""))
+        # What an export says of a sub-account's plan, role and day is its parent's, and will be again.
+        day = "" if below else value("billing_day", "")
+        terms = Terms(role=role) if below else Terms(value("plan") or self._default_plan, role, _day(day))
+        active = value("active", "").lower()
+        return Common(
+            limits,
+            terms,
+            _active(active),
+            active == SUSPENDED,
+            _proxies(text) if (text := value("proxies")) else None,
+            _names("withheld_proxies", text) if (text := value("withheld_proxies")) else (),
+        )
+
+
+def _meant(cell: str) -> str:
+    return (plain(cell) if cell[:1] == "'" else cell).strip()
 
 
 def _limit(name: str, text: str) -> int:
     try:
-        return _limit_bytes(text)
+        return limit_bytes(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
-
-
-_limit_bytes = lru_cache(1024)(limit_bytes)
-"""Most rows have one of a few limits."""
 
 
 def _role(text: str) -> Role | None:

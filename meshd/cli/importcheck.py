@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from meshd.cli.badrows import BadRow, BadRows
 from meshd.cli.context import Context
-from meshd.cli.csvrows import Offered, ReadRow, RootRow, read
+from meshd.cli.csvrows import Offered, ReadRow, read
 from meshd.cli.progress import Progress
 from meshd.cli.sieve import Place, Sieve
 
@@ -66,17 +66,17 @@ def _on_top(
     """The rows of top-level accounts that are right by themselves; those of sub-accounts are put aside."""
     for number, row in enumerate(read(lines, offered)):
         sifted.fates.append(LEFT_OUT)
-        match row:
-            case ReadRow(account):
-                place = Place(number, account.line, account.new.username, account.parent, account.terms.plan or "")
-                if account.parent:
-                    sieve.put_aside(place)
-                    continue
-                yield place
-            case BadRow():
-                sifted.bad.add(row)
-            case RootRow():
-                sifted.roots += 1
+        if isinstance(row, ReadRow):
+            account = row.account
+            place = Place(number, account.line, account.new.username, account.parent, account.terms.plan or "")
+            if account.parent:
+                sieve.put_aside(place)
+                continue
+            yield place
+        elif isinstance(row, BadRow):
+            sifted.bad.add(row)
+        else:
+            sifted.roots += 1
         progress.step()
 
 

@@ -11,9 +11,13 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
+from itertools import islice
 from typing import IO, Any
 
 from meshd.cli.errors import Refused
+
+AT_ONCE = 100
+"""Lines that are read before it is looked whether the file is what it was."""
 
 
 class ImportFile:
@@ -41,10 +45,10 @@ class ImportFile:
                 lines.detach()
 
     def _unchanged(self, lines: Iterator[str]) -> Iterator[str]:
-        """The lines, as long as the file is what it was: asked for each, as what was read is added soon after."""
-        for line in lines:
+        """The lines, as long as the file is what it was: asked after some were read, before any of them is given."""
+        while some := list(islice(lines, AT_ONCE)):
             self._check()
-            yield line
+            yield from some
         self._check()
 
     def _check(self) -> None:

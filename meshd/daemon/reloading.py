@@ -6,6 +6,7 @@ Wrong settings change nothing.  Open tunnels go on, and no client that connects 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.logger import Logger
@@ -100,10 +101,10 @@ class Reloads:
         """Have the workers take the settings first, who must know of every listener before anybody gets in there."""
         if self._crew is None or self._core.plane.draining:
             return []
-        doors = (door for door, _ in plan.doors)
-        return await self._crew.take(
-            offered(config, self._crew.count, doors, self._listeners.own, part=self._core.part)
-        )
+        doors = tuple(door for door, _ in plan.doors)
+        # Settings with a million exits take seconds to write.
+        written = partial(offered, config, self._crew.count, doors, self._listeners.own, part=self._core.part)
+        return await self._crew.take(await self._core.exit_watch.in_thread(written))
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
         """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""

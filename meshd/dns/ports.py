@@ -27,7 +27,11 @@ SECONDS = 10.0
 """After which a socket is not used for a further question."""
 
 MOST = 512
-"""Sockets to one server, with those that only wait for answers; past it those that are open go on being used."""
+"""Sockets to one server, with those that only wait for answers; past it those that are open go on being used.  Of 4,096
+names at a time two questions each, 32 by a socket, make 256, and as many again where each is asked once more.  They are
+counted with the data plane's descriptors: those to a silent server keep new clients out, and take nothing of the
+reserve.
+"""
 
 LONGEST = 4096
 """Bytes of a datagram that are read; without EDNS no answer has more than 512."""

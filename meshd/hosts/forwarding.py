@@ -241,9 +241,10 @@ class HostForwarding(Forwarding[HostResponse]):
         if head.status == 101 and not (wanted and head.fields.tokens(b"upgrade") == [wanted]):
             raise Stopped(Refusal("bad-response", "unexpected 101"))
         try:
-            origin.told = response = HostResponse(self._request.method, head, raw)
+            response = HostResponse(self._request.method, head, raw)
         except BadMessage as bad:
             raise Stopped(Refusal("bad-response", bad.rule)) from None
+        origin.learn(response)
         return response
 
     def _head_of(self, response: HostResponse) -> bytes:

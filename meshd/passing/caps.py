@@ -114,15 +114,16 @@ class Caps:
             next(iter(fullest)).evict()
         return self.unauthenticated < self._live.limits.unauthenticated
 
-    def hold(self, client: Known, account_id: int) -> None:
-        """Count a client for an account; where the account has too many, end the oldest that is idle.
-
-        Exchanges under way are bounded by `start`.
+    def hold(self, client: Known, account_id: int, former: int = 0) -> None:
+        """Count a client for an account, and no longer for its former one (0 for none); where the account has too many,
+        end the oldest that is idle.  Exchanges under way are bounded by `start`.
         """
+        if former:
+            self.let_go(client, former)
         if (held := self._held.get(account_id)) is None:
             held = self._held[account_id] = {}
         held[client] = None
-        if len(held) > (self._live.limits.tunnels_per_account or len(held)):
+        if (most := self._live.limits.tunnels_per_account) and len(held) > most:
             idle = next((each for each in held if each.idle), None)
             if idle is not None:
                 idle.evict()
@@ -276,8 +277,7 @@ class Place:
     def hold(self, account_id: int) -> None:
         """Count the client for this account, and no longer for another."""
         if account_id != self.account_id:
-            self._let_go()
-            self._caps.hold(self._client, account_id)
+            self._caps.hold(self._client, account_id, self.account_id)
             self.account_id = account_id
 
     def leave(self) -> None:

@@ -77,7 +77,7 @@ class Forwarding(Generic[R]):
         raise NotImplementedError
 
     def _understood(self, origin: Origin[R], head: ResponseHead, raw: bytes) -> R:
-        """Check a final response's head, and remember it in `origin.told`.  Raises: Stopped."""
+        """Check a final response's head, and remember it (`Origin.learn`).  Raises: Stopped."""
         raise NotImplementedError
 
     # To the origin
@@ -165,8 +165,8 @@ class Forwarding(Generic[R]):
                 if buffer or interim:
                     raise Stopped(Refusal("response-incomplete"))
                 raise ConnectionResetError
-            told = origin.told
-            if told is not None and not buffer and told.method == self._request.method and data.startswith(told.raw):
+            told = origin.known(data, self._request.method) if not buffer else None
+            if told is not None:
                 return told, data[len(told.raw) :]
             seen = len(buffer)
             buffer = buffer + data if buffer else data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from meshd.passing.idle import Idle
 from meshd.passing.response import Response
@@ -32,14 +33,40 @@ Key = tuple[int, str, str, str, str, int]
 R = TypeVar("R", bound=Response)
 
 
+class Server(Generic[R]):
+    """What all connections to one server by one exit share, whoever's they are; gone with the last of them."""
+
+    __slots__ = ("__weakref__", "told")
+
+    def __init__(self) -> None:
+        self.told: R | None = None
+        """The newest response that was read of any of them, if another may have the same: as most heads have a date,
+        each connection is told another one each second, the same as all others are.
+        """
+
+
 class Origin(Watcher, Generic[R]):
     """A connection to an origin, or to the upstream proxy that is asked in the origin's place."""
 
-    __slots__ = ("_pool", "deadline", "generation", "idle", "key", "proven", "slot", "source", "told", "used", "wire")
+    __slots__ = (
+        "_pool",
+        "deadline",
+        "generation",
+        "idle",
+        "key",
+        "proven",
+        "server",
+        "slot",
+        "source",
+        "told",
+        "used",
+        "wire",
+    )
 
-    def __init__(self, pool: KeptOrigins[R], generation: int, key: Key, wire: Wire, source: str) -> None:
+    def __init__(self, pool: KeptOrigins[R], server: Server[R], key: Key, wire: Wire, source: str) -> None:
         self._pool = pool
-        self.generation = generation
+        self.generation = pool.generation
+        self.server = server
         self.key = key
         self.wire = wire
         self.source = source
@@ -55,6 +82,22 @@ class Origin(Watcher, Generic[R]):
         self.deadline = 0.0
         """When an idle connection is closed, on the wheel's clock; without meaning while the connection is in use."""
         self.slot = 0
+
+    def learn(self, response: R) -> None:
+        """Remember a response whose head was read."""
+        self.told = response
+        if response.common:
+            self.server.told = response
+
+    def known(self, came: bytes, method: bytes) -> R | None:
+        """The response whose head begins these bytes, to a request of that method, if that was read before: last from
+        any connection to the server, or from this one.
+        """
+        told = self.server.told
+        if told is not None and told.method == method and came.startswith(told.raw):
+            return told
+        told = self.told
+        return told if told is not None and told.method == method and came.startswith(told.raw) else None
 
     def stirred(self, wire: Wire) -> None:
         """Close the idle connection: bytes that come unasked, or an end, make it useless."""
@@ -85,7 +128,9 @@ class KeptOrigins(Generic[R]):
         self._idle: dict[Key, dict[Origin[R], None]] = {}
         self._unproven: Idle[Origin[R]] = Idle()
         self._proven: Idle[Origin[R]] = Idle()
-        self._generation = 0
+        self._servers: WeakValueDictionary[tuple[str, str, str, int], Server[R]] = WeakValueDictionary()
+        """By exit name, source address, host and port."""
+        self.generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
     def __len__(self) -> int:
@@ -124,7 +169,10 @@ class KeptOrigins(Generic[R]):
 
     def new(self, key: Key, dialled: Dialled) -> Origin[R]:
         wire = Wire(self._poller, dialled.fd, dialled.address, registered=True)
-        return Origin(self, self._generation, key, wire, dialled.source)
+        server = self._servers.get(key[2:])
+        if server is None:
+            server = self._servers[key[2:]] = Server()
+        return Origin(self, server, key, wire, dialled.source)
 
     def keep(self, origin: Origin[R], seconds: float) -> None:
         """Keep a connection whose exchange is complete for so many seconds; close it where they are less than none, and
@@ -132,7 +180,7 @@ class KeptOrigins(Generic[R]):
         """
         wire = origin.wire
         # Something to read now would be read as the next request's answer.
-        if wire.ending or wire.readable or seconds < 0 or origin.generation != self._generation:
+        if wire.ending or wire.readable or seconds < 0 or origin.generation != self.generation:
             origin.close()
             return
         origin.proven = origin.used
@@ -174,7 +222,8 @@ class KeptOrigins(Generic[R]):
 
     def clear(self) -> None:
         """Close all idle connections, and those in use once they are given back: destination rules may have changed."""
-        self._generation += 1
+        self.generation += 1
+        self._servers.clear()
         for idle in list(self._idle.values()):
             for origin in list(idle):
                 self.drop(origin)

@@ -48,8 +48,8 @@ class RepeatingConnection(Connection, Generic[R]):
                 came = await origin.wire.receive()
             except OSError:
                 return b""
-            told = origin.told
-            if told is None or not told.is_all_of(came, method) or self._plane.draining:
+            told = origin.known(came, method)
+            if told is None or len(came) != told.whole or self._plane.draining:
                 return came
             answer = self._answer_like(told)
             if answer is None:

@@ -41,6 +41,7 @@ class Response:
         "_head",
         "_patience",
         "_rendered",
+        "common",
         "framing",
         "method",
         "raw",
@@ -76,7 +77,9 @@ class Response:
             self.reusable = False
         anew = framing_field(self.framing if type(self.framing) is Chunked else NO_BODY)
         self._fields = end_to_end(fields, self.bodiless if bodiless else self.dropped, self.ours, 502, anew=anew)
-        self.whole = self._whole() if self.reusable and head.status not in _OTHERS else -1
+        self.common = self.reusable and head.status not in _OTHERS
+        """Whether a response with this head may be known by its bytes on another connection."""
+        self.whole = self._whole() if self.common else -1
         """Bytes of a response with this head, where it says so and its connection is kept; else -1."""
         self._patience = _patience(head.fields)
         self._rendered: tuple[Any, bytes] | None = None
@@ -86,10 +89,6 @@ class Response:
         if type(self.framing) is Length:
             return len(self.raw) + self.framing.n
         return len(self.raw) if type(self.framing) is NoBody else -1
-
-    def is_all_of(self, came: bytes, method: bytes) -> bool:
-        """Whether bytes of an origin are one whole response like this one, to a request of that method."""
-        return len(came) == self.whole and came.startswith(self.raw) and method == self.method
 
     def fields_for(self, minor: int) -> list[tuple[bytes, bytes]]:
         """The fields that a client of that HTTP version gets: HTTP/1.0 knows no coding (RFC 9112, 6.1)."""

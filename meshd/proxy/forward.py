@@ -237,9 +237,10 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             kind = UpstreamResponse if self._asks_upstream() else ProxyResponse
             if kind is UpstreamResponse and (proxy := self._departure.choice.exit.upstream) and proxy.visible:
                 kind = VisibleResponse
-            origin.told = response = kind(self._request.method, head, raw)
+            response = kind(self._request.method, head, raw)
         except BadMessage as bad:
             raise Stopped(Refusal("bad-response", bad.rule)) from None
+        origin.learn(response)
         return response
 
     def _head_of(self, response: ProxyResponse) -> bytes:

@@ -19,7 +19,6 @@ from meshd.proxy.forward import NOT_BEGUN, Begun
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import ProxyResponse
-from meshd.proxy.said import Said
 from meshd.usage.meter import Meter
 
 _LINE_END = b" HTTP/1.1\r\n"
@@ -39,18 +38,29 @@ class Repeated:
         self._method = request.method + b" "
         self._rests: dict[str, bytes] = {}
 
-    def read(self, buffer: bytes, longest: int) -> tuple[bytes, Said] | None:
-        """The path with the query, and the fields, if buffer is exactly one request like this one; else None.
-
-        longest: bytes of buffer.
+    def read(self, buffer: bytes, longest: int) -> tuple[bytes, bytes, bytes | None] | None:
+        """The path with the query, the field block and its credential, if buffer is exactly one request like this one;
+        else None.  longest: bytes of buffer.
         """
         if len(buffer) > longest or not buffer.startswith(self._begin):
             return None
         end = buffer.find(_LINE_END, self._lead)
         if end < 0 or PATH_AND_QUERY.fullmatch(buffer, self._lead, end) is None:
             return None
-        said = self.request.said.again(buffer[end + len(_LINE_END) :])
-        return (buffer[self._lead : end], said) if said is not None else None
+        block, said = buffer[end + len(_LINE_END) :], self.request.said
+        credential = said.proxy_authorization
+        if block != said.block:
+            credential = said.credential_in(block)
+            if credential is None:
+                return None
+        return buffer[self._lead : end], block, credential
+
+    def anew(self, path: bytes, block: bytes, credential: bytes | None, size: int) -> ProxyRequest:
+        """The request that `read` gave these parts of, of so many bytes, to be served as any other."""
+        said = self.request.said
+        if credential is not None and block != said.block:
+            said = said.with_credential(block, credential)
+        return self.request.at(path, said, size)
 
     def head(self, path: bytes, consumed: str) -> bytes:
         """The head for the server.  consumed: as in `Said.origin_fields`."""
@@ -83,7 +93,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         """
         while buffer := await self._heard():
             read = same.read(buffer, self._plane.live.limits.request_line_bytes)
-            admission = self._at_hand(read[1]) if read is not None else None
+            admission = self._at_hand(same, read[2]) if read is not None else None
             meter = self._opened(admission) if admission is not None else None
             if read is None or admission is None or meter is None:
                 return None
@@ -104,14 +114,14 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
                         return True
                     continue
                 begun = origin, came
-            request = same.request.at(*read, len(buffer))
+            request = same.anew(*read, len(buffer))
             return await self._forward(request, departure, admission, begun)
         return False
 
-    def _at_hand(self, said: Said) -> Admission | None:
+    def _at_hand(self, same: Repeated, credential: bytes | None) -> Admission | None:
         """Who is asking, if that is remembered, and nothing holds the account up but what `_opened` asks."""
         plane = self._plane
-        admission = plane.auth.recall(self.proxy, self.wire.peer, said.proxy_authorization, said.authorization)
+        admission = plane.auth.recall(self.proxy, self.wire.peer, credential, same.request.said.authorization)
         if plane.line.waiting or plane.draining or not isinstance(admission, Admission) or admission.terms is not None:
             return None
         return admission

@@ -74,16 +74,23 @@ class Said:
         """
         if block == self.block:
             return self
+        credential = self.credential_in(block)
+        return self.with_credential(block, credential) if credential is not None else None
+
+    def credential_in(self, block: bytes) -> bytes | None:
+        """The value of Proxy-Authorization in another field block that differs from this one in that value alone; None
+        for any other block.
+        """
         if self.proxy_authorization is None:
             return None
         around = self._around
         if around is None:
             around = self._around = _around(self.block)
         before, behind = around
-        value = block[len(before) : len(block) - len(behind)]
-        if not before or before + value + behind != block or not is_credential(value):
+        if not before or not block.startswith(before) or not block.endswith(behind):
             return None
-        return self.with_credential(block, value)
+        value = block[len(before) : len(block) - len(behind)]  # nothing where the two overlap
+        return value if is_credential(value) else None
 
     def with_credential(self, block: bytes, credential: bytes) -> Said:
         """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""
@@ -124,7 +131,7 @@ class Said:
 
 def is_credential(value: bytes) -> bool:
     """Whether this can be the value of Proxy-Authorization, and is one that counts."""
-    return _VALUE.fullmatch(value) is not None and EMPTY.fullmatch(value) is None
+    return _VALUE.fullmatch(value) is not None and not _empty(value)
 
 
 def _credential(fields: Fields) -> bytes | None:
@@ -132,7 +139,12 @@ def _credential(fields: Fields) -> bytes | None:
     Raises: BadMessage for two.
     """
     value = _one(fields, b"proxy-authorization", "Proxy-Authorization")
-    return None if value is not None and len(value) < 16 and EMPTY.fullmatch(value) else value
+    return None if value is not None and _empty(value) else value
+
+
+def _empty(value: bytes) -> bool:
+    """Whether this is a credential that is sent where there is none."""
+    return len(value) < 16 and EMPTY.fullmatch(value) is not None
 
 
 def _around(block: bytes) -> tuple[bytes, bytes]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+from math import ceil
 from uuid import RFC_4122, UUID
 
 from meshd.accounts import importing, proxies
@@ -8,7 +10,9 @@ from meshd.accounts.importing import ImportedAccount, RowRefused
 from meshd.accounts.profile import NewAccount, Profile
 from meshd.accounts.toplevel import Terms
 from meshd.store.statements import accounts, changes
-from meshd.store.statements.newaccounts import neighbours
+from meshd.store.statements.newaccounts import MOST_PARAMETERS, neighbours
+from meshd.store.statements.rows import CHUNK
+from meshd.store.unit import Unit
 from tests.accounts.support import KNOWN, NOON, OPERATOR, AccountsCase, named
 
 
@@ -38,6 +42,7 @@ class ImportTests(AccountsCase):
         self.at_plan("20", sub_accounts=1)
         table = [
             ("a taken name", row(7, "KID"), Taken),
+            ("a name of the batch", row(7, "FINE"), Taken),
             ("no such parent", row(7, "x", "nobody"), NotFound),
             ("a parent without room", row(7, "x", "alice"), PlanLimitReached),
         ]
@@ -52,6 +57,30 @@ class ImportTests(AccountsCase):
                     now=NOON,
                 )
                 self.assertEqual((7, kind), (error.line, type(error.reason)))
+
+    def test_what_a_batch_asks_of_the_store(self) -> None:
+        """No question before the first row is written, so nothing is done twice, and none for each row."""
+        ready = importing.prepared([row(n, f"new{n}") for n in range(2, 302)], self.plans, list(KNOWN), NOON)
+        texts: list[list[str]] = []
+        begun: list[int] = []
+
+        def watched() -> Unit[None]:
+            begun.append(len(texts))
+            unit = importing.add_batch(OPERATOR, ready, plans=self.plans, now=NOON)
+            statement = next(unit)
+            with contextlib.suppress(StopIteration):
+                while True:
+                    texts.append(statement.sql.split()[:3])
+                    statement = unit.send((yield statement))
+
+        self.run_unit(watched)
+        self.assertEqual(begun, [0, 1], "a unit is a reader until it writes, and begun again then")
+        del texts[0]
+        accounts_each = MOST_PARAMETERS // len(ready[0].columns)
+        self.assertEqual(texts[0], ["insert", "into", "accounts"])
+        self.assertEqual(texts.count(["insert", "into", "accounts"]), ceil(300 / accounts_each))
+        self.assertEqual(texts.count(["insert", "into", "proxy_authorizations"]), ceil(2 * 300 / CHUNK))
+        self.assertLess(len(texts), 20)
 
     def test_uuids(self) -> None:
         """Random ones of version 4, those of a batch side by side, no two alike."""

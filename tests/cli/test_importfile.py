@@ -7,7 +7,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.cli.errors import Refused
-from meshd.cli.importfile import ImportFile, opened
+from meshd.cli.importfile import AT_ONCE, ImportFile, opened
 
 
 class ImportFileTests(SynchronousTestCase):
@@ -40,15 +40,17 @@ class ImportFileTests(SynchronousTestCase):
             self.assertFalse(raw.closed)
 
     def test_changed_while_it_is_read(self) -> None:
-        """It is refused at the next line, before what follows is taken for what was checked."""
+        """It is refused before anything that is read of it from then on is taken for what was checked."""
         path = self.mktemp()
-        with open(path, "w") as out:
-            out.write("username\na\nb\n")
-        with opened(path) as file, file.lines() as lines:
-            self.assertEqual("username\n", next(lines))
-            os.utime(path, ns=(1, 1))
-            with self.assertRaisesRegex(Refused, "it was changed while it was read"):
-                next(lines)
+        for count in (3, AT_ONCE, AT_ONCE + 1, 3 * AT_ONCE):
+            with open(path, "w") as out:
+                out.writelines(f"{number}\n" for number in range(count))
+            with opened(path) as file, file.lines() as lines:
+                given = [next(lines)]
+                os.utime(path, ns=(1, 1))
+                with self.assertRaisesRegex(Refused, "it was changed while it was read"):
+                    given += lines
+                self.assertEqual(given, [f"{number}\n" for number in range(min(count, AT_ONCE))])
 
     def test_changed_meanwhile(self) -> None:
         """Is no longer the file that was checked."""

@@ -12,7 +12,7 @@ from meshd.accounts.toplevel import bootstrap
 from meshd.auth import passwords
 from meshd.auth.passwords import hash_now
 from meshd.cli import transfer
-from meshd.cli.badrows import BadRows
+from meshd.cli.badrows import KEPT, LONGEST, BadRow, BadRows
 from meshd.cli.context import Context
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import accounts
@@ -177,6 +177,19 @@ class ImportTests(TransferCase):
         result = self.take(["username"], *(["a b"] for _ in range(250)))
         self.assertEqual(102, len(result.err.splitlines()))
         self.assertIn("… and 150 rows more", result.err)
+
+    def test_bad_rows_as_json(self) -> None:
+        """The first thousand by their lines, and how many there are: a file of a million must not fill memory."""
+        rows = [[f"kid{n}", "nobody" * 100] for n in range(1500)] + [["a b", ""] for _ in range(1500)]
+        result = self.take(["username", "parent"], *rows, ["good", ""], options=["--skip-bad", "--json"])
+        self.assertEqual((1, 3000), (result.json["imported"], result.json["bad_rows"]))
+        self.assertEqual(list(range(2, 1002)), [row["line"] for row in result.json["bad"]])
+        self.assertEqual({LONGEST + 1}, {len(row["reason"]) for row in result.json["bad"]})
+        bad = BadRows()
+        for line in range(5000, 0, -1):
+            bad.add(BadRow(line, "x", "y"))
+            self.assertLess(len(bad._kept), 2 * KEPT)
+        self.assertEqual(list(range(1, KEPT + 1)), [row.line for row in bad])
 
     def test_room_below_a_parent(self) -> None:
         """What the plan allows is counted with those that exist and those of the file."""

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http1.head import read_response
 from meshd.passing import kept
 from meshd.passing.kept import KeptOrigins, Key, Origin
+from meshd.proxy.response import ProxyResponse
 from meshd.sockets.race import Dialled
 from meshd.sockets.task import Task
 from meshd.sockets.wheel import Wheel
@@ -17,6 +19,12 @@ from meshd.sockets.wire import linger_none
 from tests.passing.hand import Far, Hand, tcp_pair
 
 KEY: Key = (1, "", "direct", "", "h.test", 80)
+
+
+def response_to(head: bytes) -> ProxyResponse:
+    read = read_response(head, 65536)
+    assert read is not None
+    return ProxyResponse(b"GET", read, head)
 
 
 class PoolTest(SynchronousTestCase):
@@ -122,6 +130,51 @@ class PoolTest(SynchronousTestCase):
         self.assertIs(self.pool.take(KEY), origin)
         self.assertIsNone(self.pool.take(KEY))
         origin.wire.close()
+
+    def test_heads_are_read_once_for_a_server(self) -> None:
+        """What one connection was told is known on all others to the server, whoever's, unless it ends a connection."""
+        dated = b"HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: 1\r\n\r\n"
+        first, second = self.connected()[0], self.connected((2, "s", *KEY[2:]))[0]
+        for head, elsewhere in {
+            dated % 1: True,
+            dated % 2: True,
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n": True,
+            b"HTTP/1.1 304 Not Modified\r\n\r\n": True,
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n": False,
+            b"HTTP/1.1 200 OK\r\n\r\n": False,
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n": False,
+            b"HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\n": False,
+            b"HTTP/1.1 408 Late\r\nContent-Length: 1\r\n\r\n": False,
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n": False,
+        }.items():
+            told = response_to(head)
+            self.assertIsNone(second.known(head + b"x", b"GET"))
+            first.learn(told)
+            for origin, knows in ((first, True), (second, elsewhere), (self.connected()[0], elsewhere)):
+                self.assertIs(origin.known(head + b"x", b"GET"), told if knows else None, head)
+                self.assertIsNone(origin.known(head + b"x", b"HEAD"))
+                self.assertIsNone(origin.known(head[:-1], b"GET"))
+            for key in ((1, "", "rack-1", "", "h.test", 80), (1, "", "direct", "", "h.test", 81)):
+                self.assertIsNone(self.connected(key)[0].known(head, b"GET"))
+        self.pool.clear()
+        first.learn(response_to(dated % 3))
+        self.assertIsNone(self.connected()[0].known(dated % 3, b"GET"), "other rules hold now")
+
+    def test_each_has_its_own_head(self) -> None:
+        """Two connections that are told different heads by turns know both."""
+        heads = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length for length in (1, 2)]
+        origins = [self.connected()[0] for _ in heads]
+        for origin, head in zip(origins, heads, strict=True):
+            origin.learn(response_to(head))
+        for origin, head in zip(origins, heads, strict=True):
+            self.assertIs(origin.known(head, b"GET"), origin.told)
+
+    def test_a_server_is_forgotten_with_its_connections(self) -> None:
+        """Nothing is left of servers that nobody is connected to."""
+        self.kept()
+        self.assertEqual(len(self.pool._servers), 1)
+        self.pool.give_up(1)
+        self.assertEqual(len(self.pool._servers), 0)
 
     def test_in_use_past_its_time(self) -> None:
         """The time that it may be idle ends with that; in use it has none, and idle anew it has all of it again."""

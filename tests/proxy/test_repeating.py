@@ -33,11 +33,12 @@ class RepeatedTests(SynchronousTestCase):
                 found, anew = self.same.read(buffer, LONGEST), request(buffer)
                 assert found is not None
                 assert isinstance(anew.target, AbsoluteForm)
-                self.assertEqual((found[0], found[1].block), (anew.target.path, anew.said.block))
-                self.assertEqual(found[1].proxy_authorization, anew.said.proxy_authorization)
-                self.assertEqual(found[1].authorization, anew.said.authorization)
-                self.assertEqual(found[1].wishes(), anew.said.wishes())
-                again = self.same.request.at(*found, len(buffer))
+                self.assertEqual(found, (anew.target.path, anew.said.block, anew.said.proxy_authorization))
+                again = self.same.anew(*found, len(buffer))
+                self.assertEqual(again.said.block, anew.said.block)
+                self.assertEqual(again.said.proxy_authorization, anew.said.proxy_authorization)
+                self.assertEqual(again.said.authorization, anew.said.authorization)
+                self.assertEqual(again.said.wishes(), anew.said.wishes())
                 for name in ("method", "target", "minor", "size", "framing", "keep", "hops", "ends_here"):
                     self.assertEqual(getattr(again, name), getattr(anew, name), name)
                 sent = render_request(anew.method, path, anew.target.authority, anew.origin_fields(""))
@@ -94,7 +95,7 @@ class RepeatedTests(SynchronousTestCase):
             same = Repeated(request(b"GET http://h/ HTTP/1.1\r\n" + block % b"YTpi"))
             found = same.read(b"GET http://h/2 HTTP/1.1\r\n" + block % b"eDp5", LONGEST)
             assert found is not None
-            self.assertIn(b"eDp5", found[1].proxy_authorization or b"")
+            self.assertIn(b"eDp5", found[2] or b"")
             self.assertEqual(same.head(found[0], "proxy-authorization"), b"GET /2 HTTP/1.1\r\nHost: h\r\n\r\n")
 
     def test_which_requests(self) -> None:

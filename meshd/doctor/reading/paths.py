@@ -75,14 +75,23 @@ def _certificates(config: Config, now: int) -> Iterator[Certificate]:
 
 
 def disks(config: Config) -> list[Disk]:
-    """The file systems that meshd writes to, each once; those of folders that are not there yet by what is above."""
+    """The file systems that meshd writes to, each once; those of folders that are not there yet by what is above.
+
+    A file that is a link is written where it leads to.
+    """
     store = sqlite_file(config.store_url)
+    files = (config.exchange_log, config.request_log, config.change_log, *([store] if store else ()))
     found: dict[int, Disk] = {}
-    for path in (config.data_dir, config.exchange_log.parent, *([store.parent] if store else ())):
+    for path in (config.data_dir, *(each.resolve().parent for each in files)):
         there = next((each for each in (path, *path.absolute().parents) if each.is_dir()), None)
         if there is not None:
             about = os.statvfs(there)
             free = about.f_bavail * about.f_frsize
             left = about.f_favail if about.f_files else 1
-            found.setdefault(there.stat().st_dev, Disk(str(there), free, left))
+            found.setdefault(_device(there), Disk(str(there), free, left))
     return list(found.values())
+
+
+def _device(folder: Path) -> int:
+    """The number of the file system that it is on."""
+    return folder.stat().st_dev

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypedDict, Unpack
 from uuid import UUID, uuid4
@@ -182,12 +182,26 @@ def inserted(username: str, **terms: Unpack[Terms]) -> dict[str, Any]:
     row["created_at"] = row.pop("now")
     for flag in _FLAGS:
         row[flag] = int(row[flag])
-    row["username"] = username
-    row["username_key"] = username_key(username)
-    row["twofold"] = int(stem(username) != username)
-    row["password_by"] = row["made_by"] if row["password_hash"] else 0
-    row["uuid"] = terms.get("uuid") or uuid4().hex
-    return row
+    return alike(row, username, row["password_hash"], terms.get("uuid") or uuid4().hex)
+
+
+def alike(
+    row: Mapping[str, Any], username: str, password_hash: str, uuid: str, person: tuple[str, str, str] | None = None
+) -> dict[str, Any]:
+    """A new account's row like another one's.  person: first name, last name and e-mail address; None for the same."""
+    first_name, last_name, email = person or (row["first_name"], row["last_name"], row["email"])
+    return {
+        **row,
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": email,
+        "password_hash": password_hash,
+        "username": username,
+        "username_key": username_key(username),
+        "twofold": int(stem(username) != username),
+        "password_by": row["made_by"] if password_hash else 0,
+        "uuid": uuid,
+    }
 
 
 def create(username: str, **terms: Unpack[Terms]) -> Unit[Account]:

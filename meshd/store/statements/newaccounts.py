@@ -51,16 +51,19 @@ def lock(ids: Iterable[int]) -> Unit[None]:
     yield from among("update accounts set active = active where id in {0}", sorted(ids))
 
 
+UNLESS_TAKEN = "on conflict (username_key) do nothing returning username_key, id"
+
+
 def create(rows: Sequence[Mapping[str, Any]]) -> Unit[dict[str, int]]:
-    """Insert the rows, each made by `accounts.inserted`; the accounts' ids by username key.
-    Raises: Conflict where one of the usernames is taken.
+    """Insert the rows, each made by `accounts.inserted`, but those whose username is taken, by one of them too; the
+    accounts' ids by username key.
     """
     ids: dict[str, int] = {}
     for chunk in chunks(rows, MOST_PARAMETERS // len(rows[0]) if rows else 1):
         columns = tuple(chunk[0])
         cells = itemgetter(*columns)
         text = f"insert into accounts ({', '.join(columns)}) values {placeholders(columns, len(chunk))}"
-        made = yield Statement(f"{text} returning username_key, id", numbered(columns, list(map(cells, chunk))))
+        made = yield Statement(f"{text} {UNLESS_TAKEN}", numbered(columns, list(map(cells, chunk))))
         ids.update(made)
     return ids
 

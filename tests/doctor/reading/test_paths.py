@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -25,3 +26,27 @@ class LogTests(SynchronousTestCase):
             Path(each).touch(mode=0o600)
         found = paths.files(load({"config": str(file)}, {}, cwd=folder), "", 0, runs=False)
         self.assertLessEqual(logs, {each.path for each in found.inside if each.written})
+
+    def test_every_disk_is_looked_at(self) -> None:
+        """That of the data folder, of the store's file and of each log, wherever a link leads; what is not there yet
+        stands for what is above.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="meshd-doctor-"))
+        self.addCleanup(shutil.rmtree, folder)
+        for name in ("data", "store", "logs", "elsewhere"):
+            (folder / name).mkdir(mode=0o700)
+        (folder / "logs" / "requests.txt").symlink_to(folder / "elsewhere" / "requests.txt")
+        file = folder / "meshd.toml"
+        file.touch(mode=0o600)
+        file.write_text(
+            f'data_dir = "{folder}/data"\n[store]\nurl = "sqlite:///{folder}/store/meshd.sqlite3"\n[log]\n'
+            f'exchanges = "{folder}/data/exchanges.txt"\nrequests = "{folder}/logs/requests.txt"\n'
+            f'changes = "{folder}/later/on/changes.txt"\n'
+        )
+        config = load({"config": str(file)}, {}, cwd=folder)
+        with mock.patch("meshd.doctor.reading.paths._device", str):
+            disks = paths.disks(config)
+        wanted = [folder / "data", folder / "elsewhere", folder, folder / "store"]
+        self.assertEqual([str(each) for each in wanted], [disk.path for disk in disks])
+        self.assertTrue(all(disk.free and disk.files for disk in disks))
+        self.assertLessEqual(len(paths.disks(config)), 1, "each once")
