@@ -32,6 +32,8 @@ class Config:
     proxy_http2: bool
     """Whether clients of the proxies may come by TLS."""
     api_domain: str
+    api_connect_tcp: bool
+    """Whether the API's listener has tunnels too, where it speaks TLS."""
     certificate: Path
     key: Path
     secrets: Path

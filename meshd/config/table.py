@@ -131,6 +131,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("api.key", PATH, "{data_dir}/key.pem", "its key, PEM, of mode 0640 at most", "key"),
     Setting("api.domain", AUTHORITY, None, "host:port at which people reach the API", "api_domain"),
     Setting(
+        "api.connect_tcp",
+        TRUTH,
+        True,
+        "whether customers may have tunnels there too, by CONNECT-TCP; never without `api.tls`",
+        "api_connect_tcp",
+    ),
+    Setting(
         "proxy.listen",
         list_of(ENDPOINT, empty=False),
         None,

@@ -23,6 +23,7 @@ from meshd.web.app import build_hosts_site, build_site
 from meshd.web.server.front import TLSFront
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.server.site import ApiSite
+from meshd.web.server.upgrading import Upgrades
 from meshd.web.services import Services
 
 
@@ -41,11 +42,16 @@ class Fronts:
         """Where clients are served that come to a listener of that kind."""
         return self._either if kind == hosting.API else self._front or self.site
 
-    def accept_tls(self, tls: ReloadableTLS, *, api: bool) -> None:
-        """From now on clients may come by TLS.  api: whether those of the accounts' API must."""
+    def accept_tls(self, tls: ReloadableTLS, upgrades: Upgrades, *, api: bool) -> None:
+        """From now on clients may come by TLS.
+
+        api: whether those of the accounts' API must; upgrades: what these may ask for that is no HTTP, as nothing of
+        the kind is served to plain ones.
+        """
         self._either.front = TLSFront(self._reactor, self._hosts, tls)
         if api:
             self._front = TLSFront(self._reactor, self.site, tls)
+            self.site.upgrades = upgrades
 
     def samples(self) -> Iterator[Sample]:
         """Of both."""
