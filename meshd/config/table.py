@@ -137,6 +137,8 @@ SETTINGS: tuple[Setting, ...] = (
         "whether customers may have tunnels there too, by CONNECT-TCP; never without `api.tls`",
         "api_connect_tcp",
     ),
+    Setting("api.pac", TRUTH, True, "whether accounts may have a PAC file there, for browsers; likewise", "api_pac"),
+    Setting("api.pvd", TRUTH, True, "whether a document there tells everybody of the proxies; likewise", "api_pvd"),
     Setting(
         "proxy.listen",
         list_of(ENDPOINT, empty=False),

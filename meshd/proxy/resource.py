@@ -22,9 +22,6 @@ Header = tuple[bytes, bytes]
 TEMPLATE = PATH.decode() + "{target_host}/{target_port}/"
 """The path of the URI template (RFC 6570)."""
 
-PROXY = "?proxy="
-"""What stands behind it where a proxy is named."""
-
 _QUERY = re.compile(rb"proxy=([A-Za-z0-9._-]{1,64})")
 _WISH = b"x-proxymesh-"
 

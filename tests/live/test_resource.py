@@ -291,6 +291,9 @@ class SettingTests(Case):
         with socket.create_connection(("127.0.0.1", other.api_port), 20) as sock:
             sock.sendall(request.encode())
             self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 404 "))
+            for other_target in ("/.well-known/pvd", "/proxy.pac?key=x"):
+                sock.sendall(f"GET {other_target} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
+                self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 404 "))
 
     def test_which_proxy(self) -> None:
         """The first, or the one that is named; an account that may not use that is refused."""
