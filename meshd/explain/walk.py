@@ -46,6 +46,8 @@ class Question:
     token: Token | None = None
     terms: Terms | None = None
     """Destination rules of account, parent, plan and token."""
+    carrier: str = ""
+    """How the request comes, where not by the proxy's own port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,8 @@ class _Walk:
 
     def steps(self) -> Iterator[Step]:
         """The decisions in the daemon's order; the caller stops at the first "no"."""
+        if self._question.carrier:
+            yield Step("carrier", None, self._question.carrier)
         if self._question.token is not None:
             yield self._token(self._question.token)
         yield self._selection()
