@@ -26,7 +26,6 @@ from meshd.daemon.keeping import Kept
 from meshd.daemon.listening import Listeners, Plan
 from meshd.daemon.notices import Notices
 from meshd.daemon.reloading import Reloads
-from meshd.daemon.resources import Resources
 from meshd.daemon.runfile import Verdict
 from meshd.daemon.scraping import Scraped
 from meshd.daemon.services import services
@@ -120,7 +119,7 @@ class Daemon:
         if self.plane.draining:
             return
         if core.tls is not None:
-            self._fronts.accept_tls(core.tls, Resources(core), api=core.config.api_tls)
+            self._fronts.accept_tls(core.tls, core, api=core.config.api_tls)
         await self._hosted.start()
         plan = await self._listeners.prepare(core.config.listeners)
         if not self.plane.draining:

@@ -15,6 +15,8 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
 
 from meshd.auth.sealing import Seals
+from meshd.daemon.core import Core
+from meshd.daemon.resources import Resources
 from meshd.tls.server import ReloadableTLS
 from meshd.topology import Live
 from meshd.values import hosting
@@ -23,7 +25,6 @@ from meshd.web.app import build_hosts_site, build_site
 from meshd.web.server.front import TLSFront
 from meshd.web.server.requestlog import RequestLog
 from meshd.web.server.site import ApiSite
-from meshd.web.server.upgrading import Upgrades
 from meshd.web.services import Services
 
 
@@ -42,16 +43,15 @@ class Fronts:
         """Where clients are served that come to a listener of that kind."""
         return self._either if kind == hosting.API else self._front or self.site
 
-    def accept_tls(self, tls: ReloadableTLS, upgrades: Upgrades, *, api: bool) -> None:
+    def accept_tls(self, tls: ReloadableTLS, core: Core, *, api: bool) -> None:
         """From now on clients may come by TLS.
 
-        api: whether those of the accounts' API must; upgrades: what these may ask for that is no HTTP, as nothing of
-        the kind is served to plain ones.
+        api: whether those of the accounts' API must: they may ask for more than HTTP/1.1 then, as plain ones may not.
         """
         self._either.front = TLSFront(self._reactor, self._hosts, tls)
         if api:
-            self._front = TLSFront(self._reactor, self.site, tls)
-            self.site.upgrades = upgrades
+            self.site.upgrades = upgrades = Resources(self._reactor, core, self.site)
+            self._front = TLSFront(self._reactor, self.site, tls, lambda: upgrades.preferred)
 
     def samples(self) -> Iterator[Sample]:
         """Of both."""

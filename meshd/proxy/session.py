@@ -71,6 +71,7 @@ class Session:
         "_asked",
         "_client",
         "_connection",
+        "_extended",
         "_plane",
         "_restraint",
         "_streams",
@@ -81,11 +82,14 @@ class Session:
         "sending",
     )
 
-    def __init__(self, client: Client, plane: DataPlane) -> None:
+    def __init__(self, client: Client, plane: DataPlane, *, extended: bool = False) -> None:
+        """extended: whether the client may ask for other protocols (RFC 8441)."""
         self._client = client
         self._plane = plane
         self.poller = plane.poller
-        self._connection = opened(streams=STREAMS, window=WINDOW, head=plane.live.limits.head_bytes)
+        head = plane.live.limits.head_bytes
+        self._connection = opened(streams=STREAMS, window=WINDOW, head=head, extended=extended)
+        self._extended = extended
         self.sending = Sending(self._connection, plane.relay.again, client.alive)
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
@@ -190,7 +194,7 @@ class Session:
     def _requested(self, event: RequestReceived) -> None:
         number, ended = event.stream_id or 0, event.stream_ended is not None
         try:
-            asked = read(shown(event.headers), ended=ended)
+            asked = read(shown(event.headers), ended=ended, extended=self._extended)
         except Malformed:
             self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
             self._cost(MALFORMED)

@@ -11,6 +11,7 @@ from meshd.model import Refusal
 from meshd.passing.record import Record
 from meshd.proxy import replies, resource
 from meshd.proxy.connection import ClientConnection
+from meshd.proxy.passage import Line
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.ends import Stopped
 from meshd.sockets.tunnels import fail, join
@@ -20,22 +21,14 @@ from meshd.usage.meter import Meter
 FULL = Refusal("overloaded", retry_after=1)
 
 
-class Line(Protocol):
-    """The client's connection, which somebody else serves."""
+class AskedLine(Line, Protocol):
+    """The line of a client who has asked for a tunnel."""
 
     def switch(self, head: bytes) -> bytes:
         """Send the answer that the capsules begin behind; what the client has sent already."""
 
     def decline(self, status: int, answer: bytes) -> None:
         """Send that answer, whole, and close."""
-
-    def send(self, data: bytes) -> None: ...
-
-    def read_on(self, on: bool, /) -> None:
-        """Read what the client sends, or leave it where it is."""
-
-    def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, at the latest after so many seconds; not properly: so that something is missing."""
 
 
 class Carried(Protocol):
@@ -77,7 +70,7 @@ class ResourceConnection(ClientConnection):
         return False
 
 
-def full(plane: DataPlane, line: Line) -> None:
+def full(plane: DataPlane, line: AskedLine) -> None:
     """Refuse a request, as there is no room for more clients."""
     reader = AnswerReader(b"CONNECT")
     part = reader.feed(replies.refusal(FULL, plane.request_id(), keep=False))

@@ -11,6 +11,8 @@ from meshd.web.server.channel import ApiChannel, Phase, host_of
 from meshd.web.server.requestlog import GONE
 from meshd.web.server.upgrading import Asked, Refused, Taker, Upgrades, judge
 
+HTTP_2 = b"h2"
+
 
 class CrossingChannel(ApiChannel):
     """While its request is under way, and after it, a taker hears what becomes of the connection."""
@@ -19,6 +21,8 @@ class CrossingChannel(ApiChannel):
     _request: Any = None
     """The request for another protocol, until it is answered."""
     _switched = False
+    _met = False
+    """Whether the first bytes have come, before which TLS does not tell what the client has chosen."""
 
     def upgrade(self, request: Any, upgrades: Upgrades) -> None:
         """Have a request served that asks for another protocol, or refuse it."""
@@ -42,6 +46,10 @@ class CrossingChannel(ApiChannel):
     # What Twisted calls
 
     def dataReceived(self, data: bytes) -> None:
+        if not self._met:
+            self._met = True
+            if getattr(self.transport, "negotiatedProtocol", None) == HTTP_2:
+                self._begin_session()
         if self._switched:
             if self._taker is not None:
                 self._taker.received(data)
@@ -70,6 +78,15 @@ class CrossingChannel(ApiChannel):
                 self._taker.resume()
         else:
             super().resumeProducing()
+
+    def _begin_session(self) -> None:
+        """Leave all that comes to whoever speaks HTTP/2."""
+        upgrades = self.site.upgrades
+        self._enter(Phase.WORK)
+        self._switched = True
+        self._taker = upgrades.session(self, self.getPeer()) if upgrades is not None and self._placed() else None
+        if self._taker is None:
+            self.cut()
 
     # Line
 

@@ -1,13 +1,15 @@
 """A request that asks for another protocol, and the connection that goes on in it.
 
 What is asked for is judged here as far as it is HTTP: what is no upgrade is refused before anybody else hears of it.
-After a refusal the connection is closed, since the client may speak the other protocol already (RFC 9931).  Pure.
+After a refusal the connection is closed, since the client may speak the other protocol already (RFC 9931).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol
+
+from twisted.internet.interfaces import IAddress
 
 Header = tuple[bytes, bytes]
 
@@ -41,6 +43,9 @@ class Taker(Protocol):
     def received(self, data: bytes) -> None:
         """Take bytes of the client."""
 
+    def ended(self) -> None:
+        """Hear that the client sends no more, and may go on reading."""
+
     def pause(self) -> None:
         """Send the client no more for now."""
 
@@ -54,11 +59,8 @@ class Taker(Protocol):
 class Line(Protocol):
     """The client's connection, as whoever has taken it uses it."""
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the other protocol begins behind; what the client has sent already."""
-
-    def decline(self, status: int, answer: bytes) -> None:
-        """Send that answer, whole, and close."""
+    def signed_in(self) -> None:
+        """Count the client no longer as one whom nobody knows."""
 
     def send(self, data: bytes) -> None: ...
 
@@ -72,8 +74,18 @@ class Line(Protocol):
         """
 
 
+class AskedLine(Line, Protocol):
+    """The line of a client who has asked for another protocol."""
+
+    def switch(self, head: bytes) -> bytes:
+        """Send the answer that the other protocol begins behind; what the client has sent already."""
+
+    def decline(self, status: int, answer: bytes) -> None:
+        """Send that answer, whole, and close."""
+
+
 class Upgrades(Protocol):
-    """The protocols that a site offers beside HTTP."""
+    """The protocols that a site offers beside HTTP/1.1."""
 
     @property
     def prefix(self) -> bytes:
@@ -83,8 +95,11 @@ class Upgrades(Protocol):
     def tokens(self) -> Collection[bytes]:
         """Their names, in lower case; none where they are switched off."""
 
-    def take(self, asked: Asked, line: Line) -> Taker | Refused | None:
+    def take(self, asked: Asked, line: AskedLine) -> Taker | Refused | None:
         """Serve a request, whose answer goes to the line later; None where it went there already."""
+
+    def session(self, line: Line, peer: IAddress) -> Taker | None:
+        """Speak HTTP/2 with a client; None where there is no room for that."""
 
 
 def judge(method: bytes, version: bytes, fields: Any, tokens: Collection[bytes]) -> bytes | Refused:
