@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.echoes import FILL, LIMITED, Echoes
 from tests.support.resources import FINAL, OLD_DATA, OLD_FINAL, Client, basic, capsule, path
+from tests.support.stores import migrated_postgres_url
 
 daemon: LiveDaemon
 origin: Echoes
@@ -320,6 +321,19 @@ class SettingTests(Case):
             client.send(b"", final=True)
             self.assertEqual(client.rest(), b"")
         self.assertEqual(other.wait(), 0)
+
+    def test_on_postgresql(self) -> None:
+        """Log and store agree there too, by tunnels that end well and badly."""
+        other = LiveDaemon(self, "[limits]\nflush_seconds = 0.1\n", store=migrated_postgres_url(self))
+        field = "Authorization: " + basic("anna", other.account("anna"))
+        for final in (True, False):
+            with Client(other) as client:
+                self.assertEqual(client.ask(path("127.0.0.1", origin.raw), field).status, 101)
+                client.send(b"E" + FILL[:50_000], final=final)
+                self.assertEqual(client.receive(50_000), FILL[:50_000])
+        lines = until(lambda: other.exchanges() if len(other.exchanges()) == 2 else [], "their lines")
+        total = sum(line["up"] + line["down"] for line in lines)
+        until(lambda: other.total("anna") == total, "a balance of log and store")
 
     def test_with_workers(self) -> None:
         """The daemon, which has the API, carries these tunnels itself, and bills them with its workers' bytes."""
