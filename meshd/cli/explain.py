@@ -22,13 +22,19 @@ from meshd.exits.dialling import is_own
 from meshd.exits.pools import Pools
 from meshd.explain.known import Known
 from meshd.explain.known import known as known_of
-from meshd.explain.walk import Explanation, Question, Step, World, explain
+from meshd.explain.question import Question, World
+from meshd.explain.walk import Explanation, Step, explain
 from meshd.http1.errors import BadMessage
 from meshd.http1.target import Target, read_target
+from meshd.masque.tcp import PATH
+from meshd.masque.upgrades import path_of
 from meshd.model import Refusal, Token
 from meshd.proxy.replies import REASONS
+from meshd.proxy.resource import Wanted, wanted
 from meshd.selection import candidates
 from meshd.topology import ProxyHost, included_bytes
+
+CONNECT_TCP = "CONNECT-TCP at the address of the API, which the proxy is asked for as by CONNECT"
 
 _HAS_PORT = re.compile(r":[0-9]*\Z")
 
@@ -37,7 +43,10 @@ def add_to(top: Verbs) -> None:
     parser = top.verb("explain", act, "whether a request would pass, by which rule and which exit, without making it")
     parser.add_argument("--as", dest="name", required=True, metavar="NAME", help="the user name, as a client sends it")
     parser.add_argument(
-        "--to", required=True, metavar="HOST[:PORT]", help="the destination; port 443, or with --plain 80"
+        "--to",
+        required=True,
+        metavar="HOST[:PORT]",
+        help="the destination; port 443, or with --plain 80; or a URL of CONNECT-TCP",
     )
     parser.add_argument("--proxy", metavar="PROXY", help="its name or its domain; the first of the settings else")
     parser.add_argument("--select", default="", metavar="TEXT", help="wishes, as behind the user name: country-us")
@@ -52,8 +61,9 @@ def add_to(top: Verbs) -> None:
 
 def act(context: Context, args: Namespace) -> None:
     """Explain a request.  Raises: SystemExit with 1 for a request that would not pass, 2 for unknown arguments."""
-    target = _target(args)
-    proxy = _proxy(context.config, args)
+    resource = _resource(context.config, args)
+    target = _target(args) if resource is None else resource.target
+    proxy = _proxy(context.config, args, resource)
     name = f"{args.name}-{args.select}" if args.select else args.name
     splits = candidates(name)
     known = context.run(known_of, [split.base for split in splits], args.token, context.now())
@@ -63,7 +73,8 @@ def act(context: Context, args: Namespace) -> None:
     before = len(split.base) + 1
     token = _own_token(args, known)
     terms = terms_of(known.identity, context.plans, token.rules if token else "")
-    question = Question(known.identity, proxy, target, split.rest, before, token, terms, udp=args.udp, http2=args.http2)
+    carrier = CONNECT_TCP if resource else ""
+    question = Question(known.identity, proxy, target, split.rest, before, token, terms, args.udp, args.http2, carrier)
     explanation = explain(question, _world(context, args, known))
     _show(context, question, explanation)
     if not explanation.passes:
@@ -91,13 +102,28 @@ def _target(args: Namespace) -> Target:
         _unknown(args, f"--to {args.to}: {bad.rule}")
 
 
-def _proxy(config: Config, args: Namespace) -> ProxyHost:
+def _resource(config: Config, args: Namespace) -> Wanted | None:
+    """What `--to` asks for, where it is a URL of CONNECT-TCP; else None."""
+    path = path_of(args.to.encode("utf-8", "surrogateescape"))
+    if not path.startswith(PATH):
+        return None
+    off = "api.tls" if not config.api_tls else "" if config.api_connect_tcp else "api.connect_tcp"
+    if off:
+        _unknown(args, f"--to {args.to}: CONNECT-TCP is not served, since {off} is false")
+    try:
+        return wanted(path)
+    except BadMessage as bad:
+        _unknown(args, f"--to {args.to}: {bad.rule}")
+
+
+def _proxy(config: Config, args: Namespace, resource: Wanted | None) -> ProxyHost:
     known = config.topology.proxies
-    if args.proxy is None:
-        return next(iter(known.values()))
-    found = recognised(args.proxy, known)
+    name = args.proxy or (resource.proxy if resource is not None else "")
+    if not name:
+        return config.first
+    found = recognised(name, known) if args.proxy else known.get(name)
     if found is None:
-        _unknown(args, f"there is no proxy {args.proxy}")
+        _unknown(args, f"there is no proxy {name}")
     return found
 
 

@@ -32,6 +32,12 @@ class Config:
     proxy_http2: bool
     """Whether clients of the proxies may come by TLS."""
     api_domain: str
+    api_connect_tcp: bool
+    """Whether the API's listener has tunnels too, where it speaks TLS."""
+    api_http2: bool
+    api_pac: bool
+    api_pvd: bool
+    """The same of HTTP/2, of PAC files, and of the document of proxies."""
     certificate: Path
     key: Path
     secrets: Path

@@ -132,6 +132,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("api.key", PATH, "{data_dir}/key.pem", "its key, PEM, of mode 0640 at most", "key"),
     Setting("api.domain", AUTHORITY, None, "host:port at which people reach the API", "api_domain"),
     Setting(
+        "api.connect_tcp",
+        TRUTH,
+        True,
+        "whether customers may have tunnels there too, by CONNECT-TCP; never without `api.tls`",
+        "api_connect_tcp",
+    ),
+    Setting("api.http2", TRUTH, False, "whether clients may speak HTTP/2 there; likewise", "api_http2"),
+    Setting("api.pac", TRUTH, True, "whether accounts may have a PAC file there, for browsers; likewise", "api_pac"),
+    Setting("api.pvd", TRUTH, True, "whether a document there tells everybody of the proxies; likewise", "api_pvd"),
+    Setting(
         "proxy.listen",
         list_of(ENDPOINT, empty=False),
         None,

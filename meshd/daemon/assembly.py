@@ -119,7 +119,7 @@ class Daemon:
         if self.plane.draining:
             return
         if core.tls is not None:
-            self._fronts.accept_tls(core.tls, api=core.config.api_tls)
+            self._fronts.accept_tls(core.tls, core, api=core.config.api_tls)
         await self._hosted.start()
         plan = await self._listeners.prepare(core.config.listeners)
         if not self.plane.draining:

@@ -15,6 +15,8 @@ from twisted.internet.interfaces import IAddress, IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
 
 from meshd.auth.sealing import Seals
+from meshd.daemon.core import Core
+from meshd.daemon.resources import Resources
 from meshd.tls.server import ReloadableTLS
 from meshd.topology import Live
 from meshd.values import hosting
@@ -41,11 +43,15 @@ class Fronts:
         """Where clients are served that come to a listener of that kind."""
         return self._either if kind == hosting.API else self._front or self.site
 
-    def accept_tls(self, tls: ReloadableTLS, *, api: bool) -> None:
-        """From now on clients may come by TLS.  api: whether those of the accounts' API must."""
+    def accept_tls(self, tls: ReloadableTLS, core: Core, *, api: bool) -> None:
+        """From now on clients may come by TLS.
+
+        api: whether those of the accounts' API must: they may ask for more than HTTP/1.1 then, as plain ones may not.
+        """
         self._either.front = TLSFront(self._reactor, self._hosts, tls)
         if api:
-            self._front = TLSFront(self._reactor, self.site, tls)
+            self.site.upgrades = upgrades = Resources(self._reactor, core, self.site)
+            self._front = TLSFront(self._reactor, self.site, tls, lambda: upgrades.preferred)
 
     def samples(self) -> Iterator[Sample]:
         """Of both."""

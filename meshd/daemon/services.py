@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from meshd.config import rows
+from meshd.config import Config, rows
 from meshd.daemon.aside import Aside
 from meshd.daemon.core import Core
 from meshd.daemon.hosting import Hosted
@@ -14,6 +14,8 @@ from meshd.daemon.whereabouts import Whereabouts
 from meshd.exits.client import ExitClient
 from meshd.exits.trial import Trials
 from meshd.mail.post import Post
+from meshd.proxy.resource import TEMPLATE
+from meshd.values.autoconfig import Offered
 from meshd.web.services import Services
 
 
@@ -46,4 +48,19 @@ def services(
         seals=Vault(core.config.secrets).seals,
         published=hosted.follow,
         unserved=hosted.unserved,
+        offered=lambda: offered(core.config),
+    )
+
+
+def offered(config: Config) -> Offered:
+    """What programs may set themselves up by: nothing where the API's listener is plain."""
+    if not config.api_tls:
+        return Offered()
+    return Offered(
+        api=config.api_domain,
+        template=TEMPLATE if config.api_connect_tcp else "",
+        pac=config.api_pac,
+        pvd=config.api_pvd,
+        tls=config.proxy_tls,
+        trusted=not config.self_signed,
     )

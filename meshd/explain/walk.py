@@ -8,71 +8,28 @@ number of open tunnels, which depend on the moment alone, are left out.  Pure: t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
 from meshd.auth.policy import INVALID, inactive, may_pass, token_valid
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, candidates, choose, seen
-from meshd.exits.destinations import NO_FAMILY, OUTSIDE, Judge, literal, of_family
+from meshd.exits.destinations import NO_FAMILY, OUTSIDE, literal, of_family
 from meshd.exits.outlets import Outlet
-from meshd.exits.pools import Pool, Pools
+from meshd.exits.pools import Pool
 from meshd.exits.unfit import NO_DATAGRAMS, Unfit
 from meshd.explain.facts import any_source, standing
+from meshd.explain.question import Question, World
 from meshd.explain.wording import by_http2, drawn, names, observing, refused_by, used, which, why_none
-from meshd.http1.target import AbsoluteForm, Target
-from meshd.model import Account, Identity, Refusal, Token, Usage
+from meshd.http1.target import AbsoluteForm
+from meshd.model import Account, Refusal, Token, Usage
 from meshd.proxy.request import INTERNAL_HOST
 from meshd.selection import NONE, SelectionError, read_selection, render
-from meshd.topology import ProxyHost
 from meshd.usage.allowance import QUOTA_PARENT, UNLIMITED, remainder
 from meshd.values.destinations import Level
-from meshd.values.terms import Terms
 from meshd.values.times import is_minute
-
-Resolve = Callable[[str], tuple[str, ...] | Refusal]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """The request to explain: whose it is, to which proxy, and where it is to go."""
-
-    identity: Identity
-    proxy: ProxyHost
-    target: Target
-    selection: str = ""
-    before: int = 0
-    """How many characters of the user name stand before the selection, for positions in errors."""
-    token: Token | None = None
-    terms: Terms | None = None
-    """Destination rules of account, parent, plan and token."""
-    udp: bool = False
-    """Whether datagrams are to be sent there, in the place of a tunnel."""
-    http2: bool = False
-    """Whether the client comes by HTTP/2."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """The exits, rules and resolver that a request is judged with."""
-
-    pools: Pools
-    judge: Judge
-    own: Callable[[tuple[str, ...], int], bool]
-    """Whether one of the addresses, with the port, leads to a listener of meshd."""
-    resolve: Resolve | None
-    """Gives the addresses of a name; None where names are not to be looked up."""
-    now: int
-    included: Mapping[str, int] = field(default_factory=dict)
-    """By plan, the monthly limit of accounts that have none of their own."""
-    udp: bool = False
-    """Whether datagrams are passed on."""
-    tls: bool = True
-    """Whether clients may come by TLS."""
-    http2: bool = True
-    """Whether those may speak HTTP/2."""
 
 
 class Step(NamedTuple):
@@ -135,6 +92,8 @@ class _Walk:
             yield Step("udp", None if self._world.udp else Refusal("not-implemented"), f"udp.on is {self._world.udp}")
         if self._question.http2:
             yield Step("protocol", *by_http2(tls=self._world.tls, http2=self._world.http2))
+        if self._question.carrier:
+            yield Step("carrier", None, self._question.carrier)
         if self._question.token is not None:
             yield self._token(self._question.token)
         yield self._selection()

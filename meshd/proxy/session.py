@@ -71,11 +71,12 @@ class Session:
         "sending",
     )
 
-    def __init__(self, client: Client, plane: DataPlane) -> None:
+    def __init__(self, client: Client, plane: DataPlane, *, extended: bool = False) -> None:
+        """extended: whether the client may ask for other protocols (RFC 8441)."""
         self._client = client
         self._plane = plane
         self.poller = plane.poller
-        head, extended = plane.live.limits.head_bytes, plane.live.topology.udp.on
+        head, extended = plane.live.limits.head_bytes, extended or plane.live.topology.udp.on
         self._connection = opened(streams=STREAMS, window=WINDOW, head=head, extended=extended)
         self.sending = Sending(self._connection, plane.relay.again, client.alive)
         self._streams: dict[int, Stream] = {}

@@ -20,7 +20,7 @@ def join(
     early: bytes,
     late: bytes,
     ended: Callable[[str], None],
-) -> None:
+) -> Tunnel:
     """Give both sockets to a tunnel, which starts at once.  early, late, ended: as in `Tunnel`."""
     more = client.readable, origin.readable
     tunnel: Tunnel
@@ -34,6 +34,12 @@ def join(
         tunnel = sealing(relay, *fds, meter, sealed=sealed, early=early, late=late, ended=ended)
     meter.stop, meter.resume = tunnel.stopped, tunnel.resume
     tunnel.start(*more)
+    return tunnel
+
+
+def fail(tunnel: Tunnel) -> None:
+    """End a tunnel whose client is gone: its origin sees a reset, unless that has said all; if over, it stays so."""
+    tunnel._fail(tunnel._up)
 
 
 def shape(tunnel: Tunnel) -> None:

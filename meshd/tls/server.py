@@ -24,7 +24,7 @@ from meshd.tls.profile import CIPHERS, CertificateError
 
 CIPHERS_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
-_ALPN = b"http/1.1"
+_ALPN = HTTP_1.encode("ascii")
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -103,8 +103,19 @@ def _of_the_profile() -> SSL.Context:
     context.set_tls13_ciphersuites(":".join(CIPHERS_13).encode("ascii"))
     context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_alpn_select_callback(lambda _, offered: _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS)
+    context.set_alpn_select_callback(_chosen)
     return context
+
+
+def _chosen(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    """The protocol of a connection, among those that its client offers (RFC 7301).
+
+    Twisted keeps with a connection the protocol object that has it, which may name one that it prefers.
+    """
+    for each in (getattr(connection.get_app_data(), "preferred", b""), _ALPN):
+        if each and each in offered:
+            return each
+    return SSL.NO_OVERLAPPING_PROTOCOLS
 
 
 def trust_of(authorities: Path) -> Any:

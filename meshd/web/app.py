@@ -13,6 +13,7 @@ from meshd.web.admin.dialect import Operators
 from meshd.web.admin.explained import ADVICE
 from meshd.web.admin.routes import OPERATORS
 from meshd.web.api.allowlists import AllowlistRoutes
+from meshd.web.api.autoconfig import AutoconfigRoutes
 from meshd.web.api.dialect import ProxyMesh
 from meshd.web.api.health import HealthRoutes
 from meshd.web.api.history import HistoryRoutes
@@ -42,11 +43,18 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     seldom = Seldom(reactor.seconds)
     api = Api(Turns(reactor), seldom=seldom, random=services.random)
     dialect = ProxyMesh(services.auth)
-    for prefix in ("", "/healthz", "/readyz"):  # "": what is refused before its path is known
+    for prefix in (
+        "",
+        "/healthz",
+        "/readyz",
+        "/proxy.pac",
+        "/.well-known/",
+    ):  # "": what is refused before its path is known
         api.answer_below(prefix, dialect)
     room = Room(api, dialect, prefix="/api/", available=services.available)
     for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes, OneselfRoutes):
         routes(services).mount(room)
+    AutoconfigRoutes(services).mount(room)
     HealthRoutes(reactor, services.ready, seldom).mount(room)
     DocumentRoutes("/api/openapi.json", "meshd.web.api").mount(room)
     _mount_operators(api, services)

@@ -17,6 +17,7 @@ from meshd.mail.letter import Letter
 from meshd.model import Admission, Refusal
 from meshd.store.unit import Unit
 from meshd.topology import Exit, Live
+from meshd.values.autoconfig import Offered
 from meshd.values.tokens import MESHD, Kinds
 
 P = ParamSpec("P")
@@ -108,6 +109,8 @@ class Services:
 
     published: Callable[[], Awaitable[None]] = _nothing
     """Let what is published be served from now on as the store has it, by this process."""
+    offered: Callable[[], Offered] = Offered
+    """What programs may set themselves up by."""
     unserved: Callable[[], Mapping[int, str]] = dict
     """By the id of a stream or a port forward: why this process does not serve it, or not all of it."""
 

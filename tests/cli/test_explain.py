@@ -136,6 +136,21 @@ class ExplainTests(CommandCase):
         for (to, *words), *expected in rows:
             self.assertEqual(self.last("--to", to, *words), tuple(expected), to)
 
+    def test_connect_tcp(self) -> None:
+        """By the URL of such a request: its destination and its proxy; nothing where it is not served."""
+        url = "https://api.mesh.example:8443/.well-known/masque/tcp/8.8.8.8/443/"
+        for query, proxy in (("", "us"), ("?proxy=gb", "gb"), ("?proxy=us", "us")):
+            status, out = self.explain("--to", url + query, "--no-resolve")
+            self.assertEqual(status, 0)
+            self.assertTrue(out.startswith("ok  carrier      CONNECT-TCP at the address of the API"), out)
+            self.assertIn(f"ok  proxy        {proxy} is among its proxies\nok  limits", out)
+            self.assertIn("port 443 of 8.8.8.8", out)
+        for wrong in (f"{url}?proxy=nobody", url.replace("443/", "0/"), f"{url}?x=1"):
+            self.misused("--config", self.config, "explain", "--as", "alice", "--to", wrong)
+        for setting in ("connect_tcp", "tls"):
+            self.settings(SETTINGS + f"[api]\n{setting} = false\n")
+            self.misused("--config", self.config, "explain", "--as", "alice", "--to", url)
+
     def test_ports_and_schemes(self) -> None:
         """443 for a tunnel, 80 for a plain request, where none is said."""
         for words, port in ((("8.8.8.8",), 443), (("8.8.8.8", "--plain"), 80), (("http://8.8.8.8/x", "--plain"), 80)):

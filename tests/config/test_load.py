@@ -132,6 +132,12 @@ class OrderTests(ConfigTestCase):
             "MESHD_DESTINATIONS_DENY_HOSTS": "a.b",
         }
         samples |= {"MESHD_PROXY_DOMAIN": "p.test:1", "MESHD_API_DOMAIN": "a.test:3"}
+        samples |= {
+            "MESHD_API_CONNECT_TCP": "off",
+            "MESHD_API_PAC": "off",
+            "MESHD_API_PVD": "on",
+            "MESHD_API_HTTP2": "on",
+        }
         samples |= {"MESHD_DESTINATIONS_PORTS": "80,443", "MESHD_DESTINATIONS_DENY_PORTS": "25"}
         samples |= {"MESHD_PROXY_STATUS_ON_FORWARDED": "yes", "MESHD_HOSTNAMES_ALLOW_PRIVATE": "TRUE"}
         samples |= {"MESHD_PROXY_TLS": "off", "MESHD_PROXY_HTTP2": "off", "MESHD_PROBES_URL": "http://probe.test/"}

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.exits.destinations import Judge
 from meshd.exits.outlets import FAILURES
 from meshd.exits.pools import Pools
-from meshd.explain.walk import Explanation, Question, World, explain
+from meshd.explain.question import Question, World
+from meshd.explain.walk import Explanation, explain
 from meshd.http1.target import read_target
 from meshd.model import Account, Identity, Refusal, Token, Usage
 from meshd.proxy.replies import REASONS

@@ -26,6 +26,7 @@ _VARYING = (
     (re.compile(r"(?<=_bandwidth\": )[\d.]+e-\d+"), r"[\\d.]+e-\\d+"),
     (re.compile(r"(?<=\"seconds\": )\d+\.\d+"), r"\\d+\\.\\d+"),
     (re.compile(r"(?<=\"bytes_up\": )\d+|(?<=\"bytes_down\": )[1-9]\d*"), r"\\d+"),
+    (re.compile(r"(?<=pac\?key=)[0-9A-Za-z_-]{32}"), r"[0-9A-Za-z_-]{32}"),
     (re.compile(r"(?<=since )\d{4}-\d\d-\d\d"), r"\\d{4}-\\d\\d-\\d\\d"),
 )
 """What is another at each run: how the manual shows it, and what stands for it."""

@@ -33,6 +33,7 @@ from meshd.store.sqlite.file import SQLiteFile
 from meshd.store.statements import usage
 from meshd.store.unit import Unit
 from meshd.topology import PLANS, Exit, ExitRule, Live, ProxyHost, Topology
+from meshd.values.autoconfig import Offered
 from meshd.values.tokens import MESHD, Kinds
 from meshd.web.app import build_site
 from meshd.web.server.channel import ApiChannel
@@ -322,6 +323,7 @@ class World:
         )
         self.accounts = Accounts(self.store, lambda: self.now, lambda id_: self.door.auth.forget(Change(0, id_)))
         self.checks: Callable[[], Awaitable[Mapping[str, bool]]] = all_well
+        self.offered = Offered("api.mesh.example:8443", "/tcp/{target_host}/{target_port}/", True, True, True)
         self.services = Services(
             auth=self.door,
             accounts=self.accounts,
@@ -333,6 +335,7 @@ class World:
             available=lambda: self.store.away is None,
             seals=lambda: self.seals,
             places=self.places,
+            offered=lambda: self.offered,
         )
         self.site = build_site(self.clock, self.services, self.requests)  # type: ignore[arg-type]
         self.jo = self.account("jo", plan="20")

@@ -13,6 +13,7 @@ from meshd.web.dashboard.home import HomeRoutes
 from meshd.web.dashboard.hosts.mounting import mount_hosts
 from meshd.web.dashboard.operator.mounting import mount_operator
 from meshd.web.dashboard.orders import OrderRoutes
+from meshd.web.dashboard.pacfiles import PacRoutes
 from meshd.web.dashboard.proxies import ProxyRoutes
 from meshd.web.dashboard.settings import SettingsRoutes
 from meshd.web.dashboard.signin import SignInRoutes
@@ -29,7 +30,7 @@ def mount_pages(room: Room, services: Services) -> None:
     StaticFiles().mount(room)
     for routes in (SignInRoutes, HomeRoutes, ProxyRoutes, TokenRoutes, SubAccountRoutes, AllowlistRoutes):
         routes(services).mount(room)
-    for settings in (SettingsRoutes, FactorRoutes):
+    for settings in (SettingsRoutes, FactorRoutes, PacRoutes):
         settings(services).mount(room)
     asking = Asking()
     for history in (UsageRoutes, ActivityRoutes):

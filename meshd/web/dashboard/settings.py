@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from meshd.accounts import oneself, secondfactor, validate
+from meshd.accounts import oneself, pacfiles, secondfactor, validate
 from meshd.accounts.validate import EMAIL, PASSWORD
 from meshd.auth import sessions
 from meshd.model import Account
+from meshd.values.autoconfig import pac_url
 from meshd.web.dashboard import cookies
 from meshd.web.dashboard.pages import EMPTY_FORM, Filled, PageRoutes
 from meshd.web.forms import LARGEST_STORED, Form
@@ -54,7 +55,11 @@ class SettingsRoutes(RenewingRoutes):
 
     async def settings(self, caller: Caller, form: Form) -> Reply:
         factor = await self._perform(secondfactor.state, caller.actor)
-        return self._show(caller, "settings.html", factor=factor)
+        offered, pac = self._services.offered(), None
+        if offered.pac:
+            secret = await self._perform(pacfiles.shown, caller.actor, None)
+            pac = pac_url(offered, secret) if secret else ""
+        return self._show(caller, "settings.html", factor=factor, pac=pac)
 
     async def password_form(self, caller: Caller, form: Form) -> Reply:
         return await self._password(caller, EMPTY_FORM, 200)

@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from meshd.seldom import Seldom
 from meshd.topology import Topology
 from meshd.web.server.gate import Gate
+from meshd.web.server.upgrading import Upgrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Serving(Protocol):
     gate: Gate
     reactor: IReactorTime
     open_channels: set[Any]
+    upgrades: Upgrades | None
 
     @property
     def bounds(self) -> Callable[[], Bounds]: ...

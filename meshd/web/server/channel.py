@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from enum import Enum, auto
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
@@ -21,10 +20,20 @@ from meshd.http1.grammar import LONGEST_METHOD
 from meshd.web.server.bounds import Serving
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
 from meshd.web.server.gate import Ticket
-from meshd.web.server.heads import ABSOLUTE, HOST, LENGTH, LONGEST_PATH, LONGEST_START, MOST_LINES, SINGLE, TARGET
+from meshd.web.server.heads import (
+    HOST,
+    LENGTH,
+    LONGEST_PATH,
+    LONGEST_RESOURCE,
+    LONGEST_START,
+    MOST_LINES,
+    SINGLE,
+    Problem,
+    origin_form,
+)
 
 
-class _Phase(Enum):
+class Phase(Enum):
     IDLE = auto()
     HEAD = auto()
     BODY = auto()
@@ -46,7 +55,7 @@ class ApiChannel(HTTPChannel):
         self.bounds = self.site.bounds()
         self.MAX_LENGTH = self.bounds.line_bytes
         self._deadline = Deadline(self.site.reactor)
-        self._phase = _Phase.HEAD
+        self._phase = Phase.HEAD
         self._received = self._head_bytes = self._head_lines = self._body_lines = 0
         self._moved = False
         self._peer: Any = None
@@ -58,7 +67,7 @@ class ApiChannel(HTTPChannel):
         if self.ticket is None:
             self.cut()
         else:
-            self._enter(_Phase.HEAD)
+            self._enter(Phase.HEAD)
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
         self._deadline.end()
@@ -85,7 +94,7 @@ class ApiChannel(HTTPChannel):
 
     def finish(self) -> None:
         """Close the connection when the request that is being answered is done; at once if there is none."""
-        if self._phase in (_Phase.IDLE, _Phase.HEAD):
+        if self._phase in (Phase.IDLE, Phase.HEAD):
             self._close()
         else:
             self.persistent = False
@@ -93,21 +102,21 @@ class ApiChannel(HTTPChannel):
     # What Twisted calls, in the order of a request.
 
     def dataReceived(self, data: bytes) -> None:
-        if self._phase is _Phase.CLOSING:
+        if self._phase is Phase.CLOSING:
             return
         if not self._placed():
             self.cut()
             return
         self._received += len(data)
-        if self._phase is _Phase.IDLE and not self.paused:
-            self._enter(_Phase.HEAD)
+        if self._phase is Phase.IDLE and not self.paused:
+            self._enter(Phase.HEAD)
         super().dataReceived(data)
 
     def lineReceived(self, line: bytes) -> None:
-        if self._phase is not _Phase.HEAD:
-            if self._phase is _Phase.CLOSING:
+        if self._phase is not Phase.HEAD:
+            if self._phase is Phase.CLOSING:
                 return
-            self._enter(_Phase.HEAD)
+            self._enter(Phase.HEAD)
         self._head_bytes += len(line) + 2
         self._head_lines += 1
         if self._head_bytes > self.bounds.head_bytes or self._head_lines > self.bounds.fields + 2:
@@ -129,9 +138,9 @@ class ApiChannel(HTTPChannel):
             self.refuse(414, "request line too long")
 
     def rawDataReceived(self, data: bytes) -> None:
-        if self._phase is _Phase.CLOSING:
+        if self._phase is Phase.CLOSING:
             return
-        if self._phase is _Phase.BODY and self.length is None:
+        if self._phase is Phase.BODY and self.length is None:
             self._body_lines += data.count(b"\n")
             if self._body_lines > MOST_LINES:
                 self.refuse(400, f"a chunked body of more than {MOST_LINES} lines")
@@ -144,19 +153,19 @@ class ApiChannel(HTTPChannel):
             self.refuse(*problem)
             return
         if self.length != 0:
-            self._enter(_Phase.BODY)
+            self._enter(Phase.BODY)
         super().allHeadersReceived()
 
     def allContentReceived(self) -> None:
-        if self._phase is not _Phase.CLOSING:
-            self._enter(_Phase.WORK)
+        if self._phase is not Phase.CLOSING:
+            self._enter(Phase.WORK)
             self._head_bytes = self._head_lines = self._body_lines = 0
             super().allContentReceived()
 
     def requestDone(self, request: Request) -> None:
         self._received = 0
         self.paused = bool(self._waitingForTransport)  # what was read already waits until this answer has left
-        self._enter(_Phase.IDLE if self.persistent else _Phase.CLOSING)  # before super(), which may begin the next
+        self._enter(Phase.IDLE if self.persistent else Phase.CLOSING)  # before super(), which may begin the next
         super().requestDone(request)
 
     # A client that does not read.  Twisted's channel would go on reading and answering, and what it holds for one
@@ -182,14 +191,18 @@ class ApiChannel(HTTPChannel):
 
     # Refusals.
 
-    def refuse(self, status: int, detail: str) -> None:
+    def refuse(self, status: int, detail: str, *fields: tuple[str, str]) -> None:
         """Answer below the routes, read no more, and close when the client had time to see the answer."""
-        if self._phase is _Phase.CLOSING:
-            return
-        self._phase = _Phase.CLOSING
+        if self._phase is not Phase.CLOSING:
+            path = self._path.decode("latin-1")
+            self.end_with(self.site.api.closing_answer(status, detail, *fields, path=path))
+            self.site.note_refusal(self._host(), status, detail)
+
+    def end_with(self, answer: bytes) -> None:
+        """Send that answer, read no more, and close when the client had time to see it."""
+        self._phase = Phase.CLOSING
         self.setRawMode()
-        self.transport.write(self.site.api.closing_answer(status, detail, path=self._path.decode("latin-1")))
-        self.site.note_refusal(self._host(), status, detail)
+        self.transport.write(answer)
         self._deadline.start(LINGER, self._close)
 
     def refuse_body(self) -> None:
@@ -218,33 +231,28 @@ class ApiChannel(HTTPChannel):
             return 413, f"request body over {self.bounds.body_bytes} bytes"
         return self._target_problem()
 
-    def _target_problem(self) -> tuple[int, str] | None:
-        target = ABSOLUTE.sub(b"", self._path, count=1) if ABSOLUTE.match(self._path) else self._path
-        if not target.startswith(b"/") or not TARGET.match(target):
-            return 400, "malformed request target; this is an API, and no proxy"
-        raw = target.partition(b"?")[0]
-        if len(raw) > LONGEST_PATH:
-            return 414, f"a path of more than {LONGEST_PATH} bytes"
-        path = unquote_to_bytes(raw)
-        if b"\0" in path or b"#" in target or not _is_utf8(path):
-            return 400, "malformed request target"
+    def _target_problem(self) -> Problem | None:
+        longest = LONGEST_RESOURCE if self.site.upgrades is not None else LONGEST_PATH
+        target = origin_form(self._path, longest)
+        if not isinstance(target, bytes):
+            return target
         self._path = target
         return None
 
     # Deadlines.
 
-    def _enter(self, phase: _Phase) -> None:
+    def _enter(self, phase: Phase) -> None:
         self._phase = phase
         match phase:
-            case _Phase.HEAD:
+            case Phase.HEAD:
                 self._deadline.start(self.bounds.head, self._late)
-            case _Phase.BODY:
+            case Phase.BODY:
                 self._deadline.start(self.bounds.body, self._late)
-            case _Phase.IDLE:
+            case Phase.IDLE:
                 self._deadline.start(self.bounds.idle, self._close)
-            case _Phase.CLOSING:
+            case Phase.CLOSING:
                 self._deadline.start(self.bounds.idle, self.transport.abortConnection)
-            case _Phase.WORK:
+            case Phase.WORK:
                 self._deadline.stop()
 
     def _late(self) -> None:
@@ -255,13 +263,13 @@ class ApiChannel(HTTPChannel):
 
     def _close(self) -> None:
         """Close the connection; abort it where the last bytes have not left in time."""
-        self._phase = _Phase.CLOSING
+        self._phase = Phase.CLOSING
         self._deadline.start(GRACE, self.transport.abortConnection)
         self.loseConnection()
 
     def cut(self) -> None:
         """Abort the connection at once, whatever is still to be sent."""
-        self._phase = _Phase.CLOSING
+        self._phase = Phase.CLOSING
         if self in self.site.open_channels:
             self.transport.abortConnection()
 
@@ -279,11 +287,3 @@ class ApiChannel(HTTPChannel):
 def host_of(address: object) -> str:
     """The host of an address as text; "" where the address has none, as on a unix socket."""
     return str(getattr(address, "host", ""))
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

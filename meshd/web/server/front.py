@@ -6,6 +6,7 @@ A plain-HTTP request is answered 302 to the same address by HTTPS, and its crede
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -34,6 +35,11 @@ class _AnyTransport(TLSMemoryBIOProtocol):
     Small writes are not gathered for a later turn of the reactor, as Twisted does: an answer is one write.
     """
 
+    @property
+    def preferred(self) -> bytes:
+        """The protocol that its client may choose beside HTTP/1.1; b"" for none."""
+        return self.factory.preferred()  # type: ignore[attr-defined,no-any-return]
+
     def setTcpNoDelay(self, enabled: bool) -> None:
         if ITCPTransport.providedBy(self.transport):
             self.transport.setTcpNoDelay(enabled)
@@ -45,16 +51,24 @@ class _AnyTransport(TLSMemoryBIOProtocol):
             reason.cleanFailure()
 
 
+class _Wrapping(TLSMemoryBIOFactory):
+    protocol = _AnyTransport
+    preferred: Callable[[], bytes]
+
+
 class TLSFront(Factory):
     """Builds a Front for each connection."""
 
     noisy = False
 
-    def __init__(self, reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS) -> None:
+    def __init__(
+        self, reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS, preferred: Callable[[], bytes] = lambda: b""
+    ) -> None:
+        """preferred: the protocol that a client may choose beside HTTP/1.1; b"" for none."""
         self.reactor = reactor
         self.site = site
-        self.wrapping = TLSMemoryBIOFactory(tls, False, site, clock=reactor)
-        self.wrapping.protocol = _AnyTransport
+        self.wrapping = _Wrapping(tls, False, site, clock=reactor)
+        self.wrapping.preferred = preferred
 
     def buildProtocol(self, addr: IAddress | None) -> Front:  # type: ignore[override]
         return Front(self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 # What is read before anybody has signed in is bounded by more than its bytes, wherever Twisted or the routing make much
 # of few.
@@ -10,6 +11,8 @@ LONGEST_START = 4096
 """Bytes of the longest request line: no query of ours comes near.  Twisted looks at each byte by itself."""
 LONGEST_PATH = 256
 """Bytes of the longest path as it came; ours have ninety at most.  Klein searches for a path part by part."""
+LONGEST_RESOURCE = 1024
+"""The same where the path names a destination, as one of CONNECT-TCP does; a host alone may have 253 bytes."""
 MOST_LINES = 256
 """Lines in a chunked body, of chunk heads and data together: enough for twenty fields of three chunks each."""
 
@@ -21,3 +24,31 @@ LENGTH = b"content-length:"
 HOST = re.compile(rb"(?:[A-Za-z0-9._~-]++|\[[0-9A-Fa-f:.]++\])(?::[0-9]{0,5})?\Z")
 TARGET = re.compile(rb"[\x21-\x7e]++\Z")
 ABSOLUTE = re.compile(rb"https?://[^/?#]*+", re.IGNORECASE)
+
+Problem = tuple[int, str]
+"""The status and the detail of a refusal."""
+
+
+def origin_form(given: bytes, longest: int) -> bytes | Problem:
+    """A request's target as path and query, without the scheme and the host that it may begin with.
+
+    longest: bytes of the path.
+    """
+    target = ABSOLUTE.sub(b"", given, count=1) if ABSOLUTE.match(given) else given
+    if not target.startswith(b"/") or not TARGET.match(target):
+        return 400, "malformed request target; this is an API, and no proxy"
+    raw = target.partition(b"?")[0]
+    if len(raw) > longest:
+        return 414, f"a path of more than {longest} bytes"
+    path = unquote_to_bytes(raw)
+    if b"\0" in path or b"#" in target or not _is_utf8(path):
+        return 400, "malformed request target"
+    return target
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -11,7 +11,8 @@ from twisted.web.server import Request
 
 from meshd.web.reply import Heads, Reply
 from meshd.web.server.bounds import Serving
-from meshd.web.server.channel import ApiChannel, host_of
+from meshd.web.server.channel import host_of
+from meshd.web.server.crossing import CrossingChannel
 from meshd.web.server.requestlog import GONE
 from meshd.web.server.tracing import Trace, traced
 
@@ -21,7 +22,7 @@ log = Logger()
 class LimitedRequest(Request):
     """A request whose body is bounded while it arrives, and kept in memory."""
 
-    channel: ApiChannel
+    channel: CrossingChannel
     site: Serving  # type: ignore[assignment]
     content: BytesIO
     account = ""
@@ -66,6 +67,10 @@ class LimitedRequest(Request):
 
     def process(self) -> None:
         """Find what answers the path: a path without variables in one look-up, any other by Klein's search."""
+        upgrades = self.site.upgrades
+        if upgrades is not None and upgrades.tokens and self.path.startswith(upgrades.prefix):
+            self.channel.upgrade(self, upgrades)
+            return
         answer = self.channel.site.api.known.get((self.method, self.path))
         if answer is None:
             super().process()

@@ -14,9 +14,11 @@ from twisted.web.server import Site
 from meshd.values.samples import Sample
 from meshd.web.server.bounds import Bounds, Paths
 from meshd.web.server.channel import ApiChannel
+from meshd.web.server.crossing import CrossingChannel
 from meshd.web.server.gate import Gate
 from meshd.web.server.request import LimitedRequest
 from meshd.web.server.requestlog import Answered, RequestLog
+from meshd.web.server.upgrading import Upgrades
 
 _PATH_SHOWN = 200
 
@@ -51,11 +53,13 @@ class ApiSite(Site):
         self._instance = secrets.token_hex(4)
         self._numbers = count(1)
         self.open_channels: set[ApiChannel] = set()
+        self.upgrades: Upgrades | None = None
+        """What clients may ask for that is no HTTP; None where they may not."""
         self._emptied: Deferred[None] | None = None
 
     def protocol(self) -> ApiChannel:  # type: ignore[override]
         """Make a channel for HTTP/1.1: Twisted's own would allow HTTP/2, which knows none of these limits."""
-        return ApiChannel()
+        return CrossingChannel()
 
     def startFactory(self) -> None:
         """Start nothing: Twisted would open a log file, and start a timer for its dates."""

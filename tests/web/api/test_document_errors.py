@@ -31,6 +31,8 @@ class StatusTests(DocumentTestCase):
             "/api/hostname/delete/": {"domain": "home.example.org"},
             "/api/proxy/add/": {"proxy": "us"},
             "/api/proxy/delete/": {"proxy": "us"},
+            "/api/pac/create/": {},
+            "/api/pac/delete/": {},
             "/api/token/create/": {},
             "/api/token/activate/": {"id": id_},
             "/api/token/deactivate/": {"id": id_},

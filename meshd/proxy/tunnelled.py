@@ -1,0 +1,77 @@
+"""Both sides of a carrier: the client's line, which somebody else serves, and the connection at the other end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from meshd.http2.answers import AnswerReader
+from meshd.model import Refusal
+from meshd.passing.record import Record
+from meshd.proxy import replies, resource
+from meshd.proxy.connection import ClientConnection
+from meshd.proxy.passage import Line
+from meshd.proxy.plane import DataPlane
+from meshd.sockets.ends import Stopped
+from meshd.sockets.tunnels import fail, join
+from meshd.sockets.wire import Wire
+from meshd.usage.meter import Meter
+
+FULL = Refusal("overloaded", retry_after=1)
+
+
+class AskedLine(Line, Protocol):
+    """The line of a client who has asked for a tunnel."""
+
+    def switch(self, head: bytes) -> bytes:
+        """Send the answer that the capsules begin behind; what the client has sent already."""
+
+    def decline(self, status: int, answer: bytes) -> None:
+        """Send that answer, whole, and close."""
+
+
+class Carried(Protocol):
+    """What carries such a tunnel's bytes."""
+
+    reset: Callable[[], None]
+    """Ends the tunnel with a reset of its origin, unless that has said all."""
+
+    def over(self, reason: str) -> None:
+        """Hear why the tunnel has ended; "" where both directions have."""
+
+
+class ResourceConnection(ClientConnection):
+    """Of a client who asks for one tunnel, as a resource."""
+
+    __slots__ = ("_carrier",)
+
+    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, carrier: Carried) -> None:
+        super().__init__(plane, proxy, wire)
+        self._carrier = carrier
+        self._met = True
+
+    def _become_tunnel(
+        self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None
+    ) -> bool:
+        """As of any connection; the carrier hears why the tunnel ends, and may end it."""
+        if self.cut is not None:
+            raise Stopped(self.cut)
+        early, self.buffer = self.buffer, b""
+        carrier, close = self._carrier, ended or record.close
+
+        def over(reason: str) -> None:
+            carrier.over(reason)
+            close(reason)
+
+        client, self.record = self.wire, None
+        tunnel = join(self._plane.relay, client, origin, meter, early=early, late=late, ended=over)
+        carrier.reset = partial(fail, tunnel)
+        return False
+
+
+def full(plane: DataPlane, line: AskedLine) -> None:
+    """Refuse a request, as there is no room for more clients."""
+    reader = AnswerReader(b"CONNECT")
+    part = reader.feed(replies.refusal(FULL, plane.request_id(), keep=False))
+    line.decline(resource.status_of(part.heads[0]), resource.refused(part.heads[0], part.body))

@@ -1,0 +1,136 @@
+"""A client's connection to the API, which may leave HTTP for another protocol and whoever carries that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
+
+from meshd.web.server.channel import ApiChannel, Phase, host_of
+from meshd.web.server.requestlog import GONE
+from meshd.web.server.upgrading import Asked, Refused, Taker, Upgrades, judge
+
+HTTP_2 = b"h2"
+
+
+class CrossingChannel(ApiChannel):
+    """While its request is under way, and after it, a taker hears what becomes of the connection."""
+
+    _taker: Taker | None = None
+    _request: Any = None
+    """The request for another protocol, until it is answered."""
+    _switched = False
+    _met = False
+    """Whether the first bytes have come, before which TLS does not tell what the client has chosen."""
+
+    def upgrade(self, request: Any, upgrades: Upgrades) -> None:
+        """Have a request served that asks for another protocol, or refuse it."""
+        fields = request.requestHeaders
+        token = judge(request.method, request.clientproto, fields, upgrades.tokens)
+        if isinstance(token, Refused):
+            self._no(token)
+            return
+        pairs = [(name, value) for name, values in fields.getAllRawHeaders() for value in values]
+        self._request = request
+        taker = upgrades.take(Asked(request.uri, token, pairs, host_of(self.getPeer())), self)
+        if isinstance(taker, Refused):
+            self._no(taker)
+        else:
+            self._taker = taker
+
+    def _no(self, no: Refused) -> None:
+        self._request = None
+        self.refuse(no.status, no.detail, *no.fields)
+
+    # What Twisted calls
+
+    def dataReceived(self, data: bytes) -> None:
+        if not self._met:
+            self._met = True
+            if getattr(self.transport, "negotiatedProtocol", None) == HTTP_2:
+                self._begin_session()
+        if self._switched:
+            if self._taker is not None:
+                self._taker.received(data)
+        else:
+            super().dataReceived(data)
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
+        taker, self._taker = self._taker, None
+        if self._request is not None:
+            self._answered(499, 0, GONE)
+        super().connectionLost(reason)
+        if taker is not None:
+            taker.lost()
+
+    def pauseProducing(self) -> None:
+        """Send no more: the buffer of bytes to be sent is full.  What comes in has nothing to do with that any more."""
+        if self._switched:
+            if self._taker is not None:
+                self._taker.pause()
+        else:
+            super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if self._switched:
+            if self._taker is not None:
+                self._taker.resume()
+        else:
+            super().resumeProducing()
+
+    def _begin_session(self) -> None:
+        """Leave all that comes to whoever speaks HTTP/2."""
+        upgrades = self.site.upgrades
+        self._enter(Phase.WORK)
+        self._switched = True
+        self._taker = upgrades.session(self, self.getPeer()) if upgrades is not None and self._placed() else None
+        if self._taker is None:
+            self.cut()
+
+    # Line
+
+    def switch(self, head: bytes) -> bytes:
+        """Send the answer that the other protocol begins behind; what the client has sent already."""
+        self._answered(101, 0)
+        self.signed_in()
+        self._switched = True
+        self.transport.write(head)
+        early = [*self._dataBuffer, self.clearLineBuffer()]
+        self._dataBuffer = []
+        return b"".join(early)
+
+    def decline(self, status: int, answer: bytes) -> None:
+        """Send that answer, whole, and close."""
+        self._answered(status, len(answer) - answer.find(b"\r\n\r\n") - 4)
+        self._taker = None
+        self.end_with(answer)
+
+    def send(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def read_on(self, on: bool, /) -> None:
+        """Read what the client sends, or leave it where it is."""
+        if on:
+            self._networkProducer.resumeProducing()
+        else:
+            self._networkProducer.pauseProducing()
+
+    def leave(self, seconds: float, *, properly: bool) -> None:
+        """Close once all was sent, at the latest after so many seconds.
+
+        properly: with the end that TLS has, without which the client knows that something is missing.
+        """
+        self._phase = Phase.CLOSING
+        self._taker = None
+        self._deadline.start(seconds, self.transport.abortConnection)
+        if properly:
+            self.loseConnection()
+        else:
+            self.transport.unregisterProducer()
+            getattr(self.transport, "transport", self.transport).loseConnection()
+
+    def _answered(self, status: int, sent: int, detail: str = "") -> None:
+        request, self._request = self._request, None
+        request.code, request.sentLength = status, sent
+        self.site.log(request, detail)

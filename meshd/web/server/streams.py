@@ -1,0 +1,104 @@
+"""Streams of HTTP/2, each served as a connection of HTTP/1.1: the site's own, but for whose it is and how it ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from meshd.web.server.channel import Phase, host_of
+from meshd.web.server.crossing import CrossingChannel
+
+
+class _Place:
+    """A place that the session has: its streams take none at the gate."""
+
+    def move(self, host: str) -> bool:
+        return True
+
+    def leave(self) -> None:
+        """Do nothing: it is the session's to leave."""
+
+
+@implementer(IHalfCloseableProtocol)
+class StreamChannel(CrossingChannel):
+    """One stream, whose client is the session's."""
+
+    _ended = False
+    """Whether the client sends no more."""
+
+    def __init__(self, peer: IAddress, known: Callable[[], None]) -> None:
+        super().__init__()
+        self._client = peer
+        self._known: Callable[[], None] | None = known
+        self.ticket: Any = _Place()
+
+    def getPeer(self) -> IAddress:
+        return self._client
+
+    def _host(self) -> str:
+        return host_of(self._client)
+
+    def isSecure(self) -> bool:
+        return True
+
+    def signed_in(self) -> None:
+        if self._known is not None:
+            self._known()
+
+    def connectionLost(self, *reason: Any) -> None:
+        self._known = None
+        super().connectionLost(*reason)
+
+    def readConnectionLost(self) -> None:
+        """Hear that the stream's client sends no more; it may read on where the connection is another's by now."""
+        self._ended = True
+        if self._switched and self._taker is not None:
+            self._taker.ended()
+        else:
+            self.transport.loseConnection()
+
+    def writeConnectionLost(self) -> None:
+        """Do nothing: who reads no more is noticed on the other side."""
+
+    def leave(self, seconds: float, *, properly: bool) -> None:
+        """As of any connection; a proper end leaves the client's own direction open: to close both would be a reset."""
+        self._phase = Phase.CLOSING
+        self._taker = None
+        self._deadline.start(seconds, self.transport.abortConnection)
+        self.transport.unregisterProducer()
+        if properly and not self._ended:
+            self.transport.loseWriteConnection()
+        else:
+            self.transport.loseConnection()
+
+
+class _One(Factory):
+    """Makes the channel of one stream."""
+
+    noisy = False
+
+    def __init__(self, site: Any, channel: StreamChannel) -> None:
+        self._site = site
+        self._channel = channel
+
+    def buildProtocol(self, addr: IAddress | None) -> StreamChannel:
+        channel = self._channel
+        channel.factory = channel.site = self._site
+        channel.requestFactory = self._site.requestFactory
+        channel.timeOut = None
+        return channel
+
+
+def serve_stream(reactor: Any, site: Any, peer: IAddress, fd: int, known: Callable[[], None]) -> None:
+    """Serve a stream by the site; fd: the end of a pair, closed here.  known: called once a request has signed in."""
+    try:
+        os.set_blocking(fd, False)
+        reactor.adoptStreamConnection(fd, socket.AF_UNIX, _One(site, StreamChannel(peer, known)))
+    finally:
+        os.close(fd)

@@ -1,0 +1,277 @@
+"""HTTP/2 at the API's address: its own requests, and tunnels by extended CONNECT, each stream by itself."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+from typing import Any
+
+from h2.errors import ErrorCodes
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.support.browser import Chromium
+from tests.support.daemon import LiveDaemon, until
+from tests.support.echoes import FILL, Echoes
+from tests.support.http2 import Header, Session
+from tests.support.resources import DATA, FINAL, capsule, path
+
+daemon: LiveDaemon
+origin: Echoes
+
+
+def setUpModule() -> None:
+    global daemon, origin  # noqa: PLW0603
+    daemon = LiveDaemon(config="[api]\nhttp2 = true\n[limits]\nflush_seconds = 0.1\nunauthenticated_per_address = 5\n")
+    origin = Echoes()
+
+
+def tearDownModule() -> None:
+    daemon.close()
+    origin.close()
+
+
+def credential(name: str, password: str) -> Header:
+    return b"authorization", b"Basic " + base64.b64encode(f"{name}:{password}".encode())
+
+
+class Case(SynchronousTestCase):
+    def customer(self, name: str, **options: str) -> Header:
+        return credential(name, daemon.account(name, **options))
+
+    def session(self, of: LiveDaemon | None = None, **options: Any) -> Session:
+        of = of or daemon
+        session = Session(of, port=of.api_port, **options)
+        self.addCleanup(session.close)
+        return session
+
+    def headers(self, target: str, *fields: Header, method: str = "GET", protocol: str = "") -> list[Header]:
+        authority = f"127.0.0.1:{daemon.api_port}"
+        pseudo = {":method": method, ":scheme": "https", ":authority": authority, ":path": target}
+        pseudo |= {":protocol": protocol} if protocol else {}
+        return [*((name.encode(), value.encode()) for name, value in pseudo.items()), *fields]
+
+    def tunnel(self, session: Session, *fields: Header, port: int = 0) -> int:
+        target = path("127.0.0.1", port or origin.raw)
+        capsules = (b"capsule-protocol", b"?1")
+        return session.begin(self.headers(target, *fields, capsules, method="CONNECT", protocol="connect-tcp"), None)
+
+    def line(self, name: str) -> dict[str, Any]:
+        (line,) = until(lambda: [each for each in daemon.exchanges() if each["username"] == name], "its line")
+        until(lambda: daemon.total(name) == line["up"] + line["down"], "a balance of log and store")
+        return line
+
+
+class RequestTests(Case):
+    def test_requests(self) -> None:
+        """Of the API and of pages, many on one session, more than strangers may have connections."""
+        session, anna = self.session(), self.customer("anna")
+        self.assertEqual(session.protocol, "h2")
+        found = session.ask(self.headers("/api/proxies/", anna))
+        self.assertEqual((found.status, json.loads(found.body)["proxies"]), (200, [daemon.proxy]))
+        numbers = [session.begin(self.headers("/api/proxies/", anna)) for _ in range(50)]
+        self.assertEqual({session.answer(number).status for number in numbers}, {200})
+        self.assertEqual(session.ask(self.headers("/api/proxies/")).status, 401)
+        self.assertEqual(session.ask(self.headers("/nothing")).status, 404)
+        self.assertEqual(session.ask(self.headers("/sign-in/")).status, 200)
+        form = (b"content-type", b"application/x-www-form-urlencoded")
+        made = session.ask(self.headers("/api/token/create/", anna, form, method="POST"), b"label=by-h2")
+        self.assertEqual((made.status, json.loads(made.body)["label"]), (200, "by-h2"))
+        self.assertEqual(session.ask(self.headers("/healthz", method="HEAD")).body, b"")
+        log = (daemon.data_dir / "requests.log").read_text
+        line = until(lambda: next((each for each in log().splitlines() if "/api/proxies/" in each), ""), "a line")
+        self.assertIn("127.0.0.1", json.loads(line)["client"])
+
+    def test_strangers(self) -> None:
+        """Are one connection each for the bounds on those whom nobody knows."""
+        sessions = [self.session() for _ in range(5)]
+        for session in sessions:
+            self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+        with contextlib.suppress(OSError, ssl.SSLError):
+            self.assertEqual(self.session().ask(self.headers("/healthz")).status, 0)
+
+    def test_no_other_protocol(self) -> None:
+        """A stream that asks for it is answered, and the session goes on."""
+        session, bert = self.session(), self.customer("bert")
+        for target, protocol, status in (
+            (path("127.0.0.1", 80), "websocket", 400),
+            ("/api/proxies/", "connect-tcp", 200),  # as an API that knows no upgrade has it by HTTP/1.1
+            (path("127.0.0.1", 80, "nobody"), "connect-tcp", 404),
+        ):
+            number = session.begin(self.headers(target, bert, method="CONNECT", protocol=protocol), None)
+            self.assertEqual(session.head(number).status, status)
+        self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+
+class TunnelTests(Case):
+    def test_bytes(self) -> None:
+        """Counted as by HTTP/1.1, with requests of the API beside them."""
+        session, carl = self.session(), self.customer("carl")
+        number = self.tunnel(session, carl)
+        head = session.head(number)
+        self.assertEqual((head.status, head.heads[-1][b"capsule-protocol"]), (200, b"?1"))
+        self.assertIn(b"request-id", head.heads[-1][b"proxy-status"])
+        sent = b"E" + FILL[:300_000]
+        session.send(number, b"".join(capsule(DATA, sent[at : at + 30_000]) for at in range(0, len(sent), 30_000)))
+        self.assertEqual(session.ask(self.headers("/api/proxies/", carl)).status, 200)
+        session.send(number, capsule(FINAL, b""))
+        found = session.answer(number)
+        self.assertEqual((found.reset, found.ended), (None, True))
+        self.assertEqual(payload(found.body), (sent[1:], True))
+        session.end(number)
+        line = self.line("carl")
+        self.assertEqual((line["method"], line["reason"], line["client"]), ("CONNECT", "", "127.0.0.1"))
+        self.assertTrue(len(sent) < line["up"] < len(sent) + 300)
+
+    def test_an_end_with_the_last_capsule(self) -> None:
+        """The answer comes whole, though the client has ended its stream."""
+        session, dora = self.session(), self.customer("dora")
+        number = self.tunnel(session, dora)
+        session.head(number)
+        session.send(number, capsule(FINAL, b"L"), last=True)
+        found = session.answer(number)
+        self.assertEqual((len(payload(found.body)[0]), found.reset), (400_000, None))
+        self.assertEqual(self.line("dora")["reason"], "")
+
+    def test_optimistic_bytes(self) -> None:
+        """Sent before the answer, they are the tunnel's; behind a refusal they are nobody's."""
+        session, emil = self.session(), self.customer("emil")
+        number = self.tunnel(session, emil)
+        session.send(number, capsule(DATA, b"Ehello"))
+        self.assertEqual(session.head(number).status, 200)
+        self.assertEqual(payload(session.until_body(number, len(capsule(DATA, b"hello"))))[0], b"hello")
+        refused = self.tunnel(session)
+        session.send(refused, capsule(DATA, b"Ehello"))
+        self.assertEqual(session.head(refused).status, 401)
+        self.assertEqual(session.ask(self.headers("/api/proxies/", emil)).status, 200)
+
+    def test_limit(self) -> None:
+        """Is met to the byte, and the stream is reset; the session goes on."""
+        session, fred = self.session(), self.customer("fred", **{"total-limit": "0.0002"})
+        number = self.tunnel(session, fred)
+        session.head(number)
+        session.send(number, capsule(DATA, b"P"))
+        found = session.answer(number)
+        self.assertEqual((found.ended, found.reset), (False, ErrorCodes.CONNECT_ERROR))
+        line = self.line("fred")
+        self.assertEqual(line["up"] + line["down"], 200_000)
+        self.assertFalse(payload(found.body)[1])
+        self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+    def test_resets(self) -> None:
+        """Of a stream are resets of the origin's connection, and the other way."""
+        session, gwen = self.session(), self.customer("gwen")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(20)
+            number = self.tunnel(session, gwen, port=listener.getsockname()[1])
+            accepted, _ = listener.accept()
+            accepted.settimeout(20)
+            session.head(number)
+            session.send(number, capsule(DATA, b"half"))
+            self.assertEqual(accepted.recv(100), b"half")
+            session.http.reset_stream(number, ErrorCodes.CANCEL)
+            session.flush()
+            self.assertRaises(ConnectionResetError, accepted.recv, 100)
+            accepted.close()
+            number = self.tunnel(session, gwen, port=listener.getsockname()[1])
+            accepted, _ = listener.accept()
+            session.head(number)
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            accepted.close()
+            self.assertEqual(session.answer(number).reset, ErrorCodes.CONNECT_ERROR)
+        self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+
+class ClientTests(Case):
+    def test_chromium(self) -> None:
+        """Loads a page with all that belongs to it by HTTP/2."""
+        chromium = Chromium(self, "--ignore-certificate-errors")
+        page, title = chromium.open(f"{daemon.api}/sign-in/")
+        self.assertIn("Sign", title)
+        protocols = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+        said = chromium.run(page, f"JSON.stringify({protocols}.map((each) => each.nextHopProtocol))")
+        self.assertEqual(set(json.loads(said)), {"h2"})
+        self.assertGreater(len(json.loads(said)), 1)
+
+
+class SettingTests(Case):
+    def test_a_stop(self) -> None:
+        """Says goodbye to an idle session, and lets a tunnel go on until its drain is over."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n")
+        field = credential("anna", other.account("anna"))
+        idle, session = self.session(other), self.session(other)
+        for each in (idle, session):
+            self.assertEqual(each.ask(self.headers("/api/proxies/", field)).status, 200)
+        number = self.tunnel(session, field)
+        session.head(number)
+        since = other.log_position
+        other.signal(signal.SIGTERM)
+        other.wait_for_log(f":{other.api_port} closes", since=since)
+        self.assertEqual(idle.until_gone(), ErrorCodes.NO_ERROR)
+        session.send(number, capsule(DATA, b"Estill"))
+        self.assertEqual(payload(session.until_body(number, len(capsule(DATA, b"still"))))[0], b"still")
+        session.send(number, capsule(FINAL, b""), last=True)
+        self.assertTrue(session.answer(number).ended)
+        session.close()
+        self.assertEqual(other.wait(), 0)
+
+    def test_descriptors(self) -> None:
+        """Of sessions and streams of all ends none is left open."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n")
+        field = credential("anna", other.account("anna"))
+
+        def use() -> None:
+            with contextlib.closing(self.session(other)) as session:
+                self.assertEqual(session.ask(self.headers("/api/proxies/", field)).status, 200)
+                numbers = [self.tunnel(session, field) for _ in range(6)]
+                for at, number in enumerate(numbers):
+                    self.assertEqual(session.head(number).status, 200)
+                    if at % 3 == 0:
+                        session.send(number, capsule(FINAL, b"E"), last=True)
+                    elif at % 3 == 1:
+                        session.http.reset_stream(number, ErrorCodes.CANCEL)
+                session.flush()
+                session.answer(numbers[0])
+
+        use()
+        until(lambda: len(other.exchanges()) == 6, "their lines")
+        before = descriptors(other.pid)
+        for _ in range(5):
+            use()
+        until(lambda: len(other.exchanges()) == 36 and descriptors(other.pid) <= before, "none more than before")
+
+    def test_off(self) -> None:
+        """As it is by default: a client that would speak it has HTTP/1.1; and so it is at once after a reload."""
+        other = LiveDaemon(self)
+        for config, protocol in (("", "http/1.1"), ("[api]\nhttp2 = true\n", "h2"), ("", "http/1.1")):
+            other.reload(config)
+            context = ssl.create_default_context(cafile=str(other.certificate))
+            context.set_alpn_protocols(["h2", "http/1.1"])
+            with socket.create_connection(("127.0.0.1", other.api_port), 20) as plain:
+                sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
+                self.assertEqual(sock.selected_alpn_protocol(), protocol)
+                sock.close()
+
+
+def descriptors(pid: int) -> int:
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def payload(data: bytes) -> tuple[bytes, bool]:
+    """The bytes in whole capsules, and whether the last one was final."""
+    found, final = b"", False
+    while data:
+        kind, data = _integer(data)
+        size, data = _integer(data)
+        found, data = found + data[:size], data[size:]
+        final = kind == FINAL
+    return found, final
+
+
+def _integer(data: bytes) -> tuple[int, bytes]:
+    size = 1 << (data[0] >> 6)
+    return int.from_bytes(data[:size], "big") & ((1 << (8 * size - 2)) - 1), data[size:]
