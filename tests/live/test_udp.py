@@ -316,7 +316,7 @@ class GentleEndTests(UdpCase):
         with self.assertRaises(Refused):
             self.client("finish")
         client.close()
-        self.assertEqual((line := self.line(username="finish"))["reason"], "")
+        self.assertEqual((line := self.line(username="finish", status=200))["reason"], "")
         self.assertEqual(line["up"] + line["down"], 20 + 1_200 + 20 * 1_000)
         until(lambda: self.daemon.total("finish") == 20 + 1_200 + 20 * 1_000, "all of it")
 

@@ -11,7 +11,7 @@ from typing import Any
 from meshd.socks5 import datagram_head
 from tests.live.test_udp import CONFIG, UdpCase
 from tests.support.daemon import LiveDaemon, free_port, until
-from tests.support.datagrams import Refused, datagram_socket
+from tests.support.datagrams import PATIENCE, Refused, datagram_socket
 
 SOURCES = ("127.0.0.21", "127.0.0.22", "127.0.0.23")
 LOCAL = "".join(f'[[exits]]\nname = "{each}"\nkind = "local"\naddress = "{each}"\n' for each in SOURCES)
@@ -35,6 +35,7 @@ class Upstream:
             while True:
                 connection, _ = self._listener.accept()
                 self.connections.append(connection)
+                connection.settimeout(PATIENCE)
                 connection.recv(100)
                 connection.sendall(b"\x05\x00")
                 connection.recv(100)
@@ -43,9 +44,11 @@ class Upstream:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
         for each in self.connections:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)  # or the thread may wait for what is not said any more
+        self._thread.join(PATIENCE)
+        for each in (self._listener, *self.connections):
             each.close()
 
 
