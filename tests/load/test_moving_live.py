@@ -24,7 +24,7 @@ from tests.support.figures import figure, milliseconds, percentile, sized
 from tests.support.load import Book, Client, Credential, Link, bearer, crowd
 
 CLIENTS = sized(8, 24)
-STRANGERS = sized(30, 100)
+STRANGERS = sized(30, 90)
 """Tokens that the daemon has not heard of before: each of them asks the store."""
 
 HELD = re.compile(r"the store has moved to \S+ \(held for ([0-9.]+) s\)")

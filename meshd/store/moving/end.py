@@ -167,7 +167,7 @@ class End(ABC):
             condition, params = _among(columns, values[start : start + AT_ONCE])
             more = f" and ({where})" if where else ""
             found += self.execute(
-                f"select {listed(table.names)} from {quoted(table.name)} where {condition}{more}",  # noqa: S608
+                f"select {listed(table.names)} from {quoted(table.name)} where ({condition}){more}",  # noqa: S608
                 params,
             )
         return found
@@ -210,7 +210,16 @@ class End(ABC):
 
 
 def _among(columns: Sequence[str], values: Sequence[Row]) -> tuple[str, dict[str, Any]]:
-    """A condition that columns have one of the values, and its parameters."""
+    """A condition that columns have one of the values, and its parameters.
+
+    Several columns are compared value by value: for `(a, b) in (values …)` with two values or more, SQLite looks at
+    every row of the table.
+    """
     params = {f"v{n}_{m}": each for n, value in enumerate(values) for m, each in enumerate(value)}
-    rows = ", ".join(f"({', '.join(f':v{n}_{m}' for m in range(len(columns)))})" for n in range(len(values)))
-    return f"({listed(columns)}) in (values {rows})", params
+    if len(columns) == 1:
+        return f"{quoted(columns[0])} in ({', '.join(f':{name}' for name in params)})", params
+
+    def equal(n: int) -> str:
+        return "(" + " and ".join(f"{quoted(column)} = :v{n}_{m}" for m, column in enumerate(columns)) + ")"
+
+    return " or ".join(map(equal, range(len(values)))), params
