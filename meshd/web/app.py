@@ -43,13 +43,7 @@ def build_api(reactor: IReactorTime, services: Services) -> Api:
     seldom = Seldom(reactor.seconds)
     api = Api(Turns(reactor), seldom=seldom, random=services.random)
     dialect = ProxyMesh(services.auth)
-    for prefix in (
-        "",
-        "/healthz",
-        "/readyz",
-        "/proxy.pac",
-        "/.well-known/",
-    ):  # "": what is refused before its path is known
+    for prefix in ("", "/healthz", "/readyz", "/proxy.pac", "/.well-known/"):  # "": refused before its path is known
         api.answer_below(prefix, dialect)
     room = Room(api, dialect, prefix="/api/", available=services.available)
     for routes in (TokenRoutes, ProxyRoutes, AllowlistRoutes, SubAccountRoutes, HistoryRoutes, OneselfRoutes):

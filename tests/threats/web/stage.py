@@ -65,6 +65,10 @@ def _strict(unit: Callable[P, Unit[T]]) -> Callable[P, Unit[T]]:
     return checked
 
 
+OPEN = ("/static/", "/api/docs", "/healthz", "/readyz", "/proxy.pac", "/.well-known/")
+"""Where the paths begin that ask for no credential."""
+
+
 @dataclass(frozen=True)
 class Route:
     """One that is mounted."""
@@ -75,7 +79,7 @@ class Route:
 
     @property
     def room(self) -> str:
-        if self.path.startswith(("/static/", "/api/docs", "/healthz", "/readyz")) or "openapi" in self.path:
+        if self.path.startswith(OPEN) or "openapi" in self.path:
             return "open"
         if self.path.startswith("/api/"):
             return "operators" if self.path.startswith("/api/admin") else "account"
