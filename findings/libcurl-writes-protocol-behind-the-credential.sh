@@ -1,11 +1,13 @@
 #!/bin/sh
-# In an extended CONNECT, libcurl writes the pseudo-header field :protocol last, behind User-Agent and the credential.
+# libcurl, asked for HTTP/3 alone through a proxy of type 3 (HTTPS2), has the datagrams carried by CONNECT-UDP (RFC 9298):
+# an extended CONNECT (RFC 8441), whose pseudo-header field :protocol says so.
 #
-# Expected: all pseudo-header fields before the regular ones, as RFC 9113 (8.3) demands of every message; nghttp2, by
-# which libcurl speaks HTTP/2, refuses to read a block that is in another order.
-# Seen, libcurl 8.23 in pycurl's wheel 7.49.0, asked for HTTP/3 alone through a proxy of type 3 (HTTPS2), by which it
-# asks for CONNECT-UDP (RFC 9298): ":protocol" stands behind "user-agent" and "proxy-authorization".  A proxy that holds to
-# the letter resets the stream as malformed, and libcurl says no more than that the connection failed.
+# Guess: all pseudo-header fields stand before the regular ones, as RFC 9113 (8.3) has it of every request.
+# Seen with libcurl 8.23 in pycurl's wheel 7.49.0: :method, :scheme, :authority and :path, then proxy-authorization, and
+#   behind that :protocol and capsule-protocol.  A proxy that takes such a request for malformed, as RFC 9113 says, serves
+#   no such client that has a credential.
+#
+# Needs: python3 with venv.  Takes half a minute, on loopback alone.
 set -eu
 here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
