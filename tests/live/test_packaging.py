@@ -19,6 +19,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support.booted import Booted
 from tests.support.containerfile import Builder, Image
 from tests.support.daemon import clean_environment, until
 from tests.support.debian import BareDebian, why_not
@@ -54,6 +55,39 @@ def why_not_built() -> str:
         return f"{PYTHON} makes no environments: there is no python3-venv on this machine"
     asked = subprocess.run([PYTHON, "-c", "import sys; print(*sys.version_info[:2])"], check=False, capture_output=True)
     return "" if asked.stdout == b"3 11\n" else f"{PYTHON} is not that of Debian 12"
+
+
+UNIT = """
+main() { systemctl show -p MainPID --value meshd; }
+property() { systemctl show -p "$1" --value meshd; }
+ask() {
+  curl -s -m 60 -o /dev/null -w '%{http_code}\\n' -x http://127.0.0.1:31280 \\
+    -U "alice:$(sed -n 's/.*password *//p' /srv/said)" http://meshd.internal/
+}
+changed() {
+  for _ in $(seq 600); do
+    [ "$(main)" != "$1" ] && [ "$(main)" != 0 ] && systemctl -q is-active meshd && return
+    sleep 0.1
+  done
+  false
+}
+true"""
+"""Who is the unit's main process, what a customer is answered, and waiting until another process serves."""
+
+HANDED_IN = """
+printf 'of the mail server' >/srv/secret
+mkdir /run/systemd/system/meshd.service.d
+printf '[Service]\\nWatchdogSec=5\\nLoadCredential=mail:/srv/secret\\n' >/run/systemd/system/meshd.service.d/more.conf
+cat >>/etc/meshd.toml <<'END'
+[mail]
+smtp = "smtp.example:587"
+tls = "required"
+from = "meshd@example.com"
+user = "meshd"
+password_file = "$CREDENTIALS_DIRECTORY/mail"
+END
+systemctl daemon-reload"""
+"""A shorter time for the watchdog, and a secret."""
 
 
 class Built(SynchronousTestCase):
@@ -118,6 +152,40 @@ class PackageTests(Built):
         self._must(shell, "dpkg -i /tmp/meshd.deb && rm -rf /var/lib/meshd && dpkg -P meshd")
         self.assertEqual(self._more(system, before, set()), set())
         self.assertIn("status 2", shell.run("getent passwd meshd || echo status $?"))
+
+    def test_the_unit(self) -> None:
+        """Under systemd itself: no restart and no crash refuses anybody, what hangs is replaced."""
+        system = BareDebian(self, like=self.ready)
+        system.install("systemd-sysv", "dbus")
+        (package,) = self.dist.glob("meshd_*.deb")
+        shutil.copy(package, system.root / "srv" / "meshd.deb")
+        shell = Booted(self, system).shell()
+        self._must(shell, "dpkg -i /srv/meshd.deb && systemctl start meshd")
+        self._must(shell, UNIT)
+        self.assertEqual(
+            self._must(shell, "meshd account create alice --generate >/srv/said 2>/dev/null && ask").strip(), "200"
+        )
+        shell.run("while [ ! -e /srv/stop ]; do ask; sleep 0.1; done >/srv/asked 2>&1 & LOOP=$!")
+        first = self._must(shell, "main")
+        self._must(shell, "systemctl reload meshd")
+        self.assertEqual(self._must(shell, "main"), first)
+        for change in ("systemctl restart meshd", "kill -KILL $(main)", "meshd restart"):
+            before = self._must(shell, "main")
+            self._must(shell, f"{change} && changed {before.strip()}")
+        self.assertEqual(self._must(shell, "property NFileDescriptorStore").strip(), "2")
+        self.assertIn(
+            "status 1", shell.run("echo 'nonsense = 1' >>/etc/meshd.toml; systemctl reload meshd || echo status $?")
+        )
+        self._must(shell, "sed -i '$d' /etc/meshd.toml && touch /srv/stop && wait $LOOP")
+        self.assertEqual(set(self._must(shell, "cat /srv/asked").split()), {"200"})
+
+        self._must(shell, HANDED_IN)
+        before = self._must(shell, "systemctl restart meshd && main")
+        self.assertIn("ready  yes", self._must(shell, "meshd ready"))
+        self._must(shell, f"kill -STOP {before.strip()} && changed {before.strip()} && ask")
+        self.assertIn("Watchdog timeout", self._must(shell, "journalctl --no-pager -u meshd"))
+        self.assertRegex(self._must(shell, "systemd-analyze security --no-pager meshd | tail -1"), "[01][.][0-9] OK")
+        self.assertEqual(self._must(shell, "systemctl stop meshd && property NFileDescriptorStore").strip(), "0")
 
     def test_lintian_finds_no_error(self) -> None:
         """What is overridden has its reason beside it (contrib/debian/meshd.lintian-overrides)."""
