@@ -32,6 +32,8 @@ NO_PAGES = {
     "/account/figures/": "JSON, for the script",
     "/operator/figures/": "JSON, for the script",
     "/account/proxy_status/{name}/proxy.pac": "a file",
+    "/proxy.pac": "a file",
+    "/.well-known/pvd": "a file",
     "/operator/usage/usage.csv": "a file",
     "/operator/orders/{number}/invoice.pdf": "a file",
     "/account/orders/{number}/invoice.pdf": "a file",
