@@ -58,6 +58,8 @@ LISTS = (
     Row("/account/edit_ips/", "/account/edit_ips/delete/"),
     Row("/account/edit_hostnames/", "/account/edit_hostnames/add/", {"domain": "h{n}.example.com"}, {"domain": "a b"}),
     Row("/account/edit_hostnames/", "/account/edit_hostnames/delete/"),
+    Row("/account/settings/", "/account/settings/pac/create/"),
+    Row("/account/settings/", "/account/settings/pac/delete/"),
 )
 ONESELF = (
     Row(

@@ -402,7 +402,7 @@ class Life:
         total = sum(each["up"] + each["down"] for each in lines)
         until(lambda: client.sub_users.get(self.night).used_traffic == total, f"{total} bytes of the sub-user")
         until(lambda: client.analytics.traffic_total().total == total, f"{total} bytes of the account")
-        test.assertEqual(client.analytics.requests_total(period="24h").total, exchanges)
+        until(lambda: client.analytics.requests_total(period="24h").total == exchanges, "bytes come before their end")
         test.assertEqual(sum(client.analytics.traffic(period="7d").data), total)
         test.assertEqual(sum(client.analytics.requests(period="30d").data), exchanges)
         known = [("127.0.0.1", total, exchanges)]
