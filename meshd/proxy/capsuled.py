@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
+from meshd.http2.restraint import Restraint
 from meshd.masque.capsules import BadCapsule, CapsuleReader, datagram
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
@@ -24,6 +25,11 @@ from meshd.usage.meter import Meter
 
 A_DATAGRAM = 16 * 1024
 """The cost of a datagram, in bytes that take as long to move: after 64 of them others get their turn, answers too."""
+
+A_CAPSULE = 4 * 1024
+"""The cost of one that is dropped, likewise."""
+
+EMPTY = "too many capsules that carry nothing"
 
 TOO_MANY = Refusal("rate-tunnels", "as many flows of datagrams as there may be")
 
@@ -61,7 +67,7 @@ async def carry(
 class Capsuled:
     """A flow of datagrams between a path and the connection of a client."""
 
-    __slots__ = ("_again", "_client", "_flow", "_meter", "_over", "_reader", "_rest", "_writer")
+    __slots__ = ("_again", "_client", "_flow", "_meter", "_over", "_reader", "_rest", "_restraint", "_wheel", "_writer")
 
     def __init__(self, client: Client, datagrams: Datagrams, path: Path, meter: Meter, again: Again) -> None:
         """Take over a path; client: has been answered."""
@@ -69,6 +75,9 @@ class Capsuled:
         self._client = client
         self._meter = meter
         self._reader = CapsuleReader()
+        self._wheel = datagrams.wheel
+        self._restraint = Restraint(self._wheel.monotonic)
+        """How many capsules may be dropped."""
         self._over: str | None = None
         """Why the flow has ended; None while it goes on."""
         self._rest = b""
@@ -118,15 +127,24 @@ class Capsuled:
 
     async def _pass_up(self, data: bytes) -> None:
         """Send the datagrams that these bytes complete.  Raises: BadCapsule, Stopped."""
-        for payload in self._reader.feed(data):
-            if self._over is not None:  # by the one before
+        reader, work = self._reader, len(data)
+        payloads = reader.feed(data)
+        while True:
+            dropped = reader.dropped
+            if dropped and not self._restraint.allows(self._wheel.monotonic, dropped):
+                raise BadCapsule(EMPTY)
+            for payload in payloads:
+                if self._over is not None:  # by the one before
+                    return
+                if await self._turn() < len(payload):  # the rest of a turn; the next one brings a packet's worth
+                    await next_turn(self._again)
+                    await self._turn()
+                self._flow.send(payload)
+                await self._client.worked(A_DATAGRAM)
+            await self._client.worked(work + A_CAPSULE * dropped)
+            if not reader.more or self._over is not None:
                 return
-            if await self._turn() < len(payload):  # the rest of a turn; the next one brings a packet's worth at least
-                await next_turn(self._again)
-                await self._turn()
-            self._flow.send(payload)
-            await self._client.worked(A_DATAGRAM)
-        await self._client.worked(len(data))
+            work, payloads = 0, reader.feed(b"")
 
     async def _turn(self) -> int:
         """Wait until the account may move bytes; how many.  Raises: Stopped."""
