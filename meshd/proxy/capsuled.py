@@ -29,6 +29,9 @@ A_DATAGRAM = 16 * 1024
 A_CAPSULE = 4 * 1024
 """The cost of one that is dropped, likewise."""
 
+PATIENCE = 10.0
+"""Seconds for which a datagram waits for room at most: what does not fit by then is more than there ever is at once."""
+
 EMPTY = "too many capsules that carry nothing"
 
 TOO_MANY = Refusal("rate-tunnels", "as many flows of datagrams as there may be")
@@ -136,15 +139,22 @@ class Capsuled:
             for payload in payloads:
                 if self._over is not None:  # by the one before
                     return
-                if await self._turn() < len(payload):  # the rest of a turn; the next one brings a packet's worth
-                    await next_turn(self._again)
-                    await self._turn()
+                await self._fits(len(payload))
                 self._flow.send(payload)
                 await self._client.worked(A_DATAGRAM)
             await self._client.worked(work + A_CAPSULE * dropped)
             if not reader.more or self._over is not None:
                 return
             work, payloads = 0, reader.feed(b"")
+
+    async def _fits(self, size: int) -> None:
+        """Wait until a datagram of so many bytes may go, or does not for PATIENCE.  Raises: Stopped."""
+        until = self._wheel.monotonic + PATIENCE
+        while await self._turn() < size and self._flow.waits(size):
+            await next_turn(self._again)  # what is left may be the rest of a turn
+            if self._wheel.monotonic >= until or not self._flow.waits(size):
+                return
+            await parked(self._client, READING)
 
     async def _turn(self) -> int:
         """Wait until the account may move bytes; how many.  Raises: Stopped."""

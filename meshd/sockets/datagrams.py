@@ -155,6 +155,14 @@ class DatagramFlow:
         self._meter.sent_up(len(data))
         return True
 
+    def waits(self, size: int) -> bool:
+        """Whether a datagram of so many bytes of the client's has to wait; the meter's `resume` is called then."""
+        on_limit = self._shared.live.limits.on_limit
+        if self._ended is None or self._meter.against(size, upward=True, on_limit=on_limit) is not NOT_NOW:
+            return False
+        self._meter.await_up(size)
+        return True
+
     @property
     def listens(self) -> bool:
         """Whether there is room for a datagram of the destination's; where not, the path waits for `resume`."""

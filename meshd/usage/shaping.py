@@ -54,6 +54,13 @@ class ShapedMeter(Meter):
                 room = min(room, pace.down.allow(self.lanes[DOWN], self._go_on))
         return room
 
+    def await_up(self, size: int) -> None:
+        tally = self.tally
+        for pace in (tally.own.pace, tally.family.pace):
+            if pace is not None and pace.up.rate and pace.up.allow(self.lanes[UP], self._go_on) < size:
+                pace.up.want(self.lanes[UP], self._go_on)
+                return
+
     def sent_up(self, n: int) -> None:
         """Count n bytes from the client."""
         tally = self.tally

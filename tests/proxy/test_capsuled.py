@@ -14,7 +14,7 @@ from meshd.http1.errors import BadMessage
 from meshd.http2.restraint import A_SECOND, SHARE
 from meshd.masque.capsules import datagram
 from meshd.model import Refusal
-from meshd.proxy.capsuled import A_DATAGRAM, Capsuled
+from meshd.proxy.capsuled import A_DATAGRAM, PATIENCE, Capsuled
 from meshd.sockets.datagrams import Datagrams
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import READING, TURN, WRITING, Task, next_turn, parked
@@ -171,6 +171,30 @@ class CapsuledTests(SynchronousTestCase):
         self.later.pop()()
         self.assertEqual((self.path.sent, self.wire.came), ([b"abc", b"def", b"ghi"], []))
 
+    def test_a_datagram_for_which_there_is_too_little_room(self) -> None:
+        """Waits until the meter says that there is more, also after the rest of a turn; and no datagram is lost."""
+        self.meter.room = 2
+        self.begin(datagram(b"abc") + datagram(b"d"))
+        self.later.pop()()
+        self.assertEqual((self.path.sent, self.meter.awaited), ([], [3, 3]))
+        self.meter.resume()
+        self.later.pop()()
+        self.assertEqual((self.path.sent, self.later), ([], []))
+        self.meter.room = 4
+        self.meter.resume()
+        self.assertEqual(self.path.sent, [b"abc", b"d"])
+
+    def test_a_datagram_for_which_there_is_never_room(self) -> None:
+        """Is dropped in the end, and what is behind it goes."""
+        self.meter.room = 2
+        self.begin(datagram(b"abc") + datagram(b"d"))
+        self.later.pop()()
+        self.clock.pump([TICK] * round(PATIENCE / TICK + 1))
+        self.assertEqual(self.path.sent, [])
+        self.meter.resume()
+        self.later.pop()()
+        self.assertEqual(self.path.sent, [b"d"])
+
     def test_tiny_capsules(self) -> None:
         """Of whatever kind others have their turn after so many: what came in one read is no one's turn."""
         self.meter.room = PLENTY
@@ -206,7 +230,6 @@ class CapsuledTests(SynchronousTestCase):
         """A datagram that is more than it leaves ends the exchange with the limit's reason."""
         self.meter.room, self.meter.short = 5, Refusal("quota-total")
         self.begin(datagram(b"abc") + datagram(b"defg") + datagram(b"h"))
-        self.later.pop()()
         assert isinstance(self.error, Stopped)
         self.assertEqual((self.error.refusal.reason, self.path.sent, self.meter.up), ("quota-total", [b"abc"], 3))
         self.check_over()

@@ -32,7 +32,7 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.renewed = 0
 
-    def renew(self, meter: Meter) -> None:
+    def renew(self, meter: Meter, least: int = 1) -> None:
         self.renewed += 1
 
     def meter(self, own: Allowance, family: Allowance | None = None, kind: type[Meter] = Meter) -> Meter:
@@ -113,6 +113,33 @@ class ShapedTests(Case):
         self.assertIs(meter.against(8000, upward=True, on_limit="cut"), NOT_NOW)
         self.assertIsNone(meter.against(8000, upward=False, on_limit="cut"))
         self.assertIs(meter.against(2_000_000, upward=False, on_limit="cut"), QUOTA_TOTAL)
+
+    def test_whoever_waits_for_more(self) -> None:
+        """Has its turns as time passes, one a tick, until what there is is enough; not within a turn of its own."""
+        clock = Clock()
+        own = allowance(UNLIMITED)
+        own.pace = Pace(Ticks(clock))
+        own.pace.set(10_000, 0)
+        own.pace.up.tokens = 1500.0
+        meter, tries = self.meter(own, kind=ShapedMeter), list[float]()
+
+        def waits() -> bool:
+            if meter.against(2000, upward=True, on_limit="cut") is None:
+                return False
+            meter.await_up(2000)
+            return True
+
+        def resume() -> None:
+            tries.append(clock.seconds())
+            waits()  # which asks for no further turn
+            clock.callLater(0, waits)
+
+        meter.resume = resume
+        self.assertTrue(waits())
+        clock.pump([TICK / 2] * 8)
+        self.assertEqual((len(tries), waits()), (4, True))
+        clock.pump([TICK / 2] * 4)
+        self.assertFalse(waits())
 
     def test_beside_a_download(self) -> None:
         """A flow that is sent more than the rate all the time, beside a tunnel that wants all of it: both have a part,
