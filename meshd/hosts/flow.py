@@ -163,6 +163,7 @@ class Flow:
         except OSError as error:
             self._failed(error)
         else:
+            meter.weigh(size, upward=True)
             meter.sent_up(size)
             self._alive()
 
@@ -181,6 +182,7 @@ class Flow:
                 return
             if self._pays(meter, size, upward=False) and listener.answer(self.key, buffer[:size]):
                 self._answered = True
+                meter.weigh(size, upward=False)
                 meter.sent_down(size)
                 self._alive()
 

@@ -152,6 +152,8 @@ class DatagramFlow:
             self.failed(error)
             return False
         self._alive()
+        if self._meter.shaped:
+            self._meter.weigh(len(data), upward=True)
         self._meter.sent_up(len(data))
         return True
 
@@ -179,6 +181,8 @@ class DatagramFlow:
         if self._ended is None or not self._pays(len(data), upward=False) or not self._deliver(data):
             return
         self._alive()
+        if self._meter.shaped:
+            self._meter.weigh(len(data), upward=False)
         self._meter.sent_down(len(data))
 
     def resume(self) -> None:

@@ -53,6 +53,9 @@ class DatagramMeter(TunnelMeter, Protocol):
         on_limit: what happens at a limit where the account's terms say nothing of it.
         """
 
+    def weigh(self, size: int, *, upward: bool) -> None:
+        """Take from a rate what a datagram of size bytes takes besides these, which are counted by themselves."""
+
     def await_up(self, size: int) -> None:
         """Have `resume` called when a rate may leave more from the client than now, which is less than size bytes; not
         from within `resume` itself.

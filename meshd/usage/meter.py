@@ -202,6 +202,9 @@ class Meter:
             return None
         return NOT_NOW
 
+    def weigh(self, size: int, *, upward: bool) -> None:
+        """Take from a rate what a datagram of size bytes takes besides these, which are counted by themselves."""
+
     def await_up(self, size: int) -> None:
         """Have `resume` called when a rate may leave more from the client than now, which is less than size bytes; not
         from within `resume` itself.

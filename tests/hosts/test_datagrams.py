@@ -287,6 +287,7 @@ class EndedTests(DatagramCase):
         self.nothing(client)
         meter = self.ledger.meters[0]
         self.assertEqual((meter.up, meter.down), (3, 6))
+        self.assertEqual(meter.weighed, [(3, True), (6, False)])
         meter.stop(Refusal("quota-total"))
         self.assertEqual(self.ledger.lines[0].reason, "quota-total")
 
