@@ -158,6 +158,11 @@ class Association:
                 raise DialError(refusal)
         account_id = self.meter.admission.account.id
         path = await self._carrier.open(way.host, way.port, account_id, bar if terms and terms.by_address else None)
+        changed = self.meter.tally.terms  # the rules may have, while the name was looked up
+        refusal = _barred(changed, way, path.address) if changed is not None and changed is not terms else None
+        if refusal is not None:
+            path.close()
+            raise DialError(refusal)
         way.answer = datagram_head(path.address, way.port)
         if not self._served:
             self._served = True
@@ -205,12 +210,8 @@ class Association:
 
     def barred(self, terms: Terms) -> Refusal | None:
         """Why terms that have changed no longer let the exchange go where it goes; None where they do."""
-        for way in self._ways.values():
-            bar = Bar(terms, way.host, way.port, lambda level: None)
-            refusal = bar.name() or (bar.addresses((way.address,)) if way.address else None)
-            if refusal is not None:
-                return refusal
-        return None
+        refusals = (_barred(terms, way, way.address) for way in self._ways.values())
+        return next((refusal for refusal in refusals if refusal is not None), None)
 
     def close(self) -> None:
         """Close all; calling it again changes nothing."""
@@ -224,6 +225,12 @@ class Association:
             self._plane.poller.remove(self._mouth.fd)
         self._mouth.sock.close()
         self.meter.resume = self.meter.way = None  # or meter and association would keep each other alive
+
+
+def _barred(terms: Terms, way: Remote, address: str) -> Refusal | None:
+    """Why these terms refuse a destination; None where they do not.  address: "" while it is not known."""
+    bar = Bar(terms, way.host, way.port, lambda level: None)
+    return bar.name() or (bar.addresses((address,)) if address else None)
 
 
 def _head_size(data: memoryview) -> int:

@@ -15,6 +15,7 @@ from meshd.masque.capsules import BadCapsule, CapsuleReader, datagram
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
+from meshd.proxy.barring import check_again
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
@@ -47,9 +48,10 @@ async def carry(
     """Serve an exchange whose exit is chosen; False, as the connection serves no other.
     Raises: BadMessage, ClientGone, DialError, Stopped.
     """
-    target = request.target
+    target, terms = request.target, meter.tally.terms
     path = await departure.path(target.host, target.port, client.phase)
     try:
+        check_again(departure, terms, meter)
         if not plane.datagrams.may_open(meter.admission.account.id):
             raise Stopped(TOO_MANY)
         choice = departure.choice

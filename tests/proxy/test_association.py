@@ -1,0 +1,175 @@
+"""An association of datagrams whose exit, client and clock are the test's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.model import Refusal
+from meshd.proxy.association import Association
+from meshd.sockets.datagrams import Datagrams
+from meshd.sockets.wheel import Wheel
+from meshd.socks5 import datagram_head
+from meshd.topology import Limits, Live, Timeouts, Topology, Udp
+from meshd.values.destinations import level
+from meshd.values.rules import Rules
+from meshd.values.terms import Terms, terms
+from tests.sockets.test_datagrams import Meter, NotingPath
+from tests.support.datagrams import named_head
+
+NAME = "name.example"
+
+
+def excepting(network: str) -> Terms:
+    return terms((), (level("acl-account", Rules("except", (network,)).render()),))
+
+
+class NotingPoller:
+    """The descriptors in use, and what is paused."""
+
+    def __init__(self) -> None:
+        self.used = 10
+        self.paused: set[int] = set()
+        self.error: OSError | None = None
+
+    def __len__(self) -> int:
+        return self.used
+
+    def add(self, fd: int, owner: Any, events: int) -> None:
+        if self.error is not None:
+            raise self.error
+        self.used += 1
+
+    def remove(self, fd: int) -> None:
+        assert self.error is None, "was never added"
+        self.used -= 1
+
+    def pause(self, fd: int) -> None:
+        self.paused.add(fd)
+
+    def resume(self, fd: int) -> None:
+        self.paused.discard(fd)
+
+
+class Mouth:
+    """Gives what the test has the client send."""
+
+    fd = 5
+
+    def __init__(self) -> None:
+        self.sock = self
+        self.came: list[bytes] = []
+        self.answers: list[bytes] = []
+        self.closed = False
+
+    def read(self, buffer: memoryview) -> int:
+        if not self.came:
+            raise BlockingIOError
+        data = self.came.pop(0)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def send(self, head: bytes, data: memoryview) -> bool:
+        self.answers.append(bytes(data))
+        return True
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Carrier:
+    """Opens paths at once, or when the test says so."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, NotingPath] = {}
+        self.gate: Deferred[None] | None = None
+        self.closed = False
+
+    async def open(self, host: str, port: int, account_id: int, bar: Any) -> NotingPath:
+        if self.gate is not None:
+            await self.gate
+        path = self.paths[host] = NotingPath()
+        path.address = "192.0.2.7" if host == NAME else host
+        return path
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class AssociationCase(SynchronousTestCase):
+    flows = 100
+    own = 0
+    destinations = 3
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        limits = Limits(tunnels_per_account=self.own)
+        udp = Udp(on=True, destinations=self.destinations)
+        self.live = Live(Topology({}, (), {}, timeouts=Timeouts(udp_idle=120), limits=limits, udp=udp))
+        wheel = Wheel(self.clock)
+        wheel.start()
+        self.datagrams = Datagrams(wheel, self.live, lambda: self.flows)
+        self.poller, self.mouth, self.carrier = NotingPoller(), Mouth(), Carrier()
+        self.begun: list[float] = []
+        self.refusal: Refusal | None = None
+        self.spared: list[int] = []
+        self.later: list[Callable[[], None]] = []
+        self.faults: list[str] = []
+        self.meter: Any = Meter()
+        self.meter.admission = SimpleNamespace(account=SimpleNamespace(id=7))
+        self.meter.tally = SimpleNamespace(terms=None)
+        plane: Any = SimpleNamespace(
+            datagrams=self.datagrams,
+            live=self.live,
+            wheel=wheel,
+            poller=self.poller,
+            caps=SimpleNamespace(ceiling=50, start=self.start, spare=self.spare),
+            relay=SimpleNamespace(again=self.later.append),
+            seldom=SimpleNamespace(say=lambda log, text, **fields: self.faults.append(fields["error"])),
+            chance=Random(1),
+        )
+        record: Any = SimpleNamespace(note_name=lambda host, port: None, exit="")
+        departure: Any = SimpleNamespace(choice=SimpleNamespace(label=lambda selection, source: source), selection=None)
+        host: Any = SimpleNamespace(alive=lambda: None)
+        given: Any = (plane, host, self.mouth, self.carrier, departure, record, self.meter, ("192.0.2.1", 5000))
+        self.association = Association(*given)
+        self.association.listen()
+        self.addCleanup(self.association.close)
+
+    def start(self, account_id: int, open_now: int, monotonic: float, *, tunnel: bool) -> Refusal | None:
+        self.begun.append(monotonic)
+        return self.refusal
+
+    def spare(self, count: int) -> int:
+        return self.spared.pop() if self.spared else 0
+
+    def says(self, host: str, data: bytes = b"ask") -> None:
+        """The client sends a datagram to that address, or to NAME."""
+        head = named_head(host.encode(), 53) if host == NAME else datagram_head(host, 53)
+        self.mouth.came.append(head + data)
+        self.association.ready(self.mouth.fd, 1)
+
+    def sent(self) -> dict[str, list[bytes]]:
+        return {host: path.sent for host, path in self.carrier.paths.items() if not path.closed}
+
+
+class ChangedTests(AssociationCase):
+    def test_rules_that_change_while_a_name_is_looked_up(self) -> None:
+        """Judge the address that was found, as those of now."""
+        for network, sent in (("", True), ("192.0.2.0/24", False), ("198.51.100.0/24", True)):
+            self.setUp()
+            self.carrier.gate = Deferred()
+            self.says(NAME)
+            self.meter.tally.terms = changed = excepting(network) if network else None
+            if changed is not None:
+                self.assertIsNone(self.association.barred(changed), "nothing is known of its address yet")
+            self.carrier.gate.callback(None)
+            self.assertEqual(self.sent(), {NAME: [b"ask"]} if sent else {})
+            self.assertEqual(self.association.reason, "" if sent else "acl-account")
+            self.assertEqual((len(self.datagrams), self.faults), (int(sent), []))
