@@ -57,7 +57,9 @@ class Path(Protocol):
     """The local address that they leave by; of an exit with an upstream proxy the exit's address, or its name."""
 
     def begin(self, receiver: Receiver, buffer: memoryview, /) -> None:
-        """Hear what comes from now on.  buffer: for one datagram, which others use as well."""
+        """Hear what comes from now on, or at once that it leads nowhere any more.
+        buffer: for one datagram, which others use as well.  Raises: OSError.
+        """
 
     def send(self, data: bytes | memoryview, /) -> None:
         """Send one datagram.  Raises: OSError."""

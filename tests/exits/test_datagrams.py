@@ -273,6 +273,16 @@ class AssociatedTests(UpstreamCase):
         theirs.close()
         self.hand.until(lambda: len(self.ends) == 3)
         self.assertEqual(self.ends, ["exit-failed"] * 3)
+
+    def test_it_ends_before_a_flow_begins(self) -> None:
+        """A flow on what is over already ends at once, with the exit's reason; before, it stood until it was idle."""
+        theirs = self.met(b"\x05\x00", self.bound())
+        path = self.path("127.0.0.1", 5000)
+        assert not isinstance(path, str), path
+        theirs.close()
+        self.hand.until(lambda: len(self.ends) == 1)
+        flow = DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append)
+        self.assertEqual((self.ends, flow.send(b"ask"), len(self.shared)), (["exit-failed"] * 2, False, 0))
         self.assertEqual((len(self.hand.poller), len(self.shared)), (0, 0))
         self.assertEqual(self.path("127.0.0.1", 5000), "exit-failed")
 
