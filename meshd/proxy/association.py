@@ -70,9 +70,9 @@ class Association:
 
     def listen(self) -> None:
         """Begin to hear the client."""
+        self._plane.poller.add(self._mouth.fd, self, IN)
         self._listening = True
         self.meter.resume = self.resume
-        self._plane.poller.add(self._mouth.fd, self, IN)
 
     @property
     def reason(self) -> str:

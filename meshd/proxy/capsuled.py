@@ -59,10 +59,11 @@ async def carry(
         client.begin_answer(101, framed=False)
         assert client.speech is not None
         await client.deliver(client.speech.established(label, choice, path.source, record.id))
+        capsuled = Capsuled(client, plane.datagrams, path, meter, plane.relay.again)
     except BaseException:
         path.close()
         raise
-    await Capsuled(client, plane.datagrams, path, meter, plane.relay.again).run()
+    await capsuled.run()
     record.close("")
     client.meter = None  # what still comes goes nowhere, and is not paid
     await client.let_it_read()

@@ -121,7 +121,7 @@ class DatagramFlow:
         deliver: Callable[[memoryview], bool],
         ended: Callable[[str], None],
     ) -> None:
-        """Take over a path that nobody hears yet; `Datagrams.may_open` was asked.
+        """Take over a path that nobody hears yet; `Datagrams.may_open` was asked.  Raises: OSError; it is closed then.
 
         The meter may count other flows of the same exchange too; its `stop` ends the exchange, its `resume` calls this
         flow's.  deliver: passes a datagram of the destination's on to the client; whether it went.  ended: called once,
@@ -138,7 +138,12 @@ class DatagramFlow:
         self.slot = 0
         shared.opened(account_id)
         shared.wheel.arm(self, shared.live.timeouts.udp_idle)
-        path.begin(self, shared.buffer)
+        try:
+            path.begin(self, shared.buffer)
+        except BaseException:
+            self._ended = None  # whoever asks hears of it
+            self._let_go()
+            raise
 
     @property
     def path(self) -> Path:
@@ -215,10 +220,13 @@ class DatagramFlow:
         ended, self._ended = self._ended, None
         if ended is None:
             return
+        self._let_go()
+        ended(reason)
+
+    def _let_go(self) -> None:
         self._shared.wheel.disarm(self)
         self._shared.closed(self._account_id)
         self._path.close()
-        ended(reason)
 
     def _pays(self, size: int, *, upward: bool) -> bool:
         """Whether a datagram of so many bytes may go; one that is more than a limit leaves ends the exchange."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ from meshd.socks5 import datagram_head
 from meshd.topology import DestinationRules, Exit, ExitRule, Live, ProxyHost, Topology, UpstreamProxy
 from meshd.values.addresses import parse_ip
 from tests.exits.test_dialling import ANY, DialCase
+from tests.passing.hand import descriptors
 from tests.sockets.test_datagrams import Meter
 
 
@@ -176,6 +178,21 @@ class FromHereTests(DatagramCase):
         flow.send(b"ask")
         self.hand.until(lambda: bool(self.ends))
         self.assertEqual((self.ends, len(self.hand.poller)), (["connection-refused"], 0))
+
+    def test_no_more_can_be_watched(self) -> None:
+        """A socket that the kernel's list has no place for is closed."""
+        self.begun()
+        path = self.path("127.0.0.1", self.port)
+        assert not isinstance(path, str), path
+        before = descriptors()
+
+        def full(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        self.patch(type(self.hand.poller), "add", full)
+        with self.assertRaises(OSError):
+            DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append)
+        self.assertEqual((len(before - descriptors()), len(self.shared), self.ends), (1, 0, []))
 
     def test_no_room(self) -> None:
         """What has come stays in the kernel until there is some."""

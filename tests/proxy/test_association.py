@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from random import Random
 from types import SimpleNamespace
@@ -173,3 +174,13 @@ class ChangedTests(AssociationCase):
             self.assertEqual(self.sent(), {NAME: [b"ask"]} if sent else {})
             self.assertEqual(self.association.reason, "" if sent else "acl-account")
             self.assertEqual((len(self.datagrams), self.faults), (int(sent), []))
+
+
+class FaultTests(AssociationCase):
+    def test_no_more_can_be_watched(self) -> None:
+        """The client's socket is closed all the same."""
+        self.association._listening = False  # as before the beginning
+        self.poller.error = OSError(errno.ENOSPC, "")
+        self.assertRaises(OSError, self.association.listen)
+        self.association.close()
+        self.assertTrue(self.mouth.closed and self.carrier.closed)
