@@ -163,6 +163,7 @@ class Remote:
             association.refused(reason)
         while self._waiting:
             self._next()
-        if self._flow is not None:
-            self._flow.close("")
+        flow, self._flow = self._flow, None  # or both would keep each other alive until a collection
+        if flow is not None:
+            flow.close("")
         self._task.throw(Stopped(OVER))  # where it is still looked for
