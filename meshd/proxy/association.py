@@ -6,7 +6,7 @@ in the log they have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -18,7 +18,7 @@ from meshd.model import Refusal
 from meshd.passing.record import Record
 from meshd.proxy.mouth import Mouth
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.remote import Remote
+from meshd.proxy.remote import OVER, Remote
 from meshd.sockets.datagrams import AT_ONCE, DatagramFlow
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
@@ -134,17 +134,30 @@ class Association:
 
     def _may_begin(self) -> bool:
         """Whether there may be one more destination: within the rates, and in the place of the one that is silent."""
-        plane, admission = self._plane, self.meter.admission
-        account_id, terms = admission.account.id, self.meter.tally.terms
-        full = not plane.datagrams.may_open(account_id) or len(plane.poller) + 1 > plane.caps.ceiling
-        if full or len(self._ways) >= plane.live.topology.udp.destinations:
-            oldest = min(self._ways.values(), key=lambda each: each.last, default=None)
-            if oldest is None:
-                return False
-            oldest.close("")
+        udp = self._plane.live.topology.udp
+        if not udp.on or not self._within_rates():
+            return False
+        if not self._has_room():
+            return self._give_up(way for way in self._ways.values() if way.address)  # others hold nothing yet
+        return len(self._ways) < udp.destinations or self._give_up(self._ways.values())
+
+    def _within_rates(self) -> bool:
+        """Take one request of the account's; False where it has had as many as it may."""
+        plane, account_id, terms = self._plane, self.meter.admission.account.id, self.meter.tally.terms
         if terms is None:
             return plane.caps.start(account_id, 0, plane.wheel.seconds(), tunnel=False) is None
         return plane.shares.begin_part(terms, account_id, plane.wheel.seconds()) is None
+
+    def _has_room(self) -> bool:
+        """Whether there may be one more flow, and is a descriptor for it."""
+        return self._plane.datagrams.may_open(self.meter.admission.account.id) and self._plane.has_room(1)
+
+    def _give_up(self, ways: Iterable[Remote]) -> bool:
+        """Send no longer to that one which was silent longest; False where there is none."""
+        oldest = min(ways, key=lambda each: each.last, default=None)
+        if oldest is not None:
+            oldest.close("")
+        return oldest is not None
 
     # Destinations
 
@@ -160,6 +173,8 @@ class Association:
         path = await self._carrier.open(way.host, way.port, account_id, bar if terms and terms.by_address else None)
         changed = self.meter.tally.terms  # the rules may have, while the name was looked up
         refusal = _barred(changed, way, path.address) if changed is not None and changed is not terms else None
+        if refusal is None and not self._has_room():  # others that were looked for meanwhile have taken it
+            refusal = OVER
         if refusal is not None:
             path.close()
             raise DialError(refusal)

@@ -52,13 +52,13 @@ async def carry(
     path = await departure.path(target.host, target.port, client.phase)
     try:
         check_again(departure, terms, meter)
-        if not plane.datagrams.may_open(meter.admission.account.id):
-            raise Stopped(TOO_MANY)
+        _look_for_room(plane.datagrams, meter)
         choice = departure.choice
         record.exit = label = choice.label(departure.selection, path.source)
         client.begin_answer(101, framed=False)
         assert client.speech is not None
         await client.deliver(client.speech.established(label, choice, path.source, record.id))
+        _look_for_room(plane.datagrams, meter)  # again: while this client took the answer others may have begun
         capsuled = Capsuled(client, plane.datagrams, path, meter, plane.relay.again)
     except BaseException:
         path.close()
@@ -68,6 +68,12 @@ async def carry(
     client.meter = None  # what still comes goes nowhere, and is not paid
     await client.let_it_read()
     return False
+
+
+def _look_for_room(datagrams: Datagrams, meter: Meter) -> None:
+    """Look whether there may be one more flow.  Raises: Stopped."""
+    if not datagrams.may_open(meter.admission.account.id):
+        raise Stopped(TOO_MANY)
 
 
 class Capsuled:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import gc
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +15,17 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal
+from meshd.passing.plane import Plane
 from meshd.proxy.association import Association
-from meshd.sockets.datagrams import Datagrams
+from meshd.proxy.remote import Remote
+from meshd.sockets.datagrams import DatagramFlow, Datagrams
 from meshd.sockets.wheel import Wheel
 from meshd.socks5 import datagram_head
 from meshd.topology import Limits, Live, Timeouts, Topology, Udp
 from meshd.values.destinations import level
 from meshd.values.rules import Rules
 from meshd.values.terms import Terms, terms
+from tests.hosts.ground import alive
 from tests.sockets.test_datagrams import Meter, NotingPath
 from tests.support.datagrams import named_head
 
@@ -131,6 +136,7 @@ class AssociationCase(SynchronousTestCase):
             wheel=wheel,
             poller=self.poller,
             caps=SimpleNamespace(ceiling=50, start=self.start, spare=self.spare),
+            has_room=lambda more: Plane.has_room(plane, more),
             relay=SimpleNamespace(again=self.later.append),
             seldom=SimpleNamespace(say=lambda log, text, **fields: self.faults.append(fields["error"])),
             chance=Random(1),
@@ -184,3 +190,78 @@ class FaultTests(AssociationCase):
         self.assertRaises(OSError, self.association.listen)
         self.association.close()
         self.assertTrue(self.mouth.closed and self.carrier.closed)
+
+
+class BoundTests(AssociationCase):
+    def test_each_that_is_found_asks_again(self) -> None:
+        """Many names at once: no more flows open than there may be, however many were begun while there was room."""
+        self.own = 2
+        self.setUp()
+        self.carrier.gate = Deferred()
+        for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+            self.says(host)
+        self.carrier.gate.callback(None)
+        self.assertEqual((len(self.datagrams), self.sent()), (2, {"192.0.2.1": [b"ask"], "192.0.2.2": [b"ask"]}))
+        self.assertTrue(self.carrier.paths["192.0.2.3"].closed)
+
+    def test_descriptors_are_asked_for_again_too(self) -> None:
+        self.carrier.gate = Deferred()
+        self.says("192.0.2.1")
+        self.poller.used = 50
+        self.carrier.gate.callback(None)
+        self.assertEqual((len(self.datagrams), self.association.reason), (0, "overloaded"))
+
+    def test_room_is_made_by_one_that_has_some(self) -> None:
+        """A destination that is only looked for holds no flow, and none is won by giving it up."""
+        self.flows = 1
+        self.says("192.0.2.1")
+        self.carrier.gate = Deferred()
+        self.says("192.0.2.2")
+        self.assertEqual(self.sent(), {})
+        self.says("192.0.2.3")
+        self.carrier.gate.callback(None)
+        self.assertEqual(self.sent(), {"192.0.2.2": [b"ask"]})
+
+    def test_the_silent_one_makes_room(self) -> None:
+        for number in range(4):
+            self.says(f"192.0.2.{number}")
+            self.clock.advance(1)
+        self.assertEqual(sorted(self.sent()), ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+
+    def test_a_rate_refuses_before_room_is_made(self) -> None:
+        """Whoever is over it loses no destination that it has."""
+        for number in range(3):
+            self.says(f"192.0.2.{number}")
+        self.refusal = Refusal("rate-requests")
+        self.says("192.0.2.9")
+        self.assertEqual(sorted(self.sent()), ["192.0.2.0", "192.0.2.1", "192.0.2.2"])
+
+    def test_switched_off(self) -> None:
+        """What is sent to already goes on, and nothing else begins."""
+        self.says("192.0.2.1")
+        self.live.topology = replace(self.live.topology, udp=Udp(on=False, destinations=3))
+        self.says("192.0.2.1", b"on")
+        self.says("192.0.2.2")
+        self.assertEqual(self.sent(), {"192.0.2.1": [b"ask", b"on"]})
+
+    def test_idle_connections_to_origins_give_way(self) -> None:
+        """Before any destination does."""
+        self.says("192.0.2.1")
+        self.poller.used, self.spared = 50, [1, 1]
+        self.says("192.0.2.2")
+        self.assertEqual((sorted(self.sent()), self.spared), (["192.0.2.1", "192.0.2.2"], []))
+        self.says("192.0.2.3")
+        self.assertEqual(sorted(self.sent()), ["192.0.2.2"])
+
+
+class LetGoTests(AssociationCase):
+    def test_a_destination_that_has_ended(self) -> None:
+        """Is gone at once, without a collection."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        for number in range(5):
+            self.says(f"192.0.2.{number}")
+        for each in self.carrier.paths.values():
+            each.receiver = None
+        self.assertEqual((len(alive(Remote)), len(alive(DatagramFlow))), (3, 3))

@@ -113,6 +113,7 @@ class CapsuledTests(SynchronousTestCase):
         self.reason = "not over"
         self.error: BaseException | None = None
         self.client.task = Task(self._carried(), self._ended)
+        self.addCleanup(self.client.task.throw, Stopped(Refusal("overloaded")))  # what has not ended
 
     async def _carried(self) -> None:
         await self.capsuled.run()
