@@ -6,6 +6,7 @@ in the log they have in common.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
@@ -64,7 +65,9 @@ class Association:
         self.waiting = 0
         """Bytes of datagrams that wait."""
         self.told = told
-        self._paused = self._closed = self._served = self._listening = False
+        self._paused = self._closed = self._served = self._listening = self._has_turn = False
+        self._row: deque[Remote] = deque()
+        """Destinations that may be heard again, each in a turn of its own."""
         self._refused = ""
         meter.way = self
 
@@ -106,13 +109,31 @@ class Association:
         return False
 
     def resume(self) -> None:
-        """Go on in both directions, since the meter has room again."""
-        for way in list(self._ways.values()):
-            way.resume()
+        """Go on in both directions, since the meter has room again: with what comes from one destination, and with the
+        others in later turns, since each of them may have as much to be read as a turn is for.
+        """
+        self._row = deque(way for way in self._ways.values() if way.paused)
+        self._go_on()
         if self._paused and not self._closed:
             self._paused = False
             self._plane.poller.resume(self._mouth.fd)
             self.ready(self._mouth.fd, IN)
+
+    def _go_on(self) -> None:
+        """Hear the next one of the destinations that wait, which then is the last of all."""
+        while self._row:
+            way = self._row.popleft()
+            if way.paused:
+                self._ways[way.head] = self._ways.pop(way.head)
+                way.resume()
+                break
+        if self._row and not self._has_turn:
+            self._has_turn = True
+            self._plane.relay.again(self._turn)
+
+    def _turn(self) -> None:
+        self._has_turn = False
+        self._go_on()
 
     def _take(self, data: memoryview) -> None:
         head = bytes(data[: _head_size(data)])
@@ -233,6 +254,7 @@ class Association:
         if self._closed:
             return
         self._closed = True
+        self._row.clear()
         for way in list(self._ways.values()):
             way.close("")
         self._carrier.close()

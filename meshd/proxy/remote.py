@@ -142,6 +142,11 @@ class Remote:
         self.last = self._association.seconds()
         return self._association.deliver(self.answer, data)
 
+    @property
+    def paused(self) -> bool:
+        """Whether what comes from there waits for `resume`."""
+        return self._flow is not None and self._flow.paused
+
     def resume(self) -> None:
         """Go on, since the meter has room again."""
         if self._flow is not None:

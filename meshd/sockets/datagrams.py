@@ -149,6 +149,11 @@ class DatagramFlow:
     def path(self) -> Path:
         return self._path
 
+    @property
+    def paused(self) -> bool:
+        """Whether what the destination sends waits for `resume`."""
+        return self._paused
+
     def send(self, data: bytes | memoryview) -> bool:
         """Pass a datagram of the client's on, and count it; whether it went.  It may end the flow."""
         if self._ended is None or not self._pays(len(data), upward=True):

@@ -265,3 +265,41 @@ class LetGoTests(AssociationCase):
         for each in self.carrier.paths.values():
             each.receiver = None
         self.assertEqual((len(alive(Remote)), len(alive(DatagramFlow))), (3, 3))
+
+
+class TurnTests(AssociationCase):
+    def test_one_destination_a_turn(self) -> None:
+        """Is heard where there is room again, as each may have a turn's worth; whoever was not goes first next time."""
+        hosts = ["192.0.2.0", "192.0.2.1", "192.0.2.2"]
+        for host in hosts:
+            self.says(host)
+        self.meter.room = 0
+        for host in hosts:
+            self.carrier.paths[host].says(host.encode())
+        self.assertEqual(self.mouth.answers, [])
+        self.meter.room = len(hosts[0])
+        self.meter.resume()
+        self.assertEqual(self.mouth.answers, [b"192.0.2.0"])
+        self.later.pop()()
+        self.later.pop()()
+        self.assertEqual((self.mouth.answers, self.later), ([b"192.0.2.0"], []))
+        self.meter.room = 1000
+        self.carrier.paths[hosts[0]].waiting.append(b"more")
+        self.meter.resume()
+        self.assertEqual((self.mouth.answers[1:], len(self.later)), ([b"192.0.2.1"], 1))
+        self.meter.resume()
+        self.assertEqual((self.mouth.answers[2:], len(self.later)), ([b"192.0.2.2"], 1))
+        self.later.pop()()
+        self.assertEqual(self.later, [])
+
+    def test_one_that_has_ended_meanwhile(self) -> None:
+        for host in ("192.0.2.0", "192.0.2.1"):
+            self.says(host)
+        self.meter.room = 0
+        for path in self.carrier.paths.values():
+            path.says(b"answer")
+        self.meter.room = 1000
+        self.meter.resume()
+        self.association.close()
+        self.later.pop()()
+        self.assertEqual((self.mouth.answers, self.later), ([b"answer"], []))
