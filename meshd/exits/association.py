@@ -78,6 +78,10 @@ class Association(Watcher):
         if path is not None and path.receiver is not None:
             path.receiver.came(data[length:])
 
+    @property
+    def over(self) -> bool:
+        return self._wire is None
+
     def begin(self, buffer: memoryview) -> None:
         """Hear with this buffer; before there is a path, whatever comes is dropped."""
         self._buffer = buffer
@@ -128,6 +132,9 @@ class AssociationPath:
         self.receiver: Receiver | None = None
 
     def begin(self, receiver: Receiver, buffer: memoryview) -> None:
+        if self._carrier.over:  # it has ended while nobody listened here
+            receiver.closed("exit-failed")
+            return
         self.receiver = receiver
         self._carrier.begin(buffer)
 

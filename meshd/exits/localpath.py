@@ -21,8 +21,8 @@ class LocalPath:
         self._buffer = memoryview(b"")
 
     def begin(self, receiver: Receiver, buffer: memoryview) -> None:
+        self._poller.add(self._sock.fileno(), self, IN)  # first: what was not added cannot be removed
         self._receiver, self._buffer = receiver, buffer
-        self._poller.add(self._sock.fileno(), self, IN)
 
     def send(self, data: bytes | memoryview) -> None:
         self._sock.send(data)

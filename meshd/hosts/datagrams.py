@@ -125,7 +125,7 @@ class DatagramListener:
             return False
         limits = plane.live.limits
         full = bool(limits.tunnels_per_account) and len(self._flows) >= limits.tunnels_per_account
-        full = full or self.common.flows >= plane.caps.ceiling // PART or len(plane.poller) + 1 > plane.caps.ceiling
+        full = full or self.common.flows >= plane.caps.ceiling // PART or not plane.has_room(1)
         if not full:
             return True
         oldest = next(iter(self._unproven), None)

@@ -57,6 +57,7 @@ class Flow:
         "_record",
         "_seconds",
         "_service",
+        "_short",
         "_sock",
         "_task",
         "_waiting",
@@ -77,6 +78,8 @@ class Flow:
         self._answered = False
         self._proven = False
         """Whether the client has spoken again after an answer: so it is where it says that it is."""
+        self._short = ""
+        """The limit that leaves less than the last datagram has; "" for none."""
         self.over = False
         plane = listener.common.plane
         self._record = Record(plane, service.label, peer_address(key[0]))
@@ -111,15 +114,20 @@ class Flow:
             if isinstance(meter, Refusal):
                 raise Stopped(meter)
             self._meter = meter
-            self._sock = await self._connected()
+            sock = await self._connected()
         except (DialError, Stopped) as no:
             self.close(no.refusal.reason)
             return
         self._record.status = 200
         timeouts = common.plane.live.timeouts
         self._seconds = min(timeouts.half_closed, timeouts.idle)
+        try:
+            common.plane.poller.add(sock.fileno(), self, IN)
+        except BaseException:
+            sock.close()
+            raise
+        self._sock = sock
         common.plane.wheel.arm(self, self._seconds)
-        common.plane.poller.add(self._sock.fileno(), self, IN)
         while self._waiting and not self.over:
             self._up(memoryview(self._waiting.popleft()))
 
@@ -155,6 +163,7 @@ class Flow:
         except OSError as error:
             self._failed(error)
         else:
+            meter.weigh(size, upward=True)
             meter.sent_up(size)
             self._alive()
 
@@ -173,14 +182,18 @@ class Flow:
                 return
             if self._pays(meter, size, upward=False) and listener.answer(self.key, buffer[:size]):
                 self._answered = True
+                meter.weigh(size, upward=False)
                 meter.sent_down(size)
                 self._alive()
 
     def _pays(self, meter: Meter, size: int, *, upward: bool) -> bool:
-        """Whether a datagram of so many bytes may go; one that is more than a limit leaves ends the flow."""
+        """Whether a datagram of so many bytes may go.
+
+        One that is more than a limit leaves is dropped, and the flow goes on: if it ended, the next one would begin
+        another, each with a line in the log, until the limit's period is over.
+        """
         refusal = meter.against(size, upward=upward, on_limit=self._listener.common.plane.live.limits.on_limit)
-        if refusal is not None and refusal is not NOT_NOW:
-            self.stopped(refusal)
+        self._short = "" if refusal is None or refusal is NOT_NOW else refusal.reason
         return refusal is None
 
     def _failed(self, error: OSError) -> None:
@@ -201,11 +214,11 @@ class Flow:
     # Endings
 
     def expired(self) -> None:
-        """End the flow: that it is used no longer is the only end that it can have, and a good one."""
+        """End the flow: that it is used no longer is a good end, unless a limit lets nothing through."""
         if self._sock is None:
             self.stopped(Refusal(TIMEOUT))
         else:
-            self.close("")
+            self.close(self._short)
 
     def stopped(self, refusal: Refusal) -> None:
         self.close(refusal.reason)

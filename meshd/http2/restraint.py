@@ -1,7 +1,8 @@
-"""How much a peer may ask of HTTP/2 itself, besides what its streams carry.  Pure.
+"""How much a peer may ask of a protocol itself, besides what it carries: of HTTP/2, and of capsules.  Pure.
 
 A frame of a few bytes can cost an answer, or all that a stream costs to begin with, as streams that are reset at once
-do.  A client needs few of those; one that sends more than its share is told to go (RFC 9113, 10.5).
+do.  A client needs few of those; one that sends more than its share is told to go (RFC 9113, 10.5).  Likewise capsules
+that carry nothing, which are dropped (RFC 9297, 3.2), and paid by nobody.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ A_SECOND = 40
 
 
 class Restraint:
-    """A bucket of allowance for one session."""
+    """A bucket of allowance for one session, or one stream of capsules."""
 
     __slots__ = ("_left", "_since")
 
@@ -48,7 +49,7 @@ class Restraint:
         self._since = now
 
     def allows(self, now: float, cost: int = 1) -> bool:
-        """Count frames; whether they are within the peer's share still."""
+        """Count frames, or capsules; whether they are within the peer's share still."""
         self._left = min(SHARE, self._left + (now - self._since) * A_SECOND) - cost
         self._since = now
         return self._left >= 0

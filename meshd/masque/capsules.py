@@ -18,6 +18,9 @@ LONGEST = LONGEST_INTEGER + LONGEST_PAYLOAD
 DATAGRAM = 0
 """The type of a capsule that carries an HTTP Datagram (RFC 9297, 3.5)."""
 
+AT_ONCE = 64
+"""Capsules that are read at once, so that others get their turn: of two bytes each, a quarter of a millisecond."""
+
 _UDP = 0
 """The context of datagrams as they are (RFC 9298, 4)."""
 
@@ -56,17 +59,24 @@ def datagram(payload: bytes | memoryview) -> bytes:
 
 
 class CapsuleReader:
-    """Reads capsules from a stream, whose bytes come in pieces of any size; holds one unfinished DATAGRAM at most."""
+    """Reads capsules from a stream, whose bytes come in pieces of any size.
 
-    __slots__ = ("_buffer", "_needed", "_skipped")
+    It holds one unfinished DATAGRAM at most, and what of the last piece was not read yet.
+    """
+
+    __slots__ = ("_buffer", "_needed", "_skipped", "dropped", "more")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        """An unfinished head, or an unfinished DATAGRAM with its head."""
+        """An unfinished head, or an unfinished DATAGRAM with its head, or more where there is `more`."""
         self._needed = 1
         """Bytes without which there is nothing to be read: whoever sends a byte at a time has no more work done."""
         self._skipped = 0
         """Bytes of a capsule of another type that are still to come, and to be dropped."""
+        self.more = False
+        """Whether capsules may be left to be read of what came: by `feed(b"")`."""
+        self.dropped = 0
+        """Capsules of the last `feed` that carried nothing for anybody."""
 
     @property
     def whole(self) -> bool:
@@ -74,7 +84,10 @@ class CapsuleReader:
         return not self._buffer and not self._skipped
 
     def feed(self, data: bytes) -> list[bytes]:
-        """What the datagrams carry that these bytes complete, in their order.  Raises: BadCapsule."""
+        """What the datagrams carry that these bytes complete, in their order: AT_ONCE capsules, where there is `more`.
+        Raises: BadCapsule.
+        """
+        self.more, self.dropped = False, 0
         if self._skipped:
             gone = min(self._skipped, len(data))
             self._skipped -= gone
@@ -83,10 +96,14 @@ class CapsuleReader:
         if len(self._buffer) < self._needed:
             return []
         payloads: list[bytes] = []
-        at = 0
-        while (end := self._next(at, payloads)) is not None:
+        at = read = 0
+        while read < AT_ONCE and (end := self._next(at, payloads)) is not None:
             at = end
+            read += 1
         del self._buffer[:at]
+        if read == AT_ONCE:
+            self.more, self._needed = True, 1
+        self.dropped = read - len(payloads)
         return payloads
 
     def _next(self, at: int, payloads: list[bytes]) -> int | None:

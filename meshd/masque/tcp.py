@@ -44,6 +44,9 @@ final numbers are not registered yet, and will be `connect-tcp`'s when they are.
 _DATA = frozenset(kinds.data for kinds in TOKENS.values())
 _FINAL = frozenset(kinds.final for kinds in TOKENS.values())
 
+AT_ONCE = 32
+"""Capsules that are read at once, so that others get their turn: of two bytes each, a tenth of a millisecond."""
+
 _LONGEST_HEAD = 2 * LONGEST_INTEGER
 
 
@@ -53,7 +56,7 @@ class DataReader:
     The capsules of every known number are read, whichever the client asked for.
     """
 
-    __slots__ = ("_head", "_left", "_skips", "final")
+    __slots__ = ("_head", "_left", "_skips", "dropped", "final")
 
     def __init__(self) -> None:
         self._head = b""
@@ -63,17 +66,22 @@ class DataReader:
         """Whether these are of a capsule of no known type, and dropped (RFC 9297, 3.2)."""
         self.final = False
         """Whether the last capsule with bytes of the connection has begun."""
+        self.dropped = 0
+        """Capsules of the last `feed` that carry nothing: they are empty, or of no known type."""
 
     @property
     def ended(self) -> bool:
         """Whether all bytes of the connection were read."""
         return self.final and (self._skips or not self._left)
 
-    def feed(self, data: bytes) -> bytes:
-        """The bytes of the connection that are in data.  Raises: BadCapsule where any follow the last ones."""
+    def feed(self, data: bytes) -> tuple[bytes, int]:
+        """The bytes of the connection that are in data, and how much of data was read: all, or so much as has AT_ONCE
+        capsules.  Raises: BadCapsule where any follow the last ones.
+        """
         found: list[bytes] = []
-        at, end = 0, len(data)
-        while at < end:
+        self.dropped = at = heads = 0
+        end = len(data)
+        while at < end and (heads < AT_ONCE or self._left):
             if self._left:
                 piece = data[at : at + self._left]
                 at += len(piece)
@@ -82,7 +90,8 @@ class DataReader:
                     found.append(piece)
             else:
                 at = self._begin(data, at)
-        return b"".join(found)
+                heads += 1
+        return b"".join(found), at
 
     def _begin(self, data: bytes, at: int) -> int:
         """Read the head of a capsule, which may have begun before data; the place behind it."""
@@ -96,6 +105,7 @@ class DataReader:
         self._head = b""
         self._left = size[0]
         self._skips = kind[0] not in _DATA and kind[0] not in _FINAL
+        self.dropped += self._skips or not self._left
         if not self._skips:
             if self.final:
                 raise BadCapsule("bytes behind the last ones")

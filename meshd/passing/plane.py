@@ -56,3 +56,8 @@ class Plane:
     def request_id(self) -> str:
         """A new request id, unique over processes and restarts."""
         return f"{self.instance}{next(self._numbers):x}"
+
+    def has_room(self, more: int) -> bool:
+        """Whether there is room for so many more descriptors, for which idle connections to origins give way."""
+        over = len(self.poller) + more - self.caps.ceiling
+        return over <= 0 or self.caps.spare(over) >= over

@@ -71,7 +71,7 @@ async def associate(
         raise Stopped(refusal)
     choice = departure.choice
     record.exit = choice.label(departure.selection, choice.source or choice.exit.name)
-    if len(plane.poller) + 2 > plane.caps.ceiling:
+    if not plane.has_room(2):
         raise Stopped(FULL)
     carrier = await departure.carrier(client.phase, lambda reason: client.cut_off(Refusal(reason)))
     try:

@@ -6,7 +6,8 @@ in the log they have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from twisted.logger import Logger
@@ -18,7 +19,7 @@ from meshd.model import Refusal
 from meshd.passing.record import Record
 from meshd.proxy.mouth import Mouth
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.remote import Remote
+from meshd.proxy.remote import OVER, Remote
 from meshd.sockets.datagrams import AT_ONCE, DatagramFlow
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
@@ -64,15 +65,17 @@ class Association:
         self.waiting = 0
         """Bytes of datagrams that wait."""
         self.told = told
-        self._paused = self._closed = self._served = self._listening = False
+        self._paused = self._closed = self._served = self._listening = self._has_turn = False
+        self._row: deque[Remote] = deque()
+        """Destinations that may be heard again, each in a turn of its own."""
         self._refused = ""
         meter.way = self
 
     def listen(self) -> None:
         """Begin to hear the client."""
+        self._plane.poller.add(self._mouth.fd, self, IN)
         self._listening = True
         self.meter.resume = self.resume
-        self._plane.poller.add(self._mouth.fd, self, IN)
 
     @property
     def reason(self) -> str:
@@ -106,13 +109,31 @@ class Association:
         return False
 
     def resume(self) -> None:
-        """Go on in both directions, since the meter has room again."""
-        for way in list(self._ways.values()):
-            way.resume()
+        """Go on in both directions, since the meter has room again: with what comes from one destination, and with the
+        others in later turns, since each of them may have as much to be read as a turn is for.
+        """
+        self._row = deque(way for way in self._ways.values() if way.paused)
+        self._go_on()
         if self._paused and not self._closed:
             self._paused = False
             self._plane.poller.resume(self._mouth.fd)
             self.ready(self._mouth.fd, IN)
+
+    def _go_on(self) -> None:
+        """Hear the next one of the destinations that wait, which then is the last of all."""
+        while self._row:
+            way = self._row.popleft()
+            if way.paused:
+                self._ways[way.head] = self._ways.pop(way.head)
+                way.resume()
+                break
+        if self._row and not self._has_turn:
+            self._has_turn = True
+            self._plane.relay.again(self._turn)
+
+    def _turn(self) -> None:
+        self._has_turn = False
+        self._go_on()
 
     def _take(self, data: memoryview) -> None:
         head = bytes(data[: _head_size(data)])
@@ -134,17 +155,30 @@ class Association:
 
     def _may_begin(self) -> bool:
         """Whether there may be one more destination: within the rates, and in the place of the one that is silent."""
-        plane, admission = self._plane, self.meter.admission
-        account_id, terms = admission.account.id, self.meter.tally.terms
-        full = not plane.datagrams.may_open(account_id) or len(plane.poller) + 1 > plane.caps.ceiling
-        if full or len(self._ways) >= plane.live.topology.udp.destinations:
-            oldest = min(self._ways.values(), key=lambda each: each.last, default=None)
-            if oldest is None:
-                return False
-            oldest.close("")
+        udp = self._plane.live.topology.udp
+        if not udp.on or not self._within_rates():
+            return False
+        if not self._has_room():
+            return self._give_up(way for way in self._ways.values() if way.address)  # others hold nothing yet
+        return len(self._ways) < udp.destinations or self._give_up(self._ways.values())
+
+    def _within_rates(self) -> bool:
+        """Take one request of the account's; False where it has had as many as it may."""
+        plane, account_id, terms = self._plane, self.meter.admission.account.id, self.meter.tally.terms
         if terms is None:
             return plane.caps.start(account_id, 0, plane.wheel.seconds(), tunnel=False) is None
         return plane.shares.begin_part(terms, account_id, plane.wheel.seconds()) is None
+
+    def _has_room(self) -> bool:
+        """Whether there may be one more flow, and is a descriptor for it."""
+        return self._plane.datagrams.may_open(self.meter.admission.account.id) and self._plane.has_room(1)
+
+    def _give_up(self, ways: Iterable[Remote]) -> bool:
+        """Send no longer to that one which was silent longest; False where there is none."""
+        oldest = min(ways, key=lambda each: each.last, default=None)
+        if oldest is not None:
+            oldest.close("")
+        return oldest is not None
 
     # Destinations
 
@@ -158,6 +192,13 @@ class Association:
                 raise DialError(refusal)
         account_id = self.meter.admission.account.id
         path = await self._carrier.open(way.host, way.port, account_id, bar if terms and terms.by_address else None)
+        changed = self.meter.tally.terms  # the rules may have, while the name was looked up
+        refusal = _barred(changed, way, path.address) if changed is not None and changed is not terms else None
+        if refusal is None and not self._has_room():  # others that were looked for meanwhile have taken it
+            refusal = OVER
+        if refusal is not None:
+            path.close()
+            raise DialError(refusal)
         way.answer = datagram_head(path.address, way.port)
         if not self._served:
             self._served = True
@@ -205,18 +246,15 @@ class Association:
 
     def barred(self, terms: Terms) -> Refusal | None:
         """Why terms that have changed no longer let the exchange go where it goes; None where they do."""
-        for way in self._ways.values():
-            bar = Bar(terms, way.host, way.port, lambda level: None)
-            refusal = bar.name() or (bar.addresses((way.address,)) if way.address else None)
-            if refusal is not None:
-                return refusal
-        return None
+        refusals = (_barred(terms, way, way.address) for way in self._ways.values())
+        return next((refusal for refusal in refusals if refusal is not None), None)
 
     def close(self) -> None:
         """Close all; calling it again changes nothing."""
         if self._closed:
             return
         self._closed = True
+        self._row.clear()
         for way in list(self._ways.values()):
             way.close("")
         self._carrier.close()
@@ -224,6 +262,12 @@ class Association:
             self._plane.poller.remove(self._mouth.fd)
         self._mouth.sock.close()
         self.meter.resume = self.meter.way = None  # or meter and association would keep each other alive
+
+
+def _barred(terms: Terms, way: Remote, address: str) -> Refusal | None:
+    """Why these terms refuse a destination; None where they do not.  address: "" while it is not known."""
+    bar = Bar(terms, way.host, way.port, lambda level: None)
+    return bar.name() or (bar.addresses((address,)) if address else None)
 
 
 def _head_size(data: memoryview) -> int:

@@ -7,8 +7,21 @@ from meshd.exits.departure import Departure
 from meshd.model import Refusal
 from meshd.passing.record import Record
 from meshd.proxy.plane import DataPlane
+from meshd.sockets.ends import Stopped
+from meshd.usage.meter import Meter
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
+
+
+def check_again(departure: Departure, before: Terms | None, meter: Meter) -> None:
+    """Look whether the rules still allow a destination that was connected to, where they have changed meanwhile.
+
+    before: the account's terms when that began.  Raises: Stopped.
+    """
+    terms = meter.tally.terms
+    refusal = departure.barred(terms) if terms is not None and terms is not before else None
+    if refusal is not None:
+        raise Stopped(refusal)
 
 
 def barred(plane: DataPlane, departure: Departure, terms: Terms, record: Record) -> Refusal | None:

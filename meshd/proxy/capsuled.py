@@ -10,10 +10,12 @@ from contextlib import suppress
 
 from meshd.exits.departure import Departure
 from meshd.http1.errors import BadMessage
+from meshd.http2.restraint import Restraint
 from meshd.masque.capsules import BadCapsule, CapsuleReader, datagram
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
+from meshd.proxy.barring import check_again
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
@@ -24,6 +26,14 @@ from meshd.usage.meter import Meter
 
 A_DATAGRAM = 16 * 1024
 """The cost of a datagram, in bytes that take as long to move: after 64 of them others get their turn, answers too."""
+
+A_CAPSULE = 4 * 1024
+"""The cost of one that is dropped, likewise."""
+
+PATIENCE = 10.0
+"""Seconds for which a datagram waits for room at most: what does not fit by then is more than there ever is at once."""
+
+EMPTY = "too many capsules that carry nothing"
 
 TOO_MANY = Refusal("rate-tunnels", "as many flows of datagrams as there may be")
 
@@ -38,30 +48,38 @@ async def carry(
     """Serve an exchange whose exit is chosen; False, as the connection serves no other.
     Raises: BadMessage, ClientGone, DialError, Stopped.
     """
-    target = request.target
+    target, terms = request.target, meter.tally.terms
     path = await departure.path(target.host, target.port, client.phase)
     try:
-        if not plane.datagrams.may_open(meter.admission.account.id):
-            raise Stopped(TOO_MANY)
+        check_again(departure, terms, meter)
+        _look_for_room(plane.datagrams, meter)
         choice = departure.choice
         record.exit = label = choice.label(departure.selection, path.source)
         client.begin_answer(101, framed=False)
         assert client.speech is not None
         await client.deliver(client.speech.established(label, choice, path.source, record.id))
+        _look_for_room(plane.datagrams, meter)  # again: while this client took the answer others may have begun
+        capsuled = Capsuled(client, plane.datagrams, path, meter, plane.relay.again)
     except BaseException:
         path.close()
         raise
-    await Capsuled(client, plane.datagrams, path, meter, plane.relay.again).run()
+    await capsuled.run()
     record.close("")
     client.meter = None  # what still comes goes nowhere, and is not paid
     await client.let_it_read()
     return False
 
 
+def _look_for_room(datagrams: Datagrams, meter: Meter) -> None:
+    """Look whether there may be one more flow.  Raises: Stopped."""
+    if not datagrams.may_open(meter.admission.account.id):
+        raise Stopped(TOO_MANY)
+
+
 class Capsuled:
     """A flow of datagrams between a path and the connection of a client."""
 
-    __slots__ = ("_again", "_client", "_flow", "_meter", "_over", "_reader", "_rest", "_writer")
+    __slots__ = ("_again", "_client", "_flow", "_meter", "_over", "_reader", "_rest", "_restraint", "_wheel", "_writer")
 
     def __init__(self, client: Client, datagrams: Datagrams, path: Path, meter: Meter, again: Again) -> None:
         """Take over a path; client: has been answered."""
@@ -69,6 +87,9 @@ class Capsuled:
         self._client = client
         self._meter = meter
         self._reader = CapsuleReader()
+        self._wheel = datagrams.wheel
+        self._restraint = Restraint(self._wheel.monotonic)
+        """How many capsules may be dropped."""
         self._over: str | None = None
         """Why the flow has ended; None while it goes on."""
         self._rest = b""
@@ -118,15 +139,31 @@ class Capsuled:
 
     async def _pass_up(self, data: bytes) -> None:
         """Send the datagrams that these bytes complete.  Raises: BadCapsule, Stopped."""
-        for payload in self._reader.feed(data):
-            if self._over is not None:  # by the one before
+        reader, work = self._reader, len(data)
+        payloads = reader.feed(data)
+        while True:
+            dropped = reader.dropped
+            if dropped and not self._restraint.allows(self._wheel.monotonic, dropped):
+                raise BadCapsule(EMPTY)
+            for payload in payloads:
+                if self._over is not None:  # by the one before
+                    return
+                await self._fits(len(payload))
+                self._flow.send(payload)
+                await self._client.worked(A_DATAGRAM)
+            await self._client.worked(work + A_CAPSULE * dropped)
+            if not reader.more or self._over is not None:
                 return
-            if await self._turn() < len(payload):  # the rest of a turn; the next one brings a packet's worth at least
-                await next_turn(self._again)
-                await self._turn()
-            self._flow.send(payload)
-            await self._client.worked(A_DATAGRAM)
-        await self._client.worked(len(data))
+            work, payloads = 0, reader.feed(b"")
+
+    async def _fits(self, size: int) -> None:
+        """Wait until a datagram of so many bytes may go, or does not for PATIENCE.  Raises: Stopped."""
+        until = self._wheel.monotonic + PATIENCE
+        while await self._turn() < size and self._flow.waits(size):
+            await next_turn(self._again)  # what is left may be the rest of a turn
+            if self._wheel.monotonic >= until or not self._flow.waits(size):
+                return
+            await parked(self._client, READING)
 
     async def _turn(self) -> int:
         """Wait until the account may move bytes; how many.  Raises: Stopped."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 
 from meshd.http2.answers import AnswerReader, Part
+from meshd.http2.restraint import Restraint
 from meshd.masque.capsules import BadCapsule
 from meshd.masque.tcp import DataReader, Kinds
 from meshd.proxy import resource
@@ -33,6 +34,7 @@ class Carrier(Passage):
         "_head",
         "_kinds",
         "_reader",
+        "_restraint",
         "_switched",
         "_token",
         "_up_ended",
@@ -50,6 +52,8 @@ class Carrier(Passage):
         self._head: list[resource.Header] = []
         self._body = b""
         self._reader = DataReader()
+        self._restraint = Restraint(plane.wheel.monotonic)
+        """How many capsules may carry nothing."""
         self._switched = self._cut = False
         self._up_ended = self._down_ended = False
         """Whether the end of that direction was passed on."""
@@ -85,12 +89,20 @@ class Carrier(Passage):
 
     # Bytes
 
-    def _taken(self, data: bytes) -> bytes:
+    def _taken(self, data: bytes) -> tuple[bytes, int]:
+        reader = self._reader
         try:
-            return self._reader.feed(data)
+            taken = reader.feed(data)
         except BadCapsule:
-            self._hang_up()
-            return b""
+            taken = None
+        if taken is not None and (not reader.dropped or self._allows(reader.dropped)):
+            return taken
+        self._hang_up()
+        return b"", len(data)
+
+    def _allows(self, dropped: int) -> bool:
+        """Whether so many more capsules may carry nothing: nobody pays for the work that they make."""
+        return self._restraint.allows(self._plane.wheel.monotonic, dropped)
 
     def _given(self, data: bytes) -> None:
         if self._switched:

@@ -22,7 +22,7 @@ from meshd.passing.record import Record
 from meshd.proxy import replies
 from meshd.proxy.admitting import admit
 from meshd.proxy.associating import serve
-from meshd.proxy.barring import barred
+from meshd.proxy.barring import barred, check_again
 from meshd.proxy.capsuled import carry
 from meshd.proxy.client import Client, Speech
 from meshd.proxy.forward import NOT_BEGUN, Begun, ProxyForwarding
@@ -166,13 +166,14 @@ class ClientConnection(RepeatedExchanges):
 
     async def _tunnel(self, request: ProxyRequest, departure: Departure, record: Record, meter: Meter) -> bool:
         """Serve a CONNECT: dial, answer in one write, and let the kernel move the bytes."""
-        plane, target = self._plane, request.target
+        plane, target, terms = self._plane, request.target, meter.tally.terms
         dialled = await departure.dial(target.host, target.port, self.phase)
         choice = departure.choice
         record.exit = label = choice.label(departure.selection, dialled.source)
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
+            check_again(departure, terms, meter)
             self.begin_answer(200)
             assert self.speech is not None
             await self.deliver(self.speech.established(label, choice, dialled.source, record.id))

@@ -106,8 +106,8 @@ class Passage:
         budget = TURN
         while self._fd >= 0 and (self._flush() and self._raw) and budget:
             budget -= 1
-            piece, self._raw = self._raw[:SLICE], self._raw[SLICE:]
-            self._up = self._taken(piece)
+            self._up, read = self._taken(self._raw[:SLICE])
+            self._raw = self._raw[read:]
         if self._fd < 0:
             return
         waits = bool(self._up or self._raw)
@@ -161,9 +161,9 @@ class Passage:
 
     # What is done with bytes, and with ends
 
-    def _taken(self, data: bytes) -> bytes:
-        """What the pair is to have of a client's bytes."""
-        return data
+    def _taken(self, data: bytes) -> tuple[bytes, int]:
+        """What the pair is to have of a client's bytes, and how many of these were worked on."""
+        return data, len(data)
 
     def _given(self, data: bytes) -> None:
         """Send the client what came from the pair."""

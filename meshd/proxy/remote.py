@@ -142,6 +142,11 @@ class Remote:
         self.last = self._association.seconds()
         return self._association.deliver(self.answer, data)
 
+    @property
+    def paused(self) -> bool:
+        """Whether what comes from there waits for `resume`."""
+        return self._flow is not None and self._flow.paused
+
     def resume(self) -> None:
         """Go on, since the meter has room again."""
         if self._flow is not None:
@@ -163,6 +168,7 @@ class Remote:
             association.refused(reason)
         while self._waiting:
             self._next()
-        if self._flow is not None:
-            self._flow.close("")
+        flow, self._flow = self._flow, None  # or both would keep each other alive until a collection
+        if flow is not None:
+            flow.close("")
         self._task.throw(Stopped(OVER))  # where it is still looked for

@@ -57,7 +57,9 @@ class Path(Protocol):
     """The local address that they leave by; of an exit with an upstream proxy the exit's address, or its name."""
 
     def begin(self, receiver: Receiver, buffer: memoryview, /) -> None:
-        """Hear what comes from now on.  buffer: for one datagram, which others use as well."""
+        """Hear what comes from now on, or at once that it leads nowhere any more.
+        buffer: for one datagram, which others use as well.  Raises: OSError.
+        """
 
     def send(self, data: bytes | memoryview, /) -> None:
         """Send one datagram.  Raises: OSError."""
@@ -119,7 +121,7 @@ class DatagramFlow:
         deliver: Callable[[memoryview], bool],
         ended: Callable[[str], None],
     ) -> None:
-        """Take over a path that nobody hears yet; `Datagrams.may_open` was asked.
+        """Take over a path that nobody hears yet; `Datagrams.may_open` was asked.  Raises: OSError; it is closed then.
 
         The meter may count other flows of the same exchange too; its `stop` ends the exchange, its `resume` calls this
         flow's.  deliver: passes a datagram of the destination's on to the client; whether it went.  ended: called once,
@@ -136,11 +138,21 @@ class DatagramFlow:
         self.slot = 0
         shared.opened(account_id)
         shared.wheel.arm(self, shared.live.timeouts.udp_idle)
-        path.begin(self, shared.buffer)
+        try:
+            path.begin(self, shared.buffer)
+        except BaseException:
+            self._ended = None  # whoever asks hears of it
+            self._let_go()
+            raise
 
     @property
     def path(self) -> Path:
         return self._path
+
+    @property
+    def paused(self) -> bool:
+        """Whether what the destination sends waits for `resume`."""
+        return self._paused
 
     def send(self, data: bytes | memoryview) -> bool:
         """Pass a datagram of the client's on, and count it; whether it went.  It may end the flow."""
@@ -152,7 +164,17 @@ class DatagramFlow:
             self.failed(error)
             return False
         self._alive()
+        if self._meter.shaped:
+            self._meter.weigh(len(data), upward=True)
         self._meter.sent_up(len(data))
+        return True
+
+    def waits(self, size: int) -> bool:
+        """Whether a datagram of so many bytes of the client's has to wait; the meter's `resume` is called then."""
+        on_limit = self._shared.live.limits.on_limit
+        if self._ended is None or self._meter.against(size, upward=True, on_limit=on_limit) is not NOT_NOW:
+            return False
+        self._meter.await_up(size)
         return True
 
     @property
@@ -171,6 +193,8 @@ class DatagramFlow:
         if self._ended is None or not self._pays(len(data), upward=False) or not self._deliver(data):
             return
         self._alive()
+        if self._meter.shaped:
+            self._meter.weigh(len(data), upward=False)
         self._meter.sent_down(len(data))
 
     def resume(self) -> None:
@@ -201,10 +225,13 @@ class DatagramFlow:
         ended, self._ended = self._ended, None
         if ended is None:
             return
+        self._let_go()
+        ended(reason)
+
+    def _let_go(self) -> None:
         self._shared.wheel.disarm(self)
         self._shared.closed(self._account_id)
         self._path.close()
-        ended(reason)
 
     def _pays(self, size: int, *, upward: bool) -> bool:
         """Whether a datagram of so many bytes may go; one that is more than a limit leaves ends the exchange."""

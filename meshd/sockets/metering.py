@@ -48,6 +48,15 @@ class DatagramMeter(TunnelMeter, Protocol):
     def against(self, size: int, *, upward: bool, on_limit: OnLimit) -> Refusal | None:
         """Why so many bytes may not be moved at once, from the client (upward) or to it; None where they may.
 
-        NOT_NOW where they may later; any other refusal is a limit's that leaves fewer, and ends the exchange.
+        NOT_NOW where they may later; `resume` is called then if the store has to say so.  Any other refusal is a
+        limit's that leaves fewer, and ends the exchange.
         on_limit: what happens at a limit where the account's terms say nothing of it.
+        """
+
+    def weigh(self, size: int, *, upward: bool) -> None:
+        """Take from a rate what a datagram of size bytes takes besides these, which are counted by themselves."""
+
+    def await_up(self, size: int) -> None:
+        """Have `resume` called when a rate may leave more from the client than now, which is less than size bytes; not
+        from within `resume` itself.
         """

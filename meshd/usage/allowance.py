@@ -62,8 +62,8 @@ class Way(Protocol):
 class Crawling(Protocol):
     """What lends an allowance bytes as time passes."""
 
-    def wait(self) -> None:
-        """Lend what is due by now, and later resume whoever waits."""
+    def wait(self, least: int = 1) -> None:
+        """Lend what is due by now, and where that is less than least, resume later whoever waits."""
 
 
 class OpenMeter(Protocol):

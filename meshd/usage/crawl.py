@@ -27,10 +27,10 @@ class Crawl:
         self._at = ticks.seconds()
         self._owed = 0.0
 
-    def wait(self) -> None:
-        """Lend what has become due; have those that wait resumed where that is nothing."""
+    def wait(self, least: int = 1) -> None:
+        """Lend what has become due; have those that wait resumed where that is less than they need."""
         self._lend(self._ticks.seconds())
-        if self._allowance.room <= 0:
+        if self._allowance.room < least:
             self._ticks.want(self)
 
     def tick(self, monotonic: float) -> bool:

@@ -38,6 +38,12 @@ class Nowhere:
         return 0
 
 
+class Renew(Protocol):
+    """Lends more to a meter's allowances of which less than least bytes are lent, or has it resumed once there are."""
+
+    def __call__(self, meter: Meter, least: int = 1, /) -> None: ...
+
+
 class Tally:
     """The counters of one account and token in the journal, while anything of them is open, unbilled or unlogged."""
 
@@ -65,7 +71,7 @@ class Tally:
         *,
         own: Allowance,
         family: Allowance,
-        renew: Callable[[Meter], None],
+        renew: Renew,
         visited: bool = False,
     ) -> None:
         """visited: whether what is counted are visitors to something published, who are no clients of the account's."""
@@ -177,7 +183,8 @@ class Meter:
     def against(self, size: int, *, upward: bool, on_limit: OnLimit) -> Refusal | None:
         """Why size bytes that cannot be parted, a datagram's, may not be moved now; None where they may.
 
-        NOT_NOW where they may later; else the refusal of a limit that leaves fewer, with which the exchange is to end.
+        NOT_NOW where they may later: the store is asked where it has to say so, and `resume` called once it has.  Else
+        the refusal of a limit that leaves fewer, with which the exchange is to end.
         on_limit: what happens at a limit where the account's terms say nothing of it.
         """
         least = size or 1  # one that carries nothing is not counted, but goes no further than the others
@@ -185,8 +192,20 @@ class Meter:
             return None
         own, family = self.tally.own, self.tally.family
         for allowance, refusal in ((own, own.reason), (family, QUOTA_PARENT)):
+            if allowance.ends_before(least, on_limit):
+                return refusal
+            if allowance.room < least:
+                self.tally.renew(self, least)
             if not allowance.lends_whole(least, on_limit):
-                return refusal if allowance.ends_before(least, on_limit) else NOT_NOW
+                return NOT_NOW
         if not self.shaped or (self.room_up if upward else self.room_down) >= least:
             return None
         return NOT_NOW
+
+    def weigh(self, size: int, *, upward: bool) -> None:
+        """Take from a rate what a datagram of size bytes takes besides these, which are counted by themselves."""
+
+    def await_up(self, size: int) -> None:
+        """Have `resume` called when a rate may leave more from the client than now, which is less than size bytes; not
+        from within `resume` itself.
+        """

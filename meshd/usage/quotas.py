@@ -200,16 +200,16 @@ class Quotas:
             elif standing.account_id in self._remembered:  # of those at work none is
                 self._remembered[standing.account_id] = standing
 
-    def renew(self, meter: Meter) -> None:
-        """Lend more to the meter's allowances whose lease is used up, or refuse where a limit is reached."""
+    def renew(self, meter: Meter, least: int = 1) -> None:
+        """Lend more to the meter's allowances that have lent less than least, or refuse where a limit is reached."""
         for allowance in (meter.tally.own, meter.tally.family):
-            if allowance.room <= 0 and allowance.refusal is None:
-                self._renew(allowance, meter)
+            if allowance.room < least and allowance.refusal is None:
+                self._renew(allowance, meter, least)
 
-    def _renew(self, allowance: Allowance, meter: Meter) -> None:
+    def _renew(self, allowance: Allowance, meter: Meter, least: int) -> None:
         if allowance.crawl is not None and not period_over(allowance.standing, self.now()):
-            allowance.crawl.wait()
-            if allowance.room <= 0:
+            allowance.crawl.wait(least)
+            if allowance.room < least:
                 allowance.waiting[meter] = None
             return
         slice_bytes = self._live.limits.slice_bytes
@@ -219,12 +219,12 @@ class Quotas:
             self._follow(allowance)
             if allowance.crawl is not None:
                 allowance.waiting[meter] = None
-                allowance.crawl.wait()
+                allowance.crawl.wait(least)
             return
         if not self._peers.joining:
             self._rounds.hasten()
         allowance.lend_held()
-        if allowance.room > 0:
+        if allowance.room >= least:
             return
         if self._rounds.failing:
             allowance.lend_rest(slice_bytes)

@@ -21,6 +21,11 @@ KBIT = 125
 
 UP, DOWN = 0, 1
 
+HEADS, SMALLEST = 28, 64
+"""Bytes of a datagram's heads, of UDP and IP, and with them what one takes of a rate at least: a frame of Ethernet.
+They are not billed; but to move a datagram is work, and without them an empty one would be none.
+"""
+
 
 class ShapedMeter(Meter):
     """A meter whose room in each direction is also what the rates leave.
@@ -53,6 +58,26 @@ class ShapedMeter(Meter):
             if pace is not None and room:
                 room = min(room, pace.down.allow(self.lanes[DOWN], self._go_on))
         return room
+
+    def weigh(self, size: int, *, upward: bool) -> None:
+        n, tally = max(HEADS, SMALLEST - size), self.tally
+        for pace in (tally.own.pace, tally.family.pace):
+            if pace is None:
+                continue
+            if upward:
+                pace.up.tokens -= n
+                pace.moved_up += n
+            else:
+                pace.down.tokens -= n
+                pace.moved_down += n
+        self.lanes[UP if upward else DOWN].spend(n)
+
+    def await_up(self, size: int) -> None:
+        tally = self.tally
+        for pace in (tally.own.pace, tally.family.pace):
+            if pace is not None and pace.up.rate and pace.up.allow(self.lanes[UP], self._go_on) < size:
+                pace.up.want(self.lanes[UP], self._go_on)
+                return
 
     def sent_up(self, n: int) -> None:
         """Count n bytes from the client."""

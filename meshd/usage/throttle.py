@@ -91,6 +91,12 @@ class Throttle:
             self._wait(lane)
         return 0
 
+    def want(self, lane: Lane, resume: Callable[[], None]) -> None:
+        """Resume the exchange when its turn comes, though there are bytes left: too few; nothing happens within one."""
+        if not lane.queued and lane is not self._serving:
+            lane.resume = resume
+            self._wait(lane)
+
     def tick(self, monotonic: float) -> bool:
         """Let those who wait have their turns as long as there are bytes; whether somebody waits still."""
         self._refill(monotonic, self._burst + self.rate * LATE)

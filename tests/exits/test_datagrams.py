@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 from types import SimpleNamespace
@@ -29,6 +30,7 @@ from meshd.socks5 import datagram_head
 from meshd.topology import DestinationRules, Exit, ExitRule, Live, ProxyHost, Topology, UpstreamProxy
 from meshd.values.addresses import parse_ip
 from tests.exits.test_dialling import ANY, DialCase
+from tests.passing.hand import descriptors
 from tests.sockets.test_datagrams import Meter
 
 
@@ -177,6 +179,21 @@ class FromHereTests(DatagramCase):
         self.hand.until(lambda: bool(self.ends))
         self.assertEqual((self.ends, len(self.hand.poller)), (["connection-refused"], 0))
 
+    def test_no_more_can_be_watched(self) -> None:
+        """A socket that the kernel's list has no place for is closed."""
+        self.begun()
+        path = self.path("127.0.0.1", self.port)
+        assert not isinstance(path, str), path
+        before = descriptors()
+
+        def full(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        self.patch(type(self.hand.poller), "add", full)
+        with self.assertRaises(OSError):
+            DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append)
+        self.assertEqual((len(before - descriptors()), len(self.shared), self.ends), (1, 0, []))
+
     def test_no_room(self) -> None:
         """What has come stays in the kernel until there is some."""
         self.begun()
@@ -273,6 +290,16 @@ class AssociatedTests(UpstreamCase):
         theirs.close()
         self.hand.until(lambda: len(self.ends) == 3)
         self.assertEqual(self.ends, ["exit-failed"] * 3)
+
+    def test_it_ends_before_a_flow_begins(self) -> None:
+        """A flow on what is over already ends at once, with the exit's reason; before, it stood until it was idle."""
+        theirs = self.met(b"\x05\x00", self.bound())
+        path = self.path("127.0.0.1", 5000)
+        assert not isinstance(path, str), path
+        theirs.close()
+        self.hand.until(lambda: len(self.ends) == 1)
+        flow = DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append)
+        self.assertEqual((self.ends, flow.send(b"ask"), len(self.shared)), (["exit-failed"] * 2, False, 0))
         self.assertEqual((len(self.hand.poller), len(self.shared)), (0, 0))
         self.assertEqual(self.path("127.0.0.1", 5000), "exit-failed")
 

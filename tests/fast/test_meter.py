@@ -47,7 +47,7 @@ class Counted:
         nobody: Any = None
         self.meter = Meter(tally, nobody, nobody)
 
-    def renew(self, meter: Meter) -> None:
+    def renew(self, meter: Meter, least: int = 1) -> None:
         self.renewed.append((meter.up, self.own.room, self.family.room))
         self.own.room += self.lends
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -250,6 +251,22 @@ class EndedTests(DatagramCase):
         self.hand.settle()
         self.assertEqual([line.reason for line in self.ledger.lines], ["acl-private"])
 
+    def test_no_more_can_be_watched(self) -> None:
+        """Where the kernel takes no further descriptor, nothing is left of the flow, and its line is written."""
+        self.publish(self.stream())
+        client = self.client()
+        before = descriptors()
+
+        def full(*_: Any) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        self.patch(type(self.hand.poller), "add", full)
+        client.send(b"ask")
+        with said("meshd.hosts.flow"):
+            self.hand.until(lambda: self.ledger.lines)
+        self.assertEqual([line.reason for line in self.ledger.lines], ["internal"])
+        self.assertEqual((descriptors(), self.common.flows, self.common.roll.count(1)), (before, 0, 0))
+
     def test_an_owner_who_may_not(self) -> None:
         self.publish(self.stream())
         self.refusal = Refusal("account-inactive")
@@ -270,6 +287,7 @@ class EndedTests(DatagramCase):
         self.nothing(client)
         meter = self.ledger.meters[0]
         self.assertEqual((meter.up, meter.down), (3, 6))
+        self.assertEqual(meter.weighed, [(3, True), (6, False)])
         meter.stop(Refusal("quota-total"))
         self.assertEqual(self.ledger.lines[0].reason, "quota-total")
 
@@ -435,8 +453,8 @@ class CrowdedTests(DatagramCase):
 
 
 class LimitTests(DatagramCase):
-    def test_a_limit_ends_the_flow(self) -> None:
-        """At the datagram that is more than is left, to the byte; before, the flow stood still for ever."""
+    def test_less_than_a_datagram_is_left(self) -> None:
+        """It is dropped, to the byte, as are those that follow: one flow, which ends with the limit's reason."""
         self.publish(self.stream())
         client = self.client()
         self.flow(client)
@@ -444,8 +462,24 @@ class LimitTests(DatagramCase):
         meter.short, meter.room = Refusal("quota-total"), 10
         client.send(bytes(10))
         self.assertEqual(self.got(self.server)[0], bytes(10))
-        client.send(b"1")
-        self.hand.until(lambda: bool(self.ledger.lines))
+        for _ in range(5):
+            client.send(b"1")
+        self.nothing(self.server)
+        self.assertEqual((self.ledger.lines, len(self.ledger.meters)), ([], 1))
+        self.later(601)
         (line,) = self.ledger.lines
         self.assertEqual((line.reason, line.up, meter.room), ("quota-total", 13, 0))
+
+    def test_more_is_left_again(self) -> None:
+        self.publish(self.stream())
+        client = self.client()
+        self.flow(client)
+        (meter,) = self.ledger.meters
+        meter.short, meter.room = Refusal("quota-total"), 1
+        client.send(b"ask")
         self.nothing(self.server)
+        meter.room = 100
+        client.send(b"ask")
+        self.assertEqual(self.got(self.server)[0], b"ask")
+        self.later(601)
+        self.assertEqual([line.reason for line in self.ledger.lines], [""])

@@ -7,7 +7,7 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.masque.capsules import BadCapsule
-from meshd.masque.tcp import TOKENS, DataReader, Kinds
+from meshd.masque.tcp import AT_ONCE, TOKENS, DataReader, Kinds
 from tests.support.resources import DATA, FINAL, OLD_DATA, OLD_FINAL, capsule
 
 UNKNOWN = capsule(0x2A, b"unheard of")
@@ -29,11 +29,20 @@ WHOLE = (
 """Capsules, the bytes of the connection in them, and whether it has ended."""
 
 
+def fed(reader: DataReader, data: bytes) -> bytes:
+    """The bytes of the connection in all of it."""
+    found = b""
+    while data:
+        payload, read = reader.feed(data)
+        found, data = found + payload, data[read:]
+    return found
+
+
 class ReaderTests(SynchronousTestCase):
     def test_at_once(self) -> None:
         for data, payload, ended in WHOLE:
             reader = DataReader()
-            self.assertEqual((reader.feed(data), reader.ended), (payload, ended), data[:40])
+            self.assertEqual((fed(reader, data), reader.ended), (payload, ended), data[:40])
 
     def test_in_pieces(self) -> None:
         """Of whatever size: the same, and nothing is held back but heads."""
@@ -43,19 +52,19 @@ class ReaderTests(SynchronousTestCase):
                 reader, found, at = DataReader(), [], 0
                 while at < len(data):
                     size = chance.choice((1, 1, 2, 3, 5, 9, 4096, 60_000))
-                    found.append(reader.feed(data[at : at + size]))
+                    found.append(fed(reader, data[at : at + size]))
                     at += size
                 self.assertEqual((b"".join(found), reader.ended), (payload, ended), data[:40])
 
     def test_before_a_capsule_is_whole(self) -> None:
         reader = DataReader()
-        self.assertEqual(reader.feed(capsule(DATA, b"x" * 100)[:60]), b"x" * 54)
+        self.assertEqual(reader.feed(capsule(DATA, b"x" * 100)[:60]), (b"x" * 54, 60))
         self.assertFalse(reader.ended)
 
     def test_a_final_capsule_that_goes_on(self) -> None:
         reader, data = DataReader(), capsule(FINAL, b"last")
-        self.assertEqual((reader.feed(data[:-1]), reader.ended), (b"las", False))
-        self.assertEqual((reader.feed(data[-1:]), reader.ended), (b"t", True))
+        self.assertEqual((fed(reader, data[:-1]), reader.ended), (b"las", False))
+        self.assertEqual((fed(reader, data[-1:]), reader.ended), (b"t", True))
 
     def test_what_follows_the_last(self) -> None:
         for more in (capsule(DATA, b"x"), capsule(FINAL, b""), capsule(DATA, b""), capsule(OLD_DATA, b"x")):
@@ -67,8 +76,24 @@ class ReaderTests(SynchronousTestCase):
         """A length that nothing has room for is a number that is counted down."""
         reader = DataReader()
         head = capsule(0x2A, b"")[:-1] + b"\xff" * 8
-        self.assertEqual(reader.feed(head + b"x" * 1000), b"")
+        self.assertEqual(fed(reader, head + b"x" * 1000), b"")
         self.assertLess(len(reader._head), 16)
+
+    def test_so_many_at_once(self) -> None:
+        """So that a piece of tiny ones holds nobody up; those that carry nothing are told of."""
+        for name, one, payload, dropped in (
+            ("another type", b"\x17\x00", b"", AT_ONCE),
+            ("empty", capsule(DATA, b""), b"", AT_ONCE),
+            ("a byte each", capsule(DATA, b"x"), b"x" * AT_ONCE, 0),
+        ):
+            with self.subTest(name):
+                reader, data = DataReader(), one * 2 * AT_ONCE
+                self.assertEqual(reader.feed(data), (payload, len(data) // 2))
+                self.assertEqual(reader.dropped, dropped)
+                self.assertEqual(reader.feed(data[len(data) // 2 :]), (payload, len(data) // 2))
+        reader = DataReader()
+        self.assertEqual(reader.feed(capsule(DATA, LARGE) * 2), (LARGE * 2, 2 * len(capsule(DATA, LARGE))))
+        self.assertEqual(reader.dropped, 0)
 
 
 class WriterTests(SynchronousTestCase):

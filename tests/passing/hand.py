@@ -117,11 +117,21 @@ class CountingMeter:
         self.room = room
         self.up = 0
         self.down = 0
+        self.weighed: list[tuple[int, bool]] = []
+        """The datagrams that have gone, of which a rate takes more than their bytes."""
+        self.awaited: list[int] = []
+        """The sizes of datagrams that wait for room, each time that it was asked for."""
         self.on_up: Callable[[int], None] = lambda n: None
         self.on_down: Callable[[int], None] = lambda n: None
 
     def against(self, size: int, *, upward: bool, on_limit: OnLimit) -> Refusal | None:
         return None if self.room >= (size or 1) else self.short
+
+    def weigh(self, size: int, *, upward: bool) -> None:
+        self.weighed.append((size, upward))
+
+    def await_up(self, size: int) -> None:
+        self.awaited.append(size)
 
     def sent_up(self, n: int) -> None:
         self.up += n

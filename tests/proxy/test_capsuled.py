@@ -11,13 +11,14 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.errors import BadMessage
+from meshd.http2.restraint import A_SECOND, SHARE
 from meshd.masque.capsules import datagram
 from meshd.model import Refusal
-from meshd.proxy.capsuled import Capsuled
+from meshd.proxy.capsuled import A_DATAGRAM, PATIENCE, Capsuled
 from meshd.sockets.datagrams import Datagrams
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.task import READING, WRITING, Task, parked
-from meshd.sockets.wheel import Wheel
+from meshd.sockets.task import READING, TURN, WRITING, Task, next_turn, parked
+from meshd.sockets.wheel import TICK, Wheel
 from meshd.topology import Limits, Live, Timeouts, Topology
 from tests.sockets.test_datagrams import Meter, NotingPath
 
@@ -69,6 +70,8 @@ class HeldClient(Place):
 
     def __init__(self, wire: NotingWire) -> None:
         self.wire = wire
+        self.moved = 0
+        self.later: list[Callable[[], None]] = []
         self.phases: list[str] = []
         self.task: Task
 
@@ -79,7 +82,11 @@ class HeldClient(Place):
         self.phases.append(reason)
 
     async def worked(self, work: int) -> None:
-        pass
+        """As a client's connection: others get their turn after too much."""
+        self.moved += work
+        if self.moved >= TURN:
+            self.moved = 0
+            await next_turn(self.later.append)
 
     def stopped(self, refusal: Refusal) -> None:
         self.cut = refusal
@@ -100,12 +107,13 @@ class CapsuledTests(SynchronousTestCase):
         self.meter.stop = self.client.stopped
         self.path = NotingPath()
         self.datagrams = Datagrams(wheel, live, lambda: 3)
-        self.later: list[Callable[[], None]] = []
+        self.later = self.client.later
         client: Any = self.client
         self.capsuled = Capsuled(client, self.datagrams, self.path, self.meter, self.later.append)
         self.reason = "not over"
         self.error: BaseException | None = None
         self.client.task = Task(self._carried(), self._ended)
+        self.addCleanup(self.client.task.throw, Stopped(Refusal("overloaded")))  # what has not ended
 
     async def _carried(self) -> None:
         await self.capsuled.run()
@@ -164,11 +172,65 @@ class CapsuledTests(SynchronousTestCase):
         self.later.pop()()
         self.assertEqual((self.path.sent, self.wire.came), ([b"abc", b"def", b"ghi"], []))
 
+    def test_a_datagram_for_which_there_is_too_little_room(self) -> None:
+        """Waits until the meter says that there is more, also after the rest of a turn; and no datagram is lost."""
+        self.meter.room = 2
+        self.begin(datagram(b"abc") + datagram(b"d"))
+        self.later.pop()()
+        self.assertEqual((self.path.sent, self.meter.awaited), ([], [3, 3]))
+        self.meter.resume()
+        self.later.pop()()
+        self.assertEqual((self.path.sent, self.later), ([], []))
+        self.meter.room = 4
+        self.meter.resume()
+        self.assertEqual(self.path.sent, [b"abc", b"d"])
+
+    def test_a_datagram_for_which_there_is_never_room(self) -> None:
+        """Is dropped in the end, and what is behind it goes."""
+        self.meter.room = 2
+        self.begin(datagram(b"abc") + datagram(b"d"))
+        self.later.pop()()
+        self.clock.pump([TICK] * round(PATIENCE / TICK + 1))
+        self.assertEqual(self.path.sent, [])
+        self.meter.resume()
+        self.later.pop()()
+        self.assertEqual(self.path.sent, [b"d"])
+
+    def test_tiny_capsules(self) -> None:
+        """Of whatever kind others have their turn after so many: what came in one read is no one's turn."""
+        self.meter.room = PLENTY
+        self.begin(b"\0\x02\0x" * 1000)
+        turns = 0
+        while self.later:
+            self.later.pop()()
+            turns += 1
+        self.assertEqual((len(self.path.sent), turns), (1000, 1000 * A_DATAGRAM // TURN))
+
+    def test_capsules_of_other_types(self) -> None:
+        self.check_nothing(b"\x17\0")
+
+    def test_datagrams_of_other_contexts(self) -> None:
+        self.check_nothing(b"\0\x01\x02")
+
+    def check_nothing(self, empty: bytes) -> None:
+        """They cost a turn as others do, and end the exchange where there are more than a client has a reason for."""
+        self.begin(empty * (SHARE - 1), datagram(b"good"))
+        self.assertEqual(len(self.later), 1)
+        self.later.pop()()
+        self.assertEqual(self.path.sent, [b"good"])
+        self.clock.pump([TICK] * round(2 / TICK))
+        self.come((empty * 2 + datagram(b"")) * A_SECOND)
+        while self.later:
+            self.later.pop()()
+        self.assertEqual((len(self.path.sent), self.client.task.over), (1 + A_SECOND, False))
+        self.come(empty * 100)
+        self.assertIsInstance(self.error, BadMessage)
+        self.check_over()
+
     def test_a_limit(self) -> None:
         """A datagram that is more than it leaves ends the exchange with the limit's reason."""
         self.meter.room, self.meter.short = 5, Refusal("quota-total")
         self.begin(datagram(b"abc") + datagram(b"defg") + datagram(b"h"))
-        self.later.pop()()
         assert isinstance(self.error, Stopped)
         self.assertEqual((self.error.refusal.reason, self.path.sent, self.meter.up), ("quota-total", [b"abc"], 3))
         self.check_over()

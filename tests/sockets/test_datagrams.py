@@ -106,6 +106,29 @@ class FlowCase(SynchronousTestCase):
         self.clock.pump([TICK] * int(seconds / TICK))
 
 
+class BegunTests(FlowCase):
+    def test_a_path_that_cannot_be_heard(self) -> None:
+        """Nothing is left of the flow, and it is told to nobody but whoever began it."""
+
+        def full(receiver: Receiver, buffer: memoryview) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        self.path.begin = full  # type: ignore[method-assign]
+        self.assertRaises(OSError, self.flow)
+        self.assertEqual((len(self.shared), self.path.closed, self.ends), (0, True, []))
+        self.later(130)
+        self.assertEqual(self.ends, [])
+
+    def test_a_path_that_is_over(self) -> None:
+        def over(receiver: Receiver, buffer: memoryview) -> None:
+            receiver.closed("exit-failed")
+
+        self.path.begin = over  # type: ignore[method-assign]
+        flow = self.flow()
+        self.assertEqual((len(self.shared), self.path.closed, self.ends), (0, True, ["exit-failed"]))
+        self.assertFalse(flow.send(b"ask"))
+
+
 class CountedTests(FlowCase):
     def test_both_ways(self) -> None:
         """What goes is counted, payload alone; an empty datagram goes and counts nothing."""

@@ -94,12 +94,30 @@ class HostileTests(SynchronousTestCase):
         self.assertEqual(head, b"on")
         junk = b"\x17" + integer(LONGEST) + bytes(LONGEST) + b"\x00\x05\x02abcd"
         with contextlib.suppress(ConnectionError, ssl.SSLError):  # until it is ended
-            while tunnel.receive(0.01) is None and not tunnel.over:
+            while tunnel.receive(0.1) is None and not tunnel.over:
                 tunnel.sock.sendall(junk)
         line = self.line(name)
         self.assertEqual(line["reason"], "")
         self.assertLess(line["up"] + line["down"], 1000)
         self.assertEqual(origin.came, [b"on"])
+
+    def test_nothing_over_and_over(self) -> None:
+        """Capsules that carry nothing are paid by nobody: more than a few hundred of them end the flow."""
+        _, honest = self.customer()
+        beside = self.tunnel(honest)
+        session = Session(daemon)
+        self.addCleanup(session.close)
+        for empty in (b"\x17\x00", b"\x00\x01\x02"):
+            name, credential = self.customer()
+            tunnel = self.tunnel(credential)
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
+                tunnel.sock.sendall(empty * 1000)
+            self.assertFalse(tunnel.until_gone())
+            self.assertEqual(self.line(name)["reason"], "bad-request")
+            stream = UdpStream(session, self.path, credential)
+            session.send(stream.number, empty * 1000)
+            self.assertEqual(session.answer(stream.number).reset, ErrorCodes.CONNECT_ERROR)
+            self.assertEqual(beside.asked(b"on"), b"on")
 
     def test_a_datagram_in_pieces(self) -> None:
         """Byte by byte it arrives whole; cut off it does not, and that is said."""

@@ -410,3 +410,36 @@ class Stopping(_LedgerCase):
         self.assertEqual(list((desk.folder / "journal").iterdir()), [])
         again = Desk(desk.folder, desk.store)
         self.assertEqual(pull([again.meter(1)]), 40)
+
+
+class Parcels(_LedgerCase):
+    """What cannot be parted, a datagram, near the end of a lease."""
+
+    def sent(self, desk: Desk, meter: Meter, count: int, size: int) -> int:
+        """How many of so many datagrams have gone, where whoever finds no room waits until it is resumed."""
+        resumed, gone = list[int](), 0
+        meter.resume = lambda: resumed.append(meter.room)
+        for _ in range(count):
+            if meter.against(size, upward=True, on_limit="cut") is not None:
+                del resumed[:]
+                desk.clock.advance(0.2)
+                self.assertEqual(len(resumed), 1, "the store was not asked")
+            if meter.against(size, upward=True, on_limit="cut") is None:
+                meter.sent_up(size)
+                gone += 1
+        return gone
+
+    def test_a_lease_that_is_too_short_for_one(self) -> None:
+        """The store is asked ahead of it, as for a tunnel's bytes; before, all were dropped until the next flush."""
+        desk = self.desk(account(1, total=10**9), slice_bytes=4096)
+        self.assertEqual(self.sent(desk, desk.meter(1), 100, 1200), 100)
+
+    def test_while_the_store_is_away(self) -> None:
+        desk = self.desk(account(1, total=10**9), slice_bytes=4096)
+        meter = desk.meter(1)
+        desk.store.away = True
+        self.assertEqual(self.sent(desk, meter, 100, 1200), 100)
+
+    def test_a_parents_lease(self) -> None:
+        desk = self.desk(account(1, total=10**9), account(2, parent=1), slice_bytes=4096)
+        self.assertEqual(self.sent(desk, desk.meter(2), 100, 1200), 100)

@@ -32,7 +32,7 @@ class Case(SynchronousTestCase):
     def setUp(self) -> None:
         self.renewed = 0
 
-    def renew(self, meter: Meter) -> None:
+    def renew(self, meter: Meter, least: int = 1) -> None:
         self.renewed += 1
 
     def meter(self, own: Allowance, family: Allowance | None = None, kind: type[Meter] = Meter) -> Meter:
@@ -113,6 +113,67 @@ class ShapedTests(Case):
         self.assertIs(meter.against(8000, upward=True, on_limit="cut"), NOT_NOW)
         self.assertIsNone(meter.against(8000, upward=False, on_limit="cut"))
         self.assertIs(meter.against(2_000_000, upward=False, on_limit="cut"), QUOTA_TOTAL)
+
+    def test_what_is_small_takes_its_part_too(self) -> None:
+        """Of the rate each takes what a frame does at least, whatever it carries: empty ones are none for nothing."""
+        for size, takes in ((0, 64), (1, 64), (36, 64), (37, 65), (1400, 1428)):
+            for upward in (True, False):
+                own, family = allowance(1000_000), allowance(1000_000)
+                for each in (own, family):
+                    each.pace = Pace(Ticks(Clock()))
+                    each.pace.set(100_000, 100_000)
+                meter = self.meter(own, family, kind=ShapedMeter)
+                meter.weigh(size, upward=upward)
+                (meter.sent_up if upward else meter.sent_down)(size)
+                for each in (own, family):
+                    assert each.pace is not None
+                    used, other = (each.pace.up, each.pace.down)[:: 1 if upward else -1]
+                    self.assertEqual((other.tokens - used.tokens, each.room), (takes, 1000_000 - size))
+                    self.assertEqual(each.pace.moved_up + each.pace.moved_down, takes)
+
+    def test_a_flood_of_empty_ones(self) -> None:
+        """Goes no faster than the rate's bytes allow."""
+        clock = Clock()
+        own = allowance(UNLIMITED)
+        own.pace = Pace(Ticks(clock))
+        own.pace.set(6400, 0)
+        meter, path = self.meter(own, kind=ShapedMeter), NotingPath()
+        shared = Datagrams(Wheel(clock), Live(Topology({}, (), {})), lambda: 1)
+        flow = DatagramFlow(shared, path, meter, account_id=7, deliver=lambda data: True, ended=str)
+        for _ in range(1000):
+            for _ in range(20):
+                flow.send(b"")
+            clock.advance(TICK)
+        self.assertLess(len(path.sent), 100 * 1000 * TICK + 2 * LEAST / 64 + 1)
+        self.assertGreater(len(path.sent), 0.8 * 100 * 1000 * TICK)
+        flow.close("")
+
+    def test_whoever_waits_for_more(self) -> None:
+        """Has its turns as time passes, one a tick, until what there is is enough; not within a turn of its own."""
+        clock = Clock()
+        own = allowance(UNLIMITED)
+        own.pace = Pace(Ticks(clock))
+        own.pace.set(10_000, 0)
+        own.pace.up.tokens = 1500.0
+        meter, tries = self.meter(own, kind=ShapedMeter), list[float]()
+
+        def waits() -> bool:
+            if meter.against(2000, upward=True, on_limit="cut") is None:
+                return False
+            meter.await_up(2000)
+            return True
+
+        def resume() -> None:
+            tries.append(clock.seconds())
+            waits()  # which asks for no further turn
+            clock.callLater(0, waits)
+
+        meter.resume = resume
+        self.assertTrue(waits())
+        clock.pump([TICK / 2] * 8)
+        self.assertEqual((len(tries), waits()), (4, True))
+        clock.pump([TICK / 2] * 4)
+        self.assertFalse(waits())
 
     def test_beside_a_download(self) -> None:
         """A flow that is sent more than the rate all the time, beside a tunnel that wants all of it: both have a part,
