@@ -59,7 +59,10 @@ async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -
         refusal = dialler.own_listener((relay,), talk.port)
         if refusal is not None:
             raise DialError(EXIT_FAILED, "exit", "exit-head")
-        sock = _opened(relay, talk.port)
+        try:
+            sock = _opened(relay, talk.port)
+        except DialError as error:  # it says nothing of the destination, nor of connections by that proxy
+            raise DialError(EXIT_FAILED, "either", error.cause) from None
         return Association(dialler, choice, wire, sock, ended)
     except BaseException:
         wire.close()

@@ -152,10 +152,7 @@ class Dialler:
         self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
     ) -> Dialled:
         """Connect by an upstream proxy.  Raises: DialError, which blames exit or destination, and Stopped."""
-        try:
-            dialled = await self.reach(upstream)
-        except DialError as error:
-            raise DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause) from None
+        dialled = await self.reach(upstream)
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
             dialled.fd = await self._secured(dialled.fd, upstream)
@@ -173,8 +170,16 @@ class Dialler:
 
     async def reach(self, upstream: UpstreamProxy) -> Dialled:
         """Connect to an upstream proxy; no rule for destinations applies unless a stranger names it.
-        Raises: DialError, Stopped.
+
+        Raises: DialError, which says that the exit has failed and never blames the destination, and Stopped.
         """
+        try:
+            return await self._reached(upstream)
+        except DialError as error:
+            raise exit_failed(error) from None
+
+    async def _reached(self, upstream: UpstreamProxy) -> Dialled:
+        """Connect to an upstream proxy as to anybody.  Raises: DialError, Stopped."""
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
@@ -241,6 +246,11 @@ class Dialler:
     def own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
         """Why a place is refused that leads back to this daemon; None where it does not."""
         return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
+
+
+def exit_failed(error: DialError) -> DialError:
+    """The error of an exchange whose exit could not be reached for this one; the cause stays for the operator."""
+    return DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause)
 
 
 def _raise(refusal: Refusal | None) -> None:

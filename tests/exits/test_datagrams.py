@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import socket
 from types import SimpleNamespace
@@ -11,6 +12,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
+from meshd.dns.resolver import ResolveError
+from meshd.exits import datagrams
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
 from meshd.exits.datagrams import Carrier, carrier, relay_of
@@ -30,6 +33,7 @@ from meshd.topology import DestinationRules, Exit, ExitRule, Live, ProxyHost, To
 from meshd.values.addresses import parse_ip
 from tests.exits.test_dialling import ANY, DialCase
 from tests.sockets.test_datagrams import Meter
+from tests.support.daemon import free_port
 
 
 class DatagramCase(DialCase):
@@ -305,6 +309,34 @@ class AssociatedTests(UpstreamCase):
         assert isinstance(error, DialError)
         self.assertEqual((error.blame, error.answered, error.cause), ("either", True, "exit-no-datagrams"))
 
+    def blamed(self) -> tuple[str, str, str]:
+        """Why there is no carrier, whose fault it is, and what the operator reads of it."""
+        self.hand.until(lambda: bool(self.failures))
+        (error,) = self.failures
+        assert isinstance(error, DialError), error
+        self.assertEqual(len(self.hand.poller), 0)
+        return error.refusal.reason, error.blame, error.cause
+
+    def test_one_that_cannot_be_reached(self) -> None:
+        """Has failed as it would have for a connection: nothing says anything of the destination."""
+        dead = Exit("up", "socks5", upstream=UpstreamProxy("gw", free_port()))
+        self.begun(dead)
+        self.assertEqual(self.blamed(), ("exit-failed", "exit", "connection-refused"))
+        self.failures.clear()
+        del self.names.table["gw"]
+        self.begun(dead)
+        assert self.names.pending is not None
+        self.names.pending.errback(ResolveError("dns_error", "internal text"))
+        self.assertEqual(self.blamed(), ("exit-failed", "either", "dns-error"))
+        self.names.table["gw"] = ("127.0.0.2",)
+        self.patch(datagrams, "connected", self.no_route)
+        self.met(b"\x05\x00", self.bound())
+        self.assertEqual(self.blamed(), ("exit-failed", "either", "unreachable"))
+
+    @staticmethod
+    def no_route(address: str, port: int, source: str) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, "")
+
     def test_refused_destinations(self) -> None:
         """By name or address, as seen from here; and the pages of the proxy itself."""
         self.names.table |= {"inside.example": ("10.0.0.1",), "good.example": ("127.0.0.1",), "burp": ("127.0.0.1",)}
@@ -404,20 +436,36 @@ class ChosenTests(DatagramCase):
         self.assertEqual(pinned.choice.not_found, "http")
         self.assertEqual(self.departure(()).choose(), Refusal("no-exit"))
 
-    def test_a_sole_path(self) -> None:
-        """Closed with all that it had of its exit."""
-        departure = self.departure((ANY,))
-        self.assertIsNone(departure.choose())
+    def opened(self, departure: Departure) -> Path:
+        """The path that a departure opens."""
         found: list[Path] = []
 
         async def opened() -> None:
             found.append(await departure.path("127.0.0.1", self.port, lambda reason, seconds: None))
 
         Task(opened(), self.noted).resume()
-        self.hand.settle()
-        flow = DatagramFlow(
-            self.shared, found[0], self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append
-        )
+        self.hand.until(lambda: bool(found or self.failures))
+        self.assertEqual(self.failures, [])
+        return found[0]
+
+    def test_one_that_is_dead(self) -> None:
+        """Is passed over, and rests as it would after connections."""
+        self.names.table["gw"] = ("127.0.0.2",)
+        dead = Exit("dead", "socks5", upstream=UpstreamProxy("gw", free_port()))
+        departure = self.departure((dead, ANY))
+        while departure.choose() is None and departure.choice.exit is not dead:
+            pass
+        outlet = departure.choice.outlet
+        path = self.opened(departure)
+        self.assertEqual((path.source, departure.choice.exit, outlet.failures), ("127.0.0.1", ANY, 1))
+        path.close()
+
+    def test_a_sole_path(self) -> None:
+        """Closed with all that it had of its exit."""
+        departure = self.departure((ANY,))
+        self.assertIsNone(departure.choose())
+        path = self.opened(departure)
+        flow = DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append)
         flow.send(b"ask")
         data, source = self.heard(self.server)
         self.server.sendto(data, source)
