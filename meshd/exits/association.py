@@ -55,7 +55,10 @@ class Association(Watcher):
     def ready(self, fd: int, events: int) -> None:
         """Hand over what has come from destinations that were asked for."""
         for _ in range(AT_ONCE):
-            if self._wire is None or not self._listens():
+            if self._wire is None:
+                return
+            if not self._listens():
+                self.pause()
                 return
             try:
                 size = self._sock.recv_into(self._buffer)
@@ -68,9 +71,9 @@ class Association(Watcher):
                 self._hand_over(self._buffer[:size])
 
     def _listens(self) -> bool:
-        """Whether there is room for a datagram: all paths have it in common, as they are of one exchange."""
-        first = next(iter(self._paths.values()), None)
-        return first is None or first.receiver is None or first.receiver.listens
+        """Whether there is room for a datagram: all receivers have it in common, as they are of one exchange."""
+        first = next((path.receiver for path in self._paths.values() if path.receiver is not None), None)
+        return first is None or first.listens
 
     def _hand_over(self, data: memoryview) -> None:
         length = 10 if data[3] == IPV4 else 22
@@ -87,8 +90,9 @@ class Association(Watcher):
         self._sock.sendmsg([head, data])
 
     def pause(self) -> None:
-        self._paused = True
-        self._dialler.poller.pause(self._sock.fileno())
+        if not self._paused and self._wire is not None:
+            self._paused = True
+            self._dialler.poller.pause(self._sock.fileno())
 
     def resume(self) -> None:
         if self._paused and self._wire is not None:

@@ -34,6 +34,7 @@ from meshd.values.addresses import parse_ip
 from tests.exits.test_dialling import ANY, DialCase
 from tests.sockets.test_datagrams import Meter
 from tests.support.daemon import free_port
+from tests.support.ready import readable
 
 
 class DatagramCase(DialCase):
@@ -379,6 +380,30 @@ class AssociatedTests(UpstreamCase):
         one.close("")
         self.hand.until(lambda: bool(self.got))
         self.assertEqual(self.got, [b"answer"])
+        self.carriers[0].close()
+
+
+    def test_room_that_is_gone_again(self) -> None:
+        """Whoever had room taken away waits, though another has been told of room: no turn finds nothing to do."""
+        self.met(b"\x05\x00", self.bound())
+        one, other = self.flow("127.0.0.1", 5000), self.flow("127.0.0.1", 5001)
+        other.send(b"ask")
+        data, source = self.heard(self.relay)
+        self.meter.room = 0
+        for _ in range(3):
+            self.relay.sendto(data[:10] + b"12", source)
+        self.hand.settle()
+        one.close("")  # now the other one has none
+        third = self.flow("127.0.0.1", 5002)
+        self.meter.room = 2
+        for flow in (other, third):
+            flow.resume()
+        self.assertEqual((self.got, self.meter.room), ([b"12"], 0))
+        third.close("")
+        self.assertFalse(readable([self.hand.poller], 0.02))
+        self.meter.room = 100
+        other.resume()
+        self.assertEqual(len(self.got), 3)
         self.carriers[0].close()
 
 
