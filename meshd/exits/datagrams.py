@@ -25,7 +25,7 @@ from meshd.model import Refusal
 from meshd.sockets.datagrams import BUSY, Path, Receiver, connected
 from meshd.sockets.race import DialError
 from meshd.sockets.wire import Wire
-from meshd.values.internet import is_public
+from meshd.values.internet import is_private, is_public, unwrap
 
 
 class Carrier(Protocol):
@@ -74,10 +74,13 @@ def relay_of(peer: str, told: str, *, strange: bool) -> str:
 
     peer: the address that it was reached at; told: what it says, "" for the same.  Raises: DialError.
     """
-    if told in {"", peer} or is_public(ip_address(told)):
-        return told or peer
-    if not strange and not is_public(ip_address(peer)):
-        return told  # a neighbour of ours that has another private address
+    if told in {"", peer}:
+        return peer
+    theirs, reached = unwrap(ip_address(told)), unwrap(ip_address(peer))
+    within = is_private(theirs) or (theirs.is_loopback and reached.is_loopback)
+    neighbours = within and not strange and not is_public(reached)
+    if neighbours or is_public(theirs):
+        return told
     raise DialError(EXIT_FAILED, "either", "exit-head")
 
 

@@ -382,7 +382,6 @@ class AssociatedTests(UpstreamCase):
         self.assertEqual(self.got, [b"answer"])
         self.carriers[0].close()
 
-
     def test_room_that_is_gone_again(self) -> None:
         """Whoever had room taken away waits, though another has been told of room: no turn finds nothing to do."""
         self.met(b"\x05\x00", self.bound())
@@ -420,6 +419,24 @@ class RelayTests(SynchronousTestCase):
             ("1.1.1.1", "169.254.169.254", True, None),
             ("10.0.0.5", "10.0.0.6", False, "10.0.0.6"),
             ("10.0.0.5", "10.0.0.6", True, None),
+            ("10.0.0.5", "100.64.0.1", False, "100.64.0.1"),
+            ("10.0.0.5", "fd00::1", False, "fd00::1"),
+            ("10.0.0.5", "10.0.0.5", True, "10.0.0.5"),
+            ("10.0.0.5", "127.0.0.1", False, None),
+            ("10.0.0.5", "::ffff:127.0.0.1", False, None),
+            ("10.0.0.5", "::1", False, None),
+            ("10.0.0.5", "169.254.169.254", False, None),
+            ("10.0.0.5", "fe80::1", False, None),
+            ("10.0.0.5", "224.0.0.1", False, None),
+            ("10.0.0.5", "ff02::1", False, None),
+            ("10.0.0.5", "255.255.255.255", False, None),
+            ("10.0.0.5", "0.0.0.1", False, None),
+            ("10.0.0.5", "64:ff9b::7f00:1", False, None),
+            ("127.0.0.1", "127.0.0.2", False, "127.0.0.2"),
+            ("127.0.0.1", "::1", False, "::1"),
+            ("127.0.0.1", "10.0.0.1", False, "10.0.0.1"),
+            ("127.0.0.1", "127.0.0.2", True, None),
+            ("127.0.0.1", "169.254.169.254", False, None),
             ("127.0.0.1", "127.0.0.1", False, "127.0.0.1"),
         ):
             try:
