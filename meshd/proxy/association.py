@@ -126,8 +126,7 @@ class Association:
         if read is None or not self._may_begin():
             return None
         target = read.target
-        if not self._served and not self._refused:
-            self._record.note_name(target.host, target.port)
+        self._record.note_first(target.host, target.port)
         way = self._ways[head] = Remote(self, head, target.host, target.port)
         way.begin()
         return way if not way.over else None
@@ -159,6 +158,7 @@ class Association:
         account_id = self.meter.admission.account.id
         path = await self._carrier.open(way.host, way.port, account_id, bar if terms and terms.by_address else None)
         way.answer = datagram_head(path.address, way.port)
+        self._record.note_sent(way.host, way.port, path.address)
         if not self._served:
             self._served = True
             self._record.exit = self.departure.choice.label(self.departure.selection, path.source)
