@@ -16,7 +16,6 @@ from typing import Protocol
 from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.association import Association
 from meshd.exits.bars import Bar
-from meshd.exits.destinations import NO_FAMILY, of_family
 from meshd.exits.dialling import Dialler, Way
 from meshd.exits.handshake import AssociateHandshake
 from meshd.exits.localpath import LocalPath
@@ -104,9 +103,7 @@ class FromHere:
     async def open(self, host: str, port: int, account_id: int = 0, bar: Bar | None = None) -> Path:
         addresses = await self._dialler.addresses(host, port, self._choice, account_id, bar=bar)
         source = self._choice.source
-        usable = of_family(addresses, source)
-        failure = DialError(NO_FAMILY, "family")
-        for address in usable:
+        for address in addresses:
             try:
                 return LocalPath(self._dialler.poller, _opened(address, port, source), address, source)
             except DialError as error:

@@ -103,15 +103,13 @@ class Dialler:
             _raise(self._elsewhere(judge, upstream, host, port) or (bar.elsewhere() if bar is not None else None))
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = await self._judged(judge, host, port, account_id, bar)
-        usable = of_family(addresses, choice.source)[:ADDRESSES]
-        if not usable:
-            raise DialError(NO_FAMILY, "family")
+        usable = _usable(addresses, choice)
         return await Race(self.poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
 
     async def addresses(
         self, host: str, port: int, choice: Way, account_id: int = 0, *, bar: Bar | None = None
     ) -> tuple[str, ...]:
-        """The addresses of host to which datagrams may be sent, judged as for `dial`, and all by us.
+        """The addresses of host to which datagrams may be sent, at least one, judged as for `dial`, and all by us.
 
         Behind an upstream proxy too: only a datagram that says it comes from there is the destination's.  Those of IPv4
         come first: nothing tells of a datagram that it leads nowhere, so what is most sure to work is used.
@@ -122,7 +120,7 @@ class Dialler:
         if upstream is not None:
             _raise(self._elsewhere(judge, upstream, host, port))
         addresses = await self._judged(judge, host, port, account_id, bar)
-        return tuple(sorted(addresses, key=lambda address: ":" in address))[:ADDRESSES]
+        return _usable(tuple(sorted(addresses, key=lambda address: ":" in address)), choice)
 
     def _judge_now(self) -> Judge:
         if self._judge.rules is not self._rules():
@@ -246,6 +244,14 @@ class Dialler:
     def own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
         """Why a place is refused that leads back to this daemon; None where it does not."""
         return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
+
+
+def _usable(addresses: tuple[str, ...], choice: Way) -> tuple[str, ...]:
+    """The addresses that are tried, all of them reached by the way.  Raises: DialError where there are none."""
+    usable = of_family(addresses, choice.source)[:ADDRESSES]
+    if not usable:
+        raise DialError(NO_FAMILY, "family")
+    return usable
 
 
 def exit_failed(error: DialError) -> DialError:

@@ -168,6 +168,31 @@ class FromHereTests(DatagramCase):
             self.assertEqual(self.path(host, port), expected, host)
         self.assertEqual(len(self.hand.poller), 0)
 
+    def test_many_addresses(self) -> None:
+        """However many a name has of the other family, those that the exit can reach are tried; eight at most."""
+        self.datagrams("::1", self.port)
+        self.names.table |= {
+            "many.example": (*(f"127.0.1.{number}" for number in range(9)), "::1"),
+            "four.example": tuple(f"127.0.1.{number}" for number in range(9)),
+        }
+        self.rules = DestinationRules(allow=(opening("127.0.0.0/8"), opening("::1/128")))
+        self.begun(Exit("six", "local", "::1"))
+        path = self.path("many.example", self.port)
+        assert not isinstance(path, str), path
+        self.assertEqual(path.address, "::1")
+        path.close()
+        self.assertEqual(self.path("four.example", self.port), "unreachable")
+        asked: list[str] = []
+
+        def refusing(address: str, port: int, source: str) -> socket.socket:
+            asked.append(address)
+            raise OSError(errno.ENETUNREACH, "")
+
+        self.patch(datagrams, "connected", refusing)
+        self.begun()
+        self.assertEqual(self.path("four.example", self.port), "unreachable")
+        self.assertEqual(asked, [f"127.0.1.{number}" for number in range(8)])
+
     def test_the_accounts_own_rules(self) -> None:
         barred = SimpleNamespace(addresses=lambda texts: Refusal("acl-account", ",".join(texts)))
         self.begun()
