@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 
 from meshd.exits.agreeing import EXIT_FAILED
 from meshd.exits.bars import Bar
 from meshd.exits.dialling import Dialler, Way
-from meshd.sockets.datagrams import AT_ONCE, Path, Receiver
+from meshd.sockets.datagrams import AT_ONCE, Path, Receiver, ending
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
 from meshd.sockets.wire import Watcher, Wire
@@ -86,8 +87,17 @@ class Association(Watcher):
         self._buffer = buffer
 
     def send(self, head: bytes, data: bytes | memoryview) -> None:
-        """Send one datagram.  Raises: OSError."""
-        self._sock.sendmsg([head, data])
+        """Send one datagram.  Raises: OSError, which says nothing of a destination.
+
+        What says that nobody is there says so of the upstream proxy, and ends all in a later turn.
+        """
+        try:
+            self._sock.sendmsg([head, data])
+        except OSError as error:
+            if not ending(error):
+                raise
+            self._dialler.clock.callLater(0, self._end, "exit-failed")
+            raise OSError(errno.ENOBUFS, "the upstream proxy takes no datagram") from None
 
     def pause(self) -> None:
         if not self._paused and self._wire is not None:

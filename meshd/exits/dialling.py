@@ -75,7 +75,7 @@ class Dialler:
         """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides."""
         self.poller = poller
         self._resolver = resolver
-        self._clock = clock
+        self.clock = clock
         self._rules = rules
         self._judge = Judge(DestinationRules())
         self._strangers = Judge(INTERNET)
@@ -104,7 +104,7 @@ class Dialler:
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = await self._judged(judge, host, port, account_id, bar)
         usable = _usable(addresses, choice)
-        return await Race(self.poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
+        return await Race(self.poller, self.clock, usable, port, choice.source, self.receive_buffer).winner()
 
     async def addresses(
         self, host: str, port: int, choice: Way, account_id: int = 0, *, bar: Bar | None = None
@@ -144,7 +144,7 @@ class Dialler:
 
     def unjudged(self) -> Dialler:
         """A dialler without destination rules, for URLs from the settings file (probes)."""
-        return Dialler(self.poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
+        return Dialler(self.poller, self._resolver, self.clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
     async def _through(
         self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
@@ -191,7 +191,7 @@ class Dialler:
             if refusal is not None:
                 raise DialError(refusal)
         usable = addresses[:ADDRESSES]
-        return await Race(self.poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
+        return await Race(self.poller, self.clock, usable, upstream.port, "", self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
         """Give a descriptor in the place of fd, whose bytes reach the upstream proxy by TLS.  Raises: DialError."""

@@ -306,6 +306,19 @@ class AssociatedTests(UpstreamCase):
         self.assertEqual((len(self.hand.poller), len(self.shared)), (0, 0))
         self.assertEqual(self.path("127.0.0.1", 5000), "exit-failed")
 
+    def test_its_port_is_gone(self) -> None:
+        """That is the exit's end, and no destination's, whether a datagram's way out tells it or the way in."""
+        self.met(b"\x05\x00", self.bound())
+        one = self.flow("127.0.0.1", 5000)
+        self.flow("127.0.0.1", 5001)
+        self.relay.close()
+        with self.carriers[0]._sock.dup() as same:  # type: ignore[attr-defined]
+            same.send(b"to nobody")
+        self.assertFalse(one.send(b"to nobody"))
+        self.assertEqual((self.ends, self.meter.up), ([], 0))
+        self.clock.advance(0)
+        self.assertEqual((self.ends, len(self.hand.poller)), (["exit-failed"] * 3, 0))
+
     def test_where_it_takes_them(self) -> None:
         """Where it says; at its own address where it says none; never at a place of ours, nor where a name leads."""
         here = bytes((127, 0, 0, 2))
