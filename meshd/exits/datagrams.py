@@ -55,7 +55,7 @@ async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -
         if wire.ending:  # nobody was listening yet when that was told
             raise DialError(EXIT_FAILED, "exit", "exit-ended")
         relay = relay_of(wire.peer, talk.address, strange=exit_.upstream.strange)
-        refusal = dialler.own_listener((relay,), talk.port)
+        refusal = dialler.own_listener((relay,), talk.port) or dialler.own_mouth((relay,), talk.port)
         if refusal is not None:
             raise DialError(EXIT_FAILED, "exit", "exit-head")
         try:

@@ -7,10 +7,8 @@ The address that was judged is the address that is dialled: a name that changes 
 from __future__ import annotations
 
 import os
-import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -21,6 +19,7 @@ from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
+from meshd.exits.own import is_mouth, is_own
 from meshd.exits.private import private
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
@@ -29,7 +28,7 @@ from meshd.sockets.poll import Poller
 from meshd.sockets.race import TIMEOUT, DialError, Dialled, Race
 from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
-from meshd.values.internet import unwrap
+from meshd.values.udp import Udp
 
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
@@ -71,8 +70,11 @@ class Dialler:
         own: Callable[[], OwnListeners],
         secure: Secure | None = None,
         receive_buffer: int = 0,
+        udp: Callable[[], Udp] = Udp,
     ) -> None:
-        """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides."""
+        """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides.  udp: where clients of this daemon
+        send datagrams to, which are led to no such place.
+        """
         self.poller = poller
         self._resolver = resolver
         self.clock = clock
@@ -80,6 +82,7 @@ class Dialler:
         self._judge = Judge(DestinationRules())
         self._strangers = Judge(INTERNET)
         self._own = own
+        self._udp = udp
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
         self._asking: dict[int, Counter[str]] = {}
@@ -120,6 +123,7 @@ class Dialler:
         if upstream is not None:
             _raise(self._elsewhere(judge, upstream, host, port))
         addresses = await self._judged(judge, host, port, account_id, bar)
+        _raise(self.own_mouth(addresses, port))
         return _usable(tuple(sorted(addresses, key=lambda address: ":" in address)), choice)
 
     def _judge_now(self) -> Judge:
@@ -245,6 +249,10 @@ class Dialler:
         """Why a place is refused that leads back to this daemon; None where it does not."""
         return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
 
+    def own_mouth(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
+        """The same of a place for datagrams."""
+        return Refusal(OUTSIDE) if is_mouth(self._udp(), addresses, port) else None
+
 
 def _usable(addresses: tuple[str, ...], choice: Way) -> tuple[str, ...]:
     """The addresses that are tried, all of them reached by the way.  Raises: DialError where there are none."""
@@ -275,25 +283,3 @@ class _Nobody:
 async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:
     os.close(fd)
     return None
-
-
-def is_own(own: OwnListeners, addresses: tuple[str, ...], port: int) -> bool:
-    """Whether one of the addresses, with that port, leads back to a listener of this daemon."""
-    return port in own.ports and any(address in own.addresses or is_local(address) for address in addresses)
-
-
-def is_local(address: str) -> bool:
-    """Whether address is one of this host: the kernel then connects to it from that very address.
-
-    Loopback is decided beforehand, as the kernel connects to all of 127.0.0.0/8 from 127.0.0.1.
-    """
-    target = unwrap(ip_address(address))
-    if target.is_loopback or target.is_unspecified:
-        return True
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))
-            return str(probe.getsockname()[0]) == address
-    except OSError:
-        return False

@@ -31,6 +31,7 @@ from meshd.sockets.wheel import Wheel
 from meshd.socks5 import datagram_head
 from meshd.topology import DestinationRules, Exit, ExitRule, Live, ProxyHost, Topology, UpstreamProxy
 from meshd.values.addresses import parse_ip
+from meshd.values.udp import Udp
 from tests.exits.test_dialling import ANY, DialCase
 from tests.sockets.test_datagrams import Meter
 from tests.support.daemon import free_port
@@ -143,6 +144,7 @@ class FromHereTests(DatagramCase):
             allow=(opening("127.0.0.1/32"),), deny_hosts=frozenset({"bad.example"}), ports=((53, 53), (1024, 65535))
         )
         self.own = OwnListeners(frozenset({8000}), frozenset({"127.0.0.1"}))
+        self.udp = Udp(on=True, ports=((9000, 9009),))
         self.names.table |= {
             "inside.example": ("10.0.0.1",),
             "both.example": ("127.0.0.1", "169.254.169.254"),
@@ -163,6 +165,7 @@ class FromHereTests(DatagramCase):
             ("good.example", 123, "acl-port"),
             ("www.bad.example", 53, "acl-host"),
             ("good.example", 8000, "acl-private"),
+            ("good.example", 9009, "acl-private"),
             ("six.example", 53, "unreachable"),
         ):
             self.assertEqual(self.path(host, port), expected, host)
@@ -339,6 +342,10 @@ class AssociatedTests(UpstreamCase):
                 each.close()
             self.assertEqual(len(self.hand.poller), 0, what)
         self.own = OwnListeners(frozenset({self.relay_port}), frozenset({"127.0.0.2"}))
+        self.met(b"\x05\x00", self.bound(here))
+        self.assertEqual(len(self.failures), 1)
+        self.own = OwnListeners()
+        self.udp = Udp(on=True, ports=((self.relay_port, self.relay_port),))
         self.met(b"\x05\x00", self.bound(here))
         self.assertEqual(len(self.failures), 1)
 
