@@ -399,18 +399,37 @@ class AssociatedTests(UpstreamCase):
         self.carriers[0].close()
 
     def test_a_place_by_two_names(self) -> None:
-        """The later one has it."""
+        """Has two flows, as by any exit; answers go to the one that has sent last."""
         self.names.table["good.example"] = ("127.0.0.1",)
         self.met(b"\x05\x00", self.bound())
-        self.flow("127.0.0.1", 5000)
-        later = self.flow("good.example", 5000)
-        self.assertEqual(self.ends, [""])
+        first, later = self.named_flow("127.0.0.1", "first"), self.named_flow("good.example", "later")
+        expected = []
+        for flow, name in ((first, b"first "), (later, b"later "), (first, b"first ")):
+            flow.send(b"ask")
+            data, source = self.heard(self.relay)
+            self.relay.sendto(data[:10] + b"answer", source)
+            expected.append(name + b"answer")
+            self.hand.until(lambda: len(self.got) == len(expected))
+        self.assertEqual((self.got, self.ends), (expected, []))
+        first.close("")
+        self.relay.sendto(data[:10] + b"late", source)
+        self.hand.settle()
         later.send(b"ask")
-        data, source = self.heard(self.relay)
         self.relay.sendto(data[:10] + b"answer", source)
-        self.hand.until(lambda: bool(self.got))
-        self.assertEqual(self.got, [b"answer"])
+        self.hand.until(lambda: len(self.got) > len(expected))
+        self.assertEqual((self.got[3:], self.ends), ([b"later answer"], [""]))
         self.carriers[0].close()
+
+    def named_flow(self, host: str, name: str) -> DatagramFlow:
+        """A flow whose answers are noted with its name before them."""
+        path = self.path(host, 5000)
+        assert not isinstance(path, str), path
+
+        def deliver(data: memoryview) -> bool:
+            self.got.append(name.encode() + b" " + bytes(data))
+            return True
+
+        return DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=deliver, ended=self.ends.append)
 
     def test_who_has_paused_all_leaves(self) -> None:
         """The others hear again."""
