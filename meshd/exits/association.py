@@ -13,10 +13,10 @@ from meshd.sockets.datagrams import AT_ONCE, Path, Receiver, ending
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
 from meshd.sockets.wire import Watcher, Wire
-from meshd.socks5 import IPV4, datagram_head
+from meshd.socks5 import datagram_head, head_size
 
 
-class Association(Watcher):
+class UpstreamAssociation(Watcher):
     """A carrier by an upstream proxy that passes datagrams on as long as the connection to it stands."""
 
     __slots__ = ("_buffer", "_choice", "_dialler", "_ended", "_heard", "_paths", "_paused", "_sock", "_wire", "source")
@@ -76,7 +76,7 @@ class Association(Watcher):
         return first is None or first.listens
 
     def _hand_over(self, data: memoryview) -> None:
-        length = 10 if data[3] == IPV4 else 22
+        length = head_size(data)
         path = self._heard.get(bytes(data[2:length]))
         if path is not None and path.receiver is not None:
             path.receiver.came(data[length:])
@@ -88,7 +88,8 @@ class Association(Watcher):
     def send(self, path: AssociationPath, data: bytes | memoryview) -> None:
         """Send one datagram; what comes from there is from now on an answer to this path's.
 
-        Raises: OSError, which says nothing of a destination.  What says that nobody is there says so of the upstream proxy, and ends all in a later turn.
+        Where nobody is there that is the upstream proxy's end, and ends all in a later turn.  Raises: OSError, which
+        says nothing of the destination.
         """
         self._heard[path.place] = path
         try:
@@ -138,7 +139,7 @@ class AssociationPath:
 
     __slots__ = ("_carrier", "address", "head", "place", "receiver", "source")
 
-    def __init__(self, carrier: Association, address: str, head: bytes) -> None:
+    def __init__(self, carrier: UpstreamAssociation, address: str, head: bytes) -> None:
         self._carrier, self.head = carrier, head
         self.place = head[2:]
         self.address, self.source = address, carrier.source

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from meshd.exits.agreeing import EXIT_FAILED, agreed
-from meshd.exits.association import Association
+from meshd.exits.association import UpstreamAssociation
 from meshd.exits.bars import Bar
 from meshd.exits.dialling import Dialler, Way
 from meshd.exits.handshake import AssociateHandshake
@@ -27,7 +27,7 @@ from meshd.sockets.wire import Wire
 from meshd.values.internet import is_private, is_public, unwrap
 
 
-class Carrier(Protocol):
+class DatagramCarrier(Protocol):
     """What one exchange has of an exit for its datagrams."""
 
     async def open(self, host: str, port: int, account_id: int = 0, bar: Bar | None = None) -> Path:
@@ -37,7 +37,7 @@ class Carrier(Protocol):
         """Close it with all its paths; calling it again changes nothing."""
 
 
-async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -> Carrier:
+async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -> DatagramCarrier:
     """Begin to use an exit; runs in a Task, and the caller bounds the time.
 
     ended: called with the reason when the upstream proxy carries no longer.  Raises: DialError, Stopped.
@@ -62,7 +62,11 @@ async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -
             sock = _opened(relay, talk.port)
         except DialError as error:  # it says nothing of the destination, nor of connections by that proxy
             raise DialError(EXIT_FAILED, "either", error.cause) from None
-        return Association(dialler, choice, wire, sock, ended)
+        try:
+            return UpstreamAssociation(dialler, choice, wire, sock, ended)
+        except BaseException:
+            sock.close()
+            raise
     except BaseException:
         wire.close()
         raise
@@ -119,7 +123,7 @@ class SolePath:
 
     __slots__ = ("_carrier", "_path", "address", "source")
 
-    def __init__(self, path: Path, carrier: Carrier) -> None:
+    def __init__(self, path: Path, carrier: DatagramCarrier) -> None:
         self._path, self._carrier = path, carrier
         self.address, self.source = path.address, path.source
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, Choice, choose
-from meshd.exits.datagrams import Carrier, SolePath
+from meshd.exits.datagrams import DatagramCarrier, SolePath
 from meshd.exits.datagrams import carrier as begin_carrier
 from meshd.exits.outlets import Outlet
 from meshd.exits.plane import ExitPlane
@@ -135,7 +135,7 @@ class Departure:
         self._unfit = self._unfit or Unfit()
         self._unfit.datagrams = True
 
-    async def carrier(self, phase: Phase, ended: Callable[[str], None]) -> Carrier:
+    async def carrier(self, phase: Phase, ended: Callable[[str], None]) -> DatagramCarrier:
         """Begin to send datagrams, by another exit where one has failed; ended: as in `datagrams.carrier`.
         Raises: DialError, Stopped.
         """

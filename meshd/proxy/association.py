@@ -12,7 +12,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from meshd.exits.bars import Bar
-from meshd.exits.datagrams import Carrier
+from meshd.exits.datagrams import DatagramCarrier
 from meshd.exits.departure import Departure
 from meshd.model import Refusal
 from meshd.passing.record import Record
@@ -22,7 +22,7 @@ from meshd.proxy.remote import Remote
 from meshd.sockets.datagrams import AT_ONCE, DatagramFlow
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
-from meshd.socks5 import IPV4, IPV6, NAME, datagram_head, read_datagram
+from meshd.socks5 import datagram_head, head_size, read_datagram
 from meshd.usage.meter import Meter
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
@@ -45,7 +45,7 @@ class Association:
         plane: DataPlane,
         host: Host,
         mouth: Mouth,
-        carrier: Carrier,
+        carrier: DatagramCarrier,
         departure: Departure,
         record: Record,
         meter: Meter,
@@ -115,7 +115,7 @@ class Association:
             self.ready(self._mouth.fd, IN)
 
     def _take(self, data: memoryview) -> None:
-        head = bytes(data[: _head_size(data)])
+        head = bytes(data[: head_size(data)])
         way = self._ways.get(head) or self._begin(data, head)
         if way is not None:
             way.came(data[len(head) :])
@@ -224,11 +224,3 @@ class Association:
             self._plane.poller.remove(self._mouth.fd)
         self._mouth.sock.close()
         self.meter.resume = self.meter.way = None  # or meter and association would keep each other alive
-
-
-def _head_size(data: memoryview) -> int:
-    """Bytes of the head of a datagram, as far as its first bytes tell; 0 where they are no head's."""
-    if len(data) < 5:
-        return 0
-    width = {IPV4: 4, IPV6: 16, NAME: 1 + data[4]}.get(data[3])
-    return 4 + width + 2 if width is not None else 0

@@ -16,7 +16,7 @@ from meshd.dns.resolver import ResolveError
 from meshd.exits import datagrams
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
-from meshd.exits.datagrams import Carrier, carrier, relay_of
+from meshd.exits.datagrams import DatagramCarrier, carrier, relay_of
 from meshd.exits.departure import Departure
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.outlets import Outlet
@@ -33,6 +33,7 @@ from meshd.topology import DestinationRules, Exit, ExitRule, Live, ProxyHost, To
 from meshd.values.addresses import parse_ip
 from meshd.values.udp import Udp
 from tests.exits.test_dialling import ANY, DialCase
+from tests.passing.hand import descriptors
 from tests.sockets.test_datagrams import Meter
 from tests.support.daemon import free_port
 from tests.support.ready import readable
@@ -47,7 +48,7 @@ class DatagramCase(DialCase):
         self.port = self.server.getsockname()[1]
         self.got: list[bytes] = []
         self.ends: list[str] = []
-        self.carriers: list[Carrier] = []
+        self.carriers: list[DatagramCarrier] = []
         self.failures: list[BaseException] = []
         self.meter = Meter()
         self.shared = Datagrams(Wheel(self.clock), Live(Topology({}, (), {})), lambda: 100)
@@ -378,6 +379,16 @@ class AssociatedTests(UpstreamCase):
         self.patch(datagrams, "connected", self.no_route)
         self.met(b"\x05\x00", self.bound())
         self.assertEqual(self.blamed(), ("exit-failed", "either", "unreachable"))
+
+    def test_nothing_is_left_where_the_poller_is_full(self) -> None:
+        def full(*told: object) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        self.patch(datagrams, "UpstreamAssociation", full)
+        before = descriptors()
+        theirs = self.met(b"\x05\x00", self.bound())
+        self.assertEqual((len(self.failures), len(self.hand.poller)), (1, 0))
+        self.assertEqual(descriptors() - before, {theirs.fileno()})
 
     @staticmethod
     def no_route(address: str, port: int, source: str) -> socket.socket:
