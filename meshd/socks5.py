@@ -130,7 +130,7 @@ def read_request(buffer: bytes) -> Connect | Associate | None:
         raise BadSocks("a reserved byte that is not zero")
     if len(buffer) < 5:
         return None
-    width = _width(buffer[3], buffer[4])
+    width = address_width(buffer[3], buffer[4])
     if width is None:
         raise BadSocks("an unknown type of address", ADDRESS_TYPE_NOT_SUPPORTED)
     size = 4 + width + 2
@@ -149,14 +149,19 @@ def read_datagram(data: bytes | memoryview) -> Datagram | None:
     head = bytes(data[:_LONGEST_HEAD])
     if len(head) < 5 or head[:3] != _UNFRAGMENTED:
         return None
-    width = _width(head[3], head[4])
-    size = 4 + (width or 0) + 2
-    if width is None or len(head) < size:
+    size = head_size(memoryview(head))
+    if not size or len(head) < size:
         return None
     try:
         return Datagram(_target(head[3:size]), size)
     except BadSocks:
         return None
+
+
+def head_size(data: memoryview) -> int:
+    """Bytes of the head of a datagram, as far as its first five tell; 0 where they are no head's."""
+    width = address_width(data[3], data[4]) if len(data) > 4 else None
+    return 4 + width + 2 if width is not None else 0
 
 
 def datagram_head(address: str, port: int) -> bytes:
@@ -170,8 +175,8 @@ def place(address: str, port: int) -> bytes:
     return b"%c%b%b" % (IPV4 if parsed.version == 4 else IPV6, parsed.packed, port.to_bytes(2, "big"))
 
 
-def _width(kind: int, first: int) -> int | None:
-    """Bytes of an address of that type, whose first byte is given; None for an unknown type."""
+def address_width(kind: int, first: int) -> int | None:
+    """Bytes of an address of that type (ATYP), whose first byte is given; None for an unknown type."""
     return {IPV4: 4, IPV6: 16, NAME: 1 + first}.get(kind)
 
 

@@ -149,7 +149,8 @@ class ReferenceTests(SynchronousTestCase):
 
     def test_every_field_of_the_exchange_log_stands_in_the_manual(self) -> None:
         """In both kinds of lines, and no field is made up."""
-        written = set(re.findall(r'"(\w+)":', lines._LINE + lines._DETAIL + lines._RECOVERED))
+        more = lines._DESTINATIONS + lines._UNNAMED
+        written = set(re.findall(r'"(\w+)":', lines._LINE + lines._DETAIL + more + lines._RECOVERED))
         shown = {codes(row[0])[0] for row in rows(doc("logging.md"), "| field | what it is |")}
         self.assertEqual(shown, written)
 

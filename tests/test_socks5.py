@@ -20,6 +20,7 @@ from meshd.socks5 import (
     BadSocks,
     Datagram,
     datagram_head,
+    head_size,
     read_datagram,
     read_greeting,
     read_login,
@@ -167,8 +168,11 @@ class ReadingTests(SynchronousTestCase):
                 self.assertIsNone(read_datagram(head[:size]), (head, size))
             for data in (head, head + head, memoryview(head + bytes(65_000))):
                 self.assertEqual(read_datagram(data), Datagram(AuthorityForm(host, port), len(head)))
+                self.assertEqual(head_size(memoryview(data)), len(head))
 
     def test_dropped_datagrams(self) -> None:
+        for none in (b"", bytes(4), bytes(300), b"\0\0\0\x02" + bytes(20)):
+            self.assertEqual(head_size(memoryview(none)), 0)
         for what, data in DROPPED.items():
             self.assertIsNone(read_datagram(data + b"payload"), what)
 

@@ -18,7 +18,7 @@ from meshd.cli.resolving import look_up
 from meshd.config import Config
 from meshd.config.endpoints import TCP, parsed
 from meshd.exits.destinations import Judge, OwnListeners
-from meshd.exits.dialling import is_own
+from meshd.exits.own import is_mouth, is_own
 from meshd.exits.pools import Pools
 from meshd.explain.known import Known
 from meshd.explain.known import known as known_of
@@ -33,6 +33,7 @@ from meshd.proxy.replies import REASONS
 from meshd.proxy.resource import Wanted, wanted
 from meshd.selection import candidates
 from meshd.topology import ProxyHost, included_bytes
+from meshd.values.udp import Udp
 
 CONNECT_TCP = "CONNECT-TCP at the address of the API, which the proxy is asked for as by CONNECT"
 
@@ -142,11 +143,11 @@ def _world(context: Context, args: Namespace, known: Known) -> World:
         outlet = pools.outlets.get(rest.exit)
         if outlet is not None:
             outlet.resting, outlet.until = True, max(outlet.until, rest.until)
-    own = _own(config)
+    own, udp = _own(config), topology.udp if args.udp else Udp()
     return World(
         pools,
         Judge(topology.destinations),
-        lambda addresses, port: is_own(own, addresses, port),
+        lambda addresses, port: is_own(own, addresses, port) or is_mouth(udp, addresses, port),
         None if args.no_resolve else lambda host: look_up(host, config.dns_servers, topology.timeouts.dns),
         context.now(),
         included_bytes(topology.plans),

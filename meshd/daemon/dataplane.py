@@ -64,8 +64,7 @@ def data_plane(
 ) -> DataPlane:
     """Build the data plane, which opens nothing; clients get no TLS before `accept_tls`."""
     wheel = Wheel(reactor)
-    secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
-    caps, buffer = Caps(live, ceiling(live.limits)), _receive_buffer(live.limits)
+    caps = Caps(live, ceiling(live.limits))
     shares = Shares(live, caps, ledger)
 
     return DataPlane(
@@ -73,7 +72,7 @@ def data_plane(
         wheel=wheel,
         relay=_relay(reactor, poller, wheel, live),
         datagrams=Datagrams(wheel, live, lambda: caps.ceiling // PART),
-        dialler=Dialler(poller, resolver, reactor, lambda: live.topology.destinations, own, secure, buffer),
+        dialler=_dialler(reactor, poller, wheel, live, resolver=resolver, own=own),
         origins=KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling)),
         caps=caps,
         shares=shares,
@@ -90,6 +89,14 @@ def data_plane(
         instance=f"{secrets.token_hex(4)}-",
         seldom=Seldom(reactor.seconds),
     )
+
+
+def _dialler(
+    reactor: Any, poller: Poller, wheel: Wheel, live: Live, *, resolver: Resolver, own: Callable[[], OwnListeners]
+) -> Dialler:
+    secure = TLSUpstreams(reactor, poller, wheel, lambda: live.timeouts.half_closed)
+    rules, udp = lambda: live.topology.destinations, lambda: live.topology.udp
+    return Dialler(poller, resolver, reactor, rules, own, secure, _receive_buffer(live.limits), udp)
 
 
 def _relay(reactor: Any, poller: Poller, wheel: Wheel, live: Live) -> Relay:

@@ -21,7 +21,7 @@ from meshd.daemon.keeping import Kept, hosted_name
 from meshd.daemon.vault import Vault
 from meshd.dns.resolver import Resolver
 from meshd.exits.destinations import OUTSIDE, OwnListeners
-from meshd.exits.dialling import is_local
+from meshd.exits.own import is_local
 from meshd.hosts.accepting import Make, connections, host_acceptor
 from meshd.hosts.balancing import Balancing
 from meshd.hosts.book import HostBook
@@ -30,7 +30,7 @@ from meshd.hosts.common import Common
 from meshd.hosts.layer4 import Layer4, own_of
 from meshd.hosts.opening import Opened, open_place, taken
 from meshd.hosts.payers import Payers
-from meshd.hosts.ports import Place
+from meshd.hosts.ports import Own, Place
 from meshd.hosts.probing import Prober
 from meshd.hosts.reading import Reader
 from meshd.hosts.upstreams import Upstreams
@@ -92,9 +92,12 @@ class Hosted:
         self._prober = Prober(self.plane, reactor)
         balance = Balancing(self.plane.sites, reactor.seconds, self.plane.chance)
         common = Common(reactor, self.plane, upstreams, self._paid_by, contexts.of, balance)
-        self._streams = Layer4(common, lambda: own_of(self.plane.hosting, own().ports), self._open)
+        self._streams = Layer4(common, lambda: self._reserved(own()), self._open)
         self._certificates = Certificates(reactor, accounts, live, seals, self.refresh, node)
         self.book.on_change(self._changed)
+
+    def _reserved(self, own: OwnListeners) -> Own:
+        return own_of(self.plane.hosting, own.ports, self.plane.live.topology.udp.reserved)
 
     # The daemon's life
 

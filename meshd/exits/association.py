@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable
 
 from meshd.exits.agreeing import EXIT_FAILED
 from meshd.exits.bars import Bar
 from meshd.exits.dialling import Dialler, Way
-from meshd.sockets.datagrams import AT_ONCE, Path, Receiver
+from meshd.sockets.datagrams import AT_ONCE, Path, Receiver, ending
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
 from meshd.sockets.wire import Watcher, Wire
-from meshd.socks5 import IPV4, datagram_head
+from meshd.socks5 import datagram_head, head_size
 
 
-class Association(Watcher):
+class UpstreamAssociation(Watcher):
     """A carrier by an upstream proxy that passes datagrams on as long as the connection to it stands."""
 
-    __slots__ = ("_buffer", "_choice", "_dialler", "_ended", "_paths", "_paused", "_sock", "_wire", "source")
+    __slots__ = ("_buffer", "_choice", "_dialler", "_ended", "_heard", "_paths", "_paused", "_sock", "_wire", "source")
 
     def __init__(
         self, dialler: Dialler, choice: Way, wire: Wire, sock: socket.socket, ended: Callable[[str], None]
@@ -28,8 +29,10 @@ class Association(Watcher):
         self._wire: Wire | None = wire
         self._sock = sock
         self._ended = ended
-        self._paths: dict[bytes, AssociationPath] = {}
-        """By the head of a datagram, RSV and FRAG left out."""
+        self._paths: dict[AssociationPath, None] = {}
+        """All of them, the oldest first."""
+        self._heard: dict[bytes, AssociationPath] = {}
+        """Who hears a place, by the head of a datagram, RSV and FRAG left out: of several paths the last to send."""
         self._buffer = memoryview(bytearray(1))
         self._paused = False
         self.source = choice.exit.address or choice.exit.name
@@ -40,11 +43,8 @@ class Association(Watcher):
         address = (await self._dialler.addresses(host, port, self._choice, account_id, bar=bar))[0]
         if self._wire is None:
             raise DialError(EXIT_FAILED, "exit", "exit-ended")
-        head = datagram_head(address, port)
-        before = self._paths.get(head[2:])
-        if before is not None and before.receiver is not None:
-            before.receiver.closed("")  # the same place was asked for by another name
-        path = self._paths[head[2:]] = AssociationPath(self, address, head)
+        path = AssociationPath(self, address, datagram_head(address, port))
+        self._paths[path] = None
         return path
 
     def stirred(self, wire: Wire) -> None:
@@ -55,7 +55,10 @@ class Association(Watcher):
     def ready(self, fd: int, events: int) -> None:
         """Hand over what has come from destinations that were asked for."""
         for _ in range(AT_ONCE):
-            if self._wire is None or not self._listens():
+            if self._wire is None:
+                return
+            if not self._listens():
+                self.pause()
                 return
             try:
                 size = self._sock.recv_into(self._buffer)
@@ -68,13 +71,13 @@ class Association(Watcher):
                 self._hand_over(self._buffer[:size])
 
     def _listens(self) -> bool:
-        """Whether there is room for a datagram: all paths have it in common, as they are of one exchange."""
-        first = next(iter(self._paths.values()), None)
-        return first is None or first.receiver is None or first.receiver.listens
+        """Whether there is room for a datagram: all receivers have it in common, as they are of one exchange."""
+        first = next((path.receiver for path in self._paths if path.receiver is not None), None)
+        return first is None or first.listens
 
     def _hand_over(self, data: memoryview) -> None:
-        length = 10 if data[3] == IPV4 else 22
-        path = self._paths.get(bytes(data[2:length]))
+        length = head_size(data)
+        path = self._heard.get(bytes(data[2:length]))
         if path is not None and path.receiver is not None:
             path.receiver.came(data[length:])
 
@@ -86,13 +89,25 @@ class Association(Watcher):
         """Hear with this buffer; before there is a path, whatever comes is dropped."""
         self._buffer = buffer
 
-    def send(self, head: bytes, data: bytes | memoryview) -> None:
-        """Send one datagram.  Raises: OSError."""
-        self._sock.sendmsg([head, data])
+    def send(self, path: AssociationPath, data: bytes | memoryview) -> None:
+        """Send one datagram; what comes from there is from now on an answer to this path's.
+
+        Where nobody is there that is the upstream proxy's end, and ends all in a later turn.  Raises: OSError, which
+        says nothing of the destination.
+        """
+        self._heard[path.place] = path
+        try:
+            self._sock.sendmsg([path.head, data])
+        except OSError as error:
+            if not ending(error):
+                raise
+            self._dialler.clock.callLater(0, self._end, "exit-failed")
+            raise OSError(errno.ENOBUFS, "the upstream proxy takes no datagram") from None
 
     def pause(self) -> None:
-        self._paused = True
-        self._dialler.poller.pause(self._sock.fileno())
+        if not self._paused and self._wire is not None:
+            self._paused = True
+            self._dialler.poller.pause(self._sock.fileno())
 
     def resume(self) -> None:
         if self._paused and self._wire is not None:
@@ -101,8 +116,10 @@ class Association(Watcher):
             self.ready(self._sock.fileno(), IN)
 
     def leave(self, path: AssociationPath) -> None:
-        if self._paths.get(path.head[2:]) is path:
-            del self._paths[path.head[2:]]
+        if path in self._paths:
+            del self._paths[path]
+            if self._heard.get(path.place) is path:
+                del self._heard[path.place]
             self.resume()  # it may be the one that has paused all
 
     def close(self) -> None:
@@ -115,7 +132,7 @@ class Association(Watcher):
     def _end(self, reason: str) -> None:
         if self._wire is not None:
             self.close()
-            for path in list(self._paths.values()):
+            for path in list(self._paths):
                 if path.receiver is not None:
                     path.receiver.closed(reason)
             self._ended(reason)
@@ -124,10 +141,11 @@ class Association(Watcher):
 class AssociationPath:
     """One destination of what an upstream proxy passes on."""
 
-    __slots__ = ("_carrier", "address", "head", "receiver", "source")
+    __slots__ = ("_carrier", "address", "head", "place", "receiver", "source")
 
-    def __init__(self, carrier: Association, address: str, head: bytes) -> None:
+    def __init__(self, carrier: UpstreamAssociation, address: str, head: bytes) -> None:
         self._carrier, self.head = carrier, head
+        self.place = head[2:]
         self.address, self.source = address, carrier.source
         self.receiver: Receiver | None = None
 
@@ -139,7 +157,7 @@ class AssociationPath:
         self._carrier.begin(buffer)
 
     def send(self, data: bytes | memoryview) -> None:
-        self._carrier.send(self.head, data)
+        self._carrier.send(self, data)
 
     def pause(self) -> None:
         self._carrier.pause()

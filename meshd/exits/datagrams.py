@@ -14,9 +14,8 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from meshd.exits.agreeing import EXIT_FAILED, agreed
-from meshd.exits.association import Association
+from meshd.exits.association import UpstreamAssociation
 from meshd.exits.bars import Bar
-from meshd.exits.destinations import NO_FAMILY, of_family
 from meshd.exits.dialling import Dialler, Way
 from meshd.exits.handshake import AssociateHandshake
 from meshd.exits.localpath import LocalPath
@@ -25,10 +24,10 @@ from meshd.model import Refusal
 from meshd.sockets.datagrams import BUSY, Path, Receiver, connected
 from meshd.sockets.race import DialError
 from meshd.sockets.wire import Wire
-from meshd.values.internet import is_public
+from meshd.values.internet import is_private, is_public, unwrap
 
 
-class Carrier(Protocol):
+class DatagramCarrier(Protocol):
     """What one exchange has of an exit for its datagrams."""
 
     async def open(self, host: str, port: int, account_id: int = 0, bar: Bar | None = None) -> Path:
@@ -38,7 +37,7 @@ class Carrier(Protocol):
         """Close it with all its paths; calling it again changes nothing."""
 
 
-async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -> Carrier:
+async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -> DatagramCarrier:
     """Begin to use an exit; runs in a Task, and the caller bounds the time.
 
     ended: called with the reason when the upstream proxy carries no longer.  Raises: DialError, Stopped.
@@ -56,11 +55,18 @@ async def carrier(dialler: Dialler, choice: Way, ended: Callable[[str], None]) -
         if wire.ending:  # nobody was listening yet when that was told
             raise DialError(EXIT_FAILED, "exit", "exit-ended")
         relay = relay_of(wire.peer, talk.address, strange=exit_.upstream.strange)
-        refusal = dialler.own_listener((relay,), talk.port)
+        refusal = dialler.own_listener((relay,), talk.port) or dialler.own_mouth((relay,), talk.port)
         if refusal is not None:
             raise DialError(EXIT_FAILED, "exit", "exit-head")
-        sock = _opened(relay, talk.port)
-        return Association(dialler, choice, wire, sock, ended)
+        try:
+            sock = _opened(relay, talk.port)
+        except DialError as error:  # it says nothing of the destination, nor of connections by that proxy
+            raise DialError(EXIT_FAILED, "either", error.cause) from None
+        try:
+            return UpstreamAssociation(dialler, choice, wire, sock, ended)
+        except BaseException:
+            sock.close()
+            raise
     except BaseException:
         wire.close()
         raise
@@ -71,10 +77,13 @@ def relay_of(peer: str, told: str, *, strange: bool) -> str:
 
     peer: the address that it was reached at; told: what it says, "" for the same.  Raises: DialError.
     """
-    if told in {"", peer} or is_public(ip_address(told)):
-        return told or peer
-    if not strange and not is_public(ip_address(peer)):
-        return told  # a neighbour of ours that has another private address
+    if told in {"", peer}:
+        return peer
+    theirs, reached = unwrap(ip_address(told)), unwrap(ip_address(peer))
+    within = is_private(theirs) or (theirs.is_loopback and reached.is_loopback)
+    neighbours = within and not strange and not is_public(reached)
+    if neighbours or is_public(theirs):
+        return told
     raise DialError(EXIT_FAILED, "either", "exit-head")
 
 
@@ -98,9 +107,7 @@ class FromHere:
     async def open(self, host: str, port: int, account_id: int = 0, bar: Bar | None = None) -> Path:
         addresses = await self._dialler.addresses(host, port, self._choice, account_id, bar=bar)
         source = self._choice.source
-        usable = of_family(addresses, source)
-        failure = DialError(NO_FAMILY, "family")
-        for address in usable:
+        for address in addresses:
             try:
                 return LocalPath(self._dialler.poller, _opened(address, port, source), address, source)
             except DialError as error:
@@ -116,7 +123,7 @@ class SolePath:
 
     __slots__ = ("_carrier", "_path", "address", "source")
 
-    def __init__(self, path: Path, carrier: Carrier) -> None:
+    def __init__(self, path: Path, carrier: DatagramCarrier) -> None:
         self._path, self._carrier = path, carrier
         self.address, self.source = path.address, path.source
 

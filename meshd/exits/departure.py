@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import NO_EXIT, Choice, choose
-from meshd.exits.datagrams import Carrier, SolePath
+from meshd.exits.datagrams import DatagramCarrier, SolePath
 from meshd.exits.datagrams import carrier as begin_carrier
 from meshd.exits.outlets import Outlet
 from meshd.exits.plane import ExitPlane
@@ -50,6 +50,7 @@ class Departure:
         "address",
         "bar",
         "choice",
+        "judged",
         "patience",
         "selection",
         "target",
@@ -80,6 +81,8 @@ class Departure:
         """The account's destination rules, where addresses have a say in them."""
         self.address = ""
         """The address that was connected to; "" for none yet."""
+        self.judged = False
+        """Whether that is the destination's own though an upstream proxy leads there, as of datagrams it is."""
         self._unfit: Unfit | None = None
         self._outlet: Outlet | None = None
         self._trial = False
@@ -132,7 +135,7 @@ class Departure:
         self._unfit = self._unfit or Unfit()
         self._unfit.datagrams = True
 
-    async def carrier(self, phase: Phase, ended: Callable[[str], None]) -> Carrier:
+    async def carrier(self, phase: Phase, ended: Callable[[str], None]) -> DatagramCarrier:
         """Begin to send datagrams, by another exit where one has failed; ended: as in `datagrams.carrier`.
         Raises: DialError, Stopped.
         """
@@ -156,7 +159,7 @@ class Departure:
 
         path = await self._attempts(opened, phase)
         self.succeeded()
-        self.address = path.address
+        self.address, self.judged = path.address, True
         return path
 
     async def _attempts(self, attempt: Callable[[], Awaitable[Opened]], phase: Phase) -> Opened:
@@ -226,7 +229,8 @@ class Departure:
         if self.target is None:
             return None
         bar = Bar(terms, self.target.host, self.target.port, _unnoted)
-        if not self.address or self.choice.exit.upstream is not None:
+        by_proxy = self.choice.exit.upstream is not None and not self.judged
+        if not self.address or by_proxy:
             return bar.name() or bar.elsewhere()
         return bar.name() or bar.addresses((self.address,))
 

@@ -31,7 +31,7 @@ class OwnListeners:
 
     ports: frozenset[int] = frozenset()
     addresses: frozenset[str] = frozenset()
-    """Addresses of listeners; the dialler counts every other address of this host among them (`dialling.is_local`)."""
+    """Addresses of listeners; the dialler counts every other address of this host among them (`own.is_local`)."""
 
 
 REMEMBERED = 4096

@@ -7,10 +7,8 @@ The address that was judged is the address that is dialled: a name that changes 
 from __future__ import annotations
 
 import os
-import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -21,6 +19,7 @@ from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
+from meshd.exits.own import is_mouth, is_own
 from meshd.exits.private import private
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
@@ -29,7 +28,7 @@ from meshd.sockets.poll import Poller
 from meshd.sockets.race import TIMEOUT, DialError, Dialled, Race
 from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
-from meshd.values.internet import unwrap
+from meshd.values.udp import Udp
 
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
@@ -71,15 +70,19 @@ class Dialler:
         own: Callable[[], OwnListeners],
         secure: Secure | None = None,
         receive_buffer: int = 0,
+        udp: Callable[[], Udp] = Udp,
     ) -> None:
-        """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides."""
+        """receive_buffer: SO_RCVBUF of each new socket; 0 where the kernel decides.  udp: where clients of this daemon
+        send datagrams to, which are led to no such place.
+        """
         self.poller = poller
         self._resolver = resolver
-        self._clock = clock
+        self.clock = clock
         self._rules = rules
         self._judge = Judge(DestinationRules())
         self._strangers = Judge(INTERNET)
         self._own = own
+        self._udp = udp
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
         self._asking: dict[int, Counter[str]] = {}
@@ -103,15 +106,13 @@ class Dialler:
             _raise(self._elsewhere(judge, upstream, host, port) or (bar.elsewhere() if bar is not None else None))
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = await self._judged(judge, host, port, account_id, bar)
-        usable = of_family(addresses, choice.source)[:ADDRESSES]
-        if not usable:
-            raise DialError(NO_FAMILY, "family")
-        return await Race(self.poller, self._clock, usable, port, choice.source, self.receive_buffer).winner()
+        usable = _usable(addresses, choice)
+        return await Race(self.poller, self.clock, usable, port, choice.source, self.receive_buffer).winner()
 
     async def addresses(
         self, host: str, port: int, choice: Way, account_id: int = 0, *, bar: Bar | None = None
     ) -> tuple[str, ...]:
-        """The addresses of host to which datagrams may be sent, judged as for `dial`, and all by us.
+        """The addresses of host to which datagrams may be sent, at least one, judged as for `dial`, and all by us.
 
         Behind an upstream proxy too: only a datagram that says it comes from there is the destination's.  Those of IPv4
         come first: nothing tells of a datagram that it leads nowhere, so what is most sure to work is used.
@@ -122,7 +123,8 @@ class Dialler:
         if upstream is not None:
             _raise(self._elsewhere(judge, upstream, host, port))
         addresses = await self._judged(judge, host, port, account_id, bar)
-        return tuple(sorted(addresses, key=lambda address: ":" in address))[:ADDRESSES]
+        _raise(self.own_mouth(addresses, port))
+        return _usable(tuple(sorted(addresses, key=lambda address: ":" in address)), choice)
 
     def _judge_now(self) -> Judge:
         if self._judge.rules is not self._rules():
@@ -146,16 +148,13 @@ class Dialler:
 
     def unjudged(self) -> Dialler:
         """A dialler without destination rules, for URLs from the settings file (probes)."""
-        return Dialler(self.poller, self._resolver, self._clock, lambda: ANYWHERE, OwnListeners, self._secure)
+        return Dialler(self.poller, self._resolver, self.clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
     async def _through(
         self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
     ) -> Dialled:
         """Connect by an upstream proxy.  Raises: DialError, which blames exit or destination, and Stopped."""
-        try:
-            dialled = await self.reach(upstream)
-        except DialError as error:
-            raise DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause) from None
+        dialled = await self.reach(upstream)
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
             dialled.fd = await self._secured(dialled.fd, upstream)
@@ -173,8 +172,16 @@ class Dialler:
 
     async def reach(self, upstream: UpstreamProxy) -> Dialled:
         """Connect to an upstream proxy; no rule for destinations applies unless a stranger names it.
-        Raises: DialError, Stopped.
+
+        Raises: DialError, which says that the exit has failed and never blames the destination, and Stopped.
         """
+        try:
+            return await self._reached(upstream)
+        except DialError as error:
+            raise exit_failed(error) from None
+
+    async def _reached(self, upstream: UpstreamProxy) -> Dialled:
+        """Connect to an upstream proxy as to anybody.  Raises: DialError, Stopped."""
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
@@ -188,7 +195,7 @@ class Dialler:
             if refusal is not None:
                 raise DialError(refusal)
         usable = addresses[:ADDRESSES]
-        return await Race(self.poller, self._clock, usable, upstream.port, "", self.receive_buffer).winner()
+        return await Race(self.poller, self.clock, usable, upstream.port, "", self.receive_buffer).winner()
 
     async def _secured(self, fd: int, upstream: UpstreamProxy) -> int:
         """Give a descriptor in the place of fd, whose bytes reach the upstream proxy by TLS.  Raises: DialError."""
@@ -242,6 +249,23 @@ class Dialler:
         """Why a place is refused that leads back to this daemon; None where it does not."""
         return Refusal(OUTSIDE) if is_own(self._own(), addresses, port) else None
 
+    def own_mouth(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
+        """The same of a place for datagrams."""
+        return Refusal(OUTSIDE) if is_mouth(self._udp(), addresses, port) else None
+
+
+def _usable(addresses: tuple[str, ...], choice: Way) -> tuple[str, ...]:
+    """The addresses that are tried, all of them reached by the way.  Raises: DialError where there are none."""
+    usable = of_family(addresses, choice.source)[:ADDRESSES]
+    if not usable:
+        raise DialError(NO_FAMILY, "family")
+    return usable
+
+
+def exit_failed(error: DialError) -> DialError:
+    """The error of an exchange whose exit could not be reached for this one; the cause stays for the operator."""
+    return DialError(EXIT_FAILED, "either" if error.cause in OURS else "exit", error.cause)
+
 
 def _raise(refusal: Refusal | None) -> None:
     """Raise DialError where there is a refusal."""
@@ -259,25 +283,3 @@ class _Nobody:
 async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:
     os.close(fd)
     return None
-
-
-def is_own(own: OwnListeners, addresses: tuple[str, ...], port: int) -> bool:
-    """Whether one of the addresses, with that port, leads back to a listener of this daemon."""
-    return port in own.ports and any(address in own.addresses or is_local(address) for address in addresses)
-
-
-def is_local(address: str) -> bool:
-    """Whether address is one of this host: the kernel then connects to it from that very address.
-
-    Loopback is decided beforehand, as the kernel connects to all of 127.0.0.0/8 from 127.0.0.1.
-    """
-    target = unwrap(ip_address(address))
-    if target.is_loopback or target.is_unspecified:
-        return True
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))
-            return str(probe.getsockname()[0]) == address
-    except OSError:
-        return False

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Protocol
 
-from meshd.socks5 import CONNECT, IPV4, IPV6, NAME, UDP_ASSOCIATE
+from meshd.socks5 import CONNECT, IPV4, IPV6, NAME, UDP_ASSOCIATE, address_width
 from meshd.topology import Exit, UpstreamProxy
 from meshd.values.addresses import join_host, parse_ip
 
@@ -208,7 +208,7 @@ class SocksHandshake:
             raise Refused("exit-failed", own_fault=True, cause="exit-head")
         if reply != 0:
             raise self._refused(reply)
-        size = {IPV4: 4, IPV6: 16, NAME: 1 + first}.get(kind)
+        size = address_width(kind, first)
         if size is None:
             raise Refused("exit-failed", own_fault=True, cause="exit-head")
         bound = self._take(4 + size + 2)

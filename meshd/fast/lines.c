@@ -9,7 +9,7 @@
 enum { CAP = 300, LONGEST = 1024 }; /* the texts of a line together, as loglines.CAP; any line with them is shorter */
 enum { RECORD_EXCHANGE, RECORD_SLOT, RECORD_SUMS, RECORD_WIDTH = 5 };
 enum { ID, AT, SECONDS, ACCOUNT, USERNAME, TOKEN, PROXY, CLIENT, METHOD, HOST, PORT, EXIT, STATUS, REASON, E_UP, E_DOWN,
-       WAY, DETAIL, WIDTH };
+       WAY, DETAIL, DESTINATIONS, WIDTH };
 
 static PyTypeObject *records_, *exchanges;
 static PyObject *in_python, *text_in_python, *n_now, *n_id, *n_lines;
@@ -128,7 +128,8 @@ static int write_line(Text *text, PyObject *record, PyObject *journal, long long
         !numbers(record, exchange, &is_) || !write_second(second, (long long)is_.at))
         return 0;
     PyObject *detail = PyTuple_GET_ITEM(exchange, DETAIL);
-    if (!PyUnicode_CheckExact(detail) || PyUnicode_GET_LENGTH(detail) != 0)
+    if (!PyUnicode_CheckExact(detail) || PyUnicode_GET_LENGTH(detail) != 0 ||
+        PyTuple_GET_ITEM(exchange, DESTINATIONS) != Py_None)
         return 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!is_plain(PyTuple_GET_ITEM(exchange, texts[i]), &left))

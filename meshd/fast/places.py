@@ -49,7 +49,7 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
     ),
     Departure: (
         ("_plane", "_proxy", "selection", "_owner", "patience", "target"),
-        {"bar": None, "address": "", "_unfit": None, "_outlet": None, "_trial": False},
+        {"bar": None, "address": "", "judged": False, "_unfit": None, "_outlet": None, "_trial": False},
     ),
 }
 """Classes whose __init__ notes what it is given in those slots, in this order, and sets the others to constants."""

@@ -7,7 +7,7 @@ hours, and whoever switches one off wants it to be off.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from meshd.config.endpoints import TCP, parsed
 from meshd.hosts.arriving import StreamListener
@@ -25,10 +25,10 @@ from meshd.values.published import Published, Resource
 from meshd.values.samples import Sample
 
 
-def own_of(hosting: Hosting, taken: frozenset[int]) -> Own:
-    """The ports that meshd has for itself.  taken: TCP ports of all its listeners that are open."""
+def own_of(hosting: Hosting, taken: frozenset[int], mouths: Sequence[tuple[int, int]] = ()) -> Own:
+    """The ports that meshd has for itself.  taken: TCP ports of all its listeners that are open; mouths: UDP ports."""
     shared = _ports_of(hosting.https)
-    return Own(taken | shared | _ports_of((*hosting.http, *hosting.listen)), shared)
+    return Own(taken | shared | _ports_of((*hosting.http, *hosting.listen)), shared, tuple(mouths))
 
 
 def _ports_of(endpoints: Iterable[str]) -> frozenset[int]:

@@ -51,6 +51,8 @@ class Own:
     """TCP ports of its listeners, whatever for."""
     shared: frozenset[int] = frozenset({443})
     """TCP ports where hosts are served by TLS: streams with names are served beside them, by the hosts' listener."""
+    mouths: tuple[tuple[int, int], ...] = ()
+    """UDP ports, lowest and highest, where customers of the proxy send datagrams to."""
 
 
 @dataclass(slots=True)
@@ -108,7 +110,9 @@ def _wishes(resource: Stream | PortForward) -> Iterator[_Wish]:
 def _reserved(wish: _Wish, own: Own) -> str:
     """Why the place is not to be had for this wish, whoever else wants it; "" where it is."""
     place = wish.place
-    if place.transport == "udp":  # where meshd has nothing of its own
+    if place.transport == "udp":
+        if any(low <= place.port <= high for low, high in own.mouths):
+            return f"{place} is one of udp.ports"
         return f"{place}: names (sni_match) are known over TCP alone" if wish.names else ""
     if place.port in WELL_KNOWN and not (place.port == 443 and wish.names):
         more = "; a stream with names (sni_match) may share it" if place.port == 443 else ""

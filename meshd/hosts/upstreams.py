@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import ResolveError, Resolver
 from meshd.exits.destinations import OUTSIDE
-from meshd.exits.dialling import is_local
+from meshd.exits.own import is_local
 from meshd.model import Refusal
 from meshd.sockets.poll import Poller
 from meshd.sockets.race import DialError, Dialled, Race

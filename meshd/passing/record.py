@@ -7,7 +7,7 @@ from typing import Protocol
 from meshd.model import Admission, Refusal
 from meshd.passing.plane import Plane
 from meshd.usage.meter import Meter
-from meshd.values.exchanges import Exchange, OpenExchange
+from meshd.values.exchanges import Destinations, Exchange, OpenExchange
 
 
 class Place(Protocol):
@@ -66,6 +66,7 @@ class Record:
         "began",
         "closed",
         "departure",
+        "destinations",
         "exit",
         "id",
         "meter",
@@ -88,11 +89,24 @@ class Record:
         self.seat: Seat | None = None
         """How the client's address counts for an account that may have so many addresses; None for any other."""
         self.departure: Way | None = None
+        self.destinations: Destinations | None = None
         self.closed = False
 
     def note_name(self, host: str, port: int) -> None:
         """Note whose name was asked for, where no request was read."""
         self._host, self._port = host, port
+
+    def note_first(self, host: str, port: int) -> None:
+        """Note a destination where none is noted yet."""
+        if not self._host:
+            self.note_name(host, port)
+
+    def note_sent(self, host: str, port: int, address: str) -> None:
+        """Note a place that datagrams go to; the first one is the exchange's destination."""
+        if self.destinations is None:
+            self.destinations = Destinations()
+            self.note_name(host, port)
+        self.destinations.add(host, port, address)
 
     def note_request(self, request: Asked) -> None:
         target = request.target
@@ -150,8 +164,7 @@ class Record:
         if self.seat is not None:
             self.seat.leave()
         way = self.departure.end() if self.departure is not None else ""
-        plane = self._plane
-        meter = self.meter
+        plane, meter = self._plane, self.meter
         exchange = Exchange(
             self.id,
             self._at,
@@ -171,6 +184,7 @@ class Record:
             meter.down if meter is not None else 0,
             way,
             detail,
+            self.destinations,
         )
         if meter is None:
             plane.ledger.refused(exchange, admitted=self._admitted)

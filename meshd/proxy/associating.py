@@ -63,7 +63,6 @@ async def associate(
 
     port: from which the client says that it will send, 0 where it does not know yet.
     """
-    record.note_name("", 0)
     departure.target = None  # each destination is judged when it is sent to
     departure.by_datagrams()
     refusal = departure.choose()

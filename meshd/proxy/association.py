@@ -13,7 +13,7 @@ from typing import Protocol
 from twisted.logger import Logger
 
 from meshd.exits.bars import Bar
-from meshd.exits.datagrams import Carrier
+from meshd.exits.datagrams import DatagramCarrier
 from meshd.exits.departure import Departure
 from meshd.model import Refusal
 from meshd.passing.record import Record
@@ -23,7 +23,7 @@ from meshd.proxy.remote import OVER, Remote
 from meshd.sockets.datagrams import AT_ONCE, DatagramFlow
 from meshd.sockets.poll import IN
 from meshd.sockets.race import DialError
-from meshd.socks5 import IPV4, IPV6, NAME, datagram_head, read_datagram
+from meshd.socks5 import datagram_head, head_size, read_datagram
 from meshd.usage.meter import Meter
 from meshd.values.destinations import Level
 from meshd.values.terms import Terms
@@ -46,7 +46,7 @@ class Association:
         plane: DataPlane,
         host: Host,
         mouth: Mouth,
-        carrier: Carrier,
+        carrier: DatagramCarrier,
         departure: Departure,
         record: Record,
         meter: Meter,
@@ -136,7 +136,7 @@ class Association:
         self._go_on()
 
     def _take(self, data: memoryview) -> None:
-        head = bytes(data[: _head_size(data)])
+        head = bytes(data[: head_size(data)])
         way = self._ways.get(head) or self._begin(data, head)
         if way is not None:
             way.came(data[len(head) :])
@@ -147,8 +147,7 @@ class Association:
         if read is None or not self._may_begin():
             return None
         target = read.target
-        if not self._served and not self._refused:
-            self._record.note_name(target.host, target.port)
+        self._record.note_first(target.host, target.port)
         way = self._ways[head] = Remote(self, head, target.host, target.port)
         way.begin()
         return way if not way.over else None
@@ -200,6 +199,7 @@ class Association:
             path.close()
             raise DialError(refusal)
         way.answer = datagram_head(path.address, way.port)
+        self._record.note_sent(way.host, way.port, path.address)
         if not self._served:
             self._served = True
             self._record.exit = self.departure.choice.label(self.departure.selection, path.source)
@@ -268,11 +268,3 @@ def _barred(terms: Terms, way: Remote, address: str) -> Refusal | None:
     """Why these terms refuse a destination; None where they do not.  address: "" while it is not known."""
     bar = Bar(terms, way.host, way.port, lambda level: None)
     return bar.name() or (bar.addresses((address,)) if address else None)
-
-
-def _head_size(data: memoryview) -> int:
-    """Bytes of the head of a datagram, as far as its first bytes tell; 0 where they are no head's."""
-    if len(data) < 5:
-        return 0
-    width = {IPV4: 4, IPV6: 16, NAME: 1 + data[4]}.get(data[3])
-    return 4 + width + 2 if width is not None else 0

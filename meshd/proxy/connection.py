@@ -126,7 +126,7 @@ class ClientConnection(RepeatedExchanges):
             await self.charge(request.size)
         record.departure = meter.way = departure = self._departure(request, admission)
         if request.method == ASSOCIATE:
-            return self._end(await serve(self, self._plane, request.target.port, departure, record, meter), False)
+            return self._end(await serve(self, self._plane, request.sender, departure, record, meter), False)
         if request.upgrade is not None:
             departure.by_datagrams()
         terms = admission.terms

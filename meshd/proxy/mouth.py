@@ -1,7 +1,7 @@
 """The socket that one SOCKS5 client sends its datagrams to: bound beside the client's connection, heard of it alone.
 
 Nobody else gets a byte: what does not come from the address of the client's connection, and from one port of it, is
-dropped unread, so a made-up sender has nothing sent to whom it names.
+dropped, so a made-up sender has nothing sent to whom it names.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ INTERNAL_HOST = "meshd.internal"
 """The host whose requests meshd answers itself, when asked through the proxy."""
 
 ASSOCIATE = b"UDP"
-"""The method of a request to pass datagrams on.  Its target has no host; the port is where the client sends from."""
+"""The method of a request to pass datagrams on, which has no target: each of them has its own."""
 
 MOST_HOPS = 10**9
 """A higher `Max-Forwards` counts as this (RFC 9110, 7.6.2)."""
@@ -43,6 +43,7 @@ class ProxyRequest:
         "method",
         "minor",
         "said",
+        "sender",
         "size",
         "target",
         "upgrade",
@@ -58,6 +59,7 @@ class ProxyRequest:
         framing: BodyFraming,
         said: Said,
         upgrade: Upgrade | None = None,
+        sender: int = 0,
     ) -> None:
         """size: bytes of the head.  Raises: BadMessage for a Max-Forwards that is no number."""
         self.method = method
@@ -70,6 +72,8 @@ class ProxyRequest:
         self.said = said
         self.upgrade = upgrade
         """The protocol that a tunnel goes on in, where it was asked for by an upgrade; None for any other request."""
+        self.sender = sender
+        """The port that the client says it will send datagrams from; 0 where it does not know, or sends none."""
         self.hops = _hops(said.fields) if method in _COUNTED else None
         """How many further hops `Max-Forwards` allows; None without that field, or where the method is not counted."""
         self.is_tunnel = is_tunnel = type(target) is AuthorityForm

@@ -95,8 +95,8 @@ class SocksSpeech:
             raise
         said = Said(1, Fields([] if credential is None else [(b"Proxy-Authorization", credential)]), b"")
         if isinstance(asked, Associate):
-            nowhere = AuthorityForm("", asked.port)
-            return ProxyRequest(ASSOCIATE, nowhere, 1, asked.size, framing=NO_BODY, said=said)
+            nowhere = AuthorityForm("", 0)
+            return ProxyRequest(ASSOCIATE, nowhere, 1, asked.size, framing=NO_BODY, said=said, sender=asked.port)
         return ProxyRequest(b"CONNECT", asked.target, 1, asked.size, framing=NO_BODY, said=said)
 
     def farewell(self) -> bool:

@@ -146,8 +146,11 @@ class Poller:
         self.remove(fd)
 
     def pause(self, fd: int) -> None:
-        """Report no events of fd, a level-triggered descriptor, until `resume`."""
-        self._epoll.modify(fd, 0)
+        """Report no events of fd, a level-triggered descriptor, until `resume`.
+
+        An error is told of once all the same: the kernel reports it whatever is asked for, and would without end.
+        """
+        self._epoll.modify(fd, select.EPOLLONESHOT)
 
     def resume(self, fd: int) -> None:
         self._epoll.modify(fd, IN)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meshd.values.exchanges import Exchange
+from meshd.values.exchanges import Destinations, Exchange
 from meshd.values.times import iso
 
 CAP = 300
@@ -32,6 +32,9 @@ _LINE = (
 _PLAIN_LINE = re.sub(r":%s([,}])", r':"%s"\1', _LINE)
 _DETAIL = ',"detail":%s}\n'
 """The end of a line that has more to say about its reason."""
+_DESTINATIONS = ',"destinations":[%s]}\n'
+_DESTINATION = '{"host":%s,"port":%d,"address":%s}'
+_UNNAMED = ',"unnamed":%d}\n'
 _RECOVERED = (
     '{"at":"%s.%03dZ","line":"%s","account":%d,"token":%d,"reason":"recovered","exchanges":%d,"up":%d,"down":%d}\n'
 )
@@ -86,7 +89,18 @@ def of_exchange(exchange: Exchange, name: str, up: int, down: int) -> str:
         up,
         down,
     )
-    return line[:-2] + _DETAIL % _quoted(exchange.detail) if exchange.detail else line
+    if exchange.detail:
+        line = line[:-2] + _DETAIL % _quoted(exchange.detail)
+    return _told(line, exchange.destinations) if exchange.destinations is not None else line
+
+
+def _told(line: str, destinations: Destinations) -> str:
+    """The line with the places that datagrams went to."""
+    places = ",".join(
+        _DESTINATION % (_quoted(host), port, _quoted(address)) for host, port, address in destinations.places
+    )
+    line = line[:-2] + _DESTINATIONS % places
+    return line[:-2] + _UNNAMED % destinations.unnamed if destinations.unnamed else line
 
 
 def of_remainder(at: float, name: str, account_id: int, token_id: int, sums: tuple[int, int, int]) -> str:

@@ -4,6 +4,29 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+NAMED = 64
+"""Destinations of one exchange that are kept by name; further ones are only counted."""
+
+
+class Destinations:
+    """The places that one exchange has sent datagrams to, each once: host as asked for, port, and address."""
+
+    __slots__ = ("places", "unnamed")
+
+    def __init__(self) -> None:
+        self.places: list[tuple[str, int, str]] = []
+        self.unnamed = 0
+        """How many times one more was begun with."""
+
+    def add(self, host: str, port: int, address: str) -> None:
+        place = host, port, address
+        if place in self.places:
+            return
+        if len(self.places) < NAMED:
+            self.places.append(place)
+        else:
+            self.unnamed += 1
+
 
 class Exchange(NamedTuple):
     """One request and its answer, or one tunnel: a line of the exchange log.
@@ -33,6 +56,8 @@ class Exchange(NamedTuple):
     """The name of the exit that was chosen last; "" where none was.  Reports count by it; the log has `exit`."""
     detail: str = ""
     """More about the reason, for the log alone: the rule that was broken, or why an exit failed; "" for none."""
+    destinations: Destinations | None = None
+    """Of datagrams with heads of their own, for the log alone: where they went; None for any other exchange."""
 
 
 class OpenExchange(NamedTuple):

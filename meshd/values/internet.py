@@ -39,6 +39,9 @@ _REFUSED = tuple(
         "ff00::/8",  # multicast
     )
 )
+_PRIVATE = tuple(
+    ip_network(text) for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
 _TRANSLATED = (IPv6Network("64:ff9b::/96"), IPv6Network("::ffff:0:0:0/96"))
 _SIX_TO_FOUR = IPv6Network("2002::/16")
 
@@ -47,6 +50,15 @@ def is_public(address: Address) -> bool:
     """Whether packets for the address, itself or the IPv4 address inside it, leave for the public Internet."""
     inner = unwrap(address)
     return not any(inner in network for network in _REFUSED)
+
+
+def is_private(address: Address) -> bool:
+    """Whether the address, itself or the IPv4 address inside it, is a host's on a network of somebody's own.
+
+    RFC 1918, RFC 6598 (carrier-grade NAT) and RFC 4193: neither this host itself nor the link, and no group.
+    """
+    inner = unwrap(address)
+    return any(inner in network for network in _PRIVATE)
 
 
 def is_public_host(host: str) -> bool:

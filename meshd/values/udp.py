@@ -17,3 +17,8 @@ class Udp:
     """The address that SOCKS5 clients are told, behind a NAT; "" for the one that the client has connected to."""
     destinations: int = 64
     """Destinations of one association at a time; of more the one that was silent longest gives way."""
+
+    @property
+    def reserved(self) -> tuple[tuple[int, int], ...]:
+        """The ports that are meshd's own: nobody else is served there, and no datagram of a customer's goes there."""
+        return self.ports if self.on else ()

@@ -78,7 +78,7 @@ def grounds_of(topology: Topology) -> Grounds:
         return Grounds()
     own = [text for proxy in topology.proxies.values() for text in proxy.listen]
     reserved, shared = _ports((*own, *hosts.http, *hosts.listen)), _ports(hosts.https)
-    return Grounds(reserved - shared, shared, hosts.loopback)
+    return Grounds(reserved - shared, shared, topology.udp.reserved, hosts.loopback)
 
 
 def _ports(endpoints: tuple[str, ...]) -> frozenset[int]:

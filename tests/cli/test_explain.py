@@ -136,6 +136,17 @@ class ExplainTests(CommandCase):
         for (to, *words), *expected in rows:
             self.assertEqual(self.last("--to", to, *words), tuple(expected), to)
 
+    def test_where_datagrams_are_taken(self) -> None:
+        """Is no destination of a customer's datagrams, and is one of connections."""
+        self.config = self.settings(f'[udp]\non = true\nports = ["8080-8089"]\naddress = "8.8.8.8"\n{SETTINGS}')
+        for to, words, status in (
+            ("8.8.8.8:8085", ("--udp",), 1),
+            ("127.0.0.1:8085", ("--udp",), 1),
+            ("8.8.8.8:8090", ("--udp",), 0),
+            ("8.8.8.8:8085", (), 0),
+        ):
+            self.assertEqual(self.explain("--to", to, *words)[0], status, (to, words))
+
     def test_connect_tcp(self) -> None:
         """By the URL of such a request: its destination and its proxy; nothing where it is not served."""
         url = "https://api.mesh.example:8443/.well-known/masque/tcp/8.8.8.8/443/"

@@ -12,9 +12,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
+from meshd.dns.resolver import ResolveError
+from meshd.exits import datagrams
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
-from meshd.exits.datagrams import Carrier, carrier, relay_of
+from meshd.exits.datagrams import DatagramCarrier, carrier, relay_of
 from meshd.exits.departure import Departure
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.outlets import Outlet
@@ -29,9 +31,12 @@ from meshd.sockets.wheel import Wheel
 from meshd.socks5 import datagram_head
 from meshd.topology import DestinationRules, Exit, ExitRule, Live, ProxyHost, Topology, UpstreamProxy
 from meshd.values.addresses import parse_ip
+from meshd.values.udp import Udp
 from tests.exits.test_dialling import ANY, DialCase
 from tests.passing.hand import descriptors
 from tests.sockets.test_datagrams import Meter
+from tests.support.daemon import free_port
+from tests.support.ready import readable
 
 
 class DatagramCase(DialCase):
@@ -43,7 +48,7 @@ class DatagramCase(DialCase):
         self.port = self.server.getsockname()[1]
         self.got: list[bytes] = []
         self.ends: list[str] = []
-        self.carriers: list[Carrier] = []
+        self.carriers: list[DatagramCarrier] = []
         self.failures: list[BaseException] = []
         self.meter = Meter()
         self.shared = Datagrams(Wheel(self.clock), Live(Topology({}, (), {})), lambda: 100)
@@ -140,6 +145,7 @@ class FromHereTests(DatagramCase):
             allow=(opening("127.0.0.1/32"),), deny_hosts=frozenset({"bad.example"}), ports=((53, 53), (1024, 65535))
         )
         self.own = OwnListeners(frozenset({8000}), frozenset({"127.0.0.1"}))
+        self.udp = Udp(on=True, ports=((9000, 9009),))
         self.names.table |= {
             "inside.example": ("10.0.0.1",),
             "both.example": ("127.0.0.1", "169.254.169.254"),
@@ -160,10 +166,36 @@ class FromHereTests(DatagramCase):
             ("good.example", 123, "acl-port"),
             ("www.bad.example", 53, "acl-host"),
             ("good.example", 8000, "acl-private"),
+            ("good.example", 9009, "acl-private"),
             ("six.example", 53, "unreachable"),
         ):
             self.assertEqual(self.path(host, port), expected, host)
         self.assertEqual(len(self.hand.poller), 0)
+
+    def test_many_addresses(self) -> None:
+        """However many a name has of the other family, those that the exit can reach are tried; eight at most."""
+        self.datagrams("::1", self.port)
+        self.names.table |= {
+            "many.example": (*(f"127.0.1.{number}" for number in range(9)), "::1"),
+            "four.example": tuple(f"127.0.1.{number}" for number in range(9)),
+        }
+        self.rules = DestinationRules(allow=(opening("127.0.0.0/8"), opening("::1/128")))
+        self.begun(Exit("six", "local", "::1"))
+        path = self.path("many.example", self.port)
+        assert not isinstance(path, str), path
+        self.assertEqual(path.address, "::1")
+        path.close()
+        self.assertEqual(self.path("four.example", self.port), "unreachable")
+        asked: list[str] = []
+
+        def refusing(address: str, port: int, source: str) -> socket.socket:
+            asked.append(address)
+            raise OSError(errno.ENETUNREACH, "")
+
+        self.patch(datagrams, "connected", refusing)
+        self.begun()
+        self.assertEqual(self.path("four.example", self.port), "unreachable")
+        self.assertEqual(asked, [f"127.0.1.{number}" for number in range(8)])
 
     def test_the_accounts_own_rules(self) -> None:
         barred = SimpleNamespace(addresses=lambda texts: Refusal("acl-account", ",".join(texts)))
@@ -303,6 +335,19 @@ class AssociatedTests(UpstreamCase):
         self.assertEqual((len(self.hand.poller), len(self.shared)), (0, 0))
         self.assertEqual(self.path("127.0.0.1", 5000), "exit-failed")
 
+    def test_its_port_is_gone(self) -> None:
+        """That is the exit's end, and no destination's, whether a datagram's way out tells it or the way in."""
+        self.met(b"\x05\x00", self.bound())
+        one = self.flow("127.0.0.1", 5000)
+        self.flow("127.0.0.1", 5001)
+        self.relay.close()
+        with self.carriers[0]._sock.dup() as same:  # type: ignore[attr-defined]
+            same.send(b"to nobody")
+        self.assertFalse(one.send(b"to nobody"))
+        self.assertEqual((self.ends, self.meter.up), ([], 0))
+        self.clock.advance(0)
+        self.assertEqual((self.ends, len(self.hand.poller)), (["exit-failed"] * 3, 0))
+
     def test_where_it_takes_them(self) -> None:
         """Where it says; at its own address where it says none; never at a place of ours, nor where a name leads."""
         here = bytes((127, 0, 0, 2))
@@ -325,12 +370,54 @@ class AssociatedTests(UpstreamCase):
         self.own = OwnListeners(frozenset({self.relay_port}), frozenset({"127.0.0.2"}))
         self.met(b"\x05\x00", self.bound(here))
         self.assertEqual(len(self.failures), 1)
+        self.own = OwnListeners()
+        self.udp = Udp(on=True, ports=((self.relay_port, self.relay_port),))
+        self.met(b"\x05\x00", self.bound(here))
+        self.assertEqual(len(self.failures), 1)
 
     def test_it_is_not_blamed_for_having_connections_alone(self) -> None:
         self.met(b"\x05\x00", b"\x05\x07\x00\x01" + bytes(6))
         (error,) = self.failures
         assert isinstance(error, DialError)
         self.assertEqual((error.blame, error.answered, error.cause), ("either", True, "exit-no-datagrams"))
+
+    def blamed(self) -> tuple[str, str, str]:
+        """Why there is no carrier, whose fault it is, and what the operator reads of it."""
+        self.hand.until(lambda: bool(self.failures))
+        (error,) = self.failures
+        assert isinstance(error, DialError), error
+        self.assertEqual(len(self.hand.poller), 0)
+        return error.refusal.reason, error.blame, error.cause
+
+    def test_one_that_cannot_be_reached(self) -> None:
+        """Has failed as it would have for a connection: nothing says anything of the destination."""
+        dead = Exit("up", "socks5", upstream=UpstreamProxy("gw", free_port()))
+        self.begun(dead)
+        self.assertEqual(self.blamed(), ("exit-failed", "exit", "connection-refused"))
+        self.failures.clear()
+        del self.names.table["gw"]
+        self.begun(dead)
+        assert self.names.pending is not None
+        self.names.pending.errback(ResolveError("dns_error", "internal text"))
+        self.assertEqual(self.blamed(), ("exit-failed", "either", "dns-error"))
+        self.names.table["gw"] = ("127.0.0.2",)
+        self.patch(datagrams, "connected", self.no_route)
+        self.met(b"\x05\x00", self.bound())
+        self.assertEqual(self.blamed(), ("exit-failed", "either", "unreachable"))
+
+    def test_nothing_is_left_where_the_poller_is_full(self) -> None:
+        def full(*told: object) -> None:
+            raise OSError(errno.ENOSPC, "")
+
+        self.patch(datagrams, "UpstreamAssociation", full)
+        before = descriptors()
+        theirs = self.met(b"\x05\x00", self.bound())
+        self.assertEqual((len(self.failures), len(self.hand.poller)), (1, 0))
+        self.assertEqual(descriptors() - before, {theirs.fileno()})
+
+    @staticmethod
+    def no_route(address: str, port: int, source: str) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, "")
 
     def test_refused_destinations(self) -> None:
         """By name or address, as seen from here; and the pages of the proxy itself."""
@@ -348,18 +435,37 @@ class AssociatedTests(UpstreamCase):
         self.carriers[0].close()
 
     def test_a_place_by_two_names(self) -> None:
-        """The later one has it."""
+        """Has two flows, as by any exit; answers go to the one that has sent last."""
         self.names.table["good.example"] = ("127.0.0.1",)
         self.met(b"\x05\x00", self.bound())
-        self.flow("127.0.0.1", 5000)
-        later = self.flow("good.example", 5000)
-        self.assertEqual(self.ends, [""])
+        first, later = self.named_flow("127.0.0.1", "first"), self.named_flow("good.example", "later")
+        expected = []
+        for flow, name in ((first, b"first "), (later, b"later "), (first, b"first ")):
+            flow.send(b"ask")
+            data, source = self.heard(self.relay)
+            self.relay.sendto(data[:10] + b"answer", source)
+            expected.append(name + b"answer")
+            self.hand.until(lambda: len(self.got) == len(expected))
+        self.assertEqual((self.got, self.ends), (expected, []))
+        first.close("")
+        self.relay.sendto(data[:10] + b"late", source)
+        self.hand.settle()
         later.send(b"ask")
-        data, source = self.heard(self.relay)
         self.relay.sendto(data[:10] + b"answer", source)
-        self.hand.until(lambda: bool(self.got))
-        self.assertEqual(self.got, [b"answer"])
+        self.hand.until(lambda: len(self.got) > len(expected))
+        self.assertEqual((self.got[3:], self.ends), ([b"later answer"], [""]))
         self.carriers[0].close()
+
+    def named_flow(self, host: str, name: str) -> DatagramFlow:
+        """A flow whose answers are noted with its name before them."""
+        path = self.path(host, 5000)
+        assert not isinstance(path, str), path
+
+        def deliver(data: memoryview) -> bool:
+            self.got.append(name.encode() + b" " + bytes(data))
+            return True
+
+        return DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=deliver, ended=self.ends.append)
 
     def test_who_has_paused_all_leaves(self) -> None:
         """The others hear again."""
@@ -376,6 +482,29 @@ class AssociatedTests(UpstreamCase):
         self.assertEqual(self.got, [b"answer"])
         self.carriers[0].close()
 
+    def test_room_that_is_gone_again(self) -> None:
+        """Whoever had room taken away waits, though another has been told of room: no turn finds nothing to do."""
+        self.met(b"\x05\x00", self.bound())
+        one, other = self.flow("127.0.0.1", 5000), self.flow("127.0.0.1", 5001)
+        other.send(b"ask")
+        data, source = self.heard(self.relay)
+        self.meter.room = 0
+        for _ in range(3):
+            self.relay.sendto(data[:10] + b"12", source)
+        self.hand.settle()
+        one.close("")  # now the other one has none
+        third = self.flow("127.0.0.1", 5002)
+        self.meter.room = 2
+        for flow in (other, third):
+            flow.resume()
+        self.assertEqual((self.got, self.meter.room), ([b"12"], 0))
+        third.close("")
+        self.assertFalse(readable([self.hand.poller], 0.02))
+        self.meter.room = 100
+        other.resume()
+        self.assertEqual(len(self.got), 3)
+        self.carriers[0].close()
+
 
 class RelayTests(SynchronousTestCase):
     def test_where_datagrams_are_sent(self) -> None:
@@ -390,6 +519,24 @@ class RelayTests(SynchronousTestCase):
             ("1.1.1.1", "169.254.169.254", True, None),
             ("10.0.0.5", "10.0.0.6", False, "10.0.0.6"),
             ("10.0.0.5", "10.0.0.6", True, None),
+            ("10.0.0.5", "100.64.0.1", False, "100.64.0.1"),
+            ("10.0.0.5", "fd00::1", False, "fd00::1"),
+            ("10.0.0.5", "10.0.0.5", True, "10.0.0.5"),
+            ("10.0.0.5", "127.0.0.1", False, None),
+            ("10.0.0.5", "::ffff:127.0.0.1", False, None),
+            ("10.0.0.5", "::1", False, None),
+            ("10.0.0.5", "169.254.169.254", False, None),
+            ("10.0.0.5", "fe80::1", False, None),
+            ("10.0.0.5", "224.0.0.1", False, None),
+            ("10.0.0.5", "ff02::1", False, None),
+            ("10.0.0.5", "255.255.255.255", False, None),
+            ("10.0.0.5", "0.0.0.1", False, None),
+            ("10.0.0.5", "64:ff9b::7f00:1", False, None),
+            ("127.0.0.1", "127.0.0.2", False, "127.0.0.2"),
+            ("127.0.0.1", "::1", False, "::1"),
+            ("127.0.0.1", "10.0.0.1", False, "10.0.0.1"),
+            ("127.0.0.1", "127.0.0.2", True, None),
+            ("127.0.0.1", "169.254.169.254", False, None),
             ("127.0.0.1", "127.0.0.1", False, "127.0.0.1"),
         ):
             try:
@@ -431,20 +578,36 @@ class ChosenTests(DatagramCase):
         self.assertEqual(pinned.choice.not_found, "http")
         self.assertEqual(self.departure(()).choose(), Refusal("no-exit"))
 
-    def test_a_sole_path(self) -> None:
-        """Closed with all that it had of its exit."""
-        departure = self.departure((ANY,))
-        self.assertIsNone(departure.choose())
+    def opened(self, departure: Departure) -> Path:
+        """The path that a departure opens."""
         found: list[Path] = []
 
         async def opened() -> None:
             found.append(await departure.path("127.0.0.1", self.port, lambda reason, seconds: None))
 
         Task(opened(), self.noted).resume()
-        self.hand.settle()
-        flow = DatagramFlow(
-            self.shared, found[0], self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append
-        )
+        self.hand.until(lambda: bool(found or self.failures))
+        self.assertEqual(self.failures, [])
+        return found[0]
+
+    def test_one_that_is_dead(self) -> None:
+        """Is passed over, and rests as it would after connections."""
+        self.names.table["gw"] = ("127.0.0.2",)
+        dead = Exit("dead", "socks5", upstream=UpstreamProxy("gw", free_port()))
+        departure = self.departure((dead, ANY))
+        while departure.choose() is None and departure.choice.exit is not dead:
+            pass
+        outlet = departure.choice.outlet
+        path = self.opened(departure)
+        self.assertEqual((path.source, departure.choice.exit, outlet.failures), ("127.0.0.1", ANY, 1))
+        path.close()
+
+    def test_a_sole_path(self) -> None:
+        """Closed with all that it had of its exit."""
+        departure = self.departure((ANY,))
+        self.assertIsNone(departure.choose())
+        path = self.opened(departure)
+        flow = DatagramFlow(self.shared, path, self.meter, account_id=7, deliver=self.deliver, ended=self.ends.append)
         flow.send(b"ask")
         data, source = self.heard(self.server)
         self.server.sendto(data, source)

@@ -11,17 +11,22 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.exits import departure as departing
 from meshd.exits.bars import Bar
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import FAILURES, Outlet
 from meshd.exits.pools import Pools
 from meshd.exits.unfit import Unfit, family
+from meshd.http1.target import AuthorityForm
 from meshd.model import Refusal
 from meshd.selection import NONE
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import Blame, DialError, Dialled
 from meshd.topology import Exit, ExitRule, Live, ProxyHost, Topology, UpstreamProxy
+from meshd.values.destinations import level
+from meshd.values.rules import Rules
+from meshd.values.terms import terms
 
 FAMILIES = {
     Exit("direct", "direct"): 0,
@@ -30,6 +35,65 @@ FAMILIES = {
     Exit("net", "local", prefix=IPv6Network("2001:db8:1::/64")): 6,
     Exit("theirs", "http", "192.0.2.7", upstream=UpstreamProxy("gw.example", 8080)): 0,
 }
+
+
+class Carriers:
+    """In the place of `datagrams.carrier`: its paths lead to one address, which the way judged itself."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    async def begin(self, *told: Any) -> Carriers:
+        return self
+
+    async def open(self, *told: Any) -> SimpleNamespace:
+        return SimpleNamespace(address=self.address, source="gw")
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+class ChangedRulesTests(SynchronousTestCase):
+    def test_by_an_upstream_proxy(self) -> None:
+        """Datagrams are judged by the address that was found here; of a connection only the proxy knows it."""
+        levels = (
+            Rules("except", ("192.0.2.0/24",)),
+            Rules("only", ("192.0.2.0/24",)),
+            Rules("except", ("198.51.100.0/24",)),
+            Rules("except", ("h.example",)),
+        )
+        found = {way: [self.reason(way, level) for level in levels] for way in ("path", "dial", "")}
+        self.assertEqual(
+            found,
+            {
+                "path": ["acl-account", "", "", "acl-account"],
+                "dial": ["", "acl-account", "", "acl-account"],
+                "": ["", "acl-account", "", "acl-account"],
+            },
+        )
+
+    def reason(self, way: str, changed: Rules) -> str:
+        """Why an exchange that went to h.example, at 192.0.2.1, is ended when such rules come; "" where it is not."""
+        self.patch(departing, "begin_carrier", Carriers("192.0.2.1").begin)
+        exits = (Exit("up", "socks5", upstream=UpstreamProxy("gw.example", 80)),)
+        topology = Topology({"p": ProxyHost("p", (), "p.example", ExitRule(), exits)}, exits, {})
+        wheel = SimpleNamespace(monotonic=0.0)
+        plane = SimpleNamespace(
+            live=Live(topology),
+            wheel=wheel,
+            now=lambda: 0,
+            chance=random.Random(1),
+            pools=Pools(topology),
+            dialler=Dialler(wheel, Dialled(-1, "198.51.100.1", "", False)),
+        )
+        target = AuthorityForm("h.example", 443)
+        departure = Departure(plane, "p", NONE, 1, target=target)  # type: ignore[arg-type]
+        self.assertIsNone(departure.choose())
+        if way:
+            with self.assertRaises(StopIteration):
+                getattr(departure, way)("h.example", 443, lambda reason, seconds: None).send(None)
+        refusal = departure.barred(terms((), (level("acl-account", changed.render()),)))
+        return refusal.reason if refusal else ""
 
 
 class UnfitTests(SynchronousTestCase):

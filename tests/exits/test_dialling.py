@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
@@ -17,14 +18,16 @@ from meshd.dns.resolver import EACH, Resolved, ResolveError
 from meshd.exits import dialling
 from meshd.exits.choosing import Choice
 from meshd.exits.destinations import OwnListeners
-from meshd.exits.dialling import Dialler, is_local
+from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
+from meshd.exits.own import is_local, is_mouth
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import BEAT
 from meshd.sockets.race import ATTEMPT_DELAY, DialError, Dialled, Race
 from meshd.sockets.task import Task
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
+from meshd.values.udp import Udp
 from tests.passing.hand import Hand, descriptors
 from tests.support.daemon import free_port
 
@@ -63,12 +66,14 @@ class DialCase(SynchronousTestCase):
         self.clock = Clock()
         self.names = Names()
         self.own = OwnListeners()
+        self.udp = Udp()
         self.dialler = Dialler(
             self.hand.poller,
             self.names,  # type: ignore[arg-type]
             self.clock,
             lambda: self.rules,
             lambda: self.own,
+            udp=lambda: self.udp,
         )
         self.dialled: list[Dialled] = []
         self.failed: list[BaseException | None] = []
@@ -419,6 +424,20 @@ class OwnListenersTest(DialCase):
         """Addresses of this host are told from others without a packet."""
         self.assertTrue(is_local("127.0.0.1") and is_local("::1"))
         self.assertFalse(is_local("203.0.113.1"))
+
+    def test_where_clients_send_datagrams(self) -> None:
+        """By any address of this host, or the one that clients are told; where UDP is off nothing is ours."""
+        ours = Udp(on=True, ports=((40000, 40009), (50000, 50000)), address="198.51.100.7")
+        for udp, address, port, expected in (
+            (ours, "127.0.0.9", 40009, True),
+            (ours, "127.0.0.9", 50000, True),
+            (ours, "127.0.0.9", 40010, False),
+            (ours, "198.51.100.7", 40000, True),
+            (ours, "198.51.100.8", 40000, False),
+            (replace(ours, on=False), "127.0.0.9", 40000, False),
+            (replace(ours, ports=()), "127.0.0.9", 40000, False),
+        ):
+            self.assertEqual(is_mouth(udp, (address,), port), expected, (udp, address, port))
 
 
 class UpstreamCase(DialCase):

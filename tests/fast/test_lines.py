@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.usage.exchangelog import ExchangeLog, Waiting
-from meshd.values.exchanges import Exchange
+from meshd.values.exchanges import Destinations, Exchange
 from tests.fast.building import fast
 
 INTEGERS = st.one_of(st.integers(0, 999), st.integers(-(2**70), 2**70), st.sampled_from([2**63 - 1, -(2**63), True]))
@@ -20,6 +20,15 @@ TEXTS = st.one_of(
     st.text(max_size=40),
     st.integers(0, 320).map(lambda size: "x" * size),
 )
+
+
+def destinations(places: list[tuple[Any, ...]]) -> Destinations:
+    found = Destinations()
+    for place in places:
+        found.add(*place)
+    return found
+
+
 EDGES = st.sampled_from([253402300799.9995, 0.9999999])
 TIMES = st.one_of(st.floats(0, 2e9), st.floats(), st.integers(0, 2**40), EDGES)
 EXCHANGES: st.SearchStrategy[Any] = st.builds(
@@ -42,6 +51,7 @@ EXCHANGES: st.SearchStrategy[Any] = st.builds(
     INTEGERS,
     TEXTS,
     st.one_of(st.just(""), TEXTS),
+    st.one_of(st.none(), st.none(), st.builds(destinations, st.lists(st.tuples(TEXTS, st.integers(0, 9), TEXTS)))),
 )
 SUMS = st.tuples(INTEGERS, INTEGERS, INTEGERS)
 RECORDS = st.lists(

@@ -21,6 +21,7 @@ class OwnTests(GroundCase):
         self.assertEqual(
             own_of(hosting, frozenset({443, 31280})), Own(frozenset(settings | {31280}), frozenset({443, 8444}))
         )
+        self.assertEqual(own_of(hosting, frozenset(), ((1, 2),)).mouths, ((1, 2),))
         self.assertEqual(own_of(hosting, frozenset()), Own(frozenset(settings), frozenset({443, 8444})))
 
     def test_nothing_is_opened_at_the_end(self) -> None:

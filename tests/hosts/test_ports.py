@@ -12,7 +12,7 @@ from meshd.values.published import PortForward, Published, Stream, Transport, Up
 from tests.http1.support import thorough
 
 UP = Upstream("10.0.0.1", 5432)
-OWN = Own(taken=frozenset({443, 8443, 31280}), shared=frozenset({443}))
+OWN = Own(frozenset({443, 8443, 31280}), frozenset({443}), ((40000, 40009),))
 
 
 def stream(id_: int, port: int, transport: Transport = "tcp", *sni: str) -> Stream:
@@ -68,6 +68,8 @@ REFUSED = {
         forward(1, 31280, "tcp", "10.1.1.1"),
         "tcp port 31280 of 10.1.1.1 is one of meshd's own listeners",
     ),
+    "where customers send datagrams": (stream(1, 40009, "udp"), "udp port 40009 is one of udp.ports"),
+    "that, at one device": (forward(1, 40000, "udp", "eth1"), "udp port 40000 of eth1 is one of udp.ports"),
     "names by datagram": (
         stream(1, 5000, "udp", "a.example"),
         "udp port 5000: names (sni_match) are known over TCP alone",

@@ -174,6 +174,24 @@ class ServedTests(UdpCase):
             until(lambda: [each for each in self.daemon.cli("exchange", "list") if each["to"] == place], "it")[0]
         )
 
+    def test_which_destinations_are_told(self) -> None:
+        """All that were sent to, whatever was asked for beside them; the first one is the line's."""
+        other = datagram_socket(self)
+        ports = [self.port, other.getsockname()[1]]
+        client = self.client()
+        client.send("10.0.0.1", 5000, b"refused")
+        client.raw(named_head(b"localhost", ports[0]) + b"ask")
+        self.heard(b"ask")
+        for _ in range(2):
+            client.send("127.0.0.1", ports[1], b"ask")
+            other.recv(10)
+        client.close()
+        line = self.line(port=self.port)
+        self.assertEqual((line["host"], line["reason"]), ("localhost", ""))
+        told = [(each["host"], each["port"], each["address"]) for each in line["destinations"]]
+        hosts = ("localhost", "127.0.0.1")
+        self.assertEqual(told, [(host, port, "127.0.0.1") for host, port in zip(hosts, ports, strict=True)])
+
     def test_it_is_told_while_it_is_open(self) -> None:
         client = self.client()
         self.answered(client)

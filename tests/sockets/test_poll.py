@@ -160,6 +160,26 @@ class PollerTest(SynchronousTestCase):
         self.poller.doRead()
         self.assertEqual(owner.heard, [(near.fileno(), IN)] * 2)
 
+    def test_an_error_of_one_that_is_paused(self) -> None:
+        """Is told once at most, and again as soon as it may be read."""
+        owner = Owner()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as near:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
+                far.bind(("127.0.0.1", 0))
+                near.connect(far.getsockname())
+            self.poller.add(near.fileno(), owner, IN)
+            self.poller.pause(near.fileno())
+            near.send(b"to nobody")
+            for _ in range(3):
+                self.poller.doRead()
+            self.assertLessEqual(len(owner.heard), 1)
+            self.poller.resume(near.fileno())
+            before = len(owner.heard)
+            self.poller.doRead()
+            self.assertEqual(len(owner.heard), before + 1)
+            self.assertTrue(owner.heard[-1][1] & GONE)
+            self.assertRaises(ConnectionRefusedError, near.recv, 1)
+
     def test_after_the_end(self) -> None:
         """To look then is an error."""
         poller = Poller(reactor)  # type: ignore[arg-type]

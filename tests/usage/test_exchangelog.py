@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.usage import loglines as lines
 from meshd.usage.exchangelog import KEPT, MANY, ExchangeLog
 from meshd.usage.journal import Journal
+from meshd.values.exchanges import NAMED, Destinations
 from tests.usage.support import NOON, exchange, read_log
 
 
@@ -47,6 +48,17 @@ class Lines(SynchronousTestCase):
                 "down": 6,
             },
         )
+
+    def test_where_datagrams_went(self) -> None:
+        """Each place once, as many as are named, and how many times there were others."""
+        where = Destinations()
+        ended = exchange(method="UDP", detail="why", destinations=where)
+        self.assertEqual(json.loads(lines.of_exchange(ended, "j-1-2", 5, 6))["destinations"], [])
+        for number in (*range(NAMED + 2), 1, NAMED + 1):
+            where.add('"a".example', number, "2001:db8::1")
+        line = json.loads(lines.of_exchange(ended, "j-1-2", 5, 6))
+        places = [{"host": '"a".example', "port": port, "address": "2001:db8::1"} for port in range(NAMED)]
+        self.assertEqual((line["detail"], line["destinations"], line["unnamed"]), ("why", places, 3))
 
     @given(st.text(), st.text(), st.text())
     def test_any_text(self, host: str, method: str, username: str) -> None:

@@ -104,6 +104,8 @@ def _take_ports(row_id: int, wanted: list[Port], grounds: Grounds) -> Unit[None]
     port = wanted[0].port
     if any(each.transport == "tcp" for each in wanted):
         _refuse_reserved(port, wanted[0].sni, grounds)
+    if any(each.transport == "udp" for each in wanted) and any(low <= port <= high for low, high in grounds.mouths):
+        raise Invalid({"incoming_port": [f"UDP port {port} is one of the daemon's own (udp.ports)."]})
     for held, kind, other in (yield from stored.ports_at(port, row_id)):
         if any(_meet(held, each) for each in wanted):
             name = f" for {held.sni}" if held.sni else ""

@@ -15,6 +15,8 @@ class Grounds:
     """TCP ports of the daemon's own, which no stream and no forward can have."""
     shared: frozenset[int] = frozenset({HTTPS})
     """TCP ports where hosts are served by HTTPS: a stream can have them for TLS clients that ask for its names."""
+    mouths: tuple[tuple[int, int], ...] = ()
+    """UDP ports, lowest and highest, where customers of the proxy send datagrams to."""
     loopback: bool = False
     """Whether hosts may lead to this machine's loopback addresses."""
 

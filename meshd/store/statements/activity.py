@@ -29,8 +29,8 @@ def of_exchange(exchange: Exchange, family_id: int) -> PastExchange:
     ended = began + round(exchange.seconds * 1000)
     host = searchable(exchange.host)
     same = exchange if host is exchange.host else exchange._replace(host=host)
-    # token_id and what follows it, but for the detail, are in both tuples.
-    return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same[5:-1])
+    # token_id and what follows it, but for what the log alone has, are in both tuples.
+    return PastExchange(exchange.account_id, ended, exchange.id, family_id, began, *same[5:-2])
 
 
 def add(exchanges: Iterable[Exchange]) -> Unit[None]:

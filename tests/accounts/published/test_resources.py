@@ -239,8 +239,8 @@ class PortTests(NameTests):
                 self.run_unit(resources.delete, self.anna.id, kind, held.id, now=NOON)
 
     def test_the_daemons_own_ports(self) -> None:
-        """By TCP none of them but 443, and that for names alone; others by the settings."""
-        grounds = Grounds(reserved=frozenset({80, 81, 8443}), shared=frozenset({443, 444}))
+        """By TCP none of them but 443, and that for names alone; others by the settings, of UDP too."""
+        grounds = Grounds(frozenset({80, 81, 8443}), frozenset({443, 444}), ((40000, 40009),))
         for port, sni, protocol, right in (
             (80, "", "tcp", False),
             (81, "a.b", "tcp", False),
@@ -251,6 +251,10 @@ class PortTests(NameTests):
             (443, "", "udp", True),
             (80, "", "udp", True),
             (82, "", "tcp", True),
+            (40009, "", "udp", False),
+            (40009, "", "tcp+udp", False),
+            (40009, "", "tcp", True),
+            (40010, "", "udp", True),
         ):
             given = {**SAMPLES["stream-hosts"], "incoming_port": port, "sni_match": sni, "protocol": protocol}
             with named((port, sni, protocol)):
