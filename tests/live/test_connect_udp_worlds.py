@@ -76,6 +76,7 @@ class EndTests(Case):
         tunnel = self.open(daemon, basic("anna", daemon.account("anna")))
         for _ in range(10):
             self.assertEqual(tunnel.asked(b"k" * 1000), b"k" * 1000)
+        self.assertEqual(tunnel.asked(b""), b"")  # by now all before it is counted
         daemon.kill()
         self.assertIsNone(tunnel.receive())
         daemon.start()
