@@ -179,6 +179,7 @@ class Session:
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
             self.sending.wake()
+        self.sending.bound()
         return len(events)
 
     def _acted(self, event: Event) -> None:
