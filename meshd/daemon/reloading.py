@@ -104,7 +104,9 @@ class Reloads:
         doors = tuple(door for door, _ in plan.doors)
         # Settings with a million exits take seconds to write.
         written = partial(offered, config, self._crew.count, doors, self._listeners.own, part=self._core.part)
-        return await self._crew.take(await self._core.exit_watch.in_thread(written))
+        offer = await self._core.exit_watch.in_thread(written)
+        # A stop may have begun meanwhile: the workers then finish what is open, and their listeners are closed.
+        return [] if self._core.plane.draining else await self._crew.take(offer)
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
         """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""
