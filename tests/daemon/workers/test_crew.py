@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,6 +31,4 @@ class OfferedTests(SynchronousTestCase):
             team.offered(others, (), own, part="b"),
             team.offered(others, (), own, part="b"),
         ]
-        self.assertEqual(
-            [one is other for one, other in zip(written, written[1:], strict=False)], [True, False, False, False, True]
-        )
+        self.assertEqual([one is other for one, other in pairwise(written)], [True, False, False, False, True])
