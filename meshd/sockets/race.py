@@ -185,7 +185,7 @@ class Race:
         self._open[fd] = address
         return outcome != 0 or self._connected(fd, True)
 
-    def _connect(self, address: str) -> tuple[int, int]:
+    def _connect(self, address: str, /) -> tuple[int, int]:
         """A socket that connects to address, and 0 where it has, else EINPROGRESS; -1 and the error where it cannot."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
@@ -223,7 +223,7 @@ class Race:
         self._won = Dialled(fd, self._open.pop(fd), source, readable)
         return True
 
-    def _local(self, fd: int) -> str:
+    def _local(self, fd: int, /) -> str:
         """The address that the kernel chose for a connected socket."""
         borrowed = socket.SocketType(socket.AF_INET6, socket.SOCK_STREAM, 0, fd)  # which has room for either family's
         try:
