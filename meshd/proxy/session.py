@@ -176,6 +176,8 @@ class Session:
             for event in events:
                 if isinstance(event, StreamReset) or getattr(event, "stream_id", 0) not in gone:
                     self._acted(event)
+                elif isinstance(event, DataReceived):
+                    self._taken += event.flow_controlled_length or 0
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
             self.sending.wake()
@@ -258,9 +260,6 @@ class Session:
             self._let_go(stream)
             stream.leave()
 
-    def _room_given(self, event: WindowUpdated | RemoteSettingsChanged) -> None:
-        self.sending.room_given(getattr(event, "stream_id", None) or 0)
-
     # For streams
 
     def reset(self, stream: Stream, code: ErrorCodes) -> None:
@@ -293,8 +292,8 @@ _ACTS: dict[type[Event], Callable[[Session, Any], None]] = {
     StreamEnded: lambda session, event: session._tell(event.stream_id, Stream.end),
     TrailersReceived: Session._trailed,
     StreamReset: Session._reset,
-    WindowUpdated: Session._room_given,
-    RemoteSettingsChanged: Session._room_given,
+    WindowUpdated: lambda session, event: session.sending.room_given(event.stream_id or 0),
+    RemoteSettingsChanged: lambda session, event: session.sending.room_given(0),
     PingAckReceived: lambda session, event: session.sending.signed(event.ping_data or b""),
     ConnectionTerminated: lambda session, event: session.sending.farewell.hear(),
 }

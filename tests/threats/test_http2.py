@@ -198,7 +198,7 @@ class HostileTests(SynchronousTestCase):
             peer.send(peer.request(number, refused, END_HEADERS))
             self.assertTrue(peer.told(number).over)
             peer.send(frame(DATA, 0, number, bytes(16_384)) * (WINDOW // 16_384))
-        for number in [next(numbers) for _ in range(20)]:
+        for number in [next(numbers) for _ in range(150)]:  # more than the window of the session
             window_of_data = frame(DATA, 0, number, bytes(16_384)) * (WINDOW // 16_384)
             cancelled = frame(RST_STREAM, 0, number, struct.pack(">I", ErrorCodes.CANCEL))
             peer.send(peer.request(number, allowed, END_HEADERS), window_of_data, cancelled)
