@@ -29,6 +29,7 @@ from bench.peers import SETTINGS  # noqa: E402
 from tests.support.daemon import LiveDaemon, free_port  # noqa: E402
 from tests.support.echoes import Echoes  # noqa: E402
 from tests.support.frames import (  # noqa: E402
+    ACK,
     CONTINUATION,
     DATA,
     END_HEADERS,
@@ -86,6 +87,40 @@ def settings(place: Place, peer: Frames) -> Sends:
         yield frame(SETTINGS_FRAME, 0, 0, struct.pack(">HI", 4, 65_535)) * MANY
 
 
+def acknowledgements(place: Place, peer: Frames) -> Sends:
+    while True:
+        yield frame(SETTINGS_FRAME, ACK, 0) * MANY
+
+
+def ended(place: Place, peer: Frames) -> bytes:
+    """A stream that was begun and reset; of no account, as a stranger may do it too."""
+    return peer.request(1, connect(place.raw), END_HEADERS) + frame(RST_STREAM, 0, 1, b"\0\0\0\x08")
+
+
+def late_data(place: Place, peer: Frames) -> Sends:
+    yield ended(place, peer) + frame(DATA, 0, 1) * 110_000
+
+
+def late_windows(place: Place, peer: Frames) -> Sends:
+    yield ended(place, peer) + window(1, 1) * 75_000
+
+
+def late_resets(place: Place, peer: Frames) -> Sends:
+    yield ended(place, peer) + frame(RST_STREAM, 0, 1, bytes(4)) * 75_000
+
+
+def tables(place: Place, peer: Frames) -> Sends:
+    """A header block that says again and again how large its table is to be."""
+    yield frame(HEADERS, 0, 1, b"\x20" * 16_384)
+    yield frame(CONTINUATION, 0, 1, b"\x20" * 16_384) * 61 + frame(CONTINUATION, END_HEADERS, 1)
+
+
+def unknown_settings(place: Place, peer: Frames) -> Sends:
+    for first in range(100, 65_000, 2_700):
+        codes = range(first, min(first + 2_700, 65_536))
+        yield frame(SETTINGS_FRAME, 0, 0, b"".join(struct.pack(">HI", code, 1) for code in codes))
+
+
 def continuations(place: Place, peer: Frames) -> Sends:
     yield frame(HEADERS, 0, 1, b"\x82")
     while True:
@@ -136,6 +171,12 @@ FLOODS: dict[str, Callable[[Place, Frames], Sends]] = {
         honest,
         pings,
         settings,
+        unknown_settings,
+        acknowledgements,
+        late_data,
+        late_windows,
+        late_resets,
+        tables,
         continuations,
         resets,
         bombs,

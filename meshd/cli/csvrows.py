@@ -58,7 +58,7 @@ SECRETS = ("password", "password_hash")
 OWN = ("username", "parent", "email", "first_name", "last_name", *SECRETS)
 """The columns in which each row says something of its own."""
 
-KEPT, SHORT = 4096, 256
+COMMON, SHORT = 4096, 256
 """Of how many rows it is kept what all other columns mean, and of how many characters at most: 6 MB."""
 
 SUSPENDED = "suspended"
@@ -184,7 +184,7 @@ class Reader:
         self._own = itemgetter(*(places.get(name, absent) for name in OWN))
         self._others = itemgetter(*(places[name] for name in self._columns), absent, absent)
         self._role = places.get("role", absent)
-        self._common = lru_cache(KEPT)(self._read_common)
+        self._common = lru_cache(COMMON)(self._read_common)
 
     def username(self, cells: Sequence[str]) -> str:
         """What stands for the username in a row that is wrong, as much of it as is told."""

@@ -123,7 +123,15 @@ class _Outcome:
 
 def take_in(context: Context, args: Namespace) -> None:
     context.require_store()
+    before = gc.get_threshold()
     gc.set_threshold(SELDOM)  # the rows of a batch are many objects, and no cycles
+    try:
+        _take_in(context, args)
+    finally:
+        gc.set_threshold(*before)
+
+
+def _take_in(context: Context, args: Namespace) -> None:
     outcome = _Outcome(BadRows())
     offered = Offered(context.plans, context.proxies, DEFAULT_PLAN)
     done = False

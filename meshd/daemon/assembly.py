@@ -33,7 +33,7 @@ from meshd.daemon.succession import Estate, NotSucceeded
 from meshd.daemon.successor import Successor
 from meshd.daemon.supervision import Supervision
 from meshd.daemon.vault import Vault
-from meshd.daemon.workers.crew import Crew, offered
+from meshd.daemon.workers.crew import Crew
 from meshd.daemon.workers.station import Offer
 from meshd.daemon.workers.together import Together
 from meshd.exits.destinations import OwnListeners
@@ -156,7 +156,7 @@ class Daemon:
         if crew is not None and together is not None:
             doors = [door for door, _ in plan.doors]
             try:
-                await crew.start(offered(core.config, crew.count, doors, part=core.part))
+                await crew.start(crew.offered(core.config, doors, part=core.part))
             except BaseException:
                 await self._listeners.drop(plan)
                 raise
@@ -174,7 +174,7 @@ class Daemon:
     def _offer(self) -> Offer:
         """What a worker that begins now is to go by."""
         assert self._crew is not None
-        return offered(self.core.config, self._crew.count, self._listeners.doors, part=self.core.part)
+        return self._crew.offered(self.core.config, self._listeners.doors, part=self.core.part)
 
     async def hand_on(self, successor: Successor, lock: int) -> int:
         """Have another process serve in this one's place, whose number it gives; `stop` then ends what is open here.

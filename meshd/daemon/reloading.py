@@ -19,7 +19,7 @@ from meshd.daemon.exitwatch import tell
 from meshd.daemon.faults import FAULTS, one_line
 from meshd.daemon.listening import Listeners, Plan
 from meshd.daemon.runfile import Verdict
-from meshd.daemon.workers.crew import Crew, offered
+from meshd.daemon.workers.crew import Crew
 from meshd.values.samples import Sample
 
 TOLD = 20
@@ -103,8 +103,10 @@ class Reloads:
             return []
         doors = tuple(door for door, _ in plan.doors)
         # Settings with a million exits take seconds to write.
-        written = partial(offered, config, self._crew.count, doors, self._listeners.own, part=self._core.part)
-        return await self._crew.take(await self._core.exit_watch.in_thread(written))
+        written = partial(self._crew.offered, config, doors, self._listeners.own, part=self._core.part)
+        offer = await self._core.exit_watch.in_thread(written)
+        # A stop may have begun meanwhile: the workers then finish what is open, and their listeners are closed.
+        return [] if self._core.plane.draining else await self._crew.take(offer)
 
     async def _doubts(self, config: Config) -> tuple[str, ...]:
         """Doubts about the settings; none where the store does not answer in time, as the reload must go on."""

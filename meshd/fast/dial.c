@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BIND_ADDRESS_NO_PORT = 24, EVERY = 60 }; /* seconds between two probes, as PREPARED of sockets/race.py */
+enum { BIND_ADDRESS_NO_PORT = 24, OPTIONS = 3 }; /* as sockets/race.py has them, which hands both over */
+static const int prepared[OPTIONS][3] = {
+    {IPPROTO_TCP, TCP_NODELAY, 1}, {SOL_SOCKET, SO_KEEPALIVE, 1}, {IPPROTO_TCP, TCP_KEEPIDLE, 60}};
 enum { PORT, SOURCE, RECEIVE_BUFFER };
 static Slot of_race[] = {{"_port", 0}, {"_source", 0}, {"_receive_buffer", 0}, {NULL, 0}};
 
@@ -30,8 +32,10 @@ static bool set(int fd, int level, int option, int value)
 /* Give a new socket its options, and an address to leave by where source is one; false with errno. */
 static bool prepare(int fd, int buffer, const struct sockaddr_in *source)
 {
-    return set(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
-           set(fd, IPPROTO_TCP, TCP_KEEPIDLE, EVERY) && (buffer == 0 || set(fd, SOL_SOCKET, SO_RCVBUF, buffer)) &&
+    for (int i = 0; i < OPTIONS; i++)
+        if (!set(fd, prepared[i][0], prepared[i][1], prepared[i][2]))
+            return false;
+    return (buffer == 0 || set(fd, SOL_SOCKET, SO_RCVBUF, buffer)) &&
            (source == NULL || (set(fd, IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1) &&
                                bind(fd, (const struct sockaddr *)source, sizeof *source) == 0));
 }
@@ -78,11 +82,28 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* Whether Python prepares sockets alike; -1 with an error. */
+static int same(PyObject *options)
+{
+    int alike = PyTuple_GET_SIZE(options) == OPTIONS;
+    for (int i = 0; i < OPTIONS && alike == 1; i++) {
+        PyObject *mine = Py_BuildValue("iii", prepared[i][0], prepared[i][1], prepared[i][2]);
+        alike = mine == NULL ? -1 : PyObject_RichCompareBool(PyTuple_GET_ITEM(options, i), mine, Py_EQ);
+        Py_XDECREF(mine);
+    }
+    return alike;
+}
+
 PyObject *race_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *race;
-    if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &race) || find_slots(race, of_race) < 0)
+    PyObject *options;
+    int no_port, alike;
+    if (!PyArg_ParseTuple(classes, "O!O!i", &PyType_Type, &race, &PyTuple_Type, &options, &no_port) ||
+        find_slots(race, of_race) < 0 || (alike = same(options)) < 0)
         return NULL;
+    if (!alike || no_port != BIND_ADDRESS_NO_PORT)
+        return PyErr_Format(PyExc_ValueError, "PREPARED or BIND_ADDRESS_NO_PORT is another in C");
     Py_XSETREF(connect_in_python, PyObject_GetAttrString((PyObject *)race, "_connect"));
     Py_XSETREF(local_in_python, PyObject_GetAttrString((PyObject *)race, "_local"));
     return PyErr_Occurred() ? NULL : methods_of(race, methods);

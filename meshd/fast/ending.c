@@ -38,18 +38,18 @@ static int close_side(PyObject *poller, PyObject *flow)
 /* Off the wheel, then both sides closed, then the meter without the tunnel; -1 with an error. */
 static int close_all(PyObject *tunnel, PyObject *relay)
 {
-    PyObject *wheel = Py_XNewRef(get(relay, of_relay[WHEEL])), *poller = Py_XNewRef(get(relay, of_relay[POLLER]));
-    PyObject *off = wheel == NULL ? NULL : PyObject_CallMethodOneArg(wheel, n_disarm, tunnel);
-    PyObject *meter = Py_XNewRef(get(tunnel, of_tunnel[METER]));
-    const bool done = off != NULL && poller != NULL && meter != NULL &&
+    PyObject *wheel = Py_NewRef(get(relay, of_relay[WHEEL])), *poller = Py_NewRef(get(relay, of_relay[POLLER]));
+    PyObject *meter = Py_NewRef(get(tunnel, of_tunnel[METER]));
+    PyObject *off = PyObject_CallMethodOneArg(wheel, n_disarm, tunnel);
+    const bool done = off != NULL &&
                       close_side(poller, get(tunnel, of_tunnel[FLOW_UP])) == 0 &&
                       close_side(poller, get(tunnel, of_tunnel[FLOW_DOWN])) == 0 &&
                       PyObject_SetAttr(meter, n_stop, over_in_python) == 0 &&
                       PyObject_SetAttr(meter, n_resume, Py_None) == 0;
     Py_XDECREF(off);
-    Py_XDECREF(wheel);
-    Py_XDECREF(poller);
-    Py_XDECREF(meter);
+    Py_DECREF(wheel);
+    Py_DECREF(poller);
+    Py_DECREF(meter);
     return done ? 0 : -1;
 }
 
@@ -58,7 +58,9 @@ static PyObject *close_both(PyObject *tunnel, PyObject *reason)
     PyObject *told = get(tunnel, of_tunnel[ENDED]), *relay = get(tunnel, of_tunnel[RELAY]);
     PyObject *up = get(tunnel, of_tunnel[FLOW_UP]), *down = get(tunnel, of_tunnel[FLOW_DOWN]);
     if (!is(tunnel, tunnels) || told == NULL || !is(relay, relays) || !is(up, flows) || !is(down, flows) ||
-        get(up, of_flow[PIPE]) != Py_None || get(down, of_flow[PIPE]) != Py_None)
+        get(up, of_flow[PIPE]) != Py_None || get(down, of_flow[PIPE]) != Py_None ||
+        get(relay, of_relay[WHEEL]) == NULL || get(relay, of_relay[POLLER]) == NULL ||
+        get(tunnel, of_tunnel[METER]) == NULL)
         return PyObject_CallFunctionObjArgs(close_in_python, tunnel, reason, NULL);
     if (told == Py_None)
         Py_RETURN_NONE;

@@ -68,7 +68,7 @@ static PyMethodDef functions[] = {
     {"make", make_so, METH_VARARGS, "A class, its slots, and the constants of the last of them: how it is called."},
     {"make_tuple", make_tuple_so, METH_VARARGS, "A named tuple, the number of its fields, and their defaults."},
     {"unmake", unmake, METH_NOARGS, "Have all classes called as before."},
-    {"line_methods", line_methods, METH_VARARGS, "Of ExchangeLog, _Record and Exchange: lines."},
+    {"line_methods", line_methods, METH_VARARGS, "Of ExchangeLog, Waiting and Exchange: lines."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -15,7 +15,7 @@ from meshd.exits.departure import Departure
 from meshd.passing.accepting import Acceptor
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
-from meshd.sockets.race import Race
+from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
 from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
@@ -87,7 +87,7 @@ class Fast:
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
-            Race: native.race_methods(Race),
+            Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
         }
         for kind, those in methods.items():

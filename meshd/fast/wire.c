@@ -12,7 +12,7 @@ static Slot of_wire[] = {{"readable", 0}, {"unsure", 0},  {"ending", 0}, {"gone"
                          {"watcher", 0},  {"poller", 0}, {"fd", 0},     {"peer", 0}, {NULL, 0}};
 static const int given_first[] = {POLLER, FD, PEER};
 
-static PyObject *n_add, *n_hand_over, *n_registered, *n_stirred, *reading, *init_in_python, *try_receive_in_python, *try_send_in_python;
+static PyObject *n_add, *n_hand_over, *n_registered, *n_stirred, *reading, *init_in_python, *try_receive_in_python, *try_send_in_python, *ready_in_python;
 static char read_data[MOST]; /* used between a read and the making of its bytes alone, under the interpreter's lock */
 
 static bool descriptor(PyObject *wire, int *fd)
@@ -64,8 +64,10 @@ static PyObject *ready(PyObject *wire, PyObject *const *arguments, Py_ssize_t gi
 {
     long long events;
     int fd;
-    if (given != 2 || !integer(arguments[1], &events))
+    if (given != 2)
         return PyErr_Format(PyExc_TypeError, "ready() takes fd and events");
+    if (!integer(arguments[1], &events))
+        return PyObject_CallFunctionObjArgs(ready_in_python, wire, arguments[0], arguments[1], NULL);
     if (events & (EPOLL_HUP | EPOLL_ERR | EPOLL_RDHUP | EPOLL_PRI)) {
         put_bool(wire, of_wire[IS_UNSURE], true);
         if (events & (EPOLL_HUP | EPOLL_ERR | EPOLL_RDHUP)) {
@@ -260,5 +262,6 @@ PyObject *wire_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     Py_XSETREF(init_in_python, PyObject_GetAttrString((PyObject *)wire, "__init__"));
     Py_XSETREF(try_receive_in_python, PyObject_GetAttrString((PyObject *)wire, "try_receive"));
     Py_XSETREF(try_send_in_python, PyObject_GetAttrString((PyObject *)wire, "try_send"));
+    Py_XSETREF(ready_in_python, PyObject_GetAttrString((PyObject *)wire, "ready"));
     return PyErr_Occurred() ? NULL : methods_of(wire, methods);
 }

@@ -66,11 +66,19 @@ class StreamListener:
     def _accepted(self, client: int, peer: str) -> None:
         plane = self._common.plane
         if plane.draining or plane.caps.crowded(len(plane.poller)):
-            plane.seldom.say(log.warn, "streams are full: clients are turned away")
-            linger_none(client)
-            os.close(client)
+            self._turn_away(client)
             return
-        StreamConnection(self._common, Wire(plane.poller, client, peer), self._alone, self._named).begin()
+        try:
+            wire = Wire(plane.poller, client, peer)
+        except OSError:  # epoll takes no more
+            self._turn_away(client)
+            return
+        StreamConnection(self._common, wire, self._alone, self._named).begin()
+
+    def _turn_away(self, client: int) -> None:
+        self._common.plane.seldom.say(log.warn, "streams are full: clients are turned away")
+        linger_none(client)
+        os.close(client)
 
     def _exhausted(self) -> None:
         """Pause accepting, as no descriptor is left: the listener would stay ready and wake us again and again."""

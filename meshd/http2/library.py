@@ -6,6 +6,7 @@ The library takes a malformed request for a fault of the whole session.  So its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,14 +26,52 @@ GIVEN = 65_535
 TOO_MANY = 4
 """How many times as many streams as a client was told are its fault: it may begin some before it was told."""
 
+A_SETTING = 6
+"""Bytes of a setting (RFC 9113, 6.5.1)."""
+
+MOST_SETTINGS = 64
+"""Settings in one frame: seven are known, and some clients add others, lest a server fail at those to come."""
+
+_KNOWN = frozenset(SettingCodes)
+
+_UPDATES = re.compile(rb"(?:[\x20-\x3e]|\x3f[\x80-\xff]*+[\x00-\x7f]){3}")
+"""Sizes of the table before a block's fields: two are all that a client has to say (RFC 7541, 4.2)."""
+
 _HIDDEN = b""
 """Stands for the name of Content-Length; a field without a name gets one that no request has."""
 
 
+class Ignored(Event):
+    """A frame that the library says nothing of, as those for a stream that is closed; it may have answered."""
+
+    def __init__(self, size: int) -> None:
+        """size: by how many bytes of DATA it fills the connection's window; 0 for any other frame."""
+        self.size = size
+
+
+class _TooMuch(ProtocolError):
+    """What no honest client says."""
+
+    error_code = ErrorCodes.ENHANCE_YOUR_CALM
+
+
 class _Connection(H2Connection):
-    """Remembers few of the streams that have ended, as it holds some hundred bytes of each; a GOAWAY ends none."""
+    """Remembers few of the streams that have ended, as it holds some hundred bytes of each; a GOAWAY ends none.
+
+    Each frame is an event at least, so that none is free.
+    """
 
     MAX_CLOSED_STREAMS = 1024
+
+    def _receive_frame(self, frame: Any) -> list[Event]:
+        return super()._receive_frame(frame) or [Ignored(getattr(frame, "flow_controlled_length", 0))]
+
+    def _receive_settings_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
+        """Take those that are known: the library would keep all, some hundred bytes of each."""
+        if frame.body_len > A_SETTING * MOST_SETTINGS:
+            raise _TooMuch(f"more than {MOST_SETTINGS} settings in a frame")
+        frame.settings = {code: value for code, value in frame.settings.items() if code in _KNOWN}
+        return super()._receive_settings_frame(frame)
 
     def _receive_goaway_frame(self, frame: Any) -> tuple[list[Any], list[Event]]:
         """Tell of it: what is open goes on (RFC 9113, 6.8), where the library would end it."""
@@ -48,7 +87,11 @@ class _Undecodable(ProtocolError):
 
 
 class _Decoder(Decoder):
+    """Decodes blocks that are no longer than what they may stand for, since it takes them apart with many copies."""
+
     def decode(self, data: bytes, raw: bool = False) -> Any:
+        if len(data) > self.max_header_list_size or _UPDATES.match(data):
+            raise _TooMuch("a header block that says little")
         try:
             fields = super().decode(data, raw)
         except OversizedHeaderListError:

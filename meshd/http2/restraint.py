@@ -13,6 +13,7 @@ from h2.events import (
     PingReceived,
     PriorityUpdated,
     RemoteSettingsChanged,
+    SettingsAcknowledged,
     StreamReset,
     UnknownFrameReceived,
 )
@@ -23,10 +24,11 @@ COSTLY = (
     PingReceived,
     PriorityUpdated,
     RemoteSettingsChanged,
+    SettingsAcknowledged,
     StreamReset,
     UnknownFrameReceived,
 )
-"""What counts, besides requests that are malformed or refused and frames without content."""
+"""What counts, besides requests that are malformed or refused, frames without content and those that come too late."""
 
 MALFORMED = 5
 """How much a malformed request counts."""
@@ -37,18 +39,42 @@ SHARE = 400
 A_SECOND = 40
 """That may come each second besides."""
 
+LATE = 8
+"""Frames that may come for each stream once it is closed: a window of DATA, or WINDOW_UPDATE that crossed its end."""
+
+MOST_LATE = 100 * LATE
+"""Of all streams: a session's hundred may end at once, as where a limit of their account is met."""
+
+FULL = 16 * 1024
+"""Bytes of DATA that count as one late frame: the largest that a client may send."""
+
+SMALL = 1024
+"""Bytes below which DATA counts as a whole late frame, since it takes as long as a large one."""
+
 
 class Restraint:
     """A bucket of allowance for one session, or one stream of capsules."""
 
-    __slots__ = ("_left", "_since")
+    __slots__ = ("_late", "_left", "_since")
 
     def __init__(self, now: float) -> None:
         """now: monotonic seconds."""
         self._left = float(SHARE)
         self._since = now
+        self._late = 0.0
 
-    def allows(self, now: float, cost: int = 1) -> bool:
+    def began(self) -> None:
+        """Note that a stream was begun, for which frames may come late."""
+        self._late = min(MOST_LATE, self._late + LATE)
+
+    def late(self, size: int) -> float:
+        """What a frame costs that came for nobody; size: bytes of DATA, 0 for any other frame."""
+        cost = size / FULL if size >= SMALL else 1.0
+        free = min(self._late, cost)
+        self._late -= free
+        return cost - free
+
+    def allows(self, now: float, cost: float = 1) -> bool:
         """Count frames, or capsules; whether they are within the peer's share still."""
         self._left = min(SHARE, self._left + (now - self._since) * A_SECOND) - cost
         self._since = now

@@ -25,8 +25,8 @@ class Slices:
         self._left = PREFACE
         """Bytes that are still to come of a frame."""
 
-    def of(self, data: bytes) -> Iterator[bytes]:
-        """The data in slices, all of it."""
+    def of(self, data: bytes) -> Iterator[tuple[bytes, int]]:
+        """The data in slices, all of it, each with the number of frames that begin in it."""
         start = at = frames = 0
         size = len(data)
         while at < size:
@@ -42,7 +42,7 @@ class Slices:
             at += step
             self._left -= step
             if frames == FRAMES:
-                yield data[start:at]
+                yield data[start:at], frames
                 start, frames = at, 0
         if start < size:
-            yield data[start:]
+            yield data[start:], frames

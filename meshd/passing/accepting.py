@@ -121,7 +121,12 @@ class Acceptor:
         if plane.caps.crowded(len(plane.poller)):
             self._turn_away(client)
             return
-        self._connection(plane, self.proxy, Wire(plane.poller, client, peer)).begin()
+        try:
+            wire = Wire(plane.poller, client, peer)
+        except OSError:  # epoll takes no more
+            self._turn_away(client)
+            return
+        self._connection(plane, self.proxy, wire).begin()
 
     def _turn_away(self, client: int) -> None:
         """Answer 503 in one write to a client that may speak HTTP, and close: there is room for no more clients."""

@@ -41,7 +41,8 @@ class Server(Generic[R]):
     def __init__(self) -> None:
         self.told: R | None = None
         """The newest response that was read of any of them, if another may have the same: as most heads have a date,
-        each connection is told another one each second, the same as all others are.
+        each connection is told another one each second, the same as all others are.  It keeps one answer for clients,
+        the last: where clients of other settings take turns, each answer is written anew.
         """
 
 

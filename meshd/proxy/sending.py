@@ -20,6 +20,9 @@ from meshd.sockets.wire import Wire
 GATHERED = 64 * 1024
 """Bytes that are gathered of the streams before they are sent."""
 
+UNSENT = 64 * 1024
+"""Bytes of answers to frames, beside what streams send, that may wait for a client to read: some five thousand."""
+
 
 class Sender(Protocol):
     """A stream with an answer."""
@@ -42,7 +45,7 @@ class Sender(Protocol):
 class Sending:
     """Sends as fast as the client takes it, until `over` and nothing is left."""
 
-    __slots__ = ("_again", "_alive", "_connection", "_own", "_pause", "_ready", "_waiting", "farewell", "over")
+    __slots__ = ("_again", "_alive", "_connection", "_pause", "_ready", "_said", "_waiting", "farewell", "over")
 
     def __init__(self, connection: H2Connection, again: Again, alive: Callable[[], None]) -> None:
         """alive: is called where bytes have moved."""
@@ -54,8 +57,8 @@ class Sending:
         self._waiting: set[Sender] = set()
         """Streams for whose answer the client has no room."""
         self._pause = Pause()
-        self._own = b""
-        """Frames that the library sends only where all streams are to end."""
+        self._said = bytearray()
+        """What is to be sent, the library's frames and ours in the order in which they were said."""
         self.farewell = Farewell()
         self.over = False
         """Whether nothing of streams is sent any more."""
@@ -89,8 +92,20 @@ class Sending:
                     stream.give_up()
                 if stream not in self._waiting:
                     self.stirred(stream)
-        own, self._own = self._own, b""
-        return own + self._connection.data_to_send()
+        self._say()
+        data, self._said = bytes(self._said), bytearray()
+        return data
+
+    def _say(self, own: bytes = b"") -> None:
+        """Add what the library has to say; own: a frame behind it that the library itself would not go on after."""
+        self._said += self._connection.data_to_send()
+        self._said += own
+
+    def bound(self) -> None:
+        """End the session where its client has us answer and does not read the answers."""
+        self._say()
+        if len(self._said) > UNSENT:
+            self.end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def wake(self) -> None:
         """Send what there is, where nothing is being sent."""
@@ -145,13 +160,13 @@ class Sending:
     def say_farewell(self) -> None:
         """Ask the client to begin no more streams; what it has begun meanwhile is served."""
         if not self.farewell.begun:
-            self._own += self.farewell.begin()
+            self._say(self.farewell.begin())
             self._connection.ping(SIGN)
             self.wake()
 
     def signed(self, sign: bytes) -> None:
         """Hear an answer to a PING."""
-        self._own += self.farewell.signed(sign, self._connection.highest_inbound_stream_id)
+        self._say(self.farewell.signed(sign, self._connection.highest_inbound_stream_id))
 
     def end(self, code: ErrorCodes) -> None:
         """Tell the client that the session is over, unless it is already."""

@@ -27,7 +27,7 @@ from h2.exceptions import ProtocolError
 from twisted.logger import Logger
 
 from meshd.exits.choosing import Choice
-from meshd.http2.library import offers_extended, opened, shown
+from meshd.http2.library import Ignored, offers_extended, opened, shown
 from meshd.http2.requests import Malformed, read, trailers
 from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
 from meshd.http2.slices import Slices
@@ -133,12 +133,12 @@ class Session:
             self.farewell()
         slices = Slices()
         while data:
-            for piece in slices.of(data):
+            for piece, frames in slices.of(data):
                 events = self._took(piece)
                 self._expect()
                 if self.sending.over:
                     return
-                await client.worked(len(piece) + AN_EVENT * events)
+                await client.worked(len(piece) + AN_EVENT * max(frames, events))
             self.sending.wake()
             try:
                 data = await client.wire.receive()
@@ -176,24 +176,30 @@ class Session:
             for event in events:
                 if isinstance(event, StreamReset) or getattr(event, "stream_id", 0) not in gone:
                     self._acted(event)
+                elif isinstance(event, DataReceived):
+                    self._taken += event.flow_controlled_length or 0
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
             self.sending.wake()
+        self.sending.bound()
         return len(events)
 
     def _acted(self, event: Event) -> None:
         if isinstance(event, COSTLY):
             self._cost(1)
+        elif isinstance(event, Ignored):
+            self._cost(self._restraint.late(event.size))
         act = _ACTS.get(type(event))
         if act is not None:
             act(self, event)
 
-    def _cost(self, frames: int) -> None:
+    def _cost(self, frames: float) -> None:
         if not self._restraint.allows(self._plane.wheel.monotonic, frames):
             self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def _requested(self, event: RequestReceived) -> None:
         number, ended = event.stream_id or 0, event.stream_ended is not None
+        self._restraint.began()
         try:
             asked = read(shown(event.headers), ended=ended, extended=offers_extended(self._connection))
         except Malformed:
@@ -234,9 +240,6 @@ class Session:
             self._cost(1)
         self._tell(event.stream_id, lambda stream: stream.take(event.data or b"", size))
 
-    def _ended(self, event: StreamEnded) -> None:
-        self._tell(event.stream_id, lambda stream: stream.end())
-
     def _trailed(self, event: TrailersReceived) -> None:
         self._tell(event.stream_id, lambda stream: stream.end(trailers(shown(event.headers))))
 
@@ -256,9 +259,6 @@ class Session:
         if stream is not None:
             self._let_go(stream)
             stream.leave()
-
-    def _room_given(self, event: WindowUpdated | RemoteSettingsChanged) -> None:
-        self.sending.room_given(getattr(event, "stream_id", None) or 0)
 
     # For streams
 
@@ -289,11 +289,11 @@ class Session:
 _ACTS: dict[type[Event], Callable[[Session, Any], None]] = {
     RequestReceived: Session._requested,
     DataReceived: Session._data,
-    StreamEnded: Session._ended,
+    StreamEnded: lambda session, event: session._tell(event.stream_id, Stream.end),
     TrailersReceived: Session._trailed,
     StreamReset: Session._reset,
-    WindowUpdated: Session._room_given,
-    RemoteSettingsChanged: Session._room_given,
+    WindowUpdated: lambda session, event: session.sending.room_given(event.stream_id or 0),
+    RemoteSettingsChanged: lambda session, event: session.sending.room_given(0),
     PingAckReceived: lambda session, event: session.sending.signed(event.ping_data or b""),
     ConnectionTerminated: lambda session, event: session.sending.farewell.hear(),
 }

@@ -36,7 +36,7 @@ BATCH = 256
 class Ready(Protocol):
     """The owner of a registered descriptor."""
 
-    def ready(self, fd: int, events: int) -> None:
+    def ready(self, fd: int, events: int, /) -> None:
         """Try to read or write fd; an event is a hint, and the attempt may still find nothing to do."""
 
 
@@ -91,12 +91,12 @@ class Poller:
         self._reactor.removeReader(self)
         self._epoll.close()
 
-    def add(self, fd: int, owner: Ready, events: int = EDGES) -> None:
+    def add(self, fd: int, owner: Ready, events: int = EDGES, /) -> None:
         """Register fd; with EDGES the owner hears of events from before the registration too."""
         self._epoll.register(fd, events)
         self._owners[fd] = owner
 
-    def hand_over(self, fd: int, owner: Ready) -> None:
+    def hand_over(self, fd: int, owner: Ready, /) -> None:
         """Make another object the owner of fd; the new owner must try for itself what it may have missed."""
         self._owners[fd] = owner
 
@@ -104,7 +104,7 @@ class Poller:
         """Have the events of fd reported once more, to whoever owns fd then; registered with EDGES."""
         self._epoll.modify(fd, EDGES)
 
-    def remove(self, fd: int) -> None:
+    def remove(self, fd: int, /) -> None:
         """Forget fd, which its owner must close next: only that takes fd out of the kernel's epoll set."""
         del self._owners[fd]
         if self._dispatching:

@@ -42,6 +42,7 @@ _NOT_REACHED = {
     errno.EADDRNOTAVAIL: "exit-failed",
     errno.EMFILE: "overloaded",
     errno.ENFILE: "overloaded",
+    errno.ENOSPC: "overloaded",
 }
 
 
@@ -143,8 +144,9 @@ class Race:
                 self._failed(fd, error)
                 self._next()
         elif events & OUT:
-            self._connected(fd, bool(events & ~OUT))
-            if events & URGENT:
+            if not self._connected(fd, bool(events & ~OUT)):
+                self._next()
+            elif events & URGENT:
                 self._poller.tell_again(fd)
         self._tell()
 
@@ -174,13 +176,16 @@ class Race:
         if fd < 0:
             self._error = outcome
             return False
+        try:
+            self._poller.add(fd, self)
+        except OSError as error:  # epoll takes no more
+            os.close(fd)
+            self._error = error.errno or errno.EHOSTUNREACH
+            return False
         self._open[fd] = address
-        self._poller.add(fd, self)
-        if outcome == 0:
-            self._connected(fd, True)
-        return True
+        return outcome != 0 or self._connected(fd, True)
 
-    def _connect(self, address: str) -> tuple[int, int]:
+    def _connect(self, address: str, /) -> tuple[int, int]:
         """A socket that connects to address, and 0 where it has, else EINPROGRESS; -1 and the error where it cannot."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         try:
@@ -208,11 +213,17 @@ class Race:
                 attempt.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
             attempt.bind((self._source, 0))
 
-    def _connected(self, fd: int, readable: bool) -> None:
-        address = self._open.pop(fd)
-        self._won = Dialled(fd, address, self._source or self._local(fd), readable)
+    def _connected(self, fd: int, readable: bool) -> bool:
+        """Whether the attempt has won, as its address can be told."""
+        try:
+            source = self._source or self._local(fd)
+        except OSError as error:
+            self._failed(fd, error.errno or errno.EHOSTUNREACH)
+            return False
+        self._won = Dialled(fd, self._open.pop(fd), source, readable)
+        return True
 
-    def _local(self, fd: int) -> str:
+    def _local(self, fd: int, /) -> str:
         """The address that the kernel chose for a connected socket."""
         borrowed = socket.SocketType(socket.AF_INET6, socket.SOCK_STREAM, 0, fd)  # which has room for either family's
         try:

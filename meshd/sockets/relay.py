@@ -91,7 +91,7 @@ class Tunnel:
             if (flow.early or flow.held or readable) and self._ended is not None:
                 self._pump(flow)
 
-    def ready(self, fd: int, events: int) -> None:
+    def ready(self, fd: int, events: int, /) -> None:
         """Move all that can be moved, since an edge-triggered event does not come a second time."""
         up, down = self._up, self._down
         reads, writes = (up, down) if fd == up.source else (down, up)
@@ -116,7 +116,7 @@ class Tunnel:
         """End the tunnel, whose account may go no further; may be called from within `sent_up` and `sent_down`."""
         self.close(refusal.reason)
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, /) -> None:
         """End both directions now; calling it again changes nothing."""
         ended = self._ended
         if ended is None:
@@ -137,7 +137,7 @@ class Tunnel:
         self._relay.poller.remove(fd)
         os.close(fd)
 
-    def _pump(self, flow: Flow) -> None:
+    def _pump(self, flow: Flow, /) -> None:
         """Move what can be moved in one direction; a failure on either side ends the tunnel."""
         try:
             self._move(flow)

@@ -34,7 +34,7 @@ class Sealed:
         self.unsent = b""
         """Sealed bytes that the kernel has not taken."""
         self._patient = 0
-        """Bytes of them that may wait for what is sealed next."""
+        """Sealed bytes that may wait for what is sealed next, so that both are one write; 0 once they were sent."""
         self.parted = False
         """Whether the peer is told, once `unsent` is sent, that nothing more comes."""
 
@@ -53,9 +53,9 @@ class Sealed:
             return False
         return True
 
-    def may_wait(self) -> bool:
-        """Whether the peer of a complete handshake can go on without what is to be flushed: a ticket, in TLS 1.3.  Then
-        it waits for the first answer, so that both are one write.
+    def put_off(self) -> bool:
+        """Let what is to be flushed after a complete handshake wait for the first answer, so that both are one write;
+        whether it may, as a ticket in TLS 1.3, without which the peer can go on.
         """
         if self._tls.version() == "TLSv1.3" and self._tls.server_side:
             self._patient = self._outgoing.pending

@@ -132,7 +132,7 @@ class SecureWire(Wire):
         sealed, patient = self.sealed, False
         try:
             over = sealed.shake_hands()
-            patient = over and sealed.may_wait()
+            patient = over and sealed.put_off()
             return over
         finally:
             if not patient:

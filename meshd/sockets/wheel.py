@@ -78,13 +78,13 @@ class Wheel:
             self._ticking.stop()
         self._due.clear()
 
-    def arm(self, timed: Timed, seconds: float) -> None:
+    def arm(self, timed: Timed, seconds: float, /) -> None:
         """Let timed expire so many seconds from now, in the place of its deadline so far."""
         timed.deadline = deadline = self.monotonic + TICK + seconds
         if timed.slot <= 0 or deadline / TICK < timed.slot - 1:
             self._move(timed, int(deadline / TICK) + 1)
 
-    def disarm(self, timed: Timed) -> None:
+    def disarm(self, timed: Timed, /) -> None:
         if timed.slot:
             self._leave(timed)
             timed.slot = 0

@@ -55,7 +55,7 @@ class Wire:
         else:
             poller.add(fd, self)
 
-    def ready(self, fd: int, events: int) -> None:
+    def ready(self, fd: int, events: int, /) -> None:
         """Note the edges, then wake the tasks that wait."""
         if events & UNSURE:
             self.unsure = True
@@ -130,7 +130,7 @@ class Wire:
         """Whether the peer is at the other end of a connection behind this one, as of TLS."""
         return self.poller.has_behind(self.fd)
 
-    def try_receive(self, most: int) -> bytes | None:
+    def try_receive(self, most: int, /) -> bytes | None:
         """Read up to so many bytes; b"" where the peer has ended, None where nothing has come.  Raises: OSError."""
         if self.readable:
             try:
@@ -159,7 +159,7 @@ class Wire:
         """Wait until the kernel takes bytes again, after `try_send` gave less than all."""
         await parked(self, WRITING)
 
-    def try_send(self, data: bytes | memoryview) -> int:
+    def try_send(self, data: bytes | memoryview, /) -> int:
         """Write what the kernel takes of data now, and give how many bytes that is.  Raises: OSError."""
         try:
             return os.write(self.fd, data)

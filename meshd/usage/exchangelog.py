@@ -85,7 +85,7 @@ class ExchangeLog(LineLog[Waiting]):
         journal.written(written, _sums(map(_COUNTED, records[:written])))
         return written
 
-    def _data(self, journal: Journal, records: list[Waiting]) -> bytes:
+    def _data(self, journal: Journal, records: list[Waiting], /) -> bytes:
         """The records' lines."""
         now = self.now()
         numbered = enumerate(records, journal.lines + 1)

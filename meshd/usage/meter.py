@@ -135,7 +135,7 @@ class Meter:
         self.up = 0
         self.down = 0
 
-    def sent_up(self, n: int) -> None:
+    def sent_up(self, n: int, /) -> None:
         """Count n bytes from the client."""
         tally = self.tally
         tally.cells[tally.up_at] += n
@@ -147,7 +147,7 @@ class Meter:
         if own.room <= 0 or family.room <= 0:
             tally.renew(self)
 
-    def paid(self, n: int) -> bool:
+    def paid(self, n: int, /) -> bool:
         """Count n bytes from the client if there is room for all of them, else none."""
         tally = self.tally
         if tally.own.room < n or tally.family.room < n:
@@ -155,7 +155,7 @@ class Meter:
         self.sent_up(n)
         return True
 
-    def sent_down(self, n: int) -> None:
+    def sent_down(self, n: int, /) -> None:
         """Count n bytes to the client."""
         tally = self.tally
         tally.cells[tally.down_at] += n

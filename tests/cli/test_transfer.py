@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -243,6 +244,13 @@ class ImportTests(TransferCase):
             ["username", "parent", "plan"], ["top", "", "30"], ["sub", "top", ""], options=["--skip-bad", "--json"]
         )
         self.assertEqual([2, 3], [row["line"] for row in result.json["bad"]])
+
+    def test_the_collector_is_as_before(self) -> None:
+        """Whatever has become of the import."""
+        before = gc.get_threshold()
+        for path in (self.file(("username", "password"), ("gina", "a-long-password")), f"{self.folder}/missing.csv"):
+            self.meshd("account", "import", path)
+            self.assertEqual(gc.get_threshold(), before)
 
     def test_files_that_are_none(self) -> None:
         """One line, and nothing is imported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.config.sources import NATIVE
 from meshd.fast import built, which
 from meshd.fast.places import Fast
+from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
@@ -80,3 +82,29 @@ class PlacesTest(SynchronousTestCase):
         words = [sys.executable, "-m", "meshd.cli.main", "--version"]
         done = subprocess.run(words, env=environ, cwd=ROOT, check=True, capture_output=True, text=True)
         self.assertTrue(done.stdout.rstrip().endswith("(Python alone)"), done.stdout)
+
+
+class SignaturesTest(SynchronousTestCase):
+    def test_calls_by_name(self) -> None:
+        """Are refused by Python too, so that none works without C alone."""
+        found = fast()
+        found.begin()
+        self.addCleanup(found.end)
+        methods = {
+            f"{kind.__name__}.{name}": method
+            for kind, those in found._replaced.items()
+            for name, method in those.items()
+            if name != "__init__" and callable(method)
+        }
+        for name, method in methods.items():
+            _, *taken = inspect.signature(method).parameters.values()
+            self.assertEqual({each.kind for each in taken} - {inspect.Parameter.POSITIONAL_ONLY}, set(), name)
+
+    def test_other_options_in_c(self) -> None:
+        """C that prepares sockets otherwise than Python is not taken."""
+        for prepared, no_port in (
+            (PREPARED[:2], BIND_ADDRESS_NO_PORT),
+            (PREPARED, 25),
+            (((1, 2, 3), *PREPARED[1:]), 24),
+        ):
+            self.assertRaises(ValueError, compiled().race_methods, Race, prepared, no_port)

@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.sockets.poll import IN
 from meshd.sockets.task import READING, Task, parked
 from meshd.sockets.wire import Wire
 from tests.fast.building import fast
@@ -48,6 +49,17 @@ class ReceivingTest(Native, SynchronousTestCase):
         self.addCleanup(self.far.close)
         self.wire = Wire(self.hand.poller, near.detach(), "")
         self.addCleanup(self.wire.close)
+
+    def test_events_that_are_no_plain_number(self) -> None:
+        """Are left to Python, which takes whatever is one."""
+
+        class Events(int):
+            pass
+
+        self.wire.readable = False
+        self.wire.ready(self.wire.fd, Events(IN))
+        self.assertTrue(self.wire.readable)
+        self.assertRaises(TypeError, self.wire.ready, self.wire.fd, "in")
 
     def test_awaited_again(self) -> None:
         """What has given its bytes gives none a second time."""

@@ -6,6 +6,7 @@ import errno
 import socket
 from typing import Any
 
+from meshd.hosts import arriving
 from meshd.hosts.arriving import StreamListener
 from meshd.hosts.datagrams import DatagramListener
 from meshd.hosts.ports import Offer
@@ -101,3 +102,21 @@ class CrowdedTests(GroundCase):
                 self.until(lambda client=client: client.ended, client)
                 self.assertTrue(client.reset)
         self.assertEqual(lines, ["streams are full: clients are turned away"])
+
+
+class FullTests(GroundCase):
+    def test_an_epoll_that_takes_no_more(self) -> None:
+        """Has the client turned away, and its descriptor is not kept."""
+
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(arriving, "Wire", full)
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        service = Service("stream-hosts", 1, (Upstream("127.0.0.1", 9),), 7, 101)
+        listener = StreamListener(self.common, listening, Offer(service))
+        self.addCleanup(listener.close)
+        client = self.come(listening.getsockname()[1])
+        self.until(lambda: client.ended, client)
+        self.assertTrue(client.reset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import A_SECOND, SHARE, Restraint
+from meshd.http2.restraint import A_SECOND, FULL, LATE, MOST_LATE, SHARE, SMALL, Restraint
 
 
 class RestraintTests(SynchronousTestCase):
@@ -24,3 +24,25 @@ class RestraintTests(SynchronousTestCase):
         restraint = Restraint(0.0)
         self.assertTrue(restraint.allows(10**6, SHARE))
         self.assertFalse(restraint.allows(10**6))
+
+    def test_frames_that_come_late(self) -> None:
+        """Cost nothing as far as streams were begun that have them underway; then as others."""
+        restraint = Restraint(0.0)
+        self.assertEqual(restraint.late(0), 1)
+        restraint.began()
+        self.assertEqual([restraint.late(0) for _ in range(LATE + 1)], [0] * LATE + [1])
+
+    def test_data_that_comes_late(self) -> None:
+        """Counts by its size; but a frame of few bytes as one of many, since it takes as long."""
+        restraint = Restraint(0.0)
+        self.assertEqual([restraint.late(size) for size in (1, SMALL - 1, SMALL, FULL)], [1, 1, SMALL / FULL, 1])
+        restraint.began()
+        self.assertEqual(sum(restraint.late(SMALL) for _ in range(LATE * FULL // SMALL)), 0)
+        self.assertGreater(restraint.late(SMALL), 0)
+
+    def test_many_streams(self) -> None:
+        """Have no more underway than a session's."""
+        restraint = Restraint(0.0)
+        for _ in range(10 * MOST_LATE):
+            restraint.began()
+        self.assertEqual(sum(restraint.late(0) for _ in range(MOST_LATE + 1)), 1)

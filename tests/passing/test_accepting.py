@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.passing.accepting import Acceptor
+from meshd.sockets.poll import IN
 from tests.support.ready import readable
 
 
@@ -80,3 +81,37 @@ class NextTest(SynchronousTestCase):
         acceptor = self.acceptor(listener)
         listener.close()
         self.assertRaises(OSError, acceptor._next)
+
+    def test_an_epoll_that_takes_no_more(self) -> None:
+        """The client is turned away, and its descriptor is not kept."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        acceptor = self.acceptor(listener)
+        acceptor._plane = Full()  # type: ignore[assignment]
+        acceptor._full = lambda: b"there is no room"
+        client = socket.create_connection(listener.getsockname())
+        self.addCleanup(client.close)
+        client.send(b"x")
+        readable([listener], 5)
+        before = os.listdir("/proc/self/fd")
+        acceptor.ready(listener.fileno(), IN)
+        self.assertEqual((client.recv(100), client.recv(100)), (b"there is no room", b""))
+        self.assertEqual(os.listdir("/proc/self/fd"), before)
+
+
+class Full:
+    """A plane whose caps allow what its epoll does not."""
+
+    @property
+    def caps(self) -> Full:
+        return self
+
+    poller = caps
+
+    def crowded(self, descriptors: int) -> bool:
+        return False
+
+    def __len__(self) -> int:
+        return 0
+
+    def add(self, fd: int, owner: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")

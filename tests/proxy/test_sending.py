@@ -7,13 +7,15 @@ from typing import Any, cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, SettingsAcknowledged
+from h2.errors import ErrorCodes
+from h2.events import ConnectionTerminated, DataReceived, RequestReceived, SettingsAcknowledged
 from h2.settings import SettingCodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.library import opened
-from meshd.proxy.sending import GATHERED, Sending
+from meshd.proxy.sending import GATHERED, UNSENT, Sending
 from meshd.sockets.task import Again
+from tests.support.frames import GOAWAY, PING, SETTINGS, WINDOW_UPDATE, frame
 from tests.support.http2 import get
 
 PIECE = 16 * 1024
@@ -127,3 +129,41 @@ class SendingTests(SynchronousTestCase):
         )
         self.assertEqual(settings.enable_push, 0)
         self.assertTrue(any(isinstance(each, SettingsAcknowledged) for each in self.told))
+
+    def test_a_client_that_does_not_read(self) -> None:
+        """Has no more answers than so many bytes wait for it: then the session is over."""
+        self.begin(LARGE)
+        pong = len(frame(PING, 0, 0, bytes(8)))
+        for _ in range(UNSENT // pong - 10):
+            self.server.receive_data(frame(PING, 0, 0, bytes(8)))
+            self.sending.bound()
+        self.assertFalse(self.sending.over)
+        wire = Wire(2)
+        running = cast(Any, self.sending.run(cast(Any, wire)))
+        running.send(None)
+        for _ in range(UNSENT // pong + 1):
+            self.assertFalse(self.sending.over)
+            self.server.receive_data(frame(PING, 0, 0, bytes(8)))
+            self.sending.bound()
+        self.assertTrue(self.sending.over)
+        self.assertRaises(StopIteration, running.send, None)
+        last = self.client.receive_data(b"".join(wire.sent))[-1]
+        assert isinstance(last, ConnectionTerminated)
+        self.assertEqual(last.error_code, ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def test_a_goodbye_before_anything_else(self) -> None:
+        """Comes behind the settings, as RFC 9113 (3.4) has them come first."""
+        self.sending.say_farewell()
+        wire = Wire(1)
+        with self.assertRaises(ConnectionResetError):
+            running = cast(Any, self.sending.run(cast(Any, wire)))
+            running.send(None)
+            self.sending.wake()
+            self.sending.bound()
+            self.sending.end(ErrorCodes.NO_ERROR)
+            running.send(None)
+        kinds, data = [], wire.sent[0]
+        while data:
+            kinds.append(data[3])
+            data = data[9 + int.from_bytes(data[:3], "big") :]
+        self.assertEqual(kinds, [SETTINGS, WINDOW_UPDATE, GOAWAY, PING])

@@ -8,9 +8,12 @@ import resource
 import socket
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.sockets.race import PREPARED, Race
+from meshd.sockets.poll import OUT
+from meshd.sockets.race import PREPARED, DialError, Race
+from meshd.sockets.task import Task
 from meshd.sockets.wire import borrow
 
 
@@ -78,3 +81,61 @@ class ConnectTest(SynchronousTestCase):
         """It has no address."""
         for fd in (-1, 2**40, 10**6):
             self.assertRaises((OSError, OverflowError, ValueError), self.race()._local, fd)
+
+
+class Full:
+    """A poller that takes so many descriptors."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.owners: dict[int, Any] = {}
+
+    def add(self, fd: int, owner: Any) -> None:
+        if len(self.owners) >= self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.owners[fd] = owner
+
+    def remove(self, fd: int) -> None:
+        del self.owners[fd]
+
+
+class FailingTest(SynchronousTestCase):
+    """What cannot be watched, or whose address cannot be told, is closed and is a failed attempt."""
+
+    def setUp(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listener.close)
+        self.port = listener.getsockname()[1]
+        self.before = os.listdir("/proc/self/fd")
+        self.ended: list[BaseException | None] = []
+
+    def race(self, poller: Full, *addresses: str) -> Race:
+        watching: Any = poller
+        return Race(watching, Clock(), addresses, self.port, "")
+
+    def refused(self) -> str:
+        ((error,), self.ended) = (self.ended, [])
+        assert isinstance(error, DialError)
+        return error.refusal.reason
+
+    def run_one(self, race: Race) -> None:
+        Task(race.winner(), self.ended.append).resume()
+
+    def test_a_poller_that_is_full(self) -> None:
+        """From the first on, or once one attempt is under way; that may win still."""
+        self.run_one(self.race(Full(0), "127.0.0.1", "127.0.0.2"))
+        self.assertEqual((self.refused(), os.listdir("/proc/self/fd")), ("overloaded", self.before))
+
+    def test_an_address_that_cannot_be_told(self) -> None:
+        poller = Full(2)
+        race = self.race(poller, "127.0.0.1")
+
+        def local(self: Race, fd: int) -> str:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+
+        self.patch(Race, "_local", local)
+        self.run_one(race)
+        for fd in list(poller.owners):
+            race.ready(fd, OUT)
+        self.assertEqual((self.refused(), poller.owners), ("unreachable", {}))
+        self.assertEqual(os.listdir("/proc/self/fd"), self.before)

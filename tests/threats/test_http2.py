@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 from h2.errors import ErrorCodes
@@ -10,9 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.restraint import SHARE
 from meshd.proxy.session import STREAMS, UNKNOWN
+from meshd.proxy.stream import WINDOW
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
 from tests.support.frames import (
+    ACK,
     CONTINUATION,
     DATA,
     END_HEADERS,
@@ -24,7 +27,9 @@ from tests.support.frames import (
     RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
+    Frames,
     frame,
+    window,
 )
 from tests.support.http2 import Header, Session, basic, connect, get
 from tests.support.succession import resident
@@ -69,6 +74,14 @@ OF_THE_SESSION: dict[str, tuple[bytes, ErrorCodes]] = {
     "PING of a wrong length": (frame(PING, 0, 0, bytes(7)), ErrorCodes.FRAME_SIZE_ERROR),
     "a window that grows by nothing": (frame(WINDOW_UPDATE, 0, 0, bytes(4)), ErrorCodes.PROTOCOL_ERROR),
     "a window that grows too far": (frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"), ErrorCodes.FLOW_CONTROL_ERROR),
+    "settings without number": (
+        frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", code, 1) for code in range(100, 1000))),
+        ErrorCodes.ENHANCE_YOUR_CALM,
+    ),
+    "a header block of nothing but sizes of the table": (
+        frame(HEADERS, END_HEADERS | END_STREAM, 99, b"\x20" * 16_000),
+        ErrorCodes.ENHANCE_YOUR_CALM,
+    ),
     "a frame larger than any": (frame(DATA, 0, 99, bytes(16_385)), ErrorCodes.FRAME_SIZE_ERROR),
 }
 
@@ -144,6 +157,11 @@ class HostileTests(SynchronousTestCase):
             "PING": lambda session: session.raw(frame(PING, 0, 0, bytes(8)) * 10),
             "SETTINGS": lambda session: session.raw(frame(SETTINGS, 0, 0, b"\0\4\0\1\0\0") * 10),
             "PRIORITY": lambda session: session.raw(frame(PRIORITY, 0, 1, bytes(4) + b"\1") * 10),
+            "SETTINGS that answers nothing": lambda session: session.raw(frame(SETTINGS, ACK, 0) * 10),
+            "DATA of a closed stream": lambda session: session.raw(frame(DATA, 0, 1) * 10),
+            "WINDOW_UPDATE of a closed stream": lambda session: session.raw(window(1, 1) * 10),
+            "RST_STREAM of a closed stream": lambda session: session.raw(frame(RST_STREAM, 0, 1, bytes(4)) * 10),
+            "RST_STREAM of none": lambda session: session.raw(frame(RST_STREAM, 0, 99, bytes(4)) * 10),
             "unknown frames": lambda session: session.raw(frame(0x42, 0, 0, b"x") * 10),
             "resets": self.ask_and_reset,
         }
@@ -165,6 +183,32 @@ class HostileTests(SynchronousTestCase):
             session.http.send_headers(number, connect(f"127.0.0.1:{origin.raw}", self.anna))
             session.http.reset_stream(number, ErrorCodes.CANCEL)
         session.flush()
+
+    def test_what_is_underway(self) -> None:
+        """When streams end is no flood: a window of DATA for each, though nobody takes it, and room for what came."""
+        peer = Frames(daemon)
+        self.addCleanup(peer.close)
+        good = get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna)
+        refused = get(f"127.0.0.1:{origin.http}", "/p/m", method="POST")
+        allowed = connect(f"127.0.0.1:{origin.raw}", self.anna)
+        peer.send(peer.request(1, good))
+        self.assertEqual(peer.told(1).status, 200)
+        numbers = iter(range(3, 2**30, 2))
+        for number in [next(numbers) for _ in range(STREAMS)]:
+            peer.send(peer.request(number, refused, END_HEADERS))
+            self.assertTrue(peer.told(number).over)
+            peer.send(frame(DATA, 0, number, bytes(16_384)) * (WINDOW // 16_384))
+        for number in [next(numbers) for _ in range(150)]:  # more than the window of the session
+            window_of_data = frame(DATA, 0, number, bytes(16_384)) * (WINDOW // 16_384)
+            cancelled = frame(RST_STREAM, 0, number, struct.pack(">I", ErrorCodes.CANCEL))
+            peer.send(peer.request(number, allowed, END_HEADERS), window_of_data, cancelled)
+        for _ in range(SHARE):
+            number = next(numbers)
+            peer.send(peer.request(number, good))
+            told = peer.told(number)
+            self.assertEqual(told.status, 200, (number, told))
+            peer.send(window(number, 100), window(number, 100))
+        self.assertFalse(peer.until_ping(b"still on").gone)
 
     def test_windows_that_never_open(self) -> None:
         """A hundred downloads of which nothing is taken hold so much memory and no more, however large they are."""

@@ -44,6 +44,19 @@ def receive(sock: socket.socket, size: int, descriptors: int, flags: int = 0) ->
     return data, list(numbers), told
 
 
+def _copies(descriptors: Sequence[int]) -> list[int]:
+    """A copy of each.  Raises: OSError, and then there is none."""
+    made: list[int] = []
+    try:
+        for descriptor in descriptors:
+            made.append(os.dup(descriptor))
+    except OSError:
+        for copy in made:
+            os.close(copy)
+        raise
+    return made
+
+
 @implementer(IReadWriteDescriptor)
 class Channel:
     """One end; the other end's death, a frame that is too large, or descriptors that nobody wants are its end."""
@@ -84,7 +97,7 @@ class Channel:
     def send(self, content: bytes, descriptors: Sequence[int] = ()) -> None:
         """Send a frame, with copies of these descriptors; nothing where the channel has ended."""
         if self.open:
-            self._enclosed.extend(map(os.dup, descriptors))
+            self._enclosed.extend(_copies(descriptors))
             self._unsent += frame(content)
             self.doWrite()
 

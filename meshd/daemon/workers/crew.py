@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred, DeferredList, gatherResults
 from twisted.logger import Logger
@@ -29,6 +29,14 @@ GRACE = 15.0
 log = Logger()
 
 
+class _Written(NamedTuple):
+    """What was offered last, and of what."""
+
+    config: Config
+    about: tuple[object, ...]
+    offer: Offer
+
+
 class Crew:
     """Begins the workers, has all of them take what the daemon takes, and ends them."""
 
@@ -49,6 +57,7 @@ class Crew:
         self._proven = proven
         proven.told = lambda row: self._tell(PROVEN + row)
         self._offer: Callable[[], Offer] = _nothing
+        self._written: _Written | None = None
         self._forks = Forks(reactor, self._ended)
         self._stations = [
             Station(reactor, number, self._forks, lambda: self._offer(), died, self._pass_on, proven.state, totals)  # noqa: PLW0108 (it changes)
@@ -66,6 +75,22 @@ class Crew:
             labels = (("worker", str(station.number)),)
             yield "worker_up", labels, float(station.serves)
             yield "worker_restarts_total", labels, float(station.ended)
+
+    def offered(self, config: Config, doors: Iterable[Door], beyond: OwnListeners | None = None, *, part: str) -> Offer:
+        """What workers are to go by.  doors: the daemon's listeners; beyond: such as it has at this moment besides.
+
+        part: tells the daemon apart in the store from the one before or after it.  Settings with a million exits take
+        seconds to write: what was written last is kept.
+        """
+        doors = tuple(doors)
+        shared = tuple(door for door in doors if isinstance(door, SharedDoor))
+        places = tuple(door.wish.place for door in shared for _ in range(len(door.sockets) // self.count))
+        about = part, own_listeners(doors, beyond or OwnListeners()), places, shared
+        written = self._written
+        if written is None or written.config is not config or written.about != about:
+            settings = packed(Settings(portion(config, self.count), self.count, *about[:3]))  # type: ignore[arg-type]
+            written = self._written = _Written(config, about, Offer(settings, shared, self.count))
+        return written.offer
 
     async def start(self, offer: Offer) -> None:
         """Begin all workers, and wait until they let clients in.  Raises: WorkerFailed where one ends before."""
@@ -130,20 +155,6 @@ class Crew:
     def _ended(self, pid: int, status: int) -> None:
         if status:
             log.warn("process {pid} of a worker has ended with status {status}", pid=pid, status=status)
-
-
-def offered(
-    config: Config, workers: int, doors: Iterable[Door], beyond: OwnListeners | None = None, *, part: str
-) -> Offer:
-    """What workers are to go by.  doors: the daemon's listeners; beyond: such as it has at this moment besides.
-
-    part: tells the daemon apart in the store from the one before or after it.
-    """
-    doors = tuple(doors)
-    shared = tuple(door for door in doors if isinstance(door, SharedDoor))
-    own = own_listeners(doors, beyond or OwnListeners())
-    places = tuple(door.wish.place for door in shared for _ in range(len(door.sockets) // workers))
-    return Offer(packed(Settings(portion(config, workers), workers, part, own, places)), shared, workers)  # type: ignore[arg-type]
 
 
 def _nothing() -> Offer:

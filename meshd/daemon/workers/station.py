@@ -119,7 +119,7 @@ class Station:
 
     def take(self, offer: Offer) -> Deferred[str]:
         """Have the process take other settings.  It fires with why not, "" where it has; one that has not is ended."""
-        if self._channel is None:  # the next process begins with them
+        if self._channel is None or self._stopping:  # the next process begins with them; one that ends needs none
             return succeed("")
         taken: Deferred[str] = Deferred()
         self._taken = taken
@@ -166,7 +166,7 @@ class Station:
         self._channel.send(offer.settings, sockets)
 
     def _judge(self, why: str) -> str:
-        if why:
+        if why and not self._stopping:  # what it still carries may end in its time
             log.error("worker {worker} did not take the settings, and is replaced: {why}", worker=self.number, why=why)
             self._give_up(why)
         return why

@@ -77,12 +77,12 @@ def _certificates(config: Config, now: int) -> Iterator[Certificate]:
 def disks(config: Config) -> list[Disk]:
     """The file systems that meshd writes to, each once; those of folders that are not there yet by what is above.
 
-    A file that is a link is written where it leads to.
+    A file that is a link is written where it leads to; what is no file, as a pipe or a terminal, takes no room.
     """
     store = sqlite_file(config.store_url)
     files = (config.exchange_log, config.request_log, config.change_log, *([store] if store else ()))
     found: dict[int, Disk] = {}
-    for path in (config.data_dir, *(each.resolve().parent for each in files)):
+    for path in (config.data_dir, *filter(None, map(_folder, files))):
         there = next((each for each in (path, *path.absolute().parents) if each.is_dir()), None)
         if there is not None:
             about = os.statvfs(there)
@@ -90,6 +90,16 @@ def disks(config: Config) -> list[Disk]:
             left = about.f_favail if about.f_files else 1
             found.setdefault(_device(there), Disk(str(there), free, left))
     return list(found.values())
+
+
+def _folder(file: Path) -> Path | None:
+    """Where that file is, or will be; None where there is no file to be, as where a link leads to itself."""
+    try:
+        if file.exists() and not file.is_file():
+            return None
+        return file.resolve().parent
+    except (OSError, RuntimeError):
+        return None
 
 
 def _device(folder: Path) -> int:

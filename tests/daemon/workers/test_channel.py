@@ -152,3 +152,17 @@ class ChannelTests(SynchronousTestCase):
         with self.assertRaises(BrokenPipeError):  # no copy is left
             os.write(write, b"x")
         os.close(write)
+
+    def test_descriptors_that_cannot_be_copied(self) -> None:
+        """Are not sent, and none of those before them is left to come with another frame."""
+        read, write = os.pipe()
+        with self.assertRaises(OSError):
+            self.one.send(b"x", [read, -1])
+        os.close(read)
+        with self.assertRaises(BrokenPipeError):  # no copy is left
+            os.write(write, b"x")
+        os.close(write)
+        self.one.send(b"y")
+        self.other()
+        self.reactor.run()
+        self.assertEqual((self.heard, self.lost), ([b"y"], 0))

@@ -214,3 +214,20 @@ class StationTests(SynchronousTestCase):
             process.say(content)
         self.world.run()
         self.assertTrue(self.station.serves)
+
+    def test_settings_beside_a_stop(self) -> None:
+        """Whichever comes first, the process may finish what is open, and is not ended for what it says of them."""
+        process = self.serve()
+        process.heard()
+        taking = self.station.take(OFFER)
+        stopping = Deferred.fromCoroutine(self.station.stop(TAKING + 30))
+        self.assertEqual(self.successResultOf(self.station.take(OFFER)), "")
+        self.assertEqual(process.heard(), [OFFER.settings, STOP])
+        process.say(said("refused", why="meshd is being stopped"))
+        self.world.run()
+        self.assertEqual(self.successResultOf(taking), "meshd is being stopped")
+        self.world.advance(TAKING)
+        self.assertNoResult(stopping)
+        process.die()
+        self.world.run()
+        self.successResultOf(stopping)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -50,3 +51,25 @@ class LogTests(SynchronousTestCase):
         self.assertEqual([str(each) for each in wanted], [disk.path for disk in disks])
         self.assertTrue(all(disk.free and disk.files for disk in disks))
         self.assertLessEqual(len(paths.disks(config)), 1, "each once")
+
+    def test_a_log_that_is_no_file(self) -> None:
+        """Takes no room where its link leads: a pipe, as /dev/stdout often is, a device; nor does one that leads to
+        itself.
+        """
+        folder = Path(tempfile.mkdtemp(prefix="meshd-doctor-"))
+        self.addCleanup(shutil.rmtree, folder)
+        (folder / "data").mkdir(mode=0o700)
+        (folder / "round.txt").symlink_to(folder / "round.txt")
+        read, write = os.pipe()
+        for fd in (read, write):
+            self.addCleanup(os.close, fd)
+        (folder / "pipe.txt").symlink_to(f"/dev/fd/{write}")
+        file = folder / "meshd.toml"
+        file.touch(mode=0o600)
+        file.write_text(
+            f'data_dir = "{folder}/data"\n[log]\nexchanges = "{folder}/pipe.txt"\nrequests = "/dev/null"\n'
+            f'changes = "{folder}/round.txt"\n'
+        )
+        config = load({"config": str(file)}, {}, cwd=folder)
+        with mock.patch("meshd.doctor.reading.paths._device", str):
+            self.assertEqual([disk.path for disk in paths.disks(config)], [str(folder / "data")])
