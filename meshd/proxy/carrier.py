@@ -32,6 +32,7 @@ class Carrier(Passage):
         "_down_ended",
         "_head",
         "_kinds",
+        "_left",
         "_reader",
         "_switched",
         "_token",
@@ -53,6 +54,8 @@ class Carrier(Passage):
         self._switched = self._cut = False
         self._up_ended = self._down_ended = False
         """Whether the end of that direction was passed on."""
+        self._left = 0
+        """Bytes that the client had not taken when that was looked at last."""
         self.deadline = 0.0
         self.slot = 0
         self.reset = _nothing
@@ -71,11 +74,20 @@ class Carrier(Passage):
         """Hear why the tunnel has ended, of which not all was read; "" where both directions have ended."""
         self.reset = _nothing
         self._cut = self._cut or bool(reason)
-        self._plane.wheel.arm(self, self._plane.live.timeouts.half_closed)
+        if self._fd >= 0:
+            self._wait()
 
     def expired(self) -> None:
-        """End what a client has not taken in time of a tunnel that is over."""
-        self._hang_up(0)
+        """End what is left of a tunnel that is over, if its client has taken nothing of it since the last look."""
+        if self._line.unsent() == self._left:
+            self._hang_up(0)
+        else:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Give the client time to take some of what is left; all of it was counted, so slowness loses nothing."""
+        self._left = self._line.unsent()
+        self._plane.wheel.arm(self, self._plane.live.timeouts.half_closed)
 
     def lost(self) -> None:
         """End the tunnel, whose client is gone; the origin hears of a reset, if the client has not said its last."""
@@ -91,6 +103,10 @@ class Carrier(Passage):
         except BadCapsule:
             self._hang_up()
             return b""
+
+    def resume(self) -> None:
+        self.deadline = self._plane.wheel.monotonic + self._plane.live.timeouts.half_closed  # where that is awaited
+        super().resume()
 
     def _given(self, data: bytes) -> None:
         if self._switched:

@@ -61,8 +61,8 @@ class ResourceConnection(ClientConnection):
         carrier, close = self._carrier, ended or record.close
 
         def over(reason: str) -> None:
-            carrier.over(reason)
             close(reason)
+            carrier.over(reason)
 
         client, self.record = self.wire, None
         tunnel = join(self._plane.relay, client, origin, meter, early=early, late=late, ended=over)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import sys
+import termios
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -116,14 +119,39 @@ class CrossingChannel(ApiChannel):
         else:
             self._networkProducer.pauseProducing()
 
+    def unsent(self) -> int:
+        """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
+        try:
+            return int.from_bytes(fcntl.ioctl(self.transport.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except (OSError, ValueError):
+            return 0
+
     def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, at the latest after so many seconds.
+        """Close once all was sent, or once the client takes nothing for so many seconds.
 
         properly: with the end that TLS has, without which the client knows that something is missing.
         """
+        if self not in self.site.open_channels:
+            return
         self._phase = Phase.CLOSING
         self._taker = None
-        self._deadline.start(seconds, self.transport.abortConnection)
+        self._await(seconds)
+        self._part(properly)
+
+    def _await(self, seconds: float) -> None:
+        """Abort the connection once so many seconds have passed in which the client took nothing."""
+        left = self.unsent()
+
+        def late() -> None:
+            if seconds and self.unsent() != left:
+                self._await(seconds)
+            else:
+                self.transport.abortConnection()
+
+        self._deadline.start(seconds, late)
+
+    def _part(self, properly: bool) -> None:
+        """Have the connection closed once all was sent."""
         if properly:
             self.loseConnection()
         else:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from meshd.web.server.channel import Phase, host_of
+from meshd.web.server.channel import host_of
 from meshd.web.server.crossing import CrossingChannel
 
 
@@ -66,11 +66,8 @@ class StreamChannel(CrossingChannel):
     def writeConnectionLost(self) -> None:
         """Do nothing: who reads no more is noticed on the other side."""
 
-    def leave(self, seconds: float, *, properly: bool) -> None:
+    def _part(self, properly: bool) -> None:
         """As of any connection; a proper end leaves the client's own direction open: to close both would be a reset."""
-        self._phase = Phase.CLOSING
-        self._taker = None
-        self._deadline.start(seconds, self.transport.abortConnection)
         self.transport.unregisterProducer()
         if properly and not self._ended:
             self.transport.loseWriteConnection()

@@ -67,8 +67,11 @@ class Line(Protocol):
     def read_on(self, on: bool, /) -> None:
         """Read what the client sends, or leave it where it is."""
 
+    def unsent(self) -> int:
+        """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
+
     def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, at the latest after so many seconds.
+        """Close once all was sent, or once the client takes nothing for so many seconds.
 
         properly: with the end that TLS has, without which the client knows that something is missing.
         """
