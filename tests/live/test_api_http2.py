@@ -149,6 +149,15 @@ class TunnelTests(Case):
         self.assertEqual(session.head(refused).status, 401)
         self.assertEqual(session.ask(self.headers("/api/proxies/", emil)).status, 200)
 
+    def test_many_optimistic_bytes(self) -> None:
+        """More than anybody holds for a request: they wait, and arrive."""
+        session, hans = self.session(), self.customer("hans")
+        number, sent = self.tunnel(session, hans), FILL[:50_000]
+        session.send(number, capsule(DATA, b"E" + sent))
+        self.assertEqual(session.head(number).status, 200)
+        session.send(number, capsule(DATA, sent) + capsule(FINAL, b""), last=True)
+        self.assertEqual(payload(session.answer(number).body), (sent + sent, True))
+
     def test_limit(self) -> None:
         """Is met to the byte, and the stream is reset; the session goes on."""
         session, fred = self.session(), self.customer("fred", **{"total-limit": "0.0002"})

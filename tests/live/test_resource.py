@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.echoes import FILL, LIMITED, Echoes
-from tests.support.resources import FINAL, OLD_DATA, OLD_FINAL, Client, basic, capsule, path
+from tests.support.resources import DATA, FINAL, OLD_DATA, OLD_FINAL, Client, basic, capsule, path
 from tests.support.stores import migrated_postgres_url
 
 daemon: LiveDaemon
@@ -110,6 +110,17 @@ class TunnelTests(Case):
                 accepted.sendall(FILL[:500_000])
         self.assertEqual(client.rest(), FILL[:500_000])
         self.assertTrue(client.ended())
+
+    def test_bytes_before_the_answer(self) -> None:
+        """More of them than anybody holds for a request: they are the tunnel's, and so is what follows."""
+        client = self.client()
+        sent = FILL[:100_000]
+        asked = client.request(path("127.0.0.1", origin.raw), self.customer("wanda"))
+        client.socket.sendall(asked + capsule(DATA, b"E" + sent[:30_000]))
+        client.send(sent[30_000:])
+        client.send(b"", final=True)
+        self.assertEqual(client.head().status, 101)
+        self.assertEqual(client.rest(), sent)
 
     def test_capsules_of_a_draft(self) -> None:
         """A client that asks for those of version 8 is sent them."""

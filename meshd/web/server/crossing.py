@@ -98,6 +98,7 @@ class CrossingChannel(ApiChannel):
         self._answered(101, 0)
         self.signed_in()
         self._switched = True
+        self._networkProducer.resumeProducing()  # Twisted has stopped reading where much came before the answer
         self.transport.write(head)
         early = [*self._dataBuffer, self.clearLineBuffer()]
         self._dataBuffer = []

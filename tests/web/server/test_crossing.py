@@ -109,3 +109,16 @@ class LeaveTests(Case):
             channel.leave(10, properly=properly)
             self.world.clock.advance(30)
             self.assertFalse(line.closed)
+
+
+class SwitchTests(Case):
+    def test_much_before_the_answer(self) -> None:
+        """Is kept, in bounds, and the client is read on behind it."""
+        line, channel = self.asked()
+        early = b"e" * 20_000
+        line.say(early)
+        self.assertFalse(line.read_from)
+        self.assertEqual(channel.switch(HEAD), early)
+        self.assertTrue(line.read_from)
+        line.say(b"more")
+        self.assertEqual(self.upgrades.taker.data, b"more")
