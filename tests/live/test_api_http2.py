@@ -99,12 +99,30 @@ class RequestTests(Case):
         session, bert = self.session(), self.customer("bert")
         for target, protocol, status in (
             (path("127.0.0.1", 80), "websocket", 400),
-            ("/api/proxies/", "connect-tcp", 200),  # as an API that knows no upgrade has it by HTTP/1.1
+            ("/api/proxies/", "connect-tcp", 404),
+            ("/sign-in/", "websocket", 404),
             (path("127.0.0.1", 80, "nobody"), "connect-tcp", 404),
         ):
             number = session.begin(self.headers(target, bert, method="CONNECT", protocol=protocol), None)
             self.assertEqual(session.head(number).status, status)
         self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+    def test_requests_in_a_tunnel(self) -> None:
+        """Are none, where no tunnel stands: neither those that came before its refusal, nor those behind it."""
+        session, ida = self.session(), self.customer("ida")
+        body = b"label=smuggled"
+        fields = b"Authorization: %b\r\nContent-Type: application/x-www-form-urlencoded\r\n" % ida[1]
+        smuggled = b"POST /api/token/create/ HTTP/1.1\r\nHost: h\r\n%bContent-Length: %d\r\n\r\n%b"
+        smuggled %= fields, len(body), body
+        for target in ("/sign-in/", "/nothing", path("127.0.0.1", 80, "nobody")):
+            number = session.begin(self.headers(target, ida, method="CONNECT", protocol="websocket"), None)
+            session.send(number, smuggled)
+            self.assertGreaterEqual(session.head(number).status, 400)
+            session.send(number, smuggled, last=True)
+            session.answer(number)
+        found = session.ask(self.headers("/api/tokens/", ida))
+        self.assertEqual(found.status, 200)
+        self.assertNotIn(b"smuggled", found.body)
 
 
 class TunnelTests(Case):

@@ -27,15 +27,22 @@ class CrossingChannel(ApiChannel):
     _met = False
     """Whether the first bytes have come, before which TLS does not tell what the client has chosen."""
 
+    def has_to_cross(self, request: Any) -> bool:
+        """Whether a request may be answered by nobody but whoever speaks the protocol that it asks for."""
+        return False  # an upgrade may be left aside (RFC 9110, 7.8)
+
     def upgrade(self, request: Any, upgrades: Upgrades) -> None:
         """Have a request served that asks for another protocol, or refuse it."""
+        self._request = request
+        if not (upgrades.tokens and request.path.startswith(upgrades.prefix)):
+            self._no(Refused(404, "no other protocol is spoken here"))
+            return
         fields = request.requestHeaders
         token = judge(request.method, request.clientproto, fields, upgrades.tokens)
         if isinstance(token, Refused):
             self._no(token)
             return
         pairs = [(name, value) for name, values in fields.getAllRawHeaders() for value in values]
-        self._request = request
         taker = upgrades.take(Asked(request.uri, token, pairs, host_of(self.getPeer())), self)
         if isinstance(taker, Refused):
             self._no(taker)
@@ -43,8 +50,8 @@ class CrossingChannel(ApiChannel):
             self._taker = taker
 
     def _no(self, no: Refused) -> None:
-        self._request = None
-        self.refuse(no.status, no.detail, *no.fields)
+        path = self._path.decode("latin-1")
+        self.decline(no.status, self.site.api.closing_answer(no.status, no.detail, *no.fields, path=path), no.detail)
 
     # What Twisted calls
 
@@ -104,9 +111,9 @@ class CrossingChannel(ApiChannel):
         self._dataBuffer = []
         return b"".join(early)
 
-    def decline(self, status: int, answer: bytes) -> None:
-        """Send that answer, whole, and close."""
-        self._answered(status, len(answer) - answer.find(b"\r\n\r\n") - 4)
+    def decline(self, status: int, answer: bytes, detail: str = "") -> None:
+        """Send that answer, whole, and close.  detail: for the request log."""
+        self._answered(status, len(answer) - answer.find(b"\r\n\r\n") - 4, detail)
         self._taker = None
         self.end_with(answer)
 

@@ -68,7 +68,7 @@ class LimitedRequest(Request):
     def process(self) -> None:
         """Find what answers the path: a path without variables in one look-up, any other by Klein's search."""
         upgrades = self.site.upgrades
-        if upgrades is not None and upgrades.tokens and self.path.startswith(upgrades.prefix):
+        if upgrades is not None and (self.path.startswith(upgrades.prefix) or self.channel.has_to_cross(self)):
             self.channel.upgrade(self, upgrades)
             return
         answer = self.channel.site.api.known.get((self.method, self.path))

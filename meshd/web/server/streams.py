@@ -47,6 +47,10 @@ class StreamChannel(CrossingChannel):
     def isSecure(self) -> bool:
         return True
 
+    def has_to_cross(self, request: Any) -> bool:
+        """Whether it is an extended CONNECT: what follows is a tunnel's, and no request (RFC 8441)."""
+        return bool(request.requestHeaders.hasHeader(b"upgrade"))  # a field that no request of HTTP/2 has itself
+
     def signed_in(self) -> None:
         if self._known is not None:
             self._known()

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.web.server.crossing import CrossingChannel
 from meshd.web.server.upgrading import Asked
-from tests.web.support import Line, World, request
+from tests.web.support import Line, World, read_answer, request
 
 PREFIX = b"/.well-known/masque/tcp/"
 ASKS = ("Connection", "Upgrade"), ("Upgrade", "connect-tcp")
@@ -44,7 +44,7 @@ class Taker:
 
 class Upgrades:
     prefix = PREFIX
-    tokens = (b"connect-tcp",)
+    tokens: tuple[bytes, ...] = (b"connect-tcp",)
 
     def __init__(self) -> None:
         self.taker = Taker()
@@ -109,6 +109,26 @@ class LeaveTests(Case):
             channel.leave(10, properly=properly)
             self.world.clock.advance(30)
             self.assertFalse(line.closed)
+
+
+class RefusalTests(Case):
+    def test_where_it_is_switched_off(self) -> None:
+        """What follows may be the other protocol already, and is no request."""
+        self.upgrades.tokens = ()
+        line, _ = self.asked()
+        line.say(request("GET", "/healthz"))
+        self.assertEqual(read_answer(line.heard()).status, 404)
+        self.world.clock.advance(3)
+        self.assertTrue(line.closed)
+
+    def test_line_in_the_log(self) -> None:
+        """Says what was asked for."""
+        line = Line(self.world.site)
+        line.say(request("GET", PREFIX.decode() + "h/1/"))
+        self.assertEqual(read_answer(line.heard()).status, 426)
+        (logged,) = self.world.requests.added
+        self.assertEqual((logged.method, logged.path, logged.status), ("GET", PREFIX.decode() + "h/1/", 426))
+        self.assertIn("connect-tcp", logged.detail)
 
 
 class SwitchTests(Case):
