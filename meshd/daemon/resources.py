@@ -48,7 +48,8 @@ class Resources:
             return None
         carrier = Carrier(plane, line, asked.token, TOKENS[asked.token.lower()])
         try:
-            carrier.begin(proxy, peer_address((asked.peer,)), connect(target, asked.fields))
+            peer, head = peer_address((asked.peer,)), connect(target, asked.fields)
+            carrier.begin(proxy, peer, head, by_address=core.config.api_by_address)
         except OSError:  # no descriptors for a pair
             full(plane, line)
             return None

@@ -61,9 +61,12 @@ class Carrier(Passage):
         self.reset = _nothing
         """Ends the tunnel with a reset of the origin."""
 
-    def begin(self, proxy: str, peer: str, head: bytes) -> None:
-        """Have a request served; head: of CONNECT, as a client of that proxy and that address.  Raises: OSError."""
-        ResourceConnection(self._plane, proxy, self.join(peer, head), self).begin()
+    def begin(self, proxy: str, peer: str, head: bytes, *, by_address: bool) -> None:
+        """Have a request served; head: of CONNECT, as a client of that proxy and that address.
+
+        by_address: whether a listed address is enough to be let in.  Raises: OSError.
+        """
+        ResourceConnection(self._plane, proxy, self.join(peer, head), self, by_address=by_address).begin()
 
     # The tunnel's end
 

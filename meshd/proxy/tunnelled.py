@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from meshd.auth.policy import REQUIRED
 from meshd.http2.answers import AnswerReader
-from meshd.model import Refusal
+from meshd.model import Admission, Refusal
 from meshd.passing.record import Record
 from meshd.proxy import replies, resource
 from meshd.proxy.connection import ClientConnection
@@ -44,12 +45,20 @@ class Carried(Protocol):
 class ResourceConnection(ClientConnection):
     """Of a client who asks for one tunnel, as a resource."""
 
-    __slots__ = ("_carrier",)
+    __slots__ = ("_by_address", "_carrier")
 
-    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, carrier: Carried) -> None:
+    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, carrier: Carried, *, by_address: bool) -> None:
+        """by_address: whether a listed address lets its client in."""
         super().__init__(plane, proxy, wire)
         self._carrier = carrier
+        self._by_address = by_address
         self._met = True
+
+    async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
+        """As of any connection, where there is a credential: the API's peer may be a balancer, and so everybody."""
+        if proxy_authorization is None and not self._by_address:
+            return REQUIRED
+        return await super().who(proxy_authorization, authorization)
 
     def _become_tunnel(
         self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None

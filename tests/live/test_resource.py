@@ -18,6 +18,7 @@ from tests.support.stores import migrated_postgres_url
 daemon: LiveDaemon
 origin: Echoes
 
+LISTED = "127.0.0.9"
 PROXIES = '[proxies.first]\nlisten = ["tcp:{0}"]\n[proxies.second]\nlisten = ["tcp:{1}"]\n'
 
 
@@ -294,6 +295,18 @@ class SettingTests(Case):
         other.reload("[api]\nconnect_tcp = false\n")
         client.send(b"Estill")
         self.assertEqual(client.receive(5), b"still")
+
+    def test_a_listed_address(self) -> None:
+        """Lets nobody in there, where all peers may be one balancer, unless the settings say so."""
+        other = LiveDaemon(self, "[api]\nconnect_tcp = true\n")
+        other.account("anna")
+        other.cli("ip", "add", "anna", LISTED)
+        wrong = "Authorization: " + basic("anna", "wrong")
+        for config, status in (("", 401), ("[api]\nby_address = true\n", 101), ("", 401)):
+            other.reload(config)
+            for fields, expected in (((), status), ((wrong,), 401)):
+                client = self.client(other, source=LISTED)
+                self.assertEqual(client.ask(path("127.0.0.1", origin.raw), *fields).status, expected, config)
 
     def test_plain(self) -> None:
         other = LiveDaemon(self, "[api]\ntls = false\n")
