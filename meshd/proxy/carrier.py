@@ -7,6 +7,7 @@ capsules.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from meshd.http2.answers import AnswerReader, Part
 from meshd.masque.capsules import BadCapsule
@@ -34,11 +35,11 @@ class Carrier(Passage):
         "_kinds",
         "_left",
         "_reader",
+        "_reset",
         "_switched",
         "_token",
         "_up_ended",
         "deadline",
-        "reset",
         "slot",
     )
 
@@ -58,7 +59,7 @@ class Carrier(Passage):
         """Bytes that the client had not taken when that was looked at last."""
         self.deadline = 0.0
         self.slot = 0
-        self.reset = _nothing
+        self._reset = _nothing
         """Ends the tunnel with a reset of the origin."""
 
     def begin(self, proxy: str, peer: str, head: bytes, *, by_address: bool) -> None:
@@ -73,9 +74,16 @@ class Carrier(Passage):
     def abort(self) -> None:
         self._cut = True
 
+    def stands(self, reset: Callable[[], None]) -> None:
+        """Hear that the tunnel stands, and what resets its origin: at once where the client has left meanwhile."""
+        if self._fd >= 0:
+            self._reset = reset
+        elif not self._up_ended:
+            reset()
+
     def over(self, reason: str) -> None:
         """Hear why the tunnel has ended, of which not all was read; "" where both directions have ended."""
-        self.reset = _nothing
+        self._reset = _nothing
         self._cut = self._cut or bool(reason)
         if self._fd >= 0:
             self._wait()
@@ -95,7 +103,7 @@ class Carrier(Passage):
     def lost(self) -> None:
         """End the tunnel, whose client is gone; the origin hears of a reset, if the client has not said its last."""
         if not self._up_ended:
-            self.reset()
+            self._reset()
         self._close()
 
     # Bytes
@@ -119,6 +127,8 @@ class Carrier(Passage):
 
     def _over_up(self) -> None:
         """Pass the client's end on, once its last capsule has come; without that the end is none."""
+        if not self._switched:
+            return
         if self._reader.ended and not self._up_ended:
             self._up_ended = True
             shutdown(self._fd, socket.SHUT_WR)
@@ -148,8 +158,7 @@ class Carrier(Passage):
             early = self._asked.switch(resource.switched(self._token, self._head))
             if part.body:
                 self._line.send(self._kinds.framed(part.body))
-            if early:
-                self.received(early)
+            self.received(early)  # also where that is nothing: the client may have ended
             return
         self._body += part.body
         if self._answer.ended or len(self._body) > ANSWERED_IN:
@@ -166,12 +175,12 @@ class Carrier(Passage):
 
     def _hang_up(self, seconds: float | None = None) -> None:
         """Close so that the client knows that something is missing."""
-        self.reset()
+        self._reset()
         self._close()
         self._line.leave(self._plane.live.timeouts.half_closed if seconds is None else seconds, properly=False)
 
     def _close(self) -> None:
-        self.reset = _nothing
+        self._reset = _nothing
         self._plane.wheel.disarm(self)
         super()._close()
 

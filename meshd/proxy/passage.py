@@ -64,7 +64,7 @@ class Passage:
         with ours, theirs:
             ours.setblocking(False)
             theirs.setblocking(False)
-            ours.send(first)  # the first bytes of a pair, which takes more
+            self._up = first[ours.send(first) :]  # a head may be longer than what a pair takes
             poller.add(ours.fileno(), self)
             self._fd = ours.detach()
             try:

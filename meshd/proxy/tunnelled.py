@@ -35,8 +35,8 @@ class AskedLine(Line, Protocol):
 class Carried(Protocol):
     """What carries such a tunnel's bytes."""
 
-    reset: Callable[[], None]
-    """Ends the tunnel with a reset of its origin, unless that has said all."""
+    def stands(self, reset: Callable[[], None]) -> None:
+        """Hear that the tunnel stands.  reset: ends it with a reset of its origin, unless that has said all."""
 
     def over(self, reason: str) -> None:
         """Hear why the tunnel has ended; "" where both directions have."""
@@ -75,7 +75,7 @@ class ResourceConnection(ClientConnection):
 
         client, self.record = self.wire, None
         tunnel = join(self._plane.relay, client, origin, meter, early=early, late=late, ended=over)
-        carrier.reset = partial(fail, tunnel)
+        carrier.stands(partial(fail, tunnel))
         return False
 
 

@@ -167,6 +167,15 @@ class TunnelTests(Case):
         self.assertEqual(session.head(refused).status, 401)
         self.assertEqual(session.ask(self.headers("/api/proxies/", emil)).status, 200)
 
+    def test_all_before_the_answer(self) -> None:
+        """A tunnel may have ended upwards before it stands."""
+        session, jana = self.session(), self.customer("jana")
+        number = self.tunnel(session, jana)
+        session.send(number, capsule(FINAL, b"L"), last=True)
+        self.assertEqual(session.head(number).status, 200)
+        self.assertEqual(len(payload(session.answer(number).body)[0]), 400_000)
+        self.assertEqual(self.line("jana")["reason"], "")
+
     def test_many_optimistic_bytes(self) -> None:
         """More than anybody holds for a request: they wait, and arrive."""
         session, hans = self.session(), self.customer("hans")

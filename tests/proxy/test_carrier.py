@@ -27,12 +27,13 @@ class Line:
 
     def __init__(self) -> None:
         self.sent = b""
+        self.early = b""
         self.waiting = 0
         self.left: list[tuple[float, bool]] = []
         self.reading: list[bool] = []
 
     def switch(self, head: bytes) -> bytes:
-        return b""
+        return self.early
 
     def decline(self, status: int, answer: bytes) -> None:
         raise AssertionError(answer)
@@ -78,11 +79,11 @@ class Case(SynchronousTestCase):
         self.addCleanup(wire.close)
         self.assertEqual(wire.try_receive(len(head)), head)
         os.write(wire.fd, STANDS)
-        self.carrier.reset = self._reset
+        self.carrier.stands(self.reset)
         self.turn()
         return wire
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
         self.resets += 1
 
     def turn(self) -> None:
@@ -134,3 +135,46 @@ class EndTests(Case):
         self.carrier.over("")
         self.wait(HALF_CLOSED * 3)
         self.assertEqual(len(self.line.left), 1)
+
+    def test_an_end_before_the_answer(self) -> None:
+        """Is the end of what came with it, once the tunnel stands."""
+        wire = self.carrier.join("")
+        self.addCleanup(wire.close)
+        self.line.early = capsule(FINAL, b"last")
+        self.carrier.ended()
+        self.assertEqual(self.line.left, [])
+        os.write(wire.fd, STANDS)
+        self.turn()
+        self.assertEqual((os.read(wire.fd, 100), os.read(wire.fd, 100)), (b"last", b""))
+        self.assertEqual((self.line.left, self.resets), ([], 0))
+
+    def test_an_end_without_a_last_capsule(self) -> None:
+        """Is none, also before the answer."""
+        wire = self.carrier.join("")
+        self.addCleanup(wire.close)
+        self.carrier.ended()
+        os.write(wire.fd, STANDS)
+        self.carrier.stands(self.reset)
+        self.turn()
+        self.assertEqual((self.line.left, self.resets), ([(HALF_CLOSED, False)], 1))
+
+    def test_a_client_that_leaves_before_its_tunnel_stands(self) -> None:
+        """Has its origin's connection reset as soon as there is one."""
+        wire = self.carrier.join("")
+        self.addCleanup(wire.close)
+        self.carrier.lost()
+        self.carrier.stands(self.reset)
+        self.assertEqual(self.resets, 1)
+
+    def test_a_long_head(self) -> None:
+        """More than a pair takes at once comes whole."""
+        head, got = b"h" * 1_000_000, b""
+        wire = self.carrier.join("", head)
+        self.addCleanup(wire.close)
+        while len(got) < len(head):
+            wire.readable = True
+            part = wire.try_receive(65536)
+            got += part or b""
+            if part is None:
+                self.turn()
+        self.assertEqual(got, head)

@@ -62,7 +62,7 @@ class StreamChannel(CrossingChannel):
     def readConnectionLost(self) -> None:
         """Hear that the stream's client sends no more; it may read on where the connection is another's by now."""
         self._ended = True
-        if self._switched and self._taker is not None:
+        if self._taker is not None:
             self._taker.ended()
         else:
             self.transport.loseConnection()
