@@ -39,6 +39,7 @@ class Carrier(Passage):
         "_switched",
         "_token",
         "_up_ended",
+        "account_id",
         "deadline",
         "slot",
     )
@@ -55,6 +56,7 @@ class Carrier(Passage):
         self._switched = self._cut = False
         self._up_ended = self._down_ended = False
         """Whether the end of that direction was passed on."""
+        self.account_id = 0
         self._left = 0
         """Bytes that the client had not taken when that was looked at last."""
         self.deadline = 0.0
@@ -155,7 +157,7 @@ class Carrier(Passage):
             return
         if resource.status_of(self._head) == 101:
             self._switched = True
-            early = self._asked.switch(resource.switched(self._token, self._head))
+            early = self._asked.switch(resource.switched(self._token, self._head), self.account_id)
             if part.body:
                 self._line.send(self._kinds.framed(part.body))
             self.received(early)  # also where that is nothing: the client may have ended

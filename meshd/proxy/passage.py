@@ -24,6 +24,9 @@ SLICE = 4096
 class Line(Protocol):
     """The client's connection, as its passage uses it."""
 
+    def signed_in(self, account_id: int) -> None:
+        """Count the client no longer as one whom nobody knows."""
+
     def send(self, data: bytes) -> None: ...
 
     def read_on(self, on: bool, /) -> None:

@@ -25,8 +25,8 @@ FULL = Refusal("overloaded", retry_after=1)
 class AskedLine(Line, Protocol):
     """The line of a client who has asked for a tunnel."""
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the capsules begin behind; what the client has sent already."""
+    def switch(self, head: bytes, account_id: int) -> bytes:
+        """Send the answer that the capsules begin behind, to that account's client; what it has sent already."""
 
     def decline(self, status: int, answer: bytes) -> None:
         """Send that answer, whole, and close."""
@@ -34,6 +34,9 @@ class AskedLine(Line, Protocol):
 
 class Carried(Protocol):
     """What carries such a tunnel's bytes."""
+
+    account_id: int
+    """Whose the client is; 0 until that is known."""
 
     def stands(self, reset: Callable[[], None]) -> None:
         """Hear that the tunnel stands.  reset: ends it with a reset of its origin, unless that has said all."""
@@ -58,7 +61,10 @@ class ResourceConnection(ClientConnection):
         """As of any connection, where there is a credential: the API's peer may be a balancer, and so everybody."""
         if proxy_authorization is None and not self._by_address:
             return REQUIRED
-        return await super().who(proxy_authorization, authorization)
+        admission = await super().who(proxy_authorization, authorization)
+        if not isinstance(admission, Refusal):
+            self._carrier.account_id = admission.account.id
+        return admission
 
     def _become_tunnel(
         self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None

@@ -198,6 +198,23 @@ class TunnelTests(Case):
         self.assertFalse(payload(found.body)[1])
         self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
 
+    def test_limit_of_one_that_has_ended(self) -> None:
+        """Nor is it a proper end where the client had said its last."""
+        session, kira = self.session(), self.customer("kira", **{"total-limit": "0.0002"})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(20)
+            number = self.tunnel(session, kira, port=listener.getsockname()[1])
+            accepted, _ = listener.accept()
+            with accepted, contextlib.suppress(OSError):
+                accepted.settimeout(20)
+                session.head(number)
+                session.send(number, capsule(FINAL, b""), last=True)
+                self.assertEqual(accepted.recv(10), b"")
+                accepted.sendall(FILL[:500_000])
+            found = session.answer(number)
+        self.assertEqual((found.ended, found.reset), (False, ErrorCodes.CONNECT_ERROR))
+        self.assertEqual(self.line("kira")["reason"], "quota-total")
+
     def test_resets(self) -> None:
         """Of a stream are resets of the origin's connection, and the other way."""
         session, gwen = self.session(), self.customer("gwen")
@@ -220,6 +237,44 @@ class TunnelTests(Case):
             accepted.close()
             self.assertEqual(session.answer(number).reset, ErrorCodes.CONNECT_ERROR)
         self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+
+class BoundTests(Case):
+    def test_streams_of_strangers(self) -> None:
+        """Are few, and leave half of the descriptors to customers, whom the proxies and the API go on serving."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n[limits]\nconnections = 40\nunauthenticated_per_address = 20\n")
+        field = credential("anna", other.account("anna"))
+        sessions = [self.session(other) for _ in range(3)]
+        for session in sessions:
+            numbers = []
+            for _ in range(40):
+                post = self.headers("/api/token/create/", (b"content-length", b"10"), method="POST")
+                numbers.append(session.begin(post, None))
+            refused = [number for number in numbers[20:] if session.answer(number).reset is not None]
+            self.assertEqual(refused, numbers[20:])
+        context = ssl.create_default_context(cafile=str(other.certificate))
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        plain = socket.create_connection(("127.0.0.1", other.api_port), 20)
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as sock:
+            self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200 "))
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", other.proxy_port), 20) as sock:
+                ask = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nProxy-Authorization: %b\r\n\r\n"
+                sock.sendall(ask % (origin.raw, field[1]))
+                self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 200 "))
+
+    def test_sessions_of_an_account(self) -> None:
+        """Are as many as an account may have connections at the proxies: for one more the oldest idle one ends."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n[limits]\ntunnels_per_account = 3\n")
+        field = credential("anna", other.account("anna"))
+        sessions = [self.session(other) for _ in range(4)]
+        for session in sessions:
+            self.assertEqual(session.ask(self.headers("/api/proxies/", field)).status, 200)
+        sessions[0].until_gone()
+        for session in sessions[1:]:
+            self.assertEqual(session.ask(self.headers("/api/proxies/", field)).status, 200)
 
 
 class ClientTests(Case):

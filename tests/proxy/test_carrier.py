@@ -32,13 +32,13 @@ class Line:
         self.left: list[tuple[float, bool]] = []
         self.reading: list[bool] = []
 
-    def switch(self, head: bytes) -> bytes:
+    def switch(self, head: bytes, account_id: int) -> bytes:
         return self.early
 
     def decline(self, status: int, answer: bytes) -> None:
         raise AssertionError(answer)
 
-    def signed_in(self) -> None:
+    def signed_in(self, account_id: int) -> None:
         raise AssertionError
 
     def send(self, data: bytes) -> None:

@@ -71,12 +71,13 @@ class ApiChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
         self._deadline.end()
-        self.signed_in()
+        if self.ticket is not None:
+            self.ticket.leave()
         self.site.closed(self)
         super().connectionLost(reason)
 
-    def signed_in(self) -> None:
-        """Stop counting this connection at the gate, since a request on it has signed in."""
+    def signed_in(self, account_id: int) -> None:
+        """Stop counting this connection at the gate, since a request on it has signed in; account_id: who it is."""
         if self.ticket is not None:
             self.ticket.leave()
 

@@ -100,10 +100,12 @@ class CrossingChannel(ApiChannel):
 
     # Line
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the other protocol begins behind; what the client has sent already."""
+    def switch(self, head: bytes, account_id: int) -> bytes:
+        """Send the answer that the other protocol begins behind, to a client who is that account's; what it has sent
+        already.
+        """
         self._answered(101, 0)
-        self.signed_in()
+        self.signed_in(account_id)
         self._switched = True
         self._networkProducer.resumeProducing()  # Twisted has stopped reading where much came before the answer
         self.transport.write(head)

@@ -27,6 +27,8 @@ class LimitedRequest(Request):
     content: BytesIO
     account = ""
     """The username of the caller, for the request log; "" while nobody is signed in."""
+    account_id = 0
+    """The caller's; 0 where it is not known."""
     note = ""
     """A remark on the answer for the request log; "" for none."""
     trace = Trace("")
@@ -88,7 +90,7 @@ class LimitedRequest(Request):
         if self.method == b"HEAD":
             content = b""
         if self.account:
-            self.channel.signed_in()
+            self.channel.signed_in(self.account_id)
         self.code, self.note = reply.status, reply.note
         self.sentLength = len(content)
         self.startedWriting = 1

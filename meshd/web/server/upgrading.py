@@ -59,7 +59,7 @@ class Taker(Protocol):
 class Line(Protocol):
     """The client's connection, as whoever has taken it uses it."""
 
-    def signed_in(self) -> None:
+    def signed_in(self, account_id: int) -> None:
         """Count the client no longer as one whom nobody knows."""
 
     def send(self, data: bytes) -> None: ...
@@ -80,8 +80,10 @@ class Line(Protocol):
 class AskedLine(Line, Protocol):
     """The line of a client who has asked for another protocol."""
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the other protocol begins behind; what the client has sent already."""
+    def switch(self, head: bytes, account_id: int) -> bytes:
+        """Send the answer that the other protocol begins behind, to a client who is that account's; what it has sent
+        already.
+        """
 
     def decline(self, status: int, answer: bytes) -> None:
         """Send that answer, whole, and close."""

@@ -78,7 +78,7 @@ class LeaveTests(Case):
     def test_a_slow_client(self) -> None:
         """Has as long as it takes, while it takes anything."""
         line, channel = self.asked()
-        channel.switch(HEAD)
+        channel.switch(HEAD, 1)
         for _ in range(5):
             self.ours.send(b"x" * 1000)
         channel.leave(10, properly=True)
@@ -92,7 +92,7 @@ class LeaveTests(Case):
 
     def test_one_that_takes_nothing(self) -> None:
         line, channel = self.asked()
-        channel.switch(HEAD)
+        channel.switch(HEAD, 1)
         self.ours.send(b"x" * 1000)
         channel.leave(10, properly=True)
         self.world.clock.advance(9)
@@ -104,7 +104,7 @@ class LeaveTests(Case):
         """Is nothing: whoever carries it may hear of the end later than we."""
         for properly in (True, False):
             line, channel = self.asked()
-            channel.switch(HEAD)
+            channel.switch(HEAD, 1)
             line.hang_up()
             channel.leave(10, properly=properly)
             self.world.clock.advance(30)
@@ -138,7 +138,7 @@ class SwitchTests(Case):
         early = b"e" * 20_000
         line.say(early)
         self.assertFalse(line.read_from)
-        self.assertEqual(channel.switch(HEAD), early)
+        self.assertEqual(channel.switch(HEAD, 1), early)
         self.assertTrue(line.read_from)
         line.say(b"more")
         self.assertEqual(self.upgrades.taker.data, b"more")
