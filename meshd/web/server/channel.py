@@ -23,8 +23,6 @@ from meshd.web.server.gate import Ticket
 from meshd.web.server.heads import (
     HOST,
     LENGTH,
-    LONGEST_PATH,
-    LONGEST_RESOURCE,
     LONGEST_START,
     MOST_LINES,
     SINGLE,
@@ -233,8 +231,9 @@ class ApiChannel(HTTPChannel):
         return self._target_problem()
 
     def _target_problem(self) -> Problem | None:
-        longest = LONGEST_RESOURCE if self.site.upgrades is not None else LONGEST_PATH
-        target = origin_form(self._path, longest)
+        upgrades = self.site.upgrades
+        prefix = upgrades.prefix if upgrades is not None and upgrades.tokens else None
+        target = origin_form(self._path, prefix)
         if not isinstance(target, bytes):
             return target
         self._path = target

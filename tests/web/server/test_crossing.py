@@ -131,6 +131,22 @@ class RefusalTests(Case):
         self.assertIn("connect-tcp", logged.detail)
 
 
+class LengthTests(Case):
+    def test_paths(self) -> None:
+        """Are as long as a destination's name needs, where they are of one, and while these are served."""
+        for prefix, tokens, status in (
+            (PREFIX.decode(), (b"connect-tcp",), 0),
+            ("https://localhost" + PREFIX.decode(), (b"connect-tcp",), 0),
+            (PREFIX.decode(), (), 414),
+            ("/api/", (b"connect-tcp",), 414),
+        ):
+            self.upgrades.tokens = tokens
+            line = Line(self.world.site)
+            line.say(request("GET", prefix + "h" * 300 + "/1/", *ASKS))
+            heard = line.heard()
+            self.assertEqual(read_answer(heard).status if heard else 0, status, (prefix, tokens))
+
+
 class SwitchTests(Case):
     def test_much_before_the_answer(self) -> None:
         """Is kept, in bounds, and the client is read on behind it."""
