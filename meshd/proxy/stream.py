@@ -32,7 +32,7 @@ LEFT_OVER = 64 * 1024
 """Bytes that are dropped of a tunnel whose client has left, while its origin says goodbye."""
 
 
-class Carrier(Protocol):
+class StreamSession(Protocol):
     """The session that a stream is a part of."""
 
     @property
@@ -72,7 +72,7 @@ class Stream:
         "readable",
     )
 
-    def __init__(self, session: Carrier, number: int, asked: Asked, *, ended: bool) -> None:
+    def __init__(self, session: StreamSession, number: int, asked: Asked, *, ended: bool) -> None:
         """number: the stream's; asked: its request; ended: whether no body follows."""
         self.id = number
         self.queued = False

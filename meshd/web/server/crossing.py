@@ -10,11 +10,10 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from meshd.tls.contexts import HTTP_2
 from meshd.web.server.channel import ApiChannel, Phase, host_of
 from meshd.web.server.requestlog import GONE
 from meshd.web.server.upgrading import Asked, Refused, Taker, Upgrades, judge
-
-HTTP_2 = b"h2"
 
 
 class CrossingChannel(ApiChannel):
@@ -58,7 +57,7 @@ class CrossingChannel(ApiChannel):
     def dataReceived(self, data: bytes) -> None:
         if not self._met:
             self._met = True
-            if getattr(self.transport, "negotiatedProtocol", None) == HTTP_2:
+            if getattr(self.transport, "negotiatedProtocol", None) == HTTP_2.encode("ascii"):
                 self._begin_session()
         if self._switched:
             if self._taker is not None:
