@@ -252,10 +252,7 @@ class BoundTests(Case):
                 numbers.append(session.begin(post, None))
             refused = [number for number in numbers[20:] if session.answer(number).reset is not None]
             self.assertEqual(refused, numbers[20:])
-        context = ssl.create_default_context(cafile=str(other.certificate))
-        context.set_alpn_protocols(["h2", "http/1.1"])
-        plain = socket.create_connection(("127.0.0.1", other.api_port), 20)
-        with context.wrap_socket(plain, server_hostname="127.0.0.1") as sock:
+        with chosen(other) as sock:
             self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
             sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
             self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200 "))
@@ -264,6 +261,14 @@ class BoundTests(Case):
                 ask = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nProxy-Authorization: %b\r\n\r\n"
                 sock.sendall(ask % (origin.raw, field[1]))
                 self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 200 "))
+        for session in sessions:
+            session.close()
+
+        def again() -> bool:
+            with chosen(other) as sock:
+                return sock.selected_alpn_protocol() == "h2"
+
+        until(again, "room, once they have left")
 
     def test_sessions_of_an_account(self) -> None:
         """Are as many as an account may have connections at the proxies: for one more the oldest idle one ends."""
@@ -340,12 +345,15 @@ class SettingTests(Case):
         other = LiveDaemon(self)
         for config, protocol in (("", "http/1.1"), ("[api]\nhttp2 = true\n", "h2"), ("", "http/1.1")):
             other.reload(config)
-            context = ssl.create_default_context(cafile=str(other.certificate))
-            context.set_alpn_protocols(["h2", "http/1.1"])
-            with socket.create_connection(("127.0.0.1", other.api_port), 20) as plain:
-                sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
+            with chosen(other) as sock:
                 self.assertEqual(sock.selected_alpn_protocol(), protocol)
-                sock.close()
+
+
+def chosen(of: LiveDaemon) -> ssl.SSLSocket:
+    """A connection to the API, of a client that speaks either HTTP."""
+    context = ssl.create_default_context(cafile=str(of.certificate))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", of.api_port), 20), server_hostname="127.0.0.1")
 
 
 def descriptors(pid: int) -> int:
