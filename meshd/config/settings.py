@@ -34,6 +34,7 @@ class Config:
     api_domain: str
     api_connect_tcp: bool
     """Whether the API's listener has tunnels too, where it speaks TLS."""
+    api_by_address: bool
     api_http2: bool
     api_pac: bool
     api_pvd: bool

@@ -138,6 +138,13 @@ SETTINGS: tuple[Setting, ...] = (
         "whether customers may have tunnels there too, by CONNECT-TCP; never without `api.tls`",
         "api_connect_tcp",
     ),
+    Setting(
+        "api.by_address",
+        TRUTH,
+        False,
+        "whether a listed address is enough for such a tunnel; its peers must then be clients, and no balancer",
+        "api_by_address",
+    ),
     Setting("api.http2", TRUTH, False, "whether clients may speak HTTP/2 there; likewise", "api_http2"),
     Setting("api.pac", TRUTH, True, "whether accounts may have a PAC file there, for browsers; likewise", "api_pac"),
     Setting("api.pvd", TRUTH, True, "whether a document there tells everybody of the proxies; likewise", "api_pvd"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
@@ -12,7 +12,7 @@ from meshd.http1.errors import BadMessage
 from meshd.masque.tcp import PATH, TOKENS
 from meshd.proxy.carrier import Carrier
 from meshd.proxy.resource import connect, wanted
-from meshd.proxy.sessions import passed_on
+from meshd.proxy.sessions import Served, busy, passed_on
 from meshd.proxy.tunnelled import full
 from meshd.tls.contexts import HTTP_2
 from meshd.values.addresses import peer_address
@@ -48,7 +48,8 @@ class Resources:
             return None
         carrier = Carrier(plane, line, asked.token, TOKENS[asked.token.lower()])
         try:
-            carrier.begin(proxy, peer_address((asked.peer,)), connect(target, asked.fields))
+            peer, head = peer_address((asked.peer,)), connect(target, asked.fields)
+            carrier.begin(proxy, peer, head, by_address=core.config.api_by_address)
         except OSError:  # no descriptors for a pair
             full(plane, line)
             return None
@@ -56,20 +57,18 @@ class Resources:
 
     @property
     def preferred(self) -> bytes:
-        """The protocol that clients may choose beside HTTP/1.1; b"" for none."""
-        return HTTP_2.encode("ascii") if self._core.config.api_http2 else b""
+        """The protocol that clients may choose beside HTTP/1.1; b"" for none, also while it would have no room."""
+        core = self._core
+        offered = core.config.api_http2 and not (core.plane.draining or busy(core.plane))
+        return HTTP_2.encode("ascii") if offered else b""
 
     def session(self, line: Line, peer: IAddress) -> Taker | None:
         core, plane = self._core, self._core.plane
         if plane.draining or plane.caps.crowded(len(plane.poller) + 2):
             return None
 
-        def serve(fd: int, known: Callable[[], None]) -> None:
-            def signed_in() -> None:
-                line.signed_in()
-                known()
-
-            serve_stream(self._reactor, self._site, peer, fd, signed_in)
+        def serve(fd: int, stream: Served) -> None:
+            serve_stream(self._reactor, self._site, peer, fd, stream)
 
         try:
             return passed_on(plane, line, core.config.first.name, peer_address((host_of(peer),)), serve)

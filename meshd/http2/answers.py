@@ -33,7 +33,7 @@ class Part:
 class AnswerReader:
     """Reads the answer to one request."""
 
-    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "_upgraded", "ended")
+    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "_upgraded", "ended", "refused")
 
     def __init__(self, method: bytes, *, upgraded: bool = False) -> None:
         """upgraded: whether an extended CONNECT was written as an upgrade, whose "101" is a success there."""
@@ -45,6 +45,8 @@ class AnswerReader:
         """Whether all that follows is body, until the connection ends."""
         self.ended = False
         """Whether the answer is complete."""
+        self.refused = False
+        """Whether it is the refusal of an extended CONNECT."""
 
     @property
     def begun(self) -> bool:
@@ -96,6 +98,7 @@ class AnswerReader:
         return buffer
 
     def _begin(self, head: ResponseHead) -> None:
+        self.refused = self._upgraded
         if self._method == b"CONNECT" and head.status < 300:
             self._tunnel = True
             return

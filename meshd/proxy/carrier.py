@@ -7,6 +7,7 @@ capsules.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from meshd.http2.answers import AnswerReader, Part
 from meshd.http2.restraint import Restraint
@@ -33,13 +34,15 @@ class Carrier(Passage):
         "_down_ended",
         "_head",
         "_kinds",
+        "_left",
         "_reader",
+        "_reset",
         "_restraint",
         "_switched",
         "_token",
         "_up_ended",
+        "account_id",
         "deadline",
-        "reset",
         "slot",
     )
 
@@ -57,34 +60,56 @@ class Carrier(Passage):
         self._switched = self._cut = False
         self._up_ended = self._down_ended = False
         """Whether the end of that direction was passed on."""
+        self.account_id = 0
+        self._left = 0
+        """Bytes that the client had not taken when that was looked at last."""
         self.deadline = 0.0
         self.slot = 0
-        self.reset = _nothing
+        self._reset = _nothing
         """Ends the tunnel with a reset of the origin."""
 
-    def begin(self, proxy: str, peer: str, head: bytes) -> None:
-        """Have a request served; head: of CONNECT, as a client of that proxy and that address.  Raises: OSError."""
-        ResourceConnection(self._plane, proxy, self.join(peer, head), self).begin()
+    def begin(self, proxy: str, peer: str, head: bytes, *, by_address: bool) -> None:
+        """Have a request served; head: of CONNECT, as a client of that proxy and that address.
+
+        by_address: whether a listed address is enough to be let in.  Raises: OSError.
+        """
+        ResourceConnection(self._plane, proxy, self.join(peer, head), self, by_address=by_address).begin()
 
     # The tunnel's end
 
     def abort(self) -> None:
         self._cut = True
 
+    def stands(self, reset: Callable[[], None]) -> None:
+        """Hear that the tunnel stands, and what resets its origin: at once where the client has left meanwhile."""
+        if self._fd >= 0:
+            self._reset = reset
+        elif not self._up_ended:
+            reset()
+
     def over(self, reason: str) -> None:
         """Hear why the tunnel has ended, of which not all was read; "" where both directions have ended."""
-        self.reset = _nothing
+        self._reset = _nothing
         self._cut = self._cut or bool(reason)
-        self._plane.wheel.arm(self, self._plane.live.timeouts.half_closed)
+        if self._fd >= 0:
+            self._wait()
 
     def expired(self) -> None:
-        """End what a client has not taken in time of a tunnel that is over."""
-        self._hang_up(0)
+        """End what is left of a tunnel that is over, if its client has taken nothing of it since the last look."""
+        if self._line.unsent() == self._left:
+            self._hang_up(0)
+        else:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Give the client time to take some of what is left; all of it was counted, so slowness loses nothing."""
+        self._left = self._line.unsent()
+        self._plane.wheel.arm(self, self._plane.live.timeouts.half_closed)
 
     def lost(self) -> None:
         """End the tunnel, whose client is gone; the origin hears of a reset, if the client has not said its last."""
         if not self._up_ended:
-            self.reset()
+            self._reset()
         self._close()
 
     # Bytes
@@ -104,6 +129,10 @@ class Carrier(Passage):
         """Whether so many more capsules may carry nothing: nobody pays for the work that they make."""
         return self._restraint.allows(self._plane.wheel.monotonic, dropped)
 
+    def resume(self) -> None:
+        self.deadline = self._plane.wheel.monotonic + self._plane.live.timeouts.half_closed  # where that is awaited
+        super().resume()
+
     def _given(self, data: bytes) -> None:
         if self._switched:
             self._line.send(self._kinds.framed(data))
@@ -112,6 +141,8 @@ class Carrier(Passage):
 
     def _over_up(self) -> None:
         """Pass the client's end on, once its last capsule has come; without that the end is none."""
+        if not self._switched:
+            return
         if self._reader.ended and not self._up_ended:
             self._up_ended = True
             shutdown(self._fd, socket.SHUT_WR)
@@ -138,11 +169,10 @@ class Carrier(Passage):
             return
         if resource.status_of(self._head) == 101:
             self._switched = True
-            early = self._asked.switch(resource.switched(self._token, self._head))
+            early = self._asked.switch(resource.switched(self._token, self._head), self.account_id)
             if part.body:
                 self._line.send(self._kinds.framed(part.body))
-            if early:
-                self.received(early)
+            self.received(early)  # also where that is nothing: the client may have ended
             return
         self._body += part.body
         if self._answer.ended or len(self._body) > ANSWERED_IN:
@@ -159,12 +189,12 @@ class Carrier(Passage):
 
     def _hang_up(self, seconds: float | None = None) -> None:
         """Close so that the client knows that something is missing."""
-        self.reset()
+        self._reset()
         self._close()
         self._line.leave(self._plane.live.timeouts.half_closed if seconds is None else seconds, properly=False)
 
     def _close(self) -> None:
-        self.reset = _nothing
+        self._reset = _nothing
         self._plane.wheel.disarm(self)
         super()._close()
 

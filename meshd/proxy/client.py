@@ -79,6 +79,9 @@ class Client(Recipient, Protocol):
     def encrypted(self) -> bool:
         """Whether nobody on the way can read what the client says."""
 
+    def takes_stream(self, under_way: int, most: int) -> bool:
+        """Whether there is room for one more stream beside those under way; most: as the client was told."""
+
     def serve_stream(self, wire: Wire) -> None:
         """Serve the client by a stream of this connection, with HTTP/1.1 by that wire."""
 

@@ -229,6 +229,9 @@ class ClientConnection(RepeatedExchanges):
     def farewell(self) -> bool:
         return self.speech is not None and self.speech.farewell()
 
+    def takes_stream(self, under_way: int, most: int) -> bool:
+        return under_way < most and not self._plane.caps.crowded(len(self._plane.poller) + 2)
+
     def serve_stream(self, wire: Wire) -> None:
         StreamConnection(self, self._plane, wire).begin()
 

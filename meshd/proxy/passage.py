@@ -24,13 +24,22 @@ SLICE = 4096
 class Line(Protocol):
     """The client's connection, as its passage uses it."""
 
+    def signed_in(self, account_id: int) -> None:
+        """Count the client no longer as one whom nobody knows."""
+
     def send(self, data: bytes) -> None: ...
 
     def read_on(self, on: bool, /) -> None:
         """Read what the client sends, or leave it where it is."""
 
+    def unsent(self) -> int:
+        """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
+
     def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, at the latest after so many seconds; not properly: so that something is missing."""
+        """Close once all was sent, or once the client takes nothing for so many seconds.
+
+        properly: with the end that TLS has, without which the client knows that something is missing.
+        """
 
 
 class Passage:
@@ -58,7 +67,7 @@ class Passage:
         with ours, theirs:
             ours.setblocking(False)
             theirs.setblocking(False)
-            ours.send(first)  # the first bytes of a pair, which takes more
+            self._up = first[ours.send(first) :]  # a head may be longer than what a pair takes
             poller.add(ours.fileno(), self)
             self._fd = ours.detach()
             try:

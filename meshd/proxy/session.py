@@ -206,7 +206,7 @@ class Session:
             self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
             self._cost(MALFORMED)
             return
-        full = len(self._streams) >= STREAMS or self._plane.caps.crowded(len(self.poller) + 2)
+        full = not self._client.takes_stream(len(self._streams), STREAMS)
         if full or self.sending.farewell.last is not None or self.sending.over:
             self.sending.reset(number, ErrorCodes.REFUSED_STREAM)
             self._cost(1)

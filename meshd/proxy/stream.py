@@ -118,6 +118,8 @@ class Stream:
     def take(self, data: bytes, size: int) -> None:
         """Take bytes of the body or of the tunnel; size: by how much they fill the window.  Raises: Malformed."""
         self._taken += size
+        if self._answer.refused:
+            return  # bytes of a tunnel that never stood, which nobody is to take for anything else
         if self._asked.length is not None:
             self._left -= len(data)
             if self._left < 0:
@@ -201,6 +203,9 @@ class Stream:
             if part is None:
                 return 0
             self._send_heads(part)
+            if self._answer.refused:
+                self._up.clear()
+                self._body.drop()
             self._down, self._trailers = part.body, part.trailers
         size = min(len(self._down), sending.room(self.id))
         last = self._answer.ended and size == len(self._down)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from meshd.auth.policy import REQUIRED
 from meshd.http2.answers import AnswerReader
-from meshd.model import Refusal
+from meshd.model import Admission, Refusal
 from meshd.passing.record import Record
 from meshd.proxy import replies, resource
 from meshd.proxy.connection import ClientConnection
@@ -24,8 +25,8 @@ FULL = Refusal("overloaded", retry_after=1)
 class AskedLine(Line, Protocol):
     """The line of a client who has asked for a tunnel."""
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the capsules begin behind; what the client has sent already."""
+    def switch(self, head: bytes, account_id: int) -> bytes:
+        """Send the answer that the capsules begin behind, to that account's client; what it has sent already."""
 
     def decline(self, status: int, answer: bytes) -> None:
         """Send that answer, whole, and close."""
@@ -34,8 +35,11 @@ class AskedLine(Line, Protocol):
 class Carried(Protocol):
     """What carries such a tunnel's bytes."""
 
-    reset: Callable[[], None]
-    """Ends the tunnel with a reset of its origin, unless that has said all."""
+    account_id: int
+    """Whose the client is; 0 until that is known."""
+
+    def stands(self, reset: Callable[[], None]) -> None:
+        """Hear that the tunnel stands.  reset: ends it with a reset of its origin, unless that has said all."""
 
     def over(self, reason: str) -> None:
         """Hear why the tunnel has ended; "" where both directions have."""
@@ -44,12 +48,23 @@ class Carried(Protocol):
 class ResourceConnection(ClientConnection):
     """Of a client who asks for one tunnel, as a resource."""
 
-    __slots__ = ("_carrier",)
+    __slots__ = ("_by_address", "_carrier")
 
-    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, carrier: Carried) -> None:
+    def __init__(self, plane: DataPlane, proxy: str, wire: Wire, carrier: Carried, *, by_address: bool) -> None:
+        """by_address: whether a listed address lets its client in."""
         super().__init__(plane, proxy, wire)
         self._carrier = carrier
+        self._by_address = by_address
         self._met = True
+
+    async def who(self, proxy_authorization: bytes | None, authorization: bytes | None) -> Admission | Refusal:
+        """As of any connection, where there is a credential: the API's peer may be a balancer, and so everybody."""
+        if proxy_authorization is None and not self._by_address:
+            return REQUIRED
+        admission = await super().who(proxy_authorization, authorization)
+        if not isinstance(admission, Refusal):
+            self._carrier.account_id = admission.account.id
+        return admission
 
     def _become_tunnel(
         self, record: Record, meter: Meter, origin: Wire, late: bytes, ended: Callable[[str], None] | None = None
@@ -61,12 +76,12 @@ class ResourceConnection(ClientConnection):
         carrier, close = self._carrier, ended or record.close
 
         def over(reason: str) -> None:
-            carrier.over(reason)
             close(reason)
+            carrier.over(reason)
 
         client, self.record = self.wire, None
         tunnel = join(self._plane.relay, client, origin, meter, early=early, late=late, ended=over)
-        carrier.reset = partial(fail, tunnel)
+        carrier.stands(partial(fail, tunnel))
         return False
 
 

@@ -145,6 +145,19 @@ class Poller:
         self._epoll.unregister(fd)
         self.remove(fd)
 
+    def hand_out(self, fd: int) -> Behind:
+        """Take fd, one end of a pair, out of the epoll, for somebody to serve who has no part in it; it counts until
+        `handed_in`.  Returns who stands behind it, and hears of it no more.
+        """
+        other, outside = self._behind.pop(fd)
+        self._outside += 1 - outside
+        self.unregister(fd)
+        return other
+
+    def handed_in(self) -> None:
+        """Stop counting a descriptor that was handed out, and is closed."""
+        self._outside -= 1
+
     def pause(self, fd: int) -> None:
         """Report no events of fd, a level-triggered descriptor, until `resume`.
 

@@ -26,6 +26,8 @@ class Call:
     body: bytes = b""
     account: str = ""
     """The username of the caller, for the request log; "" until the caller is signed in."""
+    account_id: int = 0
+    """The caller's; 0 where it is not known."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """The segments of the path that the route has in braces, by name."""
     foreign: bool = False

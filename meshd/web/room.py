@@ -135,6 +135,7 @@ class Room:
         if isinstance(outcome, Refusal):
             return dialect.not_admitted(outcome)
         call.account = call.account or outcome.account.username
+        call.account_id = outcome.account.id
         if who is Who.PASSWORD and outcome.source != "password":
             return dialect.password_wanted()
         return await route(Caller(outcome, call), form_of(call, fields, dialect.read_body))

@@ -177,7 +177,7 @@ class Api:
         async def work() -> None:
             CAUSE.set(Cause(self._way_of(call.path), request.trace.request))  # in a context of its own
             reply = await self._answer(mounted, call)
-            request.account = call.account
+            request.account, request.account_id = call.account, call.account_id
             if request.gone:
                 request.unheard(reply)
             else:

@@ -134,6 +134,7 @@ class OrderTests(ConfigTestCase):
         samples |= {"MESHD_PROXY_DOMAIN": "p.test:1", "MESHD_API_DOMAIN": "a.test:3"}
         samples |= {
             "MESHD_API_CONNECT_TCP": "off",
+            "MESHD_API_BY_ADDRESS": "on",
             "MESHD_API_PAC": "off",
             "MESHD_API_PVD": "on",
             "MESHD_API_HTTP2": "on",

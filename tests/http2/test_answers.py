@@ -117,12 +117,14 @@ class UpgradedTests(SynchronousTestCase):
         self.assertEqual((part.body, reader.ended), (b"\x00\x01\x00", False))
         self.assertEqual(reader.feed(b"\x00\x02").body, b"\x00\x02")
         self.assertTrue(reader.end())
+        self.assertFalse(reader.refused)
 
     def test_refused(self) -> None:
         """Any other answer ends where its length says."""
         reader = AnswerReader(b"CONNECT", upgraded=True)
         part = reader.feed(b"HTTP/1.1 407 No\r\nContent-Length: 2\r\n\r\nno")
         self.assertEqual((part.heads[0][0], part.body, reader.ended), ((b":status", b"407"), b"no", True))
+        self.assertTrue(reader.refused)
 
     def test_nobody_asked(self) -> None:
         """A "101" to any other request is an interim answer, and no end of it."""

@@ -99,12 +99,30 @@ class RequestTests(Case):
         session, bert = self.session(), self.customer("bert")
         for target, protocol, status in (
             (path("127.0.0.1", 80), "websocket", 400),
-            ("/api/proxies/", "connect-tcp", 200),  # as an API that knows no upgrade has it by HTTP/1.1
+            ("/api/proxies/", "connect-tcp", 404),
+            ("/sign-in/", "websocket", 404),
             (path("127.0.0.1", 80, "nobody"), "connect-tcp", 404),
         ):
             number = session.begin(self.headers(target, bert, method="CONNECT", protocol=protocol), None)
             self.assertEqual(session.head(number).status, status)
         self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+    def test_requests_in_a_tunnel(self) -> None:
+        """Are none, where no tunnel stands: neither those that came before its refusal, nor those behind it."""
+        session, ida = self.session(), self.customer("ida")
+        body = b"label=smuggled"
+        fields = b"Authorization: %b\r\nContent-Type: application/x-www-form-urlencoded\r\n" % ida[1]
+        smuggled = b"POST /api/token/create/ HTTP/1.1\r\nHost: h\r\n%bContent-Length: %d\r\n\r\n%b"
+        smuggled %= fields, len(body), body
+        for target in ("/sign-in/", "/nothing", path("127.0.0.1", 80, "nobody")):
+            number = session.begin(self.headers(target, ida, method="CONNECT", protocol="websocket"), None)
+            session.send(number, smuggled)
+            self.assertGreaterEqual(session.head(number).status, 400)
+            session.send(number, smuggled, last=True)
+            session.answer(number)
+        found = session.ask(self.headers("/api/tokens/", ida))
+        self.assertEqual(found.status, 200)
+        self.assertNotIn(b"smuggled", found.body)
 
 
 class TunnelTests(Case):
@@ -149,6 +167,24 @@ class TunnelTests(Case):
         self.assertEqual(session.head(refused).status, 401)
         self.assertEqual(session.ask(self.headers("/api/proxies/", emil)).status, 200)
 
+    def test_all_before_the_answer(self) -> None:
+        """A tunnel may have ended upwards before it stands."""
+        session, jana = self.session(), self.customer("jana")
+        number = self.tunnel(session, jana)
+        session.send(number, capsule(FINAL, b"L"), last=True)
+        self.assertEqual(session.head(number).status, 200)
+        self.assertEqual(len(payload(session.answer(number).body)[0]), 400_000)
+        self.assertEqual(self.line("jana")["reason"], "")
+
+    def test_many_optimistic_bytes(self) -> None:
+        """More than anybody holds for a request: they wait, and arrive."""
+        session, hans = self.session(), self.customer("hans")
+        number, sent = self.tunnel(session, hans), FILL[:50_000]
+        session.send(number, capsule(DATA, b"E" + sent))
+        self.assertEqual(session.head(number).status, 200)
+        session.send(number, capsule(DATA, sent) + capsule(FINAL, b""), last=True)
+        self.assertEqual(payload(session.answer(number).body), (sent + sent, True))
+
     def test_limit(self) -> None:
         """Is met to the byte, and the stream is reset; the session goes on."""
         session, fred = self.session(), self.customer("fred", **{"total-limit": "0.0002"})
@@ -161,6 +197,23 @@ class TunnelTests(Case):
         self.assertEqual(line["up"] + line["down"], 200_000)
         self.assertFalse(payload(found.body)[1])
         self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+    def test_limit_of_one_that_has_ended(self) -> None:
+        """Nor is it a proper end where the client had said its last."""
+        session, kira = self.session(), self.customer("kira", **{"total-limit": "0.0002"})
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(20)
+            number = self.tunnel(session, kira, port=listener.getsockname()[1])
+            accepted, _ = listener.accept()
+            with accepted, contextlib.suppress(OSError):
+                accepted.settimeout(20)
+                session.head(number)
+                session.send(number, capsule(FINAL, b""), last=True)
+                self.assertEqual(accepted.recv(10), b"")
+                accepted.sendall(FILL[:500_000])
+            found = session.answer(number)
+        self.assertEqual((found.ended, found.reset), (False, ErrorCodes.CONNECT_ERROR))
+        self.assertEqual(self.line("kira")["reason"], "quota-total")
 
     def test_resets(self) -> None:
         """Of a stream are resets of the origin's connection, and the other way."""
@@ -184,6 +237,49 @@ class TunnelTests(Case):
             accepted.close()
             self.assertEqual(session.answer(number).reset, ErrorCodes.CONNECT_ERROR)
         self.assertEqual(session.ask(self.headers("/healthz")).status, 200)
+
+
+class BoundTests(Case):
+    def test_streams_of_strangers(self) -> None:
+        """Are few, and leave half of the descriptors to customers, whom the proxies and the API go on serving."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n[limits]\nconnections = 40\nunauthenticated_per_address = 20\n")
+        field = credential("anna", other.account("anna"))
+        sessions = [self.session(other) for _ in range(3)]
+        for session in sessions:
+            numbers = []
+            for _ in range(40):
+                post = self.headers("/api/token/create/", (b"content-length", b"10"), method="POST")
+                numbers.append(session.begin(post, None))
+            refused = [number for number in numbers[20:] if session.answer(number).reset is not None]
+            self.assertEqual(refused, numbers[20:])
+        with chosen(other) as sock:
+            self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200 "))
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", other.proxy_port), 20) as sock:
+                ask = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nProxy-Authorization: %b\r\n\r\n"
+                sock.sendall(ask % (origin.raw, field[1]))
+                self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 200 "))
+        for session in sessions:
+            session.close()
+
+        def again() -> bool:
+            with chosen(other) as sock:
+                return sock.selected_alpn_protocol() == "h2"
+
+        until(again, "room, once they have left")
+
+    def test_sessions_of_an_account(self) -> None:
+        """Are as many as an account may have connections at the proxies: for one more the oldest idle one ends."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n[limits]\ntunnels_per_account = 3\n")
+        field = credential("anna", other.account("anna"))
+        sessions = [self.session(other) for _ in range(4)]
+        for session in sessions:
+            self.assertEqual(session.ask(self.headers("/api/proxies/", field)).status, 200)
+        sessions[0].until_gone()
+        for session in sessions[1:]:
+            self.assertEqual(session.ask(self.headers("/api/proxies/", field)).status, 200)
 
 
 class ClientTests(Case):
@@ -249,12 +345,15 @@ class SettingTests(Case):
         other = LiveDaemon(self)
         for config, protocol in (("", "http/1.1"), ("[api]\nhttp2 = true\n", "h2"), ("", "http/1.1")):
             other.reload(config)
-            context = ssl.create_default_context(cafile=str(other.certificate))
-            context.set_alpn_protocols(["h2", "http/1.1"])
-            with socket.create_connection(("127.0.0.1", other.api_port), 20) as plain:
-                sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
+            with chosen(other) as sock:
                 self.assertEqual(sock.selected_alpn_protocol(), protocol)
-                sock.close()
+
+
+def chosen(of: LiveDaemon) -> ssl.SSLSocket:
+    """A connection to the API, of a client that speaks either HTTP."""
+    context = ssl.create_default_context(cafile=str(of.certificate))
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", of.api_port), 20), server_hostname="127.0.0.1")
 
 
 def descriptors(pid: int) -> int:

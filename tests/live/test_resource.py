@@ -12,12 +12,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon, free_port, until
 from tests.support.echoes import FILL, LIMITED, Echoes
-from tests.support.resources import FINAL, OLD_DATA, OLD_FINAL, Client, basic, capsule, path
+from tests.support.resources import DATA, FINAL, OLD_DATA, OLD_FINAL, Client, basic, capsule, path
 from tests.support.stores import migrated_postgres_url
 
 daemon: LiveDaemon
 origin: Echoes
 
+LISTED = "127.0.0.9"
 PROXIES = '[proxies.first]\nlisten = ["tcp:{0}"]\n[proxies.second]\nlisten = ["tcp:{1}"]\n'
 
 
@@ -110,6 +111,17 @@ class TunnelTests(Case):
                 accepted.sendall(FILL[:500_000])
         self.assertEqual(client.rest(), FILL[:500_000])
         self.assertTrue(client.ended())
+
+    def test_bytes_before_the_answer(self) -> None:
+        """More of them than anybody holds for a request: they are the tunnel's, and so is what follows."""
+        client = self.client()
+        sent = FILL[:100_000]
+        asked = client.request(path("127.0.0.1", origin.raw), self.customer("wanda"))
+        client.socket.sendall(asked + capsule(DATA, b"E" + sent[:30_000]))
+        client.send(sent[30_000:])
+        client.send(b"", final=True)
+        self.assertEqual(client.head().status, 101)
+        self.assertEqual(client.rest(), sent)
 
     def test_capsules_of_a_draft(self) -> None:
         """A client that asks for those of version 8 is sent them."""
@@ -283,6 +295,18 @@ class SettingTests(Case):
         other.reload("[api]\nconnect_tcp = false\n")
         client.send(b"Estill")
         self.assertEqual(client.receive(5), b"still")
+
+    def test_a_listed_address(self) -> None:
+        """Lets nobody in there, where all peers may be one balancer, unless the settings say so."""
+        other = LiveDaemon(self, "[api]\nconnect_tcp = true\n")
+        other.account("anna")
+        other.cli("ip", "add", "anna", LISTED)
+        wrong = "Authorization: " + basic("anna", "wrong")
+        for config, status in (("", 401), ("[api]\nby_address = true\n", 101), ("", 401)):
+            other.reload(config)
+            for fields, expected in (((), status), ((wrong,), 401)):
+                client = self.client(other, source=LISTED)
+                self.assertEqual(client.ask(path("127.0.0.1", origin.raw), *fields).status, expected, config)
 
     def test_plain(self) -> None:
         other = LiveDaemon(self, "[api]\ntls = false\n")

@@ -54,6 +54,17 @@ class PollerTest(SynchronousTestCase):
         self.poller.add(near.fileno(), owner)
         return near.fileno()
 
+    def test_what_is_handed_out_counts(self) -> None:
+        """A descriptor that is served elsewhere counts until it is closed; who stands behind it hears of it no more."""
+        near, _ = self.pair()
+        behind, before = Behind(), len(self.poller)
+        self.poller.add(near.fileno(), Owner())
+        self.poller.stand_behind(near.fileno(), behind, outside=0)
+        self.assertIs(self.poller.hand_out(near.fileno()), behind)
+        self.assertEqual((len(self.poller), behind.heard), (before + 1, []))
+        self.poller.handed_in()
+        self.assertEqual(len(self.poller), before)
+
     def test_told_once(self) -> None:
         """An edge is told once; a descriptor without an owner tells nobody."""
         owner = Owner()

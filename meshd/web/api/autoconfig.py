@@ -41,6 +41,8 @@ class AutoconfigRoutes(Routes):
             raise NotFound("not found")
         known = self._live.topology.proxies
         places = [known[name].domain for name in names if name in known and name in (only or names)]
+        if by == "https" and not offered.tls:
+            places = []  # to refuse the file would have the browser go without a proxy
         return Reply(pac(places, WORDS[by], offered.api).encode("ascii"), media=PAC_TYPE)
 
     async def pvd(self) -> Reply:

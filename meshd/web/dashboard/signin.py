@@ -54,7 +54,7 @@ class SignInRoutes(PageRoutes):
         outcome = await self._auth.enter(call.peer, typed, username, password)
         if isinstance(outcome, Refusal):
             return self._form(call, _next(form), outcome, typed)
-        call.account = outcome.account.username
+        call.account, call.account_id = outcome.account.username, outcome.account.id
         secret, key = self._new_secret()
         half = await self._perform(
             sessions.sign_in,
@@ -92,7 +92,7 @@ class SignInRoutes(PageRoutes):
             return self._over(call)
         if not done.right:
             return plain(call, "code.html", 403, next=_next(form), form=Filled({}, {"code": WRONG_CODE}))
-        call.account = account.username
+        call.account, call.account_id = account.username, account.id
         secret, fresh = self._new_secret()
         await self._perform(
             sessions.begin,

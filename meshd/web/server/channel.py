@@ -23,8 +23,6 @@ from meshd.web.server.gate import Ticket
 from meshd.web.server.heads import (
     HOST,
     LENGTH,
-    LONGEST_PATH,
-    LONGEST_RESOURCE,
     LONGEST_START,
     MOST_LINES,
     SINGLE,
@@ -71,12 +69,13 @@ class ApiChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
         self._deadline.end()
-        self.signed_in()
+        if self.ticket is not None:
+            self.ticket.leave()
         self.site.closed(self)
         super().connectionLost(reason)
 
-    def signed_in(self) -> None:
-        """Stop counting this connection at the gate, since a request on it has signed in."""
+    def signed_in(self, account_id: int) -> None:
+        """Stop counting this connection at the gate, since a request on it has signed in; account_id: who it is."""
         if self.ticket is not None:
             self.ticket.leave()
 
@@ -232,8 +231,9 @@ class ApiChannel(HTTPChannel):
         return self._target_problem()
 
     def _target_problem(self) -> Problem | None:
-        longest = LONGEST_RESOURCE if self.site.upgrades is not None else LONGEST_PATH
-        target = origin_form(self._path, longest)
+        upgrades = self.site.upgrades
+        prefix = upgrades.prefix if upgrades is not None and upgrades.tokens else None
+        target = origin_form(self._path, prefix)
         if not isinstance(target, bytes):
             return target
         self._path = target

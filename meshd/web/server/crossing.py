@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import sys
+import termios
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from meshd.tls.contexts import HTTP_2
 from meshd.web.server.channel import ApiChannel, Phase, host_of
 from meshd.web.server.requestlog import GONE
 from meshd.web.server.upgrading import Asked, Refused, Taker, Upgrades, judge
-
-HTTP_2 = b"h2"
 
 
 class CrossingChannel(ApiChannel):
@@ -24,15 +26,22 @@ class CrossingChannel(ApiChannel):
     _met = False
     """Whether the first bytes have come, before which TLS does not tell what the client has chosen."""
 
+    def has_to_cross(self, request: Any) -> bool:
+        """Whether a request may be answered by nobody but whoever speaks the protocol that it asks for."""
+        return False  # an upgrade may be left aside (RFC 9110, 7.8)
+
     def upgrade(self, request: Any, upgrades: Upgrades) -> None:
         """Have a request served that asks for another protocol, or refuse it."""
+        self._request = request
+        if not (upgrades.tokens and request.path.startswith(upgrades.prefix)):
+            self._no(Refused(404, "no other protocol is spoken here"))
+            return
         fields = request.requestHeaders
         token = judge(request.method, request.clientproto, fields, upgrades.tokens)
         if isinstance(token, Refused):
             self._no(token)
             return
         pairs = [(name, value) for name, values in fields.getAllRawHeaders() for value in values]
-        self._request = request
         taker = upgrades.take(Asked(request.uri, token, pairs, host_of(self.getPeer())), self)
         if isinstance(taker, Refused):
             self._no(taker)
@@ -40,15 +49,15 @@ class CrossingChannel(ApiChannel):
             self._taker = taker
 
     def _no(self, no: Refused) -> None:
-        self._request = None
-        self.refuse(no.status, no.detail, *no.fields)
+        path = self._path.decode("latin-1")
+        self.decline(no.status, self.site.api.closing_answer(no.status, no.detail, *no.fields, path=path), no.detail)
 
     # What Twisted calls
 
     def dataReceived(self, data: bytes) -> None:
         if not self._met:
             self._met = True
-            if getattr(self.transport, "negotiatedProtocol", None) == HTTP_2:
+            if getattr(self.transport, "negotiatedProtocol", None) == HTTP_2.encode("ascii"):
                 self._begin_session()
         if self._switched:
             if self._taker is not None:
@@ -90,19 +99,22 @@ class CrossingChannel(ApiChannel):
 
     # Line
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the other protocol begins behind; what the client has sent already."""
+    def switch(self, head: bytes, account_id: int) -> bytes:
+        """Send the answer that the other protocol begins behind, to a client who is that account's; what it has sent
+        already.
+        """
         self._answered(101, 0)
-        self.signed_in()
+        self.signed_in(account_id)
         self._switched = True
+        self._networkProducer.resumeProducing()  # Twisted has stopped reading where much came before the answer
         self.transport.write(head)
         early = [*self._dataBuffer, self.clearLineBuffer()]
         self._dataBuffer = []
         return b"".join(early)
 
-    def decline(self, status: int, answer: bytes) -> None:
-        """Send that answer, whole, and close."""
-        self._answered(status, len(answer) - answer.find(b"\r\n\r\n") - 4)
+    def decline(self, status: int, answer: bytes, detail: str = "") -> None:
+        """Send that answer, whole, and close.  detail: for the request log."""
+        self._answered(status, len(answer) - answer.find(b"\r\n\r\n") - 4, detail)
         self._taker = None
         self.end_with(answer)
 
@@ -116,14 +128,39 @@ class CrossingChannel(ApiChannel):
         else:
             self._networkProducer.pauseProducing()
 
+    def unsent(self) -> int:
+        """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
+        try:
+            return int.from_bytes(fcntl.ioctl(self.transport.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except (OSError, ValueError):
+            return 0
+
     def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, at the latest after so many seconds.
+        """Close once all was sent, or once the client takes nothing for so many seconds.
 
         properly: with the end that TLS has, without which the client knows that something is missing.
         """
+        if self not in self.site.open_channels:
+            return
         self._phase = Phase.CLOSING
         self._taker = None
-        self._deadline.start(seconds, self.transport.abortConnection)
+        self._await(seconds)
+        self._part(properly)
+
+    def _await(self, seconds: float) -> None:
+        """Abort the connection once so many seconds have passed in which the client took nothing."""
+        left = self.unsent()
+
+        def late() -> None:
+            if seconds and self.unsent() != left:
+                self._await(seconds)
+            else:
+                self.transport.abortConnection()
+
+        self._deadline.start(seconds, late)
+
+    def _part(self, properly: bool) -> None:
+        """Have the connection closed once all was sent."""
         if properly:
             self.loseConnection()
         else:

@@ -29,15 +29,16 @@ Problem = tuple[int, str]
 """The status and the detail of a refusal."""
 
 
-def origin_form(given: bytes, longest: int) -> bytes | Problem:
+def origin_form(given: bytes, resource: bytes | None = None) -> bytes | Problem:
     """A request's target as path and query, without the scheme and the host that it may begin with.
 
-    longest: bytes of the path.
+    resource: what the paths begin with that name a destination; None where there are none.
     """
     target = ABSOLUTE.sub(b"", given, count=1) if ABSOLUTE.match(given) else given
     if not target.startswith(b"/") or not TARGET.match(target):
         return 400, "malformed request target; this is an API, and no proxy"
     raw = target.partition(b"?")[0]
+    longest = LONGEST_RESOURCE if resource is not None and raw.startswith(resource) else LONGEST_PATH
     if len(raw) > longest:
         return 414, f"a path of more than {longest} bytes"
     path = unquote_to_bytes(raw)

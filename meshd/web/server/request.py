@@ -27,6 +27,8 @@ class LimitedRequest(Request):
     content: BytesIO
     account = ""
     """The username of the caller, for the request log; "" while nobody is signed in."""
+    account_id = 0
+    """The caller's; 0 where it is not known."""
     note = ""
     """A remark on the answer for the request log; "" for none."""
     trace = Trace("")
@@ -68,7 +70,7 @@ class LimitedRequest(Request):
     def process(self) -> None:
         """Find what answers the path: a path without variables in one look-up, any other by Klein's search."""
         upgrades = self.site.upgrades
-        if upgrades is not None and upgrades.tokens and self.path.startswith(upgrades.prefix):
+        if upgrades is not None and (self.path.startswith(upgrades.prefix) or self.channel.has_to_cross(self)):
             self.channel.upgrade(self, upgrades)
             return
         answer = self.channel.site.api.known.get((self.method, self.path))
@@ -88,7 +90,7 @@ class LimitedRequest(Request):
         if self.method == b"HEAD":
             content = b""
         if self.account:
-            self.channel.signed_in()
+            self.channel.signed_in(self.account_id)
         self.code, self.note = reply.status, reply.note
         self.sentLength = len(content)
         self.startedWriting = 1

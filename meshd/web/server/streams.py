@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IAddress, IHalfCloseableProtocol
 from twisted.internet.protocol import Factory
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from meshd.web.server.channel import Phase, host_of
+from meshd.web.server.channel import host_of
 from meshd.web.server.crossing import CrossingChannel
+
+
+class Stream(Protocol):
+    """What a stream's server tells of it."""
+
+    def known(self, account_id: int) -> None:
+        """Hear that a request on it has signed in; account_id: 0 where that is not known."""
+
+    def cut(self) -> None:
+        """Hear that its end, which follows, is no proper one."""
+
+    def gone(self) -> None:
+        """Hear that its socket is closed."""
 
 
 class _Place:
@@ -32,10 +46,10 @@ class StreamChannel(CrossingChannel):
     _ended = False
     """Whether the client sends no more."""
 
-    def __init__(self, peer: IAddress, known: Callable[[], None]) -> None:
+    def __init__(self, peer: IAddress, stream: Stream) -> None:
         super().__init__()
         self._client = peer
-        self._known: Callable[[], None] | None = known
+        self._stream = stream
         self.ticket: Any = _Place()
 
     def getPeer(self) -> IAddress:
@@ -47,18 +61,23 @@ class StreamChannel(CrossingChannel):
     def isSecure(self) -> bool:
         return True
 
-    def signed_in(self) -> None:
-        if self._known is not None:
-            self._known()
+    def has_to_cross(self, request: Any) -> bool:
+        """Whether it is an extended CONNECT: what follows is a tunnel's, and no request (RFC 8441)."""
+        return bool(request.requestHeaders.hasHeader(b"upgrade"))  # a field that no request of HTTP/2 has itself
 
-    def connectionLost(self, *reason: Any) -> None:
-        self._known = None
-        super().connectionLost(*reason)
+    def signed_in(self, account_id: int) -> None:
+        self._stream.known(account_id)
+
+    def connectionLost(self, reason: Failure = Failure(ConnectionDone())) -> None:  # noqa: B008 (Twisted's signature)
+        super().connectionLost(reason)
+        if not reason.check(ConnectionDone):
+            self._stream.cut()
+        self._stream.gone()
 
     def readConnectionLost(self) -> None:
         """Hear that the stream's client sends no more; it may read on where the connection is another's by now."""
         self._ended = True
-        if self._switched and self._taker is not None:
+        if self._taker is not None:
             self._taker.ended()
         else:
             self.transport.loseConnection()
@@ -66,12 +85,11 @@ class StreamChannel(CrossingChannel):
     def writeConnectionLost(self) -> None:
         """Do nothing: who reads no more is noticed on the other side."""
 
-    def leave(self, seconds: float, *, properly: bool) -> None:
+    def _part(self, properly: bool) -> None:
         """As of any connection; a proper end leaves the client's own direction open: to close both would be a reset."""
-        self._phase = Phase.CLOSING
-        self._taker = None
-        self._deadline.start(seconds, self.transport.abortConnection)
         self.transport.unregisterProducer()
+        if not properly:
+            self._stream.cut()
         if properly and not self._ended:
             self.transport.loseWriteConnection()
         else:
@@ -95,10 +113,10 @@ class _One(Factory):
         return channel
 
 
-def serve_stream(reactor: Any, site: Any, peer: IAddress, fd: int, known: Callable[[], None]) -> None:
-    """Serve a stream by the site; fd: the end of a pair, closed here.  known: called once a request has signed in."""
+def serve_stream(reactor: Any, site: Any, peer: IAddress, fd: int, stream: Stream) -> None:
+    """Serve a stream by the site; fd: the end of a pair, closed here.  Raises: OSError, without descriptors."""
     try:
         os.set_blocking(fd, False)
-        reactor.adoptStreamConnection(fd, socket.AF_UNIX, _One(site, StreamChannel(peer, known)))
+        reactor.adoptStreamConnection(fd, socket.AF_UNIX, _One(site, StreamChannel(peer, stream)))
     finally:
         os.close(fd)

@@ -59,7 +59,7 @@ class Taker(Protocol):
 class Line(Protocol):
     """The client's connection, as whoever has taken it uses it."""
 
-    def signed_in(self) -> None:
+    def signed_in(self, account_id: int) -> None:
         """Count the client no longer as one whom nobody knows."""
 
     def send(self, data: bytes) -> None: ...
@@ -67,8 +67,11 @@ class Line(Protocol):
     def read_on(self, on: bool, /) -> None:
         """Read what the client sends, or leave it where it is."""
 
+    def unsent(self) -> int:
+        """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
+
     def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, at the latest after so many seconds.
+        """Close once all was sent, or once the client takes nothing for so many seconds.
 
         properly: with the end that TLS has, without which the client knows that something is missing.
         """
@@ -77,8 +80,10 @@ class Line(Protocol):
 class AskedLine(Line, Protocol):
     """The line of a client who has asked for another protocol."""
 
-    def switch(self, head: bytes) -> bytes:
-        """Send the answer that the other protocol begins behind; what the client has sent already."""
+    def switch(self, head: bytes, account_id: int) -> bytes:
+        """Send the answer that the other protocol begins behind, to a client who is that account's; what it has sent
+        already.
+        """
 
     def decline(self, status: int, answer: bytes) -> None:
         """Send that answer, whole, and close."""

@@ -53,6 +53,16 @@ class PacTests(DocumentTestCase):
         self.world.offered = replace(self.world.offered, trusted=True)
         self.assertIn(b'return "HTTPS us.mesh', self.fetch(path).body)
 
+    def test_tls_where_there_is_none(self) -> None:
+        """Leads nowhere: neither to a port that speaks none, nor straight to the destination."""
+        path = self.made()
+        self.world.offered = replace(self.world.offered, tls=False, trusted=True)
+        answer = self.fetch(path + "&by=https")
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn(b"mesh.example:31280", answer.body)
+        self.assertEqual(answer.body, self.fetch(self.made("tom") + "&by=https").body)
+        self.assertIn(b'return "PROXY us.mesh', self.fetch(self.made()).body)
+
     def test_what_it_shows(self) -> None:
         """What the account may use at that moment; nothing of another's."""
         path = self.made()
