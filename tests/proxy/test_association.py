@@ -141,7 +141,7 @@ class AssociationCase(SynchronousTestCase):
             seldom=SimpleNamespace(say=lambda log, text, **fields: self.faults.append(fields["error"])),
             chance=Random(1),
         )
-        record: Any = SimpleNamespace(note_name=lambda host, port: None, exit="")
+        record: Any = SimpleNamespace(note_first=lambda *place: None, note_sent=lambda *place: None, exit="")
         departure: Any = SimpleNamespace(choice=SimpleNamespace(label=lambda selection, source: source), selection=None)
         host: Any = SimpleNamespace(alive=lambda: None)
         given: Any = (plane, host, self.mouth, self.carrier, departure, record, self.meter, ("192.0.2.1", 5000))
