@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any
 
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.masque.capsules import datagram
-from tests.support.daemon import LiveDaemon, free_port, until
+from tests.support.balance import Balanced
+from tests.support.daemon import LiveDaemon, free_port
 from tests.support.http2 import Header, Session, basic, connect
 from tests.support.masque import UdpEchoes, UdpStream, UdpTunnel, extended, path_to
 
@@ -34,7 +34,7 @@ def tearDownModule() -> None:
 Opened = Callable[..., UdpTunnel | UdpStream]
 
 
-class Case(SynchronousTestCase):
+class Case(Balanced, SynchronousTestCase):
     daemon: LiveDaemon
 
     def setUp(self) -> None:
@@ -66,19 +66,6 @@ class Case(SynchronousTestCase):
             self.assertTrue(way.session.answer(way.number).ended)
         else:
             way.close()
-
-    def lines(self, name: str, count: int) -> list[dict[str, Any]]:
-        def written() -> list[dict[str, Any]] | None:
-            found = [line for line in self.daemon.exchanges() if line["username"] == name]
-            return found if len(found) >= count else None
-
-        return until(written, "the lines of all exchanges")
-
-    def balance(self, name: str, lines: int) -> int:
-        """What the log has of an account, once the store has the same."""
-        total = sum(line["up"] + line["down"] for line in self.lines(name, lines))
-        until(lambda: self.daemon.total(name) == total, "a balance of log and store")
-        return total
 
 
 class ExchangeTests(Case):

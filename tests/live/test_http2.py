@@ -14,12 +14,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http2.farewell import EVERY
 from meshd.proxy.session import STREAMS
 from meshd.proxy.stream import WINDOW
-from tests.support.daemon import LiveDaemon, free_port, until
+from tests.support.balance import Balanced
+from tests.support.daemon import LiveDaemon, free_port
 from tests.support.echoes import LIMITED, Echoes, body_of
 from tests.support.http2 import Came, Header, Session, basic, connect, get
 
 
-class Case(SynchronousTestCase):
+class Case(Balanced, SynchronousTestCase):
     """One daemon for all tests of a class; each has accounts of its own."""
 
     settings = ""
@@ -45,19 +46,6 @@ class Case(SynchronousTestCase):
         session = Session(self.daemon, **options)
         self.addCleanup(session.close)
         return session
-
-    def lines(self, name: str, count: int) -> list[dict[str, Any]]:
-        def written() -> list[dict[str, Any]] | None:
-            found = [line for line in self.daemon.exchanges() if line["username"] == name]
-            return found if len(found) >= count else None
-
-        return until(written, "the lines of all exchanges")
-
-    def balance(self, name: str, lines: int) -> int:
-        """What the log has of an account, once the store has the same."""
-        total = sum(line["up"] + line["down"] for line in self.lines(name, lines))
-        until(lambda: self.daemon.total(name) == total, "a balance of log and store")
-        return total
 
     @property
     def http(self) -> str:
