@@ -9,6 +9,8 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+CPUCLOCK_SCHED = 2
+"""The kind of a process's clock that counts what it ran, in the kernel's number of that clock."""
 
 
 def family(pid: int) -> list[int]:
@@ -23,8 +25,12 @@ def family(pid: int) -> list[int]:
 
 def cpu_ticks(stat: str) -> tuple[int, int]:
     """User and system time of a `/proc/PID/stat` line, with those of children that have ended."""
-    fields = [int(field) for field in stat[stat.rindex(")") + 2 :].split()[11:15]]
-    return fields[0] + fields[2], fields[1] + fields[3]
+    user, system, user_of_children, system_of_children = _times(stat)
+    return user + user_of_children, system + system_of_children
+
+
+def _times(stat: str) -> list[int]:
+    return [int(field) for field in stat[stat.rindex(")") + 2 :].split()[11:15]]
 
 
 def cpu_parts(pid: int) -> tuple[float, float]:
@@ -38,8 +44,16 @@ def cpu_parts(pid: int) -> tuple[float, float]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The same in all."""
-    return sum(cpu_parts(pid))
+    """The same in all, to the nanosecond: ticks are a hundredth, which is a twentieth of a short round."""
+    return sum(_spent(member) for member in family(pid))
+
+
+def _spent(pid: int) -> float:
+    """By its own clock (`clock_getcpuclockid(3)`), and by ticks for its ended children; 0 where it has ended."""
+    with contextlib.suppress(OSError):
+        ended = _times((PROC / str(pid) / "stat").read_text())[2:]
+        return time.clock_gettime(~pid << 3 | CPUCLOCK_SCHED) + sum(ended) / TICKS
+    return 0.0
 
 
 def smaps_bytes(rollup: str, *names: str) -> int:

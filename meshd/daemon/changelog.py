@@ -65,10 +65,12 @@ class ChangeLog(LineLog[str]):
         )
 
     def open(self) -> None:
-        """Open the file, and note where it ends, or since when it is empty.  Raises: OSError."""
+        """Open the file, and note where it ends, or since when it is empty: a new one since now, so that nothing is
+        missed until the first look, which the store may hold up.  Raises: OSError.
+        """
         if self._file.path:
-            self._began = began(self._file.path)
             super().open()
+            self._began = began(self._file.path)
 
     def start(self) -> None:
         """Follow from where the file ends by now: a process before this one may have written since it was opened."""

@@ -120,6 +120,17 @@ class FollowingTests(SynchronousTestCase):
         self.begin()
         self.assertEqual(self.look(), [2])
 
+    def test_what_comes_before_the_first_look_is_told(self) -> None:
+        """Of a file that was not there before, too: the store may answer late."""
+        self.store.put(1, 2)
+        self.store.away = True
+        self.begin()
+        made = int(self.path.stat().st_mtime)
+        self.store.put(3)
+        self.store.entries[3] = self.store.entries[3]._replace(at=made)
+        self.store.away = False
+        self.assertEqual(self.look(), [3])
+
     def test_lower_numbers_may_come_later(self) -> None:
         """Of two transactions the one that began first may end last."""
         self.store.put(1)

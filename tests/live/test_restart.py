@@ -116,7 +116,8 @@ class RestartTests(SynchronousTestCase):
         tunnel.socket.close()
         daemon.wait_for(old)
         daemon.finish()
-        self.assertEqual(_changes(daemon), ["account.create", "account.edit"])
+        told = (daemon.data_dir / "changes.log").read_text()
+        self.assertEqual(_changes(daemon), ["account.create", "account.edit"], told)
 
     def test_what_is_open_when_the_time_is_over_is_ended(self) -> None:
         """And billed; the process after is not concerned."""

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.support import stores
 from tests.support.daemon import LiveDaemon, until
 from tests.support.echoes import Echoes
-from tests.support.figures import figure, milliseconds
+from tests.support.figures import FULL, figure, milliseconds
 from tests.support.load import Book, Bytes, Credential, Head, Link, basic, ended_at
 from tests.web.api.sentences import says
 
@@ -20,7 +20,7 @@ TUNNELS = 20
 SLICE = 4 * 1024 * 1024
 """By which one process may overshoot."""
 WITHIN = 1.0
-"""Seconds: what is promised of tunnels past a limit."""
+"""Seconds: what is promised of tunnels past a limit, judged where nothing else runs on the machine."""
 
 
 class LimitTests(SynchronousTestCase):
@@ -78,7 +78,8 @@ class LimitTests(SynchronousTestCase):
 
         took = asyncio.run(scenario())
         figure(f"limit lowered ({self._kind})", ended_after=milliseconds(took))
-        self.assertLess(took, WITHIN)
+        if FULL:
+            self.assertLess(took, WITHIN)
 
     def _account(self, name: str, **options: object) -> Credential:
         return basic(name, name, self.daemon.account(name, **options))
@@ -122,8 +123,8 @@ class LimitTests(SynchronousTestCase):
         spread = max(closed for _, closed in ends) - min(closed for _, closed in ends)
         what = f"{reason} ({self._kind})"
         figure(what, last_end_after_last_byte=milliseconds(took), ends_spread=milliseconds(spread))
-        self.assertLess(took, WITHIN)
-        self.assertLess(spread, WITHIN)
+        if FULL:
+            self.assertLess(max(took, spread), WITHIN)
         for who in pulling:
             head = await self._asked(who)
             self.assertEqual(509, head.status)
