@@ -1,8 +1,8 @@
-"""A daemon whose counting is taken out and put back at signals: `python bench/unwatched.py PYTHON -c CODE WORDS`, its
-own command last.
+"""A daemon that counts nothing, or everything many times over, as signals say: `python bench/unwatched.py PYTHON -c
+CODE WORDS`, its own command last.
 
-A function's code is exchanged, not the function: whoever holds it goes on with the other code, and nothing is called
-that a tree without would not call.
+A function's code is exchanged, not the function: whoever holds it goes on with the other code, and without counting
+nothing is called that a tree without would not call.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -20,44 +21,76 @@ from meshd.store.timed import TimedStore  # noqa: E402
 from meshd.usage.ends import Ends  # noqa: E402
 
 OUT, IN = signal.SIGRTMIN + 3, signal.SIGRTMIN + 4
+FOLD = 50
+"""Times that all is counted.  The code below says the number itself: it runs among other modules' names."""
 
 
-def _add(self: Ends, exchanges: Any) -> None:
-    """In place of `Ends.add`."""
+class Out:
+    """Code without counting."""
+
+    def add(self: Any, exchanges: Any) -> None:
+        """In place of `Ends.add`."""
+
+    def _measure(self: Any) -> None:
+        """In place of `Lag._measure`: the timer goes on, so that it is there when the code is put back."""
+        self.start()
+
+    async def run(self: Any, unit: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """In place of `TimedStore.run`."""
+        return await self._store.run(unit, *args, **kwargs)
 
 
-def _measure(self: Lag) -> None:
-    """In place of `Lag._measure`: the timer goes on, so that it is there when the code is put back."""
-    self.start()
+class In:
+    """The same with all counting FOLD times."""
+
+    def add(self: Any, exchanges: Any) -> None:
+        for _ in range(50):
+            self.once(exchanges)
+
+    def _measure(self: Any) -> None:
+        for _ in range(50):
+            self._seen.observe(max(self._clock.seconds() - self._due, 0.0))
+        self.start()
+
+    async def run(self: Any, unit: Any, /, *args: Any, **kwargs: Any) -> Any:
+        for _ in range(50):
+            began = self._seconds()
+        try:
+            return await self._store.run(unit, *args, **kwargs)
+        finally:
+            for _ in range(50):
+                self._took.observe(self._seconds() - began)
 
 
-async def _run(self: TimedStore, unit: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """In place of `TimedStore.run`."""
-    return await self._store.run(unit, *args, **kwargs)
+COUNTING: tuple[tuple[type, str], ...] = ((Ends, "add"), (Lag, "_measure"), (TimedStore, "run"))
 
 
-COUNTING: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = (
-    (Ends.add, _add),
-    (Lag._measure, _measure),
-    (TimedStore.run, _run),
-)
-
-
-class Taken:
-    """Exchanges the code at each signal, between two turns of the interpreter's."""
+class Exchanged:
+    """Exchanges the code at each signal, between two turns of the interpreter's.  Until then all is counted once."""
 
     def __init__(self) -> None:
-        self._own = [function.__code__ for function, _ in COUNTING]
-        signal.signal(OUT, lambda *_: self._exchange([other.__code__ for _, other in COUNTING]))
-        signal.signal(IN, lambda *_: self._exchange(self._own))
+        self._own = [_code(place, name) for place, name in COUNTING]
+        Ends.once = FunctionType(self._own[0], Ends.add.__globals__)  # type: ignore[attr-defined]
+        signal.signal(OUT, lambda *_: self._take(Out))
+        signal.signal(IN, lambda *_: self._take(In))
 
-    def _exchange(self, codes: list[Any]) -> None:
-        for (function, _), code in zip(COUNTING, codes, strict=True):
-            function.__code__ = code
+    def close(self) -> None:
+        """Count once again."""
+        for (place, name), code in zip(COUNTING, self._own, strict=True):
+            vars(place)[name].__code__ = code
+
+    def _take(self, codes: type) -> None:
+        for place, name in COUNTING:
+            vars(place)[name].__code__ = _code(codes, name)
+
+
+def _code(place: type, name: str) -> CodeType:
+    function: Callable[..., Any] = vars(place)[name]
+    return function.__code__
 
 
 if __name__ == "__main__":
-    taken = Taken()
+    exchanged = Exchanged()
     command = sys.argv[3]
     sys.argv = ["twistd", *sys.argv[4:]]
     exec(command)

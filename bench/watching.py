@@ -1,9 +1,10 @@
-"""What being watched costs: rounds of work that are counted, beside rounds without, of one daemon.
+"""What being watched costs: rounds of work in which all is counted fifty times, beside rounds in which nothing is.
 
-Two processes differ by some percent for as long as they live, by where their memory happens to lie, also two of one
-tree.  So there is one, whose counting is taken out and put back between two rounds (`unwatched.py`): its code then is
-that of a tree without.  Rounds are short and many, in an order that turns, and each is compared with its neighbour.
-There is a scrape in every second of the watched time, fifteen times as many as Prometheus makes unasked.
+The cost is smaller than what tells two rounds apart, or two processes of one tree, which differ for as long as they
+live by where their memory happens to lie.  So there is one daemon, whose code is exchanged between two rounds
+(`unwatched.py`): without counting it is that of a tree without.  What counting once costs is a fiftieth of the
+difference.  Rounds are short and many, in an order that turns, and each is compared with its neighbour.  Scrapes are
+fifty times as many as Prometheus makes unasked.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -27,18 +28,26 @@ from bench.load import Load  # noqa: E402
 from bench.machine import description, descriptors  # noqa: E402
 from bench.peers import Peer, Proxy, free_port, meshd  # noqa: E402
 from bench.stage import stage  # noqa: E402
-from bench.unwatched import IN, OUT  # noqa: E402
-from bench.works import WORKS, Work, measure, warm_up  # noqa: E402
+from bench.unwatched import FOLD, IN, OUT  # noqa: E402
+from bench.works import WORKS, Sample, Work, measure, warm_up  # noqa: E402
 
 OUTLIERS = 0.1
 """The part of the ratios that is left out on either side: rounds in which the machine did something else."""
 
 
+SCRAPES = FOLD / 15
+"""In a second, where all is counted so often: Prometheus makes one in fifteen."""
+
+
 @contextmanager
-def scraped(port: int) -> Iterator[None]:
-    """Ask for the metrics once meanwhile."""
+def scraped(port: int, times: int) -> Iterator[None]:
+    """Ask for the metrics so often meanwhile."""
 
     def scrape() -> None:
+        for _ in range(times):
+            ask()
+
+    def ask() -> None:
         with contextlib.closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
             connection.request("GET", "/metrics")
             connection.getresponse().read()
@@ -66,20 +75,20 @@ class Rounds:
         self._proxy, self._load, self._port, self._seconds = proxy, load, port, seconds
         self._watched = 0
 
-    def pair(self, work: Work, *, watched_first: bool) -> tuple[float, float]:
-        """What is done in a CPU second, watched and without."""
+    def pair(self, work: Work, *, watched_first: bool) -> tuple[float, float] | None:
+        """What is done in a CPU second, watched and without; None where either round says nothing, which is told."""
         found = {watched: self._round(work, watched) for watched in (watched_first, not watched_first)}
-        return found[True], found[False]
+        unsound = [sample for sample in found.values() if not sample.sound]
+        for sample in unsound:
+            print(f"{work.name}: {sample.done:.0f} done, {sample.failed:.0f} failed: left out", file=sys.stderr)
+        return None if unsound else (found[True].per_cpu_second, found[False].per_cpu_second)
 
-    def _round(self, work: Work, watched: bool) -> float:
+    def _round(self, work: Work, watched: bool) -> Sample:
         os.kill(self._proxy.pid, IN if watched else OUT)
         self._watched += watched
-        due = watched and int(self._watched * self._seconds) > int((self._watched - 1) * self._seconds)
-        with scraped(self._port) if due else nullcontext():
-            sample = measure(self._proxy, self._load, work, self._seconds)
-        if not sample.sound:
-            print(f"{work.name}: {sample.failed:.0f} failed", file=sys.stderr)
-        return sample.per_cpu_second
+        due, before = (int(number * self._seconds * SCRAPES) for number in (self._watched, self._watched - 1))
+        with scraped(self._port, due - before if watched else 0):
+            return measure(self._proxy, self._load, work, self._seconds)
 
 
 def main(given: list[str] | None = None) -> int:
@@ -100,12 +109,17 @@ def main(given: list[str] | None = None) -> int:
             rounds = Rounds(proxy, load, port, options.seconds)
             for number in range(options.rounds):
                 for work in works:
-                    found[work.name].append(rounds.pair(work, watched_first=bool(number % 2)))
+                    if pair := rounds.pair(work, watched_first=bool(number % 2)):
+                        found[work.name].append(pair)
     print(f"Per second of the proxy's own CPU time, on {description()}")
     for name, pairs in found.items():
-        ratio, off = interval([watched / without for watched, without in pairs])
+        ratio, off = interval([without / watched for watched, without in pairs])
         watched, without = (median(each) for each in zip(*pairs, strict=True))
-        print(f"{name:8} {watched:9,.0f} watched {without:9,.0f} without  ratio {ratio:.4f} +- {off:.4f}")
+        cost, doubt = (ratio - 1) / FOLD, off / FOLD
+        print(
+            f"{name:8} {watched:9,.0f} counted {FOLD} times {without:9,.0f} without  ratio {ratio:.3f} +- {off:.3f}"
+            f"  so counting once costs {cost:.3%} +- {doubt:.3%}"
+        )
     return 0
 
 

@@ -116,6 +116,7 @@ class Daemon:
         self._requests.open()
         self._changes.open()
         await core.start()
+        await self._changes.prepare()
         if self.plane.draining:
             return
         if core.tls is not None:

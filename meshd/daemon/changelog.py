@@ -36,6 +36,8 @@ GAPS = 1000
 """Numbers that are asked for; of more, those that were left out last."""
 TAIL = 64 * 1024
 """Bytes at the file's end in which the last number stands."""
+SILENT = (None, None)
+"""Of a file that is not there, or has other lines alone."""
 UNKNOWN = -1
 """Before the first look."""
 SETTINGS, VALUE = 200, 300
@@ -52,7 +54,7 @@ class ChangeLog(LineLog[str]):
         super().__init__("change log", path, clock, _log, many=MANY, kept=KEPT)
         self._store = store
         self._now = now
-        self._began: tuple[int | None, int | None] = (None, None)
+        self._began: tuple[int | None, int | None] = SILENT
         """What `began` gave of the file."""
         self._seen = UNKNOWN
         """The highest number that was seen."""
@@ -65,12 +67,17 @@ class ChangeLog(LineLog[str]):
         )
 
     def open(self) -> None:
-        """Open the file, and note where it ends, or since when it is empty: a new one since now, so that nothing is
-        missed until the first look, which the store may hold up.  Raises: OSError.
+        """Open the file, and note where it ends, or since when it is empty: what was done in the second of its making,
+        as the account that a first start makes, was done before.  Raises: OSError.
         """
         if self._file.path:
-            super().open()
             self._began = began(self._file.path)
+            super().open()
+
+    async def prepare(self) -> None:
+        """Of a file that says nothing: note what was before, as soon as the store is open.  Raises: StoreError."""
+        if self._file.path and self._began == SILENT:
+            self._began = await self._store.run(audit.newest), None
 
     def start(self) -> None:
         """Follow from where the file ends by now: a process before this one may have written since it was opened."""
@@ -106,7 +113,7 @@ class ChangeLog(LineLog[str]):
     async def _look(self) -> None:
         if self._seen == UNKNOWN:
             number, at = self._began
-            self._seen = number if number is not None else await self._store.run(*_beginning(at))
+            self._seen = number if number is not None else await self._store.run(audit.until, at or 0)
         while True:
             found = await self._store.run(audit.following, self._seen, AT_ONCE)
             self._tell(found)
@@ -132,7 +139,7 @@ class ChangeLog(LineLog[str]):
 
 
 def began(path: str) -> tuple[int | None, int | None]:
-    """The number in the last line of the file, or where it is empty the time since when it is; else None for both."""
+    """The number in the last line of the file, or where it is empty the second of its making; else SILENT."""
     with suppress(OSError), open(path, "rb") as file:
         status = os.fstat(file.fileno())
         if not status.st_size:
@@ -141,12 +148,7 @@ def began(path: str) -> tuple[int | None, int | None]:
         for text in reversed(file.read(TAIL).splitlines()):
             with suppress(ValueError, TypeError, KeyError):
                 return int(json.loads(text)["id"]), None
-    return None, None
-
-
-def _beginning(at: int | None) -> tuple[Any, ...]:
-    """The unit, with what it is given, that finds the number of the last entry that is not to be told."""
-    return (audit.newest,) if at is None else (audit.before, at)
+    return SILENT
 
 
 def line(entry: AuditEntry, changes: dict[str, Any]) -> str:

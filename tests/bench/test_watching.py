@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from bench import processes
-from bench.unwatched import IN, OUT, Taken
+from bench.unwatched import FOLD, IN, OUT, Exchanged
 from bench.watching import interval
 from meshd.metrics.lag import EVERY, Lag
 from meshd.store.timed import TimedStore
@@ -26,9 +26,7 @@ class Store:
 
 class TakenTests(SynchronousTestCase):
     def setUp(self) -> None:
-        taken = Taken()
-        self.addCleanup(os.kill, os.getpid(), IN)
-        self.assertIsNotNone(taken)
+        self.addCleanup(Exchanged().close)
         topology = SimpleNamespace(proxies={}, metrics=SimpleNamespace(accounts=()))
         self.ends = Ends(SimpleNamespace(topology=topology))  # type: ignore[arg-type]
         self.clock = Clock()
@@ -53,14 +51,17 @@ class TakenTests(SynchronousTestCase):
             coroutine.send(None)
         self.assertEqual(ended.exception.value, "unit (1,) {'a': 2}")
 
-    def test_what_is_counted_is_taken_out_and_put_back(self) -> None:
+    def test_what_is_counted_and_how_often(self) -> None:
         """The work itself is done all the while, and the timer goes on."""
         self.add = self.ends.add
         self.lag.start()
-        for signal, expected in ((IN, (1, 1, 1)), (OUT, (1, 1, 1)), (OUT, (1, 1, 1)), (IN, (2, 2, 2))):
+        self.work()
+        expected = 1
+        for signal, more in ((IN, FOLD), (OUT, 0), (OUT, 0), (IN, FOLD)):
             os.kill(os.getpid(), signal)
             self.work()
-            self.assertEqual(self.counted(), expected)
+            expected += more
+            self.assertEqual(self.counted(), (expected,) * 3)
 
 
 class FigureTests(SynchronousTestCase):

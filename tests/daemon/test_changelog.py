@@ -41,8 +41,8 @@ class Store:
         numbers = sorted(self.entries)
         if unit is audit.newest:
             return max(numbers, default=0)
-        if unit is audit.before:
-            return max((number for number in numbers if self.entries[number].at < args[0]), default=0)
+        if unit is audit.until:
+            return max((number for number in numbers if self.entries[number].at <= args[0]), default=0)
         if unit is audit.following:
             return [self.entries[number] for number in numbers if number > args[0]][: args[1]]
         assert unit is audit.among
@@ -54,9 +54,14 @@ class FollowingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path, self.clock, self.store = Path(self.mktemp()), Clock(), Store()
 
-    def begin(self) -> ChangeLog:
+    def open(self) -> ChangeLog:
         log = ChangeLog(str(self.path), self.store, self.clock, lambda: float(NOON))  # type: ignore[arg-type]
         log.open()
+        self.successResultOf(Deferred.fromCoroutine(log.prepare()))
+        return log
+
+    def begin(self) -> ChangeLog:
+        log = self.open()
         log.start()
         self.addCleanup(_stopped, log)
         return log
@@ -97,8 +102,7 @@ class FollowingTests(SynchronousTestCase):
             old = self.begin()
             self.store.put(*before)
             self.assertEqual(self.look(), before)
-            new = ChangeLog(str(self.path), self.store, self.clock, lambda: float(NOON))  # type: ignore[arg-type]
-            new.open()
+            new = self.open()
             self.store.put(2, 3)
             self.assertEqual(self.look(), [*before, 2, 3])
             old.leave()
@@ -116,19 +120,17 @@ class FollowingTests(SynchronousTestCase):
         self.path.touch()
         os.utime(self.path, (NOON, NOON))
         self.store.put(1, 2)
-        self.store.entries[1] = self.store.entries[1]._replace(at=NOON - 1)
+        self.store.entries[2] = self.store.entries[2]._replace(at=NOON + 1)
         self.begin()
         self.assertEqual(self.look(), [2])
 
     def test_what_comes_before_the_first_look_is_told(self) -> None:
-        """Of a file that was not there before, too: the store may answer late."""
+        """The store may answer late."""
         self.store.put(1, 2)
-        self.store.away = True
-        self.begin()
-        made = int(self.path.stat().st_mtime)
+        log = self.open()
         self.store.put(3)
-        self.store.entries[3] = self.store.entries[3]._replace(at=made)
-        self.store.away = False
+        log.start()
+        self.addCleanup(_stopped, log)
         self.assertEqual(self.look(), [3])
 
     def test_lower_numbers_may_come_later(self) -> None:

@@ -287,9 +287,9 @@ class AccountContract(StoreContract):
         self.assertEqual(await self.store.run(accounts.by_id, account.id), account)
 
     async def test_the_audit_is_followed_by_numbers(self) -> None:
-        """What comes after one, some of them, and the highest before a time; with where each came from."""
+        """What comes after one, some of them, and the highest until a time; with where each came from."""
         account = await self.create()
-        self.assertEqual((await self.store.run(audit.newest), await self.store.run(audit.before, NOW)), (0, 0))
+        self.assertEqual((await self.store.run(audit.newest), await self.store.run(audit.until, NOW)), (0, 0))
 
         def caused() -> Unit[None]:
             for statement in audit.record(NOW + 9, "admin", "edit", account.id):
@@ -304,7 +304,7 @@ class AccountContract(StoreContract):
         self.assertEqual((last.id, last.way, last.request, last.username), (4, "api", "r-1", "bob"))
         among = await self.store.run(audit.among, [1, 4, *range(100, 700)])
         self.assertEqual([each.id for each in among], [1, 4])
-        self.assertEqual(await self.store.run(audit.before, NOW + 2), 2)
+        self.assertEqual(await self.store.run(audit.until, NOW + 1), 2)
         self.assertEqual(await self.store.run(audit.newest), 4)
 
     async def test_audit(self) -> None:

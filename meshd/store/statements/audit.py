@@ -94,9 +94,9 @@ def newest() -> Unit[int]:
     return int(rows[0][0])
 
 
-def before(at: int) -> Unit[int]:
-    """The highest number of an entry that is older; 0 for none."""
-    rows = yield Statement("select coalesce(max(id), 0) from audit where at < :at", {"at": at})
+def until(at: int) -> Unit[int]:
+    """The highest number of an entry of that second or before; 0 for none."""
+    rows = yield Statement("select coalesce(max(id), 0) from audit where at <= :at", {"at": at})
     return int(rows[0][0])
 
 
