@@ -61,6 +61,7 @@ UNLESS_TAKEN = "on conflict (username_key) do nothing returning username_key, id
 
 _OWN = ("username", "username_key", "uuid")
 _ALIKE = (
+    ("parent_id",),
     ("email",),
     ("first_name", "last_name"),
     ("password_hash", "password_by"),
@@ -69,7 +70,8 @@ _ALIKE = (
 )
 """Columns in which all rows of a batch may well say the same, each group by itself; those in no group are another.
 
-By groups, as each set of columns that differ is a text of its own.
+By groups, as each set of columns that differ is a text of its own.  The parent is one by itself: PostgreSQL takes a
+column of `values` that has nothing but nulls for one of texts.
 """
 
 
