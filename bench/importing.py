@@ -90,7 +90,7 @@ def one(tree: Path, file: Path, postgres: bool) -> str:
 def cells(took: float, used: resource.struct_rusage, waits: Sequence[float]) -> str:
     cpu = used.ru_utime + used.ru_stime
     middle, late, longest = (waits[int(len(waits) * share)] * 1000 for share in (0.5, 0.99, 0.9999))
-    return f"{took:.0f} s | {cpu:.0f} s | {used.ru_maxrss / 1024:.0f} MB | {middle:.0f} / {late:.0f} / {longest:.0f} ms"
+    return f"{took:.0f} s | {cpu:.1f} s | {used.ru_maxrss / 1024:.0f} MB | {middle:.0f} / {late:.0f} / {longest:.0f} ms"
 
 
 def main() -> None:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from meshd.accounts import entitlement
-from meshd.accounts.errors import AccountError, Invalid, NotFound, Taken
+from meshd.accounts.errors import AccountError, NotFound, Taken
+from meshd.accounts.importedrow import Common, ImportedAccount, Rules
 from meshd.accounts.ownership import Operator
-from meshd.accounts.profile import NewAccount
 from meshd.accounts.subaccounts import room_below
-from meshd.accounts.toplevel import ROOT_NAME, Terms, require_terms
 from meshd.accounts.trail import conclude
 from meshd.model import Account
 from meshd.store.statements import accounts, newaccounts, withheld
@@ -26,24 +24,6 @@ from meshd.store.statements.texts import username_key
 from meshd.store.unit import Unit
 from meshd.topology import Plan
 from meshd.values.times import day_of
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedAccount:
-    """One row of the file, read."""
-
-    line: int
-    new: NewAccount
-    parent: str = ""
-    """The parent's username, of this file (further up) or of the store; "" for a top-level account."""
-    terms: Terms = field(default_factory=Terms)
-    active: bool = True
-    suspended: bool = False
-    """Whether the operator deactivated the account, so that its parent cannot activate it."""
-    proxies: tuple[str, ...] | None = None
-    """Proxies that the account may use; None for the first of its plan.  A sub-account has its parent's."""
-    withheld: tuple[str, ...] = ()
-    """Proxies that the operator took from the account."""
 
 
 class RowRefused(AccountError):
@@ -55,18 +35,6 @@ class RowRefused(AccountError):
         self.reason = reason
 
 
-def problem(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str] = ()) -> str | None:
-    """What is wrong with the row, whatever the store holds; None for nothing.  proxies: the names in the settings."""
-    try:
-        row.new.require_valid()
-        require_terms(row.terms, plans)
-        _refuse_mixed(row)
-        _refuse_proxies(row, plans, proxies)
-    except Invalid as refused:
-        return str(refused)
-    return None
-
-
 def existing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
     """The accounts of these names that exist, each with the number of its sub-accounts, by lower-case name."""
     found = yield from newaccounts.named(usernames)
@@ -74,35 +42,29 @@ def existing(usernames: Sequence[str]) -> Unit[dict[str, tuple[Account, int]]]:
     return {name: (account, children.get(account.id, 0)) for name, account in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRow:
+class PreparedRow(NamedTuple):
     """A row that is right as far as can be told without the store, with all that is stored but its parent's."""
 
     row: ImportedAccount
     key: str
     """What its username is unique by."""
-    proxies: tuple[str, ...]
-    columns: Mapping[str, Any] = field(repr=False)
+    proxies: Sequence[str]
+    columns: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"PreparedRow({self.row!r})"
 
 
-def prepared(
-    rows: Sequence[ImportedAccount], plans: Mapping[str, Plan], proxies: Sequence[str], now: int
-) -> list[PreparedRow]:
+def prepared(rows: Sequence[ImportedAccount], rules: Rules, now: int) -> list[PreparedRow]:
     """Make the rows ready for the store, so that nothing of this is done while others wait.  Raises: RowRefused."""
     ready = []
-    first_of = cache(partial(_first_proxies, plans, tuple(proxies)))
-    like_of = cache(partial(_like, day_of(now), now))
+    like_of = cache(partial(_like, rules, day_of(now), now))
     for row, uuid in zip(rows, newaccounts.neighbours(len(rows)), strict=True):
-        try:
-            _require_valid(row, plans)
-        except Invalid as refused:
-            raise RowRefused(row.line, refused) from refused
-        first = () if row.parent else first_of(row.terms.plan or "", row.proxies, row.withheld)
-        new, profile = row.new, row.new.profile
-        sizes = profile.monthly_limit or 0, profile.total_limit or 0, new.monthly_ceiling, new.total_ceiling
-        like = like_of(bool(row.parent), row.terms, row.active, row.suspended, sizes)
-        person = profile.first_name or "", profile.last_name or "", profile.email or ""
-        columns = accounts.alike(like, new.username, new.password_hash, uuid, person)
+        refused = rules.problem(row)
+        if refused is not None:
+            raise RowRefused(row.line, refused)
+        like, first = like_of(row.common, bool(row.parent))
+        columns = accounts.alike(like, row.username, row.password_hash, uuid, row.person)
         ready.append(PreparedRow(row, columns["username_key"], first, columns))
     return ready
 
@@ -118,41 +80,20 @@ def add_batch(operator: Operator, rows: Sequence[PreparedRow], *, plans: Mapping
         ids |= made
     yield from newaccounts.authorize([(ids[each.key], name) for each in rows for name in each.proxies], now)
     for each in rows:
-        for name in () if each.row.parent else each.row.withheld:
+        for name in () if each.row.parent else each.row.common.withheld:
             yield from withheld.hold(ids[each.key], "proxy", name, "operator", now, operator.name)
     if rows:
         told = f"{len(rows)} accounts, this one last"
         yield from conclude(operator.name, "account.import", ids[rows[-1].key], told, now)
 
 
-def _require_valid(row: ImportedAccount, plans: Mapping[str, Plan]) -> None:
-    row.new.require_valid()
-    _refuse_mixed(row)
-    require_terms(row.terms, plans)
-    if not row.parent and row.terms.plan is None:
-        raise Invalid({"plan": ["This field is required."]})
-
-
-def _first_proxies(
-    plans: Mapping[str, Plan],
-    proxies: Sequence[str],
-    plan: str,
-    wanted: tuple[str, ...] | None,
-    taken: tuple[str, ...],
-) -> tuple[str, ...]:
-    """Those that a new account of the plan may use.  wanted: those of its row; None for any; taken: not these."""
-    first = [name for name in dict.fromkeys(proxies if wanted is None else wanted) if name not in taken]
-    return tuple(entitlement.first_proxies(plans[plan], first))
-
-
-def _like(
-    today: int, now: int, below: bool, terms: Terms, active: bool, suspended: bool, sizes: tuple[int, int, int, int]
-) -> dict[str, Any]:
-    """The row of the store that all accounts with these have, but for their names; of sub-accounts the parent's columns
-    are still to come.
+def _like(rules: Rules, today: int, now: int, common: Common, below: bool) -> tuple[dict[str, Any], Sequence[str]]:
+    """The row of the store that all accounts with this have, but for their names, and the proxies that they may use; of
+    sub-accounts the parent's columns are still to come.
     """
-    monthly, total, monthly_ceiling, total_ceiling = sizes
-    return accounts.inserted(
+    terms, active, suspended = common.terms, common.active, common.suspended
+    monthly, total, monthly_ceiling, total_ceiling = common.limits
+    row = accounts.inserted(
         "",
         parent_id=None,
         role="customer" if below else terms.role or "customer",
@@ -167,6 +108,14 @@ def _like(
         monthly_ceiling=monthly_ceiling,
         total_ceiling=total_ceiling,
     )
+    return row, () if below else _first_proxies(rules, common)
+
+
+def _first_proxies(rules: Rules, common: Common) -> Sequence[str]:
+    """Those that a new account with this may use."""
+    wanted = rules.proxies if common.proxies is None else common.proxies
+    first = [name for name in dict.fromkeys(wanted) if name not in common.withheld]
+    return entitlement.first_proxies(rules.plans[common.terms.plan or ""], first)
 
 
 def _refuse_taken(rows: Sequence[PreparedRow], made: Mapping[str, int], before: Collection[str]) -> None:
@@ -204,23 +153,3 @@ def _below(rows: Sequence[PreparedRow], plans: Mapping[str, Plan]) -> Unit[list[
         of_parent = {"parent_id": parent.id, "plan": plan.name, "billing_day": parent.billing_day}
         columns.append({**each.columns, **of_parent})
     return columns
-
-
-def _refuse_proxies(row: ImportedAccount, plans: Mapping[str, Plan], proxies: Sequence[str]) -> None:
-    """Refuse a proxy that the settings lack, or that the plan has no room for.  Raises: Invalid."""
-    wanted = () if row.parent else row.proxies
-    if not wanted:
-        return
-    fit = entitlement.first_proxies(plans[row.terms.plan], wanted) if row.terms.plan else wanted
-    for name in wanted:
-        if name not in proxies:
-            raise Invalid({"proxies": [f"There is no proxy {name!r}."]})
-        if name not in fit:
-            raise Invalid({"proxies": [f"Plan {row.terms.plan} has no room for the proxy {name!r}."]})
-
-
-def _refuse_mixed(row: ImportedAccount) -> None:
-    if row.new.username.lower() == ROOT_NAME:
-        raise Invalid({"username": ["This username is the root account's."]})
-    if row.parent and row.terms.role not in (None, "customer"):
-        raise Invalid({"role": ["A sub-account is a customer."]})

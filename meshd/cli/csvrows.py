@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
@@ -23,14 +23,12 @@ from argon2.exceptions import InvalidHashError
 
 from meshd.accounts import validate
 from meshd.accounts.errors import Invalid
-from meshd.accounts.importing import ImportedAccount, problem
-from meshd.accounts.profile import NewAccount, Profile
+from meshd.accounts.importedrow import Common, ImportedAccount, Rules
 from meshd.accounts.toplevel import Terms
 from meshd.cli.badrows import BadRow
 from meshd.cli.errors import Refused
 from meshd.cli.values import limit_bytes
 from meshd.model import Role
-from meshd.topology import Plan
 from meshd.values.cells import plain
 
 COLUMNS = (
@@ -55,7 +53,7 @@ COLUMNS = (
 
 SECRETS = ("password", "password_hash")
 
-OWN = ("username", "parent", "email", "first_name", "last_name", *SECRETS)
+OWN = ("username", "parent", "first_name", "last_name", "email", *SECRETS)
 """The columns in which each row says something of its own."""
 
 COMMON, SHORT = 4096, 256
@@ -73,13 +71,15 @@ _ROLES = ("customer", "admin", "viewer")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRow:
+class ReadRow(NamedTuple):
     """A row that is right as far as can be told without the store and the other rows."""
 
     account: ImportedAccount
-    password: str = field(default="", repr=False)
+    password: str = ""
     """The password in clear, still to be hashed; "" for none."""
+
+    def __repr__(self) -> str:
+        return f"ReadRow({self.account!r})"
 
 
 class RootRow:
@@ -90,9 +90,7 @@ class RootRow:
 class Offered:
     """What the settings offer to new accounts."""
 
-    plans: Mapping[str, Plan]
-    proxies: Sequence[str]
-    """Their names."""
+    rules: Rules
     default_plan: str
     """The plan of a row that names none."""
 
@@ -156,20 +154,8 @@ def _row(line: int, reader: Reader, cells: list[str], offered: Offered) -> ReadR
         row = reader.read(line, cells)
     except (Invalid, ValueError) as error:
         return BadRow(line, reader.username(cells), str(error))
-    found = problem(row.account, offered.plans, offered.proxies)
-    return row if found is None else BadRow(line, reader.username(cells), found)
-
-
-class Common(NamedTuple):
-    """What a row says in the columns in which most rows say what others do."""
-
-    limits: tuple[int, ...]
-    """As in _LIMITS."""
-    terms: Terms
-    active: bool
-    suspended: bool
-    proxies: tuple[str, ...] | None
-    withheld: tuple[str, ...]
+    found = offered.rules.problem(row.account)
+    return row if found is None else BadRow(line, reader.username(cells), str(found))
 
 
 class Reader:
@@ -199,38 +185,29 @@ class Reader:
             raise ValueError("another number of cells")
         padded = [*cells, ""]
         *own, password, password_hash = self._own(padded)
-        username, parent, email, first_name, last_name = map(_meant, own)
+        meant = [plain(cell).strip() if cell[:1] == "'" else cell.strip() for cell in own]  # as _meant, without calls
+        username, parent, first_name, last_name, email = meant
         password_hash = password_hash.strip()
         if password or password_hash:
             _check_secrets(password, password_hash)
         others = self._others(padded)
         read = self._common if sum(map(len, others)) <= SHORT else self._read_common
         common = read(others, bool(parent))
-        monthly, total, monthly_ceiling, total_ceiling = common.limits
-        new = NewAccount(
-            username=username,
-            password_hash=password_hash,
-            profile=Profile(
-                first_name=first_name, last_name=last_name, email=email, monthly_limit=monthly, total_limit=total
-            ),
-            monthly_ceiling=monthly_ceiling,
-            total_ceiling=total_ceiling,
-        )
-        _, terms, active, suspended, proxies, withheld = common
-        return ReadRow(ImportedAccount(line, new, parent, terms, active, suspended, proxies, withheld), password)
+        person = first_name, last_name, email
+        return ReadRow(ImportedAccount(line, username, parent, common, password_hash, person), password)
 
     def _read_common(self, cells: Sequence[str], below: bool) -> Common:
         """Read what is common.  below: whether it is a sub-account's."""
         value = {name: _meant(cell) for name, cell in zip(self._columns, cells, strict=False)}.get
-        limits = tuple(_limit(name, text) if (text := value(name)) else 0 for name in _LIMITS)
+        monthly, total, monthly_ceiling, total_ceiling = (_limit(name, value(name, "")) for name in _LIMITS)
         role = _role(value("role", ""))
         # What an export says of a sub-account's plan, role and day is its parent's, and will be again.
         day = "" if below else value("billing_day", "")
         terms = Terms(role=role) if below else Terms(value("plan") or self._default_plan, role, _day(day))
         active = value("active", "").lower()
         return Common(
-            limits,
             terms,
+            (monthly, total, monthly_ceiling, total_ceiling),
             _active(active),
             active == SUSPENDED,
             _proxies(text) if (text := value("proxies")) else None,
@@ -244,7 +221,7 @@ def _meant(cell: str) -> str:
 
 def _limit(name: str, text: str) -> int:
     try:
-        return limit_bytes(text)
+        return limit_bytes(text) if text else 0
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
 

@@ -50,7 +50,7 @@ def batches(rows: Iterable[T]) -> Iterator[list[T]]:
 
 def sift(context: Context, lines: Iterable[str], offered: Offered, bad: BadRows) -> Sifted:
     """What comes of every row; the bad ones are added to `bad`.  Raises: Refused where the lines are no CSV."""
-    sifted, sieve = Sifted(bad), Sieve(context.run, offered.plans)
+    sifted, sieve = Sifted(bad), Sieve(context.run, offered.rules.plans)
     with context.progress("checked") as progress:
         for places in batches(_on_top(lines, offered, sifted, sieve, progress)):
             _judge(sifted, sieve, places, ON_TOP)
@@ -68,7 +68,7 @@ def _on_top(
         sifted.fates.append(LEFT_OUT)
         if isinstance(row, ReadRow):
             account = row.account
-            place = Place(number, account.line, account.new.username, account.parent, account.terms.plan or "")
+            place = Place(number, account.line, account.username, account.parent, account.common.terms.plan or "")
             if account.parent:
                 sieve.put_aside(place)
                 continue

@@ -12,11 +12,12 @@ import os
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
-from meshd.accounts.importing import ImportedAccount, RowRefused, add_batch, prepared
+from meshd.accounts.importedrow import Rules
+from meshd.accounts.importing import RowRefused, add_batch, prepared
 from meshd.accounts.overview import proxies_of
 from meshd.accounts.toplevel import DEFAULT_PLAN
 from meshd.auth.passwords import hash_now
@@ -133,7 +134,8 @@ def take_in(context: Context, args: Namespace) -> None:
 
 def _take_in(context: Context, args: Namespace) -> None:
     outcome = _Outcome(BadRows())
-    offered = Offered(context.plans, context.proxies, DEFAULT_PLAN)
+    chosen = {"generate": args.generate_passwords, "skip_bad": args.skip_bad}
+    offered = Offered(Rules(context.plans, context.proxies), DEFAULT_PLAN)
     done = False
     with opened(args.file) as file:
         with file.lines() as lines:
@@ -148,7 +150,7 @@ def _take_in(context: Context, args: Namespace) -> None:
                 for fate in sorted(set(sifted.fates) - {LEFT_OUT}):
                     with file.lines() as lines:
                         rows = again(lines, offered, partial(sifted.has, fate))
-                        _add(context, rows, outcome, progress, generate=args.generate_passwords, skip_bad=args.skip_bad)
+                        _add(context, rows, offered.rules, outcome, progress, **chosen)
             done = True
         finally:
             _report(context, outcome, done=done)
@@ -157,6 +159,7 @@ def _take_in(context: Context, args: Namespace) -> None:
 def _add(
     context: Context,
     rows: Iterable[ReadRow],
+    rules: Rules,
     outcome: _Outcome,
     progress: Progress,
     *,
@@ -167,41 +170,32 @@ def _add(
         try:
             for batch in batches(rows):
                 # argon2 lets go of the interpreter, so threads use all cores.
-                asked = [row for row in batch if row.password or (generate and not row.account.new.password_hash)]
-                hashed = dict(zip(map(id, asked), threads.map(_hash, asked), strict=True))
-                secured = [hashed.get(id(row)) or _Secured(row.account) for row in batch]
-                _add_batch(context, secured, outcome, skip_bad=skip_bad)
+                asked = [row for row in batch if row.password or (generate and not row.account.password_hash)]
+                hashed = {each.account.line: each for each in threads.map(_hash, asked)}
+                secured = [hashed.get(row.account.line, row) for row in batch] if hashed else batch
+                _add_batch(context, secured, rules, outcome, skip_bad=skip_bad)
                 progress.step(len(batch))
         finally:
             threads.shutdown(cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Secured:
-    """A row with its password hashed, and the clear text of a generated password; "" for any other."""
-
-    account: ImportedAccount
-    generated: str = field(default="", repr=False)
-
-
-def _hash(row: ReadRow) -> _Secured:
-    """The row with its password hashed, or one that is made."""
+def _hash(row: ReadRow) -> ReadRow:
+    """The row with its password hashed; with a password if one was made, which is to be told."""
     generated = "" if row.password else new_password()
-    new = replace(row.account.new, password_hash=hash_now(row.password or generated))
-    return _Secured(replace(row.account, new=new), generated)
+    return ReadRow(row.account._replace(password_hash=hash_now(row.password or generated)), generated)
 
 
-def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *, skip_bad: bool) -> None:
+def _add_batch(context: Context, batch: Sequence[ReadRow], rules: Rules, outcome: _Outcome, *, skip_bad: bool) -> None:
     """Add the rows in one transaction; a row that a rule has come to forbid since the check is left out."""
     while batch:
         now = context.now()
         try:
-            ready = prepared([row.account for row in batch], context.plans, context.proxies, now)
-            context.run(add_batch, context.operator, ready, plans=context.plans, now=now)
+            ready = prepared([row.account for row in batch], rules, now)
+            context.run(add_batch, context.operator, ready, plans=rules.plans, now=now)
         except RowRefused as refused:
             if not skip_bad:
                 raise
-            username = next(row.account.new.username for row in batch if row.account.line == refused.line)
+            username = next(row.account.username for row in batch if row.account.line == refused.line)
             bad = BadRow(refused.line, username, str(refused.reason))
             outcome.bad.add(bad)
             context.note(str(bad))
@@ -209,7 +203,7 @@ def _add_batch(context: Context, batch: Sequence[_Secured], outcome: _Outcome, *
         else:
             break
     outcome.imported += len(batch)
-    outcome.passwords += [(row.account.new.username, row.generated) for row in batch if row.generated]
+    outcome.passwords += [(row.account.username, row.password) for row in batch if row.password]
 
 
 def _report(context: Context, outcome: _Outcome, *, done: bool) -> None:

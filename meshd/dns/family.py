@@ -58,7 +58,8 @@ class Family:
         """The questions that wait for an answer, one for each turn so far: a late answer is as good."""
         self._folded = False
         self._stream: Deferred[Any] | None = None
-        self._failure = ResolveError("dns_timeout", "the name servers gave no answer")
+        self._failure: ResolveError | None = None
+        """What a server's answer was, if it was none of use."""
         self.outcome: Outcome | None = None
         """An Answer, perhaps without addresses; or why there is none."""
 
@@ -81,7 +82,7 @@ class Family:
             self._open.append((port, number))
             self._lookup.deadlines.arm(self._again, self._limit)
             return
-        self._end(self._failure)
+        self._end(self._failure or ResolveError("dns_timeout", "the name servers gave no answer"))
 
     def give_up(self) -> None:
         """End without an answer, unless there is an outcome already."""

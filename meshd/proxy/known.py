@@ -18,6 +18,9 @@ HEADS = 1024
 LONGEST = 512
 """Bytes of such a head; longer ones are rare."""
 
+SEEN = 4096
+"""Heads of which it is noted that they came once: by their hash, so that of most of them nothing is kept."""
+
 _NAME = b"\r\nProxy-Authorization: "
 _FIELD = b"proxy-authorization"
 
@@ -27,6 +30,7 @@ class KnownTunnels:
 
     def __init__(self) -> None:
         self._requests: Bounded[bytes, ProxyRequest] = Bounded(lambda: HEADS)
+        self._seen: Bounded[int, None] = Bounded(lambda: SEEN)
         self._limits: Limits | None = None
         """The settings' limits by which the heads were read."""
         self._longest = 0
@@ -43,7 +47,9 @@ class KnownTunnels:
         return ProxyRequest(known.method, known.target, known.minor, len(buffer), framing=known.framing, said=said)
 
     def note(self, buffer: bytes, request: ProxyRequest, limits: Limits) -> None:
-        """Know a head from now on, which was all that buffer held: that of a tunnel that has been opened."""
+        """Know a head from now on, which was all that buffer held: that of a tunnel that has been opened, the second
+        time.  Who asks for a new name each time is spared what would be kept for nobody, and pushes nobody's out.
+        """
         if limits is not self._limits:
             self._limits = limits
             self._longest = min(LONGEST, limits.request_line_bytes, limits.head_bytes)
@@ -53,6 +59,9 @@ class KnownTunnels:
             return
         if said.authorization is not None or split[0] in self._requests:
             return  # the value of Authorization may be a secret of the account's, which is not kept here
+        if (seen := hash(split[0])) not in self._seen:
+            self._seen.put(seen, None)
+            return
         said.wishes()  # was asked for before, as an exit was chosen, and then is not read again
         bare = said.with_credential(b"", b"")
         bare.fields = Fields([(name, value) for name, value in said.fields if name.lower() != _FIELD])

@@ -90,7 +90,8 @@ class Said:
         if not before or not block.startswith(before) or not block.endswith(behind):
             return None
         value = block[len(before) : len(block) - len(behind)]  # nothing where the two overlap
-        return value if is_credential(value) else None
+        # As is_credential(), written out to save two calls for each request of a connection that accounts share.
+        return value if _VALUE.fullmatch(value) is not None and (len(value) >= 16 or not _empty(value)) else None
 
     def with_credential(self, block: bytes, credential: bytes) -> Said:
         """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""

@@ -246,13 +246,14 @@ class Journal:
 
     def written(self, lines: int, sums: Mapping[int, Sums]) -> None:
         """Settle so many more lines of the log, with these sums by slot: all at once, or not at all."""
-        last = self.words[LINES] + lines
-        for slot, sum_ in sums.items():
-            at, logged = self._next + slot * WIDTH, self._logged + slot * WIDTH
-            for k in range(WIDTH):
-                self.words[at + k] = self.words[logged + k] + sum_[k]
-            self.words[self._mark + slot] = last
-        self.words[COMMIT] = last
+        words, logged, to, mark = self.words, self._logged, self._next, self._mark
+        last = words[LINES] + lines
+        for slot, (up, down, exchanges) in sums.items():
+            at, new = logged + slot * WIDTH, to + slot * WIDTH
+            words[new], words[new + 1] = words[at] + up, words[at + 1] + down
+            words[new + 2] = words[at + 2] + exchanges
+            words[mark + slot] = last
+        words[COMMIT] = last
         self._commit(sums)
 
     def _redo_commit(self) -> None:
@@ -261,10 +262,9 @@ class Journal:
             self.level()
 
     def _commit(self, slots: Iterable[int]) -> None:
-        for slot in slots:
-            at, logged = self._next + slot * WIDTH, self._logged + slot * WIDTH
-            for k in range(WIDTH):
-                self.words[logged + k] = self.words[at + k]
+        words, logged, new = self.words, self._logged, self._next
+        for at in (slot * WIDTH for slot in slots):
+            words[logged + at : logged + at + WIDTH] = words[new + at : new + at + WIDTH]
         self.words[LINES] = self.words[COMMIT]
         self.words[COMMIT] = 0
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.errors import BadMessage
-from meshd.proxy.known import HEADS, KnownTunnels
+from meshd.proxy.known import HEADS, SEEN, KnownTunnels
 from meshd.proxy.request import ProxyRequest
 from meshd.topology import Limits
 from tests.proxy.test_request import request
@@ -49,6 +49,12 @@ def meaning(of: ProxyRequest) -> list[object]:
     return [of.method, of.target, of.minor, of.size, of.framing, *kind, *whose, said.wishes()]
 
 
+def note(known: KnownTunnels, buffer: bytes, opened: ProxyRequest, limits: Limits = LIMITS) -> None:
+    """As often as it takes."""
+    for _ in range(2):
+        known.note(buffer, opened, limits)
+
+
 def read(buffer: bytes) -> ProxyRequest | None:
     """None for what is refused, or is not one head alone."""
     try:
@@ -69,7 +75,7 @@ class KnownTest(SynchronousTestCase):
         known = KnownTunnels()
         opened = read(head(before, first, after))
         if opened is not None:
-            known.note(head(before, first, after), opened, LIMITS)
+            note(known, head(before, first, after), opened)
         buffer = head(before, second, after, tail)
         found, expected = known.find(buffer, LIMITS), read(buffer)
         if found is not None:
@@ -78,7 +84,7 @@ class KnownTest(SynchronousTestCase):
 
     def known(self, *lines: bytes) -> ProxyRequest | None:
         known, buffer = KnownTunnels(), head(list(lines), b"Basic eDp5", [])
-        known.note(buffer, request(buffer), LIMITS)
+        note(known, buffer, request(buffer))
         return known.find(head(list(lines), b"Basic ejp6", []), LIMITS)
 
     def test_what_is_known(self) -> None:
@@ -94,19 +100,30 @@ class KnownTest(SynchronousTestCase):
         self.assertIsNone(self.known(b"Authorization: Bearer x"))
         self.assertIsNone(self.known(b"X: " + b"x" * 500))
         known, buffer = KnownTunnels(), head([], b"Basic eDp5", [])
-        known.note(buffer, request(buffer), LIMITS)
+        note(known, buffer, request(buffer))
         self.assertIsNotNone(known.find(buffer, LIMITS))
         self.assertIsNone(known.find(buffer, Limits(fields=1)))
         short = Limits(request_line_bytes=64)
-        known.note(buffer, request(buffer), short)
+        note(known, buffer, request(buffer), short)
         self.assertIsNone(known.find(buffer, short))
+
+    def test_what_came_once(self) -> None:
+        """It is kept the second time, however many others came between."""
+        known, buffer = KnownTunnels(), head([], b"Basic eDp5", [])
+        known.note(buffer, request(buffer), LIMITS)
+        self.assertIsNone(known.find(buffer, LIMITS))
+        for number in range(SEEN - 1):
+            other = head([b"X: %d" % number], b"Basic eDp5", [])
+            known.note(other, request(buffer), LIMITS)
+        known.note(buffer, request(buffer), LIMITS)
+        self.assertIsNotNone(known.find(buffer, LIMITS))
 
     def test_bounded(self) -> None:
         """No more than so many are known: the oldest goes."""
         known = KnownTunnels()
         buffers = [head([b"X: %d" % number], b"Basic eDp5", []) for number in range(HEADS + 1)]
         for buffer in buffers:
-            known.note(buffer, request(buffer), LIMITS)
+            note(known, buffer, request(buffer))
         self.assertIsNone(known.find(buffers[0], LIMITS))
         self.assertIsNotNone(known.find(buffers[1], LIMITS))
         self.assertIsNotNone(known.find(buffers[-1], LIMITS))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from meshd.model import Account, AuthorizedHostname, AuthorizedIP, Token, Usage, UsageEntry
 from meshd.store.interface import Conflict, StoreError
 from meshd.store.statements import (
@@ -12,6 +14,7 @@ from meshd.store.statements import (
     claims,
     hostnames,
     identities,
+    newaccounts,
     proxies,
     tokens,
     withheld,
@@ -41,6 +44,35 @@ class AccountContract(StoreContract):
         self.assertEqual(await self.store.run(accounts.by_id, made.id), made)
         self.assertEqual(await self.store.run(accounts.by_username, "bOB"), made)
         self.assertIsNone(await self.store.run(accounts.by_username, "bo"))
+
+    async def test_many_at_once(self) -> None:
+        """Each column of each, whatever all say alike and wherever they differ; of one that is taken, nothing."""
+        parent = await self.create("parent")
+        common: dict[str, Any] = {"parent_id": None, "role": "customer", "plan": "20", "password_hash": "", "now": NOW}
+        differences: list[dict[str, Any]] = [
+            {},
+            {"email": "a@x.example"},
+            {"plan": "10", "active": False},
+            {"monthly_limit": 2**60, "total_ceiling": 7},
+            {"password_hash": "h%s"},
+            {"first_name": ":id", "last_name": "O'B"},
+            {"billing_day": 31},
+        ]
+        for parent_id in (None, parent.id):
+            for some in (differences[:1], differences[:2], differences[2:3] * 2, differences):
+                prefix = f"{parent_id}.{len(some)}{len(some[0])}"
+                rows = [
+                    accounts.inserted(f"{prefix}.{n}", **{"billing_day": 3, **common, "parent_id": parent_id, **more})
+                    for n, more in enumerate(some)
+                ]
+                ids = await self.store.run(newaccounts.create, rows)
+                for row in rows:
+                    found = await self.store.run(accounts.by_id, ids[row["username_key"]])
+                    assert found is not None
+                    told = {name: getattr(found, name) for name in row if name in Account.__dataclass_fields__}
+                    self.assertEqual(told, {name: row[name] for name in told})
+        again = [accounts.inserted(name, billing_day=3, **common) for name in ("PARENT", "fresh")]
+        self.assertEqual(list(await self.store.run(newaccounts.create, again)), ["fresh"])
 
     async def test_username_taken(self) -> None:
         """A username is one whatever its case, over the whole installation."""

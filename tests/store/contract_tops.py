@@ -66,6 +66,19 @@ class TopsContract(StoreContract):
         self.assertEqual((later[:MOST], later[-1].exchanges), (found[:MOST], many + MOST))
         self.assertEqual(len(await self.domains(amy.id)), 1)
 
+    async def test_a_row_that_is_there_gets_its_part_of_many_names(self) -> None:
+        """However small that is beside the others'; what was one with others before stays so."""
+        bob = await self.create("bob")
+        await self.record([((bob.id, TODAY, "old.example"), [900, 0, 1, 0]), ((bob.id, TODAY, OTHER), [1, 1, 1, 1])])
+        small = [((bob.id, TODAY, "old.example"), [1, 0, 1, 0]), ((bob.id, TODAY, OTHER), [2, 0, 1, 0])]
+        many = [((bob.id, TODAY, f"{n:04}.example"), [5, 5, 1, 0]) for n in range(3 * MOST)]
+        await self.record([*many, *small])
+        found = await self.domains(bob.id)
+        kept = [Sum(f"{n:04}.example", 5, 5, 1, 0) for n in range(MOST)]
+        self.assertEqual(found[:1], [Sum("old.example", 901, 0, 2, 0)])
+        self.assertEqual(found[1:-1], kept[: len(found) - 2])
+        self.assertEqual([sum(column) for column in list(zip(*found, strict=True))[1:]], [2404, 1501, 304, 1])
+
     async def test_several_processes_at_once(self) -> None:
         """Whatever they fold meanwhile, nothing is lost and nothing counted twice."""
         bob = await self.create("bob")

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.store.interface import StoreUnavailable
 from meshd.store.statements import activity
 from meshd.topology import Limits
-from meshd.usage.activity import AT_ONCE, PRUNED, ROWS, SECONDS, SURPLUS, SWEEP_SECONDS, WAITING, Activity
+from meshd.usage.activity import AT_ONCE, PRUNED, ROWS, SECONDS, SHARED, SURPLUS, SWEEP_SECONDS, WAITING, Activity
 from meshd.values.exchanges import Exchange
 from tests.support.live import settings
 from tests.usage.support import NOON, exchange, now
@@ -97,7 +97,7 @@ class ActivityTests(SynchronousTestCase):
         made = {id_: [self.end(id_, number) for number in range(AT_ONCE)] for id_ in range(1, 101)}
         self.write()
         (written,) = self.store.added
-        self.assertEqual(written, [each for ended in made.values() for each in ended[-ROWS // 100 :]])
+        self.assertEqual(written, [each for ended in made.values() for each in ended[-SHARED // 100 :]])
 
     def test_what_an_outage_takes_is_told_once_and_given_up(self) -> None:
         """The next writing is of what came later."""
@@ -168,7 +168,7 @@ class ActivityTests(SynchronousTestCase):
 
     def test_many_accounts_are_cleared_in_several_turns(self) -> None:
         """So many at a time."""
-        for _ in range(ceil(SURPLUS / (ROWS // (PRUNED + 1)))):
+        for _ in range(ceil(SURPLUS / (SHARED // (PRUNED + 1)))):
             for account_id in range(1, PRUNED + 2):
                 for number in range(AT_ONCE):
                     self.end(account_id, number)

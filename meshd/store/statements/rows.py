@@ -36,6 +36,16 @@ def listed(name: str, count: int) -> str:
     return "(" + ", ".join(f":{name}{i}" for i in range(count)) + ")"
 
 
+def insert_alike(table: str, own: tuple[str, ...], shared: tuple[str, ...], count: int) -> str:
+    """An insert of `count` rows with values of their own in some columns (parameters as of `numbered`), and one value
+    for all in the others (a parameter by the column's name), which is handed over once.
+    """
+    given = ", ".join([*(f"column{place}" for place in range(1, len(own) + 1)), *(f":{name}" for name in shared)])
+    values = f"(values {placeholders(own, count)}) as given"
+    # Without a condition SQLite reads a following `on conflict` as one of a join.
+    return f"insert into {table} ({', '.join((*own, *shared))}) select {given} from {values} where true"  # noqa: S608 (names of this package)
+
+
 def numbered(columns: tuple[str, ...], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """The parameters of `placeholders`, and of `listed` with one column."""
     return dict(zip(_names(columns, len(rows)), chain.from_iterable(rows), strict=True))

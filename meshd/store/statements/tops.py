@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from meshd.store.statements.rows import among, chunks, numbered, placeholders
 from meshd.store.unit import Statement, Unit
@@ -84,7 +84,7 @@ def record(domains: Iterable[tuple[Key, Sums]], traffic: Iterable[tuple[Key, Sum
 
 def add(top: Top, rows: Iterable[tuple[Key, Sums]]) -> Unit[None]:
     """Add the sums, then keep the table within its bound for each owner and span that was touched."""
-    found = sorted((*key, *sums) for key, sums in rows)
+    found = yield from _worth_a_row(top, rows)
     columns = (top.owner, top.at, "name", *SUMS)
     for chunk in chunks(found):
         sql = f"insert into {top.table} ({', '.join(columns)}) values {placeholders(columns, len(chunk))}"
@@ -94,6 +94,26 @@ def add(top: Top, rows: Iterable[tuple[Key, Sums]]) -> Unit[None]:
         owners[int(at)].add(owner)
     for at, some in sorted(owners.items()):
         yield from _bound(top, at, sorted(some, key=str))
+
+
+def _worth_a_row(top: Top, rows: Iterable[tuple[Key, Sums]]) -> Unit[list[tuple[Any, ...]]]:
+    """The rows in order; where an owner has many more new names in a span than are kept, all but the largest as OTHER.
+
+    `_fold` would delete those right after their insertion, which costs twenty times as much: whoever asks for a new
+    name each time has thousands of them in a few seconds.
+    """
+    spans: dict[tuple[int | str, int], dict[str, Sums]] = defaultdict(dict)
+    for (owner, at, name), sums in rows:
+        spans[owner, at][name] = sums
+    for (owner, at), names in spans.items():
+        if len(names) > top.most * SLACK:
+            sql = f"select name from {top.table} where {top.owner} = :owner and {top.at} = :at"
+            there = {row[0] for row in (yield Statement(sql, {"owner": owner, "at": at}))} | {OTHER}
+            new = sorted((-sums[0] - sums[1], -sums[2], name) for name, sums in names.items() if name not in there)
+            small = [names.pop(name) for *_, name in new[top.most :]] if len(new) > top.most * SLACK else []
+            if small:
+                names[OTHER] = [sum(column) for column in zip(names.get(OTHER, (0, 0, 0, 0)), *small, strict=True)]
+    return sorted((owner, at, name, *sums) for (owner, at), names in spans.items() for name, sums in names.items())
 
 
 def _upsert(top: Top) -> str:
