@@ -6,8 +6,8 @@
 #   so that a proxy written for HTTP/1.1 refuses it.
 # Seen with Node 20: it comes by the same event as (request, response), without a third argument.  The response has write()
 #   and end(), so the usual listener runs without an error: its "HTTP/1.1 200 Connection Established" is the first thing
-#   that comes out of the tunnel, behind a status of 200 that nobody wrote, and a tunnel refused by "HTTP/1.1 407 …" is
-#   granted by 200 too.  request.url, the destination, is undefined: it stands in request.authority alone.
+#   that comes out of the tunnel, behind a status of 200 that nobody wrote, and what was meant as a 407 arrives as a 200
+#   with words behind it.  request.url, the destination, is undefined: it stands in request.authority alone.
 #
 # Needs: node 20, openssl.  Takes a few seconds, on loopback alone.
 set -euo pipefail
