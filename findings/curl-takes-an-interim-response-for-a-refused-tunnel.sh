@@ -79,8 +79,9 @@ PYTHON
 cat > ask.js <<'JAVASCRIPT'
 const { ProxyAgent, request } = require('undici');
 const [by, url] = process.argv.slice(2);
-request(url, { dispatcher: new ProxyAgent({ uri: by, proxyTunnel: url.startsWith('https'), requestTls: { rejectUnauthorized: false } }) })
-  .then((answer) => answer.body.text()).then((text) => { console.log(text); process.exit(); }, (error) => { console.log(error.message); process.exit(1); });
+const dispatcher = new ProxyAgent({ uri: by, proxyTunnel: url.startsWith('https'), requestTls: { rejectUnauthorized: false } });
+request(url, { dispatcher }).then((answer) => answer.body.text())
+  .then((text) => console.log(text), (error) => console.log(error.message)).then(() => process.exit());
 JAVASCRIPT
 python3 proxy.py > port & proxy=$!
 until [ -s port ]; do sleep 0.1; done

@@ -107,7 +107,8 @@ for protocol in ("connect-udp", "websocket", ""):
             continue  # it would want a key of the proxy; the question is what comes early
         asked.clear()
         seen[protocol, eager] = (*tunnel(protocol, eager), len(asked))
-        print(protocol or "plain CONNECT", "at once:" if eager else "after the answer:", "status %d, came back: %s, requests to the proxy: %d" % seen[protocol, eager])
+        print(protocol or "plain CONNECT", "at once:" if eager else "after the answer:",
+              "status %d, came back: %s, requests to the proxy: %d" % seen[protocol, eager])
         if asked:
             print("   ", b"; ".join(asked[0]).decode())
 tunnelled, refused = (200, True, 1), (500, False, 0)

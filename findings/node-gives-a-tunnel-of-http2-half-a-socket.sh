@@ -30,7 +30,8 @@ const ANSWERS = {
 };
 const events = [];
 const identity = { key: fs.readFileSync('key.pem'), cert: fs.readFileSync('certificate.pem') };
-const server = http2.createSecureServer({ allowHTTP1: true, ...identity }, (request, response) => response.writeHead(501).end());
+const pages = (request, response) => response.writeHead(501).end();
+const server = http2.createSecureServer({ allowHTTP1: true, ...identity }, pages);
 server.on('connect', (request, socket, head) => {
   events.push([request.httpVersion, request.url, request.authority, socket.constructor.name, head instanceof Buffer]);
   socket.write(ANSWERS[request.authority ?? request.url]);

@@ -58,12 +58,14 @@ see() { # name, how often it is expected to ask, whether it is expected to wait 
     shift 3
     : > times
     http_proxy=$by https_proxy=$by timeout 30 "$@" </dev/null >out 2>&1 || true
-    seen=$(awk 'NR > 1 && $1 - last < 0.9 { waits = "no" } { last = $1 } END { print NR, (NR < 2 ? "-" : waits ? waits : "yes") }' times)
+    seen=$(awk 'NR > 1 && $1 - last < 0.9 { waits = "no" } { last = $1 }
+        END { print NR, (NR < 2 ? "-" : waits ? waits : "yes") }' times)
     printf '%-24sasked, waited: %s\n' "$name" "$seen"
     [ "$seen" = "$often $waits" ] || wrong=1
 }
 for scheme in http https; do
-    [ $scheme = http ] && curl='3 yes' wget='3 yes' urllib3='3 yes' aria2='1 -' || curl='1 -' wget='1 -' urllib3='3 no' aria2='3 no'
+    curl='3 yes' wget='3 yes' urllib3='3 yes' aria2='1 -'
+    [ $scheme = http ] || curl='1 -' wget='1 -' urllib3='3 no' aria2='3 no'
     url=$scheme://origin.example/
     # shellcheck disable=SC2086
     see "curl $scheme" $curl curl -sS --retry 2 $url
@@ -72,6 +74,7 @@ for scheme in http https; do
     # shellcheck disable=SC2086
     see "urllib3 $scheme" $urllib3 venv/bin/python ask.py "$by" $url
     # shellcheck disable=SC2086
-    see "aria2 $scheme" $aria2 env LD_LIBRARY_PATH=usr/lib/x86_64-linux-gnu usr/bin/aria2c -q --no-conf --max-tries=3 --retry-wait=1 $url
+    see "aria2 $scheme" $aria2 env LD_LIBRARY_PATH=usr/lib/x86_64-linux-gnu \
+        usr/bin/aria2c -q --no-conf --max-tries=3 --retry-wait=1 $url
 done
 exit "$wrong"
