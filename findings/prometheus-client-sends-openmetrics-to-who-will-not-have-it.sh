@@ -33,8 +33,10 @@ until [ -s port ]; do sleep 0.1; done
 wrong=0
 see() { # what is expected to be sent, Accept
     local seen
-    seen=$(curl -sS --noproxy '*' -o page -w '%{content_type}' -H "Accept: $2" "http://127.0.0.1:$(cat port)/metrics" | sed 's/; charset.*//')
-    printf '%s\n    %s, %s%s\n' "$2" "$seen" "$(grep '^# TYPE jobs.* counter' page)" "$(grep -q '^# EOF' page && echo ', # EOF')"
+    seen=$(curl -sS --noproxy '*' -o page -w '%{content_type}' -H "Accept: $2" "http://127.0.0.1:$(cat port)/metrics")
+    seen=${seen%%; charset*}
+    printf '%s\n    %s\n' "$2" "$seen"
+    grep -E '^# (TYPE jobs.* counter|EOF)' page | sed 's/^/        /'
     [ "$seen" = "$1" ] || wrong=1
 }
 open='application/openmetrics-text;version=1.0.0'
@@ -45,7 +47,8 @@ see 'application/openmetrics-text; version=1.0.0' "$text,$open;q=0"
 see 'text/plain; version=1.0.0' "text/plain;version=1.0.0;q=0.1,$open"
 
 relayed=$(venv/bin/python -c 'from prometheus_client.parser import text_string_to_metric_families as parse
-print(*(sample.name for family in parse("# TYPE jobs counter\njobs 1\n# TYPE load gauge\nload 2\n") for sample in family.samples))')
+given = "# TYPE jobs counter\njobs 1\n# TYPE load gauge\nload 2\n"
+print(*(sample.name for family in parse(given) for sample in family.samples))')
 echo "jobs and load, parsed: $relayed"
 [ "$relayed" = 'jobs_total load' ] || wrong=1
 exit "$wrong"
