@@ -37,6 +37,7 @@ EVERYBODY = 2**62
 """Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
 
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
+FULL = Refusal("overloaded")
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
 """Causes that say nothing about an upstream proxy, as they precede any attempt to connect to it."""
 
@@ -203,7 +204,10 @@ class Dialler:
         secured = await self._secure(fd, upstream)
         if secured is None:
             raise DialError(EXIT_FAILED, "exit", "exit-tls")
-        self.poller.add(secured, _Nobody())
+        try:
+            self.poller.hold(secured)
+        except OSError:  # epoll takes no more
+            raise exit_failed(DialError(FULL)) from None
         return secured
 
     async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
@@ -271,13 +275,6 @@ def _raise(refusal: Refusal | None) -> None:
     """Raise DialError where there is a refusal."""
     if refusal is not None:
         raise DialError(refusal)
-
-
-class _Nobody:
-    """The owner of a registered descriptor until the caller has taken it over."""
-
-    def ready(self, fd: int, events: int) -> None:
-        """Do nothing: the next owner tries to read and write for itself."""
 
 
 async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:

@@ -28,7 +28,7 @@ from meshd.sockets.race import ATTEMPT_DELAY, DialError, Dialled, Race
 from meshd.sockets.task import Task
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 from meshd.values.udp import Udp
-from tests.passing.hand import Hand, descriptors
+from tests.passing.hand import Hand, descriptors, take_no_more
 from tests.support.daemon import free_port
 
 ANY = Exit("direct", "direct")
@@ -524,6 +524,23 @@ class UpstreamBlameTest(UpstreamCase):
         self.patch(Race, "_connect", lambda race, address: (-1, errno.EMFILE))
         self.start("origin.example", 443, self.exit())
         self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
+
+    def test_epoll_takes_no_more(self) -> None:
+        """What stands for its TLS is closed, and it is not to blame."""
+        ours, theirs = socket.socketpair()
+        theirs.settimeout(5)
+        self.addCleanup(theirs.close)
+        given = ours.detach()
+
+        async def secure(fd: int, upstream: UpstreamProxy) -> int:
+            os.close(fd)
+            return given
+
+        self.dialler._secure = secure
+        take_no_more(self, lambda fd: fd == given)
+        self.start("origin.example", 443, replace(self.exit(), kind="https"))
+        self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
+        self.assertEqual((theirs.recv(1), len(self.hand.poller)), (b"", 0))
 
     def test_nobody_is_there(self) -> None:
         """That is its fault."""
