@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from meshd.passing.handed import Line
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.passage import Line, Passage
+from meshd.proxy.passage import Passage
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.session import Session
 from meshd.sockets.poll import Behind

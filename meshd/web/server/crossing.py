@@ -10,10 +10,11 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from meshd.passing.handed import Taker
 from meshd.tls.contexts import HTTP_2
 from meshd.web.server.channel import ApiChannel, Phase, host_of
 from meshd.web.server.requestlog import GONE
-from meshd.web.server.upgrading import Asked, Refused, Taker, Upgrades, judge
+from meshd.web.server.upgrading import Asked, Refused, Upgrades, judge
 
 
 class CrossingChannel(ApiChannel):
