@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.exits import departure as departing
-from meshd.exits.bars import Bar
+from meshd.exits.bars import Barred
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import FAILURES, Outlet
@@ -122,7 +122,7 @@ class Dialler:
         self.by: list[str] = []
 
     async def dial(
-        self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool, bar: Bar | None
+        self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool, barred: Barred
     ) -> Dialled:
         self.by.append(choice.exit.name)
         self._wheel.monotonic += self._seconds
