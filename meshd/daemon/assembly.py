@@ -220,12 +220,9 @@ class Daemon:
         self._reloads.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
-        drained = (
-            drain(self._reactor, planes, core.ledger, patience, succeeded=over),
-            self._fronts.drain(patience),
-            self._scraped.site.drain(patience),
-        )
-        await DeferredList([*map(Deferred.fromCoroutine, drained), crew], consumeErrors=True)
+        carried = Deferred.fromCoroutine(drain(self._reactor, planes, core.ledger, patience, succeeded=over))
+        drained = self._fronts.drain(patience, carried), self._scraped.site.drain(patience)
+        await DeferredList([carried, *map(Deferred.fromCoroutine, drained), crew], consumeErrors=True)
         await self._supervision.stop()
         if self._together is not None:
             await self._together.stop()
