@@ -124,7 +124,7 @@ class Daemon:
         plan = await self._listeners.prepare(core.config.listeners)
         if not self.plane.draining:
             await self._begin_workers(plan)
-            if await self._handover.yielded(self._reactor):
+            if await self._handover.yielded(self._reactor, core.ledger.search):
                 taken_over()
         if self.plane.draining:
             await self._listeners.drop(plan)
