@@ -15,12 +15,12 @@ from meshd.auth.proven import LARGEST
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.succession import VARIABLE, WORD, NotSucceeded, other_part
 from meshd.daemon.workers.channel import DESCRIPTORS, SIZE, Channel, frame, receive
+from meshd.daemon.workers.patience import ORPHANED
 
 SECONDS = 30.0
 """That it has to say what it leaves, which it does at once."""
-LEFT = 3.0
-"""Seconds after its end until it is looked for what it has left: the kernel gives its locks back in any order, and its
-workers, which end with it, bill what they have counted by themselves."""
+LEFT = ORPHANED + 2.0
+"""Seconds after its end until it is looked for what it and its workers have left, which are gone by then."""
 MOST = 4 * 1024 * 1024
 """Most bytes of a frame of its: names of ten thousand sockets are a sixth of it."""
 assert LARGEST < MOST
