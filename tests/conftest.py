@@ -15,7 +15,7 @@ import pytest
 from werkzeug.routing import Rule
 
 from meshd.config.sources import NATIVE
-from meshd.fast import native
+from meshd.fast import built
 from meshd.fast.places import Fast
 
 SLOW = ("live/", "threats/", "load/", "faults/", "bench/", "hosts/acme/")
@@ -34,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Who asks for the native part has it in every test, and in every daemon that a test starts.
     """
     if os.environ.get(NATIVE) == "1":
-        if (module := native().module) is None:
+        if (module := built().module) is None:
             raise pytest.UsageError("the native part is not built, or not of this: python setup.py build_ext --inplace")
         Fast(module).begin()
     compiled: dict[str, dict[str, Any]] = {}

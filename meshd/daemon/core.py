@@ -27,7 +27,7 @@ from meshd.exits.client import ExitClient
 from meshd.exits.destinations import OwnListeners
 from meshd.exits.latencybook import LatencyBook
 from meshd.exits.probes import Probes
-from meshd.fast import native
+from meshd.fast import built
 from meshd.fast.places import Fast
 from meshd.metrics.lag import Lag
 from meshd.metrics.process import ProcessFigures
@@ -136,7 +136,7 @@ class Core:
 
     def _begin_native(self, *, alone: bool) -> None:
         """Have C in its places.  alone: whether no other process of this daemon tells of one that is left out."""
-        found = native()
+        found = built()
         if found.stale and alone:
             log.warn("the native part was built of other sources, and is left out: build it again")
         Fast(found.module).begin()

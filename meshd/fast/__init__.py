@@ -19,7 +19,7 @@ from meshd.values.version import version
 FOLDER = Path(__file__).parent
 
 
-class Native(NamedTuple):
+class Built(NamedTuple):
     """What was found of it."""
 
     module: ModuleType | None = None
@@ -34,16 +34,16 @@ class Native(NamedTuple):
         return "with its native part" if self.module is not None else "Python alone"
 
 
-def native() -> Native:
+def built() -> Built:
     """The native part, if it is wanted here."""
     if os.environ.get(NATIVE) == "0":
-        return Native()
+        return Built()
     try:
         module = import_module("meshd.fast.native")
     except ImportError:
-        return Native()
+        return Built()
     fits = fits_beside(module, digest(FOLDER), version())
-    return Native(module) if fits else Native(stale=True)
+    return Built(module) if fits else Built(stale=True)
 
 
 def fits_beside(module: ModuleType, found: str, installed: str) -> bool:

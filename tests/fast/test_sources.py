@@ -12,7 +12,7 @@ from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.fast import FOLDER, Native, fits_beside
+from meshd.fast import FOLDER, Built, fits_beside
 from meshd.fast.sources import PLACES, digest, sources
 from tests.support.daemon import LiveDaemon
 from tests.support.manual import ROOT
@@ -73,7 +73,7 @@ class FitsTests(SynchronousTestCase):
             self.assertEqual(fits_beside(module, found, installed), fits, (said, found, installed))
 
     def test_words(self) -> None:
-        words = {str(each) for each in (Native(), Native(ModuleType("native")), Native(stale=True))}
+        words = {str(each) for each in (Built(), Built(ModuleType("native")), Built(stale=True))}
         self.assertEqual(len(words), 3, words)
 
 
