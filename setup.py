@@ -4,16 +4,31 @@ in setup.cfg.  Without them meshd is installed whole, in Python alone.
 
 from __future__ import annotations
 
+import runpy
+from configparser import ConfigParser
 from pathlib import Path
 
 from setuptools import Extension, setup
 
 FOLDER = Path("meshd", "fast")
 SOURCES = sorted(str(path) for path in FOLDER.glob("*.c"))
-HEADERS = sorted(str(path) for path in FOLDER.glob("*.h"))
+
+told = runpy.run_path(str(FOLDER / "sources.py"))
+config = ConfigParser()
+config.read("setup.cfg")
 
 setup(
     ext_modules=[
-        Extension("meshd.fast.native", SOURCES, depends=HEADERS, extra_compile_args=["-O2", "-g0"], optional=True)
+        Extension(
+            "meshd.fast.native",
+            SOURCES,
+            depends=["setup.cfg", *(str(path) for path in told["sources"](FOLDER))],
+            define_macros=[
+                ("MESHD_SOURCES", f'"{told["digest"](FOLDER)}"'),
+                ("MESHD_VERSION", f'"{config["metadata"]["version"]}"'),
+            ],
+            extra_compile_args=["-O2", "-g0"],
+            optional=True,
+        )
     ]
 )

@@ -311,7 +311,7 @@ def all_peers(python: str, beside: str = "") -> list[Peer]:
 
     Where this one has its native part, it is measured without it too.
     """
-    alone = [Peer("meshd in Python", meshd_version, meshd(wrap=("env", f"{NATIVE}=0")))] if built() else []
+    alone = [Peer("meshd in Python", meshd_version, meshd(wrap=("env", f"{NATIVE}=0")))] if built().module else []
     other = [Peer("meshd before", lambda: meshd_version(Path(beside)), meshd(tree=beside))] if beside else []
     return [
         Peer("meshd", meshd_version, meshd()),

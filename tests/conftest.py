@@ -34,9 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Who asks for the native part has it in every test, and in every daemon that a test starts.
     """
     if os.environ.get(NATIVE) == "1":
-        if (native := built()) is None:
-            raise pytest.UsageError("the native part is not built: python setup.py build_ext --inplace")
-        Fast(native).begin()
+        if (module := built().module) is None:
+            raise pytest.UsageError("the native part is not built, or not of this: python setup.py build_ext --inplace")
+        Fast(module).begin()
     compiled: dict[str, dict[str, Any]] = {}
     anew = Rule.compile
 

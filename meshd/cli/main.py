@@ -43,7 +43,7 @@ from meshd.cli.context import Context
 from meshd.cli.errors import Refused
 from meshd.cli.parser import Verbs, common
 from meshd.config.errors import ConfigError, one_line
-from meshd.fast import which
+from meshd.fast import built
 from meshd.store.interface import StoreError
 
 DONE, REFUSED, INTERRUPTED, UNREAD = 0, 1, 130, 141
@@ -74,7 +74,7 @@ def parser() -> ArgumentParser:
     """The whole command line."""
     shared = common()
     top = ArgumentParser(prog="meshd", description=__doc__, parents=[shared], allow_abbrev=False)
-    top.add_argument("--version", action="version", version=f"meshd {_version()} ({which()})")
+    top.add_argument("--version", action="version", version=f"meshd {_version()} ({built()})")
     nouns = Verbs(top, shared, "COMMAND")
     for module in (
         account,

@@ -125,7 +125,7 @@ class Daemon:
         plan = await self._listeners.prepare(core.config.listeners)
         if not self.plane.draining:
             await self._begin_workers(plan)
-            if await self._handover.yielded(self._reactor):
+            if await self._handover.yielded(self._reactor, core.ledger.search):
                 taken_over()
         if self.plane.draining:
             await self._listeners.drop(plan)
@@ -221,12 +221,9 @@ class Daemon:
         self._reloads.stop()
         await core.settle()
         planes = self.plane, self._hosted.plane
-        drained = (
-            drain(self._reactor, planes, core.ledger, patience, succeeded=over),
-            self._fronts.drain(patience),
-            self._scraped.site.drain(patience),
-        )
-        await DeferredList([*map(Deferred.fromCoroutine, drained), crew], consumeErrors=True)
+        carried = Deferred.fromCoroutine(drain(self._reactor, planes, core.ledger, patience, succeeded=over))
+        drained = self._fronts.drain(patience, carried), self._scraped.site.drain(patience)
+        await DeferredList([carried, *map(Deferred.fromCoroutine, drained), crew], consumeErrors=True)
         await self._supervision.stop()
         if self._together is not None:
             await self._together.stop()

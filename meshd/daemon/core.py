@@ -105,6 +105,7 @@ class Core:
         self.part = among.part
         self._beside = beside
         self._build_services(among)
+        self._begin_native(alone=not among.worker)
         self._build_plane(own)
         self._lag = Lag(reactor)
         self._process = ProcessFigures(str(among.worker or "daemon"))
@@ -133,9 +134,15 @@ class Core:
         self.feed = Feed(self.store, reactor, self.enforcement.changed, FEED_SECONDS)
         self._calendar = Calendar(reactor, self.accounts, live, self.enforcement.look_at_calendar)
 
+    def _begin_native(self, *, alone: bool) -> None:
+        """Have C in its places.  alone: whether no other process of this daemon tells of one that is left out."""
+        found = built()
+        if found.stale and alone:
+            log.warn("the native part was built of other sources, and is left out: build it again")
+        Fast(found.module).begin()
+
     def _build_plane(self, own: Callable[[], OwnListeners]) -> None:
         """The way of the bytes, and what is known of the exits."""
-        Fast(built()).begin()
         reactor = self.reactor
         self._exit_book = ExitBook(self.store, reactor, self.now, lambda: self.plane.pools, self.node)
         self.plane = data_plane(

@@ -58,9 +58,9 @@ class Fronts:
         yield from self.site.samples()
         yield from self._hosts.samples()
 
-    async def drain(self, seconds: float) -> None:
-        """Let requests be answered for so many seconds, then cut the rest."""
-        draining = (each.drain(seconds) for each in (self.site, self._hosts))
+    async def drain(self, seconds: float, carried: Deferred[None]) -> None:
+        """Let requests be answered for so many seconds, then cut the rest; carried: as the site has it."""
+        draining = self.site.drain(seconds, carried), self._hosts.drain(seconds)
         await DeferredList(map(Deferred.fromCoroutine, draining), consumeErrors=True)
 
 

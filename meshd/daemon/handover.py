@@ -25,13 +25,13 @@ class Handover:
         before = self._predecessor
         return Among() if before is None else Among(before.part, before.known)
 
-    async def yielded(self, reactor: Any) -> bool:
+    async def yielded(self, reactor: Any, left: Callable[[], None]) -> bool:
         """Where there is a process before this one, wait until it lets nobody in any more; whether there is.
-        Raises: NotSucceeded.
+        left: called once it has ended, and may have left something to be billed.  Raises: NotSucceeded.
         """
         if self._predecessor is None:
             return False
-        await self._predecessor.yields(reactor)
+        await self._predecessor.yields(reactor, left)
         return True
 
     def check(self, foreign: Sequence[str]) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,9 +15,12 @@ from meshd.auth.proven import LARGEST
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.succession import VARIABLE, WORD, NotSucceeded, other_part
 from meshd.daemon.workers.channel import DESCRIPTORS, SIZE, Channel, frame, receive
+from meshd.daemon.workers.patience import ORPHANED
 
 SECONDS = 30.0
 """That it has to say what it leaves, which it does at once."""
+LEFT = ORPHANED + 2.0
+"""Seconds after its end until it is looked for what it and its workers have left, which are gone by then."""
 MOST = 4 * 1024 * 1024
 """Most bytes of a frame of its: names of ten thousand sockets are a sixth of it."""
 assert LARGEST < MOST
@@ -41,6 +45,7 @@ class Predecessor:
         self.handed_over = Inherited(*zip(sockets, said["names"], strict=True))
         self._channel: Channel | None = None
         self._yielded: Deferred[None] = Deferred()
+        self._left: Callable[[], object] = _nothing
 
     @classmethod
     def take(cls, environ: MutableMapping[str, str]) -> Predecessor | None:
@@ -65,8 +70,12 @@ class Predecessor:
             except OSError:
                 return  # it has ended, or given this process up
 
-    async def yields(self, reactor: Any) -> None:
-        """Tell it that this process is ready, and wait until it lets nobody in any more.  Raises: NotSucceeded."""
+    async def yields(self, reactor: Any, left: Callable[[], None]) -> None:
+        """Tell it that this process is ready, and wait until it lets nobody in any more.  Raises: NotSucceeded.
+
+        left: called a while after it has ended then.
+        """
+        self._left = partial(reactor.callLater, LEFT, left)
         self._channel = Channel(reactor, self._sock, self._heard, self._lost, WORD)
         self._channel.send(_said("ready", pid=os.getpid()))
         await self._yielded
@@ -90,6 +99,8 @@ class Predecessor:
     def _lost(self) -> None:
         if not self._yielded.called:
             self._yielded.errback(NotSucceeded(f"process {self.pid} has given this one up, or has ended"))
+        else:
+            self._left()
 
 
 class _Reading:
@@ -116,6 +127,10 @@ class _Reading:
             self._buffer += data
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""
 
 
 def _said(kind: str, **more: object) -> bytes:

@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress
 from meshd.daemon.core import Core
 from meshd.http1.errors import BadMessage
 from meshd.masque.tcp import PATH, TOKENS
+from meshd.passing.handed import AskedLine, Line, Taker
 from meshd.proxy.carrier import Carrier
 from meshd.proxy.resource import connect, wanted
 from meshd.proxy.sessions import Served, busy, passed_on
@@ -19,7 +20,7 @@ from meshd.values.addresses import peer_address
 from meshd.web.server.channel import host_of
 from meshd.web.server.site import ApiSite
 from meshd.web.server.streams import serve_stream
-from meshd.web.server.upgrading import Asked, AskedLine, Line, Refused, Taker
+from meshd.web.server.upgrading import Asked, Refused
 
 
 class Resources:

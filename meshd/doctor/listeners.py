@@ -39,9 +39,13 @@ class Ports(NamedTuple):
     """The user that the daemon runs as."""
     may_bind: bool = False
     """Whether the daemon may listen below that port by a capability."""
+    by_address: Sequence[str] = ()
+    """Endpoints of the API where a listed address is enough for a tunnel."""
 
 
 def judge(ports: Ports) -> Iterator[Finding]:
+    for text in ports.by_address:
+        yield _by_address(text)
     for each in ports.listeners:
         strangers = [owner for owner in each.owners if owner.pid not in ports.daemon]
         ours = len(strangers) < len(each.owners)
@@ -66,6 +70,15 @@ def judge(ports: Ports) -> Iterator[Finding]:
                 "AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit, or socket activation",
                 wrong=False,
             )
+
+
+def _by_address(text: str) -> Finding:
+    return Finding(
+        "listeners",
+        f"{text} (api) gives a tunnel without a password to whoever comes from a listed address (api.by_address)",
+        "switch it off where a balancer or a container's port stands before it: all have one address then",
+        wrong=False,
+    )
 
 
 def _taken(each: Listener, owner: Owner) -> Finding:

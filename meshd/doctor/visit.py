@@ -144,8 +144,15 @@ class Visit:
         uid = folder.stat().st_uid if folder.is_dir() else os.geteuid()
         privileged = kernel.word("sys/net/ipv4/ip_unprivileged_port_start")
         pids = kernel.family(self._pid) if self._pid else ()
+        config = self._config
+        opens = config.api_by_address and config.api_connect_tcp and config.api_tls
         found = listeners.Ports(
-            list(self._ports()), pids, 1024 if privileged is None else privileged, uid, kernel.may_bind(os.getpid())
+            list(self._ports()),
+            pids,
+            1024 if privileged is None else privileged,
+            uid,
+            kernel.may_bind(os.getpid()),
+            config.api_listen if opens else (),
         )
         return listeners.judge(found)
 

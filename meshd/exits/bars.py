@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
+from typing import NamedTuple, Protocol
 
 from meshd.exits.destinations import literal
 from meshd.model import Refusal
@@ -56,3 +57,20 @@ class Bar:
                 return Refusal(level.reason, f"{self._host} port {self._port}", words=level.rules.words)
             self._note(level)
         return None
+
+
+class Barred(Protocol):
+    """Who leaves for a destination."""
+
+    @property
+    def bar(self) -> Bar | None:
+        """The rules of its account that hold at this moment, where addresses have a say in them."""
+
+
+class BarredBy(NamedTuple):
+    """One whose rules are looked at again by whoever asks for it."""
+
+    bar: Bar | None
+
+
+BY_NOTHING = BarredBy(None)

@@ -122,7 +122,7 @@ class Departure:
         """Connect to the destination, by another exit where one has failed.  Raises: DialError, Stopped."""
 
         def connect() -> Awaitable[Dialled]:
-            return self._plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel, bar=self.bar)
+            return self._plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel, barred=self)
 
         dialled = await self._attempts(connect, phase)
         if tunnel or not self.choice.exit.is_asked_itself:
@@ -225,14 +225,17 @@ class Departure:
         return self.bar is None or by_proxy or self.bar.addresses((address,)) is None
 
     def barred(self, terms: Terms) -> Refusal | None:
-        """Why terms that have changed no longer let the exchange go where it went; None where they do."""
-        if self.target is None:
+        """Why terms that have changed no longer let the exchange go where it went; None where they do.
+
+        What has not connected yet goes by these terms from now on.
+        """
+        if self.target is None or not hasattr(self, "choice"):
             return None
         bar = Bar(terms, self.target.host, self.target.port, _unnoted)
-        by_proxy = self.choice.exit.upstream is not None and not self.judged
-        if not self.address or by_proxy:
+        self.bar = bar if terms.by_address else None
+        if self.choice.exit.upstream is not None and not self.judged:
             return bar.name() or bar.elsewhere()
-        return bar.name() or bar.addresses((self.address,))
+        return bar.name() or (bar.addresses((self.address,)) if self.address else None)
 
     def failed(self, cause: str = "exit-failed") -> None:
         """Note on the outlet that the exit could not be reached, or refused to serve us."""

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.exits.agreeing import EXIT_FAILED, agreed
-from meshd.exits.bars import Bar
+from meshd.exits.bars import BY_NOTHING, Bar, Barred, BarredBy
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
 from meshd.exits.own import is_mouth, is_own
@@ -37,6 +37,7 @@ EVERYBODY = 2**62
 """Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
 
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
+FULL = Refusal("overloaded")
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
 """Causes that say nothing about an upstream proxy, as they precede any attempt to connect to it."""
 
@@ -90,22 +91,26 @@ class Dialler:
         self._line = Line(clock, self._may_ask)
 
     async def dial(
-        self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True, bar: Bar | None = None
+        self,
+        host: str,
+        port: int,
+        choice: Way,
+        account_id: int = 0,
+        *,
+        tunnel: bool = True,
+        barred: Barred = BY_NOTHING,
     ) -> Dialled:
         """Connect to host, a name or an address without brackets, for an account.
 
-        tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel; bar:
-        the account's own destination rules, where addresses have a say in them.
+        tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel; barred:
+        by the account's own destination rules.  What has changed of any rules until it connects is heeded.
         Runs in a Task, and the caller bounds the time.
         Raises: DialError, Stopped.
         """
-        judge = self._judge_now()
-        _raise(judge.name(host, port))
         upstream = choice.exit.upstream
         if upstream is not None:
-            _raise(self._elsewhere(judge, upstream, host, port) or (bar.elsewhere() if bar is not None else None))
-            return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
-        addresses = await self._judged(judge, host, port, account_id, bar)
+            return await self._through(choice.exit, upstream, host, port, barred, tunnel=tunnel)
+        addresses = await self._judged(host, port, account_id, barred)
         usable = _usable(addresses, choice)
         return await Race(self.poller, self.clock, usable, port, choice.source, self.receive_buffer).winner()
 
@@ -118,11 +123,10 @@ class Dialler:
         come first: nothing tells of a datagram that it leads nowhere, so what is most sure to work is used.
         Raises: DialError, Stopped.
         """
-        judge, upstream = self._judge_now(), choice.exit.upstream
-        _raise(judge.name(host, port))
+        upstream = choice.exit.upstream
         if upstream is not None:
-            _raise(self._elsewhere(judge, upstream, host, port))
-        addresses = await self._judged(judge, host, port, account_id, bar)
+            _raise(self._elsewhere(upstream, host, port))
+        addresses = await self._judged(host, port, account_id, BarredBy(bar))
         _raise(self.own_mouth(addresses, port))
         return _usable(tuple(sorted(addresses, key=lambda address: ":" in address)), choice)
 
@@ -131,18 +135,23 @@ class Dialler:
             self._judge = Judge(self._rules())
         return self._judge
 
-    def _elsewhere(self, judge: Judge, upstream: UpstreamProxy, host: str, port: int) -> Refusal | None:
-        """Why a host is refused behind an upstream proxy, besides its name and the account's rules."""
-        refusal = judge.elsewhere(host, port) or self.own_listener(literal(host), port)
-        return refusal or private(upstream, host, port)
+    def _elsewhere(self, upstream: UpstreamProxy, host: str, port: int, barred: Barred = BY_NOTHING) -> Refusal | None:
+        """Why a host is refused now behind an upstream proxy, which will look it up."""
+        judge, bar = self._judge_now(), barred.bar
+        refusal = judge.name(host, port) or judge.elsewhere(host, port) or self.own_listener(literal(host), port)
+        return refusal or private(upstream, host, port) or (bar.elsewhere() if bar is not None else None)
 
-    async def _judged(self, judge: Judge, host: str, port: int, account_id: int, bar: Bar | None) -> tuple[str, ...]:
-        """Look a destination up and judge every address.  Raises: DialError, Stopped."""
+    async def _judged(self, host: str, port: int, account_id: int, barred: Barred) -> tuple[str, ...]:
+        """Look a destination up and judge every address, by what holds then.  Raises: DialError, Stopped."""
+        judge = self._judge_now()
+        _raise(judge.name(host, port))
         addresses = self._resolver.known(host)
         if addresses is None:
             addresses = await self._asked(host, account_id)
+            if judge is not (judge := self._judge_now()):
+                _raise(judge.name(host, port))
         _raise(judge.addresses(addresses, port) or self.own_listener(addresses, port))
-        if bar is not None:
+        if (bar := barred.bar) is not None:
             _raise(bar.addresses(addresses))
         return addresses
 
@@ -151,17 +160,22 @@ class Dialler:
         return Dialler(self.poller, self._resolver, self.clock, lambda: ANYWHERE, OwnListeners, self._secure)
 
     async def _through(
-        self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, account_id: int, *, tunnel: bool
+        self, exit_: Exit, upstream: UpstreamProxy, host: str, port: int, barred: Barred, *, tunnel: bool
     ) -> Dialled:
         """Connect by an upstream proxy.  Raises: DialError, which blames exit or destination, and Stopped."""
+        before = self._judge_now(), barred.bar
+        _raise(self._elsewhere(upstream, host, port, barred))
         dialled = await self.reach(upstream)
         dialled.source = exit_.address or exit_.name
         if exit_.kind == "https":
             dialled.fd = await self._secured(dialled.fd, upstream)
-        if not tunnel and exit_.is_asked_itself:
-            return dialled
         wire = Wire(self.poller, dialled.fd, dialled.address, registered=True)
         try:
+            if (self._judge_now(), barred.bar) != before:  # meanwhile
+                _raise(self._elsewhere(upstream, host, port, barred))
+            if not tunnel and exit_.is_asked_itself:
+                wire.release()
+                return dialled
             dialled.early = await agreed(wire, handshake(exit_, host, port))
         except BaseException:
             wire.close()
@@ -203,7 +217,10 @@ class Dialler:
         secured = await self._secure(fd, upstream)
         if secured is None:
             raise DialError(EXIT_FAILED, "exit", "exit-tls")
-        self.poller.add(secured, _Nobody())
+        try:
+            self.poller.hold(secured)
+        except OSError:  # epoll takes no more
+            raise exit_failed(DialError(FULL)) from None
         return secured
 
     async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
@@ -271,13 +288,6 @@ def _raise(refusal: Refusal | None) -> None:
     """Raise DialError where there is a refusal."""
     if refusal is not None:
         raise DialError(refusal)
-
-
-class _Nobody:
-    """The owner of a registered descriptor until the caller has taken it over."""
-
-    def ready(self, fd: int, events: int) -> None:
-        """Do nothing: the next owner tries to read and write for itself."""
 
 
 async def _no_tls(fd: int, upstream: UpstreamProxy) -> int | None:

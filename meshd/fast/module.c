@@ -4,6 +4,11 @@
 
 #include <structmember.h>
 
+#ifndef MESHD_SOURCES /* by setup.py: see sources.py */
+#define MESHD_SOURCES ""
+#define MESHD_VERSION ""
+#endif
+
 int find_slots(PyTypeObject *type, Slot *slots)
 {
     for (; slots->name != NULL; slots++) {
@@ -83,7 +88,9 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit_native(void)
 {
     PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && ready_waiting(module) < 0)
+    if (module != NULL
+        && (ready_waiting(module) < 0 || PyModule_AddStringConstant(module, "SOURCES", MESHD_SOURCES) < 0
+            || PyModule_AddStringConstant(module, "VERSION", MESHD_VERSION) < 0))
         Py_CLEAR(module);
     return module;
 }

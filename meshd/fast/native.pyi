@@ -2,6 +2,11 @@
 
 from typing import Any
 
+SOURCES: str
+"""What it was built of."""
+VERSION: str
+"""Of which version of meshd."""
+
 def meter_methods(meter: type, tally: type, allowance: type, /) -> dict[str, Any]: ...
 def tunnel_methods(tunnel: type, flow: type, relay: type, small: int, /) -> dict[str, Any]: ...
 def task_methods(task: type, /) -> dict[str, Any]: ...

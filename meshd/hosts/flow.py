@@ -1,4 +1,10 @@
-"""The datagrams between one client and an upstream, by a socket that is connected and hears that upstream alone."""
+"""The datagrams between one client and an upstream, by a socket that is connected and hears that upstream alone.
+
+This is no `DatagramFlow`, which belongs to an exchange of a client that has signed in, and by which a limit ends that.
+Here any sender's datagram begins an exchange of its own: so a limit drops and ends nothing, or the next datagram would
+begin another one; a sender that may be made up has less time than one that has answered; and nothing is paused, since
+nobody waits for room.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +18,7 @@ from meshd.hosts.common import GONE, Asked, Common
 from meshd.hosts.services import Service
 from meshd.model import Refusal
 from meshd.passing.record import Record
-from meshd.sockets.datagrams import AT_ONCE, BUSY, connected, ending
+from meshd.sockets.datagrams import AT_ONCE, BUSY, WAITING, connected, ending
 from meshd.sockets.ends import Stopped
 from meshd.sockets.metering import NOT_NOW
 from meshd.sockets.poll import IN
@@ -20,9 +26,6 @@ from meshd.sockets.race import TIMEOUT, DialError
 from meshd.sockets.task import Task
 from meshd.usage.meter import Meter
 from meshd.values.addresses import peer_address
-
-WAITING = 16
-"""Datagrams that a client may send before its upstream is found."""
 
 log = Logger()
 
@@ -221,6 +224,7 @@ class Flow:
             self.close(self._short)
 
     def stopped(self, refusal: Refusal) -> None:
+        """End the flow, whose owner may go no further."""
         self.close(refusal.reason)
 
     def close(self, reason: str) -> None:

@@ -22,13 +22,9 @@ async def reach(plane: HostPlane, scheme: Scheme, upstream: Upstream) -> Dialled
         secured = await plane.secure(dialled.fd, name)
         if secured is None:
             raise DialError(Refusal("tls-failed"))
-        plane.poller.add(secured, _Nobody())
+        try:
+            plane.poller.hold(secured)
+        except OSError:  # epoll takes no more
+            raise DialError(Refusal("overloaded")) from None
         dialled.fd, dialled.readable = secured, True
     return dialled
-
-
-class _Nobody:
-    """The owner of a registered descriptor until a wire has taken it over."""
-
-    def ready(self, fd: int, events: int) -> None:
-        """Do nothing: the next owner tries to read and write for itself."""

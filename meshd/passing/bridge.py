@@ -39,10 +39,12 @@ class BridgeFactory(Factory):
         return _Bridged(self, self._plane)
 
     def connect(self, outside: Outside) -> None:
-        """Give the data plane a client that talks like the one outside."""
+        """Give the data plane a client that talks like the one outside.  Raises: OSError."""
         plane = self._plane
         address = peer_address((getattr(outside.transport.getPeer(), "host", ""),))
-        wire = Wire(plane.poller, outside.join(self._reactor), address)
+        fd = outside.join(self._reactor)
+        plane.poller.hold(fd)
+        wire = Wire(plane.poller, fd, address, registered=True)
         self._connection(plane, self._proxy, wire).begin()
 
 
@@ -54,5 +56,5 @@ class _Bridged(Outside):
     def connectionMade(self) -> None:
         try:
             self._bridge.connect(self)
-        except OSError:  # no descriptors for a pair
+        except OSError:  # no descriptors for a pair, or epoll takes no more
             self.transport.abortConnection()

@@ -13,10 +13,11 @@ from meshd.http2.answers import AnswerReader, Part
 from meshd.http2.restraint import Restraint
 from meshd.masque.capsules import BadCapsule
 from meshd.masque.tcp import DataReader, Kinds
+from meshd.passing.handed import AskedLine
 from meshd.proxy import resource
 from meshd.proxy.passage import Passage
 from meshd.proxy.plane import DataPlane
-from meshd.proxy.tunnelled import AskedLine, ResourceConnection, full
+from meshd.proxy.tunnelled import ResourceConnection, full
 from meshd.sockets.wire import shutdown
 
 ANSWERED_IN = 64 * 1024

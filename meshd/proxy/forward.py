@@ -20,6 +20,7 @@ from meshd.passing.forwarding import Forwarding
 from meshd.passing.kept import Key, Origin
 from meshd.passing.record import Record
 from meshd.passing.upload import OURS
+from meshd.proxy.barring import check_again
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
@@ -168,11 +169,15 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             origin = None
 
     async def _connect(self) -> Origin[ProxyResponse]:
-        """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
-        request, plane, departure = self._request, self._plane, self._departure
-        kept = plane.origins
+        """Take a kept connection, or make a new one, by the rules that hold then.  Raises: DialError, Stopped."""
+        request, plane, departure, meter = self._request, self._plane, self._departure, self._client.meter
+        assert meter is not None
+        kept, topology, terms = plane.origins, plane.live.topology, meter.tally.terms
         origin = kept.take(self._key()) if request.safe_to_repeat else await kept.take_alive(self._key())
-        if origin is not None and departure.bar is not None and not departure.may_reach(origin.wire.peer):
+        if origin is not None and (
+            topology is not plane.live.topology
+            or (departure.bar is not None and not departure.may_reach(origin.wire.peer))
+        ):
             origin.close()
             origin = None
         if origin is None:
@@ -190,6 +195,11 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
                 raise Stopped(no)
         self._record.exit = departure.choice.label(departure.selection, origin.source)
         departure.address = origin.wire.peer
+        try:
+            check_again(departure, terms, meter)
+        except BaseException:
+            origin.close()
+            raise
         return origin
 
     def _key(self) -> Key:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from typing import Protocol
 
+from meshd.passing.handed import Line
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.poll import OUT
 from meshd.sockets.wire import Wire
@@ -21,29 +21,8 @@ SLICE = 4096
 """Bytes of a client that are worked on at once, where they may be frames of a few bytes each."""
 
 
-class Line(Protocol):
-    """The client's connection, as its passage uses it."""
-
-    def signed_in(self, account_id: int) -> None:
-        """Count the client no longer as one whom nobody knows."""
-
-    def send(self, data: bytes) -> None: ...
-
-    def read_on(self, on: bool, /) -> None:
-        """Read what the client sends, or leave it where it is."""
-
-    def unsent(self) -> int:
-        """Bytes that were sent and that the client has not taken, as far as the kernel knows; 0 where it is gone."""
-
-    def leave(self, seconds: float, *, properly: bool) -> None:
-        """Close once all was sent, or once the client takes nothing for so many seconds.
-
-        properly: with the end that TLS has, without which the client knows that something is missing.
-        """
-
-
 class Passage:
-    """Owns one end of the pair; what a `Taker` of the web's is.  As it is here, bytes go through as they are."""
+    """Owns one end of the pair; a `Taker`.  As it is here, bytes go through as they are."""
 
     __slots__ = ("_fd", "_line", "_no_more", "_paused", "_plane", "_raw", "_readable", "_reads", "_up")
 

@@ -6,13 +6,10 @@ from collections import deque
 from typing import Protocol
 
 from meshd.model import Refusal
-from meshd.sockets.datagrams import DatagramFlow
+from meshd.sockets.datagrams import WAITING, DatagramFlow
 from meshd.sockets.ends import Stopped
 from meshd.sockets.race import TIMEOUT, DialError
 from meshd.sockets.task import Task
-
-WAITING = 16
-"""Datagrams that may wait while a name is looked up."""
 
 WAITING_BYTES = 64 * 1024
 """Bytes that may wait in one association, for all its destinations."""

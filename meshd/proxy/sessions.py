@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from meshd.passing.handed import Line
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.passage import Line, Passage
+from meshd.proxy.passage import Passage
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.session import Session
 from meshd.sockets.poll import Behind
@@ -80,10 +81,14 @@ class SessionConnection(ClientConnection):
     # What streams tell
 
     def known(self, account_id: int) -> None:
-        """Count the client as this account's, and no longer as one whom nobody knows."""
+        """Count the client as this account's, where that is told, and no longer as one whom nobody knows: no stranger
+        has its place.
+        """
         self._line.signed_in(account_id)
-        if not self.task.over and account_id:
-            self.place.admitted()
+        if self.task.over:
+            return
+        self.place.admitted()
+        if account_id:
             self.place.hold(account_id)
 
     def served(self) -> None:

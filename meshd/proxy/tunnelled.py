@@ -9,10 +9,10 @@ from typing import Protocol
 from meshd.auth.policy import REQUIRED
 from meshd.http2.answers import AnswerReader
 from meshd.model import Admission, Refusal
+from meshd.passing.handed import AskedLine
 from meshd.passing.record import Record
 from meshd.proxy import replies, resource
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.passage import Line
 from meshd.proxy.plane import DataPlane
 from meshd.sockets.ends import Stopped
 from meshd.sockets.tunnels import fail, join
@@ -20,16 +20,6 @@ from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
 
 FULL = Refusal("overloaded", retry_after=1)
-
-
-class AskedLine(Line, Protocol):
-    """The line of a client who has asked for a tunnel."""
-
-    def switch(self, head: bytes, account_id: int) -> bytes:
-        """Send the answer that the capsules begin behind, to that account's client; what it has sent already."""
-
-    def decline(self, status: int, answer: bytes) -> None:
-        """Send that answer, whole, and close."""
 
 
 class Carried(Protocol):

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from meshd.model import Refusal
 from meshd.sockets.metering import NOT_NOW, DatagramMeter
 from meshd.sockets.race import BIND_ADDRESS_NO_PORT, IPV6_FREEBIND
 from meshd.sockets.wheel import Wheel
@@ -24,6 +23,9 @@ LARGEST = 65_535
 
 AT_ONCE = 64
 """Datagrams that are read at one wake-up, so that others get their turn: about a millisecond."""
+
+WAITING = 16
+"""Datagrams of a client that may wait while it is looked for where they go: QUIC sends some ten before an answer."""
 
 BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors that say that this machine, or this process, has too much."""
@@ -216,12 +218,8 @@ class DatagramFlow:
         """End the flow: that it is used no longer is a good end."""
         self.close("")
 
-    def stopped(self, refusal: Refusal) -> None:
-        """End the flow, whose account may go no further; may be called from within `sent_up` and `sent_down`."""
-        self.close(refusal.reason)
-
     def close(self, reason: str) -> None:
-        """End the flow; calling it again changes nothing."""
+        """End the flow; calling it again, or from within `sent_up` and `sent_down`, does no harm."""
         ended, self._ended = self._ended, None
         if ended is None:
             return

@@ -9,6 +9,7 @@ third of a small request's time.
 
 from __future__ import annotations
 
+import os
 import select
 from typing import Protocol
 
@@ -48,6 +49,16 @@ class Behind(Protocol):
 
     def abort(self) -> None:
         """Reset the outer connection: a socket pair has no RST of its own."""
+
+
+class _Nobody:
+    """The owner of a registered descriptor until somebody has taken it over."""
+
+    def ready(self, fd: int, events: int) -> None:
+        """Do nothing: the next owner tries to read and write for itself."""
+
+
+_NOBODY = _Nobody()
 
 
 @implementer(IReadDescriptor)
@@ -96,6 +107,18 @@ class Poller:
         self._epoll.register(fd, events)
         self._owners[fd] = owner
 
+    def hold(self, fd: int) -> None:
+        """Register fd for whoever takes it over next.
+
+        Where the kernel takes no more, fd is closed, and who stands behind it hears of that.  Raises: OSError.
+        """
+        try:
+            self.add(fd, _NOBODY)
+        except BaseException:
+            self._tell_behind(fd)
+            os.close(fd)
+            raise
+
     def hand_over(self, fd: int, owner: Ready, /) -> None:
         """Make another object the owner of fd; the new owner must try for itself what it may have missed."""
         self._owners[fd] = owner
@@ -109,7 +132,12 @@ class Poller:
         del self._owners[fd]
         if self._dispatching:
             self._removed.add(fd)
-        if self._behind and (behind := self._behind.pop(fd, None)) is not None:
+        if self._behind:
+            self._tell_behind(fd)
+
+    def _tell_behind(self, fd: int) -> None:
+        """Tell who stands behind fd, if anybody does, that it is being closed."""
+        if (behind := self._behind.pop(fd, None)) is not None:
             other, outside = behind
             self._outside -= outside
             other.closed()

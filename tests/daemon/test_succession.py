@@ -10,15 +10,17 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meshd.daemon.handover import Handover
 from meshd.daemon.pidfile import PID_FILE, FolderInUse, PidFile
-from meshd.daemon.predecessor import Predecessor
+from meshd.daemon.predecessor import LEFT, Predecessor
 from meshd.daemon.succession import VARIABLE, Command, Estate, NotSucceeded, described, other_part
 from meshd.daemon.successor import Successor
 from meshd.daemon.twistdfile import TwistdFile
@@ -117,6 +119,33 @@ class SuccessorTests(TestCase):
         await ended
 
 
+class Watching(Clock):
+    """A reactor whose readers are told when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if reader in self.readers:
+            self.readers.remove(reader)
+
+    def addWriter(self, writer: Any) -> None:
+        """What is sent here has gone at once."""
+
+    removeWriter = addWriter
+
+    def read(self) -> None:
+        """Everything that has come, and what was put off to a later turn."""
+        for reader in list(self.readers):
+            if (end := reader.doRead()) is not None:
+                reader.connectionLost(Failure(end))
+        self.advance(0)
+
+
 class PredecessorTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.theirs, ours = socket.socketpair()
@@ -149,6 +178,33 @@ class PredecessorTests(SynchronousTestCase):
         os.close(number)
         os.close(before.lock)
         self.assertEqual(other_part(other_part("")), "")
+
+    def test_its_end(self) -> None:
+        """What it may have left is looked for a while after; where it had let nobody in yet, that is a failure."""
+        for yields in (True, False):
+            self.theirs, ours = socket.socketpair()
+            self.number = ours.detach()
+            with open(os.devnull, "rb") as lock:
+                estate = Estate(lock.fileno(), [], b"", "")
+                socket.send_fds(self.theirs, [frame(described(estate))], [estate.lock])
+                self.theirs.sendall(frame(estate.known))
+                before = self.take()
+            assert before is not None
+            clock, left = Watching(), mock.Mock()
+            waiting = Deferred.fromCoroutine(before.yields(clock, left))
+            if yields:
+                self.theirs.sendall(frame(b"{}"))
+                clock.read()
+                self.successResultOf(waiting)
+            self.theirs.close()
+            clock.read()
+            if not yields:
+                self.failureResultOf(waiting, NotSucceeded)
+            clock.advance(1)
+            self.assertEqual(left.call_count, 0)
+            clock.advance(LEFT)
+            self.assertEqual((left.call_count, before.alive), (int(yields), False))
+            os.close(before.lock)
 
     def test_what_is_no_predecessor(self) -> None:
         """A variable that somebody has set, and one that ends too soon or says too much: a line, and no traceback."""

@@ -165,6 +165,10 @@ PORTS: dict[str, tuple[Ports, Said]] = {
     "privileged": (Ports([HERE._replace(owners=[])], (), 1024, 7), (("below 1024, where user 7 may not", False),)),
     "privileged, for root": (Ports([HERE._replace(owners=[])], (), 1024, 0), ()),
     "privileged, by a capability": (Ports([HERE._replace(owners=[])], (), 1024, 7, may_bind=True), ()),
+    "open by address": (
+        Ports([HERE], {5}, 1024, 7, by_address=["tcp:443", "tcp:444"]),
+        (("tcp:443 (api) gives a tunnel without a password", False), ("tcp:444 (api) gives", False)),
+    ),
 }
 
 GOOD = Server("192.0.2.1:53", seconds=0.01)

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.exits import departure as departing
-from meshd.exits.bars import Bar
+from meshd.exits.bars import Barred
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import FAILURES, Outlet
@@ -72,6 +72,20 @@ class ChangedRulesTests(SynchronousTestCase):
             },
         )
 
+    def test_before_it_has_connected(self) -> None:
+        """Rules that come then are those that its addresses are judged by, and nothing is ended that may be allowed."""
+        departure = Departure(None, "p", NONE, 1, target=AuthorityForm("h.example", 443))  # type: ignore[arg-type]
+        by_address = terms((), (level("acl-account", Rules("only", ("192.0.2.0/24",)).render()),))
+        self.assertIsNone(departure.barred(by_address), "no exit was chosen")
+        departure.choice = Choice(Outlet(Exit("direct", "direct")), "")
+        self.assertIsNone(departure.barred(by_address))
+        bar = departure.bar
+        assert bar is not None
+        found = [bar.addresses((address,)) for address in ("192.0.2.1", "198.51.100.1")]
+        self.assertEqual([each and each.reason for each in found], [None, "acl-account"])
+        self.assertIsNone(departure.barred(terms((), ())))
+        self.assertIsNone(departure.bar)
+
     def reason(self, way: str, changed: Rules) -> str:
         """Why an exchange that went to h.example, at 192.0.2.1, is ended when such rules come; "" where it is not."""
         self.patch(departing, "begin_carrier", Carriers("192.0.2.1").begin)
@@ -122,7 +136,7 @@ class Dialler:
         self.by: list[str] = []
 
     async def dial(
-        self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool, bar: Bar | None
+        self, host: str, port: int, choice: Choice, account_id: int, *, tunnel: bool, barred: Barred
     ) -> Dialled:
         self.by.append(choice.exit.name)
         self._wheel.monotonic += self._seconds

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Literal
 
 from twisted.internet.defer import Deferred
@@ -28,7 +29,7 @@ from meshd.sockets.race import ATTEMPT_DELAY, DialError, Dialled, Race
 from meshd.sockets.task import Task
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 from meshd.values.udp import Udp
-from tests.passing.hand import Hand, descriptors
+from tests.passing.hand import Hand, descriptors, take_no_more
 from tests.support.daemon import free_port
 
 ANY = Exit("direct", "direct")
@@ -408,6 +409,74 @@ class RefusedTest(DialCase):
         self.assertIsInstance(self.dial("name", port), Dialled)
 
 
+class ChangedTest(DialCase):
+    """Rules that change while it is looked for the way are heeded: nothing is connected to, or asked for."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.listening = self.listener("127.0.0.2")
+        self.listening.setblocking(False)
+        self.port = self.listening.getsockname()[1]
+        self.barred = SimpleNamespace(bar=None)
+
+    def begin(self, exit_: Exit = ANY) -> None:
+        async def dial() -> None:
+            choice = Choice(Outlet(exit_), exit_.source)
+            self.dialled.append(await self.dialler.dial("name", self.port, choice, barred=self.barred))
+
+        Task(dial(), self.failed.append).resume()
+
+    def looked_up(self, host: str = "name") -> None:
+        assert self.names.pending is not None
+        self.names.pending.callback(Resolved(("127.0.0.2",), 60))
+
+    def reason(self) -> str:
+        self.hand.until(lambda: bool(self.failed))
+        error = self.failed.pop()
+        assert isinstance(error, DialError), error
+        return error.refusal.reason
+
+    def test_the_operators(self) -> None:
+        """By the port, which is judged before the look-up, and by the addresses that came of it."""
+        for rules, reason in (
+            (replace(OPEN, deny_ports=((self.port, self.port),)), "acl-port"),
+            (DestinationRules(), "acl-private"),
+        ):
+            self.rules = OPEN
+            self.begin()
+            self.rules = rules
+            self.looked_up()
+            self.assertEqual(self.reason(), reason)
+            self.assertRaises(BlockingIOError, self.listening.accept)
+
+    def test_the_accounts(self) -> None:
+        """That were none when it began."""
+        self.begin()
+        self.barred.bar = SimpleNamespace(addresses=lambda texts: Refusal("acl-account", ",".join(texts)))
+        self.looked_up()
+        self.assertEqual(self.reason(), "acl-account")
+        self.assertRaises(BlockingIOError, self.listening.accept)
+
+    def test_behind_an_upstream_proxy(self) -> None:
+        """It hears nothing of the destination."""
+        exit_ = Exit("up", "http", upstream=UpstreamProxy("gw", self.port))
+        barred = SimpleNamespace(elsewhere=lambda: Refusal("acl-account"))
+        for rules, bar, reason in (
+            (replace(OPEN, deny_ports=((self.port, self.port),)), None, "acl-port"),
+            (OPEN, barred, "acl-account"),
+        ):
+            self.rules, self.barred.bar = OPEN, None
+            self.begin(exit_)
+            self.rules, self.barred.bar = rules, bar
+            self.looked_up()
+            self.assertEqual(self.reason(), reason)
+            self.listening.setblocking(True)
+            theirs, _ = self.listening.accept()
+            with theirs:
+                theirs.settimeout(5)
+                self.assertEqual(theirs.recv(100), b"")
+
+
 class OwnListenersTest(DialCase):
     def test_own_port(self) -> None:
         """A listener of ours is refused on every address of this host, though the rules open it; others are not."""
@@ -524,6 +593,23 @@ class UpstreamBlameTest(UpstreamCase):
         self.patch(Race, "_connect", lambda race, address: (-1, errno.EMFILE))
         self.start("origin.example", 443, self.exit())
         self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
+
+    def test_epoll_takes_no_more(self) -> None:
+        """What stands for its TLS is closed, and it is not to blame."""
+        ours, theirs = socket.socketpair()
+        theirs.settimeout(5)
+        self.addCleanup(theirs.close)
+        given = ours.detach()
+
+        async def secure(fd: int, upstream: UpstreamProxy) -> int:
+            os.close(fd)
+            return given
+
+        self.dialler._secure = secure
+        take_no_more(self, lambda fd: fd == given)
+        self.start("origin.example", 443, replace(self.exit(), kind="https"))
+        self.assertEqual((self.error().blame, self.error().cause), ("either", "overloaded"))
+        self.assertEqual((theirs.recv(1), len(self.hand.poller)), (b"", 0))
 
     def test_nobody_is_there(self) -> None:
         """That is its fault."""

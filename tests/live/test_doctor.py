@@ -173,6 +173,19 @@ class DoctorTests(SynchronousTestCase):
             self.one(self.found(daemon, "listeners"), f"tcp:{port} (local) is taken by")
         self.assertEqual(self.found(daemon, "listeners"), [])
 
+    def test_what_a_listed_address_opens(self) -> None:
+        """Is told where it opens something: not by default, nor where the API has no tunnels, or no TLS."""
+        daemon = self.daemon(start=False)
+        for config, told in (
+            ("", False),
+            ("[api]\nby_address = true\n", True),
+            ("[api]\nby_address = true\nconnect_tcp = false\n", False),
+            ("[api]\nby_address = true\ntls = false\n", False),
+        ):
+            self.reconfigured(daemon, config)
+            self.found(daemon)
+            self.assertEqual(any("without a password" in note for note in self.notes), told, config)
+
     def test_a_new_listener_that_waits_for_a_reload(self) -> None:
         """It stands in the settings, and nobody listens there."""
         daemon = self.daemon()

@@ -49,6 +49,8 @@ class WheelTests(SynchronousTestCase):
             names = {name for name in wheel.namelist() if ".dist-info/" not in name}
             native = {name for name in names if re.fullmatch(r"meshd/fast/native\..*\.so", name)}
             self.assertEqual(len(native), 1, "the native part is built where there is a compiler")
+            version = b"\0%b\0" % tree.version().encode()
+            self.assertIn(version, wheel.read(*native), "an installed one is known by it")
             entry = next(name for name in wheel.namelist() if name.endswith("entry_points.txt"))
             self.assertIn("meshd = meshd.cli.main:main", wheel.read(entry).decode())
         self._check_placed(first, folders[0] / "root")

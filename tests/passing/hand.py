@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -53,6 +54,18 @@ class Hand:
         """Until nothing is ready any more."""
         while self.later or readable([self.poller], 0.02):
             self.turn()
+
+
+def take_no_more(test: Any, when: Callable[[int], bool] = lambda fd: True) -> None:
+    """Have epoll take none of these descriptors from now on, as where the kernel's bound on them is reached."""
+    add = Poller.add
+
+    def refuse(poller: Poller, fd: int, *others: Any) -> None:
+        if when(fd):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        add(poller, fd, *others)
+
+    test.patch(Poller, "add", refuse)
 
 
 def tcp_pair(test: Any, buffers: int = 0) -> tuple[socket.socket, socket.socket]:

@@ -14,7 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.passing.bridge import BridgeFactory
 from meshd.sockets.wheel import Wheel
 from meshd.sockets.wire import Wire
-from tests.passing.hand import Hand
+from tests.passing.hand import Hand, descriptors, take_no_more
+from tests.support.live import settings
 
 
 class Transport:
@@ -69,7 +70,8 @@ class BridgeTests(SynchronousTestCase):
         self.inner = Transport()
         self.error: OSError | None = None
         caps = SimpleNamespace(crowded=lambda descriptors: self.crowded)
-        self.plane: Any = SimpleNamespace(caps=caps, poller=Hand(self).poller, wheel=Wheel(Clock()))
+        parts = {"caps": caps, "poller": Hand(self).poller, "wheel": Wheel(Clock()), "live": settings()}
+        self.plane: Any = SimpleNamespace(**parts)
 
     def adoptStreamConnection(self, fd: int, family: int, factory: Any) -> None:
         """As a reactor has it."""
@@ -106,3 +108,12 @@ class BridgeTests(SynchronousTestCase):
         self.crowded, self.error = False, OSError("no more of them")
         protocol = self.come(UNIXAddress(b"/a"))
         self.assertEqual((protocol.transport.aborted, Client.met, len(self.plane.poller)), (True, [], 0))
+
+    def test_epoll_takes_no_more(self) -> None:
+        """Likewise: both ends of the pair are closed."""
+        take_no_more(self)
+        before = descriptors()
+        protocol = self.come(UNIXAddress(b"/a"))
+        self.assertEqual((protocol.transport.aborted, Client.met, descriptors() - before), (True, [], set()))
+        protocol.connectionLost()
+        self.assertEqual(len(self.plane.poller), 0)

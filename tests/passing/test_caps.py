@@ -141,6 +141,23 @@ class Stranger:
         self.caps.no_longer_unknown(self, self.address)
 
 
+class Newcomer:
+    """A client with a place, which was admitted where its word has a star."""
+
+    idle = True
+
+    def __init__(self, caps: Caps, word: str) -> None:
+        self.word, self.evicted = word, False
+        self.place = Place(caps, self, word[0])
+        if word.endswith("*"):
+            self.place.admitted()
+            self.place.hold(7)
+
+    def evict(self) -> None:
+        self.evicted = True
+        self.place.leave()
+
+
 class StrangersTest(SynchronousTestCase):
     def test_the_fullest_address_makes_room(self) -> None:
         """When all places of the unknown are taken, the oldest of the address with the most gives up its own."""
@@ -149,6 +166,28 @@ class StrangersTest(SynchronousTestCase):
         many = [Stranger(caps, "192.0.2.2") for _ in range(4)]
         self.assertFalse(caps.crowded(10))
         self.assertEqual([each.evicted for each in (first, *many)], [False, True, False, False, False])
+
+    def test_who_gives_way(self) -> None:
+        """To a stranger strangers alone, the oldest of an address that has the most; nobody who is known.
+
+        Those that are there, in their order, by address and with a star where they are known; who has to go, where
+        these strangers are as many as there may be, and nobody where there may be more.
+        """
+        for there, gone in (
+            ("a b c", "a"),
+            ("a b b c", "b"),
+            ("a* b c", ""),
+            ("a* b c d", "b"),
+            ("a* a* a* a* b c d", "b"),
+            ("a* b* c*", ""),
+            ("a* a* b c* c d", "b"),
+        ):
+            words = there.split()
+            full = sum(word[-1] != "*" for word in words) if gone else 3
+            caps = Caps(settings(Limits(unauthenticated=full)), 1000)
+            clients = [Newcomer(caps, word) for word in words]
+            self.assertFalse(caps.crowded(10), there)
+            self.assertEqual("".join(each.word for each in clients if each.evicted), gone, there)
 
     def test_descriptors_are_nobodys_to_give(self) -> None:
         """Without descriptors a newcomer is turned away, and nobody evicted."""

@@ -171,7 +171,7 @@ class CountedTests(FlowCase):
             self.setUp()
             self.meter.short, self.meter.room = LIMIT, 10
             flow = self.flow()
-            self.meter.stop = flow.stopped
+            self.meter.stop = lambda refusal, flow=flow: flow.close(refusal.reason)
             if upward:
                 self.assertEqual([flow.send(b"1234567") for _ in range(3)], [True, False, False])
             else:
@@ -220,7 +220,7 @@ class EndTests(FlowCase):
     def test_an_end_is_one(self) -> None:
         flow = self.flow()
         flow.closed("exit-failed")
-        flow.stopped(LIMIT)
+        flow.close(LIMIT.reason)
         flow.expired()
         self.assertFalse(flow.send(b"late"))
         self.assertFalse(flow.listens)

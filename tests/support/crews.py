@@ -32,6 +32,11 @@ def kill(daemon: LiveDaemon, number: int) -> int:
     return pid
 
 
+def has(pid: int, inodes: set[int]) -> bool:
+    """Whether the process has one of these sockets."""
+    return not _sockets(pid).isdisjoint(f"socket:[{inode}]" for inode in inodes)
+
+
 def filled(daemon: LiveDaemon, number: int, before: int, deadline: float = 10.0) -> int:
     """The process at a station, once it is another one than before."""
     return until(lambda: (now := workers(daemon)[number]) != before and now, f"worker {number} is replaced", deadline)

@@ -55,6 +55,11 @@ def children_of(pid: int) -> list[int]:
     ]
 
 
+def descendants(pid: int) -> list[int]:
+    """Those, and what they have begun in their turn."""
+    return [each for child in children_of(pid) for each in (child, *descendants(child))]
+
+
 def resident(pid: int) -> int:
     """Bytes of memory of the process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,7 @@ from meshd.daemon.faults import WorkerFailed
 from meshd.daemon.listening import own_listeners
 from meshd.daemon.sharing import SharedDoor
 from meshd.daemon.workers.forks import Forks
-from meshd.daemon.workers.messages import LEAVE, LOOK, PROVEN, REOPEN, STOP, TOLD, Settings, packed
+from meshd.daemon.workers.messages import LEAVE, LOOK, PROVEN, REOPEN, STOP, TOLD, Settings, packed, pickled
 from meshd.daemon.workers.portion import portion
 from meshd.daemon.workers.station import Offer, Station
 from meshd.exits.destinations import OwnListeners
@@ -30,11 +30,11 @@ log = Logger()
 
 
 class _Written(NamedTuple):
-    """What was offered last, and of what."""
+    """What was written last, and of what."""
 
     config: Config
-    about: tuple[object, ...]
-    offer: Offer
+    portion: Config
+    pickled: bytes
 
 
 class Crew:
@@ -80,17 +80,18 @@ class Crew:
         """What workers are to go by.  doors: the daemon's listeners; beyond: such as it has at this moment besides.
 
         part: tells the daemon apart in the store from the one before or after it.  Settings with a million exits take
-        seconds to write: what was written last is kept.
+        seconds to write: what was written last is kept, and sent again with the listeners that there are by then.
         """
         doors = tuple(doors)
         shared = tuple(door for door in doors if isinstance(door, SharedDoor))
         places = tuple(door.wish.place for door in shared for _ in range(len(door.sockets) // self.count))
-        about = part, own_listeners(doors, beyond or OwnListeners()), places, shared
         written = self._written
-        if written is None or written.config is not config or written.about != about:
-            settings = packed(Settings(portion(config, self.count), self.count, *about[:3]))  # type: ignore[arg-type]
-            written = self._written = _Written(config, about, Offer(settings, shared, self.count))
-        return written.offer
+        if written is None or written.config is not config:
+            own = portion(config, self.count)
+            written = self._written = _Written(config, own, pickled(own))
+        listeners = own_listeners(doors, beyond or OwnListeners())
+        settings = Settings(written.portion, self.count, part, listeners, places)  # type: ignore[arg-type]
+        return Offer(packed(settings, written.pickled), shared, self.count)
 
     async def start(self, offer: Offer) -> None:
         """Begin all workers, and wait until they let clients in.  Raises: WorkerFailed where one ends before."""

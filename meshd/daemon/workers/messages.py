@@ -69,18 +69,29 @@ class Settings:
     """What the sockets are for that come with it, in their order."""
 
 
-def packed(settings: Settings) -> bytes:
-    """The content of a frame."""
-    written = io.BytesIO(SETTINGS)
-    written.seek(0, io.SEEK_END)
-    _Pickler(written).dump(settings)
+_BESIDE = [field.name for field in fields(Settings)][1:]
+"""What goes beside the config: little, which may change without that."""
+
+
+def packed(settings: Settings, written: bytes = b"") -> bytes:
+    """The content of a frame.  written: what `pickled` gave for the config, where that was done before."""
+    others = pickled(tuple(getattr(settings, name) for name in _BESIDE))
+    return b"".join((SETTINGS, written or pickled(settings.config), others))
+
+
+def pickled(value: object) -> bytes:
+    """A value of the program's own, of settings with a million exits within seconds."""
+    written = io.BytesIO()
+    _Pickler(written).dump(value)
     return written.getvalue()
 
 
 def unpacked(content: bytes) -> Settings:
     """In a worker: the settings of a frame that begins with SETTINGS."""
-    settings: Settings = pickle.loads(content[len(SETTINGS) :])  # noqa: S301 (only its daemon has the other end)
-    return settings
+    read = io.BytesIO(content)
+    read.seek(len(SETTINGS))
+    config = pickle.load(read)  # noqa: S301 (only its daemon has the other end)
+    return Settings(config, *pickle.load(read))  # noqa: S301 (likewise)
 
 
 def said(kind: str, **more: object) -> bytes:

@@ -1,4 +1,6 @@
-"""How long the place of a worker that has died stays empty: a moment, and longer where its successors die too."""
+"""How long the place of a worker that has died stays empty: a moment, and longer where its successors die too; and how
+long a worker is there whose daemon has died.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,9 @@ SOUND = 60.0
 
 FREE = 10
 """Deaths in a row that are not held against a place: the kernel may be short of memory for a moment."""
+
+ORPHANED = 10
+"""Seconds after the daemon's death in which a worker brings its counts home; what it cannot is found in its journal."""
 
 
 def row(before: int, lived: float) -> int:

@@ -37,11 +37,9 @@ from meshd.daemon.workers.messages import (
     said,
     unpacked,
 )
+from meshd.daemon.workers.patience import ORPHANED
 from meshd.daemon.workers.telling import UNTOLD, Relay
 from meshd.daemon.workers.worker import Worker
-
-ORPHANED = 10
-"""Seconds after the daemon's death in which a worker brings its counts home; what it cannot is found in its journal."""
 
 SOCKETS = 10_000
 """That may come with settings."""

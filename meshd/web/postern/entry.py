@@ -56,7 +56,7 @@ class Entry:
                     self._failures.add(call.peer)
                     await self._perform(hostsignins.failed, typed, address=call.peer, now=self._now())
                 return outcome
-        call.account = outcome.username
+        call.account, call.account_id = outcome.username, outcome.id
         session, refresh = self._secrets()
         await self._perform(
             hostsignins.begin,

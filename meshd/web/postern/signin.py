@@ -73,7 +73,7 @@ class SignInRoutes(Routes):
         outcome = await self._dialect.sign_in(call)
         if not isinstance(outcome, Admission):
             return self._dialect.not_admitted(outcome)
-        call.account = outcome.account.username
+        call.account, call.account_id = outcome.account.username, outcome.account.id
         return Reply(described(outcome.account))
 
 

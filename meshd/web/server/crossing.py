@@ -10,10 +10,12 @@ from typing import Any
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
+from meshd.passing.handed import Taker
 from meshd.tls.contexts import HTTP_2
 from meshd.web.server.channel import ApiChannel, Phase, host_of
+from meshd.web.server.deadline import GRACE
 from meshd.web.server.requestlog import GONE
-from meshd.web.server.upgrading import Asked, Refused, Taker, Upgrades, judge
+from meshd.web.server.upgrading import Asked, Refused, Upgrades, judge
 
 
 class CrossingChannel(ApiChannel):
@@ -148,7 +150,9 @@ class CrossingChannel(ApiChannel):
         self._part(properly)
 
     def _await(self, seconds: float) -> None:
-        """Abort the connection once so many seconds have passed in which the client took nothing."""
+        """Abort the connection once so many seconds have passed in which the client took nothing; where it has taken
+        all, and only does not close its side, as soon as any other connection that is closed here.
+        """
         left = self.unsent()
 
         def late() -> None:
@@ -157,7 +161,7 @@ class CrossingChannel(ApiChannel):
             else:
                 self.transport.abortConnection()
 
-        self._deadline.start(seconds, late)
+        self._deadline.start(seconds if left else min(seconds, GRACE), late)
 
     def _part(self, properly: bool) -> None:
         """Have the connection closed once all was sent."""

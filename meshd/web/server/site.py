@@ -110,18 +110,21 @@ class ApiSite(Site):
             emptied, self._emptied = self._emptied, None
             emptied.callback(None)
 
-    async def drain(self, seconds: float) -> None:
-        """Close idle connections, let requests be answered for so many seconds, then cut the rest."""
+    async def drain(self, seconds: float, carried: Deferred[None] | None = None) -> None:
+        """Close idle connections, let requests be answered for so many seconds, then cut the rest.
+
+        carried: fires once what connections carry in other protocols has ended for its own reason; none is cut before.
+        """
         for channel in list(self.open_channels):
             channel.finish()
         if self.open_channels:
-            late = self.reactor.callLater(seconds, self._cut)
+            late = self.reactor.callLater(seconds, self._cut if carried is None else lambda: carried.addBoth(self._cut))
             self._emptied = Deferred()
             await self._emptied
             if late.active():
                 late.cancel()
         await self.api.drain()
 
-    def _cut(self) -> None:
+    def _cut(self, ended: object = None) -> None:
         for channel in list(self.open_channels):
             channel.cut()

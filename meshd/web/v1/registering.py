@@ -81,7 +81,7 @@ class RegisteringRoutes(Routes):
             now=self._now(),
         )
         self._services.post(proving(account.email, account.username, token))
-        call.account = account.username
+        call.account, call.account_id = account.username, account.id
         return answers.bare({"message": "Registration successful.", **granted(secret)}, 201)
 
     async def _first_sub_user(self, plans: Mapping[str, Plan], plan: str) -> Callable[[Account], Unit[object]] | None:

@@ -120,7 +120,7 @@ class SignInRoutes(Routes):
         return answers.invalid({"twofa_code": [WRONG_CODE]})
 
     async def _let_in(self, call: Call, account: Account) -> Reply:
-        call.account = account.username
+        call.account, call.account_id = account.username, account.id
         secret = new_token(self._services.random(TOKEN_BYTES), PREFIX)
         v1 = self._live.topology.v1
         assert v1 is not None

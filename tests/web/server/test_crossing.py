@@ -10,6 +10,7 @@ from twisted.internet.interfaces import IAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.web.server.crossing import CrossingChannel
+from meshd.web.server.deadline import GRACE
 from meshd.web.server.upgrading import Asked
 from tests.web.support import Line, World, read_answer, request
 
@@ -98,6 +99,16 @@ class LeaveTests(Case):
         self.world.clock.advance(9)
         self.assertFalse(line.cut)
         self.world.clock.advance(2)
+        self.assertTrue(line.cut)
+
+    def test_one_that_has_taken_all(self) -> None:
+        """And only does not close its side: it holds up a stop no longer than any other that is closed."""
+        line, channel = self.asked()
+        channel.switch(HEAD, 1)
+        channel.leave(60, properly=True)
+        self.world.clock.advance(GRACE - 1)
+        self.assertFalse(line.cut)
+        self.world.clock.advance(1.1)
         self.assertTrue(line.cut)
 
     def test_of_one_that_is_gone(self) -> None:

@@ -125,8 +125,8 @@ class DrainTests(SynchronousTestCase):
         self.world = World(os.path.join(self.mktemp()))
         self.drained: list[None] = []
 
-    def drain(self) -> None:
-        ensureDeferred(self.world.site.drain(30)).addCallback(self.drained.append)
+    def drain(self, carried: Deferred[None] | None = None) -> None:
+        ensureDeferred(self.world.site.drain(30, carried)).addCallback(self.drained.append)
 
     def test_nothing_open_is_drained_at_once(self) -> None:
         """A daemon that nobody uses stops without a pause."""
@@ -164,3 +164,23 @@ class DrainTests(SynchronousTestCase):
         self.assertEqual(self.drained, [])
         waiting.callback(None)
         self.assertEqual(self.drained, [None])
+
+    def test_what_carries_a_tunnel_is_not_cut_before_that_has_ended(self) -> None:
+        """Whichever of the two comes first, the time or the end, both have to."""
+        for first in ("time", "end"):
+            self.setUp()
+            carried: Deferred[None] = Deferred()
+            self.world.door.waiting = Deferred()
+            busy = Line(self.world.site)
+            busy.say(GET)
+            self.drain(carried)
+            for what in (first, "end" if first == "time" else "time"):
+                self.assertFalse(busy.cut, first)
+                if what == "time":
+                    self.world.clock.advance(30)
+                else:
+                    carried.callback(None)
+            self.assertTrue(busy.cut, first)
+            busy.hang_up()
+            self.world.door.waiting.callback(None)
+            self.assertEqual(self.drained, [None])
