@@ -21,6 +21,9 @@ from meshd.daemon.workers.channel import Channel
 
 log = Logger()
 
+AGAIN = 1.0
+"""Seconds between two signals to a process that is given up: one that comes between its fork and its program is lost."""
+
 
 class Successor:
     """One attempt at a restart.  Until `leave` is called the attempt may fail, and then nothing has changed here."""
@@ -30,6 +33,7 @@ class Successor:
         self._command = command
         self._channel: Channel | None = None
         self._late: IDelayedCall | None = None
+        self._ending: IDelayedCall | None = None
         self._pid = 0
         self._ready: Deferred[int] = Deferred()
         self._over = False
@@ -75,15 +79,22 @@ class Successor:
         self._called_off()
         if self._channel is not None:
             self._channel.close()
+        self._end()
+        if not self._ready.called:
+            self._ready.errback(NotSucceeded(why))
+
+    def _end(self) -> None:
+        """Have the process end, again and again until it has."""
         if self._pid:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGTERM)
-        if not self._ready.called:
-            self._ready.errback(NotSucceeded(why))
+            self._ending = self._reactor.callLater(AGAIN, self._end)
 
     def ended(self, reason: Failure) -> None:
         """The process that was started has ended; where it went to the background, another one goes on."""
         self._pid = 0
+        if self._ending is not None and self._ending.active():
+            self._ending.cancel()
         if getattr(reason.value, "exitCode", None) != 0:
             self.give_up(f"{reason.getErrorMessage()} Its log says more")
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.config.sources import NATIVE
 from meshd.fast import FOLDER, Built, fits_beside
 from meshd.fast.sources import PLACES, digest, sources
 from tests.support.daemon import LiveDaemon
@@ -96,7 +97,7 @@ class StartTests(SynchronousTestCase):
     def test_the_command(self) -> None:
         done = subprocess.run(
             [sys.executable, "-c", "import sys; from meshd.cli.main import main; sys.exit(main())", "--version"],
-            env=os.environ | {"PYTHONPATH": self.tree},
+            env={**os.environ, NATIVE: "", "PYTHONPATH": self.tree},
             cwd=self.tree,
             check=True,
             capture_output=True,
