@@ -16,8 +16,7 @@ from meshd.proxy.resource import connect, wanted
 from meshd.proxy.sessions import Served, busy, passed_on
 from meshd.proxy.tunnelled import full
 from meshd.tls.contexts import HTTP_2
-from meshd.values.addresses import peer_address
-from meshd.web.server.channel import host_of
+from meshd.values.addresses import peer_host
 from meshd.web.server.site import ApiSite
 from meshd.web.server.streams import serve_stream
 from meshd.web.server.upgrading import Asked, Refused
@@ -49,7 +48,7 @@ class Resources:
             return None
         carrier = Carrier(plane, line, asked.token, TOKENS[asked.token.lower()])
         try:
-            peer, head = peer_address((asked.peer,)), connect(target, asked.fields)
+            peer, head = asked.peer, connect(target, asked.fields)
             carrier.begin(proxy, peer, head, by_address=core.config.api_by_address)
         except OSError:  # no descriptors for a pair
             full(plane, line)
@@ -72,6 +71,6 @@ class Resources:
             serve_stream(self._reactor, self._site, peer, fd, stream)
 
         try:
-            return passed_on(plane, line, core.config.first.name, peer_address((host_of(peer),)), serve)
+            return passed_on(plane, line, core.config.first.name, peer_host(peer), serve)
         except OSError:  # no descriptors for a pair
             return None

@@ -22,7 +22,7 @@ from meshd.daemon.workers.channel import Channel
 log = Logger()
 
 AGAIN = 1.0
-"""Seconds between two signals to a process that is given up: one that comes between its fork and its program is lost."""
+"""Seconds between two signals to a process that is given up: what comes between its fork and its program is lost."""
 
 
 class Successor:

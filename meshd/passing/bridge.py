@@ -15,7 +15,7 @@ from meshd.passing.connection import Connection
 from meshd.passing.plane import Plane
 from meshd.sockets.halves import Outside
 from meshd.sockets.wire import Wire
-from meshd.values.addresses import peer_address
+from meshd.values.addresses import peer_host
 
 
 class BridgeFactory(Factory):
@@ -41,7 +41,7 @@ class BridgeFactory(Factory):
     def connect(self, outside: Outside) -> None:
         """Give the data plane a client that talks like the one outside.  Raises: OSError."""
         plane = self._plane
-        address = peer_address((getattr(outside.transport.getPeer(), "host", ""),))
+        address = peer_host(outside.transport.getPeer())
         fd = outside.join(self._reactor)
         plane.poller.hold(fd)
         wire = Wire(plane.poller, fd, address, registered=True)

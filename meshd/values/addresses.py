@@ -43,6 +43,16 @@ def peer_address(address: Any) -> str:
     return text.partition("%")[0]
 
 
+def peer_host(address: object) -> str:
+    """The host of a Twisted address in its one spelling; "" where it has none, as on a Unix socket.
+
+    A balancer's PROXY header of version 2 gives `0:0:0:0:0:ffff:c000:201` for 192.0.2.1 (Twisted 26.10).
+    """
+    host = str(getattr(address, "host", ""))
+    found = parse_ip(host.partition("%")[0])
+    return host if found is None else str(unmapped(found))
+
+
 def is_name(text: str) -> bool:
     """Whether the text can be the name of a host in the DNS, in ASCII and without a final dot."""
     return _NAME.fullmatch(text) is not None

@@ -25,6 +25,10 @@ os.execvp(sys.argv[2], sys.argv[2:])
 ASK = b"GET http://meshd.internal/ HTTP/1.1\r\nHost: meshd.internal\r\nConnection: close\r\n"
 
 
+SIXES = {"2001:db8::9": "2001:db8::9", "::ffff:198.51.100.9": "198.51.100.9"}
+"""Clients by IPv6, and how each is told."""
+
+
 class EndpointTests(SynchronousTestCase):
     """One daemon with a listener of each kind; all of them serve the proxy in full."""
 
@@ -67,15 +71,18 @@ class EndpointTests(SynchronousTestCase):
         self.check_carries(self.by_path())
 
     def test_behind_haproxy_the_address_is_the_clients(self) -> None:
-        """As the PROXY line says, versions 1 and 2."""
-        address = socket.inet_aton("198.51.100.9") + socket.inet_aton("203.0.113.1") + b"\x12\x34\x7a\x30"
-        for line in (
-            b"PROXY TCP4 198.51.100.9 203.0.113.1 4660 31280\r\n",
-            b"\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + address,
+        """As the PROXY line says, versions 1 and 2, in the one spelling of an address."""
+        second, ports = b"\r\n\r\n\x00\r\nQUIT\n\x21", b"\x12\x34\x7a\x30"
+        ends = socket.inet_aton("198.51.100.9") + socket.inet_aton("203.0.113.1")
+        by_6 = [b"".join(socket.inet_pton(socket.AF_INET6, each) for each in (host, "2001:db8::1")) for host in SIXES]
+        for line, client in (
+            *((second + b"\x21\x00\x24" + each + ports, host) for each, host in zip(by_6, SIXES.values(), strict=True)),
+            (b"PROXY TCP4 198.51.100.9 203.0.113.1 4660 31280\r\n", "198.51.100.9"),
+            (second + b"\x11\x00\x0c" + ends + ports, "198.51.100.9"),
         ):
             raw = Raw(self, self.behind)
             raw.send(line)
-            self.assertEqual(self.client_told(raw), "198.51.100.9")
+            self.assertEqual(self.client_told(raw), client)
         raw = Raw(self, self.behind)
         raw.send(line)
         self.check_carries(raw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
+from twisted.internet.address import IPv6Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.values.addresses import (
@@ -13,6 +14,7 @@ from meshd.values.addresses import (
     join_host,
     parse_ip,
     peer_address,
+    peer_host,
     read_port,
     split_host,
     unmapped,
@@ -113,6 +115,18 @@ class AddressTests(SynchronousTestCase):
             self.assertIsNone(parse_ip(text), text)
         for text, plain in (("::ffff:192.0.2.1", "192.0.2.1"), ("192.0.2.1", "192.0.2.1"), ("::1", "::1")):
             self.assertEqual(str(unmapped(ip_address(text))), plain)
+
+    def test_peers_as_twisted_has_them(self) -> None:
+        """In one spelling, however a balancer's header was read."""
+        for host, expected in (
+            ("192.0.2.1", "192.0.2.1"),
+            ("0:0:0:0:0:ffff:c000:201", "192.0.2.1"),
+            ("2001:db8:0:0:0:0:0:1", "2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("no address", "no address"),
+        ):
+            self.assertEqual(peer_host(IPv6Address("TCP", host, 1)), expected)
+        self.assertEqual(peer_host(UNIXAddress("/run/meshd")), "")
 
     def test_peers(self) -> None:
         """As sockets tell them."""

@@ -17,6 +17,7 @@ from twisted.web.server import Request
 
 from meshd.http1.framing import LONGEST_LENGTH
 from meshd.http1.grammar import LONGEST_METHOD
+from meshd.values.addresses import peer_host
 from meshd.web.server.bounds import Serving
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
 from meshd.web.server.gate import Ticket
@@ -281,9 +282,4 @@ class ApiChannel(HTTPChannel):
         return self.ticket.move(self._host())
 
     def _host(self) -> str:
-        return host_of(self.transport.getPeer())
-
-
-def host_of(address: object) -> str:
-    """The host of an address as text; "" where the address has none, as on a unix socket."""
-    return str(getattr(address, "host", ""))
+        return peer_host(self.transport.getPeer())

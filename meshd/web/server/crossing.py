@@ -12,7 +12,8 @@ from twisted.python.failure import Failure
 
 from meshd.passing.handed import Taker
 from meshd.tls.contexts import HTTP_2
-from meshd.web.server.channel import ApiChannel, Phase, host_of
+from meshd.values.addresses import peer_host
+from meshd.web.server.channel import ApiChannel, Phase
 from meshd.web.server.deadline import GRACE
 from meshd.web.server.requestlog import GONE
 from meshd.web.server.upgrading import Asked, Refused, Upgrades, judge
@@ -44,7 +45,7 @@ class CrossingChannel(ApiChannel):
             self._no(token)
             return
         pairs = [(name, value) for name, values in fields.getAllRawHeaders() for value in values]
-        taker = upgrades.take(Asked(request.uri, token, pairs, host_of(self.getPeer())), self)
+        taker = upgrades.take(Asked(request.uri, token, pairs, peer_host(self.getPeer())), self)
         if isinstance(taker, Refused):
             self._no(taker)
         else:

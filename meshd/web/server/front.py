@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from meshd.http1.errors import BadMessage
 from meshd.http1.head import HeadLimits, RequestHead, read_request
 from meshd.tls.server import ReloadableTLS
-from meshd.web.server.channel import host_of
+from meshd.values.addresses import peer_host
 from meshd.web.server.deadline import GRACE, LINGER, Deadline
 from meshd.web.server.site import ApiSite
 
@@ -162,7 +162,7 @@ class Front(Protocol):
         self.transport.abortConnection()
 
     def _host(self) -> str:
-        return host_of(self.transport.getPeer())
+        return peer_host(self.transport.getPeer())
 
 
 def https_location(head: RequestHead) -> str | None:

@@ -9,9 +9,9 @@ from twisted.python.failure import Failure
 from twisted.web.http import datetimeToString
 from twisted.web.server import Request
 
+from meshd.values.addresses import peer_host
 from meshd.web.reply import Heads, Reply
 from meshd.web.server.bounds import Serving
-from meshd.web.server.channel import host_of
 from meshd.web.server.crossing import CrossingChannel
 from meshd.web.server.requestlog import GONE
 from meshd.web.server.tracing import Trace, traced
@@ -46,7 +46,7 @@ class LimitedRequest(Request):
         self.content = BytesIO()
         self.site = self.channel.site
         self.started = self.site.reactor.seconds()
-        self.peer = host_of(self.channel.getPeer())
+        self.peer = peer_host(self.channel.getPeer())
 
     def parseCookies(self) -> None:
         """Parse nothing: a dialect that uses cookies reads the Cookie field itself."""

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from meshd.web.server.channel import host_of
+from meshd.values.addresses import peer_host
 from meshd.web.server.crossing import CrossingChannel
 
 
@@ -56,7 +56,7 @@ class StreamChannel(CrossingChannel):
         return self._client
 
     def _host(self) -> str:
-        return host_of(self._client)
+        return peer_host(self._client)
 
     def isSecure(self) -> bool:
         return True
