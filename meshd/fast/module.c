@@ -69,6 +69,12 @@ static PyMethodDef functions[] = {
     {"make_tuple", make_tuple_so, METH_VARARGS, "A named tuple, the number of its fields, and their defaults."},
     {"unmake", unmake, METH_NOARGS, "Have all classes called as before."},
     {"line_methods", line_methods, METH_VARARGS, "Of ExchangeLog, Waiting and Exchange: lines."},
+    {"record_methods", record_methods, METH_VARARGS, "Of Record and Exchange: beginning and closing."},
+    {"plane_methods", plane_methods, METH_VARARGS, "Of Plane: ids."},
+    {"ledger_methods", ledger_methods, METH_VARARGS, "Of Ledger, Meter, Tally and Allowance: opening and closing."},
+    {"log_methods", log_methods, METH_VARARGS, "Of ExchangeLog and Waiting: a line that waits."},
+    {"lines_methods", lines_methods, METH_VARARGS, "Of LineLog: a record that waits."},
+    {"chronicle_methods", chronicle_methods, METH_VARARGS, "Of Chronicle: an exchange that has ended."},
     {NULL, NULL, 0, NULL},
 };
 

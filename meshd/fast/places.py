@@ -12,7 +12,10 @@ from typing import Any
 
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
+from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
+from meshd.passing.plane import Plane
+from meshd.passing.record import Record
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
 from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
@@ -21,7 +24,9 @@ from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from meshd.usage.allowance import Allowance
+from meshd.usage.chronicle import AT_ONCE, Chronicle
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
+from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
 from meshd.values.exchanges import Exchange
 
@@ -88,7 +93,13 @@ class Fast:
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
             Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
-            ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
+            ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
+            | native.log_methods(ExchangeLog, Waiting),
+            LineLog: native.lines_methods(LineLog),
+            Record: native.record_methods(Record, Exchange),
+            Plane: native.plane_methods(Plane),
+            Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
+            Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
         }
         for kind, those in methods.items():
             self._replaced[kind] = {name: vars(kind)[name] for name in those}

@@ -60,7 +60,7 @@ class ExchangeLog(LineLog[Waiting]):
 
     # Lines
 
-    def add(self, exchange: Exchange, slot: int, up: int, down: int) -> None:
+    def add(self, exchange: Exchange, slot: int, up: int, down: int, /) -> None:
         """Add the line of one exchange; slot -1 for one that was not counted."""
         self._put(Waiting(exchange, slot, (up, down, 1)))
 
