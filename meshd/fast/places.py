@@ -14,8 +14,13 @@ from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
+from meshd.passing.idle import Idle, Own
+from meshd.passing.kept import KeptOrigins, Origin
+from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
 from meshd.passing.record import Record
+from meshd.passing.waiting import WaitingConnection
+from meshd.sockets.ends import ClientGone
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
 from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
@@ -99,6 +104,10 @@ class Fast:
             Record: native.record_methods(Record, Exchange),
             Plane: native.plane_methods(Plane),
             Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
+            Idle: native.idle_methods(Idle, Own),
+            KeptOrigins: native.kept_methods(KeptOrigins, Origin),
+            WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
+            MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
             Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
         }
         for kind, those in methods.items():
