@@ -79,6 +79,10 @@ static PyMethodDef functions[] = {
     {"kept_methods", kept_methods, METH_VARARGS, "Of KeptOrigins and Origin: taking and keeping."},
     {"phase_methods", phase_methods, METH_VARARGS, "Of WaitingConnection, Plane and Wheel: the deadline."},
     {"sending_methods", sending_methods, METH_VARARGS, "Of MeteredConnection: sending bytes that are counted."},
+    {"departure_methods", departure_methods, METH_VARARGS, "Of Departure, Outlet and Choice: any exit."},
+    {"sums_methods", sums_methods, METH_VARARGS, "Of ExchangeLog and Waiting: sums of what was written."},
+    {"reports_methods", reports_methods, METH_VARARGS, "Of Reports and Exchange: sums of what has ended."},
+    {"activity_methods", activity_methods, METH_VARARGS, "Of Activity and Exchange: the newest."},
     {NULL, NULL, 0, NULL},
 };
 

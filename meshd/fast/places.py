@@ -12,6 +12,7 @@ from typing import Any
 
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
+from meshd.exits.outlets import Outlet
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
 from meshd.passing.idle import Idle, Own
@@ -20,6 +21,7 @@ from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
 from meshd.passing.record import Record
 from meshd.passing.waiting import WaitingConnection
+from meshd.selection import NONE
 from meshd.sockets.ends import ClientGone
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
@@ -28,11 +30,16 @@ from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
+from meshd.store.statements.tops import HOUR
+from meshd.usage.activity import AT_ONCE as NEWEST
+from meshd.usage.activity import WAITING as MOST_WAITING
+from meshd.usage.activity import Activity
 from meshd.usage.allowance import Allowance
 from meshd.usage.chronicle import AT_ONCE, Chronicle
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
+from meshd.usage.reports import Reports
 from meshd.values.exchanges import Exchange
 
 MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
@@ -99,7 +106,11 @@ class Fast:
             Acceptor: native.acceptor_methods(Acceptor),
             Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
-            | native.log_methods(ExchangeLog, Waiting),
+            | native.log_methods(ExchangeLog, Waiting)
+            | native.sums_methods(ExchangeLog, Waiting),
+            Reports: native.reports_methods(Reports, Exchange, HOUR),
+            Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
+            Departure: native.departure_methods(Departure, Outlet, Choice, NONE),
             LineLog: native.lines_methods(LineLog),
             Record: native.record_methods(Record, Exchange),
             Plane: native.plane_methods(Plane),
