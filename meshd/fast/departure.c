@@ -8,11 +8,11 @@ static Slot of_departure[] = {{"_plane", 0},  {"_proxy", 0}, {"selection", 0}, {
 enum { OPEN, EXIT, SOURCE, DRAINED, RESTING, TRYING, FAILURES };
 static Slot of_outlet[] = {{"open", 0},    {"exit", 0},   {"source", 0},   {"drained", 0},
                            {"resting", 0}, {"trying", 0}, {"failures", 0}, {NULL, 0}};
-enum { N_POOLS, N_OF, N_VIEW, N_SIMPLE, N_OUTLETS, N_CHANCE, N_RANDOM, N_PREFIX, N_NAME };
-static Name names[] = {{"pools", NULL},  {"of", NULL},     {"view", NULL},   {"_simple", NULL}, {"outlets", NULL},
+enum { N_POOLS, N_OF_PROXY, N_VIEWS, N_SIMPLE, N_OUTLETS, N_CHANCE, N_RANDOM, N_PREFIX, N_NAME };
+static Name names[] = {{"pools", NULL},  {"_pools", NULL}, {"_views", NULL}, {"_simple", NULL}, {"outlets", NULL},
                        {"chance", NULL}, {"random", NULL}, {"prefix", NULL}, {"name", NULL},    {NULL, NULL}};
 
-static PyTypeObject *outlets, *choices;
+static PyTypeObject *outlets, *choices, *all_pools, *pools;
 static PyObject *choose_in_python, *end_in_python, *succeeded_in_python, *none_asked, *empty;
 
 /* An attribute of what is given, which is let go; NULL with an error, or where nothing was given. */
@@ -23,21 +23,25 @@ static PyObject *of(PyObject *owner, Name name)
     return found;
 }
 
-/* What a method gives for one argument, with the owner let go. */
-static PyObject *asked(PyObject *owner, Name name, PyObject *argument)
+/* What a dictionary of what is given has under a key, or None; the owner is let go. */
+static PyObject *looked_up(PyObject *owner, PyTypeObject *type, Name name, PyObject *key)
 {
-    PyObject *found = owner == NULL ? NULL : PyObject_CallMethodOneArg(owner, name.name, argument);
+    const bool usual = is(owner, type);
+    PyObject *all = usual ? PyObject_GetAttr(owner, name.name) : NULL, *found = NULL;
+    if (all != NULL && PyDict_CheckExact(all))
+        found = Py_XNewRef(PyDict_GetItemWithError(all, key));
+    Py_XDECREF(all);
     Py_XDECREF(owner);
-    return found;
+    return found != NULL || PyErr_Occurred() ? found : Py_NewRef(Py_None);
 }
 
 /* All exits of the proxy, if any of them may be drawn like any other; None where not, NULL with an error. */
 static PyObject *exits_of(PyObject *plane, PyObject *proxy)
 {
-    PyObject *pool = asked(PyObject_GetAttr(plane, names[N_POOLS].name), names[N_OF], proxy);
+    PyObject *pool = looked_up(PyObject_GetAttr(plane, names[N_POOLS].name), all_pools, names[N_OF_PROXY], proxy);
     if (pool == NULL || pool == Py_None)
         return pool;
-    PyObject *view = asked(pool, names[N_VIEW], empty);
+    PyObject *view = looked_up(pool, pools, names[N_VIEWS], empty);
     if (view == NULL || view == Py_None)
         return view;
     const int simple = is_true(view, names[N_SIMPLE]);
@@ -164,10 +168,10 @@ static PyMethodDef methods[] = {
 
 PyObject *departure_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
-    PyTypeObject *departure, *outlet, *choice;
+    PyTypeObject *departure, *outlet, *choice, *those, *pool;
     PyObject *no_selection;
-    if (!PyArg_ParseTuple(classes, "O!O!O!O", &PyType_Type, &departure, &PyType_Type, &outlet, &PyType_Type, &choice,
-                          &no_selection) ||
+    if (!PyArg_ParseTuple(classes, "O!O!O!O!O!O", &PyType_Type, &departure, &PyType_Type, &outlet, &PyType_Type, &choice,
+                          &PyType_Type, &those, &PyType_Type, &pool, &no_selection) ||
         find_slots(departure, of_departure) < 0 || find_slots(outlet, of_outlet) < 0 || make_names(names) < 0)
         return NULL;
     PyObject *fields = PyObject_GetAttrString((PyObject *)choice, "_fields");
@@ -181,6 +185,8 @@ PyObject *departure_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     Py_XSETREF(choose_in_python, PyObject_GetAttrString((PyObject *)departure, "choose"));
     Py_XSETREF(end_in_python, PyObject_GetAttrString((PyObject *)departure, "end"));
     Py_XSETREF(succeeded_in_python, PyObject_GetAttrString((PyObject *)departure, "succeeded"));
+    all_pools = (PyTypeObject *)Py_NewRef(those);
+    pools = (PyTypeObject *)Py_NewRef(pool);
     outlets = (PyTypeObject *)Py_NewRef(outlet);
     choices = (PyTypeObject *)Py_NewRef(choice);
     return PyErr_Occurred() ? NULL : methods_of(departure, methods);

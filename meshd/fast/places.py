@@ -13,14 +13,21 @@ from typing import Any
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pool, Pools
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
+from meshd.passing.caps import Place
 from meshd.passing.idle import Idle, Own
-from meshd.passing.kept import KeptOrigins, Origin
+from meshd.passing.kept import KeptOrigins, Origin, Server
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
 from meshd.passing.record import Record
+from meshd.passing.response import Response
 from meshd.passing.waiting import WaitingConnection
+from meshd.proxy.connection import ClientConnection
+from meshd.proxy.repeating import RepeatedExchanges
+from meshd.proxy.response import ProxyResponse
+from meshd.proxy.said import Said
 from meshd.selection import NONE
 from meshd.sockets.ends import ClientGone
 from meshd.sockets.flow import FIRST_REACH, Flow
@@ -110,7 +117,7 @@ class Fast:
             | native.sums_methods(ExchangeLog, Waiting),
             Reports: native.reports_methods(Reports, Exchange, HOUR),
             Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
-            Departure: native.departure_methods(Departure, Outlet, Choice, NONE),
+            Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
             LineLog: native.lines_methods(LineLog),
             Record: native.record_methods(Record, Exchange),
             Plane: native.plane_methods(Plane),
@@ -119,6 +126,10 @@ class Fast:
             KeptOrigins: native.kept_methods(KeptOrigins, Origin),
             WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
             MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
+            RepeatedExchanges: native.repeating_methods(RepeatedExchanges, Record, Meter, Place, Departure, Choice),
+            ClientConnection: native.departing_methods(ClientConnection, Said),
+            Origin: native.knowing_methods(Origin, Server, Response),
+            ProxyResponse: native.rendering_methods(ProxyResponse),
             Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
         }
         for kind, those in methods.items():

@@ -90,7 +90,7 @@ class Origin(Watcher, Generic[R]):
         if response.common:
             self.server.told = response
 
-    def known(self, came: bytes, method: bytes) -> R | None:
+    def known(self, came: bytes, method: bytes, /) -> R | None:
         """The response whose head begins these bytes, to a request of that method, if that was read before: last from
         any connection to the server, or from this one.
         """

@@ -126,7 +126,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
             return None
         return admission
 
-    def _opened(self, admission: Admission) -> Meter | None:
+    def _opened(self, admission: Admission, /) -> Meter | None:
         """The meter of an exchange that may begin now; None where it has to wait, or to be refused."""
         plane, account_id = self._plane, admission.identity.account.id
         ledger, caps, monotonic = plane.ledger, plane.caps, plane.wheel.monotonic
@@ -139,7 +139,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         caps.start(account_id, open_now, monotonic, tunnel=False)
         return meter
 
-    def _left(self, request: ProxyRequest, admission: Admission, meter: Meter) -> Departure:
+    def _left(self, request: ProxyRequest, admission: Admission, meter: Meter, /) -> Departure:
         """Begin the record of an exchange, and its way out."""
         self.cut = None
         self.record = record = Record(self._plane, self.proxy, self.wire.peer)
@@ -152,7 +152,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         record.departure = meter.way = departure = self._departure(request, admission)
         return departure
 
-    def _kept(self, departure: Departure, account_id: int) -> Origin[ProxyResponse] | None:
+    def _kept(self, departure: Departure, account_id: int, /) -> Origin[ProxyResponse] | None:
         """A kept connection by the chosen exit to the server; None where there is none, or the exit itself is asked."""
         choice, target, record = departure.choice, departure.target, self.record
         exit_ = choice.outlet.exit
@@ -165,7 +165,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
             departure.address = origin.wire.peer
         return origin
 
-    def _answer_like(self, told: ProxyResponse) -> bytes | None:
+    def _answer_like(self, told: ProxyResponse, /) -> bytes | None:
         """None where each answer tells of its own exchange."""
         record = self.record
         departure = record.departure if record is not None else None
@@ -177,7 +177,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
 
     # As the whole connection does it
 
-    def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
+    def _departure(self, request: ProxyRequest, admission: Admission, /) -> Departure:
         """The way out for a request."""
         raise NotImplementedError
 
