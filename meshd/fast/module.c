@@ -87,6 +87,8 @@ static PyMethodDef functions[] = {
     {"departing_methods", departing_methods, METH_VARARGS, "Of ClientConnection and Said: the way out."},
     {"knowing_methods", knowing_methods, METH_VARARGS, "Of Origin, Server and Response: answers that are known."},
     {"rendering_methods", rendering_methods, METH_VARARGS, "Of ProxyResponse: heads that are made."},
+    {"reading_methods", reading_methods, METH_VARARGS, "Of Repeated and Said: reading what is the same."},
+    {"recalling_methods", recalling_methods, METH_VARARGS, "Of AuthService and Verdict: answering from memory."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -98,6 +98,8 @@ PyObject *repeating_methods(PyObject *module, PyObject *classes);
 PyObject *departing_methods(PyObject *module, PyObject *classes);
 PyObject *knowing_methods(PyObject *module, PyObject *classes);
 PyObject *rendering_methods(PyObject *module, PyObject *classes);
+PyObject *reading_methods(PyObject *module, PyObject *classes);
+PyObject *recalling_methods(PyObject *module, PyObject *classes);
 PyObject *make_so(PyObject *module, PyObject *given);
 PyObject *make_tuple_so(PyObject *module, PyObject *given);
 PyObject *unmake(PyObject *module, PyObject *nothing);

@@ -10,6 +10,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from meshd.auth.identity import Verdict
+from meshd.auth.service import AuthService
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import Outlet
@@ -25,7 +27,7 @@ from meshd.passing.record import Record
 from meshd.passing.response import Response
 from meshd.passing.waiting import WaitingConnection
 from meshd.proxy.connection import ClientConnection
-from meshd.proxy.repeating import RepeatedExchanges
+from meshd.proxy.repeating import Repeated, RepeatedExchanges
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.said import Said
 from meshd.selection import NONE
@@ -130,6 +132,8 @@ class Fast:
             ClientConnection: native.departing_methods(ClientConnection, Said),
             Origin: native.knowing_methods(Origin, Server, Response),
             ProxyResponse: native.rendering_methods(ProxyResponse),
+            Repeated: native.reading_methods(Repeated, Said),
+            AuthService: native.recalling_methods(AuthService, Verdict),
             Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
         }
         for kind, those in methods.items():
