@@ -20,6 +20,15 @@ static inline int make_names(Name *names)
     return 0;
 }
 
+/* What is found by one attribute after another, up to so many; NULL with an error. */
+static inline PyObject *along(PyObject *from, const Name *names, const int *path, int steps)
+{
+    PyObject *found = Py_NewRef(from);
+    for (int i = 0; i < steps && found != NULL; i++)
+        Py_SETREF(found, PyObject_GetAttr(found, names[path[i]].name));
+    return found;
+}
+
 /* Whether an attribute is true; 1, 0, or -1 with an error. */
 static inline int is_true(PyObject *object, Name name)
 {

@@ -1,4 +1,4 @@
-/* What usage/ledger.py does when an exchange begins and ends, and how the logs take its line. */
+/* What usage/ledger.py does when an exchange begins, and when it ends. */
 
 #include "attributes.h"
 
@@ -11,15 +11,13 @@ enum { VISITS, BELOW, METERS, REFUSAL };
 static Slot of_allowance[] = {{"visits", 0}, {"below", 0}, {"meters", 0}, {"refusal", 0}, {NULL, 0}};
 
 enum { N_BY_KEY, N_IDENTITY, N_ACCOUNT, N_ID, N_TOKEN_ID, N_TERMS, N_CLOSED, N_TALLIES, N_RESTING, N_EXCHANGES,
-       N_CHRONICLE, N_ADD, N_PUT, N_WAITING, N_KEPT, N_TIMER, N_MANY, N_ENDED, N_PASS_ON };
-static Name names[] = {{"_by_key", NULL},   {"identity", NULL}, {"account", NULL},    {"id", NULL},         {"token_id", NULL},
-                       {"terms", NULL},     {"_closed", NULL},  {"_tallies", NULL},   {"resting", NULL},    {"_exchanges", NULL},
-                       {"_chronicle", NULL}, {"add", NULL},     {"_put", NULL},       {"_waiting", NULL},   {"_kept", NULL},
-                       {"_timer", NULL},    {"_many", NULL},    {"_ended", NULL},     {"_pass_on", NULL},   {NULL, NULL}};
+       N_CHRONICLE, N_ADD };
+static Name names[] = {{"_by_key", NULL},    {"identity", NULL}, {"account", NULL},  {"id", NULL},      {"token_id", NULL},
+                       {"terms", NULL},      {"_closed", NULL},  {"_tallies", NULL}, {"resting", NULL}, {"_exchanges", NULL},
+                       {"_chronicle", NULL}, {"add", NULL},      {NULL, NULL}};
 
-static PyTypeObject *meters, *tallies, *allowances, *records;
-static PyObject *open_in_python, *close_in_python, *add_in_python, *put_in_python, *nothing, *one;
-static Py_ssize_t at_once;
+static PyTypeObject *meters, *tallies, *allowances;
+static PyObject *open_in_python, *close_in_python, *one;
 
 /* Numbers of exchanges that are open, as they are and as they will be; none is ever near the edge of what C counts. */
 typedef struct {
@@ -197,83 +195,11 @@ static PyObject *close_meter(PyObject *ledger, PyObject *const *arguments, Py_ss
     return done;
 }
 
-/* Of the exchange log: a line that waits, with what its exchange has added to the journal's sums. */
-static PyObject *add_line(PyObject *log, PyObject *const *arguments, Py_ssize_t given)
-{
-    if (given != 4)
-        return PyErr_Format(PyExc_TypeError, "add() takes an exchange, a slot, and bytes up and down");
-    PyObject *sums = PyTuple_Pack(3, arguments[2], arguments[3], one);
-    PyObject *record = sums == NULL ? NULL : records->tp_alloc(records, 5);
-    if (record == NULL) {
-        Py_XDECREF(sums);
-        return NULL;
-    }
-    PyObject *fields[5] = {Py_NewRef(arguments[0]), Py_NewRef(arguments[1]), sums, Py_NewRef(nothing), Py_NewRef(nothing)};
-    for (int i = 0; i < 5; i++)
-        PyTuple_SET_ITEM(record, i, fields[i]);
-    const int done = tell(log, names[N_PUT], record);
-    Py_DECREF(record);
-    return done < 0 ? NULL : Py_NewRef(Py_None);
-}
-
-/* Whether one record more is nothing but one record more: there is room, and somebody will write it. */
-static bool only_waits(PyObject *log, PyObject *waiting)
-{
-    PyObject *kept = PyObject_GetAttr(log, names[N_KEPT].name), *many = PyObject_GetAttr(log, names[N_MANY].name);
-    PyObject *timer = PyObject_GetAttr(log, names[N_TIMER].name);
-    long long most, at_most;
-    const bool found = timer != NULL && timer != Py_None && integer(kept, &most) && integer(many, &at_most) &&
-                       PyList_GET_SIZE(waiting) < most && PyList_GET_SIZE(waiting) + 1 < at_most;
-    Py_XDECREF(kept);
-    Py_XDECREF(many);
-    Py_XDECREF(timer);
-    return found && !PyErr_Occurred();
-}
-
-static PyObject *put_record(PyObject *log, PyObject *record)
-{
-    PyObject *waiting = PyObject_GetAttr(log, names[N_WAITING].name), *done = NULL;
-    if (waiting != NULL && PyList_CheckExact(waiting) && only_waits(log, waiting))
-        done = PyList_Append(waiting, record) < 0 ? NULL : Py_NewRef(Py_None);
-    else {
-        PyErr_Clear();
-        done = PyObject_CallFunctionObjArgs(put_in_python, log, record, NULL);
-    }
-    Py_XDECREF(waiting);
-    return done;
-}
-
-static PyObject *add_ended(PyObject *chronicle, PyObject *exchange)
-{
-    PyObject *ended = PyObject_GetAttr(chronicle, names[N_ENDED].name);
-    const bool usual = ended != NULL && PyList_CheckExact(ended);
-    int done = -1;
-    if (usual && PyList_Append(ended, exchange) == 0)
-        done = PyList_GET_SIZE(ended) >= at_once ? tell(chronicle, names[N_PASS_ON], NULL) : 0;
-    Py_XDECREF(ended);
-    if (!usual && !PyErr_Occurred())
-        return PyObject_CallFunctionObjArgs(add_in_python, chronicle, exchange, NULL);
-    return done < 0 ? NULL : Py_NewRef(Py_None);
-}
-
 static PyMethodDef of_ledger[] = {
     {"open", (PyCFunction)(void (*)(void))open_meter, METH_FASTCALL, "Begin to count for an admission."},
     {"close", (PyCFunction)(void (*)(void))close_meter, METH_FASTCALL, "Count an exchange that has ended."},
     {NULL, NULL, 0, NULL},
 };
-static PyMethodDef of_log[] = {
-    {"add", (PyCFunction)(void (*)(void))add_line, METH_FASTCALL, "Add the line of one exchange."},
-    {NULL, NULL, 0, NULL},
-};
-static PyMethodDef of_lines[] = {
-    {"_put", put_record, METH_O, "Have a record written soon."},
-    {NULL, NULL, 0, NULL},
-};
-static PyMethodDef of_chronicle[] = {
-    {"add", add_ended, METH_O, "Take an exchange that has ended."},
-    {NULL, NULL, 0, NULL},
-};
-
 PyObject *ledger_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *ledger, *meter, *tally, *allowance;
@@ -289,39 +215,4 @@ PyObject *ledger_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     tallies = (PyTypeObject *)Py_NewRef(tally);
     allowances = (PyTypeObject *)Py_NewRef(allowance);
     return PyErr_Occurred() ? NULL : methods_of(ledger, of_ledger);
-}
-
-PyObject *log_methods(PyObject *Py_UNUSED(module), PyObject *classes)
-{
-    PyTypeObject *log, *record;
-    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &log, &PyType_Type, &record) || make_names(names) < 0)
-        return NULL;
-    PyObject *fields = PyObject_GetAttrString((PyObject *)record, "_fields");
-    const bool fits = fields != NULL && PyType_IsSubtype(record, &PyTuple_Type) && PyTuple_Check(fields) &&
-                      PyTuple_GET_SIZE(fields) == 5;
-    Py_XDECREF(fields);
-    if (!fits)
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "%s is no record of a line", record->tp_name);
-    Py_XSETREF(one, PyLong_FromLong(1));
-    Py_XSETREF(nothing, PyLong_FromLong(0));
-    records = (PyTypeObject *)Py_NewRef(record);
-    return PyErr_Occurred() ? NULL : methods_of(log, of_log);
-}
-
-PyObject *lines_methods(PyObject *Py_UNUSED(module), PyObject *classes)
-{
-    PyTypeObject *lines;
-    if (!PyArg_ParseTuple(classes, "O!", &PyType_Type, &lines) || make_names(names) < 0)
-        return NULL;
-    Py_XSETREF(put_in_python, PyObject_GetAttrString((PyObject *)lines, "_put"));
-    return PyErr_Occurred() ? NULL : methods_of(lines, of_lines);
-}
-
-PyObject *chronicle_methods(PyObject *Py_UNUSED(module), PyObject *classes)
-{
-    PyTypeObject *chronicle;
-    if (!PyArg_ParseTuple(classes, "O!n", &PyType_Type, &chronicle, &at_once) || make_names(names) < 0)
-        return NULL;
-    Py_XSETREF(add_in_python, PyObject_GetAttrString((PyObject *)chronicle, "add"));
-    return PyErr_Occurred() ? NULL : methods_of(chronicle, of_chronicle);
 }

@@ -84,7 +84,7 @@ static PyMethodDef functions[] = {
     {"reports_methods", reports_methods, METH_VARARGS, "Of Reports and Exchange: sums of what has ended."},
     {"activity_methods", activity_methods, METH_VARARGS, "Of Activity and Exchange: the newest."},
     {"repeating_methods", repeating_methods, METH_VARARGS, "Of RepeatedExchanges: steps of a request that repeats another."},
-    {"departing_methods", departing_methods, METH_VARARGS, "Of ClientConnection and Said: the way out."},
+    {"departing_methods", departing_methods, METH_VARARGS, "Of ClientConnection, Said and Departure: the way out."},
     {"knowing_methods", knowing_methods, METH_VARARGS, "Of Origin, Server and Response: answers that are known."},
     {"rendering_methods", rendering_methods, METH_VARARGS, "Of ProxyResponse: heads that are made."},
     {"reading_methods", reading_methods, METH_VARARGS, "Of Repeated and Said: reading what is the same."},

@@ -129,7 +129,7 @@ class Fast:
             WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
             MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
             RepeatedExchanges: native.repeating_methods(RepeatedExchanges, Record, Meter, Place, Departure, Choice),
-            ClientConnection: native.departing_methods(ClientConnection, Said),
+            ClientConnection: native.departing_methods(ClientConnection, Said, Departure),
             Origin: native.knowing_methods(Origin, Server, Response),
             ProxyResponse: native.rendering_methods(ProxyResponse),
             Repeated: native.reading_methods(Repeated, Said),

@@ -14,42 +14,28 @@ enum { P_ASKED, P_ACCOUNT };
 static Slot of_place[] = {{"asked", 0}, {"account_id", 0}, {NULL, 0}};
 enum { D_CHOICE, D_TARGET, D_SELECTION, D_ADDRESS };
 static Slot of_departure[] = {{"choice", 0}, {"target", 0}, {"selection", 0}, {"address", 0}, {NULL, 0}};
-static Slot of_said[] = {{"_wishes", 0}, {NULL, 0}};
 enum { C_OUTLET, C_SOURCE, C_NOT_FOUND, C_PINNED, C_WIDTH = 5 };
 
 enum { N_LIVE, N_LIMITS, N_TUNNELS, N_REQUESTS, N_LEDGER, N_OPEN, N_STOPPED, N_PEER, N_NOTE_REQUEST, N_NOTE_ADMISSION,
-       N_IDENTITY, N_ACCOUNT, N_ID, N_HOLD, N_DEPARTURE, N_SAID, N_WISHES, N_SELECTION, N_OVER, N_TARGET, N_EXIT,
-       N_ASKED_ITSELF, N_SESSION, N_NAME, N_HOST, N_PORT, N_ORIGINS, N_TAKE, N_ADDRESS, N_UPSTREAM, N_SOURCE, N_WIRE,
-       N_TOPOLOGY, N_TELLS, N_SUCCEEDED, N_RENDER };
-static Name names[] = {{"live", NULL},        {"limits", NULL},       {"tunnels_per_account", NULL}, {"requests_per_second", NULL},
-                       {"ledger", NULL},      {"open", NULL},         {"_stopped", NULL},            {"peer", NULL},
-                       {"note_request", NULL}, {"note_admission", NULL}, {"identity", NULL},         {"account", NULL},
-                       {"id", NULL},          {"hold", NULL},         {"_departure", NULL},          {"said", NULL},
-                       {"wishes", NULL},      {"selection", NULL},    {"over", NULL},                {"target", NULL},
-                       {"exit", NULL},        {"is_asked_itself", NULL}, {"session", NULL},          {"name", NULL},
-                       {"host", NULL},        {"port", NULL},         {"origins", NULL},             {"take", NULL},
-                       {"address", NULL},     {"upstream", NULL},     {"source", NULL},              {"wire", NULL},
-                       {"topology", NULL},    {"proxy_status_on_forwarded", NULL}, {"succeeded", NULL}, {"render", NULL},
-                       {NULL, NULL}};
+       N_IDENTITY, N_ACCOUNT, N_ID, N_HOLD, N_DEPARTURE, N_EXIT, N_ASKED_ITSELF, N_SESSION, N_NAME, N_HOST, N_PORT,
+       N_ORIGINS, N_TAKE, N_ADDRESS, N_UPSTREAM, N_SOURCE, N_WIRE, N_TOPOLOGY, N_TELLS, N_SUCCEEDED, N_RENDER };
+static Name names[] = {{"live", NULL}, {"limits", NULL}, {"tunnels_per_account", NULL}, {"requests_per_second", NULL},
+                       {"ledger", NULL}, {"open", NULL}, {"_stopped", NULL}, {"peer", NULL}, {"note_request", NULL},
+                       {"note_admission", NULL}, {"identity", NULL}, {"account", NULL}, {"id", NULL}, {"hold", NULL},
+                       {"_departure", NULL}, {"exit", NULL}, {"is_asked_itself", NULL}, {"session", NULL},
+                       {"name", NULL}, {"host", NULL}, {"port", NULL}, {"origins", NULL}, {"take", NULL},
+                       {"address", NULL}, {"upstream", NULL}, {"source", NULL}, {"wire", NULL}, {"topology", NULL},
+                       {"proxy_status_on_forwarded", NULL}, {"succeeded", NULL}, {"render", NULL}, {NULL, NULL}};
 
 enum { OPENED, LEFT, KEPT, ANSWER };
 static PyObject *in_python[ANSWER + 1], *one;
-static PyTypeObject *records, *meters, *places, *departures, *choices, *saids;
-
-/* What is found by one attribute after another, up to so many; NULL with an error. */
-static PyObject *along(PyObject *from, const int *path, int steps)
-{
-    PyObject *found = Py_NewRef(from);
-    for (int i = 0; i < steps && found != NULL; i++)
-        Py_SETREF(found, PyObject_GetAttr(found, names[path[i]].name));
-    return found;
-}
+static PyTypeObject *records, *meters, *places, *departures, *choices;
 
 /* Whether a bound of the settings is one: 1, 0 where there is none, -1 with an error. */
 static int is_bounded(PyObject *plane)
 {
     static const int to_limits[] = {N_LIVE, N_LIMITS};
-    PyObject *limits = along(plane, to_limits, 2);
+    PyObject *limits = along(plane, names, to_limits, 2);
     int bounded = limits == NULL ? -1 : is_true(limits, names[N_TUNNELS]);
     if (bounded == 0)
         bounded = is_true(limits, names[N_REQUESTS]);
@@ -77,7 +63,7 @@ static PyObject *opened(PyObject *connection, PyObject *admission)
 static int hold(PyObject *place, PyObject *record, PyObject *admission)
 {
     static const int to_id[] = {N_IDENTITY, N_ACCOUNT, N_ID};
-    PyObject *id = along(admission, to_id, 3);
+    PyObject *id = along(admission, names, to_id, 3);
     put(place, of_place[P_ASKED], Py_NewRef(get(record, of_record[R_BEGAN])));
     int done = id == NULL ? -1 : 0;
     if (done == 0 && id != get(place, of_place[P_ACCOUNT]))
@@ -122,47 +108,6 @@ static PyObject *left(PyObject *connection, PyObject *const *arguments, Py_ssize
     return departure;
 }
 
-/* What the request's fields wish for, and the seconds that they allow: a pair; NULL with an error. */
-static PyObject *wishes_of(PyObject *request)
-{
-    PyObject *said = PyObject_GetAttr(request, names[N_SAID].name);
-    PyObject *wishes = is(said, saids) ? get(said, of_said[0]) : NULL;
-    if (wishes != NULL && wishes != Py_None)
-        Py_INCREF(wishes);
-    else
-        wishes = said == NULL ? NULL : PyObject_CallMethodNoArgs(said, names[N_WISHES].name);
-    Py_XDECREF(said);
-    if (wishes != NULL && (!PyTuple_CheckExact(wishes) || PyTuple_GET_SIZE(wishes) != 2)) {
-        PyErr_SetString(PyExc_ValueError, "wishes are a selection and seconds");
-        Py_CLEAR(wishes);
-    }
-    return wishes;
-}
-
-static PyObject *departure_for(PyObject *connection, PyObject *const *arguments, Py_ssize_t given)
-{
-    static const int to_id[] = {N_IDENTITY, N_ACCOUNT, N_ID};
-    PyObject *plane = get(connection, of_connection[PLANE]), *proxy = get(connection, of_connection[PROXY]);
-    if (given != 2 || plane == NULL || proxy == NULL)
-        return PyErr_Format(PyExc_TypeError, "_departure() takes a request and an admission");
-    PyObject *wishes = wishes_of(arguments[0]), *lower = NULL, *selection = NULL, *id = NULL, *target = NULL, *made = NULL;
-    if (wishes != NULL && (lower = PyObject_GetAttr(arguments[1], names[N_SELECTION].name)) != NULL)
-        selection = PyTuple_GET_ITEM(wishes, 0) == lower
-                        ? Py_NewRef(lower)
-                        : PyObject_CallMethodOneArg(PyTuple_GET_ITEM(wishes, 0), names[N_OVER].name, lower);
-    if (selection != NULL && (id = along(arguments[1], to_id, 3)) != NULL &&
-        (target = PyObject_GetAttr(arguments[0], names[N_TARGET].name)) != NULL) {
-        PyObject *all[6] = {plane, proxy, selection, id, PyTuple_GET_ITEM(wishes, 1), target};
-        made = PyObject_Vectorcall((PyObject *)departures, all, 6, NULL);
-    }
-    Py_XDECREF(wishes);
-    Py_XDECREF(lower);
-    Py_XDECREF(selection);
-    Py_XDECREF(id);
-    Py_XDECREF(target);
-    return made;
-}
-
 /* What the client is told of an exit that it did not pin, as `Choice.label`; NULL with an error. */
 static PyObject *label_of(PyObject *exit, PyObject *source)
 {
@@ -196,7 +141,7 @@ static int note_origin(PyObject *record, PyObject *departure, PyObject *exit, Py
 {
     static const int to_peer[] = {N_WIRE, N_PEER};
     PyObject *source = PyObject_GetAttr(origin, names[N_SOURCE].name), *label = NULL, *peer = NULL;
-    if (source != NULL && (label = label_of(exit, source)) != NULL && (peer = along(origin, to_peer, 2)) != NULL) {
+    if (source != NULL && (label = label_of(exit, source)) != NULL && (peer = along(origin, names, to_peer, 2)) != NULL) {
         put(record, of_record[R_EXIT], Py_NewRef(label));
         put(departure, of_departure[D_ADDRESS], Py_NewRef(peer));
     }
@@ -249,7 +194,7 @@ static PyObject *answer_like(PyObject *connection, PyObject *told)
     PyObject *departure = is(record, records) ? get(record, of_record[R_DEPARTURE]) : NULL;
     if (plane == NULL || departure == NULL || !usual(departure, record) || get(record, of_record[R_EXIT]) == NULL)
         return PyObject_CallFunctionObjArgs(in_python[ANSWER], connection, told, NULL);
-    PyObject *topology = along(plane, to_topology, 2), *answer = NULL;
+    PyObject *topology = along(plane, names, to_topology, 2), *answer = NULL;
     const int tells = topology == NULL ? -1 : is_true(topology, names[N_TELLS]);
     Py_XDECREF(topology);
     if (tells != 0)
@@ -272,11 +217,6 @@ static PyMethodDef methods[] = {
     {"_answer_like", answer_like, METH_O, "The head that the client gets."},
     {NULL, NULL, 0, NULL},
 };
-static PyMethodDef of_departing[] = {
-    {"_departure", (PyCFunction)(void (*)(void))departure_for, METH_FASTCALL, "The way out for a request."},
-    {NULL, NULL, 0, NULL},
-};
-
 PyObject *repeating_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *connection, *record, *meter, *place, *departure, *choice;
@@ -294,14 +234,4 @@ PyObject *repeating_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     departures = (PyTypeObject *)Py_NewRef(departure);
     choices = (PyTypeObject *)Py_NewRef(choice);
     return PyErr_Occurred() ? NULL : methods_of(connection, methods);
-}
-
-PyObject *departing_methods(PyObject *Py_UNUSED(module), PyObject *classes)
-{
-    PyTypeObject *connection, *said;
-    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &connection, &PyType_Type, &said) || find_slots(said, of_said) < 0 ||
-        make_names(names) < 0)
-        return NULL;
-    saids = (PyTypeObject *)Py_NewRef(said);
-    return methods_of(connection, of_departing);
 }
