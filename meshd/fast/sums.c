@@ -3,8 +3,6 @@
 
 #include "attributes.h"
 
-#include <math.h>
-
 enum { AT = 1, SECONDS, ACCOUNT, HOST = 9, REASON = 13, UP, DOWN, WAY, WIDTH = 19 };
 enum { R_SLOT = 1, R_SUMS, R_WIDTH = 5 };
 enum { N_FRESH, N_HOUR, N_WAITING, N_COUNT, N_APPEND };
@@ -16,6 +14,8 @@ static long long hour_seconds, at_once, most_waiting;
 static const long long FAR = INT64_MAX / 4, LARGEST = 1LL << 50; /* bytes of one exchange, a petabyte */
 static const Py_ssize_t MANY = 4096;                                /* records, whose sum is then no overflow */
 
+static bool within(long long number, long long bound) { return -bound <= number && number <= bound; }
+
 /* Add to the sums of a slot in a dictionary; -1 with an error. */
 static int add_sums(PyObject *all, PyObject *slot, const long long more[3])
 {
@@ -24,7 +24,7 @@ static int add_sums(PyObject *all, PyObject *slot, const long long more[3])
     if (before == NULL && PyErr_Occurred())
         return -1;
     for (int i = 0; i < 3; i++)
-        if (before != NULL && (!integer(PyTuple_GET_ITEM(before, i), &sums[i]) || llabs(sums[i]) > FAR))
+        if (before != NULL && (!integer(PyTuple_GET_ITEM(before, i), &sums[i]) || !within(sums[i], FAR)))
             return -1; /* so large is no sum of what was ever moved */
     PyObject *after = Py_BuildValue("(LLL)", sums[0] + more[0], sums[1] + more[1], sums[2] + more[2]);
     const int done = after == NULL ? -1 : PyDict_SetItem(all, slot, after);
@@ -41,7 +41,7 @@ static bool read_record(PyObject *record, long long *slot, long long sums[3])
     if (!PyTuple_CheckExact(each) || PyTuple_GET_SIZE(each) != 3)
         return false;
     for (int i = 0; i < 3; i++)
-        if (!integer(PyTuple_GET_ITEM(each, i), &sums[i]) || llabs(sums[i]) > LARGEST)
+        if (!integer(PyTuple_GET_ITEM(each, i), &sums[i]) || !within(sums[i], LARGEST))
             return false;
     return true;
 }
@@ -103,7 +103,7 @@ static bool in_hour(PyObject *exchange, long long hour, long long moved[3])
         return false;
     const double ended = PyFloat_AS_DOUBLE(at) + PyFloat_AS_DOUBLE(seconds);
     moved[2] = 1;
-    return ended >= 0 && ended < 1e15 && (long long)ended / hour_seconds == hour && llabs(moved[0]) < FAR && llabs(moved[1]) < FAR;
+    return ended >= 0 && ended < 1e15 && (long long)ended / hour_seconds == hour && within(moved[0], FAR) && within(moved[1], FAR);
 }
 
 /* The sums that an exchange is added to, borrowed; NULL where there are none yet, or with an error. */
@@ -123,7 +123,7 @@ static bool add_to(PyObject *cell, const long long moved[3])
     PyObject *made[3] = {NULL, NULL, NULL};
     bool done = PyList_CheckExact(cell) && PyList_GET_SIZE(cell) == 3;
     for (int i = 0; i < 3 && done; i++)
-        done = integer(PyList_GET_ITEM(cell, i), &sums[i]) && llabs(sums[i]) < FAR &&
+        done = integer(PyList_GET_ITEM(cell, i), &sums[i]) && within(sums[i], FAR) &&
                (made[i] = PyLong_FromLongLong(sums[i] + moved[i])) != NULL;
     for (int i = 0; i < 3; i++)
         if (done)

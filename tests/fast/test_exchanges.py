@@ -32,6 +32,7 @@ COUNTING = st.tuples(st.just("count"), st.integers(0, 9), st.integers(0, 2**40),
 CLOSING = st.tuples(
     st.just("close"), st.integers(0, 9), st.sampled_from(["", "reset"]), st.sampled_from(["", "why"]), st.integers(0, 4)
 )
+PLACES = Destinations()
 STEPS = st.lists(st.one_of(OPENING, COUNTING, CLOSING), max_size=14)
 
 
@@ -39,10 +40,10 @@ class World:
     """A ledger, and records that are closed on it."""
 
     def __init__(self, folder: str) -> None:
-        self.desk = Desk(folder, MemoryStore(account(1), account(2, parent=1), account(3, total_limit=2**39)), slots=4)
+        self.desk = Desk(folder, MemoryStore(account(1), account(2, parent=1), account(3, monthly=2**39)), slots=4)
         now(self.desk.ledger.start())
-        self.line = SimpleNamespace(waiting=0, freed=lambda key: self.told.append(key))
         self.told: list[object] = []
+        self.line = SimpleNamespace(waiting=0, freed=self.told.append)
         self.plane = Plane.__new__(Plane)
         self.plane.instance, self.plane._numbers = "i-", count(14)
         ticks = iter(range(10**6))
@@ -84,7 +85,7 @@ class World:
         if how == 3:
             record.departure = SimpleNamespace(way="e", end=lambda: "e")
         if how == 4:
-            record.destinations = Destinations()
+            record.destinations = PLACES
         record.close(reason, detail) if detail else record.close(reason)
         record.close("again")
         self.line.waiting = 0
@@ -108,7 +109,7 @@ class World:
         )
 
 
-class ExchangesTest(SynchronousTestCase):
+class Both(SynchronousTestCase):
     def both(self, does: Callable[[], object]) -> list[object]:
         """What it gives in Python, and with C."""
         native, found = fast(), [does()]
@@ -119,6 +120,8 @@ class ExchangesTest(SynchronousTestCase):
             native.end()
         return found
 
+
+class ExchangesTest(Both):
     @settings(deadline=None, max_examples=80)
     @given(STEPS)
     def test_any_steps(self, steps: list[tuple[Any, ...]]) -> None:
@@ -187,7 +190,7 @@ class ExchangesTest(SynchronousTestCase):
         self.assertEqual(native, in_python)
 
 
-class SumsTest(ExchangesTest):
+class SumsTest(Both):
     @settings(deadline=None, max_examples=120)
     @given(RECORDS, st.integers(-2, 3))
     def test_of_lines(self, records: list[Waiting], slot: int) -> None:
