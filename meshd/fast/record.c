@@ -13,12 +13,12 @@ enum { INSTANCE, NUMBERS };
 static Slot of_plane[] = {{"instance", 0}, {"_numbers", 0}, {NULL, 0}};
 
 enum { N_NOW, N_WHEEL, N_SECONDS, N_REQUEST_ID, N_METHOD, N_TARGET, N_HOST, N_PORT, N_IDENTITY, N_ACCOUNT, N_ID,
-       N_USERNAME, N_TOKEN_ID, N_LEAVE, N_END, N_UP, N_DOWN, N_LEDGER, N_CLOSE, N_LINE, N_WAITING };
+       N_USERNAME, N_TOKEN_ID, N_LEAVE, N_END, N_UP, N_DOWN, N_LEDGER, N_CLOSE, N_LINE, N_WAITING, N_FREED };
 static Name names[] = {{"now", NULL},        {"wheel", NULL},    {"seconds", NULL}, {"request_id", NULL}, {"method", NULL},
                        {"target", NULL},     {"host", NULL},     {"port", NULL},    {"identity", NULL},   {"account", NULL},
                        {"id", NULL},         {"username", NULL}, {"token_id", NULL}, {"leave", NULL},     {"end", NULL},
                        {"up", NULL},         {"down", NULL},     {"ledger", NULL},  {"close", NULL},      {"line", NULL},
-                       {"waiting", NULL},    {NULL, NULL}};
+                       {"waiting", NULL},    {"freed", NULL},    {NULL, NULL}};
 
 enum { OF_INIT, OF_REQUEST, OF_ADMISSION, OF_CLOSE };
 static PyObject *in_python[4], *id_in_python, *nothing, *empty;
@@ -136,13 +136,19 @@ static PyObject *exchange_of(PyObject *record, PyObject *meter, PyObject *way, P
     return exchange;
 }
 
-/* Whether somebody waits for an exchange to end; -1 with an error. */
-static int somebody_waits(PyObject *plane)
+/* Let those go on who wait for one of the account's exchanges to end, if anybody waits; -1 with an error. */
+static int free_place(PyObject *plane, PyObject *account)
 {
-    PyObject *line = PyObject_GetAttr(plane, names[N_LINE].name);
+    PyObject *line = PyObject_GetAttr(plane, names[N_LINE].name), *tunnels[2] = {Py_True, Py_False};
     const int waits = line == NULL ? -1 : is_true(line, names[N_WAITING]);
+    int done = waits < 0 ? -1 : 0;
+    for (int i = 0; i < 2 && waits > 0 && done == 0; i++) {
+        PyObject *key = PyTuple_Pack(2, account, tunnels[i]);
+        done = key == NULL ? -1 : tell(line, names[N_FREED], key);
+        Py_XDECREF(key);
+    }
     Py_XDECREF(line);
-    return waits;
+    return done;
 }
 
 /* Have the ledger count the exchange, and write its line; -1 with an error. */
@@ -164,12 +170,7 @@ static PyObject *close_record(PyObject *record, PyObject *const *arguments, Py_s
     if (given >= 1 && get(record, of_record[CLOSED]) == Py_True)
         Py_RETURN_NONE;
     PyObject *plane = get(record, of_record[PLANE]), *meter = get(record, of_record[METER]);
-    const int waits = given < 1 || given > 2 || meter == Py_None || get(record, of_record[SEAT]) != Py_None
-                          ? 1
-                          : somebody_waits(plane);
-    if (waits < 0)
-        return NULL;
-    if (waits) { /* and whatever else is seldom */
+    if (given < 1 || given > 2 || meter == Py_None || get(record, of_record[SEAT]) != Py_None) {
         PyObject *all[4] = {record};
         for (Py_ssize_t i = 0; i < given && i < 3; i++)
             all[i + 1] = arguments[i];
@@ -182,7 +183,9 @@ static PyObject *close_record(PyObject *record, PyObject *const *arguments, Py_s
     Py_INCREF(plane);
     Py_INCREF(meter);
     PyObject *exchange = way == NULL ? NULL : exchange_of(record, meter, way, arguments[0], given == 2 ? arguments[1] : empty);
-    const int done = exchange == NULL ? -1 : book(plane, meter, exchange);
+    int done = exchange == NULL ? -1 : book(plane, meter, exchange);
+    if (done == 0)
+        done = free_place(plane, get(record, of_record[ACCOUNT]));
     Py_DECREF(plane);
     Py_DECREF(meter);
     Py_XDECREF(way);
