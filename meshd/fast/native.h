@@ -69,6 +69,12 @@ static inline bool integer(PyObject *object, long long *value)
 long long room_of(PyObject *meter);
 int count(PyObject *meter, long long bytes, bool upward);
 
+/* starting.c: whether an account may begin a request: 1 with the bucket to take it from, NULL for none; 0 where Python has
+   to say, -1 with an error; and to take it. */
+int may_start(PyObject *plane, PyObject *admission, PyObject **bucket);
+int started(PyObject *bucket);
+int ready_starting(PyTypeObject *caps, PyTypeObject *bucket);
+
 /* The functions of the module, one for each part. */
 PyObject *meter_methods(PyObject *module, PyObject *classes);
 PyObject *tunnel_methods(PyObject *module, PyObject *classes);

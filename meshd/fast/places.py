@@ -18,7 +18,7 @@ from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
-from meshd.passing.caps import Place
+from meshd.passing.caps import Bucket, Caps, Place
 from meshd.passing.idle import Idle, Own
 from meshd.passing.kept import KeptOrigins, Origin, Server
 from meshd.passing.metered import MeteredConnection
@@ -128,7 +128,9 @@ class Fast:
             KeptOrigins: native.kept_methods(KeptOrigins, Origin),
             WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
             MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
-            RepeatedExchanges: native.repeating_methods(RepeatedExchanges, Record, Meter, Place, Departure, Choice),
+            RepeatedExchanges: native.repeating_methods(
+                RepeatedExchanges, Record, Meter, Place, Departure, Choice, Caps, Bucket
+            ),
             ClientConnection: native.departing_methods(ClientConnection, Said, Departure),
             Origin: native.knowing_methods(Origin, Server, Response),
             ProxyResponse: native.rendering_methods(ProxyResponse),

@@ -16,11 +16,10 @@ enum { D_CHOICE, D_TARGET, D_SELECTION, D_ADDRESS };
 static Slot of_departure[] = {{"choice", 0}, {"target", 0}, {"selection", 0}, {"address", 0}, {NULL, 0}};
 enum { C_OUTLET, C_SOURCE, C_NOT_FOUND, C_PINNED, C_WIDTH = 5 };
 
-enum { N_LIVE, N_LIMITS, N_TUNNELS, N_REQUESTS, N_LEDGER, N_OPEN, N_STOPPED, N_PEER, N_NOTE_REQUEST, N_NOTE_ADMISSION,
+enum { N_LIVE, N_LEDGER, N_OPEN, N_STOPPED, N_PEER, N_NOTE_REQUEST, N_NOTE_ADMISSION,
        N_IDENTITY, N_ACCOUNT, N_ID, N_HOLD, N_DEPARTURE, N_EXIT, N_ASKED_ITSELF, N_SESSION, N_NAME, N_HOST, N_PORT,
        N_ORIGINS, N_TAKE, N_ADDRESS, N_UPSTREAM, N_SOURCE, N_WIRE, N_TOPOLOGY, N_TELLS, N_SUCCEEDED, N_RENDER };
-static Name names[] = {{"live", NULL}, {"limits", NULL}, {"tunnels_per_account", NULL}, {"requests_per_second", NULL},
-                       {"ledger", NULL}, {"open", NULL}, {"_stopped", NULL}, {"peer", NULL}, {"note_request", NULL},
+static Name names[] = {{"live", NULL}, {"ledger", NULL}, {"open", NULL}, {"_stopped", NULL}, {"peer", NULL}, {"note_request", NULL},
                        {"note_admission", NULL}, {"identity", NULL}, {"account", NULL}, {"id", NULL}, {"hold", NULL},
                        {"_departure", NULL}, {"exit", NULL}, {"is_asked_itself", NULL}, {"session", NULL},
                        {"name", NULL}, {"host", NULL}, {"port", NULL}, {"origins", NULL}, {"take", NULL},
@@ -31,31 +30,22 @@ enum { OPENED, LEFT, KEPT, ANSWER };
 static PyObject *in_python[ANSWER + 1], *one;
 static PyTypeObject *records, *meters, *places, *departures, *choices;
 
-/* Whether a bound of the settings is one: 1, 0 where there is none, -1 with an error. */
-static int is_bounded(PyObject *plane)
-{
-    static const int to_limits[] = {N_LIVE, N_LIMITS};
-    PyObject *limits = along(plane, names, to_limits, 2);
-    int bounded = limits == NULL ? -1 : is_true(limits, names[N_TUNNELS]);
-    if (bounded == 0)
-        bounded = is_true(limits, names[N_REQUESTS]);
-    Py_XDECREF(limits);
-    return bounded;
-}
-
 static PyObject *opened(PyObject *connection, PyObject *admission)
 {
-    PyObject *plane = get(connection, of_connection[PLANE]);
-    const int bounded = plane == NULL ? 1 : is_bounded(plane);
-    if (bounded != 0)
-        return bounded < 0 ? NULL : PyObject_CallFunctionObjArgs(in_python[OPENED], connection, admission, NULL);
+    PyObject *plane = get(connection, of_connection[PLANE]), *bucket = NULL;
+    const int may = plane == NULL ? 0 : may_start(plane, admission, &bucket);
+    if (may <= 0)
+        return may < 0 ? NULL : PyObject_CallFunctionObjArgs(in_python[OPENED], connection, admission, NULL);
     PyObject *ledger = PyObject_GetAttr(plane, names[N_LEDGER].name);
     PyObject *stopped = ledger == NULL ? NULL : PyObject_GetAttr(connection, names[N_STOPPED].name);
     PyObject *meter = stopped == NULL ? NULL : PyObject_CallMethodObjArgs(ledger, names[N_OPEN].name, admission, stopped, NULL);
     if (meter != NULL && !PyObject_TypeCheck(meter, meters))
-        Py_SETREF(meter, Py_NewRef(Py_None));
+        Py_SETREF(meter, Py_NewRef(Py_None)); /* and nothing was taken of what it may begin */
+    else if (meter != NULL && bucket != NULL && started(bucket) < 0)
+        Py_CLEAR(meter);
     Py_XDECREF(ledger);
     Py_XDECREF(stopped);
+    Py_XDECREF(bucket);
     return meter;
 }
 
@@ -219,9 +209,11 @@ static PyMethodDef methods[] = {
 };
 PyObject *repeating_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
-    PyTypeObject *connection, *record, *meter, *place, *departure, *choice;
-    if (!PyArg_ParseTuple(classes, "O!O!O!O!O!O!", &PyType_Type, &connection, &PyType_Type, &record, &PyType_Type, &meter,
-                          &PyType_Type, &place, &PyType_Type, &departure, &PyType_Type, &choice) ||
+    PyTypeObject *connection, *record, *meter, *place, *departure, *choice, *caps, *bucket;
+    if (!PyArg_ParseTuple(classes, "O!O!O!O!O!O!O!O!", &PyType_Type, &connection, &PyType_Type, &record, &PyType_Type, &meter,
+                          &PyType_Type, &place, &PyType_Type, &departure, &PyType_Type, &choice, &PyType_Type, &caps,
+                          &PyType_Type, &bucket) ||
+        ready_starting(caps, bucket) < 0 ||
         find_slots(connection, of_connection) < 0 || find_slots(record, of_record) < 0 || find_slots(meter, of_meter) < 0 ||
         find_slots(place, of_place) < 0 || find_slots(departure, of_departure) < 0 || make_names(names) < 0)
         return NULL;

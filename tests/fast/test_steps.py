@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from meshd.exits.departure import Departure
 from meshd.exits.pools import Pools
 from meshd.model import Refusal
-from meshd.passing.caps import Place
+from meshd.passing.caps import Caps, Place
 from meshd.passing.idle import Idle
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.plane import Plane
@@ -222,12 +222,7 @@ class Steps:
         self.pools, self.room = Pools(topology), room
         wire = SimpleNamespace(peer="192.0.2.9")
         self.origin = SimpleNamespace(source="10.0.0.1", wire=wire) if kept else None
-        caps = SimpleNamespace(
-            # Where there is no bound nothing comes of asking.
-            start=lambda *given, **named: self.asked.append((given, named)) if limits.requests_per_second else None,
-            hold=lambda client, account, former: self.asked.append((account, former)),
-            arrived=lambda client, address: None,
-        )
+        self.caps = caps = Caps(Live(topology), 100)
         self.plane: Any = SimpleNamespace(
             live=Live(topology),
             pools=self.pools,
@@ -242,7 +237,7 @@ class Steps:
         self.connection = connection = ClientConnection.__new__(ClientConnection)
         connection._plane, connection.proxy, connection.cut = self.plane, "p", Refusal("overloaded")
         connection.wire = SimpleNamespace(peer="192.0.2.5")  # type: ignore[assignment]
-        connection.place = Place(caps, connection, "192.0.2.5")  # type: ignore[arg-type]
+        connection.place = Place(caps, connection, "192.0.2.5")
 
     def open(self, admission: Any, stop: Any) -> Any:
         self.asked.append((admission.token_id, stop.__name__))
@@ -262,9 +257,10 @@ class Steps:
         admission: Any = SimpleNamespace(
             identity=SimpleNamespace(account=account), account=account, token_id=3, selection=selection
         )
+        self.plane.wheel.monotonic += number % 3 / 4
         meter = connection._opened(admission)
         if meter is None:
-            return self.asked
+            return self.asked, self.begun()
         departure = connection._left(asked, admission, meter)
         refusal = departure.choose()
         if refusal is not None:
@@ -278,17 +274,23 @@ class Steps:
             (origin is not None, departure.address, departure.selection == selection, departure.patience, answer),
             (record.exit, record._host, record._port, record._method, record._username, record.began, connection.cut),
             (record.meter is meter is connection.meter, meter.about is record, meter.way is departure, meter.proxy),
-            (connection.place.asked, connection.place.account_id, self.asked),
+            (connection.place.asked, connection.place.account_id, self.asked, self.begun()),
         )
+
+    def begun(self) -> object:
+        """What was taken of the bounds, and who counts for whom."""
+        buckets = [(key, each.at, each.requests, each.begun_requests) for key, each in self.caps._buckets.items()]
+        return buckets, [(account, len(held)) for account, held in self.caps._held.items()]
 
 
 class StepsTest(Both):
     def test_each_kind(self) -> None:
         """With and without bounds, room, a kept connection, a selection, and a header of its own for each answer."""
         none = Limits(tunnels_per_account=0, requests_per_second=0)
+        bounds = [Limits(tunnels_per_account=most, requests_per_second=rate) for most, rate in ((0, 2), (2, 0), (3, 0))]
         cases = [
             (limits, exit_, kept, tells, room, selection)
-            for limits in (none, Limits())
+            for limits in (none, Limits(), *bounds)
             for exit_ in (*EXITS, Exit("near", "http", "192.0.2.7", upstream=UpstreamProxy("gw.example", 8080)))
             for kept, tells, room in (
                 (True, False, True),
@@ -303,7 +305,7 @@ class StepsTest(Both):
             found = []
             for limits, exit_, kept, tells, room, selection in cases:
                 steps = Steps(limits=limits, exit_=exit_, kept=kept, tells=tells, room=room)
-                found.append([steps.run(number, selection) for number in range(4)])
+                found.append([steps.run(number, selection) for number in range(9)])
             return found
 
         in_python, native = self.both(does)
