@@ -87,6 +87,35 @@ STANDS = "stands"
 """The attribute of the module that says whether it is in its places in this process, as a child's is from its start."""
 
 
+def _of_exchanges(native: ModuleType) -> dict[type, dict[str, Any]]:
+    """What C does of an exchange between its head and its line, and of connections that are kept."""
+    return {
+        ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
+        | native.log_methods(ExchangeLog, Waiting)
+        | native.sums_methods(ExchangeLog, Waiting),
+        Reports: native.reports_methods(Reports, Exchange, HOUR),
+        Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
+        Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
+        LineLog: native.lines_methods(LineLog),
+        Record: native.record_methods(Record, Exchange),
+        Plane: native.plane_methods(Plane),
+        Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
+        Idle: native.idle_methods(Idle, Own),
+        KeptOrigins: native.kept_methods(KeptOrigins, Origin),
+        WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
+        MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
+        RepeatedExchanges: native.repeating_methods(
+            RepeatedExchanges, Record, Meter, Place, Departure, Choice, Caps, Bucket
+        ),
+        ClientConnection: native.departing_methods(ClientConnection, Said, Departure),
+        Origin: native.knowing_methods(Origin, Server, Response),
+        ProxyResponse: native.rendering_methods(ProxyResponse),
+        Repeated: native.reading_methods(Repeated, Said),
+        AuthService: native.recalling_methods(AuthService, Verdict),
+        Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
+    }
+
+
 class Fast:
     """What has taken the place of what."""
 
@@ -114,30 +143,7 @@ class Fast:
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
             Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
-            ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
-            | native.log_methods(ExchangeLog, Waiting)
-            | native.sums_methods(ExchangeLog, Waiting),
-            Reports: native.reports_methods(Reports, Exchange, HOUR),
-            Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
-            Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
-            LineLog: native.lines_methods(LineLog),
-            Record: native.record_methods(Record, Exchange),
-            Plane: native.plane_methods(Plane),
-            Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
-            Idle: native.idle_methods(Idle, Own),
-            KeptOrigins: native.kept_methods(KeptOrigins, Origin),
-            WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
-            MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
-            RepeatedExchanges: native.repeating_methods(
-                RepeatedExchanges, Record, Meter, Place, Departure, Choice, Caps, Bucket
-            ),
-            ClientConnection: native.departing_methods(ClientConnection, Said, Departure),
-            Origin: native.knowing_methods(Origin, Server, Response),
-            ProxyResponse: native.rendering_methods(ProxyResponse),
-            Repeated: native.reading_methods(Repeated, Said),
-            AuthService: native.recalling_methods(AuthService, Verdict),
-            Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
-        }
+        } | _of_exchanges(native)
         for kind, those in methods.items():
             self._replaced[kind] = {name: vars(kind)[name] for name in those}
             for name, method in those.items():

@@ -18,7 +18,7 @@ static PyObject *one;
 /* Whether fewer exchanges are open than may be; -1 with an error. */
 static int fewer_open(PyObject *plane, PyObject *id, PyObject *most)
 {
-    long long bound, open;
+    long long bound, open = 0;
     if (!integer(most, &bound))
         return 0;
     if (bound == 0)

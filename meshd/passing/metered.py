@@ -94,22 +94,20 @@ class MeteredConnection(Watcher):
         """Send the client bytes, wait until the kernel has taken them, and count them.  Raises: ClientGone, Stopped."""
         meter = self.meter
         assert meter is not None
-        while data:
+        while data or self._moved >= TURN:
+            if self._moved >= TURN:
+                await self._give_turn()
+                continue
             sent = self.send_now(data)
             if sent is None:
                 await self._more_room(meter, WRITING)
-                continue
-            if not sent:
+            elif sent:
+                data = memoryview(data)[sent:]
+            else:
                 try:
                     await self.wire.wait_writable()
                 except OSError:
                     raise ClientGone from None
-                continue
-            if self._moved >= TURN:
-                await self._give_turn()
-            if sent == len(data):
-                return
-            data = memoryview(data)[sent:]
 
     def send_now(self, data: bytes | memoryview, /) -> int | None:
         """Send the client what there is room for and the kernel takes, and count that: how many bytes; None where there

@@ -53,26 +53,21 @@ class RepeatingConnection(Connection, Generic[R]):
             told = origin.known(came, method)
             if told is None or len(came) != told.whole or self._plane.draining:
                 return came
-            answer = self._answer_like(told)
-            if answer is None:
+            answer, record = self._answer_like(told), self.record
+            if answer is None or record is None:
                 return came
-            record = self.record
-            assert record is not None
             self._answering = self.framed = True
             record.status = told.status
             data = answer + came[len(told.raw) :]
             done = self.send_now(data) or 0
-            if done < len(data):
+            if done < len(data) or self._moved >= TURN:
                 await self.deliver(data[done:])
-            elif self._moved >= TURN:
-                await self.worked(0)
         except BaseException:
             origin.close()
             raise
         kept.keep(origin, told.kept_for(timeouts.keep_alive))
         record.close("")
-        self.record = self.meter = None
-        self._answering = False
+        self.record, self.meter, self._answering = None, None, False
         return None
 
     def _answer_like(self, told: R, /) -> bytes | None:
