@@ -80,7 +80,7 @@ class AuthService:
         self.entrance = Entrance(self._sign_in, self._failures, self._digests.page)
 
     def recall(
-        self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None
+        self, proxy: str, peer: str, proxy_authorization: bytes | None, authorization: bytes | None, /
     ) -> Admission | Refusal | Unseen:
         """Answer from memory; Unseen where `admit` has to be awaited.  Called for each request, so kept short."""
         if proxy_authorization is not None:

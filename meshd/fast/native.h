@@ -69,6 +69,12 @@ static inline bool integer(PyObject *object, long long *value)
 long long room_of(PyObject *meter);
 int count(PyObject *meter, long long bytes, bool upward);
 
+/* starting.c: whether an account may begin a request: 1 with the bucket to take it from, NULL for none; 0 where Python has
+   to say, -1 with an error; and to take it. */
+int may_start(PyObject *plane, PyObject *admission, PyObject **bucket);
+int started(PyObject *bucket);
+int ready_starting(PyTypeObject *caps, PyTypeObject *bucket);
+
 /* The functions of the module, one for each part. */
 PyObject *meter_methods(PyObject *module, PyObject *classes);
 PyObject *tunnel_methods(PyObject *module, PyObject *classes);
@@ -80,6 +86,26 @@ PyObject *ending_methods(PyObject *module, PyObject *classes);
 PyObject *acceptor_methods(PyObject *module, PyObject *classes);
 PyObject *race_methods(PyObject *module, PyObject *classes);
 PyObject *line_methods(PyObject *module, PyObject *classes);
+PyObject *record_methods(PyObject *module, PyObject *classes);
+PyObject *plane_methods(PyObject *module, PyObject *classes);
+PyObject *ledger_methods(PyObject *module, PyObject *classes);
+PyObject *log_methods(PyObject *module, PyObject *classes);
+PyObject *lines_methods(PyObject *module, PyObject *classes);
+PyObject *chronicle_methods(PyObject *module, PyObject *classes);
+PyObject *idle_methods(PyObject *module, PyObject *classes);
+PyObject *kept_methods(PyObject *module, PyObject *classes);
+PyObject *phase_methods(PyObject *module, PyObject *classes);
+PyObject *sending_methods(PyObject *module, PyObject *classes);
+PyObject *departure_methods(PyObject *module, PyObject *classes);
+PyObject *sums_methods(PyObject *module, PyObject *classes);
+PyObject *reports_methods(PyObject *module, PyObject *classes);
+PyObject *activity_methods(PyObject *module, PyObject *classes);
+PyObject *repeating_methods(PyObject *module, PyObject *classes);
+PyObject *departing_methods(PyObject *module, PyObject *classes);
+PyObject *knowing_methods(PyObject *module, PyObject *classes);
+PyObject *rendering_methods(PyObject *module, PyObject *classes);
+PyObject *reading_methods(PyObject *module, PyObject *classes);
+PyObject *recalling_methods(PyObject *module, PyObject *classes);
 PyObject *make_so(PyObject *module, PyObject *given);
 PyObject *make_tuple_so(PyObject *module, PyObject *given);
 PyObject *unmake(PyObject *module, PyObject *nothing);

@@ -10,9 +10,28 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from meshd.auth.identity import Verdict
+from meshd.auth.service import AuthService
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pool, Pools
+from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
+from meshd.passing.caps import Bucket, Caps, Place
+from meshd.passing.idle import Idle, Own
+from meshd.passing.kept import KeptOrigins, Origin, Server
+from meshd.passing.metered import MeteredConnection
+from meshd.passing.plane import Plane
+from meshd.passing.record import Record
+from meshd.passing.response import Response
+from meshd.passing.waiting import WaitingConnection
+from meshd.proxy.connection import ClientConnection
+from meshd.proxy.repeating import Repeated, RepeatedExchanges
+from meshd.proxy.response import ProxyResponse
+from meshd.proxy.said import Said
+from meshd.selection import NONE
+from meshd.sockets.ends import ClientGone
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
 from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
@@ -20,9 +39,16 @@ from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
+from meshd.store.statements.tops import HOUR
+from meshd.usage.activity import AT_ONCE as NEWEST
+from meshd.usage.activity import WAITING as MOST_WAITING
+from meshd.usage.activity import Activity
 from meshd.usage.allowance import Allowance
+from meshd.usage.chronicle import AT_ONCE, Chronicle
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
+from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
+from meshd.usage.reports import Reports
 from meshd.values.exchanges import Exchange
 
 MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
@@ -61,6 +87,35 @@ STANDS = "stands"
 """The attribute of the module that says whether it is in its places in this process, as a child's is from its start."""
 
 
+def _of_exchanges(native: ModuleType) -> dict[type, dict[str, Any]]:
+    """What C does of an exchange between its head and its line, and of connections that are kept."""
+    return {
+        ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
+        | native.log_methods(ExchangeLog, Waiting)
+        | native.sums_methods(ExchangeLog, Waiting),
+        Reports: native.reports_methods(Reports, Exchange, HOUR),
+        Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
+        Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
+        LineLog: native.lines_methods(LineLog),
+        Record: native.record_methods(Record, Exchange),
+        Plane: native.plane_methods(Plane),
+        Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
+        Idle: native.idle_methods(Idle, Own),
+        KeptOrigins: native.kept_methods(KeptOrigins, Origin),
+        WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),
+        MeteredConnection: native.sending_methods(MeteredConnection, ClientGone),
+        RepeatedExchanges: native.repeating_methods(
+            RepeatedExchanges, Record, Meter, Place, Departure, Choice, Caps, Bucket
+        ),
+        ClientConnection: native.departing_methods(ClientConnection, Said, Departure),
+        Origin: native.knowing_methods(Origin, Server, Response),
+        ProxyResponse: native.rendering_methods(ProxyResponse),
+        Repeated: native.reading_methods(Repeated, Said),
+        AuthService: native.recalling_methods(AuthService, Verdict),
+        Chronicle: native.chronicle_methods(Chronicle, AT_ONCE),
+    }
+
+
 class Fast:
     """What has taken the place of what."""
 
@@ -88,8 +143,7 @@ class Fast:
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
             Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
-            ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
-        }
+        } | _of_exchanges(native)
         for kind, those in methods.items():
             self._replaced[kind] = {name: vars(kind)[name] for name in those}
             for name, method in those.items():

@@ -154,7 +154,7 @@ class RepeatedVisits(RepeatingConnection[HostResponse]):
         key = site.host.id, "", vital.scheme, "", upstream.host, upstream.port
         return Sent(vital, hold, plane.origins.take(key))
 
-    def _answer_like(self, told: HostResponse) -> bytes | None:
+    def _answer_like(self, told: HostResponse, /) -> bytes | None:
         """None where the host has a page in its place."""
         site, sender = self._site, self._sender
         if site is None or sender is None or told.status in site.pages:

@@ -82,7 +82,7 @@ class LineLog(ABC, Generic[R]):
             del self._waiting[:lost]
             self.dropped += lost
 
-    def _put(self, record: R) -> None:
+    def _put(self, record: R, /) -> None:
         """Have a record written soon."""
         waiting = self._waiting
         if len(waiting) >= self._kept > 0:

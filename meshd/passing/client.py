@@ -18,7 +18,7 @@ class Recipient(Protocol):
 
     # The time it has
 
-    def phase(self, reason: str, seconds: float) -> None:
+    def phase(self, reason: str, seconds: float, /) -> None:
         """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
 
     # The bytes it moves, counted

@@ -27,6 +27,8 @@ class Idle(Generic[C]):
     its rank until somebody has to give way, and nothing else takes longer the more there are.
     """
 
+    __slots__ = ("_by_rank", "_highest", "_of", "count")
+
     def __init__(self) -> None:
         self._of: dict[int, Own[C]] = {}
         self._by_rank: dict[int, OrderedDict[int, None]] = {}
@@ -34,7 +36,7 @@ class Idle(Generic[C]):
         self._highest = 0
         self.count = 0
 
-    def add(self, account: int, connection: C) -> None:
+    def add(self, account: int, connection: C, /) -> None:
         own = self._of.get(account)
         if own is None:
             own = self._of[account] = Own()
@@ -46,7 +48,7 @@ class Idle(Generic[C]):
         else:
             self._by_rank[own.rank].move_to_end(account)
 
-    def remove(self, account: int, connection: C) -> None:
+    def remove(self, account: int, connection: C, /) -> None:
         own = self._of[account]
         del own.connections[connection]
         self.count -= 1

@@ -90,7 +90,7 @@ class Origin(Watcher, Generic[R]):
         if response.common:
             self.server.told = response
 
-    def known(self, came: bytes, method: bytes) -> R | None:
+    def known(self, came: bytes, method: bytes, /) -> R | None:
         """The response whose head begins these bytes, to a request of that method, if that was read before: last from
         any connection to the server, or from this one.
         """
@@ -121,8 +121,10 @@ class KeptOrigins(Generic[R]):
     those of accounts that have the most: nobody who passes by, or has many, takes one that another comes back to.
     """
 
+    __slots__ = ("_idle", "_most", "_poller", "_proven", "_room", "_servers", "_unproven", "_wheel", "generation")
+
     def __init__(self, poller: Poller, wheel: Wheel, most: Callable[[], int]) -> None:
-        """most: how many may be idle in all."""
+        """most: how many may be idle in all; it is asked anew after each `clear`."""
         self._poller = poller
         self._wheel = wheel
         self._most = most
@@ -131,13 +133,15 @@ class KeptOrigins(Generic[R]):
         self._proven: Idle[Origin[R]] = Idle()
         self._servers: WeakValueDictionary[tuple[str, str, str, int], Server[R]] = WeakValueDictionary()
         """By exit name, source address, host and port."""
+        self._room = -1
+        """How many may be idle in all, once that was asked; less than none before."""
         self.generation = 0
         """How often `clear` was called: a connection that was opened before the last call is not kept."""
 
     def __len__(self) -> int:
         return self._unproven.count + self._proven.count
 
-    def take(self, key: Key) -> Origin[R] | None:
+    def take(self, key: Key, /) -> Origin[R] | None:
         """A connection for that key; None where there is none.  Its origin may have ended it a moment ago."""
         idle = self._idle.get(key)
         if not idle:
@@ -175,7 +179,7 @@ class KeptOrigins(Generic[R]):
             server = self._servers[key[2:]] = Server()
         return Origin(self, server, key, wire, dialled.source)
 
-    def keep(self, origin: Origin[R], seconds: float) -> None:
+    def keep(self, origin: Origin[R], seconds: float, /) -> None:
         """Keep a connection whose exchange is complete for so many seconds; close it where they are less than none, and
         another where too many are kept.
         """
@@ -194,9 +198,14 @@ class KeptOrigins(Generic[R]):
         (self._proven if origin.proven else self._unproven).add(key[0], origin)
         wire.watcher = origin
         self._wheel.arm(origin, seconds)
-        most = self._most()
+        if self._unproven.count + self._proven.count > self._room:
+            self._give_way(key[0])
+
+    def _give_way(self, account: int) -> None:
+        """Close one after another as long as there are too many, now that this account has one more."""
+        self._room = most = self._most()
         while self._unproven.count + self._proven.count > most:
-            self.drop(self._to_go(most, key[0]))
+            self.drop(self._to_go(most, account))
 
     def give_up(self, count: int) -> int:
         """Close so many idle connections, or all, for clients who have none; how many were closed."""
@@ -224,6 +233,7 @@ class KeptOrigins(Generic[R]):
     def clear(self) -> None:
         """Close all idle connections, and those in use once they are given back: destination rules may have changed."""
         self.generation += 1
+        self._room = -1
         self._servers.clear()
         for idle in list(self._idle.values()):
             for origin in list(idle):

@@ -94,26 +94,41 @@ class MeteredConnection(Watcher):
         """Send the client bytes, wait until the kernel has taken them, and count them.  Raises: ClientGone, Stopped."""
         meter = self.meter
         assert meter is not None
-        wire = self.wire
-        while data:
-            room = meter.room_down or await self._more_room(meter, WRITING)
-            if self.cut is not None:
-                raise Stopped(self.cut)
-            try:
-                sent = wire.try_send(data if len(data) <= room else data[:room])
-                if not sent:
-                    await wire.wait_writable()
-                    continue
-            except OSError:
-                raise ClientGone from None
+        while data or self._moved >= TURN:
+            if self._moved >= TURN:
+                await self._give_turn()
+                continue
+            sent = self.send_now(data)
+            if sent is None:
+                await self._more_room(meter, WRITING)
+            elif sent:
+                data = memoryview(data)[sent:]
+            else:
+                try:
+                    await self.wire.wait_writable()
+                except OSError:
+                    raise ClientGone from None
+
+    def send_now(self, data: bytes | memoryview, /) -> int | None:
+        """Send the client what there is room for and the kernel takes, and count that: how many bytes; None where there
+        is no room.  Raises: ClientGone, Stopped.
+        """
+        meter = self.meter
+        assert meter is not None
+        room = meter.room_down
+        if self.cut is not None:
+            raise Stopped(self.cut)
+        if not room:
+            return None
+        try:
+            sent = self.wire.try_send(data if len(data) <= room else data[:room])
+        except OSError:
+            raise ClientGone from None
+        if sent:
             meter.sent_down(sent)
             self.alive()
             self._moved += sent
-            if self._moved >= TURN:
-                await self._give_turn()
-            if sent == len(data):
-                return
-            data = memoryview(data)[sent:]
+        return sent
 
     async def worked(self, work: int) -> None:
         """Count work that takes as long as moving so many bytes; give others their turn after too much."""

@@ -33,7 +33,7 @@ class PartingConnection(MeteredConnection):
     framed: bool
     """Whether the client can tell where the present answer ends, by its length or its chunks."""
 
-    def phase(self, reason: str, seconds: float) -> None:
+    def phase(self, reason: str, seconds: float, /) -> None:
         """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
         raise NotImplementedError
 

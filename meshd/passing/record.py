@@ -108,13 +108,13 @@ class Record:
             self.note_name(host, port)
         self.destinations.add(host, port, address)
 
-    def note_request(self, request: Asked) -> None:
+    def note_request(self, request: Asked, /) -> None:
         target = request.target
         self._method = request.method.decode("ascii")
         self._host = target.host
         self._port = target.port
 
-    def note_admission(self, admission: Admission) -> None:
+    def note_admission(self, admission: Admission, /) -> None:
         account = admission.identity.account
         self._account_id = account.id
         self._username = account.username
@@ -153,7 +153,7 @@ class Record:
             self.departure.way if self.departure is not None else "",
         )
 
-    def close(self, reason: str, detail: str = "") -> None:
+    def close(self, reason: str, detail: str = "", /) -> None:
         """Write the log line and end the metering; calling again changes nothing.
 
         reason: "" where all went well; detail: more about the reason, for the log.

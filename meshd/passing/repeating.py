@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from meshd.passing.connection import Connection
 from meshd.passing.kept import KeptOrigins, Origin
 from meshd.passing.response import Response
+from meshd.sockets.task import TURN
 
 R = TypeVar("R", bound=Response)
 
@@ -41,29 +42,34 @@ class RepeatingConnection(Connection, Generic[R]):
         timeouts = self._plane.live.timeouts
         try:
             self.phase("first-byte-timeout", min(patience or timeouts.first_byte, timeouts.first_byte))
+            wire = origin.wire
             try:
-                sent = origin.wire.try_send(head)
+                sent = wire.try_send(head)
                 if sent < len(head):
-                    await origin.wire.send(head[sent:])
-                came = await origin.wire.receive()
+                    await wire.send(head[sent:])
+                came = await wire.receive()
             except OSError:
                 return b""
             told = origin.known(came, method)
             if told is None or len(came) != told.whole or self._plane.draining:
                 return came
-            answer = self._answer_like(told)
-            if answer is None:
+            answer, record = self._answer_like(told), self.record
+            if answer is None or record is None:
                 return came
-            self.begin_answer(told.status)
-            await self.deliver(answer + came[len(told.raw) :])
+            self._answering = self.framed = True
+            record.status = told.status
+            data = answer + came[len(told.raw) :]
+            done = self.send_now(data) or 0
+            if done < len(data) or self._moved >= TURN:
+                await self.deliver(data[done:])
         except BaseException:
             origin.close()
             raise
         kept.keep(origin, told.kept_for(timeouts.keep_alive))
-        self._end("", True)
-        self.record, self._answering = None, False
+        record.close("")
+        self.record, self.meter, self._answering = None, None, False
         return None
 
-    def _answer_like(self, told: R) -> bytes | None:
+    def _answer_like(self, told: R, /) -> bytes | None:
         """The head that the client gets of an answer like this one; None where that takes more than its bytes."""
         raise NotImplementedError

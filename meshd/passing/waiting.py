@@ -50,7 +50,7 @@ class WaitingConnection(PartingConnection):
         if self._phase == "grace" or (over and not self._met):
             self.phase("grace", min(TLS_GRACE, self._plane.live.timeouts.head))
 
-    def phase(self, reason: str, seconds: float) -> None:
+    def phase(self, reason: str, seconds: float, /) -> None:
         """Bound what follows: without another call within so many seconds the exchange ends with that reason."""
         self._phase = reason
         self._seconds = seconds

@@ -198,7 +198,7 @@ class ClientConnection(RepeatedExchanges):
             await self.let_it_read()
         return keep
 
-    def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
+    def _departure(self, request: ProxyRequest, admission: Admission, /) -> Departure:
         """The way out for a request: what its fields ask for, over what its credential asks for."""
         selection, patience = request.said.wishes()
         selection = selection.over(admission.selection)

@@ -27,7 +27,7 @@ _LINE_END = b" HTTP/1.1\r\n"
 class Repeated:
     """What a client repeats: all of its requests but their paths, and the credential that they carry."""
 
-    __slots__ = ("_begin", "_lead", "_method", "_rests", "request")
+    __slots__ = ("_begin", "_lead", "_method", "_path", "_rests", "request")
 
     def __init__(self, request: ProxyRequest) -> None:
         """request: one that `repeats`."""
@@ -36,24 +36,28 @@ class Repeated:
         self._begin = b"%b http://%b/" % (request.method, request.target.authority)
         self._lead = len(self._begin) - 1
         self._method = request.method + b" "
+        self._path = b""
+        """The path that was read last, and so is one."""
         self._rests: dict[str, bytes] = {}
 
-    def read(self, buffer: bytes, longest: int) -> tuple[bytes, bytes, bytes | None] | None:
+    def read(self, buffer: bytes, longest: int, /) -> tuple[bytes, bytes, bytes | None] | None:
         """The path with the query, the field block and its credential, if buffer is exactly one request like this one;
         else None.  longest: bytes of buffer.
         """
         if len(buffer) > longest or not buffer.startswith(self._begin):
             return None
         end = buffer.find(_LINE_END, self._lead)
-        if end < 0 or PATH_AND_QUERY.fullmatch(buffer, self._lead, end) is None:
+        path = buffer[self._lead : end]
+        if end < 0 or (path != self._path and PATH_AND_QUERY.fullmatch(path) is None):
             return None
+        self._path = path
         block, said = buffer[end + len(_LINE_END) :], self.request.said
         credential = said.proxy_authorization
         if block != said.block:
             credential = said.credential_in(block)
             if credential is None:
                 return None
-        return buffer[self._lead : end], block, credential
+        return path, block, credential
 
     def anew(self, path: bytes, block: bytes, credential: bytes | None, size: int) -> ProxyRequest:
         """The request that `read` gave these parts of, of so many bytes, to be served as any other."""
@@ -91,7 +95,14 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         """Serve requests as long as each is like the one before: whether the connection serves another.  None where the
         next is another one, or may not pass without more ado: then it is in the buffer, and nothing is done yet.
         """
-        while buffer := await self._heard():
+        while True:
+            self.phase("kept", self._plane.live.timeouts.keep_alive)
+            try:
+                self.buffer = buffer = await self.wire.receive()
+            except OSError:
+                return False
+            if not buffer:
+                return False
             read = same.read(buffer, self._plane.live.limits.request_line_bytes)
             admission = self._at_hand(same, read[2]) if read is not None else None
             meter = self._opened(admission) if admission is not None else None
@@ -116,7 +127,6 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
                 begun = origin, came
             request = same.anew(*read, len(buffer))
             return await self._forward(request, departure, admission, begun)
-        return False
 
     def _at_hand(self, same: Repeated, credential: bytes | None) -> Admission | None:
         """Who is asking, if that is remembered, and nothing holds the account up but what `_opened` asks."""
@@ -126,7 +136,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
             return None
         return admission
 
-    def _opened(self, admission: Admission) -> Meter | None:
+    def _opened(self, admission: Admission, /) -> Meter | None:
         """The meter of an exchange that may begin now; None where it has to wait, or to be refused."""
         plane, account_id = self._plane, admission.identity.account.id
         ledger, caps, monotonic = plane.ledger, plane.caps, plane.wheel.monotonic
@@ -139,7 +149,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         caps.start(account_id, open_now, monotonic, tunnel=False)
         return meter
 
-    def _left(self, request: ProxyRequest, admission: Admission, meter: Meter) -> Departure:
+    def _left(self, request: ProxyRequest, admission: Admission, meter: Meter, /) -> Departure:
         """Begin the record of an exchange, and its way out."""
         self.cut = None
         self.record = record = Record(self._plane, self.proxy, self.wire.peer)
@@ -152,7 +162,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         record.departure = meter.way = departure = self._departure(request, admission)
         return departure
 
-    def _kept(self, departure: Departure, account_id: int) -> Origin[ProxyResponse] | None:
+    def _kept(self, departure: Departure, account_id: int, /) -> Origin[ProxyResponse] | None:
         """A kept connection by the chosen exit to the server; None where there is none, or the exit itself is asked."""
         choice, target, record = departure.choice, departure.target, self.record
         exit_ = choice.outlet.exit
@@ -165,7 +175,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
             departure.address = origin.wire.peer
         return origin
 
-    def _answer_like(self, told: ProxyResponse) -> bytes | None:
+    def _answer_like(self, told: ProxyResponse, /) -> bytes | None:
         """None where each answer tells of its own exchange."""
         record = self.record
         departure = record.departure if record is not None else None
@@ -177,7 +187,7 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
 
     # As the whole connection does it
 
-    def _departure(self, request: ProxyRequest, admission: Admission) -> Departure:
+    def _departure(self, request: ProxyRequest, admission: Admission, /) -> Departure:
         """The way out for a request."""
         raise NotImplementedError
 

@@ -24,7 +24,7 @@ class ProxyResponse(Response):
     bodiless = WITHOUT_LENGTH
     ours = OURS
 
-    def render(self, minor: int, keep: bool, exit_label: str, not_found: str, status_value: str = "") -> bytes:
+    def render(self, minor: int, keep: bool, exit_label: str, not_found: str, status_value: str = "", /) -> bytes:
         """The head for the client: the origin's end-to-end fields in their order and case, our framing, and the exit.
 
         minor: of the client's HTTP version; not_found: the pinned exit that could not be taken; status_value: the value

@@ -77,7 +77,7 @@ class Activity:
         while self._waiting and not self._turns.failing:
             await self._turns.finish()
 
-    def add(self, exchanges: Iterable[Exchange]) -> None:
+    def add(self, exchanges: Iterable[Exchange], /) -> None:
         """Take exchanges that have ended; one without an account is ignored, since no holder could look at it."""
         waiting = self._waiting
         for exchange in exchanges:

@@ -50,18 +50,16 @@ class Chronicle:
         yield from self._ends.samples()
         yield "reports_lost_total", (), float(self._reports.lost)
 
-    def add(self, exchange: Exchange, *, admitted: bool = True) -> None:
-        """Take an exchange that has ended.
-
-        admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
-        """
-        if not admitted:
-            self._ends.add((exchange,))
-            self._reports.add((exchange,))
-            return
+    def add(self, exchange: Exchange, /) -> None:
+        """Take an exchange that has ended."""
         self._ended.append(exchange)
         if len(self._ended) >= AT_ONCE:
             self._pass_on()
+
+    def add_tried(self, exchange: Exchange) -> None:
+        """Take one whose credential was not let in: the account is not shown what a stranger tried."""
+        self._ends.add((exchange,))
+        self._reports.add((exchange,))
 
     def _pass_on(self) -> None:
         ended, self._ended = self._ended, []

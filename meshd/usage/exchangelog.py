@@ -60,7 +60,7 @@ class ExchangeLog(LineLog[Waiting]):
 
     # Lines
 
-    def add(self, exchange: Exchange, slot: int, up: int, down: int) -> None:
+    def add(self, exchange: Exchange, slot: int, up: int, down: int, /) -> None:
         """Add the line of one exchange; slot -1 for one that was not counted."""
         self._put(Waiting(exchange, slot, (up, down, 1)))
 
@@ -82,8 +82,12 @@ class ExchangeLog(LineLog[Waiting]):
     def _settled(self, journal: Journal, records: list[Waiting]) -> int:
         """Write the records and settle them in the journal; how many of them were written."""
         written = self._file.append(self._data(journal, records), journal.writing)
-        journal.written(written, _sums(map(_COUNTED, records[:written])))
+        journal.written(written, self._sums(records[:written]))
         return written
+
+    def _sums(self, records: list[Waiting], /) -> dict[int, Sums]:
+        """What these records add to the journal's sums, by slot."""
+        return _sums(map(_COUNTED, records))
 
     def _data(self, journal: Journal, records: list[Waiting], /) -> bytes:
         """The records' lines."""

@@ -91,7 +91,7 @@ class Ledger:
         self._search_at, self._booked_at = 0.0, clock.seconds()
         log.bind(journal)
 
-    def open(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:
+    def open(self, admission: Admission, stop: Callable[[Refusal], None], /) -> Meter | Refusal:
         """Begin to count for an admission; stop is called, in a later turn, when the exchange must end."""
         tally = self._by_key.get((admission.identity.account.id, admission.token_id))
         if tally is None:
@@ -116,7 +116,7 @@ class Ledger:
         own.meters.add(meter)
         return meter
 
-    def close(self, meter: Meter, exchange: Exchange) -> None:
+    def close(self, meter: Meter, exchange: Exchange, /) -> None:
         """Count an exchange that has ended, and write its line, with the bytes that the meter counted."""
         if not meter.open:
             return
@@ -140,7 +140,10 @@ class Ledger:
         admitted: whether the account's credential was let in; if not, the account is not shown what a stranger tried.
         """
         self._exchanges.add(exchange, -1, 0, 0)
-        self._chronicle.add(exchange, admitted=admitted)
+        if admitted:
+            self._chronicle.add(exchange)
+        else:
+            self._chronicle.add_tried(exchange)
 
     def under_way(self, admission: Admission) -> int:
         """How many meters of this account and token are open."""

@@ -152,7 +152,7 @@ class Reports:
         while (self._fresh or self._domains or self._traffic) and not self._turns.failing:
             await self._turns.finish()
 
-    def add(self, exchanges: Iterable[Exchange]) -> None:
+    def add(self, exchanges: Iterable[Exchange], /) -> None:
         """Count exchanges that have ended, whoever asked for them.
 
         Most are like one a moment ago, and cost one look-up here.

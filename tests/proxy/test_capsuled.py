@@ -78,7 +78,7 @@ class HeldClient(Place):
     def untimed(self) -> None:
         self.phases.append("untimed")
 
-    def phase(self, reason: str, seconds: float) -> None:
+    def phase(self, reason: str, seconds: float, /) -> None:
         self.phases.append(reason)
 
     async def worked(self, work: int) -> None:

@@ -200,9 +200,11 @@ class Seen:
     def __init__(self) -> None:
         self.exchanges: list[Exchange] = []
 
-    def add(self, exchange: Exchange, *, admitted: bool = True) -> None:
-        if admitted:
-            self.exchanges.append(exchange)
+    def add(self, exchange: Exchange) -> None:
+        self.exchanges.append(exchange)
+
+    def add_tried(self, exchange: Exchange) -> None:
+        pass
 
 
 class Desk:

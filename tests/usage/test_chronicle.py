@@ -37,7 +37,8 @@ class ChronicleTests(SynchronousTestCase):
 
     def end(self, count: int, *, admitted: bool = True) -> None:
         for _ in range(count):
-            self.chronicle.add(exchange(account_id=7, up=1), admitted=admitted)
+            add = self.chronicle.add if admitted else self.chronicle.add_tried
+            add(exchange(account_id=7, up=1))
 
     def test_however_many_wait_the_next_writing_has_them(self) -> None:
         """Also those that are fewer than are passed on together."""

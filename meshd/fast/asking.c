@@ -1,0 +1,139 @@
+/* Who asks, and for what, where both are known from the last time: `Repeated.read` of proxy/repeating.py, and
+   `AuthService.recall` of auth/service.py for a credential that is remembered, fresh, and used as it was before. */
+
+
+#include "attributes.h"
+
+enum { BEGIN, LEAD, REQUEST, PATH };
+static Slot of_repeated[] = {{"_begin", 0}, {"_lead", 0}, {"request", 0}, {"_path", 0}, {NULL, 0}};
+enum { BLOCK, CREDENTIAL };
+static Slot of_said[] = {{"block", 0}, {"proxy_authorization", 0}, {NULL, 0}};
+enum { ADMISSION, UNTIL, OPEN_TO, PEER };
+static Slot of_verdict[] = {{"admission", 0}, {"until", 0}, {"open_to", 0}, {"peer", 0}, {NULL, 0}};
+enum { N_SAID, N_DIGESTS, N_PROXY, N_CACHE, N_VERDICTS, N_SECONDS, N_BANS, N_BY_ADDRESS, N_MOVE_TO_END };
+static Name names[] = {{"said", NULL},     {"_digests", NULL}, {"proxy", NULL},      {"_cache", NULL},      {"_verdicts", NULL},
+                       {"_seconds", NULL}, {"_bans", NULL},    {"by_address", NULL}, {"move_to_end", NULL}, {NULL, NULL}};
+
+static const char LINE_END[] = " HTTP/1.1\r\n";
+enum { LINE_END_SIZE = sizeof LINE_END - 1 };
+
+static PyTypeObject *saids, *verdicts;
+static PyObject *read_in_python, *recall_in_python;
+
+/* Whether the bytes from some place on are those of another object. */
+static bool same_bytes(const char *data, Py_ssize_t size, PyObject *other)
+{
+    return other != NULL && PyBytes_CheckExact(other) && PyBytes_GET_SIZE(other) == size &&
+           memcmp(PyBytes_AS_STRING(other), data, (size_t)size) == 0;
+}
+
+static PyObject *read_same(PyObject *repeated, PyObject *const *arguments, Py_ssize_t given)
+{
+    long long longest, lead;
+    if (given != 2)
+        return PyErr_Format(PyExc_TypeError, "read() takes a buffer, and a number of bytes");
+    PyObject *buffer = arguments[0], *begin = get(repeated, of_repeated[BEGIN]), *request = get(repeated, of_repeated[REQUEST]);
+    PyObject *said = request == NULL ? NULL : PyObject_GetAttr(request, names[N_SAID].name), *found = NULL;
+    if (is(said, saids) && PyBytes_CheckExact(buffer) && begin != NULL && PyBytes_CheckExact(begin) &&
+        integer(arguments[1], &longest) && integer(get(repeated, of_repeated[LEAD]), &lead) && lead >= 0 &&
+        PyBytes_GET_SIZE(buffer) <= longest && PyBytes_GET_SIZE(buffer) >= PyBytes_GET_SIZE(begin) && lead < PyBytes_GET_SIZE(begin) &&
+        memcmp(PyBytes_AS_STRING(buffer), PyBytes_AS_STRING(begin), (size_t)PyBytes_GET_SIZE(begin)) == 0) {
+        const char *data = PyBytes_AS_STRING(buffer), *path = data + lead, *last = data + PyBytes_GET_SIZE(buffer);
+        const char *end = memmem(path, (size_t)(last - path), LINE_END, LINE_END_SIZE);
+        PyObject *before = get(repeated, of_repeated[PATH]), *block = get(said, of_said[BLOCK]);
+        PyObject *credential = get(said, of_said[CREDENTIAL]);
+        if (end != NULL && credential != NULL && same_bytes(path, end - path, before) &&
+            same_bytes(end + LINE_END_SIZE, last - end - LINE_END_SIZE, block))
+            found = PyTuple_Pack(3, before, block, credential);
+    }
+    Py_XDECREF(said);
+    if (found != NULL || PyErr_Occurred())
+        return found;
+    return PyObject_CallFunctionObjArgs(read_in_python, repeated, buffer, arguments[1], NULL);
+}
+
+/* An attribute of an attribute; NULL with an error. */
+static PyObject *within(PyObject *owner, Name outer, Name inner)
+{
+    PyObject *first = PyObject_GetAttr(owner, outer.name);
+    PyObject *second = first == NULL ? NULL : PyObject_GetAttr(first, inner.name);
+    Py_XDECREF(first);
+    return second;
+}
+
+/* Whether a verdict is fresh, and nothing has to be noted of its use; -1 with an error. */
+static int as_before(PyObject *auth, PyObject *verdict, PyObject *proxy, PyObject *peer)
+{
+    PyObject *now = PyObject_CallMethodNoArgs(auth, names[N_SECONDS].name), *until = get(verdict, of_verdict[UNTIL]);
+    PyObject *banned = now == NULL ? NULL : within(auth, names[N_BANS], names[N_BY_ADDRESS]);
+    PyObject *whose = get(verdict, of_verdict[PEER]), *open_to = get(verdict, of_verdict[OPEN_TO]);
+    int done = banned == NULL ? -1 : 0;
+    if (done == 0 && until != NULL && whose != NULL && open_to != NULL && PyFrozenSet_CheckExact(open_to) &&
+        PyDict_CheckExact(banned) && PyDict_GET_SIZE(banned) == 0 && (done = PyObject_RichCompareBool(now, until, Py_LT)) > 0 &&
+        (done = PyObject_RichCompareBool(whose, peer, Py_EQ)) > 0)
+        done = PySet_Contains(open_to, proxy);
+    Py_XDECREF(now);
+    Py_XDECREF(banned);
+    return done;
+}
+
+/* The admission of a credential that is remembered; NULL with an error, or where that is for Python to say. */
+static PyObject *remembered(PyObject *auth, PyObject *proxy, PyObject *peer, PyObject *field)
+{
+    PyObject *digest = within(auth, names[N_DIGESTS], names[N_PROXY]), *verdict = NULL, *moved = NULL, *admission = NULL;
+    PyObject *key = digest == NULL ? NULL : PyObject_CallOneArg(digest, field);
+    PyObject *all = key == NULL ? NULL : within(auth, names[N_CACHE], names[N_VERDICTS]);
+    if (all != NULL && PyODict_CheckExact(all))
+        verdict = Py_XNewRef(PyODict_GetItemWithError(all, key));
+    if (is(verdict, verdicts) && as_before(auth, verdict, proxy, peer) > 0 &&
+        (moved = PyObject_CallMethodOneArg(all, names[N_MOVE_TO_END].name, key)) != NULL)
+        admission = Py_XNewRef(get(verdict, of_verdict[ADMISSION]));
+    Py_XDECREF(digest);
+    Py_XDECREF(key);
+    Py_XDECREF(all);
+    Py_XDECREF(verdict);
+    Py_XDECREF(moved);
+    return admission;
+}
+
+static PyObject *recall(PyObject *auth, PyObject *const *arguments, Py_ssize_t given)
+{
+    if (given != 4)
+        return PyErr_Format(PyExc_TypeError, "recall() takes a proxy, a peer and two fields");
+    PyObject *field = arguments[2];
+    PyObject *admission = PyBytes_CheckExact(field) ? remembered(auth, arguments[0], arguments[1], field) : NULL;
+    if (admission != NULL || PyErr_Occurred())
+        return admission;
+    return PyObject_CallFunctionObjArgs(recall_in_python, auth, arguments[0], arguments[1], field, arguments[3], NULL);
+}
+
+static PyMethodDef of_reading[] = {
+    {"read", (PyCFunction)(void (*)(void))read_same, METH_FASTCALL, "The parts of a request like the one before."},
+    {NULL, NULL, 0, NULL},
+};
+static PyMethodDef of_recalling[] = {
+    {"recall", (PyCFunction)(void (*)(void))recall, METH_FASTCALL, "Answer from memory."},
+    {NULL, NULL, 0, NULL},
+};
+
+PyObject *reading_methods(PyObject *Py_UNUSED(module), PyObject *classes)
+{
+    PyTypeObject *repeated, *said;
+    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &repeated, &PyType_Type, &said) ||
+        find_slots(repeated, of_repeated) < 0 || find_slots(said, of_said) < 0 || make_names(names) < 0)
+        return NULL;
+    Py_XSETREF(read_in_python, PyObject_GetAttrString((PyObject *)repeated, "read"));
+    saids = (PyTypeObject *)Py_NewRef(said);
+    return PyErr_Occurred() ? NULL : methods_of(repeated, of_reading);
+}
+
+PyObject *recalling_methods(PyObject *Py_UNUSED(module), PyObject *classes)
+{
+    PyTypeObject *auth, *verdict;
+    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &auth, &PyType_Type, &verdict) ||
+        find_slots(verdict, of_verdict) < 0 || make_names(names) < 0)
+        return NULL;
+    Py_XSETREF(recall_in_python, PyObject_GetAttrString((PyObject *)auth, "recall"));
+    verdicts = (PyTypeObject *)Py_NewRef(verdict);
+    return PyErr_Occurred() ? NULL : methods_of(auth, of_recalling);
+}
