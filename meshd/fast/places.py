@@ -13,9 +13,11 @@ from typing import Any
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.passing.accepting import Acceptor
+from meshd.proxy.request import ProxyRequest
+from meshd.proxy.said import Said
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
-from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
+from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, UNTRIED, Dialled, Race
 from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
@@ -43,6 +45,11 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         ("source", "sink", "upward", "early", "held", "unproven"),
         {"pipe": None, "reach": FIRST_REACH, "blocked": False, "fast": False, "unsure": False, "ended": False},
     ),
+    Race: (
+        ("_poller", "_clock", "_addresses", "_port", "_source", "_receive_buffer"),
+        {"_won": None, "_error": UNTRIED, "_timer": None, "reader": None, "writer": None},
+    ),
+    Dialled: (("fd", "address", "source", "readable"), {"early": b""}),
     Task: (
         ("_coroutine", "_ended"),
         {"_place": None, "_direction": READING, "_deferred": None, "running": False, "over": False},
@@ -56,6 +63,12 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
 
 TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice)
 """Named tuples of which each exchange has one."""
+
+LIKE: dict[type, tuple[str, tuple[str, ...]]] = {
+    ProxyRequest: ("like", ("size", "said")),
+    Said: ("with_credential", ("block", "proxy_authorization")),
+}
+"""Classes with a method that gives an object with the same slots but for these, which it takes in this order."""
 
 STANDS = "stands"
 """The attribute of the module that says whether it is in its places in this process, as a child's is from its start."""
@@ -87,9 +100,13 @@ class Fast:
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
-            Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
+            Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT)
+            | native.winning_methods(Race, Dialled, Task),
             ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text),
         }
+        for kind, (name, anew) in LIKE.items():
+            same = (slot for slot in vars(kind)["__slots__"] if slot not in anew)
+            methods[kind] = native.likeness(kind, (*anew, *same), len(anew), name)
         for kind, those in methods.items():
             self._replaced[kind] = {name: vars(kind)[name] for name in those}
             for name, method in those.items():

@@ -92,7 +92,7 @@ class Said:
         value = block[len(before) : len(block) - len(behind)]  # nothing where the two overlap
         return value if is_credential(value) else None
 
-    def with_credential(self, block: bytes, credential: bytes) -> Said:
+    def with_credential(self, block: bytes, credential: bytes, /) -> Said:
         """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""
         said = Said.__new__(Said)
         said.block, said.proxy_authorization = block, credential
