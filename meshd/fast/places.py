@@ -12,7 +12,12 @@ from typing import Any
 
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
+from meshd.hosts.accepting import SecureHostConnection
+from meshd.hosts.connection import HostConnection
 from meshd.passing.accepting import Acceptor
+from meshd.passing.place import Place
+from meshd.proxy.connection import ClientConnection
+from meshd.proxy.http import HttpSpeech
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.said import Said
 from meshd.sockets.flow import FIRST_REACH, Flow
@@ -26,6 +31,26 @@ from meshd.usage.allowance import Allowance
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.meter import Meter, Tally
 from meshd.values.exchanges import Exchange
+
+_CONNECTION: dict[str, object] = {
+    "buffer": b"",
+    "meter": None,
+    "cut": None,
+    "_moved": 0,
+    "_trusted": False,
+    "reader": None,
+    "writer": None,
+    "deadline": 0.0,
+    "slot": 0,
+    "_phase": "grace",
+    "_seconds": 0.0,
+    "_met": False,
+    "record": None,
+    "speech": None,
+    "repeated": None,
+    "_answering": False,
+}
+_HOSTS = _CONNECTION | {"_asked": "", "_site": None, "_sender": None}
 
 MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
     Meter: (
@@ -54,6 +79,14 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         ("_coroutine", "_ended"),
         {"_place": None, "_direction": READING, "_deferred": None, "running": False, "over": False},
     ),
+    Place: (
+        ("_caps", "_client", "_address"),
+        {"_lingers": False, "_waits": False, "known": False, "account_id": 0, "asked": 0.0},
+    ),
+    HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b""}),
+    ClientConnection: (("_plane", "proxy", "wire"), _CONNECTION),
+    HostConnection: (("_plane", "proxy", "wire"), _HOSTS),
+    SecureHostConnection: (("_plane", "proxy", "wire"), _HOSTS),
     Departure: (
         ("_plane", "_proxy", "selection", "_owner", "patience", "target"),
         {"bar": None, "address": "", "judged": False, "_unfit": None, "_outlet": None, "_trial": False},
