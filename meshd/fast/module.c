@@ -65,6 +65,8 @@ static PyMethodDef functions[] = {
     {"acceptor_methods", acceptor_methods, METH_VARARGS, "Of Acceptor: one client."},
     {"ending_methods", ending_methods, METH_VARARGS, "Of Tunnel and Flow: closing."},
     {"race_methods", race_methods, METH_VARARGS, "Of Race: connecting by IPv4."},
+    {"starting_methods", starting_methods, METH_VARARGS, "Of Tunnel: taking its descriptors over."},
+    {"handing_methods", handing_methods, METH_VARARGS, "Of Wire: giving its descriptor up."},
     {"winning_methods", winning_methods, METH_VARARGS, "Of Race: an attempt that has connected."},
     {"likeness", likeness, METH_VARARGS, "A class, its slots, how many are given anew, and the method's name."},
     {"make", make_so, METH_VARARGS, "A class, its slots, and the constants of the last of them: how it is called."},

@@ -75,6 +75,7 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         {"_won": None, "_error": UNTRIED, "_timer": None, "reader": None, "writer": None},
     ),
     Dialled: (("fd", "address", "source", "readable"), {"early": b""}),
+    Tunnel: (("_relay", "_meter", "_up", "_down", "_ended"), {"deadline": 0.0, "slot": 0}),
     Task: (
         ("_coroutine", "_ended"),
         {"_place": None, "_direction": READING, "_deferred": None, "running": False, "over": False},
@@ -127,9 +128,10 @@ class Fast:
         methods = {
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
-            Wire: native.wire_methods(Wire, READ_SIZE),
+            Wire: native.wire_methods(Wire, READ_SIZE) | native.handing_methods(Wire),
             Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL)
-            | native.ending_methods(Tunnel, Flow, Relay, over),
+            | native.ending_methods(Tunnel, Flow, Relay, over)
+            | native.starting_methods(Tunnel, Flow, Relay),
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
