@@ -79,6 +79,7 @@ PyObject *wheel_methods(PyObject *module, PyObject *classes);
 PyObject *ending_methods(PyObject *module, PyObject *classes);
 PyObject *acceptor_methods(PyObject *module, PyObject *classes);
 PyObject *race_methods(PyObject *module, PyObject *classes);
+PyObject *hello_functions(PyObject *module, PyObject *python);
 PyObject *starting_methods(PyObject *module, PyObject *classes);
 PyObject *handing_methods(PyObject *module, PyObject *classes);
 PyObject *winning_methods(PyObject *module, PyObject *classes);

@@ -27,6 +27,8 @@ from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
+from meshd.tls import clienthello
+from meshd.tls.clienthello import ClientHello
 from meshd.usage.allowance import Allowance
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.meter import Meter, Tally
@@ -74,6 +76,7 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         ("_poller", "_clock", "_addresses", "_port", "_source", "_receive_buffer"),
         {"_won": None, "_error": UNTRIED, "_timer": None, "reader": None, "writer": None},
     ),
+    ClientHello: (("name",), {}),
     Dialled: (("fd", "address", "source", "readable"), {"early": b""}),
     Tunnel: (("_relay", "_meter", "_up", "_down", "_ended"), {"deadline": 0.0, "slot": 0}),
     Task: (
@@ -114,7 +117,7 @@ class Fast:
     def __init__(self, native: ModuleType | None) -> None:
         """native: the built module; None where there is none, and then nothing here does anything."""
         self._native = native
-        self._replaced: dict[type, dict[str, Any]] = {}
+        self._replaced: dict[type | ModuleType, dict[str, Any]] = {}
 
     def begin(self) -> None:
         """Put C in its places, for this whole process; again changes nothing, whoever it is that does so.
@@ -125,7 +128,8 @@ class Fast:
         if native is None or getattr(native, STANDS, False):
             return
         setattr(native, STANDS, True)
-        methods = {
+        methods: dict[type | ModuleType, dict[str, Any]] = {
+            clienthello: native.hello_functions(clienthello._named),
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE) | native.handing_methods(Wire),
@@ -142,10 +146,10 @@ class Fast:
         for kind, (name, anew) in LIKE.items():
             same = (slot for slot in vars(kind)["__slots__"] if slot not in anew)
             methods[kind] = native.likeness(kind, (*anew, *same), len(anew), name)
-        for kind, those in methods.items():
-            self._replaced[kind] = {name: vars(kind)[name] for name in those}
+        for place, those in methods.items():
+            self._replaced[place] = {name: vars(place)[name] for name in those}
             for name, method in those.items():
-                setattr(kind, name, method)
+                setattr(place, name, method)
         for kind, (taken, constants) in MADE.items():
             native.make(kind, (*taken, *constants), tuple(constants.values()))
         for kind in TUPLES:
@@ -153,9 +157,9 @@ class Fast:
 
     def end(self) -> None:
         """Have Python everywhere again."""
-        for kind, those in self._replaced.items():
+        for place, those in self._replaced.items():
             for name, method in those.items():
-                setattr(kind, name, method)
+                setattr(place, name, method)
         if self._replaced and self._native is not None:
             self._native.unmake()
             setattr(self._native, STANDS, False)
