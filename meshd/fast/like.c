@@ -2,7 +2,7 @@
 
 #include "native.h"
 
-enum { KINDS = 4, WIDEST = 20 };
+enum { KINDS = 8, WIDEST = 20 };
 
 /* How an object of one class is made of another one. */
 typedef struct {

@@ -14,6 +14,7 @@ from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.hosts.accepting import SecureHostConnection
 from meshd.hosts.connection import HostConnection
+from meshd.hosts.request import Heard, HostRequest
 from meshd.passing.accepting import Acceptor
 from meshd.passing.place import Place
 from meshd.proxy.connection import ClientConnection
@@ -104,6 +105,8 @@ TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice)
 LIKE: dict[type, tuple[str, tuple[str, ...]]] = {
     ProxyRequest: ("like", ("size", "said")),
     Said: ("with_credential", ("block", "proxy_authorization")),
+    HostRequest: ("like", ("heard",)),
+    Heard: ("anew", ("sender", "trusted")),
 }
 """Classes with a method that gives an object with the same slots but for these, which it takes in this order."""
 

@@ -45,8 +45,7 @@ class HostConnection(RepeatedVisits):
 
     _plane: HostPlane
     speech: HostSpeech | None
-    _secure = False
-    """Whether clients speak TLS here."""
+    _secure = False  # whether clients speak TLS here
     _presence: Presence
     """Where the client is counted; set when the connection begins."""
 
@@ -207,6 +206,8 @@ class HostConnection(RepeatedVisits):
         forwarding = HostForwarding(self._plane, self, request)
         forwarding.told(site, sender, record, user)
         origin = await forwarding.run(sent)
+        if self.speech is not None:
+            self.speech.passed_on()
         if origin is not None:
             try:
                 return self._changed_protocols(site, record, origin.wire, forwarding.late)

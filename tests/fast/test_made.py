@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.exits.choosing import Choice
 from meshd.fast.places import LIKE, MADE, TUPLES
+from meshd.hosts.request import Heard, HostRequest
 from meshd.http1.fields import Fields
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy.request import ProxyRequest
@@ -18,6 +19,7 @@ from meshd.usage.meter import Meter
 from meshd.usage.shaping import ShapedMeter
 from meshd.values.exchanges import Exchange
 from tests.fast.building import compiled, fast
+from tests.hosts.test_known import request as published
 
 UNSET = object()
 
@@ -89,10 +91,12 @@ class MadeTest(SynchronousTestCase):
 
     def test_likenesses(self) -> None:
         """Of each class that has them: all but what is given stays, in an object of its own."""
-        request = connect()
+        request, visit = connect(), published(b"GET / HTTP/1.1\r\nHost: a.example\r\nX: y\r\n\r\n")
         given: dict[type, tuple[Any, ...]] = {
             ProxyRequest: (request, 7, request.said),
             Said: (request.said, b"block", b"credential"),
+            HostRequest: (visit, visit.heard),
+            Heard: (visit.heard, "sender", "trusted"),
         }
         self.assertEqual(set(LIKE), set(given))
         in_python = {kind: slots(self.likeness(kind, *given[kind])) for kind in LIKE}
