@@ -19,6 +19,7 @@ from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.bars import Bar
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
+from meshd.exits.judged import Judged
 from meshd.exits.own import is_mouth, is_own
 from meshd.exits.private import private
 from meshd.model import Refusal
@@ -82,6 +83,7 @@ class Dialler:
         self._judge = Judge(DestinationRules())
         self._strangers = Judge(INTERNET)
         self._own = own
+        self._judged_before = Judged()
         self._udp = udp
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
@@ -89,9 +91,9 @@ class Dialler:
         """For each account the names that are being looked up, and for how many exchanges each."""
         self._line = Line(clock, self._may_ask)
 
-    async def dial(
+    def dial(
         self, host: str, port: int, choice: Way, account_id: int = 0, *, tunnel: bool = True, bar: Bar | None = None
-    ) -> Dialled:
+    ) -> Awaitable[Dialled]:
         """Connect to host, a name or an address without brackets, for an account.
 
         tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel; bar:
@@ -99,6 +101,18 @@ class Dialler:
         Runs in a Task, and the caller bounds the time.
         Raises: DialError, Stopped.
         """
+        addresses = self._resolver.known(host) if bar is None and choice.exit.upstream is None else None
+        if addresses is not None:
+            source = choice.source
+            usable = self._judged_before.find(self._rules(), self._own(), (host, port, source), addresses)
+            if usable is not None:
+                return Race(self.poller, self.clock, usable, port, source, self.receive_buffer).winner()
+        return self._dial(host, port, choice, account_id, tunnel=tunnel, bar=bar)
+
+    async def _dial(
+        self, host: str, port: int, choice: Way, account_id: int, *, tunnel: bool, bar: Bar | None
+    ) -> Dialled:
+        """As `dial`, of a destination that was not judged yet."""
         judge = self._judge_now()
         _raise(judge.name(host, port))
         upstream = choice.exit.upstream
@@ -107,6 +121,7 @@ class Dialler:
             return await self._through(choice.exit, upstream, host, port, account_id, tunnel=tunnel)
         addresses = await self._judged(judge, host, port, account_id, bar)
         usable = _usable(addresses, choice)
+        self._judged_before.note(judge.rules, self._own(), (host, port, choice.source), addresses, usable)
         return await Race(self.poller, self.clock, usable, port, choice.source, self.receive_buffer).winner()
 
     async def addresses(
