@@ -14,7 +14,9 @@ from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.hosts.accepting import SecureHostConnection
 from meshd.hosts.connection import HostConnection
+from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.request import Heard, HostRequest
+from meshd.hosts.speaking import HostSpeech
 from meshd.passing.accepting import Acceptor
 from meshd.passing.place import Place
 from meshd.proxy.connection import ClientConnection
@@ -89,6 +91,11 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         {"_lingers": False, "_waits": False, "known": False, "account_id": 0, "asked": 0.0},
     ),
     HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b""}),
+    HostSpeech: (("_client", "_plane", "_secure"), {"_last": None, "_method": b"", "_first": b""}),
+    HostForwarding: (
+        ("_plane", "_client", "_request"),
+        {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""},
+    ),
     ClientConnection: (("_plane", "proxy", "wire"), _CONNECTION),
     HostConnection: (("_plane", "proxy", "wire"), _HOSTS),
     SecureHostConnection: (("_plane", "proxy", "wire"), _HOSTS),

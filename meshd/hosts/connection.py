@@ -64,7 +64,7 @@ class HostConnection(RepeatedVisits):
     async def _serve(self) -> None:
         self._presence = Presence(self._plane.callers, self)
         if not self._secure:
-            self.speech = HostSpeech(self, self._plane, secure=False)
+            self.speech = HostSpeech(self, self._plane, self._secure)
         try:
             if not self._may_come():
                 return
@@ -127,7 +127,7 @@ class HostConnection(RepeatedVisits):
             try:
                 outcome, self._asked = await greet(self, self._plane)
             except BadMessage:
-                self.speech = HostSpeech(self, self._plane, secure=False)
+                self.speech = HostSpeech(self, self._plane, False)
                 raise
             if outcome != "met":
                 if outcome == "nobody":
@@ -135,7 +135,7 @@ class HostConnection(RepeatedVisits):
                     record.note_name(self._asked, 443)
                     record.close("no-host")
                 return False
-            self.speech = HostSpeech(self, self._plane, secure=True)
+            self.speech = HostSpeech(self, self._plane, self._secure)
         self._met = True
         return True
 

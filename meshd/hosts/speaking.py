@@ -18,7 +18,7 @@ class HostSpeech:
 
     __slots__ = ("_client", "_first", "_last", "_method", "_plane", "_secure")
 
-    def __init__(self, client: Connection, plane: HostPlane, *, secure: bool) -> None:
+    def __init__(self, client: Connection, plane: HostPlane, secure: bool) -> None:
         """secure: whether the client came by TLS."""
         self._client = client
         self._plane = plane

@@ -173,7 +173,8 @@ class ClientConnection(RepeatedExchanges):
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
-            check_again(departure, terms, meter)
+            if meter.tally.terms is not terms:
+                check_again(departure, terms, meter)
             self.begin_answer(200)
             assert self.speech is not None
             await self.deliver(self.speech.established(label, choice, dialled.source, record.id))
