@@ -106,7 +106,8 @@ class ArrivingTests(HostCase):
         self.pass_by(GRACE)
         self.assertEqual(self.caps._lingering, {"127.0.0.1": 1})
         self.pass_by(self.world.live.timeouts.head)
-        self.assertTrue(client.ended())
+        self.assertEqual(status(client.answer()), 408)
+        client.close()
         self.assertEqual((self.caps.unauthenticated, self.caps._lingering), (0, {}))
 
     def test_who_has_left_at_once(self) -> None:
