@@ -155,7 +155,7 @@ class Fast:
         }
         for kind, (name, anew) in LIKE.items():
             same = (slot for slot in vars(kind)["__slots__"] if slot not in anew)
-            methods[kind] = native.likeness(kind, (*anew, *same), len(anew), name)
+            methods.setdefault(kind, {}).update(native.likeness(kind, (*anew, *same), len(anew), name))
         for place, those in methods.items():
             self._replaced[place] = {name: vars(place)[name] for name in those}
             for name, method in those.items():
