@@ -116,13 +116,16 @@ class Front:
     start: Callable[[Ground], Started]
 
 
-def meshd(tree: str = "") -> Callable[[Ground], Started]:
-    """A daemon with one published host, whose bytes are its owner's.  tree: a folder with another tree of meshd."""
+def meshd(tree: str = "", wrap: tuple[str, ...] = ()) -> Callable[[Ground], Started]:
+    """A daemon with one published host, whose bytes are its owner's.
+
+    tree: a folder with another tree of meshd; wrap: more words before its command.
+    """
 
     def start(ground: Ground) -> Started:
         http, https = free_port(), free_port()
         settings = SETTINGS.format(api=free_port(), http=http, https=https)
-        daemon = LiveDaemon(config=settings, folder=ground.folder, tree=tree)
+        daemon = LiveDaemon(config=settings, folder=ground.folder, wrap=wrap, tree=tree)
         publisher = Publisher(daemon)
         host, _, port = ground.origin.rpartition(":")
         certificate = publisher.certificate(NAME)

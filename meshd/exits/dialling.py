@@ -7,25 +7,24 @@ The address that was judged is the address that is dialled: a name that changes 
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 
-from meshd.dns.resolver import Resolved, ResolveError, Resolver
+from meshd.dns.resolver import Resolver
 from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.bars import BY_NOTHING, Bar, Barred, BarredBy
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
+from meshd.exits.judged import Judged
+from meshd.exits.lookups import LookUps, resolved
 from meshd.exits.own import is_mouth, is_own
 from meshd.exits.private import private
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
-from meshd.sockets.line import Line
 from meshd.sockets.poll import Poller
-from meshd.sockets.race import TIMEOUT, DialError, Dialled, Race
+from meshd.sockets.race import DialError, Dialled, Race
 from meshd.sockets.wire import Wire
 from meshd.topology import DestinationRules, Exit, UpstreamProxy
 from meshd.values.udp import Udp
@@ -33,16 +32,9 @@ from meshd.values.udp import Udp
 ADDRESSES = 8
 """Addresses of one name that are tried at most."""
 
-EVERYBODY = 2**62
-"""Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
-
-TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 FULL = Refusal("overloaded")
 OURS = frozenset({"dns-error", "dns-timeout", "overloaded"})
 """Causes that say nothing about an upstream proxy, as they precede any attempt to connect to it."""
-
-
-Outcome = TypeVar("Outcome")
 
 
 class Way(Protocol):
@@ -83,14 +75,13 @@ class Dialler:
         self._judge = Judge(DestinationRules())
         self._strangers = Judge(INTERNET)
         self._own = own
+        self._judged_before = Judged()
         self._udp = udp
         self._secure = secure or _no_tls
         self.receive_buffer = receive_buffer
-        self._asking: dict[int, Counter[str]] = {}
-        """For each account the names that are being looked up, and for how many exchanges each."""
-        self._line = Line(clock, self._may_ask)
+        self._lookups = LookUps(resolver, clock)
 
-    async def dial(
+    def dial(
         self,
         host: str,
         port: int,
@@ -99,7 +90,7 @@ class Dialler:
         *,
         tunnel: bool = True,
         barred: Barred = BY_NOTHING,
-    ) -> Dialled:
+    ) -> Awaitable[Dialled]:
         """Connect to host, a name or an address without brackets, for an account.
 
         tunnel: False where an upstream HTTP proxy is to be asked for the resource itself, and not for a tunnel; barred:
@@ -107,11 +98,24 @@ class Dialler:
         Runs in a Task, and the caller bounds the time.
         Raises: DialError, Stopped.
         """
+        addresses = self._resolver.known(host) if barred.bar is None and choice.exit.upstream is None else None
+        if addresses is not None:
+            source = choice.source
+            usable = self._judged_before.find(self._rules(), self._own(), (host, port, source), addresses)
+            if usable is not None:
+                return Race(self.poller, self.clock, usable, port, source, self.receive_buffer).winner()
+        return self._dial(host, port, choice, account_id, tunnel=tunnel, barred=barred)
+
+    async def _dial(
+        self, host: str, port: int, choice: Way, account_id: int, *, tunnel: bool, barred: Barred
+    ) -> Dialled:
+        """As `dial`, of a destination that was not judged yet."""
         upstream = choice.exit.upstream
         if upstream is not None:
             return await self._through(choice.exit, upstream, host, port, barred, tunnel=tunnel)
         addresses = await self._judged(host, port, account_id, barred)
         usable = _usable(addresses, choice)
+        self._judged_before.note(self._judge.rules, self._own(), (host, port, choice.source), addresses, usable)
         return await Race(self.poller, self.clock, usable, port, choice.source, self.receive_buffer).winner()
 
     async def addresses(
@@ -147,7 +151,7 @@ class Dialler:
         _raise(judge.name(host, port))
         addresses = self._resolver.known(host)
         if addresses is None:
-            addresses = await self._asked(host, account_id)
+            addresses = await self._lookups.addresses(host, account_id)
             if judge is not (judge := self._judge_now()):
                 _raise(judge.name(host, port))
         _raise(judge.addresses(addresses, port) or self.own_listener(addresses, port))
@@ -199,7 +203,7 @@ class Dialler:
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
-                addresses = await self._addresses(self._resolver.look_up(upstream.host))
+                addresses = await resolved(self._resolver.look_up(upstream.host))
             except Stopped as stop:
                 stop.blameless = True
                 raise
@@ -222,45 +226,6 @@ class Dialler:
         except OSError:  # epoll takes no more
             raise exit_failed(DialError(FULL)) from None
         return secured
-
-    async def _asked(self, host: str, account_id: int) -> tuple[str, ...]:
-        """Look up a destination; wait while its account has too many under way.  Raises: DialError, Stopped."""
-        behind = self._line.ahead(account_id) is not None
-        while (behind or not self._may_ask(account_id)) and self._would_ask(host, account_id):
-            try:
-                await self._line.turn(account_id, TOO_MANY, EVERYBODY)
-            except Stopped as stop:
-                raise DialError(TOO_MANY) if stop.refusal.reason == TIMEOUT else stop from None
-            behind = False
-        asking = self._asking.setdefault(account_id, Counter())
-        asking[host] += 1
-        # The look-up counts until it is answered, even where the exchange has ended meanwhile.
-        return await self._addresses(self._resolver.look_up(host).addBoth(self._answered, host, account_id))
-
-    def _may_ask(self, account_id: int) -> bool:
-        """Whether one more name may be looked up for the account, or one silent name server could stop all look-ups."""
-        return self._resolver.may_ask(len(self._asking.get(account_id, ())))
-
-    def _would_ask(self, host: str, account_id: int) -> bool:
-        """Whether a look-up of host would add one to those under way for the account."""
-        return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
-
-    def _answered(self, outcome: Outcome, host: str, account_id: int) -> Outcome:
-        """Count one look-up less, whatever came of it."""
-        asking = self._asking[account_id]
-        asking[host] -= 1
-        if not asking[host]:
-            del asking[host]
-        if not asking:
-            del self._asking[account_id]
-        self._line.freed(account_id)
-        return outcome
-
-    async def _addresses(self, looked_up: Deferred[Resolved]) -> tuple[str, ...]:
-        try:
-            return (await looked_up).addresses
-        except ResolveError as error:
-            raise DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")) from None
 
     def own_listener(self, addresses: tuple[str, ...], port: int) -> Refusal | None:
         """Why a place is refused that leads back to this daemon; None where it does not."""

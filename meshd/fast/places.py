@@ -16,30 +16,40 @@ from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
+from meshd.hosts.accepting import SecureHostConnection
+from meshd.hosts.connection import HostConnection
+from meshd.hosts.forwarding import HostForwarding
+from meshd.hosts.request import Heard, HostRequest
+from meshd.hosts.speaking import HostSpeech
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
-from meshd.passing.caps import Bucket, Caps, Place
+from meshd.passing.caps import Bucket, Caps
 from meshd.passing.idle import Idle, Own
 from meshd.passing.kept import KeptOrigins, Origin, Server
 from meshd.passing.metered import MeteredConnection
+from meshd.passing.place import Place
 from meshd.passing.plane import Plane
 from meshd.passing.record import Record
 from meshd.passing.response import Response
 from meshd.passing.waiting import WaitingConnection
 from meshd.proxy.connection import ClientConnection
+from meshd.proxy.http import HttpSpeech
 from meshd.proxy.repeating import Repeated, RepeatedExchanges
+from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.said import Said
 from meshd.selection import NONE
 from meshd.sockets.ends import ClientGone
 from meshd.sockets.flow import FIRST_REACH, Flow
 from meshd.sockets.poll import BATCH, EDGES, Poller
-from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
+from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, UNTRIED, Dialled, Race
 from meshd.sockets.relay import SMALL, Relay, Tunnel, over
 from meshd.sockets.task import READING, Task
 from meshd.sockets.wheel import TICK, Wheel
 from meshd.sockets.wire import READ_SIZE, Wire
 from meshd.store.statements.tops import HOUR
+from meshd.tls import clienthello
+from meshd.tls.clienthello import ClientHello
 from meshd.usage.activity import AT_ONCE as NEWEST
 from meshd.usage.activity import WAITING as MOST_WAITING
 from meshd.usage.activity import Activity
@@ -50,6 +60,26 @@ from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
 from meshd.usage.reports import Reports
 from meshd.values.exchanges import Exchange
+
+_CONNECTION: dict[str, object] = {
+    "buffer": b"",
+    "meter": None,
+    "cut": None,
+    "_moved": 0,
+    "_trusted": False,
+    "reader": None,
+    "writer": None,
+    "deadline": 0.0,
+    "slot": 0,
+    "_phase": "grace",
+    "_seconds": 0.0,
+    "_met": False,
+    "record": None,
+    "speech": None,
+    "repeated": None,
+    "_answering": False,
+}
+_HOSTS = _CONNECTION | {"_asked": "", "_site": None, "_sender": None}
 
 MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
     Meter: (
@@ -69,10 +99,30 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         ("source", "sink", "upward", "early", "held", "unproven"),
         {"pipe": None, "reach": FIRST_REACH, "blocked": False, "fast": False, "unsure": False, "ended": False},
     ),
+    Race: (
+        ("_poller", "_clock", "_addresses", "_port", "_source", "_receive_buffer"),
+        {"_won": None, "_error": UNTRIED, "_timer": None, "reader": None, "writer": None},
+    ),
+    ClientHello: (("name",), {}),
+    Dialled: (("fd", "address", "source", "readable"), {"early": b""}),
+    Tunnel: (("_relay", "_meter", "_up", "_down", "_ended"), {"deadline": 0.0, "slot": 0}),
     Task: (
         ("_coroutine", "_ended"),
         {"_place": None, "_direction": READING, "_deferred": None, "running": False, "over": False},
     ),
+    Place: (
+        ("_caps", "_client", "_address"),
+        {"_lingers": False, "_waits": False, "known": False, "account_id": 0, "asked": 0.0},
+    ),
+    HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b""}),
+    HostSpeech: (("_client", "_plane", "_secure"), {"_last": None, "_method": b"", "_first": b""}),
+    HostForwarding: (
+        ("_plane", "_client", "_request"),
+        {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""},
+    ),
+    ClientConnection: (("_plane", "proxy", "wire"), _CONNECTION),
+    HostConnection: (("_plane", "proxy", "wire"), _HOSTS),
+    SecureHostConnection: (("_plane", "proxy", "wire"), _HOSTS),
     Departure: (
         ("_plane", "_proxy", "selection", "_owner", "patience", "target"),
         {"bar": None, "address": "", "judged": False, "_unfit": None, "_outlet": None, "_trial": False},
@@ -83,11 +133,19 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
 TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice)
 """Named tuples of which each exchange has one."""
 
+LIKE: dict[type, tuple[str, tuple[str, ...]]] = {
+    ProxyRequest: ("like", ("size", "said")),
+    Said: ("with_credential", ("block", "proxy_authorization")),
+    HostRequest: ("like", ("heard",)),
+    Heard: ("anew", ("sender", "trusted")),
+}
+"""Classes with a method that gives an object with the same slots but for these, which it takes in this order."""
+
 STANDS = "stands"
 """The attribute of the module that says whether it is in its places in this process, as a child's is from its start."""
 
 
-def _of_exchanges(native: ModuleType) -> dict[type, dict[str, Any]]:
+def _of_exchanges(native: ModuleType) -> dict[type | ModuleType, dict[str, Any]]:
     """What C does of an exchange between its head and its line, and of connections that are kept."""
     return {
         ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
@@ -122,7 +180,7 @@ class Fast:
     def __init__(self, native: ModuleType | None) -> None:
         """native: the built module; None where there is none, and then nothing here does anything."""
         self._native = native
-        self._replaced: dict[type, dict[str, Any]] = {}
+        self._replaced: dict[type | ModuleType, dict[str, Any]] = {}
 
     def begin(self) -> None:
         """Put C in its places, for this whole process; again changes nothing, whoever it is that does so.
@@ -133,21 +191,28 @@ class Fast:
         if native is None or getattr(native, STANDS, False):
             return
         setattr(native, STANDS, True)
-        methods = {
+        methods: dict[type | ModuleType, dict[str, Any]] = {
+            clienthello: native.hello_functions(clienthello._named),
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
-            Wire: native.wire_methods(Wire, READ_SIZE),
+            Wire: native.wire_methods(Wire, READ_SIZE) | native.handing_methods(Wire),
             Tunnel: native.tunnel_methods(Tunnel, Flow, Relay, SMALL)
-            | native.ending_methods(Tunnel, Flow, Relay, over),
+            | native.ending_methods(Tunnel, Flow, Relay, over)
+            | native.starting_methods(Tunnel, Flow, Relay),
             Poller: native.poller_methods(Poller, BATCH, EDGES),
             Wheel: native.wheel_methods(Wheel, TICK),
             Acceptor: native.acceptor_methods(Acceptor),
-            Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT),
-        } | _of_exchanges(native)
-        for kind, those in methods.items():
-            self._replaced[kind] = {name: vars(kind)[name] for name in those}
+            Race: native.race_methods(Race, PREPARED, BIND_ADDRESS_NO_PORT)
+            | native.winning_methods(Race, Dialled, Task),
+            **_of_exchanges(native),
+        }
+        for kind, (name, anew) in LIKE.items():
+            same = (slot for slot in vars(kind)["__slots__"] if slot not in anew)
+            methods.setdefault(kind, {}).update(native.likeness(kind, (*anew, *same), len(anew), name))
+        for place, those in methods.items():
+            self._replaced[place] = {name: vars(place)[name] for name in those}
             for name, method in those.items():
-                setattr(kind, name, method)
+                setattr(place, name, method)
         for kind, (taken, constants) in MADE.items():
             native.make(kind, (*taken, *constants), tuple(constants.values()))
         for kind in TUPLES:
@@ -155,9 +220,9 @@ class Fast:
 
     def end(self) -> None:
         """Have Python everywhere again."""
-        for kind, those in self._replaced.items():
+        for place, those in self._replaced.items():
             for name, method in those.items():
-                setattr(kind, name, method)
+                setattr(place, name, method)
         if self._replaced and self._native is not None:
             self._native.unmake()
             setattr(self._native, STANDS, False)

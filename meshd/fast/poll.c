@@ -7,11 +7,12 @@
 #include <sys/epoll.h>
 
 enum { BATCH = 256 }; /* as BATCH of sockets/poll.py, which hands it over */
-enum { EPOLL, OWNERS, BEHIND, REMOVED, DISPATCHING, TURNS };
+enum { EPOLL, OWNERS, BEHIND, REMOVED, DISPATCHING, TURNS, OUTSIDE, LINGERING };
 static Slot of_poller[] = {{"_epoll", 0},       {"_owners", 0}, {"_behind", 0}, {"_removed", 0},
-                           {"_dispatching", 0}, {"turns", 0},   {NULL, 0}};
+                           {"_dispatching", 0}, {"turns", 0},   {"_outside", 0}, {"_lingering", 0},
+                           {NULL, 0}};
 
-static PyObject *n_fileno, *n_ready, *n_failed, *do_read_in_python, *remove_in_python, *add_in_python, *edges;
+static PyObject *n_fileno, *n_ready, *n_failed, *do_read_in_python, *remove_in_python, *add_in_python, *len_in_python, *edges;
 
 /* Let one owner know; 0 where that went well or was told of, -1 with an error that is none of an owner's. */
 static int tell(PyObject *poller, PyObject *owner, PyObject *fd, unsigned events)
@@ -131,7 +132,18 @@ static PyObject *take_out(PyObject *poller, PyObject *fd)
     Py_RETURN_NONE;
 }
 
+static PyObject *length(PyObject *poller, PyObject *Py_UNUSED(nothing))
+{
+    long long outside;
+    PyObject *owners = get(poller, of_poller[OWNERS]), *lingering = get(poller, of_poller[LINGERING]);
+    if (owners == NULL || !PyDict_CheckExact(owners) || lingering == NULL || !PySet_CheckExact(lingering) ||
+        !integer(get(poller, of_poller[OUTSIDE]), &outside) || outside < 0 || outside > INT_MAX)
+        return PyObject_CallOneArg(len_in_python, poller);
+    return PyLong_FromLongLong(PyDict_GET_SIZE(owners) + outside + 2 * (long long)PySet_GET_SIZE(lingering));
+}
+
 static PyMethodDef methods[] = {
+    {"__len__", length, METH_NOARGS, "Descriptors in use: those registered, and those behind them."},
     {"doRead", do_read, METH_NOARGS, "Call the owners of the descriptors that are ready."},
     {"add", (PyCFunction)(void (*)(void))add, METH_FASTCALL, "Register a descriptor."},
     {"hand_over", (PyCFunction)(void (*)(void))hand_over, METH_FASTCALL, "Make another object the owner."},
@@ -153,6 +165,7 @@ PyObject *poller_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     n_failed = PyUnicode_InternFromString("_failed");
     Py_XSETREF(edges, Py_NewRef(all));
     Py_XSETREF(add_in_python, PyObject_GetAttrString((PyObject *)poller, "add"));
+    Py_XSETREF(len_in_python, PyObject_GetAttrString((PyObject *)poller, "__len__"));
     Py_XSETREF(do_read_in_python, PyObject_GetAttrString((PyObject *)poller, "doRead"));
     Py_XSETREF(remove_in_python, PyObject_GetAttrString((PyObject *)poller, "remove"));
     return PyErr_Occurred() ? NULL : methods_of(poller, methods);

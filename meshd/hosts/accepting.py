@@ -22,8 +22,7 @@ class SecureHostConnection(HostConnection):
 
     __slots__ = ()
 
-    def __init__(self, plane: HostPlane, proxy: str, wire: Wire) -> None:
-        super().__init__(plane, proxy, wire, secure=True)
+    _secure = True
 
 
 class IntroducedHostConnection(HostConnection):

@@ -33,7 +33,6 @@ from meshd.passing.parting import LINGER_SECONDS
 from meshd.passing.record import Record
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
-from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 
 log = Logger()
@@ -42,27 +41,30 @@ log = Logger()
 class HostConnection(RepeatedVisits):
     """Serves one client, exchange by exchange, until either side ends the connection."""
 
-    __slots__ = ("_asked", "_presence", "_secure")
+    __slots__ = ("_asked", "_presence")
 
     _plane: HostPlane
     speech: HostSpeech | None
+    _secure = False  # whether clients speak TLS here
+    _presence: Presence
+    """Where the client is counted; set when the connection begins."""
 
-    def __init__(self, plane: HostPlane, proxy: str, wire: Wire, *, secure: bool = False) -> None:
-        """wire: the client's socket, just accepted; secure: whether clients speak TLS here."""
+    def __init__(self, plane: HostPlane, proxy: str, wire: Wire) -> None:
+        """proxy: `NAME`; wire: the client's socket, just accepted."""
         super().__init__(plane, wire)
-        self.proxy = NAME
-        self.speech = None if secure else HostSpeech(self, plane, secure=False)
-        self._secure = secure
+        self.proxy = proxy
+        self.speech = None
         self._asked = ""
         """The name that TLS has asked for."""
         self._answering = False
-        self._presence = Presence(plane.callers, self)
         self._site = self._sender = self.repeated = None
-        self.task = Task(self._serve(), self._over)
 
     # The path
 
     async def _serve(self) -> None:
+        self._presence = Presence(self._plane.callers, self)
+        if not self._secure:
+            self.speech = HostSpeech(self, self._plane, self._secure)
         try:
             if not self._may_come():
                 return
@@ -125,7 +127,7 @@ class HostConnection(RepeatedVisits):
             try:
                 outcome, self._asked = await greet(self, self._plane)
             except BadMessage:
-                self.speech = HostSpeech(self, self._plane, secure=False)
+                self.speech = HostSpeech(self, self._plane, False)
                 raise
             if outcome != "met":
                 if outcome == "nobody":
@@ -133,7 +135,7 @@ class HostConnection(RepeatedVisits):
                     record.note_name(self._asked, 443)
                     record.close("no-host")
                 return False
-            self.speech = HostSpeech(self, self._plane, secure=True)
+            self.speech = HostSpeech(self, self._plane, self._secure)
         self._met = True
         return True
 
@@ -204,6 +206,8 @@ class HostConnection(RepeatedVisits):
         forwarding = HostForwarding(self._plane, self, request)
         forwarding.told(site, sender, record, user)
         origin = await forwarding.run(sent)
+        if self.speech is not None:
+            self.speech.passed_on()
         if origin is not None:
             try:
                 return self._changed_protocols(site, record, origin.wire, forwarding.late)

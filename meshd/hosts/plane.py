@@ -11,6 +11,7 @@ from typing import Protocol
 from meshd.hosts.book import HostBook
 from meshd.hosts.callers import Callers
 from meshd.hosts.common import Roll
+from meshd.hosts.known import KnownVisits
 from meshd.hosts.payers import Payers
 from meshd.hosts.response import HostResponse
 from meshd.hosts.signin import SignIns
@@ -67,6 +68,7 @@ class HostPlane(Plane):
     """
     chance: Random
     callers: Callers = field(default_factory=Callers)
+    known: KnownVisits = field(default_factory=KnownVisits)
     tunnels: Roll = field(default_factory=Roll)
     """What hosts have changed protocols for, which may last for hours."""
 
@@ -81,6 +83,7 @@ class HostPlane(Plane):
         """
         published = self.book.published if self.live.topology.hosts is not None else Published()
         self.sites.take(published)
+        self.known.clear()
         self.tunnels.end_all_but({each.id for each in published.hosts})
 
     def meter(self, admission: Admission, stop: Callable[[Refusal], None]) -> Meter | Refusal:

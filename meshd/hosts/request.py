@@ -42,6 +42,14 @@ class Heard:
         self.passed: tuple[object, bytes, bytes] | None = None
         """What the fields were written anew for last, the Host and the lines that came of it."""
 
+    def anew(self, sender: Sender | None, trusted: object, /) -> Heard:
+        """The same for another client, of whom this may be known already."""
+        heard = Heard.__new__(Heard)
+        heard.block, heard.fields, heard.keep = self.block, self.fields, self.keep
+        heard.switches, heard.upgrade, heard.passed = self.switches, self.upgrade, self.passed
+        heard.sender, heard.trusted = sender, trusted
+        return heard
+
     def sent_by(self, peer: str, authority: bytes, trusted: Sequence[Network], *, secure: bool) -> Sender:
         """Who sent the fields; the same as long as the same peers are trusted.  As `sender_of`."""
         sender = self.sender if self.trusted is trusted else None
@@ -103,6 +111,11 @@ class HostRequest:
             host, port, _, authority = read
             read = OriginForm(host, port, read_path(method, target, authority, secure=secure), authority)
         return HostRequest(method, read, 1, len(buffer), framing=self.framing, heard=self.heard)
+
+    def like(self, heard: Heard, /) -> HostRequest:
+        """The same request of another client, whose fields are the same."""
+        framing = self.framing
+        return HostRequest(self.method, self.target, self.minor, self.size, framing=framing, heard=heard)
 
     def at(self, path: bytes, size: int) -> HostRequest:
         """The same request, which has no body, for another path.  size: bytes of its head."""

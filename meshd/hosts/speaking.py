@@ -16,15 +16,17 @@ from meshd.passing.connection import Connection
 class HostSpeech:
     """One client's requests, one after the other."""
 
-    __slots__ = ("_client", "_last", "_method", "_plane", "_secure")
+    __slots__ = ("_client", "_first", "_last", "_method", "_plane", "_secure")
 
-    def __init__(self, client: Connection, plane: HostPlane, *, secure: bool) -> None:
+    def __init__(self, client: Connection, plane: HostPlane, secure: bool) -> None:
         """secure: whether the client came by TLS."""
         self._client = client
         self._plane = plane
         self._secure = secure
         self._last: HostRequest | None = None
         self._method = b""
+        self._first = b""
+        """The head of the client's first request, which was all that had come: until that request is passed on."""
 
     async def read(self) -> HostRequest | None:
         """Read the next request; None where the client has left between two.  Raises: BadMessage, Stopped."""
@@ -41,6 +43,16 @@ class HostSpeech:
                 client.buffer = b""
                 self._last, self._method = again, again.method
                 return again
+        else:
+            if not client.buffer:
+                client.expect_head()
+                if not await client.receive():
+                    return None
+            known = self._plane.known.find(client.buffer, limits, secure=self._secure)
+            if known is not None:
+                client.buffer = b""
+                self._last, self._method = known, known.method
+                return known
         bounds = HeadLimits(limits.request_line_bytes, limits.head_bytes, limits.fields)
         seen = 0
         while (head := read_request(client.buffer, bounds, seen) if client.buffer else None) is None:
@@ -50,8 +62,16 @@ class HostSpeech:
                 return None
         received, client.buffer = client.buffer, client.buffer[head.size :]
         self._method = head.method
+        first = self._last is None and not client.buffer
         self._last = request = HostRequest.from_head(head, received, secure=self._secure)
+        self._first = received if first and not request.has_body and not request.heard.switches else b""
         return request
+
+    def passed_on(self) -> None:
+        """Hear that the last request was passed on, and answered: the next client who asks so need not be read."""
+        if self._first and self._last is not None:
+            self._plane.known.note(self._first, self._last, self._plane.live.limits, secure=self._secure)
+            self._first = b""
 
     def refusal(self, no: Refusal, pages: Mapping[int, bytes], extra: Lines, *, keep: bool) -> bytes:
         """The answer to a request that is refused, or that could not be read; keep: whether the connection goes on."""

@@ -17,7 +17,8 @@ from meshd.hosts.plane import CROWDED
 from meshd.hosts.services import Service
 from meshd.hosts.sni import Names
 from meshd.model import Refusal
-from meshd.passing.caps import GRACE, Place
+from meshd.passing.caps import GRACE
+from meshd.passing.place import Place
 from meshd.passing.record import Record
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import TIMEOUT, DialError, Dialled
@@ -89,6 +90,7 @@ class StreamConnection(Watcher):
         plane = self._common.plane
         plane.connections.add(self)
         self.place = Place(plane.caps, self, self.wire.peer)
+        self.place.wait()
         self.wire.watcher = self
         self._bound("grace", GRACE)
         self.task.resume()

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from meshd.model import Refusal
-from meshd.passing.caps import GRACE, Place
+from meshd.passing.caps import GRACE
+from meshd.passing.place import Place
 from meshd.passing.record import Record
 from meshd.passing.waiting import WaitingConnection
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.proxyprotocol import read_introduction
 from meshd.sockets.secure import SecureWire
+from meshd.sockets.task import Task
 from meshd.sockets.tunnels import join
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
@@ -22,7 +24,9 @@ log = Logger()
 
 
 class Connection(WaitingConnection):
-    """Serves one client until either side ends the connection.  Constructors of subclasses set what is declared."""
+    """Serves one client until either side ends the connection.  Constructors of subclasses set what is declared, and no
+    more than that: what a connection needs besides is made when it begins.
+    """
 
     __slots__ = ("_answering", "proxy", "speech")
 
@@ -34,12 +38,24 @@ class Connection(WaitingConnection):
     """What reads and writes for this connection, and may hold it: dropped at the end."""
 
     def begin(self) -> None:
-        """Count the client, start its first timeout and run its task."""
-        self._plane.connections.add(self)
-        self.place = Place(self._plane.caps, self, self.wire.peer)
-        self.phase("grace", GRACE)
-        self.wire.watcher = self
-        self.task.resume()
+        """Run the client's task.  Most clients are known before it waits for the first time; one that is not is counted
+        as unknown then, and has its first timeout from then on.
+        """
+        plane, wire = self._plane, self.wire
+        plane.connections.add(self)
+        self.place = place = Place(plane.caps, self, wire.peer)
+        self._missed = plane.wheel.missed
+        wire.watcher = self
+        self.task = task = Task(self._serve(), self._over)
+        task.resume()
+        if not place.known:
+            place.wait()
+        if not self.slot and self._phase == "grace" and not task.over:
+            self.phase("grace", GRACE)
+
+    async def _serve(self) -> None:
+        """Serve the client, exchange by exchange."""
+        raise NotImplementedError
 
     # What the client says, and is told
 

@@ -25,10 +25,9 @@ AN_EXCHANGE = 32 * 1024
 class MeteredConnection(Watcher):
     """Reads from the client and sends to it for the exchange under way, as far as its meter has room."""
 
-    __slots__ = ("_again", "_moved", "_trusted", "buffer", "cut", "meter", "reader", "wire", "writer")
+    __slots__ = ("_moved", "_trusted", "buffer", "cut", "meter", "reader", "wire", "writer")
 
-    def __init__(self, wire: Wire, again: Callable[[Callable[[], None]], None]) -> None:
-        """again: calls its argument in a later turn of the reactor."""
+    def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.buffer = b""
         """Bytes received and not read as a message yet; READ_SIZE and an unfinished head at most."""
@@ -36,7 +35,6 @@ class MeteredConnection(Watcher):
         """The meter of the exchange under way; None before its request was admitted, and between two exchanges."""
         self.cut: Refusal | None = None
         """Why the exchange may go no further; None while it may."""
-        self._again = again
         self._moved = 0
         """Bytes moved, or work of that cost done, since the other connections had their turn."""
         self._trusted = False
@@ -46,6 +44,10 @@ class MeteredConnection(Watcher):
 
     def alive(self) -> None:
         """Start the time of the present phase anew: bytes have moved."""
+        raise NotImplementedError
+
+    def again(self, call: Callable[[], None], /) -> None:
+        """Call in a later turn of the reactor."""
         raise NotImplementedError
 
     @property
@@ -149,7 +151,7 @@ class MeteredConnection(Watcher):
         if not self._trusted:
             self._trusted = True
             trust_reader(self.wire.fd)
-        await next_turn(self._again)
+        await next_turn(self.again)
 
     async def _more_room(self, meter: Meter, direction: int) -> int:
         """Wait while the store is asked how much is left, or for a turn.  Raises: Stopped where nothing is left."""

@@ -5,9 +5,12 @@ There is one deadline at a time, on the wheel that all connections share.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from meshd.model import Refusal
-from meshd.passing.caps import TLS_GRACE, Place
+from meshd.passing.caps import TLS_GRACE
 from meshd.passing.parting import PartingConnection
+from meshd.passing.place import Place
 from meshd.passing.plane import Plane
 from meshd.passing.record import Record
 from meshd.sockets.ends import ClientGone, Stopped
@@ -23,22 +26,27 @@ class WaitingConnection(PartingConnection):
 
     introduced = False
     """Whether a PROXY header must come first, whoever the peer is."""
+    # Set when the connection begins
     task: Task
     place: Place
-    """How the client counts against the bounds; set when the connection begins."""
+    """How the client counts against the bounds."""
+    _missed: float
+    """Seconds that this process was held up, until what is timed began."""
 
     def __init__(self, plane: Plane, wire: Wire) -> None:
-        super().__init__(wire, plane.relay.again)
+        super().__init__(wire)
         self._plane = plane
         self.deadline = 0.0
         self.slot = 0
         self._phase = "grace"
         self._seconds = 0.0
-        self._missed = plane.wheel.missed
         self._met = False
         """Whether the client's first bytes have told which protocol it speaks."""
         self.record: Record | None = None
         """The record of the exchange under way; None between two."""
+
+    def again(self, call: Callable[[], None], /) -> None:
+        self._plane.relay.again(call)
 
     def expect_head(self) -> None:
         """Start the head timeout for an admitted client; calling again while one head arrives does not extend it."""

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from meshd.exits.choosing import Choice
 from meshd.model import Admission, Refusal
-from meshd.passing.caps import Place
 from meshd.passing.client import Recipient
+from meshd.passing.place import Place
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire

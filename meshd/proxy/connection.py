@@ -35,7 +35,6 @@ from meshd.proxy.repeating import Repeated, RepeatedExchanges, repeats
 from meshd.proxy.request import ASSOCIATE, ProxyRequest
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.race import DialError
-from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.usage.meter import Meter
 
@@ -54,15 +53,16 @@ class ClientConnection(RepeatedExchanges):
         """proxy: the name of the proxy that the client came to; wire: its socket, just accepted."""
         super().__init__(plane, wire)
         self.proxy = proxy
-        self.speech: Speech | None = HttpSpeech(self, plane)
-        """None while nothing can be answered, because a TLS handshake is under way."""
+        self.speech: Speech | None = None
+        """None while nothing can be answered, because a TLS handshake is under way, or the connection has not begun."""
         self.repeated = None
         self._answering = False
-        self.task = Task(self._serve(), self._over)
 
     # The path
 
     async def _serve(self) -> None:
+        if self.speech is None:
+            self.speech = HttpSpeech(self, self._plane)
         while await self._exchange():
             if self._plane.draining:
                 return
@@ -173,7 +173,8 @@ class ClientConnection(RepeatedExchanges):
         origin = Wire(plane.poller, dialled.fd, dialled.address, registered=True)
         origin.readable = dialled.readable
         try:
-            check_again(departure, terms, meter)
+            if meter.tally.terms is not terms:
+                check_again(departure, terms, meter)
             self.begin_answer(200)
             assert self.speech is not None
             await self.deliver(self.speech.established(label, choice, dialled.source, record.id))

@@ -22,6 +22,7 @@ SEEN = 4096
 """Heads of which it is noted that they came once: by their hash, so that of most of them nothing is kept."""
 
 _NAME = b"\r\nProxy-Authorization: "
+_END = b"\r\n"
 _FIELD = b"proxy-authorization"
 
 
@@ -39,12 +40,11 @@ class KnownTunnels:
         """What buffer asks for, if it is exactly one head that is known; else None."""
         if limits is not self._limits or len(buffer) > self._longest:
             return None
-        split = _split(buffer)
-        known = self._requests.get(split[0]) if split is not None else None
-        if split is None or known is None or not is_credential(split[1]):
+        rest, credential = _split(buffer)
+        known = self._requests.get(rest)
+        if known is None or not is_credential(credential):
             return None
-        said = known.said.with_credential(b"", split[1])
-        return ProxyRequest(known.method, known.target, known.minor, len(buffer), framing=known.framing, said=said)
+        return known.like(len(buffer), known.said.with_credential(b"", credential))
 
     def note(self, buffer: bytes, request: ProxyRequest, limits: Limits) -> None:
         """Know a head from now on, which was all that buffer held: that of a tunnel that has been opened, the second
@@ -54,12 +54,12 @@ class KnownTunnels:
             self._limits = limits
             self._longest = min(LONGEST, limits.request_line_bytes, limits.head_bytes)
             self._requests.clear()
-        said, split = request.said, _split(buffer)
-        if split is None or split[1] != said.proxy_authorization or len(buffer) > self._longest:
+        said, (rest, credential) = request.said, _split(buffer)
+        if not rest or credential != said.proxy_authorization or len(buffer) > self._longest:
             return
-        if said.authorization is not None or split[0] in self._requests:
+        if said.authorization is not None or rest in self._requests:
             return  # the value of Authorization may be a secret of the account's, which is not kept here
-        if (seen := hash(split[0])) not in self._seen:
+        if (seen := hash(rest)) not in self._seen:
             self._seen.put(seen, None)
             return
         said.wishes()  # was asked for before, as an exit was chosen, and then is not read again
@@ -67,17 +67,14 @@ class KnownTunnels:
         bare.fields = Fields([(name, value) for name, value in said.fields if name.lower() != _FIELD])
         size, framing = request.size, request.framing
         known = ProxyRequest(request.method, request.target, request.minor, size, framing=framing, said=bare)
-        self._requests.put(split[0], known)
+        self._requests.put(rest, known)
 
 
-def _split(buffer: bytes) -> tuple[bytes, bytes] | None:
-    """A head without the value of its Proxy-Authorization, and that value; None where there is none as most write it.
+def _split(buffer: bytes) -> tuple[bytes, bytes]:
+    """A head without the value of its Proxy-Authorization, and that value; nothing where none is as most write it.
 
     The name's line begins behind a line's end, and the first one counts: a head with two is not read at all.
     """
-    at = buffer.find(_NAME)
-    if at < 0:
-        return None
-    begin = at + len(_NAME)
-    end = buffer.find(b"\r\n", begin)
-    return (buffer[:begin] + buffer[end:], buffer[begin:end]) if end >= 0 else None
+    before, name, behind = buffer.partition(_NAME)
+    value, end, behind = behind.partition(_END)
+    return (before + name + behind, value) if end else (b"", b"")

@@ -132,6 +132,14 @@ class ProxyRequest:
         target = self.target._replace(path=path)
         return ProxyRequest(self.method, target, self.minor, size, framing=self.framing, said=said)
 
+    def like(self, size: int, said: Said, /) -> ProxyRequest:
+        """The same request in a head of so many bytes; said: its fields, which differ in the credential at most."""
+        method, target, framing = self.method, self.target, self.framing
+        upgrade, sender = self.upgrade, self.sender
+        return ProxyRequest(
+            method, target, self.minor, size, framing=framing, said=said, upgrade=upgrade, sender=sender
+        )
+
     def origin_fields(self, consumed: str) -> list[tuple[bytes, bytes]]:
         """The fields that are forwarded to the origin, `Max-Forwards` one less.  consumed: as in `Said`."""
         fields = self.said.origin_fields(consumed, self.framing)

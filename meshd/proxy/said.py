@@ -93,7 +93,7 @@ class Said:
         # As is_credential(), written out to save two calls for each request of a connection that accounts share.
         return value if _VALUE.fullmatch(value) is not None and (len(value) >= 16 or not _empty(value)) else None
 
-    def with_credential(self, block: bytes, credential: bytes) -> Said:
+    def with_credential(self, block: bytes, credential: bytes, /) -> Said:
         """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""
         said = Said.__new__(Said)
         said.block, said.proxy_authorization = block, credential

@@ -32,6 +32,9 @@ BIND_ADDRESS_NO_PORT = 24
 
 IPV6_FREEBIND = 78
 
+UNTRIED = errno.EHOSTUNREACH
+"""What is wrong where there was nothing to try."""
+
 TIMEOUT = "connection-timeout"
 """The refusal's reason where nothing connected in time."""
 
@@ -99,6 +102,9 @@ class Race:
         "writer",
     )
 
+    _open: dict[int, str]
+    """Attempts under way: descriptors, and the addresses that they connect to."""
+
     def __init__(
         self,
         poller: Poller,
@@ -111,32 +117,33 @@ class Race:
         """source: the address to leave by, or ""; receive_buffer: SO_RCVBUF, or 0 where the kernel decides."""
         self._poller = poller
         self._clock = clock
-        self._addresses = list(reversed(addresses))
+        self._addresses = addresses
+        """Those that are still to be tried, in this order."""
         self._port = port
         self._source = source
         self._receive_buffer = receive_buffer
-        self._open: dict[int, str] = {}
-        """Attempts under way: descriptors, and the addresses that they connect to."""
         self._won: Dialled | None = None
-        self._error = errno.EHOSTUNREACH
+        self._error = UNTRIED
         self._timer: Any = None
         self.reader: Task | None = None
         self.writer: Task | None = None
 
     async def winner(self) -> Dialled:
         """Connect; runs in a Task.  Raises: DialError with the last failure when every attempt has failed."""
+        self._open = {}
         try:
             self._next()
-            while self._won is None and (self._open or self._addresses):
+            while (won := self._won) is None and (self._open or self._addresses):
                 await parked(self, READING)
         finally:
-            self._abandon()
-        if self._won is None:
+            if self._open or self._timer is not None:
+                self._abandon()
+        if won is None:
             reason = _NOT_REACHED.get(self._error, "unreachable")
             raise DialError(Refusal(reason), "exit" if reason == "exit-failed" else "destination")
-        return self._won
+        return won
 
-    def ready(self, fd: int, events: int) -> None:
+    def ready(self, fd: int, events: int, /) -> None:
         """Note that the attempt with this descriptor has connected or failed."""
         if events & GONE:
             error = _error_of(fd)
@@ -159,7 +166,8 @@ class Race:
     def _next(self) -> None:
         """Begin attempts until one is under way, and schedule the one after that."""
         while self._addresses and self._won is None:
-            if self._begin(self._addresses.pop()):
+            address, self._addresses = self._addresses[0], self._addresses[1:]
+            if self._begin(address):
                 break
         if self._addresses and self._won is None and self._open:
             self._stop_timer()

@@ -16,7 +16,7 @@ from meshd.sockets.flow import Flow
 from meshd.sockets.poll import OUT, UNSURE, Poller
 from meshd.sockets.secure import Securing
 from meshd.sockets.task import Again
-from meshd.sockets.windows import PROOF, trust_reader
+from meshd.sockets.windows import trust_reader
 from meshd.sockets.wire import linger_none, shutdown
 
 if TYPE_CHECKING:
@@ -57,35 +57,27 @@ class Tunnel:
     _moving: Flow
     """Of a tunnel that is held to a rate: the direction that moves bytes at this moment."""
 
-    def __init__(
-        self,
-        relay: Relay,
-        client: int,
-        origin: int,
-        meter: TunnelMeter,
-        *,
-        early: bytes,
-        late: bytes,
-        ended: Callable[[str], None],
-    ) -> None:
-        """Take over two descriptors that are registered with the poller.
+    def __init__(self, relay: Relay, meter: TunnelMeter, up: Flow, down: Flow, ended: Callable[[str], None]) -> None:
+        """up, down: the directions between two descriptors that are registered with the poller.
 
-        early, late: bytes that were read before, not counted yet, of the client for the origin, and the other way.
         ended: called once, with "" after both directions have ended, else with the reason.
         """
         self._relay = relay
         self._meter = meter
+        self._up = up
+        self._down = down
         self._ended: Callable[[str], None] | None = ended
-        self._up = Flow(client, origin, True, early, b"", 0)
-        self._down = Flow(origin, client, False, b"", late, PROOF)
         self.deadline = 0.0
         self.slot = 0
-        relay.poller.hand_over(client, self)
-        relay.poller.hand_over(origin, self)
-        relay.wheel.arm(self, relay.live.timeouts.idle)
 
-    def start(self, client_readable: bool, origin_readable: bool) -> None:
-        """Move the bytes that were handed over, and what came into the sockets before the tunnel owned them."""
+    def start(self, client_readable: bool, origin_readable: bool, /) -> None:
+        """Take both descriptors over, and move the bytes that were handed over, and what came into the sockets before
+        the tunnel owned them.
+        """
+        relay = self._relay
+        for flow in (self._up, self._down):
+            relay.poller.hand_over(flow.source, self)
+        relay.wheel.arm(self, relay.live.timeouts.idle)
         for flow, readable in ((self._down, origin_readable), (self._up, client_readable)):
             flow.unsure = readable  # the poller may have announced the source's end to the owner before
             if (flow.early or flow.held or readable) and self._ended is not None:

@@ -25,14 +25,14 @@ class SealedTunnel(Tunnel):
 
     turn = TURN
 
-    def __init__(self, *sides: Any, sealed: Mapping[int, Sealed], **more: Any) -> None:
-        """sealed: by descriptor, the TLS of a side that speaks it; the others: as in Tunnel."""
-        super().__init__(*sides, **more)
+    def __init__(self, *parts: Any, sealed: Mapping[int, Sealed]) -> None:
+        """sealed: by descriptor, the TLS of a side that speaks it; parts: as in Tunnel."""
+        super().__init__(*parts)
         self._sealed = sealed
         self._broken = False
         """Whether a side has failed, so that nobody is told of a proper end."""
 
-    def start(self, client_readable: bool, origin_readable: bool) -> None:
+    def start(self, client_readable: bool, origin_readable: bool, /) -> None:
         """As of any tunnel; a side that speaks TLS may have given bytes that were not opened yet."""
         sealed = self._sealed
         super().start(client_readable or self._up.source in sealed, origin_readable or self._down.source in sealed)

@@ -32,13 +32,17 @@ class Securing:
         self._waiting: deque[Pause] = deque()
         """As many at most as there are wires."""
 
-    async def turn(self) -> None:
-        """Wait until a step of a handshake may be made."""
+    def may(self) -> bool:
+        """Whether a step of a handshake may be made now; else after a wait for its `turn`."""
         if self._turn != self.poller.turns:
             self._turn, self._left = self.poller.turns, AT_ONCE - len(self._waiting)
-        if self._left > 0:
-            self._left -= 1
-            return
+        if self._left <= 0:
+            return False
+        self._left -= 1
+        return True
+
+    async def turn(self) -> None:
+        """Wait until a step may be made that may not be made at once."""
         if not self._waiting:
             self._again(self._next)
         pause = Pause()
@@ -119,13 +123,15 @@ class SecureWire(Wire):
         """Shake hands with the peer.  received: what was read of it already.  Raises: OSError."""
         if received:
             self.sealed.take(received)
-        await self._securing.turn()
+        if not self._securing.may():
+            await self._securing.turn()
         while not self._shaken():
             data = await Wire.receive(self)
             if not data:
                 raise ConnectionResetError("the peer has left in the midst of a handshake")
             self.sealed.take(data)
-            await self._securing.turn()
+            if not self._securing.may():
+                await self._securing.turn()
 
     def _shaken(self) -> bool:
         """Go on with the handshake; whether it is complete.  Raises: OSError, after the peer was told."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from meshd.sockets.flow import Flow
 from meshd.sockets.metering import TunnelMeter
 from meshd.sockets.relay import Relay, Tunnel
 from meshd.sockets.sealedtunnel import SealedTunnel, ShapedSealedTunnel
 from meshd.sockets.shaped import ShapedTunnel
+from meshd.sockets.windows import PROOF
 from meshd.sockets.wire import Wire
 
 
@@ -21,19 +23,25 @@ def join(
     late: bytes,
     ended: Callable[[str], None],
 ) -> Tunnel:
-    """Give both sockets to a tunnel, which starts at once.  early, late, ended: as in `Tunnel`."""
-    more = client.readable, origin.readable
+    """Give both sockets to a tunnel, which starts at once.
+
+    early, late: bytes that were read before, not counted yet, of the client for the origin, and the other way.  ended:
+    as in `Tunnel`.
+    """
+    from_client, from_origin = client.fd, origin.fd
+    up = Flow(from_client, from_origin, True, early, b"", 0)
+    down = Flow(from_origin, from_client, False, b"", late, PROOF)
     tunnel: Tunnel
     if client.sealed is None and origin.sealed is None:
-        kind = ShapedTunnel if meter.shaped else Tunnel
-        tunnel = kind(relay, client.release(), origin.release(), meter, early=early, late=late, ended=ended)
+        tunnel = (ShapedTunnel if meter.shaped else Tunnel)(relay, meter, up, down, ended)
     else:
         sealed = {wire.fd: wire.sealed for wire in (client, origin) if wire.sealed is not None}
         sealing = ShapedSealedTunnel if meter.shaped else SealedTunnel
-        fds = client.release(), origin.release()
-        tunnel = sealing(relay, *fds, meter, sealed=sealed, early=early, late=late, ended=ended)
+        tunnel = sealing(relay, meter, up, down, ended, sealed=sealed)
+    client.release()
+    origin.release()
     meter.stop, meter.resume = tunnel.stopped, tunnel.resume
-    tunnel.start(*more)
+    tunnel.start(client.readable, origin.readable)
     return tunnel
 
 

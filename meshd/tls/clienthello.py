@@ -59,10 +59,16 @@ def read_client_hello(data: bytes) -> ClientHello | NotTLS | None:
     What follows the record in which the message ends is not looked at.
     """
     try:
-        message = _gather(data)
-        return None if message is None else ClientHello(_name_in(message))
+        name = _named(data)
+        return None if name is None else ClientHello(name)
     except _Broken as broken:
         return NotTLS(str(broken))
+
+
+def _named(data: bytes, /) -> str | None:
+    """The name in the ClientHello that data begins with, "" for none; None while it is incomplete.  Raises: _Broken."""
+    message = _gather(data)
+    return None if message is None else _name_in(message)
 
 
 def _gather(data: bytes) -> bytes | None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, Literal
+from unittest import mock
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
@@ -17,8 +18,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.config.network import opening
 from meshd.dns.resolver import EACH, Resolved, ResolveError
 from meshd.exits import dialling
+from meshd.exits.bars import BarredBy
 from meshd.exits.choosing import Choice
-from meshd.exits.destinations import OwnListeners
+from meshd.exits.destinations import Judge, OwnListeners
 from meshd.exits.dialling import Dialler
 from meshd.exits.outlets import Outlet
 from meshd.exits.own import is_local, is_mouth
@@ -130,6 +132,54 @@ class DialCase(SynchronousTestCase):
         self.assertEqual(len(self.hand.poller), 0)
         self.assertEqual(descriptors() - self.before, set())
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class JudgedBeforeTest(DialCase):
+    """A destination that was reached once, and what has changed since."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.port = self.listener("127.0.0.2").getsockname()[1]
+        self.names.table["name"] = ("127.0.0.2",)
+        for _ in range(2):
+            self.assertIsInstance(self.dial("name", self.port), Dialled)
+
+    def test_it_is_not_judged_again(self) -> None:
+        self.patch(Judge, "addresses", None)
+        self.assertIsInstance(self.dial("name", self.port), Dialled)
+
+    def test_other_rules(self) -> None:
+        self.rules = replace(OPEN, deny_hosts=frozenset({"name"}))
+        self.assertEqual(self.dial("name", self.port), "acl-host")
+        self.rules = DestinationRules()
+        self.assertEqual(self.dial("name", self.port), "acl-private")
+
+    def test_a_listener_of_ours(self) -> None:
+        self.own = OwnListeners(frozenset({self.port}))
+        for _ in range(2):
+            self.assertEqual(self.dial("name", self.port), "acl-private")
+
+    def test_another_address(self) -> None:
+        """The name is bound anew, to what nobody may reach."""
+        self.names.table["name"] = "127.0.0.2", "10.0.0.1"
+        for _ in range(2):
+            self.assertEqual(self.dial("name", self.port), "acl-private")
+
+    def test_another_way_out(self) -> None:
+        self.assertEqual(self.dial("name", self.port, Exit("six", "local", "::1")), "unreachable")
+
+    def test_rules_of_an_account(self) -> None:
+        """Are asked each time."""
+        bar = mock.Mock()
+        bar.addresses.return_value = Refusal("acl-destination")
+
+        async def dial() -> None:
+            await self.dialler.dial("name", self.port, Choice(Outlet(ANY), ""), barred=BarredBy(bar))
+
+        Task(dial(), self.failed.append).resume()
+        (error,) = self.failed
+        assert isinstance(error, DialError)
+        self.assertEqual(error.refusal.reason, "acl-destination")
 
 
 class RaceTest(DialCase):
@@ -379,7 +429,7 @@ class LookupsTest(DialCase):
         while self.asked.open:
             self.asked.answer(next(iter(self.asked.open)))
             self.clock.advance(BEAT)
-        self.assertEqual((self.dialler._asking, len(self.ended)), ({}, EACH + 1))
+        self.assertEqual((self.dialler._lookups._asking, len(self.ended)), ({}, EACH + 1))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 

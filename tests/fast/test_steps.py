@@ -13,9 +13,10 @@ from twisted.internet.task import Clock
 from meshd.exits.departure import Departure
 from meshd.exits.pools import Pools
 from meshd.model import Refusal
-from meshd.passing.caps import Caps, Place
+from meshd.passing.caps import Caps
 from meshd.passing.idle import Idle
 from meshd.passing.metered import MeteredConnection
+from meshd.passing.place import Place
 from meshd.passing.plane import Plane
 from meshd.passing.waiting import WaitingConnection
 from meshd.proxy.connection import ClientConnection
@@ -103,7 +104,7 @@ class Sending(MeteredConnection):
 
     def __init__(self, takes: object, room: int) -> None:
         self.counted = Counted(room, room, 0, one=False, lends=0)
-        super().__init__(SimpleNamespace(try_send=self.try_send), lambda again: None)  # type: ignore[arg-type]
+        super().__init__(SimpleNamespace(try_send=self.try_send))  # type: ignore[arg-type]
         self.meter, self.takes, self.lives, self.given = self.counted.meter, takes, 0, b""
 
     def try_send(self, data: bytes) -> Any:

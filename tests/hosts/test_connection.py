@@ -11,7 +11,11 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.hosts.connection import HostConnection
 from meshd.model import Refusal
+from meshd.passing.caps import GRACE
+from meshd.sockets.wheel import TICK
+from meshd.sockets.wire import Wire
 from meshd.values.hosting import Hosting
 from meshd.values.published import (
     AccessList,
@@ -27,6 +31,7 @@ from meshd.values.published import (
     Upstream,
 )
 from tests.hosts.hand import Client, World
+from tests.passing.hand import tcp_pair
 from tests.support.origin import CLOSE, RELEASE, RecordingOrigin
 from tests.threats.heads import cut_off, other_protocols, refused
 
@@ -71,6 +76,49 @@ class HostCase(SynchronousTestCase):
     def last(self) -> dict[str, str]:
         """Fields of the newest request at the upstream."""
         return dict(self.origin.requests[-1].fields)
+
+
+class ArrivingTests(HostCase):
+    """A client that says nothing yet."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.world = World(self, self.host())
+        self.caps = self.world.plane.caps
+
+    def pass_by(self, seconds: float) -> None:
+        for _ in range(int(seconds / TICK) + 3):  # by and by, as a process that was held up gives more time
+            self.world.clock.advance(TICK)
+            self.world.plane.wheel.tick()
+
+    def test_is_counted_until_it_is_known_or_leaves(self) -> None:
+        client, other = self.world.client("192.0.2.1"), self.world.client("192.0.2.2")
+        self.assertEqual((self.caps.unauthenticated, list(self.caps._unknown)), (2, ["192.0.2.1", "192.0.2.2"]))
+        self.echoed(client.ask(GET))
+        self.assertEqual((self.caps.unauthenticated, list(self.caps._unknown)), (1, ["192.0.2.2"]))
+        other.close()
+        self.assertEqual((self.caps.unauthenticated, self.caps._unknown), (0, {}))
+        self.echoed(client.ask(GET))
+
+    def test_its_time(self) -> None:
+        """After its grace it lingers, as one of few of its address, and then it has to leave."""
+        client = self.world.client()
+        self.pass_by(GRACE)
+        self.assertEqual(self.caps._lingering, {"127.0.0.1": 1})
+        self.pass_by(self.world.live.timeouts.head)
+        self.assertEqual(status(client.answer()), 408)
+        client.close()
+        self.assertEqual((self.caps.unauthenticated, self.caps._lingering), (0, {}))
+
+    def test_who_has_left_at_once(self) -> None:
+        """Leaves no count and no deadline behind."""
+        near, far = tcp_pair(self)
+        far.close()
+        connection = HostConnection(self.world.plane, "hosts:http", Wire(self.world.hand.poller, near.detach(), "a"))
+        connection.begin()
+        self.world.hand.until(lambda: connection.task.over)
+        self.assertEqual((self.caps.unauthenticated, self.caps._unknown, connection.slot), (0, {}, 0))
+        self.assertEqual(self.world.plane.connections, set())
 
 
 class ExchangeTests(HostCase):

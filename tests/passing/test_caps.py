@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.passing.caps import BUCKETS, CROWD, TRUST, TRUSTED, TUNNELS_TOO_FAST, Caps, Place
+from meshd.passing.caps import BUCKETS, CROWD, TRUST, TRUSTED, TUNNELS_TOO_FAST, Caps
+from meshd.passing.place import Place
 from meshd.topology import Limits
 from tests.support.live import settings
 
@@ -152,6 +153,8 @@ class Newcomer:
         if word.endswith("*"):
             self.place.admitted()
             self.place.hold(7)
+        else:
+            self.place.wait()
 
     def evict(self) -> None:
         self.evicted = True
@@ -252,7 +255,10 @@ class PlaceTest(SynchronousTestCase):
         self.caps = Caps(settings(Limits(unauthenticated_per_address=1, tunnels_per_account=1)), 10)
 
     def place(self, address: str) -> Place:
-        return Place(self.caps, Nobody(), address)
+        """Of a client that waits, and is nobody yet."""
+        place = Place(self.caps, Nobody(), address)
+        place.wait()
+        return place
 
     def assert_empty(self) -> None:
         self.assertEqual(self.caps.unauthenticated, 0)
@@ -275,6 +281,28 @@ class PlaceTest(SynchronousTestCase):
         self.assertEqual([other.linger(), one.linger()], [True, True])
         for each in (one, other):
             each.leave()
+        self.assert_empty()
+
+    def test_one_that_never_waits(self) -> None:
+        """Is known, or has left, before it is counted: nobody misses it, and it is not counted less than nothing."""
+        for ends in (Place.admitted, Place.leave):
+            place = Place(self.caps, Nobody(), "a")
+            self.assert_empty()
+            ends(place)
+            self.assert_empty()
+        place = Place(self.caps, Nobody(), "balancer")
+        place.move("client")
+        self.assert_empty()
+        place.wait()
+        self.assertEqual((self.caps.unauthenticated, list(self.caps._unknown)), (1, ["client"]))
+        place.leave()
+        self.assert_empty()
+
+    def test_one_that_is_told_to_linger_before_it_waits(self) -> None:
+        place = Place(self.caps, Nobody(), "a")
+        self.assertTrue(place.linger())
+        place.wait()
+        place.admitted()
         self.assert_empty()
 
     def test_an_accounts_place(self) -> None:

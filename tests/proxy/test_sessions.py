@@ -7,7 +7,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.passing.caps import Caps, Place
+from meshd.passing.caps import Caps
+from meshd.passing.place import Place
 from meshd.proxy.sessions import SessionConnection
 from meshd.topology import Limits
 from tests.support.live import settings
@@ -22,6 +23,7 @@ class Client:
         self.evicted = False
         self.told: list[int] = []
         self.place = Place(caps, self, "192.0.2.1")
+        self.place.wait()
         self.task = SimpleNamespace(over=over)
         self._line = SimpleNamespace(signed_in=self.told.append)
 

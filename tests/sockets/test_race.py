@@ -11,10 +11,11 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.sockets.poll import OUT
+from meshd.sockets.poll import GONE, OUT
 from meshd.sockets.race import PREPARED, DialError, Race
 from meshd.sockets.task import Task
 from meshd.sockets.wire import borrow
+from tests.support.daemon import free_port
 
 
 class ConnectTest(SynchronousTestCase):
@@ -123,8 +124,21 @@ class FailingTest(SynchronousTestCase):
 
     def test_a_poller_that_is_full(self) -> None:
         """From the first on, or once one attempt is under way; that may win still."""
-        self.run_one(self.race(Full(0), "127.0.0.1", "127.0.0.2"))
-        self.assertEqual((self.refused(), os.listdir("/proc/self/fd")), ("overloaded", self.before))
+        for addresses in (("127.0.0.1", "127.0.0.2"), ("127.0.0.1",)):
+            self.run_one(self.race(Full(0), *addresses))
+            self.assertEqual((self.refused(), os.listdir("/proc/self/fd")), ("overloaded", self.before))
+
+    def test_a_sole_address(self) -> None:
+        """Nobody is there, it is none, or nothing is left of what the poller was told."""
+        for address, reason in (("127.0.0.1", "connection-refused"), ("no address", "unreachable")):
+            poller = Full(1)
+            race = self.race(poller, address)
+            race._port = free_port()
+            self.run_one(race)
+            for fd in list(poller.owners):
+                race.ready(fd, OUT | GONE)
+            self.assertEqual((self.refused(), poller.owners), (reason, {}))
+            self.assertEqual(os.listdir("/proc/self/fd"), self.before)
 
     def test_an_address_that_cannot_be_told(self) -> None:
         poller = Full(2)

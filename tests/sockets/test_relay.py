@@ -6,15 +6,18 @@ import os
 import random
 import socket
 from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.model import Refusal
+from meshd.sockets.flow import Flow
 from meshd.sockets.pipes import Pipes
 from meshd.sockets.relay import SMALL, Relay, Tunnel
 from meshd.sockets.wheel import Wheel
+from meshd.sockets.windows import PROOF
 from meshd.sockets.wire import Wire
 from meshd.topology import Timeouts
 from tests.passing.hand import CountingMeter, Far, Hand, descriptors, tcp_pair
@@ -23,6 +26,11 @@ from tests.support.ready import readable
 
 MiB = 1024 * 1024
 IDLE, HALF_CLOSED = 600.0, 60.0
+
+
+def directions(client: int, origin: int, early: bytes, late: bytes) -> tuple[Flow, Flow]:
+    """Of a tunnel between two descriptors, with what was read before."""
+    return Flow(client, origin, True, early, b"", 0), Flow(origin, client, False, b"", late, PROOF)
 
 
 class TunnelCase(SynchronousTestCase):
@@ -47,14 +55,8 @@ class TunnelCase(SynchronousTestCase):
         near_origin, origin = tcp_pair(self, buffers)
         self.client, self.origin = Far(client), Far(origin)
         fds = [Wire(self.hand.poller, near.detach(), "").release() for near in (near_client, near_origin)]
-        tunnel = self.kind(
-            self.relay,
-            *fds,
-            self.meter,
-            early=early,
-            late=late,
-            ended=self.ended.append,  # type: ignore[arg-type]
-        )
+        meter: Any = self.meter
+        tunnel = self.kind(self.relay, meter, *directions(*fds, early, late), self.ended.append)
         tunnel.start(True, True)
         return tunnel
 

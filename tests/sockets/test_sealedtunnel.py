@@ -28,15 +28,8 @@ class SealedCase(TunnelCase):
         self.client, self.origin = SecureFar(far_client, client(self.version)), Far(far_origin)
         sealed = shake_hands(self.client, near_client)
         fds = [Wire(self.hand.poller, near.detach(), "").release() for near in (near_client, near_origin)]
-        tunnel = self.sealing(
-            self.relay,
-            *fds,
-            self.meter,
-            sealed={fds[0]: sealed},
-            early=early,
-            late=late,
-            ended=self.ended.append,
-        )
+        parts = self.relay, self.meter, *test_relay.directions(*fds, early, late), self.ended.append
+        tunnel = self.sealing(*parts, sealed={fds[0]: sealed})
         tunnel.start(True, True)
         return tunnel
 
