@@ -33,7 +33,7 @@ class Part:
 class AnswerReader:
     """Reads the answer to one request."""
 
-    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "_upgraded", "ended", "refused")
+    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "_upgraded", "ended", "refused", "surplus")
 
     def __init__(self, method: bytes, *, upgraded: bool = False) -> None:
         """upgraded: whether an extended CONNECT was written as an upgrade, whose "101" is a success there."""
@@ -47,6 +47,8 @@ class AnswerReader:
         """Whether the answer is complete."""
         self.refused = False
         """Whether it is the refusal of an extended CONNECT."""
+        self.surplus = False
+        """Whether bytes came behind the answer, which are dropped."""
 
     @property
     def begun(self) -> bool:
@@ -63,10 +65,11 @@ class AnswerReader:
         reader = self._reader
         if reader is None:
             part.body = data if self._tunnel else b""
+            self.surplus = not self._tunnel
             return part
         part.body = b"".join(reader.feed(data))
         if reader.done:
-            self.ended = True
+            self.ended, self.surplus = True, bool(reader.unused)
             if isinstance(reader, ChunkReader):
                 part.trailers = _lowered(reader.trailers)
         return part

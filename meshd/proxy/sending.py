@@ -45,11 +45,26 @@ class Sender(Protocol):
 class Sending:
     """Sends as fast as the client takes it, until `over` and nothing is left."""
 
-    __slots__ = ("_again", "_alive", "_connection", "_pause", "_ready", "_said", "_waiting", "farewell", "over")
+    __slots__ = (
+        "_again",
+        "_alive",
+        "_came",
+        "_connection",
+        "_pause",
+        "_ready",
+        "_said",
+        "_waiting",
+        "_window",
+        "farewell",
+        "over",
+    )
 
-    def __init__(self, connection: H2Connection, again: Again, alive: Callable[[], None]) -> None:
-        """alive: is called where bytes have moved."""
+    def __init__(self, connection: H2Connection, window: int, again: Again, alive: Callable[[], None]) -> None:
+        """window: bytes that came by all streams before room for them is given; alive: is called where bytes moved."""
         self._connection = connection
+        self._window = window
+        self._came = 0
+        """Bytes that came by any stream, for which the client was given no room again."""
         self._again = again
         self._alive = alive
         self._ready: deque[Sender] = deque()
@@ -145,6 +160,13 @@ class Sending:
     def body(self, number: int, data: bytes, *, last: bool) -> None:
         """Send bytes, for which there is room."""
         self._connection.send_data(number, data, end_stream=last)
+
+    def came(self, size: int) -> None:
+        """Give the client room by all streams together for so many bytes that came, once they are many."""
+        self._came += size
+        if self._came >= self._window:
+            came, self._came = self._came, 0
+            self.give_room(came)
 
     def give_room(self, size: int, number: int | None = None) -> None:
         """Let the client send so many bytes more, by that stream, or by all of them together, when next woken."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
 from typing import Protocol
 
 from h2.errors import ErrorCodes
@@ -17,8 +16,9 @@ from h2.errors import ErrorCodes
 from meshd.http2.answers import AnswerReader, Part
 from meshd.http2.bodies import Body
 from meshd.http2.requests import Asked, Header, Malformed
+from meshd.proxy.pairs import Pair
 from meshd.proxy.sending import Sending
-from meshd.sockets.poll import GONE, OUT, Poller
+from meshd.sockets.poll import ENDING, GONE, OUT
 from meshd.sockets.wire import hung_up, shutdown
 
 WINDOW = 128 * 1024
@@ -27,16 +27,12 @@ WINDOW = 128 * 1024
 PIECE = 16 * 1024
 """Bytes that one stream sends before the others of its session get their turn."""
 
-
 LEFT_OVER = 64 * 1024
 """Bytes that are dropped of a tunnel whose client has left, while its origin says goodbye."""
 
 
 class StreamOwner(Protocol):
     """The session that a stream is a part of."""
-
-    @property
-    def poller(self) -> Poller: ...
 
     @property
     def sending(self) -> Sending: ...
@@ -49,7 +45,7 @@ class StreamOwner(Protocol):
 
 
 class Stream:
-    """Owns one end of the pair."""
+    """Has one end of a pair, until the stream has ended."""
 
     __slots__ = (
         "_answer",
@@ -57,11 +53,14 @@ class Stream:
         "_body",
         "_broken",
         "_down",
+        "_ending",
         "_fd",
         "_gone",
         "_left",
         "_left_over",
+        "_once",
         "_over",
+        "_pair",
         "_session",
         "_taken",
         "_trailers",
@@ -84,7 +83,8 @@ class Stream:
         self._body = Body(chunked=asked.chunked)
         self._up = bytearray()
         """Bytes for the pair, which had no room for them: a head, or a piece of the body at most."""
-        self._up_ended = ended
+        self._up_ended = self._once = ended
+        """Whether the client sends no more; and whether its request was all that it sent."""
         self._left = asked.length or 0
         """Bytes of the body that are still to come, where the request told its length."""
         self._taken = 0
@@ -92,26 +92,22 @@ class Stream:
         self._down = b""
         """Bytes of the answer for which the client has no room."""
         self._trailers: list[Header] = []
-        self._gone = False
-        """Whether the other end of the pair is closed."""
+        self._gone = self._ending = False
+        """Whether the other end of the pair is closed, and whether it sends no more."""
         self._broken = False
         """Whether the connection at the other end was reset."""
         self._over = False
         self._left_over = 0
         """Bytes that may still be dropped, once the client has left; 0 while it has not."""
+        self._pair: Pair | None = None
         self._fd = -1
 
-    def begin(self) -> int:
-        """Make the pair, and give the other end, in which the request is already.  Raises: OSError."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with ours, theirs:
-            ours.setblocking(False)
-            theirs.setblocking(False)
-            self._session.poller.add(ours.fileno(), self)
-            self._fd, other = ours.detach(), theirs.detach()
+    def begin(self, pair: Pair) -> None:
+        """Write the request into a pair, which is the stream's from now on."""
+        self._pair, self._fd = pair, pair.fd
+        pair.hold(self)
         self._up += self._asked.head
         self._flush()
-        return other
 
     # From the client
 
@@ -168,8 +164,9 @@ class Stream:
     # Called by the poller
 
     def ready(self, fd: int, events: int) -> None:
-        if events & GONE:
-            self._gone = True
+        if events & ENDING:
+            self._ending = True
+            self._gone = self._gone or bool(events & GONE)
         if events & OUT and (self._unwritten or self._taken):
             self._flush()
             self._session.sending.wake()
@@ -180,9 +177,6 @@ class Stream:
         elif events & ~OUT:
             self.readable = True
             self._session.sending.stirred(self)
-
-    def closed(self) -> None:
-        """Do nothing: the end of the pair is read when all before it was."""
 
     def abort(self) -> None:
         """Hear that the connection at the other end is being reset."""
@@ -215,7 +209,8 @@ class Stream:
         if last:
             if self._trailers:
                 sending.head(self.id, self._trailers, last=True)
-            self._finish()
+            self._over = True
+            self._settle()
         elif self._down:
             sending.wait_for_room(self)
         return size
@@ -230,6 +225,7 @@ class Stream:
         except OSError:
             data, self._broken = b"", True
         if data:
+            self.readable = len(data) == PIECE or self._ending
             return self._answer.feed(data)
         self.readable = False
         if self._broken or self._is_cut() or not self._answer.end():
@@ -248,11 +244,6 @@ class Stream:
             last = bare and place == len(part.heads)
             self._session.sending.head(self.id, head, last=last)
             self._over = last
-
-    def _finish(self) -> None:
-        """Note that all of the answer is sent."""
-        self._over = True
-        self._settle()
 
     def _settle(self) -> None:
         """End the stream, once its answer is sent and no more is taken; of a tunnel the other direction may go on."""
@@ -289,11 +280,19 @@ class Stream:
             pass
         self.close()
 
+    def part(self) -> Pair | None:
+        """Give up the pair, whose request was answered; None where it is closed, as nothing else may go by it."""
+        answer, pair = self._answer, self._pair
+        alive = not (self.readable or self._ending or self._broken or self._unwritten)
+        if not alive or not answer.ended or answer.surplus or not self._once or self._asked.is_tunnel:
+            self.close()
+            return None
+        self._pair, self._fd = None, -1
+        return pair
+
     def close(self) -> None:
         """Close the pair."""
         self._over, self._left_over = True, 0
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            self._session.poller.remove(fd)
-            with suppress(OSError):
-                os.close(fd)
+        pair, self._pair, self._fd = self._pair, None, -1
+        if pair is not None:
+            pair.close()
