@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from meshd.http1.errors import BadMessage
 from meshd.http2.farewell import SIGN, Farewell
+from meshd.http2.frames import QuickConnection
 from meshd.http2.requests import Header
 from meshd.sockets.task import READING, TURN, Again, Pause, next_turn, parked
 from meshd.sockets.wire import Wire
@@ -52,14 +52,13 @@ class Sending:
         "_connection",
         "_pause",
         "_ready",
-        "_said",
         "_waiting",
         "_window",
         "farewell",
         "over",
     )
 
-    def __init__(self, connection: H2Connection, window: int, again: Again, alive: Callable[[], None]) -> None:
+    def __init__(self, connection: QuickConnection, window: int, again: Again, alive: Callable[[], None]) -> None:
         """window: bytes that came by all streams before room for them is given; alive: is called where bytes moved."""
         self._connection = connection
         self._window = window
@@ -72,8 +71,6 @@ class Sending:
         self._waiting: set[Sender] = set()
         """Streams for whose answer the client has no room."""
         self._pause = Pause()
-        self._said = bytearray()
-        """What is to be sent, the library's frames and ours in the order in which they were said."""
         self.farewell = Farewell()
         self.over = False
         """Whether nothing of streams is sent any more."""
@@ -107,19 +104,11 @@ class Sending:
                     stream.give_up()
                 if stream not in self._waiting:
                     self.stirred(stream)
-        self._say()
-        data, self._said = bytes(self._said), bytearray()
-        return data
-
-    def _say(self, own: bytes = b"") -> None:
-        """Add what the library has to say; own: a frame behind it that the library itself would not go on after."""
-        self._said += self._connection.data_to_send()
-        self._said += own
+        return self._connection.data_to_send()
 
     def bound(self) -> None:
         """End the session where its client has us answer and does not read the answers."""
-        self._say()
-        if len(self._said) > UNSENT:
+        if self._connection.unsent > UNSENT:
             self.end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def wake(self) -> None:
@@ -135,8 +124,7 @@ class Sending:
 
     def room(self, number: int) -> int:
         """How many bytes the client takes in one frame of that stream now."""
-        connection = self._connection
-        return max(0, min(connection.local_flow_control_window(number), connection.max_outbound_frame_size))
+        return self._connection.room(number)
 
     def wait_for_room(self, stream: Sender) -> None:
         """Let a stream that has more to send wait, where the client has no room for it."""
@@ -170,7 +158,7 @@ class Sending:
 
     def give_room(self, size: int, number: int | None = None) -> None:
         """Let the client send so many bytes more, by that stream, or by all of them together, when next woken."""
-        with suppress(ProtocolError):  # the stream is closed
+        with suppress(ProtocolError, KeyError):  # the stream is closed
             self._connection.increment_flow_control_window(size, number)
 
     def reset(self, number: int, code: ErrorCodes) -> None:
@@ -182,13 +170,13 @@ class Sending:
     def say_farewell(self) -> None:
         """Ask the client to begin no more streams; what it has begun meanwhile is served."""
         if not self.farewell.begun:
-            self._say(self.farewell.begin())
+            self._connection.say(self.farewell.begin())
             self._connection.ping(SIGN)
             self.wake()
 
     def signed(self, sign: bytes) -> None:
         """Hear an answer to a PING."""
-        self._say(self.farewell.signed(sign, self._connection.highest_inbound_stream_id))
+        self._connection.say(self.farewell.signed(sign, self._connection.highest_inbound_stream_id))
 
     def end(self, code: ErrorCodes) -> None:
         """Tell the client that the session is over, unless it is already."""

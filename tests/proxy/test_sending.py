@@ -62,7 +62,7 @@ class SendingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.client = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self.server = opened(streams=10, window=2**17, head=HEAD)
-        self.sending = Sending(self.server, cast(Again, None), lambda: None)
+        self.sending = Sending(self.server, 2**17, cast(Again, None), lambda: None)
 
     def begin(self, *windows: int) -> list[Poured]:
         """Streams of which each client's window is that large; the session's is larger than all of them."""

@@ -1,0 +1,66 @@
+"""Compressed fields: what is written is read alike by the library, and the other way round."""
+
+from __future__ import annotations
+
+from hpack import Decoder, Encoder, HPACKError, NeverIndexedHeaderTuple
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.http2.fields import FORGOTTEN, Field, FieldDecoder, FieldEncoder
+
+NAMES = st.sampled_from([b":status", b":path", b"content-length", b"x-one", b"x-two", b"set-cookie"])
+VALUES = st.one_of(st.sampled_from([b"200", b"/", b"a", b"b", b""]), st.binary(max_size=400))
+BLOCKS = st.lists(st.lists(st.tuples(NAMES, VALUES), max_size=8), max_size=12)
+SIZES = st.lists(st.sampled_from([0, 60, 200, 4096]), max_size=12)
+
+
+class FieldTests(SynchronousTestCase):
+    @given(BLOCKS, SIZES)
+    def test_written(self, blocks: list[list[Field]], sizes: list[int]) -> None:
+        """The library reads each, with a table that grows, shrinks and drops what is old."""
+        encoder, decoder = FieldEncoder(), Decoder()
+        for at, block in enumerate(blocks):
+            if at < len(sizes):
+                encoder.header_table_size = sizes[at]
+            self.assertEqual(list(decoder.decode(encoder.encode(block), raw=True)), block)
+
+    @given(BLOCKS, SIZES, st.booleans(), st.booleans())
+    def test_read(self, blocks: list[list[Field]], sizes: list[int], huffman: bool, never: bool) -> None:
+        """Whatever the library writes: by index, added or not, of any size of the table."""
+        encoder, decoder = Encoder(), FieldDecoder()
+        for at, block in enumerate(blocks):
+            if at < len(sizes):
+                encoder.header_table_size = sizes[at]
+            pairs = [NeverIndexedHeaderTuple(*pair) for pair in block] if never else block
+            self.assertEqual(decoder.decode(encoder.encode(pairs, huffman)), block)
+
+    @given(st.lists(st.binary(max_size=60), max_size=4))
+    def test_whatever_comes(self, blocks: list[bytes]) -> None:
+        """Is read as the library reads it, or refused as it refuses it."""
+        ours, theirs = FieldDecoder(), Decoder()
+        for block in blocks:
+            found = []
+            for decoder in (ours, theirs):
+                try:
+                    found.append([tuple(pair) for pair in decoder.decode(block, raw=True)])
+                except HPACKError as error:
+                    found.append(type(error))
+            self.assertEqual(found[0], found[1])
+            if isinstance(found[0], type):
+                return
+
+    def test_what_was_said_before(self) -> None:
+        """Is a byte."""
+        encoder = FieldEncoder()
+        fields = [(b":status", b"200"), (b"server", b"s"), (b"x-one", b"1")]
+        encoder.encode(fields)
+        self.assertEqual(len(encoder.encode(fields)), 3)
+
+    def test_what_is_remembered(self) -> None:
+        """Is bounded, however many fields are new."""
+        encoder, decoder = FieldEncoder(), Decoder()
+        for at in range(4 * FORGOTTEN):
+            fields = [(b"x-%d" % at, b"%d" % at)]
+            self.assertEqual(list(decoder.decode(encoder.encode(fields), raw=True)), fields)
+        self.assertLessEqual(len(encoder.header_table._places), FORGOTTEN + 1)  # type: ignore[attr-defined]
