@@ -140,8 +140,9 @@ class QuickConnection(H2Connection):
     # What goes out
 
     def room(self, number: int) -> int:
-        """How many bytes the client takes in one frame of that stream now.  Raises: ProtocolError, if it is closed."""
-        return max(0, min(self.local_flow_control_window(number), self.max_outbound_frame_size))
+        """How many bytes the client takes of that stream now.  Raises: ProtocolError, if it is closed."""
+        stream = self._get_stream_by_id(number)
+        return max(0, min(self.outbound_flow_control_window, stream.outbound_flow_control_window))
 
     def send_headers(self, stream_id: int, headers: Any, end_stream: bool = False, *others: Any, **more: Any) -> None:
         """As the library does; headers: a list of names and values.  Raises: ProtocolError."""
@@ -158,8 +159,8 @@ class QuickConnection(H2Connection):
     def send_data(self, stream_id: int, data: Any, end_stream: bool = False, pad_length: Any = None) -> None:
         """As the library does.  Raises: ProtocolError."""
         stream, size = self._answered(stream_id), len(data)
-        begun = stream is not None and stream.state_machine.headers_sent
-        if stream is None or not begun or pad_length is not None or size > self.room(stream_id):
+        fits = pad_length is None and size <= min(self.room(stream_id), self.max_outbound_frame_size)
+        if stream is None or not stream.state_machine.headers_sent or not fits:
             super().send_data(stream_id, data, end_stream, pad_length)
             return
         self.outbound_flow_control_window -= size

@@ -12,13 +12,16 @@ from h2.exceptions import ProtocolError
 
 from meshd.http1.errors import BadMessage
 from meshd.http2.farewell import SIGN, Farewell
-from meshd.http2.frames import QuickConnection
+from meshd.http2.frames import HEADER, QuickConnection
 from meshd.http2.requests import Header
 from meshd.sockets.task import READING, TURN, Again, Pause, next_turn, parked
 from meshd.sockets.wire import Wire
 
-GATHERED = 64 * 1024
-"""Bytes that are gathered of the streams before they are sent."""
+FRAME = 16 * 1024 - HEADER.size
+"""Bytes of a frame: with its header a record of TLS, and less than any client takes."""
+
+GATHERED = 4 * FRAME
+"""Bytes that are gathered of the streams before they are sent: what is sealed at once."""
 
 UNSENT = 64 * 1024
 """Bytes of answers to frames, beside what streams send, that may wait for a client to read: some five thousand."""
@@ -52,6 +55,7 @@ class Sending:
         "_connection",
         "_pause",
         "_ready",
+        "_soon",
         "_waiting",
         "_window",
         "farewell",
@@ -70,6 +74,8 @@ class Sending:
         """Streams that have something to send, each once."""
         self._waiting: set[Sender] = set()
         """Streams for whose answer the client has no room."""
+        self._soon = False
+        """Whether what streams have is sent in the next turn."""
         self._pause = Pause()
         self.farewell = Farewell()
         self.over = False
@@ -116,14 +122,30 @@ class Sending:
         self._pause.over()
 
     def stirred(self, stream: Sender) -> None:
-        """Let a stream that has something to send have its turn."""
+        """Let a stream that has something to send have its turn: at once if it is the only one, or else with others.
+
+        What many streams have comes in one turn of the reactor, and each piece by itself would be a record of TLS.
+        """
         if not stream.queued and stream.can_send:
             stream.queued = True
             self._ready.append(stream)
-            self.wake()
+            if len(self._connection.streams) == 1:
+                self.wake()
+            elif not self._soon:
+                self._soon = True
+                self._again(self._send_all)
+
+    def _send_all(self) -> None:
+        self._soon = False
+        self.wake()
+
+    @property
+    def share(self) -> int:
+        """How many bytes a stream may send before the others get their turn, where any of them waits for it."""
+        return FRAME if self._ready else GATHERED
 
     def room(self, number: int) -> int:
-        """How many bytes the client takes in one frame of that stream now."""
+        """How many bytes the client takes of that stream now."""
         return self._connection.room(number)
 
     def wait_for_room(self, stream: Sender) -> None:
@@ -146,8 +168,12 @@ class Sending:
         self._connection.send_headers(number, head, end_stream=last)
 
     def body(self, number: int, data: bytes, *, last: bool) -> None:
-        """Send bytes, for which there is room."""
-        self._connection.send_data(number, data, end_stream=last)
+        """Send bytes, for which there is room; last: whether the stream's answer ends with them."""
+        if len(data) <= FRAME:
+            self._connection.send_data(number, data, last)
+            return
+        for at in range(0, len(data), FRAME):
+            self._connection.send_data(number, data[at : at + FRAME], last and at + FRAME >= len(data))
 
     def came(self, size: int) -> None:
         """Give the client room by all streams together for so many bytes that came, once they are many."""

@@ -25,7 +25,7 @@ WINDOW = 128 * 1024
 """Bytes of a body, or of a tunnel, that a client may send before they are taken; so many wait in memory at most."""
 
 PIECE = 16 * 1024
-"""Bytes that one stream sends before the others of its session get their turn."""
+"""Bytes that are dropped at once."""
 
 LEFT_OVER = 64 * 1024
 """Bytes that are dropped of a tunnel whose client has left, while its origin says goodbye."""
@@ -81,7 +81,7 @@ class Stream:
         self._asked = asked
         self._answer = AnswerReader(asked.method, upgraded=asked.upgraded)
         self._body = Body(chunked=asked.chunked)
-        self._up = bytearray()
+        self._up = b""
         """Bytes for the pair, which had no room for them: a head, or a piece of the body at most."""
         self._up_ended = self._once = ended
         """Whether the client sends no more; and whether its request was all that it sent."""
@@ -106,7 +106,7 @@ class Stream:
         """Write the request into a pair, which is the stream's from now on."""
         self._pair, self._fd = pair, pair.fd
         pair.hold(self)
-        self._up += self._asked.head
+        self._up = self._asked.head
         self._flush()
 
     # From the client
@@ -120,6 +120,8 @@ class Stream:
             self._left -= len(data)
             if self._left < 0:
                 raise Malformed("more of a body than was told of")
+        if self._pair is not None and not self._unwritten and not self._asked.chunked:
+            data = data[self._pair.write(data) :]
         self._body.add(data)
         self._flush()
 
@@ -136,15 +138,11 @@ class Stream:
 
     def _flush(self) -> None:
         """Give the pair what it takes; what nobody reads any more is dropped."""
-        try:
-            while self._up or self._body:
-                self._up = self._up or bytearray(self._body.take())
-                del self._up[: os.write(self._fd, self._up)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._up.clear()
-            self._body.drop()
+        while self._pair is not None and self._unwritten:
+            self._up = self._up or self._body.take()
+            self._up = self._up[self._pair.write(self._up) :]
+            if self._up:
+                break
         if len(self._body) < WINDOW // 2:
             self._tell_taken()
         if self._up_ended and not self._unwritten and self._asked.is_tunnel:
@@ -198,7 +196,7 @@ class Stream:
                 return 0
             self._send_heads(part)
             if self._answer.refused:
-                self._up.clear()
+                self._up = b""
                 self._body.drop()
             self._down, self._trailers = part.body, part.trailers
         size = min(len(self._down), sending.room(self.id))
@@ -217,15 +215,16 @@ class Stream:
 
     def _read(self) -> Part | None:
         """What came from the pair; None where nothing did, or where the stream has been ended by it."""
+        most = self._session.sending.share
         try:
-            data = os.read(self._fd, PIECE)
+            data = os.read(self._fd, most)
         except BlockingIOError:
             self.readable = False
             return None
         except OSError:
             data, self._broken = b"", True
         if data:
-            self.readable = len(data) == PIECE or self._ending
+            self.readable = len(data) == most or self._ending
             return self._answer.feed(data)
         self.readable = False
         if self._broken or self._is_cut() or not self._answer.end():
@@ -264,7 +263,7 @@ class Stream:
             self.close()
             return
         self._over, self._left_over = True, LEFT_OVER
-        self._up.clear()
+        self._up = b""
         self._body.drop()
         shutdown(self._fd, socket.SHUT_WR)
         self._drop()
