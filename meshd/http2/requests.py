@@ -56,6 +56,49 @@ class Asked:
         return self.method == b"CONNECT"
 
 
+class Requests:
+    """Reads the requests of a session, of which most are like the one before but for their paths."""
+
+    __slots__ = ("_asked", "_at", "_ended", "_fields", "_lead", "_rest")
+
+    def __init__(self) -> None:
+        self._fields: list[Header] = []
+        """Of the last request that may be repeated; none where there is none."""
+        self._asked: Asked | None = None
+        self._ended = False
+        self._at = 0
+        """Where its path is among them."""
+        self._lead = self._rest = b""
+        """Its head before its path, and behind it."""
+
+    def read(self, headers: list[Header], *, ended: bool, extended: bool = False) -> Asked:
+        """As `read` does, in fewer steps for a request that repeats the last one.  Raises: Malformed."""
+        asked, at = self._asked, self._at
+        if asked is not None and len(headers) == len(self._fields) and ended == self._ended:
+            name, path = headers[at]
+            if name == b":path" and path[:1] == b"/" and _WORD.fullmatch(path):
+                headers[at] = self._fields[at]
+                same = headers == self._fields
+                headers[at] = (name, path)
+                if same:
+                    head = self._lead + path + self._rest
+                    identity, origin = asked.identity, asked.origin
+                    return Asked(asked.method, head, asked.length, asked.chunked, identity=identity, origin=origin)
+        asked = read(headers, ended=ended, extended=extended)
+        self._note(headers, asked, ended=ended)
+        return asked
+
+    def _note(self, headers: list[Header], asked: Asked, *, ended: bool) -> None:
+        """Remember a request, unless it is a tunnel's or has no path as usual."""
+        places = [at for at, (name, path) in enumerate(headers) if name == b":path" and path[:1] == b"/"]
+        self._asked = asked if places and not asked.is_tunnel else None
+        if self._asked is not None:
+            self._fields, self._at, self._ended = list(headers), places[0], ended
+            line = asked.head.index(b"\r\n")
+            self._rest = asked.head[line - len(b" HTTP/1.1") :]
+            self._lead = asked.head[: line - len(b" HTTP/1.1") - len(headers[places[0]][1])]
+
+
 def read(headers: Iterable[Header], *, ended: bool, extended: bool = False) -> Asked:
     """The request of a header block.
 

@@ -64,8 +64,7 @@ class Bucket:
         self.at = at
         self.tunnels = tunnels
         self.requests = requests
-        self.begun_tunnels = 0
-        self.begun_requests = 0
+        self.begun_tunnels = self.begun_requests = 0
         """What was begun here and no other process of the daemon was told of."""
 
 
@@ -285,10 +284,11 @@ class Place:
         if not self.known:
             self.known = True
             self._leave_the_unknown()
-        self._let_go()
+        self.rest()
         del self._client  # or client and place would keep each other alive until a collection
 
-    def _let_go(self) -> None:
+    def rest(self) -> None:
+        """Count the client for no account, until it asks again."""
         if self.account_id:
             self._caps.let_go(self._client, self.account_id)
             self.account_id = 0

@@ -11,6 +11,7 @@ import socket
 from contextlib import suppress
 from typing import Protocol
 
+from meshd.http2.answers import KnownHead
 from meshd.http2.requests import Asked
 from meshd.passing.caps import Place
 from meshd.sockets.poll import IN, OUT, Poller
@@ -57,7 +58,7 @@ class Servers(Protocol):
 class Pair:
     """This end of a pair, `fd`, and the connection at the other end."""
 
-    __slots__ = ("_holder", "_identity", "_poller", "_server", "_tunnel", "_wire", "fd", "origin")
+    __slots__ = ("_holder", "_identity", "_poller", "_server", "_tunnel", "_wire", "fd", "known", "origin")
 
     def __init__(self, poller: Poller, peer: str, asked: Asked) -> None:
         """peer: the client's address; asked: the first request.  Raises: OSError, without descriptors."""
@@ -65,6 +66,8 @@ class Pair:
         self._identity = asked.identity
         self.origin = asked.origin
         """What was asked last, without its path."""
+        self.known = None if asked.is_tunnel else KnownHead()
+        """How it was answered last."""
         self._tunnel = asked.is_tunnel
         self._holder: Held | None = None
         self._server: Server | None = None
@@ -103,11 +106,12 @@ class Pair:
         return self._identity == asked.identity
 
     def rest(self) -> bool:
-        """Wait for a next request, if the connection does; whether that is so."""
+        """Wait for a next request, if the connection does; whether that is so.  Its session is what its account has."""
         server = self._server
         if server is None or not server.idle or not server.place.known:
             return False
         self._holder = None
+        server.place.rest()
         server.phase("kept", SECONDS)
         return True
 

@@ -27,7 +27,7 @@ from twisted.logger import Logger
 
 from meshd.exits.choosing import Choice
 from meshd.http2.library import Ignored, offers_extended, opened, shown
-from meshd.http2.requests import Asked, Malformed, read, trailers
+from meshd.http2.requests import Asked, Malformed, Requests, trailers
 from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
 from meshd.http2.slices import Slices
 from meshd.model import Refusal
@@ -62,6 +62,7 @@ class Session:
         "_connection",
         "_pairs",
         "_plane",
+        "_requests",
         "_restraint",
         "_streams",
         "_unknown",
@@ -79,6 +80,7 @@ class Session:
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
         self._pairs = KeptPairs()
+        self._requests = Requests()
         self._restraint = Restraint(plane.wheel.monotonic)
         self._unknown = UNKNOWN
         self._asked = False
@@ -198,7 +200,8 @@ class Session:
         number, ended = event.stream_id or 0, event.stream_ended is not None
         self._restraint.began()
         try:
-            asked = read(shown(event.headers), ended=ended, extended=offers_extended(self._connection))
+            extended = offers_extended(self._connection)
+            asked = self._requests.read(shown(event.headers), ended=ended, extended=extended)
         except Malformed:
             self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
             self._cost(MALFORMED)

@@ -79,7 +79,6 @@ class Stream:
         self.readable = False
         self._session = session
         self._asked = asked
-        self._answer = AnswerReader(asked.method, upgraded=asked.upgraded)
         self._body = Body(chunked=asked.chunked)
         self._up = b""
         """Bytes for the pair, which had no room for them: a head, or a piece of the body at most."""
@@ -104,6 +103,8 @@ class Stream:
 
     def begin(self, pair: Pair) -> None:
         """Write the request into a pair, which is the stream's from now on."""
+        asked = self._asked
+        self._answer = AnswerReader(asked.method, upgraded=asked.upgraded, known=pair.known)
         self._pair, self._fd = pair, pair.fd
         pair.hold(self)
         self._up = self._asked.head
