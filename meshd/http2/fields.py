@@ -28,8 +28,8 @@ ONE_BYTE = 0x7F
 INDEXED, ADDED, RESIZED = 0x80, 0x40, 0x20
 """The bit that says what a field's first byte begins, the highest that is set."""
 
-FORGOTTEN = 512
-"""Entries that may be found still though the table has dropped them; it holds 128 at most itself, of 4 KiB."""
+SPARE = 16
+"""Names and fields that are remembered besides four for each entry of the table, which has two: it drops some."""
 
 
 class FieldDecoder(Decoder):
@@ -84,11 +84,12 @@ class _FoundTable(HeaderTable):
 
     def add(self, name: bytes, value: bytes) -> None:
         super().add(name, value)
-        if not self.dynamic_entries:
-            return  # it was larger than the table
+        if not self.dynamic_entries:  # it was larger than the table
+            self._places.clear()
+            return
         self._added += 1
         self._places[name] = self._places[name, value] = self._added
-        if len(self._places) > FORGOTTEN:
+        if len(self._places) > SPARE + 4 * len(self.dynamic_entries):
             oldest = self._added - len(self.dynamic_entries)
             self._places = {key: place for key, place in self._places.items() if place > oldest}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import AllowedStreamIDs, ConnectionState, H2Connection, _decode_headers
+from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, RequestReceived, StreamEnded, WindowUpdated
 from h2.exceptions import ProtocolError
 from h2.frame_buffer import FrameBuffer
@@ -63,6 +64,7 @@ class QuickConnection(H2Connection):
             self._taken(buffer, events)
             for frame in buffer:
                 events += self._receive_frame(frame)
+                self._tidy(frame.stream_id)
                 self._taken(buffer, events)
         except InvalidPaddingError as error:
             self._terminate_connection(ProtocolError.error_code)
@@ -183,8 +185,19 @@ class QuickConnection(H2Connection):
             state.state = StreamState.HALF_CLOSED_LOCAL
             return
         state.state, state.stream_closed_by = StreamState.CLOSED, StreamClosedBy.SEND_END_STREAM
-        self._closed_streams[stream.stream_id] = state.stream_closed_by
-        del self.streams[stream.stream_id]
+        self._tidy(stream.stream_id)
+
+    def reset_stream(self, stream_id: int, error_code: ErrorCodes | int = 0) -> None:
+        """As the library does.  Raises: ProtocolError."""
+        super().reset_stream(stream_id, error_code)
+        self._tidy(stream_id)
+
+    def _tidy(self, number: int) -> None:
+        """Forget a stream that has ended, where the library would only when it next counts those that are open."""
+        stream = self.streams.get(number)
+        if stream is not None and stream.closed:
+            self._closed_streams[number] = stream.closed_by
+            del self.streams[number]
 
     # What waits to be sent
 
