@@ -78,19 +78,20 @@ class _FoundTable(HeaderTable):
 
     def __init__(self) -> None:
         super().__init__()
-        self._added = 0
+        self.added = 0
+        """Entries that were ever added, those that were too large for the table too."""
         self._places: dict[bytes | Field, int] = {}
         """Which one in order of all that were added an entry is, and the newest one of a name."""
 
     def add(self, name: bytes, value: bytes) -> None:
         super().add(name, value)
+        self.added += 1
         if not self.dynamic_entries:  # it was larger than the table
             self._places.clear()
             return
-        self._added += 1
-        self._places[name] = self._places[name, value] = self._added
+        self._places[name] = self._places[name, value] = self.added
         if len(self._places) > SPARE + 4 * len(self.dynamic_entries):
-            oldest = self._added - len(self.dynamic_entries)
+            oldest = self.added - len(self.dynamic_entries)
             self._places = {key: place for key, place in self._places.items() if place > oldest}
 
     def search(self, name: bytes, value: bytes) -> tuple[int, bytes, bytes | None] | None:
@@ -106,7 +107,7 @@ class _FoundTable(HeaderTable):
 
     def _index(self, key: bytes | Field) -> int | None:
         place = self._places.get(key)
-        age = self._added - place if place is not None else len(self.dynamic_entries)
+        age = self.added - place if place is not None else len(self.dynamic_entries)
         return FIRST_OWN + age if age < len(self.dynamic_entries) else None
 
 
@@ -115,18 +116,26 @@ class FieldEncoder(Encoder):
 
     def __init__(self) -> None:
         super().__init__()
-        self.header_table = _FoundTable()
+        self._table = self.header_table = _FoundTable()
+        self._last: tuple[int, list[Field], bytes] = 0, [], b""
+        """A block that has changed nothing in the table: what had been added to that before, and its fields."""
 
     def encode(self, headers: Iterable[Any], huffman: bool = False) -> bytes:
         """A block of fields, each a name and a value."""
-        table = self.header_table
+        table, fields = self._table, list(headers)
         if table.resized:
-            return super().encode(headers, huffman=False)
+            self._last = 0, [], b""
+            return super().encode(fields, huffman=False)
+        before = table.added
+        if self._last[0] == before and self._last[1] == fields:
+            return self._last[2]
         block = bytearray()
-        for name, value in headers:
+        for name, value in fields:
             found = table.search(name, value)
             if found is not None and found[2] is not None and found[0] < ONE_BYTE:
                 block.append(INDEXED | found[0])
             else:
                 block += self.add((name, value), False)
+        if table.added == before and table.dynamic_entries:
+            self._last = before, fields, bytes(block)
         return bytes(block)

@@ -24,19 +24,13 @@ from meshd.http2.fields import Field, FieldEncoder
 HEADER = struct.Struct(">HBBBL")
 """Before the payload of a frame: its length in two parts, type, flags and stream."""
 
-DATA, HEADERS, WINDOW_UPDATE = 0x0, 0x1, 0x8
+DATA, HEADERS, WINDOW_UPDATE, CONTINUATION = 0x0, 0x1, 0x8, 0x9
 END_STREAM, END_HEADERS, PADDED, PRIORITY = 0x1, 0x4, 0x8, 0x20
 NUMBER = 2**31 - 1
 """The bits of a stream's number, and of a window; the highest bit is nobody's."""
 
 A_PRIORITY = 5
 """Bytes of a dependency and a weight."""
-
-LONGEST_HEAD = 8192
-"""Bytes of fields that are certain to go into one frame, whatever a client takes (RFC 9113, 6.5.2)."""
-
-A_FIELD = 8
-"""Bytes that a field takes at most in a block besides its own."""
 
 _GOES_ON = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL, StreamState.HALF_CLOSED_REMOTE)
 _IS_HEARD = (StreamState.OPEN, StreamState.HALF_CLOSED_LOCAL)
@@ -153,8 +147,12 @@ class QuickConnection(H2Connection):
             super().send_headers(stream_id, headers, end_stream, *others, **more)
             return
         stream.state_machine.headers_sent = True
-        block = self.encoder.encode(headers)
-        self._write(HEADERS, END_HEADERS | (END_STREAM if end_stream else 0), stream_id, block)
+        block, most = self.encoder.encode(headers), self.max_outbound_frame_size
+        kind, flags = HEADERS, END_STREAM if end_stream else 0
+        while len(block) > most:
+            self._write(kind, flags, stream_id, block[:most])
+            kind, flags, block = CONTINUATION, 0, block[most:]
+        self._write(kind, flags | END_HEADERS, stream_id, block)
         if end_stream:
             self._end(stream)
 
@@ -227,8 +225,6 @@ class QuickConnection(H2Connection):
 
 
 def _is_final(headers: list[Field]) -> bool:
-    """Whether that is the head of an answer, which is no interim one and goes into one frame."""
+    """Whether that is the head of an answer, and of no interim one."""
     name, status = headers[0]
-    return (
-        name == b":status" and status[:1] != b"1" and sum(A_FIELD + len(n) + len(v) for n, v in headers) < LONGEST_HEAD
-    )
+    return name == b":status" and status[:1] != b"1"

@@ -68,3 +68,10 @@ class FieldTests(SynchronousTestCase):
                 self.assertEqual(list(decoder.decode(encoder.encode(fields), raw=True)), fields)
             table: Any = encoder.header_table
             self.assertLessEqual(len(table._places), SPARE + 4 * len(table.dynamic_entries) + 1)
+
+    def test_a_field_that_is_larger_than_the_table(self) -> None:
+        """Empties it: what was said before is said anew."""
+        encoder, decoder = FieldEncoder(), Decoder()
+        usual, large = [(b"x-one", b"1"), (b"server", b"s")], [(b"x-two", b"2" * 5000)]
+        for fields in (usual, usual, usual, large, usual, large, large, usual, usual):
+            self.assertEqual(list(decoder.decode(encoder.encode(fields), raw=True)), fields)
