@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hpack import Decoder, Encoder, HPACKError, NeverIndexedHeaderTuple
+from hpack import Decoder, Encoder, HPACKError, NeverIndexedHeaderTuple, OversizedHeaderListError
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -75,3 +75,10 @@ class FieldTests(SynchronousTestCase):
         usual, large = [(b"x-one", b"1"), (b"server", b"s")], [(b"x-two", b"2" * 5000)]
         for fields in (usual, usual, usual, large, usual, large, large, usual, usual):
             self.assertEqual(list(decoder.decode(encoder.encode(fields), raw=True)), fields)
+
+    def test_more_than_may_be_sent(self) -> None:
+        """Is refused as soon as it is more, however few bytes it was: a field of the table is one."""
+        decoder = FieldDecoder()
+        decoder.max_header_list_size = 10 * (32 + len(b":methodGET"))
+        self.assertEqual(len(decoder.decode(b"\x82" * 10)), 10)
+        self.assertRaises(OversizedHeaderListError, decoder.decode, b"\x82" * 11)

@@ -169,6 +169,22 @@ class FramesTests(SynchronousTestCase):
         side.hear(frame(DATA, 0, 1, bytes(16_385)))
         self.assertEqual(side.told[-1], ErrorCodes.FRAME_SIZE_ERROR)
 
+    def test_windows_that_are_exceeded(self) -> None:
+        """A stream's, and that of all together, though each stream was given room again."""
+        for streams, room in (([1, 1, 1], 0), ([1, 3] * 7, 16_000)):
+            side = Side(quick=True)
+            for number in (1, 3):
+                begins(number, 0, get("a.test", "/", method="POST"))(side)
+            for number in streams:
+                if not side.over:
+                    side.hear(frame(DATA, 0, number, bytes(15_000)))
+                if room and not side.over:
+                    side.session.increment_flow_control_window(room, number)
+            with self.subTest(room=room):
+                self.assertIn(ErrorCodes.FLOW_CONTROL_ERROR, side.told)
+                data = sum(1 for told in side.told if isinstance(told, tuple) and told[0] == "DataReceived")
+                self.assertEqual(data, 6 if room else 2)
+
     def test_streams_that_have_ended(self) -> None:
         """Are forgotten at once, however they did; so one more never has to look at all others."""
         side = Side(quick=True)
