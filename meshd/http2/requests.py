@@ -45,7 +45,9 @@ class Asked:
     chunked: bool
     """Whether the body is to be written in chunks."""
     identity: bytes = b""
-    """The fields by which it is known who is asking, each as it was written; none are an identity too."""
+    """The fields by which it is known who is asking, each as it was written; none are an identity too.  Of a tunnel it
+    is not kept, as no other request goes by its connection.
+    """
     origin: bytes = b""
     """What is asked of whom: the method and the target, without its path."""
     upgraded: bool = False
@@ -128,13 +130,14 @@ def read(headers: Iterable[Header], *, ended: bool, extended: bool = False) -> A
         lines = [b"GET %b HTTP/1.1" % target, b"host: " + authority, *upgrade]
     lines += [b"%b: %b" % pair for pair in _passed_on(fields)]
     lines += [b"transfer-encoding: chunked"] if chunked else []
+    credentials = [b"%b: %b" % pair for pair in fields if pair[0] in _CREDENTIALS] if method != b"CONNECT" else []
     return Asked(
         method,
         b"\r\n".join([*lines, b"", b""]),
         length,
         chunked,
-        identity=b"\n".join([b"%b: %b" % pair for pair in fields if pair[0] in _CREDENTIALS]),
-        origin=b"%b %b" % (method, authority),
+        identity=b"\n".join(credentials),
+        origin=b"%b %b" % (method, authority) if method != b"CONNECT" else b"",
         upgraded=protocol is not None,
     )
 

@@ -99,7 +99,7 @@ class KeptTests(Case):
                 self.assertEqual(found.body, whole, (method, path))
             self.assertEqual(session.ask(get("10.1.2.3", "/", ines)).status, 403)
             self.assertEqual(session.ask(get("meshd.internal", "/", ines)).status, 200)
-        self.balance("ines", 10)
+        self.balance("ines", 14)
 
     def test_one_that_is_reset(self) -> None:
         """Takes its pair with it: no answer of it is ever another's."""
