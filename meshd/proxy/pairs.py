@@ -124,6 +124,16 @@ class Pair:
         except OSError:
             return len(data)
 
+    def is_empty(self) -> bool:
+        """Whether nothing is left to be read, and the other end has not ended, as the kernel knows it now."""
+        try:
+            os.read(self.fd, 1)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
     # Called by the poller
 
     def ready(self, fd: int, events: int) -> None:

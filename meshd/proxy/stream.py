@@ -18,7 +18,7 @@ from meshd.http2.bodies import Body
 from meshd.http2.requests import Asked, Header, Malformed
 from meshd.proxy.pairs import Pair
 from meshd.proxy.sending import Sending
-from meshd.sockets.poll import ENDING, GONE, OUT
+from meshd.sockets.poll import GONE, OUT
 from meshd.sockets.wire import hung_up, shutdown
 
 WINDOW = 128 * 1024
@@ -53,7 +53,6 @@ class Stream:
         "_body",
         "_broken",
         "_down",
-        "_ending",
         "_fd",
         "_gone",
         "_left",
@@ -91,8 +90,8 @@ class Stream:
         self._down = b""
         """Bytes of the answer for which the client has no room."""
         self._trailers: list[Header] = []
-        self._gone = self._ending = False
-        """Whether the other end of the pair is closed, and whether it sends no more."""
+        self._gone = False
+        """Whether the other end of the pair is closed."""
         self._broken = False
         """Whether the connection at the other end was reset."""
         self._over = False
@@ -163,9 +162,8 @@ class Stream:
     # Called by the poller
 
     def ready(self, fd: int, events: int) -> None:
-        if events & ENDING:
-            self._ending = True
-            self._gone = self._gone or bool(events & GONE)
+        if events & GONE:
+            self._gone = True
         if events & OUT and (self._unwritten or self._taken):
             self._flush()
             self._session.sending.wake()
@@ -216,16 +214,14 @@ class Stream:
 
     def _read(self) -> Part | None:
         """What came from the pair; None where nothing did, or where the stream has been ended by it."""
-        most = self._session.sending.share
         try:
-            data = os.read(self._fd, most)
+            data = os.read(self._fd, self._session.sending.share)
         except BlockingIOError:
             self.readable = False
             return None
         except OSError:
             data, self._broken = b"", True
         if data:
-            self.readable = len(data) == most or self._ending
             return self._answer.feed(data)
         self.readable = False
         if self._broken or self._is_cut() or not self._answer.end():
@@ -283,8 +279,8 @@ class Stream:
     def part(self) -> Pair | None:
         """Give up the pair, whose request was answered; None where it is closed, as nothing else may go by it."""
         answer, pair = self._answer, self._pair
-        alive = not (self.readable or self._ending or self._broken or self._unwritten)
-        if not alive or not answer.ended or answer.surplus or not self._once or self._asked.is_tunnel:
+        whole = answer.ended and not answer.surplus and self._once and not self._asked.is_tunnel
+        if pair is None or not whole or self._gone or self._broken or self._unwritten or not pair.is_empty():
             self.close()
             return None
         self._pair, self._fd = None, -1
