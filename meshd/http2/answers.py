@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meshd.http1.chunks import ChunkReader, LengthReader
-from meshd.http1.framing import Length, NoBody, UntilClose, response_framing
+from meshd.http1.framing import BodyFraming, Length, NoBody, UntilClose, response_framing
 from meshd.http1.head import ResponseHead, read_response
 from meshd.http2.requests import OF_A_CONNECTION, Header
 
@@ -17,6 +17,32 @@ LONGEST_HEAD = 512 * 1024
 """Bytes of a head: more than any that meshd writes, whose bound for those of origins is smaller."""
 
 _EMPTY = Length(0)
+
+
+LONGEST_KNOWN = 2048
+"""Bytes of a head that is known again; longer ones are rare."""
+
+
+class KnownHead:
+    """The head of the last answer by one connection, as the next one is often the very same."""
+
+    __slots__ = ("_fields", "_framing", "_method", "_raw")
+
+    def __init__(self) -> None:
+        self._method, self._raw = b"", b""
+        self._fields: list[Header] = []
+        self._framing: BodyFraming = NoBody()
+
+    def note(self, method: bytes, raw: bytes, fields: list[Header], framing: BodyFraming) -> None:
+        """Know a head from now on; raw: its bytes."""
+        if len(raw) <= LONGEST_KNOWN:
+            self._method, self._raw, self._fields, self._framing = method, raw, fields, framing
+
+    def of(self, method: bytes, data: bytes) -> tuple[list[Header], BodyFraming, int] | None:
+        """What an answer says that begins like the last one, and how many bytes its head has; None for any other."""
+        if not self._raw or method != self._method or not data.startswith(self._raw):
+            return None
+        return self._fields, self._framing, len(self._raw)
 
 
 @dataclass(slots=True)
@@ -33,10 +59,13 @@ class Part:
 class AnswerReader:
     """Reads the answer to one request."""
 
-    __slots__ = ("_buffer", "_method", "_reader", "_tunnel", "_upgraded", "ended", "refused")
+    __slots__ = ("_buffer", "_known", "_method", "_reader", "_tunnel", "_upgraded", "ended", "refused", "surplus")
 
-    def __init__(self, method: bytes, *, upgraded: bool = False) -> None:
-        """upgraded: whether an extended CONNECT was written as an upgrade, whose "101" is a success there."""
+    def __init__(self, method: bytes, *, upgraded: bool = False, known: KnownHead | None = None) -> None:
+        """upgraded: whether an extended CONNECT was written as an upgrade, whose "101" is a success there; known: what
+        the connection has answered before.
+        """
+        self._known = known or KnownHead()
         self._method = b"GET" if upgraded else method
         self._upgraded = upgraded
         self._buffer = b""
@@ -47,6 +76,8 @@ class AnswerReader:
         """Whether the answer is complete."""
         self.refused = False
         """Whether it is the refusal of an extended CONNECT."""
+        self.surplus = False
+        """Whether bytes came behind the answer, which are dropped."""
 
     @property
     def begun(self) -> bool:
@@ -63,10 +94,11 @@ class AnswerReader:
         reader = self._reader
         if reader is None:
             part.body = data if self._tunnel else b""
+            self.surplus = not self._tunnel
             return part
         part.body = b"".join(reader.feed(data))
         if reader.done:
-            self.ended = True
+            self.ended, self.surplus = True, bool(reader.unused)
             if isinstance(reader, ChunkReader):
                 part.trailers = _lowered(reader.trailers)
         return part
@@ -79,6 +111,12 @@ class AnswerReader:
 
     def _heads(self, data: bytes, part: Part) -> bytes:
         """Read heads up to the final one's; the bytes behind it."""
+        known = self._known.of(self._method, data) if not self._buffer else None
+        if known is not None:
+            fields, framing, size = known
+            part.heads.append(fields)
+            self._frame(framing)
+            return data[size:]
         seen = len(self._buffer)
         buffer = self._buffer + data
         while not self.begun and buffer:
@@ -86,23 +124,28 @@ class AnswerReader:
             if head is None:
                 self._buffer = buffer
                 return b""
-            seen, buffer = 0, buffer[head.size :]
-            fields = _lowered(head.fields)
+            seen, raw, buffer = 0, buffer[: head.size], buffer[head.size :]
             switched = self._upgraded and head.status == 101
-            part.heads.append([(b":status", b"%d" % (200 if switched else head.status)), *fields])
+            fields = [(b":status", b"%d" % (200 if switched else head.status)), *_lowered(head.fields)]
+            part.heads.append(fields)
             if switched:
                 self._tunnel = True
             elif head.status >= 200:
-                self._begin(head)
+                self._begin(head, raw, fields)
         self._buffer = b""
         return buffer
 
-    def _begin(self, head: ResponseHead) -> None:
+    def _begin(self, head: ResponseHead, raw: bytes, fields: list[Header]) -> None:
         self.refused = self._upgraded
         if self._method == b"CONNECT" and head.status < 300:
             self._tunnel = True
             return
         framing = response_framing(self._method, head)
+        self._frame(framing)
+        if not self._tunnel and not self._upgraded:
+            self._known.note(self._method, raw, fields, framing)
+
+    def _frame(self, framing: BodyFraming) -> None:
         if isinstance(framing, UntilClose):
             self._tunnel = True
         elif isinstance(framing, NoBody) or framing == _EMPTY:

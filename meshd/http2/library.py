@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
-from hpack import Decoder, HPACKError, OversizedHeaderListError
+from hpack import HPACKError, OversizedHeaderListError
 
+from meshd.http2.fields import FieldDecoder
+from meshd.http2.frames import QuickConnection
 from meshd.http2.requests import LENGTH, Header
 
 GIVEN = 65_535
@@ -55,7 +56,7 @@ class _TooMuch(ProtocolError):
     error_code = ErrorCodes.ENHANCE_YOUR_CALM
 
 
-class _Connection(H2Connection):
+class _Connection(QuickConnection):
     """Remembers few of the streams that have ended, as it holds some hundred bytes of each; a GOAWAY ends none.
 
     Each frame is an event at least, so that none is free.
@@ -86,7 +87,7 @@ class _Undecodable(ProtocolError):
     error_code = ErrorCodes.COMPRESSION_ERROR
 
 
-class _Decoder(Decoder):
+class _Decoder(FieldDecoder):
     """Decodes blocks that are no longer than what they may stand for, since it takes them apart with many copies."""
 
     def decode(self, data: bytes, raw: bool = False) -> Any:
@@ -106,12 +107,12 @@ def shown(headers: Iterable[Header] | None) -> list[Header]:
     return [(LENGTH if name == _HIDDEN else name, value) for name, value in headers or ()]
 
 
-def offers_extended(connection: H2Connection) -> bool:
+def offers_extended(connection: QuickConnection) -> bool:
     """Whether the client was told that it may ask for an extended CONNECT; that cannot be taken back."""
     return bool(connection.local_settings.enable_connect_protocol)
 
 
-def opened(*, streams: int, window: int, head: int, extended: bool = False) -> H2Connection:
+def opened(*, streams: int, window: int, head: int, extended: bool = False) -> QuickConnection:
     """A server's session, of which nothing is sent yet.
 
     streams: that may be open at once; window: bytes that a client may send by each before they are taken, and by all
@@ -142,4 +143,5 @@ def opened(*, streams: int, window: int, head: int, extended: bool = False) -> H
     connection.increment_flow_control_window(streams * window - GIVEN)
     connection.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = streams * TOO_MANY
     connection.local_settings.acknowledge()
+    connection.streams_at_once = streams * TOO_MANY
     return connection

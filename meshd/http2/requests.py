@@ -24,6 +24,7 @@ _WORD = re.compile(rb"[!-~\x80-\xff]++")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}+")
 PROTOCOL = b":protocol"
 _PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path", PROTOCOL})
+_CREDENTIALS = frozenset({b"proxy-authorization", b"authorization"})
 OF_A_CONNECTION = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
 """Fields that no message of HTTP/2 has (RFC 9113, 8.2.2)."""
 
@@ -32,9 +33,9 @@ class Malformed(Exception):
     """The request breaks RFC 9113: its stream is to be reset, and nothing of it is served."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """A well-formed request."""
+    """A well-formed request.  Not frozen, which would double the time to make one."""
 
     method: bytes
     head: bytes
@@ -43,12 +44,61 @@ class Asked:
     """Bytes of the body, where the request tells; else None."""
     chunked: bool
     """Whether the body is to be written in chunks."""
+    identity: bytes = b""
+    """The fields by which it is known who is asking, each as it was written; none are an identity too.  Of a tunnel it
+    is not kept, as no other request goes by its connection.
+    """
+    origin: bytes = b""
+    """What is asked of whom: the method and the target, without its path."""
     upgraded: bool = False
     """Whether it is an extended CONNECT, which HTTP/1.1 asks for by an upgrade (RFC 8441, 4)."""
 
     @property
     def is_tunnel(self) -> bool:
         return self.method == b"CONNECT"
+
+
+class Requests:
+    """Reads the requests of a session, of which most are like the one before but for their paths."""
+
+    __slots__ = ("_asked", "_at", "_ended", "_fields", "_lead", "_rest")
+
+    def __init__(self) -> None:
+        self._fields: list[Header] = []
+        """Of the last request that may be repeated; none where there is none."""
+        self._asked: Asked | None = None
+        self._ended = False
+        self._at = 0
+        """Where its path is among them."""
+        self._lead = self._rest = b""
+        """Its head before its path, and behind it."""
+
+    def read(self, headers: list[Header], *, ended: bool, extended: bool = False) -> Asked:
+        """As `read` does, in fewer steps for a request that repeats the last one.  Raises: Malformed."""
+        asked, at = self._asked, self._at
+        if asked is not None and len(headers) == len(self._fields) and ended == self._ended:
+            name, path = headers[at]
+            if name == b":path" and path[:1] == b"/" and _WORD.fullmatch(path):
+                headers[at] = self._fields[at]
+                same = headers == self._fields
+                headers[at] = (name, path)
+                if same:
+                    head = self._lead + path + self._rest
+                    identity, origin = asked.identity, asked.origin
+                    return Asked(asked.method, head, asked.length, asked.chunked, identity=identity, origin=origin)
+        asked = read(headers, ended=ended, extended=extended)
+        self._note(headers, asked, ended=ended)
+        return asked
+
+    def _note(self, headers: list[Header], asked: Asked, *, ended: bool) -> None:
+        """Remember a request, unless it is a tunnel's or has no path as usual."""
+        places = [at for at, (name, path) in enumerate(headers) if name == b":path" and path[:1] == b"/"]
+        self._asked = asked if places and not asked.is_tunnel else None
+        if self._asked is not None:
+            self._fields, self._at, self._ended = list(headers), places[0], ended
+            line = asked.head.index(b"\r\n")
+            self._rest = asked.head[line - len(b" HTTP/1.1") :]
+            self._lead = asked.head[: line - len(b" HTTP/1.1") - len(headers[places[0]][1])]
 
 
 def read(headers: Iterable[Header], *, ended: bool, extended: bool = False) -> Asked:
@@ -80,7 +130,16 @@ def read(headers: Iterable[Header], *, ended: bool, extended: bool = False) -> A
         lines = [b"GET %b HTTP/1.1" % target, b"host: " + authority, *upgrade]
     lines += [b"%b: %b" % pair for pair in _passed_on(fields)]
     lines += [b"transfer-encoding: chunked"] if chunked else []
-    return Asked(method, b"\r\n".join([*lines, b"", b""]), length, chunked, upgraded=protocol is not None)
+    credentials = [b"%b: %b" % pair for pair in fields if pair[0] in _CREDENTIALS] if method != b"CONNECT" else []
+    return Asked(
+        method,
+        b"\r\n".join([*lines, b"", b""]),
+        length,
+        chunked,
+        identity=b"\n".join(credentials),
+        origin=b"%b %b" % (method, authority) if method != b"CONNECT" else b"",
+        upgraded=protocol is not None,
+    )
 
 
 def trailers(headers: Iterable[Header]) -> list[Header]:

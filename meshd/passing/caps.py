@@ -64,8 +64,7 @@ class Bucket:
         self.at = at
         self.tunnels = tunnels
         self.requests = requests
-        self.begun_tunnels = 0
-        self.begun_requests = 0
+        self.begun_tunnels = self.begun_requests = 0
         """What was begun here and no other process of the daemon was told of."""
 
 

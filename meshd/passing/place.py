@@ -62,10 +62,14 @@ class Place:
         if not self.known:
             self.known = True
             self._leave_the_unknown()
+        self.rest()
+        del self._client  # or client and place would keep each other alive until a collection
+
+    def rest(self) -> None:
+        """Count the client for no account, until it asks again."""
         if self.account_id:
             self._caps.let_go(self._client, self.account_id)
             self.account_id = 0
-        del self._client  # or client and place would keep each other alive until a collection
 
     def _leave_the_unknown(self) -> None:
         if self._waits:

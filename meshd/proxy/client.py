@@ -9,6 +9,7 @@ from meshd.exits.choosing import Choice
 from meshd.model import Admission, Refusal
 from meshd.passing.client import Recipient
 from meshd.passing.place import Place
+from meshd.proxy.pairs import Server
 from meshd.proxy.request import ProxyRequest
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
@@ -82,8 +83,8 @@ class Client(Recipient, Protocol):
     def takes_stream(self, under_way: int, most: int) -> bool:
         """Whether there is room for one more stream beside those under way; most: as the client was told."""
 
-    def serve_stream(self, wire: Wire) -> None:
-        """Serve the client by a stream of this connection, with HTTP/1.1 by that wire."""
+    def serve_stream(self, wire: Wire) -> Server | None:
+        """Serve the client by a stream of this connection, with HTTP/1.1 by that wire; as in `Servers`."""
 
     # The time it has
 

@@ -233,8 +233,10 @@ class ClientConnection(RepeatedExchanges):
     def takes_stream(self, under_way: int, most: int) -> bool:
         return under_way < most and not self._plane.caps.crowded(len(self._plane.poller) + 2)
 
-    def serve_stream(self, wire: Wire) -> None:
-        StreamConnection(self, self._plane, wire).begin()
+    def serve_stream(self, wire: Wire) -> ClientConnection | None:
+        connection = StreamConnection(self, self._plane, wire)
+        connection.begin()
+        return connection
 
     # Endings
 

@@ -7,18 +7,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.exceptions import ProtocolError
 
 from meshd.http1.errors import BadMessage
 from meshd.http2.farewell import SIGN, Farewell
+from meshd.http2.frames import HEADER, QuickConnection
 from meshd.http2.requests import Header
 from meshd.sockets.task import READING, TURN, Again, Pause, next_turn, parked
 from meshd.sockets.wire import Wire
 
-GATHERED = 64 * 1024
-"""Bytes that are gathered of the streams before they are sent."""
+FRAME = 16 * 1024 - HEADER.size
+"""Bytes of a frame: with its header a record of TLS, and less than any client takes."""
+
+GATHERED = 4 * FRAME
+"""Bytes that are gathered of the streams before they are sent: what is sealed at once."""
 
 UNSENT = 64 * 1024
 """Bytes of answers to frames, beside what streams send, that may wait for a client to read: some five thousand."""
@@ -45,20 +48,35 @@ class Sender(Protocol):
 class Sending:
     """Sends as fast as the client takes it, until `over` and nothing is left."""
 
-    __slots__ = ("_again", "_alive", "_connection", "_pause", "_ready", "_said", "_waiting", "farewell", "over")
+    __slots__ = (
+        "_again",
+        "_alive",
+        "_came",
+        "_connection",
+        "_pause",
+        "_ready",
+        "_soon",
+        "_waiting",
+        "_window",
+        "farewell",
+        "over",
+    )
 
-    def __init__(self, connection: H2Connection, again: Again, alive: Callable[[], None]) -> None:
-        """alive: is called where bytes have moved."""
+    def __init__(self, connection: QuickConnection, window: int, again: Again, alive: Callable[[], None]) -> None:
+        """window: bytes that came by all streams before room for them is given; alive: is called where bytes moved."""
         self._connection = connection
+        self._window = window
+        self._came = 0
+        """Bytes that came by any stream, for which the client was given no room again."""
         self._again = again
         self._alive = alive
         self._ready: deque[Sender] = deque()
         """Streams that have something to send, each once."""
         self._waiting: set[Sender] = set()
         """Streams for whose answer the client has no room."""
+        self._soon = False
+        """Whether what streams have is sent in the next turn."""
         self._pause = Pause()
-        self._said = bytearray()
-        """What is to be sent, the library's frames and ours in the order in which they were said."""
         self.farewell = Farewell()
         self.over = False
         """Whether nothing of streams is sent any more."""
@@ -92,19 +110,11 @@ class Sending:
                     stream.give_up()
                 if stream not in self._waiting:
                     self.stirred(stream)
-        self._say()
-        data, self._said = bytes(self._said), bytearray()
-        return data
-
-    def _say(self, own: bytes = b"") -> None:
-        """Add what the library has to say; own: a frame behind it that the library itself would not go on after."""
-        self._said += self._connection.data_to_send()
-        self._said += own
+        return self._connection.data_to_send()
 
     def bound(self) -> None:
         """End the session where its client has us answer and does not read the answers."""
-        self._say()
-        if len(self._said) > UNSENT:
+        if self._connection.unsent > UNSENT:
             self.end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def wake(self) -> None:
@@ -112,16 +122,31 @@ class Sending:
         self._pause.over()
 
     def stirred(self, stream: Sender) -> None:
-        """Let a stream that has something to send have its turn."""
+        """Let a stream that has something to send have its turn: at once if it is the only one, or else with others.
+
+        What many streams have comes in one turn of the reactor, and each piece by itself would be a record of TLS.
+        """
         if not stream.queued and stream.can_send:
             stream.queued = True
             self._ready.append(stream)
-            self.wake()
+            if len(self._connection.streams) == 1:
+                self.wake()
+            elif not self._soon:
+                self._soon = True
+                self._again(self._send_all)
+
+    def _send_all(self) -> None:
+        self._soon = False
+        self.wake()
+
+    @property
+    def share(self) -> int:
+        """How many bytes a stream may send before the others get their turn, where any of them waits for it."""
+        return FRAME if self._ready else GATHERED
 
     def room(self, number: int) -> int:
-        """How many bytes the client takes in one frame of that stream now."""
-        connection = self._connection
-        return max(0, min(connection.local_flow_control_window(number), connection.max_outbound_frame_size))
+        """How many bytes the client takes of that stream now."""
+        return self._connection.room(number)
 
     def wait_for_room(self, stream: Sender) -> None:
         """Let a stream that has more to send wait, where the client has no room for it."""
@@ -143,12 +168,23 @@ class Sending:
         self._connection.send_headers(number, head, end_stream=last)
 
     def body(self, number: int, data: bytes, *, last: bool) -> None:
-        """Send bytes, for which there is room."""
-        self._connection.send_data(number, data, end_stream=last)
+        """Send bytes, for which there is room; last: whether the stream's answer ends with them."""
+        if len(data) <= FRAME:
+            self._connection.send_data(number, data, last)
+            return
+        for at in range(0, len(data), FRAME):
+            self._connection.send_data(number, data[at : at + FRAME], last and at + FRAME >= len(data))
+
+    def came(self, size: int) -> None:
+        """Give the client room by all streams together for so many bytes that came, once they are many."""
+        self._came += size
+        if self._came >= self._window:
+            came, self._came = self._came, 0
+            self.give_room(came)
 
     def give_room(self, size: int, number: int | None = None) -> None:
         """Let the client send so many bytes more, by that stream, or by all of them together, when next woken."""
-        with suppress(ProtocolError):  # the stream is closed
+        with suppress(ProtocolError, KeyError):  # the stream is closed
             self._connection.increment_flow_control_window(size, number)
 
     def reset(self, number: int, code: ErrorCodes) -> None:
@@ -160,13 +196,13 @@ class Sending:
     def say_farewell(self) -> None:
         """Ask the client to begin no more streams; what it has begun meanwhile is served."""
         if not self.farewell.begun:
-            self._say(self.farewell.begin())
+            self._connection.say(self.farewell.begin())
             self._connection.ping(SIGN)
             self.wake()
 
     def signed(self, sign: bytes) -> None:
         """Hear an answer to a PING."""
-        self._say(self.farewell.signed(sign, self._connection.highest_inbound_stream_id))
+        self._connection.say(self.farewell.signed(sign, self._connection.highest_inbound_stream_id))
 
     def end(self, code: ErrorCodes) -> None:
         """Tell the client that the session is over, unless it is already."""

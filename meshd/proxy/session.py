@@ -5,7 +5,6 @@ Frames are read and written by the `h2` library.  A session reads until its clie
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -28,19 +27,19 @@ from twisted.logger import Logger
 
 from meshd.exits.choosing import Choice
 from meshd.http2.library import Ignored, offers_extended, opened, shown
-from meshd.http2.requests import Malformed, read, trailers
+from meshd.http2.requests import Asked, Malformed, Requests, trailers
 from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
 from meshd.http2.slices import Slices
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.proxy.client import Client
+from meshd.proxy.pairs import KeptPairs, Pair
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.sending import Sending
 from meshd.proxy.stream import WINDOW, Stream
 from meshd.sockets.ends import ClientGone, Stopped
 from meshd.sockets.task import READING, Pause, Task, parked
-from meshd.sockets.wire import Wire
 
 log = Logger()
 
@@ -61,13 +60,13 @@ class Session:
         "_asked",
         "_client",
         "_connection",
+        "_pairs",
         "_plane",
+        "_requests",
         "_restraint",
         "_streams",
-        "_taken",
         "_unknown",
         "_writer",
-        "poller",
         "sending",
     )
 
@@ -75,14 +74,13 @@ class Session:
         """extended: whether the client may ask for other protocols (RFC 8441)."""
         self._client = client
         self._plane = plane
-        self.poller = plane.poller
         head, extended = plane.live.limits.head_bytes, extended or plane.live.topology.udp.on
         self._connection = opened(streams=STREAMS, window=WINDOW, head=head, extended=extended)
-        self.sending = Sending(self._connection, plane.relay.again, client.alive)
+        self.sending = Sending(self._connection, WINDOW, plane.relay.again, client.alive)
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
-        self._taken = 0
-        """Bytes that came by any stream, and that the connection's window was not given back."""
+        self._pairs = KeptPairs()
+        self._requests = Requests()
         self._restraint = Restraint(plane.wheel.monotonic)
         self._unknown = UNKNOWN
         self._asked = False
@@ -102,6 +100,7 @@ class Session:
             for stream in self._streams.values():
                 stream.leave()
             self._streams.clear()
+            self._pairs.close()
         self._client.phase("kept", LINGER_SECONDS)
         with suppress(ClientGone):
             while not self._writer.over:
@@ -177,7 +176,7 @@ class Session:
                 if isinstance(event, StreamReset) or getattr(event, "stream_id", 0) not in gone:
                     self._acted(event)
                 elif isinstance(event, DataReceived):
-                    self._taken += event.flow_controlled_length or 0
+                    self.sending.came(event.flow_controlled_length or 0)
         except ProtocolError:
             self.sending.over = True  # the library has the frame that says why
             self.sending.wake()
@@ -201,47 +200,44 @@ class Session:
         number, ended = event.stream_id or 0, event.stream_ended is not None
         self._restraint.began()
         try:
-            asked = read(shown(event.headers), ended=ended, extended=offers_extended(self._connection))
+            extended = offers_extended(self._connection)
+            asked = self._requests.read(shown(event.headers), ended=ended, extended=extended)
         except Malformed:
             self.sending.reset(number, ErrorCodes.PROTOCOL_ERROR)
             self._cost(MALFORMED)
             return
-        full = not self._client.takes_stream(len(self._streams), STREAMS)
-        if full or self.sending.farewell.last is not None or self.sending.over:
+        over = self.sending.farewell.last is not None or self.sending.over
+        pair = None if over else self._pair_for(asked)
+        if pair is None:
             self.sending.reset(number, ErrorCodes.REFUSED_STREAM)
             self._cost(1)
             return
-        self._begin(Stream(self, number, asked, ended=ended))
-
-    def _begin(self, stream: Stream) -> None:
         self._asked = True
+        self._streams[number] = stream = Stream(self, number, asked, ended=ended)
+        stream.begin(pair)
+        pair.serve(self._client)
+
+    def _pair_for(self, asked: Asked) -> Pair | None:
+        """A pair for a request; None where there is no room for one more stream."""
+        client, under_way = self._client, len(self._streams)
+        pair = self._pairs.take(asked) if under_way < STREAMS else None
+        if pair is not None:
+            return pair
+        if not client.takes_stream(under_way, STREAMS):
+            self._pairs.close()  # what waits takes room
+            if not client.takes_stream(under_way, STREAMS):
+                return None
         try:
-            other = stream.begin()
-        except OSError:  # no descriptors for a pair
-            self.sending.reset(stream.id, ErrorCodes.REFUSED_STREAM)
-            return
-        self._streams[stream.id] = stream
-        try:
-            wire = Wire(self.poller, other, self._client.wire.peer)
-        except OSError:
-            os.close(other)
-            self.reset(stream, ErrorCodes.REFUSED_STREAM)
-            return
-        self.poller.stand_behind(other, stream, outside=0)
-        self._client.serve_stream(wire)
+            return Pair(self._plane.poller, client.wire.peer, asked)
+        except OSError:  # no descriptors
+            return None
 
     def _data(self, event: DataReceived) -> None:
         size = event.flow_controlled_length or 0
-        self._taken += size
-        if self._taken >= WINDOW:
-            taken, self._taken = self._taken, 0
-            self.sending.give_room(taken)
+        self.sending.came(size)
         if not event.data and event.stream_ended is None:
             self._cost(1)
         self._tell(event.stream_id, lambda stream: stream.take(event.data or b"", size))
-
-    def _trailed(self, event: TrailersReceived) -> None:
-        self._tell(event.stream_id, lambda stream: stream.end(trailers(shown(event.headers))))
 
     def _tell(self, number: int | None, what: Callable[[Stream], None]) -> None:
         """Tell a stream, if it is open still, what came for it, and reset it where that is malformed."""
@@ -270,7 +266,9 @@ class Session:
     def forget(self, stream: Stream) -> None:
         """Let go of a stream that has ended."""
         self._let_go(stream)
-        stream.close()
+        pair = stream.part()
+        if pair is not None:
+            self._pairs.keep(pair, wanted=not self.sending.over)
 
     def _let_go(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
@@ -290,7 +288,9 @@ _ACTS: dict[type[Event], Callable[[Session, Any], None]] = {
     RequestReceived: Session._requested,
     DataReceived: Session._data,
     StreamEnded: lambda session, event: session._tell(event.stream_id, Stream.end),
-    TrailersReceived: Session._trailed,
+    TrailersReceived: lambda session, event: session._tell(
+        event.stream_id, lambda stream: stream.end(trailers(shown(event.headers)))
+    ),
     StreamReset: Session._reset,
     WindowUpdated: lambda session, event: session.sending.room_given(event.stream_id or 0),
     RemoteSettingsChanged: lambda session, event: session.sending.room_given(0),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import suppress
 from typing import Protocol
 
 from h2.errors import ErrorCodes
@@ -17,16 +16,16 @@ from h2.errors import ErrorCodes
 from meshd.http2.answers import AnswerReader, Part
 from meshd.http2.bodies import Body
 from meshd.http2.requests import Asked, Header, Malformed
+from meshd.proxy.pairs import Pair
 from meshd.proxy.sending import Sending
-from meshd.sockets.poll import GONE, OUT, Poller
+from meshd.sockets.poll import GONE, OUT
 from meshd.sockets.wire import hung_up, shutdown
 
 WINDOW = 128 * 1024
 """Bytes of a body, or of a tunnel, that a client may send before they are taken; so many wait in memory at most."""
 
 PIECE = 16 * 1024
-"""Bytes that one stream sends before the others of its session get their turn."""
-
+"""Bytes that are dropped at once."""
 
 LEFT_OVER = 64 * 1024
 """Bytes that are dropped of a tunnel whose client has left, while its origin says goodbye."""
@@ -34,9 +33,6 @@ LEFT_OVER = 64 * 1024
 
 class StreamOwner(Protocol):
     """The session that a stream is a part of."""
-
-    @property
-    def poller(self) -> Poller: ...
 
     @property
     def sending(self) -> Sending: ...
@@ -49,7 +45,7 @@ class StreamOwner(Protocol):
 
 
 class Stream:
-    """Owns one end of the pair."""
+    """Has one end of a pair, until the stream has ended."""
 
     __slots__ = (
         "_answer",
@@ -61,7 +57,9 @@ class Stream:
         "_gone",
         "_left",
         "_left_over",
+        "_once",
         "_over",
+        "_pair",
         "_session",
         "_taken",
         "_trailers",
@@ -80,11 +78,11 @@ class Stream:
         self.readable = False
         self._session = session
         self._asked = asked
-        self._answer = AnswerReader(asked.method, upgraded=asked.upgraded)
         self._body = Body(chunked=asked.chunked)
-        self._up = bytearray()
+        self._up = b""
         """Bytes for the pair, which had no room for them: a head, or a piece of the body at most."""
-        self._up_ended = ended
+        self._up_ended = self._once = ended
+        """Whether the client sends no more; and whether its request was all that it sent."""
         self._left = asked.length or 0
         """Bytes of the body that are still to come, where the request told its length."""
         self._taken = 0
@@ -99,19 +97,17 @@ class Stream:
         self._over = False
         self._left_over = 0
         """Bytes that may still be dropped, once the client has left; 0 while it has not."""
+        self._pair: Pair | None = None
         self._fd = -1
 
-    def begin(self) -> int:
-        """Make the pair, and give the other end, in which the request is already.  Raises: OSError."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        with ours, theirs:
-            ours.setblocking(False)
-            theirs.setblocking(False)
-            self._session.poller.add(ours.fileno(), self)
-            self._fd, other = ours.detach(), theirs.detach()
-        self._up += self._asked.head
+    def begin(self, pair: Pair) -> None:
+        """Write the request into a pair, which is the stream's from now on."""
+        asked = self._asked
+        self._answer = AnswerReader(asked.method, upgraded=asked.upgraded, known=pair.known)
+        self._pair, self._fd = pair, pair.fd
+        pair.hold(self)
+        self._up = self._asked.head
         self._flush()
-        return other
 
     # From the client
 
@@ -124,6 +120,8 @@ class Stream:
             self._left -= len(data)
             if self._left < 0:
                 raise Malformed("more of a body than was told of")
+        if self._pair is not None and not self._unwritten and not self._asked.chunked:
+            data = data[self._pair.write(data) :]
         self._body.add(data)
         self._flush()
 
@@ -140,15 +138,11 @@ class Stream:
 
     def _flush(self) -> None:
         """Give the pair what it takes; what nobody reads any more is dropped."""
-        try:
-            while self._up or self._body:
-                self._up = self._up or bytearray(self._body.take())
-                del self._up[: os.write(self._fd, self._up)]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._up.clear()
-            self._body.drop()
+        while self._pair is not None and self._unwritten:
+            self._up = self._up or self._body.take()
+            self._up = self._up[self._pair.write(self._up) :]
+            if self._up:
+                break
         if len(self._body) < WINDOW // 2:
             self._tell_taken()
         if self._up_ended and not self._unwritten and self._asked.is_tunnel:
@@ -181,9 +175,6 @@ class Stream:
             self.readable = True
             self._session.sending.stirred(self)
 
-    def closed(self) -> None:
-        """Do nothing: the end of the pair is read when all before it was."""
-
     def abort(self) -> None:
         """Hear that the connection at the other end is being reset."""
         self._broken = True
@@ -204,7 +195,7 @@ class Stream:
                 return 0
             self._send_heads(part)
             if self._answer.refused:
-                self._up.clear()
+                self._up = b""
                 self._body.drop()
             self._down, self._trailers = part.body, part.trailers
         size = min(len(self._down), sending.room(self.id))
@@ -215,7 +206,8 @@ class Stream:
         if last:
             if self._trailers:
                 sending.head(self.id, self._trailers, last=True)
-            self._finish()
+            self._over = True
+            self._settle()
         elif self._down:
             sending.wait_for_room(self)
         return size
@@ -223,7 +215,7 @@ class Stream:
     def _read(self) -> Part | None:
         """What came from the pair; None where nothing did, or where the stream has been ended by it."""
         try:
-            data = os.read(self._fd, PIECE)
+            data = os.read(self._fd, self._session.sending.share)
         except BlockingIOError:
             self.readable = False
             return None
@@ -249,11 +241,6 @@ class Stream:
             self._session.sending.head(self.id, head, last=last)
             self._over = last
 
-    def _finish(self) -> None:
-        """Note that all of the answer is sent."""
-        self._over = True
-        self._settle()
-
     def _settle(self) -> None:
         """End the stream, once its answer is sent and no more is taken; of a tunnel the other direction may go on."""
         if not self._over or self._fd < 0:
@@ -273,7 +260,7 @@ class Stream:
             self.close()
             return
         self._over, self._left_over = True, LEFT_OVER
-        self._up.clear()
+        self._up = b""
         self._body.drop()
         shutdown(self._fd, socket.SHUT_WR)
         self._drop()
@@ -289,11 +276,19 @@ class Stream:
             pass
         self.close()
 
+    def part(self) -> Pair | None:
+        """Give up the pair, whose request was answered; None where it is closed, as nothing else may go by it."""
+        answer, pair = self._answer, self._pair
+        whole = answer.ended and not answer.surplus and self._once and not self._asked.is_tunnel
+        if pair is None or not whole or self._gone or self._broken or self._unwritten or not pair.is_empty():
+            self.close()
+            return None
+        self._pair, self._fd = None, -1
+        return pair
+
     def close(self) -> None:
         """Close the pair."""
         self._over, self._left_over = True, 0
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            self._session.poller.remove(fd)
-            with suppress(OSError):
-                os.close(fd)
+        pair, self._pair, self._fd = self._pair, None, -1
+        if pair is not None:
+            pair.close()

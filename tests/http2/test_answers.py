@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.answers import AnswerReader, Header
+from meshd.http2.answers import LONGEST_KNOWN, AnswerReader, Header, KnownHead
 
 
 @dataclass
@@ -23,8 +23,8 @@ class Read:
     whole: bool = False
 
 
-def read(method: bytes, pieces: list[bytes]) -> Read:
-    reader, found = AnswerReader(method), Read()
+def read(method: bytes, pieces: list[bytes], known: KnownHead | None = None) -> Read:
+    reader, found = AnswerReader(method, known=known), Read()
     for piece in pieces:
         part = reader.feed(piece)
         found.heads += part.heads
@@ -103,6 +103,37 @@ class AnswerTests(SynchronousTestCase):
         places = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
         pieces = [raw[begin:end] for begin, end in pairwise(places)]
         self.assertEqual(read(method, pieces), expected)
+
+    @given(st.lists(st.sampled_from(sorted(ANSWERS)), max_size=12))
+    def test_one_after_the_other(self, names: list[str]) -> None:
+        """Each is read as if it were the only one, whatever the connection has answered before."""
+        known = KnownHead()
+        for name in [again for each in names for again in (each, each)]:
+            method, raw, expected = ANSWERS[name]
+            self.assertEqual(read(method, [raw], known), expected)
+
+    def test_known(self) -> None:
+        """Only the very same head is, of an answer to the same method; what is long is not kept."""
+        known, head = KnownHead(), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
+        read(b"GET", [head + b"no"], known)
+        self.assertIsNotNone(known.of(b"GET", head + b"yes"))
+        self.assertIsNone(known.of(b"HEAD", head))
+        self.assertIsNone(known.of(b"GET", head[:-2]))
+        read(b"GET", [head[:-2] + b"X: " + b"y" * LONGEST_KNOWN + b"\r\n\r\nno"], known)
+        self.assertIsNotNone(known.of(b"GET", head))
+
+    def test_surplus(self) -> None:
+        """Is told of: nothing may come behind an answer."""
+        for name, raw in {
+            "behind a length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno",
+            "behind chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n",
+            "behind nothing": b"HTTP/1.1 204 No\r\n\r\n",
+        }.items():
+            with self.subTest(name):
+                clean, more = AnswerReader(b"GET"), AnswerReader(b"GET")
+                clean.feed(raw)
+                more.feed(raw + b"H")
+                self.assertEqual((clean.surplus, more.surplus), (False, True))
 
 
 class UpgradedTests(SynchronousTestCase):

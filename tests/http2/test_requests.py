@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.head import HeadLimits, read_request
-from meshd.http2.requests import Header, Malformed, read, trailers
+from meshd.http2.requests import Asked, Header, Malformed, Requests, read, trailers
 
 GET = [(b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"a.test"), (b":path", b"/x?y")]
 CONNECT = [(b":method", b"CONNECT"), (b":authority", b"a.test:443")]
@@ -191,3 +193,41 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(trailers([(b"a", b"b")]), [(b"a", b"b")])
         self.assertRaises(Malformed, trailers, [(b":path", b"/")])
         self.assertRaises(Malformed, trailers, [(b"a", b"b\r\n")])
+
+
+BASIC = [(b"proxy-authorization", b"Basic YTpi")]
+OTHER = [(b"proxy-authorization", b"Basic YTpj")]
+ASKED = [
+    *([*GET, *who] for who in ([], BASIC, OTHER, [(b"authorization", b"Bearer a")])),
+    *(
+        changed(b":path", path, GET) + BASIC
+        for path in (b"/", b"/other", b"", b"x", b"*", b"/x y", b"/x\r\n", b"/\xff")
+    ),
+    [*changed(b":method", b"POST"), *BASIC],
+    [*changed(b":method", b"OPTIONS", changed(b":path", b"*")), *BASIC],
+    [*GET, *BASIC, (b"content-length", b"5")],
+    [*GET, *BASIC, (b"a", b"b"), (b":path", b"/late")],
+    [*CONNECT, *BASIC],
+    [*EXTENDED, *BASIC],
+]
+
+
+class RepeatedTests(SynchronousTestCase):
+    @given(st.lists(st.tuples(st.sampled_from(ASKED), st.booleans()), max_size=12))
+    def test_one_after_the_other(self, asked: list[tuple[list[Header], bool]]) -> None:
+        """Each is read as if it were the only one, whatever came before."""
+        requests = Requests()
+        for headers, ended in [each for pair in asked for each in (pair, pair)]:
+            found: list[Asked | None] = []
+            given_, before = list(headers), list(headers)
+            for reader in (requests.read, read):
+                try:
+                    found.append(reader(given_, ended=ended, extended=True))
+                except Malformed:
+                    found.append(None)
+            self.assertEqual((found[0], given_), (found[1], before))
+
+    def test_identity(self) -> None:
+        """Is all that is said of who is asking, to the byte."""
+        found = {read(headers, ended=True).identity for headers in ASKED[:4]}
+        self.assertEqual(len(found), 4)

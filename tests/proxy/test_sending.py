@@ -13,12 +13,11 @@ from h2.settings import SettingCodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.library import opened
-from meshd.proxy.sending import GATHERED, UNSENT, Sending
-from meshd.sockets.task import Again
+from meshd.proxy.sending import FRAME, GATHERED, UNSENT, Sending
 from tests.support.frames import GOAWAY, PING, SETTINGS, WINDOW_UPDATE, frame
 from tests.support.http2 import get
 
-PIECE = 16 * 1024
+PIECE = FRAME
 LARGE = 2**24
 HEAD = 1000
 
@@ -62,7 +61,7 @@ class SendingTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.client = H2Connection(H2Configuration(client_side=True, header_encoding=None))
         self.server = opened(streams=10, window=2**17, head=HEAD)
-        self.sending = Sending(self.server, cast(Again, None), lambda: None)
+        self.sending = Sending(self.server, 2**17, lambda call: call(), lambda: None)
 
     def begin(self, *windows: int) -> list[Poured]:
         """Streams of which each client's window is that large; the session's is larger than all of them."""

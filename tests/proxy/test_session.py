@@ -25,7 +25,7 @@ class SessionTests(SynchronousTestCase):
         """Is not acted on, and the window of the session is given back for it all the same."""
         head = frame(HEADERS, END_HEADERS, 1, Encoder().encode(get("a.test", "/", method="POST")))
         self.session._took(head + frame(DATA, 0, 1, bytes(1000)) * 3 + frame(RST_STREAM, 0, 1, b"\0\0\0\x08"))
-        self.assertEqual((self.session._taken, self.session._streams), (3000, {}))
+        self.assertEqual((self.session.sending._came, self.session._streams), (3000, {}))
 
     def test_answers_that_nobody_reads(self) -> None:
         """End the session where too many of them wait."""

@@ -1,0 +1,195 @@
+"""Pairs of sockets between the streams of a session of HTTP/2 and the connections behind them.
+
+A connection of HTTP/1.1 serves request after request.  So the pair of a request that was answered serves the next one
+of the same credential, as the client's own connection would: what a connection is made of is then made once for many.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from typing import Protocol
+
+from meshd.http2.answers import KnownHead
+from meshd.http2.requests import Asked
+from meshd.passing.place import Place
+from meshd.sockets.poll import IN, OUT, Poller
+from meshd.sockets.wire import Wire
+
+MOST = 32
+"""Pairs of a session that wait for a next request, with two descriptors each."""
+
+SECONDS = 10.0
+"""For which one waits at most: a page's next request comes at once."""
+
+
+class Held(Protocol):
+    """Whose pair it is."""
+
+    def ready(self, fd: int, events: int, /) -> None:
+        """Try to read or write this end."""
+
+    def abort(self) -> None:
+        """Hear that the connection at the other end is being reset."""
+
+
+class Server(Protocol):
+    """The connection at the other end."""
+
+    place: Place
+    wire: Wire
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a next request of which no byte has come."""
+
+    def phase(self, reason: str, seconds: float) -> None:
+        """Bound what follows: without another call within so many seconds the connection ends for that reason."""
+
+
+class Servers(Protocol):
+    """Who has connections served."""
+
+    def serve_stream(self, wire: Wire) -> Server | None:
+        """Serve a connection; None where it serves one stream and no other."""
+
+
+class Pair:
+    """This end of a pair, `fd`, and the connection at the other end."""
+
+    __slots__ = ("_holder", "_identity", "_poller", "_server", "_tunnel", "_wire", "fd", "known", "origin")
+
+    def __init__(self, poller: Poller, peer: str, asked: Asked) -> None:
+        """peer: the client's address; asked: the first request.  Raises: OSError, without descriptors."""
+        self._poller = poller
+        self._identity = asked.identity
+        self.origin = asked.origin
+        """What was asked last, without its path."""
+        self.known = None if asked.is_tunnel else KnownHead()
+        """How it was answered last."""
+        self._tunnel = asked.is_tunnel
+        self._holder: Held | None = None
+        self._server: Server | None = None
+        """None for a tunnel, which outlives the connection that it was asked for by."""
+        self._wire: Wire | None = None
+        """Of the other end, until that is served."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        with ours, theirs:
+            poller.add(ours.fileno(), self)
+            self.fd = ours.detach()
+            try:
+                self._wire = Wire(poller, theirs.fileno(), peer)
+            except OSError:
+                self.close()
+                raise
+            poller.stand_behind(theirs.detach(), self, outside=0)
+
+    def hold(self, holder: Held) -> None:
+        """Tell a stream from now on what becomes of the pair."""
+        self._holder = holder
+
+    def serve(self, servers: Servers) -> None:
+        """Have the request served that was written: by a new connection, or by the one that is there.
+
+        That goes on at once, so that nothing can end it as one that is idle before it has seen the request.
+        """
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            server = servers.serve_stream(wire)
+            self._server = None if self._tunnel else server
+        elif self._server is not None:
+            self._server.wire.ready(self._server.wire.fd, IN)
+
+    def suits(self, asked: Asked) -> bool:
+        """Whether a request comes with the very credential that the connection has served before."""
+        return self._identity == asked.identity
+
+    def rest(self) -> bool:
+        """Wait for a next request, if the connection does; whether that is so.  Its session is what its account has."""
+        server = self._server
+        if server is None or not server.idle or not server.place.known:
+            return False
+        self._holder = None
+        server.place.rest()
+        server.phase("kept", SECONDS)
+        return True
+
+    def write(self, data: bytes) -> int:
+        """Give the other end what it takes of data, and say how much that is: all, where nobody reads any more."""
+        try:
+            return os.write(self.fd, data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            return len(data)
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left to be read, and the other end has not ended, as the kernel knows it now."""
+        try:
+            os.read(self.fd, 1)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    # Called by the poller
+
+    def ready(self, fd: int, events: int) -> None:
+        if self._holder is not None:
+            self._holder.ready(fd, events)
+        elif events & ~OUT:
+            self.close()  # whatever comes now is the answer to nothing, or the end
+
+    def closed(self) -> None:
+        """Let go of a pair that waits; a stream reads the end, when all before it was."""
+        if self._holder is None:
+            self.close()
+
+    def abort(self) -> None:
+        if self._holder is not None:
+            self._holder.abort()
+
+    def close(self) -> None:
+        """Close this end; again does no harm."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            self._poller.remove(fd)
+            with suppress(OSError):
+                os.close(fd)
+
+
+class KeptPairs:
+    """The pairs of one session that wait, the oldest first."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self) -> None:
+        self._pairs: list[Pair] = []
+
+    def keep(self, pair: Pair, *, wanted: bool) -> None:
+        """Have a pair wait, if its connection does, and if it is wanted; else close it."""
+        if not wanted or not pair.rest():
+            pair.close()
+            return
+        self._pairs.append(pair)
+        if len(self._pairs) > MOST:
+            self._pairs.pop(0).close()
+
+    def take(self, asked: Asked) -> Pair | None:
+        """A pair for a request: of the same credential, and if there is one then of the same server."""
+        self._pairs = [pair for pair in self._pairs if pair.fd >= 0]
+        suiting = [pair for pair in self._pairs if pair.suits(asked)]
+        if asked.is_tunnel or not suiting:
+            return None
+        pair = next((each for each in reversed(suiting) if each.origin == asked.origin), suiting[-1])
+        self._pairs.remove(pair)
+        pair.origin = asked.origin
+        return pair
+
+    def close(self) -> None:
+        """Close all; none is kept any longer than its session."""
+        pairs, self._pairs = self._pairs, []
+        for pair in pairs:
+            pair.close()
