@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from werkzeug.routing import Rule
 
 from meshd.config.sources import NATIVE
@@ -31,12 +32,14 @@ POSTGRES = "Postgres"
 def pytest_configure(config: pytest.Config) -> None:
     """Have each path of the web compiled once in a process: every test of a room mounts all six hundred anew.
 
-    Who asks for the native part has it in every test, and in every daemon that a test starts.
+    An example that takes long is no failure.  Who asks for the native part has it in every test, and in every daemon that a test starts.
     """
     if os.environ.get(NATIVE) == "1":
         if (module := built().module) is None:
             raise pytest.UsageError("the native part is not built, or not of this: python setup.py build_ext --inplace")
         Fast(module).begin()
+    settings.register_profile("no test depends on the machine's speed", deadline=None)
+    settings.load_profile("no test depends on the machine's speed")
     compiled: dict[str, dict[str, Any]] = {}
     anew = Rule.compile
 

@@ -7,10 +7,12 @@ The library takes a malformed request for a fault of the whole session.  So its 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from weakref import ref
 
 from h2.config import H2Configuration
+from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event
 from h2.exceptions import ProtocolError
@@ -56,6 +58,23 @@ class _TooMuch(ProtocolError):
     error_code = ErrorCodes.ENHANCE_YOUR_CALM
 
 
+class _Methods:
+    """A connection's methods by the kind of frame, which do not hold it.
+
+    In the library a connection so holds itself, and what its client sent last stays until a collection comes by: of a
+    flood 160 KB.
+    """
+
+    __slots__ = ("_connection", "_names")
+
+    def __init__(self, connection: H2Connection, methods: Mapping[type, Callable[..., Any]]) -> None:
+        self._connection = ref(connection)
+        self._names = {kind: method.__name__ for kind, method in methods.items()}
+
+    def __getitem__(self, kind: type) -> Any:
+        return getattr(self._connection(), self._names[kind])
+
+
 class _Connection(QuickConnection):
     """Remembers few of the streams that have ended, as it holds some hundred bytes of each; a GOAWAY ends none.
 
@@ -63,6 +82,10 @@ class _Connection(QuickConnection):
     """
 
     MAX_CLOSED_STREAMS = 1024
+
+    def __init__(self, config: H2Configuration) -> None:
+        super().__init__(config)
+        self._frame_dispatch_table: Any = _Methods(self, self._frame_dispatch_table)
 
     def _receive_frame(self, frame: Any) -> list[Event]:
         return super()._receive_frame(frame) or [Ignored(getattr(frame, "flow_controlled_length", 0))]

@@ -100,7 +100,13 @@ def hears(data: bytes) -> Step:
 
 
 def answers(number: int, head: list[Header], ended: bool) -> Step:
-    return lambda side: side.say(lambda: side.session.send_headers(number, head, ended))
+    def step(side: Side) -> None:
+        side.say(lambda: side.session.send_headers(number, head, ended))
+        side.over = side.told[-1:] == [
+            "refused"
+        ]  # no session answers a stream that it may not: how it goes on is nothing
+
+    return step
 
 
 def sends(number: int, size: int, ended: bool) -> Step:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import struct
+import weakref
 
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
@@ -84,6 +86,17 @@ class LibraryTests(SynchronousTestCase):
     def over(self, data: bytes, code: ErrorCodes) -> None:
         error = self.assertRaises(ProtocolError, self.begun().receive_data, data)
         self.assertEqual(error.error_code, code)
+
+    def test_a_session_that_is_over_goes_at_once(self) -> None:
+        """With what its client sent, and without a collection."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        connection = opened(streams=3, window=65_536, head=HEAD)
+        connection.receive_data(PREFACE + frame(SETTINGS, 0, 0) + frame(PING, 0, 0, bytes(8)) + window(0, 1))
+        connection.receive_data(frame(HEADERS, 0, 1, bytes(16_384)) + frame(CONTINUATION, 0, 1, bytes(16_384)))
+        gone = weakref.ref(connection)
+        del connection
+        self.assertIsNone(gone())
 
     def test_no_frame_is_free(self) -> None:
         """Whatever it is: of each there is an event, by which it can be counted."""
