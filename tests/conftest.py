@@ -32,7 +32,8 @@ POSTGRES = "Postgres"
 def pytest_configure(config: pytest.Config) -> None:
     """Have each path of the web compiled once in a process: every test of a room mounts all six hundred anew.
 
-    An example that takes long is no failure.  Who asks for the native part has it in every test, and in every daemon that a test starts.
+    Who asks for the native part has it in every test, and in every daemon that a test starts.  An example of a property
+    that takes long is no failure.
     """
     if os.environ.get(NATIVE) == "1":
         if (module := built().module) is None:
