@@ -40,7 +40,7 @@ class HostSpeech:
                     return None
             again = self._last.repeated(client.buffer, limits.request_line_bytes, secure=self._secure)
             if again is not None:
-                client.buffer = b""
+                client.buffer = self._first = b""  # the first head does not mean this request
                 self._last, self._method = again, again.method
                 return again
         else:

@@ -14,7 +14,7 @@ from meshd.hosts.request import HostRequest
 from meshd.http1.head import HeadLimits, read_request
 from meshd.topology import Limits
 from meshd.values.hosting import Hosting
-from meshd.values.published import FieldRule
+from meshd.values.published import FieldRule, RateLimit
 from tests.hosts.hand import World
 from tests.hosts.test_connection import GET, HostCase, basic, field, get, status
 
@@ -161,3 +161,19 @@ class ServedTest(HostCase):
         self.assertEqual(len(world.plane.known._requests), 0)
         world.client().ask(GET)
         self.assertEqual(len(world.plane.known._requests), 1)
+
+    def test_the_first_was_refused(self) -> None:
+        """And the second, which repeats its fields for another path, is passed on: the first one's head is not noted
+        with what the second one means.
+        """
+        world = World(self, self.host(rate=RateLimit(1, 1)))
+        other = get("/echo?another-and-longer")
+        self.echoed(world.client().ask(GET))
+        world.plane.known.clear()
+        client = world.client()
+        self.assertEqual(status(client.ask(GET)), 429)
+        world.clock.advance(2)
+        self.assertEqual(self.echoed(client.ask(other))["target"], "/echo?another-and-longer")
+        self.assertEqual(len(world.plane.known._requests), 0)
+        self.assertEqual(self.echoed(world.client("192.0.2.1").ask(GET))["target"], "/echo")
+        self.assertEqual([line.up for line in world.ledger.lines[-2:]], [len(other), len(GET)])
