@@ -127,6 +127,12 @@ def passed(become: Terms | None, head: bytes) -> list[object]:
     return waiting.outcome(waiting._pass(asked, waiting.admission, record))
 
 
+def repeated(become: Terms | None) -> list[object]:
+    """What comes of one that repeats another."""
+    waiting = Waiting(become)
+    return waiting.outcome(waiting._repeat(Repeated(request(GET))))
+
+
 OUTCOMES: tuple[tuple[Terms | None, list[object]], ...] = (
     (None, [("direct", "")]),
     (NAME, ["acl-account"]),
@@ -144,6 +150,12 @@ class WaitingTests(SynchronousTestCase):
         for head in (GET, b"CONNECT name.example:443" + FIELDS):
             for become, expected in OUTCOMES:
                 self.assertEqual(passed(become, head), expected)
+
+    def test_repeated_requests(self) -> None:
+        """Which take no kept connection then: its address was judged by nothing."""
+        for become, expected in OUTCOMES:
+            looked = [] if become is not None else ["a kept connection is looked for"]
+            self.assertEqual(repeated(become), looked + expected)
 
 
 class ChangedTests(SynchronousTestCase):
