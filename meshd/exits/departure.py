@@ -229,10 +229,12 @@ class Departure:
 
         What has not connected yet goes by these terms from now on.
         """
-        if self.target is None or not hasattr(self, "choice"):
+        if self.target is None:
             return None
         bar = Bar(terms, self.target.host, self.target.port, _unnoted)
         self.bar = bar if terms.by_address else None
+        if not hasattr(self, "choice"):
+            return bar.name()
         if self.choice.exit.upstream is not None and not self.judged:
             return bar.name() or bar.elsewhere()
         return bar.name() or (bar.addresses((self.address,)) if self.address else None)

@@ -17,7 +17,7 @@ from meshd.exits.agreeing import EXIT_FAILED, agreed
 from meshd.exits.bars import BY_NOTHING, Bar, Barred, BarredBy
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
-from meshd.exits.judged import Judged
+from meshd.exits.judged import Judged, place_of
 from meshd.exits.lookups import LookUps, resolved
 from meshd.exits.own import is_mouth, is_own
 from meshd.exits.private import private
@@ -101,7 +101,7 @@ class Dialler:
         addresses = self._resolver.known(host) if barred.bar is None and choice.exit.upstream is None else None
         if addresses is not None:
             source = choice.source
-            usable = self._judged_before.find(self._rules(), self._own(), (host, port, source), addresses)
+            usable = self._judged_before.find(self._rules(), self._own(), place_of(host, port, source), addresses)
             if usable is not None:
                 return Race(self.poller, self.clock, usable, port, source, self.receive_buffer).winner()
         return self._dial(host, port, choice, account_id, tunnel=tunnel, barred=barred)
@@ -115,8 +115,9 @@ class Dialler:
             return await self._through(choice.exit, upstream, host, port, barred, tunnel=tunnel)
         addresses = await self._judged(host, port, account_id, barred)
         usable = _usable(addresses, choice)
-        self._judged_before.note(self._judge.rules, self._own(), (host, port, choice.source), addresses, usable)
-        return await Race(self.poller, self.clock, usable, port, choice.source, self.receive_buffer).winner()
+        source = choice.source
+        self._judged_before.note(self._judge.rules, self._own(), place_of(host, port, source), addresses, usable)
+        return await Race(self.poller, self.clock, usable, port, source, self.receive_buffer).winner()
 
     async def addresses(
         self, host: str, port: int, choice: Way, account_id: int = 0, *, bar: Bar | None = None

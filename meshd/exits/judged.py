@@ -9,7 +9,14 @@ REMEMBERED = 4096
 """Destinations that are remembered, as most are asked for again."""
 
 Place = tuple[str, int, str]
-"""A host, a port, and the address to leave by, or ""."""
+"""A host, a port, and the family to leave by: "4", "6", or "" for both."""
+
+
+def place_of(host: str, port: int, source: str) -> Place:
+    """source: the address to leave by, or "".  An exit with a prefix has another one for each connection, but only its
+    family says by which addresses it reaches a host.
+    """
+    return host, port, ("6" if ":" in source else "4") if source else ""
 
 
 class Judged:

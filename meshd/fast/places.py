@@ -114,8 +114,8 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         ("_caps", "_client", "_address"),
         {"_lingers": False, "_waits": False, "known": False, "account_id": 0, "asked": 0.0},
     ),
-    HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b""}),
-    HostSpeech: (("_client", "_plane", "_secure"), {"_last": None, "_method": b"", "_first": b""}),
+    HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b"", "_limits": None}),
+    HostSpeech: (("_client", "_plane", "_secure"), {"_last": None, "_method": b"", "_first": b"", "_limits": None}),
     HostForwarding: (
         ("_plane", "_client", "_request"),
         {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""},

@@ -11,12 +11,13 @@ from meshd.hosts.request import HostRequest
 from meshd.http1.head import HeadLimits, read_request
 from meshd.model import Refusal
 from meshd.passing.connection import Connection
+from meshd.topology import Limits
 
 
 class HostSpeech:
     """One client's requests, one after the other."""
 
-    __slots__ = ("_client", "_first", "_last", "_method", "_plane", "_secure")
+    __slots__ = ("_client", "_first", "_last", "_limits", "_method", "_plane", "_secure")
 
     def __init__(self, client: Connection, plane: HostPlane, secure: bool) -> None:
         """secure: whether the client came by TLS."""
@@ -27,6 +28,8 @@ class HostSpeech:
         self._method = b""
         self._first = b""
         """The head of the client's first request, which was all that had come: until that request is passed on."""
+        self._limits: Limits | None = None
+        """The settings' limits by which it was read."""
 
     async def read(self) -> HostRequest | None:
         """Read the next request; None where the client has left between two.  Raises: BadMessage, Stopped."""
@@ -40,7 +43,7 @@ class HostSpeech:
                     return None
             again = self._last.repeated(client.buffer, limits.request_line_bytes, secure=self._secure)
             if again is not None:
-                client.buffer = b""
+                client.buffer = self._first = b""  # the first head does not mean this request
                 self._last, self._method = again, again.method
                 return again
         else:
@@ -65,12 +68,15 @@ class HostSpeech:
         first = self._last is None and not client.buffer
         self._last = request = HostRequest.from_head(head, received, secure=self._secure)
         self._first = received if first and not request.has_body and not request.heard.switches else b""
+        self._limits = limits
         return request
 
     def passed_on(self) -> None:
         """Hear that the last request was passed on, and answered: the next client who asks so need not be read."""
         if self._first and self._last is not None:
-            self._plane.known.note(self._first, self._last, self._plane.live.limits, secure=self._secure)
+            limits = self._plane.live.limits
+            if limits is self._limits:  # others may refuse what these let pass
+                self._plane.known.note(self._first, self._last, limits, secure=self._secure)
             self._first = b""
 
     def refusal(self, no: Refusal, pages: Mapping[int, bytes], extra: Lines, *, keep: bool) -> bytes:

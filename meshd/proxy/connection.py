@@ -129,7 +129,7 @@ class ClientConnection(RepeatedExchanges):
             return self._end(await serve(self, self._plane, request.sender, departure, record, meter), False)
         if request.upgrade is not None:
             departure.by_datagrams()
-        terms = admission.terms
+        terms = meter.tally.terms  # those of now: they may have changed while bytes waited for room
         refusal = (barred(self._plane, departure, terms, record) if terms else None) or departure.choose()
         if refusal is not None:
             return await self._refuse(refusal, request)

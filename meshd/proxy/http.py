@@ -10,12 +10,13 @@ from meshd.proxy import replies
 from meshd.proxy.client import Client
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
+from meshd.topology import Limits
 
 NO_UDP = "CONNECT-UDP is served to clients that come by TLS, where the settings say so"
 
 
 class HttpSpeech:
-    __slots__ = ("_client", "_head", "_last", "_method", "_plane")
+    __slots__ = ("_client", "_head", "_last", "_limits", "_method", "_plane")
 
     def __init__(self, client: Client, plane: DataPlane) -> None:
         self._client = client
@@ -24,6 +25,8 @@ class HttpSpeech:
         self._method = b""
         self._head = b""
         """Of a tunnel whose head was read and was all that had come: that head."""
+        self._limits: Limits | None = None
+        """The settings' limits by which it was read."""
 
     async def read(self) -> ProxyRequest | None:
         client = self._client
@@ -59,6 +62,7 @@ class HttpSpeech:
         if request.upgrade is not None and not (live.topology.udp.on and client.encrypted):
             raise BadMessage(501, NO_UDP)
         self._head = received if request.is_tunnel and not client.buffer and request.upgrade is None else b""
+        self._limits = limits
         return request
 
     def farewell(self) -> bool:
@@ -69,8 +73,9 @@ class HttpSpeech:
         upgrade = self._last.upgrade if self._last is not None else None
         if upgrade is not None:
             return replies.switched(upgrade.token, label, choice.not_found, request_id, moved=choice.moved)
-        if self._head and self._last is not None:
-            self._plane.known.note(self._head, self._last, self._plane.live.limits)
+        limits = self._plane.live.limits
+        if self._head and self._last is not None and limits is self._limits:  # others may refuse what these let pass
+            self._plane.known.note(self._head, self._last, limits)
         return replies.established(label, choice.not_found, request_id, moved=choice.moved)
 
     def refusal(self, no: Refusal, request_id: str, *, keep: bool) -> bytes:

@@ -15,11 +15,13 @@ from meshd.model import Admission, Refusal
 from meshd.passing.kept import Origin
 from meshd.passing.record import Record
 from meshd.passing.repeating import RepeatingConnection
+from meshd.proxy.barring import barred
 from meshd.proxy.forward import NOT_BEGUN, Begun
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.request import ProxyRequest
 from meshd.proxy.response import ProxyResponse
 from meshd.usage.meter import Meter
+from meshd.values.terms import Terms
 
 _LINE_END = b" HTTP/1.1\r\n"
 
@@ -112,10 +114,11 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
             departure = self._left(same.request, admission, meter)
             if not meter.paid(len(buffer)):
                 await self.charge(len(buffer))
-            refusal = departure.choose()
+            terms = meter.tally.terms
+            refusal = (self._barred(departure, terms) if terms is not None else None) or departure.choose()
             if refusal is not None:
                 return await self._refuse(refusal, same.request)
-            begun, origin = NOT_BEGUN, self._kept(departure, admission.identity.account.id)
+            begun, origin = NOT_BEGUN, self._kept(departure, admission.identity.account.id) if terms is None else None
             if origin is not None:
                 head = same.head(read[0], admission.consumed)
                 origins, method, patience = self._plane.origins, same.request.method, departure.patience
@@ -161,6 +164,11 @@ class RepeatedExchanges(RepeatingConnection[ProxyResponse]):
         record.meter = self.meter = meter
         record.departure = meter.way = departure = self._departure(request, admission)
         return departure
+
+    def _barred(self, departure: Departure, terms: Terms) -> Refusal | None:
+        """Why terms that have come while the head waited for room refuse the exchange; None where they do not."""
+        assert self.record is not None
+        return barred(self._plane, departure, terms, self.record)
 
     def _kept(self, departure: Departure, account_id: int, /) -> Origin[ProxyResponse] | None:
         """A kept connection by the chosen exit to the server; None where there is none, or the exit itself is asked."""

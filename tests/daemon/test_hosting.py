@@ -16,8 +16,8 @@ from meshd.daemon.handover import Handover
 from meshd.daemon.inherited import Inherited
 from meshd.daemon.notices import Notices
 from meshd.values.published import Published, Stream, Upstream
-from tests.hosts.ground import free_port
 from tests.support import stores
+from tests.support.daemon import free_port
 
 UP = Upstream("10.0.0.1", 5432)
 

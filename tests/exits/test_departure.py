@@ -77,6 +77,9 @@ class ChangedRulesTests(SynchronousTestCase):
         departure = Departure(None, "p", NONE, 1, target=AuthorityForm("h.example", 443))  # type: ignore[arg-type]
         by_address = terms((), (level("acl-account", Rules("only", ("192.0.2.0/24",)).render()),))
         self.assertIsNone(departure.barred(by_address), "no exit was chosen")
+        self.assertIsNotNone(departure.bar, "but its addresses will be judged")
+        refusal = departure.barred(terms((), (level("acl-account", Rules("except", ("h.example",)).render()),)))
+        self.assertEqual(refusal and refusal.reason, "acl-account", "the name needs no exit")
         departure.choice = Choice(Outlet(Exit("direct", "direct")), "")
         self.assertIsNone(departure.barred(by_address))
         bar = departure.bar

@@ -148,6 +148,16 @@ class JudgedBeforeTest(DialCase):
         self.patch(Judge, "addresses", None)
         self.assertIsInstance(self.dial("name", self.port), Dialled)
 
+    def test_another_address_to_leave_by(self) -> None:
+        """Nor where each connection leaves by one of its own, as by a prefix, once one of that family was judged."""
+        exits = [Exit("near", "local", f"127.0.0.{number}") for number in range(3, 7)]
+        self.assertIsInstance(self.dial("name", self.port, exits[0]), Dialled)
+        self.patch(Judge, "addresses", None)
+        for exit_ in exits[1:]:
+            dialled = self.dial("name", self.port, exit_)
+            assert isinstance(dialled, Dialled)
+            self.assertEqual(dialled.source, exit_.source)
+
     def test_other_rules(self) -> None:
         self.rules = replace(OPEN, deny_hosts=frozenset({"name"}))
         self.assertEqual(self.dial("name", self.port), "acl-host")
@@ -165,7 +175,7 @@ class JudgedBeforeTest(DialCase):
         for _ in range(2):
             self.assertEqual(self.dial("name", self.port), "acl-private")
 
-    def test_another_way_out(self) -> None:
+    def test_another_family(self) -> None:
         self.assertEqual(self.dial("name", self.port, Exit("six", "local", "::1")), "unreachable")
 
     def test_rules_of_an_account(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.exits.destinations import OwnListeners
-from meshd.exits.judged import REMEMBERED, Judged
+from meshd.exits.judged import REMEMBERED, Judged, place_of
 from meshd.topology import DestinationRules
 
 RULES, OWN = DestinationRules(), OwnListeners(frozenset({3128}))
@@ -27,13 +27,18 @@ class JudgedTest(SynchronousTestCase):
             (RULES, others[1], PLACE, BOTH, None),
             (RULES, OWN, ("b.example", 443, ""), BOTH, None),
             (RULES, OWN, ("a.example", 80, ""), BOTH, None),
-            (RULES, OWN, ("a.example", 443, "2001:db8::9"), BOTH, None),
+            (RULES, OWN, ("a.example", 443, "6"), BOTH, None),
             (RULES, OWN, PLACE, BOTH[::-1], None),
             (RULES, OWN, PLACE, BOTH[:1], None),
             (RULES, OWN, PLACE, (*BOTH, "10.0.0.1"), None),
             (RULES, OWN, PLACE, BOTH, BOTH[:1]),
         ):
             self.assertEqual(self.judged.find(rules, own, place, addresses), found, (place, addresses))
+
+    def test_places(self) -> None:
+        """Of a way out only the family counts: an exit with a prefix has another address for each connection."""
+        for source, family in (("", ""), ("192.0.2.1", "4"), ("2001:db8::1", "6"), ("2001:db8::2", "6")):
+            self.assertEqual(place_of("a.example", 443, source), ("a.example", 443, family))
 
     def test_other_settings(self) -> None:
         """What is noted by them puts an end to all that was noted by those before."""

@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib import metadata
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +22,16 @@ from tests.support.manual import ROOT
 
 STALE = 'SOURCES = VERSION = "another"\n'
 """A native part without any function: a start that used it would fail."""
+SAYS_ITS_VERSION = """
+#include <Python.h>
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "native", NULL, -1, NULL, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_native(void)
+{
+    PyObject *made = PyModule_Create(&module);
+    PyModule_AddStringConstant(made, "VERSION", MESHD_VERSION);
+    return made;
+}
+"""
 LEFT_OUT = "the native part was built of other sources, and is left out"
 
 
@@ -76,6 +88,30 @@ class FitsTests(SynchronousTestCase):
     def test_words(self) -> None:
         words = {str(each) for each in (Built(), Built(ModuleType("native")), Built(stale=True))}
         self.assertEqual(len(words), 3, words)
+
+
+class VersionTests(SynchronousTestCase):
+    def test_as_it_is_installed(self) -> None:
+        """The part says the version as the metadata beside it does, however setup.cfg spells it."""
+        tree = Path(tempfile.mkdtemp(prefix="meshd-version-"))
+        self.addCleanup(shutil.rmtree, tree)
+        folder = tree / "meshd" / "fast"
+        folder.mkdir(parents=True)
+        shutil.copy(ROOT / "setup.py", tree)
+        shutil.copy(FOLDER / "sources.py", folder)
+        (folder / PLACES).touch()
+        (folder / "native.c").write_text(SAYS_ITS_VERSION)
+        (tree / "setup.cfg").write_text(
+            "[metadata]\nname = meshd\nversion = 1.0-RC.1\n[options]\npackages = meshd.fast\n"
+        )
+        build = [sys.executable, "setup.py", "-q", "egg_info", "build_ext", "--inplace"]
+        subprocess.run(build, cwd=tree, check=True, capture_output=True)
+        (library,) = folder.glob("native.*.so")
+        spec = spec_from_file_location("meshd.fast.native", library)
+        assert spec is not None
+        module = module_from_spec(spec)
+        installed = metadata.Distribution.at(tree / "meshd.egg-info").version
+        self.assertEqual((installed, module.VERSION), ("1.0rc1", "1.0rc1"))
 
 
 class StartTests(SynchronousTestCase):

@@ -26,6 +26,7 @@ from meshd.sockets.wheel import Wheel
 from meshd.topology import Exit, ExitRule, Limits, Live, ProxyHost, Rotation, Topology, UpstreamProxy
 from tests.fast.test_exchanges import Both
 from tests.fast.test_meter import Counted
+from tests.proxy.test_barring import OUTCOMES, repeated
 from tests.proxy.test_repeating import FIELDS, LINE, request
 
 EXITS = (
@@ -311,6 +312,12 @@ class StepsTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)
+
+    def test_rules_meanwhile(self) -> None:
+        """Those that come while the head waits for room."""
+        for become, _ in OUTCOMES:
+            in_python, native = self.both(lambda become=become: repeated(become))  # type: ignore[misc]
+            self.assertEqual(native, in_python)
 
     def test_odd_things(self) -> None:
         """Are the errors that they are in Python."""

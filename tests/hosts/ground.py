@@ -149,14 +149,6 @@ class Ground:
         return self.refusal or admission(owner, token)
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Free at this moment, on all addresses."""
-    with socket.socket(socket.AF_INET6, kind) as probe:
-        probe.bind(("::", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class GroundCase(Ground, SynchronousTestCase):
     """Turned by hand."""
 

@@ -18,8 +18,9 @@ from meshd.passing.record import Record
 from meshd.sockets.task import Task
 from meshd.topology import Limits, Timeouts
 from meshd.values.published import PortForward, Published, Stream, Upstream
-from tests.hosts.ground import GroundCase, alive, free_port
+from tests.hosts.ground import GroundCase, alive
 from tests.passing.hand import descriptors
+from tests.support.daemon import free_port
 from tests.support.said import said
 
 LARGEST_PAYLOAD = 65_507

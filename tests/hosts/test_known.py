@@ -12,9 +12,10 @@ from meshd.hosts import speaking
 from meshd.hosts.known import HEADS, LONGEST, KnownVisits
 from meshd.hosts.request import HostRequest
 from meshd.http1.head import HeadLimits, read_request
+from meshd.sockets.race import Dialled
 from meshd.topology import Limits
 from meshd.values.hosting import Hosting
-from meshd.values.published import FieldRule
+from meshd.values.published import FieldRule, RateLimit, Upstream
 from tests.hosts.hand import World
 from tests.hosts.test_connection import GET, HostCase, basic, field, get, status
 
@@ -161,3 +162,37 @@ class ServedTest(HostCase):
         self.assertEqual(len(world.plane.known._requests), 0)
         world.client().ask(GET)
         self.assertEqual(len(world.plane.known._requests), 1)
+
+    def test_other_limits_meanwhile(self) -> None:
+        """What was read before a reload is not known after it, and what was noted since then stays known."""
+        world = World(self, self.host())
+        dial = world.dials.dial
+
+        async def reloaded(upstream: Upstream) -> Dialled:
+            others = replace(LIMITS, fields=50)
+            world.live.swap(replace(world.live.topology, limits=others))
+            world.plane.known.note(CLOSING, request(CLOSING), others, secure=False)
+            return await dial(upstream)
+
+        self.patch(world.dials, "dial", reloaded)
+        self.assertEqual(status(world.client().ask(GET)), 200)
+        self.assertEqual(list(world.plane.known._requests), [(CLOSING, False)])
+        self.patch(world.dials, "dial", dial)
+        self.assertEqual(status(world.client().ask(GET)), 200)
+        self.assertIsNotNone(world.plane.known.find(GET, world.live.limits, secure=False))
+
+    def test_the_first_was_refused(self) -> None:
+        """And the second, which repeats its fields for another path, is passed on: the first one's head is not noted
+        with what the second one means.
+        """
+        world = World(self, self.host(rate=RateLimit(1, 1)))
+        other = get("/echo?another-and-longer")
+        self.echoed(world.client().ask(GET))
+        world.plane.known.clear()
+        client = world.client()
+        self.assertEqual(status(client.ask(GET)), 429)
+        world.clock.advance(2)
+        self.assertEqual(self.echoed(client.ask(other))["target"], "/echo?another-and-longer")
+        self.assertEqual(len(world.plane.known._requests), 0)
+        self.assertEqual(self.echoed(world.client("192.0.2.1").ask(GET))["target"], "/echo")
+        self.assertEqual([line.up for line in world.ledger.lines[-2:]], [len(other), len(GET)])

@@ -8,7 +8,8 @@ from meshd.hosts.layer4 import own_of
 from meshd.hosts.ports import Own
 from meshd.values.hosting import Hosting
 from meshd.values.published import PortForward, Published, Stream, Upstream
-from tests.hosts.ground import GroundCase, free_port
+from tests.hosts.ground import GroundCase
+from tests.support.daemon import free_port
 
 UP = Upstream("10.0.0.1", 5432)
 

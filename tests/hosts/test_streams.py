@@ -18,8 +18,9 @@ from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
 from meshd.topology import Limits, Timeouts
 from meshd.values.published import PortForward, ProxyHost, Published, Stream, Upstream
-from tests.hosts.ground import GroundCase, alive, free_port
+from tests.hosts.ground import GroundCase, alive
 from tests.passing.hand import Far, descriptors, tcp_pair
+from tests.support.daemon import free_port
 from tests.tls.test_clienthello import body, hello, in_records, message, server_name
 
 HELLO = hello(server_name("db.example.com"))

@@ -19,8 +19,9 @@ from meshd.tls.contexts import served
 from meshd.tls.selfsigned import ensure_certificate
 from meshd.topology import Timeouts
 from meshd.values.published import Published, Stream, Upstream
-from tests.hosts.ground import Ground, free_port
+from tests.hosts.ground import Ground
 from tests.passing.hand import tcp_pair
+from tests.support.daemon import free_port
 
 
 class SecureTests(Ground, TestCase):

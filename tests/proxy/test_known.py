@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http1.errors import BadMessage
+from meshd.proxy.http import HttpSpeech
 from meshd.proxy.known import HEADS, SEEN, KnownTunnels
 from meshd.proxy.request import ProxyRequest
-from meshd.topology import Limits
+from meshd.topology import Limits, Live
 from tests.proxy.test_request import request
+from tests.support.live import settings as settings_of
 
 LIMITS = Limits()
 BEGIN = b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n"
@@ -65,6 +72,13 @@ def read(buffer: bytes) -> ProxyRequest | None:
     return found if found.size == len(buffer) and found.is_tunnel else None
 
 
+def speech(known: KnownTunnels, live: Live, buffer: bytes) -> HttpSpeech:
+    """Of a client who has just sent that."""
+    client: Any = SimpleNamespace(buffer=buffer, place=SimpleNamespace(known=False))
+    plane: Any = SimpleNamespace(live=live, known=known)
+    return HttpSpeech(client, plane)
+
+
 class KnownTest(SynchronousTestCase):
     @settings(deadline=None, max_examples=300)
     @given(st.lists(LINES, max_size=3), VALUES, st.lists(LINES, max_size=2), VALUES, TAILS)
@@ -117,6 +131,19 @@ class KnownTest(SynchronousTestCase):
             known.note(other, request(buffer), LIMITS)
         known.note(buffer, request(buffer), LIMITS)
         self.assertIsNotNone(known.find(buffer, LIMITS))
+
+    def test_other_limits_meanwhile(self) -> None:
+        """A head that was read before a reload, and answered after it, is not known by the limits since then."""
+        choice: Any = SimpleNamespace(not_found="", moved="")
+        for reloaded in (False, True):
+            known, live, buffer = KnownTunnels(), settings_of(LIMITS), head([], b"Basic eDp5", [])
+            for _ in range(2):
+                asked = speech(known, live, buffer)
+                self.assertIsNotNone(self.successResultOf(Deferred.fromCoroutine(asked.read())))
+                if reloaded:
+                    live.swap(replace(live.topology, limits=replace(LIMITS, fields=50)))
+                asked.established("", choice, "", "i")
+            self.assertEqual(known.find(buffer, live.limits) is None, reloaded)
 
     def test_bounded(self) -> None:
         """No more than so many are known: the oldest goes."""

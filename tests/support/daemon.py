@@ -65,11 +65,13 @@ class CommandError(Exception):
         self.status, self.out, self.err = status, out, err
 
 
-def free_port() -> int:
-    """Below the range that the kernel takes clients' ports from, so that it is still free after a restart."""
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """On all addresses.  Below the range that the kernel takes clients' ports from, and those of listeners that ask for
+    any, so that it is still free after a restart, or once a test has begun its servers.
+    """
     while True:
         port = _draw.randrange(10_000, 32_000)
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+        with socket.socket(socket.AF_INET6, kind) as probe, contextlib.suppress(OSError):
             probe.bind(("::", port))
             return port
 

@@ -73,10 +73,13 @@ _BESIDE = [field.name for field in fields(Settings)][1:]
 """What goes beside the config: little, which may change without that."""
 
 
-def packed(settings: Settings, written: bytes = b"") -> bytes:
-    """The content of a frame.  written: what `pickled` gave for the config, where that was done before."""
+def packed(settings: Settings, written: bytes = b"") -> tuple[bytes, ...]:
+    """The content of a frame, in parts: who keeps it keeps `written` itself, and no copy of what may be much.
+
+    written: what `pickled` gave for the config, where that was done before.
+    """
     others = pickled(tuple(getattr(settings, name) for name in _BESIDE))
-    return b"".join((SETTINGS, written or pickled(settings.config), others))
+    return SETTINGS, written or pickled(settings.config), others
 
 
 def pickled(value: object) -> bytes:

@@ -38,7 +38,7 @@ log = Logger()
 class Offer(NamedTuple):
     """What workers are to go by from now on."""
 
-    settings: bytes
+    settings: tuple[bytes, ...]
     """Packed."""
     doors: tuple[SharedDoor, ...]
     """Whose sockets go with them, of each an equal part for each worker."""
@@ -163,7 +163,7 @@ class Station:
         assert self._channel is not None
         mine = (each for door in offer.doors for each in door.sockets[self.number - 1 :: offer.workers])
         sockets = [each.sock.fileno() for each in mine]
-        self._channel.send(offer.settings, sockets)
+        self._channel.send(b"".join(offer.settings), sockets)
 
     def _judge(self, why: str) -> str:
         if why and not self._stopping:  # what it still carries may end in its time

@@ -32,7 +32,10 @@ class OfferedTests(SynchronousTestCase):
             (others, own, "b", 2),
             (others, None, "b", 2),
         ):
-            came = messages.unpacked(team.offered(config, (), beyond, part=part).settings)
+            parts = team.offered(config, (), beyond, part=part).settings
+            assert team._written is not None
+            self.assertTrue(any(each is team._written.pickled for each in parts), "no copy of it is kept")
+            came = messages.unpacked(b"".join(parts))
             self.assertEqual((came.part, came.own.ports), (part, beyond.ports if beyond else frozenset()))
             self.assertEqual((came.config, came.workers), (crew.portion(config, 2), 2))
             self.assertEqual(written.call_count, times)

@@ -40,7 +40,7 @@ class SettingsTests(SynchronousTestCase):
 
     def test_they_arrive_as_they_are(self) -> None:
         """Every value of every field."""
-        came = unpacked(packed(self.settings))
+        came = unpacked(b"".join(packed(self.settings)))
         self.assertEqual(came, self.settings)
         self.assertGreater(len(came.config.topology.exits), 199)
         self.assertEqual(came.config.topology.limits.tunnels_per_account, 7)

@@ -63,7 +63,7 @@ class PortionTests(SynchronousTestCase):
     def test_settings_arrive_as_they_were(self) -> None:
         """With passwords of exits, which a worker needs, and mappings that cannot be changed."""
         settings = Settings(self.own, 3, "~", OwnListeners(frozenset({1}), frozenset({"::1"})), (TCP(31280),))
-        self.assertEqual(unpacked(packed(settings)), settings)
+        self.assertEqual(unpacked(b"".join(packed(settings))), settings)
 
     def test_bounds_of_the_machine_are_shared(self) -> None:
         whole = Limits(connections=10, unauthenticated=7, password_workers=2, password_queue=1)

@@ -17,7 +17,7 @@ from meshd.daemon.workers.station import TAKING, Offer, Station
 from meshd.metrics.totals import Totals
 from tests.daemon.workers.test_channel import Played
 
-OFFER = Offer(SETTINGS + b"first", (), 1)
+OFFER = Offer((SETTINGS, b"first"), (), 1)
 
 
 class World(Played, Clock):
@@ -113,7 +113,7 @@ class StationTests(SynchronousTestCase):
         self.assertEqual(self.station.ended, 1)
 
     def test_a_process_is_told_who_it_is_and_what_to_go_by(self) -> None:
-        self.assertEqual(self.process.heard(), [NUMBER + b"3", PROVEN + b"known", OFFER.settings])
+        self.assertEqual(self.process.heard(), [NUMBER + b"3", PROVEN + b"known", b"".join(OFFER.settings)])
         self.assertNoResult(self.begun)
         self.serve()
         self.assertTrue(self.station.serves)
@@ -125,7 +125,7 @@ class StationTests(SynchronousTestCase):
         self.world.run()
         self.assertEqual((self.station.serves, self.deaths, len(self.forks.made)), (False, 1, 1))
         self.assertIn((3, TOLD), self.told, "what was open there is open no more")
-        self.offer = Offer(SETTINGS + b"second", (), 1)
+        self.offer = Offer((SETTINGS, b"second"), (), 1)
         self.world.advance(FIRST)
         self.assertEqual(self.forks.made[1].heard(), [NUMBER + b"3", PROVEN + b"known", SETTINGS + b"second"])
         self.serve()
@@ -152,7 +152,7 @@ class StationTests(SynchronousTestCase):
 
     def test_settings_that_are_taken(self) -> None:
         self.serve().heard()
-        taking = self.station.take(Offer(SETTINGS + b"second", (), 1))
+        taking = self.station.take(Offer((SETTINGS, b"second"), (), 1))
         self.assertEqual(self.process.heard(), [SETTINGS + b"second"])
         self.process.say(said("taken"))
         self.world.run()
@@ -222,7 +222,7 @@ class StationTests(SynchronousTestCase):
         taking = self.station.take(OFFER)
         stopping = Deferred.fromCoroutine(self.station.stop(TAKING + 30))
         self.assertEqual(self.successResultOf(self.station.take(OFFER)), "")
-        self.assertEqual(process.heard(), [OFFER.settings, STOP])
+        self.assertEqual(process.heard(), [b"".join(OFFER.settings), STOP])
         process.say(said("refused", why="meshd is being stopped"))
         self.world.run()
         self.assertEqual(self.successResultOf(taking), "meshd is being stopped")
