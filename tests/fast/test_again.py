@@ -28,13 +28,19 @@ class Native:
 
 
 def again(module: ModuleType) -> dict[str, type]:
-    """Each of its cases as one that has C; by name."""
+    """Each of its cases as one that has C, by name; without properties: Hypothesis knows each by one case alone."""
     cases = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
     return {
-        f"{module.__name__.rpartition('.')[2]}_{case.__name__}": type(case.__name__, (Native, case), {})
+        f"{module.__name__.rpartition('.')[2]}_{case.__name__}": type(
+            case.__name__, (Native, case), dict.fromkeys(properties(case))
+        )
         for case in cases
         if issubclass(case, SynchronousTestCase)
     }
+
+
+def properties(case: type) -> list[str]:
+    return [name for name in dir(case) if hasattr(getattr(case, name, None), "hypothesis")]
 
 
 for each in (
