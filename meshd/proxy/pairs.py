@@ -143,7 +143,8 @@ class Pair:
             self.close()  # whatever comes now is the answer to nothing, or the end
 
     def closed(self) -> None:
-        """Let go of a pair that waits; a stream reads the end, when all before it was."""
+        """Let go of a pair that waits; a stream reads the end, when all before it was, and the pair waits no more."""
+        self._server = None
         if self._holder is None:
             self.close()
 

@@ -117,6 +117,14 @@ class PairTests(SynchronousTestCase):
         self.assertIs(self.kept.take(asked()), writable)
         self.assertIsNone(self.kept.take(asked()))
 
+    def test_one_whose_connection_ends_before_its_answer_was_read(self) -> None:
+        """As by an eviction or a stop: it says that it is idle, as it was, and serves nobody."""
+        pair, server = self.begun()
+        pair.closed()
+        self.assertTrue(server.idle)
+        self.kept.keep(pair, wanted=True)
+        self.assertEqual((pair.fd, self.kept.take(asked())), (-1, None))
+
     def test_how_many(self) -> None:
         """The oldest goes where there are too many."""
         pairs = [self.kept_one()[0] for _ in range(MOST + 1)]
