@@ -76,7 +76,7 @@ def data_plane(
         dialler=_dialler(reactor, poller, wheel, live, resolver=resolver, own=own),
         origins=KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling)),
         caps=caps,
-        resting=RestingPairs(caps),
+        resting=RestingPairs(caps, live),
         shares=shares,
         line=Line(
             reactor, lambda key: shares.may(key[0], wheel.seconds(), tunnel=key[1]), lambda: caps.ceiling // PART

@@ -18,12 +18,13 @@ from meshd.passing.caps import Caps
 from meshd.passing.place import Place
 from meshd.sockets.poll import IN, OUT, Poller
 from meshd.sockets.wire import Wire
+from meshd.topology import Live
 
 MOST = 32
 """Pairs of a session that wait for a next request, with two descriptors each."""
 
 SECONDS = 10.0
-"""For which one waits at most: a page's next request comes at once."""
+"""For which one waits at most, where `timeouts.keep_alive` is no less: a page's next request comes at once."""
 
 DESCRIPTORS = 2
 """Of a pair."""
@@ -133,7 +134,7 @@ class Pair:
         if not resting.add(self, account_id):
             return False
         self._holder, self._resting = None, resting
-        server.phase("kept", SECONDS)
+        server.phase("kept", resting.seconds)
         return True
 
     def _rest_no_more(self) -> None:
@@ -198,10 +199,11 @@ class Pair:
 class RestingPairs:
     """The pairs of all sessions that wait, the oldest first; each is given up where a client has no room."""
 
-    __slots__ = ("_caps", "_of", "_pairs")
+    __slots__ = ("_caps", "_live", "_of", "_pairs")
 
-    def __init__(self, caps: Caps) -> None:
+    def __init__(self, caps: Caps, live: Live) -> None:
         self._caps = caps
+        self._live = live
         self._pairs: dict[Pair, int] = {}
         """Each with the account that it has served: as many as their PART of the descriptors allows."""
         self._of: Counter[int] = Counter()
@@ -209,6 +211,11 @@ class RestingPairs:
 
     def __len__(self) -> int:
         return len(self._pairs)
+
+    @property
+    def seconds(self) -> float:
+        """For which one waits."""
+        return min(SECONDS, self._live.timeouts.keep_alive)
 
     def add(self, pair: Pair, account_id: int) -> bool:
         """Note a pair, if there is room for it beside all that wait, and beside all that its account has; whether."""

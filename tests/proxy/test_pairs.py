@@ -12,7 +12,7 @@ from meshd.http2.requests import Asked, Header, read
 from meshd.passing.caps import Caps
 from meshd.proxy.pairs import DESCRIPTORS, MOST, PART, SECONDS, KeptPairs, Pair, RestingPairs
 from meshd.sockets.poll import IN, OUT
-from meshd.topology import Limits
+from meshd.topology import Limits, Timeouts
 from tests.support.live import settings
 
 ANNA: Header = (b"proxy-authorization", b"Basic YW5uYTpw")
@@ -48,7 +48,7 @@ class PairTests(SynchronousTestCase):
         self.poller.add.return_value = None
         self.live = settings(Limits(tunnels_per_account=100))
         self.caps = Caps(self.live, 100 * DESCRIPTORS * PART)
-        self.resting = RestingPairs(self.caps)
+        self.resting = RestingPairs(self.caps, self.live)
         self.kept = KeptPairs(self.resting)
         self.servers: list[Server] = []
         self.addCleanup(self._close)
@@ -141,6 +141,13 @@ class PairTests(SynchronousTestCase):
         self.assertTrue(server.idle)
         self.kept.keep(pair, wanted=True)
         self.assertEqual((pair.fd, self.kept.take(asked())), (-1, None))
+
+    def test_how_long(self) -> None:
+        """No longer than any connection is kept between two requests."""
+        for keep_alive, expected in ((3.0, 3.0), (SECONDS + 50, SECONDS)):
+            self.live.timeouts = Timeouts(keep_alive=keep_alive)
+            _, server = self.kept_one()
+            server.phase.assert_called_once_with("kept", expected)
 
     def test_how_many(self) -> None:
         """The oldest goes where there are too many."""
