@@ -100,6 +100,7 @@ class Session:
             for stream in self._streams.values():
                 stream.leave()
             self._streams.clear()
+            self.sending.forget_all()
             self._pairs.close()
         self._client.phase("kept", LINGER_SECONDS)
         with suppress(ClientGone):
