@@ -19,6 +19,7 @@ from meshd.exits.pools import Pools
 from meshd.passing.accepting import descriptor_ceiling
 from meshd.passing.caps import Caps
 from meshd.passing.kept import KeptOrigins
+from meshd.proxy.pairs import RestingPairs
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.shares import Shares
 from meshd.seldom import Seldom
@@ -75,6 +76,7 @@ def data_plane(
         dialler=_dialler(reactor, poller, wheel, live, resolver=resolver, own=own),
         origins=KeptOrigins(poller, wheel, lambda: kept_at_most(live.limits, caps.ceiling)),
         caps=caps,
+        resting=RestingPairs(caps, live),
         shares=shares,
         line=Line(
             reactor, lambda key: shares.may(key[0], wheel.seconds(), tunnel=key[1]), lambda: caps.ceiling // PART

@@ -65,6 +65,9 @@ def host_plane(
 
 
 def _spare(proxy: DataPlane, origins: KeptOrigins[HostResponse], count: int) -> int:
-    """Close so many idle connections of the proxy, else of published hosts; how many were closed."""
-    given = proxy.origins.give_up(count)
-    return given + origins.give_up(count - given)
+    """Free so many descriptors, or fewer; how many: of pairs that wait, else of idle connections to origins of the
+    proxy, else of those to published hosts.
+    """
+    given = proxy.resting.give_up(count)
+    given += proxy.origins.give_up(max(count - given, 0))
+    return given + origins.give_up(max(count - given, 0))

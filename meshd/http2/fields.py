@@ -28,6 +28,9 @@ ONE_BYTE = 0x7F
 INDEXED, ADDED, RESIZED = 0x80, 0x40, 0x20
 """The bit that says what a field's first byte begins, the highest that is set."""
 
+LARGEST = 4096
+"""Bytes of the table for what is written, unless the client wants fewer; it has as many before it says anything."""
+
 SPARE = 16
 """Names and fields that are remembered besides four for each entry of the table, which has two: it drops some."""
 
@@ -119,6 +122,23 @@ class FieldEncoder(Encoder):
         self._table = self.header_table = _FoundTable()
         self._last: tuple[int, list[Field], bytes] = 0, [], b""
         """A block that has changed nothing in the table: what had been added to that before, and its fields."""
+
+    @property
+    def header_table_size(self) -> int:
+        """The bytes of the table; however many a client offers, no more than LARGEST are used.
+
+        Of several that are set before a block, that says the smallest and the last (RFC 7541, 4.2).
+        """
+        return int(self._table.maxsize)
+
+    @header_table_size.setter
+    def header_table_size(self, value: int) -> None:
+        size = min(value, LARGEST)
+        if size == self._table.maxsize:
+            return  # and what was set before is still to be said
+        self._table.maxsize = size
+        smallest = min([size, *self.table_size_changes])
+        self.table_size_changes = [smallest, size] if smallest < size else [size]
 
     def encode(self, headers: Iterable[Any], huffman: bool = False) -> bytes:
         """A block of fields, each a name and a value."""

@@ -76,7 +76,7 @@ class Caps:
         self._live = live
         self.ceiling = ceiling
         self.spare: Callable[[int], int] = lambda count: 0
-        """Gives up that many descriptors of idle connections to origins, or fewer; how many."""
+        """Gives up that many descriptors of what only waits for a next request, or fewer; how many."""
         self.unauthenticated = 0
         self._unknown: dict[str, dict[Unknown, None]] = {}
         """Unknown clients by address, the oldest first."""
@@ -132,6 +132,11 @@ class Caps:
         del held[client]
         if not held:
             del self._held[account_id]
+
+    def may_hold(self, account_id: int, more: int) -> bool:
+        """Whether an account may have so many connections beside those that it has."""
+        most = self._live.limits.tunnels_per_account
+        return not most or len(self._held.get(account_id, ())) + more <= most
 
     def trust(self, address: str) -> None:
         """Remember that a client was admitted from this address."""

@@ -140,6 +140,7 @@ class Connection(WaitingConnection):
             plane.seldom.say(log.error, "connection ended by {error}", error=type(error).__name__)
         self.place.leave()
         self.speech = None  # or speech and connection would keep each other alive, beside a tunnel too
+        self.record = self.meter = None  # likewise, where an exchange was cut: a meter can stop its connection
         plane.wheel.disarm(self)
         plane.connections.discard(self)
         self.wire.close()

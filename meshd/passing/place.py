@@ -66,7 +66,8 @@ class Place:
         del self._client  # or client and place would keep each other alive until a collection
 
     def rest(self) -> None:
-        """Count the client for no account, until it asks again."""
+        """Count the client for no account, as it waits or has left; what it asks next is as the first that it asks."""
+        self.asked = 0.0
         if self.account_id:
             self._caps.let_go(self._client, self.account_id)
             self.account_id = 0

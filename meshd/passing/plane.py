@@ -58,6 +58,6 @@ class Plane:
         return f"{self.instance}{next(self._numbers):x}"
 
     def has_room(self, more: int) -> bool:
-        """Whether there is room for so many more descriptors, for which idle connections to origins give way."""
+        """Whether there is room for so many more descriptors, for which what is idle gives way."""
         over = len(self.poller) + more - self.caps.ceiling
         return over <= 0 or self.caps.spare(over) >= over

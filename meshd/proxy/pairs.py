@@ -8,20 +8,29 @@ from __future__ import annotations
 
 import os
 import socket
+from collections import Counter
 from contextlib import suppress
 from typing import Protocol
 
 from meshd.http2.answers import KnownHead
 from meshd.http2.requests import Asked
+from meshd.passing.caps import Caps
 from meshd.passing.place import Place
 from meshd.sockets.poll import IN, OUT, Poller
 from meshd.sockets.wire import Wire
+from meshd.topology import Live
 
 MOST = 32
 """Pairs of a session that wait for a next request, with two descriptors each."""
 
 SECONDS = 10.0
-"""For which one waits at most: a page's next request comes at once."""
+"""For which one waits at most, where `timeouts.keep_alive` is no less: a page's next request comes at once."""
+
+DESCRIPTORS = 2
+"""Of a pair."""
+
+PART = 4
+"""The part of all descriptors that pairs may take while they wait, as idle connections to origins may take another."""
 
 
 class Held(Protocol):
@@ -47,6 +56,9 @@ class Server(Protocol):
     def phase(self, reason: str, seconds: float) -> None:
         """Bound what follows: without another call within so many seconds the connection ends for that reason."""
 
+    def evict(self) -> None:
+        """End the connection at once, if it is idle."""
+
 
 class Servers(Protocol):
     """Who has connections served."""
@@ -58,7 +70,7 @@ class Servers(Protocol):
 class Pair:
     """This end of a pair, `fd`, and the connection at the other end."""
 
-    __slots__ = ("_holder", "_identity", "_poller", "_server", "_tunnel", "_wire", "fd", "known", "origin")
+    __slots__ = ("_holder", "_identity", "_poller", "_resting", "_server", "_tunnel", "_wire", "fd", "known", "origin")
 
     def __init__(self, poller: Poller, peer: str, asked: Asked) -> None:
         """peer: the client's address; asked: the first request.  Raises: OSError, without descriptors."""
@@ -70,6 +82,8 @@ class Pair:
         """How it was answered last."""
         self._tunnel = asked.is_tunnel
         self._holder: Held | None = None
+        self._resting: RestingPairs | None = None
+        """Where the pair is noted while it waits."""
         self._server: Server | None = None
         """None for a tunnel, which outlives the connection that it was asked for by."""
         self._wire: Wire | None = None
@@ -88,6 +102,7 @@ class Pair:
     def hold(self, holder: Held) -> None:
         """Tell a stream from now on what becomes of the pair."""
         self._holder = holder
+        self._rest_no_more()
 
     def serve(self, servers: Servers) -> None:
         """Have the request served that was written: by a new connection, or by the one that is there.
@@ -105,15 +120,34 @@ class Pair:
         """Whether a request comes with the very credential that the connection has served before."""
         return self._identity == asked.identity
 
-    def rest(self) -> bool:
-        """Wait for a next request, if the connection does; whether that is so.  Its session is what its account has."""
+    def rest(self, resting: RestingPairs) -> bool:
+        """Wait for a next request, if the connection does and there is room; whether that is so.
+
+        The pair counts for no account's connections then, as its session does, and one that waits takes no other's
+        place; how many wait is bounded by themselves.
+        """
         server = self._server
-        if server is None or not server.idle or not server.place.known:
+        account_id = server.place.account_id if server is not None and server.idle else 0
+        if server is None or not account_id:
             return False
-        self._holder = None
         server.place.rest()
-        server.phase("kept", SECONDS)
+        if not resting.add(self, account_id):
+            return False
+        self._holder, self._resting = None, resting
+        server.phase("kept", resting.seconds)
         return True
+
+    def _rest_no_more(self) -> None:
+        resting, self._resting = self._resting, None
+        if resting is not None:
+            resting.remove(self)
+
+    def give_up(self) -> None:
+        """End a pair that waits, and its connection: both descriptors are free at once."""
+        server = self._server
+        self.close()
+        if server is not None:
+            server.evict()
 
     def write(self, data: bytes) -> int:
         """Give the other end what it takes of data, and say how much that is: all, where nobody reads any more."""
@@ -143,7 +177,8 @@ class Pair:
             self.close()  # whatever comes now is the answer to nothing, or the end
 
     def closed(self) -> None:
-        """Let go of a pair that waits; a stream reads the end, when all before it was."""
+        """Let go of a pair that waits; a stream reads the end, when all before it was, and the pair waits no more."""
+        self._server = None
         if self._holder is None:
             self.close()
 
@@ -153,6 +188,7 @@ class Pair:
 
     def close(self) -> None:
         """Close this end; again does no harm."""
+        self._rest_no_more()
         fd, self.fd = self.fd, -1
         if fd >= 0:
             self._poller.remove(fd)
@@ -160,17 +196,63 @@ class Pair:
                 os.close(fd)
 
 
+class RestingPairs:
+    """The pairs of all sessions that wait, the oldest first; each is given up where a client has no room."""
+
+    __slots__ = ("_caps", "_live", "_of", "_pairs")
+
+    def __init__(self, caps: Caps, live: Live) -> None:
+        self._caps = caps
+        self._live = live
+        self._pairs: dict[Pair, int] = {}
+        """Each with the account that it has served: as many as their PART of the descriptors allows."""
+        self._of: Counter[int] = Counter()
+        """How many have served each account."""
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @property
+    def seconds(self) -> float:
+        """For which one waits."""
+        return min(SECONDS, self._live.timeouts.keep_alive)
+
+    def add(self, pair: Pair, account_id: int) -> bool:
+        """Note a pair, if there is room for it beside all that wait, and beside all that its account has; whether."""
+        caps = self._caps
+        wait = (len(self._pairs) + 1) * DESCRIPTORS * PART <= caps.ceiling
+        if not wait or not caps.may_hold(account_id, self._of[account_id] + 1):
+            return False
+        self._pairs[pair] = account_id
+        self._of[account_id] += 1
+        return True
+
+    def remove(self, pair: Pair) -> None:
+        account_id = self._pairs.pop(pair)
+        self._of[account_id] -= 1
+        if not self._of[account_id]:
+            del self._of[account_id]
+
+    def give_up(self, descriptors: int) -> int:
+        """End as many pairs as have so many descriptors, or all, for clients who have none; how many are free."""
+        before = len(self._pairs)
+        while self._pairs and (before - len(self._pairs)) * DESCRIPTORS < descriptors:
+            next(iter(self._pairs)).give_up()
+        return (before - len(self._pairs)) * DESCRIPTORS
+
+
 class KeptPairs:
     """The pairs of one session that wait, the oldest first."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_pairs", "_resting")
 
-    def __init__(self) -> None:
+    def __init__(self, resting: RestingPairs) -> None:
+        self._resting = resting
         self._pairs: list[Pair] = []
 
     def keep(self, pair: Pair, *, wanted: bool) -> None:
         """Have a pair wait, if its connection does, and if it is wanted; else close it."""
-        if not wanted or not pair.rest():
+        if not wanted or not pair.rest(self._resting):
             pair.close()
             return
         self._pairs.append(pair)

@@ -15,6 +15,7 @@ from meshd.exits.pools import Pools
 from meshd.passing.kept import KeptOrigins
 from meshd.passing.plane import Plane
 from meshd.proxy.known import KnownTunnels
+from meshd.proxy.pairs import RestingPairs
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.shares import Shares
 from meshd.sockets.datagrams import Datagrams
@@ -28,6 +29,7 @@ class DataPlane(Plane):
     datagrams: Datagrams
     dialler: Dialler
     origins: KeptOrigins[ProxyResponse]
+    resting: RestingPairs
     shares: Shares
     auth: AuthService
     chance: Random

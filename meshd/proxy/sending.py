@@ -159,6 +159,11 @@ class Sending:
             self._waiting.discard(stream)
             self.stirred(stream)
 
+    def forget_all(self) -> None:
+        """Hear that all streams have ended: each would keep its session alive, and that this, until a collection."""
+        self._waiting.clear()
+        self._ready.clear()
+
     def forget(self, stream: Sender) -> None:
         """Hear that a stream has ended."""
         self._waiting.discard(stream)

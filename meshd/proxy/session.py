@@ -79,7 +79,7 @@ class Session:
         self.sending = Sending(self._connection, WINDOW, plane.relay.again, client.alive)
         self._streams: dict[int, Stream] = {}
         """Those that are open, STREAMS at most."""
-        self._pairs = KeptPairs()
+        self._pairs = KeptPairs(plane.resting)
         self._requests = Requests()
         self._restraint = Restraint(plane.wheel.monotonic)
         self._unknown = UNKNOWN
@@ -100,6 +100,7 @@ class Session:
             for stream in self._streams.values():
                 stream.leave()
             self._streams.clear()
+            self.sending.forget_all()
             self._pairs.close()
         self._client.phase("kept", LINGER_SECONDS)
         with suppress(ClientGone):
@@ -224,9 +225,7 @@ class Session:
         if pair is not None:
             return pair
         if not client.takes_stream(under_way, STREAMS):
-            self._pairs.close()  # what waits takes room
-            if not client.takes_stream(under_way, STREAMS):
-                return None
+            return None
         try:
             return Pair(self._plane.poller, client.wire.peer, asked)
         except OSError:  # no descriptors

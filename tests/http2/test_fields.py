@@ -5,26 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from hpack import Decoder, Encoder, HPACKError, NeverIndexedHeaderTuple, OversizedHeaderListError
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.fields import SPARE, Field, FieldDecoder, FieldEncoder
+from meshd.http2.fields import LARGEST, SPARE, Field, FieldDecoder, FieldEncoder
 
 NAMES = st.sampled_from([b":status", b":path", b"content-length", b"x-one", b"x-two", b"set-cookie"])
 VALUES = st.one_of(st.sampled_from([b"200", b"/", b"a", b"b", b""]), st.binary(max_size=400))
 BLOCKS = st.lists(st.lists(st.tuples(NAMES, VALUES), max_size=8), max_size=12)
 SIZES = st.lists(st.sampled_from([0, 60, 200, 4096]), max_size=12)
+CHANGES = st.lists(st.lists(st.sampled_from([0, 60, 60, 200, 4096]), max_size=2), max_size=12)
+"""Sizes that are set before a block, one after the other."""
 
 
 class FieldTests(SynchronousTestCase):
-    @given(BLOCKS, SIZES)
-    def test_written(self, blocks: list[list[Field]], sizes: list[int]) -> None:
-        """The library reads each, with a table that grows, shrinks and drops what is old."""
+    @given(BLOCKS, CHANGES)
+    @example([[(b"x-one", b"1" * 40)]] * 3, [[], [], [60, 60]])
+    @example([[(b"x-one", b"1" * 40)]] * 3, [[], [], [200, 60]])
+    def test_written(self, blocks: list[list[Field]], changes: list[list[int]]) -> None:
+        """The library reads each, with a table that grows, shrinks and drops what is old, and as large as it said."""
         encoder, decoder = FieldEncoder(), Decoder()
         for at, block in enumerate(blocks):
-            if at < len(sizes):
-                encoder.header_table_size = sizes[at]
+            for size in changes[at] if at < len(changes) else ():
+                encoder.header_table_size = decoder.max_allowed_table_size = size
             self.assertEqual(list(decoder.decode(encoder.encode(block), raw=True)), block)
 
     @given(BLOCKS, SIZES, st.booleans(), st.booleans())
@@ -68,6 +72,17 @@ class FieldTests(SynchronousTestCase):
                 self.assertEqual(list(decoder.decode(encoder.encode(fields), raw=True)), fields)
             table: Any = encoder.header_table
             self.assertLessEqual(len(table._places), SPARE + 4 * len(table.dynamic_entries) + 1)
+
+    def test_a_table_that_a_client_offers(self) -> None:
+        """Is used as far as it is no larger than any client's; what is said of it is what was set."""
+        encoder, decoder = FieldEncoder(), Decoder()
+        fields = [(b"x-%d" % at, b"x" * 1000) for at in range(10)]
+        for offered, used in ((2**31, LARGEST), (60, 60), (2**31, LARGEST), (LARGEST, LARGEST)):
+            encoder.header_table_size = decoder.max_allowed_table_size = offered
+            self.assertEqual(list(decoder.decode(encoder.encode(fields), raw=True)), fields)
+            table: Any = encoder.header_table
+            self.assertEqual((encoder.header_table_size, decoder.header_table_size), (used, used))
+            self.assertLessEqual(table._current_size, used)
 
     def test_a_field_that_is_larger_than_the_table(self) -> None:
         """Empties it: what was said before is said anew."""

@@ -9,6 +9,7 @@ from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import Event, PriorityUpdated, StreamEnded
 from h2.exceptions import ProtocolError
+from h2.stream import StreamClosedBy
 from hpack import Encoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.http2.frames import QuickConnection
 from meshd.http2.library import opened, shown
 from tests.support.frames import (
+    CONTINUATION,
     DATA,
     END_HEADERS,
     END_STREAM,
@@ -95,6 +97,18 @@ def begins(number: int, flags: int, fields: list[Header]) -> Step:
     return step
 
 
+def begins_in_pieces(number: int, goes_on: int, between: bytes) -> Step:
+    """A request in two frames; goes_on: the stream of the second; between: what comes before it."""
+
+    def step(side: Side) -> None:
+        block = side.encoder.encode(get("a.test", "/"))
+        side.hear(frame(HEADERS, END_STREAM, number, block[:3]) + between)
+        if not side.over:
+            side.hear(frame(CONTINUATION, END_HEADERS, goes_on, block[3:]))
+
+    return step
+
+
 def hears(data: bytes) -> Step:
     return lambda side: side.hear(data)
 
@@ -129,6 +143,7 @@ SIZES = st.sampled_from([0, 1, 5, 700, 700, 16_000, 16_000, 17_000])
 STEPS = st.one_of(
     st.builds(begins, NUMBERS, FLAGS, PATHS),
     st.builds(begins, NUMBERS, FLAGS, PATHS),
+    st.builds(begins_in_pieces, OURS, OURS, st.sampled_from([b"", b"", window(0, 1), frame(DATA, 0, 1, b"a")])),
     st.builds(lambda number, flags, size: hears(frame(DATA, flags, number, bytes(size))), NUMBERS, FLAGS, SIZES),
     st.builds(lambda number, more: hears(window(number, more)), NUMBERS, st.sampled_from([0, 1, 900, 2**31 - 1])),
     st.builds(lambda number: hears(frame(RST_STREAM, 0, number, bytes(4))), NUMBERS),
@@ -190,6 +205,44 @@ class FramesTests(SynchronousTestCase):
                 self.assertIn(ErrorCodes.FLOW_CONTROL_ERROR, side.told)
                 data = sum(1 for told in side.told if isinstance(told, tuple) and told[0] == "DataReceived")
                 self.assertEqual(data, 6 if room else 2)
+
+    def test_what_comes_within_a_head(self) -> None:
+        """Ends the session, whatever it is: a head that was begun is ended first (RFC 9113, 6.10)."""
+        for between in (window(0, 5), window(1, 5), frame(DATA, 0, 1, b"abc")):
+            for pieces in (True, False):
+                side = Side(quick=True)
+                begins(1, 0, get("a.test", "/"))(side)
+                head = frame(HEADERS, END_STREAM, 3, side.encoder.encode(get("a.test", "/"))[:3])
+                for data in (head, between) if pieces else (head + between,):
+                    side.hear(data)
+                self.assertEqual((side.over, side.told[-1]), (True, ErrorCodes.PROTOCOL_ERROR))
+
+    def test_more_streams_than_there_may_be(self) -> None:
+        """End the session, if a client goes on far beyond what it was told; the same for both."""
+        told = []
+        for quick in (True, False):
+            side = Side(quick=quick)
+            for number in range(1, 2 * side.session.streams_at_once + 3, 2):
+                self.assertFalse(side.over)
+                begins(number, 0, get("a.test", "/"))(side)
+            self.assertTrue(side.over)
+            told.append((heard(side)[-1], len(side.session.streams)))
+        self.assertEqual(told[0], told[1])
+
+    def test_who_has_ended_a_stream(self) -> None:
+        """Is remembered as the library does, by which it judges what still comes for the stream."""
+        told = []
+        for quick in (True, False):
+            side = Side(quick=quick)
+            begins(1, END_STREAM, get("a.test", "/"))(side)
+            side.session.send_headers(1, OK)
+            side.session.send_data(1, b"abc", True)
+            begins(3, END_STREAM, get("a.test", "/"))(side)
+            side.session.send_headers(3, OK, True)
+            side.session._open_streams(1)  # where the library forgets those that have ended
+            told.append(dict(side.session._closed_streams))
+        self.assertEqual(told[0], told[1])
+        self.assertEqual(set(told[0].values()), {StreamClosedBy.SEND_END_STREAM})
 
     def test_streams_that_have_ended(self) -> None:
         """Are forgotten at once, however they did; so one more never has to look at all others."""

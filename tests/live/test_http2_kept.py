@@ -112,6 +112,16 @@ class KeptTests(Case):
             self.assertEqual(session.ask(get(self.http, "/n/500/m", jule)).body, body_of(b"m", 500))
 
 
+class RateTests(Case):
+    tables = "requests_per_second = 10\n"
+
+    def test_more_than_a_second_may_have(self) -> None:
+        """Waits for its turn, as the client of a new connection does: no stream is told that it outruns the rate."""
+        session, lara = self.session(), self.customer("lara")
+        self.assertEqual([session.ask(get(self.http, "/n/5/m", lara)).status for _ in range(14)], [200] * 14)
+        self.balance("lara", 14)
+
+
 class StopTests(Case):
     def test_a_stop_with_pairs_that_wait(self) -> None:
         """Is not held up by them."""

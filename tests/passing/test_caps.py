@@ -316,6 +316,17 @@ class PlaceTest(SynchronousTestCase):
             each.leave()
         self.assert_empty()
 
+    def test_a_rest(self) -> None:
+        """Gives an account's place back, and what is asked next comes as if nothing had been asked before."""
+        one = self.place("a")
+        one.admitted()
+        one.hold(1)
+        one.asked = 5.0
+        one.rest()
+        self.assertEqual((one.asked, one.account_id, one.known, self.caps._held), (0.0, 0, True, {}))
+        one.leave()
+        self.assert_empty()
+
     def test_an_address_that_somebody_was_let_in_from(self) -> None:
         """Of it more may wait unknown, though not any number."""
         first = self.place("a")

@@ -9,8 +9,11 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.requests import Asked, Header, read
-from meshd.proxy.pairs import MOST, SECONDS, KeptPairs, Pair
+from meshd.passing.caps import Caps
+from meshd.proxy.pairs import DESCRIPTORS, MOST, PART, SECONDS, KeptPairs, Pair, RestingPairs
 from meshd.sockets.poll import IN, OUT
+from meshd.topology import Limits, Timeouts
+from tests.support.live import settings
 
 ANNA: Header = (b"proxy-authorization", b"Basic YW5uYTpw")
 BERT: Header = (b"proxy-authorization", b"Basic YmVydDpw")
@@ -24,25 +27,35 @@ def asked(who: Header = ANNA, server: bytes = b"a.test", path: bytes = b"/") -> 
 TUNNEL = read([(b":method", b"CONNECT"), (b":authority", b"a.test:443"), ANNA], ended=False)
 
 
+ANNAS = 7
+"""An account's id."""
+
+
 class Server:
     """A connection at the other end."""
 
     def __init__(self, wire: Any) -> None:
         self.wire = wire
         self.idle = True
-        self.place = mock.Mock(known=True)
+        self.place = mock.Mock(account_id=ANNAS)
         self.phase = mock.Mock()
+        self.evict = mock.Mock()
 
 
 class PairTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.poller = mock.MagicMock()
-        self.kept = KeptPairs()
+        self.poller.add.return_value = None
+        self.live = settings(Limits(tunnels_per_account=100))
+        self.caps = Caps(self.live, 100 * DESCRIPTORS * PART)
+        self.resting = RestingPairs(self.caps, self.live)
+        self.kept = KeptPairs(self.resting)
         self.servers: list[Server] = []
         self.addCleanup(self._close)
 
     def _close(self) -> None:
         self.kept.close()
+        self.assertEqual((len(self.resting), self.resting._of), (0, {}))
         for server in self.servers:
             os.close(server.wire.fd)
 
@@ -59,9 +72,13 @@ class PairTests(SynchronousTestCase):
         self.addCleanup(pair.close)
         return pair, self.servers[-1]
 
-    def kept_one(self, what: Asked | None = None) -> tuple[Pair, Server]:
+    def kept_one(
+        self, what: Asked | None = None, *, kept: KeptPairs | None = None, account: int = ANNAS
+    ) -> tuple[Pair, Server]:
+        """One that waits, of that session and account."""
         pair, server = self.begun(what)
-        self.kept.keep(pair, wanted=True)
+        server.place.account_id = account
+        (kept or self.kept).keep(pair, wanted=True)
         return pair, server
 
     def test_the_same_credential(self) -> None:
@@ -97,7 +114,7 @@ class PairTests(SynchronousTestCase):
         busy, server = self.begun()
         server.idle = False
         unknown, server = self.begun()
-        server.place.known = False
+        server.place.account_id = 0
         tunnel, _ = self.begun(TUNNEL)
         unwanted, _ = self.begun()
         for pair, wanted in ((busy, True), (unknown, True), (tunnel, True), (unwanted, False)):
@@ -117,10 +134,64 @@ class PairTests(SynchronousTestCase):
         self.assertIs(self.kept.take(asked()), writable)
         self.assertIsNone(self.kept.take(asked()))
 
+    def test_one_whose_connection_ends_before_its_answer_was_read(self) -> None:
+        """As by an eviction or a stop: it says that it is idle, as it was, and serves nobody."""
+        pair, server = self.begun()
+        pair.closed()
+        self.assertTrue(server.idle)
+        self.kept.keep(pair, wanted=True)
+        self.assertEqual((pair.fd, self.kept.take(asked())), (-1, None))
+
+    def test_how_long(self) -> None:
+        """No longer than any connection is kept between two requests."""
+        for keep_alive, expected in ((3.0, 3.0), (SECONDS + 50, SECONDS)):
+            self.live.timeouts = Timeouts(keep_alive=keep_alive)
+            _, server = self.kept_one()
+            server.phase.assert_called_once_with("kept", expected)
+
     def test_how_many(self) -> None:
         """The oldest goes where there are too many."""
         pairs = [self.kept_one()[0] for _ in range(MOST + 1)]
         self.assertEqual([pair.fd < 0 for pair in pairs], [True, *[False] * MOST])
+
+    def test_how_many_of_all_sessions(self) -> None:
+        """A part of all descriptors; one that is asked by again, or has ended, leaves its room to another."""
+        self.caps.ceiling = 3 * DESCRIPTORS * PART + 1
+        other = KeptPairs(self.resting)
+        self.addCleanup(other.close)
+        first, second, third = (self.kept_one(kept=kept)[0] for kept in (self.kept, other, other))
+        self.assertEqual(self.kept_one()[0].fd, -1)
+        taken = self.kept.take(asked())
+        assert taken is first
+        taken.hold(mock.Mock())
+        self.assertEqual((len(self.resting), self.kept_one()[0].fd < 0), (2, False))
+        second.closed()
+        self.assertGreater(self.kept_one(kept=other)[0].fd, 0)
+        self.assertEqual((len(self.resting), third.fd < 0), (3, False))
+
+    def test_how_many_of_an_account(self) -> None:
+        """With its connections no more than it may have, whichever sessions they are of; another has its own."""
+        self.live.limits = Limits(tunnels_per_account=3)
+        self.caps.hold(mock.Mock(), ANNAS)
+        other = KeptPairs(self.resting)
+        self.addCleanup(other.close)
+        found = [self.kept_one(kept=kept)[0].fd >= 0 for kept in (self.kept, other, self.kept)]
+        self.assertEqual(found, [True, True, False])
+        self.assertGreater(self.kept_one(account=ANNAS + 1)[0].fd, 0)
+        self.live.limits = Limits(tunnels_per_account=0)
+        self.assertGreater(self.kept_one()[0].fd, 0)
+
+    def test_who_gives_way(self) -> None:
+        """The oldest of all sessions, with both ends at once, and as many as are wanted; none that a stream holds."""
+        other = KeptPairs(self.resting)
+        self.addCleanup(other.close)
+        held, _ = self.begun()
+        waiting = [self.kept_one(kept=kept) for kept in (self.kept, other, self.kept, other)]
+        self.assertEqual(self.resting.give_up(DESCRIPTORS + 1), 2 * DESCRIPTORS)
+        self.assertEqual([pair.fd < 0 for pair, _ in waiting], [True, True, False, False])
+        self.assertEqual([server.evict.call_count for _, server in waiting], [1, 1, 0, 0])
+        self.assertEqual([self.resting.give_up(wanted) for wanted in (0, 100, 1)], [0, 2 * DESCRIPTORS, 0])
+        self.assertEqual((self.kept.take(asked()), held.fd < 0), (None, False))
 
     def test_no_descriptors(self) -> None:
         """Neither end is left open."""

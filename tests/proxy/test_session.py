@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import weakref
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -9,7 +13,10 @@ from hpack import Encoder
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.session import Session
-from tests.support.frames import DATA, END_HEADERS, HEADERS, PREFACE, RST_STREAM, SETTINGS, frame
+from meshd.sockets.task import READING, Pause, Task, parked
+from meshd.sockets.wire import Wire
+from tests.passing.hand import Hand
+from tests.support.frames import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, RST_STREAM, SETTINGS, frame, setting
 from tests.support.http2 import get
 
 
@@ -32,3 +39,88 @@ class SessionTests(SynchronousTestCase):
         with mock.patch("meshd.proxy.sending.UNSENT", 10):
             self.session._took(frame(SETTINGS, 0, 0))
         self.assertTrue(self.session.sending.over)
+
+
+ROOM = 10
+"""Bytes for which the client has room by a stream."""
+
+
+class Stalled:
+    """A client who takes the beginning of an answer, and leaves."""
+
+    def __init__(self) -> None:
+        request = frame(HEADERS, END_HEADERS | END_STREAM, 1, Encoder().encode(get("a.test", "/")))
+        self.buffer = PREFACE + setting(4, ROOM) + request
+        self.place = SimpleNamespace(known=True)
+        self.peer = "192.0.2.1"
+        self.wire = self
+        self.sent = b""
+        self.served: list[Wire] = []
+        self._here = Pause()
+
+    def leave(self) -> None:
+        self._here.over()
+
+    def alive(self) -> None:
+        """Nothing is timed here."""
+
+    def phase(self, reason: str, seconds: float) -> None:
+        """Likewise."""
+
+    def takes_stream(self, under_way: int, most: int) -> bool:
+        return True
+
+    def serve_stream(self, wire: Wire) -> None:
+        self.served.append(wire)
+
+    async def worked(self, cost: int) -> None:
+        """Nobody else waits."""
+
+    async def receive(self) -> bytes:
+        await parked(self._here, READING)
+        return b""
+
+    async def send(self, data: bytes) -> None:
+        self.sent += data
+
+
+class Weak(Session):
+    __slots__ = ("__weakref__",)
+
+
+class LetGoTests(SynchronousTestCase):
+    def test_one_that_ends_with_a_stalled_answer(self) -> None:
+        """Goes at once, with its streams and all that came, and without a collection."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        hand, client = Hand(self), Stalled()
+        live = SimpleNamespace(
+            limits=SimpleNamespace(head_bytes=4096),
+            timeouts=SimpleNamespace(idle=60.0, first_byte=60.0, keep_alive=60.0),
+            topology=SimpleNamespace(udp=SimpleNamespace(on=False)),
+        )
+        plane: Any = SimpleNamespace(
+            draining=False,
+            live=live,
+            poller=hand.poller,
+            relay=SimpleNamespace(again=hand.later.append),
+            resting=None,
+            seldom=None,
+            wheel=SimpleNamespace(monotonic=0.0),
+        )
+        owner: Any = client
+        session = Weak(owner, plane)
+        reading: Any = session.read()
+        owner.task = Task(reading, lambda error: None)
+        owner.task.resume()
+        (wire,) = client.served
+        os.write(wire.fd, b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n" + bytes(1000))
+        hand.until(lambda: frame(DATA, 0, 1, bytes(ROOM)) in client.sent)
+        self.assertEqual(len(session.sending._waiting), 1)
+        gone = weakref.ref(session)
+        client.leave()
+        hand.settle()
+        wire.close()
+        self.assertTrue(owner.task.over)
+        del session, reading, owner.task
+        self.assertIsNone(gone())
