@@ -25,6 +25,9 @@ SLOW = ("live/", "threats/", "load/", "faults/", "bench/", "hosts/acme/")
 COMPILED = ("_parts", "_trace", "_converters", "arguments")
 """What Werkzeug sets in a rule when it compiles its path, which depends on nothing else here."""
 
+STANDING = pytest.StashKey[Fast]()
+"""Of the native part, where every test has it."""
+
 POSTGRES = "Postgres"
 """In the names of tests that repeat on PostgreSQL what others do on SQLite."""
 
@@ -38,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.environ.get(NATIVE) == "1":
         if (module := built().module) is None:
             raise pytest.UsageError("the native part is not built, or not of this: python setup.py build_ext --inplace")
-        Fast(module).begin()
+        config.stash[STANDING] = Fast(module)
+        config.stash[STANDING].begin()
     settings.register_profile("no test depends on the machine's speed", deadline=None)
     settings.load_profile("no test depends on the machine's speed")
     compiled: dict[str, dict[str, Any]] = {}

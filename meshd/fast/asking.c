@@ -1,7 +1,6 @@
 /* Who asks, and for what, where both are known from the last time: `Repeated.read` of proxy/repeating.py, and
    `AuthService.recall` of auth/service.py for a credential that is remembered, fresh, and used as it was before. */
 
-
 #include "attributes.h"
 
 enum { BEGIN, LEAD, REQUEST, PATH };
@@ -52,20 +51,12 @@ static PyObject *read_same(PyObject *repeated, PyObject *const *arguments, Py_ss
     return PyObject_CallFunctionObjArgs(read_in_python, repeated, buffer, arguments[1], NULL);
 }
 
-/* An attribute of an attribute; NULL with an error. */
-static PyObject *within(PyObject *owner, Name outer, Name inner)
-{
-    PyObject *first = PyObject_GetAttr(owner, outer.name);
-    PyObject *second = first == NULL ? NULL : PyObject_GetAttr(first, inner.name);
-    Py_XDECREF(first);
-    return second;
-}
-
 /* Whether a verdict is fresh, and nothing has to be noted of its use; -1 with an error. */
 static int as_before(PyObject *auth, PyObject *verdict, PyObject *proxy, PyObject *peer)
 {
+    static const int to_banned[] = {N_BANS, N_BY_ADDRESS};
     PyObject *now = PyObject_CallMethodNoArgs(auth, names[N_SECONDS].name), *until = get(verdict, of_verdict[UNTIL]);
-    PyObject *banned = now == NULL ? NULL : within(auth, names[N_BANS], names[N_BY_ADDRESS]);
+    PyObject *banned = now == NULL ? NULL : along(auth, names, to_banned, 2);
     PyObject *whose = get(verdict, of_verdict[PEER]), *open_to = get(verdict, of_verdict[OPEN_TO]);
     int done = banned == NULL ? -1 : 0;
     if (done == 0 && until != NULL && whose != NULL && open_to != NULL && PyFrozenSet_CheckExact(open_to) &&
@@ -80,9 +71,10 @@ static int as_before(PyObject *auth, PyObject *verdict, PyObject *proxy, PyObjec
 /* The admission of a credential that is remembered; NULL with an error, or where that is for Python to say. */
 static PyObject *remembered(PyObject *auth, PyObject *proxy, PyObject *peer, PyObject *field)
 {
-    PyObject *digest = within(auth, names[N_DIGESTS], names[N_PROXY]), *verdict = NULL, *moved = NULL, *admission = NULL;
+    static const int to_digest[] = {N_DIGESTS, N_PROXY}, to_all[] = {N_CACHE, N_VERDICTS};
+    PyObject *digest = along(auth, names, to_digest, 2), *verdict = NULL, *moved = NULL, *admission = NULL;
     PyObject *key = digest == NULL ? NULL : PyObject_CallOneArg(digest, field);
-    PyObject *all = key == NULL ? NULL : within(auth, names[N_CACHE], names[N_VERDICTS]);
+    PyObject *all = key == NULL ? NULL : along(auth, names, to_all, 2);
     if (all != NULL && PyODict_CheckExact(all))
         verdict = Py_XNewRef(PyODict_GetItemWithError(all, key));
     if (is(verdict, verdicts) && as_before(auth, verdict, proxy, peer) > 0 &&

@@ -29,6 +29,14 @@ static inline PyObject *along(PyObject *from, const Name *names, const int *path
     return found;
 }
 
+/* The id of the account that an admission is for; NULL with an error. */
+static inline PyObject *account_id_of(PyObject *admission)
+{
+    static const int path[] = {0, 1, 2};
+    static Name names_to_id[] = {{"identity", NULL}, {"account", NULL}, {"id", NULL}, {NULL, NULL}};
+    return make_names(names_to_id) < 0 ? NULL : along(admission, names_to_id, path, 3);
+}
+
 /* Whether an attribute is true; 1, 0, or -1 with an error. */
 static inline int is_true(PyObject *object, Name name)
 {

@@ -10,77 +10,49 @@ static Slot of_tally[] = {{"own", 0},     {"family", 0}, {"cells", 0}, {"exchang
 enum { VISITS, BELOW, METERS, REFUSAL };
 static Slot of_allowance[] = {{"visits", 0}, {"below", 0}, {"meters", 0}, {"refusal", 0}, {NULL, 0}};
 
-enum { N_BY_KEY, N_IDENTITY, N_ACCOUNT, N_ID, N_TOKEN_ID, N_TERMS, N_CLOSED, N_TALLIES, N_RESTING, N_EXCHANGES,
+enum { N_BY_KEY, N_TOKEN_ID, N_TERMS, N_CLOSED, N_TALLIES, N_RESTING, N_EXCHANGES,
        N_CHRONICLE, N_ADD };
-static Name names[] = {{"_by_key", NULL},    {"identity", NULL}, {"account", NULL},  {"id", NULL},      {"token_id", NULL},
-                       {"terms", NULL},      {"_closed", NULL},  {"_tallies", NULL}, {"resting", NULL}, {"_exchanges", NULL},
-                       {"_chronicle", NULL}, {"add", NULL},      {NULL, NULL}};
+static Name names[] = {{"_by_key", NULL}, {"token_id", NULL},   {"terms", NULL},      {"_closed", NULL}, {"_tallies", NULL},
+                       {"resting", NULL}, {"_exchanges", NULL}, {"_chronicle", NULL}, {"add", NULL},     {NULL, NULL}};
 
 static PyTypeObject *meters, *tallies, *allowances;
 static PyObject *open_in_python, *close_in_python, *one;
 
-/* Numbers of exchanges that are open, as they are and as they will be; none is ever near the edge of what C counts. */
-typedef struct {
-    PyObject *own, *family;
-    long long open, visits, below;
-    bool visited;
-} Counts;
-
-/* Find them; false where Python has to see to it. */
-static bool counts_of(PyObject *tally, Counts *found)
+/* Whether a tally is one that C counts in; false where Python has to see to it. */
+static bool is_usual(PyObject *tally)
 {
-    const long long most = INT64_MAX - 1, least = INT64_MIN + 1;
-    PyObject *visited;
     if (!is(tally, tallies))
         return false;
-    found->own = get(tally, of_tally[OWN]);
-    found->family = get(tally, of_tally[FAMILY]);
-    visited = get(tally, of_tally[VISITED]);
-    found->visited = visited == Py_True;
-    return (visited == Py_True || visited == Py_False) && is(found->own, allowances) && is(found->family, allowances) &&
-           integer(get(tally, of_tally[IS_OPEN]), &found->open) && found->open < most && found->open > least &&
-           integer(get(found->own, of_allowance[VISITS]), &found->visits) && found->visits < most && found->visits > least &&
-           integer(get(found->family, of_allowance[BELOW]), &found->below) && found->below < most && found->below > least &&
-           get(found->own, of_allowance[METERS]) != NULL && PySet_CheckExact(get(found->own, of_allowance[METERS]));
+    PyObject *own = get(tally, of_tally[OWN]), *family = get(tally, of_tally[FAMILY]), *visited = get(tally, of_tally[VISITED]);
+    return (visited == Py_True || visited == Py_False) && is(own, allowances) && is(family, allowances) &&
+           countable(tally, of_tally[IS_OPEN]) && countable(own, of_allowance[VISITS]) && countable(family, of_allowance[BELOW]) &&
+           get(own, of_allowance[METERS]) != NULL && PySet_CheckExact(get(own, of_allowance[METERS]));
 }
 
-/* Set how many are open; -1 with an error. */
-static int set_open(PyObject *tally, long long open)
+/* Whether an exchange more may be counted in it without more ado. */
+static bool may_open(PyObject *tally)
 {
-    PyObject *number = PyLong_FromLongLong(open);
-    if (number == NULL)
-        return -1;
-    put(tally, of_tally[IS_OPEN], number);
-    return 0;
+    return is_usual(tally) && get(tally, of_tally[METER]) != NULL &&
+           get(get(tally, of_tally[OWN]), of_allowance[REFUSAL]) == Py_None &&
+           get(get(tally, of_tally[FAMILY]), of_allowance[REFUSAL]) == Py_None;
 }
 
 /* Count one more or less of visitors, or of the family's; -1 with an error. */
-static int count_below(const Counts *counts, int step)
+static int count_below(PyObject *tally, int step)
 {
-    PyObject *number = PyLong_FromLongLong((counts->visited ? counts->visits : counts->below) + step);
-    if (number == NULL)
-        return -1;
-    if (counts->visited)
-        put(counts->own, of_allowance[VISITS], number);
-    else
-        put(counts->family, of_allowance[BELOW], number);
-    return 0;
+    return get(tally, of_tally[VISITED]) == Py_True ? count_in(get(tally, of_tally[OWN]), of_allowance[VISITS], step)
+                                                    : count_in(get(tally, of_tally[FAMILY]), of_allowance[BELOW], step);
 }
 
 /* The tally of an admission, and its terms; NULL without an error where there is none yet. */
 static PyObject *tally_of(PyObject *ledger, PyObject *admission, PyObject **terms)
 {
-    PyObject *identity = PyObject_GetAttr(admission, names[N_IDENTITY].name), *account = NULL, *id = NULL, *token = NULL;
-    PyObject *by_key = NULL, *key = NULL, *tally = NULL;
-    if (identity != NULL && (account = PyObject_GetAttr(identity, names[N_ACCOUNT].name)) != NULL &&
-        (id = PyObject_GetAttr(account, names[N_ID].name)) != NULL &&
-        (token = PyObject_GetAttr(admission, names[N_TOKEN_ID].name)) != NULL &&
+    PyObject *id = account_id_of(admission), *token = NULL, *by_key = NULL, *key = NULL, *tally = NULL;
+    if (id != NULL && (token = PyObject_GetAttr(admission, names[N_TOKEN_ID].name)) != NULL &&
         (*terms = PyObject_GetAttr(admission, names[N_TERMS].name)) != NULL &&
         (by_key = PyObject_GetAttr(ledger, names[N_BY_KEY].name)) != NULL && PyDict_CheckExact(by_key) &&
         (key = PyTuple_Pack(2, id, token)) != NULL)
         tally = Py_XNewRef(PyDict_GetItemWithError(by_key, key));
-    Py_XDECREF(identity);
-    Py_XDECREF(account);
     Py_XDECREF(id);
     Py_XDECREF(token);
     Py_XDECREF(by_key);
@@ -90,20 +62,18 @@ static PyObject *tally_of(PyObject *ledger, PyObject *admission, PyObject **term
 
 static PyObject *open_meter(PyObject *ledger, PyObject *const *arguments, Py_ssize_t given)
 {
-    Counts counts;
     PyObject *terms = NULL, *meter = NULL;
     if (given != 2)
         return PyErr_Format(PyExc_TypeError, "open() takes an admission, and what stops it");
     PyObject *tally = tally_of(ledger, arguments[0], &terms);
-    const bool usual = tally != NULL && counts_of(tally, &counts) && get(tally, of_tally[TERMS]) == terms &&
-                       get(tally, of_tally[METER]) != NULL && get(counts.own, of_allowance[REFUSAL]) == Py_None &&
-                       get(counts.family, of_allowance[REFUSAL]) == Py_None;
-    if (usual) {
+    if (tally != NULL && may_open(tally) && get(tally, of_tally[TERMS]) == terms) {
         PyObject *of_a_meter[3] = {tally, arguments[0], arguments[1]};
-        PyObject *kind = Py_NewRef(get(tally, of_tally[METER])), *all = Py_NewRef(get(counts.own, of_allowance[METERS]));
+        PyObject *kind = Py_NewRef(get(tally, of_tally[METER])), *own = get(tally, of_tally[OWN]);
+        PyObject *all = Py_NewRef(get(own, of_allowance[METERS]));
         meter = PyObject_Vectorcall(kind, of_a_meter, 3, NULL);
+        /* Others may have been closed meanwhile, by what the collector lets go: from what the counts are now. */
         if (meter != NULL &&
-            (set_open(tally, counts.open + 1) < 0 || count_below(&counts, 1) < 0 || PySet_Add(all, meter) < 0))
+            (count_in(tally, of_tally[IS_OPEN], 1) < 0 || count_below(tally, 1) < 0 || PySet_Add(all, meter) < 0))
             Py_CLEAR(meter);
         Py_DECREF(kind);
         Py_DECREF(all);
@@ -112,18 +82,6 @@ static PyObject *open_meter(PyObject *ledger, PyObject *const *arguments, Py_ssi
     Py_XDECREF(tally);
     Py_XDECREF(terms);
     return meter;
-}
-
-/* One exchange more in the journal, whose memory checks its bounds by itself; -1 with an error. */
-static int one_more(PyObject *tally)
-{
-    PyObject *cells = get(tally, of_tally[CELLS]), *index = get(tally, of_tally[EXCHANGES_AT]);
-    PyObject *before = PyObject_GetItem(cells, index);
-    PyObject *after = before == NULL ? NULL : PyNumber_Add(before, one);
-    const int done = after == NULL ? -1 : PyObject_SetItem(cells, index, after);
-    Py_XDECREF(before);
-    Py_XDECREF(after);
-    return done;
 }
 
 /* Have the log write its line, and the chronicle take it; -1 with an error. */
@@ -156,39 +114,35 @@ static int rests(PyObject *ledger, PyObject *tally)
 }
 
 /* All of it in the order of Python, so that an error leaves behind what it leaves there. */
-static int end(PyObject *ledger, PyObject *meter, PyObject *tally, PyObject *closed, const Counts *counts, PyObject *exchange)
+static int end(PyObject *ledger, PyObject *meter, PyObject *tally, PyObject *closed, PyObject *exchange)
 {
     long long open;
     put_bool(meter, of_meter[OPEN], false);
     put(meter, of_meter[TALLY], Py_NewRef(closed));
     put(meter, of_meter[ABOUT], Py_NewRef(Py_None));
     put(meter, of_meter[WAY], Py_NewRef(Py_None));
-    const int found = PySet_Discard(get(counts->own, of_allowance[METERS]), meter);
+    const int found = PySet_Discard(get(get(tally, of_tally[OWN]), of_allowance[METERS]), meter);
     if (found == 0)
         PyErr_SetObject(PyExc_KeyError, meter);
-    if (found <= 0 || count_below(counts, -1) < 0 || one_more(tally) < 0 || tell_of(ledger, meter, tally, exchange) < 0)
+    if (found <= 0 || count_below(tally, -1) < 0 || add_to_cell(tally, of_tally[EXCHANGES_AT], one) < 0 ||
+        tell_of(ledger, meter, tally, exchange) < 0 || count_in(tally, of_tally[IS_OPEN], -1) < 0)
         return -1;
-    if (!integer(get(tally, of_tally[IS_OPEN]), &open) || open < -INT32_MAX) {
-        PyErr_SetString(PyExc_OverflowError, "more is closed than was ever open");
-        return -1;
-    }
-    return set_open(tally, open - 1) < 0 ? -1 : open == 1 ? rests(ledger, tally) : 0;
+    return integer(get(tally, of_tally[IS_OPEN]), &open) && open == 0 ? rests(ledger, tally) : 0;
 }
 
 static PyObject *close_meter(PyObject *ledger, PyObject *const *arguments, Py_ssize_t given)
 {
-    Counts counts;
     if (given != 2)
         return PyErr_Format(PyExc_TypeError, "close() takes a meter and an exchange");
     PyObject *meter = arguments[0], *exchange = arguments[1];
     PyObject *tally = PyObject_TypeCheck(meter, meters) ? Py_XNewRef(get(meter, of_meter[TALLY])) : NULL;
-    const bool usual = tally != NULL && get(meter, of_meter[OPEN]) == Py_True && counts_of(tally, &counts) &&
+    const bool usual = tally != NULL && get(meter, of_meter[OPEN]) == Py_True && is_usual(tally) &&
                        get(tally, of_tally[CELLS]) != NULL && get(tally, of_tally[EXCHANGES_AT]) != NULL &&
                        get(tally, of_tally[SLOT]) != NULL && get(meter, of_meter[UP]) != NULL && get(meter, of_meter[DOWN]) != NULL;
     PyObject *closed = usual ? PyObject_GetAttr(ledger, names[N_CLOSED].name) : NULL, *done = NULL;
     if (!usual)
         done = PyObject_CallFunctionObjArgs(close_in_python, ledger, meter, exchange, NULL);
-    else if (closed != NULL && end(ledger, meter, tally, closed, &counts, exchange) == 0)
+    else if (closed != NULL && end(ledger, meter, tally, closed, exchange) == 0)
         done = Py_NewRef(Py_None);
     Py_XDECREF(tally);
     Py_XDECREF(closed);

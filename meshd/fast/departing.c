@@ -5,9 +5,8 @@
 enum { PLANE, PROXY };
 static Slot of_connection[] = {{"_plane", 0}, {"proxy", 0}, {NULL, 0}};
 static Slot of_said[] = {{"_wishes", 0}, {NULL, 0}};
-enum { N_IDENTITY, N_ACCOUNT, N_ID, N_SAID, N_WISHES, N_SELECTION, N_OVER, N_TARGET };
-static Name names[] = {{"identity", NULL}, {"account", NULL},   {"id", NULL},   {"said", NULL},
-                       {"wishes", NULL},   {"selection", NULL}, {"over", NULL}, {"target", NULL}, {NULL, NULL}};
+enum { N_SAID, N_WISHES, N_SELECTION, N_OVER, N_TARGET };
+static Name names[] = {{"said", NULL}, {"wishes", NULL}, {"selection", NULL}, {"over", NULL}, {"target", NULL}, {NULL, NULL}};
 
 static PyTypeObject *departures, *saids;
 
@@ -30,7 +29,6 @@ static PyObject *wishes_of(PyObject *request)
 
 static PyObject *departure_for(PyObject *connection, PyObject *const *arguments, Py_ssize_t given)
 {
-    static const int to_id[] = {N_IDENTITY, N_ACCOUNT, N_ID};
     PyObject *plane = get(connection, of_connection[PLANE]), *proxy = get(connection, of_connection[PROXY]);
     if (given != 2 || plane == NULL || proxy == NULL)
         return PyErr_Format(PyExc_TypeError, "_departure() takes a request and an admission");
@@ -39,7 +37,7 @@ static PyObject *departure_for(PyObject *connection, PyObject *const *arguments,
         selection = PyTuple_GET_ITEM(wishes, 0) == lower
                         ? Py_NewRef(lower)
                         : PyObject_CallMethodOneArg(PyTuple_GET_ITEM(wishes, 0), names[N_OVER].name, lower);
-    if (selection != NULL && (id = along(arguments[1], names, to_id, 3)) != NULL &&
+    if (selection != NULL && (id = account_id_of(arguments[1])) != NULL &&
         (target = PyObject_GetAttr(arguments[0], names[N_TARGET].name)) != NULL) {
         PyObject *all[6] = {plane, proxy, selection, id, PyTuple_GET_ITEM(wishes, 1), target};
         made = PyObject_Vectorcall((PyObject *)departures, all, 6, NULL);

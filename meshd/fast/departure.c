@@ -15,14 +15,6 @@ static Name names[] = {{"pools", NULL},  {"_pools", NULL}, {"_views", NULL}, {"_
 static PyTypeObject *outlets, *choices, *all_pools, *pools;
 static PyObject *choose_in_python, *end_in_python, *succeeded_in_python, *none_asked, *empty;
 
-/* An attribute of what is given, which is let go; NULL with an error, or where nothing was given. */
-static PyObject *of(PyObject *owner, Name name)
-{
-    PyObject *found = owner == NULL ? NULL : PyObject_GetAttr(owner, name.name);
-    Py_XDECREF(owner);
-    return found;
-}
-
 /* What a dictionary of what is given has under a key, or None; the owner is let go. */
 static PyObject *looked_up(PyObject *owner, PyTypeObject *type, Name name, PyObject *key)
 {
@@ -45,10 +37,9 @@ static PyObject *exits_of(PyObject *plane, PyObject *proxy)
     if (view == NULL || view == Py_None)
         return view;
     const int simple = is_true(view, names[N_SIMPLE]);
-    if (simple > 0)
-        return of(view, names[N_OUTLETS]);
+    PyObject *exits = simple < 0 ? NULL : simple == 0 ? Py_NewRef(Py_None) : PyObject_GetAttr(view, names[N_OUTLETS].name);
     Py_DECREF(view);
-    return simple < 0 ? NULL : Py_NewRef(Py_None);
+    return exits;
 }
 
 /* One of them at random; NULL with an error, or where there is none. */
@@ -68,25 +59,13 @@ static PyObject *drawn(PyObject *plane, PyObject *exits)
 /* Whether an exchange may leave by this one without more ado; -1 with an error. */
 static int will_do(PyObject *outlet)
 {
-    long long open;
     if (!is(outlet, outlets) || get(outlet, of_outlet[DRAINED]) != Py_False || get(outlet, of_outlet[RESTING]) != Py_False ||
         get(outlet, of_outlet[SOURCE]) == NULL || get(outlet, of_outlet[EXIT]) == NULL ||
-        !integer(get(outlet, of_outlet[OPEN]), &open) || open > INT32_MAX)
+        !countable(outlet, of_outlet[OPEN]))
         return 0;
     PyObject *prefix = PyObject_GetAttr(get(outlet, of_outlet[EXIT]), names[N_PREFIX].name);
     Py_XDECREF(prefix);
     return prefix == NULL ? -1 : prefix == Py_None;
-}
-
-/* Count an exchange on an outlet, or no longer; -1 with an error. */
-static int count_on(PyObject *outlet, int step)
-{
-    long long open;
-    PyObject *number = integer(get(outlet, of_outlet[OPEN]), &open) ? PyLong_FromLongLong(open + step) : NULL;
-    if (number == NULL)
-        return -1;
-    put(outlet, of_outlet[OPEN], number);
-    return 0;
 }
 
 /* Leave by this one; -1 with an error. */
@@ -100,7 +79,7 @@ static int leave_by(PyObject *departure, PyObject *outlet)
     for (int i = 0; i < 5; i++)
         PyTuple_SET_ITEM(choice, i, fields[i]);
     put(departure, of_departure[CHOICE], choice);
-    if (count_on(outlet, 1) < 0)
+    if (count_in(outlet, of_outlet[OPEN], 1) < 0)
         return -1;
     put(departure, of_departure[OUTLET], Py_NewRef(outlet));
     put_bool(departure, of_departure[TRIAL], false);
@@ -129,15 +108,14 @@ static PyObject *choose(PyObject *departure, PyObject *Py_UNUSED(nothing))
 
 static PyObject *end(PyObject *departure, PyObject *Py_UNUSED(nothing))
 {
-    long long open;
     PyObject *outlet = get(departure, of_departure[OUTLET]);
     if (outlet == Py_None)
         return Py_NewRef(empty);
     if (!is(outlet, outlets) || get(outlet, of_outlet[EXIT]) == NULL || get(departure, of_departure[TRIAL]) == NULL ||
-        !integer(get(outlet, of_outlet[OPEN]), &open) || open < -INT32_MAX)
+        !countable(outlet, of_outlet[OPEN]))
         return PyObject_CallOneArg(end_in_python, departure);
     Py_INCREF(outlet);
-    int done = count_on(outlet, -1);
+    int done = count_in(outlet, of_outlet[OPEN], -1);
     if (done == 0) {
         if (PyObject_IsTrue(get(departure, of_departure[TRIAL])) == 1)
             put_bool(outlet, of_outlet[TRYING], false);
@@ -172,14 +150,9 @@ PyObject *departure_methods(PyObject *Py_UNUSED(module), PyObject *classes)
     PyObject *no_selection;
     if (!PyArg_ParseTuple(classes, "O!O!O!O!O!O", &PyType_Type, &departure, &PyType_Type, &outlet, &PyType_Type, &choice,
                           &PyType_Type, &those, &PyType_Type, &pool, &no_selection) ||
-        find_slots(departure, of_departure) < 0 || find_slots(outlet, of_outlet) < 0 || make_names(names) < 0)
+        find_slots(departure, of_departure) < 0 || find_slots(outlet, of_outlet) < 0 ||
+        find_fields(choice, choice_fields) < 0 || make_names(names) < 0)
         return NULL;
-    PyObject *fields = PyObject_GetAttrString((PyObject *)choice, "_fields");
-    const bool fits = fields != NULL && PyType_IsSubtype(choice, &PyTuple_Type) && PyTuple_Check(fields) &&
-                      PyTuple_GET_SIZE(fields) == 5;
-    Py_XDECREF(fields);
-    if (!fits)
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "%s is another choice", choice->tp_name);
     Py_XSETREF(empty, PyUnicode_FromString(""));
     Py_XSETREF(none_asked, Py_NewRef(no_selection));
     Py_XSETREF(choose_in_python, PyObject_GetAttrString((PyObject *)departure, "choose"));

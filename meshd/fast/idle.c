@@ -35,15 +35,6 @@ static bool known(PyObject *idle, PyObject *account, Known *found)
            integer(get(found->own, of_own[RANK]), &found->rank);
 }
 
-static int set_number(PyObject *object, Slot slot, long long value)
-{
-    PyObject *number = PyLong_FromLongLong(value);
-    if (number == NULL)
-        return -1;
-    put(object, slot, number);
-    return 0;
-}
-
 /* The accounts of a rank, borrowed; NULL where there are none, or with an error. */
 static PyObject *among(const Known *all, PyObject *rank)
 {
@@ -73,7 +64,7 @@ static int leave(PyObject *idle, const Known *all, PyObject *account)
             while (PyDict_Next(all->by_rank, &place, &key, &value))
                 if (integer(key, &each) && each > highest)
                     highest = each;
-            done = set_number(idle, of_idle[HIGHEST], highest);
+            done = put_number(idle, of_idle[HIGHEST], highest);
         }
     }
     Py_XDECREF(others);
@@ -96,7 +87,7 @@ static int join(PyObject *idle, const Known *all, PyObject *account)
     if (done == 0) {
         put(all->own, of_own[RANK], Py_NewRef(rank));
         if (integer(get(idle, of_idle[HIGHEST]), &highest) && size > highest)
-            done = set_number(idle, of_idle[HIGHEST], size);
+            done = put_number(idle, of_idle[HIGHEST], size);
     }
     Py_XDECREF(rank);
     Py_XDECREF(others);
@@ -126,7 +117,7 @@ static PyObject *add(PyObject *idle, PyObject *const *arguments, Py_ssize_t give
     Py_INCREF(all.own);
     int done = PyODict_SetItem(all.connections, arguments[1], Py_None);
     if (done == 0)
-        done = set_number(idle, of_idle[COUNT], all.count + 1);
+        done = put_number(idle, of_idle[COUNT], all.count + 1);
     if (done == 0 && PyODict_Size(all.connections) > all.rank)
         done = leave(idle, &all, account) < 0 ? -1 : join(idle, &all, account);
     else if (done == 0)
@@ -146,7 +137,7 @@ static PyObject *remove_one(PyObject *idle, PyObject *const *arguments, Py_ssize
     Py_INCREF(all.own);
     int done = PyODict_DelItem(all.connections, arguments[1]);
     if (done == 0)
-        done = set_number(idle, of_idle[COUNT], all.count - 1);
+        done = put_number(idle, of_idle[COUNT], all.count - 1);
     if (done == 0 && PyODict_Size(all.connections) == 0)
         done = PyDict_DelItem(all.of, account) < 0 ? -1 : leave(idle, &all, account);
     Py_DECREF(all.own);

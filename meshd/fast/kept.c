@@ -63,10 +63,11 @@ static PyObject *take_one(PyObject *pool, PyObject *key)
     }
     PyObject *last = PyDict_GET_SIZE(idle) == 0 ? NULL : PyObject_CallMethodNoArgs(idle, names[N_POPITEM].name);
     PyObject *origin = last == NULL ? NULL : Py_NewRef(PyTuple_GET_ITEM(last, 0));
-    if (origin != NULL && !is_origin(origin)) {
-        PyErr_SetString(PyExc_TypeError, "what is kept are origins");
-        Py_CLEAR(origin);
-    } else if (origin != NULL && left(pool, origin, idle) < 0)
+    if (origin != NULL && !is_origin(origin)) /* then it is the last again, for Python */
+        Py_SETREF(origin, PyDict_SetItem(idle, origin, PyTuple_GET_ITEM(last, 1)) < 0
+                              ? NULL
+                              : PyObject_CallFunctionObjArgs(take_in_python, pool, key, NULL));
+    else if (origin != NULL && left(pool, origin, idle) < 0)
         Py_CLEAR(origin);
     Py_XDECREF(last);
     Py_DECREF(idle);

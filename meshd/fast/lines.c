@@ -232,7 +232,8 @@ PyObject *line_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *log, *record, *exchange;
     PyObject *text;
-    if (!PyArg_ParseTuple(classes, "O!O!O!O", &PyType_Type, &log, &PyType_Type, &record, &PyType_Type, &exchange, &text))
+    if (!PyArg_ParseTuple(classes, "O!O!O!O", &PyType_Type, &log, &PyType_Type, &record, &PyType_Type, &exchange, &text) ||
+        find_fields(record, waiting_fields) < 0 || find_fields(exchange, exchange_fields) < 0)
         return NULL;
     n_now = PyUnicode_InternFromString("now");
     n_id = PyUnicode_InternFromString("id");

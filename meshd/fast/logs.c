@@ -86,14 +86,9 @@ static PyMethodDef of_chronicle[] = {
 PyObject *log_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *log, *record;
-    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &log, &PyType_Type, &record) || make_names(names) < 0)
+    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &log, &PyType_Type, &record) ||
+        find_fields(record, waiting_fields) < 0 || make_names(names) < 0)
         return NULL;
-    PyObject *fields = PyObject_GetAttrString((PyObject *)record, "_fields");
-    const bool fits = fields != NULL && PyType_IsSubtype(record, &PyTuple_Type) && PyTuple_Check(fields) &&
-                      PyTuple_GET_SIZE(fields) == 5;
-    Py_XDECREF(fields);
-    if (!fits)
-        return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "%s is no record of a line", record->tp_name);
     Py_XSETREF(one, PyLong_FromLong(1));
     Py_XSETREF(nothing, PyLong_FromLong(0));
     records = (PyTypeObject *)Py_NewRef(record);

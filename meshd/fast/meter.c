@@ -37,12 +37,11 @@ long long room_of(PyObject *meter)
     return room[0] < room[1] ? room[0] : room[1];
 }
 
-/* Add to a cell of the journal, whose memory checks its bounds by itself. */
-static int add_to_cell(PyObject *tally, Slot at, PyObject *bytes)
+int add_to_cell(PyObject *tally, Slot at, PyObject *number)
 {
     PyObject *cells = get(tally, of_tally[CELLS]), *index = get(tally, at);
     PyObject *before = PyObject_GetItem(cells, index);
-    PyObject *after = before == NULL ? NULL : PyNumber_Add(before, bytes);
+    PyObject *after = before == NULL ? NULL : PyNumber_Add(before, number);
     int done = after == NULL ? -1 : PyObject_SetItem(cells, index, after);
     Py_XDECREF(before);
     Py_XDECREF(after);

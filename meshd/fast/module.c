@@ -26,6 +26,29 @@ int find_slots(PyTypeObject *type, Slot *slots)
     return 0;
 }
 
+const char *const exchange_fields[] = {"id",   "at",   "seconds", "account_id", "username", "token_id", "proxy",
+                                       "client", "method", "host", "port",       "exit",     "status",   "reason",
+                                       "up",   "down", "way",     "detail",     "destinations", NULL};
+const char *const waiting_fields[] = {"exchange", "slot", "sums", "account_id", "token_id", NULL};
+const char *const choice_fields[] = {"outlet", "source", "not_found", "pinned", "moved", NULL};
+
+int find_fields(PyTypeObject *type, const char *const *fields)
+{
+    PyObject *found = PyObject_GetAttrString((PyObject *)type, "_fields");
+    if (found == NULL)
+        return -1;
+    Py_ssize_t size = 0;
+    bool same = PyType_IsSubtype(type, &PyTuple_Type) && PyTuple_Check(found);
+    for (; same && fields[size] != NULL; size++)
+        same = size < PyTuple_GET_SIZE(found) && PyUnicode_Check(PyTuple_GET_ITEM(found, size)) &&
+               PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(found, size), fields[size]) == 0;
+    same = same && PyTuple_GET_SIZE(found) == size;
+    Py_DECREF(found);
+    if (!same)
+        PyErr_Format(PyExc_TypeError, "%s has other fields", type->tp_name);
+    return same ? 0 : -1;
+}
+
 PyObject *in_except(PyObject *object, PyObject *method)
 {
     PyObject *type, *error, *trace, *before = PyErr_GetHandledException();

@@ -23,6 +23,12 @@ typedef struct {
 /* Find all slots of a class, up to one without a name; -1 with an error where one is none. */
 int find_slots(PyTypeObject *type, Slot *slots);
 
+/* The fields of the named tuples that C reads and makes by their places, in this order. */
+extern const char *const exchange_fields[], *const waiting_fields[], *const choice_fields[];
+
+/* Whether these are the fields of a named tuple, in this order: 0, or -1 with an error. */
+int find_fields(PyTypeObject *type, const char *const *fields);
+
 /* Methods of a class by name, in a new dictionary; NULL with an error. */
 PyObject *methods_of(PyTypeObject *type, PyMethodDef *definitions);
 
@@ -64,10 +70,55 @@ static inline bool integer(PyObject *object, long long *value)
     return overflow == 0;
 }
 
+/* The seconds that a number is; false for anything else, and for what is no deadline's. */
+static inline bool seconds_in(PyObject *number, double *seconds)
+{
+    const double latest = 1e12;
+    long long whole;
+    if (number != NULL && PyFloat_CheckExact(number))
+        *seconds = PyFloat_AS_DOUBLE(number);
+    else if (integer(number, &whole))
+        *seconds = (double)whole;
+    else
+        return false;
+    return *seconds > -latest && *seconds < latest;
+}
+
+/* Set a slot to a number; -1 with an error. */
+static inline int put_number(PyObject *object, Slot slot, long long value)
+{
+    PyObject *number = PyLong_FromLongLong(value);
+    if (number == NULL)
+        return -1;
+    put(object, slot, number);
+    return 0;
+}
+
+/* Whether a slot has a number to which one may be added, or taken from it. */
+static inline bool countable(PyObject *object, Slot slot)
+{
+    long long number;
+    return integer(get(object, slot), &number) && number > INT64_MIN && number < INT64_MAX;
+}
+
+/* Count one more or less in a slot, from what it has now; -1 with an error, as where it is not `countable`. */
+static inline int count_in(PyObject *object, Slot slot, int step)
+{
+    long long number;
+    if (countable(object, slot) && integer(get(object, slot), &number))
+        return put_number(object, slot, number + step);
+    PyErr_Format(PyExc_OverflowError, "C does not count in %s", slot.name);
+    return -1;
+}
+
 /* meter.c: the room of a meter, or 0 where that is a question for Python; and counting, which gives 1, 0 where nothing
    was done, and -1 with an error. */
 long long room_of(PyObject *meter);
 int count(PyObject *meter, long long bytes, bool upward);
+
+/* Add to a cell of a tally's in the journal, whose memory checks its bounds by itself; at: the slot that tells which one.
+   -1 with an error. */
+int add_to_cell(PyObject *tally, Slot at, PyObject *number);
 
 /* starting.c: whether an account may begin a request: 1 with the bucket to take it from, NULL for none; 0 where Python has
    to say, -1 with an error; and to take it. */

@@ -17,10 +17,10 @@ static Slot of_departure[] = {{"choice", 0}, {"target", 0}, {"selection", 0}, {"
 enum { C_OUTLET, C_SOURCE, C_NOT_FOUND, C_PINNED, C_WIDTH = 5 };
 
 enum { N_LIVE, N_LEDGER, N_OPEN, N_STOPPED, N_PEER, N_NOTE_REQUEST, N_NOTE_ADMISSION,
-       N_IDENTITY, N_ACCOUNT, N_ID, N_HOLD, N_DEPARTURE, N_EXIT, N_ASKED_ITSELF, N_SESSION, N_NAME, N_HOST, N_PORT,
+       N_HOLD, N_DEPARTURE, N_EXIT, N_ASKED_ITSELF, N_SESSION, N_NAME, N_HOST, N_PORT,
        N_ORIGINS, N_TAKE, N_ADDRESS, N_UPSTREAM, N_SOURCE, N_WIRE, N_TOPOLOGY, N_TELLS, N_SUCCEEDED, N_RENDER };
 static Name names[] = {{"live", NULL}, {"ledger", NULL}, {"open", NULL}, {"_stopped", NULL}, {"peer", NULL}, {"note_request", NULL},
-                       {"note_admission", NULL}, {"identity", NULL}, {"account", NULL}, {"id", NULL}, {"hold", NULL},
+                       {"note_admission", NULL}, {"hold", NULL},
                        {"_departure", NULL}, {"exit", NULL}, {"is_asked_itself", NULL}, {"session", NULL},
                        {"name", NULL}, {"host", NULL}, {"port", NULL}, {"origins", NULL}, {"take", NULL},
                        {"address", NULL}, {"upstream", NULL}, {"source", NULL}, {"wire", NULL}, {"topology", NULL},
@@ -52,8 +52,7 @@ static PyObject *opened(PyObject *connection, PyObject *admission)
 /* Note an exchange's beginning, and its account's, at the client's place; -1 with an error. */
 static int hold(PyObject *place, PyObject *record, PyObject *admission)
 {
-    static const int to_id[] = {N_IDENTITY, N_ACCOUNT, N_ID};
-    PyObject *id = along(admission, names, to_id, 3);
+    PyObject *id = account_id_of(admission);
     put(place, of_place[P_ASKED], Py_NewRef(get(record, of_record[R_BEGAN])));
     int done = id == NULL ? -1 : 0;
     if (done == 0 && id != get(place, of_place[P_ACCOUNT]))
@@ -215,7 +214,8 @@ PyObject *repeating_methods(PyObject *Py_UNUSED(module), PyObject *classes)
                           &PyType_Type, &bucket) ||
         ready_starting(caps, bucket) < 0 ||
         find_slots(connection, of_connection) < 0 || find_slots(record, of_record) < 0 || find_slots(meter, of_meter) < 0 ||
-        find_slots(place, of_place) < 0 || find_slots(departure, of_departure) < 0 || make_names(names) < 0)
+        find_slots(place, of_place) < 0 || find_slots(departure, of_departure) < 0 ||
+        find_fields(choice, choice_fields) < 0 || make_names(names) < 0)
         return NULL;
     for (int i = OPENED; i <= ANSWER; i++)
         Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)connection, methods[i].ml_name));

@@ -5,12 +5,10 @@
 
 enum { AT, REQUESTS, BEGUN };
 static Slot of_bucket[] = {{"at", 0}, {"requests", 0}, {"begun_requests", 0}, {NULL, 0}};
-enum { N_LIVE, N_LIMITS, N_TUNNELS_MOST, N_RATE, N_LEDGER, N_TUNNELS, N_CAPS, N_BUCKETS, N_WHEEL, N_MONOTONIC, N_IDENTITY,
-       N_ACCOUNT, N_ID };
+enum { N_LIVE, N_LIMITS, N_TUNNELS_MOST, N_RATE, N_LEDGER, N_TUNNELS, N_CAPS, N_BUCKETS, N_WHEEL, N_MONOTONIC };
 static Name names[] = {{"live", NULL},    {"limits", NULL},   {"tunnels_per_account", NULL}, {"requests_per_second", NULL},
                        {"ledger", NULL},  {"tunnels", NULL},  {"caps", NULL},                {"_buckets", NULL},
-                       {"wheel", NULL},   {"monotonic", NULL}, {"identity", NULL},           {"account", NULL},
-                       {"id", NULL},      {NULL, NULL}};
+                       {"wheel", NULL},   {"monotonic", NULL}, {NULL, NULL}};
 
 static PyTypeObject *all_caps, *buckets;
 static PyObject *one;
@@ -60,13 +58,13 @@ static PyObject *bucket_of(PyObject *plane, PyObject *id)
 
 int may_start(PyObject *plane, PyObject *admission, PyObject **bucket)
 {
-    static const int to_limits[] = {N_LIVE, N_LIMITS}, to_id[] = {N_IDENTITY, N_ACCOUNT, N_ID};
+    static const int to_limits[] = {N_LIVE, N_LIMITS};
     PyObject *limits = along(plane, names, to_limits, 2), *most = NULL, *id = NULL;
     const int bounded = limits == NULL ? -1 : is_true(limits, names[N_RATE]);
     int done = -1;
     *bucket = NULL;
     if (bounded >= 0 && (most = PyObject_GetAttr(limits, names[N_TUNNELS_MOST].name)) != NULL &&
-        (id = along(admission, names, to_id, 3)) != NULL)
+        (id = account_id_of(admission)) != NULL)
         done = fewer_open(plane, id, most);
     if (done > 0 && bounded) {
         *bucket = bucket_of(plane, id);

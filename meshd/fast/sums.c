@@ -210,7 +210,8 @@ static PyMethodDef of_activity[] = {
 PyObject *sums_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *log, *record;
-    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &log, &PyType_Type, &record))
+    if (!PyArg_ParseTuple(classes, "O!O!", &PyType_Type, &log, &PyType_Type, &record) ||
+        find_fields(record, waiting_fields) < 0)
         return NULL;
     Py_XSETREF(sums_in_python, PyObject_GetAttrString((PyObject *)log, "_sums"));
     records = (PyTypeObject *)Py_NewRef(record);
@@ -221,7 +222,7 @@ PyObject *reports_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *reports, *exchange;
     if (!PyArg_ParseTuple(classes, "O!O!L", &PyType_Type, &reports, &PyType_Type, &exchange, &hour_seconds) ||
-        make_names(names) < 0)
+        find_fields(exchange, exchange_fields) < 0 || make_names(names) < 0)
         return NULL;
     Py_XSETREF(report_in_python, PyObject_GetAttrString((PyObject *)reports, "add"));
     exchanges = (PyTypeObject *)Py_NewRef(exchange);
@@ -232,7 +233,7 @@ PyObject *activity_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *activity, *exchange;
     if (!PyArg_ParseTuple(classes, "O!O!LL", &PyType_Type, &activity, &PyType_Type, &exchange, &at_once, &most_waiting) ||
-        make_names(names) < 0)
+        find_fields(exchange, exchange_fields) < 0 || make_names(names) < 0)
         return NULL;
     Py_XSETREF(newest_in_python, PyObject_GetAttrString((PyObject *)activity, "add"));
     exchanges = (PyTypeObject *)Py_NewRef(exchange);

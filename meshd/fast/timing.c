@@ -11,23 +11,10 @@ enum { METER, CUT, WIRE, MOVED };
 static Slot of_metered[] = {{"meter", 0}, {"cut", 0}, {"wire", 0}, {"_moved", 0}, {NULL, 0}};
 enum { N_ARM, N_TRY_SEND, N_SENT_DOWN, N_ALIVE };
 static Name names[] = {{"arm", NULL}, {"try_send", NULL}, {"sent_down", NULL}, {"alive", NULL}, {NULL, NULL}};
-static const double LATEST = 1e12; /* seconds that are no deadline's */
 
 static PyTypeObject *planes, *wheels;
 static PyObject *phase_in_python, *alive_in_python, *send_in_python, *gone;
 static double tick;
-
-static bool seconds_of(PyObject *number, double *seconds)
-{
-    long long whole;
-    if (number != NULL && PyFloat_CheckExact(number))
-        *seconds = PyFloat_AS_DOUBLE(number);
-    else if (integer(number, &whole))
-        *seconds = (double)whole;
-    else
-        return false;
-    return *seconds > -LATEST && *seconds < LATEST;
-}
 
 /* The wheel, borrowed, and what it says; NULL where Python has to see to it. */
 static PyObject *wheel_of(PyObject *waiting, double *monotonic)
@@ -35,7 +22,7 @@ static PyObject *wheel_of(PyObject *waiting, double *monotonic)
     PyObject *plane = get(waiting, of_waiting[PLANE]);
     PyObject *wheel = plane != NULL && PyObject_TypeCheck(plane, planes) ? get(plane, of_plane[0]) : NULL;
     PyObject *now = is(wheel, wheels) ? get(wheel, of_wheel[0]) : NULL;
-    return now != NULL && PyFloat_CheckExact(now) && seconds_of(now, monotonic) ? wheel : NULL;
+    return now != NULL && PyFloat_CheckExact(now) && seconds_in(now, monotonic) ? wheel : NULL;
 }
 
 static PyObject *phase(PyObject *waiting, PyObject *const *arguments, Py_ssize_t given)
@@ -44,7 +31,7 @@ static PyObject *phase(PyObject *waiting, PyObject *const *arguments, Py_ssize_t
     long long slot;
     if (given != 2)
         return PyErr_Format(PyExc_TypeError, "phase() takes a reason, and seconds");
-    PyObject *wheel = seconds_of(arguments[1], &seconds) ? wheel_of(waiting, &monotonic) : NULL;
+    PyObject *wheel = seconds_in(arguments[1], &seconds) ? wheel_of(waiting, &monotonic) : NULL;
     if (wheel == NULL || !integer(get(waiting, of_waiting[SLOT]), &slot))
         return PyObject_CallFunctionObjArgs(phase_in_python, waiting, arguments[0], arguments[1], NULL);
     const double deadline = monotonic + tick + seconds;
@@ -66,7 +53,7 @@ static PyObject *phase(PyObject *waiting, PyObject *const *arguments, Py_ssize_t
 static PyObject *alive(PyObject *waiting, PyObject *Py_UNUSED(nothing))
 {
     double monotonic, seconds;
-    if (!seconds_of(get(waiting, of_waiting[SECONDS]), &seconds) || wheel_of(waiting, &monotonic) == NULL)
+    if (!seconds_in(get(waiting, of_waiting[SECONDS]), &seconds) || wheel_of(waiting, &monotonic) == NULL)
         return PyObject_CallOneArg(alive_in_python, waiting);
     PyObject *at = PyFloat_FromDouble(monotonic + seconds);
     if (at == NULL)

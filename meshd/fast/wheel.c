@@ -4,7 +4,6 @@
 
 enum { MONOTONIC, SLOTS };
 static Slot of_wheel[] = {{"monotonic", 0}, {"_slots", 0}, {NULL, 0}};
-static const double LATEST = 1e12; /* seconds that are no deadline's */
 
 static double tick;
 static PyObject *n_deadline, *n_slot, *arm_in_python, *disarm_in_python;
@@ -57,18 +56,6 @@ static bool found(PyObject *wheel, PyObject *timed, PyObject **slots, PyObject *
     return false;
 }
 
-static bool seconds_of(PyObject *number, double *seconds)
-{
-    long long whole;
-    if (number != NULL && PyFloat_CheckExact(number))
-        *seconds = PyFloat_AS_DOUBLE(number);
-    else if (integer(number, &whole))
-        *seconds = (double)whole;
-    else
-        return false;
-    return *seconds > -LATEST && *seconds < LATEST;
-}
-
 static PyObject *arm(PyObject *wheel, PyObject *const *arguments, Py_ssize_t given)
 {
     PyObject *slots, *slot;
@@ -77,7 +64,7 @@ static PyObject *arm(PyObject *wheel, PyObject *const *arguments, Py_ssize_t giv
     if (given != 2)
         return PyErr_Format(PyExc_TypeError, "arm() takes what is timed, and seconds");
     PyObject *timed = arguments[0];
-    if (!seconds_of(get(wheel, of_wheel[MONOTONIC]), &monotonic) || !seconds_of(arguments[1], &seconds) ||
+    if (!seconds_in(get(wheel, of_wheel[MONOTONIC]), &monotonic) || !seconds_in(arguments[1], &seconds) ||
         !found(wheel, timed, &slots, &slot, &before))
         return PyObject_CallFunctionObjArgs(arm_in_python, wheel, timed, arguments[1], NULL);
     const double deadline = monotonic + tick + seconds;

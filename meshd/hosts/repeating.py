@@ -120,6 +120,15 @@ class RepeatedVisits(RepeatingConnection[HostResponse]):
             return await self._forward(request, record, site, same.sender, "", sent)
         return False
 
+    async def _heard(self) -> bytes:
+        """What the client sends after an exchange, also in the buffer; b"" where it has left."""
+        self.phase("kept", self._plane.live.timeouts.keep_alive)
+        try:
+            self.buffer = buffer = await self.wire.receive()
+        except OSError:
+            return b""
+        return buffer
+
     def _at_hand(self, same: Repeated, path: bytes) -> Admission | None:
         """Who pays, if that is remembered, and the host is what it was."""
         plane = self._plane

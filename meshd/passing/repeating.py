@@ -21,15 +21,6 @@ class RepeatingConnection(Connection, Generic[R]):
 
     __slots__ = ()
 
-    async def _heard(self) -> bytes:
-        """What the client sends after an exchange, also in the buffer; b"" where it has left."""
-        self.phase("kept", self._plane.live.timeouts.keep_alive)
-        try:
-            self.buffer = buffer = await self.wire.receive()
-        except OSError:
-            return b""
-        return buffer
-
     async def _ask_again(
         self, kept: KeptOrigins[R], origin: Origin[R], head: bytes, method: bytes, *, patience: int = 0
     ) -> bytes | None:

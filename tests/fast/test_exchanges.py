@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -32,8 +33,9 @@ COUNTING = st.tuples(st.just("count"), st.integers(0, 9), st.integers(0, 2**40),
 CLOSING = st.tuples(
     st.just("close"), st.integers(0, 9), st.sampled_from(["", "reset"]), st.sampled_from(["", "why"]), st.integers(0, 4)
 )
+BINDING = st.tuples(st.just("bind"), st.integers(1, 3), st.sampled_from(["", "on_limit=slow", "kbit_down=8"]))
 PLACES = Destinations()
-STEPS = st.lists(st.one_of(OPENING, COUNTING, CLOSING), max_size=14)
+STEPS = st.lists(st.one_of(OPENING, COUNTING, CLOSING, BINDING), max_size=14)
 
 
 class World:
@@ -62,6 +64,9 @@ class World:
                 meter.sent_down(down)
             case ("close", place, reason, detail, how) if place < len(self.open):
                 return self.end(self.open.pop(place)[0], reason, detail, how)
+            case ("bind", number, bounds):
+                accounts = self.desk.store.accounts
+                accounts[number] = replace(accounts[number], bounds=bounds)
         return None
 
     def begin(self, number: int, token: int, source: Any) -> object:
@@ -97,16 +102,28 @@ class World:
         tallies = ledger._tallies.by_key
         return (
             [
-                (key, each.room, each.visits, each.below, len(each.meters), each.users)
+                (key, each.room, each.visits, each.below, len(each.meters), each.users, each.on_limit)
                 for key, each in allowances.items()
             ],
-            [(key, each.open, each.slot) for key, each in tallies.items()],
+            [(key, each.open, each.slot, each.meter.__name__) for key, each in tallies.items()],
             sorted(each.key for each in ledger._tallies.resting),
             [desk.journal.words[desk.journal.cell(each.slot) + at] for each in tallies.values() for at in range(3)],
             [record._replace(exchange=tuple(record.exchange or ())) for record in desk.log._waiting],  # type: ignore[arg-type]
             [tuple(each) for each in desk.seen.exchanges],
             self.told,
         )
+
+
+class Heard:
+    """A meter that tells of its being asked."""
+
+    def __init__(self, told: list[object], up: int = 0) -> None:
+        self.told, self.sum, self.down = told, up, 0
+
+    @property
+    def up(self) -> int:
+        self.told.append("asked")
+        return self.sum
 
 
 class Both(SynchronousTestCase):
@@ -165,6 +182,63 @@ class ExchangesTest(Both):
             found.append((meter.open, meter.up, world.state()))
             world.desk.die()
             return found
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)
+
+    def test_one_that_is_closed_while_another_opens(self) -> None:
+        """As by what the collector lets go while the meter is made: none counts as open for ever."""
+
+        def does() -> object:
+            folder = tempfile.mkdtemp()
+            self.addCleanup(shutil.rmtree, folder)
+            world = World(folder)
+            world.do(("open", 2, 0, "password"))
+            record, meter = world.open.pop()
+            tally = meter.tally
+
+            def made(*given: Any) -> Meter:
+                record.close("")
+                return Meter(*given)
+
+            tally.meter = made  # type: ignore[assignment]
+            world.do(("open", 2, 0, "password"))
+            tally.meter = Meter
+            found = tally.open, tally.family.below, len(tally.own.meters), world.state()
+            world.open.pop()[0].close("")
+            after = tally.open, world.state()
+            world.desk.die()
+            return found, after
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)
+
+    def test_what_goes_wrong_at_the_end(self) -> None:
+        """A clock that fails is that error, and whatever the departure leaves in the record is what is booked."""
+
+        def does() -> object:
+            folder, told = tempfile.mkdtemp(), []
+            self.addCleanup(shutil.rmtree, folder)
+            world = World(folder)
+            world.do(("open", 2, 0, "password"))
+            record = world.open[-1][0]
+            record.meter = Heard(told)  # type: ignore[assignment]
+            world.plane.wheel = SimpleNamespace(seconds=lambda: 1 // 0)  # type: ignore[assignment]
+            self.assertRaises(ZeroDivisionError, record.close, "")
+            world.plane.wheel = SimpleNamespace(seconds=lambda: 1.0)  # type: ignore[assignment]
+            record = Record(world.plane, "p", "c")
+            record.meter = Heard(told)  # type: ignore[assignment]
+
+            def end() -> str:
+                other = Record(world.plane, "p", "c")
+                world.plane.ledger = SimpleNamespace(close=lambda meter, exchange: told.append(meter.up))  # type: ignore[assignment]
+                record.meter, record._plane = Heard(told, 7), other._plane  # type: ignore[assignment]
+                return "e"
+
+            record.departure = SimpleNamespace(way="e", end=end)
+            record.close("")
+            world.desk.die()
+            return told
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)

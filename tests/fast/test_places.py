@@ -6,18 +6,29 @@ import inspect
 import os
 import subprocess
 import sys
+from collections import namedtuple
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.sources import NATIVE
+from meshd.exits.choosing import Choice
+from meshd.exits.departure import Departure
+from meshd.exits.outlets import Outlet
+from meshd.exits.pools import Pool, Pools
 from meshd.fast import built
 from meshd.fast.places import Fast
+from meshd.passing.record import Record
+from meshd.selection import NONE
 from meshd.sockets.race import BIND_ADDRESS_NO_PORT, PREPARED, Race
 from meshd.sockets.task import Task
 from meshd.sockets.wire import Wire
+from meshd.usage.activity import Activity
+from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.meter import Meter
+from meshd.usage.reports import Reports
 from meshd.usage.shaping import ShapedMeter
+from meshd.values.exchanges import Exchange
 from tests.fast.building import compiled, fast
 from tests.support.manual import ROOT
 
@@ -68,6 +79,29 @@ class PlacesTest(SynchronousTestCase):
             self.assertIsInstance(meter, ShapedMeter)
         finally:
             native.end()
+
+    def test_python_is_what_it_is_compared_with(self) -> None:
+        """Also where all other tests have the native part."""
+        self.assertTrue(inspect.isfunction(Meter.sent_up))
+
+    def test_other_fields_are_refused(self) -> None:
+        """Named tuples are read and made by their places: as many fields in another order are other fields."""
+        native, names = compiled(), list(Exchange._fields)
+        turned = [*names[:14], "down", "up", *names[16:]]
+        for fields in (turned, names[:-1], [*names, "more"]):
+            kind = namedtuple("kind", fields)  # type: ignore[misc]
+            for methods in (
+                lambda kind: native.record_methods(Record, kind),
+                lambda kind: native.reports_methods(Reports, kind, 3600),
+                lambda kind: native.activity_methods(Activity, kind, 1, 1),
+                lambda kind: native.line_methods(ExchangeLog, Waiting, kind, text),
+            ):
+                self.assertRaises(TypeError, methods, kind)
+        line = namedtuple("line", ("slot", "exchange", *Waiting._fields[2:]))  # type: ignore[misc]
+        self.assertRaises(TypeError, native.log_methods, ExchangeLog, line)
+        self.assertRaises(TypeError, native.sums_methods, ExchangeLog, line)
+        way = namedtuple("way", ("outlet", "not_found", "source", *Choice._fields[3:]))  # type: ignore[misc]
+        self.assertRaises(TypeError, native.departure_methods, Departure, Outlet, way, Pools, Pool, NONE)
 
     def test_another_class_is_refused(self) -> None:
         """Methods are made of the classes that they know, and of no others."""

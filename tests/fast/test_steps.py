@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, IPv6Network
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -204,6 +205,25 @@ class DepartureTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)
+
+    def test_prefixes(self) -> None:
+        """Of these an address is drawn too: which one is another in C, which has drawn once more by then."""
+        prefix = IPv6Network("2001:db8::/64")
+        exits = (*EXITS, Exit("many", "local", prefix=prefix))
+        topology = Topology({"p": host("p", exits)}, exits, {})
+
+        def does() -> object:
+            pools, found = Pools(topology), set()
+            for number in range(40):
+                departure = way(pools, Random(number))
+                self.assertIsNone(departure.choose())
+                exit_, source = departure.end(), departure.choice.source
+                found.add((exit_, IPv6Address(source) in prefix if exit_ == "many" else source))
+            return found
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)
+        self.assertIn(("many", True), native)
 
     def test_what_was_not_chosen(self) -> None:
         def does() -> None:
