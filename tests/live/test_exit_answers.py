@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 from itertools import count
@@ -66,7 +67,7 @@ class ScriptedProxy:
             client.settimeout(10)
             head = client.recv(65536)
             if not head.startswith(b"\x05"):
-                while b"\r\n\r\n" not in head:
+                while not _whole(head):
                     head += client.recv(65536)
             self.asked.append(head.split(b"\r\n")[0])
             if head.startswith(b"CONNECT") or self.plain is not None:
@@ -82,6 +83,13 @@ class ScriptedProxy:
                 with contextlib.suppress(OSError):  # an origin that keeps its connection ends it with nothing
                     while data := far.recv(65536):
                         client.sendall(data)
+
+
+def _whole(request: bytes) -> bool:
+    """Whether the head is here, and its body: who ends a connection with bytes unread resets it, answer and all."""
+    head, ended, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\ncontent-length: (\d+)", head)
+    return bool(ended) and len(body) >= (int(length[1]) if length else 0)
 
 
 REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
