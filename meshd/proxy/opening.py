@@ -34,6 +34,8 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return True
     if client.buffer[0] == HANDSHAKE and plane.tls is not None:
         client.speech = None
+        if plane.offenders.offends(client.wire.peer) and not await plane.offenders.turn(client.wire.peer):
+            return False
         if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
         secure = client.wire.sealed

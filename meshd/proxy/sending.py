@@ -112,10 +112,10 @@ class Sending:
                     self.stirred(stream)
         return self._connection.data_to_send()
 
-    def bound(self) -> None:
-        """End the session where its client has us answer and does not read the answers."""
-        if self._connection.unsent > UNSENT:
-            self.end(ErrorCodes.ENHANCE_YOUR_CALM)
+    @property
+    def is_unread(self) -> bool:
+        """Whether the client has us answer, and does not read the answers."""
+        return self._connection.unsent > UNSENT
 
     def wake(self) -> None:
         """Send what there is, where nothing is being sent."""
@@ -126,14 +126,20 @@ class Sending:
 
         What many streams have comes in one turn of the reactor, and each piece by itself would be a record of TLS.
         """
-        if not stream.queued and stream.can_send:
-            stream.queued = True
-            self._ready.append(stream)
+        if self._queue(stream):
             if len(self._connection.streams) == 1:
                 self.wake()
             elif not self._soon:
                 self._soon = True
                 self._again(self._send_all)
+
+    def _queue(self, stream: Sender) -> bool:
+        """Let a stream have its turn to send; whether it waits for that only now."""
+        waits = not stream.queued and stream.can_send
+        if waits:
+            stream.queued = True
+            self._ready.append(stream)
+        return waits
 
     def _send_all(self) -> None:
         self._soon = False
@@ -154,10 +160,10 @@ class Sending:
             self._waiting.add(stream)
 
     def room_given(self, number: int) -> None:
-        """Let the streams go on that may have room now; number: a stream's, or 0 for any."""
+        """Let the streams go on that may have room now, when next woken; number: a stream's, or 0 for any."""
         for stream in [each for each in self._waiting if number in (0, each.id)]:
             self._waiting.discard(stream)
-            self.stirred(stream)
+            self._queue(stream)
 
     def forget_all(self) -> None:
         """Hear that all streams have ended: each would keep its session alive, and that this, until a collection."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import A_SECOND, FULL, LATE, MOST_LATE, SHARE, SMALL, Restraint
+from meshd.http2.restraint import A_SECOND, FULL, LATE, LESS, MOST_LATE, SHARE, SMALL, Restraint
 
 
 class RestraintTests(SynchronousTestCase):
@@ -46,3 +46,22 @@ class RestraintTests(SynchronousTestCase):
         for _ in range(10 * MOST_LATE):
             restraint.began()
         self.assertEqual(sum(restraint.late(0) for _ in range(MOST_LATE + 1)), 1)
+
+    def test_less(self) -> None:
+        """Where the peer has a smaller share, it has that and no more, whenever it comes."""
+        restraint = Restraint(0.0, LESS)
+        self.assertTrue(restraint.allows(10**6, LESS))
+        self.assertFalse(restraint.allows(10**6))
+
+    def test_spent(self) -> None:
+        """By too much, by much more than a client needs before it leaves, or by a fault of another kind."""
+        for share, cost, spent in ((SHARE, SHARE // 2, False), (SHARE, SHARE // 2 + 1, True), (LESS, LESS, False)):
+            restraint = Restraint(0.0, share)
+            restraint.allows(0.0, cost)
+            self.assertEqual(restraint.spent, spent, (share, cost))
+            restraint.allows(0.0, share - cost + 1)
+            self.assertTrue(restraint.spent)
+        restraint = Restraint(0.0)
+        restraint.spend()
+        self.assertTrue(restraint.spent)
+        self.assertFalse(restraint.allows(0.0))

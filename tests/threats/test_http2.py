@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
 
@@ -9,8 +10,9 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import SHARE
-from meshd.proxy.session import STREAMS, UNKNOWN
+from meshd.http2.restraint import SHARE, UNKNOWN
+from meshd.proxy.offenders import FREE
+from meshd.proxy.session import STREAMS
 from meshd.proxy.stream import WINDOW
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
@@ -186,7 +188,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_what_is_underway(self) -> None:
         """When streams end is no flood: a window of DATA for each, though nobody takes it, and room for what came."""
-        peer = Frames(daemon)
+        peer = Frames(daemon, source="127.0.0.2")  # of which nobody was sent away
         self.addCleanup(peer.close)
         good = get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna)
         refused = get(f"127.0.0.1:{origin.http}", "/p/m", method="POST")
@@ -209,6 +211,20 @@ class HostileTests(SynchronousTestCase):
             self.assertEqual(told.status, 200, (number, told))
             peer.send(window(number, 100), window(number, 100))
         self.assertFalse(peer.until_ping(b"still on").gone)
+
+    def test_one_that_comes_again(self) -> None:
+        """Is held to less, once so many of its sessions were ended, and others are not; neighbours are served still."""
+        pings = frame(PING, 0, 0, bytes(8)) * (SHARE - 10)
+        for source in ("127.0.0.3", "127.0.0.4"):
+            for _ in range(FREE + 1 if source == "127.0.0.3" else 0):
+                with contextlib.closing(Frames(daemon, source=source)) as peer:
+                    peer.send(pings, pings)
+                    self.assertTrue(peer.until_ping(b"finished").gone)
+            with contextlib.closing(Frames(daemon, source=source)) as peer:
+                peer.send(peer.request(1, get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna)))
+                self.assertEqual(peer.told(1).status, 200)
+                peer.send(pings)
+                self.assertEqual(peer.until_ping(b"finished").gone, source == "127.0.0.3")
 
     def test_windows_that_never_open(self) -> None:
         """A hundred downloads of which nothing is taken hold so much memory and no more, however large they are."""
