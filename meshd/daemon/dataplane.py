@@ -81,7 +81,7 @@ def data_plane(
         line=Line(
             reactor, lambda key: shares.may(key[0], wheel.seconds(), tunnel=key[1]), lambda: caps.ceiling // PART
         ),
-        offenders=Offenders(reactor, lambda: caps.ceiling // PART),
+        offenders=Offenders(wheel.seconds),
         auth=auth,
         ledger=ledger,
         live=live,

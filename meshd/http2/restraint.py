@@ -37,7 +37,7 @@ SHARE = 400
 """Such frames that may come together: a browser that closes a window resets all of its hundred streams at once."""
 
 LESS = 120
-"""That may come together from where many sessions were ended for it: what an honest client needs, and little more."""
+"""That may come together from where many were told to go: what an honest client needs, and little more."""
 
 A_SECOND = 40
 """That may come each second besides."""
@@ -59,13 +59,13 @@ SMALL = 1024
 
 
 class Restraint:
-    """A bucket of allowance for one session, or one stream of capsules."""
+    """A bucket of allowance for one session, or one stream of capsules; and what a stranger's session may send."""
 
     __slots__ = ("_late", "_left", "_share", "_since", "_unknown")
 
-    def __init__(self, now: float, share: int = SHARE) -> None:
-        """now: monotonic seconds; share: frames that may come together."""
-        self._left = self._share = float(share)
+    def __init__(self, now: float, *, less: bool = False) -> None:
+        """now: monotonic seconds; less: whether the peer comes from where many were told to go."""
+        self._left = self._share = float(LESS if less else SHARE)
         self._since = now
         self._late = 0.0
         self._unknown = UNKNOWN
@@ -96,7 +96,6 @@ class Restraint:
         """Note that nothing is left, since the peer is told to go for something else."""
         self._left = -1.0
 
-    @property
-    def spent(self) -> bool:
-        """Whether the peer has asked too much, or so much that it has left before it was told to go."""
-        return self._left < 0 or self._share - self._left > SHARE // 2
+    def spent(self, now: float) -> bool:
+        """Whether the peer was told to go, or has used more than half of its share lately if it leaves by itself."""
+        return self._left < 0 or self._left + (now - self._since) * A_SECOND < self._share / 2

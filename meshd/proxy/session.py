@@ -28,7 +28,7 @@ from twisted.logger import Logger
 from meshd.exits.choosing import Choice
 from meshd.http2.library import Ignored, offers_extended, opened, shown
 from meshd.http2.requests import Asked, Malformed, Requests, trailers
-from meshd.http2.restraint import COSTLY, LESS, MALFORMED, SHARE, Restraint
+from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
 from meshd.http2.slices import Slices
 from meshd.http2.work import work_of
 from meshd.model import Refusal
@@ -40,7 +40,7 @@ from meshd.proxy.request import ProxyRequest
 from meshd.proxy.sending import Sending
 from meshd.proxy.stream import WINDOW, Stream
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.task import READING, Pause, Task, parked
+from meshd.sockets.task import READING, TURN, Pause, Task, parked
 
 log = Logger()
 
@@ -75,8 +75,7 @@ class Session:
         """Those that are open, STREAMS at most."""
         self._pairs = KeptPairs(plane.resting)
         self._requests = Requests()
-        share = LESS if plane.offenders.offends(client.wire.peer) else SHARE
-        self._restraint = Restraint(plane.wheel.monotonic, share)
+        self._restraint = Restraint(plane.wheel.monotonic, less=plane.offenders.offends(client.wire.peer))
         self._asked = False
         """Whether any stream was begun."""
         self._writer = Task(self.sending.run(client.wire), self._written)
@@ -90,7 +89,7 @@ class Session:
         except (ClientGone, Stopped):
             pass
         finally:
-            if self._restraint.spent:
+            if self._restraint.spent(self._plane.wheel.monotonic):
                 self._plane.offenders.note(self._client.wire.peer)
             self.sending.end(ErrorCodes.NO_ERROR)
             for stream in self._streams.values():
@@ -127,15 +126,18 @@ class Session:
         self._writer.resume()
         if self._plane.draining:
             self.farewell()
-        slices = Slices()
+        slices, work = Slices(), 0
         while data:
             for piece, frames in slices.of(data):
-                events = self._took(piece)
+                work += work_of(len(piece), frames, self._took(piece))
                 self._expect()
                 if self.sending.over:
                     return
-                self.sending.wake()
-                await client.worked(work_of(len(piece), frames, events))
+                if work >= TURN:
+                    self.sending.wake()
+                    await client.worked(work)
+                    work = 0
+            self.sending.wake()
             try:
                 data = await client.wire.receive()
             except OSError:

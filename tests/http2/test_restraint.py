@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import A_SECOND, FULL, LATE, LESS, MOST_LATE, SHARE, SMALL, Restraint
+from meshd.http2.restraint import A_SECOND, FULL, LATE, LESS, MOST_LATE, SHARE, SMALL, UNKNOWN, Restraint
 
 
 class RestraintTests(SynchronousTestCase):
@@ -49,19 +49,31 @@ class RestraintTests(SynchronousTestCase):
 
     def test_less(self) -> None:
         """Where the peer has a smaller share, it has that and no more, whenever it comes."""
-        restraint = Restraint(0.0, LESS)
+        restraint = Restraint(0.0, less=True)
         self.assertTrue(restraint.allows(10**6, LESS))
         self.assertFalse(restraint.allows(10**6))
 
     def test_spent(self) -> None:
-        """By too much, by much more than a client needs before it leaves, or by a fault of another kind."""
-        for share, cost, spent in ((SHARE, SHARE // 2, False), (SHARE, SHARE // 2 + 1, True), (LESS, LESS, False)):
-            restraint = Restraint(0.0, share)
-            restraint.allows(0.0, cost)
-            self.assertEqual(restraint.spent, spent, (share, cost))
-            restraint.allows(0.0, share - cost + 1)
-            self.assertTrue(restraint.spent)
+        """By too much, or by more than a half just before the peer leaves; what was long ago is forgotten."""
+        for less, share in ((False, SHARE), (True, LESS)):
+            restraint = Restraint(0.0, less=less)
+            self.assertTrue(restraint.allows(0.0, share // 2))
+            self.assertFalse(restraint.spent(0.0))
+            self.assertTrue(restraint.allows(0.0, 1))
+            self.assertTrue(restraint.spent(0.0))
+            self.assertFalse(restraint.spent(1.0))
+            self.assertFalse(restraint.allows(0.0, share))
+            self.assertTrue(restraint.spent(10**6))
+
+    def test_another_fault(self) -> None:
+        """Leaves nothing."""
         restraint = Restraint(0.0)
         restraint.spend()
-        self.assertTrue(restraint.spent)
+        self.assertTrue(restraint.spent(10**6))
         self.assertFalse(restraint.allows(0.0))
+
+    def test_strangers(self) -> None:
+        """May send so much."""
+        restraint = Restraint(0.0)
+        self.assertTrue(restraint.bears(UNKNOWN))
+        self.assertFalse(restraint.bears(1))

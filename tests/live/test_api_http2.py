@@ -15,7 +15,7 @@ from h2.errors import ErrorCodes
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.restraint import SHARE
-from meshd.proxy.offenders import FREE
+from meshd.proxy.offenders import MOST
 from tests.support.browser import Chromium
 from tests.support.daemon import LiveDaemon, until
 from tests.support.echoes import FILL, Echoes
@@ -347,7 +347,7 @@ class SettingTests(Case):
         """It is not offered again at that address for a while, which is served by HTTP/1.1; others notice nothing."""
         other = LiveDaemon(self, "[api]\nhttp2 = true\n")
         beside = self.session(other)
-        for _ in range(FREE + 1):
+        for _ in range(MOST):
             session = self.session(other)
             session.raw(frame(PING, 0, 0, bytes(8)) * 2 * SHARE)
             session.until_gone()

@@ -10,7 +10,6 @@ from typing import Any
 from unittest import mock
 
 from hpack import Encoder
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.offenders import Offenders
@@ -107,7 +106,7 @@ class LetGoTests(SynchronousTestCase):
             live=live,
             poller=hand.poller,
             relay=SimpleNamespace(again=hand.later.append),
-            offenders=Offenders(Clock(), lambda: 0),
+            offenders=Offenders(lambda: 0.0),
             resting=None,
             seldom=None,
             wheel=SimpleNamespace(monotonic=0.0),
