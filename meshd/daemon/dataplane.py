@@ -19,6 +19,7 @@ from meshd.exits.pools import Pools
 from meshd.passing.accepting import descriptor_ceiling
 from meshd.passing.caps import Caps
 from meshd.passing.kept import KeptOrigins
+from meshd.proxy.offenders import Offenders
 from meshd.proxy.pairs import RestingPairs
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.shares import Shares
@@ -67,7 +68,6 @@ def data_plane(
     wheel = Wheel(reactor)
     caps = Caps(live, ceiling(live.limits))
     shares = Shares(live, caps, ledger)
-
     return DataPlane(
         poller=poller,
         wheel=wheel,
@@ -81,6 +81,7 @@ def data_plane(
         line=Line(
             reactor, lambda key: shares.may(key[0], wheel.seconds(), tunnel=key[1]), lambda: caps.ceiling // PART
         ),
+        offenders=Offenders(wheel.seconds),
         auth=auth,
         ledger=ledger,
         live=live,

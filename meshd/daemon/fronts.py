@@ -51,7 +51,7 @@ class Fronts:
         self._either.front = TLSFront(self._reactor, self._hosts, tls)
         if api:
             self.site.upgrades = upgrades = Resources(self._reactor, core, self.site)
-            self._front = TLSFront(self._reactor, self.site, tls, lambda: upgrades.preferred)
+            self._front = TLSFront(self._reactor, self.site, tls, upgrades.preferred)
 
     def samples(self) -> Iterator[Sample]:
         """Of both."""

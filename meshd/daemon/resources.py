@@ -55,11 +55,12 @@ class Resources:
             return None
         return carrier
 
-    @property
-    def preferred(self) -> bytes:
-        """The protocol that clients may choose beside HTTP/1.1; b"" for none, also while it would have no room."""
-        core = self._core
-        offered = core.config.api_http2 and not (core.plane.draining or busy(core.plane))
+    def preferred(self, peer: str) -> bytes:
+        """The protocol that a client at that address may choose beside HTTP/1.1; b"" for none, as while it would have
+        no room, and where sessions were ended for what they asked of it.
+        """
+        core, plane = self._core, self._core.plane
+        offered = core.config.api_http2 and not (plane.draining or busy(plane) or plane.offenders.offends(peer))
         return HTTP_2.encode("ascii") if offered else b""
 
     def session(self, line: Line, peer: IAddress) -> Taker | None:

@@ -36,6 +36,9 @@ MALFORMED = 5
 SHARE = 400
 """Such frames that may come together: a browser that closes a window resets all of its hundred streams at once."""
 
+LESS = 120
+"""That may come together from where many were told to go: what an honest client needs, and little more."""
+
 A_SECOND = 40
 """That may come each second besides."""
 
@@ -45,6 +48,9 @@ LATE = 8
 MOST_LATE = 100 * LATE
 """Of all streams: a session's hundred may end at once, as where a limit of their account is met."""
 
+UNKNOWN = 1024 * 1024
+"""Bytes that a client may send by a session before any of its streams is admitted."""
+
 FULL = 16 * 1024
 """Bytes of DATA that count as one late frame: the largest that a client may send."""
 
@@ -53,15 +59,16 @@ SMALL = 1024
 
 
 class Restraint:
-    """A bucket of allowance for one session, or one stream of capsules."""
+    """A bucket of allowance for one session, or one stream of capsules; and what a stranger's session may send."""
 
-    __slots__ = ("_late", "_left", "_since")
+    __slots__ = ("_late", "_left", "_share", "_since", "_unknown")
 
-    def __init__(self, now: float) -> None:
-        """now: monotonic seconds."""
-        self._left = float(SHARE)
+    def __init__(self, now: float, *, less: bool = False) -> None:
+        """now: monotonic seconds; less: whether the peer comes from where many were told to go."""
+        self._left = self._share = float(LESS if less else SHARE)
         self._since = now
         self._late = 0.0
+        self._unknown = UNKNOWN
 
     def began(self) -> None:
         """Note that a stream was begun, for which frames may come late."""
@@ -76,6 +83,19 @@ class Restraint:
 
     def allows(self, now: float, cost: float = 1) -> bool:
         """Count frames, or capsules; whether they are within the peer's share still."""
-        self._left = min(SHARE, self._left + (now - self._since) * A_SECOND) - cost
+        self._left = min(self._share, self._left + (now - self._since) * A_SECOND) - cost
         self._since = now
         return self._left >= 0
+
+    def bears(self, size: int) -> bool:
+        """Count bytes that came from a client who is unknown; whether they are not too many yet."""
+        self._unknown -= size
+        return self._unknown >= 0
+
+    def spend(self) -> None:
+        """Note that nothing is left, since the peer is told to go for something else."""
+        self._left = -1.0
+
+    def spent(self, now: float) -> bool:
+        """Whether the peer was told to go, or has used more than half of its share lately if it leaves by itself."""
+        return self._left < 0 or self._left + (now - self._since) * A_SECOND < self._share / 2

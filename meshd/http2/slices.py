@@ -10,8 +10,11 @@ PREFACE = 24
 HEADER = 9
 """Bytes before the payload of a frame."""
 
-FRAMES = 32
+FRAMES = 8
 """Frames of a slice: acting on each takes some 30 microseconds, of no bytes as of sixteen thousand."""
+
+_TWICE = frozenset({0x1, 0x3})
+"""HEADERS and RST_STREAM, which begin and cut an exchange: each counts as two frames."""
 
 
 class Slices:
@@ -26,7 +29,7 @@ class Slices:
         """Bytes that are still to come of a frame."""
 
     def of(self, data: bytes) -> Iterator[tuple[bytes, int]]:
-        """The data in slices, all of it, each with the number of frames that begin in it."""
+        """The data in slices, all of it, each with the number of frames that begin in it, as they count."""
         start = at = frames = 0
         size = len(data)
         while at < size:
@@ -37,11 +40,11 @@ class Slices:
                     self._header = header
                     break
                 self._header, self._left = b"", int.from_bytes(header[:3], "big")
-                frames += 1
+                frames += 2 if header[3] in _TWICE else 1
             step = min(self._left, size - at)
             at += step
             self._left -= step
-            if frames == FRAMES:
+            if frames >= FRAMES:
                 yield data[start:at], frames
                 start, frames = at, 0
         if start < size:

@@ -73,6 +73,9 @@ class Client(Recipient, Protocol):
     async def introduce(self) -> bool:
         """Read a PROXY header and wait for the bytes after it; False where the client has left.  Raises: BadHeader."""
 
+    def handshake(self, *, over: bool) -> None:
+        """Start the time for a handshake of TLS, as it begins, or the first time after it, as it is over."""
+
     async def take_off_tls(self, context: ssl.SSLContext) -> bool:
         """Shake hands with a client that has begun to, and have plain bytes from then on; False where it has left."""
 

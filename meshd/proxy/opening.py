@@ -13,10 +13,14 @@ from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.session import Session
 from meshd.proxy.socks import OldSocksSpeech, SocksSpeech
+from meshd.sockets.task import READING, Pause, parked
 from meshd.socks5 import OLD_VERSION, VERSION
 from meshd.tls.contexts import HTTP_2
 from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What HTTP/2 begins with."""
 
 _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
@@ -34,15 +38,40 @@ async def meet(client: Client, plane: DataPlane) -> bool:
         return True
     if client.buffer[0] == HANDSHAKE and plane.tls is not None:
         client.speech = None
+        if not await _may_begin(client, plane):
+            return False
         if not await client.take_off_tls(plane.tls()) or not await client.receive():
             return False
-        secure = client.wire.sealed
-        client.speech = Session(client, plane) if secure and secure.protocol == HTTP_2 else HttpSpeech(client, plane)
+        client.speech = Session(client, plane) if _speaks_http_2(client) else HttpSpeech(client, plane)
     if client.buffer[0] == VERSION:
         client.speech = SocksSpeech(client)
     elif client.buffer[0] == OLD_VERSION:
         client.speech = OldSocksSpeech()
     return True
+
+
+async def _may_begin(client: Client, plane: DataPlane) -> bool:
+    """Let a client whose address has offended wait before its handshake; False where it comes too late then."""
+    seconds = plane.offenders.delay(client.wire.peer)
+    if seconds:
+        client.handshake(over=False)  # as long a time as that has, and as little trace where it is over
+        pause = Pause()
+        waits = plane.wheel.soon(seconds, pause.over)
+        try:
+            await parked(pause, READING)
+        finally:
+            if waits.active():
+                waits.cancel()
+    return not (seconds and plane.draining)
+
+
+def _speaks_http_2(client: Client) -> bool:
+    """Whether a client who may has begun to, as RFC 9113 (3.4) has it.  Go's net/http (1.19) offers HTTP/2 to a proxy,
+    and then writes CONNECT as HTTP/1.1 has it.
+    """
+    secure = client.wire.sealed
+    may = secure is not None and secure.protocol == HTTP_2
+    return may and PREFACE.startswith(client.buffer[: len(PREFACE)])
 
 
 def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:

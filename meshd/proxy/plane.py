@@ -15,6 +15,7 @@ from meshd.exits.pools import Pools
 from meshd.passing.kept import KeptOrigins
 from meshd.passing.plane import Plane
 from meshd.proxy.known import KnownTunnels
+from meshd.proxy.offenders import Offenders
 from meshd.proxy.pairs import RestingPairs
 from meshd.proxy.response import ProxyResponse
 from meshd.proxy.shares import Shares
@@ -35,6 +36,7 @@ class DataPlane(Plane):
     chance: Random
     pools: Pools
     """The exits of the topology, and their present state."""
+    offenders: Offenders
     note_exit: Callable[[Outlet], None]
     """Called with the outlet of an exit that begins to rest, or is back."""
     tls: Callable[[], ssl.SSLContext] | None = None

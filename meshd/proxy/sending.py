@@ -55,6 +55,7 @@ class Sending:
         "_connection",
         "_pause",
         "_ready",
+        "_room_for_all",
         "_soon",
         "_waiting",
         "_window",
@@ -72,8 +73,10 @@ class Sending:
         self._alive = alive
         self._ready: deque[Sender] = deque()
         """Streams that have something to send, each once."""
-        self._waiting: set[Sender] = set()
-        """Streams for whose answer the client has no room."""
+        self._waiting: dict[int, Sender] = {}
+        """Streams for whose answer the client has no room, by number."""
+        self._room_for_all = False
+        """Whether the client has given room, by all streams together or by each, that was not looked at yet."""
         self._soon = False
         """Whether what streams have is sent in the next turn."""
         self._pause = Pause()
@@ -100,6 +103,8 @@ class Sending:
 
     def _gathered(self) -> bytes:
         size = 0
+        if self._room_for_all:
+            self._let_all_go_on()
         while self._ready and size < GATHERED and not self.over:
             stream = self._ready.popleft()
             stream.queued = False
@@ -108,14 +113,14 @@ class Sending:
                     size += stream.send()
                 except (ProtocolError, BadMessage):  # as where the client has reset it in what is not acted on yet
                     stream.give_up()
-                if stream not in self._waiting:
+                if stream.id not in self._waiting:
                     self.stirred(stream)
         return self._connection.data_to_send()
 
-    def bound(self) -> None:
-        """End the session where its client has us answer and does not read the answers."""
-        if self._connection.unsent > UNSENT:
-            self.end(ErrorCodes.ENHANCE_YOUR_CALM)
+    @property
+    def is_unread(self) -> bool:
+        """Whether the client has us answer, and does not read the answers."""
+        return self._connection.unsent > UNSENT
 
     def wake(self) -> None:
         """Send what there is, where nothing is being sent."""
@@ -126,14 +131,20 @@ class Sending:
 
         What many streams have comes in one turn of the reactor, and each piece by itself would be a record of TLS.
         """
-        if not stream.queued and stream.can_send:
-            stream.queued = True
-            self._ready.append(stream)
+        if self._queue(stream):
             if len(self._connection.streams) == 1:
                 self.wake()
             elif not self._soon:
                 self._soon = True
                 self._again(self._send_all)
+
+    def _queue(self, stream: Sender) -> bool:
+        """Let a stream have its turn to send; whether it waits for that only now."""
+        waits = not stream.queued and stream.can_send
+        if waits:
+            stream.queued = True
+            self._ready.append(stream)
+        return waits
 
     def _send_all(self) -> None:
         self._soon = False
@@ -151,13 +162,27 @@ class Sending:
     def wait_for_room(self, stream: Sender) -> None:
         """Let a stream that has more to send wait, where the client has no room for it."""
         if not self.room(stream.id):
-            self._waiting.add(stream)
+            self._waiting[stream.id] = stream
 
     def room_given(self, number: int) -> None:
-        """Let the streams go on that may have room now; number: a stream's, or 0 for any."""
-        for stream in [each for each in self._waiting if number in (0, each.id)]:
-            self._waiting.discard(stream)
-            self.stirred(stream)
+        """Let the streams go on that may have room now, when next woken; number: a stream's, or 0 for any."""
+        if not number:
+            self._room_for_all = True
+        elif (stream := self._waiting.pop(number, None)) is not None:
+            self._queue(stream)
+
+    def _let_all_go_on(self) -> None:
+        """Queue the streams that have room again: looked at once for all frames since the last piece."""
+        self._room_for_all = False
+        for number in [each for each in self._waiting if self._may_send(each)]:
+            self._queue(self._waiting.pop(number))
+
+    def _may_send(self, number: int) -> bool:
+        """Whether the client has room by a stream, or has reset it, as who sends by it finds out."""
+        try:
+            return self.room(number) > 0
+        except ProtocolError:
+            return True
 
     def forget_all(self) -> None:
         """Hear that all streams have ended: each would keep its session alive, and that this, until a collection."""
@@ -166,7 +191,7 @@ class Sending:
 
     def forget(self, stream: Sender) -> None:
         """Hear that a stream has ended."""
-        self._waiting.discard(stream)
+        self._waiting.pop(stream.id, None)
 
     def head(self, number: int, head: list[Header], *, last: bool) -> None:
         """Send a header block; last: whether the stream's answer ends with it."""

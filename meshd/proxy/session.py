@@ -30,6 +30,7 @@ from meshd.http2.library import Ignored, offers_extended, opened, shown
 from meshd.http2.requests import Asked, Malformed, Requests, trailers
 from meshd.http2.restraint import COSTLY, MALFORMED, Restraint
 from meshd.http2.slices import Slices
+from meshd.http2.work import work_of
 from meshd.model import Refusal
 from meshd.passing.parting import LINGER_SECONDS
 from meshd.proxy.client import Client
@@ -39,18 +40,12 @@ from meshd.proxy.request import ProxyRequest
 from meshd.proxy.sending import Sending
 from meshd.proxy.stream import WINDOW, Stream
 from meshd.sockets.ends import ClientGone, Stopped
-from meshd.sockets.task import READING, Pause, Task, parked
+from meshd.sockets.task import READING, TURN, Pause, Task, parked
 
 log = Logger()
 
 STREAMS = 100
 """Streams that a session may have open at once, as RFC 9113 (6.5.2) says that one should have at least."""
-
-AN_EVENT = 16 * 1024
-"""The cost of what a frame says, in bytes that take as long to move."""
-
-UNKNOWN = 1024 * 1024
-"""Bytes that a client may send by a session before any of its streams is admitted."""
 
 
 class Session:
@@ -65,7 +60,6 @@ class Session:
         "_requests",
         "_restraint",
         "_streams",
-        "_unknown",
         "_writer",
         "sending",
     )
@@ -81,8 +75,7 @@ class Session:
         """Those that are open, STREAMS at most."""
         self._pairs = KeptPairs(plane.resting)
         self._requests = Requests()
-        self._restraint = Restraint(plane.wheel.monotonic)
-        self._unknown = UNKNOWN
+        self._restraint = Restraint(plane.wheel.monotonic, less=plane.offenders.offends(client.wire.peer))
         self._asked = False
         """Whether any stream was begun."""
         self._writer = Task(self.sending.run(client.wire), self._written)
@@ -96,6 +89,8 @@ class Session:
         except (ClientGone, Stopped):
             pass
         finally:
+            if self._restraint.spent(self._plane.wheel.monotonic):
+                self._plane.offenders.note(self._client.wire.peer)
             self.sending.end(ErrorCodes.NO_ERROR)
             for stream in self._streams.values():
                 stream.leave()
@@ -131,14 +126,17 @@ class Session:
         self._writer.resume()
         if self._plane.draining:
             self.farewell()
-        slices = Slices()
+        slices, work = Slices(), 0
         while data:
             for piece, frames in slices.of(data):
-                events = self._took(piece)
+                work += work_of(len(piece), frames, self._took(piece))
                 self._expect()
                 if self.sending.over:
                     return
-                await client.worked(len(piece) + AN_EVENT * max(frames, events))
+                if work >= TURN:
+                    self.sending.wake()
+                    await client.worked(work)
+                    work = 0
             self.sending.wake()
             try:
                 data = await client.wire.receive()
@@ -162,14 +160,12 @@ class Session:
         elif self._asked:
             self.sending.end(ErrorCodes.NO_ERROR)
 
-    def _took(self, data: bytes) -> int:
-        """Act on what came; the number of events that it was."""
+    def _took(self, data: bytes) -> list[Event]:
+        """Act on what came, and say what that was."""
         events: list[Event] = []
-        if not self._client.place.known:
-            self._unknown -= len(data)
-            if self._unknown < 0:
-                self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
-                return 0
+        if not self._client.place.known and not self._restraint.bears(len(data)):
+            self._too_much()
+            return events
         try:
             events = self._connection.receive_data(data)
             gone = {event.stream_id for event in events if isinstance(event, StreamReset)}
@@ -179,10 +175,12 @@ class Session:
                 elif isinstance(event, DataReceived):
                     self.sending.came(event.flow_controlled_length or 0)
         except ProtocolError:
+            self._restraint.spend()
             self.sending.over = True  # the library has the frame that says why
             self.sending.wake()
-        self.sending.bound()
-        return len(events)
+        if self.sending.is_unread:
+            self._too_much()
+        return events
 
     def _acted(self, event: Event) -> None:
         if isinstance(event, COSTLY):
@@ -195,7 +193,11 @@ class Session:
 
     def _cost(self, frames: float) -> None:
         if not self._restraint.allows(self._plane.wheel.monotonic, frames):
-            self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
+            self._too_much()
+
+    def _too_much(self) -> None:
+        self._restraint.spend()
+        self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def _requested(self, event: RequestReceived) -> None:
         number, ended = event.stream_id or 0, event.stream_ended is not None

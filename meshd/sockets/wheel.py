@@ -67,7 +67,7 @@ class Wheel:
         self._ticking.clock = clock
 
     def soon(self, seconds: float, call: Callable[[], None]) -> IDelayedCall:
-        """Call in that many seconds, fewer than a tick, exactly: for the few waits that are as short."""
+        """Call in that many seconds, a few ticks at most, exactly: for the few waits that are as short."""
         return self._clock.callLater(seconds, call)
 
     def start(self) -> None:

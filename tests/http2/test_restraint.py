@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import A_SECOND, FULL, LATE, MOST_LATE, SHARE, SMALL, Restraint
+from meshd.http2.restraint import A_SECOND, FULL, LATE, LESS, MOST_LATE, SHARE, SMALL, UNKNOWN, Restraint
 
 
 class RestraintTests(SynchronousTestCase):
@@ -46,3 +46,34 @@ class RestraintTests(SynchronousTestCase):
         for _ in range(10 * MOST_LATE):
             restraint.began()
         self.assertEqual(sum(restraint.late(0) for _ in range(MOST_LATE + 1)), 1)
+
+    def test_less(self) -> None:
+        """Where the peer has a smaller share, it has that and no more, whenever it comes."""
+        restraint = Restraint(0.0, less=True)
+        self.assertTrue(restraint.allows(10**6, LESS))
+        self.assertFalse(restraint.allows(10**6))
+
+    def test_spent(self) -> None:
+        """By too much, or by more than a half just before the peer leaves; what was long ago is forgotten."""
+        for less, share in ((False, SHARE), (True, LESS)):
+            restraint = Restraint(0.0, less=less)
+            self.assertTrue(restraint.allows(0.0, share // 2))
+            self.assertFalse(restraint.spent(0.0))
+            self.assertTrue(restraint.allows(0.0, 1))
+            self.assertTrue(restraint.spent(0.0))
+            self.assertFalse(restraint.spent(1.0))
+            self.assertFalse(restraint.allows(0.0, share))
+            self.assertTrue(restraint.spent(10**6))
+
+    def test_another_fault(self) -> None:
+        """Leaves nothing."""
+        restraint = Restraint(0.0)
+        restraint.spend()
+        self.assertTrue(restraint.spent(10**6))
+        self.assertFalse(restraint.allows(0.0))
+
+    def test_strangers(self) -> None:
+        """May send so much."""
+        restraint = Restraint(0.0)
+        self.assertTrue(restraint.bears(UNKNOWN))
+        self.assertFalse(restraint.bears(1))

@@ -7,7 +7,7 @@ import random
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.http2.slices import FRAMES, PREFACE, Slices
-from tests.support.frames import DATA, PING, frame
+from tests.support.frames import DATA, HEADERS, PING, RST_STREAM, frame
 
 BEGINNING = bytes(PREFACE)
 
@@ -31,6 +31,14 @@ class SlicesTests(SynchronousTestCase):
         found = list(Slices().of(BEGINNING + empty * (2 * FRAMES)))
         sizes = [(len(each) // len(empty), frames) for each, frames in found]
         self.assertEqual(sizes, [(FRAMES + PREFACE // len(empty), FRAMES), (FRAMES, FRAMES)])
+
+    def test_exchanges(self) -> None:
+        """What begins or cuts one counts as two frames, and ends a slice that has one too many by that."""
+        asked, reset, ping = frame(HEADERS, 4, 1, b"x"), frame(RST_STREAM, 0, 1, bytes(4)), frame(PING, 0, 0, bytes(8))
+        pairs = FRAMES // 4
+        found = list(Slices().of(BEGINNING + (asked + reset) * pairs + ping + (asked + reset) * pairs))
+        whole, rest = (asked + reset) * pairs, (asked + reset) * (pairs - 1) + asked
+        self.assertEqual(found, [(BEGINNING + whole, FRAMES), (ping + rest + reset, FRAMES + 1)])
 
     def test_pieces(self) -> None:
         """However the bytes arrive, none is lost, each frame is counted once, and no slice has more."""

@@ -14,9 +14,12 @@ from typing import Any
 from h2.errors import ErrorCodes
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.http2.restraint import SHARE
+from meshd.proxy.offenders import MOST
 from tests.support.browser import Chromium
 from tests.support.daemon import LiveDaemon, until
 from tests.support.echoes import FILL, Echoes
+from tests.support.frames import PING, frame
 from tests.support.http2 import Header, Session
 from tests.support.resources import DATA, FINAL, capsule, path
 
@@ -340,6 +343,22 @@ class SettingTests(Case):
             use()
         until(lambda: len(other.exchanges()) == 36 and descriptors(other.pid) <= before, "none more than before")
 
+    def test_where_it_was_ended_for_floods(self) -> None:
+        """It is not offered again at that address for a while, which is served by HTTP/1.1; others notice nothing."""
+        other = LiveDaemon(self, "[api]\nhttp2 = true\n")
+        beside = self.session(other)
+        for _ in range(MOST):
+            session = self.session(other)
+            session.raw(frame(PING, 0, 0, bytes(8)) * 2 * SHARE)
+            session.until_gone()
+        with chosen(other) as sock:
+            self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+            self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200 "))
+        with chosen(other, "127.0.0.2") as sock:
+            self.assertEqual(sock.selected_alpn_protocol(), "h2")
+        self.assertEqual(beside.ask(self.headers("/healthz")).status, 200)
+
     def test_off(self) -> None:
         """As it is by default: a client that would speak it has HTTP/1.1; and so it is at once after a reload."""
         other = LiveDaemon(self)
@@ -349,11 +368,12 @@ class SettingTests(Case):
                 self.assertEqual(sock.selected_alpn_protocol(), protocol)
 
 
-def chosen(of: LiveDaemon) -> ssl.SSLSocket:
-    """A connection to the API, of a client that speaks either HTTP."""
+def chosen(of: LiveDaemon, source: str = "127.0.0.1") -> ssl.SSLSocket:
+    """A connection to the API, of a client at that address that speaks either HTTP."""
     context = ssl.create_default_context(cafile=str(of.certificate))
     context.set_alpn_protocols(["h2", "http/1.1"])
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", of.api_port), 20), server_hostname="127.0.0.1")
+    sock = socket.create_connection(("127.0.0.1", of.api_port), 20, (source, 0))
+    return context.wrap_socket(sock, server_hostname="127.0.0.1")
 
 
 def descriptors(pid: int) -> int:

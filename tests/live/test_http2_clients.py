@@ -1,4 +1,4 @@
-"""Clients of others that speak HTTP/2 to the proxy: libcurl by two packages, and Node."""
+"""Clients of others that speak HTTP/2 to the proxy: libcurl by two packages, Node and Go."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import io
 import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pycurl
 from curl_cffi import Curl, CurlInfo, CurlOpt
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.support.daemon import LiveDaemon, until
+from tests.support.daemon import LiveDaemon, clean_environment, until
 from tests.support.http2 import basic
-from tests.support.origin import RecordingOrigin, pattern
+from tests.support.origin import RecordingOrigin, authority, pattern
 
 HTTP_2 = 3
 """CURLPROXY_HTTPS2, for which neither package has a name."""
@@ -62,6 +63,19 @@ down.on("response", (head) => {
     read(down, (digest) => console.log(JSON.stringify({statuses: [head[":status"], answer[":status"]], digest})));
   });
 });
+"""
+
+GO = """package main
+import ("fmt"; "io"; "net/http"; "net/url"; "os")
+func main() {
+  proxy, _ := url.Parse(os.Args[1])
+  way := http.DefaultTransport.(*http.Transport).Clone()
+  way.Proxy = http.ProxyURL(proxy)
+  answer, err := (&http.Client{Transport: way}).Get(os.Args[2])
+  if err != nil { fmt.Println(err); os.Exit(1) }
+  body, _ := io.ReadAll(answer.Body)
+  fmt.Println(answer.StatusCode, len(body))
+}
 """
 
 
@@ -132,6 +146,28 @@ class ClientsTests(SynchronousTestCase):
         finally:
             curl.close()
         return came.getvalue()
+
+    def test_go(self) -> None:
+        """Go (1.19) offers HTTP/2 to the proxy, and then asks for a tunnel as HTTP/1.1 has it."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        program, trust = folder / "fetch.go", folder / "trust.pem"
+        program.write_text(GO)
+        trust.write_bytes(self.daemon.certificate.read_bytes() + Path(authority().file).read_bytes())
+        cache = {"GOCACHE": str(folder.resolve()), "GO111MODULE": "off", "SSL_CERT_FILE": str(trust.resolve())}
+        target = self.secure.url(f"/bytes/{BIG}").replace("127.0.0.1", "localhost")
+        since = len(self.daemon.exchanges())
+        found = subprocess.run(
+            ["go", "run", str(program), f"https://anna:{self.password}@{self.daemon.proxy}", target],
+            check=False,
+            env={**clean_environment(), **cache},
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        self.assertEqual(found.stdout, f"200 {BIG}\n", found.stderr)
+        ((method, _, down),) = self.carried(since, 1)
+        self.assertEqual((method, BIG < down < BIG * 1.02), ("CONNECT", True))
 
     def options(self, url: str, body: bytes | None, write: Callable[[bytes], int]) -> dict[str, Any]:
         options: dict[str, Any] = {

@@ -130,21 +130,20 @@ class SendingTests(SynchronousTestCase):
         self.assertTrue(any(isinstance(each, SettingsAcknowledged) for each in self.told))
 
     def test_a_client_that_does_not_read(self) -> None:
-        """Has no more answers than so many bytes wait for it: then the session is over."""
+        """Has no more answers than so many bytes wait for it: then they count as unread."""
         self.begin(LARGE)
         pong = len(frame(PING, 0, 0, bytes(8)))
         for _ in range(UNSENT // pong - 10):
             self.server.receive_data(frame(PING, 0, 0, bytes(8)))
-            self.sending.bound()
-        self.assertFalse(self.sending.over)
+        self.assertFalse(self.sending.is_unread)
         wire = Wire(2)
         running = cast(Any, self.sending.run(cast(Any, wire)))
         running.send(None)
         for _ in range(UNSENT // pong + 1):
-            self.assertFalse(self.sending.over)
+            self.assertFalse(self.sending.is_unread)
             self.server.receive_data(frame(PING, 0, 0, bytes(8)))
-            self.sending.bound()
-        self.assertTrue(self.sending.over)
+        self.assertTrue(self.sending.is_unread)
+        self.sending.end(ErrorCodes.ENHANCE_YOUR_CALM)
         self.assertRaises(StopIteration, running.send, None)
         last = self.client.receive_data(b"".join(wire.sent))[-1]
         assert isinstance(last, ConnectionTerminated)
@@ -158,7 +157,6 @@ class SendingTests(SynchronousTestCase):
             running = cast(Any, self.sending.run(cast(Any, wire)))
             running.send(None)
             self.sending.wake()
-            self.sending.bound()
             self.sending.end(ErrorCodes.NO_ERROR)
             running.send(None)
         kinds, data = [], wire.sent[0]

@@ -12,6 +12,7 @@ from unittest import mock
 from hpack import Encoder
 from twisted.trial.unittest import SynchronousTestCase
 
+from meshd.proxy.offenders import Offenders
 from meshd.proxy.session import Session
 from meshd.sockets.task import READING, Pause, Task, parked
 from meshd.sockets.wire import Wire
@@ -24,6 +25,7 @@ class SessionTests(SynchronousTestCase):
     def setUp(self) -> None:
         plane, client = mock.MagicMock(), mock.MagicMock()
         plane.live.limits.head_bytes, plane.wheel.monotonic = 32_768, 0.0
+        plane.offenders.offends.return_value = False
         self.session: Any = Session(client, plane)
         self.addCleanup(self.session._writer._coroutine.close)
         self.session._took(PREFACE + frame(SETTINGS, 0, 0))
@@ -104,6 +106,7 @@ class LetGoTests(SynchronousTestCase):
             live=live,
             poller=hand.poller,
             relay=SimpleNamespace(again=hand.later.append),
+            offenders=Offenders(lambda: 0.0),
             resting=None,
             seldom=None,
             wheel=SimpleNamespace(monotonic=0.0),

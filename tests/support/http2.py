@@ -93,16 +93,23 @@ class Session:
     """Blocks while it waits; what comes for one stream is kept while another is waited for."""
 
     def __init__(
-        self, daemon: Place, *, takes: bool = True, preface: bool = True, window: int = 0, port: int = 0
+        self,
+        daemon: Place,
+        *,
+        takes: bool = True,
+        preface: bool = True,
+        window: int = 0,
+        port: int = 0,
+        source: str = "127.0.0.1",
     ) -> None:
         """takes: whether it gives room again for what it gets; preface: whether it begins as a client should.
 
         window: bytes that each stream may send before they are taken, all together twice as much; 0: by default; port:
-        where it connects to, in place of the proxy's.
+        where it connects to, in place of the proxy's; source: the address that it comes from.
         """
         context = ssl.create_default_context(cafile=str(daemon.certificate))
         context.set_alpn_protocols(["h2", "http/1.1"])
-        sock = socket.create_connection(("127.0.0.1", port or daemon.proxy_port), 20)
+        sock = socket.create_connection(("127.0.0.1", port or daemon.proxy_port), 20, (source, 0))
         self.sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
         self.protocol = self.sock.selected_alpn_protocol()
         self.takes = takes

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable
+from itertools import count
 
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.http2.restraint import SHARE
-from meshd.proxy.session import STREAMS, UNKNOWN
+from meshd.http2.restraint import SHARE, UNKNOWN
+from meshd.proxy.offenders import MOST
+from meshd.proxy.session import STREAMS
 from meshd.proxy.stream import WINDOW
 from tests.support.daemon import LiveDaemon
 from tests.support.echoes import Echoes
@@ -39,6 +42,7 @@ HELD = 512 * 1024
 
 daemon: LiveDaemon
 origin: Echoes
+addresses = count(1)
 
 
 def setUpModule() -> None:
@@ -95,8 +99,9 @@ class HostileTests(SynchronousTestCase):
         name = f"u{len(daemon.totals())}"
         return basic(name, daemon.account(name))
 
-    def session(self) -> Session:
-        session = Session(daemon)
+    def session(self, *, preface: bool = True) -> Session:
+        """At an address of its own: where sessions are ended, others would be held to less."""
+        session = Session(daemon, preface=preface, source=f"127.0.1.{next(addresses)}")
         self.addCleanup(session.close)
         return session
 
@@ -186,7 +191,7 @@ class HostileTests(SynchronousTestCase):
 
     def test_what_is_underway(self) -> None:
         """When streams end is no flood: a window of DATA for each, though nobody takes it, and room for what came."""
-        peer = Frames(daemon)
+        peer = Frames(daemon, source="127.0.0.2")  # of which nobody was sent away
         self.addCleanup(peer.close)
         good = get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna)
         refused = get(f"127.0.0.1:{origin.http}", "/p/m", method="POST")
@@ -209,6 +214,20 @@ class HostileTests(SynchronousTestCase):
             self.assertEqual(told.status, 200, (number, told))
             peer.send(window(number, 100), window(number, 100))
         self.assertFalse(peer.until_ping(b"still on").gone)
+
+    def test_one_that_comes_again(self) -> None:
+        """Is held to less, once so many of its sessions were ended, and others are not; neighbours are served still."""
+        pings = frame(PING, 0, 0, bytes(8)) * (SHARE - 10)
+        for source in ("127.0.0.3", "127.0.0.4"):
+            for _ in range(MOST if source == "127.0.0.3" else 0):
+                with contextlib.closing(Frames(daemon, source=source)) as peer:
+                    peer.send(pings, pings)
+                    self.assertTrue(peer.until_ping(b"finished").gone)
+            with contextlib.closing(Frames(daemon, source=source)) as peer:
+                peer.send(peer.request(1, get(f"127.0.0.1:{origin.http}", "/n/5/m", self.anna)))
+                self.assertEqual(peer.told(1).status, 200)
+                peer.send(pings)
+                self.assertEqual(peer.until_ping(b"finished").gone, source == "127.0.0.3")
 
     def test_windows_that_never_open(self) -> None:
         """A hundred downloads of which nothing is taken hold so much memory and no more, however large they are."""
@@ -244,11 +263,9 @@ class HostileTests(SynchronousTestCase):
         self.serves(self.beside)
 
     def test_no_preface(self) -> None:
-        """A client that chose HTTP/2 and speaks something else is not served."""
+        """A client that chose HTTP/2 and speaks HTTP/1.1 is served by that, as if it had chosen nothing."""
         plain = b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
-        for first in (plain, b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"):
-            session = Session(daemon, preface=False)
-            self.addCleanup(session.close)
-            session.raw(first)
-            session.until_gone()
-            self.assertEqual([came.heads for came in session.came.values() if came.heads], [])
+        for first, status in ((plain, b"407"), (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", b"505")):
+            session = self.session(preface=False)
+            session.sock.sendall(first)
+            self.assertTrue(session.sock.recv(4096).startswith(b"HTTP/1.1 " + status))

@@ -38,7 +38,8 @@ class _AnyTransport(TLSMemoryBIOProtocol):
     @property
     def preferred(self) -> bytes:
         """The protocol that its client may choose beside HTTP/1.1; b"" for none."""
-        return self.factory.preferred()  # type: ignore[attr-defined,no-any-return]
+        peer = peer_host(self.transport.getPeer())  # type: ignore[union-attr]
+        return self.factory.preferred(peer)  # type: ignore[attr-defined,no-any-return]
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         if ITCPTransport.providedBy(self.transport):
@@ -53,7 +54,7 @@ class _AnyTransport(TLSMemoryBIOProtocol):
 
 class _Wrapping(TLSMemoryBIOFactory):
     protocol = _AnyTransport
-    preferred: Callable[[], bytes]
+    preferred: Callable[[str], bytes]
 
 
 class TLSFront(Factory):
@@ -62,9 +63,13 @@ class TLSFront(Factory):
     noisy = False
 
     def __init__(
-        self, reactor: IReactorTime, site: ApiSite, tls: ReloadableTLS, preferred: Callable[[], bytes] = lambda: b""
+        self,
+        reactor: IReactorTime,
+        site: ApiSite,
+        tls: ReloadableTLS,
+        preferred: Callable[[str], bytes] = lambda peer: b"",
     ) -> None:
-        """preferred: the protocol that a client may choose beside HTTP/1.1; b"" for none."""
+        """preferred: the protocol that a client at an address may choose beside HTTP/1.1; b"" for none."""
         self.reactor = reactor
         self.site = site
         self.wrapping = _Wrapping(tls, False, site, clock=reactor)

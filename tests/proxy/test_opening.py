@@ -1,0 +1,134 @@
+"""How a connection begins: whose handshake waits, and which HTTP is spoken after it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from meshd.proxy.http import HttpSpeech
+from meshd.proxy.offenders import A_MOMENT, FREE, Offenders
+from meshd.proxy.opening import PREFACE, meet
+from meshd.proxy.session import Session
+from meshd.sockets.ends import ClientGone
+from meshd.sockets.task import Task
+from meshd.sockets.wheel import Wheel
+
+PEER = "192.0.2.1"
+
+
+class Coming:
+    """A client who begins a handshake."""
+
+    proxy = "open"
+    introduced = False
+
+    def __init__(self, plane: Any, first: bytes = PREFACE, protocol: str | None = "h2") -> None:
+        """first: what it says after the handshake; protocol: what it has chosen by it."""
+        self.buffer = b"\x16"
+        self.phases: list[bool] = []
+        self.speech: object = None
+        self.shaken = False
+        self.met: bool | None = None
+        """Whether it was met; None before, and where it was not waited for."""
+        self.wire = SimpleNamespace(peer=PEER, sealed=SimpleNamespace(protocol=protocol))
+        self._first = first
+        self.task = Task(self._come(plane), lambda error: None)
+        self.task.resume()
+
+    async def _come(self, plane: Any) -> None:
+        client: Any = self
+        self.met = await meet(client, plane)
+
+    def handshake(self, *, over: bool) -> None:
+        self.phases.append(over)
+
+    async def take_off_tls(self, context: object) -> bool:
+        self.shaken, self.buffer = True, b""
+        return True
+
+    async def receive(self) -> bool:
+        self.buffer = self._first
+        return True
+
+    def alive(self) -> None:
+        """Nothing is timed here."""
+
+    def close(self) -> None:
+        if isinstance(self.speech, Session):
+            self.speech._writer._coroutine.close()
+
+
+class MeetTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        live = SimpleNamespace(
+            limits=SimpleNamespace(head_bytes=4096),
+            topology=SimpleNamespace(udp=SimpleNamespace(on=False), proxies={}),
+        )
+        self.plane: Any = SimpleNamespace(
+            draining=False,
+            live=live,
+            tls=lambda: None,
+            offenders=Offenders(self.clock.seconds),
+            relay=SimpleNamespace(again=None),
+            resting=None,
+            wheel=Wheel(self.clock),
+        )
+
+    def come(self, first: bytes = PREFACE, protocol: str | None = "h2") -> Coming:
+        client = Coming(self.plane, first, protocol)
+        self.addCleanup(client.close)
+        return client
+
+    def offend(self, times: int = FREE) -> None:
+        for _ in range(times):
+            self.plane.offenders.note(PEER)
+
+    def test_at_once(self) -> None:
+        """Whose address has done little begins its handshake at once."""
+        self.offend(FREE - 1)
+        client = self.come()
+        self.assertEqual((client.shaken, client.met), (True, True))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_after_a_moment(self) -> None:
+        """Whose address has offended waits, and in the time that a handshake has."""
+        self.offend()
+        client = self.come()
+        self.assertEqual((client.shaken, client.phases), (False, [False]))
+        self.clock.advance(A_MOMENT)
+        self.assertEqual((client.shaken, client.met), (True, True))
+
+    def test_who_leaves(self) -> None:
+        """Leaves nothing behind."""
+        self.offend()
+        client = self.come()
+        client.task.throw(ClientGone())
+        self.assertEqual((client.shaken, self.clock.getDelayedCalls()), (False, []))
+
+    def test_while_the_daemon_stops(self) -> None:
+        """Who has waited is not served any more."""
+        self.offend()
+        client = self.come()
+        self.plane.draining = True
+        self.clock.advance(A_MOMENT)
+        self.assertEqual((client.shaken, client.met), (False, False))
+
+    def test_what_is_spoken(self) -> None:
+        """HTTP/2 by whoever has chosen it and begins as it begins, whatever is there of that."""
+        rows = [
+            (PREFACE, "h2", Session),
+            (PREFACE + b"more", "h2", Session),
+            (PREFACE[:1], "h2", Session),
+            (PREFACE, "http/1.1", HttpSpeech),
+            (PREFACE, None, HttpSpeech),
+            (b"CONNECT a.test:443 HTTP/1.1\r\n", "h2", HttpSpeech),
+            (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "h2", HttpSpeech),
+            (b"PUT http://a.test/ HTTP/1.1\r\n", "h2", HttpSpeech),
+        ]
+        for first, protocol, speech in rows:
+            client = self.come(first, protocol)
+            self.assertIs(type(client.speech), speech, (first, protocol))
