@@ -81,7 +81,7 @@ class AlertTests(SynchronousTestCase):
         self.assertEqual(OF_ILL | OF_STORE | OF_CREW | OF_GONE, ALERTS)
         self.begin()
         prometheus = Prometheus(self, self.ports, shortened(RULES))
-        until(lambda: set(prometheus.query("up == 1")) == set(self.ports), "all are seen", 30.0)
+        until(lambda: set(prometheus.query("up == 1")) == set(self.ports), "all are seen")
         self.assertEqual(prometheus.firing() - {("MeshdCertificateNearEnd", "ill")}, set())
         self.gone.kill()
         self.lose_the_store()
@@ -175,22 +175,22 @@ class AlertTests(SynchronousTestCase):
         self.assertIn("not reloaded", self.ill.reload(self.ill_settings + "[timeouts]\nhed = 1\n"))
         self.held = [self.at_proxy() for _ in range(18)] + self.at_api(DESCRIPTORS - 70)
         os.kill(self.ill.pid, signal.SIGSTOP)  # its event loop is late by more than a scrape
-        until(lambda: "ill" in prometheus.query("up == 0"), "it does not answer", 30.0)
+        until(lambda: "ill" in prometheus.query("up == 0"), "it does not answer")
         os.kill(self.ill.pid, signal.SIGCONT)
 
     def at_proxy(self) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.ill.proxy_port), 20)
+        sock = socket.create_connection(("127.0.0.1", self.ill.proxy_port), 60)
         self.addCleanup(sock.close)
         return sock
 
     def asked(self, request: bytes) -> None:
-        with socket.create_connection(("127.0.0.1", self.ill.proxy_port), 20) as sock:
+        with socket.create_connection(("127.0.0.1", self.ill.proxy_port), 60) as sock:
             sock.sendall(request)
             sock.recv(4096)
 
     def at_api(self, count: int) -> list[socket.socket]:
         """So many connections; a line for the request log on the first."""
-        found = [socket.create_connection(("127.0.0.1", self.ill.api_port), 20) for _ in range(count)]
+        found = [socket.create_connection(("127.0.0.1", self.ill.api_port), 60) for _ in range(count)]
         for sock in found:
             self.addCleanup(sock.close)
         with ssl._create_unverified_context().wrap_socket(found.pop(0)) as first:

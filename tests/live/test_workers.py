@@ -80,7 +80,7 @@ class WorkersTests(SynchronousTestCase):
 
         async def scenario() -> None:
             await tunnels.fill()
-            nodes = until(lambda: {each["node"].rpartition("#")[2] for each in self._open()}, "it is told", 10)
+            nodes = until(lambda: {each["node"].rpartition("#")[2] for each in self._open()}, "it is told")
             await asyncio.to_thread(until, lambda: {e["node"].rpartition("#")[2] for e in self._open()} == {"1", "2"})
             self.assertLessEqual(nodes, {"1", "2"})
             for link, counted in tunnels.all():
@@ -112,7 +112,7 @@ class WorkersTests(SynchronousTestCase):
         asyncio.run(scenario())
         finished = tunnels.book.totals()["anna"]
         cut = sum(counted.up + counted.down for counted in tunnels.book.open)
-        until(lambda: self.daemon.total("anna") == finished + cut, f"{finished} and {cut} are billed", 20)
+        until(lambda: self.daemon.total("anna") == finished + cut, f"{finished} and {cut} are billed")
         until(lambda: self._logged() == finished + cut, "and logged")
         self.assertIn("worker 1 has ended", self.daemon.log_text())
         self.assertNotIn("Traceback", self.daemon.log_text())
@@ -365,7 +365,7 @@ class StartTests(SynchronousTestCase):
         os.kill(int(nursery), signal.SIGKILL)
         until(lambda: not crews.lives(int(nursery)), "it is gone")
         self.assertTrue(all(map(crews.lives, before.values())))
-        crews.filled(daemon, 1, crews.kill(daemon, 1), deadline=20)
+        crews.filled(daemon, 1, crews.kill(daemon, 1))
         self.assertEqual(daemon.terminate(), 0)
         self.assertFalse([pid for pid in crews.workers(daemon).values() if crews.lives(pid)])
 

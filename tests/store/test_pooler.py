@@ -57,7 +57,7 @@ class SessionUsageTests(BehindPooler, contract_usage.UsageContract):
 class PoolerCase(BehindPooler, TestCase):
     """Patience is short, so that no test has to wait for what it does not look for."""
 
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.server = postgres.server()

@@ -142,7 +142,7 @@ class RecordingOrigin:
         """All bytes of all connections."""
         return b"".join(bytes(connection.received) for connection in list(self.connections))
 
-    def wait_for_requests(self, count: int, deadline: float = 10.0) -> None:
+    def wait_for_requests(self, count: int, deadline: float = 60.0) -> None:
         """Until so many have come, since the last `forget`.  AssertionError when they do not."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.requests) >= count, deadline):
@@ -180,7 +180,7 @@ class RecordingOrigin:
             return
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     # In the thread
@@ -190,7 +190,7 @@ class RecordingOrigin:
         self._loop.run_forever()
 
     def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 
     async def _listen(self) -> int:
         context = authority().context if self.tls else None

@@ -74,7 +74,7 @@ class Shell:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
-        self._reader.join(5)
+        self._reader.join(60)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()

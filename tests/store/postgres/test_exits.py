@@ -26,7 +26,7 @@ def rest(node: str, exit_: str) -> RestingExit:
 
 
 class RaceTests(OnPostgres, TestCase):
-    timeout = 60
+    timeout = 120
 
     async def race(self, begins: Sequence[str], *units: Callable[[], Unit[None]]) -> int:
         """Run two units, each of which lets the other come as far whenever a statement that begins so was carried out;

@@ -200,7 +200,7 @@ class _HangingUp(Protocol):
 class ServerTests(OnPostgres, TestCase):
     """Outages, dead connections, silent servers, callers that go away."""
 
-    timeout = 60
+    timeout = 120
 
     def url(self) -> str:
         """Of an empty database: while it is migrated, all other connections of the store are opened."""
