@@ -34,8 +34,6 @@ servers = ["{names}"]
 """Nobody is banned for asking too early.  An API's caller may list public addresses only, so its clients come with one
 by HAProxy's protocol."""
 
-"""Seconds that a change may take."""
-
 PASSES = "200 OK"
 UNKNOWN = "407 Proxy Authentication Required"
 WRONG = "407 invalid credentials"

@@ -16,8 +16,6 @@ echo: RecordingOrigin
 origin: RecordingOrigin
 names = count(1)
 
-"""Seconds within which an end that was asked for has come: a second, and a little for a busy machine."""
-
 
 def setUpModule() -> None:
     global daemon, echo, origin  # noqa: PLW0603
@@ -74,7 +72,7 @@ class ExchangesTests(SynchronousTestCase):
         self.assertEqual(raw.get(origin.url("/status/204"), self.credential), 204)
         (row,) = until(lambda: daemon.cli("usage", self.name, "--domains"), "the report is written")
         self.assertEqual((row["domain"], row["exchanges"], row["failures"]), ("127.0.0.1", 1, 0))
-        line = next(each for each in daemon.exchanges() if each["username"] == self.name)
+        (line,) = until(lambda: [each for each in daemon.exchanges() if each["username"] == self.name], "its line")
         self.assertEqual((row["up_bytes"], row["down_bytes"]), (line["up"], line["down"]))
         (exit_,) = daemon.cli("exit", "usage", "--span", "hour")
         hour = daemon.cli("overview")["spans"]["hour"]

@@ -290,7 +290,7 @@ class HandMadeTests(AnswersCase):
             name = self.name("bad")
             proxy = ScriptedProxy(self, answer, answer)
             if kind == "https":
-                proxy._serve = lambda client, answer=answer: (client.recv(9), client.sendall(answer), client.close())  # type: ignore[method-assign,assignment,misc]
+                proxy._serve = lambda client, answer=answer: (client.recv(9999), client.sendall(answer), client.close())  # type: ignore[method-assign,assignment,misc]
             self.reload(proxy.toml(name, kind))
             self.assertEqual({self.tunnelled() for _ in range(4)}, {502, 503}, cause)
             self.assertEqual(self.why(name), cause)

@@ -17,8 +17,6 @@ LOCAL = "".join(f'[[exits]]\nname = "rack-{each[-2:]}"\nkind = "local"\naddress 
 MEMORY = 3
 """Failures in a row before an exit rests (outlets.FAILURES)."""
 
-"""Seconds within which an exit is back: its first rest is five."""
-
 daemon: LiveDaemon
 origin: RecordingOrigin
 echo: RecordingOrigin
@@ -126,7 +124,8 @@ class PassiveTests(UpstreamCase):
         self.assertEqual(self.lines(f"exit {self.bad_name} has failed and rests: connection-refused"), 1)
         until(lambda: self.state(self.bad_name) == "resting", "it is known to rest")
         (rest,) = self.shown(self.bad_name)["resting"]  # type: ignore[misc]
-        self.assertEqual((rest["failures"], rest["reason"]), (MEMORY, "connection-refused"))
+        self.assertEqual(rest["reason"], "connection-refused")
+        self.assertGreaterEqual(rest["failures"], MEMORY)  # one more, where a rest was over before all had gone
         self.assertIn(str(daemon.data_dir), rest["node"])
         self.assertEqual(self.state(self.good_name), "up")
         self.bad.come_back()
@@ -138,7 +137,7 @@ class PassiveTests(UpstreamCase):
     def test_one_that_refuses_us_rests(self) -> None:
         """Wrong credentials are the exit's fault, as tunnels find; its answer reaches nobody."""
         self.bad.mood = "reject"
-        self.assertEqual({self.tunnelled() for _ in range(20)}, {200})
+        self.assertEqual({self.tunnelled() for _ in range(40)}, {200})
         until(lambda: self.state(self.bad_name) == "resting", "it is known to rest")
 
     def test_a_407_to_a_plain_request(self) -> None:
@@ -183,7 +182,7 @@ class PassiveTests(UpstreamCase):
     def test_what_it_refuses_to_reach_is_not_held_against_it(self) -> None:
         """A 502 of its own speaks of the destination: others are tried, and it stays up."""
         self.bad.mood = "refuse"
-        self.assertEqual({self.tunnelled() for _ in range(20)}, {200})
+        self.assertEqual({self.tunnelled() for _ in range(40)}, {200})
         self.assertGreater(len(self.bad.asked), MEMORY)
         self.assertEqual(self.state(self.bad_name), "up")
         self.assertEqual(self.lines("has failed"), 0)

@@ -284,7 +284,7 @@ class StreamTests(SynchronousTestCase):
         stream = Published(self, "stream-hosts", forward_port=one.port, **facts)
         until(lambda: asked(port, b"hello") == b"hello")
         for size in (1, 1500, 60_000, 65_507):
-            self.assertEqual(asked(port, bytes(size), seconds=5), bytes(size))
+            self.assertEqual(asked(port, bytes(size), seconds=60), bytes(size))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
             held.settimeout(60)
             held.connect(("127.0.0.1", port))

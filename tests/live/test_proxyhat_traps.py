@@ -19,7 +19,6 @@ from tests.support.daemon import until
 from tests.support.origin import RecordingOrigin
 
 MASK = "********"
-"""Seconds within which what was used up is cut: a second, and a little for a busy machine."""
 numbers = count(1)
 
 

@@ -99,7 +99,7 @@ class WorkersTests(SynchronousTestCase):
             await tunnels.fill()
             before = crews.kill(self.daemon, 1)
             for link, counted in tunnels.by_worker[1]:
-                await asyncio.wait_for(ended_at(link, counted), 5)
+                await asyncio.wait_for(ended_at(link, counted), 60)
             for link, counted in tunnels.by_worker[2]:
                 await link.echo(b"untouched", counted)
             await asyncio.to_thread(crews.filled, self.daemon, 1, before)
@@ -131,7 +131,7 @@ class WorkersTests(SynchronousTestCase):
             waiting = [each for each in asked if not each.done()]
             self.assertTrue(0 < len(waiting) < len(asked), len(waiting))
             os.kill(pid, signal.SIGKILL)
-            answers = await asyncio.wait_for(asyncio.gather(*asked), 20)
+            answers = await asyncio.wait_for(asyncio.gather(*asked), 60)
             self.assertEqual({head.status for head, _ in answers}, {200})
             for link in links:
                 link.close()
@@ -146,7 +146,7 @@ class WorkersTests(SynchronousTestCase):
             await tunnels.fill()
             await asyncio.to_thread(self.daemon.cli, "account", "deactivate", "anna")
             for link, counted in tunnels.all():
-                await asyncio.wait_for(ended_at(link, counted), 5)
+                await asyncio.wait_for(ended_at(link, counted), 60)
 
         asyncio.run(scenario())
 
@@ -178,7 +178,7 @@ class WorkersTests(SynchronousTestCase):
             await tunnels.fill(4)
             await asyncio.gather(*(self._pull(link, counted) for link, counted in tunnels.all()))
 
-        asyncio.run(asyncio.wait_for(scenario(), 60))
+        asyncio.run(asyncio.wait_for(scenario(), 180))
         until(lambda: self.daemon.total("anna") >= limit, "the limit is reached")
         self.assertLessEqual(self.daemon.total("anna"), limit + WORKERS * slice_bytes)
 
@@ -272,7 +272,7 @@ class WorkersTests(SynchronousTestCase):
             await tunnels.fill()
             ending = [asyncio.ensure_future(ended_at(link, counted)) for link, counted in tunnels.all()]
             self.assertEqual(await asyncio.to_thread(self.daemon.terminate), 0)
-            await asyncio.wait_for(asyncio.gather(*ending), 5)
+            await asyncio.wait_for(asyncio.gather(*ending), 60)
 
         processes = crews.workers(self.daemon)
         asyncio.run(scenario())
