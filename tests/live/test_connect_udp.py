@@ -231,7 +231,7 @@ class BoundsTests(Case):
 
     def test_idle(self) -> None:
         """A flow that nobody uses ends, properly."""
-        self.daemon = LiveDaemon(self, "[udp]\non = true\n[timeouts]\nudp_idle = 0.5\n")
+        self.daemon = LiveDaemon(self, "[udp]\non = true\n[timeouts]\nudp_idle = 2\n")
         for name, opened in self.both.items():
             way = opened(self.customer(f"mina-{name}"))
             self.assertEqual(way.asked(b"here"), b"here")

@@ -42,7 +42,7 @@ class EndpointTests(SynchronousTestCase):
         cls.daemon = LiveDaemon(cls, start=False, wrap=wrap)
         cls.path = str(cls.daemon.folder / "proxy.sock")
         endpoints = [f"tcp:{cls.daemon.proxy_port}", f"unix:{cls.path}", f"haproxy:tcp:{cls.behind}"]
-        cls.daemon.configure(f"[proxy]\nlisten = {[*endpoints, 'systemd:domain=INET:index=0']}\n[timeouts]\nhead = 1\n")
+        cls.daemon.configure(f"[proxy]\nlisten = {[*endpoints, 'systemd:domain=INET:index=0']}\n[timeouts]\nhead = 4\n")
         cls.daemon.start()
         cls.field = basic("admin", cls.daemon.root_password)
         cls.origin = RecordingOrigin(cls)
