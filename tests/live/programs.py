@@ -24,7 +24,7 @@ from tests.support.daemon import clean_environment
 from tests.support.origin import authority
 from tests.support.ready import readable
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 PAGE = b'"method"'
 """What the page holds."""
 

@@ -115,7 +115,7 @@ class ConnectorTests(SynchronousTestCase):
             **more,
         }
         words = [interpreter(), str(WORKER), json.dumps(told)]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=90, check=False, env=clean_environment())
+        done = subprocess.run(words, capture_output=True, text=True, timeout=300, check=False, env=clean_environment())
         self.assertEqual(done.returncode, 0, f"{connector}: {done.stderr[-2000:]}")
         found: list[Any] = json.loads(done.stdout.splitlines()[-1])
         return found

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-STEP = 60.0
+STEP = 180.0
 """Seconds for one example."""
 
 MARK = "an-example-has-ended"
