@@ -85,10 +85,10 @@ class PagesCase(SynchronousTestCase):
         """A browser with nothing in it."""
         flag = trusted(self.daemon.certificate.read_bytes())
         with sync_playwright() as driver:
-            chromium = driver.chromium.launch(executable_path=self.program, args=[*browser.FLAGS, flag], timeout=60_000)
+            chromium = driver.chromium.launch(executable_path=self.program, args=[*browser.FLAGS, flag], timeout=120_000)
             context = chromium.new_context(java_script_enabled=self.scripts, base_url=self.daemon.api)
             page = context.new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(120_000)
             page.on("dialog", lambda dialog: dialog.accept())
             yield page
             chromium.close()

@@ -138,6 +138,8 @@ class Receiver:
         self.asked.set()
         if manner in ENDLESS:
             first, more = ENDLESS[manner]
+            if manner == "body":  # its head is whole: an answer, whatever follows
+                self.taken.append(post)
             sock.sendall(first)
             while not self._over.is_set():
                 sock.sendall(more)
