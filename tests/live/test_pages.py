@@ -85,7 +85,9 @@ class PagesCase(SynchronousTestCase):
         """A browser with nothing in it."""
         flag = trusted(self.daemon.certificate.read_bytes())
         with sync_playwright() as driver:
-            chromium = driver.chromium.launch(executable_path=self.program, args=[*browser.FLAGS, flag], timeout=120_000)
+            chromium = driver.chromium.launch(
+                executable_path=self.program, args=[*browser.FLAGS, flag], timeout=120_000
+            )
             context = chromium.new_context(java_script_enabled=self.scripts, base_url=self.daemon.api)
             page = context.new_page()
             page.set_default_timeout(120_000)
