@@ -28,7 +28,7 @@ from tests.web.support import Answer, named, read_answer, read_answers
 
 CONFIG = """
 [timeouts]
-head = 2
+head = 4
 """
 
 PASSWORD = "correct horse"
