@@ -95,7 +95,7 @@ class WebSockets:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.urls: list[str] = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.urls: list[str] = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(90)
 
     async def _listen(self) -> list[str]:
         app = web.Application()
@@ -115,7 +115,7 @@ class WebSockets:
         return answer
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(90)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(60)
         self._loop.close()
