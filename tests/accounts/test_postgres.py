@@ -188,7 +188,7 @@ class PostgresTests(TestCase):
             while True:
                 if statement.sql.startswith("\ninsert into audit"):
                     begun.set()
-                    go_on.wait(5)
+                    go_on.wait(60)
                 try:
                     statement = unit.send((yield statement))
                 except StopIteration:
@@ -196,7 +196,7 @@ class PostgresTests(TestCase):
 
         with ThreadPoolExecutor(2) as threads:
             change = threads.submit(other.run, slowly)
-            self.assertTrue(begun.wait(5))
+            self.assertTrue(begun.wait(60))
             deletion = threads.submit(self.store.run, subaccounts.delete, self.alice.id, "kid", now=NOON)
             while not self.store_waits():
                 self.assertFalse(deletion.done())

@@ -32,7 +32,7 @@ class PasswordHasherTests(TestCase):
     def blocked(self) -> Event:
         """Hashes wait for this."""
         gate = Event()
-        self.patch(passwords, "hash_now", lambda password: gate.wait(10) and f"hash of {password}")
+        self.patch(passwords, "hash_now", lambda password: gate.wait(60) and f"hash of {password}")
         self.addCleanup(gate.set)
         return gate
 
@@ -154,7 +154,7 @@ class PasswordHasherTests(TestCase):
 
         self.patch(passwords, "hash_secret_raw", hashed)
         encoded = Argon2(time_cost=1, memory_cost=64).hash("right")
-        self.patch(passwords, "hash_now", lambda password: gate.wait(10) and "")
+        self.patch(passwords, "hash_now", lambda password: gate.wait(60) and "")
         first = Deferred.fromCoroutine(hasher.hash("a"))
         asked = [
             Deferred.fromCoroutine(hasher.verify(encoded, password, Guess("192.0.2.1", known)))

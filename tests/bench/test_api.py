@@ -77,7 +77,12 @@ class RunTests(SynchronousTestCase):
         words = ("--seconds", "0.2", "--rounds", "1", "--clients", "2")
         environ = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1])}
         done = subprocess.run(
-            [sys.executable, str(PROGRAM), *words], check=False, capture_output=True, text=True, timeout=90, env=environ
+            [sys.executable, str(PROGRAM), *words],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=environ,
         )
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         for name in (BARE, "meshd, password", "meshd, bearer token"):

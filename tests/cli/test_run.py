@@ -20,10 +20,12 @@ SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 TOLD = "import sys; print('ready', flush=True); sys.stdin.read()"
 CATCH = """
 import signal, sys
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print("ready", flush=True)
-signal.pause()
+signal.sigwait([signal.SIGTERM])
+sys.exit(7)
 """
+"""`signal.pause` would not hear of one that comes just before it."""
 
 
 class RunTests(CommandCase):

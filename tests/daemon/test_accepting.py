@@ -49,7 +49,7 @@ class AcceptingTests(SynchronousTestCase):
 
     def clients(self, count: int) -> None:
         for _ in range(count):
-            self.addCleanup(socket.create_connection(self.listener.getsockname(), 5).close)
+            self.addCleanup(socket.create_connection(self.listener.getsockname(), 60).close)
 
     def test_no_descriptor_for_the_transport(self) -> None:
         """Twisted copies the descriptor: where that fails accepting rests, as where the kernel had none, and the others

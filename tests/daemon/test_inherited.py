@@ -72,7 +72,7 @@ class InheritedTests(SynchronousTestCase):
             self.assertNotEqual(copy.fileno(), listener.fileno())
             self.assertEqual(copy.getsockname(), listener.getsockname())
             copy.close()
-        socket.create_connection(listener.getsockname(), 5).close()
+        socket.create_connection(listener.getsockname(), 60).close()
 
     def test_a_socket_of_another_kind(self) -> None:
         """Neither one that does not listen, nor one of another family, nor a file; nothing stays open."""

@@ -95,7 +95,7 @@ class OrderTests(SynchronousTestCase):
         port = free_port()
         plan = self.prepared(("a", f"tcp:{port}"))
         self.assertEqual((self.watched, len(self.listeners), self.listeners.own.ports), ([], 0, frozenset()))
-        socket.create_connection(("127.0.0.1", port), 5).close()
+        socket.create_connection(("127.0.0.1", port), 60).close()
         self.listeners.take(plan)
         self.assertEqual((len(self.watched), len(self.listeners), self.listeners.own.ports), (1, 1, {port}))
 
@@ -130,7 +130,7 @@ class ProbeTests(SynchronousTestCase):
             for _ in range(2):
                 probe(rows, Inherited((theirs.fileno(), "")))
             self.assertFalse(os.path.exists(path))
-            socket.create_connection(theirs.getsockname(), 5).close()
+            socket.create_connection(theirs.getsockname(), 60).close()
 
     def test_what_cannot_be_opened(self) -> None:
         """By the text of its endpoint."""

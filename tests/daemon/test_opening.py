@@ -100,9 +100,9 @@ class AddressTests(SocketCase):
             with giving_way([old]):
                 (new,) = open_sockets(parsed(text), Inherited(), beside=True)
                 new.listen(5)
-            socket.create_connection(("127.0.0.1", port), 5).close()
+            socket.create_connection(("127.0.0.1", port), 60).close()
             old.close()
-            socket.create_connection(("127.0.0.1", port), 5).close()
+            socket.create_connection(("127.0.0.1", port), 60).close()
             old = new
         old.close()
 

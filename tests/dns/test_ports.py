@@ -18,7 +18,7 @@ NAME = wire_name("www.test")
 def bound() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("127.0.0.1", 0))
-    made.settimeout(10)
+    made.settimeout(60)
     return made
 
 
@@ -163,7 +163,7 @@ class PortsTests(TestCase):
         self.server.close()
         port.ask(NAME, A, self.asker)
         self.server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.server.settimeout(10)
+        self.server.settimeout(60)
         self.server.bind(address)
         _, question, theirs = self.asked(port)
         self.server.sendto(yes(question), theirs)

@@ -302,7 +302,7 @@ class ThreadTests(TestCase):
     def getaddrinfo(self, host: bytes, port: None, family: int, kind: int) -> list[tuple[Any, ...]]:
         self.asked.append(host.decode())
         self.entered.set()
-        self.gate.wait(10)
+        self.gate.wait(60)
         answer = self.answers[host.decode()]
         if isinstance(answer, OSError):
             raise answer
@@ -442,14 +442,14 @@ class ThreadTests(TestCase):
         self.answers.update({f"n{n}.test": ["192.0.2.1"] for n in range(3)})
         resolver = self.resolver(threads=1)
         waiting = [started(resolver, f"n{n}.test") for n in range(3)]
-        self.assertTrue(self.entered.wait(10))
+        self.assertTrue(self.entered.wait(60))
         await resolver.stop()
         for one in waiting:
             self.assertEqual(self.failureResultOf(one, ResolveError).value.detail, "stopping")
         threads = list(resolver._lookup._pool.threads)  # type: ignore[attr-defined]
         self.gate.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
         self.assertEqual([thread.is_alive() for thread in threads], [False])
         self.assertEqual(len(self.asked), 1)
 

@@ -31,7 +31,7 @@ DIRECT = Exit("direct", "direct")
 
 
 class Case(TestCase):
-    timeout = 30
+    timeout = 120
 
     def setUp(self) -> None:
         self.poller = Poller(reactor)  # type: ignore[arg-type]

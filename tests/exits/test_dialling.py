@@ -533,7 +533,7 @@ class ChangedTest(DialCase):
             self.listening.setblocking(True)
             theirs, _ = self.listening.accept()
             with theirs:
-                theirs.settimeout(5)
+                theirs.settimeout(60)
                 self.assertEqual(theirs.recv(100), b"")
 
 
@@ -657,7 +657,7 @@ class UpstreamBlameTest(UpstreamCase):
     def test_epoll_takes_no_more(self) -> None:
         """What stands for its TLS is closed, and it is not to blame."""
         ours, theirs = socket.socketpair()
-        theirs.settimeout(5)
+        theirs.settimeout(60)
         self.addCleanup(theirs.close)
         given = ours.detach()
 

@@ -28,7 +28,7 @@ from tests.support.listserver import ListServer, send
 
 
 class FetchingCase(TestCase):
-    timeout = 30
+    timeout = 120
 
     def setUp(self) -> None:
         self.folder = Path(mkdtemp())
@@ -153,7 +153,7 @@ class BoundTests(FetchingCase):
 
             def handle(request: Any, begun: bytes = begun) -> None:
                 request.wfile.write(begun)
-                ended.wait(10)
+                ended.wait(60)
 
             self.server.handle = handle
             await self.refused("no whole answer within 0.3 s")

@@ -13,7 +13,7 @@ import json
 import sys
 from collections import Counter
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds for the first answer, once the input has ended."""
 SOURCE = "127.0.0.66"
 BEGINNING = b"GET http://127.0.0.1/ HTTP/1.1\r\nHost: h\r\nX-A: "

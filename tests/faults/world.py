@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from tests.support.daemon import LiveDaemon, until
+from tests.support.daemon import PATIENCE, LiveDaemon, until
 from tests.support.echoes import Echoes
 from tests.support.load import Book, Bytes, Credential, Gone, Head, Link, basic
 
@@ -89,7 +89,7 @@ class World:
         self.book.done += book.done
         return book
 
-    def settled(self, deadline: float = 15.0) -> int:
+    def settled(self, deadline: float = PATIENCE) -> int:
         """The store's total of anna, once it is what the clients counted; what it is at last, where it never is."""
         with suppress(AssertionError):
             until(lambda: self.daemon.total("anna") == self.clients_total, "all is billed", deadline)
@@ -100,7 +100,7 @@ class World:
         return sum(line["up"] + line["down"] for line in self.daemon.exchanges())
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline: float = 10.0) -> float:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline: float = PATIENCE) -> float:
     """Seconds until it was so.  AssertionError when it never is."""
     began = time.monotonic()
     while not await condition():
@@ -113,6 +113,6 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadli
 async def served(world: World) -> bool:
     """Whether a new client is served now."""
     try:
-        return (await asyncio.wait_for(world.ask(book=Book()), 3)).status == 200
+        return (await asyncio.wait_for(world.ask(book=Book()), 20)).status == 200
     except (OSError, Gone, TimeoutError):
         return False

@@ -23,7 +23,7 @@ class ReachTests(SynchronousTestCase):
         self.hand = Hand(self)
         self.failed: list[BaseException | None] = []
         ours, self.theirs = socket.socketpair()
-        self.theirs.settimeout(5)
+        self.theirs.settimeout(60)
         self.addCleanup(self.theirs.close)
         self.given: int | None = ours.detach()
 

@@ -40,7 +40,7 @@ class SecureTests(Ground, TestCase):
         self.contexts[9] = served(self.certificate.read_bytes(), (folder / "key.pem").read_bytes())
         self.port = free_port()
         self.server = socket.create_server(("127.0.0.1", 0))
-        self.server.settimeout(10)
+        self.server.settimeout(60)
         self.addCleanup(self.server.close)
 
     def stream(self, **facts: Any) -> Stream:
@@ -51,7 +51,7 @@ class SecureTests(Ground, TestCase):
         context = ssl.create_default_context(cafile=str(self.certificate))
         context.check_hostname = name is not None
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        sock.settimeout(10)
+        sock.settimeout(60)
         return context.wrap_socket(sock, server_hostname=name)
 
     def talk(self, sock: socket.socket, name: str | None) -> tuple[bytes, bytes]:
@@ -66,7 +66,7 @@ class SecureTests(Ground, TestCase):
         return got, answer
 
     def connected(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), 10)
+        return socket.create_connection(("127.0.0.1", self.port), 60)
 
     async def a_line(self, number: int = 1) -> None:
         while len(self.ledger.lines) < number:

@@ -26,7 +26,7 @@ from requests.adapters import HTTPAdapter
 
 from tests.support.daemon import clean_environment
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 @dataclass(frozen=True)

@@ -93,13 +93,13 @@ class HostedWorld(Publisher):
         """The management API, as the root account."""
         place = f"http://127.0.0.1:{self._api_port}/api"
         login = {"email": "admin", "password": self.daemon.root_password}
-        signed_in = httpx.post(f"{place}/auth/login", json=login, timeout=30).json()
+        signed_in = httpx.post(f"{place}/auth/login", json=login, timeout=60).json()
         token = f"Bearer {signed_in['access_token']}"
-        return httpx.Client(base_url=place, headers={"Authorization": token}, timeout=30)
+        return httpx.Client(base_url=place, headers={"Authorization": token}, timeout=60)
 
     def until(self, condition: Any, what: str = "") -> Any:
         """A change of the store's is served within a second; that is waited for, with room for a busy machine."""
-        return until(condition, what, deadline=20)
+        return until(condition, what)
 
 
 def basic(user: str, password: str) -> str:

@@ -24,7 +24,7 @@ from tests.support.daemon import clean_environment
 from tests.support.origin import authority
 from tests.support.ready import readable
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 PAGE = b'"method"'
 """What the page holds."""
 
@@ -278,7 +278,7 @@ def _elinks(task: Task) -> list[str]:
 
 
 def _wget(task: Task) -> list[str]:
-    return ["wget", "-O-", "--tries=1", "--timeout=20", f"--ca-certificate={authority().file}", task.url]
+    return ["wget", "-O-", "--tries=1", "--timeout=60", f"--ca-certificate={authority().file}", task.url]
 
 
 def _wget_user(task: Task) -> list[str]:

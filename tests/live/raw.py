@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from base64 import b64encode
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 def basic(username: str, password: str) -> bytes:
@@ -56,7 +56,7 @@ class Raw:
         data, self._buffer = self._buffer, b""
         return data
 
-    def ends(self, within: float) -> bool:
+    def ends(self, within: float = TIMEOUT) -> bool:
         """Whether the other side ends the connection in that time."""
         self.socket.settimeout(within)
         try:

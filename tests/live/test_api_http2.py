@@ -205,11 +205,11 @@ class TunnelTests(Case):
         """Nor is it a proper end where the client had said its last."""
         session, kira = self.session(), self.customer("kira", **{"total-limit": "0.0002"})
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(20)
+            listener.settimeout(60)
             number = self.tunnel(session, kira, port=listener.getsockname()[1])
             accepted, _ = listener.accept()
             with accepted, contextlib.suppress(OSError):
-                accepted.settimeout(20)
+                accepted.settimeout(60)
                 session.head(number)
                 session.send(number, capsule(FINAL, b""), last=True)
                 self.assertEqual(accepted.recv(10), b"")
@@ -222,10 +222,10 @@ class TunnelTests(Case):
         """Of a stream are resets of the origin's connection, and the other way."""
         session, gwen = self.session(), self.customer("gwen")
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(20)
+            listener.settimeout(60)
             number = self.tunnel(session, gwen, port=listener.getsockname()[1])
             accepted, _ = listener.accept()
-            accepted.settimeout(20)
+            accepted.settimeout(60)
             session.head(number)
             session.send(number, capsule(DATA, b"half"))
             self.assertEqual(accepted.recv(100), b"half")
@@ -260,7 +260,7 @@ class BoundTests(Case):
             sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
             self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200 "))
         for _ in range(3):
-            with socket.create_connection(("127.0.0.1", other.proxy_port), 20) as sock:
+            with socket.create_connection(("127.0.0.1", other.proxy_port), 60) as sock:
                 ask = b"CONNECT 127.0.0.1:%d HTTP/1.1\r\nProxy-Authorization: %b\r\n\r\n"
                 sock.sendall(ask % (origin.raw, field[1]))
                 self.assertTrue(sock.recv(1000).startswith(b"HTTP/1.1 200 "))
@@ -372,7 +372,7 @@ def chosen(of: LiveDaemon, source: str = "127.0.0.1") -> ssl.SSLSocket:
     """A connection to the API, of a client at that address that speaks either HTTP."""
     context = ssl.create_default_context(cafile=str(of.certificate))
     context.set_alpn_protocols(["h2", "http/1.1"])
-    sock = socket.create_connection(("127.0.0.1", of.api_port), 20, (source, 0))
+    sock = socket.create_connection(("127.0.0.1", of.api_port), 60, (source, 0))
     return context.wrap_socket(sock, server_hostname="127.0.0.1")
 
 

@@ -28,7 +28,7 @@ from tests.web.support import Answer, named, read_answer, read_answers
 
 CONFIG = """
 [timeouts]
-head = 2
+head = 4
 """
 
 PASSWORD = "correct horse"
@@ -37,7 +37,7 @@ UNREAD = 500
 """Requests that a client sends without reading an answer."""
 MOST = 4 * 1024 * 1024
 """Bytes that a request without an end sends before the test gives up on an answer."""
-PATIENCE = 10.0
+PATIENCE = 60.0
 DRIP = 0.05
 """Seconds between two pieces."""
 TABLES = ("accounts", "tokens", "authorized_ips", "authorized_hostnames", "proxy_authorizations", "audit", "bans")

@@ -225,7 +225,7 @@ def made(daemon: LiveDaemon, call: Call, start: Barrier) -> Answer:
         with connection.getresponse() as greeting:
             assert greeting.status == 200, greeting.read()
             greeting.read()
-        start.wait(30)
+        start.wait(60)
         fields["Content-Type"] = "application/x-www-form-urlencoded"
         connection.request("POST", call.path, urlencode(call.form), fields)
         with connection.getresponse() as answer:

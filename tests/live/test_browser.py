@@ -156,10 +156,10 @@ class PlaywrightTests(BrowserCase):
     def loads_as(self, username: str, proxy: dict[str, str]) -> None:
         with sync_playwright() as driver:
             chromium = driver.chromium.launch(
-                executable_path=self.program, args=[*browser.FLAGS, *self.flags], proxy=proxy, timeout=30_000
+                executable_path=self.program, args=[*browser.FLAGS, *self.flags], proxy=proxy, timeout=120_000
             )
             page = chromium.new_page()
-            answer = page.goto(self.url, timeout=30_000)
+            answer = page.goto(self.url, timeout=120_000)
             assert answer is not None
             self.assertEqual((answer.status, answer.security_details() is not None), (200, True))
             title = page.title()

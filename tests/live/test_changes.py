@@ -27,7 +27,7 @@ class Cases:
 
     def ask(self: Any, path: str, *words: str) -> str:
         curl = ["curl", "-sk", "-u", f"anna:{self.password}", *words, f"{self.daemon.api}{path}"]
-        return subprocess.run(curl, capture_output=True, text=True, timeout=30, check=True).stdout
+        return subprocess.run(curl, capture_output=True, text=True, timeout=60, check=True).stdout
 
     def changes(self: Any, count: int) -> list[dict[str, Any]]:
         """Once there are so many."""

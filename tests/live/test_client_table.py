@@ -270,7 +270,7 @@ class ProcessTest(SynchronousTestCase):
         """It is given there as often as it is asked for; input, output and status are the program's own."""
         script = "for i in 1 2; do printf 'password for it: ' >/dev/tty; read p </dev/tty; echo $p; done; cat; exit 3"
         command = [sys.executable, terminal.__file__, "words", "sh", "-c", script]
-        done = subprocess.run(command, input="the input\n", capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, input="the input\n", capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((done.stdout, done.returncode), ("words\nwords\nthe input\n", 3))
 
     def test_what_a_worker_has_started(self) -> None:

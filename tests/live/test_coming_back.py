@@ -17,7 +17,7 @@ from tests.support.origin import RecordingOrigin, authority
 from tests.threats.support import Names
 
 PASSWORD = "correct horse"
-PATIENCE = 60
+PATIENCE = 180
 REFS = b"0123456789012345678901234567890123456789\trefs/heads/main\n"
 
 daemon: LiveDaemon

@@ -277,7 +277,7 @@ class DoctorTests(SynchronousTestCase):
         store.close()
 
     def change(self, daemon: LiveDaemon, sql: str) -> None:
-        database = sqlite3.connect(daemon.data_dir / "meshd.sqlite3", timeout=10)
+        database = sqlite3.connect(daemon.data_dir / "meshd.sqlite3", timeout=60)
         with database:
             database.execute(sql)
         database.close()

@@ -74,7 +74,7 @@ def tearDownModule() -> None:
 def run(words: list[str], trusted: str) -> str:
     """What a command prints that trusts this authority alone."""
     environ = {**clean_environment(), "CURL_CA_BUNDLE": trusted, "REQUESTS_CA_BUNDLE": trusted}
-    done = subprocess.run(words, capture_output=True, text=True, env=environ, timeout=30, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, env=environ, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

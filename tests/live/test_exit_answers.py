@@ -64,11 +64,13 @@ class ScriptedProxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client:
-            client.settimeout(10)
+            client.settimeout(60)
             head = client.recv(65536)
-            if not head.startswith(b"\x05"):
-                while not _whole(head):
-                    head += client.recv(65536)
+            while not head.startswith(b"\x05") and not _whole(head):
+                more = client.recv(65536)
+                if not more:
+                    return
+                head += more
             self.asked.append(head.split(b"\r\n")[0])
             if head.startswith(b"CONNECT") or self.plain is not None:
                 client.sendall(self.connect if not head[:3].isalpha() or head.startswith(b"CONNECT") else self.plain)  # type: ignore[arg-type]
@@ -77,10 +79,10 @@ class ScriptedProxy:
                 return
             target = head.split(b" ")[1].split(b"/")[2].decode()
             host, _, port = target.partition(":")
-            with socket.create_connection((host, int(port)), 10) as far:
+            with socket.create_connection((host, int(port)), 60) as far:
                 far.sendall(head)
-                far.settimeout(0.3)
-                with contextlib.suppress(OSError):  # an origin that keeps its connection ends it with nothing
+                far.shutdown(socket.SHUT_WR)  # so that an origin that would keep its connection ends it
+                with contextlib.suppress(OSError):
                     while data := far.recv(65536):
                         client.sendall(data)
 
@@ -288,7 +290,7 @@ class HandMadeTests(AnswersCase):
             name = self.name("bad")
             proxy = ScriptedProxy(self, answer, answer)
             if kind == "https":
-                proxy._serve = lambda client, answer=answer: (client.recv(9), client.sendall(answer), client.close())  # type: ignore[method-assign,assignment,misc]
+                proxy._serve = lambda client, answer=answer: (client.recv(9999), client.sendall(answer), client.close())  # type: ignore[method-assign,assignment,misc]
             self.reload(proxy.toml(name, kind))
             self.assertEqual({self.tunnelled() for _ in range(4)}, {502, 503}, cause)
             self.assertEqual(self.why(name), cause)

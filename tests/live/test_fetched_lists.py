@@ -52,7 +52,7 @@ class FetchedListTests(SynchronousTestCase):
     def comes(self, address: str) -> None:
         """Until every process uses it: the kernel gives each of so many connections to any of them."""
         times = 1 if self.workers == 1 else 16
-        until(lambda: [self.facts().get("exit") for _ in range(times)] == [address] * times, f"{address} is used", 20)
+        until(lambda: [self.facts().get("exit") for _ in range(times)] == [address] * times, f"{address} is used")
 
     def state(self) -> dict[str, Any]:
         _, out, _ = self.daemon.run_cli("exit", "lists", "--json")

@@ -33,12 +33,12 @@ class HalfCloseTests(SynchronousTestCase):
         """What came up and what came down, where that side ends first."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
             place = b"127.0.0.1:%d" % listener.getsockname()[1]
-            with socket.create_connection(("127.0.0.1", port), 10) as client:
+            with socket.create_connection(("127.0.0.1", port), 60) as client:
                 client.sendall(header + b"CONNECT %b HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (place, place, credential))
-                listener.settimeout(10)
+                listener.settimeout(60)
                 origin, _ = listener.accept()
                 with origin:
-                    origin.settimeout(10)
+                    origin.settimeout(60)
                     head = b""
                     while b"\r\n\r\n" not in head:
                         head += client.recv(65536)

@@ -80,7 +80,7 @@ class HandedOverTests(SynchronousTestCase):
 
         context = ssl.create_default_context(cafile=str(self.daemon.certificate))
         with (
-            socket.create_connection(("127.0.0.1", self.api_port), 10) as plain,
+            socket.create_connection(("127.0.0.1", self.api_port), 60) as plain,
             context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
         ):
             secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -146,7 +146,7 @@ class DatagramServer:
 
 def connected(port: int, host: str = "127.0.0.1") -> socket.socket:
     """A connection that has got its greeting.  Raises: OSError; EOFError where it ends before."""
-    sock = socket.create_connection((host, port), 10)
+    sock = socket.create_connection((host, port), 60)
     try:
         if received(sock, 4) != BY_HAND:
             raise EOFError
@@ -179,7 +179,7 @@ def serves(port: int, host: str = "127.0.0.1") -> bool:
 
 def refuses(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        socket.create_connection((host, port), 10).close()
+        socket.create_connection((host, port), 60).close()
     except ConnectionRefusedError:
         return True
     return False
@@ -209,7 +209,7 @@ def s_client(port: int, authority: Path, name: str = "") -> str:
     """What `openssl s_client` says of a server's certificate, which has to be the name's."""
     words = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(authority)]
     words += ["-servername", name, "-verify_hostname", name] if name else ["-noservername"]
-    done = subprocess.run(words, input=b"Q\n", capture_output=True, timeout=20, check=False)
+    done = subprocess.run(words, input=b"Q\n", capture_output=True, timeout=60, check=False)
     return (done.stdout + done.stderr).decode("latin-1")
 
 
@@ -284,9 +284,9 @@ class StreamTests(SynchronousTestCase):
         stream = Published(self, "stream-hosts", forward_port=one.port, **facts)
         until(lambda: asked(port, b"hello") == b"hello")
         for size in (1, 1500, 60_000, 65_507):
-            self.assertEqual(asked(port, bytes(size), seconds=5), bytes(size))
+            self.assertEqual(asked(port, bytes(size), seconds=60), bytes(size))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as held:
-            held.settimeout(5)
+            held.settimeout(60)
             held.connect(("127.0.0.1", port))
             held.send(b"one")
             self.assertEqual(held.recv(100), b"one")
@@ -308,12 +308,12 @@ class StreamTests(SynchronousTestCase):
         server = Server(self)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind(("127.0.0.1", server.port))
-            sock.settimeout(5)
+            sock.settimeout(60)
             facts = {"forward_host": "127.0.0.1", "forward_port": server.port, "protocol": "tcp+udp"}
             Published(self, "stream-hosts", incoming_port=port, **facts)
             until(lambda: serves(port))
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-                client.settimeout(5)
+                client.settimeout(60)
                 client.connect(("127.0.0.1", port))
                 client.send(b"hello")
                 data, flow = sock.recvfrom(100)
@@ -369,7 +369,7 @@ class SecureCase(SynchronousTestCase):
         self.authority.configure_trust(context)
         try:
             with (
-                socket.create_connection(("127.0.0.1", port), 10) as sock,
+                socket.create_connection(("127.0.0.1", port), 60) as sock,
                 context.wrap_socket(sock, server_hostname=name) as client,
             ):
                 return client.recv(100).decode().strip()

@@ -128,7 +128,7 @@ class TrafficTests(HostsCase):
         self.publish("roots.example")
         self.wait_for(200, "ops.example")
         self.wait_for(200, "roots.example")
-        with socket.create_connection(("127.0.0.1", port), 10) as client:
+        with socket.create_connection(("127.0.0.1", port), 60) as client:
             client.sendall(b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n")
             self.assertIn(b" 200 ", client.recv(100))
             cli("account", "deactivate", "ops")
@@ -169,7 +169,7 @@ class TrafficTests(HostsCase):
         for name, words in (("no name", ["-noservername"]), ("nobody's", ["-servername", "nobody.example"])):
             shown = self.openssl(*words)
             self.assertNotIn("BEGIN CERTIFICATE", shown, name)
-        with socket.create_connection(("127.0.0.1", self.world.https), 10) as client:
+        with socket.create_connection(("127.0.0.1", self.world.https), 60) as client:
             client.sendall(b"GET / HTTP/1.1\r\nHost: tls.example\r\n\r\n")
             self.assertTrue(client.recv(4096).startswith(b"HTTP/1.1 400 "))
         self.assertIn("unrecognized name", self.openssl("-servername", "nobody.example").lower())
@@ -178,7 +178,7 @@ class TrafficTests(HostsCase):
 
     def openssl(self, *words: str) -> str:
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.world.https}", *words]
-        done = subprocess.run(command, capture_output=True, text=True, input="", check=False, timeout=30)
+        done = subprocess.run(command, capture_output=True, text=True, input="", check=False, timeout=60)
         return done.stdout + done.stderr
 
     def test_an_upstream_that_speaks_tls(self) -> None:
@@ -193,7 +193,7 @@ class TrafficTests(HostsCase):
     def test_an_old_client(self) -> None:
         self.publish("old.example")
         self.wait_for(200, "old.example")
-        with socket.create_connection(("127.0.0.1", self.world.http), 10) as client:
+        with socket.create_connection(("127.0.0.1", self.world.http), 60) as client:
             client.sendall(b"GET /chunked/1000 HTTP/1.0\r\nHost: old.example\r\n\r\n")
             got = b"".join(iter(lambda: client.recv(65536), b""))
         head, _, body = got.partition(b"\r\n\r\n")
@@ -206,7 +206,7 @@ class TrafficTests(HostsCase):
         self.wait_for(200, "ws.example", tls=True)
         trust = ssl.create_default_context(cafile=self.trusted)
         with (
-            socket.create_connection(("127.0.0.1", self.world.https), 10) as bare,
+            socket.create_connection(("127.0.0.1", self.world.https), 60) as bare,
             trust.wrap_socket(bare, server_hostname="ws.example") as client,
         ):
             client.sendall(
@@ -268,11 +268,11 @@ class TrafficTests(HostsCase):
     def keep_asking(self, over: threading.Event, failed: list[str], served: list[int], kept: int) -> None:
         place = "127.0.0.1", self.world.http
         asked = b"GET /bytes/10 HTTP/1.1\r\nHost: steady.example\r\n\r\n"
-        client = socket.create_connection(place, 10)
+        client = socket.create_connection(place, 60)
         while not over.is_set():
             if not kept:
                 client.close()
-                client = socket.create_connection(place, 10)
+                client = socket.create_connection(place, 60)
             client.sendall(asked)
             got = b""
             while not got.partition(b"\r\n\r\n")[2][9:]:

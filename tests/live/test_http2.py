@@ -281,7 +281,7 @@ class SettingTests(Case):
         paul = self.customer("paul")
         context = ssl.create_default_context(cafile=str(self.daemon.certificate))
         context.set_alpn_protocols(["http/1.1"])
-        with socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 20) as plain:
+        with socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 60) as plain:
             sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
             self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
             line = b"GET http://%b/n/5/m HTTP/1.1\r\nHost: h\r\n" % self.http.encode()
@@ -294,7 +294,7 @@ class SettingTests(Case):
         other = LiveDaemon(self, "[proxy]\nhttp2 = false\n")
         context = ssl.create_default_context(cafile=str(other.certificate))
         context.set_alpn_protocols(["h2", "http/1.1"])
-        with socket.create_connection(("127.0.0.1", other.proxy_port), 20) as plain:
+        with socket.create_connection(("127.0.0.1", other.proxy_port), 60) as plain:
             sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
             self.assertEqual(sock.selected_alpn_protocol(), "http/1.1")
             sock.close()

@@ -52,7 +52,7 @@ class Site:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.ports: dict[str, int] = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.ports: dict[str, int] = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(90)
 
     async def _listen(self) -> dict[str, int]:
         app = web.Application(client_max_size=2 * MUCH)
@@ -92,9 +92,9 @@ class Site:
         return web.Response(text=str(zlib.crc32(await request.read())))
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(90)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 

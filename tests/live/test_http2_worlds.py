@@ -245,12 +245,12 @@ class RestartsTests(SynchronousTestCase):
             try:
                 for _ in range(RESTARTS):
                     before = self.done
-                    until(lambda before=before: self.done > before + 10 * CLIENTS, "more of them", 30)
+                    until(lambda before=before: self.done > before + 10 * CLIENTS, "more of them")
                     self.daemon.wait_for(self.daemon.hand_on())
             finally:
                 self.going = False
             asked = sum(each.result() for each in running)
-        lines = until(lambda: (found := self.daemon.exchanges()) and len(found) >= asked and found, "all lines", 30)
+        lines = until(lambda: (found := self.daemon.exchanges()) and len(found) >= asked and found, "all lines")
         self.assertEqual((len(lines), {line["status"] for line in lines}), (asked, {200}))
         for name in people:
             total = sum(line["up"] + line["down"] for line in lines if line["username"] == name)

@@ -74,7 +74,7 @@ class FickleOrigin:
         told = b"Keep-Alive: timeout=0, max=100\r\n" if self.end == "told" else b""
         client.sendall(b"HTTP/1.1 200 OK\r\n%bContent-Length: 2\r\n\r\nok" % told)
         if b"/first" in request:
-            self.go.wait(10)
+            self.go.wait(60)
         if self.end == "reset":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         elif self.end == "408":
@@ -94,7 +94,7 @@ class StaleTests(SynchronousTestCase):
             try:
                 talk.send(request % (origin.port, anna))
                 origin.go.set()
-                self.assertTrue(origin.ended.wait(10))
+                self.assertTrue(origin.ended.wait(60))
             finally:
                 os.kill(daemon.pid, signal.SIGCONT)
             answers.append(talk.answer())

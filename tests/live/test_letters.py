@@ -41,7 +41,7 @@ class LetterTests(SynchronousTestCase):
         request.add_header("Content-Type", "application/json")
         data = json.dumps(body or {}).encode()
         context = ssl._create_unverified_context()
-        with urllib.request.urlopen(request, data, timeout=20, context=context) as answer:
+        with urllib.request.urlopen(request, data, timeout=60, context=context) as answer:
             return json.loads(answer.read())
 
     def letters(self, count: int) -> list[str]:

@@ -110,7 +110,7 @@ class RenameTests(MoveCase):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with (
-            socket.create_connection(("127.0.0.1", self.second), 10) as plain,
+            socket.create_connection(("127.0.0.1", self.second), 60) as plain,
             context.wrap_socket(plain) as secure,
         ):
             secure.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -177,7 +177,7 @@ class NewProxyTests(MoveCase):
 
 def _listens(port: int, host: str) -> bool:
     try:
-        socket.create_connection((host, port), 10).close()
+        socket.create_connection((host, port), 60).close()
     except ConnectionRefusedError:
         return False
     return True

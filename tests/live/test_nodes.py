@@ -84,7 +84,7 @@ class NodesTests(SynchronousTestCase):
             self.assertEqual((True, None), (row["alive"], row["open"]))
         auth = ("admin", self.first.root_password)
         answer = requests.get(
-            f"{self.first.api}/api/admin/nodes", auth=auth, verify=str(self.first.certificate), timeout=20
+            f"{self.first.api}/api/admin/nodes", auth=auth, verify=str(self.first.certificate), timeout=60
         )
         self.assertEqual(sorted(rows), [each["name"] for each in answer.json()["nodes"]])
         self.assertEqual(0, self.nodes[2].terminate())

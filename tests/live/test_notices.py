@@ -19,7 +19,7 @@ from tests.support.origin import RecordingOrigin
 from tests.support.receiver import ENDLESS, Post, Receiver
 
 KEY = base64.b64encode(b"k" * 32).decode()
-LONG = 60.0
+LONG = 180.0
 """Seconds, of which a receiver that hangs takes fifteen."""
 
 

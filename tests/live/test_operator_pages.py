@@ -143,7 +143,7 @@ class OperatorPagesCase(PagesCase):
         page.click("td summary")
         page.click("td button")
         self.says(page, "of anna ends within seconds.")
-        tunnel.socket.settimeout(20)
+        tunnel.socket.settimeout(60)
         self.assertEqual(tunnel.socket.recv(1), b"", "it was cut")
 
     def bans(self, page: Page) -> None:

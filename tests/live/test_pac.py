@@ -37,7 +37,7 @@ class PacTests(SynchronousTestCase):
         request = urllib.request.Request(self.daemon.api + path, data=b"" if post else None)
         request.add_header("Authorization", basic("anna", self.password))
         trust = ssl.create_default_context(cafile=str(self.daemon.certificate))
-        with urllib.request.urlopen(request, context=trust, timeout=20) as answer:
+        with urllib.request.urlopen(request, context=trust, timeout=60) as answer:
             return json.load(answer)
 
     def test_chromium(self) -> None:
@@ -59,7 +59,7 @@ class PacTests(SynchronousTestCase):
         url: str = self.api("/api/pac/create/", post=True)["url"]
         trust = ssl.create_default_context(cafile=str(self.daemon.certificate))
         path = url.partition(f":{self.daemon.api_port}")[2]
-        with urllib.request.urlopen(self.daemon.api + path, context=trust, timeout=20) as answer:
+        with urllib.request.urlopen(self.daemon.api + path, context=trust, timeout=60) as answer:
             self.assertIn(f"PROXY {self.daemon.proxy}".encode(), answer.read())
         key = url.rpartition("=")[2]
         log = self.daemon.data_dir / "requests.log"
@@ -70,7 +70,7 @@ class PacTests(SynchronousTestCase):
     def test_the_document_of_proxies(self) -> None:
         """As strangers have it."""
         trust = ssl.create_default_context(cafile=str(self.daemon.certificate))
-        with urllib.request.urlopen(self.daemon.api + "/.well-known/pvd", context=trust, timeout=20) as answer:
+        with urllib.request.urlopen(self.daemon.api + "/.well-known/pvd", context=trust, timeout=60) as answer:
             self.assertEqual(answer.headers["Content-Type"], "application/pvd+json")
             told = json.load(answer)
         self.assertEqual(told["identifier"], "localhost.")

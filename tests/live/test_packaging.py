@@ -301,7 +301,7 @@ class ContainerTests(Built):
         self.assertIn("Read-only", ran("touch", "/opt/meshd/x").stderr)
         password = run("meshd", "account", "create", "alice", "--generate").split()[-1]
         for port in image.ports:
-            run("python", "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 5)")
+            run("python", "-c", f"import socket; socket.create_connection(('127.0.0.1', {port}), 60)")
         self.assertIn('"account": "alice"', run("python", "-c", ASK, password))
         os.kill(int(child), signal.Signals[image.stop_signal])
         self.assertEqual(daemon.process.wait(STOPPING), 0, "".join(daemon.lines))
@@ -342,7 +342,7 @@ class ContainerTests(Built):
 
 ASK = """
 import base64, http.client, sys
-client = http.client.HTTPConnection("127.0.0.1", 31280, timeout=10)
+client = http.client.HTTPConnection("127.0.0.1", 31280, timeout=60)
 mine = base64.b64encode(f"alice:{sys.argv[1]}".encode()).decode()
 client.request("GET", "http://meshd.internal/", headers={"Proxy-Authorization": f"Basic {mine}"})
 print(client.getresponse().read().decode())

@@ -16,6 +16,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.live.test_browser import trusted
 from tests.support import browser
+from tests.support.authenticator import code_before
 from tests.support.daemon import LiveDaemon
 from tests.support.figures import FULL
 from tests.support.origin import RecordingOrigin
@@ -84,10 +85,12 @@ class PagesCase(SynchronousTestCase):
         """A browser with nothing in it."""
         flag = trusted(self.daemon.certificate.read_bytes())
         with sync_playwright() as driver:
-            chromium = driver.chromium.launch(executable_path=self.program, args=[*browser.FLAGS, flag], timeout=60_000)
+            chromium = driver.chromium.launch(
+                executable_path=self.program, args=[*browser.FLAGS, flag], timeout=120_000
+            )
             context = chromium.new_context(java_script_enabled=self.scripts, base_url=self.daemon.api)
             page = context.new_page()
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(120_000)
             page.on("dialog", lambda dialog: dialog.accept())
             yield page
             chromium.close()
@@ -184,7 +187,7 @@ class PagesCase(SynchronousTestCase):
         """On, signed in with, off by a recovery code."""
         page.goto("/account/second_factor/")
         secret = page.inner_text("#key")
-        page.fill("#code", TOTP(secret).at(time.time() - 30))
+        page.fill("#code", code_before(TOTP(secret)))
         page.fill("#current", PASSWORD)
         page.click("text=Switch on")
         codes = re.findall(r"[a-z2-7]{4}(?:-[a-z2-7]{4}){3}", page.inner_text("#codes"))

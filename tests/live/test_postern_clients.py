@@ -64,7 +64,7 @@ class ClientTests(SynchronousTestCase):
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         }
         return subprocess.run(
-            words, capture_output=True, text=True, timeout=90, check=False, env=settings | environment, cwd=home
+            words, capture_output=True, text=True, timeout=300, check=False, env=settings | environment, cwd=home
         )
 
     def test_the_sdk(self) -> None:

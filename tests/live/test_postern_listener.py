@@ -20,7 +20,7 @@ def asked(
     """The answer to one request by HTTPS, whose certificate is the daemon's own."""
     context = ssl.create_default_context(cafile=str(daemon.certificate))
     context.check_hostname = False
-    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=60)
     test.addCleanup(connection.close)
     fields = {"Content-Type": "application/json"}
     connection.request(method, path, None if body is None else json.dumps(body), fields)
@@ -34,7 +34,7 @@ class TLSTests(SynchronousTestCase):
         answer = asked(self, management.daemon, management.port, "GET", "/api/")
         self.assertEqual(answer.status, 200)
         self.assertEqual(answer.getheader("Strict-Transport-Security"), "max-age=31536000; includeSubDomains")
-        plain = http.client.HTTPConnection("127.0.0.1", management.port, timeout=20)
+        plain = http.client.HTTPConnection("127.0.0.1", management.port, timeout=60)
         self.addCleanup(plain.close)
         plain.request("GET", "/api/auth/me")
         redirected = plain.getresponse()
@@ -62,7 +62,7 @@ class ReloadTests(SynchronousTestCase):
 
     def status(self, port: int) -> int | None:
         """Of the health; None where nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", "/api/")
             return connection.getresponse().status

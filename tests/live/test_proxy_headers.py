@@ -62,13 +62,13 @@ def by_requests(sent: Mapping[str, str], url: str) -> Seen:
     with ProxySession(dict(sent)) as session:
         session.trust_env = False
         proxies = {"https": proxy_url(), "http": proxy_url()}
-        found = session.get(url, proxies=proxies, verify=origin.ca_file, timeout=20)
+        found = session.get(url, proxies=proxies, verify=origin.ca_file, timeout=60)
         return found.status_code, found.headers
 
 
 def by_urllib3(sent: Mapping[str, str], url: str) -> Seen:
     with proxy_from_url(proxy_url(), proxy_headers=dict(sent), ca_certs=origin.ca_file) as manager:
-        found = manager.request("GET", url, timeout=20, retries=False)
+        found = manager.request("GET", url, timeout=60, retries=False)
         return found.status, found.headers
 
 
@@ -76,7 +76,7 @@ def by_httpx(sent: Mapping[str, str], url: str) -> Seen:
     proxy = httpx.Proxy(proxy_url(), headers=dict(sent))
     transport = HTTPProxyTransport(proxy=proxy, verify=ssl.create_default_context(cafile=origin.ca_file))
     with httpx.Client(mounts={"https://": transport}, trust_env=False) as client:
-        found = client.get(url, timeout=20)
+        found = client.get(url, timeout=60)
         return found.status_code, found.headers
 
 

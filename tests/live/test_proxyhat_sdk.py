@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from collections import Counter
 from itertools import count
 from typing import Any
@@ -38,6 +37,7 @@ from meshd.accounts.holders import NOTHING
 from meshd.model import GB
 from tests.live.hatdaemon import Client, Seller, Told, each, equal, fails, has, methods, trusting
 from tests.support import postgres
+from tests.support.authenticator import code_before
 from tests.support.daemon import until
 from tests.support.origin import RecordingOrigin
 
@@ -435,7 +435,7 @@ class Life:
         authenticator = TOTP(client.two_factor.enable().secret)
         test.assertFalse(client.two_factor.status().enabled)
         test.assertRaises(ValidationError, client.two_factor.confirm, code="000000")
-        client.two_factor.confirm(code=authenticator.at(int(time.time()) - 30))
+        client.two_factor.confirm(code=code_before(authenticator))
         test.assertTrue(client.two_factor.status().enabled)
         client.two_factor.recovery_codes()
         client.two_factor.disable(twofa_code=authenticator.now())
@@ -443,7 +443,7 @@ class Life:
         enabled = client.two_factor.enable()
         test.assertEqual(client.two_factor.qr_code().secret, enabled.secret)
         authenticator = TOTP(enabled.secret)
-        client.two_factor.confirm(code=authenticator.at(int(time.time()) - 30))
+        client.two_factor.confirm(code=code_before(authenticator))
         self.sign_in_with(authenticator, enabled.recovery_codes)
         client.two_factor.disable_by_recovery(recovery_code=enabled.recovery_codes[1])
         test.assertFalse(client.two_factor.status().enabled)
@@ -520,11 +520,11 @@ def token_in(letter: str) -> str:
 def fetched_by_requests(proxy: str, url: str) -> int:
     with requests.Session() as session:
         session.proxies = {"http": proxy, "https": proxy}
-        return len(session.get(url, timeout=20).content)
+        return len(session.get(url, timeout=60).content)
 
 
 def fetched_by_httpx(proxy: str, url: str) -> int:
-    with httpx.Client(proxy=proxy, timeout=20) as client:
+    with httpx.Client(proxy=proxy, timeout=60) as client:
         return len(client.get(url).content)
 
 

@@ -186,7 +186,7 @@ class RepeatedVisitsTests(SynchronousTestCase):
         """Is asked where the one that was asked so far says nothing, and the visitor is told nothing of that."""
         assert self.world.daemon.config_file is not None
         settings = self.world.daemon.config_file.read_text()
-        self.assertIn("reloaded", self.world.daemon.reload(settings + "\n[timeouts]\nfirst_byte = 1\n"))
+        self.assertIn("reloaded", self.world.daemon.reload(settings + "\n[timeouts]\nfirst_byte = 4\n"))
         second = Origin()
         self.addCleanup(second.close)
         second.answers = {"/silent": (OTHER,), "/hello": (HELLO,)}

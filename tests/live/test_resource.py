@@ -57,7 +57,7 @@ class Case(SynchronousTestCase):
 
     def listener(self) -> socket.socket:
         sock = socket.create_server(("127.0.0.1", 0))
-        sock.settimeout(20)
+        sock.settimeout(60)
         self.addCleanup(sock.close)
         return sock
 
@@ -191,7 +191,7 @@ class EndTests(Case):
                 client = self.opened(self.customer(name), listener.getsockname()[1])
                 accepted, _ = listener.accept()
                 with accepted:
-                    accepted.settimeout(20)
+                    accepted.settimeout(60)
                     client.send(b"half of it")
                     self.assertEqual(accepted.recv(100), b"half of it")
                     with contextlib.suppress(OSError):
@@ -215,7 +215,7 @@ class EndTests(Case):
             client = self.opened(self.customer("lena"), listener.getsockname()[1])
             accepted, _ = listener.accept()
             with accepted:
-                accepted.settimeout(20)
+                accepted.settimeout(60)
                 client.socket.sendall(capsule(FINAL, b"all") + capsule(FINAL, b"more"))
                 with contextlib.suppress(ConnectionResetError):
                     self.assertIn(accepted.recv(100), (b"", b"all"))
@@ -313,7 +313,7 @@ class SettingTests(Case):
         field = "Authorization: " + basic("anna", other.account("anna"))
         request = f"GET {path('127.0.0.1', origin.raw)} HTTP/1.1\r\nHost: h\r\n{field}\r\n"
         request += "Connection: Upgrade\r\nUpgrade: connect-tcp\r\n\r\n"
-        with socket.create_connection(("127.0.0.1", other.api_port), 20) as sock:
+        with socket.create_connection(("127.0.0.1", other.api_port), 60) as sock:
             sock.sendall(request.encode())
             self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 404 "))
             for other_target in ("/.well-known/pvd", "/proxy.pac?key=x"):

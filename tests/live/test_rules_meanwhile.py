@@ -24,7 +24,7 @@ class HeldNames(Names):
 
     def _reply(self, data: bytes, peer: tuple[str, int]) -> None:
         self.came.set()
-        self.go.wait(20)
+        self.go.wait(60)
         super()._reply(data, peer)
 
 
@@ -33,7 +33,7 @@ class MeanwhileTests(SynchronousTestCase):
         self.names = HeldNames()
         self.addCleanup(self.names.go.set)
         self.names.say(NAME, ("127.0.0.1",))
-        self.settings = f'[dns]\nservers = ["{self.names.address}"]\n[timeouts]\ndns = 15\n'
+        self.settings = f'[dns]\nservers = ["{self.names.address}"]\n[timeouts]\ndns = 60\n'
         self.daemon = LiveDaemon(self, self.settings)
         self.field = basic("anna", self.daemon.account("anna"))
         self.origin = RecordingOrigin(self)
@@ -53,9 +53,9 @@ class MeanwhileTests(SynchronousTestCase):
     def refused(self, change: Callable[[], object], reason: bytes) -> None:
         """By the change, that is in force once the daemon refuses what needs no look-up."""
         waiting = [self.connect(NAME), self.get(NAME)]
-        self.assertTrue(self.names.came.wait(20))
+        self.assertTrue(self.names.came.wait(60))
         change()
-        until(lambda: b" 403 " in self.get("127.0.0.1").head(), "the new rules", 20)
+        until(lambda: b" 403 " in self.get("127.0.0.1").head(), "the new rules")
         self.origin.forget()
         self.names.go.set()
         for each in waiting:

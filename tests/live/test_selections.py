@@ -82,7 +82,7 @@ class Seen:
 def ran(*words: str) -> str:
     """What curl says."""
     done = subprocess.run(
-        ["curl", "-sS", *words], capture_output=True, text=True, timeout=20, env=clean_environment(), check=False
+        ["curl", "-sS", *words], capture_output=True, text=True, timeout=60, env=clean_environment(), check=False
     )
     assert done.stdout, done.stderr
     return done.stdout
@@ -121,7 +121,7 @@ class Live(SynchronousTestCase):
 class UserNameTests(Live):
     def test_a_country(self) -> None:
         """Its exits alone, as fields and in any case; one that has none is 503."""
-        self.assertEqual({self.seen("-country-us") for _ in range(12)}, US)
+        self.assertEqual({self.seen("-country-us") for _ in range(24)}, US)
         self.assertEqual(self.seen("-COUNTRY-De"), "127.0.0.73")
         answer = curl(f"anna-country-uk:{PASSWORD} of anna")
         self.assertEqual((answer.status, answer.body.strip()), (503, "no exit available"))
@@ -146,13 +146,13 @@ class UserNameTests(Live):
             self.assertEqual(self.seen(f"-session-s{number}-Country-US"), places[number])
             self.assertEqual(self.seen("-country-us", "-H", f"X-ProxyMesh-Session: s{number}"), places[number])
             self.assertEqual(self.asked(f"anna-country-us:s{number}:{PASSWORD} of anna"), places[number])
-        self.assertEqual(set(places.values()), US)
+        self.assertEqual({self.seen(f"-country-us-session-s{number}") for number in range(24)}, US)
 
     def test_a_session_that_ends(self) -> None:
         """With a ttl the same key means another exit after that time, sooner or later."""
         user = f"anna-country-us-session-short-ttl-1s:{PASSWORD} of anna"
         first = self.preview(user)
-        until(lambda: self.preview(user) != first, "the session moves", deadline=30)
+        until(lambda: self.preview(user) != first, "the session moves")
         lasting = f"anna-country-us-session-b-ttl-999d:{PASSWORD} of anna"
         self.assertEqual(len({self.preview(lasting) for _ in range(8)}), 1)
 

@@ -37,7 +37,7 @@ def announced(daemon: LiveDaemon, since: int = 0) -> list[str]:
 def pasted(line: str) -> subprocess.CompletedProcess[str]:
     """As a shell runs it."""
     return subprocess.run(
-        line, shell=True, check=False, capture_output=True, text=True, env=clean_environment(), timeout=30
+        line, shell=True, check=False, capture_output=True, text=True, env=clean_environment(), timeout=60
     )
 
 
@@ -83,7 +83,7 @@ class FirstStartTests(SynchronousTestCase):
         """An address of this machine that is not loopback's, and the one that the banner names."""
         for host in ("127.0.0.1", "127.0.0.9", "::1"):
             for port in (self.daemon.proxy_port, self.daemon.api_port):
-                socket.create_connection((host, port), 10).close()
+                socket.create_connection((host, port), 60).close()
 
     def test_the_printed_line_works_when_pasted(self) -> None:
         """meshd itself answers: who, by which proxy and exit, from where; and bills nobody."""

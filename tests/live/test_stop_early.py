@@ -126,7 +126,7 @@ class StopTests(EarlyCase):
             holder.execute("pragma journal_mode = wal")
             holder.execute("begin exclusive")
             process = daemon.begin()
-            until((daemon.data_dir / "cert.pem").exists, "it has begun to make things", deadline=30)
+            until((daemon.data_dir / "cert.pem").exists, "it has begun to make things")
             process.send_signal(signal.SIGTERM)
             status, said = self.ended(process)
             holder.execute("rollback")

@@ -68,7 +68,7 @@ class SupervisedTests(SynchronousTestCase):
         os.kill(worker, signal.SIGSTOP)
         try:
             beats = [self.beats()]
-            until(lambda: beats.append(self.beats()) or self.quiet(beats), "no beat is heard any more", 20.0)
+            until(lambda: beats.append(self.beats()) or self.quiet(beats), "no beat is heard any more")
         finally:
             os.kill(worker, signal.SIGCONT)
         since = len(self.manager.heard)

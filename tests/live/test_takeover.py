@@ -63,7 +63,7 @@ class TakeoverTests(SynchronousTestCase):
             data=form,
             auth=(who, self.passwords[who]),
             verify=str(daemon.certificate),
-            timeout=20,
+            timeout=60,
         )
         self.assertIn(answer.status_code, (200, 204), answer.text)
         return answer.json() if answer.content else None

@@ -49,7 +49,7 @@ class TermsCase(SynchronousTestCase):
 
     def comes_to(self, text: str, field: bytes = b"") -> None:
         """The answer has that in it within a second."""
-        until(lambda: text.encode() in self.answer(field), text, deadline=1.5)
+        until(lambda: text.encode() in self.answer(field), text)
 
     def rules(self, *words: str, name: str = "") -> None:
         self.daemon.cli("account", "rules", name or self.name, *words)
@@ -61,7 +61,7 @@ class RulesTests(TermsCase):
         other = basic("other", self.daemon.account("other"))
         mine, others = self.opened(), self.opened(other)
         self.rules("--only", "example.com", "--words", "Ask us first")
-        self.assertTrue(mine.ends(1.5))
+        self.assertTrue(mine.ends())
         self.assertTrue(others.echoes())
         answer = self.answer()
         self.assertIn(b"HTTP/1.1 403 Ask us first\r\nX-ProxyMesh-Error: Ask us first\r\n", answer)
@@ -73,12 +73,12 @@ class RulesTests(TermsCase):
         """For tunnels and for plain requests, on a kept connection too."""
         self.rules("--except", f"127.0.0.0/8:{self.web.port}")
         self.comes_to("HTTP/1.1 200")
-        until(lambda: self.raw().get(self.web.url(), self.field) == 403, "refused by its address", deadline=1.5)
+        until(lambda: self.raw().get(self.web.url(), self.field) == 403, "refused by its address")
         self.rules("--only", "127.0.0.1")
         raw = self.raw()
-        until(lambda: raw.get(self.web.url(), self.field) == 200, "allowed by its address", deadline=1.5)
+        until(lambda: raw.get(self.web.url(), self.field) == 200, "allowed by its address")
         self.rules("--except", "127.0.0.1")
-        until(lambda: raw.get(self.web.url(), self.field) == 403, "refused on a kept connection", deadline=1.5)
+        until(lambda: raw.get(self.web.url(), self.field) == 403, "refused on a kept connection")
 
     def test_observed_rules_are_told_in_the_log(self) -> None:
         """What they would refuse passes, until they are enforced; what is open then ends."""
@@ -87,7 +87,7 @@ class RulesTests(TermsCase):
         until(self._passed_observed, "a line of the log")
         self.assertTrue(open_.echoes())
         self.rules("--enforce")
-        self.assertTrue(open_.ends(1.5))
+        self.assertTrue(open_.ends())
 
     def _passed_observed(self) -> bool:
         self.opened().socket.close()
@@ -100,7 +100,7 @@ class RulesTests(TermsCase):
         field = bearer(made["token"])
         by_token, by_password = self.opened(field), self.opened()
         self.daemon.cli("token", "rules", str(made["id"]), "--except", "127.0.0.1")
-        self.assertTrue(by_token.ends(1.5))
+        self.assertTrue(by_token.ends())
         self.assertTrue(by_password.echoes())
         self.comes_to("acl-token", field)
         self.comes_to("HTTP/1.1 200")
@@ -111,7 +111,7 @@ class RulesTests(TermsCase):
         field = basic(kid, self.daemon.account(kid, parent=self.name))
         tunnel = self.opened(field)
         self.rules("--only", "example.com")
-        self.assertTrue(tunnel.ends(1.5))
+        self.assertTrue(tunnel.ends())
         self.comes_to("acl-parent", field)
 
     def test_a_plans_rules_come_with_a_reload(self) -> None:
@@ -120,7 +120,7 @@ class RulesTests(TermsCase):
         tunnel = self.opened()
         self.daemon.reload('[plans.50.rules]\nexcept = ["127.0.0.1"]\nwords = "Not in this plan"\n')
         self.addCleanup(self.daemon.reload, "")
-        self.assertTrue(tunnel.ends(1.5))
+        self.assertTrue(tunnel.ends())
         self.comes_to("403 Not in this plan")
 
     def test_explain_tells_them(self) -> None:
@@ -158,7 +158,7 @@ class BoundsTests(TermsCase):
         def second() -> int:
             return self.raw("127.0.0.2").tunnel(self.echo.authority, self.field)
 
-        until(lambda: second() == 429, "one address too many", deadline=1.5)
+        until(lambda: second() == 429, "one address too many")
         other = self.opened()
         first.socket.close()
         self.assertEqual(second(), 429)
@@ -174,7 +174,7 @@ class BoundsTests(TermsCase):
         self.assertEqual(self.raw().tunnel(self.echo.authority, self.field), 429)
         (row,) = self.bounds("tunnels=2", "requests_per_second=")
         self.assertEqual((row["bound"], row["value"]), ("tunnels", 2))
-        until(lambda: self.raw().tunnel(self.echo.authority, self.field) == 200, "a second one", deadline=1.5)
+        until(lambda: self.raw().tunnel(self.echo.authority, self.field) == 200, "a second one")
         self.assertTrue(first.echoes())
 
     def test_mistakes(self) -> None:

@@ -47,7 +47,7 @@ class UdpCase(SynchronousTestCase):
         self.port: int = self.origin.getsockname()[1]
 
     def control(self, source: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 20, (source, 0))
+        return socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 60, (source, 0))
 
     def client(self, username: str = "anna", **more: Any) -> DatagramClient:
         return DatagramClient(self, self.control(), username, PASSWORD, **more)
@@ -219,7 +219,7 @@ class EndTests(UdpCase):
                 with contextlib.suppress(BlockingIOError):
                     while self.origin.recv(1000):
                         came += 1
-                self.origin.settimeout(20)
+                self.origin.settimeout(60)
             else:
                 for _ in range(20):
                     self.origin.sendto(bytes(100), source)
@@ -288,7 +288,7 @@ class ShapedTests(UdpCase):
             with contextlib.suppress(TimeoutError):
                 while sock.recv(2_000):
                     came[way] += 1
-        self.origin.settimeout(20)
+        self.origin.settimeout(60)
         self.asked(client, b"still there")
         client.close()
         line = self.line(username="shaped")
@@ -303,7 +303,7 @@ class SixTests(UdpCase):
 
     def test_a_client_by_ipv6(self) -> None:
         """Its datagrams go to an address of its family, from there to either."""
-        control = socket.create_connection(("::1", self.six), 20)
+        control = socket.create_connection(("::1", self.six), 60)
         client = DatagramClient(self, control, "anna", PASSWORD, source="::1")
         self.assertEqual(client.relay[0], "::1")
         self.answered(client)
@@ -355,7 +355,7 @@ class GentleEndTests(UdpCase):
 
 
 class SilentTests(UdpCase):
-    config = CONFIG.replace("[limits]", "[timeouts]\nudp_idle = 0.3\n[limits]")
+    config = CONFIG.replace("[limits]", "[timeouts]\nudp_idle = 2\n[limits]")
 
     def test_a_destination_is_forgotten(self) -> None:
         """Its socket is closed, and opened anew when the client sends again; an answer that is late goes nowhere."""
@@ -369,7 +369,7 @@ class SilentTests(UdpCase):
 
     def test_an_association_ends(self) -> None:
         """Once nothing has gone for as long as a tunnel may be silent."""
-        self.daemon.reload(self.config.replace("udp_idle", "idle = 0.5\nudp_idle"))
+        self.daemon.reload(self.config.replace("udp_idle", "idle = 2\nudp_idle"))
         client = self.client()
         self.answered(client)
         self.assertTrue(client.ended())

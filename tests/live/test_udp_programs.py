@@ -37,7 +37,7 @@ async def echoed(port: int, by: int, data: bytes) -> bytes:
     issued = found.ca.issue_cert("localhost")
     with issued.cert_chain_pems[0].tempfile() as certificate, issued.private_key_pem.tempfile() as key:
         server.load_cert_chain(certificate, key)
-    client = QuicConfiguration(alpn_protocols=["echo"], server_name="localhost", idle_timeout=20, cafile=found.file)
+    client = QuicConfiguration(alpn_protocols=["echo"], server_name="localhost", idle_timeout=60, cafile=found.file)
     listening = await serve("127.0.0.1", port, configuration=server, create_protocol=Echo)
     try:
         async with connect("127.0.0.1", by, configuration=client) as connection:

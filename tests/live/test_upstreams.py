@@ -95,7 +95,7 @@ class WebSockets:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.urls: list[str] = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.urls: list[str] = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(90)
 
     async def _listen(self) -> list[str]:
         app = web.Application()
@@ -115,9 +115,9 @@ class WebSockets:
         return answer
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(90)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
 
@@ -140,7 +140,7 @@ class Kept(Raw):
 
 def opened(owner: object, way: Way) -> Kept:
     """To the daemon, inside TLS where that is the way."""
-    sock = socket.create_connection(("127.0.0.1", daemon.proxy_port), 30)
+    sock = socket.create_connection(("127.0.0.1", daemon.proxy_port), 60)
     if way.startswith("https"):
         context = ssl.create_default_context(cafile=str(daemon.certificate))
         sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
@@ -250,7 +250,7 @@ class ExitTests(Case):
             words += ["-H", "Expect:", "--data-binary", "@-", "-w", "\n%{num_connects} %{http_code}\n"]
             urls = [f"http://localhost:{origin.port}{path}" for path in (f"/bytes/{BIG}", "/bytes/10")]
             done = subprocess.run(
-                [*words, *urls], check=False, input=body, capture_output=True, env=clean_environment(), timeout=40
+                [*words, *urls], check=False, input=body, capture_output=True, env=clean_environment(), timeout=60
             )
             self.assertEqual((done.returncode, done.stderr), (0, b""), way)
             self.assertIn(b"\r\n\r\n" + body + b"\n1 200\n", done.stdout)
@@ -289,10 +289,10 @@ class ExitTests(Case):
             session.proxies = {"http": proxy, "https": proxy}
             session.verify = trusted
             for size in (BIG, 0, 1000):
-                found = session.post(server.url(f"/bytes/{size}"), data=pattern(size), timeout=30)
+                found = session.post(server.url(f"/bytes/{size}"), data=pattern(size), timeout=60)
                 self.assertEqual((found.status_code, found.content), (200, pattern(size)), way)
                 self.assertEqual(server.requests[-1].body, pattern(size))
-            self.assertEqual(session.get(server.url("/status/404"), timeout=30).status_code, 404)
+            self.assertEqual(session.get(server.url("/status/404"), timeout=60).status_code, 404)
 
     def test_websocket(self) -> None:
         """aiohttp's: an upgrade in absolute form, and one inside CONNECT and TLS."""
@@ -322,7 +322,7 @@ async def conversation(url: str, tap: Tap, user: str, messages: list[bytes]) -> 
         answers = []
         for message in messages:
             await talk.send_bytes(message)
-            answers.append(await talk.receive_bytes(timeout=20))
+            answers.append(await talk.receive_bytes(timeout=60))
     await asyncio.to_thread(tap.close)  # its connections end while their loop still runs
     return answers
 

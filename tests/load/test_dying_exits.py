@@ -35,8 +35,8 @@ SESSIONS = 4
 """Of each client: enough for all clients together that every exit has some."""
 HELD = 2
 """Tunnels that a client keeps."""
-BACK = 30.0
-"""Seconds until all sessions are where they were: two rests and the next request of each."""
+BACK = 180.0
+"""Seconds until all sessions are surely where they were: two rests and the next request of each."""
 PAUSE = 0.01
 
 NAMES = ("anna", "berta", "carl")

@@ -77,7 +77,7 @@ class MixedTests(SynchronousTestCase):
             def logged(name: str = name) -> Counter[int]:
                 return Counter(line["up"] for line in self.daemon.exchanges() if line["username"] == name)
 
-            until(lambda expected=expected, logged=logged: logged() == expected, f"all lines of {name}", 60)
+            until(lambda expected=expected, logged=logged: logged() == expected, f"all lines of {name}")
             total = sum(line["up"] + line["down"] for line in self.daemon.exchanges() if line["username"] == name)
-            until(lambda name=name, total=total: self.daemon.total(name) == total, f"the bill of {name}", 30)
+            until(lambda name=name, total=total: self.daemon.total(name) == total, f"the bill of {name}")
             figure(f"exchanges of {name}", count=sum(expected.values()), bytes=total)

@@ -74,7 +74,7 @@ class LimitTests(SynchronousTestCase):
             ending = asyncio.ensure_future(ended_at(link, counted))
             await loop.run_in_executor(None, self.daemon.cli, "account", "set", "limited", "--total-limit", "0.0001")
             changed = time.monotonic()
-            return (await asyncio.wait_for(ending, 10))[1] - changed
+            return (await asyncio.wait_for(ending, 60))[1] - changed
 
         took = asyncio.run(scenario())
         figure(f"limit lowered ({self._kind})", ended_after=milliseconds(took))
@@ -102,7 +102,7 @@ class LimitTests(SynchronousTestCase):
         return head
 
     def _pull(self, pulling: list[Credential], reason: str, limited: str) -> None:
-        asyncio.run(asyncio.wait_for(self._pull_through_tunnels(pulling, reason), 60))
+        asyncio.run(asyncio.wait_for(self._pull_through_tunnels(pulling, reason), 180))
         received = sum(down for account, _, _, down in self.book.done if account != "other")
         stored = until(lambda: (total := self.daemon.total(limited)) >= LIMIT and total, "the bytes are billed")
         over, what = stored - LIMIT, f"{reason} ({self._kind})"

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from tests.support.daemon import LiveDaemon, until
+from tests.support.daemon import PATIENCE, LiveDaemon, until
 from tests.support.load import Credential, basic, bearer
 
 LISTED = "127.0.0.7"
@@ -45,7 +45,7 @@ class People:
         totals = self.daemon.totals()
         return {name: totals[name] for name in self.names}
 
-    def settle(self, expected: dict[str, int], deadline: float = 15.0) -> dict[str, int]:
+    def settle(self, expected: dict[str, int], deadline: float = PATIENCE) -> dict[str, int]:
         """The store's totals, once they are these; what they are at last, where they never are."""
         with suppress(AssertionError):
             until(lambda: self.stored() == expected, "the store has what clients counted", deadline)

@@ -37,7 +37,7 @@ def getaddrinfo(host: bytes, port: Any, *_: Any, **__: Any) -> list[Any]:
 
 
 class WebhookCase(TestCase):
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.resolver = Resolver(reactor, threads=1, getaddrinfo=getaddrinfo)
@@ -92,7 +92,7 @@ class PostingTests(WebhookCase):
 
     def ended(self, receiver: Receiver) -> None:
         """Its thread, which writes without end, has been stopped by a reset."""
-        assert receiver.idle.wait(20), "somebody still reads"
+        assert receiver.idle.wait(60), "somebody still reads"
 
     async def test_redirects_are_not_followed(self) -> None:
         """Wherever they lead."""

@@ -35,7 +35,7 @@ class TurnedAwayTests(SynchronousTestCase):
             ours.sendall(first)
             theirs.setblocking(False)
             self.acceptor._turn_away(theirs.detach())
-            ours.settimeout(5)
+            ours.settimeout(60)
             return ours.recv(65536)
 
     def test_told_so_where_words_are_understood(self) -> None:

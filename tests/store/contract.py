@@ -65,7 +65,7 @@ class StoreContract(TestCase):
     """Every promise; a subclass says how to make a store."""
 
     __test__ = False
-    timeout = 60
+    timeout = 120
 
     async def open(self, **options: Any) -> Store:
         """A started store on this test's database; each call is another process, as far as stores can tell."""

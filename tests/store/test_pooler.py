@@ -57,14 +57,14 @@ class SessionUsageTests(BehindPooler, contract_usage.UsageContract):
 class PoolerCase(BehindPooler, TestCase):
     """Patience is short, so that no test has to wait for what it does not look for."""
 
-    timeout = 60
+    timeout = 120
 
     def setUp(self) -> None:
         self.server = postgres.server()
         self.addCleanup(lambda: self.server.running or self.server.start())
         self.patch(postgres_watch, "SILENT_SECONDS", 0.2)
-        self.patch(postgres_link, "CONNECT_SECONDS", 1.0)
-        self.patch(postgres_blocking, "CONNECT_SECONDS", 1.0)
+        self.patch(postgres_link, "CONNECT_SECONDS", 20.0)
+        self.patch(postgres_blocking, "CONNECT_SECONDS", 20.0)
         self.lines: list[str] = []
         globalLogPublisher.addObserver(self.observe)
         self.addCleanup(globalLogPublisher.removeObserver, self.observe)
@@ -104,6 +104,8 @@ class OutageTests(PoolerCase):
     async def test_the_pooler_itself_is_frozen(self) -> None:
         """As a machine that still has its connections, and answers on none."""
         store = await self.open(size=2)
+        self.patch(postgres_link, "CONNECT_SECONDS", 1.0)
+        self.patch(postgres_blocking, "CONNECT_SECONDS", 1.0)
         self.pooler.freeze()
         self.addCleanup(self.pooler.thaw)
         with self.assertRaises(StoreUnavailable):

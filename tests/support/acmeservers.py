@@ -25,7 +25,7 @@ import requests
 from tests.support.daemon import clean_environment, free_port
 from tests.tls.authority import issued
 
-_STARTING = 20.0
+_STARTING = 60.0
 
 
 class Challenged:

@@ -15,7 +15,7 @@ from typing import Any
 from tests.support.daemon import clean_environment
 from tests.support.ready import readable
 
-TIMEOUT = 30.0
+TIMEOUT = 60.0
 
 NO_HASTE = ("setpriv", "--bounding-set=-sys_nice")
 """Chromium makes itself more urgent than everybody else, where it is allowed to, as root is."""

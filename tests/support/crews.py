@@ -37,9 +37,9 @@ def has(pid: int, inodes: set[int]) -> bool:
     return not _sockets(pid).isdisjoint(f"socket:[{inode}]" for inode in inodes)
 
 
-def filled(daemon: LiveDaemon, number: int, before: int, deadline: float = 10.0) -> int:
+def filled(daemon: LiveDaemon, number: int, before: int) -> int:
     """The process at a station, once it is another one than before."""
-    return until(lambda: (now := workers(daemon)[number]) != before and now, f"worker {number} is replaced", deadline)
+    return until(lambda: (now := workers(daemon)[number]) != before and now, f"worker {number} is replaced")
 
 
 def at(port: int) -> dict[int, int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import inspect
 import io
 import json
@@ -23,6 +24,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,8 +42,10 @@ TWISTD = (*RUN, "--nodaemon", "--pidfile=")
 """Without a file of its own in the folder."""
 
 UP = re.compile(r"API on \S+ listens")
-STARTING = 30.0
-STOPPING = 40.0
+STARTING = 90.0
+STOPPING = 90.0
+PATIENCE = 60.0
+"""Seconds after which what has not happened never will, however busy the machine is."""
 
 WORKERS = os.environ.get("WORKERS", "")
 """How many workers daemons of the tests have that do not say themselves."""
@@ -51,6 +55,7 @@ LOOPBACK = '["127.0.0.0/8", "::1/128"]'
 _cli_lock = threading.Lock()
 _nursery = Nursery()
 _draw = random.SystemRandom()
+_drawn: set[int] = set()
 
 
 class StartError(AssertionError):
@@ -66,17 +71,38 @@ class CommandError(Exception):
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """On all addresses.  Below the range that the kernel takes clients' ports from, and those of listeners that ask for
-    any, so that it is still free after a restart, or once a test has begun its servers.
+    """On all addresses, and nobody else's for as long as this process lives.  Below the range that the kernel takes
+    clients' ports from, and those of listeners that ask for any, so that it is still free after a restart, or once a
+    test has begun its servers.
     """
     while True:
         port = _draw.randrange(10_000, 32_000)
+        if port in _drawn or not _claimed(port):
+            continue
         with socket.socket(socket.AF_INET6, kind) as probe, contextlib.suppress(OSError):
             probe.bind(("::", port))
+            _drawn.add(port)
             return port
 
 
-def until(condition: Callable[[], T], what: str = "", deadline: float = 10.0) -> T:
+def _claimed(port: int) -> bool:
+    """Whether no other process of the tests had that port before: of the one file, each has locked the bytes at its
+    own ports, which the kernel ends with the process.
+    """
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _claims() -> int:
+    """The file's descriptor.  To close another one of it would end the locks."""
+    return os.open(f"/tmp/meshd-tests-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def until(condition: Callable[[], T], what: str = "", deadline: float = PATIENCE) -> T:
     """The first true value of condition.  AssertionError when none comes in time."""
     end = time.monotonic() + deadline
     while True:
@@ -381,7 +407,7 @@ class LiveDaemon:
         with self._news:
             return self._lines[since:]
 
-    def wait_for_log(self, wanted: str | re.Pattern[str], *, since: int = 0, deadline: float = 10.0) -> str:
+    def wait_for_log(self, wanted: str | re.Pattern[str], *, since: int = 0, deadline: float = PATIENCE) -> str:
         """The first line with this in it, after the position since.  AssertionError when it does not come."""
         pattern = re.compile(re.escape(wanted)) if isinstance(wanted, str) else wanted
         end = time.monotonic() + deadline

@@ -11,7 +11,7 @@ from meshd.socks5 import datagram_head, read_datagram
 from tests.support.daemon import LiveDaemon
 from tests.support.ready import readable
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 LARGEST = 70_000
 
 

@@ -65,7 +65,7 @@ class Frames:
     def __post_init__(self) -> None:
         context = ssl.create_default_context(cafile=str(self.daemon.certificate))
         context.set_alpn_protocols(["h2"])
-        plain = socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 20, (self.source, 0))
+        plain = socket.create_connection(("127.0.0.1", self.daemon.proxy_port), 60, (self.source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock = context.wrap_socket(plain, server_hostname="127.0.0.1")
         self.send(PREFACE, frame(SETTINGS, 0, 0, self.settings))

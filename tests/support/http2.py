@@ -109,7 +109,7 @@ class Session:
         """
         context = ssl.create_default_context(cafile=str(daemon.certificate))
         context.set_alpn_protocols(["h2", "http/1.1"])
-        sock = socket.create_connection(("127.0.0.1", port or daemon.proxy_port), 20, (source, 0))
+        sock = socket.create_connection(("127.0.0.1", port or daemon.proxy_port), 60, (source, 0))
         self.sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
         self.protocol = self.sock.selected_alpn_protocol()
         self.takes = takes

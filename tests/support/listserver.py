@@ -62,7 +62,7 @@ class ListServer:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(5)
+        self._thread.join(60)
 
 
 def send(request: Any, status: int, body: bytes = b"", *, length: bool = True, **fields: str) -> None:

@@ -14,7 +14,7 @@ from meshd.masque.capsules import CapsuleReader, datagram
 from tests.support.daemon import LiveDaemon, at_end_of
 from tests.support.http2 import Header, Session
 
-WAIT = 20.0
+WAIT = 60.0
 
 
 def path_to(host: str, port: int) -> str:

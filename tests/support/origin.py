@@ -142,7 +142,7 @@ class RecordingOrigin:
         """All bytes of all connections."""
         return b"".join(bytes(connection.received) for connection in list(self.connections))
 
-    def wait_for_requests(self, count: int, deadline: float = 10.0) -> None:
+    def wait_for_requests(self, count: int, deadline: float = 60.0) -> None:
         """Until so many have come, since the last `forget`.  AssertionError when they do not."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.requests) >= count, deadline):
@@ -180,7 +180,7 @@ class RecordingOrigin:
             return
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     # In the thread
@@ -190,7 +190,7 @@ class RecordingOrigin:
         self._loop.run_forever()
 
     def _call(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(60)
 
     async def _listen(self) -> int:
         context = authority().context if self.tls else None
@@ -198,11 +198,12 @@ class RecordingOrigin:
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _end(self) -> None:
+        """Of connections too that the kernel or the loop has accepted, and that nobody serves yet."""
         self._server.close()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(writer.get_extra_info("peername")[:2])
@@ -210,7 +211,14 @@ class RecordingOrigin:
         self.accepted += 1
         task = self._loop.create_task(self._serve(Stream(reader, connection), writer, connection))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            """Served, or cancelled before that began."""
+            self._tasks.discard(task)
+            connection.ended.set()
+            writer.close()
+
+        task.add_done_callback(ended)
 
     async def _serve(self, stream: Stream, writer: asyncio.StreamWriter, connection: Connection) -> None:
         try:
@@ -225,9 +233,6 @@ class RecordingOrigin:
                         break
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError, TimeoutError):
             pass
-        finally:
-            connection.ended.set()
-            writer.close()
 
     async def _answer(self, request: Received, stream: Stream, writer: asyncio.StreamWriter) -> bool:
         """Whether the connection goes on."""

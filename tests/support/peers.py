@@ -187,7 +187,7 @@ def _none(port: int) -> Proxy:
 def _said_to(command: list[str], text: str) -> str:
     """What a command says to this input."""
     try:
-        done = subprocess.run(command, check=True, input=text, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, check=True, input=text, capture_output=True, text=True, timeout=60)
     except FileNotFoundError:
         raise Missing(f"no program {command[0]}") from None
     return done.stdout

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, Literal
 from unittest import SkipTest
 
+from tests.support.daemon import free_port
 from tests.support.postgres import Server
 
 Mode = Literal["session", "transaction", "statement"]
 
-_STARTING = 15.0
+_STARTING = 60.0
 
 
 def program() -> str:
@@ -34,7 +35,7 @@ class PgBouncer:
             raise SkipTest("this machine has no pgbouncer")
         self.folder = Path(tempfile.mkdtemp(prefix="meshd-pgbouncer-", dir="/tmp"))
         owner.addCleanup(shutil.rmtree, self.folder)
-        self.port = _free_port()
+        self.port = free_port()
         self._server = server
         self._write(mode, settings)
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,9 +105,3 @@ def _somebody() -> dict[str, Any]:
         return {}
     user = pwd.getpwnam("postgres")
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

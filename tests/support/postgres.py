@@ -11,7 +11,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,7 +21,9 @@ from unittest import SkipTest
 
 import psycopg2
 
-_STARTING = 30.0
+from tests.support.daemon import free_port
+
+_STARTING = 60.0
 
 
 def binaries() -> str:
@@ -39,7 +40,7 @@ class Server:
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self._binaries = binaries()
         self._data = os.path.join(folder, "data")
         self._process: subprocess.Popen[bytes] | None = None
@@ -176,12 +177,6 @@ class Server:
                 time.sleep(0.02)
             else:
                 return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @cache

@@ -94,5 +94,5 @@ class Prometheus:
             return False
 
     def _get(self, path: str, **query: str) -> Any:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}?{urlencode(query)}", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}?{urlencode(query)}", timeout=60) as answer:
             return json.load(answer)["data"]

@@ -32,7 +32,7 @@ from aioquic.quic.events import (
 from tests.support.daemon import at_end_of, beside, end_with_input
 
 ECHO = "echo"
-LONGEST_WAIT = 20.0
+LONGEST_WAIT = 60.0
 
 
 class QuicOrigin:

@@ -89,7 +89,7 @@ class Receiver:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.let_go()
-        self._thread.join(5)
+        self._thread.join(60)
 
     def let_go(self) -> None:
         """End every connection that is open."""
@@ -120,6 +120,9 @@ class Receiver:
                     return
                 if self.manner == "early":
                     sock.sendall(b"HTTP/1.1 400 What\r\n\r\n")
+                    sock.shutdown(socket.SHUT_WR)
+                    while sock.recv(65536):  # closed with bytes unread, it would be reset, answer and all
+                        pass
                     return
                 self._answer(self.tls.wrap_socket(sock, server_side=True) if self.tls else sock)
         finally:
@@ -135,6 +138,8 @@ class Receiver:
         self.asked.set()
         if manner in ENDLESS:
             first, more = ENDLESS[manner]
+            if manner == "body":  # its head is whole: an answer, whatever follows
+                self.taken.append(post)
             sock.sendall(first)
             while not self._over.is_set():
                 sock.sendall(more)

@@ -13,7 +13,7 @@ from tests.support.daemon import LiveDaemon
 
 DATA, FINAL = 0x2028D7F2, 0x2028D7F3
 OLD_DATA, OLD_FINAL = 0x2028D7F0, 0x2028D7F1
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Head(NamedTuple):

@@ -20,7 +20,7 @@ class Answered(NamedTuple):
 def ask(
     port: int, path: str = "/metrics", *, method: str = "GET", token: str = "", host: str = "127.0.0.1"
 ) -> Answered:
-    connection = HTTPConnection(host, port, timeout=20)
+    connection = HTTPConnection(host, port, timeout=60)
     try:
         connection.request(method, path, headers={"Authorization": f"Bearer {token}"} if token else {})
         response = connection.getresponse()

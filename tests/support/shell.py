@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-STEP = 60.0
+STEP = 180.0
 """Seconds for one example."""
 
 MARK = "an-example-has-ended"
@@ -74,7 +74,7 @@ class Shell:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
-        self._reader.join(5)
+        self._reader.join(60)
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()

@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.support.daemon import STOPPING, LiveDaemon
+from tests.support.daemon import PATIENCE, STOPPING, LiveDaemon
 
 
 class SucceededDaemon(LiveDaemon):
@@ -70,7 +70,7 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def settled(pid: int, bound: int, deadline: float = 10.0) -> int:
+def settled(pid: int, bound: int, deadline: float = PATIENCE) -> int:
     """Its descriptors, as soon as they are no more than the bound; what they are at last otherwise."""
     end = time.monotonic() + deadline
     while (now := descriptors(pid)) > bound and time.monotonic() < end:

@@ -160,7 +160,7 @@ class TourCase(SynchronousTestCase):
         driver = sync_playwright().start()
         cls.addClassCleanup(driver.stop)
         flag = trusted(cls.daemon.certificate.read_bytes())
-        cls.chromium = driver.chromium.launch(executable_path=program, args=[*browser.FLAGS, flag], timeout=60_000)
+        cls.chromium = driver.chromium.launch(executable_path=program, args=[*browser.FLAGS, flag], timeout=120_000)
         cls.addClassCleanup(cls.chromium.close)
 
     @contextmanager
@@ -170,7 +170,7 @@ class TourCase(SynchronousTestCase):
             **{"java_script_enabled": self.scripts, "base_url": self.daemon.api} | options
         )
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         page.on("dialog", lambda dialog: dialog.accept())
         if role:
             sign_in(page, demo.PEOPLE[role])

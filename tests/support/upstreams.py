@@ -25,7 +25,7 @@ Mood = Literal["serve", "refuse", "hang", "reject", "garbage", "cut"]
 """serve: as it should; refuse: 502, or SOCKS "connection not allowed"; hang: reads and says nothing; reject: 407, or a
 SOCKS sub-negotiation that fails; garbage: what is no protocol; cut: closes as soon as it was asked."""
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 @dataclass
@@ -95,7 +95,7 @@ class UpstreamProxy:
             keys["ca"] = f'"{self.ca_file}"'
         return "[[exits]]\n" + "".join(f"{key} = {value}\n" for key, value in (keys | more).items())
 
-    def wait_for_asked(self, count: int, deadline: float = 10.0) -> None:
+    def wait_for_asked(self, count: int, deadline: float = 60.0) -> None:
         """Until so many requests have come.  AssertionError when they do not."""
         with self._news:
             if not self._news.wait_for(lambda: len(self.asked) >= count, deadline):
@@ -201,12 +201,13 @@ class UpstreamProxy:
         if self._misbehaved(client):
             return
         if self.mood == "reject" or (asked.username, asked.password) != (self.username, self.password):
-            client.sendall(
+            _say_last(
+                client,
                 b"HTTP/1.1 407 Proxy Authentication Required\r\n"
-                b'Proxy-Authenticate: Basic realm="theirs"\r\nContent-Length: 0\r\n\r\n'
+                b'Proxy-Authenticate: Basic realm="theirs"\r\nContent-Length: 0\r\n\r\n',
             )
         elif self.mood == "refuse":
-            client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            _say_last(client, b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
         elif request.method == "CONNECT":
             self._tunnel(client, asked.target, b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 502 No\r\n\r\n", rest)
         else:
@@ -256,7 +257,7 @@ class UpstreamProxy:
         try:
             origin = socket.create_connection(self.connect_to or (host.strip("[]"), int(port)), TIMEOUT)
         except OSError:
-            client.sendall(no)
+            _say_last(client, no)
             return
         self._open.add(origin)
         try:
@@ -281,6 +282,14 @@ def _relay(client: socket.socket, origin: socket.socket) -> None:
                 target = other.pop(source)
                 with contextlib.suppress(OSError):
                     target.shutdown(socket.SHUT_WR)
+
+
+def _say_last(client: socket.socket, answer: bytes) -> None:
+    """And read to the end: who closes with bytes unread resets the connection, answer and all."""
+    client.sendall(answer)
+    client.shutdown(socket.SHUT_WR)
+    while client.recv(65536):
+        pass
 
 
 def _some(client: socket.socket) -> bytes:

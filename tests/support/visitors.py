@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.daemon import at_end_of, until
 
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 class Visitor:

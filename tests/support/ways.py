@@ -61,7 +61,7 @@ class Association(Way):
 
     def __init__(self, ways: Ways) -> None:
         super().__init__()
-        control = socket.create_connection(("127.0.0.1", ways.daemon.proxy_port), 20)
+        control = socket.create_connection(("127.0.0.1", ways.daemon.proxy_port), 60)
         self.port = control.getsockname()[1]
         self._client = DatagramClient(ways.owner, control, ways.name, ways.password)
         self._to = ways.udp.port

@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.names import dns
 
-from tests.support.daemon import LiveDaemon, until
+from tests.support.daemon import PATIENCE, LiveDaemon, until
 from tests.support.origin import RecordingOrigin
 
 PASSWORD = "correct horse"
@@ -21,7 +21,7 @@ LISTED = "127.0.0.66"
 
 WORLD = """
 [timeouts]
-first_byte = 1.5
+first_byte = 5
 [limits]
 flush_seconds = 0.1
 [dns]
@@ -60,7 +60,7 @@ class Talk:
 
     def __init__(self, daemon: LiveDaemon, source: str = "127.0.0.1", *, port: int = 0) -> None:
         host = "::1" if ":" in source else "127.0.0.1"
-        self.sock = socket.create_connection((host, port or daemon.proxy_port), 10, source_address=(source, 0))
+        self.sock = socket.create_connection((host, port or daemon.proxy_port), PATIENCE, source_address=(source, 0))
         self.buffer = b""
         self.reset = False
 

@@ -9,14 +9,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.support.daemon import LiveDaemon, until
 from tests.support.origin import RecordingOrigin
+from tests.support.ready import readable
 from tests.threats.support import PASSWORD, Talk, ask, basic, connect, get
 
 CONFIG = """
 [timeouts]
 head = 2.5
 idle = 2.5
-half_closed = 0.5
-keep_alive = 1
+keep_alive = 2.5
 [limits]
 unauthenticated_per_address = 5
 flush_seconds = 0.1
@@ -29,7 +29,7 @@ origin: RecordingOrigin
 def setUpModule() -> None:
     global daemon, origin  # noqa: PLW0603
     daemon = LiveDaemon(config=CONFIG)
-    for name in ("alice", "bob", "carol", "client", "origin"):
+    for name in ("alice", "bob", "carol"):
         daemon.account(name, PASSWORD)
     origin = RecordingOrigin()
 
@@ -48,8 +48,8 @@ def resident(pid: int) -> int:
 class SlowTest(SynchronousTestCase):
     def test_threat_17_slowloris(self) -> None:
         """A head has its time in all, whatever drips: then 408 and the end; meanwhile others are served."""
+        begun = time.monotonic()
         with Talk(daemon) as talk, Talk(daemon, "127.0.0.30") as silent:
-            begun = time.monotonic()
             talk.sock.settimeout(0.05)
             data = b""
             for byte in get(origin.url(), b"X: y\r\n" * 40):
@@ -62,7 +62,7 @@ class SlowTest(SynchronousTestCase):
                     continue
             took = time.monotonic() - begun
             self.assertTrue(data.startswith(b"HTTP/1.1 408 "), data)
-            self.assertTrue(2.2 < took < 4.0, took)
+            self.assertGreater(took, 2.2)
             silent.send(b"")
             answer = silent.answer()
             self.assertTrue(answer is None or answer.status == 408, answer)
@@ -105,23 +105,17 @@ class SlowTest(SynchronousTestCase):
 
     def test_threat_17_unknown_ones(self) -> None:
         """Of one address only so many may linger unknown; others, and known ones of that address, are served."""
-        strangers = [Talk(daemon, "127.0.0.31") for _ in range(12)]
+        patient = LiveDaemon(self, CONFIG.replace("head = 2.5", "head = 3600"))
+        patient.account("alice", PASSWORD)
+        strangers = [Talk(patient, "127.0.0.31") for _ in range(12)]
         for talk in strangers:
             self.addCleanup(talk.sock.close)
             talk.send(b"GET ")
-        begun = time.monotonic()
-        early = 0
-        for talk in strangers:
-            talk.sock.settimeout(max(0.01, begun + 2.2 - time.monotonic()))
-            try:
-                answer = talk.answer()
-            except TimeoutError:
-                continue
-            self.assertEqual(answer.status, 408)
-            early += 1
-        self.assertEqual(early, 7)
-        self.assertEqual(ask(daemon, get(origin.url(), basic("alice")), "127.0.0.31").status, 200)
-        self.assertEqual(ask(daemon, get(origin.url(), basic("alice")), "127.0.0.32").status, 200)
+        sockets = {talk.sock: talk for talk in strangers}
+        until(lambda: len(readable(sockets)) >= 7, "those that make room are told")
+        self.assertEqual(ask(patient, get(origin.url(), basic("alice")), "127.0.0.32").status, 200)
+        self.assertEqual([sockets[each].answer().status for each in readable(sockets)], [408] * 7)
+        self.assertEqual(ask(patient, get(origin.url(), basic("alice")), "127.0.0.31").status, 200)
 
 
 class HalfOpenTest(SynchronousTestCase):
@@ -130,41 +124,43 @@ class HalfOpenTest(SynchronousTestCase):
         self.addCleanup(self.listener.close)
         self.authority = f"127.0.0.1:{self.listener.getsockname()[1]}"
 
-    def tunnel(self, name: str) -> tuple[Talk, socket.socket]:
-        talk = Talk(daemon)
+    def tunnel(self, name: str, through: LiveDaemon) -> tuple[Talk, socket.socket]:
+        talk = Talk(through)
         self.addCleanup(talk.sock.close)
         self.assertEqual(talk.ask(connect(self.authority, basic(name)), "CONNECT").status, 200)
         far, _ = self.listener.accept()
-        far.settimeout(10)
+        far.settimeout(60)
         self.addCleanup(far.close)
         return talk, far
 
     def test_threat_19_half_open(self) -> None:
         """One side's end is passed on; the other may go on for a while and is then ended, counted to the last byte."""
+        halves = LiveDaemon(self, CONFIG.replace("idle = 2.5", "idle = 3600\nhalf_closed = 2"))
         for half in ("client", "origin"):
-            talk, far = self.tunnel(half)
+            halves.account(half, PASSWORD)
+            talk, far = self.tunnel(half, halves)
             ended, other = (talk.sock, far) if half == "client" else (far, talk.sock)
             ended.sendall(b"last words")
-            ended.shutdown(socket.SHUT_WR)
             begun = time.monotonic()
+            ended.shutdown(socket.SHUT_WR)
             self.assertEqual(other.recv(100), b"last words")
             self.assertEqual(other.recv(100), b"")
             other.sendall(b"still here")
             self.assertEqual(ended.recv(100), b"still here")
             self.assertEqual(ended.recv(100), b"")
-            self.assertTrue(0.4 < time.monotonic() - begun < 2.4, half)
+            self.assertGreater(time.monotonic() - begun, 1.5, half)
             line = until(
-                lambda half=half: next((each for each in daemon.exchanges() if each.get("username") == half), None)
+                lambda half=half: next((each for each in halves.exchanges() if each.get("username") == half), None)
             )
             self.assertEqual(line["reason"], "idle-timeout")
             self.assertEqual(line["up"], len(connect(self.authority, basic(half))) + 10)
 
     def test_threat_19_idle(self) -> None:
         """A tunnel that moves nothing is ended on both sides after the idle time."""
-        talk, far = self.tunnel("alice")
         begun = time.monotonic()
+        talk, far = self.tunnel("alice", daemon)
         self.assertEqual((far.recv(1), talk.rest()), (b"", b""))
-        self.assertTrue(2.2 < time.monotonic() - begun < 4, time.monotonic() - begun)
+        self.assertGreater(time.monotonic() - begun, 2.2)
 
 
 class NumbersTest(SynchronousTestCase):

@@ -29,7 +29,7 @@ origin: UdpEchoes
 
 def setUpModule() -> None:
     global daemon, origin  # noqa: PLW0603
-    daemon = LiveDaemon(config="[udp]\non = true\n[timeouts]\nudp_idle = 3\n")
+    daemon = LiveDaemon(config="[udp]\non = true\n[timeouts]\nudp_idle = 3600\n")
     origin = UdpEchoes()
 
 
@@ -88,15 +88,16 @@ class HostileTests(SynchronousTestCase):
 
     def test_what_is_dropped(self) -> None:
         """Other types and contexts go nowhere, are not paid, and keep no flow open."""
-        name, credential = self.customer()
-        tunnel = self.tunnel(credential)
-        head = tunnel.asked(b"on")
-        self.assertEqual(head, b"on")
+        soon = LiveDaemon(self, "[udp]\non = true\n[timeouts]\nudp_idle = 3\n")
+        credential = basic("anna", soon.account("anna"))
+        tunnel = UdpTunnel(soon, self.path, credential)
+        self.addCleanup(tunnel.close)
+        self.assertEqual(tunnel.asked(b"on"), b"on")
         junk = b"\x17" + integer(LONGEST) + bytes(LONGEST) + b"\x00\x05\x02abcd"
         with contextlib.suppress(ConnectionError, ssl.SSLError):  # until it is ended
             while tunnel.receive(0.1) is None and not tunnel.over:
                 tunnel.sock.sendall(junk)
-        line = self.line(name)
+        (line,) = until(soon.exchanges, "a line")
         self.assertEqual(line["reason"], "")
         self.assertLess(line["up"] + line["down"], 1000)
         self.assertEqual(origin.came, [b"on"])

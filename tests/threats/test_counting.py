@@ -118,7 +118,7 @@ class BypassTest(SynchronousTestCase):
             talk.end()
             talk.rest()
             up, down = up + talk.up, down + talk.down
-        until(lambda: daemon.total("judy") == up + down, f"{up} up and {down} down", deadline=5)
+        until(lambda: daemon.total("judy") == up + down, f"{up} up and {down} down")
         until(lambda: sum(int(str(line["up"])) for line in lines_of("judy")) == up, "the log agrees")
         self.assertEqual(sum(int(str(line["down"])) for line in lines_of("judy")), down)
 
@@ -231,7 +231,7 @@ class LimitsTest(SynchronousTestCase):
         self.assertEqual(ask(daemon, get(origin.url(), basic("parent"))).status, 509)
 
     def test_threat_24_revoked(self) -> None:
-        """A revoked token, a removed address or a deactivated account ends what it had open, within a second."""
+        """A revoked token, a removed address or a deactivated account ends what it had open."""
         for name in ("mia", "ned", "ona", "pat"):
             daemon.account(name, PASSWORD)
         token = daemon.new_token("mia")
@@ -257,14 +257,9 @@ class LimitsTest(SynchronousTestCase):
         for (what, (who, source)), command in zip(ways.items(), commands, strict=True):
             talk = Talk(daemon, source)
             self.addCleanup(talk.sock.close)
-            until(
-                lambda who=who, source=source: ask(daemon, get(origin.url(), who), source).status == 200,
-                what,
-                deadline=3,
-            )
+            until(lambda who=who, source=source: ask(daemon, get(origin.url(), who), source).status == 200, what)
             self.assertEqual(talk.ask(connect(echo.authority, who), "CONNECT").status, 200, what)
             daemon.cli(*command)
-            talk.sock.settimeout(1.5)
             self.assertEqual(talk.rest(), b"", what)
             self.assertEqual(ask(daemon, get(origin.url(), who), source).status, statuses[what], what)
 
@@ -315,8 +310,8 @@ class OutageTest(SynchronousTestCase):
             self.assertEqual(ask(away, get(origin.url()), "127.0.0.42").status, 503)
         finally:
             server.start()
-        until(lambda: ask(away, get(origin.url(), basic("bob"))).status == 200, "it heals", deadline=15)
-        until(lambda: away.total("alice") >= moved, "the counts", deadline=15)
+        until(lambda: ask(away, get(origin.url(), basic("bob"))).status == 200, "it heals")
+        until(lambda: away.total("alice") >= moved, "the counts")
         self.assertNotIn("Traceback", away.log_text())
 
     def test_threat_25_unused_socket(self) -> None:

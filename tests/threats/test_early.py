@@ -154,10 +154,10 @@ class RefusedBodyTest(EarlyCase):
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
             expecting = b"Expect: 100-continue\r\nContent-Length: 300\r\n"
             talk.send(get(url, basic("alice"), expecting, method="POST"))
-            listener.settimeout(10)
+            listener.settimeout(60)
             far, _ = listener.accept()
             with far:
-                far.settimeout(10)
+                far.settimeout(60)
                 self.assertIn(b"Expect", far.recv(65536))
                 far.sendall(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n")
                 answer = talk.answer()
@@ -188,7 +188,7 @@ class OwnConnectTest(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(10)
+        self.listener.settimeout(60)
         self.addCleanup(self.listener.close)
 
     def _daemon(self, kind: str) -> LiveDaemon:
@@ -207,7 +207,7 @@ class OwnConnectTest(SynchronousTestCase):
         except BlockingIOError:
             return b""
         finally:
-            far.settimeout(10)
+            far.settimeout(60)
 
     def _converse(self, daemon: LiveDaemon, far: socket.socket, steps: Sequence[tuple[bytes, bytes]]) -> None:
         for expected, said in steps:
@@ -224,7 +224,7 @@ class OwnConnectTest(SynchronousTestCase):
                     talk.send(connect("10.1.1.1:443", basic("alice")) + b"early")
                     far, _ = self.listener.accept()
                     with far:
-                        far.settimeout(10)
+                        far.settimeout(60)
                         self._converse(daemon, far, steps)
                         answer = talk.answer("CONNECT")
                         assert answer is not None

@@ -35,7 +35,7 @@ def by_tls(port: int, data: bytes, ciphers: str = "") -> None:
     if ciphers:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(ciphers)
-    with socket.create_connection(("127.0.0.1", port), 10) as client:
+    with socket.create_connection(("127.0.0.1", port), 60) as client:
         try:
             with context.wrap_socket(client) as wrapped:
                 wrapped.sendall(data)

@@ -170,7 +170,7 @@ class CapsuleTests(Case):
             self.assertEqual(client.ask(self.target(), self.field).status, 101)
             client.send(b"P")
             clients.append(client)
-        until(lambda: len([each for each in daemon.exchanges() if each["username"] == self.name]) == 10, deadline=30)
+        until(lambda: len([each for each in daemon.exchanges() if each["username"] == self.name]) == 10)
         self.assertLess(resident(daemon.pid) - before, 12_000_000)
         for client in clients:
             client.cut()

@@ -80,7 +80,7 @@ def killed(child: subprocess.Popen[bytes]) -> tuple[int, int]:
     with child:
         child.stdin.write(b"go\n")
         child.stdin.flush()
-        seen = read_for(child, 20, enough=1)
+        seen = read_for(child, 120, enough=1)
         seen += read_for(child, random.uniform(0.01, 0.15))
         child.kill()
         seen += child.stdout.read()

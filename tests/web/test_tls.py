@@ -125,7 +125,7 @@ class LiveTests(TestCase):
         return context
 
     def shake(self, context: ssl.SSLContext, name: str = "localhost") -> ssl.SSLSocket:
-        return context.wrap_socket(socket.create_connection(("127.0.0.1", self.number), 5), server_hostname=name)
+        return context.wrap_socket(socket.create_connection(("127.0.0.1", self.number), 60), server_hostname=name)
 
     def talk(self, data: bytes, context: ssl.SSLContext | None = None) -> bytes:
         with self.shake(context or self.trusting()) as peer:
@@ -210,7 +210,7 @@ class LiveTests(TestCase):
         """Over a real socket, to its end."""
 
         def plainly() -> bytes:
-            with socket.create_connection(("127.0.0.1", self.number), 5) as peer:
+            with socket.create_connection(("127.0.0.1", self.number), 60) as peer:
                 peer.sendall(request("GET", "/api/proxies/", host=f"localhost:{self.number}"))
                 return read_to_end(peer)
 
@@ -226,7 +226,7 @@ class LiveTests(TestCase):
 
         def ask() -> bytes:
             with socket.socket(socket.AF_UNIX) as plain:
-                plain.settimeout(5)
+                plain.settimeout(60)
                 plain.connect(path)
                 with self.trusting().wrap_socket(plain, server_hostname="localhost") as peer:
                     peer.sendall(
@@ -246,7 +246,7 @@ class LiveTests(TestCase):
         port = await endpoint.listen(self.factory)
 
         def ask() -> bytes:
-            plain = socket.create_connection(("127.0.0.1", port.getHost().port), 5)
+            plain = socket.create_connection(("127.0.0.1", port.getHost().port), 60)
             plain.sendall(b"PROXY TCP4 198.51.100.9 192.0.2.2 50000 443\r\n")
             with self.trusting().wrap_socket(plain, server_hostname="localhost") as peer:
                 peer.sendall(

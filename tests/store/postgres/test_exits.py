@@ -17,6 +17,8 @@ from tests.store.contract import NOW, query, start
 from tests.store.postgres.test_store import OnPostgres
 
 WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+AGAIN = "select pg_stat_clear_snapshot(), pg_sleep(0.005)"
+"""Else a transaction sees none but those who were connected when it first looked."""
 
 
 def rest(node: str, exit_: str) -> RestingExit:
@@ -24,7 +26,7 @@ def rest(node: str, exit_: str) -> RestingExit:
 
 
 class RaceTests(OnPostgres, TestCase):
-    timeout = 60
+    timeout = 120
 
     async def race(self, begins: Sequence[str], *units: Callable[[], Unit[None]]) -> int:
         """Run two units, each of which lets the other come as far whenever a statement that begins so was carried out;
@@ -44,7 +46,7 @@ class RaceTests(OnPostgres, TestCase):
                 if statement.sql.strip().startswith(tuple(begins)):
                     come[number] += 1
                     while come[1 - number] < come[number] and not (yield Statement(WAITING, {}))[0][0]:
-                        yield Statement("select pg_sleep(0.005)", {})
+                        yield Statement(AGAIN, {})
                 try:
                     statement = unit.send(rows)
                 except StopIteration:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList, gatherResults
 from twisted.internet.protocol import Factory, Protocol
@@ -162,6 +165,21 @@ def shutdown(link: Link) -> None:
     duplicate.close()
 
 
+WAITS = "select pg_advisory_xact_lock(1)"
+
+
+@contextlib.contextmanager
+def held(url: str) -> Iterator[None]:
+    """Meanwhile, what executes WAITS in that database waits."""
+    connection = psycopg2.connect(url)
+    try:
+        connection.autocommit = True
+        connection.cursor().execute("select pg_advisory_lock(1)")
+        yield
+    finally:
+        connection.close()
+
+
 def pause(seconds: float = 0) -> Deferred[None]:
     """A turn of the reactor, or a step of a loop that waits for something else."""
     return deferLater(reactor, seconds)
@@ -200,7 +218,7 @@ class _HangingUp(Protocol):
 class ServerTests(OnPostgres, TestCase):
     """Outages, dead connections, silent servers, callers that go away."""
 
-    timeout = 60
+    timeout = 120
 
     def url(self) -> str:
         """Of an empty database: while it is migrated, all other connections of the store are opened."""
@@ -326,10 +344,11 @@ class ServerTests(OnPostgres, TestCase):
         """A caller that goes away never ends the next unit on its connection."""
         store = await self.open(size=1)
         for _ in range(20):
-            gone = start(store.run(sleep, 0.05))  # is still under way after the pause
-            await pause()
-            gone.cancel()
-            self.failureResultOf(gone, CancelledError)
+            with held(self.url()):
+                gone = start(store.run(query, WAITS))
+                await pause()
+                gone.cancel()
+                self.failureResultOf(gone, CancelledError)
             await store.run(sleep, 0.001)
         self.assertEqual(self.flushLoggedErrors(), [])
 
@@ -425,13 +444,14 @@ class ServerTests(OnPostgres, TestCase):
         self.patch(postgres_pool, "WAIT_SECONDS", 0.05)
         self.patch(postgres_pool, "WAITING", 3)
         store = await self.open(size=1)
-        busy = start(store.run(sleep, 0.3))
-        waiting = [start(store.run(accounts.root)) for _ in range(4)]
-        self.failureResultOf(waiting.pop(), StoreUnavailable)
-        for passed, failure in await DeferredList(waiting, consumeErrors=True):
-            self.assertFalse(passed)
-            failure.trap(StoreUnavailable)
-        self.assertFalse(busy.called)
+        with held(self.url()):
+            busy = start(store.run(query, WAITS))
+            waiting = [start(store.run(accounts.root)) for _ in range(4)]
+            self.failureResultOf(waiting.pop(), StoreUnavailable)
+            for passed, failure in await DeferredList(waiting, consumeErrors=True):
+                self.assertFalse(passed)
+                failure.trap(StoreUnavailable)
+            self.assertFalse(busy.called)
         await busy
         await store.run(accounts.root)
 

@@ -257,7 +257,7 @@ class FileTests(OnSQLite, TestCase):
         def held() -> Unit[None]:
             yield from audit.record(1, "a", "b", 1, "kept")
             begun.set()
-            go_on.wait(30)
+            go_on.wait(60)
 
         gone = Deferred.fromCoroutine(self.store.run(held))
         await deferToThread(begun.wait, 30)

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from meshd.accounts.published.rows import Row
 from tests.http1.oracle import read_as_request
 from tests.live.hostedworld import HostedWorld
+from tests.support.daemon import PATIENCE
 from tests.support.origin import Connection, Received, RecordingOrigin
 from tests.threats.support import Answer, Talk
 
@@ -78,26 +79,27 @@ class HostileCase(SynchronousTestCase):
         with Visit(cls.world, asked, source) as visit:
             return visit.ask(data, data.split(b" ", 1)[0].decode("latin-1"))
 
-    def played(self, data: bytes, asked: str = "") -> list[Answer]:
-        """Every final answer to these bytes and the end of the client's side."""
+    def played(self, data: bytes, asked: str = "", least: int = 1) -> list[Answer]:
+        """Every final answer to these bytes and the end of the client's side.  least: how many are waited for."""
         with Visit(self.world, asked) as visit:
             visit.send(data)
             if not asked:
                 visit.end()  # TLS has no end of one side alone
             method = "HEAD" if data.startswith(b"HEAD ") else "GET"
-            return [answer for answer in self.answers(visit, method, asked) if answer.status >= 200]
+            return [answer for answer in self.answers(visit, method, asked, least) if answer.status >= 200]
 
-    def answers(self, visit: Visit, method: str, asked: str) -> Iterator[Answer]:
+    def answers(self, visit: Visit, method: str, asked: str, least: int) -> Iterator[Answer]:
         while (answer := visit.answer(method)) is not None:
             yield answer
-            if asked and answer.field("connection") != "close":
+            least -= answer.status >= 200
+            if asked and least <= 0 and answer.field("connection") != "close":
                 visit.sock.settimeout(0.3)  # whether more comes without being asked for
                 try:
                     while not visit.buffer and visit._more():
                         pass
                 except TimeoutError:
                     return
-                visit.sock.settimeout(10)
+                visit.sock.settimeout(PATIENCE)
 
     @property
     def arrived(self) -> list[Received]:

@@ -78,7 +78,7 @@ class CorpusTest(HostileCase):
             for port in (self.world.http, self.world.https):
                 with Visit(self.world) as visit:
                     visit.sock.close()
-                    visit.sock = socket.create_connection(("127.0.0.1", port), 10)
+                    visit.sock = socket.create_connection(("127.0.0.1", port), 60)
                     visit.send(absolute(text))
                     visit.end()
                     self.assertNotIn(b" 200 ", visit.rest(), what)
@@ -88,7 +88,7 @@ class CorpusTest(HostileCase):
         """A request that came without TLS to the port of TLS is nobody's."""
         with Visit(self.world) as visit:
             visit.sock.close()
-            visit.sock = socket.create_connection(("127.0.0.1", self.world.https), 10)
+            visit.sock = socket.create_connection(("127.0.0.1", self.world.https), 60)
             visit.send(get())
             self.assertNotIn(b"HTTP/1.1 200", visit.rest())
         self.nothing_arrived()
@@ -128,7 +128,7 @@ class CorpusTest(HostileCase):
                     continue
                 self.origin.forget()
                 expected = meant if made is absolute else as_paths(what, meant)
-                answers = self.played(made(text), asked)
+                answers = self.played(made(text), asked, len(expected))
                 said = [(answer.status, own(answer)) for answer in answers]
                 self.assertEqual(said, [(200, False)] * len(expected), (how, what))
                 got = [(each.method, each.target, each.body) for each in self.arrived]

@@ -35,7 +35,7 @@ class ChromiumTests(MarkupCase):
             raise SkipTest(str(error)) from None
         driver = sync_playwright().start()
         self.addCleanup(driver.stop)
-        self.chromium = driver.chromium.launch(executable_path=program, args=[*browser.FLAGS], timeout=60_000)
+        self.chromium = driver.chromium.launch(executable_path=program, args=[*browser.FLAGS], timeout=120_000)
         self.addCleanup(self.chromium.close)
 
     def visit(self, stage: Dressed, who: str) -> tuple[Page, list[str]]:
