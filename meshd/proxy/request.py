@@ -117,10 +117,11 @@ class ProxyRequest:
         if line is None or self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
             return None
         method, target, minor = line.groups()
-        block, host = buffer[line.end() :], b""
-        said = self.said.again(block)
-        if said is None and (host := host_in(block)) and target.startswith(host, _AUTHORITY):
-            said = self.said.of_host(block, host)
+        block = buffer[line.end() :]
+        host = host_in(block) if block != self.said.block else b""
+        said = self.said.of_host(block, host) if host and target.startswith(host, _AUTHORITY) else None
+        if said is None:
+            said, host = self.said.again(block), b""
         if said is None or minor != b"1" or method == b"CONNECT":
             return None
         read = read_target(method, target, self.target)
