@@ -12,6 +12,12 @@ from typing import Any
 
 from meshd.auth.identity import Verdict
 from meshd.auth.service import AuthService
+from meshd.dns.aliases import ENDLESS, Chain
+from meshd.dns.family import Family
+from meshd.dns.messages import Reply
+from meshd.dns.resolver import Resolved
+from meshd.dns.servers import Search
+from meshd.dns.system import Answer
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import Outlet
@@ -21,6 +27,10 @@ from meshd.hosts.connection import HostConnection
 from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.request import Heard, HostRequest
 from meshd.hosts.speaking import HostSpeech
+from meshd.http1.fields import Fields
+from meshd.http1.framing import Length
+from meshd.http1.head import RequestHead, ResponseHead
+from meshd.http1.target import AbsoluteForm
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
 from meshd.passing.caps import Bucket, Caps
@@ -33,6 +43,7 @@ from meshd.passing.record import Record
 from meshd.passing.response import Response
 from meshd.passing.waiting import WaitingConnection
 from meshd.proxy.connection import ClientConnection
+from meshd.proxy.forward import ProxyForwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.repeating import Repeated, RepeatedExchanges
 from meshd.proxy.request import ProxyRequest
@@ -79,6 +90,7 @@ _CONNECTION: dict[str, object] = {
     "repeated": None,
     "_answering": False,
 }
+_FORWARDING: dict[str, object] = {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""}
 _HOSTS = _CONNECTION | {"_asked": "", "_site": None, "_sender": None}
 
 MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
@@ -104,6 +116,16 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         {"_won": None, "_error": UNTRIED, "_timer": None, "reader": None, "writer": None},
     ),
     ClientHello: (("name",), {}),
+    Fields: (("pairs",), {"_names": None, "_index": None}),
+    Length: (("n",), {}),
+    RequestHead: (("method", "target", "minor", "fields", "size"), {}),
+    ResponseHead: (("status", "reason", "minor", "fields", "size"), {"mended": False}),
+    Search: (("_lookup", "_name", "_heard"), {"_hurried": False, "_families": ()}),
+    Chain: (("name", "kind"), {"addresses": (), "ttl": ENDLESS, "_aliases": 0}),
+    Family: (
+        ("_lookup", "_ended", "_chain", "_limit", "_until"),
+        {"_turn": 0, "_open": (), "_folded": False, "_stream": None, "_failure": None, "outcome": None},
+    ),
     Dialled: (("fd", "address", "source", "readable"), {"early": b""}),
     Tunnel: (("_relay", "_meter", "_up", "_down", "_ended"), {"deadline": 0.0, "slot": 0}),
     Task: (
@@ -116,10 +138,8 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
     ),
     HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b"", "_limits": None}),
     HostSpeech: (("_client", "_plane", "_secure"), {"_last": None, "_method": b"", "_first": b"", "_limits": None}),
-    HostForwarding: (
-        ("_plane", "_client", "_request"),
-        {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""},
-    ),
+    ProxyForwarding: (("_plane", "_client", "_request"), _FORWARDING),
+    HostForwarding: (("_plane", "_client", "_request"), _FORWARDING),
     ClientConnection: (("_plane", "proxy", "wire"), _CONNECTION),
     HostConnection: (("_plane", "proxy", "wire"), _HOSTS),
     SecureHostConnection: (("_plane", "proxy", "wire"), _HOSTS),
@@ -130,7 +150,7 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
 }
 """Classes whose __init__ notes what it is given in those slots, in this order, and sets the others to constants."""
 
-TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice)
+TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice, AbsoluteForm, Reply, Answer, Resolved)
 """Named tuples of which each exchange has one."""
 
 LIKE: dict[type, tuple[str, tuple[str, ...]]] = {
