@@ -115,6 +115,7 @@ static PyMethodDef functions[] = {
     {"departure_methods", departure_methods, METH_VARARGS, "Of Departure, Outlet and Choice: any exit."},
     {"sums_methods", sums_methods, METH_VARARGS, "Of ExchangeLog and Waiting: sums of what was written."},
     {"reports_methods", reports_methods, METH_VARARGS, "Of Reports and Exchange: sums of what has ended."},
+    {"rows_methods", rows_methods, METH_VARARGS, "Of what waits of reports: rows."},
     {"activity_methods", activity_methods, METH_VARARGS, "Of Activity and Exchange: the newest."},
     {"repeating_methods", repeating_methods, METH_VARARGS, "Of RepeatedExchanges: steps of a request that repeats another."},
     {"departing_methods", departing_methods, METH_VARARGS, "Of ClientConnection, Said and Departure: the way out."},

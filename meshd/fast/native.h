@@ -154,6 +154,7 @@ PyObject *sending_methods(PyObject *module, PyObject *classes);
 PyObject *departure_methods(PyObject *module, PyObject *classes);
 PyObject *sums_methods(PyObject *module, PyObject *classes);
 PyObject *reports_methods(PyObject *module, PyObject *classes);
+PyObject *rows_methods(PyObject *module, PyObject *classes);
 PyObject *activity_methods(PyObject *module, PyObject *classes);
 PyObject *repeating_methods(PyObject *module, PyObject *classes);
 PyObject *departing_methods(PyObject *module, PyObject *classes);

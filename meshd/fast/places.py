@@ -69,7 +69,9 @@ from meshd.usage.chronicle import AT_ONCE, Chronicle
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
-from meshd.usage.reports import Reports
+from meshd.usage.reports import FRESH, Reports
+from meshd.usage.reports import WAITING as MOST_ROWS
+from meshd.usage.reports import Waiting as Rows
 from meshd.values.exchanges import Exchange
 
 _CONNECTION: dict[str, object] = {
@@ -171,7 +173,8 @@ def _of_exchanges(native: ModuleType) -> dict[type | ModuleType, dict[str, Any]]
         ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
         | native.log_methods(ExchangeLog, Waiting)
         | native.sums_methods(ExchangeLog, Waiting),
-        Reports: native.reports_methods(Reports, Exchange, HOUR),
+        Reports: native.reports_methods(Reports, Exchange, HOUR, FRESH),
+        Rows: native.rows_methods(Rows, MOST_ROWS),
         Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
         Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
         LineLog: native.lines_methods(LineLog),
