@@ -94,6 +94,8 @@ static PyMethodDef functions[] = {
     {"ending_methods", ending_methods, METH_VARARGS, "Of Tunnel and Flow: closing."},
     {"race_methods", race_methods, METH_VARARGS, "Of Race: connecting by IPv4."},
     {"hello_functions", hello_functions, METH_O, "Of tls.clienthello: the name in a first message."},
+    {"fields_methods", fields_methods, METH_VARARGS, "Of Fields: values by name."},
+    {"passing_functions", passing_functions, METH_O, "Of http1.keep: the fields that are passed on."},
     {"starting_methods", starting_methods, METH_VARARGS, "Of Tunnel: taking its descriptors over."},
     {"handing_methods", handing_methods, METH_VARARGS, "Of Wire: giving its descriptor up."},
     {"winning_methods", winning_methods, METH_VARARGS, "Of Race: an attempt that has connected."},

@@ -162,6 +162,8 @@ PyObject *knowing_methods(PyObject *module, PyObject *classes);
 PyObject *rendering_methods(PyObject *module, PyObject *classes);
 PyObject *reading_methods(PyObject *module, PyObject *classes);
 PyObject *recalling_methods(PyObject *module, PyObject *classes);
+PyObject *fields_methods(PyObject *module, PyObject *classes);
+PyObject *passing_functions(PyObject *module, PyObject *python);
 PyObject *likeness(PyObject *module, PyObject *given);
 PyObject *make_so(PyObject *module, PyObject *given);
 PyObject *make_tuple_so(PyObject *module, PyObject *given);

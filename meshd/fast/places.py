@@ -27,6 +27,7 @@ from meshd.hosts.connection import HostConnection
 from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.request import Heard, HostRequest
 from meshd.hosts.speaking import HostSpeech
+from meshd.http1 import keep
 from meshd.http1.fields import Fields
 from meshd.http1.framing import Length
 from meshd.http1.head import RequestHead, ResponseHead
@@ -216,6 +217,8 @@ class Fast:
         setattr(native, STANDS, True)
         methods: dict[type | ModuleType, dict[str, Any]] = {
             clienthello: native.hello_functions(clienthello._named),
+            Fields: native.fields_methods(Fields),
+            keep: native.passing_functions(keep._passed),
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE) | native.handing_methods(Wire),
