@@ -96,6 +96,7 @@ static PyMethodDef functions[] = {
     {"hello_functions", hello_functions, METH_O, "Of tls.clienthello: the name in a first message."},
     {"fields_methods", fields_methods, METH_VARARGS, "Of Fields: values by name."},
     {"passing_functions", passing_functions, METH_O, "Of http1.keep: the fields that are passed on."},
+    {"answered_functions", answered_functions, METH_VARARGS, "Of dns.messages: the usual answer of a name server."},
     {"starting_methods", starting_methods, METH_VARARGS, "Of Tunnel: taking its descriptors over."},
     {"handing_methods", handing_methods, METH_VARARGS, "Of Wire: giving its descriptor up."},
     {"winning_methods", winning_methods, METH_VARARGS, "Of Race: an attempt that has connected."},

@@ -164,6 +164,7 @@ PyObject *reading_methods(PyObject *module, PyObject *classes);
 PyObject *recalling_methods(PyObject *module, PyObject *classes);
 PyObject *fields_methods(PyObject *module, PyObject *classes);
 PyObject *passing_functions(PyObject *module, PyObject *python);
+PyObject *answered_functions(PyObject *module, PyObject *given);
 PyObject *likeness(PyObject *module, PyObject *given);
 PyObject *make_so(PyObject *module, PyObject *given);
 PyObject *make_tuple_so(PyObject *module, PyObject *given);

@@ -12,6 +12,7 @@ from typing import Any
 
 from meshd.auth.identity import Verdict
 from meshd.auth.service import AuthService
+from meshd.dns import messages
 from meshd.dns.aliases import ENDLESS, Chain
 from meshd.dns.family import Family
 from meshd.dns.messages import Reply
@@ -217,6 +218,7 @@ class Fast:
         setattr(native, STANDS, True)
         methods: dict[type | ModuleType, dict[str, Any]] = {
             clienthello: native.hello_functions(clienthello._named),
+            messages: native.answered_functions(messages._reply, Reply),
             Fields: native.fields_methods(Fields),
             keep: native.passing_functions(keep._passed),
             Meter: native.meter_methods(Meter, Tally, Allowance),
