@@ -20,10 +20,14 @@ sys.path[0] = str(ROOT)  # not bench/ itself: the standard library has a profile
 from bench.counting import BEGIN, END  # noqa: E402
 from bench.fronts import Ground  # noqa: E402
 from bench.fronts import meshd as front  # noqa: E402
+from bench.names import DNS, name_server  # noqa: E402
 from bench.peers import Peer, meshd, meshd_version  # noqa: E402
 from bench.reverse import certified, command, run, warm  # noqa: E402
-from bench.stage import Stage, stage  # noqa: E402
-from bench.works import warm_up  # noqa: E402
+from bench.stage import ADDRESSES, Stage, stage  # noqa: E402
+from bench.works import WARM_UP, warm_up  # noqa: E402
+
+NEW = "bench.test"
+"""What names end in that nobody asked for before."""
 
 CLIENTS = 8
 """Few, as everything takes fifty times as long meanwhile."""
@@ -32,6 +36,7 @@ CLIENTS = 8
 def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", choices=("get", "connect", "tls"), default="get", help="tls: of a published host")
+    parser.add_argument("--names", action="store_true", help="a name of its own for each, that nobody asked for before")
     parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument("--rows", type=int, default=40)
     parser.add_argument("--tree", default="", metavar="FOLDER", help="another tree of meshd")
@@ -67,9 +72,13 @@ def count(pid: int, path: Path, load: Callable[[], float]) -> tuple[float, Found
 
 def of_proxy(scene: Stage, options: argparse.Namespace) -> tuple[float, Found]:
     path, wrap = counted(scene)
-    with scene.proxy(Peer("meshd", meshd_version, meshd(wrap=wrap, tree=options.tree)), 0) as (proxy, load):
-        warm_up(load)
-        return count(proxy.pid, path, lambda: load.run(options.work, CLIENTS, options.seconds)["ok"])
+    below = NEW if options.names else ""
+    with name_server(ADDRESSES[0]) as server:
+        started = meshd(wrap=wrap, tree=options.tree, limits=DNS.format(port=server))
+        with scene.proxy(Peer("meshd", meshd_version, started), 0) as (proxy, load):
+            warm_up(load)
+            load.run(options.work, CLIENTS, WARM_UP, below=below)
+            return count(proxy.pid, path, lambda: load.run(options.work, CLIENTS, options.seconds, below=below)["ok"])
 
 
 def of_host(scene: Stage, options: argparse.Namespace) -> tuple[float, Found]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,24 @@ class Load:
         command = [*self.command(mode, clients, seconds, path), *(["-u", below] if below else [])]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60)
         return figures(done.stdout)
+
+    def under_way(
+        self, mode: str, clients: int, seconds: float, counting: Callable[[], None], below: str = ""
+    ) -> dict[str, float]:
+        """The same, counted from when each client has been served once, as `counting` is told then.
+
+        As many requests are under way when that begins as when it ends.  Else what those of a thousand clients have
+        taken by then, and the clients' own beginnings, would be a part of what each counted request costs.
+        """
+        command = [*self.command(mode, clients, seconds), "-w", "1", *(["-u", below] if below else [])]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                process.stdout.readline()
+                counting()
+                return figures(process.stdout.read())
+            finally:
+                process.kill()
 
     @contextmanager
     def idle_tunnels(self, count: int, seconds: float = SETTLING) -> Iterator[Idle]:

@@ -64,9 +64,14 @@ class Asked:
 
     def run(self, mode: str, clients: int, seconds: float, below: str) -> dict[str, float]:
         """pload's figures, and `each`: microseconds of the daemon's CPU time a request."""
-        before = cpu_seconds(self.daemon.pid)
-        found = self._load.run(mode, clients, seconds, below=below)
-        return {**found, "each": 1e6 * (cpu_seconds(self.daemon.pid) - before) / max(found["ok"] - found["bad"], 1)}
+        spent = []
+
+        def look() -> None:
+            spent.append(cpu_seconds(self.daemon.pid))
+
+        found = self._load.under_way(mode, clients, seconds, look, below)
+        look()
+        return {**found, "each": 1e6 * (spent[1] - spent[0]) / max(found["ok"] - found["bad"], 1)}
 
     def settle(self) -> None:
         """Wait until what clients that are gone had asked for is over."""
@@ -79,13 +84,11 @@ class Asked:
 
 def rates(trees: Mapping[str, Asked], mode: str, clients: int, options: argparse.Namespace) -> Iterator[str]:
     """Lines of the first table: medians of the rounds, in which all take turns, and the best one."""
-    # What is under way at the end is not counted, and must be little beside what is.
-    seconds = max(options.seconds, clients / 125)
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(options.rounds):
         for tree, asked in trees.items():
             for below in ("", "bench.test"):
-                found.setdefault((tree, below), []).append(asked.run(mode, clients, seconds, below))
+                found.setdefault((tree, below), []).append(asked.run(mode, clients, options.seconds, below))
     for tree in trees:
         known, new = ([each["each"] for each in found[tree, below]] for below in ("", "bench.test"))
         refused = sum(each["bad"] + each["err"] for below in ("", "bench.test") for each in found[tree, below])

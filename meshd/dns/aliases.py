@@ -9,6 +9,9 @@ from meshd.dns.system import ResolveError
 
 MOST_ALIASES = 8
 
+ENDLESS = float("inf")
+"""Seconds for which holds what nothing was said of."""
+
 
 class Chain:
     """The way from a name, as it stands in messages, to the addresses of one family."""
@@ -17,8 +20,8 @@ class Chain:
 
     def __init__(self, name: bytes, kind: int) -> None:
         self.name = name
-        self.addresses: list[str] = []
-        self.ttl = float("inf")
+        self.addresses: tuple[str, ...] = ()
+        self.ttl = ENDLESS
         self.kind = kind
         self._aliases = 0
 
@@ -30,7 +33,7 @@ class Chain:
                 if owner != self.name:
                     continue
                 if kind == self.kind:
-                    self.addresses.append(str(value))
+                    self.addresses += (str(value),)
                     self.ttl = min(self.ttl, ttl)
                 elif kind == CNAME and alias is None:
                     alias = ttl, value

@@ -13,9 +13,7 @@ from meshd.dns.aliases import Chain
 from meshd.dns.deadlines import Deadlines
 from meshd.dns.messages import NAME_ERROR, NO_ERROR, Reply
 from meshd.dns.ports import Port, Ports, Server
-from meshd.dns.system import Answer, ResolveError
-
-Outcome = Answer | ResolveError | Failure
+from meshd.dns.system import Answer, Outcome, ResolveError
 
 
 class Asking(Protocol):
@@ -47,14 +45,17 @@ class Family:
         "outcome",
     )
 
-    def __init__(self, lookup: Asking, ended: Callable[[Family], None], chain: Chain, limit: float) -> None:
+    def __init__(
+        self, lookup: Asking, ended: Callable[[Family], None], chain: Chain, limit: float, until: float
+    ) -> None:
+        """limit: seconds for each question; until: the clock's time after which no further one is asked."""
         self._lookup = lookup
         self._ended = ended
         self._chain = chain
-        self._limit = limit / lookup.tries
-        self._until = lookup.seconds() + limit
+        self._limit = limit
+        self._until = until
         self._turn = 0
-        self._open: list[tuple[Port, int]] = []
+        self._open: tuple[tuple[Port, int], ...] = ()
         """The questions that wait for an answer, one for each turn so far: a late answer is as good."""
         self._folded = False
         self._stream: Deferred[Any] | None = None
@@ -79,8 +80,8 @@ class Family:
                 server.drop(port)
                 port = None
                 continue
-            self._open.append((port, number))
-            self._lookup.deadlines.arm(self._again, self._limit)
+            self._open += ((port, number),)
+            self._lookup.deadlines.arm(self, self._limit)
             return
         self._end(self._failure or ResolveError("dns_timeout", "the name servers gave no answer"))
 
@@ -91,7 +92,7 @@ class Family:
 
     def answered(self, reply: Reply, port: Port, number: int, /) -> None:
         """Hear what a server says by a datagram."""
-        self._open.remove((port, number))
+        self._open = () if len(self._open) == 1 else tuple(each for each in self._open if each != (port, number))
         if reply.folded:
             self._fold(port)
         elif not reply.truncated:
@@ -124,7 +125,7 @@ class Family:
             self._end(error)
             return
         if chain.addresses or chain.name == asked:
-            self._end(Answer(tuple(chain.addresses), chain.ttl))
+            self._end(Answer(chain.addresses, chain.ttl))
         else:
             self._rest()
             self._turn = 0
@@ -134,7 +135,7 @@ class Family:
         self._disarm()
         asked = self._lookup.stream(server, self._chain.name, self._chain.kind, self._limit)
         self._stream = asked
-        self._lookup.deadlines.arm(self._again, self._limit)
+        self._lookup.deadlines.arm(self, self._limit)
         asked.addCallbacks(self._streamed, self._broken, (asked,), {}, (asked,), {})
 
     def _streamed(self, reply: Reply, asked: Deferred[Any]) -> None:
@@ -155,6 +156,10 @@ class Family:
         else:
             self._again()
 
+    def __call__(self) -> None:
+        """Hear that no answer has come in time."""
+        self._again()
+
     def _again(self) -> None:
         """Ask once more; what was asked by datagrams before may still be answered."""
         self._disarm()
@@ -164,7 +169,7 @@ class Family:
         self.ask()
 
     def _disarm(self) -> None:
-        self._lookup.deadlines.disarm(self._again, self._limit)
+        self._lookup.deadlines.disarm(self, self._limit)
 
     def _rest(self) -> None:
         """Wait for no answer."""
@@ -174,7 +179,7 @@ class Family:
             stream.cancel()
         for port, number in self._open:
             port.forget(number)
-        self._open.clear()
+        self._open = ()
 
     def _end(self, outcome: Outcome) -> None:
         self._rest()

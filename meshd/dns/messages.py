@@ -78,7 +78,7 @@ def reply(data: bytes, section: bytes) -> Reply | None:
         return None
 
 
-def _reply(data: bytes, section: bytes) -> Reply | None:
+def _reply(data: bytes, section: bytes, /) -> Reply | None:
     _, flags, questions, answers, _, _ = _HEADER.unpack_from(data)
     code = flags & _CODE
     if not flags & _RESPONSE or flags & _OPCODE:

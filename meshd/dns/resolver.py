@@ -22,7 +22,7 @@ from meshd.bounded import Bounded
 from meshd.dns.deadlines import Call, Deadlines
 from meshd.dns.ports import Polls, Server
 from meshd.dns.servers import ServerLookup
-from meshd.dns.system import Answer, GetAddrInfo, Lookup, ResolveError, ThreadLookup
+from meshd.dns.system import Answer, GetAddrInfo, Lookup, Outcome, ResolveError, ThreadLookup
 from meshd.http1.target import LOOPBACK
 from meshd.running.flights import Crowded, Flights
 from meshd.seldom import Seldom
@@ -169,15 +169,17 @@ class Resolver:
         if self._stopped:
             raise ResolveError("dns_error", "stopping")
         try:
-            waiter = self._flights.wait(host, lambda: self._begin(host))
+            waiter, leads = self._flights.enter(host)
         except Crowded:
             raise ResolveError("dns_timeout", "too many names are being looked up") from None
+        if leads:
+            self._begin(host)
         limit = self._timeout()
         late = partial(self._too_late, host, waiter, limit)
         self._deadlines.arm(late, limit)
-        return waiter.addBoth(self._heard, late, limit)
+        return waiter.addBoth(self._told, late, limit)
 
-    def _heard(self, outcome: Entry | Failure, late: Call, limit: float) -> Resolved | Failure:
+    def _told(self, outcome: Entry | Failure, late: Call, limit: float) -> Resolved | Failure:
         self._deadlines.disarm(late, limit)
         return outcome if isinstance(outcome, Failure) else _resolved(outcome)
 
@@ -186,19 +188,28 @@ class Resolver:
         if not waiter.called:
             waiter.errback(ResolveError("dns_timeout", f"no answer within {limit:g} s"))
 
-    def _begin(self, host: str) -> Deferred[Entry]:
-        """Look the name up and remember the answer, also one that is too late for whoever asked; it never fails."""
-        return self._lookup.lookup(host).addCallbacks(self._found, self._failed, (host,), {}, (host,))
+    def _begin(self, host: str) -> None:
+        """Have the name looked up; it never fails."""
+        try:
+            self._lookup.lookup(host, self._heard)
+        except Exception:
+            self._heard(host, Failure())
 
-    def _found(self, answer: Answer, host: str) -> Entry:
-        low, high = self._ttl
-        self._asked[True] += 1
-        return self._remember(host, min(max(answer.ttl, low), high), answer.addresses)
+    def _heard(self, host: str, outcome: Outcome) -> None:
+        """Remember what came of a look-up, also where that is too late for whoever asked, and tell who waits."""
+        if isinstance(outcome, Answer):
+            low, high = self._ttl
+            self._asked[True] += 1
+            entry = self._remember(host, min(max(outcome.ttl, low), high), outcome.addresses)
+        else:
+            entry = self._failed(host, outcome)
+        self._flights.land(host, entry)
 
-    def _failed(self, failure: Failure, host: str) -> Entry:
-        error = failure.value
+    def _failed(self, host: str, outcome: ResolveError | Failure) -> Entry:
+        error = outcome.value if isinstance(outcome, Failure) else outcome
         self._asked[False] += 1
         if not isinstance(error, ResolveError):
+            failure = outcome if isinstance(outcome, Failure) else None
             self._seldom.failure(_log, "looking up {host} failed", failure, host=host)
             error = ResolveError("dns_error", "the look-up failed")
         return self._remember(host, FAILURE_TTL, None, error)

@@ -12,13 +12,13 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 from twisted.python.failure import Failure
 
-from meshd.dns.aliases import Chain
+from meshd.dns.aliases import ENDLESS, Chain
 from meshd.dns.deadlines import Deadlines
-from meshd.dns.family import Family, Outcome
+from meshd.dns.family import Family
 from meshd.dns.messages import AAAA, A, Reply, wire_name
 from meshd.dns.ports import Polls, Ports, Server
 from meshd.dns.streams import by_stream
-from meshd.dns.system import Answer, ResolveError, interleave
+from meshd.dns.system import Answer, Heard, Outcome, ResolveError, interleave
 
 LEAST_TRIES = 3
 RESOLUTION_DELAY = 0.05
@@ -43,14 +43,13 @@ class ServerLookup:
         self.deadlines = Deadlines(reactor)
         self.seconds: Callable[[], float] = reactor.seconds
 
-    def lookup(self, name: str) -> Deferred[Answer]:
-        """Addresses of both families, IPv6 first.  The first that answers waits RESOLUTION_DELAY for the other at most.
-        Raises: ResolveError.
+    def lookup(self, name: str, heard: Heard) -> None:
+        """Ask for addresses of both families, IPv6 first.  The first that answers waits RESOLUTION_DELAY for the other
+        at most.
         """
-        search = Search(self, wire_name(name), self._timeout())
+        search = Search(self, name, heard)
         self._running.add(search)
-        search.begin()
-        return search.found
+        search.begin(self._timeout())
 
     def stop(self) -> Deferred[None]:
         """Cancel every question; the result fires when the sockets of all questions are closed."""
@@ -89,26 +88,33 @@ class ServerLookup:
 class Search:
     """One name, asked for in both address families."""
 
-    __slots__ = ("_families", "_hurried", "_lookup", "found")
+    __slots__ = ("_families", "_heard", "_hurried", "_lookup", "_name")
 
-    def __init__(self, lookup: ServerLookup, name: bytes, limit: float) -> None:
+    def __init__(self, lookup: ServerLookup, name: str, heard: Heard) -> None:
         self._lookup = lookup
+        self._name = name
+        self._heard = heard
         self._hurried = False
-        # IPv6 first (RFC 8305 section 4): the addresses are told in this order.
-        self._families: tuple[Family, ...] = (
-            Family(lookup, self._ended, Chain(name, AAAA), limit),
-            Family(lookup, self._ended, Chain(name, A), limit),
-        )
-        self.found: Deferred[Answer] = Deferred()
+        self._families: tuple[Family, ...] = ()
 
-    def begin(self) -> None:
-        """Ask for both families by one port."""
+    def begin(self, limit: float) -> None:
+        """Ask for both families by one port, within so many seconds."""
+        lookup, ended, name = self._lookup, self._ended, wire_name(self._name)
+        each, until = limit / lookup.tries, lookup.seconds() + limit
+        # IPv6 first (RFC 8305 section 4): the addresses are told in this order.
+        six = Family(lookup, ended, Chain(name, AAAA), each, until)
+        four = Family(lookup, ended, Chain(name, A), each, until)
+        self._families = six, four
         try:
-            port = self._lookup.servers[0].draw()
+            port = lookup.servers[0].draw()
         except OSError:
             port = None
-        for family in self._families:
-            family.ask(port)
+        six.ask(port)
+        four.ask(port)
+
+    def __call__(self) -> None:
+        """Hear that the slower family has kept the other waiting for long enough."""
+        self.give_up()
 
     def give_up(self) -> None:
         """Wait no longer for what has no outcome yet."""
@@ -121,25 +127,22 @@ class Search:
             self._finish((first.outcome, second.outcome))
         elif isinstance(family.outcome, Answer) and family.outcome.addresses:
             self._hurried = True
-            self._lookup.deadlines.arm(self.give_up, RESOLUTION_DELAY)
+            self._lookup.deadlines.arm(self, RESOLUTION_DELAY)
 
     def _finish(self, outcomes: tuple[Outcome, Outcome]) -> None:
         self._families = ()  # which know this object
         if self._hurried:
-            self._lookup.deadlines.disarm(self.give_up, RESOLUTION_DELAY)
+            self._lookup.deadlines.disarm(self, RESOLUTION_DELAY)
         self._lookup.ended(self)
         addresses: list[str] = []
-        ttl = float("inf")
+        ttl = ENDLESS
         for outcome in outcomes:
             if not isinstance(outcome, Answer):
                 ttl = min(ttl, PARTIAL_TTL)
             elif outcome.addresses:
                 addresses += outcome.addresses
                 ttl = min(ttl, outcome.ttl)
-        if addresses:
-            self.found.callback(Answer(interleave(addresses), ttl))
-        else:
-            self.found.errback(_failure(outcomes))
+        self._heard(self._name, Answer(interleave(addresses), ttl) if addresses else _failure(outcomes))
 
 
 def _failure(outcomes: Sequence[object]) -> ResolveError | Failure:

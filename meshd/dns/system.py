@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
 from twisted.python.threadpool import ThreadPool
 
 MOST_ADDRESSES = 16
@@ -39,11 +40,16 @@ class Answer(NamedTuple):
     ttl: float
 
 
+Outcome = Answer | ResolveError | Failure
+Heard = Callable[[str, Outcome], object]
+"""Is told a name that was asked for, and an answer with at least one address or why there is none."""
+
+
 class Lookup(Protocol):
     """A way of asking.  A name is lower case ASCII without a final dot, and no address."""
 
-    def lookup(self, name: str) -> Deferred[Answer]:
-        """An Answer with at least one address.  Raises: ResolveError."""
+    def lookup(self, name: str, heard: Heard) -> None:
+        """Ask for a name; heard is told what came of it, once and perhaps at once."""
 
     def stop(self) -> Deferred[None]:
         """End all look-ups; the result fires when nothing is left but threads that the system's resolver holds."""
@@ -79,9 +85,9 @@ class ThreadLookup:
         self._busy = 0
         self._stopped = False
 
-    def lookup(self, name: str) -> Deferred[Answer]:
-        """Call getaddrinfo in a thread, and wait for a free thread as long as it takes.  Raises: ResolveError."""
-        return Deferred.fromCoroutine(self._look_up(name))
+    def lookup(self, name: str, heard: Heard) -> None:
+        """Call getaddrinfo in a thread, and wait for a free thread as long as it takes."""
+        Deferred.fromCoroutine(self._look_up(name)).addBoth(partial(heard, name))
 
     async def _look_up(self, name: str) -> Answer:
         self._busy += 1

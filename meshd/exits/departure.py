@@ -125,7 +125,7 @@ class Departure:
             return self._plane.dialler.dial(host, port, self.choice, self._owner, tunnel=tunnel, barred=self)
 
         dialled = await self._attempts(connect, phase)
-        if tunnel or not self.choice.exit.is_asked_itself:
+        if tunnel or not self.choice.outlet.is_asked_itself:
             self.succeeded()  # an HTTP proxy asked for the resource itself may yet refuse to serve us
         self.address = dialled.address
         return dialled

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TypeVar
+from collections.abc import Awaitable
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.model import Refusal
@@ -19,20 +19,24 @@ EVERYBODY = 2**62
 
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 
-Outcome = TypeVar("Outcome")
-
 
 class LookUps:
     """Those of all accounts."""
 
     def __init__(self, resolver: Resolver, clock: IReactorTime) -> None:
         self._resolver = resolver
-        self._asking: dict[int, Counter[str]] = {}
+        self._asking: dict[int, dict[str, int]] = {}
         """For each account the names that are being looked up, and for how many exchanges each."""
         self._line = Line(clock, self._may_ask)
 
-    async def addresses(self, host: str, account_id: int) -> tuple[str, ...]:
+    def addresses(self, host: str, account_id: int) -> Awaitable[tuple[str, ...]]:
         """What a name resolves to; wait while its account has too many under way.  Raises: DialError, Stopped."""
+        if self._line.ahead(account_id) is None and self._may_ask(account_id):
+            return self._asked(host, account_id)
+        return self._in_turn(host, account_id)
+
+    async def _in_turn(self, host: str, account_id: int) -> tuple[str, ...]:
+        """The same, where others of the account wait, or it has too many under way."""
         behind = self._line.ahead(account_id) is not None
         while (behind or not self._may_ask(account_id)) and self._would_ask(host, account_id):
             try:
@@ -40,10 +44,15 @@ class LookUps:
             except Stopped as stop:
                 raise DialError(TOO_MANY) if stop.refusal.reason == TIMEOUT else stop from None
             behind = False
-        asking = self._asking.setdefault(account_id, Counter())
-        asking[host] += 1
-        # The look-up counts until it is answered, even where the exchange has ended meanwhile.
-        return await resolved(self._resolver.look_up(host).addBoth(self._answered, host, account_id))
+        return await self._asked(host, account_id)
+
+    def _asked(self, host: str, account_id: int) -> Deferred[tuple[str, ...]]:
+        """What a name resolves to.  The look-up counts until it is answered, even where the exchange has ended."""
+        asking = self._asking.get(account_id)
+        if asking is None:
+            asking = self._asking[account_id] = {}
+        asking[host] = asking.get(host, 0) + 1
+        return self._resolver.look_up(host).addBoth(self._answered, host, account_id)
 
     def _may_ask(self, account_id: int) -> bool:
         """Whether one more name may be looked up for the account, or one silent name server could stop all look-ups."""
@@ -53,16 +62,18 @@ class LookUps:
         """Whether a look-up of host would add one to those under way for the account."""
         return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
 
-    def _answered(self, outcome: Outcome, host: str, account_id: int) -> Outcome:
-        """Count one look-up less, whatever came of it."""
+    def _answered(self, outcome: Resolved | Failure, host: str, account_id: int) -> tuple[str, ...] | Failure:
+        """Count one look-up less, whatever came of it: the addresses, or the failure of whoever waits."""
         asking = self._asking[account_id]
-        asking[host] -= 1
-        if not asking[host]:
+        left = asking[host] - 1
+        if left:
+            asking[host] = left
+        else:
             del asking[host]
-        if not asking:
-            del self._asking[account_id]
+            if not asking:
+                del self._asking[account_id]
         self._line.freed(account_id)
-        return outcome
+        return outcome.addresses if isinstance(outcome, Resolved) else _refused(outcome)
 
 
 async def resolved(looked_up: Deferred[Resolved]) -> tuple[str, ...]:
@@ -70,4 +81,14 @@ async def resolved(looked_up: Deferred[Resolved]) -> tuple[str, ...]:
     try:
         return (await looked_up).addresses
     except ResolveError as error:
-        raise DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")) from None
+        raise _no(error) from None
+
+
+def _refused(failure: Failure) -> Failure:
+    """What whoever asked hears of a failure."""
+    error = failure.value
+    return Failure(_no(error)) if isinstance(error, ResolveError) else failure
+
+
+def _no(error: ResolveError) -> DialError:
+    return DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error"))

@@ -4,7 +4,7 @@
 
 #include "native.h"
 
-enum { MOST = 24, WIDEST = 32 };
+enum { MOST = 40, WIDEST = 32 };
 
 /* How an object of one class is made. */
 typedef struct {

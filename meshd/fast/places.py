@@ -12,6 +12,13 @@ from typing import Any
 
 from meshd.auth.identity import Verdict
 from meshd.auth.service import AuthService
+from meshd.dns import messages
+from meshd.dns.aliases import ENDLESS, Chain
+from meshd.dns.family import Family
+from meshd.dns.messages import Reply
+from meshd.dns.resolver import Resolved
+from meshd.dns.servers import Search
+from meshd.dns.system import Answer
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
 from meshd.exits.outlets import Outlet
@@ -21,6 +28,11 @@ from meshd.hosts.connection import HostConnection
 from meshd.hosts.forwarding import HostForwarding
 from meshd.hosts.request import Heard, HostRequest
 from meshd.hosts.speaking import HostSpeech
+from meshd.http1 import keep
+from meshd.http1.fields import Fields
+from meshd.http1.framing import Length
+from meshd.http1.head import RequestHead, ResponseHead
+from meshd.http1.target import AbsoluteForm
 from meshd.logs.linelog import LineLog
 from meshd.passing.accepting import Acceptor
 from meshd.passing.caps import Bucket, Caps
@@ -33,6 +45,7 @@ from meshd.passing.record import Record
 from meshd.passing.response import Response
 from meshd.passing.waiting import WaitingConnection
 from meshd.proxy.connection import ClientConnection
+from meshd.proxy.forward import ProxyForwarding
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.repeating import Repeated, RepeatedExchanges
 from meshd.proxy.request import ProxyRequest
@@ -58,7 +71,9 @@ from meshd.usage.chronicle import AT_ONCE, Chronicle
 from meshd.usage.exchangelog import ExchangeLog, Waiting, text
 from meshd.usage.ledger import Ledger
 from meshd.usage.meter import Meter, Tally
-from meshd.usage.reports import Reports
+from meshd.usage.reports import FRESH, Reports
+from meshd.usage.reports import WAITING as MOST_ROWS
+from meshd.usage.reports import Waiting as Rows
 from meshd.values.exchanges import Exchange
 
 _CONNECTION: dict[str, object] = {
@@ -79,6 +94,7 @@ _CONNECTION: dict[str, object] = {
     "repeated": None,
     "_answering": False,
 }
+_FORWARDING: dict[str, object] = {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""}
 _HOSTS = _CONNECTION | {"_asked": "", "_site": None, "_sender": None}
 
 MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
@@ -104,6 +120,16 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
         {"_won": None, "_error": UNTRIED, "_timer": None, "reader": None, "writer": None},
     ),
     ClientHello: (("name",), {}),
+    Fields: (("pairs",), {"_names": None, "_index": None}),
+    Length: (("n",), {}),
+    RequestHead: (("method", "target", "minor", "fields", "size"), {}),
+    ResponseHead: (("status", "reason", "minor", "fields", "size"), {"mended": False}),
+    Search: (("_lookup", "_name", "_heard"), {"_hurried": False, "_families": ()}),
+    Chain: (("name", "kind"), {"addresses": (), "ttl": ENDLESS, "_aliases": 0}),
+    Family: (
+        ("_lookup", "_ended", "_chain", "_limit", "_until"),
+        {"_turn": 0, "_open": (), "_folded": False, "_stream": None, "_failure": None, "outcome": None},
+    ),
     Dialled: (("fd", "address", "source", "readable"), {"early": b""}),
     Tunnel: (("_relay", "_meter", "_up", "_down", "_ended"), {"deadline": 0.0, "slot": 0}),
     Task: (
@@ -116,10 +142,8 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
     ),
     HttpSpeech: (("_client", "_plane"), {"_last": None, "_method": b"", "_head": b"", "_limits": None}),
     HostSpeech: (("_client", "_plane", "_secure"), {"_last": None, "_method": b"", "_first": b"", "_limits": None}),
-    HostForwarding: (
-        ("_plane", "_client", "_request"),
-        {"_sending": None, "_body": b"", "_touched": False, "uploaded": True, "late": b""},
-    ),
+    ProxyForwarding: (("_plane", "_client", "_request"), _FORWARDING),
+    HostForwarding: (("_plane", "_client", "_request"), _FORWARDING),
     ClientConnection: (("_plane", "proxy", "wire"), _CONNECTION),
     HostConnection: (("_plane", "proxy", "wire"), _HOSTS),
     SecureHostConnection: (("_plane", "proxy", "wire"), _HOSTS),
@@ -130,7 +154,7 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
 }
 """Classes whose __init__ notes what it is given in those slots, in this order, and sets the others to constants."""
 
-TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice)
+TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice, AbsoluteForm, Reply, Answer, Resolved)
 """Named tuples of which each exchange has one."""
 
 LIKE: dict[type, tuple[str, tuple[str, ...]]] = {
@@ -151,7 +175,8 @@ def _of_exchanges(native: ModuleType) -> dict[type | ModuleType, dict[str, Any]]
         ExchangeLog: native.line_methods(ExchangeLog, Waiting, Exchange, text)
         | native.log_methods(ExchangeLog, Waiting)
         | native.sums_methods(ExchangeLog, Waiting),
-        Reports: native.reports_methods(Reports, Exchange, HOUR),
+        Reports: native.reports_methods(Reports, Exchange, HOUR, FRESH),
+        Rows: native.rows_methods(Rows, MOST_ROWS),
         Activity: native.activity_methods(Activity, Exchange, NEWEST, MOST_WAITING),
         Departure: native.departure_methods(Departure, Outlet, Choice, Pools, Pool, NONE),
         LineLog: native.lines_methods(LineLog),
@@ -193,6 +218,9 @@ class Fast:
         setattr(native, STANDS, True)
         methods: dict[type | ModuleType, dict[str, Any]] = {
             clienthello: native.hello_functions(clienthello._named),
+            messages: native.answered_functions(messages._reply, Reply),
+            Fields: native.fields_methods(Fields),
+            keep: native.passing_functions(keep._passed),
             Meter: native.meter_methods(Meter, Tally, Allowance),
             Task: native.task_methods(Task),
             Wire: native.wire_methods(Wire, READ_SIZE) | native.handing_methods(Wire),

@@ -5,12 +5,12 @@
 
 enum { AT = 1, SECONDS, ACCOUNT, HOST = 9, REASON = 13, UP, DOWN, WAY, WIDTH = 19 };
 enum { R_SLOT = 1, R_SUMS, R_WIDTH = 5 };
-enum { N_FRESH, N_HOUR, N_WAITING, N_COUNT, N_APPEND };
-static Name names[] = {{"_fresh", NULL}, {"_hour", NULL}, {"_waiting", NULL}, {"_count", NULL}, {"append", NULL}, {NULL, NULL}};
+enum { N_FRESH, N_HOUR, N_WAITING, N_COUNT, N_APPEND, N_CELLS };
+static Name names[] = {{"_fresh", NULL}, {"_hour", NULL}, {"_waiting", NULL}, {"_count", NULL}, {"append", NULL}, {"_cells", NULL}, {NULL, NULL}};
 
 static PyTypeObject *exchanges, *records;
-static PyObject *sums_in_python, *report_in_python, *newest_in_python;
-static long long hour_seconds, at_once, most_waiting;
+static PyObject *sums_in_python, *report_in_python, *newest_in_python, *row_in_python;
+static long long hour_seconds, at_once, most_waiting, most_fresh, most_rows;
 static const long long FAR = INT64_MAX / 4, LARGEST = 1LL << 50; /* bytes of one exchange, a petabyte */
 static const Py_ssize_t MANY = 4096;                                /* records, whose sum is then no overflow */
 
@@ -106,31 +106,67 @@ static bool in_hour(PyObject *exchange, long long hour, long long moved[3])
     return ended >= 0 && ended < 1e15 && (long long)ended / hour_seconds == hour && within(moved[0], FAR) && within(moved[1], FAR);
 }
 
-/* The sums that an exchange is added to, borrowed; NULL where there are none yet, or with an error. */
-static PyObject *cell_of(PyObject *fresh, PyObject *exchange, bool moved)
+/* The sums of a key, borrowed: new ones, of so many zeros, where there are none yet and no more than there may be; NULL
+   where there are to be none, or with an error. */
+static PyObject *cell_of(PyObject *all, PyObject *key, int width, long long most)
 {
-    PyObject *key = PyTuple_Pack(5, PyTuple_GET_ITEM(exchange, ACCOUNT), PyTuple_GET_ITEM(exchange, HOST),
-                                 PyTuple_GET_ITEM(exchange, REASON), PyTuple_GET_ITEM(exchange, WAY), moved ? Py_True : Py_False);
-    PyObject *cell = key == NULL ? NULL : PyDict_GetItemWithError(fresh, key);
-    Py_XDECREF(key);
+    PyObject *cell = PyDict_GetItemWithError(all, key);
+    if (cell != NULL || PyErr_Occurred() || PyDict_GET_SIZE(all) >= most)
+        return cell;
+    PyObject *fresh = PyList_New(width);
+    for (int i = 0; i < width && fresh != NULL; i++)
+        PyList_SET_ITEM(fresh, i, PyLong_FromLong(0)); /* a small number, which is there always */
+    if (fresh != NULL && PyDict_SetItem(all, key, fresh) == 0)
+        cell = fresh;
+    Py_XDECREF(fresh);
     return cell;
 }
 
 /* Add to the sums; false with nothing changed where they are none that C adds to. */
-static bool add_to(PyObject *cell, const long long moved[3])
+static bool add_to(PyObject *cell, const long long *moved, int width)
 {
-    long long sums[3];
-    PyObject *made[3] = {NULL, NULL, NULL};
-    bool done = PyList_CheckExact(cell) && PyList_GET_SIZE(cell) == 3;
-    for (int i = 0; i < 3 && done; i++)
-        done = integer(PyList_GET_ITEM(cell, i), &sums[i]) && within(sums[i], FAR) &&
-               (made[i] = PyLong_FromLongLong(sums[i] + moved[i])) != NULL;
-    for (int i = 0; i < 3; i++)
+    long long sum;
+    PyObject *made[4] = {NULL, NULL, NULL, NULL};
+    bool done = PyList_CheckExact(cell) && PyList_GET_SIZE(cell) == width;
+    for (int i = 0; i < width && done; i++)
+        done = integer(PyList_GET_ITEM(cell, i), &sum) && within(sum, FAR) &&
+               (made[i] = PyLong_FromLongLong(sum + moved[i])) != NULL;
+    for (int i = 0; i < width; i++)
         if (done)
             PyList_SetItem(cell, i, made[i]);
         else
             Py_XDECREF(made[i]);
     return done;
+}
+
+/* Add to the sums of a key; 1 where that is done, 0 where nothing was added, -1 with an error. */
+static int add_at(PyObject *all, PyObject *key, const long long *moved, int width, long long most)
+{
+    PyObject *cell = Py_XNewRef(cell_of(all, key, width, most));
+    const int done = cell != NULL ? add_to(cell, moved, width) : PyErr_Occurred() ? -1 : 0;
+    Py_XDECREF(cell);
+    return done;
+}
+
+/* A row of what waits to be written, to which Python adds what is not as usual. */
+static PyObject *add_row(PyObject *rows, PyObject *const *arguments, Py_ssize_t given)
+{
+    long long more[4];
+    PyObject *all[] = {rows, NULL, NULL, NULL, NULL, NULL}, *cells = PyObject_GetAttr(rows, names[N_CELLS].name);
+    if (cells == NULL)
+        return NULL;
+    bool usual = given == 5 && PyDict_CheckExact(cells);
+    for (int i = 0; i < 4 && usual; i++)
+        usual = integer(arguments[i + 1], &more[i]) && within(more[i], FAR);
+    const int done = usual ? add_at(cells, arguments[0], more, 4, most_rows) : 0;
+    Py_DECREF(cells);
+    if (done != 0)
+        return done < 0 ? NULL : Py_NewRef(Py_None);
+    if (given > 5)
+        return PyErr_Format(PyExc_TypeError, "add() takes a key and four numbers");
+    for (Py_ssize_t i = 0; i < given; i++)
+        all[i + 1] = arguments[i];
+    return PyObject_Vectorcall(row_in_python, all, (size_t)given + 1, NULL);
 }
 
 /* Add one exchange to reports; 1 where that is done, 0 where nothing was, -1 with an error. */
@@ -140,9 +176,11 @@ static int report(PyObject *reports, PyObject *exchange)
     PyObject *fresh = PyObject_GetAttr(reports, names[N_FRESH].name), *now = PyObject_GetAttr(reports, names[N_HOUR].name);
     int done = fresh == NULL || now == NULL ? -1 : 0;
     if (done == 0 && PyDict_CheckExact(fresh) && integer(now, &hour) && is_exchange(exchange) && in_hour(exchange, hour, moved)) {
-        PyObject *cell = Py_XNewRef(cell_of(fresh, exchange, moved[0] != 0 || moved[1] != 0));
-        done = cell != NULL ? add_to(cell, moved) : PyErr_Occurred() ? -1 : 0;
-        Py_XDECREF(cell);
+        PyObject *key = PyTuple_Pack(5, PyTuple_GET_ITEM(exchange, ACCOUNT), PyTuple_GET_ITEM(exchange, HOST),
+                                     PyTuple_GET_ITEM(exchange, REASON), PyTuple_GET_ITEM(exchange, WAY),
+                                     moved[0] != 0 || moved[1] != 0 ? Py_True : Py_False);
+        done = key == NULL ? -1 : add_at(fresh, key, moved, 3, most_fresh);
+        Py_XDECREF(key);
     }
     Py_XDECREF(fresh);
     Py_XDECREF(now);
@@ -202,6 +240,10 @@ static PyMethodDef of_reports[] = {
     {"add", add_reports, METH_O, "Count exchanges that have ended."},
     {NULL, NULL, 0, NULL},
 };
+static PyMethodDef of_rows[] = {
+    {"add", (PyCFunction)(void (*)(void))add_row, METH_FASTCALL, "Add to the row of a key."},
+    {NULL, NULL, 0, NULL},
+};
 static PyMethodDef of_activity[] = {
     {"add", add_newest, METH_O, "Take exchanges that have ended."},
     {NULL, NULL, 0, NULL},
@@ -221,12 +263,21 @@ PyObject *sums_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 PyObject *reports_methods(PyObject *Py_UNUSED(module), PyObject *classes)
 {
     PyTypeObject *reports, *exchange;
-    if (!PyArg_ParseTuple(classes, "O!O!L", &PyType_Type, &reports, &PyType_Type, &exchange, &hour_seconds) ||
+    if (!PyArg_ParseTuple(classes, "O!O!LL", &PyType_Type, &reports, &PyType_Type, &exchange, &hour_seconds, &most_fresh) ||
         find_fields(exchange, exchange_fields) < 0 || make_names(names) < 0)
         return NULL;
     Py_XSETREF(report_in_python, PyObject_GetAttrString((PyObject *)reports, "add"));
     exchanges = (PyTypeObject *)Py_NewRef(exchange);
     return PyErr_Occurred() ? NULL : methods_of(reports, of_reports);
+}
+
+PyObject *rows_methods(PyObject *Py_UNUSED(module), PyObject *classes)
+{
+    PyTypeObject *rows;
+    if (!PyArg_ParseTuple(classes, "O!L", &PyType_Type, &rows, &most_rows) || make_names(names) < 0)
+        return NULL;
+    Py_XSETREF(row_in_python, PyObject_GetAttrString((PyObject *)rows, "add"));
+    return PyErr_Occurred() ? NULL : methods_of(rows, of_rows);
 }
 
 PyObject *activity_methods(PyObject *Py_UNUSED(module), PyObject *classes)

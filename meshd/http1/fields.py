@@ -26,11 +26,11 @@ class Fields:
             self._names = [name.lower() for name, _ in self.pairs]
         return self._names
 
-    def get(self, name: bytes) -> bytes | None:
+    def get(self, name: bytes, /) -> bytes | None:
         """The first value of that name; None where there is none."""
         return (self._index or self._indexed()).get(name)
 
-    def all(self, name: bytes) -> list[bytes]:
+    def all(self, name: bytes, /) -> list[bytes]:
         """Every value of that name, in order."""
         index = self._index or self._indexed()
         first = index.get(name)
@@ -52,7 +52,7 @@ class Fields:
         self._index = {name.lower(): value for name, value in reversed(self.pairs)}
         return self._index
 
-    def __contains__(self, name: object) -> bool:
+    def __contains__(self, name: object, /) -> bool:
         return name in (self._index or self._indexed())
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:

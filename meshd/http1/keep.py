@@ -69,6 +69,13 @@ def end_to_end(
     gone = _gone(drop)
     if b"connection" in fields:
         gone = gone.union(option for option in options(fields, bad) if option not in _NOT_TO_BE_NAMED)
+    return _passed(fields, gone, prefixes, own, value)
+
+
+def _passed(
+    fields: Fields, gone: frozenset[bytes], prefixes: tuple[bytes, ...], own: bytes, value: bytes, /
+) -> list[tuple[bytes, bytes]]:
+    """All fields but those with these names, or beginnings of names; own: the name of one that has this value."""
     return [
         (pair[0], value) if name == own else pair
         for name, pair in zip(fields.names, fields.pairs, strict=True)

@@ -85,10 +85,13 @@ class Origin(Watcher, Generic[R]):
         self.slot = 0
 
     def learn(self, response: R) -> None:
-        """Remember a response whose head was read."""
-        self.told = response
-        if response.common:
-            self.server.told = response
+        """Remember a response whose head was read.  Not the first of a connection: most serve but one, and while they
+        wait for another request, what was read for it would be kept for nobody.
+        """
+        if self.used:
+            self.told = response
+            if response.common:
+                self.server.told = response
 
     def known(self, came: bytes, method: bytes, /) -> R | None:
         """The response whose head begins these bytes, to a request of that method, if that was read before: last from

@@ -173,7 +173,8 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
         request, plane, departure, meter = self._request, self._plane, self._departure, self._client.meter
         assert meter is not None
         kept, topology, terms = plane.origins, plane.live.topology, meter.tally.terms
-        origin = kept.take(self._key()) if request.safe_to_repeat else await kept.take_alive(self._key())
+        choice, key = departure.choice, self._key()
+        origin = kept.take(key) if request.safe_to_repeat else await kept.take_alive(key)
         if origin is not None and (
             topology is not plane.live.topology
             or (departure.bar is not None and not departure.may_reach(origin.wire.peer))
@@ -183,7 +184,9 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
         if origin is None:
             target = request.target
             dialled = await departure.dial(target.host, target.port, self._client.phase, tunnel=request.websocket)
-            origin = plane.origins.new(self._key(), dialled)
+            if departure.choice is not choice:
+                choice, key = departure.choice, self._key()
+            origin = kept.new(key, dialled)
             if dialled.early:
                 origin.close()
                 raise Stopped(Refusal("bad-response", "an answer before the request"))
@@ -193,7 +196,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             if no is not None:
                 origin.close()
                 raise Stopped(no)
-        self._record.exit = departure.choice.label(departure.selection, origin.source)
+        self._record.exit = choice.label(departure.selection, origin.source)
         departure.address = origin.wire.peer
         try:
             check_again(departure, terms, meter)
@@ -205,7 +208,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
     def _key(self) -> Key:
         departure, target = self._departure, self._request.target
         choice = departure.choice
-        way = choice.exit.name, ASKED if self._asks_upstream() else choice.source
+        way = choice.outlet.exit.name, ASKED if self._asks_upstream() else choice.source
         return (self._admission.account.id, departure.selection.session, *way, target.host, target.port)
 
     def _bound(self, seconds: float) -> float:
@@ -215,11 +218,11 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
 
     def _asks_upstream(self) -> bool:
         """Whether an upstream HTTP proxy is asked for the resource, rather than the origin."""
-        return self._departure.choice.exit.is_asked_itself and not self._request.websocket
+        return self._departure.choice.outlet.is_asked_itself and not self._request.websocket
 
     def _showed_credentials(self) -> bool:
         """Whether an upstream proxy was shown credentials here, and might pass the next request's on to the origin."""
-        proxy = self._departure.choice.exit.upstream
+        proxy = self._departure.choice.outlet.exit.upstream
         return proxy is not None and not proxy.reuse and self._asks_upstream() and bool(authorization(proxy))
 
     def _request_head(self) -> bytes:

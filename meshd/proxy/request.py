@@ -11,7 +11,7 @@ from meshd.http1.grammar import REQUEST_LINE
 from meshd.http1.head import RequestHead
 from meshd.http1.target import AbsoluteForm, AuthorityForm, check_host, read_target
 from meshd.masque.upgrades import CONNECT_UDP, WELL_KNOWN, Upgrade, asked, destination
-from meshd.proxy.said import Said, is_credential
+from meshd.proxy.said import Said, host_in, is_credential
 
 INTERNAL_HOST = "meshd.internal"
 """The host whose requests meshd answers itself, when asked through the proxy."""
@@ -24,6 +24,7 @@ MOST_HOPS = 10**9
 
 ONLY_UPGRADES = "of protocols that are asked for by an upgrade only connect-udp is served: use CONNECT for any other"
 
+_AUTHORITY = len(b"http://")
 _HOPS = re.compile(rb"[0-9]{1,20}")
 _EMPTY = (NO_BODY, Length(0))
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
@@ -106,21 +107,26 @@ class ProxyRequest:
         return cls(head.method, target, head.minor, head.size, framing=framing, said=said)
 
     def repeated(self, buffer: bytes, longest: int) -> ProxyRequest | None:
-        """The next request, if buffer is exactly one head with the very field block of this request; else None.
+        """The next request, if buffer is exactly one head with the very field block of this request, or that for
+        another server, which then the target has to name too; else None.
 
         The fields were checked with this request; the request line is read as for any other.  longest: bytes of buffer.
         Raises: BadMessage.
         """
-        if self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
-            return None
         line = REQUEST_LINE.match(buffer)
-        said = self.said.again(buffer[line.end() :]) if line is not None else None
-        if line is None or said is None:
+        if line is None or self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
             return None
         method, target, minor = line.groups()
-        if minor != b"1" or method == b"CONNECT":
+        block = buffer[line.end() :]
+        host = host_in(block) if block != self.said.block else b""
+        said = self.said.of_host(block, host) if host and target.startswith(host, _AUTHORITY) else None
+        if said is None:
+            said, host = self.said.again(block), b""
+        if said is None or minor != b"1" or method == b"CONNECT":
             return None
         read = read_target(method, target, self.target)
+        if host and (type(read) is not AbsoluteForm or read.authority != host):
+            return None
         return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=said)
 
     def at(self, path: bytes, said: Said, size: int) -> ProxyRequest:

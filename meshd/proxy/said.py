@@ -24,6 +24,7 @@ EMPTY = re.compile(rb"(?i:basic)[ \t]++Og={0,2}")
 
 _CREDENTIAL = re.compile(rb"(?:^|\n)(?i:proxy-authorization):[ \t]*+([^\r\n]*+)")
 _VALUE = re.compile(rb"[!-~\x80-\xff](?:[" + TEXT + rb"]*[!-~\x80-\xff])?")
+_HOST = b"Host: "
 _SECONDS = re.compile(r"[0-9]{1,5}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NOTHING = (NONE, 0)
@@ -93,7 +94,19 @@ class Said:
         # As is_credential(), written out to save two calls for each request of a connection that accounts share.
         return value if _VALUE.fullmatch(value) is not None and (len(value) >= 16 or not _empty(value)) else None
 
-    def with_credential(self, block: bytes, credential: bytes, /) -> Said:
+    def of_host(self, block: bytes, host: bytes) -> Said | None:
+        """The meaning of another field block that differs from this one in the value of Host alone, its first field,
+        which is host there; None for any other block.  Nobody reads `fields` for that one: the target has told it.
+        """
+        own = self.block
+        same = own.startswith(_HOST) and block[len(_HOST) + len(host) :] == own[own.find(b"\r\n") :]
+        if not same or self.switches:
+            return None
+        said = self.with_credential(block, self.proxy_authorization)
+        said._around = None
+        return said
+
+    def with_credential(self, block: bytes, credential: bytes | None, /) -> Said:
         """The same but for its credential; its `fields`, of which nobody reads that one, stay those of the first."""
         said = Said.__new__(Said)
         said.block, said.proxy_authorization = block, credential
@@ -128,6 +141,11 @@ class Said:
             drop = _REGENERATED | {b"authorization"} if ours else _REGENERATED
             known = self._origin_fields[consumed] = end_to_end(self.fields, drop, _OURS, anew=framing_field(framing))
         return known
+
+
+def host_in(block: bytes) -> bytes:
+    """The value of Host, where that is a block's first field and spelled as most do; else nothing."""
+    return block[len(_HOST) : block.find(b"\r\n")] if block.startswith(_HOST) else b""
 
 
 def is_credential(value: bytes) -> bool:

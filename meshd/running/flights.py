@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from twisted.internet.defer import Deferred, fail
@@ -37,6 +38,16 @@ class Flights(Generic[T]):
 
     def wait(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
         """The same as a Deferred of this caller's alone.  Raises: Crowded."""
+        waiter, led = self.enter(key)
+        if led:
+            # Owned by all who wait, so that the first may go away.
+            _begun(work).addBoth(partial(self.land, key))
+        return waiter
+
+    def enter(self, key: Hashable) -> tuple[Deferred[T], bool]:
+        """A Deferred of this caller's alone, and whether its work is still to be begun: by the caller, who tells all
+        that wait by then what came of it (`land`).  Raises: Crowded.
+        """
         waiting = self._waiting.get(key)
         led = waiting is None
         if waiting is None:
@@ -45,10 +56,7 @@ class Flights(Generic[T]):
             waiting = self._waiting[key] = {}
         waiter: Deferred[T] = Deferred(waiting.pop)
         waiting[waiter] = None
-        if led:
-            # Owned by all who wait, so that the first may go away.
-            _begun(work).addBoth(self._land, key)
-        return waiter
+        return waiter, led
 
     def leave(self, key: Hashable, waiter: Deferred[T]) -> None:
         """Tell a waiter of this key nothing any more; it is the caller's again."""
@@ -69,16 +77,17 @@ class Flights(Generic[T]):
     def abandon(self, error: Exception) -> None:
         """Fail every caller that waits now; the results of their work are dropped."""
         for key in list(self._waiting):
-            self._land(Failure(error), key)
+            self.land(key, Failure(error))
 
-    def _land(self, result: Any, key: Hashable) -> None:
+    def land(self, key: Hashable, result: Any) -> None:
+        """Tell all who wait for the work under way for this key what came of it: a result, or a Failure."""
         for waiter in list(self._waiting.pop(key, ())):
             if not waiter.called:  # whoever is told may cancel another
                 waiter.callback(result)
 
 
 def _begun(work: Callable[[], Awaitable[T]]) -> Deferred[T]:
-    """A Deferred is taken as it is: for a look-up, which is quick, a coroutine around it is a tenth."""
+    """A Deferred is taken as it is."""
     try:
         awaited = work()
     except Exception:

@@ -61,7 +61,7 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._cells)
 
-    def add(self, key: Key, up: int, down: int, exchanges: int, failures: int) -> None:
+    def add(self, key: Key, up: int, down: int, exchanges: int, failures: int, /) -> None:
         cell = self._cells.get(key)
         if cell is None:
             cell = self._new(key)

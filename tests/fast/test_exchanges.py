@@ -21,7 +21,9 @@ from meshd.passing.record import Record
 from meshd.usage.activity import Activity
 from meshd.usage.exchangelog import ExchangeLog, Waiting
 from meshd.usage.meter import Meter
-from meshd.usage.reports import Reports
+from meshd.usage.reports import FRESH, Reports
+from meshd.usage.reports import WAITING as MOST_ROWS
+from meshd.usage.reports import Waiting as Rows
 from meshd.values.exchanges import Destinations, Exchange
 from tests.fast.building import fast
 from tests.fast.test_lines import EXCHANGES, PLAIN, RECORDS
@@ -291,9 +293,54 @@ class SumsTest(Both):
                     add(tuple(ended))
                 except Exception as error:
                     found.append(repr(error))
-            sums = reports._hour, reports._fresh, reports._domains._cells, reports._traffic._cells
+            fresh = dict(reports._fresh)
+            try:
+                reports._tell_apart()
+            except Exception as error:
+                found.append(repr(error))
+            sums = reports._hour, fresh, reports._domains._cells, reports._traffic._cells
             newest = {key: list(row) for key, row in activity._waiting.items()}
             return found, sums, newest, activity._count, list(activity._waiting)
 
         in_python, native = self.both(does)
         self.assertEqual(repr(native), repr(in_python))
+
+    def test_of_more_names_than_are_kept(self) -> None:
+        """Sums that are told apart, rows for others, and what is lost, at the very same exchange."""
+
+        def does() -> object:
+            reports = Reports(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
+            for at in range(0, 2 * FRESH + 3, 7):
+                reports.add([PLAIN._replace(host=f"h{each}.test") for each in range(at, at + 9)])
+            rows = Rows()
+            for number in range(MOST_ROWS + 4):
+                rows.add((1 + number % 2, 0, str(number)), number, 1, 2, 3)
+                rows.add((1, 0, "0"), 1, 2**70, 0, 0)
+            for number in range(MOST_ROWS + 4):
+                rows.add((number, 1, "more"), 1, 1, 1, 1)
+            return reports._fresh, reports._domains._cells, reports._traffic._cells, rows._cells, rows.lost
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)
+
+    def test_rows_of_anything(self) -> None:
+        """What is no number, or no key, is the same error and leaves the same rows."""
+
+        def does() -> object:
+            found: list[object] = []
+            for words in (
+                ((1, 2, "a"), 1, "x", 1, 1),
+                ([], 1, 1, 1, 1),
+                ((1, 2, "a"), 1),
+                ((1, 2, "a"), 1, 1, 1, 1, 1),
+            ):
+                rows: Any = Rows()
+                try:
+                    rows.add(*words)
+                except Exception as error:
+                    found.append(type(error))
+                found.append(rows._cells)
+            return found
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)

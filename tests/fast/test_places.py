@@ -92,7 +92,7 @@ class PlacesTest(SynchronousTestCase):
             kind = namedtuple("kind", fields)  # type: ignore[misc]
             for methods in (
                 lambda kind: native.record_methods(Record, kind),
-                lambda kind: native.reports_methods(Reports, kind, 3600),
+                lambda kind: native.reports_methods(Reports, kind, 3600, 500),
                 lambda kind: native.activity_methods(Activity, kind, 1, 1),
                 lambda kind: native.line_methods(ExchangeLog, Waiting, kind, text),
             ):

@@ -135,6 +135,7 @@ class PoolTest(SynchronousTestCase):
         """What one connection was told is known on all others to the server, whoever's, unless it ends a connection."""
         dated = b"HTTP/1.1 200 OK\r\nDate: %d\r\nContent-Length: 1\r\n\r\n"
         first, second = self.connected()[0], self.connected((2, "s", *KEY[2:]))[0]
+        first.used = True
         for head, elsewhere in {
             dated % 1: True,
             dated % 2: True,
@@ -165,9 +166,22 @@ class PoolTest(SynchronousTestCase):
         heads = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length for length in (1, 2)]
         origins = [self.connected()[0] for _ in heads]
         for origin, head in zip(origins, heads, strict=True):
+            origin.used = True
             origin.learn(response_to(head))
         for origin, head in zip(origins, heads, strict=True):
             self.assertIs(origin.known(head, b"GET"), origin.told)
+
+    def test_the_first_head_is_kept_for_nobody(self) -> None:
+        """Most connections serve one request: what was read for it does not stay with them while they are idle."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+        origin, other = self.connected()[0], self.connected()[0]
+        origin.learn(response_to(head))
+        self.assertEqual([None] * 3, [origin.told, origin.known(head, b"GET"), other.known(head, b"GET")])
+        self.pool.keep(origin, 5)
+        self.assertIs(self.pool.take(KEY), origin)
+        told = response_to(head)
+        origin.learn(told)
+        self.assertEqual([told, told], [origin.known(head, b"GET"), other.known(head, b"GET")])
 
     def test_a_server_is_forgotten_with_its_connections(self) -> None:
         """Nothing is left of servers that nobody is connected to."""

@@ -323,6 +323,65 @@ class RepeatedTest(SynchronousTestCase):
             self.assertEqual(again.said.origin_fields("", NO_BODY), anew.said.origin_fields("", NO_BODY))
             self.assertEqual(again.said.wishes(), anew.said.wishes())
 
+    def test_another_server(self) -> None:
+        """The same fields but for Host, which says what the target says, are understood as the general way would."""
+        first = request(self.FIRST)
+        for authority in (b"g.test", b"h.test:8080", b"H.test.", b"[::1]:80", b"h.test.h.test", b"h.tes"):
+            for path in (b"/2?y", b"?y", b""):
+                fields = self.FIELDS.replace(b"h.test", authority, 1)
+                buffer = b"GET http://" + authority + path + b" HTTP/1.1\r\n" + fields
+                again, anew = first.repeated(buffer, 16384), request(buffer)
+                assert again is not None
+                for name in ("method", "target", "minor", "size", "framing", "has_body", "keep"):
+                    self.assertEqual(getattr(again, name), getattr(anew, name), (buffer, name))
+                self.assertEqual(again.said.origin_fields("", NO_BODY), anew.said.origin_fields("", NO_BODY))
+                self.assertEqual((again.said.wishes(), again.said.block), (anew.said.wishes(), anew.said.block))
+                self.assertIs(again.said.again(fields), again.said)
+                self.assertIsNotNone(again.repeated(self.FIRST, 16384))
+
+    def test_another_credential_there(self) -> None:
+        """A credential is found where it stands in the head that it came with."""
+        fields = self.FIELDS.replace(b"Accept", b"Proxy-Authorization: Basic YTpi\r\nAccept")
+        first = request(b"GET http://h.test/1 HTTP/1.1\r\n" + fields)
+        self.assertEqual(first.said.credential_in(fields.replace(b"YTpi", b"YTpj")), b"Basic YTpj")
+        there = fields.replace(b"h.test", b"longer.test", 1)
+        again = first.repeated(b"GET http://longer.test/1 HTTP/1.1\r\n" + there, 16384)
+        assert again is not None
+        self.assertEqual(again.said.proxy_authorization, b"Basic YTpi")
+        self.assertEqual(again.said.credential_in(there.replace(b"YTpi", b"YTpj")), b"Basic YTpj")
+        self.assertIsNone(again.said.credential_in(fields), "of the first server")
+
+    def test_not_another_server(self) -> None:
+        """A Host that is not the target's, or no host at all, is judged in the general way."""
+        first, at = request(self.FIRST), b"GET http://%b HTTP/1.1\r\n%b"
+        for host, target in (
+            (b"g.test", b"g.test.evil/"),
+            (b"g.test", b"g.test:81/"),
+            (b"g.test/", b"g.test/"),
+            (b"g.test/x", b"g.test/x"),
+            (b"u@g.test", b"u@g.test/"),
+            (b"g.test:", b"g.test:/"),
+            (b"g.test ", b"g.test/"),
+            (b"g.test\r\nHost: g.test", b"g.test/"),
+            (b"g.test\nA: b", b"g.test/"),
+            (b"", b"g.test/"),
+        ):
+            buffer = at % (target, self.FIELDS.replace(b"h.test", host, 1))
+            self.assertIsNone(first.repeated(buffer, 16384), buffer)
+        elsewhere = self.FIELDS.replace(b"h.test", b"g.test", 1)
+        for what, fields in {
+            "another value too": elsewhere.replace(b"*/*", b"*/+"),
+            "one more field": elsewhere[:-2] + b"A: b\r\n\r\n",
+            "no field but Host": b"Host: g.test\r\n\r\n",
+            "another spelling": elsewhere.replace(b"Host", b"host"),
+            "unfinished": elsewhere[:-1],
+            "a second request behind it": elsewhere + self.FIRST,
+        }.items():
+            self.assertIsNone(first.repeated(at % (b"g.test/", fields), 16384), what)
+        upgrading = self.FIELDS[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        websocket = request(b"GET http://h.test/1 HTTP/1.1\r\n" + upgrading)
+        self.assertIsNone(websocket.repeated(at % (b"g.test/", upgrading.replace(b"h.test", b"g.test", 1)), 16384))
+
     def test_not_repeated(self) -> None:
         """Whatever differs in anything but the request line goes the general way."""
         first = request(self.FIRST)
