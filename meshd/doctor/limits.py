@@ -1,4 +1,4 @@
-"""Judges what the machine lets the daemon have: descriptors, memory, queues, ports, tracked connections."""
+"""Judges what the machine lets the daemon have: descriptors, memory, cores, queues, ports, tracked connections."""
 
 from __future__ import annotations
 
@@ -44,6 +44,9 @@ class Machine(NamedTuple):
     tracked: int | None = None
     """Connections that netfilter tracks now."""
     trackable: int | None = None
+    workers: int = 1
+    cores: int | None = None
+    """That the daemon, or else this command, may use."""
 
 
 def judge(machine: Machine) -> Iterator[Finding]:
@@ -51,6 +54,9 @@ def judge(machine: Machine) -> Iterator[Finding]:
     if machine.available is not None and machine.available < LITTLE:
         what = f"{machine.available // 1_000_000} MB of memory are left on this machine"
         yield Finding("limits", what, "end what takes it, or get more: the kernel would kill the daemon")
+    if machine.cores is not None and machine.workers > machine.cores:
+        what = f"workers = {machine.workers}, and meshd may use {machine.cores} cores: more workers bring nothing"
+        yield Finding("limits", what, f'workers = {machine.cores}, or "auto"', wrong=False)
     if machine.queue is not None and machine.queue < machine.backlog:
         yield Finding(
             "limits",

@@ -51,7 +51,7 @@ class Visit:
             "files": self._files,
             "daemon": lambda: process.judge(self._process, self._now),
             "store": lambda: store.judge(self._told.condition, paths.disks(self._config)),
-            "limits": lambda: limits.judge(kernel.machine(self._config.topology.limits, self._pid)),
+            "limits": self._limits,
             "listeners": self._listeners,
             "names": self._names,
             "exits": self._exits,
@@ -138,6 +138,10 @@ class Visit:
         ways, untried = asking.exits(topology.exits, MOST_EXITS)
         proxies = {name: [each.name for each in proxy.exits] for name, proxy in topology.proxies.items()}
         return exits.judge(exits.Exits(ways, proxies, self._told.resting, self._told.drained, untried))
+
+    def _limits(self) -> Iterator[Finding]:
+        config = self._config
+        return limits.judge(kernel.machine(config.topology.limits, config.workers, self._pid))
 
     def _listeners(self) -> Iterator[Finding]:
         folder = self._config.data_dir

@@ -5,8 +5,9 @@
 
 enum { BEGIN, LEAD, REQUEST, PATH };
 static Slot of_repeated[] = {{"_begin", 0}, {"_lead", 0}, {"request", 0}, {"_path", 0}, {NULL, 0}};
-enum { BLOCK, CREDENTIAL };
-static Slot of_said[] = {{"block", 0}, {"proxy_authorization", 0}, {NULL, 0}};
+enum { BLOCK, CREDENTIAL, AROUND };
+static Slot of_said[] = {{"block", 0}, {"proxy_authorization", 0}, {"_around", 0}, {NULL, 0}};
+enum { SURE = 16 }; /* bytes from which on no credential is an empty one, as in proxy/said.py */
 enum { ADMISSION, UNTIL, OPEN_TO, PEER };
 static Slot of_verdict[] = {{"admission", 0}, {"until", 0}, {"open_to", 0}, {"peer", 0}, {NULL, 0}};
 enum { N_SAID, N_DIGESTS, N_PROXY, N_CACHE, N_VERDICTS, N_SECONDS, N_BANS, N_BY_ADDRESS, N_MOVE_TO_END };
@@ -26,6 +27,51 @@ static bool same_bytes(const char *data, Py_ssize_t size, PyObject *other)
            memcmp(PyBytes_AS_STRING(other), data, (size_t)size) == 0;
 }
 
+/* Whether these bytes are a credential, whatever Python would say of shorter ones and of letters beyond ASCII. */
+static bool surely_one(const char *value, Py_ssize_t size)
+{
+    if (size < SURE || value[0] == ' ' || value[size - 1] == ' ')
+        return false;
+    for (Py_ssize_t i = 0; i < size; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return false;
+    return true;
+}
+
+/* The credential in another field block that differs from a known one in that alone, as `Said.credential_in`; NULL with
+   an error, or where that is for Python to say. */
+static PyObject *other_credential(PyObject *said, const char *block, Py_ssize_t size)
+{
+    PyObject *around = get(said, of_said[AROUND]);
+    if (around == NULL || !PyTuple_CheckExact(around) || PyTuple_GET_SIZE(around) != 2)
+        return NULL;
+    PyObject *before = PyTuple_GET_ITEM(around, 0), *behind = PyTuple_GET_ITEM(around, 1);
+    if (!PyBytes_CheckExact(before) || !PyBytes_CheckExact(behind) || PyBytes_GET_SIZE(before) == 0)
+        return NULL;
+    const Py_ssize_t first = PyBytes_GET_SIZE(before), last = PyBytes_GET_SIZE(behind), rest = size - first - last;
+    if (rest < SURE || !same_bytes(block, first, before) || !same_bytes(block + size - last, last, behind) ||
+        !surely_one(block + first, rest))
+        return NULL;
+    return PyBytes_FromStringAndSize(block + first, rest);
+}
+
+/* The parts of a request for the same path, behind which these fields are; NULL as above. */
+static PyObject *parts(PyObject *said, PyObject *path, const char *fields, Py_ssize_t size)
+{
+    PyObject *block = get(said, of_said[BLOCK]), *credential = get(said, of_said[CREDENTIAL]), *found = NULL;
+    if (credential == NULL)
+        return NULL;
+    if (same_bytes(fields, size, block))
+        return PyTuple_Pack(3, path, block, credential);
+    PyObject *value = credential == Py_None ? NULL : other_credential(said, fields, size);
+    PyObject *other = value == NULL ? NULL : PyBytes_FromStringAndSize(fields, size);
+    if (other != NULL)
+        found = PyTuple_Pack(3, path, other, value);
+    Py_XDECREF(value);
+    Py_XDECREF(other);
+    return found;
+}
+
 static PyObject *read_same(PyObject *repeated, PyObject *const *arguments, Py_ssize_t given)
 {
     long long longest, lead;
@@ -39,11 +85,9 @@ static PyObject *read_same(PyObject *repeated, PyObject *const *arguments, Py_ss
         memcmp(PyBytes_AS_STRING(buffer), PyBytes_AS_STRING(begin), (size_t)PyBytes_GET_SIZE(begin)) == 0) {
         const char *data = PyBytes_AS_STRING(buffer), *path = data + lead, *last = data + PyBytes_GET_SIZE(buffer);
         const char *end = memmem(path, (size_t)(last - path), LINE_END, LINE_END_SIZE);
-        PyObject *before = get(repeated, of_repeated[PATH]), *block = get(said, of_said[BLOCK]);
-        PyObject *credential = get(said, of_said[CREDENTIAL]);
-        if (end != NULL && credential != NULL && same_bytes(path, end - path, before) &&
-            same_bytes(end + LINE_END_SIZE, last - end - LINE_END_SIZE, block))
-            found = PyTuple_Pack(3, before, block, credential);
+        PyObject *before = get(repeated, of_repeated[PATH]);
+        if (end != NULL && same_bytes(path, end - path, before))
+            found = parts(said, before, end + LINE_END_SIZE, last - end - LINE_END_SIZE);
     }
     Py_XDECREF(said);
     if (found != NULL || PyErr_Occurred())

@@ -35,6 +35,21 @@ static bool known(PyObject *idle, PyObject *account, Known *found)
            integer(get(found->own, of_own[RANK]), &found->rank);
 }
 
+/* Begin what is known of an account that has none; false with an error, or where Python has to see to it. */
+static bool begun(PyObject *account, Known *all)
+{
+    PyObject *own = PyObject_CallNoArgs((PyObject *)owns);
+    PyObject *connections = is(own, owns) ? get(own, of_own[CONNECTIONS]) : NULL;
+    const bool usual = connections != NULL && PyODict_CheckExact(connections) && PyODict_Size(connections) == 0 &&
+                       integer(get(own, of_own[RANK]), &all->rank) && all->rank == 0;
+    if (usual && PyDict_SetItem(all->of, account, own) == 0) {
+        all->own = own; /* that the dictionary holds */
+        all->connections = connections;
+    }
+    Py_XDECREF(own);
+    return all->own != NULL;
+}
+
 /* The accounts of a rank, borrowed; NULL where there are none, or with an error. */
 static PyObject *among(const Known *all, PyObject *rank)
 {
@@ -112,7 +127,7 @@ static PyObject *add(PyObject *idle, PyObject *const *arguments, Py_ssize_t give
     if (given != 2)
         return PyErr_Format(PyExc_TypeError, "add() takes an account and a connection");
     PyObject *account = arguments[0];
-    if (!is(idle, idles) || !known(idle, account, &all) || all.own == NULL)
+    if (!is(idle, idles) || !known(idle, account, &all) || (all.own == NULL && !begun(account, &all)))
         return PyErr_Occurred() ? NULL : PyObject_CallFunctionObjArgs(add_in_python, idle, account, arguments[1], NULL);
     Py_INCREF(all.own);
     int done = PyODict_SetItem(all.connections, arguments[1], Py_None);

@@ -112,6 +112,7 @@ static PyMethodDef functions[] = {
     {"lines_methods", lines_methods, METH_VARARGS, "Of LineLog: a record that waits."},
     {"chronicle_methods", chronicle_methods, METH_VARARGS, "Of Chronicle: an exchange that has ended."},
     {"idle_methods", idle_methods, METH_VARARGS, "Of Idle and Own: connections that come and go."},
+    {"caps_methods", caps_methods, METH_O, "Of Caps: clients of accounts."},
     {"kept_methods", kept_methods, METH_VARARGS, "Of KeptOrigins and Origin: taking and keeping."},
     {"phase_methods", phase_methods, METH_VARARGS, "Of WaitingConnection, Plane and Wheel: the deadline."},
     {"sending_methods", sending_methods, METH_VARARGS, "Of MeteredConnection: sending bytes that are counted."},

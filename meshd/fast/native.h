@@ -148,6 +148,7 @@ PyObject *log_methods(PyObject *module, PyObject *classes);
 PyObject *lines_methods(PyObject *module, PyObject *classes);
 PyObject *chronicle_methods(PyObject *module, PyObject *classes);
 PyObject *idle_methods(PyObject *module, PyObject *classes);
+PyObject *caps_methods(PyObject *module, PyObject *caps);
 PyObject *kept_methods(PyObject *module, PyObject *classes);
 PyObject *phase_methods(PyObject *module, PyObject *classes);
 PyObject *sending_methods(PyObject *module, PyObject *classes);

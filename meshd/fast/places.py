@@ -183,6 +183,7 @@ def _of_exchanges(native: ModuleType) -> dict[type | ModuleType, dict[str, Any]]
         Record: native.record_methods(Record, Exchange),
         Plane: native.plane_methods(Plane),
         Ledger: native.ledger_methods(Ledger, Meter, Tally, Allowance),
+        Caps: native.caps_methods(Caps),
         Idle: native.idle_methods(Idle, Own),
         KeptOrigins: native.kept_methods(KeptOrigins, Origin),
         WaitingConnection: native.phase_methods(WaitingConnection, Plane, Wheel, TICK),

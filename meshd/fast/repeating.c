@@ -10,8 +10,8 @@ enum { R_METER, R_DEPARTURE, R_BEGAN, R_EXIT };
 static Slot of_record[] = {{"meter", 0}, {"departure", 0}, {"began", 0}, {"exit", 0}, {NULL, 0}};
 enum { M_PROXY, M_ABOUT, M_WAY };
 static Slot of_meter[] = {{"proxy", 0}, {"about", 0}, {"way", 0}, {NULL, 0}};
-enum { P_ASKED, P_ACCOUNT };
-static Slot of_place[] = {{"asked", 0}, {"account_id", 0}, {NULL, 0}};
+enum { P_ASKED, P_ACCOUNT, P_CAPS, P_CLIENT };
+static Slot of_place[] = {{"asked", 0}, {"account_id", 0}, {"_caps", 0}, {"_client", 0}, {NULL, 0}};
 enum { D_CHOICE, D_TARGET, D_SELECTION, D_ADDRESS };
 static Slot of_departure[] = {{"choice", 0}, {"target", 0}, {"selection", 0}, {"address", 0}, {NULL, 0}};
 enum { C_OUTLET, C_SOURCE, C_NOT_FOUND, C_PINNED, C_WIDTH = 5 };
@@ -49,6 +49,22 @@ static PyObject *opened(PyObject *connection, PyObject *admission)
     return meter;
 }
 
+/* Count a client for another account than before, as `Place.hold`; -1 with an error. */
+static int hold_for(PyObject *place, PyObject *id)
+{
+    PyObject *former = get(place, of_place[P_ACCOUNT]), *caps = get(place, of_place[P_CAPS]), *client = get(place, of_place[P_CLIENT]);
+    long long now, before;
+    if (caps == NULL || client == NULL || !integer(id, &now) || !integer(former, &before) || now == before)
+        return tell(place, names[N_HOLD], id);
+    Py_INCREF(caps);
+    PyObject *held = PyObject_CallMethodObjArgs(caps, names[N_HOLD].name, client, id, former, NULL);
+    Py_DECREF(caps);
+    if (held != NULL)
+        put(place, of_place[P_ACCOUNT], Py_NewRef(id));
+    Py_XDECREF(held);
+    return held == NULL ? -1 : 0;
+}
+
 /* Note an exchange's beginning, and its account's, at the client's place; -1 with an error. */
 static int hold(PyObject *place, PyObject *record, PyObject *admission)
 {
@@ -56,7 +72,7 @@ static int hold(PyObject *place, PyObject *record, PyObject *admission)
     put(place, of_place[P_ASKED], Py_NewRef(get(record, of_record[R_BEGAN])));
     int done = id == NULL ? -1 : 0;
     if (done == 0 && id != get(place, of_place[P_ACCOUNT]))
-        done = tell(place, names[N_HOLD], id);
+        done = hold_for(place, id);
     Py_XDECREF(id);
     return done;
 }

@@ -113,7 +113,7 @@ class Caps:
             next(iter(fullest)).evict()
         return self.unauthenticated < self._live.limits.unauthenticated
 
-    def hold(self, client: Known, account_id: int, former: int = 0) -> None:
+    def hold(self, client: Known, account_id: int, former: int = 0, /) -> None:
         """Count a client for an account, and no longer for its former one (0 for none); where the account has too many,
         end the oldest that is idle.  Exchanges under way are bounded by `start`.
         """
@@ -127,7 +127,7 @@ class Caps:
             if idle is not None:
                 idle.evict()
 
-    def let_go(self, client: Known, account_id: int) -> None:
+    def let_go(self, client: Known, account_id: int, /) -> None:
         held = self._held[account_id]
         del held[client]
         if not held:

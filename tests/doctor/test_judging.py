@@ -142,6 +142,9 @@ LIMITS: dict[str, tuple[dict[str, Any], Said]] = {
     "little memory": ({"available": 10**7}, (("10 MB of memory are left", True),)),
     "a short queue": ({"queue": 128}, (("somaxconn is 128", False),)),
     "few ports": ({"ports": 1000}, (("has 1000 ports", False),)),
+    "as many workers as cores": ({"workers": 2, "cores": 2}, ()),
+    "more workers than cores": ({"workers": 4, "cores": 2}, (("workers = 4, and meshd may use 2", False),)),
+    "cores not to be seen": ({"workers": 4}, ()),
     "small windows": ({"receive": 212_992}, (("rmem_max is 212992", False),)),
     "a full table": ({"tracked": 900}, (("tracks 900 connections of 1000", True),)),
 }

@@ -18,7 +18,7 @@ from meshd.passing.kept import Origin, Server
 from meshd.proxy.repeating import Repeated
 from tests.fast.test_exchanges import Both
 from tests.passing.test_kept import response_to
-from tests.proxy.test_repeating import FIELDS, LINE, request
+from tests.proxy.test_repeating import BEFORE, BEHIND, FIELDS, LINE, request
 
 SEEDS = st.integers(0, 2**32)
 PLACES = ("192.0.2.1", "192.0.2.2")
@@ -119,6 +119,46 @@ class ReadTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)
+
+    def test_another_credential(self) -> None:
+        """Long and short, empty and odd ones, and what stands around them changed, missing or there twice."""
+        nobody = b"Host: h.test\r\n\r\n"
+        values = [
+            b"Basic YTpi",
+            b"",
+            b"Basic Og==",
+            b"Basic  \t Og==",
+            b"Basic " + b" " * 10 + b"Og==",
+            *(b"Basic " + b"x" * size for size in (1, 9, 10, 11, 300)),
+            *(
+                b"Basic xxxx%byyyyyyyyyyyyy" % odd
+                for odd in (b" ", b"\t", b"\x80", b"\xff", b"\x7f", b"\0", b"\r", b"\r\n", b"\n")
+            ),
+            *(b"%bBasic xxxxxxxxxxxxx%b" % (some, other) for some in (b"", b" ") for other in (b" ", b"\t", b"\xff")),
+            b"Basic xxxxxxxxxxxx\r\nProxy-Authorization: Basic yyyyyyyyyyyy",
+            b"Basic xxxxxxxxxxxx" + BEHIND,
+        ]
+        blocks = [BEFORE + each + BEHIND for each in values]
+        blocks += [
+            nobody,
+            FIELDS[1:],
+            FIELDS.replace(b"proxy-a", b"Proxy-a"),
+            FIELDS[:-2],
+            FIELDS + b"x",
+            BEFORE + BEHIND[1:],
+        ]
+
+        def does() -> object:
+            found = []
+            for first in (FIELDS, nobody):
+                same = Repeated(request(LINE + first))
+                for block in (*blocks, *blocks):
+                    found.append(same.read(LINE + block, 10**6))
+            return found
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)
+        self.assertIn((b"/first?q", BEFORE + b"Basic xxxxxxxxxx" + BEHIND, b"Basic xxxxxxxxxx"), native)  # type: ignore[arg-type]
 
 
 class KnownTest(Both):

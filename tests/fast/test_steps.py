@@ -297,6 +297,7 @@ class Steps:
             (record.exit, record._host, record._port, record._method, record._username, record.began, connection.cut),
             (record.meter is meter is connection.meter, meter.about is record, meter.way is departure, meter.proxy),
             (connection.place.asked, connection.place.account_id, self.asked, self.begun()),
+            {account: connection in those for account, those in self.plane.caps._held.items()},
         )
 
     def begun(self) -> object:

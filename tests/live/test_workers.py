@@ -369,6 +369,17 @@ class StartTests(SynchronousTestCase):
         self.assertEqual(daemon.terminate(), 0)
         self.assertFalse([pid for pid in crews.workers(daemon).values() if crews.lives(pid)])
 
+    def test_more_workers_than_cores_interrupt_nobody(self) -> None:
+        """With as many cores nothing is changed."""
+        cores = sorted(os.sched_getaffinity(0))
+        for some in (cores[:1], cores[:WORKERS]):
+            wrap = ("taskset", "--cpu-list", ",".join(map(str, some)))
+            daemon = LiveDaemon(self, SETTINGS, wrap=wrap)
+            wanted = os.SCHED_BATCH if len(some) < WORKERS else os.SCHED_OTHER
+            for pid in crews.workers(daemon).values():
+                self.assertEqual(os.sched_getscheduler(pid), wanted)
+            self.assertEqual(os.sched_getscheduler(daemon.pid), os.SCHED_OTHER)
+
     def test_a_start_without_workers_fails(self) -> None:
         """In one line, with status 1, and nobody listens."""
         daemon = LiveDaemon(self, f"{SETTINGS}[limits]\nconnections = 10\n", start=False)

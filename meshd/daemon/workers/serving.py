@@ -21,6 +21,7 @@ from twisted.python.failure import Failure
 from meshd.daemon import interpreter
 from meshd.daemon.faults import FAULTS, one_line
 from meshd.daemon.workers.channel import Channel
+from meshd.daemon.workers.crowding import give_way
 from meshd.daemon.workers.handed import Handed
 from meshd.daemon.workers.messages import (
     LEAVE,
@@ -124,6 +125,7 @@ class Service:
         self._channel.send(said("refused", why=FAULT))
 
     async def _start(self, settings: Settings) -> None:
+        give_way(settings.workers)  # before there are threads of the store
         try:
             parts = self._number, settings, self._handed, time.time, self._tell, self._known
             self._worker = Worker(self._reactor, *parts)

@@ -106,7 +106,7 @@ def may_bind(pid: int) -> bool:
 # The machine
 
 
-def machine(limits: Limits, daemon: int) -> Machine:
+def machine(limits: Limits, workers: int, daemon: int) -> Machine:
     """daemon: its process id; 0 where it does not run."""
     of_daemon = descriptors(daemon) if daemon else None
     most, opened = of_daemon or (resource.getrlimit(resource.RLIMIT_NOFILE)[0], None)
@@ -124,7 +124,16 @@ def machine(limits: Limits, daemon: int) -> Machine:
         word("sys/net/core/rmem_max"),
         word("sys/net/netfilter/nf_conntrack_count"),
         word("sys/net/netfilter/nf_conntrack_max"),
+        workers,
+        cores(daemon),
     )
+
+
+def cores(pid: int) -> int | None:
+    """How many a process may use, 0 for this one; None where it has ended, or that may not be seen."""
+    with suppress(OSError):
+        return len(os.sched_getaffinity(pid))
+    return None
 
 
 def available() -> int | None:

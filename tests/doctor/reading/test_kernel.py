@@ -66,9 +66,9 @@ class MachineTests(SynchronousTestCase):
 
     def test_this_process(self) -> None:
         self.assertIn(os.getpid(), kernel.family(os.getpid()))
-        machine = kernel.machine(Limits(), os.getpid())
+        machine = kernel.machine(Limits(), 4, os.getpid())
         self.assertTrue(machine.of_daemon)
         self.assertGreater(machine.descriptors, machine.opened or 0)
-        self.assertFalse(kernel.machine(Limits(), 0).of_daemon)
+        self.assertFalse(kernel.machine(Limits(), 1, 0).of_daemon)
         self.assertIsNone(kernel.descriptors(2**22 + 1))
         self.assertIsNone(kernel.word("no/such/file"))
