@@ -6,10 +6,15 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 SOURCE = Path(__file__).with_name("pload.c")
 SETTLING = 60.0
 """Seconds that idle tunnels may take to stand, and stand if nobody says otherwise."""
+LATE = 60.0
+"""Seconds that pload may take beyond those that it was told to, before it is ended."""
+WARMING = 60.0
+"""Seconds for which pload waits until each client has been served, as its -w says."""
 
 Figures = Mapping[str, float]
 
@@ -45,7 +50,7 @@ class Load:
     def run(self, mode: str, clients: int, seconds: float, path: str = "/", below: str = "") -> dict[str, float]:
         """below: where each request asks for a name of its own, which ends in that."""
         command = [*self.command(mode, clients, seconds, path), *(["-u", below] if below else [])]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 60)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + LATE)
         return figures(done.stdout)
 
     def under_way(
@@ -55,15 +60,22 @@ class Load:
 
         As many requests are under way when that begins as when it ends.  Else what those of a thousand clients have
         taken by then, and the clients' own beginnings, would be a part of what each counted request costs.
+        Raises: CalledProcessError where pload fails, or has to be ended.
         """
         command = [*self.command(mode, clients, seconds), "-w", "1", *(["-u", below] if below else [])]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            late = Timer(WARMING + seconds + LATE, process.kill)
+            late.start()
             try:
                 assert process.stdout is not None
-                process.stdout.readline()
-                counting()
-                return figures(process.stdout.read())
+                if process.stdout.readline():
+                    counting()
+                said = process.stdout.read()
+                if status := process.wait():
+                    raise subprocess.CalledProcessError(status, command)
+                return figures(said)
             finally:
+                late.cancel()
                 process.kill()
 
     @contextmanager

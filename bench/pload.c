@@ -14,7 +14,8 @@
  * -u NAME       each request (get, connect) asks for a name of its own below NAME, which leads to ORIGIN's port
  * -n NAME       what Host says (direct), if it is not the origin's address: a reverse proxy then stands in its place
  * -F FILE       a field for each request (get, connect): the file's lines in turn, from its beginning again at its end
- * -w COUNT      count from when each connection has had so many answers, after 60 s at the latest (get); says `counting` then
+ * -w COUNT      count from when each of CONNS clients has had so many answers, whatever connections it has them by, after
+ *               60 s at the latest (get, connect); says `counting` then
  * -l SRC        bind the client side to this source address (default: none)
  * Prints one line of name=value pairs: ok, err, bad (a status other than 200), reopened (kept
  * connections that the other side ended, asked again), seconds (as they really were), bytes
@@ -44,6 +45,7 @@ typedef struct {
     int headlen;
     int close_after;
     int served;          /* answers had on this connection */
+    int had;             /* answers had in all by this client, which may have one connection after another */
     char head[8192];
     double t0;
 } Conn;
@@ -126,6 +128,8 @@ static int send_all(Conn *c, const char *p, int n) { return send(c->fd, p, n, MS
 
 static void sample(Conn *c) { if (nlat < caplat) lat[nlat++] = (unsigned)((now() - c->t0) * 1e6); }
 
+static void answered(Conn *c) { c->served++; ok++; sample(c); if (++c->had == warm) warmed++; }
+
 static void begin_request(Conn *c) {
     c->state = S_RESPONSE; c->need = -1; c->headlen = 0;
     if (mode != CONNECT) c->t0 = now();
@@ -138,7 +142,7 @@ static void on_read(Conn *c) {
         ssize_t n = recv(c->fd, buf, BUF, 0);
         if (n < 0) { if (errno == EAGAIN) return; lost(c); return; }
         if (n == 0) {
-            if (c->state == S_RESPONSE && c->need == -2) { ok++; sample(c); finish(c, 1); }
+            if (c->state == S_RESPONSE && c->need == -2) { answered(c); finish(c, 1); }
             else lost(c);
             return;
         }
@@ -170,8 +174,7 @@ static void on_read(Conn *c) {
                 if (!cl) continue;
             } else { long long take = n < c->need ? n : c->need; c->need -= take; p += take; n -= take; }
             if (c->need == 0) {
-                ok++; c->served++; sample(c);
-                if (warm && c->served == warm) warmed++;
+                answered(c);
                 if (mode == CONNECT || c->close_after || now() >= deadline) { finish(c, 1); return; }
                 begin_request(c); if (c->fd < 0) return;
             }

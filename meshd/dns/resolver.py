@@ -206,11 +206,13 @@ class Resolver:
         self._flights.land(host, entry)
 
     def _failed(self, host: str, outcome: ResolveError | Failure) -> Entry:
-        error = outcome.value if isinstance(outcome, Failure) else outcome
         self._asked[False] += 1
-        if not isinstance(error, ResolveError):
-            failure = outcome if isinstance(outcome, Failure) else None
-            self._seldom.failure(_log, "looking up {host} failed", failure, host=host)
+        if not isinstance(outcome, Failure):
+            error = outcome
+        elif isinstance(outcome.value, ResolveError):
+            error = outcome.value
+        else:
+            self._seldom.failure(_log, "looking up {host} failed", outcome, host=host)
             error = ResolveError("dns_error", "the look-up failed")
         return self._remember(host, FAILURE_TTL, None, error)
 

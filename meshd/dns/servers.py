@@ -47,9 +47,10 @@ class ServerLookup:
         """Ask for addresses of both families, IPv6 first.  The first that answers waits RESOLUTION_DELAY for the other
         at most.
         """
+        wire, limit = wire_name(name), self._timeout()  # whatever they raise, no search is left that never ends
         search = Search(self, name, heard)
         self._running.add(search)
-        search.begin(self._timeout())
+        search.begin(wire, limit)
 
     def stop(self) -> Deferred[None]:
         """Cancel every question; the result fires when the sockets of all questions are closed."""
@@ -97,9 +98,9 @@ class Search:
         self._hurried = False
         self._families: tuple[Family, ...] = ()
 
-    def begin(self, limit: float) -> None:
-        """Ask for both families by one port, within so many seconds."""
-        lookup, ended, name = self._lookup, self._ended, wire_name(self._name)
+    def begin(self, name: bytes, limit: float) -> None:
+        """Ask for both families by one port, within so many seconds.  name: as it stands in a message."""
+        lookup, ended = self._lookup, self._ended
         each, until = limit / lookup.tries, lookup.seconds() + limit
         # IPv6 first (RFC 8305 section 4): the addresses are told in this order.
         six = Family(lookup, ended, Chain(name, AAAA), each, until)

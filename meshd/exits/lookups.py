@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from operator import attrgetter
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -52,7 +53,7 @@ class LookUps:
         if asking is None:
             asking = self._asking[account_id] = {}
         asking[host] = asking.get(host, 0) + 1
-        return self._resolver.look_up(host).addBoth(self._answered, host, account_id)
+        return resolved(self._resolver.look_up(host)).addBoth(self._answered, host, account_id)
 
     def _may_ask(self, account_id: int) -> bool:
         """Whether one more name may be looked up for the account, or one silent name server could stop all look-ups."""
@@ -62,8 +63,8 @@ class LookUps:
         """Whether a look-up of host would add one to those under way for the account."""
         return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
 
-    def _answered(self, outcome: Resolved | Failure, host: str, account_id: int) -> tuple[str, ...] | Failure:
-        """Count one look-up less, whatever came of it: the addresses, or the failure of whoever waits."""
+    def _answered(self, outcome: tuple[str, ...] | Failure, host: str, account_id: int) -> tuple[str, ...] | Failure:
+        """Count one look-up less, whatever came of it."""
         asking = self._asking[account_id]
         left = asking[host] - 1
         if left:
@@ -73,22 +74,17 @@ class LookUps:
             if not asking:
                 del self._asking[account_id]
         self._line.freed(account_id)
-        return outcome.addresses if isinstance(outcome, Resolved) else _refused(outcome)
+        return outcome
 
 
-async def resolved(looked_up: Deferred[Resolved]) -> tuple[str, ...]:
-    """The addresses that a look-up gives.  Raises: DialError."""
-    try:
-        return (await looked_up).addresses
-    except ResolveError as error:
-        raise _no(error) from None
+def resolved(looked_up: Deferred[Resolved]) -> Deferred[tuple[str, ...]]:
+    """The addresses that a look-up gives; it fails with DialError where there are none."""
+    return looked_up.addCallbacks(attrgetter("addresses"), _refused)
 
 
 def _refused(failure: Failure) -> Failure:
     """What whoever asked hears of a failure."""
     error = failure.value
-    return Failure(_no(error)) if isinstance(error, ResolveError) else failure
-
-
-def _no(error: ResolveError) -> DialError:
-    return DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error"))
+    if not isinstance(error, ResolveError):
+        return failure
+    return Failure(DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")))

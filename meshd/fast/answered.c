@@ -52,21 +52,12 @@ static PyObject *record(const unsigned char **at, const unsigned char *end, PyOb
     return value == NULL ? NULL : Py_BuildValue("(OIkN)", own, kind, ttl < 0x80000000 ? ttl : 0, value);
 }
 
-/* The name of a question in lower case; NULL with an error. */
-static PyObject *owner(PyObject *section)
-{
-    const Py_ssize_t size = PyBytes_GET_SIZE(section) - CLASS;
-    PyObject *own = PyBytes_FromStringAndSize(PyBytes_AS_STRING(section), size);
-    for (Py_ssize_t i = 0; own != NULL && i < size; i++)
-        PyBytes_AS_STRING(own)[i] = (char)Py_TOLOWER(Py_CHARMASK(PyBytes_AS_STRING(own)[i]));
-    return own;
-}
-
-/* All that is told; NULL where Python has to see to it, or with an error. */
+/* All that is told of the name of the question, in lower case; NULL where Python has to see to it, or with an error. */
 static PyObject *records_of(const unsigned char *data, Py_ssize_t size, PyObject *section)
 {
     const unsigned char *at = data + HEADER + PyBytes_GET_SIZE(section);
-    PyObject *own = owner(section), *told = own == NULL ? NULL : PyList_New(0), *all = NULL;
+    PyObject *own = lower(PyBytes_AS_STRING(section), PyBytes_GET_SIZE(section) - CLASS);
+    PyObject *told = own == NULL ? NULL : PyList_New(0), *all = NULL;
     for (unsigned left = in_two(data + 6); left > 0 && told != NULL; left--) {
         PyObject *each = record(&at, data + size, own);
         if (each == NULL || (each != Py_None && PyList_Append(told, each) < 0))

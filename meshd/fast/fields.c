@@ -26,22 +26,23 @@ static PyObject *name_of(PyObject *pair)
     return PyTuple_GET_ITEM(pair, 0);
 }
 
-/* A name in lower case; NULL with an error. */
-static PyObject *lower(PyObject *name)
+/* The object is made empty and filled then: one that is made of a single byte is the interpreter's, which all share. */
+PyObject *lower(const char *text, Py_ssize_t size)
 {
-    const Py_ssize_t size = PyBytes_GET_SIZE(name);
     PyObject *low = PyBytes_FromStringAndSize(NULL, size);
     for (Py_ssize_t i = 0; low != NULL && i < size; i++)
-        PyBytes_AS_STRING(low)[i] = (char)Py_TOLOWER(Py_CHARMASK(PyBytes_AS_STRING(name)[i]));
+        PyBytes_AS_STRING(low)[i] = (char)Py_TOLOWER(Py_CHARMASK(text[i]));
     return low;
 }
+
+static PyObject *lower_of(PyObject *name) { return lower(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)); }
 
 /* The first value of each name, in a new dictionary; NULL where Python has to see to it, or with an error. */
 static PyObject *index_of(PyObject *pairs)
 {
     PyObject *index = PyDict_New();
     for (Py_ssize_t i = 0; index != NULL && i < PyList_GET_SIZE(pairs); i++) {
-        PyObject *pair = PyList_GET_ITEM(pairs, i), *name = name_of(pair), *low = name == NULL ? NULL : lower(name);
+        PyObject *pair = PyList_GET_ITEM(pairs, i), *name = name_of(pair), *low = name == NULL ? NULL : lower_of(name);
         if (low == NULL || PyDict_SetDefault(index, low, PyTuple_GET_ITEM(pair, 1)) == NULL)
             Py_CLEAR(index);
         Py_XDECREF(low);
@@ -58,11 +59,12 @@ static PyObject *indexed(PyObject *fields, PyObject *Py_UNUSED(nothing))
     return index;
 }
 
-/* The index, a new reference; NULL where Python has to see to it, or with an error. */
+/* The index, a new reference, made anew where it is empty, as Python does; NULL where Python has to see to it, or with an
+   error. */
 static PyObject *known(PyObject *fields)
 {
     PyObject *index = pairs_of(fields) == NULL ? NULL : get(fields, of_fields[INDEX]);
-    if (index == Py_None) {
+    if (index == Py_None || (index != NULL && PyDict_CheckExact(index) && PyDict_GET_SIZE(index) == 0)) {
         index = indexed(fields, NULL);
         if (index != NULL && !PyDict_CheckExact(index))
             Py_CLEAR(index);
@@ -119,7 +121,7 @@ static PyObject *contains(PyObject *fields, PyObject *name) { return find(fields
    or with an error. */
 static PyObject *passed_on(PyObject *pair, PyObject *gone, PyObject *prefixes, PyObject *own, PyObject *value)
 {
-    PyObject *name = name_of(pair), *low = name == NULL ? NULL : lower(name), *passed = NULL;
+    PyObject *name = name_of(pair), *low = name == NULL ? NULL : lower_of(name), *passed = NULL;
     if (low == NULL)
         return NULL;
     const Py_ssize_t size = PyBytes_GET_SIZE(low);

@@ -120,6 +120,9 @@ int count(PyObject *meter, long long bytes, bool upward);
    -1 with an error. */
 int add_to_cell(PyObject *tally, Slot at, PyObject *number);
 
+/* fields.c: bytes with ASCII letters in lower case, new ones; NULL with an error. */
+PyObject *lower(const char *text, Py_ssize_t size);
+
 /* starting.c: whether an account may begin a request: 1 with the bucket to take it from, NULL for none; 0 where Python has
    to say, -1 with an error; and to take it. */
 int may_start(PyObject *plane, PyObject *admission, PyObject **bucket);

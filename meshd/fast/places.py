@@ -155,7 +155,7 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
 """Classes whose __init__ notes what it is given in those slots, in this order, and sets the others to constants."""
 
 TUPLES: tuple[Any, ...] = (Exchange, Waiting, Choice, AbsoluteForm, Reply, Answer, Resolved)
-"""Named tuples of which each exchange has one."""
+"""Named tuples that are made for each exchange, or for each name that is looked up for one."""
 
 LIKE: dict[type, tuple[str, tuple[str, ...]]] = {
     ProxyRequest: ("like", ("size", "said")),

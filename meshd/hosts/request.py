@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from meshd.hosts.senders import Network, Sender, sender_of
+from meshd.http1.errors import BadMessage
 from meshd.http1.fields import Fields
 from meshd.http1.framing import NO_BODY, BodyFraming, Length, request_framing
 from meshd.http1.grammar import REQUEST_LINE
@@ -92,10 +93,10 @@ class HostRequest:
         return cls(head.method, target, head.minor, head.size, framing=framing, heard=heard)
 
     def repeated(self, buffer: bytes, longest: int, *, secure: bool) -> HostRequest | None:
-        """The next request, if buffer is exactly one head with the very field block of this request; else None.
+        """The next request, if buffer is exactly one head with the very field block of this request; None for any
+        other head, and for one that has to be refused.
 
         The fields were checked with this request; the request line is read as for any other.  longest: bytes of buffer.
-        Raises: BadMessage.
         """
         block = self.heard.block
         if self.has_body or self.minor != 1 or len(buffer) > longest:
@@ -109,7 +110,10 @@ class HostRequest:
         read = self.target
         if target != read.path or target == b"*":
             host, port, _, authority = read
-            read = OriginForm(host, port, read_path(method, target, authority, secure=secure), authority)
+            try:
+                read = OriginForm(host, port, read_path(method, target, authority, secure=secure), authority)
+            except BadMessage:
+                return None
         return HostRequest(method, read, 1, len(buffer), framing=self.framing, heard=self.heard)
 
     def like(self, heard: Heard, /) -> HostRequest:

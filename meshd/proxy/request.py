@@ -29,6 +29,8 @@ _HOPS = re.compile(rb"[0-9]{1,20}")
 _EMPTY = (NO_BODY, Length(0))
 _IDEMPOTENT = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 _COUNTED = frozenset({b"OPTIONS", b"TRACE"})
+_OF_FIELDS = frozenset({b"CONNECT", b"TRACE"})
+"""Methods whose fields mean something else, or are shown to the client as they came."""
 
 
 class ProxyRequest:
@@ -107,27 +109,34 @@ class ProxyRequest:
         return cls(head.method, target, head.minor, head.size, framing=framing, said=said)
 
     def repeated(self, buffer: bytes, longest: int) -> ProxyRequest | None:
-        """The next request, if buffer is exactly one head with the very field block of this request, or that for
-        another server, which then the target has to name too; else None.
+        """The next request, if buffer is exactly one head whose field block is the very one of this request, or differs
+        from it in the value of Host alone, and the target names that host.  None for any other head, and for one that
+        has to be refused.
 
         The fields were checked with this request; the request line is read as for any other.  longest: bytes of buffer.
-        Raises: BadMessage.
         """
+        if self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
+            return None
         line = REQUEST_LINE.match(buffer)
-        if line is None or self.has_body or self.minor != 1 or self.is_tunnel or len(buffer) > longest:
+        if line is None:
             return None
         method, target, minor = line.groups()
+        if minor != b"1" or method in _OF_FIELDS:
+            return None
         block = buffer[line.end() :]
         host = host_in(block) if block != self.said.block else b""
         said = self.said.of_host(block, host) if host and target.startswith(host, _AUTHORITY) else None
         if said is None:
             said, host = self.said.again(block), b""
-        if said is None or minor != b"1" or method == b"CONNECT":
+        if said is None:
             return None
-        read = read_target(method, target, self.target)
-        if host and (type(read) is not AbsoluteForm or read.authority != host):
+        try:
+            read = read_target(method, target, self.target)
+            if host and (type(read) is not AbsoluteForm or read.authority != host):
+                return None
+            return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=said)
+        except BadMessage:
             return None
-        return ProxyRequest(method, read, 1, len(buffer), framing=self.framing, said=said)
 
     def at(self, path: bytes, said: Said, size: int) -> ProxyRequest:
         """The same request, which has no body, for another path of the same server.

@@ -95,8 +95,11 @@ class Said:
         return value if _VALUE.fullmatch(value) is not None and (len(value) >= 16 or not _empty(value)) else None
 
     def of_host(self, block: bytes, host: bytes) -> Said | None:
-        """The meaning of another field block that differs from this one in the value of Host alone, its first field,
-        which is host there; None for any other block.  Nobody reads `fields` for that one: the target has told it.
+        """The meaning of a block that is this one but for the value of Host, the first field of both; None for any
+        other block.  host: the value in that block, as `host_in` gives it.
+
+        Its `fields` have the Host of this one, which nobody reads: who asks for a server goes by the target, and a
+        TRACE, which shows all fields, is never read so.
         """
         own = self.block
         same = own.startswith(_HOST) and block[len(_HOST) + len(host) :] == own[own.find(b"\r\n") :]

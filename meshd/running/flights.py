@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
@@ -33,16 +33,11 @@ class Flights(Generic[T]):
 
     async def join(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Landed[T]:
         """The result of the work under way for this key, else of `work`.  Raises: Crowded, and what the work raises."""
-        led = key not in self._waiting
-        return Landed(await self.wait(key, work), led)
-
-    def wait(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> Deferred[T]:
-        """The same as a Deferred of this caller's alone.  Raises: Crowded."""
         waiter, led = self.enter(key)
         if led:
             # Owned by all who wait, so that the first may go away.
-            _begun(work).addBoth(partial(self.land, key))
-        return waiter
+            Deferred.fromCoroutine(_done(work)).addBoth(partial(self.land, key))
+        return Landed(await waiter, led)
 
     def enter(self, key: Hashable) -> tuple[Deferred[T], bool]:
         """A Deferred of this caller's alone, and whether its work is still to be begun: by the caller, who tells all
@@ -86,17 +81,8 @@ class Flights(Generic[T]):
                 waiter.callback(result)
 
 
-def _begun(work: Callable[[], Awaitable[T]]) -> Deferred[T]:
-    """A Deferred is taken as it is."""
-    try:
-        awaited = work()
-    except Exception:
-        return fail()
-    return awaited if isinstance(awaited, Deferred) else Deferred.fromCoroutine(_awaited(awaited))
-
-
-async def _awaited(work: Awaitable[T]) -> T:
-    return await work
+async def _done(work: Callable[[], Awaitable[T]]) -> T:
+    return await work()
 
 
 class Lines:

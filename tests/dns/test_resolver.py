@@ -13,6 +13,7 @@ from twisted.names import dns
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from meshd.dns.resolver import EACH, ResolveError, Resolver, server_address
+from meshd.dns.servers import ServerLookup
 from meshd.dns.system import interleave
 from meshd.sockets.poll import Poller
 from tests.support.nameserver import SILENCE, NameServer
@@ -252,6 +253,15 @@ class ServerTests(TestCase):
         self.assertEqual((await resolver.resolve("localhost")).addresses, ("::1", "127.0.0.1"))
         self.assertEqual((await resolver.resolve("a.localhost")).addresses, ("::1", "127.0.0.1"))
         self.assertEqual(self.server.asked.total(), 0)
+
+    async def test_what_cannot_begin_leaves_nothing(self) -> None:
+        """Whether its time is not to be had or its name is none, no search is under way then."""
+        for timeout, name in ((lambda: 1 // 0, "a.test"), (lambda: 5.0, "b\u00fccher.test")):
+            lookup = ServerLookup(reactor, [server_address(self.server.address)], timeout, self.poller)
+            with self.assertRaises((ZeroDivisionError, UnicodeEncodeError)):
+                lookup.lookup(name, lambda name, outcome: None)
+            self.assertEqual(lookup._running, set())
+            await lookup.stop()
 
     async def test_stop_ends_questions_under_way_and_leaves_nothing(self) -> None:
         """Whoever waits is told at once; trial finds no socket and no timer afterwards."""

@@ -99,6 +99,13 @@ class BesideTest(SynchronousTestCase):
         self.assertRaises(TypeError, self.reply, b"")
         self.assertRaises(Malformed, self.reply, answer(record(A, b"\1\2\3")), SECTION)
 
+    def test_a_name_of_one_byte(self) -> None:
+        """The interpreter has one object for each single byte, which is not what is written into."""
+        section = b"A\0\1\0\1"
+        said = self.reply(answer(FOUR, section=section), section)
+        self.assertEqual((said.records[0][0], self.left), (b"a", []))
+        self.assertEqual(ord(section[:1]), 65)
+
     @thorough(2000)
     @given(st.sampled_from([*USUAL, *OTHER]), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=4))
     def test_changed_bytes(self, data: bytes, changes: list[tuple[int, int]]) -> None:

@@ -128,6 +128,27 @@ class Heard:
         return self.sum
 
 
+class Left:
+    """Counts the calls of methods and functions as they stand in Python, which C leaves to them what is not usual."""
+
+    def __init__(self, test: SynchronousTestCase, *methods: tuple[Any, str]) -> None:
+        """methods: each by the class or module that it is of, and its name."""
+        self._test = test
+        self.calls: list[str] = []
+        """Their names, in order."""
+        for place, name in methods:
+            self.of(place, name)
+
+    def of(self, place: Any, name: str) -> None:
+        in_python = vars(place)[name]
+
+        def counted(*given: Any) -> Any:
+            self.calls.append(name)
+            return in_python(*given)
+
+        self._test.patch(place, name, counted)
+
+
 class Both(SynchronousTestCase):
     def both(self, does: Callable[[], object]) -> list[object]:
         """What it gives in Python, and with C."""
@@ -304,6 +325,28 @@ class SumsTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(repr(native), repr(in_python))
+
+    def test_what_is_left_to_python(self) -> None:
+        """The first exchange of an hour, and the first of an account; nothing of those like it, and no row."""
+        left = Left(self, (ExchangeLog, "_sums"), (Reports, "add"), (Activity, "add"), (Rows, "add"))
+        native = fast()
+        native.begin()
+        self.addCleanup(native.end)
+        self.assertEqual(ExchangeLog("", Clock())._sums([Waiting(PLAIN, 0, (1, 2, 1))] * 9), {0: (9, 18, 9)})
+        rows = Rows()
+        for number in range(9):
+            rows.add((1, 0, str(number % 2)), number, 1, 2, 3)
+        self.assertEqual(left.calls, [])
+        of_both: list[Any] = [
+            kind(None, Clock(), lambda: 0, live(), lambda: None)  # type: ignore[arg-type]
+            for kind in (Reports, Activity)
+        ]
+        for each in of_both:
+            each.add([PLAIN])
+            self.assertEqual(left.calls, ["add"])
+            each.add([PLAIN._replace(host=f"h{number}.test") for number in range(9)])
+            self.assertEqual(left.calls, ["add"])
+            left.calls.clear()
 
     def test_of_more_names_than_are_kept(self) -> None:
         """Sums that are told apart, rows for others, and what is lost, at the very same exchange."""

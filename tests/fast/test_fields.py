@@ -12,7 +12,7 @@ from meshd.http1 import keep
 from meshd.http1.fields import Fields
 from meshd.http1.framing import Length, framing_field
 from tests.fast.building import fast
-from tests.fast.test_exchanges import Both
+from tests.fast.test_exchanges import Both, Left
 
 NAMES = (b"Host", b"host", b"HOST", b"X-One", b"x-one", b"Connection", b"Content-Length", b"Proxy-Extra", b"Te", b"")
 NAME = st.sampled_from(NAMES) | st.binary(max_size=6)
@@ -55,6 +55,40 @@ class FieldsTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)
+
+    def test_what_is_left_to_python(self) -> None:
+        """Of pairs of bytes nothing but the values of a name, where any name is there twice."""
+        left = Left(self, (Fields, "all"), (Fields, "get"), (Fields, "__contains__"), (Fields, "_indexed"))
+        left.of(keep, "_passed")
+        native = fast()
+        native.begin()
+        self.addCleanup(native.end)
+        once: list[tuple[bytes, bytes]] = [(b"Host", b"h"), (b"A", b"1"), (b"B", b"x, y")]
+        twice = [*once, (b"a", b"2")]
+        for pairs in ([], once, twice):
+            for ask in (Fields.get, Fields.all, Fields.tokens, Fields.__contains__):
+                for name in (b"host", b"b", b"c"):
+                    ask(Fields(list(pairs)), name)
+            Fields(list(pairs))._indexed()
+            keep.end_to_end(Fields(list(pairs)), frozenset({b"host"}), (b"b",), anew=(b"x", b"1"))
+            if pairs is not twice:
+                self.assertEqual(left.calls, [])
+        self.assertEqual(set(left.calls), {"all"})
+        left.calls.clear()
+        self.assertEqual(Fields(twice).all(b"a"), [b"1", b"2"])
+        self.assertEqual(left.calls, ["all"])
+
+    def test_more_pairs_after_none(self) -> None:
+        """An index of nothing is made anew by each look-up."""
+
+        def does() -> object:
+            fields = Fields([])
+            found = [fields.get(b"a")]
+            fields.pairs.append((b"A", b"b"))
+            return [*found, fields.get(b"a"), fields.all(b"a"), b"a" in fields]
+
+        in_python, native = self.both(does)
+        self.assertEqual((native, in_python), (in_python, [None, b"b", [b"b"], True]))
 
     def test_of_anything(self) -> None:
         """What is no list of pairs of bytes gives the same, or the same error."""

@@ -354,6 +354,14 @@ class RefusalTests(HostCase):
             self.assertTrue(client.ended(), sentence)
         self.assertFalse(self.origin.requests)
 
+    def test_a_head_that_is_refused(self) -> None:
+        """Is answered without a body, also where its fields are those of the request before it."""
+        client = World(self, self.host()).client()
+        self.assertEqual(status(client.ask(GET)), 200)
+        self.assertEqual(status(client.ask(GET.replace(b"GET /echo", b"HEAD /#x"))), 400)
+        self.assertTrue(client.ended())
+        self.assertEqual(client.far.got, b"")
+
     def test_nothing_that_is_framed_two_ways_arrives(self) -> None:
         """The heads that the forward proxy is attacked with, in the form that origins are asked in."""
         for name, sent in (*refused(), *other_protocols(), *cut_off()):

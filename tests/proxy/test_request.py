@@ -8,6 +8,7 @@ from meshd.http1.errors import BadMessage
 from meshd.http1.framing import NO_BODY
 from meshd.http1.head import HeadLimits, read_request
 from meshd.proxy import said as fields_read
+from meshd.proxy.internal import echo
 from meshd.proxy.request import MOST_HOPS, ProxyRequest
 from meshd.selection import NONE, Selection
 
@@ -394,6 +395,7 @@ class RepeatedTest(SynchronousTestCase):
             "a second request behind it": line + self.FIELDS + self.FIRST,
             "HTTP/1.0": line.replace(b"1.1", b"1.0") + self.FIELDS,
             "a tunnel": b"CONNECT h.test:443 HTTP/1.1\r\n" + self.FIELDS,
+            "a request that is shown as it came": line.replace(b"GET", b"TRACE") + self.FIELDS,
             "no request line": self.FIELDS,
             "a request line that is none": b"GET  http://h.test/2 HTTP/1.1\r\n" + self.FIELDS,
             "a bare LF": line.replace(b"\r\n", b"\n") + self.FIELDS,
@@ -407,11 +409,36 @@ class RepeatedTest(SynchronousTestCase):
         self.assertIsNone(request(self.FIRST).repeated(buffer, 400))
         self.assertIsNotNone(request(self.FIRST).repeated(buffer, 4000))
 
-    def test_bad_target(self) -> None:
-        """Its target is judged as ever."""
-        for target in (b"/origin-form", b"http://u@v@h.test/", b"https://h.test/"):
-            with self.assertRaises(BadMessage):
-                request(self.FIRST).repeated(b"GET " + target + b" HTTP/1.1\r\n" + self.FIELDS, 16384)
+    def test_what_has_to_be_refused(self) -> None:
+        """Is refused in the general way, which knows by then whether its answer has a body."""
+        counted = self.FIELDS[:-2] + b"Max-Forwards: x\r\n\r\n"
+        for line, before in (
+            (b"GET /origin-form", self.FIELDS),
+            (b"GET http://u@v@h.test/", self.FIELDS),
+            (b"HEAD https://h.test/", self.FIELDS),
+            (b"HEAD http://h.test:99999/", self.FIELDS),
+            (b"HEAD http://g.test:99999/", self.FIELDS),
+            (b"OPTIONS http://h.test/", counted),
+        ):
+            first = request(b"GET http://h.test/1 HTTP/1.1\r\n" + before)
+            host = line.rpartition(b"//")[2].rstrip(b"/")
+            for fields in (before, before.replace(b"h.test", host, 1)):
+                buffer = line + b" HTTP/1.1\r\n" + fields
+                self.assertIsNone(first.repeated(buffer, 16384), buffer)
+                self.assertRaises(BadMessage, request, buffer)
+
+    def test_a_trace_after_others(self) -> None:
+        """What it shows are its own fields, and not those of the connection's first request."""
+        there = self.FIELDS[:-2] + b"Max-Forwards: 0\r\n\r\n"
+        first = b"GET http://h.test/ HTTP/1.1\r\n" + there
+        there = there.replace(b"h.test", b"g.test", 1)
+        second, trace = (method + b" http://g.test/1 HTTP/1.1\r\n" + there for method in (b"GET", b"TRACE"))
+        for before in ((first,), (first, second)):
+            last = request(before[0])
+            for buffer in (*before[1:], trace):
+                last = last.repeated(buffer, 16384) or request(buffer)
+            self.assertIn(b"Host: g.test\r\n", echo(last))
+            self.assertEqual(echo(last), echo(request(trace)))
 
     def test_after_a_body(self) -> None:
         """After a request with a body, an HTTP/1.0 one or a tunnel nothing is taken for granted."""
