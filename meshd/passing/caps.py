@@ -98,6 +98,10 @@ class Caps:
         self.unauthenticated += 1
         self._unknown.setdefault(address, {})[client] = None
 
+    def part_of(self, address: str) -> float:
+        """The part of the places of unknown clients that those of an address have."""
+        return len(self._unknown.get(address, ())) / self._live.limits.unauthenticated
+
     def no_longer_unknown(self, client: Unknown, address: str) -> None:
         """Stop counting this client as unknown: it was admitted or has disconnected."""
         self.unauthenticated -= 1

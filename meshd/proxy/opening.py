@@ -13,6 +13,7 @@ from meshd.proxy.http import HttpSpeech
 from meshd.proxy.plane import DataPlane
 from meshd.proxy.session import Session
 from meshd.proxy.socks import OldSocksSpeech, SocksSpeech
+from meshd.sockets.line import Leaving
 from meshd.sockets.task import READING, Pause, parked
 from meshd.socks5 import OLD_VERSION, VERSION
 from meshd.tls.contexts import HTTP_2
@@ -51,18 +52,33 @@ async def meet(client: Client, plane: DataPlane) -> bool:
 
 
 async def _may_begin(client: Client, plane: DataPlane) -> bool:
-    """Let a client whose address has offended wait before its handshake; False where it comes too late then."""
-    seconds = plane.offenders.delay(client.wire.peer)
-    if seconds:
-        client.handshake(over=False)  # as long a time as that has, and as little trace where it is over
-        pause = Pause()
-        waits = plane.wheel.soon(seconds, pause.over)
-        try:
-            await parked(pause, READING)
-        finally:
-            if waits.active():
-                waits.cancel()
-    return not (seconds and plane.draining)
+    """Let a client whose address has offended wait before its handshake; False where it comes too late then.
+
+    The more clients of that address wait, the less each does: none of them is ended to make room for others.
+    """
+    peer = client.wire.peer
+    seconds = plane.offenders.delay(peer)
+    if not seconds:
+        return True
+    longest = plane.live.timeouts.head / 2
+    await _wait(client, plane, min(seconds * max(0.0, 1 - 2 * plane.caps.part_of(peer)), longest))
+    return not plane.draining
+
+
+async def _wait(client: Client, plane: DataPlane, seconds: float) -> None:
+    """Wait, in the time of a handshake, and no longer than the client does.  Raises: ClientGone."""
+    client.handshake(over=False)
+    leaving = Leaving(client.wire, client.task, listens=False)
+    leaving.check()
+    pause = Pause()
+    before, client.wire.watcher = client.wire.watcher, leaving
+    waits = plane.wheel.soon(seconds, pause.over)
+    try:
+        await parked(pause, READING)
+    finally:
+        client.wire.watcher = before
+        if waits.active():
+            waits.cancel()
 
 
 def _speaks_http_2(client: Client) -> bool:

@@ -162,6 +162,15 @@ class Newcomer:
 
 
 class StrangersTest(SynchronousTestCase):
+    def test_the_part_of_an_address(self) -> None:
+        """Is what its strangers have of the places for all."""
+        caps = Caps(settings(Limits(unauthenticated=8)), 100)
+        here = [Stranger(caps, "a") for _ in range(2)]
+        Stranger(caps, "b")
+        self.assertEqual([caps.part_of(address) for address in "abc"], [0.25, 0.125, 0])
+        here[0].evict()
+        self.assertEqual(caps.part_of("a"), 0.125)
+
     def test_the_fullest_address_makes_room(self) -> None:
         """When all places of the unknown are taken, the oldest of the address with the most gives up its own."""
         caps = Caps(settings(Limits(unauthenticated=5)), 1000)

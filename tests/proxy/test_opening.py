@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.http import HttpSpeech
-from meshd.proxy.offenders import A_MOMENT, FREE, Offenders
+from meshd.proxy.offenders import A_MOMENT, FREE, MOST, Offenders
 from meshd.proxy.opening import PREFACE, meet
 from meshd.proxy.session import Session
 from meshd.sockets.ends import ClientGone
@@ -33,7 +33,10 @@ class Coming:
         self.shaken = False
         self.met: bool | None = None
         """Whether it was met; None before, and where it was not waited for."""
-        self.wire = SimpleNamespace(peer=PEER, sealed=SimpleNamespace(protocol=protocol))
+        self.gone = self.ending = False
+        self.watcher: Any = self
+        self.wire: Any = self
+        self.peer, self.sealed = PEER, SimpleNamespace(protocol=protocol)
         self._first = first
         self.task = Task(self._come(plane), lambda error: None)
         self.task.resume()
@@ -44,6 +47,17 @@ class Coming:
 
     def handshake(self, *, over: bool) -> None:
         self.phases.append(over)
+
+    def spent(self) -> bool:
+        return True
+
+    def leave(self) -> None:
+        """End its side, as who takes the events tells."""
+        self.ending = True
+        self.watcher.stirred(self.wire)
+
+    def stirred(self, wire: object) -> None:
+        """Nothing follows from what comes while nobody waits."""
 
     async def take_off_tls(self, context: object) -> bool:
         self.shaken, self.buffer = True, b""
@@ -63,12 +77,14 @@ class Coming:
 
 class MeetTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.clock = Clock()
+        self.clock, self.part = Clock(), 0.0
         live = SimpleNamespace(
             limits=SimpleNamespace(head_bytes=4096),
+            timeouts=SimpleNamespace(head=10.0),
             topology=SimpleNamespace(udp=SimpleNamespace(on=False), proxies={}),
         )
         self.plane: Any = SimpleNamespace(
+            caps=SimpleNamespace(part_of=lambda address: self.part),
             draining=False,
             live=live,
             tls=lambda: None,
@@ -103,11 +119,27 @@ class MeetTests(SynchronousTestCase):
         self.assertEqual((client.shaken, client.met), (True, True))
 
     def test_who_leaves(self) -> None:
-        """Leaves nothing behind."""
+        """Is noticed at once, and leaves nothing behind."""
         self.offend()
-        client = self.come()
-        client.task.throw(ClientGone())
-        self.assertEqual((client.shaken, self.clock.getDelayedCalls()), (False, []))
+        for leave in (Coming.leave, lambda client: client.task.throw(ClientGone())):
+            client = self.come()
+            leave(client)
+            self.assertTrue(client.task.over)
+            self.assertEqual((client.shaken, self.clock.getDelayedCalls()), (False, []))
+            self.assertIs(client.watcher, client)
+
+    def test_how_long(self) -> None:
+        """Less where many of the address wait, and where a request has little time."""
+        longest = (MOST - FREE + 1) * A_MOMENT
+        for part, head, seconds in ((0, 10, longest), (0.25, 10, longest / 2), (0.5, 10, 0), (1, 10, 0), (0, 1, 0.5)):
+            self.setUp()
+            self.offend(MOST)
+            self.part, self.plane.live.timeouts.head = part, head
+            client = self.come()
+            (call,) = self.clock.getDelayedCalls()
+            self.assertEqual(call.getTime() - self.clock.seconds(), seconds, (part, head))
+            self.clock.advance(seconds)
+            self.assertTrue(client.shaken)
 
     def test_while_the_daemon_stops(self) -> None:
         """Who has waited is not served any more."""

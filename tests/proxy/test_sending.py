@@ -118,6 +118,18 @@ class SendingTests(SynchronousTestCase):
         self.sending.room_given(stalled.id)
         self.assertIn(stalled.id, {number for pieces in self.written(4) for number in pieces})
 
+    def test_room_for_all(self) -> None:
+        """Has all go on that stalled, and have room by themselves too, once more is sent."""
+        stalled, poured, shut = self.begin(0, LARGE, 0)
+        for stream in (stalled, poured, shut):
+            self.sending.stirred(stream)
+        self.written(8)
+        self.client.increment_flow_control_window(PIECE, stalled.id)
+        self.server.receive_data(self.client.data_to_send())
+        self.sending.room_given(0)
+        self.assertEqual({number for pieces in self.written(8) for number in pieces}, {stalled.id, poured.id})
+        self.assertEqual(shut.asked, 1)
+
     def test_what_a_client_is_told(self) -> None:
         """How many streams, how much of each, and how large a header list may be."""
         self.begin(LARGE)
