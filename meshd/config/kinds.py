@@ -61,12 +61,16 @@ def number(low: int, high: int) -> Kind:
     return Kind(f"a whole number from {low} to {high}", read, _number_from_text)
 
 
+class ByCores(int):
+    """What "auto" is to the program that reads it; to another one, with other cores, it is another number."""
+
+
 def processes(most: int) -> Kind:
     """A number of processes, or "auto" for as many as there are cores that this program may use."""
     counted = number(1, most)
 
     def read(raw: Any, base: Path) -> int:
-        return min(len(os.sched_getaffinity(0)), most) if raw == AUTO else counted(raw, base)
+        return ByCores(min(len(os.sched_getaffinity(0)), most)) if raw == AUTO else counted(raw, base)
 
     def from_text(text: str) -> object:
         return AUTO if text == AUTO else _number_from_text(text)

@@ -45,6 +45,7 @@ class Machine(NamedTuple):
     """Connections that netfilter tracks now."""
     trackable: int | None = None
     workers: int = 1
+    """0 for as many as the daemon has cores, which "auto" is."""
     cores: int | None = None
     """That the daemon, or else this command, may use."""
 
@@ -55,7 +56,8 @@ def judge(machine: Machine) -> Iterator[Finding]:
         what = f"{machine.available // 1_000_000} MB of memory are left on this machine"
         yield Finding("limits", what, "end what takes it, or get more: the kernel would kill the daemon")
     if machine.cores is not None and machine.workers > machine.cores:
-        what = f"workers = {machine.workers}, and meshd may use {machine.cores} cores: more workers bring nothing"
+        cores = "1 core" if machine.cores == 1 else f"{machine.cores} cores"
+        what = f"workers = {machine.workers}, and meshd may use {cores}: more workers bring nothing"
         yield Finding("limits", what, f'workers = {machine.cores}, or "auto"', wrong=False)
     if machine.queue is not None and machine.queue < machine.backlog:
         yield Finding(

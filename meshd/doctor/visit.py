@@ -15,6 +15,7 @@ from typing import get_args
 
 from meshd.config import Config, ConfigError
 from meshd.config.endpoints import TCP, parsed, reached
+from meshd.config.kinds import ByCores
 from meshd.daemon import runfile
 from meshd.daemon.doubts import of_store
 from meshd.daemon.examination import examine
@@ -141,7 +142,9 @@ class Visit:
 
     def _limits(self) -> Iterator[Finding]:
         config = self._config
-        return limits.judge(kernel.machine(config.topology.limits, config.workers, self._pid))
+        # What "auto" is to this command says nothing of the daemon, which may have other cores.
+        workers = 0 if isinstance(config.workers, ByCores) else config.workers
+        return limits.judge(kernel.machine(config.topology.limits, workers, self._pid))
 
     def _listeners(self) -> Iterator[Finding]:
         folder = self._config.data_dir

@@ -13,7 +13,7 @@ static PyObject *add_in_python, *remove_in_python, *n_move_to_end;
 /* What is known of all accounts, and of this one: borrowed, and NULL where the account has none. */
 typedef struct {
     PyObject *of, *by_rank, *own, *connections;
-    long long highest, count, rank;
+    long long highest, rank;
 } Known;
 
 /* Find it; false where Python has to see to it. */
@@ -23,7 +23,7 @@ static bool known(PyObject *idle, PyObject *account, Known *found)
     found->by_rank = get(idle, of_idle[BY_RANK]);
     if (!PyLong_CheckExact(account) || found->of == NULL || !PyDict_CheckExact(found->of) || found->by_rank == NULL ||
         !PyDict_CheckExact(found->by_rank) || !integer(get(idle, of_idle[HIGHEST]), &found->highest) ||
-        !integer(get(idle, of_idle[COUNT]), &found->count) || found->count < 0 || found->count > INT32_MAX)
+        !countable(idle, of_idle[COUNT]))
         return false;
     found->own = PyDict_GetItemWithError(found->of, account);
     if (found->own == NULL)
@@ -132,7 +132,7 @@ static PyObject *add(PyObject *idle, PyObject *const *arguments, Py_ssize_t give
     Py_INCREF(all.own);
     int done = PyODict_SetItem(all.connections, arguments[1], Py_None);
     if (done == 0)
-        done = put_number(idle, of_idle[COUNT], all.count + 1);
+        done = count_in(idle, of_idle[COUNT], 1); /* from what it is now: to begin an account's is Python's */
     if (done == 0 && PyODict_Size(all.connections) > all.rank)
         done = leave(idle, &all, account) < 0 ? -1 : join(idle, &all, account);
     else if (done == 0)
@@ -152,7 +152,7 @@ static PyObject *remove_one(PyObject *idle, PyObject *const *arguments, Py_ssize
     Py_INCREF(all.own);
     int done = PyODict_DelItem(all.connections, arguments[1]);
     if (done == 0)
-        done = put_number(idle, of_idle[COUNT], all.count - 1);
+        done = count_in(idle, of_idle[COUNT], -1);
     if (done == 0 && PyODict_Size(all.connections) == 0)
         done = PyDict_DelItem(all.of, account) < 0 ? -1 : leave(idle, &all, account);
     Py_DECREF(all.own);

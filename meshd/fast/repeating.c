@@ -27,7 +27,7 @@ static Name names[] = {{"live", NULL}, {"ledger", NULL}, {"open", NULL}, {"_stop
                        {"proxy_status_on_forwarded", NULL}, {"succeeded", NULL}, {"render", NULL}, {NULL, NULL}};
 
 enum { OPENED, LEFT, KEPT, ANSWER };
-static PyObject *in_python[ANSWER + 1], *one;
+static PyObject *in_python[ANSWER + 1], *hold_in_python, *one;
 static PyTypeObject *records, *meters, *places, *departures, *choices;
 
 static PyObject *opened(PyObject *connection, PyObject *admission)
@@ -49,12 +49,24 @@ static PyObject *opened(PyObject *connection, PyObject *admission)
     return meter;
 }
 
+/* Whether the class has the method that C knows, and not another one in its place; -1 with an error. */
+static int usual_hold(void)
+{
+    PyObject *method = PyObject_GetAttr((PyObject *)places, names[N_HOLD].name);
+    const bool same = method == hold_in_python;
+    Py_XDECREF(method);
+    return method == NULL ? -1 : same;
+}
+
 /* Count a client for another account than before, as `Place.hold`; -1 with an error. */
 static int hold_for(PyObject *place, PyObject *id)
 {
+    const int usual = usual_hold();
+    if (usual < 0)
+        return -1;
     PyObject *former = get(place, of_place[P_ACCOUNT]), *caps = get(place, of_place[P_CAPS]), *client = get(place, of_place[P_CLIENT]);
     long long now, before;
-    if (caps == NULL || client == NULL || !integer(id, &now) || !integer(former, &before) || now == before)
+    if (!usual || caps == NULL || client == NULL || !integer(id, &now) || !integer(former, &before) || now == before)
         return tell(place, names[N_HOLD], id);
     Py_INCREF(caps);
     PyObject *held = PyObject_CallMethodObjArgs(caps, names[N_HOLD].name, client, id, former, NULL);
@@ -235,6 +247,7 @@ PyObject *repeating_methods(PyObject *Py_UNUSED(module), PyObject *classes)
         return NULL;
     for (int i = OPENED; i <= ANSWER; i++)
         Py_XSETREF(in_python[i], PyObject_GetAttrString((PyObject *)connection, methods[i].ml_name));
+    Py_XSETREF(hold_in_python, PyObject_GetAttr((PyObject *)place, names[N_HOLD].name));
     Py_XSETREF(one, PyLong_FromLong(1));
     records = (PyTypeObject *)Py_NewRef(record);
     meters = (PyTypeObject *)Py_NewRef(meter);

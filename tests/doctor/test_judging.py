@@ -144,6 +144,8 @@ LIMITS: dict[str, tuple[dict[str, Any], Said]] = {
     "few ports": ({"ports": 1000}, (("has 1000 ports", False),)),
     "as many workers as cores": ({"workers": 2, "cores": 2}, ()),
     "more workers than cores": ({"workers": 4, "cores": 2}, (("workers = 4, and meshd may use 2", False),)),
+    "more than one": ({"workers": 2, "cores": 1}, (("workers = 2, and meshd may use 1 core: ", False),)),
+    "as many as the daemon has": ({"workers": 0, "cores": 1}, ()),
     "cores not to be seen": ({"workers": 4}, ()),
     "small windows": ({"receive": 212_992}, (("rmem_max is 212992", False),)),
     "a full table": ({"tracked": 900}, (("tracks 900 connections of 1000", True),)),

@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 from random import Random
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from meshd.exits.departure import Departure
 from meshd.exits.pools import Pools
 from meshd.model import Refusal
 from meshd.passing.caps import Caps
-from meshd.passing.idle import Idle
+from meshd.passing.idle import Idle, Own
 from meshd.passing.metered import MeteredConnection
 from meshd.passing.place import Place
 from meshd.passing.plane import Plane
@@ -62,6 +63,23 @@ class IdleTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)
+
+    def test_who_becomes_idle_meanwhile(self) -> None:
+        """Is counted: what is known of an account that has none is begun in Python, where others may run."""
+
+        def does() -> object:
+            idle, begin, others = Idle[str](), Own.__init__, [2]
+
+            def beginning(own: Own[str]) -> None:
+                begin(own)
+                if others:
+                    idle.add(others.pop(), "another")
+
+            with patch.object(Own, "__init__", beginning):
+                idle.add(1, "one")
+            return idle.count, sorted(idle._of)
+
+        self.assertEqual(self.both(does), [(2, [1, 2])] * 2)
 
 
 class TimedCase(WaitingConnection):
@@ -333,6 +351,19 @@ class StepsTest(Both):
 
         in_python, native = self.both(does)
         self.assertEqual(native, in_python)
+
+    def test_another_way_to_count_for_an_account(self) -> None:
+        """Is heard, where a test has put it into the class."""
+
+        def does() -> object:
+            steps, held = Steps(limits=Limits(), exit_=EXITS[0], kept=True, tells=False, room=True), []
+            with patch.object(Place, "hold", lambda place, account: held.append(account)):
+                steps.run(0, NONE)
+            return held, steps.begun()
+
+        in_python, native = self.both(does)
+        self.assertEqual(native, in_python)
+        self.assertIn("[700]", str(native))
 
     def test_rules_meanwhile(self) -> None:
         """Those that come while the head waits for room."""

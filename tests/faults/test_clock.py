@@ -16,7 +16,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.values import period
-from tests.faults.world import World, eventually
+from tests.faults.world import World, eventually, within
 from tests.support.daemon import ROOT, until
 from tests.support.figures import figure
 from tests.support.load import Book, Gone, ended_at
@@ -62,17 +62,17 @@ class ClockTests(SynchronousTestCase):
             busy, of_busy = await world.tunnel()
             clock.set(-HOUR)
             began = time.monotonic()
-            ending = asyncio.ensure_future(ended_at(link, counted))
+            ending = asyncio.ensure_future(within(ended_at(link, counted)))
             while not ending.done():
                 await busy.echo(b"on" * 100, of_busy)
                 await asyncio.sleep(0.1)
-            self.idle = (await ending)[1] - began
+            self.idle = (await ending)[0][1] - began
             world.book.close(counted)
             self.assertEqual(200, (await world.ask(who=newcomer)).status)
             began = time.monotonic()
-            ending = asyncio.ensure_future(ended_at(busy, of_busy))
+            ending = asyncio.ensure_future(within(ended_at(busy, of_busy)))
             await asyncio.to_thread(world.daemon.cli, "account", "deactivate", "anna")
-            self.cut = (await ending)[1] - began
+            self.cut = (await ending)[0][1] - began
             world.book.close(of_busy)
 
         asyncio.run(scenario())
@@ -86,7 +86,6 @@ class ClockTests(SynchronousTestCase):
             store=stored,
             clients=world.clients_total,
         )
-        self.assertLess(max(self.idle, self.cut), HOUR)
         self.assertEqual(world.clients_total, stored)
         self.assertEqual(0, world.daemon.terminate())
 

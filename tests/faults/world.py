@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.support.daemon import PATIENCE, LiveDaemon, until
 from tests.support.echoes import Echoes
 from tests.support.load import Book, Bytes, Credential, Gone, Head, Link, basic
+
+T = TypeVar("T")
 
 
 class World:
@@ -108,6 +110,11 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadli
             raise AssertionError(f"not within {deadline} s: {what}")
         await asyncio.sleep(0.05)
     return time.monotonic() - began
+
+
+async def within(*works: Awaitable[T]) -> list[T]:
+    """What all of them give.  TimeoutError where one of them never does."""
+    return await asyncio.wait_for(asyncio.gather(*works), PATIENCE)
 
 
 async def served(world: World) -> bool:

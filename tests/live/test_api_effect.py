@@ -1,7 +1,8 @@
-"""What the API changes holds at the proxy within a second: every change is tried by real requests before and after it.
+"""What the API changes holds at the proxy: every change is tried by real requests before and after it.
 
-Once in one process on SQLite, and once with the changes made at one process and the requests sent through another, both
-on one PostgreSQL database.
+The proxy knows of it because it is told, when the change feed is looked at (tests/daemon/test_looks.py tells how
+often): nothing is forgotten by itself here.  Once in one process on SQLite, and once with the changes made at one
+process and the requests sent through another, both on one PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -40,6 +41,17 @@ WRONG = "407 invalid credentials"
 INACTIVE = "402 account inactive"
 ELSEWHERE = "402 proxy not authorized"
 OVER = "509 bandwidth limit exceeded"
+
+
+class Remembering(LiveDaemon):
+    """One that would remember for an hour whom it has refused."""
+
+    @property
+    def command(self) -> list[str]:
+        words = super().command
+        at = words.index("-c") + 1
+        words[at] = f"from meshd.auth import denials; denials.NO_LIFE = 3600.0; {words[at]}"
+        return words
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ class EffectTests(SynchronousTestCase):
     @classmethod
     def daemon(cls, store: str) -> LiveDaemon:
         """Its proxy is used if no other is started after it."""
-        daemon = LiveDaemon(cls, start=False, store=store)
+        daemon = Remembering(cls, start=False, store=store)
         cls.behind = free_port()
         daemon.configure(CONFIG.format(port=daemon.proxy_port, behind=cls.behind, names=cls.names.address))
         daemon.start()
@@ -169,7 +181,7 @@ class EffectTests(SynchronousTestCase):
             self.holds(change, tunnels)
 
     def holds(self, change: Change, tunnels: list[Raw]) -> None:
-        """Soon, tunnels of those who lose their right included."""
+        """Wait for it, for the end of the tunnels too of those who lose their right."""
         told: list[str] = []
 
         def holding() -> bool:

@@ -229,6 +229,14 @@ class DoctorTests(SynchronousTestCase):
         self.reconfigured(daemon, "[limits]\nconnections = 1000\n")
         self.one(self.found(daemon, "limits"), "limits.connections = 1000 takes up to 2128")
 
+    def test_workers(self) -> None:
+        """More than the daemon's cores are noted; as many as there are cores is right, whatever this command has."""
+        core = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+        for workers, noted in (("2", True), ('"auto"', False)):
+            self.found(self.daemon(f"workers = {workers}\n", wrap=core), "limits")
+            self.assertEqual(any("meshd may use 1 core:" in note for note in self.notes), noted, self.notes)
+            self.assertEqual(any("meshd may use" in note for note in self.notes), noted, self.notes)
+
     def test_a_schema_that_is_behind(self) -> None:
         """And one that is too new."""
         daemon = self.daemon()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,6 +25,8 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 ASK = b"GET http://meshd.internal/ HTTP/1.1\r\nHost: meshd.internal\r\nConnection: close\r\n"
 
+HEAD = 15
+"""Seconds; by default a head has ten, and would be overdue too early."""
 
 SIXES = {"2001:db8::9": "2001:db8::9", "::ffff:198.51.100.9": "198.51.100.9"}
 """Clients by IPv6, and how each is told."""
@@ -42,7 +45,8 @@ class EndpointTests(SynchronousTestCase):
         cls.daemon = LiveDaemon(cls, start=False, wrap=wrap)
         cls.path = str(cls.daemon.folder / "proxy.sock")
         endpoints = [f"tcp:{cls.daemon.proxy_port}", f"unix:{cls.path}", f"haproxy:tcp:{cls.behind}"]
-        cls.daemon.configure(f"[proxy]\nlisten = {[*endpoints, 'systemd:domain=INET:index=0']}\n[timeouts]\nhead = 4\n")
+        listen = [*endpoints, "systemd:domain=INET:index=0"]
+        cls.daemon.configure(f"[proxy]\nlisten = {listen}\n[timeouts]\nhead = {HEAD}\n")
         cls.daemon.start()
         cls.field = basic("admin", cls.daemon.root_password)
         cls.origin = RecordingOrigin(cls)
@@ -98,10 +102,12 @@ class EndpointTests(SynchronousTestCase):
 
     def test_a_client_of_haproxys_that_says_nothing(self) -> None:
         """Ended when its head is overdue, with or without a PROXY line."""
+        began = time.monotonic()
         silent, half = Raw(self, self.behind), Raw(self, self.behind)
         half.send(b"PROXY TCP4 198.51.100.9 203.0.113.1 4660 31280\r\n")
-        self.assertTrue(silent.ends())
         self.assertTrue(half.ends())
+        self.assertGreater(time.monotonic() - began, HEAD - 2)
+        self.assertTrue(silent.ends())
 
     def test_a_socket_that_systemd_hands_over(self) -> None:
         """It was open before the daemon ran."""

@@ -226,7 +226,7 @@ class DrainTests(HealthCase):
             until(lambda name=name: self.by(f"127.0.0.{name[-2:]}"), f"{name} is used again")
 
     def test_nothing_new_leaves_by_it(self) -> None:
-        """Within a second; the tunnel that is open goes on; it comes back as fast."""
+        """The tunnel that is open goes on; undrained, it is used again."""
         tunnel = Raw(self, daemon.proxy_port)
         self.assertEqual(tunnel.tunnel(echo.authority, anna + b"X-ProxyMesh-IP: 127.0.0.31\r\n"), 200)
         self.assertTrue(self.by("127.0.0.31"))

@@ -510,10 +510,11 @@ class TLSTests(ProtocolCase):
 
     def test_a_client_that_does_not_read_costs_nothing_for_long(self) -> None:
         """Its tunnel is idle, then ends, and with it every descriptor of it."""
-        before = until(descriptors)
-        raw = self.tls()
+        before, source = until(descriptors), "127.0.0.67"
+        raw = self.tls(source)
         self.assertEqual(raw.tunnel(origin.authority, basic("anna", PASSWORD)), 200)
         raw.send(get("http://x/bytes/50000000"))
+        self.assertEqual(self.line({"client": source})["reason"], "idle-timeout")
         until(lambda: descriptors() <= before, "all of it is closed")
         raw.close()
 

@@ -228,7 +228,7 @@ class SuspensionTests(TrapCase):
         raw.close()
 
     def begins_anew(self, sub: Any) -> None:
-        """Once its use is set to nothing, by the same password, within a second."""
+        """Once its use is set to nothing, by the same password."""
         self.ada.sub_users.reset_usage([sub.uuid])
         told = self.ada.sub_users.get(sub.uuid)
         self.assertEqual((told.used_traffic, told.suspended_at), (0, None))

@@ -126,7 +126,7 @@ class GoodReloadTests(ReloadCase):
         self.assertTrue(by_extra.echoes())
 
     def test_a_new_proxy_serves_whom_it_is_authorized_for(self) -> None:
-        """402 before `meshd proxy authorize`, its own name after it, within a second."""
+        """402 before `meshd proxy authorize`, its own name after it."""
         extra = free_port()
         proxies = f'[proxies.local]\nlisten = ["tcp:{daemon.proxy_port}"]\n[proxies.extra]\nlisten = ["tcp:{extra}"]\n'
         self.taken(plain(proxies))

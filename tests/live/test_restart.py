@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.live.hostedworld import SETTINGS, Publisher
 from tests.live.raw import Raw, basic
 from tests.live.test_hosts_streams import BY_HAND, DatagramServer, Server
+from tests.live.test_stop import SET
 from tests.load.world import LISTED, People
 from tests.support import stores
 from tests.support.daemon import CommandError, free_port, until
@@ -124,7 +125,7 @@ class RestartTests(SynchronousTestCase):
         daemon = self.start(drain=1)
         tunnel = self.tunnel(daemon)
         old = daemon.hand_on()
-        self.assertTrue(tunnel.ends())
+        self.assertTrue(tunnel.ends(SET), "it has the thirty seconds of the default")
         daemon.wait_for(old)
         self.assertGreater(daemon.total("anna"), 0)
         self.assertEqual(Raw(self, daemon.proxy_port).get(INTERNAL, self.anna), 200)

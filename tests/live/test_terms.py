@@ -48,7 +48,7 @@ class TermsCase(SynchronousTestCase):
         return head
 
     def comes_to(self, text: str, field: bytes = b"") -> None:
-        """The answer has that in it within a second."""
+        """Wait until the answer has that in it."""
         until(lambda: text.encode() in self.answer(field), text)
 
     def rules(self, *words: str, name: str = "") -> None:
@@ -57,7 +57,7 @@ class TermsCase(SynchronousTestCase):
 
 class RulesTests(TermsCase):
     def test_an_accounts_rules_end_what_they_do_not_allow(self) -> None:
-        """Within a second, and nobody else's; the operator's words are told; they are taken back as quickly."""
+        """And nobody else's; the operator's words are told; what is taken back holds no more."""
         other = basic("other", self.daemon.account("other"))
         mine, others = self.opened(), self.opened(other)
         self.rules("--only", "example.com", "--words", "Ask us first")
@@ -217,7 +217,7 @@ class ShapingTests(TermsCase):
         self.assertGreater(time.monotonic() - began, 1.5)  # 200 kB at 100 kB a second, less what may be saved up
 
     def test_a_first_rate_holds_for_a_tunnel_that_is_open(self) -> None:
-        """Within a second."""
+        """Which was opened when there was none."""
         tunnel = self.opened()
         self.daemon.cli("account", "bounds", self.name, "kbit_down=800")
         words = pattern(200_000)

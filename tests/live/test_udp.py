@@ -257,7 +257,7 @@ class EndTests(UdpCase):
         self.assertEqual(self.line(port=self.port)["reason"], "bad-request")
 
     def test_a_credential_that_is_no_longer(self) -> None:
-        """A token is revoked, an account deleted: within a second or so, as a tunnel."""
+        """A token is revoked, an account deleted: it ends, as a tunnel does."""
         self.daemon.account("gone", PASSWORD)
         token = self.daemon.new_token("anna")
         by_token = DatagramClient(self, self.control(), str(token["token"]), "x")

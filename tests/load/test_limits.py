@@ -38,7 +38,7 @@ class LimitTests(SynchronousTestCase):
         "Your parent account can also have bandwidth limits that you set manually.",
     )
     def test_a_total_limit_ends_all_tunnels_of_the_account(self) -> None:
-        """Within a second, with 509 and `quota-total` from then on; another account's tunnels run on."""
+        """With 509 and `quota-total` from then on; another account's tunnels run on."""
         who = self._account("limited", total_limit=GB_OF_IT)
         self._pull([who], "quota-total", "limited")
 

@@ -55,6 +55,18 @@ def at(port: int) -> dict[int, int]:
     return found
 
 
+def waiting(port: int) -> list[int]:
+    """Of each socket that listens at this port: how many clients have come that nobody has accepted."""
+    found = []
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with open(path) as file:
+            for line in list(file)[1:]:
+                words = line.split()
+                if int(words[1].rpartition(":")[2], 16) == port and words[3] == "0A":
+                    found.append(int(words[4].rpartition(":")[2], 16))
+    return found
+
+
 def owner(daemon: LiveDaemon, port: int, client: int) -> int:
     """The number of the worker that serves the client with this port; 0 for none."""
     inode = at(port).get(client)

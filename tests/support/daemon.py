@@ -24,6 +24,7 @@ import threading
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from errno import EADDRINUSE
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -46,6 +47,9 @@ STARTING = 90.0
 STOPPING = 90.0
 PATIENCE = 60.0
 """Seconds after which what has not happened never will, however busy the machine is."""
+
+TRIES = 10_000
+"""Ports that are looked at for a free one."""
 
 WORKERS = os.environ.get("WORKERS", "")
 """How many workers daemons of the tests have that do not say themselves."""
@@ -73,9 +77,9 @@ class CommandError(Exception):
 def free_port(kind: int = socket.SOCK_STREAM) -> int:
     """On all addresses, and nobody else's for as long as this process lives.  Below the range that the kernel takes
     clients' ports from, and those of listeners that ask for any, so that it is still free after a restart, or once a
-    test has begun its servers.
+    test has begun its servers.  Raises: OSError where none is left.
     """
-    while True:
+    for _ in range(TRIES):
         port = _draw.randrange(10_000, 32_000)
         if port in _drawn or not _claimed(port):
             continue
@@ -83,6 +87,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
             probe.bind(("::", port))
             _drawn.add(port)
             return port
+    raise OSError(EADDRINUSE, f"{len(_drawn)} ports are drawn, and {TRIES} others were somebody's")
 
 
 def _claimed(port: int) -> bool:

@@ -60,9 +60,12 @@ class RateTest(TurnsCase):
     def test_more_than_can_be_served_in_time(self) -> None:
         """They are told so at once, and not kept waiting for nothing."""
         self.serve("[limits]\nnew_tunnels_per_second = 2\n[timeouts]\nturn = 3\n")
+        begun = time.monotonic()
         answers = [self.answer(talk) for talk in [self.tunnel() for _ in range(14)]]
         self.assertEqual({(answer.status, answer.why) for answer in answers}, {(200, ""), (429, "rate-tunnels")})
-        self.assertGreaterEqual(sum(answer.status == 200 for answer in answers), 7)
+        served = sum(answer.status == 200 for answer in answers)
+        self.assertGreaterEqual(served, 7)
+        self.assertLessEqual(served, 2 + 2 * (time.monotonic() - begun) + 1)
 
     def test_socks(self) -> None:
         """It waits in the same row."""

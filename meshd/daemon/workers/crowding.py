@@ -13,14 +13,13 @@ from contextlib import suppress
 
 def give_way(workers: int) -> bool:
     """Have this thread, and those that it begins, interrupt nobody (SCHED_BATCH, sched(7)) where the workers are more
-    than the cores that they may use.  Nothing changes where somebody has chosen how it is scheduled, or a sandbox
-    forbids it.
+    than the cores that they may use.  Nothing changes where somebody has chosen how it is scheduled, or the system
+    does not say, or a sandbox forbids it.
 
     Returns whether it gives way.
     """
-    if workers <= len(os.sched_getaffinity(0)) or os.sched_getscheduler(0) != os.SCHED_OTHER:
-        return False
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        return True
+    with suppress(OSError):  # musl has the call that asks, and it always fails
+        if workers > len(os.sched_getaffinity(0)) and os.sched_getscheduler(0) == os.SCHED_OTHER:
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+            return True
     return False

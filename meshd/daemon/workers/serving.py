@@ -83,7 +83,8 @@ class Service:
     def _heard(self, content: bytes) -> None:
         kind = content[:1]
         if kind == NUMBER:
-            self._number = int(content[1:])
+            self._number, workers = map(int, content[1:].split(b"/"))
+            give_way(workers)  # before there is any other thread
         elif kind == PROVEN and self._worker is None:
             self._known += content[1:]
         elif kind == PROVEN and self._worker is not None:
@@ -125,7 +126,6 @@ class Service:
         self._channel.send(said("refused", why=FAULT))
 
     async def _start(self, settings: Settings) -> None:
-        give_way(settings.workers)  # before there are threads of the store
         try:
             parts = self._number, settings, self._handed, time.time, self._tell, self._known
             self._worker = Worker(self._reactor, *parts)

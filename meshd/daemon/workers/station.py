@@ -108,7 +108,7 @@ class Station:
             self._channel = Channel(self._reactor, ours, self._heard, self._lost, WORD)
             with theirs:
                 self._forks.fork(theirs).addCallbacks(self._forked, self._not_forked)
-            self._channel.send(NUMBER + b"%d" % self.number)
+            self._channel.send(NUMBER + b"%d/%d" % (self.number, offer.workers))
             self._channel.send(PROVEN + self._known())
             self._send(offer)
         except Exception as error:  # whatever it is, it is tried again

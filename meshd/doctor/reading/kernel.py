@@ -107,7 +107,7 @@ def may_bind(pid: int) -> bool:
 
 
 def machine(limits: Limits, workers: int, daemon: int) -> Machine:
-    """daemon: its process id; 0 where it does not run."""
+    """workers: 0 for as many as there are cores; daemon: its process id; 0 where it does not run."""
     of_daemon = descriptors(daemon) if daemon else None
     most, opened = of_daemon or (resource.getrlimit(resource.RLIMIT_NOFILE)[0], None)
     return Machine(

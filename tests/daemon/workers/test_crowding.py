@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from errno import ENOSYS
 from threading import Thread
 from typing import TypeVar
 from unittest.mock import patch
@@ -49,6 +50,10 @@ class CrowdingTests(SynchronousTestCase):
         self.assertEqual(apart(chosen), (False, os.SCHED_IDLE))
 
     def test_where_it_is_forbidden(self) -> None:
-        """A worker serves all the same."""
-        with patch("os.sched_setscheduler", side_effect=PermissionError):
-            self.assertEqual(self.after(CORES + 1), (False, policy()))
+        """Or there is no such call: a worker serves all the same."""
+        usual = policy()
+        for call in ("sched_getaffinity", "sched_getscheduler", "sched_setscheduler"):
+            for refusal in (PermissionError, OSError(ENOSYS, "Function not implemented")):
+                with patch(f"os.{call}", side_effect=refusal):
+                    self.assertFalse(apart(lambda: give_way(CORES + 1)), call)
+        self.assertEqual(policy(), usual)

@@ -17,7 +17,7 @@ from meshd.daemon.workers.station import TAKING, Offer, Station
 from meshd.metrics.totals import Totals
 from tests.daemon.workers.test_channel import Played
 
-OFFER = Offer((SETTINGS, b"first"), (), 1)
+OFFER = Offer((SETTINGS, b"first"), (), 4)
 
 
 class World(Played, Clock):
@@ -113,7 +113,7 @@ class StationTests(SynchronousTestCase):
         self.assertEqual(self.station.ended, 1)
 
     def test_a_process_is_told_who_it_is_and_what_to_go_by(self) -> None:
-        self.assertEqual(self.process.heard(), [NUMBER + b"3", PROVEN + b"known", b"".join(OFFER.settings)])
+        self.assertEqual(self.process.heard(), [NUMBER + b"3/4", PROVEN + b"known", b"".join(OFFER.settings)])
         self.assertNoResult(self.begun)
         self.serve()
         self.assertTrue(self.station.serves)
@@ -127,7 +127,7 @@ class StationTests(SynchronousTestCase):
         self.assertIn((3, TOLD), self.told, "what was open there is open no more")
         self.offer = Offer((SETTINGS, b"second"), (), 1)
         self.world.advance(FIRST)
-        self.assertEqual(self.forks.made[1].heard(), [NUMBER + b"3", PROVEN + b"known", SETTINGS + b"second"])
+        self.assertEqual(self.forks.made[1].heard(), [NUMBER + b"3/1", PROVEN + b"known", SETTINGS + b"second"])
         self.serve()
         self.assertTrue(self.station.serves)
 
