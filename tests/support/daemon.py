@@ -25,7 +25,6 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from errno import EADDRINUSE
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,6 +59,10 @@ _cli_lock = threading.Lock()
 _nursery = Nursery()
 _draw = random.SystemRandom()
 _drawn: set[int] = set()
+_claims = os.open(f"/tmp/meshd-tests-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
+"""A file in which each process locks its ports; to close another descriptor of it would end the locks.  It is open from
+the beginning, as some tests count their process's descriptors.
+"""
 
 
 class StartError(AssertionError):
@@ -95,16 +98,10 @@ def _claimed(port: int) -> bool:
     own ports, which the kernel ends with the process.
     """
     try:
-        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        fcntl.lockf(_claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
     return True
-
-
-@cache
-def _claims() -> int:
-    """The file's descriptor.  To close another one of it would end the locks."""
-    return os.open(f"/tmp/meshd-tests-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
 
 
 def until(condition: Callable[[], T], what: str = "", deadline: float = PATIENCE) -> T:
