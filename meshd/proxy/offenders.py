@@ -22,8 +22,8 @@ FORGIVEN = 10.0
 MOST = 10
 """That are remembered: an address that was quiet for two minutes is as any other."""
 
-A_MOMENT = 0.25
-"""Seconds that a handshake waits for each that is remembered from the last free one on: 1.75 at most."""
+A_MOMENT = 0.15
+"""Seconds that a handshake waits for each that is remembered from the last free one on: a second at most."""
 
 ADDRESSES = 10_000
 """That are remembered; the one that was at fault longest ago is forgotten first."""

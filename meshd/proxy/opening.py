@@ -6,6 +6,7 @@ else.  TLS may be around SOCKS5 or HTTP, not around TLS; there its client may ch
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 from meshd.proxy.client import Client
@@ -20,8 +21,8 @@ from meshd.tls.contexts import HTTP_2
 from meshd.tls.records import HANDSHAKE
 from meshd.topology import Network
 
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""What HTTP/2 begins with."""
+_REQUEST = re.compile(rb"[A-Z]{1,32}+ [!-~]++ HTTP/1\.[01]\r\n")
+"""What HTTP/1.1 begins with, where it is written in one piece."""
 
 _PRINTABLE = 0x20
 """HTTP begins with a printable character, or with an empty line; the first bytes of TLS and SOCKS5 are below this."""
@@ -82,12 +83,12 @@ async def _wait(client: Client, plane: DataPlane, seconds: float) -> None:
 
 
 def _speaks_http_2(client: Client) -> bool:
-    """Whether a client who may has begun to, as RFC 9113 (3.4) has it.  Go's net/http (1.19) offers HTTP/2 to a proxy,
-    and then writes CONNECT as HTTP/1.1 has it.
+    """Whether a client who may is to be heard so: not if it begins with a request of HTTP/1.1.  Go's net/http (1.19)
+    offers HTTP/2 to a proxy, and then writes CONNECT as HTTP/1.1 has it.
     """
     secure = client.wire.sealed
     may = secure is not None and secure.protocol == HTTP_2
-    return may and PREFACE.startswith(client.buffer[: len(PREFACE)])
+    return may and _REQUEST.match(client.buffer) is None
 
 
 def _is_in(peer: str, networks: tuple[Network, ...]) -> bool:

@@ -10,11 +10,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.proxy.http import HttpSpeech
 from meshd.proxy.offenders import A_MOMENT, FREE, MOST, Offenders
-from meshd.proxy.opening import PREFACE, meet
+from meshd.proxy.opening import meet
 from meshd.proxy.session import Session
 from meshd.sockets.ends import ClientGone
 from meshd.sockets.task import Task
 from meshd.sockets.wheel import Wheel
+from tests.support.frames import PREFACE
 
 PEER = "192.0.2.1"
 
@@ -150,7 +151,7 @@ class MeetTests(SynchronousTestCase):
         self.assertEqual((client.shaken, client.met), (False, False))
 
     def test_what_is_spoken(self) -> None:
-        """HTTP/2 by whoever has chosen it and begins as it begins, whatever is there of that."""
+        """HTTP/2 by whoever has chosen it, unless a request of HTTP/1.1 is what comes first."""
         rows = [
             (PREFACE, "h2", Session),
             (PREFACE + b"more", "h2", Session),
@@ -158,7 +159,9 @@ class MeetTests(SynchronousTestCase):
             (PREFACE, "http/1.1", HttpSpeech),
             (PREFACE, None, HttpSpeech),
             (b"CONNECT a.test:443 HTTP/1.1\r\n", "h2", HttpSpeech),
-            (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "h2", HttpSpeech),
+            (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "h2", Session),
+            (b"INVALID CONNECTION PREFACE\r\n\r\n", "h2", Session),
+            (b"CONNECT a.test:443 HTTP/1.1", "h2", Session),  # not whole
             (b"PUT http://a.test/ HTTP/1.1\r\n", "h2", HttpSpeech),
         ]
         for first, protocol, speech in rows:

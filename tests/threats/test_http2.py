@@ -263,9 +263,12 @@ class HostileTests(SynchronousTestCase):
         self.serves(self.beside)
 
     def test_no_preface(self) -> None:
-        """A client that chose HTTP/2 and speaks HTTP/1.1 is served by that, as if it had chosen nothing."""
+        """A client that chose HTTP/2 and speaks HTTP/1.1 is served by that; one that speaks neither is not."""
         plain = b"GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"
-        for first, status in ((plain, b"407"), (b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", b"505")):
-            session = self.session(preface=False)
-            session.sock.sendall(first)
-            self.assertTrue(session.sock.recv(4096).startswith(b"HTTP/1.1 " + status))
+        session = self.session(preface=False)
+        session.sock.sendall(plain)
+        self.assertTrue(session.sock.recv(4096).startswith(b"HTTP/1.1 407 "))
+        other = self.session(preface=False)
+        other.raw(b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n")
+        other.until_gone()
+        self.assertEqual([came.heads for came in other.came.values() if came.heads], [])
