@@ -20,14 +20,11 @@ sys.path[0] = str(ROOT)  # not bench/ itself: the standard library has a profile
 from bench.counting import BEGIN, END  # noqa: E402
 from bench.fronts import Ground  # noqa: E402
 from bench.fronts import meshd as front  # noqa: E402
-from bench.names import DNS, name_server  # noqa: E402
+from bench.names import DNS, NEW, name_server  # noqa: E402
 from bench.peers import Peer, meshd, meshd_version  # noqa: E402
 from bench.reverse import certified, command, run, warm  # noqa: E402
 from bench.stage import ADDRESSES, Stage, stage  # noqa: E402
 from bench.works import WARM_UP, warm_up  # noqa: E402
-
-NEW = "bench.test"
-"""What names end in that nobody asked for before."""
 
 CLIENTS = 8
 """Few, as everything takes fifty times as long meanwhile."""

@@ -19,6 +19,11 @@ WARMING = 60.0
 Figures = Mapping[str, float]
 
 
+def own_names(below: str) -> list[str]:
+    """pload's option for a name of its own for each request, which ends in that; nothing for ""."""
+    return ["-u", below] if below else []
+
+
 def compile_pload(folder: Path) -> Path:
     program = folder / "pload"
     subprocess.run(["cc", "-O2", "-o", str(program), str(SOURCE)], check=True)
@@ -49,7 +54,7 @@ class Load:
 
     def run(self, mode: str, clients: int, seconds: float, path: str = "/", below: str = "") -> dict[str, float]:
         """below: where each request asks for a name of its own, which ends in that."""
-        command = [*self.command(mode, clients, seconds, path), *(["-u", below] if below else [])]
+        command = [*self.command(mode, clients, seconds, path), *own_names(below)]
         done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + LATE)
         return figures(done.stdout)
 
@@ -62,7 +67,7 @@ class Load:
         taken by then, and the clients' own beginnings, would be a part of what each counted request costs.
         Raises: CalledProcessError where pload fails, or has to be ended.
         """
-        command = [*self.command(mode, clients, seconds), "-w", "1", *(["-u", below] if below else [])]
+        command = [*self.command(mode, clients, seconds), "-w", "1", *own_names(below)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             late = Timer(WARMING + seconds + LATE, process.kill)
             late.start()

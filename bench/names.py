@@ -39,6 +39,8 @@ WAITS = """
 | by | clients | tree | name server's time | p50 | p99 | refused |
 | --- | ---: | --- | ---: | ---: | ---: | ---: |"""
 DNS = '[dns]\nservers = ["127.0.0.1:{port}"]\n'
+NEW = "bench.test"
+"""What names end in that nobody asked for before."""
 
 
 @contextmanager
@@ -87,11 +89,11 @@ def rates(trees: Mapping[str, Asked], mode: str, clients: int, options: argparse
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(options.rounds):
         for tree, asked in trees.items():
-            for below in ("", "bench.test"):
+            for below in ("", NEW):
                 found.setdefault((tree, below), []).append(asked.run(mode, clients, options.seconds, below))
     for tree in trees:
-        known, new = ([each["each"] for each in found[tree, below]] for below in ("", "bench.test"))
-        refused = sum(each["bad"] + each["err"] for below in ("", "bench.test") for each in found[tree, below])
+        known, new = ([each["each"] for each in found[tree, below]] for below in ("", NEW))
+        refused = sum(each["bad"] + each["err"] for below in ("", NEW) for each in found[tree, below])
         look_up = median(new) - median(known)
         yield (
             f"| {mode} | {clients:,} | {tree} | {1e6 / median(known):,.0f} ({1e6 / min(known):,.0f}) | "
@@ -104,7 +106,7 @@ def waits(trees: Mapping[str, Asked], mode: str, clients: int, options: argparse
     milliseconds = max(1000 * clients // options.names, LEAST)
     for tree, asked in trees.items():
         asked.settle()
-        found = asked.run(mode, clients, max(options.seconds, milliseconds / 100), f"d{milliseconds}.bench.test")
+        found = asked.run(mode, clients, max(options.seconds, milliseconds / 100), f"d{milliseconds}.{NEW}")
         p50, p99 = found["p50"] / 1000, found["p99"] / 1000
         yield (
             f"| {mode} | {clients:,} | {tree} | {milliseconds:,} ms | {p50:,.0f} ms | {p99:,.0f} ms "
