@@ -16,8 +16,8 @@ from twisted.logger import Logger
 from meshd.auth.sealing import Seals
 from meshd.bounded import Bounded
 from meshd.seldom import Seldom
-from meshd.tls.contexts import TICKETS, served
-from meshd.tls.material import sealed_about
+from meshd.tls.contexts import TICKETS, served, spared_by_resuming
+from meshd.tls.material import read_key, sealed_about
 from meshd.tls.profile import CertificateError
 from meshd.values.published import Certificate
 
@@ -107,11 +107,15 @@ class Contexts:
         self._seldom.say(log.error, text, id=certificate.id, error=str(error))
 
     def _make(self, certificate: Certificate) -> ssl.SSLContext:
-        """Raises: CertificateError, OSError."""
+        """A ticket is a client's where it spares this daemon work.  Raises: CertificateError, OSError."""
         key = self._seals().open_bytes(certificate.sealed_key, sealed_about(certificate.chain))
         if key is None:
             raise CertificateError("its key was sealed by another key file than the one that is there")
-        return served(certificate.chain.encode("ascii"), key)
+        try:
+            tickets = spared_by_resuming(read_key(key.decode("ascii")))
+        except ValueError as error:
+            raise CertificateError(f"what was sealed as its key cannot be read: {error}") from None
+        return served(certificate.chain.encode("ascii"), key, tickets=tickets)
 
 
 def _same(one: Certificate, other: Certificate) -> bool:

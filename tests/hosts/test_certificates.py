@@ -154,12 +154,26 @@ class ContextsTests(SynchronousTestCase):
         self.assertIsNotNone(contexts.named("a.test"))
 
     def test_keys_of_rsa(self) -> None:
-        """With clients of TLS 1.2 and 1.3 alike."""
+        """With clients of TLS 1.2 and 1.3 alike; who comes back may resume, which no key of P-256 allows."""
         key = rsa.generate_private_key(65537, 2048)
         self.contexts.take(
             [self.stored(1, issued("rsa", self.root, now=NOON, key=key, hosts=["a.test"], days=(-99, 90)))]
         )
-        self.assertEqual(shown(self.contexts.named("a.test")), ["rsa", "root"])
+        context = self.contexts.named("a.test")
+        self.assertEqual(shown(context), ["rsa", "root"])
+        assert context is not None
+        self.assertEqual(context.num_tickets, 1)
+        self.contexts.take([self.certificate(2, "a.test")])
+        context = self.contexts.named("a.test")
+        assert context is not None
+        self.assertEqual(context.num_tickets, 0)
+
+    def test_what_is_no_key(self) -> None:
+        """Somebody wrote into the store: it is told in the log, and nothing is served."""
+        good = self.certificate(1, "a.test")
+        sealed = self.seals.seal_bytes(b"nothing", sealed_about(good.chain))
+        self.contexts.take([Certificate(1, "custom", good.names, good.chain, sealed, good.expires)])
+        self.assertIsNone(self.contexts.named("a.test"))
 
     def test_contexts_are_bounded(self) -> None:
         """Of too many the one that was asked for longest ago is made anew."""

@@ -6,10 +6,11 @@ import contextlib
 import os
 import ssl
 
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from meshd.tls.contexts import TICKETS, Renewed, served
+from meshd.tls.contexts import TICKETS, Renewed, served, spared_by_resuming
 from meshd.tls.profile import CIPHERS, CertificateError
 from tests.tls.authority import issued, p256, pem_of
 from tests.web.support import NOON
@@ -77,6 +78,21 @@ class ServedTests(SynchronousTestCase):
             with self.assertRaises(CertificateError) as caught:
                 served(chain, key)
             self.assertNotIn("\n", str(caught.exception), what)
+
+    def test_without_tickets(self) -> None:
+        """A client of TLS 1.3 gets none and shakes hands anew; one of TLS 1.2, whom it saves a round trip, resumes."""
+        for version, wanted in ((ssl.TLSVersion.TLSv1_3, False), (ssl.TLSVersion.TLSv1_2, True)):
+            server, context = served(CHAIN, KEY, tickets=False), client()
+            context.maximum_version = version
+            one, behind = shake(server, context)
+            self.assertEqual((one.version(), behind), (version.name.replace("v1_", "v1."), 0))
+            self.assertEqual(shake(server, context, one.session)[0].session_reused, wanted)
+
+    def test_whom_resuming_spares_work(self) -> None:
+        """All whose signature takes longer than two tickets."""
+        curves = (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1())
+        self.assertEqual([spared_by_resuming(ec.generate_private_key(curve)) for curve in curves], [False, True, True])
+        self.assertTrue(spared_by_resuming(rsa.generate_private_key(65537, 2048)))
 
     def test_no_descriptor_is_left(self) -> None:
         """Of the memory by which the key is given to the library, also where that fails."""
