@@ -11,20 +11,20 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from meshd.bounded import Bounded
-from meshd.dns.deadlines import Call, Deadlines
+from meshd.dns.callers import Callers, Entry, Resolved, Told, outcome_of
+from meshd.dns.deadlines import Deadlines
 from meshd.dns.ports import Polls, Server
 from meshd.dns.servers import ServerLookup
 from meshd.dns.system import Answer, GetAddrInfo, Lookup, Outcome, ResolveError, ThreadLookup
 from meshd.http1.target import LOOPBACK
-from meshd.running.flights import Crowded, Flights
+from meshd.running.flights import Crowded
 from meshd.seldom import Seldom
 from meshd.values.addresses import ends_in_number, is_place, split_host
 from meshd.values.samples import Sample
@@ -44,18 +44,6 @@ _NAME = re.compile(r"(?!.{254})[\w-]{1,63}(?:\.[\w-]{1,63})*\Z", re.ASCII)
 """RFC 1035 section 2.3.4; the underscore is common in practice."""
 
 _log = Logger()
-
-
-class Resolved(NamedTuple):
-    """The addresses of a name in the order in which to try them; at least one, at most 16."""
-
-    addresses: tuple[str, ...]
-    expires: float
-    """By the clock that the resolver was given."""
-
-
-Entry = tuple[float, tuple[str, ...] | None, ResolveError | None]
-"""Expiry, and addresses or else an error: a bare tuple, for `known` is called at every request."""
 
 
 class Resolver:
@@ -82,13 +70,12 @@ class Resolver:
         self._clock = reactor if clock is None else clock
         self._seconds: Callable[[], float] = self._clock.seconds
         self._seldom = Seldom(self._seconds)
-        self._timeout = timeout
         self._ttl = (ttl_min, ttl_max)
         self._cache: Bounded[str, Entry] = Bounded(lambda: size)
         self._places = queue or (BY_SERVERS if servers else BY_THREADS)
         self._shares = bool(servers)
-        self._flights: Flights[Entry] = Flights(self._places)
         self._deadlines = Deadlines(self._clock)
+        self._callers = Callers(self._places, self._deadlines, timeout)
         self._lookup: Lookup
         if servers:
             assert poller is not None
@@ -111,7 +98,7 @@ class Resolver:
         """What was asked and how it came out, what is being asked, and how many names are remembered."""
         yield "dns_lookups_total", (("result", "found"),), float(self._asked[True])
         yield "dns_lookups_total", (("result", "failed"),), float(self._asked[False])
-        yield "dns_lookups_open", (), float(len(self._flights))
+        yield "dns_lookups_open", (), float(len(self._callers))
         yield "dns_names", (), float(len(self._cache))
 
     def asks(self, host: str) -> bool:
@@ -127,28 +114,39 @@ class Resolver:
         What one account has under way never exceeds what is left for all others.  A question to a name server takes
         nothing but memory while it waits; a thread is one of few.
         """
-        return own < EACH or (self._shares and own < self._places - len(self._flights))
+        return own < EACH or (self._shares and own < self._places - len(self._callers))
 
     async def resolve(self, host: str) -> Resolved:
         """The addresses of the host.  Raises: ResolveError where there are none, none in time, or the queue is full."""
-        return await self.look_up(host)
+        heard: Deferred[Resolved | ResolveError] = Deferred()
+        self.tell(host, heard.callback)  # which whoever has cancelled it is not told
+        outcome = await heard
+        if isinstance(outcome, ResolveError):
+            raise outcome
+        return outcome
 
-    def look_up(self, host: str) -> Deferred[Resolved]:
-        """The same for those who dial for many at once, to whom a coroutine more is dear."""
+    def tell(self, host: str, told: Told) -> None:
+        """The same for those who dial for many at once, to whom a coroutine and a Deferred are dear: they are told, at
+        once or later.
+        """
         try:
             entry = self._cache.get(host)
             if entry is None or entry[0] <= self._seconds():
                 entry = self._without_asking(host)
-            return self._ask(host) if entry is None else succeed(_resolved(entry))
+            if entry is None:
+                self._ask(host, told)
+                return
+            outcome = outcome_of(entry)
         except ResolveError as error:
-            return fail(error)
+            outcome = error
+        told(outcome)
 
     def stop(self) -> Deferred[None]:
         """Fail every `resolve` that waits, at once; the result fires when no socket is left."""
         if self._stopped:
             return succeed(None)
         self._stopped = True
-        self._flights.abandon(ResolveError("dns_error", "stopping"))
+        self._callers.abandon(ResolveError("dns_error", "stopping"))
         self._deadlines.stop()
         return self._lookup.stop()
 
@@ -162,31 +160,16 @@ class Resolver:
             return self._remember(host, self._ttl[1], LOOPBACK)
         return None
 
-    def _ask(self, host: str) -> Deferred[Resolved]:
-        """Join the look-up of this name or start one; each caller that waits has a deadline of its own.
-        Raises: ResolveError.
-        """
+    def _ask(self, host: str, told: Told) -> None:
+        """Join the look-up of this name or start one.  Raises: ResolveError."""
         if self._stopped:
             raise ResolveError("dns_error", "stopping")
         try:
-            waiter, leads = self._flights.enter(host)
+            leads = self._callers.enter(host, told)
         except Crowded:
             raise ResolveError("dns_timeout", "too many names are being looked up") from None
         if leads:
             self._begin(host)
-        limit = self._timeout()
-        late = partial(self._too_late, host, waiter, limit)
-        self._deadlines.arm(late, limit)
-        return waiter.addBoth(self._told, late, limit)
-
-    def _told(self, outcome: Entry | Failure, late: Call, limit: float) -> Resolved | Failure:
-        self._deadlines.disarm(late, limit)
-        return outcome if isinstance(outcome, Failure) else _resolved(outcome)
-
-    def _too_late(self, host: str, waiter: Deferred[Any], limit: float) -> None:
-        self._flights.leave(host, waiter)
-        if not waiter.called:
-            waiter.errback(ResolveError("dns_timeout", f"no answer within {limit:g} s"))
 
     def _begin(self, host: str) -> None:
         """Have the name looked up; it never fails."""
@@ -203,7 +186,7 @@ class Resolver:
             entry = self._remember(host, min(max(outcome.ttl, low), high), outcome.addresses)
         else:
             entry = self._failed(host, outcome)
-        self._flights.land(host, entry)
+        self._callers.land(host, entry)
 
     def _failed(self, host: str, outcome: ResolveError | Failure) -> Entry:
         self._asked[False] += 1
@@ -222,15 +205,6 @@ class Resolver:
         entry = (self._seconds() + ttl, addresses, error)
         self._cache.put(host, entry)
         return entry
-
-
-def _resolved(entry: Entry) -> Resolved:
-    """Raises: ResolveError."""
-    expires, addresses, error = entry
-    if addresses is None:
-        assert error is not None
-        raise ResolveError(error.kind, error.detail)  # a fresh one: a traceback kept by the cache would grow
-    return Resolved(addresses, expires)
 
 
 def server_address(text: str) -> Server:

@@ -18,7 +18,7 @@ from meshd.exits.bars import BY_NOTHING, Bar, Barred, BarredBy
 from meshd.exits.destinations import ANYWHERE, INTERNET, NO_FAMILY, OUTSIDE, Judge, OwnListeners, literal, of_family
 from meshd.exits.handshake import handshake
 from meshd.exits.judged import Judged, place_of
-from meshd.exits.lookups import LookUps, resolved
+from meshd.exits.lookups import LookUps
 from meshd.exits.own import is_mouth, is_own
 from meshd.exits.private import private
 from meshd.model import Refusal
@@ -204,7 +204,7 @@ class Dialler:
         addresses = self._resolver.known(upstream.host)
         if addresses is None:
             try:
-                addresses = await resolved(self._resolver.look_up(upstream.host))
+                addresses = await self._lookups.of_nobody(upstream.host)
             except Stopped as stop:
                 stop.blameless = True
                 raise

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
-from operator import attrgetter
+from collections.abc import Awaitable, Generator
 
-from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
-from twisted.python.failure import Failure
 
 from meshd.dns.resolver import Resolved, ResolveError, Resolver
 from meshd.model import Refusal
 from meshd.sockets.ends import Stopped
 from meshd.sockets.line import Line
 from meshd.sockets.race import TIMEOUT, DialError
+from meshd.sockets.task import READING, Task
 
 EVERYBODY = 2**62
 """Places in the line for look-ups, which needs no bound of its own: exchanges wait there, and those are bounded."""
+
+NOBODY = -1
+"""In the place of an account's id."""
 
 TOO_MANY = Refusal("rate-requests", "too many names at once", retry_after=1)
 
@@ -47,13 +48,19 @@ class LookUps:
             behind = False
         return await self._asked(host, account_id)
 
-    def _asked(self, host: str, account_id: int) -> Deferred[tuple[str, ...]]:
+    def of_nobody(self, host: str) -> Awaitable[tuple[str, ...]]:
+        """What a name resolves to that no account has named.  Raises: DialError, Stopped."""
+        return self._asked(host, NOBODY)
+
+    def _asked(self, host: str, account_id: int) -> Asked:
         """What a name resolves to.  The look-up counts until it is answered, even where the exchange has ended."""
         asking = self._asking.get(account_id)
         if asking is None:
             asking = self._asking[account_id] = {}
         asking[host] = asking.get(host, 0) + 1
-        return resolved(self._resolver.look_up(host)).addBoth(self._answered, host, account_id)
+        asked = Asked(self, host, account_id)
+        self._resolver.tell(host, asked.told)
+        return asked
 
     def _may_ask(self, account_id: int) -> bool:
         """Whether one more name may be looked up for the account, or one silent name server could stop all look-ups."""
@@ -63,7 +70,7 @@ class LookUps:
         """Whether a look-up of host would add one to those under way for the account."""
         return host not in self._asking.get(account_id, ()) and self._resolver.asks(host)
 
-    def _answered(self, outcome: tuple[str, ...] | Failure, host: str, account_id: int) -> tuple[str, ...] | Failure:
+    def answered(self, host: str, account_id: int) -> None:
         """Count one look-up less, whatever came of it."""
         asking = self._asking[account_id]
         left = asking[host] - 1
@@ -74,17 +81,35 @@ class LookUps:
             if not asking:
                 del self._asking[account_id]
         self._line.freed(account_id)
-        return outcome
 
 
-def resolved(looked_up: Deferred[Resolved]) -> Deferred[tuple[str, ...]]:
-    """The addresses that a look-up gives; it fails with DialError where there are none."""
-    return looked_up.addCallbacks(attrgetter("addresses"), _refused)
+class Asked:
+    """A look-up that one task waits for, if it is not answered at once."""
 
+    __slots__ = ("_account_id", "_host", "_lookups", "_outcome", "reader", "writer")
 
-def _refused(failure: Failure) -> Failure:
-    """What whoever asked hears of a failure."""
-    error = failure.value
-    if not isinstance(error, ResolveError):
-        return failure
-    return Failure(DialError(Refusal("dns-timeout" if error.kind == "dns_timeout" else "dns-error")))
+    def __init__(self, lookups: LookUps, host: str, account_id: int) -> None:
+        self._lookups = lookups
+        self._host = host
+        self._account_id = account_id
+        self._outcome: Resolved | ResolveError | None = None
+        self.reader: Task | None = None
+        self.writer: Task | None = None
+
+    def told(self, outcome: Resolved | ResolveError) -> None:
+        """Hear what came of it."""
+        self._outcome = outcome
+        self._lookups.answered(self._host, self._account_id)
+        task, self.reader = self.reader, None
+        if task is not None:  # or it waits for nothing any more
+            task.resume()
+
+    def __await__(self) -> Generator[tuple[Asked, int], None, tuple[str, ...]]:
+        """The addresses.  Raises: DialError."""
+        if self._outcome is None:
+            yield self, READING
+        outcome = self._outcome
+        if isinstance(outcome, Resolved):
+            return outcome.addresses
+        assert outcome is not None
+        raise DialError(Refusal("dns-timeout" if outcome.kind == "dns_timeout" else "dns-error"))

@@ -14,13 +14,14 @@ from meshd.auth.identity import Verdict
 from meshd.auth.service import AuthService
 from meshd.dns import messages
 from meshd.dns.aliases import ENDLESS, Chain
+from meshd.dns.callers import Caller, Resolved
 from meshd.dns.family import Family
 from meshd.dns.messages import Reply
-from meshd.dns.resolver import Resolved
 from meshd.dns.servers import Search
 from meshd.dns.system import Answer
 from meshd.exits.choosing import Choice
 from meshd.exits.departure import Departure
+from meshd.exits.lookups import Asked
 from meshd.exits.outlets import Outlet
 from meshd.exits.pools import Pool, Pools
 from meshd.hosts.accepting import SecureHostConnection
@@ -124,6 +125,8 @@ MADE: dict[type, tuple[tuple[str, ...], dict[str, object]]] = {
     Length: (("n",), {}),
     RequestHead: (("method", "target", "minor", "fields", "size"), {}),
     ResponseHead: (("status", "reason", "minor", "fields", "size"), {"mended": False}),
+    Caller: (("_waiting", "told", "limit"), {}),
+    Asked: (("_lookups", "_host", "_account_id"), {"_outcome": None, "reader": None, "writer": None}),
     Search: (("_lookup", "_name", "_heard"), {"_hurried": False, "_families": ()}),
     Chain: (("name", "kind"), {"addresses": (), "ttl": ENDLESS, "_aliases": 0}),
     Family: (

@@ -207,11 +207,16 @@ class Forwarding(Generic[R]):
         self._client.begin_answer(response.status, framed=not bare)
         came = len(begun)
         if type(framing) is NoBody:
-            await self._client.deliver(head)
-            return not came
+            return await self._deliver(head, complete=not came)
         if type(framing) is Length and came >= framing.n:
-            await self._client.deliver(head + begun[: framing.n])
-            return came == framing.n
+            return await self._deliver(head + begun[: framing.n], complete=came == framing.n)
         self._client.phase("idle-timeout", self._plane.live.timeouts.idle)
         delivery = delivery or Delivery(self._client, origin.wire, request.minor, begun)
         return await delivery.run(framing, head)
+
+    async def _deliver(self, answer: bytes, *, complete: bool) -> bool:
+        """Deliver a response that is here to its end.  Gives complete back: whether no byte came after it."""
+        if complete and self.uploaded and not self._request.keep:
+            self._client.wire.last(len(answer))
+        await self._client.deliver(answer)
+        return complete

@@ -108,7 +108,7 @@ class _Last:
 class SecureWire(Wire):
     """A wire that seals what it sends and opens what it receives."""
 
-    __slots__ = ("_securing", "sealed")
+    __slots__ = ("_last", "_securing", "sealed")
 
     sealed: Sealed
 
@@ -118,6 +118,11 @@ class SecureWire(Wire):
         self.inherit(wire)
         self._securing = securing
         self.sealed = Sealed(context, name)
+        self._last = 0
+        """Bytes after which this side parts, in the same write; 0 where nobody has said."""
+
+    def last(self, size: int) -> None:
+        self._last = size
 
     async def shake_hands(self, received: bytes = b"") -> None:
         """Shake hands with the peer.  received: what was read of it already.  Raises: OSError."""
@@ -172,7 +177,12 @@ class SecureWire(Wire):
         if sealed.late and not sealed.flush(self.fd):
             return 0
         while sent < size:
-            sent += sealed.seal(memoryview(data)[sent:] if sent else data)
+            part = sealed.seal(memoryview(data)[sent:] if sent else data)
+            sent += part
+            if self._last:
+                self._last -= part
+                if not self._last:
+                    sealed.part()
             if not sealed.flush(self.fd):
                 break
         return sent

@@ -166,6 +166,9 @@ class Wire:
         except BlockingIOError:
             return 0
 
+    def last(self, size: int) -> None:
+        """Nothing is sent after the next so many bytes: where the peer is told so, by TLS, it hears it with them."""
+
     def unsent(self) -> int:
         """Bytes that were sent, and that the peer has not acknowledged."""
         return int.from_bytes(fcntl.ioctl(self.fd, termios.TIOCOUTQ, bytes(4)), sys.byteorder)

@@ -398,7 +398,7 @@ class AssociatedTests(UpstreamCase):
         del self.names.table["gw"]
         self.begun(dead)
         assert self.names.pending is not None
-        self.names.pending.errback(ResolveError("dns_error", "internal text"))
+        self.names.pending(ResolveError("dns_error", "internal text"))
         self.assertEqual(self.blamed(), ("exit-failed", "either", "dns-error"))
         self.names.table["gw"] = ("127.0.0.2",)
         self.patch(datagrams, "connected", self.no_route)

@@ -11,11 +11,11 @@ from types import SimpleNamespace
 from typing import Any, Literal
 from unittest import mock
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from meshd.config.network import opening
+from meshd.dns.callers import Told
 from meshd.dns.resolver import EACH, Resolved, ResolveError
 from meshd.exits import dialling
 from meshd.exits.bars import BarredBy
@@ -43,7 +43,7 @@ class Names:
 
     def __init__(self) -> None:
         self.table: dict[str, tuple[str, ...]] = {}
-        self.pending: Deferred[Resolved] | None = None
+        self.pending: Told | None = None
 
     def known(self, host: str) -> tuple[str, ...] | None:
         return self.table.get(host)
@@ -51,9 +51,8 @@ class Names:
     def may_ask(self, own: int) -> bool:
         return own < EACH
 
-    def look_up(self, host: str) -> Deferred[Resolved]:
-        self.pending = Deferred()
-        return self.pending
+    def tell(self, host: str, told: Told) -> None:
+        self.pending = told
 
 
 def listen(address: str, port: int = 0) -> socket.socket:
@@ -292,7 +291,7 @@ class DialTest(DialCase):
         port = self.listener("127.0.0.2").getsockname()[1]
         self.start("name", port)
         assert self.names.pending is not None
-        self.names.pending.callback(Resolved(("127.0.0.2",), 0))
+        self.names.pending(Resolved(("127.0.0.2",), 0))
         self.hand.until(lambda: self.failed == [None])
         fd = self.dialled.pop().fd
         self.hand.poller.remove(fd)
@@ -304,7 +303,7 @@ class DialTest(DialCase):
             self.failed.clear()
             self.start("name", 80)
             assert self.names.pending is not None
-            self.names.pending.errback(ResolveError(kind, "internal text"))  # type: ignore[arg-type]
+            self.names.pending(ResolveError(kind, "internal text"))  # type: ignore[arg-type]
             (error,) = self.failed
             assert isinstance(error, DialError), error
             self.assertEqual((error.refusal.reason, error.refusal.detail), (reason, ""))
@@ -315,20 +314,18 @@ class Asked(Names):
 
     def __init__(self) -> None:
         super().__init__()
-        self.open: dict[str, list[Deferred[Resolved]]] = {}
+        self.open: dict[str, list[Told]] = {}
 
     def asks(self, host: str) -> bool:
         return host not in self.table and not host[0].isdigit()
 
-    def look_up(self, host: str) -> Deferred[Resolved]:
-        question: Deferred[Resolved] = Deferred()
-        self.open.setdefault(host, []).append(question)
-        return question
+    def tell(self, host: str, told: Told) -> None:
+        self.open.setdefault(host, []).append(told)
 
     def answer(self, host: str) -> None:
         """To all who ask: there is none."""
-        for question in self.open.pop(host):
-            question.errback(ResolveError("dns_error", ""))
+        for told in self.open.pop(host):
+            told(ResolveError("dns_error", ""))
 
 
 class LookupsTest(DialCase):
@@ -488,7 +485,7 @@ class ChangedTest(DialCase):
 
     def looked_up(self, host: str = "name") -> None:
         assert self.names.pending is not None
-        self.names.pending.callback(Resolved(("127.0.0.2",), 60))
+        self.names.pending(Resolved(("127.0.0.2",), 60))
 
     def reason(self) -> str:
         self.hand.until(lambda: bool(self.failed))
@@ -646,7 +643,7 @@ class UpstreamBlameTest(UpstreamCase):
             self.start("origin.example", 443, self.exit())
             self.names.table["gw"] = ("127.0.0.2",)
             assert self.names.pending is not None
-            self.names.pending.errback(ResolveError(kind, "internal text"))  # type: ignore[arg-type]
+            self.names.pending(ResolveError(kind, "internal text"))  # type: ignore[arg-type]
             error = self.error()
             self.assertEqual((error.refusal.reason, error.blame, error.cause), ("exit-failed", "either", cause))
         self.failed.clear()

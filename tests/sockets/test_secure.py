@@ -133,6 +133,29 @@ class WireTests(SecureCase):
         self.wire.end()
         self.assertEqual(self.wire.try_receive(100), b"bcdef")
 
+    def test_the_last_bytes_say_so(self) -> None:
+        """In the write that has them, where all were sent that had been announced, and not where an answer was cut."""
+        self.shaken()
+        self.wire.last(10)
+        writes: list[bytes] = []
+        self.patch(os, "write", lambda fd, data: writes.append(bytes(data)) or len(data))
+        for size in (4, 5, 1):
+            self.assertFalse(self.wire.sealed.parted, size)
+            self.assertEqual(self.wire.try_send(b"x" * size), size)
+        self.assertTrue(self.wire.sealed.parted)
+        self.wire.close()
+        self.assertEqual(len(writes), 3)
+        self.assertGreater(len(writes[2]), len(writes[1]))  # by the notice, though it has four bytes less
+
+    def test_the_last_bytes_arrive_before_their_end(self) -> None:
+        """More than the kernel takes; the peer hears of the end by TLS before it sees that of the connection."""
+        self.shaken()
+        answer = os.urandom(5 * READ_SIZE + 1)
+        self.wire.last(len(answer))
+        self.done(self.wire.send(answer))
+        self.until(lambda: self.far.told)
+        self.assertEqual((bytes(self.far.got), self.far.ended), (answer, False))
+
     def test_a_close_delivers(self) -> None:
         """Though the kernel takes no more at that moment; and the end is announced."""
         self.shaken()
