@@ -65,7 +65,7 @@ class Sent(NamedTuple):
 class HostForwarding(Forwarding[HostResponse]):
     """One request and its response."""
 
-    __slots__ = ("_hold", "_place", "_record", "_sender", "_site", "_user")
+    __slots__ = ("_hold", "_place", "_record", "_sender", "_site", "_user", "_vital")
 
     without = WITHOUT_LENGTH
     ours = ()
@@ -76,6 +76,8 @@ class HostForwarding(Forwarding[HostResponse]):
     _sender: Sender
     _record: Record
     _user: str
+    _vital: Vital
+    """The upstream that is asked."""
 
     def told(self, site: Site, sender: Sender, record: Record, user: str) -> None:
         """Set what the request is passed on by.  user: the name of who has signed in, to be told; "" for nobody."""
@@ -125,10 +127,15 @@ class HostForwarding(Forwarding[HostResponse]):
         wheel, tried = self._plane.wheel, list[Vital]()
         timed = bool(self._ejection.slowest)  # the clock is read for nothing else
         while True:
-            vital = self._chosen(tried) if sent is None else sent.vital
+            vital = self._vital = self._chosen(tried) if sent is None else sent.vital
             began = wheel.seconds() if timed else 0.0
             try:
-                origin, response = await self._ask(vital, sent)
+                if sent is None:
+                    origin, response = await self._ask()
+                elif sent.stopped is None:
+                    origin, response = await self._ask(sent.origin, sent.came)
+                else:
+                    raise sent.stopped
             except (DialError, Stopped) as error:
                 if not self._may_try_another(error, vital, tried):
                     raise
@@ -164,34 +171,9 @@ class HostForwarding(Forwarding[HostResponse]):
         may = (unsent and self.uploaded) or self._request.safe_to_repeat
         return may and bool(usable(self._place.vitals, self._plane.wheel.monotonic, tried))
 
-    async def _ask(self, vital: Vital, sent: Sent | None) -> tuple[Origin[HostResponse], HostResponse]:
-        """Send the request, over a kept connection if there is one, and read the final response's head."""
-        origin, came = (sent.origin, sent.came) if sent is not None else (None, None)
-        if sent is not None and sent.stopped is not None:
-            raise sent.stopped
-        while True:
-            if origin is None:
-                origin, came = await self._connect(vital), None
-            try:
-                if came is None:
-                    await self._send(origin, self._request_head())
-                response, self.late = await self._final_head(origin, came)
-            except OSError:
-                origin.close()
-                if not origin.used or not self._repeatable:
-                    raise Stopped(Refusal("connection-reset")) from None
-            except BaseException:
-                origin.close()
-                raise
-            else:
-                if response.status != 408 or not origin.used or not self._repeatable:
-                    return origin, response
-                origin.close()  # no answer, but the word with which an origin ends an idle connection
-            origin = None
-
-    async def _connect(self, vital: Vital) -> Origin[HostResponse]:
-        """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
-        plane, upstream = self._plane, vital.upstream
+    async def _connect(self) -> Origin[HostResponse]:
+        plane, vital = self._plane, self._vital
+        upstream = vital.upstream
         key: Key = (self._site.host.id, "", vital.scheme, "", upstream.host, upstream.port)
         kept = plane.origins
         origin = kept.take(key) if self._request.safe_to_repeat else await kept.take_alive(key)

@@ -80,7 +80,41 @@ class Forwarding(Generic[R]):
         """Check a final response's head, and remember it (`Origin.learn`).  Raises: Stopped."""
         raise NotImplementedError
 
+    async def _connect(self) -> Origin[R]:
+        """Take a kept connection, or make a new one.  Raises: DialError, Stopped."""
+        raise NotImplementedError
+
+    def _request_head(self) -> bytes:
+        """The head that the origin gets."""
+        raise NotImplementedError
+
     # To the origin
+
+    async def _ask(self, origin: Origin[R] | None = None, came: bytes | None = None) -> tuple[Origin[R], R]:
+        """Send the request, over a kept connection if there is one, and read the final response's head.
+
+        origin, came: a connection on which it was sent already, and the first bytes that came back; b"" where it has
+        ended since.  Raises: DialError, Stopped, ClientGone.
+        """
+        while True:
+            if origin is None:
+                origin, came = await self._connect(), None
+            try:
+                if came is None:
+                    await self._send(origin, self._request_head())
+                response, self.late = await self._final_head(origin, came)
+            except OSError:
+                origin.close()
+                if not origin.used or not self._repeatable:
+                    raise Stopped(Refusal("connection-reset")) from None
+            except BaseException:
+                origin.close()
+                raise
+            else:
+                if response.status != 408 or not origin.used or not self._repeatable:
+                    return origin, response
+                origin.close()  # no answer, but the word with which an origin ends an idle connection
+            origin = None
 
     async def _send(self, origin: Origin[R], head: bytes) -> None:
         """Send the head and the part of the body that is here; a task of its own sends the rest while we read."""

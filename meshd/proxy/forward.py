@@ -68,7 +68,7 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
         self._admission = admission
         origin: Origin[ProxyResponse] | None = None
         try:
-            origin, response = await self._ask(begun)
+            origin, response = await self._ask(*begun)
             if response.status >= 400 and self._asks_upstream():
                 asked, origin = origin, None
                 origin, response = await self._ask_on(asked, response)
@@ -146,30 +146,8 @@ class ProxyForwarding(Forwarding[ProxyResponse]):
             blame = "destination"
         return DialError(Refusal(found.reason), blame, found.cause)
 
-    async def _ask(self, begun: Begun = NOT_BEGUN) -> tuple[Origin[ProxyResponse], ProxyResponse]:
-        """Send the request, over a kept connection if there is one, and read the final response's head."""
-        origin, came = begun
-        while True:
-            origin, came = (origin, came) if origin is not None else (await self._connect(), None)
-            try:
-                if came is None:
-                    await self._send(origin, self._request_head())
-                response, self.late = await self._final_head(origin, came)
-            except OSError:
-                origin.close()
-                if not origin.used or not self._repeatable:
-                    raise Stopped(Refusal("connection-reset")) from None
-            except BaseException:
-                origin.close()
-                raise
-            else:
-                if response.status != 408 or not origin.used or not self._repeatable:
-                    return origin, response
-                origin.close()  # no answer, but the word with which an origin ends an idle connection
-            origin = None
-
     async def _connect(self) -> Origin[ProxyResponse]:
-        """Take a kept connection, or make a new one, by the rules that hold then.  Raises: DialError, Stopped."""
+        """As in Forwarding, by the rules that hold then."""
         request, plane, departure, meter = self._request, self._plane, self._departure, self._client.meter
         assert meter is not None
         kept, topology, terms = plane.origins, plane.live.topology, meter.tally.terms
