@@ -111,6 +111,6 @@ until [ "$(grep -c '^[1-9]' haproxy.log)" = 4 ] && [ "$(grep -c '^[1-9]' nginx.l
 grep '^[1-9]' haproxy.log | head -3 > http.log
 grep '^[1-9]' haproxy.log | tail -1 > tcp.log
 grep '^[1-9]' nginx.log > web.log
-for each in wire http.log nginx.wire web.log tcp.sum tcp.log; do echo "$each: $(paste -sd' ' $each | sed 's/ \([0-9]* [0-9]*\)/, \1/2g')"; done
+for each in wire http.log nginx.wire web.log tcp.sum tcp.log; do echo "$each: $(paste -sd, $each)"; done
 cmp -s nginx.wire web.log && cmp -s tcp.sum tcp.log &&
     [ "$(cat wire)" = $'29 543\n529 543\n6063 543' ] && [ "$(cat http.log)" = $'40 354\n340 354\n1066 354' ]
