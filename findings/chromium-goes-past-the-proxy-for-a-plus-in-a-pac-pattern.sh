@@ -2,11 +2,11 @@
 # A PAC file chooses the proxy by shExpMatch(url, pattern): "*" stands for any characters and "?" for one, as in a shell.
 #
 # Guess: every other character stands for itself: the pages under http://a.test/c++/ are met by "*/c++/*".
-# Seen with Chromium 156 (Debian 12), pacparser 1.5.3, pac-resolver 9.0.2 and PyPAC 0.19.0: three of them make a regular
-#   expression of the pattern and escape its dots alone.  Of "*/c++/*" they make none at all, and it is the whole file that
+# Seen with Chromium 156 (Debian 12), pacparser 1.5.3, pac-resolver 9.0.2 and PyPAC 0.19.0: the first three make a
+#   regular expression of the pattern and escape its dots alone.  Of "*/c++/*" they make none at all, and it is the whole file that
 #   fails, for every address: pacparser and pac-resolver say so, Chromium opens the page without a proxy.  "*/a(b)" does
-#   not meet /a(b), and "a.test|b.test" meets both names.  PyPAC takes the characters as they are, but its A.TEST
-#   meets a.test, as that of the three does not.  One pattern with a plus, and the browser's traffic is on no proxy's bill.
+#   not meet /a(b), and "a.test|b.test" meets both names.  PyPAC takes these characters as they are, but does
+#   not tell A.TEST from a.test, as the others do.  One pattern with a plus, and the browser's traffic is on no proxy's bill.
 #
 # Needs: chromium, node 20 with npm, python3 with venv.  Takes a minute, on loopback alone.
 set -euo pipefail

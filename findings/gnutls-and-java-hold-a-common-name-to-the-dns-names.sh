@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# An authority of one's own may be held to names under internal.test: permitted DNS:internal.test.  Addresses are of another kind,
-# and restrictions "apply only when the specified name form is present" (RFC 5280, 4.2.1.10).
+# An authority of one's own may be held to names under internal.test: permitted DNS:internal.test.  Addresses are of another
+# kind, and restrictions "apply only when the specified name form is present" (RFC 5280, 4.2.1.10).
 #
 # Guess: a server's certificate for 127.0.0.1 by subjectAltName alone is accepted, whatever its common name is: nobody looks
 #   for the server's name there since RFC 6125.

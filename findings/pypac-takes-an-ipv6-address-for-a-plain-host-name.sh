@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Most PAC files begin with "if (isPlainHostName(host)) return "DIRECT";": a name without a dot, printer or wiki, is on one's own
+# Many PAC files begin with 'if (isPlainHostName(host)) return "DIRECT";': a name without a dot, printer or wiki, is on one's own
 # network.  A page may also be at an address, http://[2001:db8::1]/, anywhere in the world.
 #
 # Guess: an address is no plain host name, of IPv6 as of IPv4, and goes by the proxy; host is "2001:db8::1", without brackets.
@@ -69,12 +69,13 @@ read -r yes no < ports
 
 wrong=0
 see() { # condition, page, what Chromium, pac-resolver, pacparser and PyPAC are expected to say
-    local said
+    local said script
     printf 'function FindProxyForURL(url, host) { return (%s) ? "%s" : "%s"; }\n' "$1" \
         "PROXY 127.0.0.1:$yes" "PROXY 127.0.0.1:$no" > proxy.pac
+    script=data:application/x-ns-proxy-autoconfig\;base64,$(base64 -w0 proxy.pac)
     said=$(timeout 60 chromium --headless --no-sandbox --user-data-dir="$(mktemp -d -p "$folder")" --dump-dom \
-        --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' \
-        --proxy-pac-url="data:application/x-ns-proxy-autoconfig;base64,$(base64 -w0 proxy.pac)" "$2" 2>/dev/null | grep -o 'SAYS-[A-Z]*' | sed 's/SAYS-YES/yes/; s/SAYS-NO/no/' || true)
+        --host-resolver-rules='MAP * ~NOTFOUND, EXCLUDE 127.0.0.1' --proxy-pac-url="$script" "$2" 2>/dev/null |
+        grep -o 'SAYS-[A-Z]*' | sed 's/SAYS-YES/yes/; s/SAYS-NO/no/' || true)
     { node evaluate.mjs "$2"; venv/bin/python evaluate.py "$2"; } > others
     said+=" $(awk -v yes=":$yes" '{ print index($0, yes) ? "yes" : "no" }' others | paste -sd' ')"
     printf '%-26s%-24s%s\n' "$1" "$2" "$said"

@@ -10,7 +10,8 @@
 #   py-radix 1.1.0, ipaddress and Node's BlockList keep the families apart.  2a00::/12 is Europe's, 42.0.0.0/8 is Asia's:
 #   such a table sends an IPv6 client of the one to the prices and exits of the other.
 #
-# Needs: node 20 with npm, python3 with venv, a C compiler where there is no wheel.  Takes half a minute, without network traffic of its own.
+# Needs: node 20 with npm, python3 with venv, a C compiler where there is no wheel.  Takes half a minute, without
+#   network traffic of its own.
 set -euo pipefail
 
 folder=$(mktemp -d)
